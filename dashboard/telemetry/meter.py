@@ -1,0 +1,147 @@
+"""Where a request's time went, told by the deep code and listened to at the edge alone.
+
+Code that does the work says `with meter("decode"):` and knows nothing of requests. The edge says
+`with recording("cache") as rec:`. Each stage gets its self time: what a nested stage took is not counted
+twice, so the stages add up to the whole. The idea is that of `distributed.metrics.ContextMeter`.
+
+    >>> with recording("cache") as rec:
+    ...     with meter("decode"):
+    ...         with meter("read"):
+    ...             pass
+    >>> sorted(rec.seconds)
+    ['cache', 'decode', 'read']
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class _Span:
+    """One entered stage and the self time (s) that it has gathered so far."""
+
+    __slots__ = ("seconds", "stage")
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.seconds = 0.0
+
+
+class Recording:
+    """The time of one piece of work by stage; made by `recording()`.
+
+    `seconds` maps stage names to self time (s); it is complete once the recording has ended.
+    """
+
+    def __init__(self, root: str, clock: Callable[[], float]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._clock = clock
+        # The context may be copied into other threads, whose time runs beside ours and must not be added.
+        self._thread = threading.get_ident()
+        self._began = self._mark = clock()
+        self._ended: float | None = None
+        self._spans = [_Span(root)]
+
+    @property
+    def total_s(self) -> float:
+        """Wall time (s) from the beginning to the end, or until now."""
+        return (self._clock() if self._ended is None else self._ended) - self._began
+
+    def root(self, stage: str) -> None:
+        """From now on, time that no nested stage claims goes to `stage`; what was booked stays."""
+        if self._ended is None:
+            self._book()
+            self._spans[0].stage = stage
+
+    def listens(self) -> bool:
+        """Whether times of the calling thread belong into this recording now."""
+        return self._ended is None and threading.get_ident() == self._thread
+
+    def enter(self, stage: str) -> _Span:
+        """Begin a nested stage."""
+        self._book()
+        span = _Span(stage)
+        self._spans.append(span)
+        return span
+
+    def leave(self, span: _Span) -> None:
+        """End a nested stage, and with it whatever inside it was never ended."""
+        # A generator that outlives its caller may leave late: then there is nothing left to end.
+        if self._ended is None and span in self._spans:
+            self._book()
+            del self._spans[self._spans.index(span) :]
+
+    def charge(self, parts: Mapping[str, float]) -> None:
+        """Move measured seconds out of the innermost stage; see the function `charge`."""
+        self._book()
+        span = self._spans[-1]
+        wanted = {stage: seconds for stage, seconds in parts.items() if seconds > 0.0}
+        asked = sum(wanted.values())
+        if asked <= 0.0:
+            return
+        # Clocks of different threads round differently. No stage may fall below zero for it.
+        share = min(1.0, span.seconds / asked)
+        for stage, seconds in wanted.items():
+            self._add(stage, seconds * share)
+        self._add(span.stage, -asked * share)
+        span.seconds -= asked * share
+
+    def end(self) -> None:
+        """Stop the clock; later calls change nothing."""
+        if self._ended is None:
+            self._book()
+            self._ended = self._mark
+
+    def _book(self) -> None:
+        now = self._clock()
+        span = self._spans[-1]
+        span.seconds += now - self._mark
+        self._add(span.stage, now - self._mark)
+        self._mark = now
+
+    def _add(self, stage: str, seconds: float) -> None:
+        self.seconds[stage] = max(0.0, self.seconds.get(stage, 0.0) + seconds)
+
+
+_listener: ContextVar[Recording | None] = ContextVar("lamella_recording", default=None)
+
+
+@contextmanager
+def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[Recording]:
+    """Listen to the meters of this thread; time that no stage claims goes to the stage `root`."""
+    record = Recording(root, clock)
+    token = _listener.set(record)
+    try:
+        yield record
+    finally:
+        _listener.reset(token)
+        record.end()
+
+
+@contextmanager
+def meter(stage: str) -> Iterator[None]:
+    """Book the time spent inside, less that of nested stages; does nothing when nobody listens."""
+    record = _listener.get()
+    if record is None or not record.listens():
+        yield
+        return
+    span = record.enter(stage)
+    try:
+        yield
+    finally:
+        record.leave(span)
+
+
+def charge(parts: Mapping[str, float]) -> None:
+    """Book seconds by stage that were measured elsewhere, and take them off the enclosing stage.
+
+    For work done by other threads while this one waited: the caller scales the parts to the wall time that
+    they took together. More than the enclosing stage has lasted cannot be booked: the parts shrink in proportion.
+    """
+    record = _listener.get()
+    if record is not None and record.listens():
+        record.charge(parts)

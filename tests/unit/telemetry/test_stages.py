@@ -1,0 +1,24 @@
+"""The stages keep the names and the order of the pipeline."""
+
+from __future__ import annotations
+
+from dashboard.telemetry.stages import (
+    BROWSER_STAGES,
+    OUTCOMES,
+    SERVER_STAGES,
+    STAGE_NAMES,
+    STAGES,
+)
+
+
+def test_order_and_names() -> None:
+    assert SERVER_STAGES == ("wait", "cache", "read", "decode", "index", "scale", "encode")
+    assert BROWSER_STAGES == ("transfer", "convert", "draw", "display")
+    assert STAGE_NAMES == SERVER_STAGES + BROWSER_STAGES
+    assert OUTCOMES == ("ring", "hit", "prefetched", "coalesced", "miss")
+
+
+def test_every_stage_says_what_it_is() -> None:
+    for stage in STAGES:
+        assert stage.what and stage.reference
+        assert stage.reference_ms >= 0.0
