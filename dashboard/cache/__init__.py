@@ -1,0 +1,1 @@
+"""Bricks and frames that are kept, and the one way to get a brick."""

@@ -1,0 +1,99 @@
+"""The errors that a person may see, each with its HTTP status.
+
+    LamellaError
+    ├── BadRequest    400  what was asked is malformed or out of range
+    ├── Unauthorized  401  nobody is signed in
+    ├── Forbidden     403  not for this caller
+    ├── NotFound      404  no such file, dataset or object
+    ├── Changed       409  the file changed, or is being written
+    ├── TooLarge      413  more than one answer may hold
+    ├── WrongHost     421  the request was meant for another host
+    ├── CannotShow    422  this file or dataset cannot be shown
+    ├── Busy          503  try again in a moment
+    └── SetupError     –   the start-up is at fault; the command ends with status 2
+
+Every message is one sentence that says what is wrong and, where there is something to do, what to do.
+It never holds a path of the server: files go by their catalogue names.
+"""
+
+from __future__ import annotations
+
+
+class LamellaError(Exception):
+    """An error with one clear sentence for the person who asked."""
+
+    status = 500
+    code = "internal"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(LamellaError):
+    """What was asked is malformed or out of range."""
+
+    status = 400
+    code = "bad_request"
+
+
+class Unauthorized(LamellaError):
+    """Nobody is signed in."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(LamellaError):
+    """The caller may not have this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(LamellaError):
+    """There is no such file, dataset or object."""
+
+    status = 404
+    code = "not_found"
+
+
+class Changed(LamellaError):
+    """The file changed while it was read, or is being written."""
+
+    status = 409
+    code = "changed"
+
+
+class TooLarge(LamellaError):
+    """More was asked than one answer may hold."""
+
+    status = 413
+    code = "too_large"
+
+
+class WrongHost(LamellaError):
+    """The request names a host that this server does not answer for."""
+
+    status = 421
+    code = "wrong_host"
+
+
+class CannotShow(LamellaError):
+    """The file or the dataset cannot be shown; the message names the reason."""
+
+    status = 422
+    code = "cannot_show"
+
+
+class Busy(LamellaError):
+    """The server could not answer in time; trying again may help."""
+
+    status = 503
+    code = "busy"
+
+
+class SetupError(LamellaError):
+    """Something that the person at the terminal can mend; the command ends with status 2."""
+
+    code = "setup"

@@ -1,0 +1,1 @@
+"""What viewers will want next, and the worker that decodes it ahead."""

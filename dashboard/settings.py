@@ -1,0 +1,230 @@
+"""All settings of the product, each with its default and what it is for, in one frozen object.
+
+A setting comes from the command line, else from the environment (`LAMELLA_PORT=8051`), else it has
+its default. They are validated once, at start. The descriptions below are the single source of the
+README's table and of `--help`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dashboard.errors import SetupError
+
+PREFIX = "LAMELLA_"
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+def _user_cache() -> Path:
+    return platformdirs.user_cache_path("lamella", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """The settings of one process; times in seconds and sizes in bytes unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    data: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Files and folders to show, as PATH or NAME=PATH, separated by `:` (the commands take them as"
+            " arguments)"
+        ),
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
+    port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on")
+    cache_dir: Path = Field(
+        default_factory=_user_cache,
+        description="Folder of the caches, on a local disk and writable by you alone",
+    )
+    url_prefix: str = Field(
+        default="", description="Path under which everything is served, such as `/lamella`"
+    )
+    public: bool = Field(
+        default=False, description="Serve everyone who can reach the address, without sign-in"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Host names to answer for besides the loopback ones, separated by commas",
+    )
+    brick_cache_bytes: ByteSize | None = Field(
+        default=None,
+        ge=0,
+        description="Limit of the brick cache (none: a quarter of the free space, at most 32 GiB)",
+    )
+    frame_cache_bytes: ByteSize = Field(
+        default=ByteSize(GIB),
+        ge=0,
+        description="Limit of the frame cache; never more than an eighth of the free space",
+    )
+    free_floor_bytes: ByteSize = Field(
+        default=ByteSize(512 * MIB),
+        ge=0,
+        description="Free space that the caches leave on their disk",
+    )
+    max_brick_bytes: ByteSize = Field(
+        default=ByteSize(256 * MIB),
+        ge=MIB,
+        description="Largest brick, decoded; wider planes are cut into tiles",
+    )
+    max_chunk_bytes: ByteSize = Field(
+        default=ByteSize(512 * MIB),
+        ge=MIB,
+        description="Largest chunk, decoded, that is read at all",
+    )
+    max_cells: int = Field(default=67_108_864, ge=1, description="Most cells in one answer")
+    web_processes: int = Field(
+        default=2, ge=1, le=256, description="Processes that answer requests"
+    )
+    web_threads: int = Field(default=8, ge=1, le=256, description="Threads in each of these")
+    decode_threads: int = Field(
+        default_factory=_cores,
+        ge=1,
+        le=1024,
+        description="Threads that decode one brick (none: as many as there are cores)",
+    )
+    children: int = Field(
+        default=2, ge=1, le=64, description="Child processes with HDF5 that each process keeps warm"
+    )
+    child_memory_bytes: ByteSize = Field(
+        default=ByteSize(2 * GIB), ge=64 * MIB, description="Memory that such a child may take"
+    )
+    child_seconds: float = Field(
+        default=10.0, gt=0, le=3600, description="Seconds that such a child may work on one request"
+    )
+    wait_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a request waits for somebody else's decoding before it gets a 503",
+    )
+    rest_cells: int = Field(
+        default=462_400,
+        ge=1,
+        description="Cells that the Plotly heatmap gets when the view rests (680²)",
+    )
+    rest_delay_ms: int = Field(
+        default=250,
+        ge=0,
+        le=60_000,
+        description="Milliseconds without a key after which the view rests",
+    )
+    plan_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds after which a viewer's plan expires"
+    )
+    prefetch_bytes: ByteSize = Field(
+        default=ByteSize(2 * GIB),
+        ge=0,
+        description="Decoded bytes that the prefetch worker is ahead of a viewer, at most",
+    )
+    log_level: LogLevel = Field(
+        default="INFO", description="Least severity that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.split(",")
+        return tuple(part.strip().lower() for part in value if part.strip())
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        """`/a/b` without a slash at the end, or nothing."""
+        stripped = value.strip("/")
+        if not stripped:
+            return ""
+        if not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", stripped, re.ASCII) or ".." in stripped:
+            raise ValueError("it is a path such as /lamella, of letters, digits and -._~")
+        return f"/{stripped}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the address is one that only this machine can reach."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
+    bare = host.strip().lower().removeprefix("[").removesuffix("]")
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this start: `given` ones first, then the environment, then the defaults.
+
+    Values of None in `given` count as not given. Raises SetupError, whose sentence names the setting.
+    """
+    known = {name: value for name, value in (given or {}).items() if value is not None}
+    try:
+        settings = Settings(**known)
+    except ValidationError as error:
+        raise SetupError(_sentence(error)) from None
+    if not settings.loopback and not settings.public:
+        raise SetupError(
+            f"Anyone who can reach {settings.host} could read the data: give --public"
+            " (LAMELLA_PUBLIC=1) to allow that, or listen on 127.0.0.1."
+        )
+    return settings
+
+
+def describe(name: str) -> str:
+    """What the setting `name` is for, as the README's table and `--help` say it."""
+    return Settings.model_fields[name].description or ""
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, as one sentence with the setting's name in the environment."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"The setting {PREFIX}{name.upper()} is not valid: {reason[:1].lower()}{reason[1:].rstrip('.')}."

@@ -1,0 +1,1 @@
+"""HDF5 files: finding, describing, addressing and decoding them."""
