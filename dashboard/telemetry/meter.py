@@ -139,8 +139,9 @@ def meter(stage: str) -> Iterator[None]:
 def charge(parts: Mapping[str, float]) -> None:
     """Book seconds by stage that were measured elsewhere, and take them off the enclosing stage.
 
-    For work done by other threads while this one waited: the caller scales the parts to the wall time that
-    they took together. More than the enclosing stage has lasted cannot be booked: the parts shrink in proportion.
+    For work done by other threads while this one waited: the caller scales the parts to the wall time
+    that they took together. More than the enclosing stage has lasted cannot be booked: the parts shrink
+    in proportion.
     """
     record = _listener.get()
     if record is not None and record.listens():

@@ -20,5 +20,6 @@ def test_order_and_names() -> None:
 
 def test_every_stage_says_what_it_is() -> None:
     for stage in STAGES:
-        assert stage.what and stage.reference
+        assert stage.what
+        assert stage.reference
         assert stage.reference_ms >= 0.0

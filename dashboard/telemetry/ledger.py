@@ -1,0 +1,292 @@
+"""One ledger for all figures: every process appends what it saw, a row of differences a second.
+
+A row lies under a key of its own and is never changed. All figures are sums over rows, so nothing is
+shared between processes while they count, and nothing is counted twice or lost:
+
+- a row that could not be written is written again under the same key, as it was;
+- rows older than `KEEP_S` are merged into a base row in one transaction. The base is a row like any
+  other, dated at the beginning of time. Its key is new each time, so that a reader who asks for
+  newer rows meets it and knows that what it has read before is no longer what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from dashboard.storage.disk import BytesCache
+from dashboard.storage.locks import LockTimeout, exclusive
+from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+from dashboard.telemetry.totals import NAME, VIEWER, Histogram, Row, Totals, read, sound, spell
+
+log = logging.getLogger(__name__)
+
+FLUSH_S: Final = 1.0
+KEEP_S: Final = 15 * 60.0
+COMPACT_S: Final = 5 * 60.0
+PROCESS_EXPIRES_S: Final = 15.0
+# Ids are made up by the callers: a row must stay small whatever they send.
+VIEWERS_A_ROW: Final = 256
+
+ROW: Final = "row:"
+BASE: Final = "base:"
+PROCESS: Final = "process:"
+
+
+class _Interrupted(Exception):
+    """A write inside a transaction failed; the whole of it has to be taken back."""
+
+
+class Ledger:
+    """Counts for one process; cheap to call from any thread.
+
+    `role` names what the process does ("web", "worker" …), `clock` gives Unix time (s).
+    """
+
+    def __init__(
+        self, cache: BytesCache, role: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._cache = cache
+        self._role = role
+        self._clock = clock
+        self._gauges: dict[str, Callable[[], float]] = {}
+        self._started = False
+        self._begin()
+        os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))
+
+    def _begin(self) -> None:
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._new = Totals()
+        self._viewers: dict[str, None] = {}
+        self._unwritten: dict[str, bytes] = {}
+        self._written_gauges: dict[str, float] = {}
+        self._failing = False
+        self._compact_at = -math.inf
+        self._process = f"{os.getpid()}:{time.time_ns():x}"
+
+    # Counting
+
+    def demand(self, outcome: str) -> None:
+        """Count one demand; raises ValueError for an outcome that does not exist."""
+        if outcome not in OUTCOMES:
+            raise ValueError(f"no such outcome: {outcome!r}")
+        with self._lock:
+            self._new.demand[outcome] = self._new.demand.get(outcome, 0) + 1
+        self._keep_running()
+
+    def stages(self, seconds: Mapping[str, float]) -> None:
+        """Count how long stages took (s); raises ValueError for a stage that does not exist.
+
+        Times that cannot be (negative, not finite) are left out: browsers' clocks produce them.
+        """
+        for stage in seconds:
+            if stage not in STAGE_NAMES:
+                raise ValueError(f"no such stage: {stage!r}")
+        with self._lock:
+            for stage, taken in seconds.items():
+                if sound(taken):
+                    self._new.stages.setdefault(stage, Histogram()).add(taken)
+        self._keep_running()
+
+    def count(self, name: str, amount: float = 1.0) -> None:
+        """Add to a counter; raises ValueError for a malformed name or amount."""
+        if NAME.fullmatch(name) is None or not sound(amount):
+            raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
+        with self._lock:
+            self._new.counts[name] = self._new.counts.get(name, 0.0) + amount
+        self._keep_running()
+
+    def gauge(self, name: str, fn: Callable[[], float]) -> None:
+        """Sample `fn` at each flush; raises ValueError for a malformed name."""
+        if NAME.fullmatch(name) is None:
+            raise ValueError(f"no gauge: {name!r}")
+        self._gauges[name] = fn
+
+    def viewer(self, viewer: str) -> None:
+        """Note that this viewer was seen now; what is no viewer's id is left out."""
+        with self._lock:
+            if len(self._viewers) < VIEWERS_A_ROW and VIEWER.fullmatch(viewer):
+                self._viewers[viewer] = None
+
+    # Writing
+
+    def start(self) -> None:
+        """Flush once a second from a daemon thread, until `close`."""
+        self._started = True
+        self._stop.clear()
+        self._keep_running()
+
+    def _keep_running(self) -> None:
+        # A forked child has no threads; the first count in it brings the flusher back.
+        if self._started and self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        self.flush()
+        while not self._stop.wait(FLUSH_S):
+            self.flush()
+        self._cache.close()  # the connection of this thread
+
+    def close(self) -> None:
+        """Stop the thread, write what is left and take this process off the list."""
+        self._started = False
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+            self._thread = None
+        self.flush()
+        self._cache.delete(PROCESS + self._process)
+
+    def flush(self) -> None:
+        """Write what has been counted since the last time, and a sign of life; never raises.
+
+        What cannot be written now is kept for the next flush.
+        """
+        with self._flushing:
+            try:
+                self._flush()
+                if self._failing:
+                    log.info("the ledger can be written again")
+                self._failing = False
+            except Exception as error:  # noqa: BLE001
+                # Figures are not worth a request or a thread. Said once, not every second.
+                if not self._failing:
+                    log.warning("the ledger cannot be written, figures are kept: %r", error)
+                self._failing = True
+                # A failed COMMIT leaves its connection inside the transaction; a new one starts clean.
+                self._cache.close()
+
+    def _flush(self) -> None:
+        now = self._clock()
+        gauges = self._sample()
+        # Rows that failed are written as they were and under their keys: if the failed write got through
+        # after all, this one repeats it and adds nothing.
+        if self._unwritten:
+            self._write(self._unwritten, {})
+            self._unwritten = {}
+        with self._lock:
+            new, viewers = self._new, tuple(self._viewers)
+            self._new, self._viewers = Totals(), {}
+        if new or viewers or gauges != self._written_gauges:
+            row = Row(now, self._process, new, gauges, viewers)
+            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in spell(row)}
+        self._write(self._unwritten, self._sign_of_life(now, gauges))
+        self._unwritten = {}
+        self._written_gauges = gauges
+        if not 0.0 <= now - self._compact_at < COMPACT_S:
+            self._compact_at = now
+            self.compact()
+
+    def _write(self, rows: Mapping[str, bytes], record: Mapping[str, bytes]) -> None:
+        with self._cache.transact():
+            for key, value in rows.items():
+                self._put(key, value)
+            for key, value in record.items():
+                self._put(key, value, expire=PROCESS_EXPIRES_S)
+
+    def _put(self, key: str, value: bytes, expire: float | None = None) -> None:
+        if not self._cache.set(key, value, expire=expire):
+            raise _Interrupted("a row was not stored")
+
+    def _sample(self) -> dict[str, float]:
+        gauges: dict[str, float] = {}
+        for name, fn in list(self._gauges.items()):
+            try:
+                value = float(fn())
+            except Exception as error:  # noqa: BLE001  # whatever it is that others gave us
+                log.warning("gauge %s failed: %r", name, error)
+                continue
+            if math.isfinite(value):
+                gauges[name] = value
+        return gauges
+
+    def _sign_of_life(self, now: float, gauges: Mapping[str, float]) -> dict[str, bytes]:
+        record: dict[str, Any] = {
+            "pid": os.getpid(),
+            "role": self._role,
+            "rss_bytes": rss_bytes(),
+            "heartbeat": now,
+            "gauges": gauges,
+        }
+        return {PROCESS + self._process: json.dumps(record).encode()}
+
+    def compact(self) -> bool:
+        """Merge the rows older than `KEEP_S` into the base row; returns whether there were any.
+
+        Readers lose nothing and meet nothing twice: the rows go and the base comes in one transaction.
+        Raises what the store raises.
+        """
+        try:
+            with exclusive(Path(self._cache.directory) / "compact.lock", timeout_s=0.0):
+                return self._compact()
+        except LockTimeout:
+            return False  # another process is at it
+
+    def _compact(self) -> bool:
+        # Read outside the transaction, which others wait for: who holds the lock is the only one to take
+        # rows away, so these stay.
+        now = self._clock()
+        merged = Totals()
+        bases, gone = 0, []
+        for _, key, value in self._cache.newer(0):
+            if key.startswith((ROW, BASE)):
+                try:
+                    row = read(value)
+                except ValueError as error:
+                    log.warning("ledger row %.64r dropped: %s", key, error)
+                    gone.append(key)
+                    continue
+                # Either side: a row from a clock that ran ahead must not stay for ever.
+                if abs(now - row.t) > KEEP_S:
+                    merged.merge(row.totals)
+                    gone.append(key)
+                    bases += key.startswith(BASE)
+            elif key.startswith(PROCESS) and self._cache.get(key) is None:
+                gone.append(key)
+        if len(gone) == bases:
+            return False
+        with self._cache.transact():
+            # First in, then out: SQLite gives the highest row number anew once its row has gone, and a
+            # reader would take the row that gets it for one it has seen.
+            for piece in spell(Row(0.0, "", merged)):
+                self._put(BASE + uuid.uuid4().hex, piece)
+            for key in gone:
+                if not self._cache.delete(key):
+                    raise _Interrupted("a row went away under the compaction lock")
+        return True
+
+
+def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:
+    # Differences that a fork copied are the parent's to write, and a copied lock may be held for ever.
+    alive = ledger()
+    if alive is not None:
+        alive._begin()
+
+
+def rss_bytes() -> int:
+    """Memory of this process's own (RssAnon + RssShmem, bytes); mapped files are the page cache's."""
+    kilobytes = 0
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    kilobytes += int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return kilobytes * 1024

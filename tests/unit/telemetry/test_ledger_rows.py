@@ -1,0 +1,308 @@
+"""What is counted is written once: through failures, forks, compaction and reuse of row numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import diskcache
+import pytest
+
+from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.locks import exclusive
+from dashboard.telemetry.ledger import (
+    BASE,
+    COMPACT_S,
+    KEEP_S,
+    PROCESS,
+    ROW,
+    VIEWERS_A_ROW,
+    Ledger,
+    rss_bytes,
+)
+from dashboard.telemetry.totals import Totals, read
+
+
+class Clock:
+    """Unix time that moves when it is told to (s)."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "ledger", timeout_s=0.05)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledger(cache: BytesCache, clock: Clock) -> Ledger:
+    return Ledger(cache, "web", clock)
+
+
+def rows(cache: BytesCache, prefix: str = ROW) -> list[bytes]:
+    return [value for _, key, value in cache.newer(0) if key.startswith(prefix)]
+
+
+def summed(cache: BytesCache) -> Totals:
+    totals = Totals()
+    for value in rows(cache, ROW) + rows(cache, BASE):
+        totals.merge(read(value).totals)
+    return totals
+
+
+def test_a_flush_writes_one_row_of_differences(
+    ledger: Ledger, cache: BytesCache, clock: Clock
+) -> None:
+    ledger.demand("hit")
+    ledger.demand("hit")
+    ledger.demand("miss")
+    ledger.stages({"decode": 0.3, "index": 0.0})
+    ledger.count("bricks.decoded")
+    ledger.count("bricks.decoded_bytes", 1000)
+    ledger.viewer("viewer-1")
+    ledger.viewer("viewer-1")
+    ledger.flush()
+    ledger.demand("hit")
+    clock.now += 1
+    ledger.flush()
+    first, second = (read(value) for value in rows(cache))
+    assert first.t == 1_000_000.0
+    assert first.totals.demand == {"hit": 2, "miss": 1}
+    assert first.totals.stages["decode"].total_s == 0.3
+    assert first.totals.stages["index"].count == 1
+    assert first.totals.counts == {"bricks.decoded": 1, "bricks.decoded_bytes": 1000}
+    assert first.viewers == ("viewer-1",)
+    assert second.totals == Totals(demand={"hit": 1})
+    assert first.process == second.process
+
+
+def test_nothing_new_writes_no_row(ledger: Ledger, cache: BytesCache) -> None:
+    level = 5.0
+    ledger.gauge("bricks.bytes", lambda: level)
+    ledger.flush()
+    assert [read(value).gauges for value in rows(cache)] == [{"bricks.bytes": 5.0}]
+    ledger.flush()
+    assert len(rows(cache)) == 1
+    level = 6.0
+    ledger.flush()
+    assert len(rows(cache)) == 2
+
+
+def test_the_process_record_is_refreshed(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+    ledger.gauge("prefetch.planned", lambda: 3.0)
+    ledger.flush()
+    clock.now += 1
+    ledger.flush()
+    (key,) = cache.keys_like(PROCESS)
+    record = json.loads(cache.get(key))
+    assert key.startswith(f"{PROCESS}{os.getpid()}:")
+    assert record["pid"] == os.getpid()
+    assert record["role"] == "web"
+    assert record["heartbeat"] == 1_000_001.0
+    assert record["rss_bytes"] == pytest.approx(rss_bytes(), rel=0.5)
+    assert record["gauges"] == {"prefetch.planned": 3.0}
+    _, expires = cache.get(key, expire_time=True)
+    assert expires is not None
+
+
+def test_wrong_names_are_the_callers_mistake(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="outcome"):
+        ledger.demand("stolen")
+    with pytest.raises(ValueError, match="stage"):
+        ledger.stages({"decode": 1.0, "lunch": 1.0})
+    with pytest.raises(ValueError, match="counter"):
+        ledger.count("a b")
+    with pytest.raises(ValueError, match="counter"):
+        ledger.count("bricks.decoded", float("nan"))
+    with pytest.raises(ValueError, match="gauge"):
+        ledger.gauge("", lambda: 1.0)
+
+
+def test_what_browsers_make_up_is_left_out(ledger: Ledger, cache: BytesCache) -> None:
+    ledger.stages({"draw": float("nan"), "display": -1.0, "convert": float("inf")})
+    ledger.viewer("<script>")
+    ledger.viewer("")
+    for i in range(VIEWERS_A_ROW + 50):
+        ledger.viewer(f"v{i}")
+    ledger.flush()
+    (row,) = map(read, rows(cache))
+    assert row.totals == Totals()
+    assert len(row.viewers) == VIEWERS_A_ROW
+
+
+def test_a_failing_gauge_does_not_stop_the_others(ledger: Ledger, cache: BytesCache) -> None:
+    def broken() -> float:
+        raise OSError("gone")
+
+    ledger.gauge("bricks.bytes", broken)
+    ledger.gauge("bricks.limit", lambda: float("nan"))
+    ledger.gauge("bricks.entries", lambda: 2.0)
+    ledger.flush()
+    assert read(rows(cache)[0]).gauges == {"bricks.entries": 2.0}
+
+
+def test_a_failed_write_keeps_the_differences(
+    ledger: Ledger, cache: BytesCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    other = sqlite3.connect(tmp_path / "ledger" / "cache.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger.demand("hit")
+    ledger.flush()
+    ledger.demand("hit")
+    ledger.flush()
+    assert rows(cache) == []
+    other.execute("ROLLBACK")
+    other.close()
+    ledger.demand("miss")
+    ledger.flush()
+    assert summed(cache).demand == {"hit": 2, "miss": 1}
+    said = [record.message for record in caplog.records if "kept" in record.message]
+    assert len(said) == 1
+    assert "can be written again" in caplog.text
+
+
+@pytest.mark.parametrize("when", ["inside", "after"])
+def test_a_write_that_fails_midway_counts_once(
+    ledger: Ledger, cache: BytesCache, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Whether the failed transaction got through or not, the row is there once in the end."""
+    transact, put = cache.transact, cache.set
+
+    class Torn:
+        def __enter__(self) -> None:
+            self.inner = transact()
+            self.inner.__enter__()
+
+        def __exit__(self, *exc: Any) -> bool:
+            self.inner.__exit__(*exc)
+            raise diskcache.Timeout("the commit went through and its answer was lost")
+
+    ledger.demand("hit")
+    if when == "after":
+        monkeypatch.setattr(cache, "transact", Torn)
+    else:
+        monkeypatch.setattr(cache, "set", lambda *a, **k: put(*a, **k) and "expire" not in k)
+    ledger.flush()
+    monkeypatch.undo()
+    ledger.demand("hit")
+    ledger.flush()
+    ledger.flush()
+    assert summed(cache).demand == {"hit": 2}
+
+
+def test_old_rows_merge_into_a_base(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+    for _ in range(5):
+        ledger.demand("hit")
+        ledger.stages({"decode": 0.25})
+        ledger.count("prefetch.decoded", 2)
+        ledger.flush()
+        clock.now += 1
+    before = summed(cache)
+    assert not ledger.compact()
+    clock.now += KEEP_S - 3
+    assert ledger.compact()
+    assert len(rows(cache)) == 3
+    assert len(rows(cache, BASE)) == 1
+    clock.now += KEEP_S
+    assert ledger.compact()
+    assert not ledger.compact()
+    assert rows(cache) == []
+    assert len(rows(cache, BASE)) == 1
+    assert summed(cache) == before
+
+
+def test_flushing_compacts_now_and_then(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += KEEP_S + COMPACT_S
+    ledger.demand("hit")
+    ledger.flush()
+    assert len(rows(cache)) == 1
+    assert summed(cache).demand == {"hit": 2}
+
+
+def test_a_row_from_the_future_does_not_stay(
+    ledger: Ledger, cache: BytesCache, clock: Clock
+) -> None:
+    clock.now += 10 * KEEP_S
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now -= 10 * KEEP_S
+    assert ledger.compact()
+    assert rows(cache) == []
+    assert summed(cache).demand == {"hit": 1}
+
+
+def test_compaction_leaves_no_row_number_free_at_the_top(
+    ledger: Ledger, cache: BytesCache, clock: Clock
+) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    top = cache.newer(0)[-1][0]
+    clock.now += KEEP_S + 1
+    assert ledger.compact()
+    assert cache.newer(0)[-1][0] > top
+    assert cache.newer(0)[-1][1].startswith(BASE)
+
+
+def test_only_one_compacts_at_a_time(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += KEEP_S + 1
+    with exclusive(Path(cache.directory) / "compact.lock", 0.0):
+        assert not ledger.compact()
+    assert ledger.compact()
+
+
+def test_compaction_drops_what_is_no_row(
+    ledger: Ledger, cache: BytesCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set(ROW + "planted", b'{"d":{"hit":1000}}')
+    cache.set("elsewhere", b"kept")
+    assert ledger.compact()
+    assert "planted" in caplog.text
+    assert rows(cache) == []
+    assert cache.get("elsewhere") == b"kept"
+
+
+def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: BytesCache) -> None:
+    ledger.start()
+    for _ in range(100):
+        ledger.demand("hit")
+    ledger.close()
+    assert summed(cache).demand == {"hit": 100}
+    assert cache.keys_like(PROCESS) == []
+
+
+def test_a_forked_child_does_not_write_the_parents_rows(
+    ledger: Ledger, cache: BytesCache, clock: Clock
+) -> None:
+    ledger.demand("hit")
+    cache.close()  # no connection may cross a fork
+    child = os.fork()
+    if child == 0:
+        ledger.demand("miss")
+        ledger.flush()
+        ledger.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    ledger.flush()
+    assert summed(cache).demand == {"hit": 1, "miss": 1}
+    assert len({read(value).process for value in rows(cache)}) == 2
