@@ -35,8 +35,8 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
     open_paths = frozenset(settings.url_prefix + path for path in OPEN_PATHS)
     policy = content_security_policy(script_hashes)
 
-    # Read by Werkzeug while a body streams in, so that one without a Content-Length is bounded too.
-    server.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    # Werkzeug cuts a body without a Content-Length here; one byte more tells that it was longer.
+    server.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
 
     @server.before_request
     def guard() -> None:
@@ -45,7 +45,10 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
             check_host(request.host, settings)
             check_direct(request, settings)
         check_origin(request, settings)
-        if (request.content_length or 0) > MAX_BODY:
+        length = request.content_length
+        if length is None and "Transfer-Encoding" in request.headers:
+            length = len(request.get_data())
+        if (length or 0) > MAX_BODY:
             raise TooLarge("The body of a request may have 1 MiB.")
 
     @server.after_request

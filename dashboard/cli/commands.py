@@ -1,0 +1,149 @@
+"""What can be said at the terminal: the commands, their options and how errors are told.
+
+Every option of the serving commands is a setting; its text and its validation are those of the setting.
+Whatever a person can mend ends with exit status 2 and one sentence.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from dashboard import __version__
+from dashboard.errors import LamellaError
+from dashboard.settings import PREFIX, Settings, describe, load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_MEND = 2
+
+
+def setting(flag: str, name: str, **attributes: Any) -> Callable[[Command], Command]:
+    """The option `flag` for the setting `name`."""
+    text = f"{describe(name)}. Setting {PREFIX}{name.upper()}."
+    return click.option(flag, name, default=None, help=text, **attributes)
+
+
+def serving(function: Command) -> Command:
+    """The options that all serving commands share."""
+    # Texts, not numbers: the setting says what is wrong with a value, in one sentence that names it.
+    options = (
+        setting("--host", "host", metavar="ADDRESS"),
+        setting("--port", "port", metavar="NUMBER"),
+        setting("--cache-dir", "cache_dir", metavar="FOLDER"),
+        setting("--url-prefix", "url_prefix", metavar="PATH"),
+        setting("--public", "public", is_flag=True, flag_value=True),
+        setting("--allowed-host", "allowed_hosts", metavar="NAME", multiple=True),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+PATHS = click.argument("paths", metavar="PATH...", nargs=-1)
+
+
+def settings_from(given: dict[str, Any], paths: Sequence[str] = ()) -> Settings:
+    """The settings of this start; options and arguments that were not given are left to the rest."""
+    return load_settings(
+        {name: value or None for name, value in given.items()} | {"data": paths or None}
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lamella")
+def lamella() -> None:
+    """Leaf through HDF5 volumes that are larger than memory, slice by slice, in a browser."""
+
+
+@lamella.command()
+@PATHS
+@serving
+def serve(paths: tuple[str, ...], **given: Any) -> None:
+    """Show files and folders: starts the web and the prefetch processes and keeps them running.
+
+    Each PATH is a file or a folder, called by its own name or as NAME=PATH.
+    """
+    from dashboard.cli.serve import run  # noqa: PLC0415
+
+    run(settings_from(given, paths))
+
+
+@lamella.command()
+@serving
+def demo(**given: Any) -> None:
+    """Show a sample volume, which is made on the first use."""
+    from dashboard.cli.sample import demo_volume  # noqa: PLC0415
+    from dashboard.cli.serve import run  # noqa: PLC0415
+
+    settings = settings_from(given)
+    run(settings.model_copy(update={"data": (str(demo_volume(settings)),)}))
+
+
+@lamella.command()
+@PATHS
+@serving
+@click.option("--parent", type=int, hidden=True)
+@click.option("--listener", type=int, hidden=True)
+def web(paths: tuple[str, ...], parent: int | None, listener: int | None, **given: Any) -> None:
+    """Answer browsers, without the prefetch worker."""
+    from dashboard.cli.web import run  # noqa: PLC0415
+
+    run(settings_from(given, paths), parent, listener)
+
+
+@lamella.command()
+@PATHS
+@serving
+@click.option("--parent", type=int, hidden=True)
+def worker(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
+    """Decode ahead of what viewers look at, for `lamella web` with the same cache."""
+    from dashboard.cli.worker import run  # noqa: PLC0415
+
+    run(settings_from(given, paths), parent)
+
+
+@lamella.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--like",
+    type=click.Choice(["demo", "reference"]),
+    default="demo",
+    show_default=True,
+    help="The volume to take after: 256×640×640, or 2160×1360×1360 in chunks of 68×43×43 (8 GB).",
+)
+@click.option("--shape", metavar="N,N,...", help="Voxels in each dimension, two to eight of them.")
+@click.option("--dtype", metavar="NAME", help="Type of a voxel, such as uint8, int16 or float32.")
+@click.option("--chunks", metavar="N,N,...", help="Voxels of a chunk in each dimension, or auto.")
+def sample(out: Path, like: str, shape: str | None, dtype: str | None, chunks: str | None) -> None:
+    """Write a made-up volume to the HDF5 file OUT."""
+    from dashboard.cli.sample import write  # noqa: PLC0415
+
+    write(out, like=like, shape=shape, dtype=dtype, chunks=chunks)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and leave with its status."""
+    try:
+        lamella.main(arguments, prog_name="lamella", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(EXIT_MEND)
+    except click.ClickException as error:
+        _tell(error.format_message())
+    except LamellaError as error:
+        _tell(error.message)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(0)
+
+
+def _tell(sentence: str) -> NoReturn:
+    click.echo(f"lamella: {sentence}", err=True)
+    sys.exit(EXIT_MEND)

@@ -1,0 +1,87 @@
+"""What the long-running commands share: their log, their checks at start, and their end."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from queue import SimpleQueue
+from types import FrameType
+
+from dashboard.errors import SetupError
+from dashboard.settings import Settings
+from dashboard.storage.guard import own_directory
+from dashboard.volumes.catalog import parse_roots
+
+BACKLOG = 512
+PR_SET_PDEATHSIG = 1
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def prepare(settings: Settings) -> None:
+    """Check the data and the cache directory, and set up the log; raises `SetupError`."""
+    logging.basicConfig(
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if not settings.data:
+        raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
+    parse_roots(settings.data)
+    own_directory(settings.cache_dir)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port`; raises `SetupError`."""
+    bare = host.strip("[]")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise SetupError(f"The host {host} is not known.") from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A port whose last connections are still being closed counts as free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SetupError(
+                f"Port {port} of {host} is in use; choose another with --port."
+            ) from None
+        reason = (error.strerror or str(error)).lower()
+        raise SetupError(f"Cannot listen on {host}, port {port}: {reason}.") from None
+    return listener
+
+
+def end_with(parent: int | None) -> None:
+    """Have the kernel end this process when the process `parent`, its own parent, is gone.
+
+    A supervisor killed with -9 can tell its children nothing. Only Linux does this; elsewhere nothing happens.
+    """
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it was gone before we asked
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def queue_signals(queue: SimpleQueue[int], signals: tuple[signal.Signals, ...] = ENDING) -> None:
+    """Put the numbers of `signals` on `queue` as they come.
+
+    A handler runs between any two steps of the main thread; of all means to wake that thread up, only a
+    SimpleQueue may be used there, since an Event's lock may be held by the very code it interrupts.
+    """
+
+    def put(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        queue.put(number)
+
+    for number in signals:
+        signal.signal(number, put)

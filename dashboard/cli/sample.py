@@ -1,0 +1,79 @@
+"""`lamella sample` and the volume of `lamella demo`, with a progress bar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from dashboard.errors import SetupError
+from dashboard.settings import Settings
+from dashboard.storage.guard import own_directory
+from dashboard.volumes import sample
+from dashboard.volumes.catalog import has_signature
+
+DEMO_FILE = "demo.h5"
+
+
+def demo_volume(settings: Settings) -> Path:
+    """The path of the demo's volume in the cache directory, made now if it is not there."""
+    path = own_directory(settings.cache_dir) / "demo" / DEMO_FILE
+    try:
+        if path.is_file() and has_signature(path):
+            return path
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be read: {(error.strerror or str(error)).lower()}."
+        ) from None
+    with _progress("Making the sample volume") as progress:
+        sample.write_sample(path, progress=progress)
+    return path
+
+
+def write(
+    out: Path, *, like: str, shape: str | None, dtype: str | None, chunks: str | None
+) -> None:
+    """Write a made-up volume to `out`; what is not given is as in the volume that it is `like`."""
+    recipe = sample.REFERENCE if like == "reference" else sample.DEMO
+    if out.exists():
+        raise SetupError(f"{out} exists already; remove it or choose another name.")
+    size = recipe.shape if shape is None else _numbers("--shape", shape)
+    cut: sample.Chunks = recipe.chunks if shape is None else "auto"
+    if chunks is not None:
+        cut = "auto" if chunks == "auto" else _numbers("--chunks", chunks)
+    with _progress(f"Writing {out.name}") as progress:
+        sample.write_sample(out, size, dtype or recipe.dtype, cut, progress)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    """`256,640,640` or `256x640x640` as numbers."""
+    parts = re.split(r"[,x×]", text)
+    if not all(re.fullmatch(r"\s*[0-9]{1,12}\s*", part) for part in parts):
+        raise SetupError(f"{option} takes numbers with commas between them, such as 256,640,640.")
+    return tuple(int(part) for part in parts)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[sample.Progress]:
+    """A progress bar on the terminal's error stream, in decoded bytes."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,214 @@
+"""`lamella serve`: a small supervisor of one web and one prefetch process.
+
+It holds the listening socket, so that browsers wait instead of being refused while the web process is
+restarted. A child ends with the supervisor, even when that is killed with -9.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+import click
+
+from dashboard.cli.process import ENDING, listen, prepare, queue_signals
+from dashboard.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MAX_DEATHS = 5
+DEATHS_WITHIN_S = 10.0
+FIRST_PAUSE_S = 0.1
+LAST_PAUSE_S = 2.0
+PROBE_EVERY_S = 0.1
+
+# gunicorn's statuses for an application that cannot be started, besides ours for what a person can mend.
+HOPELESS = (2, 3, 4)
+
+
+class GaveUp(Exception):
+    """A child cannot be kept running; `status` is the one to leave with."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class Child:
+    """A process that is started again when it dies; times are those of the `clock`."""
+
+    name: str
+    command: Sequence[str]
+    descriptors: tuple[int, ...] = ()
+    environment: Mapping[str, str] | None = None
+    clock: Callable[[], float] = time.monotonic
+    process: subprocess.Popen[bytes] | None = None
+    starts_at: float = 0.0
+    proven: bool = False
+    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DEATHS))
+
+    def tend(self) -> None:
+        """Start the process if it is due, note its death if it died; raises `GaveUp`."""
+        if self.process is None:
+            if self.clock() >= self.starts_at:
+                self.start()
+            return
+        status = self.process.poll()
+        if status is None:
+            return
+        self.end_group(signal.SIGKILL)  # what the dead one has left behind
+        self.process = None
+        self.note_death(status)
+
+    def start(self) -> None:
+        """Start the process, in a group of its own: Ctrl-C is for the supervisor alone."""
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            pass_fds=self.descriptors,
+            env=self.environment,
+            process_group=0,
+        )
+
+    def note_death(self, status: int) -> None:
+        """Decide when to start again, or raise `GaveUp`."""
+        now = self.clock()
+        self.deaths.append(now)
+        if not self.proven and status in HOPELESS:
+            raise GaveUp(f"The {self.name} process could not start.", 2 if status == 2 else 1)
+        recent = [at for at in self.deaths if now - at <= DEATHS_WITHIN_S]
+        if len(recent) >= MAX_DEATHS:
+            raise GaveUp(
+                f"The {self.name} process died {MAX_DEATHS} times within {DEATHS_WITHIN_S:.0f} s."
+            )
+        self.starts_at = now + min(FIRST_PAUSE_S * 2 ** (len(recent) - 1), LAST_PAUSE_S)
+        log.error("the %s process ended with status %s and is started again", self.name, status)
+
+    def end_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and everything that it started."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+    def ask_to_end(self) -> None:
+        """Ask the process alone: it ends its own children in good order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; leaves with status 1 when a child cannot be kept running."""
+    prepare(settings)
+    listener = listen(settings.host, settings.port)
+    signals: SimpleQueue[int] = SimpleQueue()
+    queue_signals(signals, (*ENDING, signal.SIGCHLD))
+    # A folder called `dashboard` where the command was started is not ours.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    parent = ("--parent", str(os.getpid()))
+    number = listener.fileno()
+    children = (
+        Child(
+            "web",
+            command(settings, "web", *parent, "--listener", str(number)),
+            (number,),
+            environment,
+        ),
+        Child("prefetch", command(settings, "worker", *parent), (), environment),
+    )
+    failure: GaveUp | None = None
+    try:
+        supervise(settings, children, signals)
+    except GaveUp as gave_up:
+        failure = gave_up
+    finally:
+        listener.close()
+        end(children, signals, patience_s=settings.wait_seconds + 10)
+    if failure is not None:
+        click.echo(f"lamella: {failure}", err=True)
+        sys.exit(failure.status)
+
+
+def command(settings: Settings, role: str, *more: str) -> list[str]:
+    """The command line of a child, with the settings that came from options and arguments."""
+    options = ["--host", settings.host, "--port", str(settings.port)]
+    options += ["--cache-dir", str(settings.cache_dir)]
+    options += ["--url-prefix", settings.url_prefix] if settings.url_prefix else []
+    options += ["--public"] if settings.public else []
+    for name in settings.allowed_hosts:
+        options += ["--allowed-host", name]
+    return [sys.executable, "-m", "dashboard", role, *options, *more, "--", *settings.data]
+
+
+def supervise(settings: Settings, children: tuple[Child, Child], signals: SimpleQueue[int]) -> None:
+    """Keep the children running until an ending signal comes; says once when the server answers."""
+    web = children[0]
+    announced = False
+    while True:
+        for child in children:
+            child.tend()
+        if not announced and web.running and answers(settings):
+            announced = True
+            for child in children:
+                child.proven = True
+            click.echo(f"Lamella is ready at {address(settings)} (Ctrl-C ends it)")
+        waiting = not announced or any(child.process is None for child in children)
+        try:
+            # A death may slip by unseen when SIGCHLDs coincide, so that even calm times end.
+            number = signals.get(timeout=PROBE_EVERY_S if waiting else 1.0)
+        except Empty:
+            continue
+        if number in ENDING:
+            return
+
+
+def end(children: Sequence[Child], signals: SimpleQueue[int], patience_s: float) -> None:
+    """End the children: politely first, and at once when asked a second time or after `patience_s`."""
+    for child in children:
+        child.ask_to_end()
+    deadline = time.monotonic() + patience_s
+    while any(child.running for child in children):
+        try:
+            number = signals.get(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+        except Empty:
+            number = 0
+        if number in ENDING or time.monotonic() >= deadline:
+            break
+    for child in children:
+        child.end_group(signal.SIGKILL)
+        if child.process is not None:
+            child.process.wait()
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the server answers its health check."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host).strip("[]")  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=1.0)
+    try:
+        connection.request("GET", f"{settings.url_prefix}/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def address(settings: Settings) -> str:
+    """Where a browser finds the page."""
+    host = settings.host.strip("[]")
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{settings.port}{settings.url_prefix}"

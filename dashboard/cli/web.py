@@ -1,0 +1,70 @@
+"""`lamella web`: gunicorn, embedded, with processes and threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from dashboard.cli.process import end_with, listen, prepare
+from dashboard.settings import Settings
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
+
+KEEP_ALIVE_S = 30
+
+# The longest request line that gunicorn allows: names of files and datasets travel in it.
+REQUEST_LINE = 8190
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn over a socket that is bound already."""
+
+    def __init__(self, settings: Settings, listener: int) -> None:
+        self._settings = settings
+        self._listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        shared = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
+        options: dict[str, Any] = {
+            "bind": f"fd://{self._listener}",
+            "worker_class": "gthread",
+            "workers": settings.web_processes,
+            "threads": settings.web_threads,
+            # A heartbeat on a disk that is busy would get workers killed that are well.
+            "worker_tmp_dir": str(SHARED_MEMORY) if shared else None,
+            # HDF5's children and the caches' connections must not be shared by a fork.
+            "preload_app": False,
+            "control_socket_disable": True,
+            "timeout": math.ceil(settings.wait_seconds) + 30,
+            "graceful_timeout": math.ceil(settings.wait_seconds) + 5,
+            "keepalive": KEEP_ALIVE_S,
+            "limit_request_line": REQUEST_LINE,
+            "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
+            "proc_name": "lamella",
+            "post_fork": lambda arbiter, _worker: end_with(arbiter.pid),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
+
+        return create_app(self._settings).server
+
+
+def run(settings: Settings, parent: int | None = None, listener: int | None = None) -> None:
+    """Serve until SIGTERM, then finish what is being answered.
+
+    A supervisor passes its process id as `parent` and the descriptor of a listening socket.
+    """
+    prepare(settings)
+    end_with(parent)
+    if listener is None:
+        listener = listen(settings.host, settings.port).detach()
+    WebServer(settings, listener).run()

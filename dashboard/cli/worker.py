@@ -1,0 +1,43 @@
+"""`lamella worker`: the prefetch worker as a process of its own."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+
+from dashboard.cli.process import end_with, prepare, queue_signals
+from dashboard.settings import Settings
+
+ENDED_BY_ITSELF = 0
+
+
+def run(settings: Settings, parent: int | None = None) -> None:
+    """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
+    from dashboard.services import build_services  # noqa: PLC0415
+
+    prepare(settings)
+    signals: SimpleQueue[int] = SimpleQueue()
+    queue_signals(signals)
+    end_with(parent)
+
+    services = build_services(settings, role="worker")
+    worker = services.worker()
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(stop)
+        except BaseException as error:  # noqa: BLE001  # raised again where it ends the process
+            failures.append(error)
+        finally:
+            signals.put(ENDED_BY_ITSELF)
+
+    thread = threading.Thread(target=work, name="prefetch")
+    thread.start()
+    signals.get()
+    stop.set()
+    thread.join()
+    services.close()
+    if failures:
+        raise failures[0]
