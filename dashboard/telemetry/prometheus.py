@@ -1,0 +1,135 @@
+"""The ledger as Prometheus sees it: one collector over all processes' figures.
+
+Counters run since the ledger began, over restarts. Any web process answers for all of them, so nothing of
+prometheus_client's multi-process mode is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+from dashboard.telemetry.stats import Stats
+from dashboard.telemetry.totals import Histogram, Totals
+
+# Every one is a boundary of the fine histograms, so that these counts are exact (s).
+BUCKETS: Final = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+COUNTERS: Final = {
+    "bricks.decoded": "Bricks decoded",
+    "bricks.decoded_bytes": "Bytes of bricks decoded",
+    "bricks.evictions": "Bricks that left the cache to make room",
+    "bricks.first_wanted": "Bricks that a viewer wanted for the first time",
+    "frames.evictions": "Frames that left the cache to make room",
+    "prefetch.decoded": "Bricks decoded ahead",
+    "prefetch.decoded_bytes": "Bytes of bricks decoded ahead",
+    "prefetch.failed": "Bricks that could not be decoded ahead",
+    "prefetch.late": "Bricks decoded ahead that were wanted before they were ready",
+    "prefetch.resting_bytes": "Bytes of bricks decoded ahead while a viewer rested",
+    "prefetch.resting_used_bytes": "Bytes of these that were then wanted",
+    "prefetch.used": "Bricks decoded ahead that were then wanted",
+    "prefetch.used_bytes": "Bytes of bricks decoded ahead that were then wanted",
+    "prefetch.wasted_bytes": "Bytes of bricks decoded ahead that left the cache unwanted",
+}
+
+GAUGES: Final = {
+    "bricks.bytes": "Bytes in the brick cache",
+    "bricks.entries": "Bricks in the brick cache",
+    "bricks.limit": "Most bytes that the brick cache may hold",
+    "frames.bytes": "Bytes in the frame cache",
+    "frames.entries": "Frames in the frame cache",
+    "frames.limit": "Most bytes that the frame cache may hold",
+    "prefetch.in_flight": "Bricks being decoded ahead",
+    "prefetch.planned": "Bricks planned to be decoded ahead",
+}
+
+
+class LedgerCollector(Collector):
+    """Turns the figures of a `Stats` into metrics, anew at each scrape."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+
+    def describe(self) -> list[Metric]:
+        """None: naming the metrics on registration would read the ledger."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, all labels, also those that never occurred."""
+        totals = self._stats.totals()
+        yield _demand(totals)
+        yield _stages(totals)
+        for name in sorted(COUNTERS.keys() | totals.counts.keys()):
+            text = COUNTERS.get(name, f"Count of {name}")
+            yield CounterMetricFamily(_metric(name), text, value=totals.counts.get(name, 0.0))
+        gauges = self._stats.gauges()
+        for name in sorted(GAUGES.keys() | gauges.keys()):
+            text = GAUGES.get(name, f"Level of {name}")
+            yield GaugeMetricFamily(_metric(name), text, value=gauges.get(name, 0.0))
+        yield GaugeMetricFamily(
+            "lamella_viewers",
+            "Viewers seen in the last minute",
+            value=self._stats.snapshot(None)["viewers"],
+        )
+        labels = ["pid", "role"]
+        rss = GaugeMetricFamily(
+            "lamella_process_rss_bytes",
+            "Memory of the process's own, the shared page cache apart",
+            labels=labels,
+        )
+        beat = GaugeMetricFamily(
+            "lamella_process_heartbeat_seconds",
+            "Seconds since the process's last sign of life",
+            labels=labels,
+        )
+        for process in self._stats.processes():
+            who = [str(process["pid"]), process["role"]]
+            rss.add_metric(who, process["rss_bytes"])
+            beat.add_metric(who, process["heartbeat_s"])
+        yield rss
+        yield beat
+
+
+def _metric(name: str) -> str:
+    return "lamella_" + name.replace(".", "_")
+
+
+def _demand(totals: Totals) -> Metric:
+    family = CounterMetricFamily(
+        "lamella_demand", "Slices that viewers wanted, by where they came from", labels=["outcome"]
+    )
+    for outcome in OUTCOMES:
+        family.add_metric([outcome], totals.demand.get(outcome, 0))
+    return family
+
+
+def _stages(totals: Totals) -> Metric:
+    family = HistogramMetricFamily(
+        "lamella_stage_seconds", "Self time of a stage of the pipeline", labels=["stage"]
+    )
+    for stage in STAGE_NAMES:
+        fine = totals.stages.get(stage, Histogram())
+        coarse = [(str(bound), float(fine.at_most(bound))) for bound in BUCKETS]
+        family.add_metric([stage], [*coarse, ("+Inf", float(fine.count))], sum_value=fine.total_s)
+    return family
+
+
+def exposition(stats: Stats) -> tuple[bytes, str]:
+    """The answer to a scrape: (text, content type)."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(LedgerCollector(stats))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
