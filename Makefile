@@ -1,0 +1,44 @@
+# Everything is set up on first use: a virtual environment in .venv, and for the tests a Chromium.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
+	$(BIN)/lamella demo $(DEMO_ARGS)
+
+test: $(VENV)/dev.stamp ## Run all tests
+	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
+		$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## Put the code into its one form
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp ## Run the benchmarks
+	$(BIN)/python -m pytest bench $(PYTEST_ARGS)
+
+clean: ## Remove the virtual environment
+	rm -rf $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml
+	@.ci/venv "$(VENV)" ""
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	@.ci/venv "$(VENV)" "[dev]"
+	@touch $@ $(VENV)/run.stamp
