@@ -108,6 +108,16 @@ def worker(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
 
 
 @lamella.command()
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def inspect(file: str, as_json: bool) -> None:
+    """Tell how the datasets of FILE are stored, what a slice costs, and what would make it cheaper."""
+    from dashboard.cli.inspect import run  # noqa: PLC0415
+
+    run(file, load_settings(), as_json=as_json)
+
+
+@lamella.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--like",

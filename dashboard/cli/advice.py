@@ -1,0 +1,128 @@
+"""How the chunks of a volume suit slices, and what would suit them better."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+from dashboard.volumes.chunks import AxisCost
+from dashboard.volumes.library import Volume, nbytes
+
+PAGE_BYTES = 4096
+
+# A slice decodes as many times its own bytes as a chunk is thick. Cubes keep that low in all directions;
+# much smaller ones make an index that is slow to list, and many reads for one slice.
+GOOD_CHUNK_BYTES = 64 * 1024
+SMALL_CHUNK_BYTES = 4 * 1024
+
+# Rewriting a large file has to be worth it, and a small one is decoded whole before anyone notices.
+WORTH_IT = 1.5
+SMALL_VOLUME_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One sentence about the layout, and the command that mends it where one does."""
+
+    sentence: str
+    command: str | None = None
+
+
+def axis_costs(volume: Volume) -> list[AxisCost]:
+    """What the first slice across each axis costs; one entry for a volume that is a single plane."""
+    axes = range(len(volume.shape)) if len(volume.shape) > 2 else range(1)
+    costs = [volume.grid.axis_cost(axis) for axis in axes]
+    if not volume.mapped:
+        return costs
+    return [
+        AxisCost(
+            cost.axis,
+            cost.rows,
+            cost.cols,
+            0,
+            mapped_bytes(volume.shape, volume.dtype.itemsize, cost.rows, cost.cols),
+            cost.plane_bytes,
+        )
+        for cost in costs
+    ]
+
+
+def mapped_bytes(shape: Sequence[int], itemsize: int, rows: int, cols: int) -> int:
+    """Bytes of the memory pages that a plane of contiguous data touches."""
+    run = itemsize
+    dim = len(shape) - 1
+    while dim >= 0 and dim in (rows, cols):
+        run *= shape[dim]
+        dim -= 1
+    plane = shape[rows] * shape[cols] * itemsize
+    pages = (plane // run) * ceil(run / PAGE_BYTES)
+    return max(plane, min(pages * PAGE_BYTES, prod(shape) * itemsize))
+
+
+def better_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
+    """Near cubes of about `GOOD_CHUNK_BYTES`, with edges that are powers of two or the whole axis."""
+    chunks = [1] * len(shape)
+    while prod(chunks) * itemsize * 2 <= GOOD_CHUNK_BYTES:
+        short = [d for d, size in enumerate(shape) if chunks[d] < size]
+        if not short:
+            break
+        # Of equal edges the last doubles first: what lies together in the file is read together.
+        grown = min(reversed(short), key=lambda d: chunks[d])
+        chunks[grown] = min(chunks[grown] * 2, shape[grown])
+    return tuple(chunks)
+
+
+def advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
+    """The one thing to know about how the volume is stored in `file`."""
+    better = better_chunks(volume.shape, volume.dtype.itemsize)
+    command = _repack(volume.address.dataset, file, better)
+    shown = "×".join(map(str, better))
+    worst = max(costs, key=lambda cost: cost.amplification)
+    across = f"across axis {worst.axis}" if len(volume.shape) > 2 else "of it"
+    if nbytes(volume) <= SMALL_VOLUME_BYTES:
+        return Advice("It is so small that its layout does not matter.")
+    if volume.mapped:
+        if worst.amplification < 2 * WORTH_IT:
+            return Advice("Contiguous and uncompressed: slices are taken straight out of the file.")
+        return Advice(
+            f"Contiguous: a slice {across} touches {worst.amplification:.0f} times its own bytes;"
+            f" chunks of {shown} suit all axes.",
+            command,
+        )
+    if volume.layout != "chunked":
+        return Advice(f"Its layout ({volume.layout}) can be read through the HDF5 library only.")
+    if not volume.fast:
+        names = ", ".join(volume.filters) or "none"
+        return Advice(
+            "It is read through the HDF5 library, one chunk after the other"
+            f" (filters: {names}); gzip, lzf, lz4, zstd and blosc are decoded in parallel."
+        )
+    if volume.grid.chunk_bytes < SMALL_CHUNK_BYTES and volume.chunks != better:
+        return Advice(
+            f"Its chunks have {volume.grid.chunk_bytes} bytes each, so that reading takes longer than"
+            f" decoding; chunks of {shown} suit better.",
+            command,
+        )
+    gain = worst.amplification / max(_thickness(better, cost.rows, cost.cols) for cost in costs)
+    if gain < WORTH_IT:
+        return Advice("Its chunks suit slices.")
+    return Advice(
+        f"The first slice {across} decodes {worst.amplification:.0f} times its own bytes; chunks of"
+        f" {shown} make that {worst.amplification / gain:.0f}.",
+        command,
+    )
+
+
+def _thickness(chunks: Sequence[int], rows: int, cols: int) -> int:
+    return prod(chunk for dim, chunk in enumerate(chunks) if dim not in (rows, cols))
+
+
+def _repack(dataset: str, file: str, chunks: Sequence[int]) -> str:
+    """The `h5repack` call that rewrites `dataset`; all datasets where its name has h5repack's own marks."""
+    layout = "CHUNK=" + "x".join(map(str, chunks))
+    place = layout if set(dataset) & set(",:") else f"{dataset}:{layout}"
+    stem, dot, suffix = file.rpartition(".")
+    out = f"{stem}-repacked.{suffix}" if dot else f"{file}-repacked"
+    return shlex.join(["h5repack", "-l", place, file, out])
