@@ -1,0 +1,53 @@
+"""The application factory; nothing happens at import."""
+
+from __future__ import annotations
+
+import dash
+import flask
+from flask_compress import Compress
+
+from dashboard.assets_path import assets_folder
+from dashboard.services import Services, build_services
+from dashboard.settings import Settings
+from dashboard.web import api, layout, monitor, security, viewer
+from dashboard.web.timing import TimedSlices
+
+
+def create_app(settings: Settings, services: Services | None = None) -> dash.Dash:
+    """The Dash application, its Flask server at `.server`; services are built unless they are given."""
+    services = services or build_services(settings, role="web")
+    server = flask.Flask(__name__, static_folder=None)
+    # Pages and scripts are compressed; slices travel as they are, since a LAN is faster than gzip.
+    server.config["COMPRESS_MIMETYPES"] = [
+        "text/html",
+        "text/css",
+        "application/json",
+        "application/javascript",
+        "text/javascript",
+        "image/svg+xml",
+    ]
+    server.config["COMPRESS_ALGORITHM"] = ["gzip", "deflate"]
+    Compress(server)
+    app = dash.Dash(
+        __name__,
+        server=server,
+        title="Lamella",
+        update_title="",
+        assets_folder=str(assets_folder()),
+        url_base_pathname=f"{settings.url_prefix}/",
+        serve_locally=True,
+        suppress_callback_exceptions=False,
+    )
+    services.serve_frames(server)
+    app.layout = layout.build(settings)
+    api.register(server, services)
+    viewer.register(app, services)
+    monitor.register(app, services)
+    security.register(server, settings, script_hashes=app.csp_hashes())
+    server.wsgi_app = TimedSlices(  # type: ignore[method-assign]
+        server.wsgi_app, f"{settings.url_prefix}/api/v1/slice", services.ledger
+    )
+    server.extensions["lamella"] = services
+    services.start()
+    services.warm()
+    return app

@@ -1,0 +1,329 @@
+"""Decoded bricks as raw files behind a diskcache index, read back as read-only memory maps.
+
+A brick's file holds the values in native byte order, planes one after the other, and after them a few
+bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its planes were
+wanted. They live and die with the brick and are shared by all processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import mmap
+import os
+import tempfile
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.storage.disk import Adopted, BytesCache, StoredFile
+from dashboard.storage.room import Room, UseLog
+from dashboard.telemetry.ledger import Ledger
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.decode import BadChunk
+
+log = logging.getLogger(__name__)
+
+# A file in `partial/` this old belongs to a process that is gone: no decoding takes so long.
+ABANDONED_S = 900.0
+
+
+class Purpose(StrEnum):
+    """Why a brick is decoded."""
+
+    DEMAND = "demand"
+    AHEAD = "ahead"
+    RESTING = "resting"
+    WARM = "warm"
+
+
+_CODES = {Purpose.DEMAND: 0, Purpose.AHEAD: 1, Purpose.RESTING: 2, Purpose.WARM: 3}
+_PURPOSES = {code: purpose for purpose, code in _CODES.items()}
+
+_AHEAD = (Purpose.AHEAD, Purpose.RESTING)
+
+# In the bytes after the values: the purpose, then whether the brick was wanted, then one byte a plane.
+_HEAD = 2
+
+
+class Brick(Protocol):
+    """Decoded planes, and whether each was wanted before."""
+
+    bad: tuple[BadChunk, ...]
+
+    def plane(self, number: int) -> NDArray[Any]:
+        """Plane `number` as an array (rows, columns); not to be written to."""
+
+    def want(self, number: int) -> Wanted:
+        """Note that a viewer wants plane `number`, and tell whether it is the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a brick's story says when a plane of it is wanted."""
+
+    purpose: Purpose
+    first_of_brick: bool
+    first_of_plane: bool
+
+
+class Story:
+    """The bytes after a brick's values; test-and-set under a lock, right over threads and processes."""
+
+    def __init__(self, fd: int, offset: int) -> None:
+        self._fd = fd
+        self._offset = offset
+
+    @staticmethod
+    def begin(fd: int, offset: int, planes: int, purpose: Purpose) -> None:
+        """Write the story of a new brick."""
+        os.pwrite(fd, bytes([_CODES[purpose]]) + bytes(1 + planes), offset)
+
+    @property
+    def purpose(self) -> Purpose:
+        """Why the brick was decoded."""
+        return _PURPOSES.get(os.pread(self._fd, 1, self._offset)[0], Purpose.DEMAND)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any viewer wanted the brick."""
+        return os.pread(self._fd, 1, self._offset + 1) != b"\0"
+
+    def want(self, plane: int) -> Wanted:
+        """Mark a plane as wanted and tell what was marked before."""
+        at = self._offset + _HEAD + plane
+        head = os.pread(self._fd, _HEAD, self._offset)
+        purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
+        if os.pread(self._fd, 1, at) != b"\0":
+            return Wanted(purpose, False, False)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            first_plane = os.pread(self._fd, 1, at) == b"\0"
+            first_brick = os.pread(self._fd, 1, self._offset + 1) == b"\0"
+            if first_plane:
+                os.pwrite(self._fd, b"\1", at)
+            if first_brick:
+                os.pwrite(self._fd, b"\1", self._offset + 1)
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        return Wanted(purpose, first_brick, first_plane)
+
+
+def story_bytes(planes: int) -> int:
+    """Length of the story of a brick of so many planes."""
+    return _HEAD + planes
+
+
+class FileBrick:
+    """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
+
+    def __init__(self, fd: int, address: BrickAddress, dtype: np.dtype[Any], bad: tuple[BadChunk, ...]) -> None:
+        self._fd = fd
+        self.address = address
+        self.bad = bad
+        size = address.nbytes(dtype.itemsize)
+        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+        self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
+        self.story = Story(fd, size)
+
+    def plane(self, number: int) -> NDArray[Any]:
+        plane: NDArray[Any] = self._planes[number]
+        return plane
+
+    def want(self, number: int) -> Wanted:
+        return self.story.want(number)
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError):
+            os.close(self._fd)
+
+
+class PlaneBrick:
+    """One plane of a brick, held in memory alone: what is left when the disk is full."""
+
+    def __init__(self, plane: NDArray[Any], number: int, bad: tuple[BadChunk, ...]) -> None:
+        self._plane = plane
+        self._number = number
+        self.bad = bad
+
+    def plane(self, number: int) -> NDArray[Any]:
+        if number != self._number:
+            raise IndexError("this plane was not decoded")
+        return self._plane
+
+    def want(self, number: int) -> Wanted:
+        return Wanted(Purpose.DEMAND, True, True)
+
+
+class Partial:
+    """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
+
+    def __init__(self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose) -> None:
+        self.address = address
+        self.data_bytes = address.nbytes(itemsize)
+        self.file_bytes = self.data_bytes + story_bytes(address.planes)
+        self.fd, name = tempfile.mkstemp(prefix=address.key[:16] + "-", dir=folder)
+        self.path = Path(name)
+        try:
+            os.ftruncate(self.fd, self.file_bytes)
+            Story.begin(self.fd, self.data_bytes, address.planes, purpose)
+        except OSError:
+            self.discard()
+            raise
+
+    def close(self) -> None:
+        """Give the descriptor back; the file stays."""
+        os.close(self.fd)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            os.unlink(self.path)
+        with suppress(OSError):
+            os.close(self.fd)
+
+
+class BrickStore:
+    """The brick cache: bounded in bytes, shared by all processes, kept over a restart."""
+
+    def __init__(
+        self,
+        cache: BytesCache,
+        room: Room,
+        partial: Path,
+        ledger: Ledger,
+        protected: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._cache = cache
+        self._room = room
+        self._partial = partial
+        self._ledger = ledger
+        self._protected = protected
+        self.uses = UseLog(cache)
+        ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
+        ledger.gauge("bricks.entries", lambda: cache.totals()[1])
+        ledger.gauge("bricks.limit", lambda: room.limit)
+
+    def has(self, address: BrickAddress) -> bool:
+        """Whether the brick is in the cache."""
+        return address.key in self._cache
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Those of `keys` that are in the cache."""
+        return self._cache.present(keys)
+
+    def unwanted(self, address: BrickAddress) -> bool:
+        """Whether a brick was decoded ahead and nobody has wanted it yet."""
+        story = self._story(address.key)
+        return story is not None and story[0] in _AHEAD and not story[1]
+
+    def get(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
+        """The brick mapped, or None; whatever is wrong with it is a miss."""
+        stored = self._cache.get(address.key)
+        if not isinstance(stored, StoredFile):
+            return None
+        brick = self._mapped(stored, address, dtype)
+        if brick is None:
+            self._cache.delete(address.key)
+            return None
+        self.uses.note(address.key)
+        return brick
+
+    def _mapped(self, stored: StoredFile, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
+        expected = address.nbytes(dtype.itemsize) + story_bytes(address.planes)
+        try:
+            head = json.loads(stored.header)
+            bad = tuple(BadChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
+            if head["dtype"] != dtype.str:
+                raise ValueError("another type of values")
+            fd = os.open(stored.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("brick refused: %s", error)
+            return None
+        try:
+            if os.fstat(fd).st_size == expected:
+                return FileBrick(fd, address, dtype, bad)
+        except (OSError, ValueError) as error:
+            log.warning("brick cannot be mapped: %s", error)
+        os.close(fd)
+        return None
+
+    def begin(self, address: BrickAddress, itemsize: int, purpose: Purpose) -> Partial | None:
+        """A file to write the brick into, or None when there is no room and none can be made.
+
+        Only what a viewer waits for may push out what other viewers are about to see.
+        """
+        need = address.nbytes(itemsize) + story_bytes(address.planes)
+        if not self._make_room(need, purpose):
+            return None
+        return Partial(self._partial, address, itemsize, purpose)
+
+    def keep(
+        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk], purpose: Purpose
+    ) -> FileBrick | None:
+        """Put a finished brick into the cache and hand it back mapped."""
+        header = json.dumps(
+            {
+                "dtype": dtype.str,
+                "data_bytes": partial.data_bytes,
+                "bad": [[list(b.corner), b.reason] for b in bad],
+            }
+        ).encode()
+        if not self._make_room(partial.file_bytes, purpose):
+            partial.discard()
+            return None
+        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its planes.
+        brick = FileBrick(os.dup(partial.fd), partial.address, dtype, tuple(bad))
+        partial.close()
+        if not self._cache.set(partial.address.key, Adopted(partial.path, header)):
+            with suppress(OSError):
+                os.unlink(partial.path)
+        return brick
+
+    def _make_room(self, need: int, purpose: Purpose) -> bool:
+        gone = self._room.make(
+            need,
+            protected=self._protected(),
+            may_take_protected=purpose is Purpose.DEMAND,
+            leaving=self._leaving,
+        )
+        if gone:
+            self._ledger.count("bricks.evictions", gone)
+        return gone is not None
+
+    def _leaving(self, key: str) -> None:
+        """Count what was decoded ahead for nothing."""
+        story = self._story(key)
+        if story is not None and story[0] in _AHEAD and not story[1]:
+            self._ledger.count("prefetch.wasted_bytes", story[2])
+
+    def _story(self, key: str) -> tuple[Purpose, bool, int] | None:
+        """(why it was decoded, whether it was wanted, its bytes), without mapping it."""
+        stored = self._cache.get(key)
+        if not isinstance(stored, StoredFile):
+            return None
+        try:
+            data = int(json.loads(stored.header)["data_bytes"])
+            with stored.path.open("rb") as stream:
+                story = Story(stream.fileno(), data)
+                return story.purpose, story.wanted, data
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
+
+    def sweep(self) -> None:
+        """Remove what killed processes left behind; called at start and now and then."""
+        limit = time.time() - ABANDONED_S
+        for path in self._partial.iterdir():
+            with suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+        self._cache.sweep(older_than_s=60.0)

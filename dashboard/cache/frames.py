@@ -1,0 +1,152 @@
+"""Frames through flask-caching, on a diskcache backend of ours that holds bytes alone."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask_caching import Cache
+from flask_caching.backends.base import BaseCache
+
+from dashboard.storage.disk import BytesCache
+from dashboard.storage.room import Room, UseLog
+from dashboard.telemetry.ledger import Ledger
+
+# Frames that wait to be stored; at some megabytes each, more would be memory that nobody counted.
+WAITING = 16
+
+
+class DiskcacheBackend(BaseCache):
+    """A flask-caching backend on diskcache: bytes only, bounded in bytes, shared by all processes.
+
+    flask-caching's own backends pickle their values and bound a cache by the number of its entries.
+    """
+
+    def __init__(self, cache: BytesCache, room: Room, ledger: Ledger, default_timeout: int = 0) -> None:
+        super().__init__(default_timeout=default_timeout)
+        self._cache = cache
+        self._room = room
+        self._ledger = ledger
+        self.uses = UseLog(cache)
+
+    @classmethod
+    def factory(
+        cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> DiskcacheBackend:
+        """Called by flask-caching with `CACHE_OPTIONS` as `kwargs`."""
+        return cls(
+            kwargs["cache"], kwargs["room"], kwargs["ledger"], kwargs.get("default_timeout", 0)
+        )
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes under `key`, or None."""
+        value = self._cache.get(key)
+        if not isinstance(value, bytes):
+            return None
+        self.uses.note(key)
+        return value
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        """Keep bytes; what was used longest ago leaves for them."""
+        if not isinstance(value, bytes):
+            raise TypeError("a frame is bytes")
+        gone = self._room.make(len(value), may_take_protected=True)
+        if gone:
+            self._ledger.count("frames.evictions", gone)
+        return gone is not None and self._cache.set(key, value)
+
+    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        """Keep bytes unless the key is there."""
+        return not self.has(key) and self.set(key, value, timeout)
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry."""
+        return self._cache.delete(key)
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        return key in self._cache
+
+    def clear(self) -> bool:
+        """Remove all entries."""
+        self._cache.clear()
+        return True
+
+
+class Frames:
+    """The frame cache as the reader sees it: frames are stored after the answer has gone out.
+
+    Storing 1.85 MB takes some 4 ms that nobody should wait for. Until a frame is on the disk it is found here.
+    """
+
+    def __init__(self, cache: Cache, ledger: Ledger, totals: Callable[[], tuple[int, int]], limit: int) -> None:
+        self._cache = cache
+        self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
+        self._fresh: dict[str, Callable[[], bytes]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        ledger.gauge("frames.bytes", lambda: totals()[0])
+        ledger.gauge("frames.entries", lambda: totals()[1])
+        ledger.gauge("frames.limit", lambda: limit)
+
+    def get(self, key: str) -> bytes | None:
+        """The packed frame, or None."""
+        with self._lock:
+            fresh = self._fresh.get(key)
+        if fresh is not None:
+            return fresh()
+        value = self._cache.get(key)
+        return value if isinstance(value, bytes) else None
+
+    def put(self, key: str, make: Callable[[], bytes]) -> None:
+        """Keep a frame soon; when too many wait already it is not kept at all."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._store, name="frames", daemon=True)
+                self._thread.start()
+            if key in self._fresh or self._waiting.full():
+                return
+            self._fresh[key] = make
+        self._waiting.put(key)
+
+    def settle(self) -> None:
+        """Wait until all that was put is stored."""
+        self._waiting.join()
+
+    def _store(self) -> None:
+        while True:
+            key = self._waiting.get()
+            try:
+                if key is None:
+                    return
+                with self._lock:
+                    make = self._fresh[key]
+                self._cache.set(key, make())
+            finally:
+                if key is not None:
+                    with self._lock:
+                        self._fresh.pop(key, None)
+                self._waiting.task_done()
+
+    def close(self) -> None:
+        """Store what waits and end the thread."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(timeout=5.0)
+
+
+def make_cache(app: Flask, cache: BytesCache, room: Room, ledger: Ledger) -> Cache:
+    """flask-caching on our backend; entries do not expire, they are evicted."""
+    return Cache(
+        app,
+        with_jinja2_ext=False,
+        config={
+            "CACHE_TYPE": "dashboard.cache.frames.DiskcacheBackend",
+            "CACHE_DEFAULT_TIMEOUT": 0,
+            "CACHE_OPTIONS": {"cache": cache, "room": room, "ledger": ledger},
+        },
+    )
+

@@ -1,0 +1,76 @@
+"""Which slices along an axis are cached, decoded ahead, or on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from dashboard import errors
+from dashboard.cache.bricks import BrickStore
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.library import Volume
+from dashboard.volumes.selection import Selection
+
+MAX_STEPS = 20_000
+# Stories are read from the bricks' files, one by one.
+MAX_STORIES = 1_000
+
+Ranges = list[list[int]]
+
+
+class Residency:
+    """Tells the page what its slider shows; `coming` gives the keys of bricks that are planned or being decoded."""
+
+    def __init__(self, store: BrickStore, coming: Callable[[], Collection[str]]) -> None:
+        self._store = store
+        self._coming = coming
+
+    def ranges(self, volume: Volume, selection: Selection, axis: int) -> dict[str, Ranges]:
+        """Half-open ranges of indices along `axis`, the selection's other indices fixed.
+
+        `cached` holds all that is in the cache, `ahead` the part of it that was decoded ahead and not wanted yet, `coming` what is
+        planned or being decoded.
+        """
+        length = volume.shape[axis]
+        if volume.mapped:
+            return {"cached": [[0, length]], "ahead": [], "coming": []}
+        step = volume.grid.chunks[axis]
+        starts = range(0, length, step)
+        if len(starts) > MAX_STEPS:
+            raise errors.TooLarge(f"The axis has more than {MAX_STEPS:,} bricks.")
+        planes = [self._bricks(volume, selection, axis, at) for at in starts]
+        present = self._store.present([brick.key for bricks in planes for brick in bricks])
+        cached = [all(brick.key in present for brick in bricks) for bricks in planes]
+        ahead = [False] * len(planes)
+        for number in [n for n, whole in enumerate(cached) if whole][:MAX_STORIES]:
+            ahead[number] = all(self._store.unwanted(brick) for brick in planes[number])
+        wanted = self._coming()
+        coming = [
+            not whole and any(brick.key in wanted for brick in bricks)
+            for whole, bricks in zip(cached, planes, strict=True)
+        ]
+        return {
+            "cached": _merged(cached, step, length),
+            "ahead": _merged(ahead, step, length),
+            "coming": _merged(coming, step, length),
+        }
+
+    def _bricks(
+        self, volume: Volume, selection: Selection, axis: int, at: int
+    ) -> list[BrickAddress]:
+        items = tuple(at if d == axis else item for d, item in enumerate(selection.items))
+        return volume.bricks(replace(selection, items=items))
+
+
+def _merged(flags: list[bool], step: int, length: int) -> Ranges:
+    """Runs of True as ranges of indices."""
+    ranges: Ranges = []
+    for number, flag in enumerate(flags):
+        if not flag:
+            continue
+        low, high = number * step, min((number + 1) * step, length)
+        if ranges and ranges[-1][1] == low:
+            ranges[-1][1] = high
+        else:
+            ranges.append([low, high])
+    return ranges

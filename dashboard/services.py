@@ -1,0 +1,314 @@
+"""The composition root: everything a process needs, put together from its settings."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import flask
+
+from dashboard import errors
+from dashboard.cache.bricks import BrickStore
+from dashboard.cache.frames import Frames, make_cache
+from dashboard.cache.supply import Supply, remove_stale_locks
+from dashboard.prefetch.board import Board, ViewerPlan
+from dashboard.prefetch.planner import Geometry, Wanted
+from dashboard.prefetch.residency import Residency
+from dashboard.prefetch.worker import Worker
+from dashboard.settings import Settings
+from dashboard.slices.mapped import MappedPlanes
+from dashboard.slices.reader import Reader
+from dashboard.slices.window import VolumeWindows
+from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.guard import Space, free_bytes, own_directory
+from dashboard.storage.locks import Gate
+from dashboard.storage.room import Room, UseLog
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.stats import Stats
+from dashboard.volumes import selection
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.catalog import Catalog, parse_roots
+from dashboard.volumes.children import Children
+from dashboard.volumes.decode import Decoder
+from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.selection import Selection
+from dashboard.web.posted import Report
+
+log = logging.getLogger(__name__)
+
+GIB = 2**30
+FACTS_BYTES = 512 * 2**20
+LOCKS_OLD_S = 3600.0
+SWEEP_EVERY_S = 60.0
+HEARTBEAT_S = 10.0
+
+Role = Literal["web", "worker", "cli"]
+
+
+def brick_limit(settings: Settings, folder: Path, used: int) -> int:
+    """Bytes that bricks may take: as set, else a quarter of what is free (bricks there included), at most 32 GiB."""
+    if settings.brick_cache_bytes is not None:
+        return int(settings.brick_cache_bytes)
+    return min((free_bytes(folder) + used) // 4, 32 * GIB)
+
+
+def frame_limit(settings: Settings, folder: Path, used: int) -> int:
+    """Bytes that frames may take: as set, but at most an eighth of what is free."""
+    return min(int(settings.frame_cache_bytes), (free_bytes(folder) + used) // 8)
+
+
+@dataclass
+class Services:
+    """What one process works with; made by `build_services`, ended by `close`."""
+
+    settings: Settings
+    role: Role
+    catalog: Catalog
+    library: Library
+    children: Children
+    decoder: Decoder
+    bricks: BrickStore
+    supply: Supply
+    space: Space
+    board: Board
+    ledger: Ledger
+    stats: Stats
+    residency: Residency
+    windows: VolumeWindows
+    mapped: MappedPlanes
+    frame_disk: BytesCache
+    facts_room: Room
+    uses: list[UseLog]
+    locks: Path
+    _reader: Reader | None = None
+    _frames: Frames | None = None
+    _later: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="later")
+    )
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def reader(self) -> Reader:
+        """Makes frames; there once `serve_frames` has been called."""
+        assert self._reader is not None
+        return self._reader
+
+    def serve_frames(self, server: flask.Flask) -> None:
+        """Put the frame cache behind `server` and make the reader."""
+        used, _ = self.frame_disk.totals()
+        limit = frame_limit(self.settings, self.settings.cache_dir, used)
+        room = Room(self.frame_disk, limit, self.locks / "frames.room")
+        cache = make_cache(server, self.frame_disk, room, self.ledger)
+        self.uses.append(server.extensions["cache"][cache].uses)
+        self._frames = Frames(cache, self.ledger, self.frame_disk.totals, limit)
+        self._reader = Reader(
+            self.supply, self.mapped, self._frames, self.windows, self.settings.max_cells
+        )
+
+    def start(self) -> None:
+        """Start what runs beside the requests: the ledger, the use logs, the sweeps."""
+        self.ledger.start()
+        threading.Thread(target=self._keep_house, name="housekeeping", daemon=True).start()
+
+    def warm(self) -> None:
+        """Have a child ready before somebody waits for it."""
+        threading.Thread(target=self.children.warm, name="warm", daemon=True).start()
+
+    def worker(self) -> Worker:
+        """The prefetch worker."""
+        return Worker(self.board, self.addresses, self.supply, self.ledger, self.settings)
+
+    def degraded(self) -> str | None:
+        """One sentence while the caches cannot be written, else None."""
+        return self.space.degraded
+
+    def checks(self) -> dict[str, bool]:
+        """What readiness depends on. A full disk is none of it: slices are served uncached then."""
+        beats = [
+            process["heartbeat_s"]
+            for process in self.stats.processes()
+            if process["role"] == "worker"
+        ]
+        return {
+            "roots": all(root.exists() for root in self.catalog.roots),
+            "cache": self.settings.cache_dir.is_dir(),
+            "worker": bool(beats) and min(beats) < HEARTBEAT_S,
+        }
+
+    def moved(self, viewer: str, volume: Volume, chosen: Selection) -> None:
+        """A viewer wanted a slice; its plan is made after the answer has gone out."""
+        self.ledger.viewer(viewer)
+        if volume.mapped:
+            return
+        self._later.submit(self._note, viewer, volume, chosen, time.time())
+
+    def painted(self, report: Report) -> None:
+        """What a page tells of painted slices: its stages, and demands that its ring had."""
+        self.ledger.viewer(report.viewer)
+        for painted in report.slices:
+            self.ledger.stages(painted.seconds)
+            if painted.source != "ring":
+                continue
+            self.ledger.demand("ring")
+            try:
+                volume = self.library.volume(painted.file, painted.dataset)
+                chosen = selection.parse(painted.selection, volume.shape)
+            except errors.LamellaError:
+                continue  # gone since; the demand was counted, there is nothing to plan for
+            self.moved(report.viewer, volume, chosen)
+
+    def addresses(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
+        """The bricks that an entry of a plan stands for; none when the file has changed since."""
+        volume = self.library.volume(plan.file, plan.dataset)
+        if volume.address.fingerprint.as_list() != list(plan.fingerprint):
+            return []
+        chosen = selection.parse(plan.selection, volume.shape)
+        fixed = dict(zip(sorted(chosen.fixed), wanted.position, strict=True))
+        items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
+        return volume.bricks(Selection(items))
+
+    def coming(self) -> set[str]:
+        """Keys of the bricks that are planned or being decoded."""
+        keys: set[str] = set(self.board.in_flight())
+        for plan in self.board.plans():
+            for wanted in plan.wanted:
+                try:
+                    keys.update(brick.key for brick in self.addresses(plan, wanted))
+                except errors.LamellaError:
+                    break
+        return keys
+
+    def close(self) -> None:
+        """Finish what is on its way and end the processes and threads."""
+        self._stop.set()
+        self._later.shutdown(wait=True)
+        if self._frames is not None:
+            self._frames.close()
+        self.decoder.close()
+        self.children.close()
+        for uses in self.uses:
+            uses.flush()
+        self.ledger.close()
+
+    def _note(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
+        rows, cols = chosen.plane
+        dims = sorted(chosen.fixed)
+        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
+        try:
+            self.board.note(
+                viewer=viewer,
+                file=volume.address.file,
+                dataset=volume.address.dataset,
+                fingerprint=volume.address.fingerprint.as_list(),
+                selection=str(chosen),
+                plane=(rows, cols),
+                position=tuple(chosen.fixed[d] for d in dims),
+                geometry=Geometry(
+                    tuple(volume.shape[d] for d in dims),
+                    tuple(volume.grid.chunks[d] for d in dims),
+                    brick_bytes,
+                ),
+                lead_s=self.supply.lead_s(volume, brick_bytes),
+                at=at,
+            )
+        except Exception:
+            log.exception("a movement was not noted")
+
+    def _keep_house(self) -> None:
+        swept = 0.0
+        while not self._stop.wait(1.0):
+            try:
+                for uses in self.uses:
+                    uses.flush()
+                if time.monotonic() - swept > SWEEP_EVERY_S:
+                    swept = time.monotonic()
+                    self.bricks.sweep()
+                    self.facts_room.make(0)
+                    remove_stale_locks(self.locks, LOCKS_OLD_S)
+            except Exception:
+                log.exception("housekeeping failed")
+
+
+def build_services(settings: Settings, role: Role) -> Services:
+    """Put everything together; `SetupError` for a root or a cache directory that will not do."""
+    catalog = Catalog(parse_roots(settings.data))
+    home = own_directory(settings.cache_dir)
+    locks = home / "locks"
+    locks.mkdir(exist_ok=True, mode=0o700)
+    ledger_disk = open_cache(home / "ledger")
+    ledger = Ledger(ledger_disk, role)
+    facts = open_cache(home / "facts")
+    children = Children(
+        catalog.roots,
+        home / "empty",
+        count=settings.children if role == "web" else 1,
+        memory_bytes=int(settings.child_memory_bytes),
+        seconds=settings.child_seconds,
+    )
+    library = Library(
+        catalog,
+        children,
+        facts,
+        max_brick_bytes=int(settings.max_brick_bytes),
+        max_chunk_bytes=int(settings.max_chunk_bytes),
+    )
+    brick_disk = open_cache(home / "bricks")
+    limit = brick_limit(settings, home, brick_disk.totals()[0])
+    board = Board(open_cache(home / "board"), plan_seconds=settings.plan_seconds)
+    protected = _Protected()
+    bricks = BrickStore(
+        brick_disk,
+        Room(brick_disk, limit, locks / "bricks.room"),
+        home / "partial",
+        ledger,
+        protected,
+    )
+    decoder = Decoder(library, settings.decode_threads)
+    space = Space(home, int(settings.free_floor_bytes))
+    supply = Supply(
+        library,
+        bricks,
+        decoder,
+        Gate(home / "demand.gate"),
+        locks,
+        space,
+        ledger,
+        settings.wait_seconds,
+    )
+    services = Services(
+        settings=settings,
+        role=role,
+        catalog=catalog,
+        library=library,
+        children=children,
+        decoder=decoder,
+        bricks=bricks,
+        supply=supply,
+        space=space,
+        board=board,
+        ledger=ledger,
+        stats=Stats(ledger_disk),
+        residency=Residency(bricks, lambda: services.coming()),
+        windows=VolumeWindows(library, decoder),
+        mapped=MappedPlanes(library, home / "mapped"),
+        frame_disk=open_cache(home / "frames"),
+        facts_room=Room(facts, FACTS_BYTES, locks / "facts.room"),
+        uses=[bricks.uses],
+        locks=locks,
+    )
+    protected.services = services
+    return services
+
+
+class _Protected:
+    """The bricks that eviction spares: those in the viewers' plans. Known once the services are built."""
+
+    services: Services | None = None
+
+    def __call__(self) -> set[str]:
+        return set() if self.services is None else self.services.coming()

@@ -1,0 +1,313 @@
+"""A slice made ready: frames out of the cache, or made from bricks."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import errors
+from dashboard.cache.bricks import Purpose
+from dashboard.cache.supply import Supply
+from dashboard.slices.encode import Format, Frame, encode
+from dashboard.slices.mapped import MappedPlanes
+from dashboard.slices.part import Part, part_dtype, part_of
+from dashboard.slices.pool import Pool, pool_blocks, pooled_dtype
+from dashboard.slices.scale import Norm, Window, to_u8
+from dashboard.slices.window import VolumeWindows, slice_window
+from dashboard.telemetry.meter import meter
+from dashboard.volumes.address import BrickAddress, digest
+from dashboard.volumes.library import Volume
+from dashboard.volumes.selection import Selection
+
+FRAMES_VERSION = "1"
+# A slice may have this much decoded for it; beyond, somebody asks for a whole archive at once.
+MAX_DECODED_BYTES = 8 * 2**30
+# Source cells that are pooled at a time, so that a pooled view of a huge plane stays small in memory.
+STRIP_CELLS = 4_194_304
+REMEMBERED_TOLD = 4096
+
+_RANK = {"hit": 0, "prefetched": 1, "coalesced": 2, "miss": 3}
+
+
+@dataclass(frozen=True)
+class SliceAddress:
+    """A frame's address: all that decides which bytes it has."""
+
+    volume: Volume
+    selection: Selection
+    form: Format = Format.RAW
+    window: str | Window = "volume"
+    norm: Norm = Norm.LINEAR
+    pool: Pool = Pool.NEAREST
+    part: Part = Part.ABS
+
+    @property
+    def key(self) -> str:
+        """The name that the frame is kept under, and its ETag."""
+        scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
+        return digest(
+            FRAMES_VERSION,
+            self.volume.address.key,
+            str(self.selection),
+            self.form,
+            scaled if self.form.scaled else None,
+            self.pool,
+            self.part if self.volume.dtype.kind == "c" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A frame, how it was come by, and whether the frame cache had it."""
+
+    frame: Frame
+    outcome: str
+    from_frames: bool
+
+
+class FrameStore(Protocol):
+    """Where frames are kept; `dashboard.cache.frames.Frames`."""
+
+    def get(self, key: str) -> bytes | None:
+        """The packed frame, or None."""
+
+    def put(self, key: str, make: Callable[[], bytes]) -> None:
+        """Keep a packed frame, after the answer has gone out."""
+
+
+class Reader:
+    """Makes frames."""
+
+    def __init__(
+        self,
+        supply: Supply,
+        mapped: MappedPlanes,
+        frames: FrameStore,
+        windows: VolumeWindows,
+        max_cells: int,
+    ) -> None:
+        self._supply = supply
+        self._mapped = mapped
+        self._frames = frames
+        self._windows = windows
+        self._max_cells = max_cells
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def frame(self, address: SliceAddress, *, counted: bool, purpose: Purpose) -> Answer:
+        """The frame at `address`.
+
+        `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for damaged chunks in the selection, and
+        whatever `Supply.get_or_decode` raises.
+        """
+        packed = self._frames.get(address.key)
+        if packed is not None:
+            try:
+                frame = Frame.unpack(packed)
+            except ValueError:
+                packed = None
+            else:
+                outcome = "hit" if frame.told else self.retold(address, counted)
+                return Answer(frame, outcome, True)
+        frame, outcome = self._made(address, counted, purpose)
+        self._frames.put(address.key, frame.pack)
+        if counted:
+            self._remember(address.key)
+        return Answer(frame, outcome, False)
+
+    def retold(self, address: SliceAddress, counted: bool) -> str:
+        """The outcome of a demand for a frame that the cache or the page has.
+
+        A frame that was fetched ahead was in nobody's sight before: its bricks' stories hear of the first demand now.
+        """
+        with self._lock:
+            if not counted or address.key in self._told:
+                return "hit"
+        volume, selection = address.volume, address.selection
+        outcome = "hit"
+        if volume.mapped:
+            self._mapped.want(volume, selection)
+        else:
+            for brick in volume.bricks(selection):
+                if self._supply.has(brick):
+                    number = brick.plane_number(selection.fixed)
+                    supplied = self._supply.get_or_decode(brick, plane=number, counted=True)
+                    if supplied.outcome == "prefetched":
+                        outcome = "prefetched"
+        self._remember(address.key)
+        return outcome
+
+    def _remember(self, key: str) -> None:
+        with self._lock:
+            self._told[key] = None
+            while len(self._told) > REMEMBERED_TOLD:
+                self._told.popitem(last=False)
+
+    def _made(self, address: SliceAddress, counted: bool, purpose: Purpose) -> tuple[Frame, str]:
+        volume = address.volume
+        planes = _Planes(self._supply, self._mapped, volume, address.selection, counted, purpose)
+        planes.check(self._max_cells, address.pool)
+        values = planes.values(address.part, address.pool)
+        window: Window | None = None
+        if address.form.scaled:
+            with meter("scale"):
+                fill = _fill(volume, values, address.part)
+                window = self._window(address, values, fill)
+                values = to_u8(values, window, address.norm, fill)
+        with meter("encode"):
+            body = encode(values, address.form)
+        rows, cols = values.shape
+        return Frame(body, (rows, cols), values.dtype.name, window, counted), planes.outcome
+
+    def _window(self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None) -> Window:
+        if address.window == "volume":
+            return self._windows.window(address.volume, address.part, address.norm)
+        if address.window == "slice":
+            return slice_window(values, address.norm, fill)
+        assert isinstance(address.window, tuple)
+        return address.window
+
+
+def _fill(volume: Volume, values: NDArray[Any], part: Part) -> np.generic | None:
+    """The fill value that the file's author set, in the type of the values shown."""
+    if not volume.fill_set:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        fill: np.generic = part_of(np.array([volume.fill]), part).astype(values.dtype)[0]
+    return fill
+
+
+class _Planes:
+    """One selection being read: which bricks it needs, and the worst outcome among them."""
+
+    def __init__(
+        self,
+        supply: Supply,
+        mapped: MappedPlanes,
+        volume: Volume,
+        selection: Selection,
+        counted: bool,
+        purpose: Purpose,
+    ) -> None:
+        self._supply = supply
+        self._mapped = mapped
+        self._volume = volume
+        self._selection = selection
+        self._counted = counted
+        self._purpose = purpose
+        self._bricks = [] if volume.mapped else volume.bricks(selection)
+        self._held: dict[str, NDArray[Any]] = {}
+        self.outcome = "hit"
+
+    def check(self, max_cells: int, pool: Pool) -> None:
+        """Refuse what is too large before anything is allocated or decoded."""
+        rows, cols = self._selection.shape
+        if rows * cols > max_cells:
+            raise errors.TooLarge(
+                f"The slice has {rows * cols:,} cells and one answer at most {max_cells:,};"
+                " use a step or a part of it."
+            )
+        decoded = sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
+        if decoded > MAX_DECODED_BYTES:
+            raise errors.TooLarge(
+                f"The slice needs {decoded / 2**30:.1f} GiB decoded and one request may take"
+                f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
+            )
+
+    def values(self, part: Part, pool: Pool) -> NDArray[Any]:
+        """The cells of the selection: real, native, pooled."""
+        span_r, span_c = self._selection.row_span, self._selection.col_span
+        if pool is Pool.NEAREST or (span_r.step == 1 and span_c.step == 1):
+            region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
+            with meter("index"):
+                return part_of(region, part)
+        shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
+        out = np.empty(self._selection.shape, shown)
+        width = span_c.stop - span_c.start
+        height = max(STRIP_CELLS // (width * span_r.step), 1) * span_r.step
+        for at in range(span_r.start, span_r.stop, height):
+            region = self._region(at, min(at + height, span_r.stop), 1, 1)
+            with meter("scale"):
+                cells = pool_blocks(part_of(region, part), span_r.step, span_c.step, pool)
+                first = (at - span_r.start) // span_r.step
+                out[first : first + len(cells)] = cells
+        return out
+
+    def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
+        """Rows low … high and the selection's columns at steps, in native byte order."""
+        span_c = self._selection.col_span
+        if self._volume.mapped:
+            region = self._mapped.region(self._volume, self._selection, (low, high, step_r), step_c)
+            if self._counted and self._mapped.want(self._volume, self._selection):
+                self._note("miss")
+            return region
+        pieces = [b for b in self._bricks if b.start[b.rows] < high and b.stop[b.rows] > low]
+        if len(pieces) == 1:
+            plane = self._plane(pieces[0])
+            top, left = pieces[0].start[pieces[0].rows], pieces[0].start[pieces[0].cols]
+            with meter("index"):
+                view = plane[
+                    low - top : high - top : step_r, span_c.start - left : span_c.stop - left : step_c
+                ]
+            return view
+        out = np.empty((ceil((high - low) / step_r), ceil((span_c.stop - span_c.start) / step_c)), self._volume.native)
+        for brick in pieces:
+            plane = self._plane(brick)
+            with meter("index"):
+                rows_to, rows_from = _meet(low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows])
+                cols_to, cols_from = _meet(
+                    span_c.start, span_c.stop, step_c, brick.start[brick.cols], brick.stop[brick.cols]
+                )
+                out[rows_to, cols_to] = plane[rows_from, cols_from]
+        return out
+
+    def _plane(self, brick: BrickAddress) -> NDArray[Any]:
+        held = self._held.get(brick.key)
+        if held is not None:
+            return held
+        number = brick.plane_number(self._selection.fixed)
+        supplied = self._supply.get_or_decode(
+            brick, self._purpose, plane=number, counted=self._counted
+        )
+        self._note(supplied.outcome)
+        for bad in supplied.brick.bad:
+            if self._touches(bad.corner):
+                corner = ", ".join(map(str, bad.corner))
+                raise errors.CannotShow(
+                    f"The chunk at [{corner}] of {self._volume.address.dataset!r} in"
+                    f" {self._volume.address.file!r} is damaged: {bad.reason}."
+                )
+        plane = supplied.brick.plane(number)
+        self._held[brick.key] = plane
+        return plane
+
+    def _touches(self, corner: tuple[int, ...]) -> bool:
+        chunks = self._volume.grid.chunks
+        for dim, (at, size) in enumerate(zip(corner, chunks, strict=True)):
+            item = self._selection.items[dim]
+            low, high = (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
+            if at + size <= low or at >= high:
+                return False
+        return True
+
+    def _note(self, outcome: str) -> None:
+        if _RANK[outcome] > _RANK[self.outcome]:
+            self.outcome = outcome
+
+
+def _meet(low: int, high: int, step: int, first: int, last: int) -> tuple[slice, slice]:
+    """Where the cells low:high:step that lie in first … last go to, and where they come from."""
+    begin = max(ceil((first - low) / step), 0)
+    end = max(ceil((min(high, last) - low) / step), begin)
+    if begin == end:
+        return slice(0, 0), slice(0, 0)  # the step passes over this tile
+    start = low + begin * step - first
+    return slice(begin, end), slice(start, start + (end - begin - 1) * step + 1, step)
+

@@ -1,0 +1,99 @@
+"""From values to the 255 steps of a colour scale: window and norm."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The last of the 256 codes marks a cell without a value.
+GAP = 255
+TOP = 254
+
+# The share of the window's larger end within which symlog is linear.
+LINEAR_SHARE = 0.01
+# Height of symlog's linear part against one decade; Matplotlib's SymLogNorm with linscale 1, base 10
+# (matplotlib/scale.py, SymmetricalLogTransform: linscale / (1 - 1/base)).
+LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
+
+# Cells scaled at a time: their float64 copies stay within the processor's cache.
+BLOCK = 65_536
+
+Window = tuple[float, float]
+
+
+class Norm(StrEnum):
+    """How values are spread over the colour scale."""
+
+    LINEAR = "linear"
+    LOG = "log"
+    SYMLOG = "symlog"
+    SQRT = "sqrt"
+
+
+def in_domain(values: NDArray[Any], norm: Norm) -> NDArray[np.bool_]:
+    """Where the norm is defined and the value finite."""
+    with np.errstate(invalid="ignore"):
+        finite: NDArray[np.bool_] = np.isfinite(values)
+        if norm is Norm.LOG:
+            return finite & (values > 0)
+        if norm is Norm.SQRT:
+            return finite & (values >= 0)
+    return finite
+
+
+def normed(values: NDArray[np.float64], norm: Norm, window: Window) -> NDArray[np.float64]:
+    """The norm applied to float64 values; NaN where it is not defined."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if norm is Norm.LOG:
+            return np.where(values > 0, np.log10(values), np.nan)
+        if norm is Norm.SQRT:
+            return np.where(values >= 0, np.sqrt(values), np.nan)
+        if norm is Norm.SYMLOG:
+            linear = LINEAR_SHARE * max(abs(window[0]), abs(window[1]))
+            size = np.abs(values)
+            outer = np.sign(values) * linear * (LINEAR_HEIGHT + np.log10(size / linear))
+            return np.where(size <= linear, values * LINEAR_HEIGHT, outer)
+    return values
+
+
+def to_u8(
+    values: NDArray[Any], window: Window, norm: Norm, fill: np.generic | None = None
+) -> NDArray[np.uint8]:
+    """Codes 0…254 for values in the window, 255 for NaN and for `fill`; shape as `values`.
+
+    A code is floor(254·t + 0.5), t the place of the normed value in the normed window clipped to 0…1; outside the norm's
+    domain it is 0. Small integers go through a table of all their values.
+    """
+    flat = np.ascontiguousarray(values).reshape(-1)
+    if flat.dtype.kind in "biu" and flat.dtype.itemsize <= 2:
+        if flat.dtype.kind == "b":
+            flat = flat.view(np.uint8)
+        index = flat.view(f"u{flat.dtype.itemsize}")
+        if flat.size >= 2 ** (8 * flat.dtype.itemsize):
+            every = np.arange(2 ** (8 * flat.dtype.itemsize), dtype=index.dtype).view(flat.dtype)
+            table = _codes(every, window, norm, fill)
+            return table[index].reshape(values.shape)
+    out = np.empty(flat.shape, np.uint8)
+    for at in range(0, len(flat), BLOCK):
+        out[at : at + BLOCK] = _codes(flat[at : at + BLOCK], window, norm, fill)
+    return out.reshape(values.shape)
+
+
+def _codes(
+    values: NDArray[Any], window: Window, norm: Norm, fill: np.generic | None
+) -> NDArray[np.uint8]:
+    wide = values.astype(np.float64)
+    low, high = normed(np.array(window, np.float64), norm, window)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        place = (normed(wide, norm, window) - low) / (high - low)
+        # A value outside the norm's domain is NaN here and becomes 0.
+        place = np.clip(np.nan_to_num(place, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    codes = np.floor(TOP * place + 0.5).astype(np.uint8)
+    gaps = np.isnan(wide)
+    if fill is not None:
+        gaps |= values == fill
+    codes[gaps] = GAP
+    return codes

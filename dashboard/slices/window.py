@@ -1,0 +1,120 @@
+"""The value range that maps onto the colour scale."""
+
+from __future__ import annotations
+
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.errors import BadRequest
+from dashboard.slices.part import Part, part_of
+from dashboard.slices.scale import Norm, Window, in_domain
+from dashboard.volumes.address import digest
+from dashboard.volumes.decode import Decoder
+from dashboard.volumes.library import Library, Volume
+
+PERCENTILES = (1.0, 99.0)
+# The sample: enough chunks for stable percentiles, few enough to be decoded within some 100 ms.
+SAMPLE_CHUNKS = 48
+SAMPLE_BYTES = 16 * 1024 * 1024
+SAMPLE_VALUES = 1_000_000
+SEED = 20_260_101
+
+
+def parse_window(text: str, norm: Norm) -> str | Window:
+    """`volume`, `slice` or the two ends of `LO,HI`; `BadRequest` for anything else.
+
+    The lower end lies below the upper one, and both lie in the domain of the norm.
+    """
+    if text in ("volume", "slice"):
+        return text
+    parts = text.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        raise BadRequest("A window is 'volume', 'slice' or LO,HI with two numbers.") from None
+    if not (isfinite(low) and isfinite(high)):
+        raise BadRequest("The ends of a window are finite numbers.")
+    if low >= high:
+        raise BadRequest("The lower end of a window lies below the upper one.")
+    if norm is Norm.LOG and low <= 0:
+        raise BadRequest("A logarithmic norm needs a window above zero.")
+    if norm is Norm.SQRT and low < 0:
+        raise BadRequest("A square-root norm needs a window from zero upwards.")
+    return low, high
+
+
+def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> Window:
+    """Minimum and maximum of what has a value and lies in the norm's domain."""
+    flat = values.reshape(-1)
+    if flat.dtype.kind == "f" or norm is not Norm.LINEAR or fill is not None:
+        keep = in_domain(flat, norm)
+        if fill is not None:
+            keep &= flat != fill
+        flat = flat[keep]
+    if not flat.size:
+        return 1.0 if norm is Norm.LOG else 0.0, 10.0 if norm is Norm.LOG else 1.0
+    return float(flat.min()), float(flat.max())
+
+
+class VolumeWindows:
+    """The window of a whole volume: percentiles of a sample of chunks, one for each state of a file."""
+
+    def __init__(self, library: Library, decoder: Decoder) -> None:
+        self._library = library
+        self._decoder = decoder
+
+    def window(self, volume: Volume, part: Part, norm: Norm) -> Window:
+        """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
+        key = digest("window", "1", volume.address.key, part)
+        fact = self._library.fact(key, lambda: self._sampled(volume, part))
+        low, high = fact[_domain(norm)]
+        return float(low), float(high)
+
+    def _sampled(self, volume: Volume, part: Part) -> dict[str, Any]:
+        values = part_of(self._sample(volume), part)
+        if volume.fill_set:
+            values = values[values != part_of(np.array([volume.fill]), part)[0]]
+        if len(values) > SAMPLE_VALUES:
+            values = values[:: -(-len(values) // SAMPLE_VALUES)]
+        return {
+            _domain(norm): list(_percentiles(values, norm)) for norm in (Norm.LINEAR, Norm.LOG, Norm.SQRT)
+        }
+
+    def _sample(self, volume: Volume) -> NDArray[Any]:
+        """Values of a seeded choice of chunks (or of blocks, where nothing is stored in chunks)."""
+        grid = volume.grid
+        count = max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
+        if volume.fast:
+            return self._decoder.sample(volume, count, SEED)
+        total = prod(grid.counts)
+        numbers = np.random.default_rng(SEED).choice(total, min(count, total), replace=False)
+        boxes = []
+        for number in sorted(int(n) for n in numbers):
+            start = grid.corner(number)
+            stop = tuple(min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True))
+            boxes.append((start, stop))
+        _, body = self._library.children.ask(
+            "boxes", volume.path, dataset=volume.inner, numpy=volume.dtype.str, boxes=boxes
+        )
+        return np.frombuffer(body, volume.native)
+
+
+def _domain(norm: Norm) -> str:
+    """Norms with one domain share a window."""
+    return {Norm.LOG: "positive", Norm.SQRT: "not negative"}.get(norm, "all")
+
+
+def _percentiles(values: NDArray[Any], norm: Norm) -> Window:
+    kept = values[in_domain(values, norm)].astype(np.float64)
+    if not kept.size:
+        return (1.0, 10.0) if norm is Norm.LOG else (0.0, 1.0)
+    low, high = (float(p) for p in np.percentile(kept, PERCENTILES))
+    if low == high:
+        # Mostly one value, such as a mask's zero: then the extremes tell more.
+        low, high = float(kept.min()), float(kept.max())
+    if low == high:
+        high = low + (abs(low) or 1.0)
+    return low, high

@@ -1,0 +1,248 @@
+"""diskcache holding bytes under string keys, and nothing else.
+
+diskcache pickles whatever SQLite cannot hold, and unpickles whatever a row says is a pickle
+(CVE-2025-69872): whoever can write the cache directory can run code. Here both directions are closed.
+A planted row, or one whose file name leads out of the directory, reads as a miss and leaves a log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diskcache
+from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, UNKNOWN
+
+log = logging.getLogger(__name__)
+
+# Rows up to this size lie in SQLite itself, where a read costs one system call less than a file.
+INLINE_BYTES = 32 * 1024
+
+
+class BadRow(OSError):
+    """A row that this product cannot have written; diskcache takes an OSError for a miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A finished file that the cache shall take over by renaming it, with a small header for its row."""
+
+    path: Path
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What an adopted file reads back as: where it lies and its header."""
+
+    path: Path
+    header: bytes
+
+
+class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
+    """Keys are strings, values are bytes or adopted files; sizes are counted for every row."""
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        if type(key) is not str:
+            raise TypeError(f"a cache key is a string, not {type(key).__name__}")
+        return key, True
+
+    def get(self, key: Any, raw: bool) -> str:
+        if not raw or type(key) is not str:
+            raise BadRow("a key that is no string")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
+        if isinstance(value, Adopted):
+            name, full = self.filename(key, value)
+            Path(full).parent.mkdir(parents=True, exist_ok=True)
+            size = value.path.stat().st_size
+            value.path.rename(full)
+            return size, MODE_BINARY, name, sqlite3.Binary(value.header)
+        if type(value) is not bytes:
+            raise TypeError(f"a cached value is bytes, not {type(value).__name__}")
+        if len(value) <= INLINE_BYTES:
+            return len(value), MODE_RAW, None, sqlite3.Binary(value)
+        name, full = self.filename(key, value)
+        path = Path(full)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(value)
+        return len(value), MODE_BINARY, name, None
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | StoredFile:
+        if mode == MODE_RAW and filename is None and isinstance(value, bytes):
+            return value
+        if mode == MODE_BINARY and filename is not None:
+            path = self._inside(filename)
+            if value is None:
+                return path.read_bytes()
+            if isinstance(value, bytes):
+                return StoredFile(path, value)
+        log.warning("cache row refused: mode %r, file %r", mode, filename)
+        raise BadRow("a row that was not written here")
+
+    def remove(self, file_path: str) -> None:
+        # A planted name must not make the cache delete files elsewhere.
+        with suppress(BadRow):
+            path = self._inside(file_path)
+            with suppress(OSError):
+                path.unlink()
+            with suppress(OSError):
+                os.removedirs(path.parent)
+
+    def _inside(self, filename: Any) -> Path:
+        root = os.path.realpath(self._directory)
+        full = os.path.realpath(os.path.join(root, str(filename)))
+        if not full.startswith(root + os.sep):
+            log.warning("cache row refused: its file name leads outside: %r", filename)
+            raise BadRow("a file name that leads outside the cache")
+        return Path(full)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What eviction needs to know of an entry; `used` is Unix time in seconds."""
+
+    key: str
+    size: int
+    used: float
+
+
+class BytesCache(diskcache.Cache):  # type: ignore[misc]
+    """A `diskcache.Cache` of bytes whose trouble is a miss, with the few queries that eviction needs.
+
+    Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows at a
+    time, the newest included, which empties a cache of a few large entries.
+    """
+
+    def get(self, key: str, default: Any = None, **kwargs: Any) -> Any:
+        try:
+            return super().get(key, default, **kwargs)
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache read failed, taken for a miss: %s", error)
+            return default
+
+    def set(self, key: str, value: Any, expire: float | None = None, **kwargs: Any) -> bool:
+        """Store and say whether it worked; a full disk or a busy database is no error of the caller's."""
+        try:
+            return bool(super().set(key, value, expire=expire, **kwargs))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache write failed: %s", error)
+            return False
+
+    def delete(self, key: str, retry: bool = False) -> bool:
+        try:
+            return bool(super().delete(key, retry=retry))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache delete failed: %s", error)
+            return False
+
+    def keys_like(self, prefix: str) -> list[str]:
+        """All live string keys that start with `prefix`, in order."""
+        high = prefix + "\U0010ffff"
+        rows = self._sql(
+            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key",
+            (prefix, high, time.time()),
+        )
+        return [key for (key,) in rows if isinstance(key, str)]
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Those of `keys` that are in the cache."""
+        found: set[str] = set()
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._sql(f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})", tuple(part))  # noqa: S608
+            found.update(key for (key,) in rows)
+        return found
+
+    def newer(self, rowid: int) -> list[tuple[int, str, bytes]]:
+        """The inline rows written after `rowid`, oldest first, as (rowid, key, value)."""
+        rows = self._sql(
+            "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
+            " AND filename IS NULL ORDER BY rowid",
+            (rowid, MODE_RAW),
+        )
+        return [
+            (int(number), key, value)
+            for number, key, value in rows
+            if isinstance(key, str) and isinstance(value, bytes)
+        ]
+
+    def by_age(self) -> Iterator[Row]:
+        """All entries, least recently used first."""
+        rows = self._sql("SELECT key, size, access_time FROM Cache WHERE raw = 1 ORDER BY access_time")
+        for key, size, used in rows.fetchall():
+            if isinstance(key, str):
+                yield Row(key, int(size), float(used or 0.0))
+
+    def note_uses(self, uses: Mapping[str, float]) -> None:
+        """Write down when keys were last used (Unix time, s), all in one transaction."""
+        if not uses:
+            return
+        with suppress(sqlite3.Error, diskcache.Timeout), self.transact():
+            for key, used in uses.items():
+                self._sql(
+                    "UPDATE Cache SET access_time = MAX(access_time, ?) WHERE key = ? AND raw = 1",
+                    (used, key),
+                )
+
+    def totals(self) -> tuple[int, int]:
+        """(bytes, entries) of all rows, as the triggers in the database count them."""
+        rows: Sequence[tuple[str, int]] = self._sql(
+            "SELECT key, value FROM Settings WHERE key IN ('size', 'count')"
+        ).fetchall()
+        known = dict(rows)
+        return int(known.get("size", 0)), int(known.get("count", 0))
+
+    def sweep(self, older_than_s: float) -> int:
+        """Delete files that no row names and that are older than `older_than_s`; return how many.
+
+        A process killed between renaming a file and committing its row leaves such a file. The age keeps
+        the sweep from taking one whose row is being committed now.
+        """
+        named = {
+            os.path.join(self.directory, name)
+            for (name,) in self._sql("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+        }
+        limit = time.time() - older_than_s
+        removed = 0
+        for folder, _, files in os.walk(self.directory, topdown=False):
+            for name in files:
+                path = os.path.join(folder, name)
+                if DBNAME in name or path in named:
+                    continue
+                with suppress(OSError):
+                    # ctime: renaming sets it, while mtime is when the last byte was written.
+                    if os.stat(path).st_ctime <= limit:
+                        os.unlink(path)
+                        removed += 1
+            if folder != self.directory:
+                with suppress(OSError):
+                    os.rmdir(folder)  # refuses the folders that still hold something
+        return removed
+
+
+def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
+    """Open or make the cache in `directory` (mode 0700); `timeout_s` bounds the wait for a writer."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return BytesCache(
+        str(directory),
+        timeout=timeout_s,
+        disk=BytesDisk,
+        eviction_policy="none",
+        cull_limit=0,
+        statistics=0,
+        tag_index=0,
+        size_limit=2**62,
+        disk_min_file_size=INLINE_BYTES,
+        sqlite_mmap_size=2**26,
+    )

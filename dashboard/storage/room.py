@@ -1,0 +1,108 @@
+"""Keeping a cache within its bytes: what was used longest ago leaves first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from dashboard.storage.disk import BytesCache
+from dashboard.storage.locks import LockTimeout, exclusive
+
+# What was used this lately is on somebody's screen; taking it would only have it decoded again.
+IN_USE_S = 2.0
+
+
+class UseLog:
+    """When entries were last used, noted in memory and written once a second in one transaction.
+
+    LRU inside diskcache turns each read into a write. `flush` is called by whoever has a clock running;
+    what a killed process had not flushed costs a little order, never data.
+    """
+
+    def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._uses: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def note(self, key: str) -> None:
+        """The entry was used now."""
+        with self._lock:
+            self._uses[key] = self._clock()
+
+    def flush(self) -> None:
+        """Write down what was noted since the last time."""
+        with self._lock:
+            uses, self._uses = self._uses, {}
+        self._cache.note_uses(uses)
+
+
+class Room:
+    """The byte limit of a cache that several processes fill."""
+
+    def __init__(
+        self,
+        cache: BytesCache,
+        limit: int,
+        lock: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.cache = cache
+        self.limit = limit
+        self._lock = lock
+        self._clock = clock
+
+    def make(
+        self,
+        need: int,
+        *,
+        protected: Collection[str] = (),
+        may_take_protected: bool = False,
+        leaving: Callable[[str], None] | None = None,
+    ) -> int | None:
+        """Let entries leave until `need` bytes fit; returns how many left, or None if they cannot.
+
+        `protected` keys, and what was used within the last seconds, stay; with `may_take_protected` they go when nothing
+        else is left. `leaving` hears of each key before it goes.
+        """
+        if need > self.limit:
+            return None
+        used, _ = self.cache.totals()
+        if used + need <= self.limit:
+            return 0
+        try:
+            with exclusive(self._lock, timeout_s=5.0):
+                return self._evict(need, protected, may_take_protected, leaving)
+        except LockTimeout:
+            return None
+
+    def _evict(
+        self,
+        need: int,
+        protected: Collection[str],
+        may_take_protected: bool,
+        leaving: Callable[[str], None] | None,
+    ) -> int | None:
+        used, _ = self.cache.totals()
+        over = used + need - self.limit
+        rows = list(self.cache.by_age())
+        fresh = self._clock() - IN_USE_S
+        free = [row for row in rows if row.key not in protected and row.used < fresh]
+        if may_take_protected:
+            chosen = {row.key for row in free}
+            free += [row for row in rows if row.key not in chosen]
+        if sum(row.size for row in free) < over:
+            return None
+        gone = 0
+        for row in free:
+            if over <= 0:
+                break
+            if leaving is not None:
+                leaving(row.key)
+            if self.cache.delete(row.key):
+                over -= row.size
+                gone += 1
+        return gone

@@ -1,0 +1,147 @@
+"""Frozen addresses: what a file, a volume and a brick are called.
+
+Cache keys, log lines and what processes tell each other are derived from these, so that one thing has
+one name everywhere. Keys are made of scalars and short strings only: two addresses collide when they
+are equal, never because something long was abbreviated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+
+def digest(*parts: object) -> str:
+    """A 40-digit hexadecimal name for `parts`, which are JSON scalars or lists of them."""
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells one state of a file from another.
+
+    mtime can be set back by anyone, ctime by nobody; the device number is left out since it differs
+    between hosts that mount the same storage.
+    """
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Fingerprint:
+        """The fingerprint in the result of `os.stat` or `os.fstat`."""
+        return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    def as_list(self) -> list[int]:
+        """The four numbers, for JSON."""
+        return [self.inode, self.size, self.mtime_ns, self.ctime_ns]
+
+
+@dataclass(frozen=True)
+class VolumeAddress:
+    """One dataset in one state of one file; `file` is the catalogue's name, never a path.
+
+    `sources` stands for the state of the other files that its values come from, if any.
+    """
+
+    file: str
+    dataset: str
+    fingerprint: Fingerprint
+    sources: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """The name that everything known about this volume is kept under."""
+        return digest(self.file, self.dataset, self.fingerprint.as_list(), self.sources)
+
+
+@dataclass(frozen=True)
+class BrickAddress:
+    """A box of decoded voxels on the chunk grid of a volume.
+
+    `rows` and `cols` are the two dimensions of the plane, `start` and `stop` the box in the order of the
+    dataset's dimensions. The brick is stored with the other dimensions first, in order, then rows, cols.
+    """
+
+    volume: VolumeAddress
+    rows: int
+    cols: int
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+
+    @cached_property
+    def key(self) -> str:
+        """The name that the brick is kept under."""
+        return digest(self.volume.key, self.rows, self.cols, self.start, self.stop)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Voxels along each dimension of the dataset."""
+        return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The dataset's dimensions in the order in which the brick is stored."""
+        plane = (self.rows, self.cols)
+        return (*(d for d in range(len(self.start)) if d not in plane), *plane)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the stored array."""
+        extent = self.extent
+        return tuple(extent[d] for d in self.order)
+
+    @property
+    def planes(self) -> int:
+        """How many planes the brick holds."""
+        return prod(self.shape[:-2])
+
+    def nbytes(self, itemsize: int) -> int:
+        """Bytes of the decoded box."""
+        return prod(self.extent) * itemsize
+
+    def plane_number(self, position: Mapping[int, int]) -> int:
+        """The number of the plane at `position` (dimension → index in the dataset) within the brick."""
+        number = 0
+        for dim in self.order[:-2]:
+            number = number * (self.stop[dim] - self.start[dim]) + position[dim] - self.start[dim]
+        return number
+
+    def to_json(self) -> dict[str, Any]:
+        """All that is needed to decode the brick elsewhere, as JSON values."""
+        return {
+            "file": self.volume.file,
+            "dataset": self.volume.dataset,
+            "fingerprint": self.volume.fingerprint.as_list(),
+            "sources": self.volume.sources,
+            "rows": self.rows,
+            "cols": self.cols,
+            "start": list(self.start),
+            "stop": list(self.stop),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> BrickAddress:
+        """The address that `to_json` wrote; KeyError, TypeError or ValueError when it did not."""
+        volume = VolumeAddress(
+            str(data["file"]),
+            str(data["dataset"]),
+            Fingerprint(*map(int, data["fingerprint"])),
+            str(data["sources"]),
+        )
+        return cls(
+            volume,
+            int(data["rows"]),
+            int(data["cols"]),
+            tuple(map(int, data["start"])),
+            tuple(map(int, data["stop"])),
+        )

@@ -1,0 +1,121 @@
+"""Reading through libhdf5: the chunk index, and values where the fast path cannot decode."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from dashboard.volumes.child import describe
+from dashboard.volumes.child.walk import Refused, Tree
+
+# A brick is read in pieces of about this many bytes, so that memory stays small.
+PIECE_BYTES = 64 * 1024 * 1024
+
+
+def _dataset(tree: Tree, request: dict[str, Any]) -> h5py.Dataset:
+    found = tree.find(request["dataset"])
+    if not isinstance(found, h5py.Dataset):
+        raise Refused(f"{request['dataset']!r} is not a dataset.", "not_found")
+    plist = found.id.get_create_plist()
+    for number in range(plist.get_nfilters()):
+        if not h5py.h5z.filter_avail(plist.get_filter(number)[0]):
+            describe.plugin_has(plist.get_filter(number)[0])
+    return found
+
+
+def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
+
+    The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length `count`.
+    """
+    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+        dataset = _dataset(tree, request)
+        chunks = dataset.chunks
+        if chunks is None or dataset.shape is None:
+            raise Refused("It is not stored in chunks.")
+        grid = [-(-n // c) for n, c in zip(dataset.shape, chunks, strict=True)]
+        strides = [int(np.prod(grid[d + 1 :], dtype=np.int64)) for d in range(len(grid))]
+        pairs = list(zip(chunks, strides, strict=True))
+        numbers: list[int] = []
+        offsets: list[int] = []
+        sizes: list[int] = []
+        masks: list[int] = []
+
+        def add(info: Any) -> None:
+            number = 0
+            for start, (chunk, stride) in zip(info.chunk_offset, pairs, strict=True):
+                number += start // chunk * stride
+            numbers.append(number)
+            offsets.append(info.byte_offset)
+            sizes.append(info.size)
+            masks.append(info.filter_mask)
+
+        dataset.id.chunk_iter(add)
+    number = np.array(numbers, np.int64)
+    order = np.argsort(number, kind="stable")
+    body = b"".join(
+        [
+            number[order].tobytes(),
+            np.array(offsets, np.int64)[order].tobytes(),
+            np.array(sizes, np.int64)[order].tobytes(),
+            np.array(masks, np.uint32)[order].tobytes(),
+        ]
+    )
+    return {"count": len(numbers)}, body
+
+
+def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Read the box start:stop into the file `out`, dimensions in `order`, native byte order."""
+    start, stop, order = request["start"], request["stop"], request["order"]
+    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    extent = [b - a for a, b in zip(start, stop, strict=True)]
+    shape = tuple(extent[d] for d in order)
+    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+        dataset = _dataset(tree, request)
+        out = np.memmap(request["out"], dtype, "r+", shape=shape)
+        for piece in _pieces(start, stop, dataset.chunks, dtype.itemsize):
+            values = dataset[tuple(slice(a, b) for a, b in piece)]
+            place = tuple(
+                slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order
+            )
+            out[place] = values.transpose(order)
+        out.flush()
+    return {}, b""
+
+
+def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The values of some boxes, one after the other, in native byte order (for the contrast sample)."""
+    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+        dataset = _dataset(tree, request)
+        parts = [
+            np.asarray(dataset[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
+            .astype(dtype)
+            .tobytes()
+            for start, stop in request["boxes"]
+        ]
+    return {}, b"".join(parts)
+
+
+def _pieces(
+    start: list[int], stop: list[int], chunks: tuple[int, ...] | None, itemsize: int
+) -> list[list[tuple[int, int]]]:
+    """Cut a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
+    steps = [b - a for a, b in zip(start, stop, strict=True)]
+    unit = list(chunks) if chunks is not None else [1] * len(steps)
+    for dim in range(len(steps)):
+        rest = itemsize * int(np.prod(steps[:dim] + steps[dim + 1 :], dtype=np.int64))
+        fit = max(PIECE_BYTES // max(rest, 1) // unit[dim], 1) * unit[dim]
+        steps[dim] = min(steps[dim], fit)
+        if itemsize * int(np.prod(steps, dtype=np.int64)) <= PIECE_BYTES:
+            break
+    return [
+        [(at, min(at + step, b)) for at, step, b in zip(corner, steps, stop, strict=True)]
+        for corner in product(
+            *(range(a, b, step) for a, b, step in zip(start, stop, steps, strict=True))
+        )
+    ]

@@ -1,0 +1,317 @@
+"""What is known about files and datasets: asked of a child once per state of a file, then remembered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard import errors
+from dashboard.storage.disk import BytesCache
+from dashboard.volumes import codecs
+from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress, digest
+from dashboard.volumes.catalog import Catalog, FileEntry
+from dashboard.volumes.children import Children
+from dashboard.volumes.chunks import ChunkIndex, Grid, blocks_for
+from dashboard.volumes.selection import Selection
+
+log = logging.getLogger(__name__)
+
+# Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
+FACTS_VERSION = "1"
+REMEMBERED = 256
+INDEXES = 16
+MAX_PATH = 2_000
+
+_REMEMBERED_ERRORS: dict[str, type[errors.LamellaError]] = {
+    "cannot_show": errors.CannotShow,
+    "not_found": errors.NotFound,
+}
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One dataset that can be shown, in one state of its file.
+
+    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the file says,
+    `grid` what bricks are cut by. `fill` is the value of what was never written, `fill_set` whether the author chose it.
+    """
+
+    address: VolumeAddress
+    path: Path
+    depends: tuple[tuple[Path, Fingerprint], ...]
+    inner: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
+    filters: tuple[str, ...]
+    pipeline: tuple[codecs.Filter, ...]
+    layout: str
+    offset: int | None
+    plain: bool
+    fill: np.generic
+    fill_set: bool
+    enum: dict[str, int] | None
+    stored_bytes: int
+    grid: Grid
+
+    @property
+    def native(self) -> np.dtype[Any]:
+        """The type that values have in memory and in bricks."""
+        return self.dtype.newbyteorder("=")
+
+    @property
+    def mapped(self) -> bool:
+        """Whether planes are taken straight out of the mapped file: contiguous, unfiltered, no conversion."""
+        return self.layout == "contiguous" and self.plain and self.offset is not None
+
+    def bricks(self, selection: Selection) -> list[BrickAddress]:
+        """The bricks that a selection touches."""
+        rows, cols = selection.plane
+        across, along = selection.row_span, selection.col_span
+        return self.grid.bricks(
+            self.address,
+            selection.fixed,
+            rows,
+            cols,
+            (across.start, across.stop),
+            (along.start, along.stop),
+        )
+
+    @property
+    def fast(self) -> bool:
+        """Whether its chunks can be read and decoded here, without the HDF5 library."""
+        return self.layout == "chunked" and self.plain and codecs.can_decode(self.pipeline)
+
+
+class Library:
+    """The catalogue's files, their datasets and how each is stored."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        children: Children,
+        facts: BytesCache,
+        *,
+        max_brick_bytes: int,
+        max_chunk_bytes: int,
+    ) -> None:
+        self.catalog = catalog
+        self.children = children
+        self._facts = facts
+        self._max_brick = max_brick_bytes
+        self._max_chunk = max_chunk_bytes
+        self._volumes: OrderedDict[str, Volume] = OrderedDict()
+        self._indexes: OrderedDict[str, ChunkIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def files(self) -> list[FileEntry]:
+        """All files that can be opened."""
+        return self.catalog.files()
+
+    def datasets(self, file: str) -> list[dict[str, Any]]:
+        """All datasets of a file, in the shape of `/api/v1/datasets`."""
+        listed = self._listing(file)["datasets"]
+        keys = ("dataset", "shape", "dtype", "chunks", "filters", "stored_bytes", "browsable", "reason")
+        shown = [{key: record[key] for key in keys} for record in listed]
+        for record in shown:
+            if record["browsable"] and (reason := self._too_large(record["chunks"], record["dtype"])):
+                record |= {"browsable": False, "reason": reason}
+        return shown
+
+    def groups(self, file: str) -> list[str]:
+        """The paths of all groups of a file."""
+        return [str(path) for path in self._listing(file)["groups"]]
+
+    def attributes(self, file: str, path: str) -> dict[str, Any]:
+        """The attributes of a group or dataset as JSON values."""
+        place, fingerprint = self.catalog.fingerprint(file)
+        name = normal(path)
+        fact = self._known(
+            digest(FACTS_VERSION, "attributes", file, name, fingerprint.as_list()),
+            lambda: self.children.ask("attributes", place, dataset=name)[0],
+        )
+        shown: dict[str, Any] = fact["attributes"]
+        return shown
+
+    def volume(self, file: str, dataset: str) -> Volume:
+        """The dataset as a volume; `NotFound`, `CannotShow` with the reason, or `Changed`."""
+        place, fingerprint = self.catalog.fingerprint(file)
+        name = normal(dataset)
+        key = digest(FACTS_VERSION, "volume", file, name, fingerprint.as_list(), self._max_brick)
+        with self._lock:
+            volume = self._volumes.get(key)
+            if volume is not None:
+                self._volumes.move_to_end(key)
+        if volume is not None and self._depends_hold(volume):
+            return volume
+        volume = self._build(file, name, place, fingerprint)
+        with self._lock:
+            self._volumes[key] = volume
+            while len(self._volumes) > REMEMBERED:
+                self._volumes.popitem(last=False)
+        return volume
+
+    def at(self, address: VolumeAddress) -> Volume:
+        """The volume that an address names; `Changed` when the file is no longer in that state."""
+        volume = self.volume(address.file, address.dataset)
+        if volume.address != address:
+            raise errors.Changed(f"{address.file!r} has changed; open it again.")
+        return volume
+
+    def index(self, volume: Volume) -> ChunkIndex:
+        """Where the stored chunks of a volume lie."""
+        key = digest(FACTS_VERSION, "index", volume.address.key)
+        with self._lock:
+            known = self._indexes.get(key)
+            if known is not None:
+                self._indexes.move_to_end(key)
+                return known
+        raw = self._facts.get(key)
+        index: ChunkIndex | None = None
+        if isinstance(raw, bytes):
+            try:
+                index = ChunkIndex.from_bytes(raw)
+            except ValueError:
+                log.warning("cached chunk index has the wrong length, made anew")
+        if index is None:
+            # A million chunks take libhdf5 a few seconds to list.
+            _, raw = self.children.ask("index", volume.path, dataset=volume.inner, seconds=60.0)
+            self.verify(volume)
+            index = ChunkIndex.from_bytes(raw)
+            self._facts.set(key, raw)
+        with self._lock:
+            self._indexes[key] = index
+            while len(self._indexes) > INDEXES:
+                self._indexes.popitem(last=False)
+        return index
+
+    def verify(self, volume: Volume) -> None:
+        """Raise `Changed` unless the file and all that the volume depends on are as they were."""
+        _, now = self.catalog.fingerprint(volume.address.file)
+        if now != volume.address.fingerprint or not self._depends_hold(volume):
+            raise errors.Changed(f"{volume.address.file!r} changed while it was read; open it again.")
+
+    def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Something derived from a file's state, remembered under `key` for all processes."""
+        raw = self._facts.get(key)
+        if isinstance(raw, bytes):
+            try:
+                known = json.loads(raw)
+                if isinstance(known, dict):
+                    return known
+            except ValueError:
+                log.warning("a cached fact cannot be read, made anew")
+        made = make()
+        self._facts.set(key, json.dumps(made).encode())
+        return made
+
+    def _known(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """As `fact`, remembering as well that a file cannot be shown: it is not opened to crash again."""
+
+        def attempt() -> dict[str, Any]:
+            try:
+                return make()
+            except (errors.CannotShow, errors.NotFound) as error:
+                return {"error": error.code, "message": error.message}
+
+        fact = self.fact(key, attempt)
+        if "error" in fact:
+            raise _REMEMBERED_ERRORS.get(fact["error"], errors.CannotShow)(str(fact["message"]))
+        return fact
+
+    def _listing(self, file: str) -> dict[str, Any]:
+        place, fingerprint = self.catalog.fingerprint(file)
+        fact = self._known(
+            digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
+            lambda: self.children.ask("list", place)[0],
+        )
+        # Whether sources are there is no property of the file alone.
+        if any(record["linked"] for record in fact["datasets"]):
+            return self.children.ask("list", place)[0]
+        return fact
+
+    def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
+        key = digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
+        record = self._known(key, lambda: self._describe(place, name))
+        depends = tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
+        if record["linked"] and (not record["browsable"] or not _hold(depends)):
+            self._facts.delete(key)
+            record = self._known(key, lambda: self._describe(place, name))
+            depends = tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
+        if not record["browsable"]:
+            raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
+        if reason := self._too_large(record["chunks"], record["numpy"]):
+            raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
+        shape = tuple(record["shape"])
+        dtype = np.dtype(record["numpy"])
+        chunks = None if record["chunks"] is None else tuple(record["chunks"])
+        sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
+        return Volume(
+            address=VolumeAddress(file, name, fingerprint, sources),
+            path=Path(record["source"]),
+            depends=depends,
+            inner=record["inner"],
+            shape=shape,
+            dtype=dtype,
+            chunks=chunks,
+            filters=tuple(record["filters"]),
+            pipeline=tuple((int(n), tuple(values)) for n, values in record["pipeline"]),
+            layout=record["layout"],
+            offset=record["offset"],
+            plain=bool(record["plain"]),
+            fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(dtype.newbyteorder("=")),
+            fill_set=bool(record["fill_set"]),
+            enum=record["enum"],
+            stored_bytes=int(record["stored_bytes"]),
+            grid=Grid(shape, chunks or blocks_for(shape, dtype.itemsize), dtype.itemsize, self._max_brick),
+        )
+
+    def _too_large(self, chunks: list[int] | None, dtype: str) -> str:
+        """Why a chunk is not even begun: one of 512 MiB may come out of a file of 2."""
+        size = prod(chunks or (1,)) * np.dtype(dtype).itemsize
+        if size <= self._max_chunk:
+            return ""
+        return (
+            f"Its chunks take {size / 2**20:,.0f} MiB decoded, and the limit is"
+            f" {self._max_chunk / 2**20:,.0f} MiB (LAMELLA_MAX_CHUNK_BYTES)."
+        )
+
+    def _describe(self, place: Path, name: str) -> dict[str, Any]:
+        record, _ = self.children.ask("describe", place, dataset=name)
+        # The fingerprints are taken after the look: a file that changed since then is noticed next time.
+        record["depends"] = [
+            [path, Fingerprint.of(os.stat(path)).as_list()] for path in record.get("depends", [])
+        ]
+        return record
+
+    def _depends_hold(self, volume: Volume) -> bool:
+        return not volume.depends or _hold(volume.depends)
+
+
+def normal(path: str) -> str:
+    """The absolute form of a path inside a file; `BadRequest` for what cannot be one."""
+    if not path or len(path) > MAX_PATH or "\0" in path:
+        raise errors.BadRequest("That is not the name of a dataset.")
+    return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
+
+
+def nbytes(volume: Volume) -> int:
+    """Bytes of the whole volume, decoded."""
+    return prod(volume.shape) * volume.dtype.itemsize
+
+
+def _hold(depends: tuple[tuple[Path, Fingerprint], ...]) -> bool:
+    try:
+        return all(Fingerprint.of(path.stat()) == known for path, known in depends)
+    except OSError:
+        return False

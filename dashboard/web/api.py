@@ -1,0 +1,204 @@
+"""The HTTP interface: files, datasets, slices, what is cached, figures."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+import flask
+
+from dashboard import errors
+from dashboard.cache.bricks import Purpose
+from dashboard.slices.encode import Format
+from dashboard.slices.part import Part
+from dashboard.slices.pool import Pool
+from dashboard.slices.reader import Answer, SliceAddress
+from dashboard.slices.scale import Norm
+from dashboard.slices.window import parse_window
+from dashboard.telemetry import prometheus
+from dashboard.volumes import selection
+from dashboard.web import posted
+from dashboard.web.timing import OUTCOME
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+T = TypeVar("T", bound=StrEnum)
+
+VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+MAX_WINDOW_S = 86_400.0
+
+
+def register(server: flask.Flask, services: Services) -> None:
+    """Add all routes of `/api/v1`, `/metrics`, `/healthz` and `/readyz` under the settings' prefix."""
+    api = flask.Blueprint("api", __name__)
+
+    @api.get("/api/v1/files")
+    def files() -> flask.Response:
+        return flask.jsonify(
+            files=[
+                {"file": entry.file, "size": entry.size, "modified": entry.modified}
+                for entry in services.library.files()
+            ]
+        )
+
+    @api.get("/api/v1/datasets")
+    def datasets() -> flask.Response:
+        return flask.jsonify(datasets=services.library.datasets(_required("file")))
+
+    @api.get("/api/v1/slice")
+    def slice_() -> flask.Response:
+        return _slice(services)
+
+    @api.get("/api/v1/residency")
+    def residency() -> flask.Response:
+        volume = services.library.volume(_required("file"), _required("dataset"))
+        chosen = selection.parse(_required("selection"), volume.shape)
+        return flask.jsonify(services.residency.ranges(volume, chosen, _axis(chosen)))
+
+    @api.get("/api/v1/stats")
+    def stats() -> flask.Response:
+        text = flask.request.args.get("window", "300")
+        return flask.jsonify(services.stats.snapshot(_window_seconds(text)))
+
+    @api.post("/api/v1/telemetry")
+    def telemetry() -> tuple[str, int]:
+        report = posted.parse(flask.request.get_data())
+        services.painted(report)
+        return "", 204
+
+    @api.get("/metrics")
+    def metrics() -> flask.Response:
+        body, content_type = prometheus.exposition(services.stats)
+        return flask.Response(body, content_type=content_type)
+
+    @api.get("/healthz")
+    def healthz() -> flask.Response:
+        return flask.jsonify(status="ok")
+
+    @api.get("/readyz")
+    def readyz() -> tuple[flask.Response, int]:
+        checks = services.checks()
+        ready = all(checks.values())
+        return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
+
+    server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)
+
+
+def _slice(services: Services) -> flask.Response:
+    args = flask.request.args
+    viewer = _viewer(args.get("viewer"))
+    ahead = _flag("ahead")
+    address = _address(services)
+    counted = viewer is not None and not ahead
+    etag = f'"{address.key}"'
+    if flask.request.if_none_match.contains(address.key):
+        outcome = services.reader.retold(address, counted)
+        response = flask.Response(status=304)
+        from_frames = True
+    else:
+        purpose = Purpose.AHEAD if ahead else Purpose.DEMAND
+        answer = services.reader.frame(address, counted=counted, purpose=purpose)
+        outcome, from_frames = answer.outcome, answer.from_frames
+        response = flask.Response(answer.frame.body, content_type=address.form.content_type)
+        _describe(response, answer)
+    response.headers["ETag"] = etag
+    # The browser keeps the bytes but asks each time: every look is a demand that is counted.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Status"] = cache_status(outcome, from_frames)
+    if counted and viewer is not None:
+        flask.request.environ[OUTCOME] = outcome
+        services.moved(viewer, address.volume, address.selection)
+    return response
+
+
+def _address(services: Services) -> SliceAddress:
+    args = flask.request.args
+    volume = services.library.volume(_required("file"), _required("dataset"))
+    norm = _choice(Norm, "norm", Norm.LINEAR)
+    return SliceAddress(
+        volume=volume,
+        selection=selection.parse(_required("selection"), volume.shape),
+        form=_choice(Format, "format", Format.RAW),
+        window=parse_window(args.get("window", "volume"), norm),
+        norm=norm,
+        pool=_choice(Pool, "pool", Pool.NEAREST),
+        part=_choice(Part, "part", Part.ABS),
+    )
+
+
+def _describe(response: flask.Response, answer: Answer) -> None:
+    frame = answer.frame
+    response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
+    response.headers["X-Slice-Dtype"] = frame.dtype
+    if frame.window is not None:
+        response.headers["X-Slice-Window"] = f"{frame.window[0]!r},{frame.window[1]!r}"
+
+
+def cache_status(outcome: str, from_frames: bool) -> str:
+    """The `Cache-Status` header (RFC 9211) of an outcome: bricks lie nearer to the origin than frames."""
+    detail = "; detail=prefetched" if outcome == "prefetched" else ""
+    if from_frames:
+        return f"frames; hit{detail}"
+    bricks = {
+        "hit": "bricks; hit",
+        "prefetched": f"bricks; hit{detail}",
+        "coalesced": "bricks; fwd=miss; collapsed",
+        "miss": "bricks; fwd=miss",
+    }[outcome]
+    return f"{bricks}, frames; fwd=miss"
+
+
+def _required(name: str) -> str:
+    value = flask.request.args.get(name)
+    if not value:
+        raise errors.BadRequest(f"The parameter {name!r} is missing.")
+    return value
+
+
+def _choice(kind: type[T], name: str, default: T) -> T:
+    text = flask.request.args.get(name)
+    if text is None:
+        return default
+    try:
+        return kind(text)
+    except ValueError:
+        allowed = ", ".join(kind)
+        raise errors.BadRequest(f"The parameter {name!r} is one of {allowed}.") from None
+
+
+def _flag(name: str) -> bool:
+    text = flask.request.args.get(name, "0")
+    if text not in ("0", "1"):
+        raise errors.BadRequest(f"The parameter {name!r} is 0 or 1.")
+    return text == "1"
+
+
+def _viewer(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not VIEWER.fullmatch(text):
+        raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
+    return text
+
+
+def _axis(chosen: selection.Selection) -> int:
+    text = _required("axis")
+    fixed = sorted(chosen.fixed)
+    if not re.fullmatch(r"-?[0-9]{1,2}", text, re.ASCII) or int(text) not in fixed:
+        choice = " or ".join(map(str, fixed)) or "none: the dataset has two dimensions"
+        raise errors.BadRequest(f"The axis is a dimension that the selection fixes ({choice}).")
+    return int(text)
+
+
+def _window_seconds(text: str) -> float | None:
+    if text == "all":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MAX_WINDOW_S:
+        raise errors.BadRequest("The window is 'all' or a number of seconds up to 86400.")
+    return seconds
