@@ -1,0 +1,123 @@
+"""What several kinds of tests share: settings, ports, a real server, a Chromium."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.settings import PREFIX, Settings
+
+START_WITHIN_S = 60.0
+END_WITHIN_S = 60.0
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings with a cache of the test's own."""
+
+    def make(**given: Any) -> Settings:
+        return Settings(**({"cache_dir": tmp_path / "cache"} | given))
+
+    return make
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A real `lamella serve`; `log` is the file that it writes its log to."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it and return its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(END_WITHIN_S)
+
+
+@contextmanager
+def serving(folder: Path, port: int, *arguments: str, **environment: str) -> Iterator[Server]:
+    """`lamella ARGUMENTS --port PORT` with a cache below `folder`, ready to answer, ended afterwards.
+
+    Its log is printed when the test fails or the server does not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "server.log"
+    # The limits of a test run: a full cache must not fill the disk of whoever runs the tests.
+    small = {"LAMELLA_BRICK_CACHE_BYTES": "512MiB", "LAMELLA_FRAME_CACHE_BYTES": "64MiB"}
+    common = ["--port", str(port), "--cache-dir", str(folder / "cache")]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard", arguments[0], *common, *arguments[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            env=os.environ | small | environment,
+        )
+    assert process.stdout is not None
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
+        line = process.stdout.readline() if ready else ""
+        assert "ready" in line, f"the server did not start: {line!r}"
+        yield Server(f"http://127.0.0.1:{port}", process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(END_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        process.stdout.close()
+        # pytest shows this with a test that failed, and keeps it to itself otherwise.
+        print(log.read_text())
+
+
+@pytest.fixture
+def serve(tmp_path: Path, free_port: int) -> Iterator[Callable[..., Server]]:
+    """Start `lamella serve ARGUMENTS` for one test."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **environment: stack.enter_context(
+            serving(tmp_path / "server", free_port, "serve", *arguments, **environment)
+        )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that runs; browser tests fail without one, they are never skipped."""
+    for name in (os.environ.get("CHROMIUM", ""), *CHROMIUMS):
+        path = shutil.which(name) if name else None
+        if path is not None:
+            return path
+    pytest.fail("There is no Chromium: `make test` installs one, or set CHROMIUM to its path.")
