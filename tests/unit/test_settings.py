@@ -36,7 +36,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().cache_dir.name == "lamella"
 
 
-def test_paths_are_split_as_in_PATH(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_split_at_the_path_separator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMELLA_DATA", os.pathsep.join(["/a", "scan=/b c", "", "d.h5"]))
     assert load_settings().data == ("/a", "scan=/b c", "d.h5")
 

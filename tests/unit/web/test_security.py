@@ -1,0 +1,227 @@
+"""Who may ask what: hosts, proxies, other sites' pages, sizes; and the form of every error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flask
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard.errors import NotFound
+from dashboard.settings import Settings
+from dashboard.web import security
+
+MakeSettings = Callable[..., Settings]
+
+
+def client_for(settings: Settings, script_hashes: tuple[str, ...] = ()) -> FlaskClient:
+    server = flask.Flask("test")
+    security.register(server, settings, script_hashes=script_hashes)
+
+    @server.get(f"{settings.url_prefix}/healthz")
+    @server.get(f"{settings.url_prefix}/page")
+    def page() -> str:
+        return "fine"
+
+    @server.post("/echo")
+    def echo() -> str:
+        return str(len(flask.request.get_data()))
+
+    @server.get("/missing-volume")
+    def missing() -> str:
+        raise NotFound("There is no file 'x'.")
+
+    @server.get("/bug")
+    def bug() -> str:
+        raise RuntimeError("/secret/path")
+
+    @server.get("/moved/")
+    def moved() -> str:
+        return "here"
+
+    return server.test_client()
+
+
+@pytest.fixture
+def client(make_settings: MakeSettings) -> FlaskClient:
+    return client_for(make_settings())
+
+
+def error(response: Any) -> dict[str, str]:
+    found: dict[str, str] = response.get_json()["error"]
+    assert set(found) == {"code", "message"}
+    assert "\n" not in found["message"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1:8050",
+        "localhost:1",
+        "LOCALHOST.",
+        "[::1]:8050",
+        "[::1]",
+        "127.1.2.3",
+    ],
+)
+def test_loopback_hosts_are_answered(client: FlaskClient, host: str) -> None:
+    assert client.get("/page", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8050",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "192.168.1.5",
+        "[::2]",
+        "[",
+        "",
+        "127.0.0.1@evil.example",
+    ],
+)
+def test_other_hosts_are_misdirected(client: FlaskClient, host: str) -> None:
+    response = client.get("/page", headers={"Host": host})
+    assert response.status_code == 421
+    assert error(response)["code"] == "wrong_host"
+    assert "--allowed-host" in error(response)["message"]
+
+
+def test_allowed_hosts_are_answered(make_settings: MakeSettings) -> None:
+    client = client_for(make_settings(allowed_hosts=("scans.example",)))
+    assert client.get("/page", headers={"Host": "Scans.example:80"}).status_code == 200
+    assert client.get("/page", headers={"Host": "127.0.0.1"}).status_code == 200
+    assert client.get("/page", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_a_public_server_answers_all_hosts_unless_some_are_named(
+    make_settings: MakeSettings,
+) -> None:
+    open_to_all = client_for(make_settings(host="0.0.0.0", public=True))
+    assert open_to_all.get("/page", headers={"Host": "any.example"}).status_code == 200
+    named = client_for(make_settings(public=True, allowed_hosts=("scans.example",)))
+    assert named.get("/page", headers={"Host": "any.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Real-IP", "Via"],
+)
+def test_nobody_comes_through_a_proxy(
+    client: FlaskClient, make_settings: MakeSettings, header: str
+) -> None:
+    response = client.get("/page", headers={header: "x"})
+    assert response.status_code == 403
+    assert error(response)["code"] == "forbidden"
+    assert "--public" in error(response)["message"]
+    public = client_for(make_settings(public=True))
+    assert public.get("/page", headers={header: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "/lamella"])
+def test_health_checks_are_open(make_settings: MakeSettings, prefix: str) -> None:
+    client = client_for(make_settings(url_prefix=prefix))
+    headers = {"Host": "10.0.0.1:8050", "X-Forwarded-For": "x"}
+    assert client.get(f"{prefix}/healthz", headers=headers).status_code == 200
+    assert client.get(f"{prefix}/page", headers=headers).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://localhost"}, 200),
+        ({"Origin": "http://LOCALHOST"}, 200),
+        ({"Origin": "http://localhost:81"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_other_sites_cannot_post(client: FlaskClient, headers: dict[str, str], status: int) -> None:
+    response = client.post("/echo", data=b"x", headers=headers)
+    assert response.status_code == status
+    if status == 403:
+        assert error(response)["code"] == "forbidden"
+
+
+def test_other_sites_may_link_here(client: FlaskClient) -> None:
+    assert client.get("/page", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+def test_behind_a_proxy_the_allowed_names_are_origins_too(make_settings: MakeSettings) -> None:
+    client = client_for(make_settings(public=True, allowed_hosts=("scans.example",)))
+    fine = client.post("/echo", data=b"", headers={"Origin": "http://scans.example"})
+    assert fine.status_code == 200
+
+
+def test_bodies_are_bounded(client: FlaskClient) -> None:
+    assert client.post("/echo", data=b"x" * security.MAX_BODY).text == str(security.MAX_BODY)
+    response = client.post("/echo", data=b"x" * (security.MAX_BODY + 1))
+    assert response.status_code == 413
+    assert error(response)["code"] == "too_large"
+
+
+class Chunked:
+    """A body that comes in pieces: its length is not said."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def read(self, count: int = -1) -> bytes:
+        taken = self.left if count < 0 else min(count, self.left)
+        self.left -= taken
+        return b"x" * taken
+
+
+@pytest.mark.parametrize(("size", "status"), [(security.MAX_BODY, 200), (10**7, 413)])
+def test_bodies_of_unknown_length_are_bounded(client: FlaskClient, size: int, status: int) -> None:
+    response = client.post(
+        "/echo",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input": Chunked(size), "wsgi.input_terminated": True},
+    )
+    assert response.status_code == status
+
+
+def test_errors_are_json_without_a_traceback(client: FlaskClient) -> None:
+    response = client.get("/missing-volume")
+    assert response.status_code == 404
+    assert error(response) == {"code": "not_found", "message": "There is no file 'x'."}
+    assert response.headers["Cache-Control"] == "no-store"
+    response = client.get("/bug")
+    assert response.status_code == 500
+    assert error(response)["code"] == "internal"
+    assert "secret" not in response.text
+
+
+def test_the_frameworks_own_errors_have_the_same_form(client: FlaskClient) -> None:
+    assert error(client.get("/nowhere"))["code"] == "not_found"
+    response = client.post("/page")
+    assert response.status_code == 405
+    assert error(response) == {"code": "method_not_allowed", "message": "Method not allowed."}
+    assert "GET" in response.headers["Allow"]
+    assert client.get("/moved").status_code == 308
+
+
+def test_every_response_is_hardened(make_settings: MakeSettings) -> None:
+    client = client_for(make_settings(), ("'sha256-abc='", "'sha256-def='"))
+    for path in ("/page", "/nowhere", "/bug"):
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["X-Frame-Options"] == "SAMEORIGIN"
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'self'"
+        assert policy["script-src"] == "'self' 'sha256-abc=' 'sha256-def='"
+        assert policy["worker-src"] == "'self' blob:"
+        assert policy["frame-ancestors"] == "'self'"
