@@ -51,7 +51,7 @@ Role = Literal["web", "worker", "cli"]
 
 
 def brick_limit(settings: Settings, folder: Path, used: int) -> int:
-    """Bytes that bricks may take: as set, else a quarter of what is free (bricks there included), at most 32 GiB."""
+    """Bytes that bricks may take: as set, else a quarter of what is free or theirs, at most 32 GiB."""
     if settings.brick_cache_bytes is not None:
         return int(settings.brick_cache_bytes)
     return min((free_bytes(folder) + used) // 4, 32 * GIB)
@@ -260,13 +260,13 @@ def build_services(settings: Settings, role: Role) -> Services:
     brick_disk = open_cache(home / "bricks")
     limit = brick_limit(settings, home, brick_disk.totals()[0])
     board = Board(open_cache(home / "board"), plan_seconds=settings.plan_seconds)
-    protected = _Protected()
+    coming = _Coming()
     bricks = BrickStore(
         brick_disk,
         Room(brick_disk, limit, locks / "bricks.room"),
         home / "partial",
         ledger,
-        protected,
+        coming,
     )
     decoder = Decoder(library, settings.decode_threads)
     space = Space(home, int(settings.free_floor_bytes))
@@ -293,7 +293,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         board=board,
         ledger=ledger,
         stats=Stats(ledger_disk),
-        residency=Residency(bricks, lambda: services.coming()),
+        residency=Residency(bricks, coming),
         windows=VolumeWindows(library, decoder),
         mapped=MappedPlanes(library, home / "mapped"),
         frame_disk=open_cache(home / "frames"),
@@ -301,12 +301,12 @@ def build_services(settings: Settings, role: Role) -> Services:
         uses=[bricks.uses],
         locks=locks,
     )
-    protected.services = services
+    coming.services = services
     return services
 
 
-class _Protected:
-    """The bricks that eviction spares: those in the viewers' plans. Known once the services are built."""
+class _Coming:
+    """The bricks in the viewers' plans, which eviction spares; known once the services are built."""
 
     services: Services | None = None
 

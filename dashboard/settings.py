@@ -94,13 +94,16 @@ class Settings(BaseSettings):
         description="Largest brick, decoded; wider planes are cut into tiles",
     )
     max_chunk_bytes: ByteSize = Field(
-        default=ByteSize(512 * MIB),
+        default=ByteSize(256 * MIB),
         ge=MIB,
         description="Largest chunk, decoded, that is read at all",
     )
     max_cells: int = Field(default=67_108_864, ge=1, description="Most cells in one answer")
     web_processes: int = Field(
-        default=2, ge=1, le=256, description="Processes that answer requests"
+        default_factory=lambda: max(1, min(4, _cores() // 2)),
+        ge=1,
+        le=256,
+        description="Processes that answer requests (none: half as many as there are cores, up to 4)",
     )
     web_threads: int = Field(default=8, ge=1, le=256, description="Threads in each of these")
     decode_threads: int = Field(

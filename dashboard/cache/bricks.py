@@ -1,8 +1,8 @@
 """Decoded bricks as raw files behind a diskcache index, read back as read-only memory maps.
 
-A brick's file holds the values in native byte order, planes one after the other, and after them a few
-bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its planes were
-wanted. They live and die with the brick and are shared by all processes.
+A brick's file holds the values in native byte order, planes one after the other, and after them a
+few bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its
+planes were wanted. They live and die with the brick and are shared by all processes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ _PURPOSES = {code: purpose for purpose, code in _CODES.items()}
 
 _AHEAD = (Purpose.AHEAD, Purpose.RESTING)
 
-# In the bytes after the values: the purpose, then whether the brick was wanted, then one byte a plane.
+# In the bytes after the values: the purpose, then whether the brick was wanted, then one byte a
+# plane.
 _HEAD = 2
 
 
@@ -125,7 +126,9 @@ def story_bytes(planes: int) -> int:
 class FileBrick:
     """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
 
-    def __init__(self, fd: int, address: BrickAddress, dtype: np.dtype[Any], bad: tuple[BadChunk, ...]) -> None:
+    def __init__(
+        self, fd: int, address: BrickAddress, dtype: np.dtype[Any], bad: tuple[BadChunk, ...]
+    ) -> None:
         self._fd = fd
         self.address = address
         self.bad = bad
@@ -166,7 +169,9 @@ class PlaneBrick:
 class Partial:
     """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
 
-    def __init__(self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose) -> None:
+    def __init__(
+        self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
+    ) -> None:
         self.address = address
         self.data_bytes = address.nbytes(itemsize)
         self.file_bytes = self.data_bytes + story_bytes(address.planes)
@@ -217,7 +222,7 @@ class BrickStore:
         """Whether the brick is in the cache."""
         return address.key in self._cache
 
-    def present(self, keys: Sequence[str]) -> set[str]:
+    def present(self, keys: Sequence[str]) -> frozenset[str]:
         """Those of `keys` that are in the cache."""
         return self._cache.present(keys)
 
@@ -238,19 +243,19 @@ class BrickStore:
         self.uses.note(address.key)
         return brick
 
-    def _mapped(self, stored: StoredFile, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
+    def _mapped(
+        self, stored: StoredFile, address: BrickAddress, dtype: np.dtype[Any]
+    ) -> FileBrick | None:
         expected = address.nbytes(dtype.itemsize) + story_bytes(address.planes)
         try:
             head = json.loads(stored.header)
             bad = tuple(BadChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
-            if head["dtype"] != dtype.str:
-                raise ValueError("another type of values")
             fd = os.open(stored.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("brick refused: %s", error)
             return None
         try:
-            if os.fstat(fd).st_size == expected:
+            if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
                 return FileBrick(fd, address, dtype, bad)
         except (OSError, ValueError) as error:
             log.warning("brick cannot be mapped: %s", error)
@@ -281,7 +286,8 @@ class BrickStore:
         if not self._make_room(partial.file_bytes, purpose):
             partial.discard()
             return None
-        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its planes.
+        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
+        # planes.
         brick = FileBrick(os.dup(partial.fd), partial.address, dtype, tuple(bad))
         partial.close()
         if not self._cache.set(partial.address.key, Adopted(partial.path, header)):

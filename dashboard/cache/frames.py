@@ -25,7 +25,9 @@ class DiskcacheBackend(BaseCache):
     flask-caching's own backends pickle their values and bound a cache by the number of its entries.
     """
 
-    def __init__(self, cache: BytesCache, room: Room, ledger: Ledger, default_timeout: int = 0) -> None:
+    def __init__(
+        self, cache: BytesCache, room: Room, ledger: Ledger, default_timeout: int = 0
+    ) -> None:
         super().__init__(default_timeout=default_timeout)
         self._cache = cache
         self._room = room
@@ -49,7 +51,7 @@ class DiskcacheBackend(BaseCache):
         self.uses.note(key)
         return value
 
-    def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Keep bytes; what was used longest ago leaves for them."""
         if not isinstance(value, bytes):
             raise TypeError("a frame is bytes")
@@ -58,7 +60,7 @@ class DiskcacheBackend(BaseCache):
             self._ledger.count("frames.evictions", gone)
         return gone is not None and self._cache.set(key, value)
 
-    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+    def add(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Keep bytes unless the key is there."""
         return not self.has(key) and self.set(key, value, timeout)
 
@@ -79,10 +81,13 @@ class DiskcacheBackend(BaseCache):
 class Frames:
     """The frame cache as the reader sees it: frames are stored after the answer has gone out.
 
-    Storing 1.85 MB takes some 4 ms that nobody should wait for. Until a frame is on the disk it is found here.
+    Storing 1.85 MB takes some 4 ms that nobody should wait for. Until a frame is on the disk it is
+    found here.
     """
 
-    def __init__(self, cache: Cache, ledger: Ledger, totals: Callable[[], tuple[int, int]], limit: int) -> None:
+    def __init__(
+        self, cache: Cache, ledger: Ledger, totals: Callable[[], tuple[int, int]], limit: int
+    ) -> None:
         self._cache = cache
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
         self._fresh: dict[str, Callable[[], bytes]] = {}
@@ -149,4 +154,3 @@ def make_cache(app: Flask, cache: BytesCache, room: Room, ledger: Ledger) -> Cac
             "CACHE_OPTIONS": {"cache": cache, "room": room, "ledger": ledger},
         },
     )
-

@@ -1,7 +1,8 @@
 """The one way to get a brick: out of the cache, or decoded by exactly one of all who want it.
 
-Demand and prefetch, threads and processes go through `Supply.get_or_decode`. Single flight is a `flock` on the
-brick's lock file: the kernel frees it when its holder is killed, so nothing is ever stuck.
+Demand and prefetch, threads and processes go through `Supply.get_or_decode`. Single flight is a
+`flock` on the brick's lock file: the kernel frees it when its holder is killed, so nothing is ever
+stuck.
 """
 
 from __future__ import annotations
@@ -106,10 +107,11 @@ class Supply:
     ) -> Supplied:
         """The brick, decoded if nobody has it yet.
 
-        `plane` is the one that is wanted now; when the disk is full it is all that the brick returned holds. `counted`
-        says that a viewer's demand is behind it, which goes into the brick's story and the ledger. Raises `Busy` when somebody
-        else's decoding takes too long, `NoRoom` when something was to be decoded ahead and there is no room, and
-        whatever is wrong with the file.
+        `plane` is the one that is wanted now; when the disk is full it is all that the brick
+        returned holds. `counted` says that a viewer's demand is behind it, which goes into the
+        brick's story and the ledger. Raises `Busy` when somebody else's decoding takes too long,
+        `NoRoom` when something was to be decoded ahead and there is no room, and whatever is wrong
+        with the file.
         """
         volume = self._library.at(address.volume)
         brick: Brick | None = self._store.get(address, volume.native)
@@ -134,7 +136,9 @@ class Supply:
                         )
                     )
             except LockTimeout:
-                raise errors.Busy("This part is still being decoded; try again in a moment.") from None
+                raise errors.Busy(
+                    "This part is still being decoded; try again in a moment."
+                ) from None
             brick = self._store.get(address, volume.native)
             if brick is not None:
                 return brick, "coalesced" if held.waited else "hit"
@@ -194,7 +198,8 @@ class Supply:
             else:
                 if step_aside is not None:
                     step_aside()
-                # The child writes through a map, where a full disk would be a crash: ask for the room first.
+                # The child writes through a map, where a full disk would be a crash: ask for the
+                # room first.
                 os.posix_fallocate(partial.fd, 0, partial.data_bytes)
                 read_by_child(self._library, volume, address, partial.path)
                 bad = []

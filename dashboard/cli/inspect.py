@@ -69,7 +69,14 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Library, str]]:
             seconds=settings.child_seconds,
         )
         try:
-            yield Library(catalog, children, facts, settings.max_brick_bytes), next(iter(roots))
+            library = Library(
+                catalog,
+                children,
+                facts,
+                max_brick_bytes=settings.max_brick_bytes,
+                max_chunk_bytes=settings.max_chunk_bytes,
+            )
+            yield library, next(iter(roots))
         finally:
             children.close()
             facts.close()

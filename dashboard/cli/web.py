@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
 from dashboard.cli.process import end_with, listen, prepare
 from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
@@ -26,6 +29,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
     def __init__(self, settings: Settings, listener: int) -> None:
         self._settings = settings
         self._listener = listener
+        self._services: Services | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -48,6 +52,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
             "proc_name": "lamella",
             "post_fork": lambda arbiter, _worker: end_with(arbiter.pid),
+            "worker_exit": lambda _arbiter, _worker: self.close(),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -55,7 +60,14 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
     def load(self) -> Any:
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
 
-        return create_app(self._settings).server
+        server = create_app(self._settings).server
+        self._services = server.extensions["lamella"]
+        return server
+
+    def close(self) -> None:
+        """In a worker that has answered its last request: write down what is only in memory."""
+        if self._services is not None:
+            self._services.close()
 
 
 def run(settings: Settings, parent: int | None = None, listener: int | None = None) -> None:

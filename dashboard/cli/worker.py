@@ -21,6 +21,7 @@ def run(settings: Settings, parent: int | None = None) -> None:
     end_with(parent)
 
     services = build_services(settings, role="worker")
+    services.start()
     worker = services.worker()
     stop = threading.Event()
     failures: list[BaseException] = []

@@ -19,7 +19,7 @@ Ranges = list[list[int]]
 
 
 class Residency:
-    """Tells the page what its slider shows; `coming` gives the keys of bricks that are planned or being decoded."""
+    """Tells what the slider shows; `coming` gives the keys of bricks planned or being decoded."""
 
     def __init__(self, store: BrickStore, coming: Callable[[], Collection[str]]) -> None:
         self._store = store
@@ -28,8 +28,8 @@ class Residency:
     def ranges(self, volume: Volume, selection: Selection, axis: int) -> dict[str, Ranges]:
         """Half-open ranges of indices along `axis`, the selection's other indices fixed.
 
-        `cached` holds all that is in the cache, `ahead` the part of it that was decoded ahead and not wanted yet, `coming` what is
-        planned or being decoded.
+        `cached` holds all that is in the cache, `ahead` the part of it that was decoded ahead and
+        not wanted yet, `coming` what is planned or being decoded.
         """
         length = volume.shape[axis]
         if volume.mapped:

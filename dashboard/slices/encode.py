@@ -38,7 +38,8 @@ class Format(StrEnum):
 class Frame:
     """A slice made ready: its bytes and what the headers say of them.
 
-    `told` says that a viewer's demand stood behind it when it was made, so its bricks' stories know.
+    `told` says that a viewer's demand stood behind it when it was made, so its bricks' stories
+    know.
     """
 
     body: bytes

@@ -1,7 +1,7 @@
 """Planes straight out of the file: contiguous, unfiltered values need no brick.
 
-The kernel's page cache is the cache here. Values are copied by `pread`, not through a map: a file that is truncated
-while it is mapped ends the whole process with SIGBUS, and every viewer with it.
+The kernel's page cache is the cache here. Values are copied by `pread`, not through a map: a file
+that is truncated while it is mapped ends the whole process with SIGBUS, and every viewer with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from dashboard.volumes.decode import open_source
 from dashboard.volumes.library import Library, Volume
 from dashboard.volumes.selection import Selection
 
-# Which planes were wanted is noted for volumes of at most so many; more planes take a file too long.
+# Which planes were wanted is noted for volumes of at most so many; more planes take a file too
+# long.
 MAX_NOTED_PLANES = 16_777_216
 # A strided row is read whole up to this size, and then picked from.
 RUN_BYTES = 8 * 1024 * 1024
@@ -125,7 +126,7 @@ def _row(fd: int, out: NDArray[Any], offset: int, stride: int) -> bool:
 
 def _fill(fd: int, out: NDArray[Any], offset: int) -> bool:
     """Fill a contiguous array from the file; False when the file ends before."""
-    data = memoryview(out).cast("B")
+    data = out.data.cast("B")
     while len(data):
         count = os.preadv(fd, [data], offset)
         if count == 0:

@@ -27,7 +27,8 @@ def pooled_dtype(dtype: np.dtype[Any], pool: Pool, rows: int, cols: int) -> np.d
 def pool_blocks(values: NDArray[Any], rows: int, cols: int, pool: Pool) -> NDArray[Any]:
     """Pool a 2-D array of real numbers in blocks of `rows` × `cols`, cut at the lower and right edge.
 
-    NaN is ignored; a block of nothing but NaN stays NaN. A mean is taken in float64 and given as float32.
+    NaN is ignored; a block of nothing but NaN stays NaN. A mean is taken in float64 and given as
+    float32.
     """
     if pool is Pool.NEAREST:
         return values[::rows, ::cols]

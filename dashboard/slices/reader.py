@@ -29,7 +29,8 @@ from dashboard.volumes.selection import Selection
 FRAMES_VERSION = "1"
 # A slice may have this much decoded for it; beyond, somebody asks for a whole archive at once.
 MAX_DECODED_BYTES = 8 * 2**30
-# Source cells that are pooled at a time, so that a pooled view of a huge plane stays small in memory.
+# Source cells that are pooled at a time, so that a pooled view of a huge plane stays small in
+# memory.
 STRIP_CELLS = 4_194_304
 REMEMBERED_TOLD = 4096
 
@@ -104,8 +105,8 @@ class Reader:
     def frame(self, address: SliceAddress, *, counted: bool, purpose: Purpose) -> Answer:
         """The frame at `address`.
 
-        `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for damaged chunks in the selection, and
-        whatever `Supply.get_or_decode` raises.
+        `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for
+        damaged chunks in the selection, and whatever `Supply.get_or_decode` raises.
         """
         packed = self._frames.get(address.key)
         if packed is not None:
@@ -125,7 +126,8 @@ class Reader:
     def retold(self, address: SliceAddress, counted: bool) -> str:
         """The outcome of a demand for a frame that the cache or the page has.
 
-        A frame that was fetched ahead was in nobody's sight before: its bricks' stories hear of the first demand now.
+        A frame that was fetched ahead was in nobody's sight before: its bricks' stories hear of the
+        first demand now.
         """
         with self._lock:
             if not counted or address.key in self._told:
@@ -166,7 +168,9 @@ class Reader:
         rows, cols = values.shape
         return Frame(body, (rows, cols), values.dtype.name, window, counted), planes.outcome
 
-    def _window(self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None) -> Window:
+    def _window(
+        self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None
+    ) -> Window:
         if address.window == "volume":
             return self._windows.window(address.volume, address.part, address.norm)
         if address.window == "slice":
@@ -253,17 +257,26 @@ class _Planes:
             plane = self._plane(pieces[0])
             top, left = pieces[0].start[pieces[0].rows], pieces[0].start[pieces[0].cols]
             with meter("index"):
-                view = plane[
-                    low - top : high - top : step_r, span_c.start - left : span_c.stop - left : step_c
+                return plane[
+                    low - top : high - top : step_r,
+                    span_c.start - left : span_c.stop - left : step_c,
                 ]
-            return view
-        out = np.empty((ceil((high - low) / step_r), ceil((span_c.stop - span_c.start) / step_c)), self._volume.native)
+        out = np.empty(
+            (ceil((high - low) / step_r), ceil((span_c.stop - span_c.start) / step_c)),
+            self._volume.native,
+        )
         for brick in pieces:
             plane = self._plane(brick)
             with meter("index"):
-                rows_to, rows_from = _meet(low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows])
+                rows_to, rows_from = _meet(
+                    low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows]
+                )
                 cols_to, cols_from = _meet(
-                    span_c.start, span_c.stop, step_c, brick.start[brick.cols], brick.stop[brick.cols]
+                    span_c.start,
+                    span_c.stop,
+                    step_c,
+                    brick.start[brick.cols],
+                    brick.stop[brick.cols],
                 )
                 out[rows_to, cols_to] = plane[rows_from, cols_from]
         return out
@@ -310,4 +323,3 @@ def _meet(low: int, high: int, step: int, first: int, last: int) -> tuple[slice,
         return slice(0, 0), slice(0, 0)  # the step passes over this tile
     start = low + begin * step - first
     return slice(begin, end), slice(start, start + (end - begin - 1) * step + 1, step)
-

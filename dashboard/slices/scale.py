@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ TOP = 254
 
 # The share of the window's larger end within which symlog is linear.
 LINEAR_SHARE = 0.01
-# Height of symlog's linear part against one decade; Matplotlib's SymLogNorm with linscale 1, base 10
-# (matplotlib/scale.py, SymmetricalLogTransform: linscale / (1 - 1/base)).
+# Height of symlog's linear part against one decade; Matplotlib's SymLogNorm with linscale 1, base
+# 10 (matplotlib/scale.py, SymmetricalLogTransform: linscale / (1 - 1/base)).
 LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
 
 # Cells scaled at a time: their float64 copies stay within the processor's cache.
@@ -64,8 +65,8 @@ def to_u8(
 ) -> NDArray[np.uint8]:
     """Codes 0…254 for values in the window, 255 for NaN and for `fill`; shape as `values`.
 
-    A code is floor(254·t + 0.5), t the place of the normed value in the normed window clipped to 0…1; outside the norm's
-    domain it is 0. Small integers go through a table of all their values.
+    A code is floor(254·t + 0.5), t the place of the normed value in the normed window clipped to
+    0…1; outside the norm's domain it is 0. Small integers go through a table of all their values.
     """
     flat = np.ascontiguousarray(values).reshape(-1)
     if flat.dtype.kind in "biu" and flat.dtype.itemsize <= 2:
@@ -73,13 +74,23 @@ def to_u8(
             flat = flat.view(np.uint8)
         index = flat.view(f"u{flat.dtype.itemsize}")
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
-            every = np.arange(2 ** (8 * flat.dtype.itemsize), dtype=index.dtype).view(flat.dtype)
-            table = _codes(every, window, norm, fill)
-            return table[index].reshape(values.shape)
+            table = _table(flat.dtype, window, norm, None if fill is None else fill.item())
+            found: NDArray[np.uint8] = table[index].reshape(values.shape)
+            return found
     out = np.empty(flat.shape, np.uint8)
     for at in range(0, len(flat), BLOCK):
         out[at : at + BLOCK] = _codes(flat[at : at + BLOCK], window, norm, fill)
     return out.reshape(values.shape)
+
+
+@lru_cache(maxsize=64)
+def _table(
+    dtype: np.dtype[Any], window: Window, norm: Norm, fill: float | None
+) -> NDArray[np.uint8]:
+    """The codes of all values of an integer type of one or two bytes, by their bits as unsigned."""
+    bits = 8 * dtype.itemsize
+    every = np.arange(2**bits, dtype=f"u{dtype.itemsize}").view(dtype)
+    return _codes(every, window, norm, None if fill is None else dtype.type(fill))
 
 
 def _codes(

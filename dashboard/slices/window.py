@@ -80,7 +80,8 @@ class VolumeWindows:
         if len(values) > SAMPLE_VALUES:
             values = values[:: -(-len(values) // SAMPLE_VALUES)]
         return {
-            _domain(norm): list(_percentiles(values, norm)) for norm in (Norm.LINEAR, Norm.LOG, Norm.SQRT)
+            _domain(norm): list(_percentiles(values, norm))
+            for norm in (Norm.LINEAR, Norm.LOG, Norm.SQRT)
         }
 
     def _sample(self, volume: Volume) -> NDArray[Any]:
@@ -94,7 +95,9 @@ class VolumeWindows:
         boxes = []
         for number in sorted(int(n) for n in numbers):
             start = grid.corner(number)
-            stop = tuple(min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True))
+            stop = tuple(
+                min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True)
+            )
             boxes.append((start, stop))
         _, body = self._library.children.ask(
             "boxes", volume.path, dataset=volume.inner, numpy=volume.dtype.str, boxes=boxes

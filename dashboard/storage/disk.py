@@ -1,8 +1,9 @@
 """diskcache holding bytes under string keys, and nothing else.
 
 diskcache pickles whatever SQLite cannot hold, and unpickles whatever a row says is a pickle
-(CVE-2025-69872): whoever can write the cache directory can run code. Here both directions are closed.
-A planted row, or one whose file name leads out of the directory, reads as a miss and leaves a log line.
+(CVE-2025-69872): whoever can write the cache directory can run code. Here both directions are
+closed. A planted row, or one whose file name leads out of the directory, reads as a miss and leaves
+a log line.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ class Row:
 class BytesCache(diskcache.Cache):  # type: ignore[misc]
     """A `diskcache.Cache` of bytes whose trouble is a miss, with the few queries that eviction needs.
 
-    Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows at a
-    time, the newest included, which empties a cache of a few large entries.
+    Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows
+    at a time, the newest included, which empties a cache of a few large entries.
     """
 
     def get(self, key: str, default: Any = None, **kwargs: Any) -> Any:
@@ -154,14 +155,15 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
         )
         return [key for (key,) in rows if isinstance(key, str)]
 
-    def present(self, keys: Sequence[str]) -> set[str]:
+    def present(self, keys: Sequence[str]) -> frozenset[str]:
         """Those of `keys` that are in the cache."""
-        found: set[str] = set()
+        found = frozenset[str]()
         for at in range(0, len(keys), 500):
             part = keys[at : at + 500]
             marks = ",".join("?" * len(part))
-            rows = self._sql(f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})", tuple(part))  # noqa: S608
-            found.update(key for (key,) in rows)
+            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608
+            rows = self._sql(query, tuple(part))
+            found |= {key for (key,) in rows}
         return found
 
     def newer(self, rowid: int) -> list[tuple[int, str, bytes]]:
@@ -179,7 +181,9 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
 
     def by_age(self) -> Iterator[Row]:
         """All entries, least recently used first."""
-        rows = self._sql("SELECT key, size, access_time FROM Cache WHERE raw = 1 ORDER BY access_time")
+        rows = self._sql(
+            "SELECT key, size, access_time FROM Cache WHERE raw = 1 ORDER BY access_time"
+        )
         for key, size, used in rows.fetchall():
             if isinstance(key, str):
                 yield Row(key, int(size), float(used or 0.0))
@@ -206,8 +210,8 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
     def sweep(self, older_than_s: float) -> int:
         """Delete files that no row names and that are older than `older_than_s`; return how many.
 
-        A process killed between renaming a file and committing its row leaves such a file. The age keeps
-        the sweep from taking one whose row is being committed now.
+        A process killed between renaming a file and committing its row leaves such a file. The age
+        keeps the sweep from taking one whose row is being committed now.
         """
         named = {
             os.path.join(self.directory, name)

@@ -1,7 +1,7 @@
 """File locks that the kernel frees when their holder dies.
 
-`flock` belongs to the open file description: it excludes threads of one process as well as processes, and
-a `kill -9` releases it. That is all that single flight needs.
+`flock` belongs to the open file description: it excludes threads of one process as well as
+processes, and a `kill -9` releases it. That is all that single flight needs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-# How often a waiter looks again: short at first, since most waits end soon, then easy on the processor.
+# How often a waiter looks again: short at first, since most waits end soon, then easy on the
+# processor.
 FIRST_LOOK_S = 0.002
 LAST_LOOK_S = 0.02
 
@@ -52,8 +53,8 @@ def exclusive(
 ) -> Iterator[Held]:
     """Hold the lock file `path`; the yielded `Held` tells whether somebody else held it first.
 
-    `on_wait` gets the descriptor of the lock file once, when the wait begins. The file is removed on release: a
-    waiter that got hold of a removed one starts over. Raises `LockTimeout`.
+    `on_wait` gets the descriptor of the lock file once, when the wait begins. The file is removed
+    on release: a waiter that got hold of a removed one starts over. Raises `LockTimeout`.
     """
     deadline = clock() + timeout_s
     waited = False
@@ -89,8 +90,8 @@ def exclusive(
 class Gate:
     """Lets background work step aside while anybody works on what a viewer waits for.
 
-    Those who serve a viewer hold the gate's file shared, in any process; background work asks between two
-    steps whether anyone does. The kernel drops the hold of a process that dies.
+    Those who serve a viewer hold the gate's file shared, in any process; background work asks
+    between two steps whether anyone does. The kernel drops the hold of a process that dies.
     """
 
     def __init__(self, path: Path) -> None:

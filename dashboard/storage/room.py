@@ -17,8 +17,8 @@ IN_USE_S = 2.0
 class UseLog:
     """When entries were last used, noted in memory and written once a second in one transaction.
 
-    LRU inside diskcache turns each read into a write. `flush` is called by whoever has a clock running;
-    what a killed process had not flushed costs a little order, never data.
+    LRU inside diskcache turns each read into a write. `flush` is called by whoever has a clock
+    running; what a killed process had not flushed costs a little order, never data.
     """
 
     def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
@@ -65,8 +65,8 @@ class Room:
     ) -> int | None:
         """Let entries leave until `need` bytes fit; returns how many left, or None if they cannot.
 
-        `protected` keys, and what was used within the last seconds, stay; with `may_take_protected` they go when nothing
-        else is left. `leaving` hears of each key before it goes.
+        `protected` keys, and what was used within the last seconds, stay; with `may_take_protected`
+        they go when nothing else is left. `leaving` hears of each key before it goes.
         """
         if need > self.limit:
             return None

@@ -1,8 +1,8 @@
 """Frozen addresses: what a file, a volume and a brick are called.
 
-Cache keys, log lines and what processes tell each other are derived from these, so that one thing has
-one name everywhere. Keys are made of scalars and short strings only: two addresses collide when they
-are equal, never because something long was abbreviated.
+Cache keys, log lines and what processes tell each other are derived from these, so that one thing
+has one name everywhere. Keys are made of scalars and short strings only: two addresses collide when
+they are equal, never because something long was abbreviated.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ class VolumeAddress:
 class BrickAddress:
     """A box of decoded voxels on the chunk grid of a volume.
 
-    `rows` and `cols` are the two dimensions of the plane, `start` and `stop` the box in the order of the
-    dataset's dimensions. The brick is stored with the other dimensions first, in order, then rows, cols.
+    `rows` and `cols` are the two dimensions of the plane, `start` and `stop` the box in the order
+    of the dataset's dimensions. The brick is stored with the other dimensions first, in order, then
+    rows, cols.
     """
 
     volume: VolumeAddress

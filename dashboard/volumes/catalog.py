@@ -1,7 +1,7 @@
 """The files that may be read: what lies under the data roots, by catalogue name.
 
-A name is `ROOT` for a root that is a file, `ROOT/below/it.h5` for a file of a folder root. Nothing else
-in the product turns a name into a path, so containment is decided here alone.
+A name is `ROOT` for a root that is a file, `ROOT/below/it.h5` for a file of a folder root. Nothing
+else in the product turns a name into a path, so containment is decided here alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dashboard.volumes.address import Fingerprint
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-# Names that HDF5 files go by; a folder is listed by these, since looking into each file would be slow.
+# Names that HDF5 files go by; a folder is listed by these, since looking into each file would be
+# slow.
 SUFFIXES = frozenset(
     ".h5 .hdf5 .hdf .he5 .h5p .h5ad .nc .nc4 .nxs .nexus .cxi .mat .ims .emd .loom .dream3d .mnc".split()
 )
@@ -114,8 +115,8 @@ class Catalog:
     def path(self, file: str) -> Path:
         """The resolved path of `file`.
 
-        Raises `BadRequest` for a name that cannot be one and `NotFound` for whatever is missing, lies outside the
-        roots or is no regular file; the caller cannot tell which.
+        Raises `BadRequest` for a name that cannot be one and `NotFound` for whatever is missing,
+        lies outside the roots or is no regular file; the caller cannot tell which.
         """
         if not file or len(file) > MAX_NAME or "\0" in file:
             raise BadRequest("That is not the name of a file.")
@@ -153,7 +154,8 @@ class Catalog:
         """A read-only descriptor of `file`, the caller's to close, and its fingerprint."""
         path = self.path(file)
         try:
-            # Neither following a link that was swapped in since, nor waiting for the writer of a FIFO.
+            # Neither following a link that was swapped in since, nor waiting for the writer of a
+            # FIFO.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except PermissionError:
             raise CannotShow(f"The server may not read {file!r}.") from None
@@ -170,7 +172,9 @@ class Catalog:
         for folder, folders, files in os.walk(root):
             here = Path(folder)
             depth = len(here.relative_to(root).parts)
-            folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
+            folders[:] = (
+                sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
+            )
             for file in sorted(files):
                 if file.startswith(".") or Path(file).suffix.lower() not in SUFFIXES:
                     continue

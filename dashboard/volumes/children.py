@@ -1,7 +1,8 @@
 """libhdf5 at arm's length: child processes that are kept warm, limited, and replaced when they die.
 
-A damaged file can crash the library, hang it or make it eat memory, and no `try` catches that. So it
-runs in processes of its own; what happens to them is an error with a sentence, never the end of a server.
+A damaged file can crash the library, hang it or make it eat memory, and no `try` catches that. So
+it runs in processes of its own; what happens to them is an error with a sentence, never the end of
+a server.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from dashboard.volumes import wire
 
 log = logging.getLogger(__name__)
 
-# A child needs about half a second to import the library on a busy machine; a slow disk may take longer.
+# A child needs about half a second to import the library on a busy machine; a slow disk may take
+# longer.
 START_SECONDS = 30.0
 
 _ERRORS: dict[str, type[errors.LamellaError]] = {
@@ -64,7 +66,8 @@ class _Child:
             env=environment,
             start_new_session=True,  # a Ctrl+C at the terminal is the supervisor's business
         )
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.stdin: IO[bytes] = self.process.stdin
         self.stdout: IO[bytes] = self.process.stdout
         self.ready = False
@@ -96,8 +99,8 @@ class _Child:
 class Children:
     """A few children; a request takes the first free one.
 
-    `roots` are the folders and files that links and virtual sources may lead to; `folder` is an empty folder
-    for the children to stand in.
+    `roots` are the folders and files that links and virtual sources may lead to; `folder` is an
+    empty folder for the children to stand in.
     """
 
     def __init__(
@@ -129,8 +132,8 @@ class Children:
     ) -> tuple[dict[str, Any], bytes]:
         """The answer of a child about the file at `path`: (JSON head, body).
 
-        Raises what the child reports, `ChildFailed` when it crashed or had to be ended, and `Busy` when no child was
-        free in time.
+        Raises what the child reports, `ChildFailed` when it crashed or had to be ended, and `Busy`
+        when no child was free in time.
         """
         limit = self._seconds if seconds is None else seconds
         message = {"op": op, "path": str(path), "roots": self._roots, "seconds": limit, **request}
@@ -159,7 +162,9 @@ class Children:
                 child.kill()
                 code = child.process.returncode
             child = None
-            log.warning("child died: %s, status %s, after %.1f s", op, code, time.monotonic() - began)
+            log.warning(
+                "child died: %s, status %s, after %.1f s", op, code, time.monotonic() - began
+            )
             raise ChildFailed(
                 "The HDF5 library crashed on this file; it is damaged or hostile."
             ) from None

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from dashboard.volumes.address import BrickAddress, VolumeAddress
 
-# Contiguous data that has to be read through the library has no grid; these blocks stand in for one.
+# Contiguous data that has to be read through the library has no grid; these blocks stand in for
+# one.
 BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -37,8 +38,8 @@ class AxisCost:
 class ChunkIndex:
     """Where the stored chunks of a volume lie, ordered by their number on the grid (C order).
 
-    All four arrays have the same length: grid number, file offset (bytes), stored size (bytes), filter mask.
-    Chunks that were never written are not among them; they hold the fill value.
+    All four arrays have the same length: grid number, file offset (bytes), stored size (bytes),
+    filter mask. Chunks that were never written are not among them; they hold the fill value.
     """
 
     numbers: NDArray[np.int64]
@@ -52,8 +53,10 @@ class ChunkIndex:
         count, rest = divmod(len(data), 28)
         if rest:
             raise ValueError("a chunk index of the wrong length")
-        parts = [np.frombuffer(data, np.int64, count, count * 8 * k) for k in range(3)]
-        return cls(*parts, np.frombuffer(data, np.uint32, count, count * 24))
+        numbers, offsets, sizes = (
+            np.frombuffer(data, np.int64, count, count * 8 * k) for k in range(3)
+        )
+        return cls(numbers, offsets, sizes, np.frombuffer(data, np.uint32, count, count * 24))
 
     def find(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where each grid number stands in the arrays, -1 for chunks that were never written."""
@@ -137,7 +140,10 @@ class Grid:
         total = np.zeros((1,) * len(counts), np.int64)
         for dim, (a, b) in enumerate(zip(address.start, address.stop, strict=True)):
             stride = prod(counts[dim + 1 :])
-            along = np.arange(a // self.chunks[dim], ceil(b / self.chunks[dim]), dtype=np.int64) * stride
+            along = (
+                np.arange(a // self.chunks[dim], ceil(b / self.chunks[dim]), dtype=np.int64)
+                * stride
+            )
             total = total + along.reshape([-1 if d == dim else 1 for d in range(len(counts))])
         return total.ravel()
 

@@ -1,8 +1,9 @@
 """Filters that are undone here, by decoders that release the interpreter lock.
 
-A pipeline is undone from its last filter to its first. Each decoder gets the bytes and a scratch array to
-decode into, and returns what it decoded as bytes-like of uint8. The formats are those of the registered HDF5
-filters: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+A pipeline is undone from its last filter to its first. Each decoder gets the bytes and a scratch
+array to decode into, and returns what it decoded as bytes-like of uint8. The formats are those of
+the registered HDF5 filters:
+https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Damaged(ValueError):
 
 def _gzip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
     # libdeflate behind imagecodecs: twice the speed of zlib, and the lock is free meanwhile.
-    return _array(imagecodecs.deflate_decode(data, out=scratch[:size]))
+    return _array(imagecodecs.deflate_decode(data, out=_room(scratch, size)))
 
 
 def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
@@ -38,8 +39,11 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> B
     source = _array(data)
     count, rest = divmod(len(source), width)
     out = scratch[: len(source)]
-    # One strided copy; NumPy releases the lock for it. A tail shorter than an element stays as it is.
-    np.copyto(out[: count * width].reshape(count, width), source[: count * width].reshape(width, count).T)
+    # One strided copy; NumPy releases the lock for it. A tail shorter than an element stays as it
+    # is.
+    np.copyto(
+        out[: count * width].reshape(count, width), source[: count * width].reshape(width, count).T
+    )
     if rest:
         out[count * width :] = source[count * width :]
     return out
@@ -51,7 +55,7 @@ def _fletcher32(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -
         raise Damaged("its checksum is missing")
     body = source[:-4]
     stored = int.from_bytes(source[-4:].tobytes(), "little")
-    found = int(imagecodecs.h5checksum_fletcher32(body))
+    found = int(imagecodecs.h5checksum_fletcher32(_any(body)))
     # HDF5 before 1.6.3 wrote each half with its bytes swapped, and readers accept both.
     swapped = ((found & 0x00FF00FF) << 8) | ((found >> 8) & 0x00FF00FF)
     if stored not in (found, swapped):
@@ -60,19 +64,19 @@ def _fletcher32(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -
 
 
 def _lzf(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
-    return _array(imagecodecs.lzf_decode(data, out=scratch[:size]))
+    return _array(imagecodecs.lzf_decode(data, out=_room(scratch, size)))
 
 
 def _blosc(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
-    return _array(imagecodecs.blosc_decode(data, out=scratch[:size], numthreads=1))
+    return _array(imagecodecs.blosc_decode(data, out=_room(scratch, size), numthreads=1))
 
 
 def _zstd(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
-    return _array(imagecodecs.zstd_decode(data, out=scratch[:size]))
+    return _array(imagecodecs.zstd_decode(data, out=_room(scratch, size)))
 
 
 def _lz4(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
-    return _array(imagecodecs.lz4h5_decode(data, out=scratch[:size]))
+    return _array(imagecodecs.lz4h5_decode(data, out=_room(scratch, size)))
 
 
 _DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes], Bytes]] = {
@@ -138,6 +142,15 @@ def _trailing(pipeline: Sequence[Filter], mask: int) -> list[int]:
         if number == FLETCHER32 and not mask >> at & 1:
             extra += 4
     return result
+
+
+def _any(data: Any) -> Any:
+    # imagecodecs takes arrays everywhere, its type hints do not say so.
+    return data
+
+
+def _room(scratch: Bytes, size: int) -> Any:
+    return scratch[:size]
 
 
 def _array(data: Any) -> Bytes:

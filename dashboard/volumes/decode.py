@@ -1,9 +1,9 @@
 """The fast path: chunks by `pread` at their offsets, decoded in threads, laid down as bricks.
 
-HDF5 decodes one chunk at a time behind one lock. Here every thread takes a band of the brick (a few rows of
-chunks), decodes it into a buffer that it keeps, and writes it plane by plane into the brick's file. The
-buffers stay small and are reused, since fresh memory costs more in page faults than decoding into it
-(docs/decisions.md).
+HDF5 decodes one chunk at a time behind one lock. Here every thread takes a band of the brick (a few
+rows of chunks), decodes it into a buffer that it keeps, and writes it plane by plane into the
+brick's file. The buffers stay small and are reused, since fresh memory costs more in page faults
+than decoding into it (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PlaneSink:
 
 
 def _write_all(fd: int, values: NDArray[Any], offset: int) -> None:
-    data = memoryview(values).cast("B")
+    data = values.data.cast("B")
     while len(data):
         written = os.pwrite(fd, data, offset)
         data, offset = data[written:], offset + written
@@ -117,17 +117,20 @@ class Decoder:
     ) -> list[BadChunk]:
         """Decode every chunk of the brick into `sink`; returns the chunks that are damaged.
 
-        `step_aside` is called between bands and may block: background work gives way there. Charges `read` and
-        `decode`, scaled to the wall time. Raises `Changed` when the file is not in the state that `address` names.
+        `step_aside` is called between bands and may block: background work gives way there. Charges
+        `read` and `decode`, scaled to the wall time. Raises `Changed` when the file is not in the
+        state that `address` names.
         """
         index = self._library.index(volume)
-        fd, fingerprint = open_source(self._library, volume)
+        fd, _ = open_source(self._library, volume)
         began = time.perf_counter()
         clock = _Clock()
         try:
             bands = self._bands(volume, address)
             numbers = volume.grid.numbers(address)
-            places = index.find(numbers).reshape([len(range(a, b, c)) for a, b, c in _sides(volume, address)])
+            places = index.find(numbers).reshape(
+                [len(range(a, b, c)) for a, b, c in _sides(volume, address)]
+            )
             job = _Job(volume, address, sink, fd, index, places, clock, step_aside)
             futures = [self._pool.submit(self._band, job, a, b) for a, b in bands]
             bad: list[BadChunk] = []
@@ -160,7 +163,9 @@ class Decoder:
         stored = len(index.numbers)
         if not stored:
             return np.array([volume.fill], volume.native)
-        chosen = np.sort(np.random.default_rng(seed).choice(stored, min(count, stored), replace=False))
+        chosen = np.sort(
+            np.random.default_rng(seed).choice(stored, min(count, stored), replace=False)
+        )
         fd, _ = open_source(self._library, volume)
         try:
             parts = list(self._pool.map(lambda at: self._one(volume, fd, index, int(at)), chosen))
@@ -171,7 +176,9 @@ class Decoder:
 
     def _one(self, volume: Volume, fd: int, index: ChunkIndex, at: int) -> NDArray[Any]:
         grid = volume.grid
-        raw = os.pread(fd, min(int(index.sizes[at]), 2 * grid.chunk_bytes + 65536), int(index.offsets[at]))
+        raw = os.pread(
+            fd, min(int(index.sizes[at]), 2 * grid.chunk_bytes + 65536), int(index.offsets[at])
+        )
         try:
             values = codecs.decode(
                 np.frombuffer(raw, np.uint8),
@@ -288,7 +295,9 @@ class _Job:
                     os.POSIX_FADV_WILLNEED,
                 )
 
-    def _target(self, band: NDArray[Any], offset: list[int]) -> tuple[NDArray[Any], tuple[int, ...]]:
+    def _target(
+        self, band: NDArray[Any], offset: list[int]
+    ) -> tuple[NDArray[Any], tuple[int, ...]]:
         """(the chunk's part of the band in dataset order, its extent): chunks at the edge stick out."""
         order = self.address.order
         inverse = np.argsort(order)
@@ -315,7 +324,7 @@ class _Job:
         if stored > 2 * grid.chunk_bytes + 65536:
             return f"it claims {stored} stored bytes, more than it can hold"
         raw = buffer("raw", stored)
-        count = os.preadv(self.fd, [memoryview(raw)], int(self.index.offsets[place]))
+        count = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]))
         read = time.perf_counter()
         try:
             if count != stored:
@@ -351,7 +360,9 @@ def open_source(library: Library, volume: Volume) -> tuple[int, Any]:
         raise errors.NotFound("The linked file is gone.") from None
 
 
-def read_by_child(library: Library, volume: Volume, address: BrickAddress, out: os.PathLike[str]) -> None:
+def read_by_child(
+    library: Library, volume: Volume, address: BrickAddress, out: os.PathLike[str]
+) -> None:
     """Have a child read the brick through libhdf5 into the file `out`, which has its full length."""
     size = address.nbytes(volume.dtype.itemsize)
     library.verify(volume)

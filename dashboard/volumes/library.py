@@ -42,8 +42,9 @@ _REMEMBERED_ERRORS: dict[str, type[errors.LamellaError]] = {
 class Volume:
     """One dataset that can be shown, in one state of its file.
 
-    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the file says,
-    `grid` what bricks are cut by. `fill` is the value of what was never written, `fill_set` whether the author chose it.
+    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the
+    file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
+    `fill_set` whether the author chose it.
     """
 
     address: VolumeAddress
@@ -121,10 +122,21 @@ class Library:
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
         listed = self._listing(file)["datasets"]
-        keys = ("dataset", "shape", "dtype", "chunks", "filters", "stored_bytes", "browsable", "reason")
+        keys = (
+            "dataset",
+            "shape",
+            "dtype",
+            "chunks",
+            "filters",
+            "stored_bytes",
+            "browsable",
+            "reason",
+        )
         shown = [{key: record[key] for key in keys} for record in listed]
         for record in shown:
-            if record["browsable"] and (reason := self._too_large(record["chunks"], record["dtype"])):
+            if record["browsable"] and (
+                reason := self._too_large(record["chunks"], record["dtype"])
+            ):
                 record |= {"browsable": False, "reason": reason}
         return shown
 
@@ -199,7 +211,9 @@ class Library:
         """Raise `Changed` unless the file and all that the volume depends on are as they were."""
         _, now = self.catalog.fingerprint(volume.address.file)
         if now != volume.address.fingerprint or not self._depends_hold(volume):
-            raise errors.Changed(f"{volume.address.file!r} changed while it was read; open it again.")
+            raise errors.Changed(
+                f"{volume.address.file!r} changed while it was read; open it again."
+            )
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something derived from a file's state, remembered under `key` for all processes."""
@@ -269,11 +283,15 @@ class Library:
             layout=record["layout"],
             offset=record["offset"],
             plain=bool(record["plain"]),
-            fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(dtype.newbyteorder("=")),
+            fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(
+                dtype.newbyteorder("=")
+            ),
             fill_set=bool(record["fill_set"]),
             enum=record["enum"],
             stored_bytes=int(record["stored_bytes"]),
-            grid=Grid(shape, chunks or blocks_for(shape, dtype.itemsize), dtype.itemsize, self._max_brick),
+            grid=Grid(
+                shape, chunks or blocks_for(shape, dtype.itemsize), dtype.itemsize, self._max_brick
+            ),
         )
 
     def _too_large(self, chunks: list[int] | None, dtype: str) -> str:
@@ -288,7 +306,8 @@ class Library:
 
     def _describe(self, place: Path, name: str) -> dict[str, Any]:
         record, _ = self.children.ask("describe", place, dataset=name)
-        # The fingerprints are taken after the look: a file that changed since then is noticed next time.
+        # The fingerprints are taken after the look: a file that changed since then is noticed next
+        # time.
         record["depends"] = [
             [path, Fingerprint.of(os.stat(path)).as_list()] for path in record.get("depends", [])
         ]

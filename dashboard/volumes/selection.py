@@ -34,8 +34,8 @@ class Span:
 class Selection:
     """One plane of a volume: two spans, the other dimensions fixed at an index.
 
-    `items` has one entry for each dimension of the dataset. Equal selections have equal texts, whichever
-    way they were written: `-1,:,:` of 68 planes is `67,0:1360,0:1360` here.
+    `items` has one entry for each dimension of the dataset. Equal selections have equal texts,
+    whichever way they were written: `-1,:,:` of 68 planes is `67,0:1360,0:1360` here.
     """
 
     items: tuple[int | Span, ...]

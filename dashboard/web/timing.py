@@ -20,8 +20,9 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 class TimedSlices:
     """WSGI middleware around the whole application, so that nothing of it goes unmeasured.
 
-    Time that no stage claims is booked on `cache`: finding out what is asked for and whether it is known already. The
-    view leaves its outcome in the environment; the demand and its stages go into the ledger when the headers are sent.
+    Time that no stage claims is booked on `cache`: finding out what is asked for and whether it is
+    known already. The view leaves its outcome in the environment; the demand and its stages go into
+    the ledger when the headers are sent.
     """
 
     def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:

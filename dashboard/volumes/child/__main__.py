@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Closed before libhdf5 is loaded: no plug-in is taken from the file system (hdf5plugin registers its own),
-# and external raw data is looked for beside the file, not in the working directory.
+# Closed before libhdf5 is loaded: no plug-in is taken from the file system (hdf5plugin registers
+# its own), and external raw data is looked for beside the file, not in the working directory.
 os.environ["HDF5_PLUGIN_PRELOAD"] = "::"
 os.environ["HDF5_EXTFILE_PREFIX"] = "${ORIGIN}"
 os.environ.pop("HDF5_PLUGIN_PATH", None)
@@ -52,10 +52,17 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     except Refused as refused:
         return {"error": refused.code, "message": refused.message}, b""
     except MemoryError:
-        return {"error": "cannot_show", "message": "Reading it takes more memory than is allowed."}, b""
+        return {
+            "error": "cannot_show",
+            "message": "Reading it takes more memory than is allowed.",
+        }, b""
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        return {"error": "unreadable", "message": "The HDF5 library could not read it.", "detail": detail}, b""
+        return {
+            "error": "unreadable",
+            "message": "The HDF5 library could not read it.",
+            "detail": detail,
+        }, b""
 
 
 def main() -> None:

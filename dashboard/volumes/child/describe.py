@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,11 @@ def _describe(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
 
 
 def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
-    return FILTER_NAMES.get(entry[0]) or entry[3].decode("utf-8", "replace")[:40] or f"filter {entry[0]}"
+    return (
+        FILTER_NAMES.get(entry[0])
+        or entry[3].decode("utf-8", "replace")[:40]
+        or f"filter {entry[0]}"
+    )
 
 
 def _dtype(dataset: h5py.Dataset) -> tuple[str, np.dtype[Any] | None]:
@@ -172,7 +177,9 @@ def _dtype(dataset: h5py.Dataset) -> tuple[str, np.dtype[Any] | None]:
         return "compound" if dtype.names else "opaque", None
     if dtype.kind in "biu" and dtype.itemsize <= 8:
         return dtype.name, np.dtype(dtype.str)
-    if (dtype.kind == "f" and dtype.itemsize in (2, 4, 8)) or (dtype.kind == "c" and dtype.itemsize in (8, 16)):
+    if (dtype.kind == "f" and dtype.itemsize in (2, 4, 8)) or (
+        dtype.kind == "c" and dtype.itemsize in (8, 16)
+    ):
         return dtype.name, np.dtype(dtype.str)
     return dtype.name, None
 
@@ -208,16 +215,9 @@ def _why_not(
     return ""
 
 
-_plugins_loaded = False
-
-
 def plugin_has(number: int) -> bool:
     """Whether hdf5plugin brings the filter; it is loaded only when a file asks for one."""
-    global _plugins_loaded
-    if not _plugins_loaded:
-        import hdf5plugin  # noqa: F401
-
-        _plugins_loaded = True
+    importlib.import_module("hdf5plugin")
     return bool(h5py.h5z.filter_avail(number))
 
 
@@ -282,7 +282,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
     if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.ravel().tolist()] if value.dtype.names is None else str(value)
+        return (
+            [_plain(item) for item in value.ravel().tolist()]
+            if value.dtype.names is None
+            else str(value)
+        )
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

@@ -30,7 +30,8 @@ def _dataset(tree: Tree, request: dict[str, Any]) -> h5py.Dataset:
 def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
 
-    The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length `count`.
+    The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length
+    `count`.
     """
     with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
         dataset = _dataset(tree, request)
@@ -79,9 +80,7 @@ def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         out = np.memmap(request["out"], dtype, "r+", shape=shape)
         for piece in _pieces(start, stop, dataset.chunks, dtype.itemsize):
             values = dataset[tuple(slice(a, b) for a, b in piece)]
-            place = tuple(
-                slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order
-            )
+            place = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
             out[place] = values.transpose(order)
         out.flush()
     return {}, b""

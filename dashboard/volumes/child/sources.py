@@ -17,8 +17,8 @@ MAX_SOURCES = 10_000
 def virtual_sources(tree: Tree, dataset: h5py.Dataset) -> tuple[set[Path], list[str]]:
     """(files that a virtual dataset reads, names of those that are missing).
 
-    Raises `Refused` when any place where the library would look for a source, directly or through sources that are
-    virtual or linked themselves, lies outside the roots.
+    Raises `Refused` when any place where the library would look for a source, directly or through
+    sources that are virtual or linked themselves, lies outside the roots.
     """
     depends: set[Path] = set()
     missing: list[str] = []
@@ -57,10 +57,12 @@ def _collect(
 def _candidate(tree: Tree, name: str, base: Path) -> Path | None:
     """The file that the library will take for `name`, or None; `Refused` if one place is outside.
 
-    The library tries an absolute name as it is and then its last part beside the file, a relative one beside the file
-    and then in the working directory, which is an empty folder here.
+    The library tries an absolute name as it is and then its last part beside the file, a relative
+    one beside the file and then in the working directory, which is an empty folder here.
     """
-    tried = [Path(name), base.parent / Path(name).name] if os.path.isabs(name) else [base.parent / name]
+    tried = (
+        [Path(name), base.parent / Path(name).name] if os.path.isabs(name) else [base.parent / name]
+    )
     for place in tried:
         try:
             path = place.resolve()

@@ -1,8 +1,8 @@
 """Finding an object link by link, so that no link leads out of the data roots.
 
-Left to itself the library follows soft and external links wherever they point, also when a soft link
-passes through an external one. Here each step is looked at first, and another file is opened only when its
-resolved path lies under a root.
+Left to itself the library follows soft and external links wherever they point, also when a soft
+link passes through an external one. Here each step is looked at first, and another file is opened
+only when its resolved path lies under a root.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class Tree:
     def objects(self, limit: int) -> Iterator[tuple[str, Any, str]]:
         """Everything below the root as (path, object or None, reason), depth first, in name order.
 
-        The reason tells why a link could not be followed. A group that was met before is not entered again, so
-        cycles end; at most `limit` objects are given.
+        The reason tells why a link could not be followed. A group that was met before is not
+        entered again, so cycles end; at most `limit` objects are given.
         """
         seen = {_token(self.root)}
         stack: list[tuple[str, h5py.Group]] = [("", self.root)]
@@ -162,7 +162,9 @@ def opened(group: h5py.Group, name: str) -> Any:
     try:
         return group[name]
     except (KeyError, OSError, RuntimeError, ValueError, TypeError):
-        raise Refused("The HDF5 library cannot open this object; the file may be damaged.") from None
+        raise Refused(
+            "The HDF5 library cannot open this object; the file may be damaged."
+        ) from None
 
 
 def _is_soft_alias(group: h5py.Group, name: str, found: h5py.Group) -> bool:
