@@ -65,7 +65,7 @@ def write_sample(
     It is written under another name first and renamed when it is whole. `progress` is called with the
     decoded bytes done and to do. Raises `SetupError` where the file cannot be made.
     """
-    recipe = _checked(Recipe(tuple(shape), np.dtype(dtype).str, chunks))
+    recipe = _checked(Recipe(tuple(shape), _name_of(dtype), chunks))
     decoded = int(np.prod(recipe.shape, dtype=object)) * np.dtype(recipe.dtype).itemsize
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,13 @@ def write_sample(
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SetupError(f"{path} cannot be written: {reason}.") from None
+
+
+def _name_of(dtype: npt.DTypeLike) -> str:
+    try:
+        return np.dtype(dtype).str
+    except TypeError:
+        raise SetupError(f"There is no type of a sample called {dtype!r}; try uint16.") from None
 
 
 def _checked(recipe: Recipe) -> Recipe:
