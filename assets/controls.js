@@ -1,0 +1,177 @@
+/* The controls' values, written and heard. The view is the truth: a control that the user works is heard,
+   every other change is written to it. */
+(function (lamella) {
+  'use strict';
+
+  const ECHO_MS = 1500;
+  const LIVE_MS = 60;
+
+  // What was written lately: Dash calls back for it as if the user had done it.
+  const echoes = {};
+  const last = {};
+  const due = {};
+  let held = null;
+
+  const element = (id) => document.getElementById(id);
+
+  function set(id, props) {
+    window.dash_clientside.set_props(id, props);
+  }
+
+  /* Write a control's value (or what `prop` names) unless it has it. */
+  function put(id, value, prop) {
+    const name = prop || 'value';
+    const key = id + '.' + name;
+    if (same(last[key], value)) return;
+    if (inHand(id)) return;
+    last[key] = value;
+    (echoes[key] = echoes[key] || []).push({ value: value, at: performance.now() });
+    set(id, { [name]: value });
+  }
+
+  /* As put, but not more often than the eye follows: for controls that move with every key. */
+  function follow(id, value) {
+    if (due[id]) {
+      due[id].value = value;
+      return;
+    }
+    put(id, value);
+    due[id] = { value: value };
+    setTimeout(() => {
+      const later = due[id].value;
+      delete due[id];
+      put(id, later);
+    }, LIVE_MS);
+  }
+
+  /* Whether `value` of a callback is the user's doing. */
+  function heard(id, value, prop) {
+    const key = id + '.' + (prop || 'value');
+    const now = performance.now();
+    const list = (echoes[key] || []).filter((echo) => now - echo.at < ECHO_MS);
+    const at = inHand(id) ? -1 : list.findIndex((echo) => same(echo.value, value));
+    echoes[key] = at < 0 ? list : list.slice(at + 1);
+    if (at >= 0) return false;
+    last[key] = value;
+    return true;
+  }
+
+  function same(a, b) {
+    return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
+  }
+
+  /* Whether the user is at this control just now: it is not written then. */
+  function inHand(id) {
+    if (held === id) return true;
+    const focused = document.activeElement;
+    return Boolean(focused && focused.id === id && isField(focused));
+  }
+
+  function isField(node) {
+    if (!(node instanceof HTMLElement)) return false;
+    if (node.isContentEditable || node.tagName === 'TEXTAREA') return true;
+    return node.tagName === 'INPUT' && !node.readOnly &&
+      !['radio', 'checkbox', 'button', 'range', 'submit'].includes(node.type);
+  }
+
+  function connect(onRelease) {
+    document.addEventListener('pointerdown', (event) => {
+      held = event.target instanceof Element && event.target.closest('#slice-slider') ? 'slice-slider' : null;
+    }, true);
+    const release = () => {
+      if (!held) return;
+      held = null;
+      onRelease();
+    };
+    document.addEventListener('pointerup', () => setTimeout(release, 0), true);
+    document.addEventListener('pointercancel', release, true);
+    document.addEventListener('focusout', () => setTimeout(onRelease, 0), true);
+    // A control that was clicked keeps the focus, and would take the keys that turn slices.
+    document.addEventListener('click', (event) => {
+      const focused = document.activeElement;
+      if (!event.detail || !(focused instanceof HTMLElement) || isField(focused)) return;
+      if (focused.closest('.mantine-SegmentedControl-root, .check, .stage button, #dataset-tree')) focused.blur();
+    });
+  }
+
+  function show(id, on) {
+    element(id).classList.toggle('hidden', !on);
+  }
+
+  function text(id, value) {
+    const node = element(id);
+    if (node && node.textContent !== value) node.textContent = value;
+  }
+
+  /* All controls as a view has them. */
+  function sync(view) {
+    const rank = view.shape.length;
+    set('axis-select', {
+      data: view.axis === null ? [{ value: '-', label: 'none' }]
+        : view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? String(d) : d + ' · ' + n })),
+      value: view.axis === null ? '-' : String(view.axis),
+      disabled: view.axis === null,
+    });
+    last['axis-select.value'] = view.axis === null ? '-' : String(view.axis);
+    for (let d = 0; d < lamella.config.maxRank; d += 1) {
+      const fixed = d < rank && d !== view.axis && d !== view.rows && d !== view.cols;
+      show('fixed-index-' + d + '-field', fixed);
+      if (fixed) {
+        set('fixed-index-' + d, { max: view.shape[d] - 1 });
+        put('fixed-index-' + d, view.position[d]);
+      }
+    }
+    const end = view.axis === null ? 0 : view.shape[view.axis] - 1;
+    const still = view.axis === null || end === 0;
+    set('slice-slider', { min: 0, max: Math.max(end, 1), disabled: still });
+    set('index-input', { max: end, disabled: still });
+    ['slice-previous', 'slice-next', 'slice-play'].forEach((id) => set(id, { disabled: still }));
+    text('index-last', view.axis === null ? '' : 'of ' + end);
+    show('part-field', view.complex);
+    if (view.complex) put('part-select', view.part);
+    put('pool-select', view.pool);
+    colours(view);
+    place(view);
+  }
+
+  function place(view) {
+    const index = view.axis === null ? 0 : view.position[view.axis];
+    follow('slice-slider', index);
+    follow('index-input', index);
+  }
+
+  function colours(view) {
+    put('colorscale-select', view.colorscale);
+    put('colorscale-reverse', view.reverse, 'checked');
+    put('norm-select', view.norm);
+    put('window-mode', Array.isArray(view.window) ? 'manual' : view.window);
+    document.documentElement.style.setProperty('--scale', lamella.scale.gradient(view.colorscale, view.reverse));
+  }
+
+  /* The ends of the window that is in force, to start from when it is set by hand. */
+  function bounds(view, look) {
+    element('window-control').classList.toggle('manual', Array.isArray(view.window));
+    put('window-lo', bare(look.lo));
+    put('window-hi', bare(look.hi));
+  }
+
+  function bare(value) {
+    return String(Number(value.toPrecision(6)));
+  }
+
+  lamella.controls = {
+    connect: connect,
+    put: put,
+    heard: heard,
+    sync: sync,
+    place: place,
+    colours: colours,
+    bounds: bounds,
+    set: set,
+    show: show,
+    text: text,
+    isField: isField,
+    element: element,
+    setFixed: (view, d) => put('fixed-index-' + d, view.position[d]),
+  };
+})((window.lamella = window.lamella || {}));

@@ -1,0 +1,263 @@
+/* The one writer of the slice graph: a heatmap and its colour bar. */
+(function (lamella) {
+  'use strict';
+
+  const BAR_WIDTH = 12;
+  const BAR_GAP = 14;
+  const IMAGE_WAIT_MS = 500;
+
+  let gd = null;
+  let scene = null;
+  let writing = 0;
+  let dragMode = 'zoom';
+  let listeners = {};
+
+  /* Resolves once Dash has drawn the empty graph, with `on` = {zoom, hover, unhover, reset}. */
+  function connect(on) {
+    listeners = on;
+    return new Promise((resolve) => {
+      const look = () => {
+        const found = document.querySelector('#slice-graph .js-plotly-plot');
+        if (found && found.on && window.Plotly) {
+          gd = found;
+          listen();
+          resolve();
+        } else requestAnimationFrame(look);
+      };
+      look();
+    });
+  }
+
+  function listen() {
+    gd.on('plotly_relayout', (change) => {
+      if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
+      const x = gd.layout.xaxis.range.slice();
+      const y = gd.layout.yaxis.range.slice().reverse();
+      listeners.zoom(x, y);
+    });
+    gd.on('plotly_doubleclick', () => listeners.reset());
+    gd.on('plotly_hover', (event) => {
+      const point = event.points.find((p) => p.curveNumber === 0);
+      if (point) listeners.hover(point.pointNumber[0], point.pointNumber[1]);
+    });
+    gd.on('plotly_unhover', () => listeners.unhover());
+    new ResizeObserver(() => {
+      if (scene && !writing) fit();
+    }).observe(frame());
+  }
+
+  function frame() {
+    return document.getElementById('plot-frame');
+  }
+
+  /* Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
+     beside the picture and the colour bar stands right beside it. */
+  function box(shape) {
+    const width = Math.max(frame().clientWidth, 160);
+    const height = Math.max(frame().clientHeight, 160);
+    const narrow = width < 520;
+    const left = narrow ? 46 : 60;
+    const right = narrow ? 66 : 84;
+    const top = 10;
+    const bottom = 44;
+    const room = { w: width - left - right, h: height - top - bottom };
+    const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : shape;
+    const ratio = Math.min(Math.max(seen[1] / seen[0], 0.12), 12);
+    const w = Math.max(40, Math.min(room.w, room.h * ratio));
+    const h = Math.max(40, w / ratio);
+    const x = Math.max(0, room.w - w) / 2;
+    const y = Math.max(0, room.h - h) / 2;
+    return {
+      width: width,
+      height: height,
+      plotWidth: w,
+      plotHeight: h,
+      margin: { l: left + x, r: right + x, t: top + y, b: bottom + y, pad: 0, autoexpand: false },
+    };
+  }
+
+  function layout() {
+    const place = box(scene.shape);
+    const axis = {
+      showgrid: false, zeroline: false, autorange: false, ticks: 'outside', ticklen: 4, automargin: false,
+      tickfont: { size: 11 }, showline: false, separatethousands: false, tickformat: 'd', nticks: 8,
+      exponentformat: 'none', fixedrange: dragMode === false,
+    };
+    return {
+      width: place.width,
+      height: place.height,
+      autosize: false,
+      margin: place.margin,
+      paper_bgcolor: 'rgba(0,0,0,0)',
+      plot_bgcolor: 'rgba(127,127,127,0.25)',
+      showlegend: false,
+      hovermode: 'closest',
+      hoverdistance: 1,
+      dragmode: dragMode,
+      hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
+      xaxis: Object.assign({}, axis, {
+        range: scene.x || [-0.5, scene.shape[1] - 0.5],
+        title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
+        constrain: 'range', scaleanchor: 'y', scaleratio: 1,
+      }),
+      yaxis: Object.assign({}, axis, {
+        range: (scene.y || [-0.5, scene.shape[0] - 0.5]).slice().reverse(),
+        title: { text: scene.titles[0], font: { size: 11 }, standoff: 6 },
+        constrain: 'range',
+      }),
+    };
+  }
+
+  function traces() {
+    const look = scene.look;
+    const scales = lamella.scale.stops(look);
+    const ticks = lamella.scale.ticks(look);
+    const place = box(scene.shape);
+    const cells = scene.cells;
+    const middle = (cells.step - 1) / 2;
+    return [
+      {
+        type: 'heatmap',
+        z: cells.z,
+        // Cells are placed by first centre and step: Plotly draws evenly spaced ones many times faster. A last
+        // block that the edge cuts is drawn whole, and what is outside the slice is outside the axes too.
+        x0: cells.col0 + middle,
+        dx: cells.step,
+        y0: cells.row0 + middle,
+        dy: cells.step,
+        zauto: false,
+        zmin: look.lo,
+        zmax: look.hi,
+        colorscale: scales.warped,
+        showscale: false,
+        zsmooth: false,
+        hoverongaps: true,
+        hovertext: hoverTexts,
+        hoverinfo: 'text',
+        meta: cells.meta,
+        name: '',
+      },
+      {
+        // The heatmap's own colour bar would show the warped scale: this trace has no points, but a plain one.
+        type: 'scatter',
+        x: [null],
+        y: [null],
+        mode: 'markers',
+        hoverinfo: 'skip',
+        showlegend: false,
+        marker: {
+          color: [0],
+          cmin: 0,
+          cmax: 1,
+          colorscale: scales.plain,
+          showscale: true,
+          colorbar: {
+            x: 1 + BAR_GAP / place.plotWidth,
+            xpad: 0,
+            ypad: 0,
+            xanchor: 'left',
+            y: 0.5,
+            yanchor: 'middle',
+            len: Math.max(1, 60 / place.plotHeight),
+            thickness: BAR_WIDTH,
+            outlinewidth: 0,
+            tickmode: 'array',
+            tickvals: ticks.places,
+            ticktext: ticks.texts,
+            ticks: 'outside',
+            ticklen: 4,
+            tickfont: { size: 11 },
+          },
+        },
+      },
+    ];
+  }
+
+  /* The hover label of each cell, made when Plotly asks for it: half a million texts would cost more than
+     drawing the slice. Plotly wants an array of arrays, and these read as such. */
+  const hoverTexts = new Proxy([], {
+    get(target, row) {
+      const r = Number(row);
+      if (typeof row !== 'string' || !Number.isInteger(r)) return target[row];
+      return new Proxy([], {
+        get(inner, col) {
+          const c = Number(col);
+          return typeof col === 'string' && Number.isInteger(c) && scene ? scene.label(r, c) : inner[col];
+        },
+      });
+    },
+  });
+
+  async function write(job) {
+    writing += 1;
+    try {
+      await job();
+    } finally {
+      writing -= 1;
+    }
+  }
+
+  /* Draw a scene: {cells: {z, step, row0, col0, meta}, shape, titles, look, x, y, label(row, col)}.
+     Resolves when the browser has the picture ready to be shown. */
+  async function draw(next) {
+    scene = next;
+    frame().classList.add('painted');
+    await write(() => window.Plotly.react(gd, traces(), layout()));
+    await pictured();
+  }
+
+  /* Plotly puts the heatmap into an <image> by its address, which the browser reads in its own time. */
+  function pictured() {
+    const image = gd.querySelector('.heatmaplayer image');
+    if (!image) return Promise.resolve();
+    const ready = typeof image.decode === 'function'
+      ? image.decode().catch(() => undefined)
+      : new Promise((resolve) => image.addEventListener('load', resolve, { once: true }));
+    return Promise.race([ready, new Promise((resolve) => setTimeout(resolve, IMAGE_WAIT_MS))]);
+  }
+
+  /* New colours for the same values. */
+  async function recolour(look) {
+    if (!scene) return;
+    scene.look = look;
+    await write(() => window.Plotly.react(gd, traces(), layout()));
+  }
+
+  /* Move the axes to a range of voxels, null for the whole slice. */
+  async function zoom(x, y) {
+    if (!scene) return;
+    scene.x = x;
+    scene.y = y;
+    const full = layout();
+    await write(() => window.Plotly.relayout(gd, {
+      'xaxis.range': full.xaxis.range,
+      'yaxis.range': full.yaxis.range,
+    }));
+  }
+
+  async function fit() {
+    if (!scene) return;
+    await write(() => window.Plotly.react(gd, traces(), layout()));
+  }
+
+  function drag(mode) {
+    dragMode = mode;
+    if (scene) window.Plotly.relayout(gd, { dragmode: mode });
+  }
+
+  /* The range that is on the screen, which equal aspect may have made wider than what was asked for. */
+  function ranges() {
+    return { x: gd.layout.xaxis.range.slice(), y: gd.layout.yaxis.range.slice().reverse() };
+  }
+
+  lamella.plot = {
+    connect: connect,
+    draw: draw,
+    recolour: recolour,
+    zoom: zoom,
+    drag: drag,
+    ranges: ranges,
+    dragging: () => Boolean(gd && gd._dragging),
+    scene: () => scene,
+  };
+})((window.lamella = window.lamella || {}));

@@ -1,0 +1,102 @@
+/* What the browser's stages took, told to the page's tools and in batches to the server. */
+(function (lamella) {
+  'use strict';
+
+  const BATCH_MS = 2000;
+  const BATCH_MOST = 50;
+
+  let pending = [];
+  let timer = 0;
+
+  /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages. */
+  function painted(wanted, answer, spent, drawn) {
+    return new Promise((resolve) => {
+      requestAnimationFrame(() => {
+        performance.mark('slice-painted', {
+          detail: { index: wanted.index, axis: wanted.axis, source: answer.source },
+        });
+        performance.clearMarks('slice-painted');
+        // This frame is on the screen when the browser turns to the next task.
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => {
+          channel.port1.close();
+          const display = performance.now() - drawn;
+          const browser = { transfer: answer.transfer, convert: spent.convert, draw: spent.draw, display: display };
+          note(wanted, answer.source, browser);
+          resolve({
+            stages: Object.assign({}, answer.server, browser),
+            source: answer.source,
+            ahead: answer.ahead,
+          });
+        };
+        channel.port2.postMessage(null);
+      });
+      // A hidden tab has no animation frames, and nobody who could see the slice.
+      if (document.hidden) resolve({ stages: Object.assign({}, answer.server), source: answer.source });
+    });
+  }
+
+  function note(wanted, source, browser) {
+    pending.push({
+      file: wanted.query.file,
+      dataset: wanted.query.dataset,
+      selection: wanted.query.selection,
+      index: wanted.index,
+      axis: wanted.axis,
+      source: source,
+      transfer_ms: round(browser.transfer),
+      convert_ms: round(browser.convert),
+      draw_ms: round(browser.draw),
+      display_ms: round(browser.display),
+    });
+    if (pending.length >= BATCH_MOST) flush();
+    else if (!timer) timer = setTimeout(flush, BATCH_MS);
+  }
+
+  function round(ms) {
+    return Math.round(ms * 1000) / 1000;
+  }
+
+  function flush() {
+    clearTimeout(timer);
+    timer = 0;
+    if (!pending.length) return;
+    const slices = pending;
+    pending = [];
+    fetch(lamella.source.url('/api/v1/telemetry'), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ viewer: lamella.viewerId, slices: slices }),
+      keepalive: true,
+    }).catch(() => undefined);
+  }
+
+  /* This tab's random name. crypto.randomUUID is missing over plain HTTP, getRandomValues is not. */
+  function identify() {
+    let id = null;
+    try {
+      id = sessionStorage.getItem('lamella-viewer');
+    } catch (error) {
+      id = null;
+    }
+    // A duplicated tab has its opener's storage, but is another viewer.
+    const entry = performance.getEntriesByType('navigation')[0];
+    if (!id || (entry && entry.type === 'navigate' && history.length === 1)) {
+      id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
+    }
+    try {
+      sessionStorage.setItem('lamella-viewer', id);
+    } catch (error) {
+      // Private windows may have no storage: the id then lasts as long as the page.
+    }
+    return id;
+  }
+
+  function connect() {
+    lamella.viewerId = identify();
+    document.addEventListener('visibilitychange', () => document.hidden && flush());
+    window.addEventListener('pagehide', flush);
+  }
+
+  lamella.telemetry = { connect: connect, painted: painted };
+})((window.lamella = window.lamella || {}));

@@ -1,0 +1,286 @@
+/* Files and datasets: asked from the server, kept, and shown as a tree. */
+(function (lamella) {
+  'use strict';
+
+  let files = null;
+  let listing = null;
+  let expanded = [];
+  let marked = null;
+  const datasets = new Map();
+  const OPEN_ALL_MOST = 40;
+
+  const fileValue = (file) => 'f:' + file;
+  const dataValue = (file, dataset) => 'd:' + file + '\n' + dataset;
+
+  /* Asking */
+
+  function list() {
+    if (!listing) {
+      listing = lamella.source.json('/api/v1/files').then((answer) => {
+        files = answer.files;
+        draw();
+        return files;
+      });
+      listing.catch(() => {
+        listing = null;
+      });
+    }
+    return listing;
+  }
+
+  /* The datasets of a file; a failure is kept beside it and asked again next time. */
+  async function load(file) {
+    const known = datasets.get(file);
+    if (known && !known.error) return known.waiting || known.list;
+    const entry = { list: null, error: null };
+    datasets.set(file, entry);
+    entry.waiting = lamella.source.json('/api/v1/datasets', { file: file }).then((answer) => {
+      entry.list = answer.datasets;
+      entry.waiting = null;
+      return entry.list;
+    });
+    try {
+      return await entry.waiting;
+    } catch (error) {
+      entry.waiting = null;
+      entry.error = error.message;
+      throw error;
+    } finally {
+      draw();
+    }
+  }
+
+  async function find(file, dataset) {
+    list().catch(() => undefined);
+    const path = '/' + dataset.replace(/^\/+/, '');
+    const records = await load(file);
+    const record = records.find((r) => r.dataset === dataset || r.dataset === path);
+    if (!record) throw new Error(file + ' has no dataset ' + dataset + '.');
+    return record;
+  }
+
+  /* The first dataset that can be shown, of one file or of all; null when there is none. */
+  async function first(only) {
+    const names = only ? [only] : (await list()).map((f) => f.file);
+    if (only) list().catch(() => undefined);
+    let error = null;
+    for (const file of names) {
+      let records = [];
+      try {
+        records = await load(file);
+      } catch (failed) {
+        if (failed.lost || only) throw failed;
+        error = failed;
+      }
+      // A volume is more likely meant than a table of numbers that happens to come first.
+      const shown = records.filter((r) => r.browsable);
+      const found = shown.find((r) => r.shape.length > 2) || shown[0];
+      if (found) return { file: file, dataset: found.dataset };
+    }
+    if (names.length === 1 && error) throw error;
+    return null;
+  }
+
+  /* Showing */
+
+  function draw() {
+    if (!files) return;
+    lamella.controls.set('dataset-tree', { data: folders() });
+    lamella.controls.text('tree-message', files.length ? '' : 'There are no HDF5 files under the data roots.');
+  }
+
+  /* Files under their folders; a folder that holds nothing but one folder shares its line. */
+  function folders() {
+    const root = branch();
+    files.forEach((file) => {
+      const steps = file.file.split('/');
+      let place = root;
+      steps.slice(0, -1).forEach((step) => {
+        if (!place.below.has(step)) place.below.set(step, branch());
+        place = place.below.get(step);
+      });
+      place.leaves.push({ name: steps[steps.length - 1], file: file });
+    });
+    return nodes(root, 'g:', (leaf) => fileNode(leaf.name, leaf.file));
+  }
+
+  function branch() {
+    return { below: new Map(), leaves: [] };
+  }
+
+  function nodes(place, prefix, leafNode) {
+    const found = [];
+    place.below.forEach((inner, step) => {
+      let name = step;
+      let at = inner;
+      while (!at.leaves.length && at.below.size === 1) {
+        const [only, next] = at.below.entries().next().value;
+        name += '/' + only;
+        at = next;
+      }
+      const value = prefix + name;
+      found.push({ value: value, label: name, kind: 'group', children: nodes(at, value + '/', leafNode) });
+    });
+    return found.concat(place.leaves.map(leafNode));
+  }
+
+  function fileNode(name, file) {
+    const value = fileValue(file.file);
+    const known = datasets.get(file.file);
+    let children;
+    if (known && known.list) children = known.list.length ? groups(file.file, known.list) : [note(value, 'no datasets')];
+    else children = [note(value, known && known.error ? known.error : 'reading …', Boolean(known && known.error))];
+    return { value: value, label: name, kind: 'file', meta: size(file.size), children: children };
+  }
+
+  function note(value, text, wrong) {
+    return { value: 'n:' + value, label: text, kind: wrong ? 'error' : 'note' };
+  }
+
+  function groups(file, records) {
+    const root = branch();
+    records.forEach((record) => {
+      const steps = record.dataset.split('/').filter(Boolean);
+      let place = root;
+      steps.slice(0, -1).forEach((step) => {
+        if (!place.below.has(step)) place.below.set(step, branch());
+        place = place.below.get(step);
+      });
+      place.leaves.push({ name: steps[steps.length - 1] || '/', record: record });
+    });
+    return nodes(root, 'g:' + file + '\n', (leaf) => datasetNode(file, leaf.name, leaf.record));
+  }
+
+  function datasetNode(file, name, record) {
+    const shape = record.shape && record.shape.length ? record.shape.join('×') : 'scalar';
+    const bytes = record.stored_bytes ? ' · ' + size(record.stored_bytes) : '';
+    return {
+      value: dataValue(file, record.dataset),
+      label: name,
+      kind: record.browsable ? 'dataset' : 'refused',
+      meta: shape + ' · ' + record.dtype + bytes,
+      reason: record.browsable ? record.dataset : record.reason || 'It cannot be shown.',
+    };
+  }
+
+  function size(bytes) {
+    const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+    let value = bytes;
+    let i = 0;
+    while (value >= 1000 && i < units.length - 1) {
+      value /= 1000;
+      i += 1;
+    }
+    return (i === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)) + ' ' + units[i];
+  }
+
+  /* How DMC's tree draws a node. */
+  function node(payload) {
+    const h = window.React.createElement;
+    const item = payload.node;
+    const props = payload.elementProps;
+    const name = [props.className, 'node', 'node-' + item.kind].filter(Boolean).join(' ');
+    return h('div', Object.assign({}, props, { className: name, title: item.reason || item.label }),
+      payload.hasChildren ? h('span', { className: 'chevron' + (payload.expanded ? ' open' : '') })
+        : h('span', { className: 'node-dot' }),
+      h('span', { className: 'node-text' },
+        h('span', { className: 'node-label' }, item.label),
+        item.meta ? h('span', { className: 'node-meta' }, item.meta) : null,
+        item.kind === 'refused' ? h('span', { className: 'node-reason' }, item.reason) : null));
+  }
+
+  /* Listening */
+
+  function selected(values) {
+    const value = (values || [])[0];
+    if (!value || !value.startsWith('d:')) {
+      remark();
+      return;
+    }
+    const [file, dataset] = value.slice(2).split('\n');
+    const record = ((datasets.get(file) || {}).list || []).find((r) => r.dataset === dataset);
+    if (!record || (marked && value === dataValue(marked.file, marked.dataset))) return;
+    if (!record.browsable) {
+      lamella.controls.text('tree-message', dataset + ' cannot be shown. ' + (record.reason || ''));
+      remark();
+      return;
+    }
+    lamella.controls.text('tree-message', '');
+    lamella.shell.closeTree();
+    lamella.viewer.open(Object.assign(lamella.address.parse(''), { file: file, dataset: dataset }), 'push');
+  }
+
+  /* Only the dataset on the screen is marked, whatever was clicked. */
+  function remark() {
+    const value = marked ? [dataValue(marked.file, marked.dataset)] : [];
+    lamella.controls.set('dataset-tree', { selected: value });
+  }
+
+  function opened(values) {
+    const now = values || [];
+    const fresh = now.filter((value) => value.startsWith('f:') && !expanded.includes(value));
+    expanded = now.slice();
+    fresh.forEach((value) => {
+      const file = value.slice(2);
+      const known = datasets.get(file);
+      if (known && known.list) return;
+      load(file).then((records) => unfold(file, records), () => undefined);
+    });
+  }
+
+  function unfold(file, records) {
+    const values = [fileValue(file)];
+    if (records.length <= OPEN_ALL_MOST) {
+      const walk = (items) => items.forEach((item) => {
+        if (item.children) {
+          values.push(item.value);
+          walk(item.children);
+        }
+      });
+      walk(groups(file, records));
+    }
+    expand(values);
+  }
+
+  function expand(values) {
+    const all = Array.from(new Set(expanded.concat(values)));
+    if (all.length === expanded.length) return;
+    expanded = all;
+    lamella.controls.set('dataset-tree', { expanded: all });
+  }
+
+  function mark(view) {
+    marked = view;
+    const steps = view.file.split('/').slice(0, -1);
+    const above = [];
+    for (let i = 0; i < steps.length; i += 1) {
+      for (let j = i + 1; j <= steps.length; j += 1) {
+        above.push('g:' + (i ? steps.slice(0, i).join('/') + '/' : '') + steps.slice(i, j).join('/'));
+      }
+    }
+    const known = datasets.get(view.file);
+    expand(above);
+    unfold(view.file, known && known.list ? known.list : []);
+    remark();
+  }
+
+  function reload() {
+    listing = null;
+    datasets.clear();
+    expanded.filter((v) => v.startsWith('f:')).forEach((v) => load(v.slice(2)).catch(() => undefined));
+    return list();
+  }
+
+  lamella.tree = {
+    list: list,
+    find: find,
+    first: first,
+    mark: mark,
+    selected: selected,
+    opened: opened,
+    reload: reload,
+    stale: (file) => datasets.delete(file),
+    knows: (view) => Boolean((datasets.get(view.file) || {}).list),
+  };
+  window.dashMantineFunctions = Object.assign(window.dashMantineFunctions || {}, { lamellaNode: node });
+})((window.lamella = window.lamella || {}));

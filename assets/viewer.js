@@ -1,0 +1,441 @@
+/* The view: which slice is shown and how, and the way from a wish to the picture. */
+(function (lamella) {
+  'use strict';
+
+  const ZOOM_DELAY_MS = 120;
+  const DIM_AFTER_MS = 150;
+  const LOST_RETRY_MS = 2000;
+  const STATES = { busy: 0, rest: 0, zoom: 0, lost: 0 };
+
+  const defaults = { part: null, pool: 'mean', window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
+
+  let view = null;
+  let shown = null;
+  let next = null;
+  let drawing = false;
+  let generation = 0;
+
+  /* Opening */
+
+  /* Show what a link names; what it leaves open comes from the dataset. `history` is push, replace or none. */
+  async function open(link, history) {
+    generation += 1;
+    const mine = generation;
+    lamella.play.stop();
+    lamella.source.forget();
+    next = null;
+    busy(true);
+    let record;
+    try {
+      record = await lamella.tree.find(link.file, link.dataset);
+    } catch (error) {
+      if (mine === generation) failed(error);
+      return;
+    }
+    if (mine !== generation) return;
+    let place;
+    try {
+      if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
+      place = lamella.address.plan(record.shape, link);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    const complex = /^complex/.test(record.dtype);
+    const look = view || defaults;
+    if (view && history === 'push') remember('replace');
+    view = {
+      file: link.file,
+      dataset: record.dataset,
+      shape: record.shape,
+      dtype: record.dtype,
+      complex: complex,
+      axis: place.axis,
+      rows: place.rows,
+      cols: place.cols,
+      position: place.position,
+      x: link.x || place.x,
+      y: link.y || place.y,
+      part: complex ? (['abs', 'real', 'imag', 'phase'].includes(link.part) ? link.part : 'abs') : null,
+      pool: link.pool || look.pool,
+      norm: link.norm || (history === 'push' ? look.norm : defaults.norm),
+      colorscale: link.colorscale || look.colorscale,
+      reverse: link.colorscale ? link.reverse : look.reverse,
+      window: link.window || (look.window === 'slice' ? 'slice' : defaults.window),
+    };
+    if (Boolean(view.x) !== Boolean(view.y)) {
+      view.x = view.x || whole(view.cols);
+      view.y = view.y || whole(view.rows);
+    }
+    lamella.tree.mark(view, record);
+    lamella.controls.sync(view);
+    lamella.readout.clear();
+    crumb();
+    remember(history);
+    refresh();
+  }
+
+  function whole(d) {
+    return [-0.5, view.shape[d] - 0.5];
+  }
+
+  /* Without a link: the first dataset that can be shown, at its middle. */
+  async function openFirst() {
+    busy(true);
+    try {
+      const found = await lamella.tree.first();
+      if (found) await open(Object.assign(lamella.address.parse(''), found), 'replace');
+      else failed(new Error('There is no dataset here that has slices to show: the tree names the reasons.'));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /* Wishes */
+
+  function go(index) {
+    if (!view || view.axis === null) return;
+    const end = view.shape[view.axis] - 1;
+    const wanted = Math.min(Math.max(Math.round(index), 0), end);
+    if (!Number.isFinite(wanted) || wanted === view.position[view.axis]) return;
+    view.position[view.axis] = wanted;
+    lamella.controls.place(view);
+    refresh();
+  }
+
+  function step(by) {
+    if (view && view.axis !== null) go(view.position[view.axis] + by);
+  }
+
+  function setFixed(d, index) {
+    if (!view || !Number.isInteger(index) || index < 0 || index >= view.shape[d]) return;
+    if (view.position[d] === index) return;
+    view.position[d] = index;
+    refresh();
+  }
+
+  /* Slice another axis. If it is one of those shown, the one that was sliced takes its place. */
+  function setAxis(axis) {
+    if (!view || view.axis === null || axis === view.axis || !(axis >= 0 && axis < view.shape.length)) return;
+    lamella.play.stop();
+    remember('replace');
+    if (axis === view.rows || axis === view.cols) {
+      const other = axis === view.rows ? view.cols : view.rows;
+      view.rows = Math.min(other, view.axis);
+      view.cols = Math.max(other, view.axis);
+      view.x = null;
+      view.y = null;
+    }
+    view.axis = axis;
+    lamella.controls.sync(view);
+    lamella.readout.clear();
+    remember('push');
+    refresh();
+  }
+
+  function setColours(change) {
+    if (!view) return;
+    Object.assign(view, change);
+    lamella.controls.colours(view);
+    recolour();
+    rest();
+  }
+
+  /* From now on the window that is in force stays, until other numbers are given. */
+  function setByHand() {
+    const look = lamella.look.last();
+    if (look) setColours({ window: [look.lo, look.hi] });
+  }
+
+  function setPool(pool) {
+    if (!view || view.pool === pool) return;
+    view.pool = pool;
+    refresh();
+  }
+
+  function setPart(part) {
+    if (!view || !view.complex || view.part === part) return;
+    view.part = part;
+    view.window = Array.isArray(view.window) ? 'volume' : view.window;
+    lamella.controls.colours(view);
+    refresh();
+  }
+
+  function zoomed(x, y) {
+    if (!view) return;
+    const [rows, cols] = [view.shape[view.rows], view.shape[view.cols]];
+    const all = x[0] <= -0.49 && y[0] <= -0.49 && x[1] >= cols - 0.51 && y[1] >= rows - 0.51;
+    view.x = all ? null : x;
+    view.y = all ? null : y;
+    if (all) lamella.plot.zoom(null, null);
+    clearTimeout(STATES.zoom);
+    STATES.zoom = setTimeout(refresh, ZOOM_DELAY_MS);
+  }
+
+  function showAll() {
+    if (!view || !view.x) return;
+    view.x = null;
+    view.y = null;
+    lamella.plot.zoom(null, null);
+    refresh();
+  }
+
+  /* From the wish to the picture */
+
+  function request() {
+    const port = lamella.address.port(view, lamella.config.restCells);
+    const selection = lamella.address.selection(view, port);
+    const query = {
+      file: view.file,
+      dataset: view.dataset,
+      selection: selection,
+      format: 'raw',
+      pool: view.pool,
+      part: view.part,
+      viewer: lamella.viewerId,
+    };
+    return {
+      generation: generation,
+      key: JSON.stringify(query),
+      query: query,
+      port: port,
+      axis: view.axis,
+      index: view.axis === null ? 0 : view.position[view.axis],
+      position: view.position.slice(),
+      rows: view.rows,
+      cols: view.cols,
+      shape: view.shape,
+    };
+  }
+
+  function refresh() {
+    if (!view) return;
+    rest();
+    const wanted = request();
+    if (shown && shown.key === wanted.key && !shown.failed) {
+      lamella.source.forget();
+      next = null;
+      busy(false);
+      message(null);
+      // A zoom that needs no other values is drawn by Plotly itself.
+      return;
+    }
+    busy(true);
+    lamella.source.want(wanted);
+    lamella.look.prepare(view, wanted);
+  }
+
+  function arrived(wanted, answer) {
+    if (wanted.generation !== generation) return;
+    next = { wanted: wanted, answer: answer };
+    if (!drawing) drawNext();
+  }
+
+  async function drawNext() {
+    drawing = true;
+    while (next) {
+      const { wanted, answer } = next;
+      next = null;
+      try {
+        await paint(wanted, answer);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    drawing = false;
+    if (!lamella.source.busy()) settle();
+  }
+
+  async function paint(wanted, answer) {
+    const begun = performance.now();
+    const values = lamella.source.convert(answer);
+    const converted = performance.now();
+    const look = await lamella.look.of(view, wanted, values);
+    if (wanted.generation !== generation) return;
+    const cells = Object.assign(values, {
+      step: wanted.port.step,
+      row0: wanted.port.row0,
+      col0: wanted.port.col0,
+      meta: { selection: wanted.query.selection, pool: wanted.query.pool },
+    });
+    const drawStart = performance.now();
+    await lamella.plot.draw({
+      cells: cells,
+      wanted: wanted,
+      shape: [wanted.shape[wanted.rows], wanted.shape[wanted.cols]],
+      titles: ['axis ' + wanted.rows, 'axis ' + wanted.cols],
+      look: look,
+      x: view.x,
+      y: view.y,
+      label: (r, c) => lamella.readout.label(wanted, cells, r, c),
+    });
+    const drawn = performance.now();
+    shown = { key: wanted.key, wanted: wanted, cells: cells };
+    message(null);
+    const painted = await lamella.telemetry.painted(wanted, answer, {
+      convert: converted - begun,
+      draw: drawn - drawStart,
+    }, drawn);
+    lamella.pipeline.show(painted);
+    lamella.readout.detail(cells);
+    lamella.readout.again(cells);
+    lamella.play.painted();
+  }
+
+  /* The picture is the one that was asked for. */
+  function settle() {
+    if (!view || !shown) return;
+    const wanted = request();
+    if (shown.key !== wanted.key) return;
+    busy(false);
+  }
+
+  /* Colours */
+
+  async function recolour() {
+    if (!shown || shown.wanted.generation !== generation) return;
+    const mine = shown;
+    const look = await lamella.look.of(view, shown.wanted, shown.cells);
+    if (mine === shown && !drawing) await lamella.plot.recolour(look);
+  }
+
+  /* What the page says about itself */
+
+  function busy(on) {
+    const frame = lamella.controls.element('plot-frame');
+    clearTimeout(STATES.busy);
+    if (on) STATES.busy = setTimeout(() => frame.classList.add('busy'), DIM_AFTER_MS);
+    else frame.classList.remove('busy');
+    frame.setAttribute('aria-busy', String(on));
+  }
+
+  function message(text, retry) {
+    lamella.controls.text('plot-message-text', text || '');
+    lamella.controls.show('plot-message', Boolean(text));
+    lamella.controls.show('plot-retry', Boolean(retry));
+    if (!text) clearTimeout(STATES.lost);
+  }
+
+  function failed(error, wanted) {
+    lamella.play.stop();
+    busy(false);
+    if (shown) shown.failed = true;
+    message(error.message, !error.lost);
+    if (error.lost) {
+      clearTimeout(STATES.lost);
+      STATES.lost = setTimeout(lookAgain, LOST_RETRY_MS);
+    }
+    if (error.status === 409 || error.status === 404) lamella.tree.stale(wanted && wanted.query.file);
+  }
+
+  async function lookAgain() {
+    try {
+      await lamella.source.ask(lamella.source.url('/healthz'));
+      retry();
+    } catch (error) {
+      STATES.lost = setTimeout(lookAgain, LOST_RETRY_MS);
+    }
+  }
+
+  function retry() {
+    message(null);
+    if (view && lamella.tree.knows(view)) {
+      lamella.tree.reload();
+      refresh();
+    } else start();
+  }
+
+  function crumb() {
+    const node = lamella.controls.element('crumb');
+    node.replaceChildren();
+    const part = (text, name) => {
+      const span = document.createElement('span');
+      span.className = name;
+      span.textContent = text;
+      node.append(span);
+    };
+    part(view.file, 'crumb-file');
+    part(view.dataset, 'crumb-dataset');
+    part(view.shape.join(' × '), 'crumb-shape');
+    part(view.dtype, 'crumb-shape');
+    node.title = view.file + ' · ' + view.dataset;
+  }
+
+  /* The address bar */
+
+  function rest() {
+    clearTimeout(STATES.rest);
+    STATES.rest = setTimeout(rested, lamella.config.restDelay);
+  }
+
+  function rested() {
+    if (!view) return;
+    remember('replace');
+    lamella.controls.place(view);
+    downloads();
+    lamella.residency.look(view);
+    const where = view.axis === null ? '' : 'Slice ' + view.position[view.axis] + ' of axis ' + view.axis + ', ';
+    lamella.controls.text('status', where + view.dataset + ' of ' + view.file);
+  }
+
+  function remember(how) {
+    if (!view || how === 'none') return;
+    const address = location.pathname + lamella.address.format(view);
+    const index = view.axis === null ? '' : view.position[view.axis] + ' · ';
+    document.title = index + view.dataset + ' · ' + view.file + ' · Lamella';
+    if (address === location.pathname + location.search) return;
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
+  }
+
+  function downloads() {
+    const query = {
+      file: view.file, dataset: view.dataset, selection: lamella.address.selection(view), part: view.part,
+    };
+    const name = (view.file + view.dataset + '_' + query.selection).replace(/[^\w.-]+/g, '_').replace(/_+$/, '');
+    const look = lamella.look.last();
+    const window_ = Array.isArray(view.window) && look ? [look.lo, look.hi].join(',') : view.window;
+    const link = (more) => lamella.source.url('/api/v1/slice', Object.assign({}, query, more));
+    lamella.controls.set('download-png', { href: link({ format: 'png', window: window_, norm: look ? look.norm : view.norm }), download: name + '.png' });
+    lamella.controls.set('download-npy', { href: link({ format: 'npy' }), download: name + '.npy' });
+  }
+
+  /* Follow the address bar: at the start, and when the user goes back. */
+  function start() {
+    const link = lamella.address.parse(location.search);
+    if (link.file && link.dataset) open(link, 'none');
+    else if (link.file) openFile(link);
+    else openFirst();
+  }
+
+  async function openFile(link) {
+    try {
+      const found = await lamella.tree.first(link.file);
+      if (!found) throw new Error(link.file + ' has no dataset that can be shown.');
+      await open(Object.assign(link, found), 'replace');
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  lamella.viewer = {
+    start: start,
+    open: open,
+    go: go,
+    step: step,
+    end: () => view && view.axis !== null && go(view.shape[view.axis] - 1),
+    atEnd: () => !view || view.axis === null || view.position[view.axis] >= view.shape[view.axis] - 1,
+    setFixed: setFixed,
+    setAxis: setAxis,
+    setColours: setColours,
+    setByHand: setByHand,
+    setPool: setPool,
+    setPart: setPart,
+    zoomed: zoomed,
+    showAll: showAll,
+    arrived: arrived,
+    failed: (wanted, error) => wanted.generation === generation && failed(error, wanted),
+    retry: retry,
+    current: () => view,
+  };
+})((window.lamella = window.lamella || {}));

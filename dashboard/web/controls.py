@@ -1,0 +1,333 @@
+"""The middle of the page: the slice, what chooses it and what colours it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.web import parts
+from dashboard.web.ids import FIXED_INDICES, View
+
+COLORSCALES = (
+    ("gray", "Gray"),
+    ("viridis", "Viridis"),
+    ("magma", "Magma"),
+    ("inferno", "Inferno"),
+    ("plasma", "Plasma"),
+    ("cividis", "Cividis"),
+    ("turbo", "Turbo"),
+    ("hot", "Hot"),
+    ("rdbu", "Red–blue"),
+    ("twilight", "Twilight"),
+)
+
+NORMS = (("linear", "Linear"), ("log", "Log"), ("symlog", "Symlog"), ("sqrt", "Sqrt"))
+POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
+PARTS = (("abs", "Magnitude"), ("phase", "Phase"), ("real", "Real"), ("imag", "Imaginary"))
+WINDOWS = (("volume", "Volume"), ("slice", "Slice"), ("manual", "Manual"))
+
+GRAPH_CONFIG: dict[str, Any] = {
+    "displayModeBar": False,
+    "displaylogo": False,
+    "doubleClick": False,
+    "scrollZoom": True,
+    "responsive": False,
+    "showTips": False,
+}
+
+# Nothing but an empty plot: all that it shows later is written by assets/plot.js.
+EMPTY_FIGURE: dict[str, Any] = {
+    "data": [],
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+    },
+}
+
+
+def stage() -> Component:
+    """Toolbars, plot, readout and slider, from the top."""
+    return html.Section(
+        [
+            html.Div([_place(), _colour()], className="toolbar"),
+            _plot(),
+            html.Div(
+                [
+                    html.Div(id=View.READOUT, className="readout-value"),
+                    html.Div(id=View.DETAIL, className="readout-detail"),
+                ],
+                className="readout",
+            ),
+            _transport(),
+        ],
+        className="stage",
+        **{"aria-label": "Slice"},
+    )
+
+
+def _options(pairs: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"value": value, "label": label} for value, label in pairs]
+
+
+def _select(
+    id_: str, pairs: tuple[tuple[str, str], ...], label: str, width: int, **more: Any
+) -> Component:
+    return dmc.Select(
+        id=id_,
+        data=_options(pairs),
+        value=pairs[0][0],
+        allowDeselect=False,
+        w=width,
+        size="xs",
+        checkIconPosition="right",
+        maxDropdownHeight=340,
+        comboboxProps={"width": "max-content", "position": "bottom-start"},
+        **{"aria-label": label},
+        **more,
+    )
+
+
+def _place() -> Component:
+    """Which slice of the volume, and how it is looked at."""
+    return html.Div(
+        [
+            parts.field(
+                "Axis",
+                dmc.SegmentedControl(
+                    id=View.AXIS,
+                    data=[{"value": "0", "label": "0"}],
+                    value="0",
+                    size="xs",
+                    disabled=True,
+                    **{"aria-label": "Axis that is sliced"},
+                ),
+            ),
+            *(_fixed(dimension, id_) for dimension, id_ in enumerate(FIXED_INDICES)),
+            parts.field(
+                "Part",
+                _select(View.PART, PARTS, "Part of the complex values", 116),
+                id=View.PART_FIELD,
+                className="hidden",
+            ),
+            parts.field(
+                "Pool",
+                parts.tip(
+                    _select(View.POOL, POOLS, "How voxels are pooled", 96),
+                    "How voxels become one cell where the view holds more of them than are drawn",
+                ),
+            ),
+            html.Div(className="spacer"),
+            html.Div(
+                [
+                    dmc.SegmentedControl(
+                        id=View.DRAG,
+                        data=[
+                            {"value": "zoom", "label": parts.icon("zoom")},
+                            {"value": "pan", "label": parts.icon("pan")},
+                        ],
+                        value="zoom",
+                        size="xs",
+                        className="icon-segments wide-only",
+                        **{"aria-label": "Dragging zooms or pans"},
+                    ),
+                    parts.icon_button(View.ZOOM_RESET, "fit", "Show the whole slice", size=30),
+                    _download(View.PNG, "PNG", "Download this slice as a picture"),
+                    _download(View.NPY, "NPY", "Download this slice as values for NumPy"),
+                ],
+                className="tools",
+            ),
+        ],
+        className="toolbar-row",
+    )
+
+
+def _fixed(dimension: int, id_: str) -> Component:
+    return parts.field(
+        f"Dim {dimension}",
+        dmc.NumberInput(
+            id=id_,
+            value=0,
+            min=0,
+            allowDecimal=False,
+            allowNegative=False,
+            clampBehavior="strict",
+            debounce=250,
+            size="xs",
+            w=72,
+            **{"aria-label": f"Index of dimension {dimension}"},
+        ),
+        id=f"{id_}-field",
+        className="hidden",
+    )
+
+
+def _download(id_: str, text: str, label: str) -> Component:
+    return parts.tip(
+        html.A(
+            [parts.icon("download"), text],
+            id=id_,
+            className="text-button",
+            role="button",
+            **{"aria-label": label},
+        ),
+        label,
+    )
+
+
+def _colour() -> Component:
+    """How values become colours."""
+    return html.Div(
+        [
+            parts.field(
+                "Colour scale",
+                html.Div(
+                    [
+                        _select(
+                            View.COLORSCALE,
+                            COLORSCALES,
+                            "Colour scale",
+                            128,
+                            renderOption={"function": "lamellaScale"},
+                            leftSection=html.Span(className="swatch"),
+                            leftSectionWidth=34,
+                        ),
+                        parts.tip(
+                            dmc.Checkbox(
+                                id=View.REVERSE,
+                                label="Reverse",
+                                size="xs",
+                                checked=False,
+                                className="check",
+                            ),
+                            "Turn the colour scale round",
+                        ),
+                    ],
+                    className="joined",
+                ),
+            ),
+            parts.field("Norm", _select(View.NORM, NORMS, "Norm of the colours", 92)),
+            parts.field("Contrast", _window()),
+        ],
+        className="toolbar-row",
+    )
+
+
+def _window() -> Component:
+    return html.Div(
+        [
+            dmc.SegmentedControl(
+                id=View.WINDOW_MODE,
+                data=_options(WINDOWS),
+                value="volume",
+                size="xs",
+                **{"aria-label": "Contrast window"},
+            ),
+            _bound(View.WINDOW_LO, "Lower end of the window"),
+            html.Span("–", className="dash", **{"aria-hidden": "true"}),
+            _bound(View.WINDOW_HI, "Upper end of the window"),
+            html.Div(id=View.WINDOW_ERROR, className="field-error", role="alert"),
+        ],
+        id=View.WINDOW,
+        className="window",
+        role="group",
+        **{"aria-label": "Contrast window"},
+    )
+
+
+def _bound(id_: str, label: str) -> Component:
+    """A number field as text: numbers such as 1e5 are wanted, and a wrong one gets a sentence."""
+    return dmc.TextInput(
+        id=id_,
+        value="",
+        size="xs",
+        w=84,
+        debounce=True,
+        inputProps={"inputMode": "decimal"},
+        **{"aria-label": label},
+    )
+
+
+def _plot() -> Component:
+    return html.Div(
+        [
+            html.Div(className="progress"),
+            dcc.Graph(
+                id=View.GRAPH,
+                figure=EMPTY_FIGURE,
+                config=GRAPH_CONFIG,
+                responsive=False,
+                className="plot",
+            ),
+            html.Div(
+                [
+                    html.Div(id=View.MESSAGE_TEXT, className="message-text"),
+                    dmc.Button("Try again", id=View.RETRY, size="xs", variant="light", n_clicks=0),
+                ],
+                id=View.MESSAGE,
+                className="message hidden",
+                role="alert",
+            ),
+        ],
+        id=View.FRAME,
+        className="plot-frame",
+    )
+
+
+def _transport() -> Component:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    parts.icon_button(View.PREVIOUS, "previous", "Previous slice (←)"),
+                    parts.icon_button(View.PLAY, "play", "Play (space)", className="play"),
+                    parts.icon_button(View.NEXT, "next", "Next slice (→)"),
+                ],
+                className="buttons",
+            ),
+            html.Div(
+                [
+                    dmc.Slider(
+                        id=View.SLIDER,
+                        min=0,
+                        max=1,
+                        value=0,
+                        step=1,
+                        updatemode="drag",
+                        size=4,
+                        thumbSize=16,
+                        disabled=True,
+                        labelTransitionProps={"duration": 0},
+                        thumbLabel="Slice",
+                    ),
+                    parts.tip(
+                        html.Div(id=View.RESIDENCY, className="residency"),
+                        "Slices that are decoded (solid), planned ahead (hatched) and under way (light)",
+                        block=True,
+                    ),
+                ],
+                className="slider",
+            ),
+            dmc.NumberInput(
+                id=View.INDEX,
+                value=0,
+                min=0,
+                max=0,
+                allowDecimal=False,
+                allowNegative=False,
+                clampBehavior="strict",
+                debounce=300,
+                size="xs",
+                w=82,
+                disabled=True,
+                **{"aria-label": "Index of the slice"},
+            ),
+            html.Div(id=View.LAST_INDEX, className="last-index"),
+        ],
+        className="transport",
+    )

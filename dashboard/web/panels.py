@@ -1,0 +1,194 @@
+"""The column of panels: the pipeline, latency, hit rate and prefetching."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.web import parts
+from dashboard.web.ids import Panel, Shell
+
+TICK_MS: Final = 2000
+
+# Blues and greens on the server, warm colours in the browser, so that one sees at once whose time it is;
+# all have a contrast of 3:1 with both backgrounds.
+STAGE_COLORS: Final = {
+    "wait": "#7d8790",
+    "cache": "#5c7cba",
+    "read": "#3d8fc4",
+    "decode": "#1f97a8",
+    "index": "#2a9d78",
+    "scale": "#5f9f43",
+    "encode": "#8c9430",
+    "transfer": "#b8862b",
+    "convert": "#d07437",
+    "draw": "#cf5f56",
+    "display": "#b5608f",
+}
+
+OUTCOME_COLORS: Final = {
+    "ring": "#2a9d78",
+    "hit": "#3d8fc4",
+    "prefetched": "#6f7fc9",
+    "coalesced": "#c08a2c",
+    "miss": "#cf5f56",
+}
+
+OUTCOME_HELP: Final = {
+    "ring": "the page had it",
+    "hit": "in a cache, since it was seen before",
+    "prefetched": "decoded ahead, and wanted for the first time",
+    "coalesced": "waited for somebody else's decode",
+    "miss": "decoded now",
+}
+
+EMPTY_TEXT: Final = "Move through slices to see {}."
+
+_GRAPH_CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True, "doubleClick": False}
+
+
+def build() -> Component:
+    """All four panels."""
+    return html.Aside(
+        [_pipeline(), _latency(), _hit_rate(), _prefetch()],
+        id=Shell.PANELS,
+        className="panels",
+        **{"aria-label": "Figures"},
+    )
+
+
+def _card(id_: str, title: str, note: str | Component, *children: Component) -> Component:
+    return html.Section(
+        [
+            html.Div(
+                [html.H2(title, className="section-title"), html.Div(note, className="card-note")],
+                className="card-head",
+            ),
+            *children,
+        ],
+        id=id_,
+        className="card",
+    )
+
+
+def _pipeline() -> Component:
+    note = html.Div(
+        [
+            html.Span(id=Panel.PIPELINE_SOURCE, className="source"),
+            html.Span(id=Panel.PIPELINE_TOTAL, className="total"),
+        ],
+        className="pipeline-note",
+    )
+    return _card(
+        Panel.PIPELINE,
+        "Pipeline",
+        note,
+        html.Div(
+            html.Div(EMPTY_TEXT.format("where their time goes"), className="empty"),
+            id=Panel.PIPELINE_ROWS,
+            className="pipeline",
+        ),
+    )
+
+
+def _latency() -> Component:
+    return _card(
+        Panel.LATENCY,
+        "Latency",
+        "median of each stage, ms",
+        _graph(Panel.LATENCY_GRAPH, Panel.LATENCY_EMPTY, "how long each stage takes"),
+    )
+
+
+def _hit_rate() -> Component:
+    return _card(
+        Panel.HIT_RATE,
+        "Hit rate",
+        html.Span("–", id=Panel.HIT_RATE_VALUE, className="big"),
+        _graph(Panel.HIT_RATE_GRAPH, Panel.HIT_RATE_EMPTY, "which the caches had"),
+        html.Div(
+            outcome_counts(dict.fromkeys(OUTCOME_COLORS, 0)),
+            id=Panel.HIT_RATE_COUNTS,
+            className="outcomes",
+        ),
+    )
+
+
+def _graph(id_: str, empty_id: str, what: str) -> Component:
+    return html.Div(
+        [
+            dcc.Graph(
+                id=id_, figure=_blank(), config=_GRAPH_CONFIG, responsive=True, className="chart"
+            ),
+            html.Div(EMPTY_TEXT.format(what), id=empty_id, className="empty over"),
+        ],
+        className="chart-frame",
+    )
+
+
+def _blank() -> dict[str, Any]:
+    return {
+        "data": [],
+        "layout": {
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": {"visible": False},
+            "yaxis": {"visible": False},
+            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        },
+    }
+
+
+def outcome_counts(demand: dict[str, int]) -> list[Component]:
+    """The legend of the hit rate with a count for each outcome."""
+    return [
+        parts.tip(
+            html.Span(
+                [
+                    html.Span(className="dot", style={"background": OUTCOME_COLORS[outcome]}),
+                    html.Span(outcome),
+                    html.B(f"{demand.get(outcome, 0):,}"),
+                ],
+                className="outcome",
+            ),
+            f"{outcome.capitalize()}: {OUTCOME_HELP[outcome]}",
+        )
+        for outcome in OUTCOME_COLORS
+    ]
+
+
+def _prefetch() -> Component:
+    return _card(
+        Panel.PREFETCH,
+        "Prefetch",
+        "last five minutes",
+        html.Div(
+            html.Div(EMPTY_TEXT.format("what is decoded ahead"), className="empty"),
+            id=Panel.PREFETCH_BODY,
+        ),
+    )
+
+
+def share(label: str, value: float | None, help_: str) -> Component:
+    """A share (0…1, None for unknown) as a number over a bar."""
+    percent = None if value is None else min(100.0, max(0.0, 100.0 * value))
+    return parts.tip(
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.Span(label, className="share-label"),
+                        html.B("–" if percent is None else f"{percent:.0f} %"),
+                    ],
+                    className="share-head",
+                ),
+                dmc.Progress(value=percent or 0.0, size=4, **{"aria-label": label}),
+            ],
+            className="share",
+        ),
+        help_,
+        block=True,
+    )
