@@ -259,7 +259,11 @@ def build_services(settings: Settings, role: Role) -> Services:
     )
     brick_disk = open_cache(home / "bricks")
     limit = brick_limit(settings, home, brick_disk.totals()[0])
-    board = Board(open_cache(home / "board"), plan_seconds=settings.plan_seconds)
+    board = Board(
+        open_cache(home / "board"),
+        plan_seconds=settings.plan_seconds,
+        budget_bytes=int(settings.prefetch_bytes),
+    )
     coming = _Coming()
     bricks = BrickStore(
         brick_disk,
