@@ -74,6 +74,16 @@ def _progress(title: str) -> Iterator[sample.Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=Console(stderr=True))
+
+    def show(done: int, total: int) -> None:
+        if not bar.tasks:  # nothing is shown for what is refused before it begins
+            bar.add_task(title, total=total)
+            bar.start()
+        bar.update(bar.tasks[0].id, completed=done)
+
+    try:
+        yield show
+    finally:
+        if bar.tasks:
+            bar.stop()

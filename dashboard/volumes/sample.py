@@ -128,6 +128,8 @@ def _write(path: Path, recipe: Recipe, progress: Progress | None) -> None:
         dataset.attrs["element_size_um"] = np.array([1.0] * (rank - 2) + [0.65, 0.65])[-rank:]
         maker = _Maker(recipe.shape, dataset.chunks, dtype)
         done = 0
+        if progress is not None:
+            progress(done, maker.decoded_bytes)
         for box, future in _in_threads(maker):
             for offset, data in future.result():
                 dataset.id.write_direct_chunk(offset, data)
