@@ -1,0 +1,243 @@
+"""The prefetch worker: decodes, one after the other, what viewers will need soonest.
+
+It looks at all plans anew before each brick, so a plan that was replaced takes effect at once. What is due
+soonest comes first; between viewers whose bricks are due at about the same time it takes turns, and nobody
+waits for ever. Giving way to demand is the decoder's part, between two steps of its work.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from dashboard import errors
+from dashboard.cache.bricks import Purpose
+from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
+from dashboard.prefetch.planner import Wanted
+from dashboard.settings import Settings
+from dashboard.telemetry.ledger import Ledger
+from dashboard.volumes.address import BrickAddress
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.05
+# With nobody there, looking less often costs a viewer who comes nothing: the first slice is decoded on demand.
+ALONE_S: Final = 0.2
+# For how long what was found in the cache is believed to be there.
+BELIEVED_S: Final = 1.0
+# What could not be decoded is left alone for a minute.
+FAILED_S: Final = 60.0
+# There is no room now, or somebody else's decoding takes long.
+BUSY_S: Final = 5.0
+
+SAME_TIME_S: Final = 0.25
+# Whose bricks are always due later than another's gets a turn after this long all the same.
+PATIENCE_S: Final = 3.0
+SWEEP_S: Final = 60.0
+MAX_REMEMBERED: Final = 10_000
+
+Resolve = Callable[[ViewerPlan, Wanted], Sequence[BrickAddress]]
+
+
+class Decoder(Protocol):
+    """What the worker needs of `dashboard.cache.supply.Supply`."""
+
+    def has(self, address: BrickAddress) -> bool:
+        """Whether the brick is in the cache."""
+
+    def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
+        """See to it that the brick is in the cache."""
+
+
+class Task(NamedTuple):
+    """A brick to decode, for whom, and when it is due (Unix time, s)."""
+
+    viewer: str
+    address: BrickAddress
+    due: float
+    purpose: Purpose
+
+
+@dataclass(slots=True)
+class _Turns:
+    """When a viewer was served last and since when it has been waiting (Unix time, s)."""
+
+    served: float = -math.inf
+    waiting: float = math.inf
+
+
+class _Until:
+    """Keys with the time until which something holds of them (Unix time, s)."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def holds(self, key: str, now: float) -> bool:
+        return now < self._until.get(key, -math.inf)
+
+    def remember(self, key: str, until: float) -> None:
+        if len(self._until) >= MAX_REMEMBERED:
+            self._until.pop(next(iter(self._until)))
+        self._until[key] = until
+
+
+class Worker:
+    """Serves the plans on the board; `turn` does one brick, `run` goes on until it is stopped.
+
+    `resolve` gives the bricks that an entry of a plan stands for. `wait(stop, seconds)` idles and returns
+    whether to stop. `clock` gives Unix time (s). The two gauges are the number of planned bricks that are not
+    cached yet, and of those being decoded.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        resolve: Resolve,
+        supply: Decoder,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._board = board
+        self._resolve = resolve
+        self._supply = supply
+        self._ledger = ledger
+        self._clock = clock
+        self._wait = wait
+        # What was decoded and is gone again is left alone for as long as a plan lives: a cache too small for
+        # all plans would otherwise be filled round and round.
+        self._done_s = settings.plan_seconds
+        self._there = _Until()
+        self._left = _Until()
+        self._turns: dict[str, _Turns] = {}
+        self._settled: dict[str, tuple[ViewerPlan, float]] = {}
+        self._planned = 0
+        self._flight: str | None = None
+        self._swept = -math.inf
+        ledger.gauge("prefetch.planned", lambda: float(self._planned))
+        ledger.gauge("prefetch.in_flight", lambda: 0.0 if self._flight is None else 1.0)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; whatever happens to one brick or one look at the board, go on."""
+        beat = threading.Thread(target=self._beat, args=(stop,), name="flight", daemon=True)
+        beat.start()
+        while not stop.is_set():
+            try:
+                idle_s = self.turn()
+            except Exception:
+                log.exception("a turn of the prefetch worker failed")
+                idle_s = ALONE_S
+            if idle_s > 0.0 and self._wait(stop, idle_s):
+                break
+        beat.join(timeout=1.0)
+
+    def turn(self) -> float:
+        """Decode the brick that is due next, if any; returns how long to idle then (s)."""
+        now = self._clock()
+        if not 0.0 <= now - self._swept < SWEEP_S:
+            self._swept = now
+            self._board.sweep()
+        plans = self._board.plans()
+        self._settled = {p.viewer: s for p in plans if (s := self._settled.get(p.viewer))}
+        tasks = [task for plan in plans for task in self._missing(plan, now)]
+        self._planned = len({task.address.key for task in tasks})
+        self._keep_turns(tasks, now)
+        if not tasks:
+            return POLL_S if plans else ALONE_S
+        task = self._next(tasks, now)
+        turns = self._turns[task.viewer]
+        self._decode(task)
+        turns.served, turns.waiting = self._clock(), math.inf
+        return 0.0
+
+    def refresh_flight(self) -> None:
+        """Say again that the brick in work is in work, so that its marker does not expire."""
+        flight = self._flight
+        if flight is not None:
+            self._board.take_off(flight)
+            # It may have landed between the two lines above.
+            if self._flight != flight:
+                self._board.land(flight)
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(FLIGHT_S / 3):
+            self.refresh_flight()
+
+    def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
+        """What of a plan is not in the cache and not left alone, in the plan's order."""
+        purpose = Purpose.AHEAD if plan.state == "moving" else Purpose.RESTING
+        volume = f"{plan.file}\0{plan.dataset}\0{plan.fingerprint}"
+        settled, until = self._settled.get(plan.viewer, (None, -math.inf))
+        if (settled is plan and now < until) or self._left.holds(volume, now):
+            return []
+        tasks: list[Task] = []
+        for wanted in plan.wanted:
+            try:
+                addresses = self._resolve(plan, wanted)
+            except Exception as error:  # noqa: BLE001  # whatever is wrong with a file
+                self._fail(volume, f"{plan.file!r}, {plan.dataset!r}", error)
+                return []
+            tasks.extend(
+                Task(plan.viewer, address, wanted.deadline, purpose)
+                for address in addresses
+                if self._is_missing(address, now)
+            )
+        if not tasks:
+            # The board hands out the same plan until it is replaced: no need to go through it 20 times a second.
+            self._settled[plan.viewer] = plan, now + BELIEVED_S
+        return tasks
+
+    def _is_missing(self, address: BrickAddress, now: float) -> bool:
+        key = address.key
+        if self._left.holds(key, now) or self._there.holds(key, now):
+            return False
+        if self._supply.has(address):
+            self._there.remember(key, now + BELIEVED_S)
+            return False
+        return True
+
+    def _keep_turns(self, tasks: Sequence[Task], now: float) -> None:
+        waiting = {task.viewer for task in tasks}
+        self._turns = {viewer: self._turns.get(viewer, _Turns()) for viewer in waiting}
+        for turns in self._turns.values():
+            turns.waiting = min(turns.waiting, now)
+
+    def _next(self, tasks: Sequence[Task], now: float) -> Task:
+        """Of each viewer's first brick the one that is due soonest; at about the same time, take turns."""
+        first: dict[str, tuple[float, Task]] = {}
+        for task in tasks:
+            patient_until = self._turns[task.viewer].waiting + PATIENCE_S
+            # What is overdue is not more urgent than what is due now.
+            due = max(now, min(task.due, patient_until))
+            first.setdefault(task.viewer, (due, task))
+        soonest = min(due for due, _ in first.values())
+        tied = [task for due, task in first.values() if due <= soonest + SAME_TIME_S]
+        return min(tied, key=lambda task: self._turns[task.viewer].served)
+
+    def _decode(self, task: Task) -> None:
+        key = task.address.key
+        self._flight = key
+        try:
+            self._board.take_off(key)
+            self._supply.get_or_decode(task.address, task.purpose)
+            self._left.remember(key, self._clock() + self._done_s)
+        except errors.Busy as error:
+            log.info("a brick was not decoded ahead: %s", error)
+            self._left.remember(key, self._clock() + BUSY_S)
+        except Exception as error:  # noqa: BLE001  # one bad brick must not end the worker
+            volume = task.address.volume
+            self._fail(key, f"{volume.file!r}, {volume.dataset!r}", error)
+        finally:
+            self._flight = None
+            self._board.land(key)
+
+    def _fail(self, key: str, what: str, error: Exception) -> None:
+        log.warning("%s could not be decoded ahead: %s", what, error)
+        self._ledger.count("prefetch.failed")
+        self._left.remember(key, self._clock() + FAILED_S)
