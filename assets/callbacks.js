@@ -48,7 +48,7 @@
         if (typeof value === 'number' && heard(id, value)) lamella.viewer.go(value);
       },
       axis: (value) => {
-        if (heard('axis-select', value) && value !== '-') lamella.viewer.setAxis(Number(value));
+        if (heard('axis-select', value)) lamella.viewer.setAxis(Number(value));
       },
       fixed: (...values) => {
         window.dash_clientside.callback_context.triggered.forEach(({ prop_id: name }) => {

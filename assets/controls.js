@@ -106,13 +106,14 @@
   /* All controls as a view has them. */
   function sync(view) {
     const rank = view.shape.length;
-    set('axis-select', {
-      data: view.axis === null ? [{ value: '-', label: 'none' }]
-        : view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? String(d) : d + ' · ' + n })),
-      value: view.axis === null ? '-' : String(view.axis),
-      disabled: view.axis === null,
-    });
-    last['axis-select.value'] = view.axis === null ? '-' : String(view.axis);
+    show('axis-field', view.axis !== null);
+    if (view.axis !== null) {
+      set('axis-select', {
+        data: view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? String(d) : d + ' · ' + n })),
+        disabled: false,
+      });
+      put('axis-select', String(view.axis));
+    }
     for (let d = 0; d < lamella.config.maxRank; d += 1) {
       const fixed = d < rank && d !== view.axis && d !== view.rows && d !== view.cols;
       show('fixed-index-' + d + '-field', fixed);

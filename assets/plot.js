@@ -63,17 +63,30 @@
     const room = { w: width - left - right, h: height - top - bottom };
     const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : shape;
     const ratio = Math.min(Math.max(seen[1] / seen[0], 0.12), 12);
-    const w = Math.max(40, Math.min(room.w, room.h * ratio));
-    const h = Math.max(40, w / ratio);
-    const x = Math.max(0, room.w - w) / 2;
-    const y = Math.max(0, room.h - h) / 2;
+    const [w, h] = pixels(Math.max(40, Math.min(room.w, room.h * ratio)), ratio);
+    const x = Math.max(0, Math.floor((room.w - w) / 2));
+    const y = Math.max(0, Math.floor((room.h - h) / 2));
     return {
       width: width,
       height: height,
       plotWidth: w,
       plotHeight: h,
-      margin: { l: left + x, r: right + x, t: top + y, b: bottom + y, pad: 0, autoexpand: false },
+      margin: {
+        l: left + x, r: width - left - x - w, t: top + y, b: height - top - y - h, pad: 0, autoexpand: false,
+      },
     };
+  }
+
+  /* Whole pixels, a little smaller where the ratio then comes out better: Plotly makes up for the rest by
+     showing a strip beyond the slice. */
+  function pixels(width, ratio) {
+    let best = null;
+    for (let w = Math.floor(width); w > Math.max(width - 24, 30); w -= 1) {
+      const h = Math.max(40, Math.round(w / ratio));
+      const off = Math.abs(w / h - ratio) / ratio;
+      if (!best || off < best.off - 1e-4) best = { w: w, h: h, off: off };
+    }
+    return [best.w, best.h];
   }
 
   function layout() {

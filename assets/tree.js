@@ -251,17 +251,23 @@
 
   function mark(view) {
     marked = view;
-    const steps = view.file.split('/').slice(0, -1);
+    reveal(view.file);
+    remark();
+  }
+
+  /* Unfold the tree down to the datasets of a file. */
+  function reveal(file) {
+    if (!file) return;
+    const steps = file.split('/').slice(0, -1);
     const above = [];
     for (let i = 0; i < steps.length; i += 1) {
       for (let j = i + 1; j <= steps.length; j += 1) {
         above.push('g:' + (i ? steps.slice(0, i).join('/') + '/' : '') + steps.slice(i, j).join('/'));
       }
     }
-    const known = datasets.get(view.file);
+    const known = datasets.get(file);
     expand(above);
-    unfold(view.file, known && known.list ? known.list : []);
-    remark();
+    unfold(file, known && known.list ? known.list : []);
   }
 
   function reload() {
@@ -276,6 +282,7 @@
     find: find,
     first: first,
     mark: mark,
+    reveal: reveal,
     selected: selected,
     opened: opened,
     reload: reload,

@@ -320,7 +320,9 @@
     lamella.play.stop();
     busy(false);
     if (shown) shown.failed = true;
-    message(error.message, !error.lost);
+    // A link that does not fit is not mended by asking again.
+    message(error.message, Boolean(error.status));
+    lamella.tree.reveal(wanted ? wanted.query.file : lamella.address.parse(location.search).file);
     if (error.lost) {
       clearTimeout(STATES.lost);
       STATES.lost = setTimeout(lookAgain, LOST_RETRY_MS);

@@ -107,18 +107,19 @@ def _place() -> Component:
                     disabled=True,
                     **{"aria-label": "Axis that is sliced"},
                 ),
+                id=View.AXIS_FIELD,
             ),
             *(_fixed(dimension, id_) for dimension, id_ in enumerate(FIXED_INDICES)),
             parts.field(
                 "Part",
-                _select(View.PART, PARTS, "Part of the complex values", 116),
+                _select(View.PART, PARTS, "Part of the complex values", 108),
                 id=View.PART_FIELD,
                 className="hidden",
             ),
             parts.field(
                 "Pool",
                 parts.tip(
-                    _select(View.POOL, POOLS, "How voxels are pooled", 96),
+                    _select(View.POOL, POOLS, "How voxels are pooled", 90),
                     "How voxels become one cell where the view holds more of them than are drawn",
                 ),
             ),
@@ -137,8 +138,14 @@ def _place() -> Component:
                         **{"aria-label": "Dragging zooms or pans"},
                     ),
                     parts.icon_button(View.ZOOM_RESET, "fit", "Show the whole slice", size=30),
-                    _download(View.PNG, "PNG", "Download this slice as a picture"),
-                    _download(View.NPY, "NPY", "Download this slice as values for NumPy"),
+                    html.Div(
+                        [
+                            parts.icon("download"),
+                            _download(View.PNG, "PNG", "Download this slice as a picture"),
+                            _download(View.NPY, "NPY", "Download this slice as values for NumPy"),
+                        ],
+                        className="downloads",
+                    ),
                 ],
                 className="tools",
             ),
@@ -169,13 +176,7 @@ def _fixed(dimension: int, id_: str) -> Component:
 
 def _download(id_: str, text: str, label: str) -> Component:
     return parts.tip(
-        html.A(
-            [parts.icon("download"), text],
-            id=id_,
-            className="text-button",
-            role="button",
-            **{"aria-label": label},
-        ),
+        html.A(text, id=id_, className="text-button", **{"aria-label": label}),
         label,
     )
 
@@ -192,7 +193,7 @@ def _colour() -> Component:
                             View.COLORSCALE,
                             COLORSCALES,
                             "Colour scale",
-                            128,
+                            114,
                             renderOption={"function": "lamellaScale"},
                             leftSection=html.Span(className="swatch"),
                             leftSectionWidth=34,
@@ -211,7 +212,7 @@ def _colour() -> Component:
                     className="joined",
                 ),
             ),
-            parts.field("Norm", _select(View.NORM, NORMS, "Norm of the colours", 92)),
+            parts.field("Norm", _select(View.NORM, NORMS, "Norm of the colours", 86)),
             parts.field("Contrast", _window()),
         ],
         className="toolbar-row",
@@ -229,7 +230,6 @@ def _window() -> Component:
                 **{"aria-label": "Contrast window"},
             ),
             _bound(View.WINDOW_LO, "Lower end of the window"),
-            html.Span("–", className="dash", **{"aria-hidden": "true"}),
             _bound(View.WINDOW_HI, "Upper end of the window"),
             html.Div(id=View.WINDOW_ERROR, className="field-error", role="alert"),
         ],
@@ -246,8 +246,9 @@ def _bound(id_: str, label: str) -> Component:
         id=id_,
         value="",
         size="xs",
-        w=84,
+        w=74,
         debounce=True,
+        className="bound",
         inputProps={"inputMode": "decimal"},
         **{"aria-label": label},
     )

@@ -79,11 +79,15 @@ def hit_rate(demand: Mapping[str, int]) -> float | None:
 
 
 def ceiling(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20 … that is not below `value`; 1 for nothing."""
+    """The next round number that is not below `value`; 1 for nothing."""
     if not value > 0 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= value * (1 - 1e-9))
+    return next(
+        m * power
+        for m in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
+        if m * power >= value * (1 - 1e-9)
+    )
 
 
 def empty(figure: Figure) -> bool:
@@ -136,7 +140,7 @@ def _layout(top: float, unit: str) -> dict[str, Any]:
         "bargap": 0.15,
         "showlegend": False,
         "autosize": True,
-        "margin": {"l": 38, "r": 14, "t": 4, "b": 18, "pad": 0},
+        "margin": {"l": 38, "r": 14, "t": 4, "b": 20, "pad": 0},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "x unified",
@@ -156,6 +160,7 @@ def _layout(top: float, unit: str) -> dict[str, Any]:
             "tickvals": ticks,
             "ticktext": ["now" if tick == 0 else f"−{-tick:.0f} min" for tick in ticks],
             "tickfont": font,
+            "ticklabelstandoff": 3,
             "hoverformat": ".1f",
             "unifiedhovertitle": {"text": "%{x:.1f} min"},
         },

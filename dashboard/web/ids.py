@@ -40,6 +40,7 @@ class View(StrEnum):
     READOUT = "readout"
     DETAIL = "readout-detail"
     AXIS = "axis-select"
+    AXIS_FIELD = "axis-field"
     POOL = "pool-select"
     PART = "part-select"
     PART_FIELD = "part-field"

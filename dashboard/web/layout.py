@@ -18,12 +18,12 @@ from dashboard.telemetry.stages import STAGES
 from dashboard.web import controls, panels, parts
 from dashboard.web.ids import MAX_RANK, Panel, Shell
 
-NAVBAR_WIDTH = {"base": 280, "md": 236, "xl": 290}
+NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
 HEADER_HEIGHT = 48
 
 # A calm teal for what can be operated, and greys with a trace of it: the picture has the colours.
-TEAL = ["#e8f5f6", "#d2e8ea", "#a5d2d6", "#74bac1", "#4ca5ae", "#33969f", "#238a94", "#147680", "#06636d", "#00525b"]  # fmt: skip
-SLATE = ["#dce1e4", "#b9c1c7", "#98a2aa", "#707b84", "#3c444b", "#2c3339", "#22282d", "#191e22", "#13171a", "#0e1113"]  # fmt: skip
+TEAL = "#e8f5f6 #d2e8ea #a5d2d6 #74bac1 #4ca5ae #33969f #238a94 #147680 #06636d #00525b".split()
+SLATE = "#dce1e4 #b9c1c7 #98a2aa #707b84 #3c444b #2c3339 #22282d #191e22 #13171a #0e1113".split()
 
 THEME: dict[str, Any] = {
     "colors": {"teal": TEAL, "dark": SLATE},
