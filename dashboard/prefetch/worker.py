@@ -19,7 +19,6 @@ from dashboard import errors
 from dashboard.cache.bricks import Purpose
 from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
 from dashboard.prefetch.planner import Wanted
-from dashboard.settings import Settings
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress
 
@@ -30,8 +29,10 @@ POLL_S: Final = 0.05
 ALONE_S: Final = 0.2
 # For how long what was found in the cache is believed to be there.
 BELIEVED_S: Final = 1.0
-# What could not be decoded is left alone for a minute.
+# What could not be decoded is left alone for a minute. So is, for as long as plans mostly live, what was
+# decoded and is gone again: a cache too small for all plans would be filled round and round otherwise.
 FAILED_S: Final = 60.0
+DONE_S: Final = 30.0
 # There is no room now, or somebody else's decoding takes long.
 BUSY_S: Final = 5.0
 
@@ -100,7 +101,7 @@ class Worker:
         resolve: Resolve,
         supply: Decoder,
         ledger: Ledger,
-        settings: Settings,
+        *,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
@@ -110,9 +111,6 @@ class Worker:
         self._ledger = ledger
         self._clock = clock
         self._wait = wait
-        # What was decoded and is gone again is left alone for as long as a plan lives: a cache too small for
-        # all plans would otherwise be filled round and round.
-        self._done_s = settings.plan_seconds
         self._there = _Until()
         self._left = _Until()
         self._turns: dict[str, _Turns] = {}
@@ -226,7 +224,7 @@ class Worker:
         try:
             self._board.take_off(key)
             self._supply.get_or_decode(task.address, task.purpose)
-            self._left.remember(key, self._clock() + self._done_s)
+            self._left.remember(key, self._clock() + DONE_S)
         except errors.Busy as error:
             log.info("a brick was not decoded ahead: %s", error)
             self._left.remember(key, self._clock() + BUSY_S)

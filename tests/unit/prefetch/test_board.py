@@ -142,6 +142,7 @@ def test_moments_are_in_order_whoever_writes_first(board: Board, clock: Clock) -
     look(board, 101, at=clock.now - 0.5)
     times = [moment.t for moment in only(board).movement]
     assert times == sorted(times)
+    assert only(board).noted_at == clock.now
 
 
 def test_who_stops_moving_is_planned_for_as_resting(board: Board, clock: Clock) -> None:

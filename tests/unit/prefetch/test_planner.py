@@ -208,12 +208,24 @@ def test_a_steady_sweep_is_no_jump() -> None:
     assert all((brick - here) % 10 == 0 for brick in others)
 
 
-def test_uneven_leaps_make_single_bricks_less_likely() -> None:
+def test_after_uneven_leaps_no_single_brick_is_likely() -> None:
     thin = Geometry((2000,), (1,), 3_700_000)
-    even = planned(walk(100, 1, 0.1, 12), thin, lead_s=0.02, budget=PLENTY)
     leaps = [0, 30, 70, 95, 140, 171, 200, 240]
-    uneven = [Moment(T0 + 0.1 * i, (100 + x,)) for i, x in enumerate(leaps)]
-    assert len(planned(uneven, thin, lead_s=0.02, budget=PLENTY).wanted) < len(even.wanted)
+    movement = [Moment(T0 + 0.1 * i, (100 + x,)) for i, x in enumerate(leaps)]
+    found = bricks(planned(movement, thin, lead_s=0.02, budget=PLENTY), thin)
+    assert found == [340, 341, 339, 342, 338]
+
+
+def test_the_first_step_after_a_rest_shows_the_direction() -> None:
+    found = planned([*walk(1085, 1, 1.0, 1), *walk(1086, 1, 1.0, 1, T0 + 100)])
+    assert bricks(found)[1] == 16
+    assert found.wanted[1].deadline - (T0 + 100) == pytest.approx(0.5, abs=0.2)
+
+
+def test_what_takes_long_to_decode_is_planned_earlier() -> None:
+    quick = planned(walk(100, 1, 1 / 30, 25), lead_s=0.1, budget=PLENTY)
+    slow = planned(walk(100, 1, 1 / 30, 25), lead_s=2.0, budget=PLENTY)
+    assert max(bricks(slow)) > max(bricks(quick))
 
 
 def test_what_is_passed_before_it_is_ready_is_left_out() -> None:

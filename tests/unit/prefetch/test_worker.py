@@ -12,7 +12,7 @@ import pytest
 from dashboard import errors
 from dashboard.cache.bricks import Purpose
 from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
-from dashboard.prefetch.planner import Geometry, Wanted
+from dashboard.prefetch.planner import Geometry, Moment, Wanted
 from dashboard.prefetch.worker import (
     ALONE_S,
     BELIEVED_S,
@@ -23,7 +23,6 @@ from dashboard.prefetch.worker import (
     SWEEP_S,
     Worker,
 )
-from dashboard.settings import Settings
 from dashboard.storage.disk import open_cache
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.stats import Stats
@@ -54,9 +53,7 @@ class World:
         self.looked = 0
         self.resolved = 0
         self.during: Callable[[BrickAddress], None] = lambda address: None
-        self.worker = Worker(
-            self.board, self.resolve, self, self.ledger, Settings(plan_seconds=30.0), self.clock
-        )
+        self.worker = Worker(self.board, self.resolve, self, self.ledger, clock=self.clock)
 
     def clock(self) -> float:
         return self.now
@@ -181,38 +178,61 @@ def test_a_replaced_plan_takes_effect_before_the_next_brick(world: World) -> Non
     assert world.work(2) == [1019 // CHUNK, 200 // CHUNK]
 
 
-def test_viewers_take_turns_when_bricks_are_due_at_the_same_time(world: World) -> None:
-    for index in range(1000, 1010):
-        world.now += 1 / 30
-        for viewer in ("ann", "bob", "cid"):
-            world.look(viewer, index)
-    world.work(6)
-    files = [file for file, _, _ in world.decoded]
-    assert sorted(files[:3]) == sorted(files[3:6]) == ["ann.h5", "bob.h5", "cid.h5"]
+def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float]) -> None:
+    """Each viewer's plan has any number of bricks, always due so many seconds from now."""
+    bricks = iter(range(10_000))
+
+    def plans() -> list[ViewerPlan]:
+        return [
+            ViewerPlan(
+                viewer=viewer,
+                file=f"{viewer}.h5",
+                dataset="/volume",
+                fingerprint=(1, 2, 3, 4),
+                selection="0,:,:",
+                plane=(1, 2),
+                geometry=Geometry((10_000 * CHUNK,), (CHUNK,), BRICK_BYTES),
+                lead_s=0.5,
+                noted_at=world.now,
+                movement=(Moment(world.now, (0,)),),
+                state="moving",
+                wanted=(Wanted((next(bricks) * CHUNK,), world.now + seconds),),
+            )
+            for viewer, seconds in due.items()
+        ]
+
+    monkeypatch.setattr(world.board, "plans", plans)
 
 
-def test_a_long_sweep_does_not_starve_another_viewer(world: World) -> None:
-    """Ann's bricks are always due now, Bob's in seconds; he gets his turns all the same."""
-    world.look("bob", 1000)
-    position = 0
+def served(world: World, turns: int) -> str:
+    """The initials of the viewers, in the order in which they were served."""
+    world.work(turns)
+    return "".join(file[0] for file, _, _ in world.decoded)
 
-    def sweep(address: BrickAddress) -> None:
-        nonlocal position
-        for _ in range(4):
-            position = (position + 60) % PLANES
-            world.now += 0.01
-            world.look("ann", position)
-        world.cached = {key for key in world.cached if key in bobs}
 
-    bobs = {world.address("bob.h5", index).key for index in range(0, PLANES, CHUNK)}
-    sweep(world.address("ann.h5", 0))
-    world.during = sweep
-    began = world.now
-    world.work(30)
-    bob = [i for i, (file, _, _) in enumerate(world.decoded) if file == "bob.h5"]
-    ann = len(world.decoded) - len(bob)
-    assert ann > len(bob)
-    assert len(bob) >= (world.now - began) / (PATIENCE_S + 1) - 1
+def test_viewers_take_turns_when_bricks_are_due_at_the_same_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always(world, monkeypatch, {"ann": 1.2, "bob": 1.0, "cid": 1.1})
+    assert served(world, 9) == "abcabcabc"
+
+
+def test_who_is_due_earlier_comes_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    always(world, monkeypatch, {"ann": 2.9, "bob": 1.0})
+    assert served(world, 4) == "bbbb"
+
+
+@pytest.mark.parametrize("overdue_s", [0.0, 60.0])
+def test_a_long_sweep_does_not_starve_another_viewer(
+    world: World, monkeypatch: pytest.MonkeyPatch, overdue_s: float
+) -> None:
+    """Ann's bricks are always due now, Bob's never; he gets a turn when his patience ends."""
+    always(world, monkeypatch, {"ann": -overdue_s, "bob": 60.0})
+    turns = int(PATIENCE_S / world.takes_s)
+    order = served(world, 4 * turns + 4)
+    gaps = [len(gap) for gap in order.split("b")]
+    assert order.count("b") >= 3
+    assert all(turns - 1 <= gap <= turns for gap in gaps[:-1])
 
 
 def test_a_bad_brick_is_said_counted_and_left_alone(
@@ -271,7 +291,7 @@ def test_a_volume_that_is_gone_is_left_alone(
             raise errors.NotFound("There is no such file.")
         return world.resolve(plan, wanted)
 
-    worker = Worker(world.board, gone, world, world.ledger, Settings(), world.clock)
+    worker = Worker(world.board, gone, world, world.ledger, clock=world.clock)
     monkeypatch.setattr(world, "worker", worker)
     world.look("ann", 1000)
     world.look("bob", 1000)
@@ -319,6 +339,22 @@ def test_a_long_flight_is_said_again(world: World) -> None:
     assert world.board.in_flight() == frozenset()
 
 
+def test_a_brick_that_lands_while_its_flight_is_said_again_has_landed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_off = world.board.take_off
+
+    def slow(brick: str) -> None:
+        world.worker._flight = None
+        world.board.land(brick)
+        take_off(brick)
+
+    world.worker._flight = "aaaa"
+    monkeypatch.setattr(world.board, "take_off", slow)
+    world.worker.refresh_flight()
+    assert world.board.in_flight() == frozenset()
+
+
 def test_expired_rows_are_swept_now_and_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sweeps: list[float] = []
     monkeypatch.setattr(world.board, "sweep", lambda: sweeps.append(world.now))
@@ -341,7 +377,7 @@ def test_running_goes_on_after_trouble_and_stops_when_told(
             event.set()
         return event.is_set()
 
-    worker = Worker(world.board, world.resolve, world, world.ledger, Settings(), world.clock, wait)
+    worker = Worker(world.board, world.resolve, world, world.ledger, clock=world.clock, wait=wait)
     plans = world.board.plans
     troubles = [OSError("the board is gone")]
 
