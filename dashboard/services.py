@@ -121,7 +121,7 @@ class Services:
 
     def worker(self) -> Worker:
         """The prefetch worker."""
-        return Worker(self.board, self.addresses, self.supply, self.ledger, self.settings)
+        return Worker(self.board, self.addresses, self.supply, self.ledger)
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
