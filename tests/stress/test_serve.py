@@ -1,0 +1,168 @@
+"""The real `lamella serve`: killed at any moment, ended in good order, and nothing left behind."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.stress
+
+WITHIN_S = 30.0
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    path = tmp_path / "v.h5"
+    values = np.arange(40 * 60 * 50, dtype="u2").reshape(40, 60, 50)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("scan", data=values, chunks=(8, 16, 16), compression="gzip")
+    return path
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=WITHIN_S) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """All processes below `pid`: id → command line."""
+    parents: dict[int, list[int]] = {}
+    lines: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            lines[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found: dict[int, str] = {}
+    ahead = [pid]
+    while ahead:
+        for child in parents.get(ahead.pop(), []):
+            found[child] = lines[child]
+            ahead.append(child)
+    return found
+
+
+def one(pid: int, role: str) -> int:
+    """The child of the supervisor `pid` that has the role."""
+    with open(f"/proc/{pid}/task/{pid}/children") as stream:
+        children = [int(number) for number in stream.read().split()]
+    lines = descendants(pid)
+    return next(child for child in children if f" dashboard {role} " in lines[child])
+
+
+@contextmanager
+def watched(pids: list[int]) -> Iterator[Callable[[], list[int]]]:
+    """Afterwards, a call waits for the processes to end and returns those that did not."""
+    descriptors = {pid: os.pidfd_open(pid) for pid in pids}
+
+    def left() -> list[int]:
+        return [
+            pid
+            for pid, descriptor in descriptors.items()
+            if not select.select([descriptor], [], [], WITHIN_S)[0]
+        ]
+
+    try:
+        yield left
+    finally:
+        for descriptor in descriptors.values():
+            os.close(descriptor)
+
+
+def slice_url(url: str, index: int = 3) -> str:
+    return f"{url}/api/v1/slice?file=v.h5&dataset=/scan&selection={index},:,:"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_ends_in_good_order(
+    serve: Callable[..., Any], volume: Path, number: signal.Signals
+) -> None:
+    server = serve(str(volume))
+    assert len(get(slice_url(server.url))) == 60 * 50 * 2
+    with watched(list(descendants(server.process.pid))) as left:
+        assert server.stop(number) == 0
+        assert not left()
+    with pytest.raises(urllib.error.URLError):
+        get(f"{server.url}/healthz")
+
+
+def test_a_supervisor_that_is_killed_leaves_nothing_behind(
+    serve: Callable[..., Any], volume: Path
+) -> None:
+    server = serve(str(volume))
+    get(slice_url(server.url))
+    below = list(descendants(server.process.pid))
+    assert len(below) >= 4
+    with watched(below) as left:
+        server.process.kill()
+        assert not left()
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_a_process_that_is_killed_comes_back(
+    serve: Callable[..., Any], volume: Path, role: str
+) -> None:
+    server = serve(str(volume))
+    expected = get(slice_url(server.url))
+    before = one(server.process.pid, role)
+    with watched([before]) as left:
+        os.kill(before, signal.SIGKILL)
+        assert not left()
+    # The socket is the supervisor's: whoever asks now waits, and is not refused.
+    assert get(slice_url(server.url)) == expected
+    assert json.loads(get(f"{server.url}/healthz"))
+    assert server.stop() == 0
+    assert "is started again" in server.log.read_text()
+
+
+def test_who_is_connected_is_answered_to_the_end(serve: Callable[..., Any], volume: Path) -> None:
+    server = serve(str(volume))
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=WITHIN_S)
+    path = slice_url("", 20)
+    bodies = []
+    for ask_to_end in (False, True):
+        if ask_to_end:
+            server.process.terminate()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        bodies.append(answer.read())
+    connection.close()
+    assert bodies[0] == bodies[1]
+    assert server.process.wait(WITHIN_S) == 0
+
+
+def test_a_second_server_on_the_port_is_refused(
+    serve: Callable[..., Any], volume: Path, tmp_path: Path
+) -> None:
+    server = serve(str(volume))
+    port = server.url.rpartition(":")[2]
+    refused = subprocess.run(
+        [*server.process.args[:4], "--port", port, "--cache-dir", str(tmp_path / "c"), str(volume)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert f"Port {port}" in refused.stderr
