@@ -36,31 +36,42 @@ def pool_blocks(values: NDArray[Any], rows: int, cols: int, pool: Pool) -> NDArr
         return values
     if pool is Pool.MAX:
         # fmax ignores NaN; for other types it is maximum.
-        at_rows, at_cols = _starts(values.shape[0], rows), _starts(values.shape[1], cols)
-        highest: NDArray[Any] = np.fmax.reduceat(np.fmax.reduceat(values, at_rows, 0), at_cols, 1)
-        return highest
+        return _folded(_folded(values, rows, np.fmax).T, cols, np.fmax).T
     return _mean(values, rows, cols)
 
 
 def _mean(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.float32]:
-    at_rows, at_cols = _starts(values.shape[0], rows), _starts(values.shape[1], cols)
-    wide = values.astype(np.float64)
-    gaps = np.isnan(wide) if values.dtype.kind == "f" else None
-    if gaps is not None and gaps.any():
-        wide[gaps] = 0.0
-        present = np.add.reduceat((~gaps).astype(np.int64), at_rows, 0)
-        counts: NDArray[Any] = np.add.reduceat(present, at_cols, 1)
-    else:
-        counts = np.outer(_lengths(values.shape[0], at_rows), _lengths(values.shape[1], at_cols))
-    sums = np.add.reduceat(np.add.reduceat(wide, at_rows, 0), at_cols, 1)
+    small = values.dtype.kind in "iu" and values.dtype.itemsize <= 2 and rows * cols <= 2**15
+    sums = _sums(values, rows, cols, np.dtype(np.int32 if small else np.float64))
+    counts = np.outer(_lengths(values.shape[0], rows), _lengths(values.shape[1], cols))
+    if values.dtype.kind == "f" and np.isnan(sums).any():
+        gaps = np.isnan(values)
+        sums = _sums(np.where(gaps, 0, values), rows, cols, np.dtype(np.float64))
+        counts = counts - _sums(gaps, rows, cols, np.dtype(np.int64))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         mean: NDArray[np.float32] = (sums / counts).astype(np.float32)
     return mean
 
 
-def _starts(length: int, step: int) -> NDArray[np.int64]:
-    return np.arange(0, length, step, dtype=np.int64)
+def _sums(values: NDArray[Any], rows: int, cols: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Sums of blocks: whole rows are added first, which the processor does many cells at a time."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        down = _folded(values, rows, np.add, kind)
+        return _folded(down.T, cols, np.add).T
 
 
-def _lengths(length: int, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diff(np.append(starts, length))
+def _folded(
+    values: NDArray[Any], step: int, fold: np.ufunc, kind: np.dtype[Any] | None = None
+) -> NDArray[Any]:
+    """Every `step` rows folded into one; the last ones may be fewer."""
+    out: NDArray[Any] = values[::step].astype(kind or values.dtype)
+    for first in range(1, min(step, len(values))):
+        part = values[first::step]
+        fold(out[: len(part)], part, out=out[: len(part)])
+    return out
+
+
+def _lengths(length: int, step: int) -> NDArray[np.int64]:
+    """How many cells each block has along a side of this length."""
+    starts = np.arange(0, length, step, dtype=np.int64)
+    return np.minimum(starts + step, length) - starts

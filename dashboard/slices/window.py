@@ -19,7 +19,7 @@ PERCENTILES = (1.0, 99.0)
 # The sample: enough chunks for stable percentiles, few enough to be decoded within some 100 ms.
 SAMPLE_CHUNKS = 48
 SAMPLE_BYTES = 16 * 1024 * 1024
-SAMPLE_VALUES = 1_000_000
+SAMPLE_VALUES = 500_000
 SEED = 20_260_101
 
 
