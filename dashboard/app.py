@@ -30,7 +30,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     Compress(server)
     app = dash.Dash(
         __name__,
-        server=server,  # type: ignore[arg-type]  # the hint leaves Flask out
+        server=server,
         title="Lamella",
         update_title="",
         assets_folder=str(assets_folder()),

@@ -75,7 +75,8 @@ def to_u8(
         index = flat.view(f"u{flat.dtype.itemsize}")
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
             table = _table(flat.dtype, window, norm, None if fill is None else fill.item())
-            return _looked_up(table, index).reshape(values.shape)
+            found: NDArray[np.uint8] = _looked_up(table, index).reshape(values.shape)
+            return found
     out = np.empty(flat.shape, np.uint8)
     for at in range(0, len(flat), BLOCK):
         out[at : at + BLOCK] = _codes(flat[at : at + BLOCK], window, norm, fill)
