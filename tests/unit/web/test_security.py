@@ -222,6 +222,6 @@ def test_every_response_is_hardened(make_settings: MakeSettings) -> None:
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         assert policy["default-src"] == "'self'"
-        assert policy["script-src"] == "'self' 'sha256-abc=' 'sha256-def='"
+        assert policy["script-src"] == "'self' 'unsafe-eval' 'sha256-abc=' 'sha256-def='"
         assert policy["worker-src"] == "'self' blob:"
         assert policy["frame-ancestors"] == "'self'"
