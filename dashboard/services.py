@@ -103,7 +103,7 @@ class Services:
         used, _ = self.frame_disk.totals()
         limit = frame_limit(self.settings, self.settings.cache_dir, used)
         room = Room(self.frame_disk, limit, self.locks / "frames.room")
-        cache = make_cache(server, self.frame_disk, room, self.ledger)
+        cache = make_cache(server, self.frame_disk, room, self.space, self.ledger)
         self.uses.append(server.extensions["cache"][cache].uses)
         self._frames = Frames(cache, self.ledger, self.frame_disk.totals, limit)
         self._reader = Reader(
@@ -228,6 +228,7 @@ class Services:
                 if time.monotonic() - swept > SWEEP_EVERY_S:
                     swept = time.monotonic()
                     self.bricks.sweep()
+                    self.frame_disk.sweep(older_than_s=60.0)
                     self.facts_room.make(0)
                     remove_stale_locks(self.locks, LOCKS_OLD_S)
             except Exception:

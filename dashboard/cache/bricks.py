@@ -257,7 +257,7 @@ class BrickStore:
         try:
             if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
                 return FileBrick(fd, address, dtype, bad)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("brick cannot be mapped: %s", error)
         os.close(fd)
         return None

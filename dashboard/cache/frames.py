@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
 
 from dashboard.storage.disk import BytesCache
+from dashboard.storage.guard import Space
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
+
+log = logging.getLogger(__name__)
 
 # Frames that wait to be stored; at some megabytes each, more would be memory that nobody counted.
 WAITING = 16
@@ -26,11 +30,12 @@ class DiskcacheBackend(BaseCache):
     """
 
     def __init__(
-        self, cache: BytesCache, room: Room, ledger: Ledger, default_timeout: int = 0
+        self, cache: BytesCache, room: Room, space: Space, ledger: Ledger, default_timeout: int = 0
     ) -> None:
         super().__init__(default_timeout=default_timeout)
         self._cache = cache
         self._room = room
+        self._space = space
         self._ledger = ledger
         self.uses = UseLog(cache)
 
@@ -39,9 +44,8 @@ class DiskcacheBackend(BaseCache):
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> DiskcacheBackend:
         """Called by flask-caching with `CACHE_OPTIONS` as `kwargs`."""
-        return cls(
-            kwargs["cache"], kwargs["room"], kwargs["ledger"], kwargs.get("default_timeout", 0)
-        )
+        timeout = kwargs.get("default_timeout", 0)
+        return cls(kwargs["cache"], kwargs["room"], kwargs["space"], kwargs["ledger"], timeout)
 
     def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None."""
@@ -55,6 +59,8 @@ class DiskcacheBackend(BaseCache):
         """Keep bytes; what was used longest ago leaves for them."""
         if not isinstance(value, bytes):
             raise TypeError("a frame is bytes")
+        if not self._space.may_write(len(value)):
+            return False
         gone = self._room.make(len(value), may_take_protected=True)
         if gone:
             self._ledger.count("frames.evictions", gone)
@@ -115,7 +121,7 @@ class Frames:
             if key in self._fresh or self._waiting.full():
                 return
             self._fresh[key] = make
-        self._waiting.put(key)
+            self._waiting.put_nowait(key)
 
     def settle(self) -> None:
         """Wait until all that was put is stored."""
@@ -130,6 +136,9 @@ class Frames:
                 with self._lock:
                     make = self._fresh[key]
                 self._cache.set(key, make())
+            except Exception:
+                # Without this thread no frame would be kept until the next start.
+                log.exception("a frame was not stored")
             finally:
                 if key is not None:
                     with self._lock:
@@ -143,7 +152,7 @@ class Frames:
             self._thread.join(timeout=5.0)
 
 
-def make_cache(app: Flask, cache: BytesCache, room: Room, ledger: Ledger) -> Cache:
+def make_cache(app: Flask, cache: BytesCache, room: Room, space: Space, ledger: Ledger) -> Cache:
     """flask-caching on our backend; entries do not expire, they are evicted."""
     return Cache(
         app,
@@ -151,6 +160,6 @@ def make_cache(app: Flask, cache: BytesCache, room: Room, ledger: Ledger) -> Cac
         config={
             "CACHE_TYPE": "dashboard.cache.frames.DiskcacheBackend",
             "CACHE_DEFAULT_TIMEOUT": 0,
-            "CACHE_OPTIONS": {"cache": cache, "room": room, "ledger": ledger},
+            "CACHE_OPTIONS": {"cache": cache, "room": room, "space": space, "ledger": ledger},
         },
     )

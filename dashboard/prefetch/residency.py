@@ -36,7 +36,7 @@ class Residency:
             return {"cached": [[0, length]], "ahead": [], "coming": []}
         step = volume.grid.chunks[axis]
         starts = range(0, length, step)
-        if len(starts) > MAX_STEPS:
+        if len(starts) * len(volume.bricks(selection)) > MAX_STEPS:
             raise errors.TooLarge(f"The axis has more than {MAX_STEPS:,} bricks.")
         planes = [self._bricks(volume, selection, axis, at) for at in starts]
         present = self._store.present([brick.key for bricks in planes for brick in bricks])

@@ -6,6 +6,7 @@ that is truncated while it is mapped ends the whole process with SIGBUS, and eve
 
 from __future__ import annotations
 
+import logging
 import os
 from math import prod
 from pathlib import Path
@@ -21,6 +22,8 @@ from dashboard.volumes.address import digest
 from dashboard.volumes.decode import open_source
 from dashboard.volumes.library import Library, Volume
 from dashboard.volumes.selection import Selection
+
+log = logging.getLogger(__name__)
 
 # Which planes were wanted is noted for volumes of at most so many; more planes take a file too
 # long.
@@ -72,13 +75,18 @@ class MappedPlanes:
         for dim, index in selection.fixed.items():
             number = number * lengths[dim] + index
         name = digest("mapped", volume.address.key, *selection.plane)
-        fd = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(fd).st_size < story_bytes(planes):
-                os.truncate(fd, story_bytes(planes))
-            return Story(fd, 0).want(number).first_of_plane
-        finally:
-            os.close(fd)
+            fd = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(fd).st_size < story_bytes(planes):
+                    os.truncate(fd, story_bytes(planes))
+                return Story(fd, 0).want(number).first_of_plane
+            finally:
+                os.close(fd)
+        except OSError as error:
+            # A full disk costs the note, not the slice.
+            log.warning("not noted that a plane was wanted: %s", error)
+            return False
 
 
 def _read(

@@ -154,8 +154,9 @@ class Reader:
 
     def _made(self, address: SliceAddress, counted: bool, purpose: Purpose) -> tuple[Frame, str]:
         volume = address.volume
+        _check_cells(address, self._max_cells)
         planes = _Planes(self._supply, self._mapped, volume, address.selection, counted, purpose)
-        planes.check(self._max_cells, address.pool)
+        planes.check()
         values = planes.values(address.part, address.pool)
         window: Window | None = None
         if address.form.scaled:
@@ -177,6 +178,23 @@ class Reader:
             return slice_window(values, address.norm, fill)
         assert isinstance(address.window, tuple)
         return address.window
+
+
+def _check_cells(address: SliceAddress, most: int) -> None:
+    """Refuse a slice with too many cells, or with blocks too large to be pooled in memory."""
+    rows, cols = address.selection.shape
+    if rows * cols > most:
+        raise errors.TooLarge(
+            f"The slice has {rows * cols:,} cells and one answer at most {most:,};"
+            " use a step or a part of it."
+        )
+    across, along = address.selection.row_span, address.selection.col_span
+    strip = min(across.step, across.stop - across.start) * (along.stop - along.start)
+    if address.pool is not Pool.NEAREST and strip > most:
+        raise errors.TooLarge(
+            f"One row of blocks is pooled from {strip:,} voxels, and at most {most:,} can be; use a"
+            " smaller step or a part of it."
+        )
 
 
 def _fill(volume: Volume, values: NDArray[Any], part: Part) -> np.generic | None:
@@ -210,14 +228,8 @@ class _Planes:
         self._held: dict[str, NDArray[Any]] = {}
         self.outcome = "hit"
 
-    def check(self, max_cells: int, pool: Pool) -> None:
-        """Refuse what is too large before anything is allocated or decoded."""
-        rows, cols = self._selection.shape
-        if rows * cols > max_cells:
-            raise errors.TooLarge(
-                f"The slice has {rows * cols:,} cells and one answer at most {max_cells:,};"
-                " use a step or a part of it."
-            )
+    def check(self) -> None:
+        """Refuse what takes too much decoding before any of it is begun."""
         decoded = sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
         if decoded > MAX_DECODED_BYTES:
             raise errors.TooLarge(

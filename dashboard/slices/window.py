@@ -99,9 +99,11 @@ class VolumeWindows:
                 min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True)
             )
             boxes.append((start, stop))
+        self._library.verify(volume)
         _, body = self._library.children.ask(
             "boxes", volume.path, dataset=volume.inner, numpy=volume.dtype.str, boxes=boxes
         )
+        self._library.verify(volume)
         return np.frombuffer(body, volume.native)
 
 

@@ -74,7 +74,12 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
         name, full = self.filename(key, value)
         path = Path(full)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(value)
+        try:
+            path.write_bytes(value)
+        except OSError:
+            # Half a file would keep a full disk full.
+            path.unlink(missing_ok=True)
+            raise
         return len(value), MODE_BINARY, name, None
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | StoredFile:
@@ -143,6 +148,13 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
             return bool(super().delete(key, retry=retry))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("cache delete failed: %s", error)
+            return False
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return bool(super().__contains__(key))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache read failed, taken for a miss: %s", error)
             return False
 
     def keys_like(self, prefix: str) -> list[str]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+import diskcache
+
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.locks import LockTimeout, exclusive
+
+log = logging.getLogger(__name__)
 
 # What was used this lately is on somebody's screen; taking it would only have it decoded again.
 IN_USE_S = 2.0
@@ -70,13 +76,14 @@ class Room:
         """
         if need > self.limit:
             return None
-        used, _ = self.cache.totals()
-        if used + need <= self.limit:
-            return 0
         try:
+            used, _ = self.cache.totals()
+            if used + need <= self.limit:
+                return 0
             with exclusive(self._lock, timeout_s=5.0):
                 return self._evict(need, protected, may_take_protected, leaving)
-        except LockTimeout:
+        except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("no room made in a cache: %s", error)
             return None
 
     def _evict(

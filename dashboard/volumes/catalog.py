@@ -79,7 +79,8 @@ def _named(text: str) -> tuple[str, Path]:
             raise
         raise SetupError(f"{shown} cannot be read: {_why(error)}.") from None
     name = given if explicit else (path.name if Path(shown).is_symlink() else Path(shown).name)
-    name = name or path.name or "root"
+    if name in ("", ".."):
+        name = path.name or "root"
     if not name.isprintable():
         raise SetupError(f"The name {name!r} has characters that cannot be shown; use NAME=PATH.")
     return name, path

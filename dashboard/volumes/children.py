@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -83,8 +84,10 @@ class _Child:
         return wire.receive(self.stdout)  # type: ignore[arg-type]
 
     def _await(self, seconds: float) -> None:
-        ready, _, _ = select.select([self.stdout], [], [], seconds)
-        if not ready:
+        # Not select(): it fails on descriptors from 1024 on, which a busy server has.
+        poll = select.poll()
+        poll.register(self.stdout, select.POLLIN)
+        if not poll.poll(seconds * 1e3):
             raise TimeoutError
 
     def kill(self) -> None:
@@ -125,7 +128,11 @@ class Children:
     def warm(self) -> None:
         """Start one child now, so that the first person does not wait for it."""
         slot = self._free.get()
-        self._free.put(slot or self._start())
+        try:
+            if slot is None and not self._closed.is_set():
+                slot = self._start()
+        finally:
+            self._free.put(slot)
 
     def ask(
         self, op: str, path: Path, *, seconds: float | None = None, **request: Any
@@ -165,6 +172,10 @@ class Children:
             log.warning(
                 "child died: %s, status %s, after %.1f s", op, code, time.monotonic() - began
             )
+            if code in (None, -signal.SIGKILL):
+                # It could not be started, or somebody ended it (the kernel, for want of memory):
+                # that is no verdict on the file.
+                raise errors.Busy("The reader was ended; try again in a moment.") from None
             raise ChildFailed(
                 "The HDF5 library crashed on this file; it is damaged or hostile."
             ) from None

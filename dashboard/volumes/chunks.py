@@ -16,6 +16,10 @@ from dashboard.volumes.address import BrickAddress, VolumeAddress
 # one.
 BLOCK_BYTES = 4 * 1024 * 1024
 
+# A brick's chunks are listed before they are read; of chunks of a few bytes that list would be larger
+# than the brick.
+MAX_BRICK_CHUNKS = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class AxisCost:
@@ -92,7 +96,8 @@ class Grid:
         Rows are kept whole for as long as possible: pieces of a row are what a plane is written in.
         """
         thick = prod(c for d, c in enumerate(self.chunks) if d not in (rows, cols)) * self.itemsize
-        limit = max(self.max_brick_bytes // thick, 1)
+        most = MAX_BRICK_CHUNKS * self.chunks[rows] * self.chunks[cols]
+        limit = max(min(self.max_brick_bytes // thick, most), 1)
         height, width = self.shape[rows], self.shape[cols]
         if height * width <= limit:
             return height, width
@@ -133,6 +138,19 @@ class Grid:
             BrickAddress(volume, rows, cols, tuple(a for a, _ in box), tuple(b for _, b in box))
             for box in product(*sides)
         ]
+
+    def touched(
+        self, rows: int, cols: int, row_range: tuple[int, int], col_range: tuple[int, int]
+    ) -> tuple[int, int]:
+        """(bricks, chunks) that a part of a plane lies in, told without listing them."""
+        bricks = chunks = 1
+        for dim, step, (low, high) in zip(
+            (rows, cols), self.tile(rows, cols), (row_range, col_range), strict=True
+        ):
+            tiles = ceil(high / step) - low // step
+            bricks *= tiles
+            chunks *= tiles * ceil(step / self.chunks[dim])
+        return bricks, chunks
 
     def numbers(self, address: BrickAddress) -> NDArray[np.int64]:
         """Grid numbers of the chunks in a brick, in C order of the dataset's dimensions."""

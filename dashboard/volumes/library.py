@@ -32,10 +32,9 @@ REMEMBERED = 256
 INDEXES = 16
 MAX_PATH = 2_000
 
-_REMEMBERED_ERRORS: dict[str, type[errors.LamellaError]] = {
-    "cannot_show": errors.CannotShow,
-    "not_found": errors.NotFound,
-}
+# What one slice may be put together from. A file of a kilobyte can declare a plane of any size.
+MAX_BRICKS = 16_384
+MAX_CHUNKS = 4_194_304
 
 
 @dataclass(frozen=True)
@@ -76,17 +75,17 @@ class Volume:
         return self.layout == "contiguous" and self.plain and self.offset is not None
 
     def bricks(self, selection: Selection) -> list[BrickAddress]:
-        """The bricks that a selection touches."""
+        """The bricks that a selection touches; `TooLarge` before there are too many to list."""
         rows, cols = selection.plane
-        across, along = selection.row_span, selection.col_span
-        return self.grid.bricks(
-            self.address,
-            selection.fixed,
-            rows,
-            cols,
-            (across.start, across.stop),
-            (along.start, along.stop),
-        )
+        across = selection.row_span.start, selection.row_span.stop
+        along = selection.col_span.start, selection.col_span.stop
+        bricks, chunks = self.grid.touched(rows, cols, across, along)
+        if bricks > MAX_BRICKS or chunks > MAX_CHUNKS:
+            raise errors.TooLarge(
+                f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
+                f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
+            )
+        return self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
 
     @property
     def fast(self) -> bool:
@@ -235,12 +234,12 @@ class Library:
         def attempt() -> dict[str, Any]:
             try:
                 return make()
-            except (errors.CannotShow, errors.NotFound) as error:
+            except errors.CannotShow as error:
                 return {"error": error.code, "message": error.message}
 
         fact = self.fact(key, attempt)
         if "error" in fact:
-            raise _REMEMBERED_ERRORS.get(fact["error"], errors.CannotShow)(str(fact["message"]))
+            raise errors.CannotShow(str(fact["message"]))
         return fact
 
     def _listing(self, file: str) -> dict[str, Any]:

@@ -64,7 +64,13 @@ def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """One dataset, found link by link."""
     with _tree(request) as tree:
-        found = tree.find(request["dataset"])
+        try:
+            found = tree.find(request["dataset"])
+        except Refused as refused:
+            if refused.code != "cannot_show":
+                raise
+            # Where a link leads can change without a change of this file.
+            return _unknown(request["dataset"], refused.message, linked=True), b""
         if not isinstance(found, h5py.Dataset):
             raise Refused(f"{request['dataset']!r} is a group, not a dataset.", "not_found")
         return _record(tree, request["dataset"], found), b""

@@ -72,6 +72,9 @@ def _candidate(tree: Tree, name: str, base: Path) -> Path | None:
             raise Refused("One of its virtual sources lies outside the data roots.")
         if path.is_file():
             return path
+    if ".." in Path(name).parts:
+        # Next the library would look from its working directory upwards.
+        raise Refused(f"Its virtual source {Path(name).name!r} is missing.")
     return None
 
 

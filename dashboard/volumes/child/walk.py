@@ -77,11 +77,14 @@ class Tree:
     def other(self, name: str, base: Path) -> h5py.File:
         """The file `name` that a link in the file `base` leads to, or `Refused`."""
         try:
-            path = Path(os.path.join(base.parent, name)).resolve(strict=True)
+            path = Path(os.path.join(base.parent, name)).resolve()
         except (OSError, RuntimeError, ValueError):
             raise Refused(f"The linked file {Path(name).name!r} is missing.") from None
+        # Asked first, so that nobody learns which files there are outside.
         if not under(path, self.roots):
             raise Refused("The link leads to a file outside the data roots.")
+        if not path.exists():
+            raise Refused(f"The linked file {Path(name).name!r} is missing.")
         if not path.is_file():
             raise Refused(f"The linked file {Path(name).name!r} is no regular file.")
         if path not in self.files:
@@ -106,7 +109,7 @@ class Tree:
                 raise Refused(f"There is nothing at {path!r}.", "not_found")
             try:
                 link = here.get(step, getlink=True)
-            except (KeyError, RuntimeError, ValueError):
+            except (KeyError, RuntimeError, ValueError, TypeError):
                 raise Refused(f"There is nothing at {path!r}.", "not_found") from None
             if link is None:
                 raise Refused(f"There is nothing at {path!r}.", "not_found")
@@ -141,8 +144,13 @@ class Tree:
             for name in group:
                 if given >= limit:
                     return
-                path = f"{prefix}/{name}"
                 given += 1
+                if isinstance(name, bytes):
+                    # h5py hands on a name that is no UTF-8 as it is; it cannot travel in a URL.
+                    shown = name.decode("utf-8", "replace")
+                    yield f"{prefix}/{shown}", None, "Its name is not UTF-8 text."
+                    continue
+                path = f"{prefix}/{name}"
                 try:
                     found = self._follow(group, name, Path(group.file.filename), MAX_LINKS)
                 except Refused as refused:
