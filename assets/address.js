@@ -66,7 +66,7 @@
     if (!WHOLE.test(text)) throw new Error('The link asks for ' + what + ' “' + text + '”, which is no whole number.');
     const value = Number(text);
     if (value >= length || value < -length) {
-      throw new Error('The link asks for ' + what + ' ' + text + ', but there are 0 to ' + (length - 1) + '.');
+      throw new Error('The link asks for ' + what + ' ' + text + ', but there are only 0 to ' + (length - 1) + '.');
     }
     return value < 0 ? value + length : value;
   }

@@ -102,7 +102,7 @@
       autosize: false,
       margin: place.margin,
       paper_bgcolor: 'rgba(0,0,0,0)',
-      plot_bgcolor: 'rgba(127,127,127,0.25)',
+      plot_bgcolor: '#c9d0d4',
       showlegend: false,
       hovermode: 'closest',
       hoverdistance: 1,

@@ -1,0 +1,320 @@
+"""The real server on files made here, and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+READY_WITHIN_S = 60.0
+
+FLAGS = (
+    "--no-sandbox --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+
+# Marks may be cleared at once: an observer sees them all the same.
+COLLECT_MARKS = """
+window.painted = [];
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+  if (entry.name === 'slice-painted') window.painted.push(entry.detail);
+})).observe({type: 'mark'});
+"""
+
+# Resolves when the picture is the one that was asked for; the page's policy forbids evaluated text, so the
+# waiting is done by a function.
+SETTLED = """
+(count) => new Promise((resolve, reject) => {
+  const end = performance.now() + 20000;
+  const look = () => {
+    const frame = document.getElementById('plot-frame');
+    const busy = !frame || frame.getAttribute('aria-busy') !== 'false';
+    if (!busy && window.painted.length >= count) resolve(null);
+    else if (performance.now() > end) reject(new Error('the page is still busy'));
+    else requestAnimationFrame(look);
+  };
+  // What was pressed just now is heard before this looks for the first time.
+  setTimeout(look, 50);
+})
+"""
+
+UNTIL = """
+([text, argument]) => new Promise((resolve, reject) => {
+  const end = performance.now() + 20000;
+  const look = () => {
+    const found = window[text](argument);
+    if (found) resolve(found);
+    else if (performance.now() > end) reject(new Error('in vain: ' + text));
+    else setTimeout(look, 30);
+  };
+  look();
+})
+"""
+
+TRACE = """
+() => {
+  const gd = document.querySelector('#slice-graph .js-plotly-plot');
+  const trace = gd.data[0];
+  return {
+    type: trace.type, meta: trace.meta, zmin: trace.zmin, zmax: trace.zmax,
+    x0: trace.x0, dx: trace.dx, y0: trace.y0, dy: trace.dy,
+    stops: trace.colorscale.length, first: trace.colorscale[0][1],
+    z: Array.from(trace.z, (row) => Array.from(row, (v) => (Number.isNaN(v) ? 'nan' : v))),
+    x: gd.layout.xaxis.range, y: gd.layout.yaxis.range,
+    grid: gd.layout.xaxis.showgrid || gd.layout.yaxis.showgrid,
+    pixels: [gd._fullLayout.xaxis._length, gd._fullLayout.yaxis._length],
+  };
+}
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `lamella serve`; `arrays` are the datasets by file and path."""
+
+    url: str
+    arrays: dict[tuple[str, str], NDArray[Any]]
+
+    def get(self, path: str, **query: object) -> tuple[bytes, Any]:
+        """Body and headers of an answer."""
+        address = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(address, timeout=30) as response:
+            return response.read(), response.headers
+
+    def values(self, **query: object) -> NDArray[Any]:
+        """A slice as NumPy's own file."""
+        body, _ = self.get("/api/v1/slice", format="npy", **query)
+        values: NDArray[Any] = np.load(io.BytesIO(body))
+        return values
+
+    def stats(self) -> dict[str, Any]:
+        """The ledger's figures."""
+        body, _ = self.get("/api/v1/stats", window="all")
+        figures: dict[str, Any] = json.loads(body)
+        return figures
+
+    def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the ledger's figures are as wanted."""
+        end = time.monotonic() + 20
+        while not holds(self.stats()):
+            assert time.monotonic() < end, "the figures stay as they are"
+            time.sleep(0.2)
+
+
+@dataclass
+class Viewer:
+    """One tab. `errors` are those of its console; a test that expects some clears them."""
+
+    page: Page
+    served: Served
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, link: str = "") -> Viewer:
+        """Load the page and wait for the first slice."""
+        self.page.goto(f"{self.served.url}/{link}")
+        return self.settled()
+
+    def load(self, link: str) -> None:
+        """Load the page, whatever comes of it."""
+        self.page.goto(f"{self.served.url}/{link}")
+
+    def settled(self, painted: int = 1) -> Viewer:
+        """Wait until the slice on the screen is the one asked for, and so many were painted."""
+        self.page.evaluate(SETTLED, painted)
+        return self
+
+    def until(self, function: str, argument: object = None) -> Any:
+        """Wait for a JavaScript function of `argument` to give something."""
+        name = f"until{abs(hash(function))}"
+        self.page.evaluate(f"() => {{ window['{name}'] = {function}; }}")
+        return self.page.evaluate(UNTIL, [name, argument])
+
+    def press(self, *keys: str) -> Viewer:
+        """Press keys one after the other and wait for the slice."""
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.settled()
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The heatmap as Plotly has it."""
+        trace: dict[str, Any] = self.page.evaluate(TRACE)
+        trace["z"] = np.array(
+            [[np.nan if v == "nan" else v for v in row] for row in trace["z"]], np.float64
+        )
+        return trace
+
+    @property
+    def painted(self) -> list[dict[str, Any]]:
+        """The details of all marks so far."""
+        marks: list[dict[str, Any]] = self.page.evaluate("() => window.painted")
+        return marks
+
+    @property
+    def index(self) -> int:
+        """What the slider says."""
+        return int(self.page.locator("#slice-slider [role=slider]").get_attribute("aria-valuenow"))  # type: ignore[arg-type]
+
+    def address(self, wanted: str) -> None:
+        """Wait until the address bar has this text in it."""
+        self.until("(text) => decodeURIComponent(location.search).includes(text)", wanted)
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Where the voxel (row y, column x) is in the window (px)."""
+        place: list[float] = self.page.evaluate(
+            """([x, y]) => {
+              const gd = document.querySelector('#slice-graph .js-plotly-plot');
+              const box = gd.getBoundingClientRect();
+              const {_size: size, xaxis, yaxis} = gd._fullLayout;
+              return [box.left + size.l + xaxis.c2p(x), box.top + size.t + yaxis.c2p(y)];
+            }""",
+            [x, y],
+        )
+        return place[0], place[1]
+
+
+def _write(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
+    """The files of these tests; the same on every run."""
+    random = np.random.default_rng(20)
+    row, col = np.meshgrid(np.arange(120), np.arange(100), indexing="ij")
+    scan = (row * 7 + col * 3)[None] + 40 * np.arange(130)[:, None, None]
+    stack = random.normal(100, 20, (4, 9, 30, 40)).astype(np.float32)
+    stack[:, :, 5:10, 8:12] = np.nan
+    half = random.normal(0, 3, (5, 20, 30)).astype(np.float16)
+    ids = random.integers(0, 2**52, (5, 20, 30))
+    arrays: dict[tuple[str, str], NDArray[Any]] = {
+        ("scan.h5", "/entry/data"): scan.astype(np.uint16),
+        ("scan.h5", "/large"): random.integers(0, 4000, (6, 1001, 902)).astype(np.uint16),
+        ("scan.h5", "/plane"): random.normal(0, 1, (50, 60)),
+        ("other.h5", "/field"): (half[:3] + 1j * half[1:4]).astype(np.complex64),
+        ("other.h5", "/half"): half,
+        ("other.h5", "/ids"): ids,
+        ("other.h5", "/stack"): stack,
+    }
+    for (file, dataset), values in arrays.items():
+        with h5py.File(folder / file, "a") as handle:
+            stored = handle.create_dataset(dataset, data=values, compression="gzip", chunks=True)
+            stored.attrs["units"] = "counts"
+    with h5py.File(folder / "other.h5", "a") as handle:
+        handle["title"] = "not a volume"
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`lamella serve` on this session's files; its log is printed when it does not start."""
+    folder = tmp_path_factory.mktemp("browser")
+    arrays = _write(folder)
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "dashboard", "serve"]
+    files = [str(folder / "scan.h5"), str(folder / "other.h5")]
+    port = _free_port()
+    options = ["--port", str(port), "--cache-dir", str(folder / "cache")]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMELLA_")}
+    environment |= {"LAMELLA_BRICK_CACHE_BYTES": "256MiB", "LAMELLA_FRAME_CACHE_BYTES": "64MiB"}
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [*command, *files, *options], stdout=stream, stderr=subprocess.STDOUT, env=environment
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _ready(process, url, log)
+        yield Served(url, arrays)
+    finally:
+        process.terminate()
+        process.wait(30)
+        print(log.read_text())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the server did not get ready:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests; each test has a profile of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile for the tests that need none of their own: scripts are loaded and compiled once."""
+    context = _context(browser)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
+    """One tab at 1280×800; whatever the console says against it fails the test."""
+    viewer = _tab(profile, served)
+    yield viewer
+    viewer.page.close()
+    assert viewer.errors == []
+
+
+@pytest.fixture
+def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., Viewer]]:
+    """Make tabs with a profile of their own, of the options given."""
+    contexts: list[BrowserContext] = []
+    viewers: list[Viewer] = []
+
+    def make(**options: Any) -> Viewer:
+        contexts.append(_context(browser, **options))
+        viewers.append(_tab(contexts[-1], served))
+        return viewers[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [viewer.errors for viewer in viewers] == [[] for _ in viewers]
+
+
+def _context(browser: Browser, **options: Any) -> BrowserContext:
+    context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
+    context.add_init_script(COLLECT_MARKS)
+    return context
+
+
+def _tab(context: BrowserContext, served: Served) -> Viewer:
+    viewer = Viewer(context.new_page(), served)
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            viewer.errors.append(message.text)
+
+    viewer.page.on("console", heard)
+    viewer.page.on("pageerror", lambda error: viewer.errors.append(str(error)))
+    return viewer

@@ -1,0 +1,173 @@
+"""The page around the slice: panels, themes, narrow screens, a lost connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+STAGES = "wait cache read decode index scale encode transfer convert draw display".split()
+PANELS = ("#pipeline-panel", "#latency-panel", "#hit-rate-panel", "#prefetch-panel")
+
+
+def test_the_panels_move(viewer: Any, served: Any) -> None:
+    before = served.stats()
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    counted = "() => document.getElementById('hit-rate-counts').textContent"
+    viewer.press(*["ArrowRight"] * 3)
+    viewer.until(f"() => ({counted})().match(/[1-9]/)")
+    rows = viewer.page.locator("#pipeline-rows .stage-row:not(.head)")
+    assert [rows.nth(i).locator(".name").inner_text() for i in range(rows.count())] == STAGES
+    assert "ms" in viewer.page.inner_text("#pipeline-total")
+    viewer.until(
+        """() => Array.from(document.querySelectorAll('#pipeline-rows .browser .p50'))
+          .some((cell) => /\\d/.test(cell.textContent))"""
+    )
+    for panel in ("#latency-graph", "#hit-rate-graph"):
+        viewer.until(
+            "(id) => document.querySelector(id + ' .js-plotly-plot .barlayer path')", panel
+        )
+    told = viewer.page.evaluate(counted)
+    viewer.press(*["ArrowRight"] * 3)
+    viewer.until(f"(told) => ({counted})() !== told", told)
+    assert "%" in viewer.page.inner_text("#hit-rate-value")
+    assert "Bricks" in viewer.page.inner_text("#prefetch-panel")
+    served.until(lambda now: sum(now["demand"].values()) >= sum(before["demand"].values()) + 4)
+    drawn = before["stages"].get("draw", {"count": 0})["count"]
+    served.until(lambda now: now["stages"]["draw"]["count"] >= drawn + 4)
+
+
+def test_folded_panels_stop_asking(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.click("#panels-toggle")
+    assert not viewer.page.is_visible("#pipeline-panel")
+    asked: list[str] = []
+    viewer.page.on(
+        "request",
+        lambda r: asked.append(r.url) if "_dash-update-component" in r.url else None,
+    )
+    # More than one interval: a request that was already on its way may still come.
+    viewer.page.wait_for_timeout(5000)
+    assert len(asked) <= 1
+    viewer.page.reload()
+    viewer.settled()
+    assert not viewer.page.is_visible("#pipeline-panel")
+
+
+def test_everything_important_is_visible_at_1280_by_800(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    for element in (*PANELS, "#slice-graph", "#slice-slider", "#axis-select", "#dataset-tree"):
+        box = viewer.page.locator(element).bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 800
+    scroll = viewer.page.evaluate("() => document.documentElement.scrollHeight")
+    assert scroll <= 800
+
+
+def test_a_phone_has_the_tree_in_a_drawer_and_nothing_to_scroll_sideways(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+    )
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    assert viewer.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    tree = viewer.page.locator("#dataset-tree")
+    viewer.page.tap("#tree-toggle")
+    tree.get_by_text("plane", exact=True).tap()
+    viewer.settled(painted=2)
+    viewer.address("dataset=/plane")
+    viewer.until("() => document.querySelector('#dataset-tree').getBoundingClientRect().right <= 0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_system_and_is_remembered(
+    make_viewer: Callable[..., Any], scheme: str
+) -> None:
+    viewer = make_viewer(color_scheme=scheme)
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    theme = "() => document.documentElement.getAttribute('data-mantine-color-scheme')"
+    assert viewer.page.evaluate(theme) == scheme
+    other = "dark" if scheme == "light" else "light"
+    viewer.page.click("#scheme-toggle")
+    assert viewer.page.evaluate(theme) == other
+    ground = viewer.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    level = sum(int(part) for part in ground.strip("rgb()").split(",")[:3])
+    assert (level < 200) == (other == "dark")
+    viewer.page.reload()
+    viewer.settled()
+    assert viewer.page.evaluate(theme) == other
+
+
+def test_a_lost_connection_is_said_and_found_again(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.context.set_offline(True)
+    viewer.page.keyboard.press("End")
+    viewer.until(
+        "() => document.getElementById('plot-message-text').textContent.includes('connection')"
+    )
+    viewer.page.context.set_offline(False)
+    viewer.until("() => window.painted[window.painted.length - 1].index === 129")
+    viewer.settled()
+    assert not viewer.page.is_visible("#plot-message")
+    viewer.errors.clear()
+
+
+def test_an_error_is_a_sentence_with_a_way_on(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.route(
+        "**/api/v1/slice?*selection=21,:,:*",
+        lambda route: route.fulfill(
+            status=500,
+            content_type="application/json",
+            body='{"error": {"code": "internal", "message": "The disk is on fire."}}',
+        ),
+    )
+    viewer.page.keyboard.press("ArrowRight")
+    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('fire')")
+    viewer.page.unroute_all()
+    viewer.page.click("#plot-retry")
+    viewer.settled(painted=2)
+    assert viewer.trace["meta"]["selection"] == "21,:,:"
+    viewer.errors.clear()
+
+
+def test_attributes_on_request(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.click("#attributes-button")
+    text = viewer.until("() => (document.getElementById('attributes') || {}).innerText")
+    assert "units" in text
+    assert "counts" in text
+
+
+def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    tree = viewer.page.locator("#dataset-tree")
+    assert "130×120×100 · uint16" in tree.inner_text()
+    tree.get_by_text("other.h5", exact=True).click()
+    tree.get_by_text("title", exact=True).click()
+    viewer.until(
+        "() => document.getElementById('tree-message').textContent.includes('cannot be shown')"
+    )
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
+
+
+def test_controls_have_names(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    nameless = viewer.page.evaluate(
+        """() => Array.from(document.querySelectorAll('button, input:not([type=hidden]), [role=slider]'))
+          .filter((node) => node.offsetParent !== null)
+          .filter((node) => !(node.getAttribute('aria-label') || node.getAttribute('aria-labelledby')
+            || (node.labels && node.labels.length) || node.textContent.trim()))
+          .map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []

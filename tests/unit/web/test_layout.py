@@ -1,0 +1,178 @@
+"""The page as it is sent, and that its scripts fit it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from dash.development.base_component import Component
+
+from dashboard.assets_path import assets_folder
+from dashboard.settings import Settings
+from dashboard.telemetry.stages import STAGE_NAMES
+from dashboard.web import layout, monitor, viewer
+from dashboard.web.controls import COLORSCALES, NORMS
+from dashboard.web.ids import FIXED_INDICES, Panel, Shell, View
+
+CONTRACT = (
+    "slice-graph slice-slider axis-select dataset-tree colorscale-select window-control"
+    " pipeline-panel latency-panel hit-rate-panel prefetch-panel"
+).split()
+
+SCRIPTS = sorted(assets_folder().glob("*.js"))
+
+
+@pytest.fixture
+def page(make_settings: Callable[..., Settings]) -> Component:
+    """The layout with plain settings."""
+    return layout.build(make_settings())
+
+
+def walk(component: Any) -> Iterator[Component]:
+    """All components of a tree."""
+    if isinstance(component, Component):
+        yield component
+        for value in vars(component).values():
+            yield from walk(value)
+    elif isinstance(component, list | tuple):
+        for item in component:
+            yield from walk(item)
+    elif isinstance(component, dict):
+        for item in component.values():
+            yield from walk(item)
+
+
+def ids(page: Component) -> list[str]:
+    """The ids of all components, in order."""
+    return [str(c.id) for c in walk(page) if getattr(c, "id", None) is not None]
+
+
+def test_the_contracts_ids_are_there_once(page: Component) -> None:
+    found = ids(page)
+    assert len(found) == len(set(found))
+    for name in CONTRACT:
+        assert name in found
+
+
+def test_every_id_has_its_element(page: Component) -> None:
+    found = set(ids(page))
+    for group in (Shell, View, Panel):
+        assert {member.value for member in group} <= found
+    assert set(FIXED_INDICES) <= found
+
+
+def test_ids_in_the_scripts_exist(page: Component) -> None:
+    found = set(ids(page))
+    text = "\n".join(script.read_text() for script in SCRIPTS)
+    used = set(re.findall(r"(?:element|text|show|put|follow|set)\('([a-z]+(?:-[a-z]+)*)'", text))
+    assert len(used) > 20
+    assert used - {"d"} <= found
+
+
+def test_the_scripts_know_what_python_calls(page: Component) -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.names: list[str] = []
+
+        def clientside_callback(self, function: Any, *_: Any, **__: Any) -> None:
+            assert function.namespace == "lamella"
+            self.names.append(function.function_name)
+
+        def callback(self, *_: Any, **__: Any) -> Callable[[Any], Any]:
+            return lambda function: function
+
+    recorder = Recorder()
+    viewer.register(recorder, None)  # type: ignore[arg-type]
+    callbacks = (assets_folder() / "callbacks.js").read_text()
+    for name in recorder.names:
+        assert re.search(rf"^ +{name}: \(", callbacks, re.MULTILINE), name
+
+
+def test_scales_and_norms_are_the_same_in_python_and_script() -> None:
+    text = (assets_folder() / "scale.js").read_text()
+    block = text[text.index("const SCALES") : text.index("const NORMS")]
+    assert re.findall(r"^    (\w+): '", block, re.MULTILINE) == [name for name, _ in COLORSCALES]
+    norms = re.search(r"const NORMS = \[(.*)\]", text)
+    assert norms is not None
+    assert re.findall(r"'(\w+)'", norms[1]) == [name for name, _ in NORMS]
+
+
+def test_functions_as_properties_exist(page: Component) -> None:
+    text = "\n".join(script.read_text() for script in SCRIPTS)
+    sent = json.dumps(page.to_plotly_json(), default=lambda c: c.to_plotly_json())
+    for name in re.findall(r'"function": "(\w+)"', sent):
+        assert re.search(rf"\b{name}:", text), name
+
+
+def test_the_scripts_obey_the_policy_and_plain_http() -> None:
+    for script in SCRIPTS:
+        text = re.sub(r"//.*|/\*.*?\*/", "", script.read_text(), flags=re.DOTALL)
+        for forbidden in (
+            "eval(",
+            "new Function",
+            "innerHTML",
+            "randomUUID",
+            "clipboard",
+            "https://",
+        ):
+            assert forbidden not in text.replace("http://www.w3.org", ""), (script.name, forbidden)
+
+
+def test_the_prefix_reaches_the_scripts_and_the_icon(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(url_prefix="/lamella")
+    (config,) = (c for c in walk(layout.build(settings)) if getattr(c, "id", None) == Shell.CONFIG)
+    assert config.data["prefix"] == "/lamella"
+    assert [stage["name"] for stage in config.data["stages"]] == list(STAGE_NAMES)
+    assert config.data["restCells"] == settings.rest_cells
+    html = layout.index_string(settings)
+    assert 'href="/lamella/assets/favicon.svg"' in html
+    assert "<script" not in html
+    for part in ("metas", "title", "css", "app_entry", "config", "scripts", "renderer"):
+        assert f"{{%{part}%}}" in html
+
+
+def test_buttons_that_are_pictures_have_names(page: Component) -> None:
+    for component in walk(page):
+        if type(component).__name__ in ("ActionIcon", "ColorSchemeToggle", "Select", "NumberInput"):
+            assert getattr(component, "aria-label", None), component
+
+
+def test_the_layout_is_json(page: Component) -> None:
+    sent = json.dumps(page.to_plotly_json(), default=lambda c: c.to_plotly_json())
+    assert len(sent) < 60_000
+
+
+def test_attributes_become_a_table() -> None:
+    table = viewer.attribute_table(
+        "/data", {"b": [1, 2], "a": "<img onerror=alert(1)>", "c": "x" * 9000}
+    )
+    sent = json.dumps(table.to_plotly_json(), default=lambda c: c.to_plotly_json())
+    assert sent.index("<img onerror") < sent.index("[1, 2]")
+    assert len(sent) < 4000
+    nothing = viewer.attribute_table("/data", {})
+    assert nothing.children == "/data has no attributes."
+
+
+def test_the_prefetch_panel_shows_shares_and_caches() -> None:
+    snapshot = {
+        "demand": {"hit": 3},
+        "prefetch": {
+            "planned": 4, "in_flight": 1, "decoded": 9, "used": 6, "wasted_bytes": 3_000_000,
+            "accuracy": 0.5, "coverage": None, "timeliness": 1.0,
+        },
+        "caches": {
+            name: {"bytes": 5_000_000, "limit": 10_000_000, "entries": 1, "evictions": 0}
+            for name in ("bricks", "frames")
+        },
+    }  # fmt: skip
+    sent = json.dumps(
+        [part.to_plotly_json() for part in monitor.prefetch(snapshot)],
+        default=lambda c: c.to_plotly_json(),
+    )
+    for text in ("50 %", "100 %", "3.0 MB", "5.0 MB of 10.0 MB", "1 entry,"):
+        assert text in sent
