@@ -33,30 +33,37 @@ SEED = 1
 
 def run(path: str, settings: Settings, *, as_json: bool) -> None:
     """Print what is known about the file at `path`; raises `LamellaError` when it cannot be read."""
-    with _opened(path, settings) as (library, file):
+    with _opened(path, settings) as (library, file, place):
         datasets = [dict(record) for record in library.datasets(file)]
         decoder = Decoder(library, settings.decode_threads)
         began = time.monotonic()
         try:
             for record in datasets:
-                if record["browsable"]:
+                if not record["browsable"]:
+                    continue
+                try:
+                    volume = library.volume(file, record["dataset"])
                     in_time = time.monotonic() - began < MEASURE_FOR_S
-                    _examine(record, library, decoder, path, in_time)
+                    rate = decode_rate(volume, decoder) if in_time else None
+                except LamellaError as error:
+                    record.update(browsable=False, reason=error.message)
+                else:
+                    record.update(_costs(volume, rate, place))
         finally:
             decoder.close()
     if as_json:
         click.echo(json.dumps({"file": file, "datasets": datasets}, indent=2))
-        return
-    console = Console()
-    _show(console, file, datasets)
+    else:
+        _show(Console(), file, datasets)
 
 
 @contextmanager
-def _opened(path: str, settings: Settings) -> Iterator[tuple[Library, str]]:
-    """A library of that one file and the file's name; it shares nothing with a running server."""
-    if Path(path).is_dir():
-        raise SetupError(f"{path} is a folder; name a file in it.")
+def _opened(path: str, settings: Settings) -> Iterator[tuple[Library, str, Path]]:
+    """A library of that one file, the file's name and its place; it shares nothing with a running server."""
     roots = parse_roots((path,))
+    ((file, place),) = roots.items()
+    if place.is_dir():
+        raise SetupError(f"{path} is a folder; name a file in it.")
     catalog = Catalog(roots)
     with tempfile.TemporaryDirectory(prefix="lamella-") as name:
         folder = Path(name)
@@ -76,26 +83,17 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Library, str]]:
                 max_brick_bytes=settings.max_brick_bytes,
                 max_chunk_bytes=settings.max_chunk_bytes,
             )
-            yield library, next(iter(roots))
+            yield library, file, place
         finally:
             children.close()
             facts.close()
 
 
-def _examine(
-    record: dict[str, Any], library: Library, decoder: Decoder, path: str, measured: bool
-) -> None:
-    """Add the costs per axis and the advice to a dataset's record."""
-    file = next(entry.file for entry in library.files())
-    try:
-        volume = library.volume(file, record["dataset"])
-        rate = decode_rate(volume, decoder) if measured else None
-    except LamellaError as error:
-        record |= {"browsable": False, "reason": error.message}
-        return
+def _costs(volume: Volume, rate: float | None, place: Path) -> dict[str, Any]:
+    """What slices of `volume` cost where `rate` bytes are decoded in a second, and what to do about it."""
     costs = axis_costs(volume)
-    advice = advise(volume, path, costs)
-    record |= {
+    advice = advise(volume, str(place), costs)
+    return {
         "decoded_bytes": nbytes(volume),
         "decode_bytes_per_s": rate and round(rate),
         "axes": [

@@ -84,4 +84,6 @@ def queue_signals(queue: SimpleQueue[int], signals: tuple[signal.Signals, ...] =
         queue.put(number)
 
     for number in signals:
-        signal.signal(number, put)
+        # Whoever starts it with nohup wants it to outlive the terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, put)

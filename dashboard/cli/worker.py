@@ -13,9 +13,9 @@ ENDED_BY_ITSELF = 0
 
 def run(settings: Settings, parent: int | None = None) -> None:
     """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
-    from dashboard.services import build_services  # noqa: PLC0415
-
     prepare(settings)
+    from dashboard.services import build_services  # noqa: PLC0415  # refusals do not wait for it
+
     signals: SimpleQueue[int] = SimpleQueue()
     queue_signals(signals)
     end_with(parent)

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import select
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from dashboard import wsgi
 from dashboard.cli import commands, main
-from dashboard.cli import process as process_module
 from dashboard.cli import sample as sample_command
 from dashboard.cli.process import listen
 from dashboard.cli.serve import (
-    MAX_DEATHS,
-    Child,
-    GaveUp,
-    address,
     command,
-    end,
-    supervise,
 )
 from dashboard.errors import SetupError
 from dashboard.settings import Settings
@@ -187,18 +177,6 @@ def test_children_are_told_what_was_given(make_settings: MakeSettings) -> None:
         assert context.params["parent"] == 1
 
 
-@pytest.mark.parametrize(
-    ("host", "prefix", "url"),
-    [
-        ("127.0.0.1", "", "http://127.0.0.1:8050"),
-        ("::1", "/x", "http://[::1]:8050/x"),
-        ("[::1]", "", "http://[::1]:8050"),
-    ],
-)
-def test_the_address(make_settings: MakeSettings, host: str, prefix: str, url: str) -> None:
-    assert address(make_settings(host=host, url_prefix=prefix)) == url
-
-
 def test_a_host_that_is_not_known() -> None:
     with pytest.raises(SetupError, match="is not known"):
         listen("no.such.host.invalid", 8050)
@@ -284,147 +262,23 @@ def test_inspect_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     refused(["inspect", str(tmp_path / "cut.h5")], capsys)
 
 
-class Clock:
-    """Seconds that pass when told."""
+def test_another_server_asks_for_the_application(
+    monkeypatch: pytest.MonkeyPatch, volume: Path, tmp_path: Path
+) -> None:
+    made: list[Settings] = []
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def create_app(settings: Settings) -> SimpleNamespace:
+        made.append(settings)
+        return SimpleNamespace(server=object())
 
-    def __call__(self) -> float:
-        return self.now
-
-
-def child(clock: Clock, script: str = "input()") -> Child:
-    return Child("test", [sys.executable, "-c", script], clock=clock)
-
-
-def test_a_child_that_dies_is_started_again() -> None:
-    clock = Clock()
-    tended = child(clock, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    tended.tend()
-    assert tended.process is not None
-    first = tended.process
-    first.wait()
-    tended.tend()
-    assert tended.process is None
-    tended.tend()
-    assert tended.process is None, "not before the pause is over"
-    clock.now = tended.starts_at
-    tended.tend()
-    assert tended.process is not None
-    assert tended.process.pid != first.pid
-    tended.process.wait()
-
-
-def test_the_pauses_grow_and_it_gives_up() -> None:
-    clock = Clock()
-    tended = child(clock)
-    pauses = []
-    for _ in range(MAX_DEATHS - 1):
-        tended.note_death(-9)
-        pauses.append(round(tended.starts_at - clock.now, 3))
-        clock.now = tended.starts_at
-    assert pauses == [0.1, 0.2, 0.4, 0.8]
-    with pytest.raises(GaveUp, match="died 5 times within 10 s") as caught:
-        tended.note_death(-9)
-    assert caught.value.status == 1
-
-
-def test_deaths_that_lie_apart_are_forgiven() -> None:
-    clock = Clock()
-    tended = child(clock)
-    for _ in range(50):
-        tended.note_death(-9)
-        clock.now += 3.0
-    assert tended.starts_at - clock.now < 2.0
-
-
-@pytest.mark.parametrize(("status", "leaves_with"), [(2, 2), (3, 1), (4, 1)])
-def test_what_cannot_start_is_not_tried_again(status: int, leaves_with: int) -> None:
-    with pytest.raises(GaveUp, match="could not start") as caught:
-        child(Clock()).note_death(status)
-    assert caught.value.status == leaves_with
-    proven = child(Clock())
-    proven.proven = True
-    proven.note_death(status)
-
-
-def test_ending_is_polite_and_then_firm() -> None:
-    """One child ends when asked, one does not listen until it is killed, with its own child."""
-    deaf = """
-import signal, subprocess, sys
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-below = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-print(below.pid, flush=True)
-signal.pause()
-"""
-    clock = Clock()
-    polite = child(clock, "import signal; signal.pause()")
-    polite.start()
-    process = subprocess.Popen(
-        [sys.executable, "-c", deaf], stdout=subprocess.PIPE, process_group=0
-    )
-    assert process.stdout is not None
-    below = int(process.stdout.readline())
-    stubborn = child(clock)
-    stubborn.process = process
-    signals: SimpleQueue[int] = SimpleQueue()
-    signals.put(signal.SIGINT)
-    end([polite, stubborn], signals, patience_s=30.0)
-    process.stdout.close()
-    assert polite.process is not None
-    assert polite.process.returncode == -signal.SIGTERM
-    assert process.returncode == -signal.SIGKILL
-    assert has_ended(below)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether the process is gone, or goes within a few seconds."""
+    monkeypatch.setattr("dashboard.app.create_app", create_app)
+    monkeypatch.setenv("LAMELLA_DATA", str(volume))
+    monkeypatch.setenv("LAMELLA_CACHE_DIR", str(tmp_path / "c"))
+    wsgi.make_application.cache_clear()
     try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], 10.0)[0])
+        assert wsgi.application is wsgi.application
+        assert [settings.data for settings in made] == [(str(volume),)]
     finally:
-        os.close(descriptor)
-
-
-def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> None:
-    clock = Clock()
-    children = child(clock), child(clock)
-    signals: SimpleQueue[int] = SimpleQueue()
-    signals.put(signal.SIGCHLD)
-    signals.put(signal.SIGTERM)
-    try:
-        supervise(make_settings(), children, signals)
-    finally:
-        end(children, signals, patience_s=30.0)
-
-
-def test_a_child_ends_with_its_parent() -> None:
-    script = """
-import os, signal, sys
-from dashboard.cli.process import end_with
-end_with(int(sys.argv[1]))
-print("still here")
-"""
-    fine = subprocess.run(
-        [sys.executable, "-c", script, str(os.getpid())], capture_output=True, check=False
-    )
-    assert fine.stdout == b"still here\n"
-    orphan = subprocess.run(
-        [sys.executable, "-c", script, "999999999"], capture_output=True, check=False
-    )
-    assert orphan.returncode == -signal.SIGTERM
-
-
-def test_signals_are_queued() -> None:
-    before = signal.getsignal(signal.SIGUSR1)
-    signals: SimpleQueue[int] = SimpleQueue()
-    try:
-        process_module.queue_signals(signals, (signal.SIGUSR1,))
-        os.kill(os.getpid(), signal.SIGUSR1)
-        assert signals.get(timeout=10) == signal.SIGUSR1
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+        wsgi.make_application.cache_clear()
+    with pytest.raises(AttributeError, match="applicant"):
+        _ = wsgi.applicant
