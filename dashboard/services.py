@@ -189,6 +189,7 @@ class Services:
         self._later.shutdown(wait=True)
         if self._frames is not None:
             self._frames.close()
+        self.supply.close()
         self.decoder.close()
         self.children.close()
         for uses in self.uses:
@@ -284,6 +285,8 @@ def build_services(settings: Settings, role: Role) -> Services:
         space,
         ledger,
         settings.wait_seconds,
+        # The worker lays bricks down as it decodes them: nobody waits for a plane of them.
+        arena_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
     )
     services = Services(
         settings=settings,

@@ -28,7 +28,7 @@ from dashboard.storage.disk import Adopted, BytesCache, StoredFile
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.decode import BadChunk
+from dashboard.volumes.chunkread import BadChunk
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +84,13 @@ class Story:
         self._offset = offset
 
     @staticmethod
-    def begin(fd: int, offset: int, planes: int, purpose: Purpose) -> None:
-        """Write the story of a new brick."""
-        os.pwrite(fd, bytes([_CODES[purpose]]) + bytes(1 + planes), offset)
+    def begin(fd: int, offset: int, planes: int, purpose: Purpose, wanted: int | None) -> None:
+        """Write the story of a new brick; `wanted` is the plane that a viewer waits for already."""
+        story = bytearray(_HEAD + planes)
+        story[0] = _CODES[purpose]
+        if wanted is not None:
+            story[1] = story[_HEAD + wanted] = 1
+        os.pwrite(fd, story, offset)
 
     @property
     def purpose(self) -> Purpose:
@@ -170,7 +174,12 @@ class Partial:
     """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
 
     def __init__(
-        self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
+        self,
+        folder: Path,
+        address: BrickAddress,
+        itemsize: int,
+        purpose: Purpose,
+        wanted: int | None = None,
     ) -> None:
         self.address = address
         self.data_bytes = address.nbytes(itemsize)
@@ -179,7 +188,7 @@ class Partial:
         self.path = Path(name)
         try:
             os.ftruncate(self.fd, self.file_bytes)
-            Story.begin(self.fd, self.data_bytes, address.planes, purpose)
+            Story.begin(self.fd, self.data_bytes, address.planes, purpose, wanted)
         except OSError:
             self.discard()
             raise
@@ -262,7 +271,9 @@ class BrickStore:
         os.close(fd)
         return None
 
-    def begin(self, address: BrickAddress, itemsize: int, purpose: Purpose) -> Partial | None:
+    def begin(
+        self, address: BrickAddress, itemsize: int, purpose: Purpose, wanted: int | None = None
+    ) -> Partial | None:
         """A file to write the brick into, or None when there is no room and none can be made.
 
         Only what a viewer waits for may push out what other viewers are about to see.
@@ -270,7 +281,7 @@ class BrickStore:
         need = address.nbytes(itemsize) + story_bytes(address.planes)
         if not self._make_room(need, purpose):
             return None
-        return Partial(self._partial, address, itemsize, purpose)
+        return Partial(self._partial, address, itemsize, purpose, wanted)
 
     def keep(
         self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk], purpose: Purpose

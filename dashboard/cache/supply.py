@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial as bind
@@ -25,7 +26,9 @@ from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.decode import BadChunk, Decoder, FileSink, PlaneSink, read_by_child
+from dashboard.volumes.chunkread import BadChunk
+from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, read_by_child
+from dashboard.volumes.held import Arena, HeldBrick, held_bytes
 from dashboard.volumes.library import Library, Volume
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,9 @@ log = logging.getLogger(__name__)
 # Until a volume's own decoding has been timed: gzip on two cores.
 GUESSED_BYTES_PER_S = 4e8
 REMEMBERED_PACES = 256
+
+# Smaller bricks are decoded and written in a few milliseconds anyway.
+HELD_FROM_BYTES = 8 * 1024 * 1024
 
 # How often work that stepped aside looks whether it may go on: a fraction of what one band takes.
 ASIDE_S = 0.004
@@ -75,6 +81,7 @@ class Supply:
         space: Space,
         ledger: Ledger,
         wait_s: float,
+        arena_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,6 +95,8 @@ class Supply:
         self._wait = wait_s
         self._sleep = sleep
         self._pace: dict[str, float] = {}
+        self._arena = Arena(arena_bytes)
+        self._behind = ThreadPoolExecutor(1, thread_name_prefix="behind")
 
     def lead_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
@@ -117,13 +126,13 @@ class Supply:
         brick: Brick | None = self._store.get(address, volume.native)
         outcome = "hit"
         if brick is None:
-            brick, outcome = self._fetch(volume, address, purpose, plane)
+            brick, outcome = self._fetch(volume, address, purpose, plane, counted)
         if counted:
             outcome = self._told(brick, outcome, plane, address.nbytes(volume.dtype.itemsize))
         return Supplied(brick, outcome)
 
     def _fetch(
-        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int
+        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int, counted: bool
     ) -> tuple[Brick, str]:
         with ExitStack() as stack:
             try:
@@ -144,9 +153,71 @@ class Supply:
                 return brick, "coalesced" if held.waited else "hit"
             if purpose is Purpose.DEMAND:
                 with self._gate.busy():
-                    return self._decode(volume, address, purpose, plane, None), "miss"
+                    early = self._plane_first(volume, address, plane, counted, stack)
+                    return early or self._decode(volume, address, purpose, plane, None), "miss"
             aside = bind(self._step_aside, held)
             return self._decode(volume, address, purpose, plane, aside), "miss"
+
+    def _plane_first(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        plane: int,
+        counted: bool,
+        stack: ExitStack,
+    ) -> PlaneBrick | None:
+        """The wanted plane as soon as its chunks are decoded; the brick is laid down behind it.
+
+        None when this brick is not worth it or the memory for it is taken. Else what `stack` holds
+        (the brick's lock) is kept until the brick is in the cache, so that who wants another plane
+        waits for it and nothing is decoded twice.
+        """
+        size = held_bytes(volume, address) if volume.fast else 0
+        if size < HELD_FROM_BYTES or (memory := self._arena.acquire(size)) is None:
+            return None
+        partial = None
+        try:
+            partial = self._begin(
+                volume, address, Purpose.DEMAND, wanted=plane if counted else None
+            )
+            if partial is None:
+                self._arena.release()
+                return None
+            began = time.monotonic()
+            held = self._decoder.hold(volume, address, plane, memory)
+        except BaseException:
+            self._arena.release()
+            if partial is not None:
+                partial.discard()
+            raise
+        self._behind.submit(self._lay_down, held, partial, stack.pop_all(), began)
+        return PlaneBrick(held.values, plane, held.bad)
+
+    def _lay_down(self, held: HeldBrick, partial: Partial, locked: ExitStack, began: float) -> None:
+        """Write a held brick to its file and put it into the cache; nobody waits for the result."""
+        with locked:
+            try:
+                with self._gate.busy():
+                    self._decoder.lay_down(held, FileSink(partial.fd, held.address))
+            except OSError as error:
+                partial.discard()
+                log.warning("brick not written: %s", error)
+                self._space.note_full()
+                return
+            except Exception:
+                partial.discard()
+                log.exception("brick not laid down")
+                return
+            finally:
+                self._arena.release()
+            kept = self._store.keep(partial, held.volume.native, held.bad, Purpose.DEMAND)
+            if kept is not None:
+                self._count_decoded(Purpose.DEMAND, partial.data_bytes)
+                self._timed(held.volume, (time.monotonic() - began) / partial.data_bytes)
+
+    def close(self) -> None:
+        """Finish laying down what is held."""
+        self._behind.shutdown(wait=True)
 
     def _step_aside(self, held: Held) -> None:
         """Let demand go first, unless what is decoded here is what somebody waits for."""
@@ -172,12 +243,18 @@ class Supply:
             raise NoRoom("There is no room to decode ahead.")
         return self._one_plane(volume, address, plane)
 
-    def _begin(self, volume: Volume, address: BrickAddress, purpose: Purpose) -> Partial | None:
+    def _begin(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        purpose: Purpose,
+        wanted: int | None = None,
+    ) -> Partial | None:
         itemsize = volume.dtype.itemsize
         if not self._space.may_write(address.nbytes(itemsize)):
             return None
         try:
-            return self._store.begin(address, itemsize, purpose)
+            return self._store.begin(address, itemsize, purpose, wanted)
         except OSError as error:
             log.warning("no brick file: %s", error)
             self._space.note_full()

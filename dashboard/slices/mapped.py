@@ -19,7 +19,7 @@ from dashboard.cache.bricks import Story, story_bytes
 from dashboard.errors import Changed
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import digest
-from dashboard.volumes.decode import open_source
+from dashboard.volumes.chunkread import open_source
 from dashboard.volumes.library import Library, Volume
 from dashboard.volumes.selection import Selection
 

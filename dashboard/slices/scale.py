@@ -23,6 +23,7 @@ LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
 BLOCK = 32_768
 
 Window = tuple[float, float]
+Codes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 class Norm(StrEnum):
@@ -75,20 +76,19 @@ def to_u8(
         index = flat.view(f"u{flat.dtype.itemsize}")
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
             table = _table(flat.dtype, window, norm, None if fill is None else fill.item())
-            found: NDArray[np.uint8] = _looked_up(table, index).reshape(values.shape)
-            return found
+            return _looked_up(table, index).reshape(values.shape)
     out = np.empty(flat.shape, np.uint8)
     for at in range(0, len(flat), BLOCK):
         out[at : at + BLOCK] = _codes(flat[at : at + BLOCK], window, norm, fill)
     return out.reshape(values.shape)
 
 
-def _looked_up(table: NDArray[np.uint8], index: NDArray[Any]) -> NDArray[np.uint8]:
+def _looked_up(table: NDArray[np.uint8], index: NDArray[np.unsignedinteger]) -> Codes:
     """table[index], block by block: NumPy makes 8-byte indices of them, which then stay in the cache.
 
     Measured for 1360² uint16: 1.3 ms against 2.2 ms in one go.
     """
-    out = np.empty(index.shape, np.uint8)
+    out = np.empty(len(index), np.uint8)
     wide = np.empty(BLOCK, np.intp)
     for at in range(0, len(index), BLOCK):
         block = index[at : at + BLOCK]

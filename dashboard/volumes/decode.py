@@ -9,11 +9,12 @@ than decoding into it (docs/decisions.md).
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial as bind
 from math import ceil, prod
 from typing import Any, Protocol
 
@@ -22,26 +23,20 @@ from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.telemetry.meter import charge, meter
-from dashboard.volumes import codecs
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.children import ChildFailed, Unreadable
-from dashboard.volumes.chunks import ChunkIndex
+from dashboard.volumes.chunkread import BadChunk, Buffers, ChunkReader, Clock, open_source
+from dashboard.volumes.held import HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library, Volume
 
 # Pieces shorter than this make more system calls than they are worth.
 PIECE_BYTES = 64 * 1024
 BAND_BYTES = 16 * 1024 * 1024
+# Chunks that the kernel is told of in advance.
+ANNOUNCED = 64
 
 # A child reads at least this fast, even over a network; slower than that is taken for a hang.
 CHILD_BYTES_PER_S = 4e6
-
-
-@dataclass(frozen=True, slots=True)
-class BadChunk:
-    """A chunk that could not be decoded: its first voxel and the reason."""
-
-    corner: tuple[int, ...]
-    reason: str
 
 
 class Sink(Protocol):
@@ -82,27 +77,13 @@ def _write_all(fd: int, values: NDArray[Any], offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-@dataclass
-class _Clock:
-    """Seconds that the threads spent reading and decoding, added up."""
-
-    read: float = 0.0
-    decode: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, read: float, decode: float) -> None:
-        with self.lock:
-            self.read += read
-            self.decode += decode
-
-
 class Decoder:
     """Decodes bricks with a pool of threads that all requests of a process share."""
 
     def __init__(self, library: Library, threads: int) -> None:
         self._library = library
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._kept = threading.local()
+        self._buffers = Buffers()
 
     def close(self) -> None:
         """End the threads."""
@@ -121,243 +102,162 @@ class Decoder:
         `read` and `decode`, scaled to the wall time. Raises `Changed` when the file is not in the
         state that `address` names.
         """
-        index = self._library.index(volume)
-        fd, _ = open_source(self._library, volume)
-        began = time.perf_counter()
-        clock = _Clock()
-        try:
-            bands = self._bands(volume, address)
-            numbers = volume.grid.numbers(address)
-            places = index.find(numbers).reshape(
-                [len(range(a, b, c)) for a, b, c in _sides(volume, address)]
-            )
-            job = _Job(volume, address, sink, fd, index, places, clock, step_aside)
-            futures = [self._pool.submit(self._band, job, a, b) for a, b in bands]
-            bad: list[BadChunk] = []
-            try:
-                for future in futures:
-                    bad.extend(future.result())
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                # The descriptor and the sink stay valid until the last band has ended.
-                for future in futures:
-                    if not future.cancelled():
-                        future.exception()
-                raise
-        finally:
-            os.close(fd)
-            wall = time.perf_counter() - began
-            busy = clock.read + clock.decode
-            if busy > 0:
-                charge({"read": wall * clock.read / busy, "decode": wall * clock.decode / busy})
+        with self._reading(volume) as reader:
+            job = _Job(reader, address, sink, self._places(volume, address), step_aside)
+            bad = self._all(job.band, bands(volume, address))
         self._library.verify(volume)
         return bad
 
+    def hold(
+        self, volume: Volume, address: BrickAddress, plane: int, arena: NDArray[np.uint8]
+    ) -> HeldBrick:
+        """Decode every chunk of the brick into `arena`, and take plane `plane` out of it.
+
+        What is held is laid down as a brick later, when nobody waits: this spares a viewer the
+        ordering and writing of all the other planes. `arena` has `held_bytes` bytes at least.
+        Charges and raises as `decode`.
+        """
+        with self._reading(volume) as reader:
+            held = HeldBrick(volume, address, self._places(volume, address), arena, plane)
+            held.bad = tuple(self._all(bind(held.take, reader), held.groups()))
+        self._library.verify(volume)
+        return held
+
+    def lay_down(self, held: HeldBrick, sink: Sink) -> None:
+        """Hand all planes of a held brick to `sink`."""
+
+        def band(first: int, last: int) -> list[BadChunk]:
+            values = _band_buffer(self._buffers, held.volume, held.address, last - first)
+            held.arrange(first, last, values)
+            sink.put(first, values.reshape(-1, *values.shape[-2:]))
+            return []
+
+        self._all(band, bands(held.volume, held.address))
+
     def sample(self, volume: Volume, count: int, seed: int) -> NDArray[Any]:
-        """The values of up to `count` stored chunks, chosen by `seed`, in one array of native byte order.
+        """Values of up to `count` stored chunks, chosen by `seed`, in one native array.
 
         Damaged chunks are left out; what sticks out over the volume's edge is cut off.
         """
-        index = self._library.index(volume)
-        stored = len(index.numbers)
+        stored = len(self._library.index(volume).numbers)
         if not stored:
             return np.array([volume.fill], volume.native)
         chosen = np.sort(
             np.random.default_rng(seed).choice(stored, min(count, stored), replace=False)
         )
-        fd, _ = open_source(self._library, volume)
-        try:
-            parts = list(self._pool.map(lambda at: self._one(volume, fd, index, int(at)), chosen))
-        finally:
-            os.close(fd)
+        with self._reading(volume) as reader:
+            parts = list(self._pool.map(bind(_inside, reader), chosen.tolist()))
         self._library.verify(volume)
         return np.concatenate(parts)
 
-    def _one(self, volume: Volume, fd: int, index: ChunkIndex, at: int) -> NDArray[Any]:
-        grid = volume.grid
-        raw = os.pread(
-            fd, min(int(index.sizes[at]), 2 * grid.chunk_bytes + 65536), int(index.offsets[at])
-        )
-        try:
-            values = codecs.decode(
-                np.frombuffer(raw, np.uint8),
-                volume.pipeline,
-                int(index.masks[at]),
-                grid.chunk_bytes,
-                self._scratch(volume),
-            )
-        except codecs.Damaged:
-            return np.empty(0, volume.native)
-        corner = grid.corner(int(index.numbers[at]))
-        inside = tuple(
-            slice(min(c, n - a)) for c, n, a in zip(grid.chunks, grid.shape, corner, strict=True)
-        )
-        whole = values.view(volume.dtype).reshape(grid.chunks)
-        return whole[inside].astype(volume.native).reshape(-1)
-
-    def _bands(self, volume: Volume, address: BrickAddress) -> list[tuple[int, int]]:
-        """Row ranges (relative to the brick) of about `PIECE_BYTES` a plane, on chunk borders."""
-        rows, cols = address.shape[-2:]
-        step = volume.grid.chunks[address.rows]
-        line = cols * volume.dtype.itemsize
-        fits = max(BAND_BYTES // max(address.planes * step * line, 1), 1)
-        wanted = ceil(PIECE_BYTES / (step * line))
-        height = step * max(min(wanted, fits), 1)
-        return [(at, min(at + height, rows)) for at in range(0, rows, height)]
-
-    def _band(self, job: _Job, first: int, last: int) -> list[BadChunk]:
-        if job.step_aside is not None:
-            job.step_aside()
-        shape = (*job.address.shape[:-2], last - first, job.address.shape[-1])
-        buffer = self._buffer("band", prod(shape) * job.native.itemsize)
-        band = buffer.view(job.native).reshape(shape)
-        scratch = self._scratch(job.volume)
-        bad = job.fill(first, last, band, scratch, self._buffer)
+    @contextmanager
+    def _reading(self, volume: Volume) -> Iterator[ChunkReader]:
+        """A reader of the volume's chunks; what its threads measure is charged at the end."""
+        index = self._library.index(volume)
+        fd, _ = open_source(self._library, volume)
         began = time.perf_counter()
-        job.sink.put(first, band.reshape(-1, *shape[-2:]))
-        job.clock.add(0.0, time.perf_counter() - began)
+        clock = Clock()
+        try:
+            yield ChunkReader(volume, index, fd, self._buffers, clock)
+        finally:
+            os.close(fd)
+            charge(clock.shares(time.perf_counter() - began))
+
+    def _places(self, volume: Volume, address: BrickAddress) -> NDArray[np.int64]:
+        """Each chunk's place in the index, as a grid over the brick; -1 where nothing is stored."""
+        places = self._library.index(volume).find(volume.grid.numbers(address))
+        sides = zip(address.start, address.stop, volume.grid.chunks, strict=True)
+        return places.reshape([len(range(a, b, c)) for a, b, c in sides])
+
+    def _all(
+        self, work: Callable[[int, int], list[BadChunk]], ranges: list[tuple[int, int]]
+    ) -> list[BadChunk]:
+        """Run `work` on all ranges in the pool; what they found, together."""
+        futures = [self._pool.submit(work, a, b) for a, b in ranges]
+        bad: list[BadChunk] = []
+        try:
+            for future in futures:
+                bad.extend(future.result())
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            # The descriptor and the sink stay valid until the last piece of work has ended.
+            for future in futures:
+                if not future.cancelled():
+                    future.exception()
+            raise
         return bad
 
-    def _buffer(self, name: str, size: int) -> NDArray[np.uint8]:
-        """This thread's buffer of that name, at least `size` bytes; made anew only when too small."""
-        held: NDArray[np.uint8] | None = getattr(self._kept, name, None)
-        if held is None or len(held) < size or len(held) > 8 * max(size, BAND_BYTES):
-            held = np.empty(size, np.uint8)
-            setattr(self._kept, name, held)
-        return held[:size]
 
-    def _scratch(self, volume: Volume) -> list[NDArray[np.uint8]]:
-        wanted = (volume.grid.chunk_bytes, volume.pipeline)
-        if getattr(self._kept, "scratch_for", None) != wanted:
-            self._kept.scratch = codecs.scratches(volume.pipeline, volume.grid.chunk_bytes)
-            self._kept.scratch_for = wanted
-        scratch: list[NDArray[np.uint8]] = self._kept.scratch
-        return scratch
+def bands(volume: Volume, address: BrickAddress) -> list[tuple[int, int]]:
+    """Row ranges (relative to the brick) of about `PIECE_BYTES` a plane, on chunk borders."""
+    rows, cols = address.shape[-2:]
+    step = volume.grid.chunks[address.rows]
+    line = cols * volume.dtype.itemsize
+    fits = max(BAND_BYTES // max(address.planes * step * line, 1), 1)
+    wanted = ceil(PIECE_BYTES / (step * line))
+    height = step * max(min(wanted, fits), 1)
+    return [(at, min(at + height, rows)) for at in range(0, rows, height)]
+
+
+def _band_buffer(
+    buffers: Buffers, volume: Volume, address: BrickAddress, rows: int
+) -> NDArray[Any]:
+    """This thread's buffer for so many rows of all planes, in the order of the brick."""
+    shape = (*address.shape[:-2], rows, address.shape[-1])
+    size = prod(shape) * volume.native.itemsize
+    return buffers.get("band", size).view(volume.native).reshape(shape)
+
+
+def _inside(reader: ChunkReader, place: int) -> NDArray[Any]:
+    """The voxels of a chunk that lie inside the volume; none when it is damaged."""
+    volume, grid = reader.volume, reader.volume.grid
+    values, _ = reader.decoded(place)
+    if values is None:
+        return np.empty(0, volume.native)
+    corner = grid.corner(int(reader.index.numbers[place]))
+    inside = tuple(
+        slice(min(c, n - a)) for c, n, a in zip(grid.chunks, grid.shape, corner, strict=True)
+    )
+    return values[inside].astype(volume.native).reshape(-1)
 
 
 @dataclass(frozen=True)
 class _Job:
     """One brick being decoded; `places` holds each chunk's place in the index, as a grid."""
 
-    volume: Volume
+    reader: ChunkReader
     address: BrickAddress
     sink: Sink
-    fd: int
-    index: ChunkIndex
     places: NDArray[np.int64]
-    clock: _Clock
     step_aside: Callable[[], None] | None
 
-    @property
-    def native(self) -> np.dtype[Any]:
-        return self.volume.native
-
-    def fill(
-        self,
-        first: int,
-        last: int,
-        band: NDArray[Any],
-        scratch: Sequence[NDArray[np.uint8]],
-        buffer: Callable[[str, int], NDArray[np.uint8]],
-    ) -> list[BadChunk]:
-        """Decode the chunks of rows first … last into `band`; returns the damaged ones."""
-        chunks, rows = self.volume.grid.chunks, self.address.rows
-        start = self.address.start
+    def band(self, first: int, last: int) -> list[BadChunk]:
+        """Decode rows first … last of all planes into the sink; returns the damaged chunks."""
+        if self.step_aside is not None:
+            self.step_aside()
+        reader, address = self.reader, self.address
+        volume = reader.volume
+        band = _band_buffer(reader.buffers, volume, address, last - first)
         bad: list[BadChunk] = []
-        low = first // chunks[rows]
-        high = ceil(last / chunks[rows])
-        places = np.take(self.places, range(low, high), axis=rows)
-        self._announce(places)
+        step = volume.grid.chunks[address.rows]
+        low = first // step
+        places = np.take(self.places, range(low, ceil(last / step)), axis=address.rows)
+        reader.announce(places.ravel()[:ANNOUNCED])
+        view = in_dataset_order(band, address)
         for at in np.ndindex(places.shape):
-            offset = [n * c for n, c in zip(at, chunks, strict=True)]
-            corner = [a + o for a, o in zip(start, offset, strict=True)]
-            corner[rows] += first
-            target, extent = self._target(band, offset)
+            target, inside, corner = chunk_box(volume, address, view, at, first)
             place = int(places[at])
-            if place < 0:
-                target[...] = self.volume.fill
-                continue
-            reason = self._chunk(place, target, extent, scratch, buffer)
+            values, reason = (None, "") if place < 0 else reader.decoded(place)
             if reason:
-                target[...] = self.volume.fill
-                bad.append(BadChunk(tuple(corner), reason))
-        return bad
-
-    def _announce(self, places: NDArray[np.int64]) -> None:
-        """Tell the kernel what is read next, so that the disk works while the first chunk is decoded."""
-        for place in places.ravel()[:64]:
-            if place >= 0:
-                os.posix_fadvise(
-                    self.fd,
-                    int(self.index.offsets[place]),
-                    int(self.index.sizes[place]),
-                    os.POSIX_FADV_WILLNEED,
-                )
-
-    def _target(
-        self, band: NDArray[Any], offset: list[int]
-    ) -> tuple[NDArray[Any], tuple[int, ...]]:
-        """(the chunk's part of the band in dataset order, its extent): chunks at the edge stick out."""
-        order = self.address.order
-        inverse = np.argsort(order)
-        view = band.transpose(inverse)
-        extent = tuple(
-            min(c, n - o)
-            for c, n, o in zip(self.volume.grid.chunks, view.shape, offset, strict=True)
-        )
-        box = tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))
-        return view[box], extent
-
-    def _chunk(
-        self,
-        place: int,
-        target: NDArray[Any],
-        extent: tuple[int, ...],
-        scratch: Sequence[NDArray[np.uint8]],
-        buffer: Callable[[str, int], NDArray[np.uint8]],
-    ) -> str:
-        """Decode one stored chunk into `target`; returns why that failed, or an empty string."""
-        volume, grid = self.volume, self.volume.grid
+                bad.append(BadChunk(corner, reason))
+            began = time.perf_counter()
+            target[...] = volume.fill if values is None else values[inside]
+            reader.clock.add(0.0, time.perf_counter() - began)
         began = time.perf_counter()
-        stored = int(self.index.sizes[place])
-        if stored > 2 * grid.chunk_bytes + 65536:
-            return f"it claims {stored} stored bytes, more than it can hold"
-        raw = buffer("raw", stored)
-        count = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]))
-        read = time.perf_counter()
-        try:
-            if count != stored:
-                return "it is cut short"
-            mask = int(self.index.masks[place])
-            values = codecs.decode(raw, volume.pipeline, mask, grid.chunk_bytes, scratch)
-            whole = values.view(volume.dtype).reshape(grid.chunks)
-            np.copyto(target, whole[tuple(slice(e) for e in extent)])
-        except codecs.Damaged as damage:
-            return str(damage)
-        finally:
-            self.clock.add(read - began, time.perf_counter() - read)
-        return ""
-
-
-def _sides(volume: Volume, address: BrickAddress) -> list[tuple[int, int, int]]:
-    return list(zip(address.start, address.stop, volume.grid.chunks, strict=True))
-
-
-def open_source(library: Library, volume: Volume) -> tuple[int, Any]:
-    """A descriptor of the file that holds the chunks, in the state that the volume was described in."""
-    library.verify(volume)
-    own = library.catalog.path(volume.address.file)
-    if volume.path == own:
-        fd, fingerprint = library.catalog.open(volume.address.file)
-        if fingerprint != volume.address.fingerprint:
-            os.close(fd)
-            raise errors.Changed(f"{volume.address.file!r} changed; open it again.")
-        return fd, fingerprint
-    try:
-        return os.open(volume.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), None
-    except OSError:
-        raise errors.NotFound("The linked file is gone.") from None
+        self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
+        reader.clock.add(0.0, time.perf_counter() - began)
+        return bad
 
 
 def read_by_child(
