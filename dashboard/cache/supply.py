@@ -172,8 +172,11 @@ class Supply:
         (the brick's lock) is kept until the brick is in the cache, so that who wants another plane
         waits for it and nothing is decoded twice.
         """
-        size = held_bytes(volume, address) if volume.fast else 0
-        if size < HELD_FROM_BYTES or (memory := self._arena.acquire(size)) is None:
+        size = held_bytes(volume, address)
+        if not volume.fast or size < HELD_FROM_BYTES:
+            return None
+        memory = self._arena.acquire(size)
+        if memory is None:
             return None
         partial = None
         try:

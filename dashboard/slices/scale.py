@@ -117,7 +117,7 @@ def _codes(
         place = (normed(wide, norm, window) - low) / (high - low)
         # A value outside the norm's domain is NaN here and becomes 0.
         place = np.clip(np.nan_to_num(place, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-    codes = np.floor(TOP * place + 0.5).astype(np.uint8)
+    codes: NDArray[np.uint8] = np.floor(TOP * place + 0.5).astype(np.uint8)
     gaps = np.isnan(wide)
     if fill is not None:
         gaps |= values == fill
