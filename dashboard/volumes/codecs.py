@@ -114,9 +114,11 @@ def scratch_count(pipeline: Sequence[Filter]) -> int:
 
 
 def last_buffer(pipeline: Sequence[Filter], mask: int) -> int | None:
-    """Which buffer the decoded bytes end up in; None when no decoder writes any."""
-    writers = sum(n != FLETCHER32 and not mask >> at & 1 for at, (n, _) in enumerate(pipeline))
-    return (writers - 1) % 2 if writers else None
+    """Which buffer the decoded bytes end up in; None when no decoder writes them, or a checksum with them."""
+    writers = [at for at, (n, _) in enumerate(pipeline) if n != FLETCHER32 and not mask >> at & 1]
+    if not writers or _trailing(pipeline, mask)[writers[0]]:
+        return None
+    return (len(writers) - 1) % 2
 
 
 def decode(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial as bind
@@ -82,6 +82,7 @@ class Decoder:
 
     def __init__(self, library: Library, threads: int) -> None:
         self._library = library
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._buffers = Buffers()
 
@@ -103,8 +104,8 @@ class Decoder:
         state that `address` names.
         """
         with self._reading(volume) as reader:
-            job = _Job(reader, address, sink, self._places(volume, address), step_aside)
-            bad = self._all(job.band, bands(volume, address))
+            job = _Job(reader, address, sink, self._places(volume, address))
+            bad = self._all(job.band, bands(volume, address), step_aside)
         self._library.verify(volume)
         return bad
 
@@ -170,12 +171,23 @@ class Decoder:
         return places.reshape([len(range(a, b, c)) for a, b, c in sides])
 
     def _all(
-        self, work: Callable[[int, int], list[BadChunk]], ranges: list[tuple[int, int]]
+        self,
+        work: Callable[[int, int], list[BadChunk]],
+        ranges: list[tuple[int, int]],
+        step_aside: Callable[[], None] | None = None,
     ) -> list[BadChunk]:
         """Run `work` on all ranges in the pool; what they found, together."""
-        futures = [self._pool.submit(work, a, b) for a, b in ranges]
+        futures: list[Future[list[BadChunk]]] = []
         bad: list[BadChunk] = []
         try:
+            for first, last in ranges:
+                if step_aside is not None:
+                    # Here and not in the pool, whose threads those whom we let pass need as well;
+                    # and no more at a time than the pool works on.
+                    if len(futures) >= self._threads:
+                        futures[-self._threads].result()
+                    step_aside()
+                futures.append(self._pool.submit(work, first, last))
             for future in futures:
                 bad.extend(future.result())
         except BaseException:
@@ -230,12 +242,9 @@ class _Job:
     address: BrickAddress
     sink: Sink
     places: NDArray[np.int64]
-    step_aside: Callable[[], None] | None
 
     def band(self, first: int, last: int) -> list[BadChunk]:
         """Decode rows first … last of all planes into the sink; returns the damaged chunks."""
-        if self.step_aside is not None:
-            self.step_aside()
         reader, address = self.reader, self.address
         volume = reader.volume
         band = _band_buffer(reader.buffers, volume, address, last - first)
