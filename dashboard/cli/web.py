@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
 KEEP_ALIVE_S = 30
+SWITCH_INTERVAL_S = 0.0005
 
 # The longest request line that gunicorn allows: names of files and datasets travel in it.
 REQUEST_LINE = 8190
@@ -58,6 +60,9 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        # A request that comes back from a system call waits this long, at most, for a thread that
+        # computes: with the default of 5 ms the stores behind one answer would delay the next.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
 
         server = create_app(self._settings).server

@@ -243,7 +243,7 @@ class Ledger:
         # rows away, so these stay.
         now = self._clock()
         merged = Totals()
-        bases, gone = 0, []
+        bases, expired, gone = 0, 0, []
         for _, key, value in self._cache.newer(0):
             if key.startswith((ROW, BASE)):
                 try:
@@ -258,8 +258,8 @@ class Ledger:
                     gone.append(key)
                     bases += key.startswith(BASE)
             elif key.startswith(PROCESS) and self._cache.get(key) is None:
-                gone.append(key)
-        if len(gone) == bases:
+                expired += 1
+        if len(gone) == bases and not expired:
             return False
         with self._cache.transact():
             # First in, then out: SQLite gives the highest row number anew once its row has gone, and a
@@ -269,6 +269,7 @@ class Ledger:
             for key in gone:
                 if not self._cache.delete(key):
                     raise _Interrupted("a row went away under the compaction lock")
+            self._cache.expire()  # delete() does not see what has expired
         return True
 
 

@@ -306,3 +306,10 @@ def test_a_forked_child_does_not_write_the_parents_rows(
     ledger.flush()
     assert summed(cache).demand == {"hit": 1, "miss": 1}
     assert len({read(value).process for value in rows(cache)}) == 2
+
+
+def test_compaction_removes_processes_that_are_gone(ledger: Ledger, cache: BytesCache) -> None:
+    cache.set(PROCESS + "1:2", b"{}", expire=-1.0)
+    assert ledger.compact()
+    assert cache.newer(0) == []
+    assert not ledger.compact()
