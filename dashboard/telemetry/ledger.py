@@ -243,7 +243,7 @@ class Ledger:
         # rows away, so these stay.
         now = self._clock()
         merged = Totals()
-        bases, expired, gone = 0, 0, []
+        bases, gone = 0, []
         for _, key, value in self._cache.newer(0):
             if key.startswith((ROW, BASE)):
                 try:
@@ -257,9 +257,7 @@ class Ledger:
                     merged.merge(row.totals)
                     gone.append(key)
                     bases += key.startswith(BASE)
-            elif key.startswith(PROCESS) and self._cache.get(key) is None:
-                expired += 1
-        if len(gone) == bases and not expired:
+        if len(gone) == bases:
             return False
         with self._cache.transact():
             # First in, then out: SQLite gives the highest row number anew once its row has gone, and a
@@ -269,7 +267,8 @@ class Ledger:
             for key in gone:
                 if not self._cache.delete(key):
                     raise _Interrupted("a row went away under the compaction lock")
-            self._cache.expire()  # delete() does not see what has expired
+            # Records of processes that have gone; delete() would not see them.
+            self._cache.expire()
         return True
 
 
