@@ -1,11 +1,12 @@
 """The density of a made-up body, for any box of its voxels.
 
 Most structures are sums of a few products of functions of one coordinate each. In a plane these are
-matrix products of low rank, which is what makes four thousand million voxels a matter of minutes.
+matrices of low rank, which is what makes four thousand million voxels a matter of minutes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,8 @@ class Phantom:
         left = np.sin(np.multiply.outer(ys, waves[:, 1]) + phases[:, 1]) * sizes
         right = np.sin(np.multiply.outer(waves[:, 2], xs) + phases[:, 2][:, None])
         one_y, one_x = np.ones_like(ys), np.ones_like(xs)
-        rows = np.column_stack([left, (ys / 0.86) ** 2 + (z / 0.94) ** 2, one_y])
-        columns = np.vstack([right, one_x, (xs / 0.9) ** 2])
-        squared = rows.astype(np.float32) @ columns.astype(np.float32)
+        rows = [*left.T, (ys / 0.86) ** 2 + (z / 0.94) ** 2, one_y]
+        squared = sum_of_products(rows, [*right, one_x, (xs / 0.9) ** 2])
         np.maximum(squared, np.float32(0), out=squared)
         return np.sqrt(squared, out=squared)
 
@@ -168,6 +168,19 @@ def blend(out: Floats, other: Floats, share: Floats) -> None:
     out += other
 
 
+def sum_of_products(rows: Sequence[Doubles], columns: Sequence[Doubles]) -> Floats:
+    """The sum of rows[k] × columns[k] as a plane.
+
+    A matrix product by another name, which BLAS would do in threads of its own that spin beside ours.
+    """
+    out = np.zeros((len(rows[0]), len(columns[0])), np.float32)
+    product = np.empty_like(out)
+    for row, column in zip(rows, columns, strict=True):
+        np.multiply.outer(row.astype(np.float32), column.astype(np.float32), out=product)
+        out += product
+    return out
+
+
 def _coordinates(count: int) -> Doubles:
     """-1 … 1 over an axis; the middle for a single voxel."""
     return np.linspace(-1.0, 1.0, count) if count > 1 else np.array([0.05])
@@ -182,8 +195,7 @@ def _lamellae(z: float, ys: Doubles, xs: Doubles) -> Floats:
         # sin a cos b + sin b cos c + sin c cos a
         rows += [size * np.cos(b), size * np.sin(b) * np.cos(c), size * np.sin(c) * np.ones_like(b)]
         columns += [np.sin(a), np.ones_like(a), np.cos(a)]
-    left = np.column_stack(rows).astype(np.float32)
-    return left @ np.vstack(columns).astype(np.float32)
+    return sum_of_products(rows, columns)
 
 
 def _fibres(z: float, ys: Doubles, xs: Doubles) -> Floats:
@@ -195,8 +207,7 @@ def _fibres(z: float, ys: Doubles, xs: Doubles) -> Floats:
         # cos(a + b) = cos a cos b - sin a sin b
         rows += [0.5 * np.cos(b), -0.5 * np.sin(b)]
         columns += [np.cos(a), np.sin(a)]
-    left = np.column_stack(rows).astype(np.float32)
-    return left @ np.vstack(columns).astype(np.float32)
+    return sum_of_products(rows, columns)
 
 
 def _spheres(rng: np.random.Generator, half: float) -> Doubles:
