@@ -118,6 +118,56 @@ def inspect(file: str, as_json: bool) -> None:
 
 
 @lamella.command()
+@click.argument("file")
+@click.option("--dataset", metavar="NAME", help="The dataset, where FILE has several.")
+@click.option(
+    "--axis",
+    type=int,
+    default=0,
+    show_default=True,
+    help="The axis that slices are taken across; each has bricks of its own.",
+)
+@click.option("--start", type=int, metavar="INDEX", help="First slice of a range (default: 0).")
+@click.option("--stop", type=int, metavar="INDEX", help="End of the range, itself not part of it.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="PATH",
+    help="A folder or file that the server is given, as PATH or NAME=PATH; once for each."
+    " Default: LAMELLA_DATA if FILE lies below it, else FILE itself.",
+)
+@setting("--cache-dir", "cache_dir", metavar="FOLDER")
+def warm(
+    file: str,
+    dataset: str | None,
+    axis: int,
+    start: int | None,
+    stop: int | None,
+    roots: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Decode a dataset of FILE into the cache, or a range of its slices, before anybody looks.
+
+    What is there already is skipped: after Ctrl-C, the same command goes on. A server finds what was
+    decoded under the name that it has for the file, and that depends on what it serves: after `lamella
+    serve /data/scan.h5` it is scan.h5, after `lamella serve /data` it is data/scan.h5. Say with --root
+    what the server is given.
+    """
+    from dashboard.cli.warm import run  # noqa: PLC0415
+
+    run(
+        file,
+        settings_from(given),
+        dataset=dataset,
+        axis=axis,
+        start=start,
+        stop=stop,
+        roots=roots,
+    )
+
+
+@lamella.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--like",

@@ -1,0 +1,324 @@
+"""`lamella warm`: a dataset decoded into the cache before anybody looks at it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice, product
+from math import ceil, prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import ByteSize
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from dashboard.cache.bricks import Purpose, story_bytes
+from dashboard.cache.supply import NoRoom, Supplied
+from dashboard.errors import CannotShow, LamellaError, SetupError
+from dashboard.settings import Settings
+from dashboard.slices.part import Part
+from dashboard.slices.scale import Norm
+from dashboard.storage.disk import open_cache
+from dashboard.storage.guard import own_directory
+from dashboard.storage.room import IN_USE_S
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.catalog import parse_roots
+from dashboard.volumes.library import Library, Volume
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+# One is decoded by all threads while the other's file is finished and the next one's is begun.
+IN_FLIGHT = 2
+# A list of more bricks than this takes longer to make than anyone expects; a range does.
+MAX_BRICKS = 100_000
+SPARE_EVERY_S = 0.5
+
+
+def run(
+    file: str,
+    settings: Settings,
+    *,
+    dataset: str | None,
+    axis: int,
+    start: int | None,
+    stop: int | None,
+    roots: Sequence[str] = (),
+) -> None:
+    """Decode what slices across `axis` from `start` to `stop` need; raises `LamellaError`.
+
+    `roots` are those of the server that is to find the bricks.
+    """
+    from dashboard.services import brick_limit, build_services  # noqa: PLC0415
+
+    paths, name = served_as(file, roots, settings.data)
+    home = own_directory(settings.cache_dir)
+    disk = open_cache(home / "bricks")
+    try:
+        limit = brick_limit(settings, home, disk.totals()[0])
+    finally:
+        disk.close()
+    # Taken once, so that what fits is known before the first brick and stays so.
+    fixed = {"data": paths, "brick_cache_bytes": ByteSize(limit)}
+    services = build_services(settings.model_copy(update=fixed), role="cli")
+    services.start()
+    try:
+        volume = services.library.volume(name, chosen(services.library, name, dataset))
+        if volume.mapped:
+            click.echo(
+                f"{volume.address.dataset} of {name} is stored as it is: its slices are taken straight"
+                " out of the file, and there is nothing to decode ahead."
+            )
+            return
+        bricks = bricks_across(volume, axis, start, stop)
+        Warming(services, volume, bricks, limit).run()
+    finally:
+        services.close()
+
+
+def served_as(
+    file: str, roots: Sequence[str], configured: Sequence[str] = ()
+) -> tuple[tuple[str, ...], str]:
+    """(the roots, what `file` is called below them): bricks are kept under that name.
+
+    `configured` roots count where none are given, if the file lies below them. Raises `SetupError`.
+    """
+    ((name, place),) = parse_roots((file,)).items()
+    if place.is_dir():
+        raise SetupError(f"{file} is a folder; name a file in it.")
+    if not roots and not configured:
+        return (file,), name
+    before, _, after = file.partition("=")
+    explicit = bool(after) and "/" not in before and not Path(file).exists()
+    given = Path(after if explicit else file).expanduser()
+    # As a folder lists it: links on the way are followed, the file's own name is kept.
+    listed = Path(os.path.abspath(given)).parent.resolve() / given.name
+    for root, path in parse_roots(roots or configured).items():
+        for candidate in (listed, place):
+            if candidate == path:
+                return tuple(roots or configured), root
+            if candidate.is_relative_to(path):
+                below = candidate.relative_to(path).as_posix()
+                return tuple(roots or configured), f"{root}/{below}"
+    if roots:
+        raise SetupError(f"{file} lies under none of the roots given.")
+    return (file,), name
+
+
+def chosen(library: Library, file: str, dataset: str | None) -> str:
+    """The dataset's name: the one given, or the only one that can be browsed; raises `SetupError`."""
+    if dataset is not None:
+        return dataset
+    names = [str(record["dataset"]) for record in library.datasets(file) if record["browsable"]]
+    if not names:
+        raise SetupError(f"{file} has no dataset that can be browsed.")
+    if len(names) > 1:
+        shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+        raise SetupError(f"{file} has several datasets; choose one with --dataset: {shown}.")
+    return names[0]
+
+
+def bricks_across(
+    volume: Volume, axis: int, start: int | None, stop: int | None
+) -> list[BrickAddress]:
+    """The bricks of the slices `start` … `stop` across `axis`, shown along the last two other dimensions.
+
+    Of further dimensions, all positions. Raises `SetupError`.
+    """
+    shape, grid = volume.shape, volume.grid
+    axes = len(shape) if len(shape) > 2 else 1
+    if not 0 <= axis < axes:
+        raise SetupError(
+            f"--axis is from 0 to {axes - 1}." if axes > 1 else "--axis of a single plane is 0."
+        )
+    length = shape[axis] if axes > 1 else 1
+    first = 0 if start is None else start
+    last = length if stop is None else stop
+    if not 0 <= first < last <= length:
+        raise SetupError(f"--start lies before --stop, both from 0 to {length}.")
+    cost = grid.axis_cost(axis)
+    others = [dim for dim in range(len(shape)) if dim not in (cost.rows, cost.cols)]
+    places = [
+        range(first // grid.chunks[dim] * grid.chunks[dim], last, grid.chunks[dim])
+        if dim == axis
+        else range(0, shape[dim], grid.chunks[dim])
+        for dim in others
+    ]
+    height, width = grid.tile(cost.rows, cost.cols)
+    tiles = ceil(shape[cost.rows] / height) * ceil(shape[cost.cols] / width)
+    if prod(map(len, places)) * tiles > MAX_BRICKS:
+        raise SetupError(
+            f"That is more than {MAX_BRICKS:,} bricks; name a range with --start and --stop."
+        )
+    return [
+        brick
+        for at in product(*places)
+        for brick in grid.bricks(
+            volume.address, dict(zip(others, at, strict=True)), cost.rows, cost.cols
+        )
+    ]
+
+
+@dataclass
+class Warming:
+    """The bricks of a volume on their way into the cache, whose limit is `limit` bytes."""
+
+    services: Services
+    volume: Volume
+    bricks: list[BrickAddress]
+    limit: int
+    warm: list[BrickAddress] = field(default_factory=list)
+    decoded: int = 0
+    damaged: int = 0
+    unreadable: list[LamellaError] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Decode what is missing and say what came of it; raises `SetupError` where not all of it fits."""
+        fitting = self._fitting()
+        if not fitting:
+            raise SetupError(
+                f"The brick cache holds {decimal(self.limit)} and one brick takes"
+                f" {decimal(self._size(self.bricks[0]))}; raise LAMELLA_BRICK_CACHE_BYTES."
+            )
+        present = self.services.bricks.present([brick.key for brick in fitting])
+        self.warm = [brick for brick in fitting if brick.key in present]
+        missing = [brick for brick in fitting if brick.key not in present]
+        began = time.monotonic()
+        try:
+            with self._bar(len(fitting)) as (bar, task):
+                self._decode(missing, bar, task)
+        except KeyboardInterrupt:
+            click.echo(f"Ended. {self._state()}; the same command goes on from there.", err=True)
+            raise
+        except NoRoom:
+            raise SetupError(
+                f"{self._state()}, and there is no room for more: "
+                + (self.services.degraded() or "what viewers look at now is not put out.")
+            ) from None
+        # The contrast that slices are shown with at first belongs to the wait for the first one.
+        self.services.windows.window(self.volume, Part.ABS, Norm.LINEAR)
+        self._tell(len(fitting), time.monotonic() - began)
+
+    def _tell(self, fitting: int, took: float) -> None:
+        click.echo(f"{self._state()}; {self.decoded} decoded now, in {took:.1f} s.")
+        if self.damaged:
+            click.echo(
+                f"{self.damaged} damaged chunks: slices that touch one are refused.", err=True
+            )
+        if self.unreadable:
+            raise SetupError(
+                f"{len(self.unreadable)} of them cannot be decoded: {self.unreadable[0].message}"
+            )
+        if fitting < len(self.bricks):
+            raise SetupError(
+                f"The brick cache holds {decimal(self.limit)}, and all {len(self.bricks)} bricks take"
+                f" {decimal(sum(map(self._size, self.bricks)))}; raise LAMELLA_BRICK_CACHE_BYTES, or"
+                " choose a range with --start and --stop."
+            )
+
+    def _state(self) -> str:
+        address = self.volume.address
+        size = decimal(sum(map(self._size, self.warm)))
+        return (
+            f"{len(self.warm)} of {len(self.bricks)} bricks of {address.file}, {address.dataset}"
+            f" are in the cache ({size})"
+        )
+
+    def _size(self, brick: BrickAddress) -> int:
+        return brick.nbytes(self.volume.dtype.itemsize) + story_bytes(brick.planes)
+
+    def _fitting(self) -> list[BrickAddress]:
+        """As many bricks, from the first on, as the cache holds at once: more would push these out."""
+        left = self.limit
+        for number, brick in enumerate(self.bricks):
+            left -= self._size(brick)
+            if left < 0:
+                return self.bricks[:number]
+        return self.bricks
+
+    def _decode(self, missing: list[BrickAddress], bar: Progress, task: TaskID) -> None:
+        ahead = iter(missing)
+        pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="warm")
+        flying: dict[Future[Supplied], BrickAddress] = {}
+        spared = 0.0
+        try:
+            while True:
+                for brick in islice(ahead, IN_FLIGHT - len(flying)):
+                    work = pool.submit(self._get, brick)
+                    flying[work] = brick
+                if not flying:
+                    return
+                done, _ = wait(flying, timeout=SPARE_EVERY_S, return_when=FIRST_COMPLETED)
+                if time.monotonic() - spared >= SPARE_EVERY_S:
+                    spared = time.monotonic()
+                    self._spare()
+                for work in done:
+                    self._finished(flying.pop(work), work)
+                    bar.update(
+                        task, completed=sum(map(self._size, self.warm)), bricks=len(self.warm)
+                    )
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for work, brick in flying.items():
+                if not work.cancelled() and work.exception() is None:
+                    self._finished(brick, work)
+
+    def _get(self, brick: BrickAddress) -> Supplied:
+        try:
+            return self.services.supply.get_or_decode(brick, Purpose.WARM)
+        except NoRoom:
+            if self.services.degraded():
+                raise
+        # What was used a moment ago may leave in the next, unless somebody stays with it.
+        time.sleep(IN_USE_S)
+        return self.services.supply.get_or_decode(brick, Purpose.WARM)
+
+    def _finished(self, brick: BrickAddress, work: Future[Supplied]) -> None:
+        try:
+            supplied = work.result()
+        except CannotShow as error:
+            self.unreadable.append(error)  # the others may well be readable
+            return
+        self.warm.append(brick)
+        self.decoded += supplied.outcome == "miss"
+        self.damaged += len(supplied.brick.bad)
+
+    def _spare(self) -> None:
+        """Let what is warm count as used now: what is used longest ago leaves first, and that is others'."""
+        for brick in self.warm:
+            self.services.bricks.uses.note(brick.key)
+
+    @contextmanager
+    def _bar(self, count: int) -> Iterator[tuple[Progress, TaskID]]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[bricks]}/{task.fields[count]} bricks"),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        total = sum(map(self._size, self.bricks[:count]))
+        have = sum(map(self._size, self.warm))
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            yield (
+                bar,
+                bar.add_task(
+                    "Decoding", total=total, completed=have, bricks=len(self.warm), count=count
+                ),
+            )
