@@ -143,7 +143,7 @@ class Services:
     def moved(self, viewer: str, volume: Volume, chosen: Selection) -> None:
         """A viewer wanted a slice; its plan is made after the answer has gone out."""
         self.ledger.viewer(viewer)
-        if volume.mapped:
+        if volume.direct(chosen):
             return
         self._later.submit(self._note, viewer, volume, chosen, time.time())
 

@@ -133,13 +133,14 @@ class FileBrick:
     def __init__(
         self, fd: int, address: BrickAddress, dtype: np.dtype[Any], bad: tuple[BadChunk, ...]
     ) -> None:
-        self._fd = fd
         self.address = address
         self.bad = bad
         size = address.nbytes(dtype.itemsize)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
         self.story = Story(fd, size)
+        # Last: until here it is the caller's to close.
+        self._fd = fd
 
     def plane(self, number: int) -> NDArray[Any]:
         plane: NDArray[Any] = self._planes[number]
@@ -299,7 +300,17 @@ class BrickStore:
             return None
         # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
         # planes.
-        brick = FileBrick(os.dup(partial.fd), partial.address, dtype, tuple(bad))
+        try:
+            fd = os.dup(partial.fd)
+            try:
+                brick = FileBrick(fd, partial.address, dtype, tuple(bad))
+            except BaseException:
+                os.close(fd)
+                raise
+        except (OSError, ValueError) as error:
+            log.warning("brick cannot be mapped: %s", error)
+            partial.discard()
+            return None
         partial.close()
         if not self._cache.set(partial.address.key, Adopted(partial.path, header)):
             with suppress(OSError):

@@ -272,7 +272,7 @@ class Supply:
         step_aside: Callable[[], None] | None,
     ) -> FileBrick | None:
         try:
-            if volume.fast:
+            if volume.fast or volume.mapped:
                 sink = FileSink(partial.fd, address)
                 bad = self._decoder.decode(volume, address, sink, step_aside)
             else:
@@ -299,7 +299,7 @@ class Supply:
 
     def _one_plane(self, volume: Volume, address: BrickAddress, plane: int) -> PlaneBrick:
         """The wanted plane alone, in memory: the disk has no room for the brick."""
-        if volume.fast:
+        if volume.fast or volume.mapped:
             sink = PlaneSink(address, volume.native, plane)
             bad: list[BadChunk] = self._decoder.decode(volume, address, sink)
             return PlaneBrick(sink.values, plane, tuple(bad))

@@ -32,7 +32,7 @@ class Residency:
         not wanted yet, `coming` what is planned or being decoded.
         """
         length = volume.shape[axis]
-        if volume.mapped:
+        if volume.direct(selection):
             return {"cached": [[0, length]], "ahead": [], "coming": []}
         step = volume.grid.chunks[axis]
         starts = range(0, length, step)

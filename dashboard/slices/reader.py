@@ -134,7 +134,7 @@ class Reader:
                 return "hit"
         volume, selection = address.volume, address.selection
         outcome = "hit"
-        if volume.mapped:
+        if volume.direct(selection):
             self._mapped.want(volume, selection)
         else:
             for brick in volume.bricks(selection):
@@ -224,7 +224,7 @@ class _Planes:
         self._selection = selection
         self._counted = counted
         self._purpose = purpose
-        self._bricks = [] if volume.mapped else volume.bricks(selection)
+        self._bricks = [] if volume.direct(selection) else volume.bricks(selection)
         self._held: dict[str, NDArray[Any]] = {}
         self.outcome = "hit"
 
@@ -259,7 +259,7 @@ class _Planes:
     def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
         """Rows low … high and the selection's columns at steps, in native byte order."""
         span_c = self._selection.col_span
-        if self._volume.mapped:
+        if self._volume.direct(self._selection):
             region = self._mapped.region(self._volume, self._selection, (low, high, step_r), step_c)
             if self._counted and self._mapped.want(self._volume, self._selection):
                 self._note("miss")

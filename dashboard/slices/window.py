@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
 
@@ -12,6 +13,7 @@ from dashboard.errors import BadRequest
 from dashboard.slices.part import Part, part_of
 from dashboard.slices.scale import Norm, Window, in_domain
 from dashboard.volumes.address import digest
+from dashboard.volumes.chunks import blocks_for
 from dashboard.volumes.decode import Decoder
 from dashboard.volumes.library import Library, Volume
 
@@ -19,6 +21,7 @@ PERCENTILES = (1.0, 99.0)
 # The sample: enough chunks for stable percentiles, few enough to be decoded within some 100 ms.
 SAMPLE_CHUNKS = 48
 SAMPLE_BYTES = 16 * 1024 * 1024
+SAMPLE_BLOCK_BYTES = 256 * 1024
 SAMPLE_VALUES = 500_000
 SEED = 20_260_101
 
@@ -87,6 +90,9 @@ class VolumeWindows:
     def _sample(self, volume: Volume) -> NDArray[Any]:
         """Values of a seeded choice of chunks (or of blocks, where nothing is stored in chunks)."""
         grid = volume.grid
+        if volume.mapped:
+            # Its own grid is one of thin runs; these blocks see more of the volume.
+            grid = replace(grid, chunks=blocks_for(volume.shape, grid.itemsize, SAMPLE_BLOCK_BYTES))
         count = max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
         if volume.fast:
             return self._decoder.sample(volume, count, SEED)

@@ -85,7 +85,8 @@ class ChunkReader:
     def decoded(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
         """(the chunk at `place` in the index in its own type and shape, "") or (None, the reason).
 
-        The array lies in this thread's buffers until the next call, or in `out` where that is given.
+        The array lies in this thread's buffers until the next call, or in `out` where that is
+        given.
         """
         grid = self.volume.grid
         began = time.perf_counter()

@@ -16,8 +16,8 @@ from dashboard.volumes.address import BrickAddress, VolumeAddress
 # one.
 BLOCK_BYTES = 4 * 1024 * 1024
 
-# A brick's chunks are listed before they are read; of chunks of a few bytes that list would be larger
-# than the brick.
+# A brick's chunks are listed before they are read; of chunks of a few bytes that list would be
+# larger than the brick.
 MAX_BRICK_CHUNKS = 65_536
 
 
@@ -181,13 +181,13 @@ class Grid:
         return AxisCost(axis, rows, cols, chunks, chunks * self.chunk_bytes, plane)
 
 
-def blocks_for(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """A grid for data that has none: boxes of at most about `BLOCK_BYTES`, near cubes.
+def blocks_for(shape: Sequence[int], itemsize: int, limit: int = BLOCK_BYTES) -> tuple[int, ...]:
+    """A grid for data that has none: boxes of at most about `limit` bytes, near cubes.
 
     For layouts that only the library can read (virtual, external, compact).
     """
     blocks = list(shape)
-    while prod(blocks) * itemsize > BLOCK_BYTES and max(blocks) > 1:
+    while prod(blocks) * itemsize > limit and max(blocks) > 1:
         longest = blocks.index(max(blocks))
         blocks[longest] = ceil(blocks[longest] / 2)
     return tuple(blocks)

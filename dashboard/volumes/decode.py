@@ -26,6 +26,7 @@ from dashboard.telemetry.meter import charge, meter
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.children import ChildFailed, Unreadable
 from dashboard.volumes.chunkread import BadChunk, Buffers, ChunkReader, Clock, open_source
+from dashboard.volumes.contiguous import ContiguousReader
 from dashboard.volumes.held import HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library, Volume
 
@@ -103,11 +104,37 @@ class Decoder:
         `read` and `decode`, scaled to the wall time. Raises `Changed` when the file is not in the
         state that `address` names.
         """
-        with self._reading(volume) as reader:
-            job = _Job(reader, address, sink, self._places(volume, address))
-            bad = self._all(job.band, bands(volume, address), step_aside)
+        if volume.mapped:
+            bad = self._copy(volume, address, sink, step_aside)
+        else:
+            with self._reading(volume) as reader:
+                job = _Job(reader, address, sink, self._places(volume, address))
+                bad = self._all(job.band, bands(volume, address), step_aside)
         self._library.verify(volume)
         return bad
+
+    def _copy(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        sink: Sink,
+        step_aside: Callable[[], None] | None,
+    ) -> list[BadChunk]:
+        """Gather a brick of contiguous data, across whose last dimension the planes lie scattered."""
+        fd, _ = open_source(self._library, volume)
+        reader = ContiguousReader(volume, fd, self._buffers)
+
+        def band(first: int, last: int) -> list[BadChunk]:
+            values = _band_buffer(self._buffers, volume, address, last - first)
+            reader.band(address, first, last, values)
+            sink.put(first, values.reshape(-1, *values.shape[-2:]))
+            return []
+
+        try:
+            with meter("read"):
+                return self._all(band, bands(volume, address), step_aside)
+        finally:
+            os.close(fd)
 
     def hold(
         self, volume: Volume, address: BrickAddress, plane: int, arena: NDArray[np.uint8]

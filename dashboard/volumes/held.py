@@ -1,7 +1,8 @@
 """A brick that is decoded but not yet laid down: chunk by chunk in memory, one plane taken out.
 
-Ordering a brick's planes and writing them costs about a third of the whole (docs/decisions.md). Who waits
-for one plane of it gets that as soon as the last chunk is decoded; the rest is done behind it.
+Ordering a brick's planes and writing them costs about a third of the whole (docs/decisions.md). Who
+waits for one plane of it gets that as soon as the last chunk is decoded; the rest is done behind
+it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,17 @@ log = logging.getLogger(__name__)
 # Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
 FACTS_VERSION = "1"
 REMEMBERED = 256
+
+# Planes of a brick across the last dimension of contiguous data: a cache line of most types.
+RUN_VOXELS = 64
 INDEXES = 16
 MAX_PATH = 2_000
 
 # What one slice may be put together from. A file of a kilobyte can declare a plane of any size.
 MAX_BRICKS = 16_384
 MAX_CHUNKS = 4_194_304
+# Chunks are numbered in 64 bits.
+MAX_NUMBER = 2**62
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,16 @@ class Volume:
 
     @property
     def mapped(self) -> bool:
-        """Whether planes are taken straight out of the mapped file: contiguous, unfiltered, no conversion."""
+        """Whether the values lie in the file as they are: contiguous, unfiltered, no conversion."""
         return self.layout == "contiguous" and self.plain and self.offset is not None
+
+    def direct(self, selection: Selection) -> bool:
+        """Whether the plane is taken straight out of the file.
+
+        Across the last dimension each voxel of a plane lies by itself, and one plane costs nearly
+        as much as many: then bricks are made.
+        """
+        return self.mapped and selection.plane[1] == len(self.shape) - 1
 
     def bricks(self, selection: Selection) -> list[BrickAddress]:
         """The bricks that a selection touches; `TooLarge` before there are too many to list."""
@@ -134,7 +147,7 @@ class Library:
         shown = [{key: record[key] for key in keys} for record in listed]
         for record in shown:
             if record["browsable"] and (
-                reason := self._too_large(record["chunks"], record["dtype"])
+                reason := self._too_large(record["shape"], record["chunks"], record["dtype"])
             ):
                 record |= {"browsable": False, "reason": reason}
         return shown
@@ -263,7 +276,7 @@ class Library:
             depends = tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
         if not record["browsable"]:
             raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
-        if reason := self._too_large(record["chunks"], record["numpy"]):
+        if reason := self._too_large(record["shape"], record["chunks"], record["numpy"]):
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
         shape = tuple(record["shape"])
         dtype = np.dtype(record["numpy"])
@@ -289,12 +302,15 @@ class Library:
             enum=record["enum"],
             stored_bytes=int(record["stored_bytes"]),
             grid=Grid(
-                shape, chunks or blocks_for(shape, dtype.itemsize), dtype.itemsize, self._max_brick
+                shape, chunks or _blocks(record, shape, dtype), dtype.itemsize, self._max_brick
             ),
         )
 
-    def _too_large(self, chunks: list[int] | None, dtype: str) -> str:
+    def _too_large(self, shape: list[int], chunks: list[int] | None, dtype: str) -> str:
         """Why a chunk is not even begun: one of 512 MiB may come out of a file of 2."""
+        count = prod(ceil(n / c) for n, c in zip(shape, chunks or shape, strict=True))
+        if count > MAX_NUMBER:
+            return f"It is declared with {count:,} chunks, more than can be numbered."
         size = prod(chunks or (1,)) * np.dtype(dtype).itemsize
         if size <= self._max_chunk:
             return ""
@@ -321,6 +337,15 @@ def normal(path: str) -> str:
     if not path or len(path) > MAX_PATH or "\0" in path:
         raise errors.BadRequest("That is not the name of a dataset.")
     return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
+
+
+def _blocks(
+    record: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[int, ...]:
+    """What data without chunks is cut by: contiguous data in runs along its last dimension."""
+    if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
+        return (*(1 for _ in shape[:-1]), min(shape[-1], RUN_VOXELS))
+    return blocks_for(shape, dtype.itemsize)
 
 
 def nbytes(volume: Volume) -> int:

@@ -171,7 +171,8 @@ def blend(out: Floats, other: Floats, share: Floats) -> None:
 def sum_of_products(rows: Sequence[Doubles], columns: Sequence[Doubles]) -> Floats:
     """The sum of rows[k] × columns[k] as a plane.
 
-    A matrix product by another name, which BLAS would do in threads of its own that spin beside ours.
+    A matrix product by another name, which BLAS would do in threads of its own that spin beside
+    ours.
     """
     out = np.zeros((len(rows[0]), len(columns[0])), np.float32)
     product = np.empty_like(out)

@@ -1,9 +1,10 @@
 """Made-up scans that look like something, for a first look, for tests and for measurements.
 
-A body with a rind, shells and folded lamellae, a bundle of fibres at its heart, pores whose sizes follow a
-power law, bright specks, texture and detector noise. Everything follows from the seed. The voxels are
-computed and compressed box by box in threads (NumPy and zlib let go of the interpreter's lock), and the
-finished chunks are written past HDF5's filters, which would compress them one after the other.
+A body with a rind, shells and folded lamellae, a bundle of fibres at its heart, pores whose sizes
+follow a power law, bright specks, texture and detector noise. Everything follows from the seed. The
+voxels are computed and compressed box by box in threads (NumPy and zlib let go of the interpreter's
+lock), and the finished chunks are written past HDF5's filters, which would compress them one after
+the other.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ GZIP_LEVEL = 4
 # The least share of the decoded size that has to be free: noise hardly compresses.
 STORED_SHARE = 0.75
 
-# Decoded bytes of one piece of work: large enough that Python's part is small, and a few fit in memory.
+# Decoded bytes of one piece of work: large enough that Python's part is small, and a few fit in
+# memory.
 BOX_BYTES = 48 * 2**20
 
 MAX_RANK = 8
@@ -62,8 +64,8 @@ def write_sample(
 ) -> None:
     """Write a made-up volume of `shape` as the dataset `volume` of a new file at `path`.
 
-    It is written under another name first and renamed when it is whole. `progress` is called with the
-    decoded bytes done and to do. Raises `SetupError` where the file cannot be made.
+    It is written under another name first and renamed when it is whole. `progress` is called with
+    the decoded bytes done and to do. Raises `SetupError` where the file cannot be made.
     """
     recipe = _checked(Recipe(tuple(shape), _name_of(dtype), chunks))
     decoded = int(np.prod(recipe.shape, dtype=object)) * np.dtype(recipe.dtype).itemsize
