@@ -107,7 +107,12 @@ class Services:
         self.uses.append(server.extensions["cache"][cache].uses)
         self._frames = Frames(cache, self.ledger, self.frame_disk.totals, limit)
         self._reader = Reader(
-            self.supply, self.mapped, self._frames, self.windows, self.settings.max_cells
+            self.library,
+            self.supply,
+            self.mapped,
+            self._frames,
+            self.windows,
+            self.settings.max_cells,
         )
 
     def start(self) -> None:

@@ -97,7 +97,7 @@ def advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
         names = ", ".join(volume.filters) or "none"
         return Advice(
             "It is read through the HDF5 library, one chunk after the other"
-            f" (filters: {names}); gzip, lzf, lz4, zstd and blosc are decoded in parallel."
+            f" (filters: {names}); gzip, lzf, lz4 and zstd are decoded in parallel."
         )
     if volume.grid.chunk_bytes < SMALL_CHUNK_BYTES and volume.chunks != better:
         return Advice(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from typing import Any, Protocol
 
@@ -22,8 +23,9 @@ from dashboard.slices.pool import Pool, pool_blocks, pooled_dtype
 from dashboard.slices.scale import Norm, Window, to_u8
 from dashboard.slices.window import VolumeWindows, slice_window
 from dashboard.telemetry.meter import meter
+from dashboard.volumes import selection
 from dashboard.volumes.address import BrickAddress, digest
-from dashboard.volumes.library import Volume
+from dashboard.volumes.library import Library, Volume
 from dashboard.volumes.selection import Selection
 
 FRAMES_VERSION = "1"
@@ -49,7 +51,7 @@ class SliceAddress:
     pool: Pool = Pool.NEAREST
     part: Part = Part.ABS
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name that the frame is kept under, and its ETag."""
         scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
@@ -61,6 +63,7 @@ class SliceAddress:
             scaled if self.form.scaled else None,
             self.pool,
             self.part if self.volume.dtype.kind == "c" else None,
+            *(brick.version for brick in self.volume.bricks(self.selection) if brick.version),
         )
 
 
@@ -88,12 +91,14 @@ class Reader:
 
     def __init__(
         self,
+        library: Library,
         supply: Supply,
         mapped: MappedPlanes,
         frames: FrameStore,
         windows: VolumeWindows,
         max_cells: int,
     ) -> None:
+        self._library = library
         self._supply = supply
         self._mapped = mapped
         self._frames = frames
@@ -106,8 +111,20 @@ class Reader:
         """The frame at `address`.
 
         `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for
-        damaged chunks in the selection, and whatever `Supply.get_or_decode` raises.
+        damaged chunks in the selection, and whatever `Supply.get_or_decode` raises. A file that
+        grows may change under the read: then it is read once more, in its new state.
         """
+        try:
+            return self._frame(address, counted, purpose)
+        except errors.Changed:
+            if address.volume.growing is None:
+                raise
+        named = address.volume.address
+        volume = self._library.volume(named.file, named.dataset)
+        chosen = selection.parse(str(address.selection), volume.shape)
+        return self._frame(replace(address, volume=volume, selection=chosen), counted, purpose)
+
+    def _frame(self, address: SliceAddress, counted: bool, purpose: Purpose) -> Answer:
         packed = self._frames.get(address.key)
         if packed is not None:
             try:
@@ -132,14 +149,14 @@ class Reader:
         with self._lock:
             if not counted or address.key in self._told:
                 return "hit"
-        volume, selection = address.volume, address.selection
+        volume, chosen = address.volume, address.selection
         outcome = "hit"
-        if volume.direct(selection):
-            self._mapped.want(volume, selection)
+        if volume.direct(chosen):
+            self._mapped.want(volume, chosen)
         else:
-            for brick in volume.bricks(selection):
+            for brick in volume.bricks(chosen):
                 if self._supply.has(brick):
-                    number = brick.plane_number(selection.fixed)
+                    number = brick.plane_number(chosen.fixed)
                     supplied = self._supply.get_or_decode(brick, plane=number, counted=True)
                     if supplied.outcome == "prefetched":
                         outcome = "prefetched"

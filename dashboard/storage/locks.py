@@ -78,6 +78,8 @@ def exclusive(
             if os.fstat(fd).st_nlink == 0:
                 continue  # its holder removed it while we waited; the name now leads elsewhere
             held = True
+            # A holder that was killed left the mark of whoever waited for it then.
+            os.ftruncate(fd, 0)
             yield Held(waited, fd)
             return
         finally:

@@ -70,7 +70,7 @@ class BrickAddress:
 
     `rows` and `cols` are the two dimensions of the plane, `start` and `stop` the box in the order
     of the dataset's dimensions. The brick is stored with the other dimensions first, in order, then
-    rows, cols.
+    rows, cols. `version` tells apart the states of a brick whose file is growing.
     """
 
     volume: VolumeAddress
@@ -78,11 +78,12 @@ class BrickAddress:
     cols: int
     start: tuple[int, ...]
     stop: tuple[int, ...]
+    version: str = ""
 
     @cached_property
     def key(self) -> str:
         """The name that the brick is kept under."""
-        return digest(self.volume.key, self.rows, self.cols, self.start, self.stop)
+        return digest(self.volume.key, self.rows, self.cols, self.start, self.stop, self.version)
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -128,6 +129,7 @@ class BrickAddress:
             "cols": self.cols,
             "start": list(self.start),
             "stop": list(self.stop),
+            "version": self.version,
         }
 
     @classmethod
@@ -145,4 +147,5 @@ class BrickAddress:
             int(data["cols"]),
             tuple(map(int, data["start"])),
             tuple(map(int, data["stop"])),
+            str(data["version"]),
         )

@@ -143,7 +143,7 @@ def open_source(library: Library, volume: Volume) -> tuple[int, Any]:
     own = library.catalog.path(volume.address.file)
     if volume.path == own:
         fd, fingerprint = library.catalog.open(volume.address.file)
-        if fingerprint != volume.address.fingerprint:
+        if fingerprint != volume.state and volume.growing is None:
             os.close(fd)
             raise errors.Changed(f"{volume.address.file!r} changed; open it again.")
         return fd, fingerprint

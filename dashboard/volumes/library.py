@@ -8,7 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ class Volume:
 
     `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the
     file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
-    `fill_set` whether the author chose it.
+    `fill_set` whether the author chose it. `state` is the file's fingerprint when it was described.
+    While the file is written (SWMR), `growing` is the chunk index of that state; the address then
+    stays the same, and bricks are told apart by their own chunks.
     """
 
     address: VolumeAddress
@@ -68,6 +70,8 @@ class Volume:
     enum: dict[str, int] | None
     stored_bytes: int
     grid: Grid
+    state: Fingerprint
+    growing: ChunkIndex | None = field(default=None, compare=False)
 
     @property
     def native(self) -> np.dtype[Any]:
@@ -98,7 +102,17 @@ class Volume:
                 f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
                 f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
             )
-        return self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
+        named = self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
+        if self.growing is None:
+            return named
+        return [replace(brick, version=self._version(brick, self.growing)) for brick in named]
+
+    def _version(self, brick: BrickAddress, index: ChunkIndex) -> str:
+        """What a brick's own chunks are: it stays the same brick while the file grows elsewhere."""
+        at = index.find(self.grid.numbers(brick))
+        stored = at[at >= 0]
+        parts = (at >= 0, index.offsets[stored], index.sizes[stored], index.masks[stored])
+        return digest(*(part.tobytes().hex() for part in parts))
 
     @property
     def fast(self) -> bool:
@@ -194,6 +208,8 @@ class Library:
 
     def index(self, volume: Volume) -> ChunkIndex:
         """Where the stored chunks of a volume lie."""
+        if volume.growing is not None:
+            return volume.growing
         key = digest(FACTS_VERSION, "index", volume.address.key)
         with self._lock:
             known = self._indexes.get(key)
@@ -208,8 +224,7 @@ class Library:
             except ValueError:
                 log.warning("cached chunk index has the wrong length, made anew")
         if index is None:
-            # A million chunks take libhdf5 a few seconds to list.
-            _, raw = self.children.ask("index", volume.path, dataset=volume.inner, seconds=60.0)
+            raw = self._listed(volume.path, volume.inner)
             self.verify(volume)
             index = ChunkIndex.from_bytes(raw)
             self._facts.set(key, raw)
@@ -220,12 +235,35 @@ class Library:
         return index
 
     def verify(self, volume: Volume) -> None:
-        """Raise `Changed` unless the file and all that the volume depends on are as they were."""
+        """Raise `Changed` unless the file and all that the volume depends on are as they were.
+
+        A file that only grew is as it was where the volume's chunks still lie as they did.
+        """
         _, now = self.catalog.fingerprint(volume.address.file)
-        if now != volume.address.fingerprint or not self._depends_hold(volume):
+        if now == volume.state and self._depends_hold(volume):
+            return
+        if volume.growing is None or not self._only_grew(volume):
             raise errors.Changed(
                 f"{volume.address.file!r} changed while it was read; open it again."
             )
+
+    def _only_grew(self, volume: Volume) -> bool:
+        """Whether all chunks that were there lie where they lay."""
+        now = self.volume(volume.address.file, volume.address.dataset)
+        if now.growing is None or volume.growing is None or now.address != volume.address:
+            return False
+        before, after = volume.growing, now.growing
+        at = after.find(before.numbers)
+        return bool(
+            (at >= 0).all()
+            and (after.offsets[at] == before.offsets).all()
+            and (after.sizes[at] == before.sizes).all()
+        )
+
+    def _listed(self, path: Path, inner: str) -> bytes:
+        """The chunk index of a dataset as the child writes it."""
+        # A million chunks take libhdf5 a few seconds to list.
+        return self.children.ask("index", path, dataset=inner, seconds=60.0)[1]
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something derived from a file's state, remembered under `key` for all processes."""
@@ -282,8 +320,16 @@ class Library:
         dtype = np.dtype(record["numpy"])
         chunks = None if record["chunks"] is None else tuple(record["chunks"])
         sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
+        address = VolumeAddress(file, name, fingerprint, sources)
+        growing = None
+        if record["swmr"] and chunks is not None and not depends:
+            # Named by what stays while it grows; its bricks are told apart by their own chunks.
+            address = VolumeAddress(file, name, Fingerprint(fingerprint.inode, 0, 0, 0), "swmr")
+            growing = ChunkIndex.from_bytes(self._listed(Path(record["source"]), record["inner"]))
         return Volume(
-            address=VolumeAddress(file, name, fingerprint, sources),
+            address=address,
+            state=fingerprint,
+            growing=growing,
             path=Path(record["source"]),
             depends=depends,
             inner=record["inner"],

@@ -149,7 +149,7 @@ def _describe(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
         "plain": _is_plain(dataset, dtype),
         "fill": _fill(plist, dtype, dataset),
         "fill_set": plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED,
-        "growing": bool(dataset.maxshape) and dataset.maxshape != dataset.shape,
+        "swmr": bool(dataset.file.swmr_mode),
         "enum": _enum(dataset),
         "inner": dataset.name,
         "source": str(source),
