@@ -1,0 +1,147 @@
+"""The product's inner parts put together for a test, with caches of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.cache.bricks import BrickStore, Purpose
+from dashboard.cache.supply import Supply
+from dashboard.slices.encode import Format
+from dashboard.slices.mapped import MappedPlanes
+from dashboard.slices.reader import Answer, Reader, SliceAddress
+from dashboard.slices.window import VolumeWindows
+from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.guard import Space
+from dashboard.storage.locks import Gate
+from dashboard.storage.room import Room
+from dashboard.telemetry.ledger import Ledger
+from dashboard.volumes import selection
+from dashboard.volumes.catalog import Catalog
+from dashboard.volumes.children import Children
+from dashboard.volumes.decode import Decoder
+from dashboard.volumes.library import Library
+
+MIB = 2**20
+
+
+def make_children(roots: Sequence[Path], folder: Path, **given: Any) -> Children:
+    """Child processes; `given` changes the limits."""
+    limits = {"count": 1, "memory_bytes": 2**31, "seconds": 30.0} | given
+    return Children(roots, folder, **limits)
+
+
+class FakeFrames(dict[str, bytes]):
+    """A frame store that keeps everything at once."""
+
+    def put(self, key: str, make: Callable[[], bytes]) -> None:
+        self[key] = make()
+
+
+class Counts(Ledger):
+    """A ledger that also tells what was counted in this process."""
+
+    def __init__(self, cache: BytesCache) -> None:
+        super().__init__(cache, "test")
+        self.counted: dict[str, float] = {}
+
+    def count(self, name: str, amount: float = 1.0) -> None:
+        super().count(name, amount)
+        self.counted[name] = self.counted.get(name, 0.0) + amount
+
+
+@dataclass
+class Parts:
+    """What one process works with, without a web server."""
+
+    home: Path
+    library: Library
+    ledger: Counts
+    disk: BytesCache
+    store: BrickStore
+    decoder: Decoder
+    supply: Supply
+    windows: VolumeWindows
+    frames: FakeFrames
+    reader: Reader
+
+    def frame(
+        self,
+        file: str,
+        dataset: str,
+        text: str,
+        form: Format = Format.RAW,
+        *,
+        counted: bool = True,
+        purpose: Purpose = Purpose.DEMAND,
+        **how: Any,
+    ) -> Answer:
+        """The frame of a selection, given as text."""
+        volume = self.library.volume(file, dataset)
+        address = SliceAddress(volume, selection.parse(text, volume.shape), form, **how)
+        return self.reader.frame(address, counted=counted, purpose=purpose)
+
+    def bricks(self, file: str, dataset: str, text: str) -> list[Any]:
+        """The addresses of the bricks that a selection touches."""
+        volume = self.library.volume(file, dataset)
+        return volume.bricks(selection.parse(text, volume.shape))
+
+
+@contextmanager
+def parts(
+    roots: Mapping[str, Path],
+    home: Path,
+    children: Children,
+    *,
+    max_brick_bytes: int = 64 * MIB,
+    max_chunk_bytes: int = 64 * MIB,
+    limit: int = 2**30,
+    max_cells: int = 2**26,
+    threads: int = 2,
+    floor: int = 0,
+    wait_s: float = 30.0,
+    arena_bytes: int = 0,
+) -> Iterator[Parts]:
+    """Everything below the web layer over `roots`, its caches below `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    ledger = Counts(open_cache(home / "ledger"))
+    facts = open_cache(home / "facts")
+    library = Library(
+        Catalog(roots),
+        children,
+        facts,
+        max_brick_bytes=max_brick_bytes,
+        max_chunk_bytes=max_chunk_bytes,
+    )
+    disk = open_cache(home / "bricks")
+    store = BrickStore(disk, Room(disk, limit, home / "room.lock"), home / "partial", ledger)
+    decoder = Decoder(library, threads)
+    gate = Gate(home / "gate")
+    supply = Supply(
+        library,
+        store,
+        decoder,
+        gate,
+        home / "locks",
+        Space(home, floor),
+        ledger,
+        wait_s,
+        arena_bytes,
+    )
+    windows = VolumeWindows(library, decoder)
+    frames = FakeFrames()
+    reader = Reader(
+        library, supply, MappedPlanes(library, home / "mapped"), frames, windows, max_cells
+    )
+    try:
+        yield Parts(home, library, ledger, disk, store, decoder, supply, windows, frames, reader)
+    finally:
+        supply.close()
+        decoder.close()
+        gate.close()
+        for cache in (disk, facts):
+            cache.close()
+        ledger.close()
