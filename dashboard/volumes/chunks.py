@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, prod
+from math import ceil, isqrt, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,7 @@ class Grid:
     chunks: tuple[int, ...]
     itemsize: int
     max_brick_bytes: int
+    max_brick_chunks: int = MAX_BRICK_CHUNKS
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -91,19 +92,17 @@ class Grid:
         return prod(self.chunks) * self.itemsize
 
     def tile(self, rows: int, cols: int) -> tuple[int, int]:
-        """Rows and columns of a brick's plane: the whole plane, or as many whole chunks as the limit holds.
-
-        Rows are kept whole for as long as possible: pieces of a row are what a plane is written in.
-        """
+        """Rows and columns of a brick's plane: the whole plane, or as many whole chunks as the limit holds."""
         thick = prod(c for d, c in enumerate(self.chunks) if d not in (rows, cols)) * self.itemsize
-        most = MAX_BRICK_CHUNKS * self.chunks[rows] * self.chunks[cols]
+        most = self.max_brick_chunks * self.chunks[rows] * self.chunks[cols]
         limit = max(min(self.max_brick_bytes // thick, most), 1)
         height, width = self.shape[rows], self.shape[cols]
         if height * width <= limit:
             return height, width
         # Square tiles waste least for a view that is zoomed in anywhere.
-        side = int(limit**0.5)
-        width = min(width, max(side // self.chunks[cols], 1) * self.chunks[cols])
+        side = isqrt(limit)
+        tall = max(side // self.chunks[rows], 1) * self.chunks[rows]
+        width = min(width, max(limit // tall // self.chunks[cols], 1) * self.chunks[cols])
         height = min(height, max(limit // width // self.chunks[rows], 1) * self.chunks[rows])
         return height, width
 

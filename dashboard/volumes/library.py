@@ -21,7 +21,7 @@ from dashboard.volumes import codecs
 from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress, digest
 from dashboard.volumes.catalog import Catalog, FileEntry
 from dashboard.volumes.children import Children
-from dashboard.volumes.chunks import ChunkIndex, Grid, blocks_for
+from dashboard.volumes.chunks import MAX_BRICK_CHUNKS, ChunkIndex, Grid, blocks_for
 from dashboard.volumes.selection import Selection
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Volume:
         across = selection.row_span.start, selection.row_span.stop
         along = selection.col_span.start, selection.col_span.stop
         bricks, chunks = self.grid.touched(rows, cols, across, along)
-        if bricks > MAX_BRICKS or chunks > MAX_CHUNKS:
+        if bricks > MAX_BRICKS or (chunks > MAX_CHUNKS and not self.mapped):
             raise errors.TooLarge(
                 f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
                 f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
@@ -348,7 +348,12 @@ class Library:
             enum=record["enum"],
             stored_bytes=int(record["stored_bytes"]),
             grid=Grid(
-                shape, chunks or _blocks(record, shape, dtype), dtype.itemsize, self._max_brick
+                shape,
+                chunks or _blocks(record, shape, dtype),
+                dtype.itemsize,
+                self._max_brick,
+                # Without chunks there is nothing to list.
+                MAX_BRICK_CHUNKS if chunks else MAX_NUMBER,
             ),
         )
 
