@@ -35,8 +35,9 @@ from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.catalog import Catalog, parse_roots
 from dashboard.volumes.children import Children
 from dashboard.volumes.decode import Decoder
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
 from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 from dashboard.web.posted import Report
 
 log = logging.getLogger(__name__)

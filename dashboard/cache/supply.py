@@ -29,7 +29,8 @@ from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk
 from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, read_by_child
 from dashboard.volumes.held import Arena, HeldBrick, held_bytes
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 

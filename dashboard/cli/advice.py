@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from dashboard.volumes.chunks import AxisCost
-from dashboard.volumes.library import Volume, nbytes
+from dashboard.volumes.volume import Volume, nbytes
 
 PAGE_BYTES = 4096
 

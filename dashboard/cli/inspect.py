@@ -23,7 +23,8 @@ from dashboard.storage.disk import open_cache
 from dashboard.volumes.catalog import Catalog, parse_roots
 from dashboard.volumes.children import Children
 from dashboard.volumes.decode import Decoder
-from dashboard.volumes.library import Library, Volume, nbytes
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume, nbytes
 
 # What is decoded to measure how fast that goes: enough to be steady, little enough to be done at once.
 WARM_BYTES, MEASURED_BYTES = 2 * 2**20, 32 * 2**20

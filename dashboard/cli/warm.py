@@ -38,7 +38,8 @@ from dashboard.storage.guard import own_directory
 from dashboard.storage.room import IN_USE_S
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.catalog import parse_roots
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from dashboard.services import Services

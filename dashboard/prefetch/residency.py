@@ -8,8 +8,8 @@ from dataclasses import replace
 from dashboard import errors
 from dashboard.cache.bricks import BrickStore
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.library import Volume
 from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 
 MAX_STEPS = 20_000
 # Stories are read from the bricks' files, one by one.

@@ -19,8 +19,9 @@ from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import digest
 from dashboard.volumes.chunkread import Buffers, open_source
 from dashboard.volumes.contiguous import ContiguousReader
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
 from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,9 @@ from dashboard.slices.window import VolumeWindows, slice_window
 from dashboard.telemetry.meter import meter
 from dashboard.volumes import selection
 from dashboard.volumes.address import BrickAddress, digest
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
 from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 
 FRAMES_VERSION = "1"
 # A slice may have this much decoded for it; beyond, somebody asks for a whole archive at once.

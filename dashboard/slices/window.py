@@ -15,7 +15,8 @@ from dashboard.slices.scale import Norm, Window, in_domain
 from dashboard.volumes.address import digest
 from dashboard.volumes.chunks import blocks_for
 from dashboard.volumes.decode import Decoder
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume
 
 PERCENTILES = (1.0, 99.0)
 # The sample: enough chunks for stable percentiles, few enough to be decoded within some 100 ms.

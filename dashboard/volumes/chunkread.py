@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from dashboard import errors
 from dashboard.volumes import codecs
 from dashboard.volumes.chunks import ChunkIndex
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume
 
 Bytes = NDArray[np.uint8]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from dashboard.errors import Changed
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import Buffers
-from dashboard.volumes.library import Volume
 from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 
 # A strided row is read whole up to this size at a time, and then picked from.
 RUN_BYTES = 8 * 1024 * 1024

@@ -28,7 +28,8 @@ from dashboard.volumes.children import ChildFailed, Unreadable
 from dashboard.volumes.chunkread import BadChunk, Buffers, ChunkReader, Clock, open_source
 from dashboard.volumes.contiguous import ContiguousReader
 from dashboard.volumes.held import HeldBrick, chunk_box, in_dataset_order
-from dashboard.volumes.library import Library, Volume
+from dashboard.volumes.library import Library
+from dashboard.volumes.volume import Volume
 
 # Pieces shorter than this make more system calls than they are worth.
 PIECE_BYTES = 64 * 1024

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk, ChunkReader
-from dashboard.volumes.library import Volume
+from dashboard.volumes.volume import Volume
 
 # Pieces of work that a brick's chunks are dealt out in: enough that no thread idles at the end.
 GROUPS = 64

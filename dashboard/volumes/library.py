@@ -8,7 +8,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
-from dashboard.volumes import codecs
-from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress, digest
+from dashboard.volumes.address import Fingerprint, VolumeAddress, digest
 from dashboard.volumes.catalog import Catalog, FileEntry
 from dashboard.volumes.children import Children
 from dashboard.volumes.chunks import MAX_BRICK_CHUNKS, ChunkIndex, Grid, blocks_for
-from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 
@@ -35,89 +33,8 @@ RUN_VOXELS = 64
 INDEXES = 16
 MAX_PATH = 2_000
 
-# What one slice may be put together from. A file of a kilobyte can declare a plane of any size.
-MAX_BRICKS = 16_384
-MAX_CHUNKS = 4_194_304
 # Chunks are numbered in 64 bits.
 MAX_NUMBER = 2**62
-
-
-@dataclass(frozen=True)
-class Volume:
-    """One dataset that can be shown, in one state of its file.
-
-    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the
-    file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
-    `fill_set` whether the author chose it. `state` is the file's fingerprint when it was described.
-    While the file is written (SWMR), `growing` is the chunk index of that state; the address then
-    stays the same, and bricks are told apart by their own chunks.
-    """
-
-    address: VolumeAddress
-    path: Path
-    depends: tuple[tuple[Path, Fingerprint], ...]
-    inner: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    filters: tuple[str, ...]
-    pipeline: tuple[codecs.Filter, ...]
-    layout: str
-    offset: int | None
-    plain: bool
-    fill: np.generic
-    fill_set: bool
-    enum: dict[str, int] | None
-    stored_bytes: int
-    grid: Grid
-    state: Fingerprint
-    growing: ChunkIndex | None = field(default=None, compare=False)
-
-    @property
-    def native(self) -> np.dtype[Any]:
-        """The type that values have in memory and in bricks."""
-        return self.dtype.newbyteorder("=")
-
-    @property
-    def mapped(self) -> bool:
-        """Whether the values lie in the file as they are: contiguous, unfiltered, no conversion."""
-        return self.layout == "contiguous" and self.plain and self.offset is not None
-
-    def direct(self, selection: Selection) -> bool:
-        """Whether the plane is taken straight out of the file.
-
-        Across the last dimension each voxel of a plane lies by itself, and one plane costs nearly
-        as much as many: then bricks are made.
-        """
-        return self.mapped and selection.plane[1] == len(self.shape) - 1
-
-    def bricks(self, selection: Selection) -> list[BrickAddress]:
-        """The bricks that a selection touches; `TooLarge` before there are too many to list."""
-        rows, cols = selection.plane
-        across = selection.row_span.start, selection.row_span.stop
-        along = selection.col_span.start, selection.col_span.stop
-        bricks, chunks = self.grid.touched(rows, cols, across, along)
-        if bricks > MAX_BRICKS or (chunks > MAX_CHUNKS and not self.mapped):
-            raise errors.TooLarge(
-                f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
-                f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
-            )
-        named = self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
-        if self.growing is None:
-            return named
-        return [replace(brick, version=self._version(brick, self.growing)) for brick in named]
-
-    def _version(self, brick: BrickAddress, index: ChunkIndex) -> str:
-        """What a brick's own chunks are: it stays the same brick while the file grows elsewhere."""
-        at = index.find(self.grid.numbers(brick))
-        stored = at[at >= 0]
-        parts = (at >= 0, index.offsets[stored], index.sizes[stored], index.masks[stored])
-        return digest(*(part.tobytes().hex() for part in parts))
-
-    @property
-    def fast(self) -> bool:
-        """Whether its chunks can be read and decoded here, without the HDF5 library."""
-        return self.layout == "chunked" and self.plain and codecs.can_decode(self.pipeline)
 
 
 class Library:
@@ -397,11 +314,6 @@ def _blocks(
     if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
         return (*(1 for _ in shape[:-1]), min(shape[-1], RUN_VOXELS))
     return blocks_for(shape, dtype.itemsize)
-
-
-def nbytes(volume: Volume) -> int:
-    """Bytes of the whole volume, decoded."""
-    return prod(volume.shape) * volume.dtype.itemsize
 
 
 def _hold(depends: tuple[tuple[Path, Fingerprint], ...]) -> bool:
