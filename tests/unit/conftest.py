@@ -1,0 +1,48 @@
+"""What the tests of inner parts share: a child process, and the parts put together over a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.volumes.children import Children
+from tests.parts import Parts, make_children, parts
+
+
+@pytest.fixture(scope="session")
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+    """One child for all tests of a session; links may lead anywhere below the temporary folder."""
+    pool = make_children([tmp_path_factory.getbasetemp()], tmp_path_factory.mktemp("empty"))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The folder that the parts serve as `data`."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def make_parts(tmp_path: Path, data: Path, children: Children) -> Iterator[Callable[..., Parts]]:
+    """Put the parts together over `data`; what differs from the defaults is given."""
+    with ExitStack() as stack:
+
+        def make(name: str = "home", **given: Any) -> Parts:
+            pool = given.pop("children", children)
+            roots = given.pop("roots", {"data": data})
+            return stack.enter_context(parts(roots, tmp_path / name, pool, **given))
+
+        yield make
+
+
+@pytest.fixture
+def here(make_parts: Callable[..., Parts]) -> Parts:
+    """The parts with their defaults."""
+    return make_parts()
