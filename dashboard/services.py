@@ -15,6 +15,7 @@ import flask
 from dashboard import errors
 from dashboard.cache.bricks import BrickStore
 from dashboard.cache.frames import Frames, make_cache
+from dashboard.cache.pace import Paces
 from dashboard.cache.supply import Supply, remove_stale_locks
 from dashboard.prefetch.board import Board, ViewerPlan
 from dashboard.prefetch.planner import Geometry, Wanted
@@ -36,7 +37,7 @@ from dashboard.volumes.catalog import Catalog, parse_roots
 from dashboard.volumes.children import Children
 from dashboard.volumes.decode import Decoder
 from dashboard.volumes.library import Library
-from dashboard.volumes.selection import Selection
+from dashboard.volumes.selection import Selection, Span
 from dashboard.volumes.volume import Volume
 from dashboard.web.posted import Report
 
@@ -127,7 +128,9 @@ class Services:
 
     def worker(self) -> Worker:
         """The prefetch worker."""
-        return Worker(self.board, self.addresses, self.supply, self.ledger)
+        return Worker(
+            self.board, self.addresses, self.supply, self.ledger, elsewhere=self.elsewhere
+        )
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -177,6 +180,26 @@ class Services:
         fixed = dict(zip(sorted(chosen.fixed), wanted.position, strict=True))
         items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
         return volume.bricks(Selection(items))
+
+    def elsewhere(self, plan: ViewerPlan) -> list[BrickAddress]:
+        """The bricks of the point that a resting viewer looks at, for slices across the other axes."""
+        volume = self.library.volume(plan.file, plan.dataset)
+        chosen = selection.parse(plan.selection, volume.shape)
+        if not chosen.fixed:
+            return []
+        moved = sorted(chosen.fixed)[plan.moved]
+        bricks: list[BrickAddress] = []
+        for dim in chosen.plane:
+            items = list(chosen.items)
+            span = chosen.items[dim]
+            assert isinstance(span, Span)
+            items[dim] = (span.start + span.stop) // 2
+            items[moved] = Span(0, volume.shape[moved])
+            other = Selection(tuple(items))
+            if not volume.direct(other):
+                bricks.extend(volume.bricks(other))
+        size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
+        return bricks if size <= self.settings.prefetch_bytes // 2 else []
 
     def coming(self) -> set[str]:
         """Keys of the bricks that are planned or being decoded."""
@@ -290,6 +313,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         locks,
         space,
         ledger,
+        Paces(facts),
         settings.wait_seconds,
         # The worker lays bricks down as it decodes them: nobody waits for a plane of them.
         arena_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,

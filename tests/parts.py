@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.cache.bricks import BrickStore, Purpose
+from dashboard.cache.pace import Paces
 from dashboard.cache.supply import Supply
 from dashboard.slices.encode import Format
 from dashboard.slices.mapped import MappedPlanes
@@ -128,6 +129,7 @@ def parts(
         home / "locks",
         Space(home, floor),
         ledger,
+        Paces(facts),
         wait_s,
         arena_bytes,
     )

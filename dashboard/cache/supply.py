@@ -22,6 +22,7 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.cache.bricks import Brick, BrickStore, FileBrick, Partial, PlaneBrick, Purpose
+from dashboard.cache.pace import Paces
 from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter
@@ -33,10 +34,6 @@ from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
-
-# Until a volume's own decoding has been timed: gzip on two cores.
-GUESSED_BYTES_PER_S = 4e8
-REMEMBERED_PACES = 256
 
 # Smaller bricks are decoded and written in a few milliseconds anyway.
 HELD_FROM_BYTES = 8 * 1024 * 1024
@@ -81,6 +78,7 @@ class Supply:
         locks: Path,
         space: Space,
         ledger: Ledger,
+        paces: Paces,
         wait_s: float,
         arena_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
@@ -93,15 +91,15 @@ class Supply:
         self._locks = locks
         self._space = space
         self._ledger = ledger
+        self._paces = paces
         self._wait = wait_s
         self._sleep = sleep
-        self._pace: dict[str, float] = {}
         self._arena = Arena(arena_bytes)
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="behind")
 
     def lead_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
-        return nbytes * self._pace.get(volume.address.key, 1.0 / GUESSED_BYTES_PER_S)
+        return self._paces.seconds(volume.address.key, nbytes)
 
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
@@ -217,7 +215,8 @@ class Supply:
             kept = self._store.keep(partial, held.volume.native, held.bad, Purpose.DEMAND)
             if kept is not None:
                 self._count_decoded(Purpose.DEMAND, partial.data_bytes)
-                self._timed(held.volume, (time.monotonic() - began) / partial.data_bytes)
+                key, size = held.volume.address.key, partial.data_bytes
+                self._paces.timed(key, size, time.monotonic() - began)
 
     def close(self) -> None:
         """Finish laying down what is held."""
@@ -241,7 +240,8 @@ class Supply:
             began = time.monotonic()
             brick = self._into_file(volume, address, purpose, partial, step_aside)
             if brick is not None:
-                self._timed(volume, (time.monotonic() - began) / partial.data_bytes)
+                key, size = volume.address.key, partial.data_bytes
+                self._paces.timed(key, size, time.monotonic() - began)
                 return brick
         if purpose is not Purpose.DEMAND:
             raise NoRoom("There is no room to decode ahead.")
@@ -319,14 +319,6 @@ class Supply:
             )
         self._library.verify(volume)
         return PlaneBrick(np.frombuffer(body, volume.native).reshape(address.shape[-2:]), plane, ())
-
-    def _timed(self, volume: Volume, pace: float) -> None:
-        """Remember seconds per byte, the newest counting for a third."""
-        key = volume.address.key
-        known = self._pace.pop(key, pace)
-        self._pace[key] = known + (pace - known) / 3
-        if len(self._pace) > REMEMBERED_PACES:
-            del self._pace[next(iter(self._pace))]
 
     def _count_decoded(self, purpose: Purpose, nbytes: int) -> None:
         count = self._ledger.count

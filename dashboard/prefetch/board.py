@@ -62,6 +62,15 @@ class ViewerPlan:
         """Where the viewer is."""
         return self.movement[-1].position
 
+    @property
+    def moved(self) -> int:
+        """Which of the dimensions outside the plane the viewer moved along last; else the first."""
+        for before, after in zip(self.movement[-2::-1], self.movement[:0:-1], strict=False):
+            for number, (a, b) in enumerate(zip(before.position, after.position, strict=True)):
+                if a != b:
+                    return number
+        return 0
+
     def follows(self, other: ViewerPlan) -> bool:
         """Whether it is about the same planes of the same volume: then the movement goes on."""
         return self._whereabouts == other._whereabouts

@@ -39,6 +39,8 @@ BUSY_S: Final = 5.0
 SAME_TIME_S: Final = 0.25
 # Whose bricks are always due later than another's gets a turn after this long all the same.
 PATIENCE_S: Final = 3.0
+# Who rests this long may well look at the same point across another axis next.
+LONG_REST_S: Final = 2.0
 SWEEP_S: Final = 60.0
 MAX_REMEMBERED: Final = 10_000
 
@@ -102,11 +104,13 @@ class Worker:
         supply: Decoder,
         ledger: Ledger,
         *,
+        elsewhere: Callable[[ViewerPlan], Sequence[BrickAddress]] | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._board = board
         self._resolve = resolve
+        self._elsewhere = elsewhere
         self._supply = supply
         self._ledger = ledger
         self._clock = clock
@@ -186,10 +190,22 @@ class Worker:
                 for address in addresses
                 if self._is_missing(address, now)
             )
+        if not tasks and plan.state == "resting":
+            tasks = self._other_axes(plan, now)
         if not tasks:
             # The board hands out the same plan until it is replaced: no need to go through it 20 times a second.
             self._settled[plan.viewer] = plan, now + BELIEVED_S
         return tasks
+
+    def _other_axes(self, plan: ViewerPlan, now: float) -> list[Task]:
+        """With all that is near there, what a viewer at rest will want should it change the axis."""
+        if self._elsewhere is None or now - plan.noted_at < LONG_REST_S:
+            return []
+        return [
+            Task(plan.viewer, address, now + LONG_REST_S, Purpose.RESTING)
+            for address in self._elsewhere(plan)
+            if self._is_missing(address, now)
+        ]
 
     def _is_missing(self, address: BrickAddress, now: float) -> bool:
         key = address.key

@@ -313,3 +313,19 @@ def test_one_viewer_in_many_threads_loses_no_moment(cache: BytesCache, clock: Cl
         thread.join()
     assert len(only(board).movement) == 28
     patient.close()
+
+
+def test_it_knows_which_dimension_was_moved_along_last(board: Board, clock: Clock) -> None:
+    geometry = Geometry((10, 100), (1, 10), 1000)
+    for position in ((3, 50), (4, 50), (4, 51), (4, 51)):
+        clock.now += 0.1
+        look(board, 0, position=position, geometry=geometry)
+    assert only(board).moved == 1
+    clock.now += 0.1
+    look(board, 0, position=(5, 51), geometry=geometry)
+    assert only(board).moved == 0
+
+
+def test_who_has_not_moved_may_move_along_any_dimension(board: Board) -> None:
+    look(board, 7)
+    assert only(board).moved == 0

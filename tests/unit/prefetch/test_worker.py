@@ -18,6 +18,7 @@ from dashboard.prefetch.worker import (
     BELIEVED_S,
     BUSY_S,
     FAILED_S,
+    LONG_REST_S,
     PATIENCE_S,
     POLL_S,
     SWEEP_S,
@@ -392,3 +393,29 @@ def test_running_goes_on_after_trouble_and_stops_when_told(
     assert len(world.decoded) == 8
     assert waits == [ALONE_S, POLL_S, POLL_S]
     assert "turn of the prefetch worker failed" in caplog.text
+
+
+def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
+    other = BrickAddress(world.address("ann", 0).volume, 0, 2, (0, 680, 0), (PLANES, 748, 1360))
+    asked: list[str] = []
+
+    def elsewhere(plan: ViewerPlan) -> list[BrickAddress]:
+        asked.append(plan.viewer)
+        return [other]
+
+    world.worker = Worker(
+        world.board, world.resolve, world, world.ledger, elsewhere=elsewhere, clock=world.clock
+    )
+    world.takes_s = 0.0
+    world.look("ann", 700)
+    world.work()
+    assert other.key not in world.cached
+    assert asked == []
+    world.now += LONG_REST_S + BELIEVED_S
+    world.work()
+    assert other.key in world.cached
+    assert world.decoded[-1][2] is Purpose.RESTING
+    count = len(world.decoded)
+    world.now += LONG_REST_S + BELIEVED_S
+    world.work()
+    assert len(world.decoded) == count

@@ -1,0 +1,63 @@
+"""How fast volumes are decoded: measured by one process, known to all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.cache.pace import BELIEVED_S, GUESSED_BYTES_PER_S, REMEMBERED, Paces
+from dashboard.storage.disk import BytesCache, open_cache
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "facts")
+    yield opened
+    opened.close()
+
+
+def test_until_it_was_measured_it_is_guessed(cache: BytesCache) -> None:
+    assert Paces(cache).seconds("v", 1000) == 1000 / GUESSED_BYTES_PER_S
+
+
+def test_the_newest_measurement_counts_for_a_third(cache: BytesCache) -> None:
+    paces = Paces(cache)
+    paces.timed("v", 1000, 2.0)
+    assert paces.seconds("v", 500) == pytest.approx(1.0)
+    paces.timed("v", 1000, 5.0)
+    assert paces.seconds("v", 1000) == pytest.approx(3.0)
+    assert paces.seconds("w", 1000) == 1000 / GUESSED_BYTES_PER_S
+
+
+def test_another_process_hears_of_it(cache: BytesCache) -> None:
+    clock = Clock()
+    mine, theirs = Paces(cache, clock), Paces(cache, clock)
+    assert mine.seconds("v", 1000) == 1000 / GUESSED_BYTES_PER_S
+    theirs.timed("v", 1000, 2.0)
+    assert mine.seconds("v", 1000) == 1000 / GUESSED_BYTES_PER_S
+    clock.now += BELIEVED_S
+    assert mine.seconds("v", 1000) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("planted", [b"null", b"nonsense", b"-1", b"NaN", b"[1]", b"1e9"])
+def test_a_planted_figure_is_none(cache: BytesCache, planted: bytes) -> None:
+    Paces(cache).timed("v", 1000, 2.0)
+    for key in cache.keys_like(""):
+        cache.set(key, planted)
+    assert Paces(cache).seconds("v", 1000) == 1000 / GUESSED_BYTES_PER_S
+
+
+def test_what_is_remembered_is_bounded(cache: BytesCache) -> None:
+    paces = Paces(cache)
+    for number in range(REMEMBERED + 10):
+        paces.seconds(str(number), 1)
+    assert len(paces._known) == REMEMBERED
