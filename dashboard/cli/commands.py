@@ -63,13 +63,16 @@ def lamella() -> None:
 @lamella.command()
 @PATHS
 @serving
-def serve(paths: tuple[str, ...], **given: Any) -> None:
+@click.option("--parent", type=int, hidden=True)
+def serve(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
     """Show files and folders: starts the web and the prefetch processes and keeps them running.
 
     Each PATH is a file or a folder, called by its own name or as NAME=PATH.
     """
+    from dashboard.cli.process import end_with  # noqa: PLC0415
     from dashboard.cli.serve import run  # noqa: PLC0415
 
+    end_with(parent)
     run(settings_from(given, paths))
 
 
@@ -164,6 +167,49 @@ def warm(
         start=start,
         stop=stop,
         roots=roots,
+    )
+
+
+@lamella.command()
+@click.argument("file")
+@click.option("--dataset", metavar="NAME", help="The dataset, where FILE has several.")
+@click.option(
+    "--trace",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A trace to play, such as scroll-10; once for each. Default: all.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 600),
+    default=6.0,
+    show_default=True,
+    help="How long each trace is.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@setting("--cache-dir", "cache_dir", metavar="FOLDER")
+def bench(
+    file: str,
+    dataset: str | None,
+    names: tuple[str, ...],
+    seconds: float,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Play browsing traces on FILE against a server of its own, and have plain h5py read the same slices.
+
+    Each trace begins with an empty cache, in a new folder of the cache directory that is removed afterwards.
+    """
+    from dashboard.cli.bench import run  # noqa: PLC0415
+
+    run(
+        file,
+        settings_from(given),
+        dataset=dataset,
+        names=names,
+        seconds=seconds,
+        as_json=as_json,
     )
 
 

@@ -1,0 +1,154 @@
+"""How people leaf through a volume: which slice is wanted when. Pure; everything follows from the seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SCROLLS = (5, 10, 20, 30, 60)
+TURN_AT = 20
+PAGE, PAGES_PER_S = 10, 4
+JUMPS_PER_S = 1
+AXIS_RATE, AXIS_EVERY_S = 10, 3.0
+THREE_RATE, TEN_RATE = 10, 5
+PLAY_RATE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The slice `index` across `axis` is wanted at `at_s` seconds from the beginning."""
+
+    at_s: float
+    axis: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """One viewer's steps through the volume with this number."""
+
+    volume: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What some viewers do at the same time.
+
+    With `paced`, the next slice is asked for only when the last one is there, and none is skipped or hurried
+    up for: that is how a page plays.
+    """
+
+    name: str
+    what: str
+    viewers: tuple[Viewer, ...]
+    paced: bool = False
+
+    @property
+    def volumes(self) -> int:
+        """How many volumes are looked at."""
+        return 1 + max(viewer.volume for viewer in self.viewers)
+
+
+def traces(shape: Sequence[int], seconds: float, seed: int = 1) -> tuple[Trace, ...]:
+    """All traces through volumes of `shape` (three dimensions or more), `seconds` long each."""
+    pick = random.Random(seed)  # noqa: S311  # repeatable, nothing else
+    length = shape[0]
+    found = [
+        _one(f"scroll-{rate}", f"{rate} slices/s", scroll(length, rate, seconds, pick))
+        for rate in SCROLLS
+    ]
+    found.append(
+        _one("there-and-back", f"{TURN_AT} slices/s, and back", _back(length, seconds, pick))
+    )
+    found.append(
+        _one("pages", f"{PAGE} slices at a time, {PAGES_PER_S}/s", _pages(length, seconds, pick))
+    )
+    found.append(
+        _one("jumps", f"anywhere, {JUMPS_PER_S}/s", _jumps(length, seconds, pick)),
+    )
+    found.append(
+        _one(
+            "axes",
+            f"{AXIS_RATE} slices/s, another axis every {AXIS_EVERY_S:.0f} s",
+            _axes(shape, seconds, pick),
+        )
+    )
+    found.append(
+        Trace(
+            "three-viewers",
+            f"three viewers of one volume, {THREE_RATE} slices/s each",
+            tuple(Viewer(0, scroll(length, THREE_RATE, seconds, pick)) for _ in range(3)),
+        )
+    )
+    found.append(
+        Trace(
+            "ten-volumes",
+            f"ten viewers of ten volumes, {TEN_RATE} slices/s each",
+            tuple(Viewer(n, scroll(length, TEN_RATE, seconds, pick)) for n in range(10)),
+        )
+    )
+    playing = scroll(length, PLAY_RATE, seconds, pick)
+    found.append(Trace("play", f"up to {PLAY_RATE} slices/s", (Viewer(0, playing),), paced=True))
+    return tuple(found)
+
+
+def scroll(length: int, rate: float, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+    """One slice after the other, from anywhere, in either direction."""
+    count = _count(rate, seconds)
+    begin = pick.randrange(max(length - count, 1))
+    indices = range(begin, begin + count)
+    return _timed(indices if pick.random() < 0.5 else reversed(indices), length, rate)
+
+
+def _one(name: str, what: str, steps: tuple[Step, ...]) -> Trace:
+    return Trace(name, what, (Viewer(0, steps),))
+
+
+def _back(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+    half = max(_count(TURN_AT, seconds) // 2, 1)
+    begin = pick.randrange(max(length - half, 1))
+    there = list(range(begin, begin + half))
+    return _timed([*there, *reversed(there)], length, TURN_AT)
+
+
+def _pages(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+    count = _count(PAGES_PER_S, seconds)
+    begin = pick.randrange(max(length - PAGE * count, 1))
+    return _timed(range(begin, begin + PAGE * count, PAGE), length, PAGES_PER_S)
+
+
+def _jumps(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+    indices = [pick.randrange(length) for _ in range(_count(JUMPS_PER_S, seconds))]
+    return _timed(indices, length, JUMPS_PER_S)
+
+
+def _axes(shape: Sequence[int], seconds: float, pick: random.Random) -> tuple[Step, ...]:
+    """Each axis goes on where it was left, as the page does."""
+    places = [pick.randrange(length) for length in shape[:3]]
+    steps = []
+    for number in range(_count(AXIS_RATE, seconds)):
+        at = number / AXIS_RATE
+        axis = int(at // AXIS_EVERY_S) % 3
+        steps.append(Step(at, axis, _inside(places[axis], shape[axis])))
+        places[axis] += 1
+    return tuple(steps)
+
+
+def _count(rate: float, seconds: float) -> int:
+    return max(round(rate * seconds), 1)
+
+
+def _timed(indices: Iterable[int], length: int, rate: float) -> tuple[Step, ...]:
+    return tuple(
+        Step(number / rate, 0, _inside(index, length)) for number, index in enumerate(indices)
+    )
+
+
+def _inside(index: int, length: int) -> int:
+    """A volume that is too short is turned round in at its ends."""
+    if length == 1:
+        return 0
+    at = index % (2 * length - 2)
+    return at if at < length else 2 * length - 2 - at
