@@ -11,11 +11,12 @@
   let writing = 0;
   let dragMode = 'zoom';
   let listeners = {};
+  let ready = null;
 
-  /* Resolves once Dash has drawn the empty graph, with `on` = {zoom, hover, unhover, reset}. */
+  /* Wait for Dash to draw the empty graph; `on` = {zoom, hover, unhover, reset}. */
   function connect(on) {
     listeners = on;
-    return new Promise((resolve) => {
+    ready = new Promise((resolve) => {
       const look = () => {
         const found = document.querySelector('#slice-graph .js-plotly-plot');
         if (found && found.on && window.Plotly) {
@@ -210,7 +211,7 @@
     }
   }
 
-  /* Draw a scene: {cells: {z, step, row0, col0, meta}, shape, titles, look, x, y, label(row, col)}.
+  /* Draw a scene, once `ready` has resolved: {cells: {z, step, row0, col0, meta}, shape, titles, look, x, y, label(row, col)}.
      Resolves when the browser has the picture ready to be shown. */
   async function draw(next) {
     scene = next;
@@ -265,6 +266,7 @@
 
   lamella.plot = {
     connect: connect,
+    ready: () => ready,
     draw: draw,
     recolour: recolour,
     zoom: zoom,

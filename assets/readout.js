@@ -4,6 +4,8 @@
 
   const EXACT_DELAY_MS = 120;
 
+  const SHORT = { mean: 'mean', max: 'maximum', nearest: 'first' };
+
   let timer = 0;
   let control = null;
   let exact = new Map();
@@ -64,8 +66,8 @@
       node.append(span);
     };
     part(indices(wanted, place), 'at');
+    if (cells.step > 1) part(SHORT[cells.meta.pool], 'how');
     part(number(cells.z[r][c]), 'value');
-    if (cells.step > 1) part(how(cells, place), 'how');
     if (voxel) part(voxel, 'exact');
   }
 
@@ -115,7 +117,7 @@
   function detail(cells) {
     const size = cells.cols + ' × ' + cells.rows + ' cells';
     const each = cells.step === 1 ? 'every voxel'
-      : { mean: 'mean', max: 'maximum', nearest: 'first' }[cells.meta.pool] + ' of ' + cells.step + ' × ' + cells.step;
+      : SHORT[cells.meta.pool] + ' of ' + cells.step + ' × ' + cells.step;
     lamella.controls.text('readout-detail', size + ' · ' + each);
   }
 

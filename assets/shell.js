@@ -50,7 +50,7 @@
   }
 
   /* Called once by Dash, when the page is there. */
-  async function start(config) {
+  function start(config) {
     lamella.config = config;
     lamella.telemetry.connect();
     lamella.source.connect(lamella.viewer.arrived, lamella.viewer.failed);
@@ -62,7 +62,8 @@
     });
     if (window.matchMedia('(pointer: coarse)').matches) lamella.plot.drag(false);
     lamella.tree.list().catch(() => undefined);
-    await lamella.plot.connect({
+    // The first slice is fetched while Plotly is still being loaded.
+    lamella.plot.connect({
       zoom: lamella.viewer.zoomed,
       reset: lamella.viewer.showAll,
       hover: lamella.readout.hover,

@@ -258,6 +258,7 @@
       col0: wanted.port.col0,
       meta: { selection: wanted.query.selection, pool: wanted.query.pool },
     });
+    await lamella.plot.ready();
     const drawStart = performance.now();
     await lamella.plot.draw({
       cells: cells,

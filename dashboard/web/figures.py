@@ -69,7 +69,8 @@ def outcomes(series: Steps) -> Figure:
         _bar(outcome, ago, _some(series.outcomes.get(outcome, ())), OUTCOME_COLORS[outcome], "%{y}")
         for outcome in OUTCOMES
     ]
-    return {"data": traces, "layout": _layout(ceiling(_tops(traces)), "slices")}
+    # Below two, the axis would have marks at halves of a slice.
+    return {"data": traces, "layout": _layout(max(2.0, ceiling(_tops(traces))), "slices")}
 
 
 def hit_rate(demand: Mapping[str, int]) -> float | None:

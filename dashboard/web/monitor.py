@@ -97,9 +97,7 @@ def prefetch(snapshot: Mapping[str, Any]) -> list[Component]:
     ahead = snapshot["prefetch"]
     caches = snapshot["caches"]
     demanded = sum(snapshot["demand"].get(outcome, 0) for outcome in OUTCOMES)
-    hint = []
-    if not demanded and not ahead["decoded"]:
-        hint = [html.Div(panels.EMPTY_TEXT.format("what is decoded ahead"), className="facts")]
+    moved = bool(demanded or ahead["decoded"])
     return [
         html.Div(
             [
@@ -121,25 +119,28 @@ def prefetch(snapshot: Mapping[str, Any]) -> list[Component]:
             ],
             className="shares",
         ),
-        html.Div(
-            [
-                *_fact("planned", ahead["planned"]),
-                *_fact("under way", ahead["in_flight"]),
-                *_fact("decoded", ahead["decoded"]),
-                *_fact("used", ahead["used"]),
-                *_fact("wasted", size(ahead["wasted_bytes"])),
-            ],
-            className="facts",
-        ),
-        *hint,
+        _counts(ahead) if moved else panels.nothing_yet("what is decoded ahead"),
         html.Div(
             [fill("Bricks", caches["bricks"]), fill("Frames", caches["frames"])], className="fills"
         ),
     ]
 
 
-def _fact(name: str, value: int | str) -> list[Component | str]:
-    return [html.Span([html.B(f"{value:,}" if isinstance(value, int) else value), f" {name}"])]
+def _counts(ahead: Mapping[str, Any]) -> Component:
+    return html.Div(
+        [
+            _fact("planned", ahead["planned"]),
+            _fact("under way", ahead["in_flight"]),
+            _fact("decoded", ahead["decoded"]),
+            _fact("used", ahead["used"]),
+            _fact("wasted", size(ahead["wasted_bytes"])),
+        ],
+        className="facts",
+    )
+
+
+def _fact(name: str, value: int | str) -> Component:
+    return html.Span([html.B(f"{value:,}" if isinstance(value, int) else value), f" {name}"])
 
 
 def fill(name: str, cache: Mapping[str, int]) -> Component:

@@ -172,6 +172,11 @@ def _prefetch() -> Component:
     )
 
 
+def nothing_yet(what: str) -> Component:
+    """What to do so that there is something to see."""
+    return html.Div(EMPTY_TEXT.format(what), className="facts")
+
+
 def share(label: str, value: float | None, help_: str) -> Component:
     """A share (0…1, None for unknown) as a number over a bar."""
     percent = None if value is None else min(100.0, max(0.0, 100.0 * value))

@@ -165,7 +165,7 @@ def test_hover_over_a_pooled_cell_names_the_block_and_fetches_the_voxel(
     told = viewer.page.inner_text("#readout")
     assert f"[1, {row}–{row + 1}, {col}–{col + 1}]" in told
     assert "mean" in told
-    assert "mean of 2 × 2 voxels" in viewer.page.locator(".hoverlayer").text_content()
+    assert "mean of 2 × 2 voxels" in viewer.page.locator("#slice-graph .hoverlayer").text_content()
 
 
 @pytest.mark.parametrize("dataset", ["/half", "/ids", "/stack"])
