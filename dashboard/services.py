@@ -48,6 +48,7 @@ FACTS_BYTES = 512 * 2**20
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
+MOVEMENTS_WAITING = 512
 
 Role = Literal["web", "worker", "cli"]
 
@@ -91,6 +92,9 @@ class Services:
     _frames: Frames | None = None
     _later: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="later")
+    )
+    _room_later: threading.Semaphore = field(
+        default_factory=lambda: threading.Semaphore(MOVEMENTS_WAITING)
     )
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -154,7 +158,9 @@ class Services:
         self.ledger.viewer(viewer)
         if volume.direct(chosen):
             return
-        self._later.submit(self._note, viewer, volume, chosen, time.time())
+        # Movements are hints: with too many waiting, the newest ones are let go.
+        if self._room_later.acquire(blocking=False):
+            self._later.submit(self._note, viewer, volume, chosen, time.time())
 
     def painted(self, report: Report) -> None:
         """What a page tells of painted slices: its stages, and demands that its ring had."""
@@ -228,8 +234,8 @@ class Services:
     def _note(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
         rows, cols = chosen.plane
         dims = sorted(chosen.fixed)
-        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
         try:
+            brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
             self.board.note(
                 viewer=viewer,
                 file=volume.address.file,
@@ -248,6 +254,8 @@ class Services:
             )
         except Exception:
             log.exception("a movement was not noted")
+        finally:
+            self._room_later.release()
 
     def _keep_house(self) -> None:
         swept = 0.0

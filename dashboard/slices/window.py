@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
@@ -24,6 +25,7 @@ SAMPLE_CHUNKS = 48
 SAMPLE_BYTES = 16 * 1024 * 1024
 SAMPLE_BLOCK_BYTES = 256 * 1024
 SAMPLE_VALUES = 500_000
+REMEMBERED = 256
 SEED = 20_260_101
 
 
@@ -69,11 +71,19 @@ class VolumeWindows:
     def __init__(self, library: Library, decoder: Decoder) -> None:
         self._library = library
         self._decoder = decoder
+        self._known: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
 
     def window(self, volume: Volume, part: Part, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
         key = digest("window", "1", volume.address.key, part)
-        fact = self._library.fact(key, lambda: self._sampled(volume, part))
+        fact = self._known.get(key)
+        if fact is None:
+            fact = self._library.fact(key, lambda: self._sampled(volume, part))
+            with self._lock:
+                self._known[key] = fact
+                while len(self._known) > REMEMBERED:
+                    del self._known[next(iter(self._known))]
         low, high = fact[_domain(norm)]
         return float(low), float(high)
 

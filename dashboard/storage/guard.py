@@ -1,9 +1,9 @@
 """Whose the cache directory is, what lies under it, and how much room is left there.
 
-Whoever can write into the cache can make the viewer show other voxels, so the directory belongs to one
-user alone. SQLite's locks and write-ahead log need a local file system (https://sqlite.org/wal.html).
-A disk that fills up must not stop the viewer: below a floor nothing more is written, and slices are
-shown uncached.
+Whoever can write into the cache can make the viewer show other voxels, so the directory belongs to
+one user alone. SQLite's locks and write-ahead log need a local file system
+(https://sqlite.org/wal.html). A disk that fills up must not stop the viewer: below a floor nothing
+more is written, and slices are shown uncached.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from dashboard.errors import SetupError
 
-# Types as /proc/self/mountinfo names them. 9p and virtiofs are left out: containers and virtual machines
-# have their local disks on these.
+# Types as /proc/self/mountinfo names them. 9p and virtiofs are left out: containers and virtual
+# machines have their local disks on these.
 NETWORK_FILE_SYSTEMS = frozenset(
     "afs beegfs ceph cifs fuse.beegfs fuse.ceph fuse.cephfs fuse.curlftpfs fuse.davfs2 fuse.glusterfs"
     " fuse.gcsfuse fuse.juicefs fuse.rclone fuse.s3fs fuse.sshfs glusterfs gpfs lustre ncpfs nfs nfs4"
@@ -33,8 +33,8 @@ REST_AFTER_FULL_S = 10.0
 def own_directory(path: Path) -> Path:
     """Make `path` a directory for this user alone (mode 0700) and return its resolved path.
 
-    Raises `SetupError` where it cannot be made or written, belongs to somebody else, is open to others'
-    writing, or lies on a network file system.
+    Raises `SetupError` where it cannot be made or written, belongs to somebody else, is open to
+    others' writing, or lies on a network file system.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
+from dashboard.storage.keyed import KeyedLocks
 from dashboard.volumes.address import Fingerprint, VolumeAddress, digest
 from dashboard.volumes.catalog import Catalog, FileEntry
 from dashboard.volumes.children import Children
@@ -31,6 +32,7 @@ REMEMBERED = 256
 # Planes of a brick across the last dimension of contiguous data: a cache line of most types.
 RUN_VOXELS = 64
 INDEXES = 16
+VERDICT_S = 600.0
 MAX_PATH = 2_000
 
 # Chunks are numbered in 64 bits.
@@ -57,6 +59,7 @@ class Library:
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         self._indexes: OrderedDict[str, ChunkIndex] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = KeyedLocks()
 
     def files(self) -> list[FileEntry]:
         """All files that can be opened."""
@@ -128,11 +131,21 @@ class Library:
         if volume.growing is not None:
             return volume.growing
         key = digest(FACTS_VERSION, "index", volume.address.key)
+        known = self._index_known(key)
+        if known is not None:
+            return known
+        # Fifty people who open one volume wait for one list of its chunks.
+        with self._making.held(key):
+            return self._index_known(key) or self._index_made(volume, key)
+
+    def _index_known(self, key: str) -> ChunkIndex | None:
         with self._lock:
             known = self._indexes.get(key)
             if known is not None:
                 self._indexes.move_to_end(key)
-                return known
+            return known
+
+    def _index_made(self, volume: Volume, key: str) -> ChunkIndex:
         raw = self._facts.get(key)
         index: ChunkIndex | None = None
         if isinstance(raw, bytes):
@@ -184,6 +197,21 @@ class Library:
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something derived from a file's state, remembered under `key` for all processes."""
+        known = self._fact_known(key)
+        if known is not None:
+            return known
+        with self._making.held(key):
+            known = self._fact_known(key)
+            if known is not None:
+                return known
+            made = make()
+            # A verdict is looked at again some time: the machine may have been too busy to read the
+            # file.
+            expire = VERDICT_S if "error" in made else None
+            self._facts.set(key, json.dumps(made).encode(), expire=expire)
+            return made
+
+    def _fact_known(self, key: str) -> dict[str, Any] | None:
         raw = self._facts.get(key)
         if isinstance(raw, bytes):
             try:
@@ -192,9 +220,7 @@ class Library:
                     return known
             except ValueError:
                 log.warning("a cached fact cannot be read, made anew")
-        made = make()
-        self._facts.set(key, json.dumps(made).encode())
-        return made
+        return None
 
     def _known(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """As `fact`, remembering as well that a file cannot be shown: it is not opened to crash again."""

@@ -157,7 +157,7 @@ class Tree:
                     yield path, None, refused.message
                     continue
                 yield path, found, ""
-                if not isinstance(found, h5py.Group) or _is_soft_alias(group, name, found):
+                if not isinstance(found, h5py.Group) or _is_alias(group, name, found):
                     continue
                 if (token := _token(found)) not in seen:
                     seen.add(token)
@@ -175,10 +175,10 @@ def opened(group: h5py.Group, name: str) -> Any:
         ) from None
 
 
-def _is_soft_alias(group: h5py.Group, name: str, found: h5py.Group) -> bool:
-    """Whether a soft link only renames a group that is met under its own name anyway."""
-    soft = isinstance(group.get(name, getlink=True), h5py.SoftLink)
-    return soft and found.file.filename == group.file.filename
+def _is_alias(group: h5py.Group, name: str, found: h5py.Group) -> bool:
+    """Whether a link only renames a group that is met under its own name anyway."""
+    linked = not isinstance(group.get(name, getlink=True), h5py.HardLink)
+    return linked and found.file.filename == group.file.filename
 
 
 def _token(group: h5py.Group) -> tuple[str, int]:
