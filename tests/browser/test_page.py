@@ -123,8 +123,8 @@ def test_a_lost_connection_is_said_and_found_again(make_viewer: Callable[..., An
     viewer.errors.clear()
 
 
-def test_an_error_is_a_sentence_with_a_way_on(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=20")
+def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
     viewer.page.route(
         re.compile(r"/slice\?.*selection=21,"),
         lambda route: route.fulfill(
@@ -133,6 +133,7 @@ def test_an_error_is_a_sentence_with_a_way_on(viewer: Any) -> None:
             body='{"error": {"code": "internal", "message": "The disk is on fire."}}',
         ),
     )
+    viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("ArrowRight")
     viewer.until("() => document.getElementById('plot-message-text').textContent.includes('fire')")
     viewer.page.unroute_all()

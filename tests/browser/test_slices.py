@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,18 +79,19 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     assert viewer.painted[-1]["index"] == 103
 
 
-def test_an_older_slice_never_covers_a_newer_one(viewer: Any, served: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=10")
+def test_an_older_slice_never_covers_a_newer_one(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
     viewer.page.route(re.compile(r"/slice\?.*selection=11,"), hold)
+    viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.keyboard.press("ArrowRight")
     viewer.until("() => document.getElementById('plot-frame').getAttribute('aria-busy') === 'true'")
     viewer.press("ArrowRight")
-    assert held
+    assert held, viewer.painted
     for route in held:
         route.abort()
     assert viewer.trace["meta"]["selection"] == "12,:,:"
