@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,3 +49,37 @@ def make_parts(tmp_path: Path, data: Path, children: Children) -> Iterator[Calla
 def here(make_parts: Callable[..., Parts]) -> Parts:
     """The parts with their defaults."""
     return make_parts()
+
+
+IN_OPEN = 0x20
+
+
+@pytest.fixture
+def opens() -> Iterator[Callable[[Path], Callable[[], list[str]]]]:
+    """Watch a folder: `opens(folder)()` gives the names of what anybody opened in it since."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watches: list[int] = []
+
+    def watch(folder: Path) -> Callable[[], list[str]]:
+        fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert fd >= 0
+        watches.append(fd)
+        assert libc.inotify_add_watch(fd, os.fsencode(folder), IN_OPEN) >= 0
+
+        def seen() -> list[str]:
+            names = []
+            try:
+                events = os.read(fd, 65536)
+            except BlockingIOError:
+                return []
+            while events:
+                length = struct.unpack_from("iIII", events)[3]
+                names.append(os.fsdecode(events[16 : 16 + length].rstrip(b"\0")))
+                events = events[16 + length :]
+            return names
+
+        return seen
+
+    yield watch
+    for fd in watches:
+        os.close(fd)
