@@ -76,7 +76,10 @@ class _Child:
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], bytes]:
         """Send one request and wait at most `seconds` for the answer to begin."""
         if not self.ready:
-            self._await(START_SECONDS)
+            try:
+                self._await(START_SECONDS)
+            except TimeoutError:
+                raise EOFError("it did not start") from None
             wire.receive(self.stdout)  # type: ignore[arg-type]
             self.ready = True
         wire.send(self.stdin, request)  # type: ignore[arg-type]
@@ -163,7 +166,7 @@ class Children:
             raise ChildFailed(
                 f"The HDF5 library took longer than {limit:.0f} s on this file."
             ) from None
-        except (EOFError, OSError, ValueError):
+        except (EOFError, OSError, ValueError) as error:
             code = None
             if child is not None:
                 child.kill()
@@ -172,7 +175,7 @@ class Children:
             log.warning(
                 "child died: %s, status %s, after %.1f s", op, code, time.monotonic() - began
             )
-            if code in (None, -signal.SIGKILL):
+            if code in (None, -signal.SIGKILL) and not isinstance(error, ValueError):
                 # It could not be started, or somebody ended it (the kernel, for want of memory):
                 # that is no verdict on the file.
                 raise errors.Busy("The reader was ended; try again in a moment.") from None

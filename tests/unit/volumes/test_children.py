@@ -1,0 +1,389 @@
+"""libhdf5 at arm's length: whatever happens to a child is an error with a sentence, and the next one works."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard import errors
+from dashboard.volumes import children as module
+from dashboard.volumes import wire
+from dashboard.volumes.child import describe, walk
+from dashboard.volumes.child.walk import Refused
+from dashboard.volumes.children import ChildFailed, Children, Unreadable
+from tests import files
+from tests.parts import Parts, make_children
+
+ROOT = str(Path(module.__file__).resolve().parents[2])
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Children]:
+    """One child of the test's own."""
+    made = make_children([tmp_path], tmp_path / "empty")
+    yield made
+    made.close()
+
+
+def running(pool: Children) -> subprocess.Popen[bytes]:
+    """The process of the only child."""
+    child = pool._free.get_nowait()
+    pool._free.put(child)
+    assert child is not None
+    return child.process
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """From now on children run this instead: `receive()` gives requests, `send(...)` answers."""
+    text = f"""
+import os, signal, sys
+sys.path.insert(0, {ROOT!r})
+from dashboard.volumes import wire
+send = lambda head, body=b"": wire.send(sys.stdout.buffer, head, body)
+receive = lambda: wire.receive(sys.stdin.buffer)[0]
+{program}
+"""
+    popen = subprocess.Popen
+
+    def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        return popen([sys.executable, "-c", text], **how)
+
+    monkeypatch.setattr(module.subprocess, "Popen", start)
+
+
+READY = "send({'ready': True}); request = receive()\n"
+
+
+def test_a_child_is_kept(pool: Children, tmp_path: Path) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    first = running(pool).pid
+    pool.ask("list", path)
+    assert running(pool).pid == first
+
+
+def test_warm_starts_one_before_it_is_needed(pool: Children, tmp_path: Path) -> None:
+    pool.warm()
+    first = running(pool).pid
+    pool.warm()
+    pool.ask("list", files.write(tmp_path / "a.h5", x=np.zeros((2, 3))))
+    assert running(pool).pid == first
+
+
+def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
+    pool = make_children([tmp_path], tmp_path / "empty")
+    pool.warm()
+    process = running(pool)
+    pool.close()
+    assert process.poll() is not None
+    pool._free.put(None)
+    pool.warm()
+    assert pool._free.get_nowait() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_one_that_was_ended_in_between_is_replaced(
+    pool: Children, tmp_path: Path, number: signal.Signals
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    pool.ask("list", path)
+    before = running(pool)
+    before.send_signal(number)
+    before.wait()
+    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert running(pool).pid != before.pid
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os.kill(os.getpid(), signal.SIGSEGV)",
+        "os.kill(os.getpid(), signal.SIGABRT)",
+        "os.kill(os.getpid(), signal.SIGXCPU)",
+        "os._exit(3)",
+        "sys.stdout.buffer.write(b'nonsense ' * 99); sys.stdout.buffer.flush(); receive()",
+        "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
+    ],
+)
+def test_a_crash_is_the_file_s_fault(
+    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + end)
+        with pytest.raises(ChildFailed) as caught:
+            pool.ask("list", path)
+        assert caught.value.status == 422
+        assert "crashed on this file" in caught.value.message
+        assert str(tmp_path) not in caught.value.message
+    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
+def test_one_that_somebody_killed_at_work_is_not_the_file_s_fault(
+    here: Parts, data: Path, tmp_path: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGKILL)")
+        with pytest.raises(errors.Busy, match="try again"):
+            here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_cannot_be_started_is_not_the_file_s_fault(
+    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.subprocess, "Popen", fail)
+        with pytest.raises(OSError, match="unavailable"):
+            pool.warm()
+        for _ in range(2):
+            with pytest.raises(errors.Busy, match="try again"):
+                here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_does_not_come_up_is_not_the_file_s_fault(
+    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "START_SECONDS", 0.01)
+        stand_in(patch, "receive()")
+        with pytest.raises(errors.Busy, match="try again"):
+            here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_hangs_is_ended(
+    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "receive()")
+        with pytest.raises(ChildFailed, match="took longer than 0 s on this file"):
+            pool.ask("list", path, seconds=0.01)
+    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
+def test_a_verdict_is_remembered_for_a_state_of_the_file(
+    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGSEGV)")
+        with pytest.raises(errors.CannotShow):
+            here.library.datasets("data/a.h5")
+    with pytest.raises(errors.CannotShow, match="crashed on this file"):
+        here.library.datasets("data/a.h5")
+    os.utime(path)
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_who_waits_too_long_for_a_child_is_told(tmp_path: Path) -> None:
+    pool = make_children([tmp_path], tmp_path / "empty", seconds=0.01)
+    child = pool._free.get()
+    with pytest.raises(errors.Busy, match="All readers are busy"):
+        pool.ask("list", tmp_path / "a.h5")
+    pool._free.put(child)
+    pool.close()
+
+
+def test_requests_of_many_threads_are_answered(tmp_path: Path) -> None:
+    pool = make_children([tmp_path], tmp_path / "empty", count=2)
+    paths = [files.write(tmp_path / f"{n}.h5", **{f"x{n}": np.full((2, 3), n)}) for n in range(4)]
+    wrong = []
+
+    def ask(n: int) -> None:
+        for _ in range(10):
+            (record,) = pool.ask("list", paths[n])[0]["datasets"]
+            if record["dataset"] != f"/x{n}":
+                wrong.append((n, record))
+
+    threads = [threading.Thread(target=ask, args=(n % 4,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pool.close()
+    assert wrong == []
+
+
+@contextmanager
+def many_descriptors(count: int) -> Iterator[None]:
+    """So many open files that new descriptors have high numbers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count + 200, hard)), hard))
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_server_with_many_open_files_still_asks(tmp_path: Path) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with many_descriptors(1200):
+        pool = make_children([tmp_path], tmp_path / "empty")
+        assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+        pool.close()
+
+
+def test_memory_is_limited(tmp_path: Path) -> None:
+    pool = make_children([tmp_path], tmp_path / "empty", memory_bytes=64 * 2**20)
+    path = files.declare(tmp_path / "a.h5", {"x": ((2**15, 2**15), "u1", (1024, 1024))})
+    boxes = [[(0, 0), (2**15, 2**15)]]
+    with pytest.raises(errors.CannotShow, match="more memory than is allowed"):
+        pool.ask("boxes", path, dataset="/x", numpy="|u1", boxes=boxes)
+    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    pool.close()
+
+
+def test_what_the_library_reports_is_a_sentence_without_its_details(
+    pool: Children, tmp_path: Path
+) -> None:
+    path = files.write(
+        tmp_path / "a.h5", x=(np.zeros((4, 4)), {"chunks": (2, 2), "fletcher32": True})
+    )
+    files.damage(path, "x", (0, 2))
+    with pytest.raises(Unreadable) as caught:
+        pool.ask("boxes", path, dataset="/x", numpy="<f8", boxes=[[(0, 0), (4, 4)]])
+    assert caught.value.message == "The HDF5 library could not read it."
+    assert str(tmp_path) not in caught.value.message
+    assert caught.value.detail
+
+
+def test_a_damaged_dataset_read_by_a_child(here: Parts, data: Path) -> None:
+    values = np.arange(4 * 80 * 80, dtype="<u2").reshape(4, 80, 80)
+    how = {"chunks": (2, 40, 40), **files.CHUNKED["blosc"]}
+    path = files.write(data / "a.h5", x=(values, how))
+    files.damage(path, "x", (2, 40, 0))
+    assert here.frame("data/a.h5", "x", "1,:,:").frame.body == values[1].tobytes()
+    with pytest.raises(errors.CannotShow) as caught:
+        here.frame("data/a.h5", "x", "3,:,:")
+    assert caught.value.message == (
+        "'/x' of 'data/a.h5' cannot be read at [2:4, 0:80, 0:80]: The HDF5 library could not read it."
+    )
+
+
+def test_a_child_stands_in_an_empty_folder_and_gets_no_signals(
+    pool: Children, tmp_path: Path
+) -> None:
+    pool.warm()
+    process = running(pool)
+    assert os.readlink(f"/proc/{process.pid}/cwd") == str(tmp_path / "empty")
+    assert os.getsid(process.pid) == process.pid
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_plug_ins_are_not_taken_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF5_PLUGIN_PATH", str(tmp_path / "plugins"))
+    monkeypatch.setenv("HDF5_VDS_PREFIX", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("HDF5_EXT_PREFIX", str(tmp_path / "elsewhere"))
+    program = (
+        "import dashboard.volumes.child.__main__, os; "
+        "print(*(os.environ.get(n, '-') for n in ('HDF5_PLUGIN_PRELOAD', 'HDF5_PLUGIN_PATH',"
+        " 'HDF5_VDS_PREFIX', 'HDF5_EXT_PREFIX', 'HDF5_EXTFILE_PREFIX')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert found.stdout.split() == [":" * 2, "-", "-", "-", "${ORIGIN}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        (
+            "unable to lock file, errno = 13, error message = 'Permission denied'",
+            "cannot_show",
+            "may not read",
+        ),
+        ("truncated file: eof = 96, sblock->base_addr = 0", "cannot_show", "truncated"),
+        ("file signature not found", "cannot_show", "not an HDF5 file"),
+        ("file is already open for write (may use <h5clear file>)", "changed", "being written"),
+        ("bad object header version number", "cannot_show", "may be damaged"),
+    ],
+)
+def test_why_a_file_cannot_be_opened(
+    monkeypatch: pytest.MonkeyPatch, text: str, code: str, words: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(f"Unable to synchronously open file ({text})")
+
+    monkeypatch.setattr(walk.h5py, "File", fail)
+    with pytest.raises(Refused) as caught:
+        walk.open_file(Path("/secret/a.h5"))
+    assert caught.value.code == code
+    assert words in caught.value.message
+    assert "/secret" not in caught.value.message
+
+
+def test_a_file_is_opened_without_a_lock(tmp_path: Path, pool: Children) -> None:
+    # A reader's lock would make the instrument's writer fail.
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with walk.open_file(path) as reader, path.open("r+b") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert "x" in reader
+
+
+def test_a_listing_ends_at_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = files.write(tmp_path / "a.h5", **{f"x{n:02}": np.zeros((2, 2)) for n in range(20)})
+    monkeypatch.setattr(describe, "MAX_OBJECTS", 7)
+    head, _ = describe.list_datasets({"path": str(path), "roots": [str(tmp_path)]})
+    assert len(head["datasets"]) == 7
+    assert not head["complete"]
+
+
+def test_the_loop_answers_every_request(tmp_path: Path) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.volumes.child", str(2**31)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        wire.receive(process.stdout)  # type: ignore[arg-type]
+        ask: Callable[..., Any] = lambda **request: wire.send(process.stdin, request)  # type: ignore[arg-type]  # noqa: E731
+        for request, code in (
+            ({"op": "nothing"}, "unreadable"),
+            ({}, "unreadable"),
+            ({"op": "list"}, "unreadable"),
+            ({"op": "list", "path": str(path), "roots": []}, None),
+            ({"op": "describe", "path": str(path), "roots": [], "dataset": "/y"}, "not_found"),
+            ({"op": "index", "path": str(path), "roots": [], "dataset": "/x"}, "cannot_show"),
+            ({"op": "boxes", "path": str(path), "roots": [], "dataset": "/x"}, "unreadable"),
+        ):
+            ask(**request)
+            head, _ = wire.receive(process.stdout)  # type: ignore[arg-type]
+            assert head.get("error") == code, request
+        process.stdin.close()
+    assert process.returncode == 0
