@@ -26,7 +26,7 @@ from dashboard.volumes.volume import Volume
 log = logging.getLogger(__name__)
 
 # Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
-FACTS_VERSION = "1"
+FACTS_VERSION = "2"
 REMEMBERED = 256
 
 # Planes of a brick across the last dimension of contiguous data: a cache line of most types.
