@@ -174,8 +174,10 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
             part = keys[at : at + 500]
             marks = ",".join("?" * len(part))
             query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608
-            rows = self._sql(query, tuple(part))
-            found |= {key for (key,) in rows}
+            try:
+                found |= {key for (key,) in self._sql(query, tuple(part))}
+            except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+                log.warning("cache read failed, taken for a miss: %s", error)
         return found
 
     def newer(self, rowid: int) -> list[tuple[int, str, bytes]]:
