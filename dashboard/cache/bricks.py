@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,9 +57,14 @@ _HEAD = 2
 
 
 class Brick(Protocol):
-    """Decoded planes, and whether each was wanted before."""
+    """Decoded planes, and whether each was wanted before.
+
+    `proof` is None, or tells later whether all chunks were whole: where they were decoded only as far
+    as the plane lies, their checksums were not met yet.
+    """
 
     bad: tuple[BadChunk, ...]
+    proof: Future[bool] | None
 
     def plane(self, number: int) -> NDArray[Any]:
         """Plane `number` as an array (rows, columns); not to be written to."""
@@ -135,6 +141,7 @@ class FileBrick:
     ) -> None:
         self.address = address
         self.bad = bad
+        self.proof: Future[bool] | None = None
         size = address.nbytes(dtype.itemsize)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
@@ -155,9 +162,16 @@ class FileBrick:
 
 
 class PlaneBrick:
-    """One plane of a brick, held in memory alone: what is left when the disk is full."""
+    """One plane of a brick, held in memory alone: when the disk is full, or the brick still made."""
 
-    def __init__(self, plane: NDArray[Any], number: int, bad: tuple[BadChunk, ...]) -> None:
+    def __init__(
+        self,
+        plane: NDArray[Any],
+        number: int,
+        bad: tuple[BadChunk, ...],
+        proof: Future[bool] | None = None,
+    ) -> None:
+        self.proof = proof
         self._plane = plane
         self._number = number
         self.bad = bad

@@ -192,11 +192,15 @@ class Supply:
             if partial is not None:
                 partial.discard()
             raise
-        self._behind.submit(self._lay_down, held, partial, stack.pop_all(), began)
-        return PlaneBrick(held.values, plane, held.bad)
+        proven = held.proven
+        done = self._behind.submit(self._lay_down, held, partial, stack.pop_all(), began)
+        return PlaneBrick(held.values, plane, held.bad, None if proven else done)
 
-    def _lay_down(self, held: HeldBrick, partial: Partial, locked: ExitStack, began: float) -> None:
-        """Write a held brick to its file and put it into the cache; nobody waits for the result."""
+    def _lay_down(self, held: HeldBrick, partial: Partial, locked: ExitStack, began: float) -> bool:
+        """Write a held brick to its file and put it into the cache; whether all its chunks were whole.
+
+        Nobody waits for it.
+        """
         with locked:
             try:
                 with self._gate.busy():
@@ -205,11 +209,15 @@ class Supply:
                 partial.discard()
                 log.warning("brick not written: %s", error)
                 self._space.note_full()
-                return
+                return False
+            except errors.LamellaError as error:
+                partial.discard()
+                log.info("brick not laid down: %s", error)
+                return False
             except Exception:
                 partial.discard()
                 log.exception("brick not laid down")
-                return
+                return False
             finally:
                 self._arena.release()
             kept = self._store.keep(partial, held.volume.native, held.bad, Purpose.DEMAND)
@@ -217,6 +225,7 @@ class Supply:
                 self._count_decoded(Purpose.DEMAND, partial.data_bytes)
                 key, size = held.volume.address.key, partial.data_bytes
                 self._paces.timed(key, size, time.monotonic() - began)
+            return not held.bad
 
     def close(self) -> None:
         """Finish laying down what is held."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
@@ -135,11 +136,24 @@ class Reader:
             else:
                 outcome = "hit" if frame.told else self.retold(address, counted)
                 return Answer(frame, outcome, True)
-        frame, outcome = self._made(address, counted, purpose)
-        self._frames.put(address.key, frame.pack)
+        frame, outcome, proofs = self._made(address, counted, purpose)
+        self._keep(address.key, frame, proofs)
         if counted:
             self._remember(address.key)
         return Answer(frame, outcome, False)
+
+    def _keep(self, key: str, frame: Frame, proofs: list[Future[bool]]) -> None:
+        """Put a frame into the cache; one of chunks that were not read to their end yet, once they were."""
+        if not proofs:
+            self._frames.put(key, frame.pack)
+            return
+
+        def proven(_: Future[bool]) -> None:
+            if all(proof.done() and not proof.cancelled() and proof.result() for proof in proofs):
+                self._frames.put(key, frame.pack)
+
+        for proof in proofs:
+            proof.add_done_callback(proven)
 
     def retold(self, address: SliceAddress, counted: bool) -> str:
         """The outcome of a demand for a frame that the cache or the page has.
@@ -170,7 +184,9 @@ class Reader:
             while len(self._told) > REMEMBERED_TOLD:
                 self._told.popitem(last=False)
 
-    def _made(self, address: SliceAddress, counted: bool, purpose: Purpose) -> tuple[Frame, str]:
+    def _made(
+        self, address: SliceAddress, counted: bool, purpose: Purpose
+    ) -> tuple[Frame, str, list[Future[bool]]]:
         volume = address.volume
         _check_cells(address, self._max_cells)
         planes = _Planes(self._supply, self._mapped, volume, address.selection, counted, purpose)
@@ -185,7 +201,11 @@ class Reader:
         with meter("encode"):
             body = encode(values, address.form)
         rows, cols = values.shape
-        return Frame(body, (rows, cols), values.dtype.name, window, counted), planes.outcome
+        return (
+            Frame(body, (rows, cols), values.dtype.name, window, counted),
+            planes.outcome,
+            planes.proofs,
+        )
 
     def _window(
         self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None
@@ -245,6 +265,7 @@ class _Planes:
         self._bricks = [] if volume.direct(selection) else volume.bricks(selection)
         self._held: dict[str, NDArray[Any]] = {}
         self.outcome = "hit"
+        self.proofs: list[Future[bool]] = []
 
     def check(self) -> None:
         """Refuse what takes too much decoding before any of it is begun."""
@@ -320,6 +341,8 @@ class _Planes:
             brick, self._purpose, plane=number, counted=self._counted
         )
         self._note(supplied.outcome)
+        if supplied.brick.proof is not None:
+            self.proofs.append(supplied.brick.proof)
         for bad in supplied.brick.bad:
             if self._touches(bad.corner):
                 corner = ", ".join(map(str, bad.corner))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dashboard import errors
 from dashboard.volumes import codecs
 from dashboard.volumes.chunks import ChunkIndex
+from dashboard.volumes.inflate import Inflater
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
@@ -89,21 +90,12 @@ class ChunkReader:
         The array lies in this thread's buffers until the next call, or in `out` where that is
         given.
         """
-        grid = self.volume.grid
-        began = time.perf_counter()
-        stored = int(self.index.sizes[place])
-        if stored > 2 * grid.chunk_bytes + 65536:
-            return None, f"it claims {stored} stored bytes, more than it can hold"
-        raw = self.buffers.get("raw", stored)
-        try:
-            count = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]))
-        except OSError as error:
-            # Not handed on: an OSError from here on means that the cache's disk has no room.
-            return None, f"it cannot be read ({error.strerror})"
+        grid, began = self.volume.grid, time.perf_counter()
+        raw, reason = self._raw(place)
         read = time.perf_counter()
         try:
-            if count != stored:
-                return None, "it is cut short"
+            if raw is None:
+                return None, reason
             mask = int(self.index.masks[place])
             pipeline = self.volume.pipeline
             buffers = self._scratch() if out is None else self._into(out, mask)
@@ -116,6 +108,41 @@ class ChunkReader:
             return None, str(damage)
         finally:
             self.clock.add(read - began, time.perf_counter() - read)
+
+    def begun(self, place: int, out: Bytes, need: int) -> tuple[Inflater | None, str]:
+        """Inflate the first `need` bytes of a chunk into `out`: (what goes on later, "") or the reason."""
+        inflater = Inflater()
+        reason = self._inflating(place, lambda raw: inflater.begin(raw, out, need))
+        return (None, reason) if reason else (inflater, "")
+
+    def finished(self, place: int, inflater: Inflater, out: Bytes) -> str:
+        """Inflate the rest of a chunk that was begun; returns why that failed, or an empty string."""
+        return self._inflating(place, lambda raw: inflater.finish(raw, out))
+
+    def _inflating(self, place: int, work: Callable[[Bytes], None]) -> str:
+        began = time.perf_counter()
+        raw, reason = self._raw(place)
+        read = time.perf_counter()
+        try:
+            if raw is not None:
+                work(raw)
+        except codecs.Damaged as damage:
+            reason = str(damage)
+        self.clock.add(read - began, time.perf_counter() - read)
+        return reason
+
+    def _raw(self, place: int) -> tuple[Bytes | None, str]:
+        """(a chunk's bytes as they are stored, in this thread's buffer, "") or (None, the reason)."""
+        stored = int(self.index.sizes[place])
+        if stored > 2 * self.volume.grid.chunk_bytes + 65536:
+            return None, f"it claims {stored} stored bytes, more than it can hold"
+        raw = self.buffers.get("raw", stored)
+        try:
+            count = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]))
+        except OSError as error:
+            # Not handed on: an OSError from here on means that the cache's disk has no room.
+            return None, f"it cannot be read ({error.strerror})"
+        return (raw, "") if count == stored else (None, "it is cut short")
 
     def announce(self, places: Sequence[int] | NDArray[np.int64]) -> None:
         """Tell the kernel what is read next, so that the disk works while others are decoded."""
@@ -130,8 +157,10 @@ class ChunkReader:
         return [self.buffers.get(f"scratch{n}", size) for n in range(count)]
 
     def _into(self, out: Bytes, mask: int) -> list[Bytes]:
-        """Scratch buffers such that the last decoder writes into `out`."""
+        """Scratch buffers such that the last decoder writes into `out`, if that has room for it."""
         buffers = self._scratch()
+        if any(number == codecs.FLETCHER32 for number, _ in self.volume.pipeline):
+            return buffers  # between two filters a chunk may carry a checksum besides
         last = codecs.last_buffer(self.volume.pipeline, mask)
         if last is not None and last < len(buffers):
             buffers[last] = out

@@ -153,7 +153,12 @@ class Decoder:
         return held
 
     def lay_down(self, held: HeldBrick, sink: Sink) -> None:
-        """Hand all planes of a held brick to `sink`."""
+        """Hand all planes of a held brick to `sink`; what was not decoded to its end is so before."""
+        if not held.proven:
+            with self._reading(held.volume) as reader:
+                bad = self._all(bind(held.finish, reader), held.groups())
+            self._library.verify(held.volume)
+            held.bad = (*held.bad, *bad)
 
         def band(first: int, last: int) -> list[BadChunk]:
             values = _band_buffer(self._buffers, held.volume, held.address, last - first)

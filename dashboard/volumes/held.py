@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk, ChunkReader
+from dashboard.volumes.inflate import DEEPEST_SHARE, Inflater, can_stop
 from dashboard.volumes.volume import Volume
 
 # Pieces of work that a brick's chunks are dealt out in: enough that no thread idles at the end.
@@ -74,6 +75,21 @@ class HeldBrick:
         self._arena = arena
         offsets = np.unravel_index(plane, address.shape[:-2] or (1,))
         self._within = dict(zip(address.order[:-2], map(int, offsets), strict=False))
+        self._need = self._prefix()
+        self._begun: dict[int, Inflater] = {}
+
+    def _prefix(self) -> int:
+        """How many bytes of each chunk the plane needs, or 0 where all of it is decoded at once."""
+        chunks = self.volume.grid.chunks
+        last = [self._within.get(d, size - 1) for d, size in enumerate(chunks)]
+        need = (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
+        part = need <= DEEPEST_SHARE * self.volume.grid.chunk_bytes
+        return need if part and can_stop(self.volume.pipeline) else 0
+
+    @property
+    def proven(self) -> bool:
+        """Whether every chunk was decoded to its end, where its checksum stands."""
+        return not self._begun
 
     def groups(self) -> list[tuple[int, int]]:
         """The chunks' numbers within the brick, dealt out in ranges."""
@@ -88,17 +104,50 @@ class HeldBrick:
         reader.announce(places[first:last])
         for number in range(first, last):
             slot, place = self._slot(number), int(places[number])
-            values, reason = (None, "") if place < 0 else reader.decoded(place, slot)
+            values, reason = (None, "") if place < 0 else self._decoded(reader, number, place)
             at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
             if values is None:
                 values = self._shaped(slot)
                 values[...] = self.volume.fill
             if reason:
-                chunks = self.volume.grid.chunks
-                corner = (a + n * c for a, n, c in zip(self.address.start, at, chunks, strict=True))
-                bad.append(BadChunk(tuple(corner), reason))
+                bad.append(BadChunk(self._corner(at), reason))
             self._show(values, at)
         return bad
+
+    def finish(self, reader: ChunkReader, first: int, last: int) -> list[BadChunk]:
+        """Inflate the rest of those chunks first … last that were begun; returns the damaged ones."""
+        bad: list[BadChunk] = []
+        places = self._places.reshape(-1)
+        for number in range(first, last):
+            # Taken out, so that its memory is free as soon as it is done.
+            inflater = self._begun.pop(number, None)
+            if inflater is None:
+                continue
+            slot = self._slot(number)
+            reason = reader.finished(int(places[number]), inflater, slot)
+            if reason:
+                self._shaped(slot)[...] = self.volume.fill
+                at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
+                bad.append(BadChunk(self._corner(at), reason))
+        return bad
+
+    def _decoded(
+        self, reader: ChunkReader, number: int, place: int
+    ) -> tuple[NDArray[Any] | None, str]:
+        """A chunk in the arena as far as the plane needs it, or the reason why not."""
+        slot = self._slot(number)
+        if not self._need or int(reader.index.masks[place]):
+            return reader.decoded(place, slot)
+        inflater, reason = reader.begun(place, slot, self._need)
+        if inflater is None:
+            return None, reason
+        self._begun[number] = inflater
+        return self._shaped(slot), ""
+
+    def _corner(self, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The first voxel of the chunk at this place on the brick's grid."""
+        chunks = self.volume.grid.chunks
+        return tuple(a + n * c for a, n, c in zip(self.address.start, at, chunks, strict=True))
 
     def arrange(self, first: int, last: int, band: NDArray[Any]) -> None:
         """Put the held chunks of rows first … last into `band`, in the order of the brick."""
