@@ -151,7 +151,9 @@
 
   /* The ends of the window that is in force, to start from when it is set by hand. */
   function bounds(view, look) {
-    element('window-control').classList.toggle('manual', Array.isArray(view.window));
+    const manual = Array.isArray(view.window);
+    element('window-control').classList.toggle('manual', manual);
+    if (!manual) return;
     put('window-lo', bare(look.lo));
     put('window-hi', bare(look.hi));
   }

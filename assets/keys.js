@@ -65,7 +65,10 @@
 
   function advance() {
     if (!playing) return;
-    due = 0;
+    if (document.hidden) {
+      stop();
+      return;
+    }
     if (lamella.viewer.atEnd()) lamella.viewer.go(0);
     else lamella.viewer.step(1);
   }

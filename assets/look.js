@@ -22,6 +22,7 @@
       norm: found.sentence ? 'linear' : view.norm,
       colorscale: view.colorscale,
       reverse: view.reverse,
+      chosen: choice(view),
     };
     lamella.controls.bounds(view, last);
     return last;
@@ -76,5 +77,14 @@
     }, PREPARE_MS);
   }
 
-  lamella.look = { of: of, prepare: prepare, last: () => last };
+  function choice(view) {
+    return JSON.stringify([view.window, view.norm, view.colorscale, view.reverse]);
+  }
+
+  /* Whether a look is still the one that was chosen. */
+  function holds(view, look) {
+    return look.chosen === choice(view);
+  }
+
+  lamella.look = { of: of, holds: holds, prepare: prepare, last: () => last };
 })((window.lamella = window.lamella || {}));

@@ -19,7 +19,7 @@
     ready = new Promise((resolve) => {
       const look = () => {
         const found = document.querySelector('#slice-graph .js-plotly-plot');
-        if (found && found.on && window.Plotly) {
+        if (found && found.on && window.Plotly && !found.classList.contains('dash-graph--pending')) {
           gd = found;
           listen();
           resolve();
@@ -30,6 +30,9 @@
   }
 
   function listen() {
+    // Dash answers these by writing the figure as it knows it, an empty one, over what is drawn here.
+    gd.removeAllListeners('plotly_relayout');
+    gd.removeAllListeners('plotly_restyle');
     gd.on('plotly_relayout', (change) => {
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
       const x = gd.layout.xaxis.range.slice();

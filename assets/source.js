@@ -7,6 +7,7 @@
   const PATIENCE_MS = 250;
   const BUSY_TRIES = 3;
   const BUSY_WAIT_MS = 1000;
+  const REMEMBERED = 100;
 
   let deliver = null;
   let fail = null;
@@ -118,7 +119,7 @@
       try {
         const response = await ask(address, { signal: signal });
         const bytes = await response.arrayBuffer();
-        return answerOf(response, bytes, address, performance.now() - begun);
+        return answerOf(response, bytes, address, begun);
       } catch (error) {
         if (error.status !== 503 || attempt >= BUSY_TRIES) throw error;
         await pause(BUSY_WAIT_MS, signal);
@@ -136,28 +137,41 @@
     });
   }
 
-  function answerOf(response, bytes, address, waited) {
-    const server = timing(response.headers.get('Server-Timing'));
-    const total = server.total || 0;
+  function answerOf(response, bytes, address, begun) {
     return {
       bytes: bytes,
       dtype: response.headers.get('X-Slice-Dtype') || '',
       shape: (response.headers.get('X-Slice-Shape') || '').split(',').map(Number),
       source: source(response.headers.get('Cache-Status') || ''),
       ahead: /detail="?prefetched/.test(response.headers.get('Cache-Status') || ''),
-      server: server,
-      transfer: Math.max(0, network(address, waited) - total),
+      server: timing(response.headers.get('Server-Timing')),
+      address: address,
+      begun: begun,
+      waited: performance.now() - begun,
     };
   }
 
-  /* From the request being sent to its last byte, ms: the browser's own figures, since `waited` also holds
-     what this thread did meanwhile. */
-  function network(address, waited) {
-    const entries = performance.getEntriesByName(new URL(address, location.href).href, 'resource');
-    const entry = entries[entries.length - 1];
-    performance.clearResourceTimings();
-    if (!entry || !entry.requestStart || !entry.responseEnd) return waited;
-    return Math.min(waited, entry.responseEnd - entry.requestStart);
+  // The browser's own times of requests by address, the newest last: they come a little after the answer.
+  const network = new Map();
+
+  function watch() {
+    new PerformanceObserver((list) => {
+      list.getEntries().forEach((entry) => {
+        if (!entry.name.includes('/api/v1/slice?')) return;
+        network.delete(entry.name);
+        network.set(entry.name, entry);
+        if (network.size > REMEMBERED) network.delete(network.keys().next().value);
+      });
+    }).observe({ type: 'resource', buffered: true });
+  }
+
+  /* From the request being sent to the last byte, less the server's own time (ms). What this thread did
+     meanwhile, while the answer lay there, is not the network's. */
+  function transfer(answer) {
+    const entry = network.get(new URL(answer.address, location.href).href);
+    const fits = entry && entry.requestStart >= answer.begun && entry.responseEnd > 0;
+    const spent = fits ? Math.min(answer.waited, entry.responseEnd - entry.requestStart) : answer.waited;
+    return Math.max(0, spent - (answer.server.total || 0));
   }
 
   /* Server-Timing as {stage: ms}. */
@@ -239,7 +253,9 @@
     forget: forget,
     convert: convert,
     busy: () => running !== null,
+    transfer: transfer,
     connect: (onSlice, onError) => {
+      watch();
       deliver = onSlice;
       fail = onError;
     },

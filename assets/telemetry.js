@@ -21,7 +21,12 @@
         channel.port1.onmessage = () => {
           channel.port1.close();
           const display = performance.now() - drawn;
-          const browser = { transfer: answer.transfer, convert: spent.convert, draw: spent.draw, display: display };
+          const browser = {
+            transfer: lamella.source.transfer(answer),
+            convert: spent.convert,
+            draw: spent.draw,
+            display: display,
+          };
           note(wanted, answer.source, browser);
           resolve({
             stages: Object.assign({}, answer.server, browser),

@@ -3,10 +3,8 @@
   'use strict';
 
   const ZOOM_DELAY_MS = 120;
-  const DIM_AFTER_MS = 150;
-  const LOST_RETRY_MS = 2000;
-  const STATES = { busy: 0, rest: 0, zoom: 0, lost: 0 };
 
+  const timers = { rest: 0, zoom: 0 };
   const defaults = { part: null, pool: 'mean', window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
 
   let view = null;
@@ -24,7 +22,7 @@
     lamella.play.stop();
     lamella.source.forget();
     next = null;
-    busy(true);
+    lamella.notice.busy(true);
     let record;
     try {
       record = await lamella.tree.find(link.file, link.dataset);
@@ -43,7 +41,7 @@
     }
     const complex = /^complex/.test(record.dtype);
     const look = view || defaults;
-    if (view && history === 'push') remember('replace');
+    if (view && history === 'push') lamella.place.remember(view, 'replace');
     view = {
       file: link.file,
       dataset: record.dataset,
@@ -70,8 +68,8 @@
     lamella.tree.mark(view, record);
     lamella.controls.sync(view);
     lamella.readout.clear();
-    crumb();
-    remember(history);
+    lamella.place.crumb(view);
+    lamella.place.remember(view, history);
     refresh();
   }
 
@@ -81,7 +79,7 @@
 
   /* Without a link: the first dataset that can be shown, at its middle. */
   async function openFirst() {
-    busy(true);
+    lamella.notice.busy(true);
     try {
       const found = await lamella.tree.first();
       if (found) await open(Object.assign(lamella.address.parse(''), found), 'replace');
@@ -118,7 +116,7 @@
   function setAxis(axis) {
     if (!view || view.axis === null || axis === view.axis || !(axis >= 0 && axis < view.shape.length)) return;
     lamella.play.stop();
-    remember('replace');
+    lamella.place.remember(view, 'replace');
     if (axis === view.rows || axis === view.cols) {
       const other = axis === view.rows ? view.cols : view.rows;
       view.rows = Math.min(other, view.axis);
@@ -129,7 +127,7 @@
     view.axis = axis;
     lamella.controls.sync(view);
     lamella.readout.clear();
-    remember('push');
+    lamella.place.remember(view, 'push');
     refresh();
   }
 
@@ -168,8 +166,8 @@
     view.x = all ? null : x;
     view.y = all ? null : y;
     if (all) lamella.plot.zoom(null, null);
-    clearTimeout(STATES.zoom);
-    STATES.zoom = setTimeout(refresh, ZOOM_DELAY_MS);
+    clearTimeout(timers.zoom);
+    timers.zoom = setTimeout(refresh, ZOOM_DELAY_MS);
   }
 
   function showAll() {
@@ -215,12 +213,12 @@
     if (shown && shown.key === wanted.key && !shown.failed) {
       lamella.source.forget();
       next = null;
-      busy(false);
-      message(null);
+      lamella.notice.busy(false);
+      lamella.notice.clear();
       // A zoom that needs no other values is drawn by Plotly itself.
       return;
     }
-    busy(true);
+    lamella.notice.busy(true);
     lamella.source.want(wanted);
     lamella.look.prepare(view, wanted);
   }
@@ -271,8 +269,8 @@
       label: (r, c) => lamella.readout.label(wanted, cells, r, c),
     });
     const drawn = performance.now();
-    shown = { key: wanted.key, wanted: wanted, cells: cells };
-    message(null);
+    shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
+    lamella.notice.clear();
     const painted = await lamella.telemetry.painted(wanted, answer, {
       convert: converted - begun,
       draw: drawn - drawStart,
@@ -288,119 +286,48 @@
     if (!view || !shown) return;
     const wanted = request();
     if (shown.key !== wanted.key) return;
-    busy(false);
+    lamella.notice.busy(false);
+    // Colours that were chosen while it was being drawn.
+    if (!lamella.look.holds(view, shown.look)) recolour();
   }
 
   /* Colours */
 
   async function recolour() {
-    if (!shown || shown.wanted.generation !== generation) return;
+    if (!shown || shown.wanted.generation !== generation || drawing) return;
     const mine = shown;
     const look = await lamella.look.of(view, shown.wanted, shown.cells);
-    if (mine === shown && !drawing) await lamella.plot.recolour(look);
-  }
-
-  /* What the page says about itself */
-
-  function busy(on) {
-    const frame = lamella.controls.element('plot-frame');
-    clearTimeout(STATES.busy);
-    if (on) STATES.busy = setTimeout(() => frame.classList.add('busy'), DIM_AFTER_MS);
-    else frame.classList.remove('busy');
-    frame.setAttribute('aria-busy', String(on));
-  }
-
-  function message(text, retry) {
-    lamella.controls.text('plot-message-text', text || '');
-    lamella.controls.show('plot-message', Boolean(text));
-    lamella.controls.show('plot-retry', Boolean(retry));
-    if (!text) clearTimeout(STATES.lost);
+    if (mine !== shown || drawing) return;
+    shown.look = look;
+    await lamella.plot.recolour(look);
   }
 
   function failed(error, wanted) {
     lamella.play.stop();
-    busy(false);
     if (shown) shown.failed = true;
-    // A link that does not fit is not mended by asking again.
-    message(error.message, Boolean(error.status));
+    lamella.notice.failed(error, retry);
     lamella.tree.reveal(wanted ? wanted.query.file : lamella.address.parse(location.search).file);
-    if (error.lost) {
-      clearTimeout(STATES.lost);
-      STATES.lost = setTimeout(lookAgain, LOST_RETRY_MS);
-    }
     if (error.status === 409 || error.status === 404) lamella.tree.stale(wanted && wanted.query.file);
   }
 
-  async function lookAgain() {
-    try {
-      await lamella.source.ask(lamella.source.url('/healthz'));
-      retry();
-    } catch (error) {
-      STATES.lost = setTimeout(lookAgain, LOST_RETRY_MS);
-    }
-  }
-
   function retry() {
-    message(null);
+    lamella.notice.clear();
     if (view && lamella.tree.knows(view)) {
-      lamella.tree.reload();
+      lamella.tree.reload().catch(() => undefined);
       refresh();
     } else start();
   }
 
-  function crumb() {
-    const node = lamella.controls.element('crumb');
-    node.replaceChildren();
-    const part = (text, name) => {
-      const span = document.createElement('span');
-      span.className = name;
-      span.textContent = text;
-      node.append(span);
-    };
-    part(view.file, 'crumb-file');
-    part(view.dataset, 'crumb-dataset');
-    part(view.shape.join(' × '), 'crumb-shape');
-    part(view.dtype, 'crumb-shape');
-    node.title = view.file + ' · ' + view.dataset;
-  }
-
-  /* The address bar */
-
+  /* The view has not changed for a while. */
   function rest() {
-    clearTimeout(STATES.rest);
-    STATES.rest = setTimeout(rested, lamella.config.restDelay);
-  }
-
-  function rested() {
-    if (!view) return;
-    remember('replace');
-    lamella.controls.place(view);
-    downloads();
-    lamella.residency.look(view);
-    const where = view.axis === null ? '' : 'Slice ' + view.position[view.axis] + ' of axis ' + view.axis + ', ';
-    lamella.controls.text('status', where + view.dataset + ' of ' + view.file);
-  }
-
-  function remember(how) {
-    if (!view || how === 'none') return;
-    const address = location.pathname + lamella.address.format(view);
-    const index = view.axis === null ? '' : view.position[view.axis] + ' · ';
-    document.title = index + view.dataset + ' · ' + view.file + ' · Lamella';
-    if (address === location.pathname + location.search) return;
-    if (how === 'push') history.pushState(null, '', address);
-    else history.replaceState(null, '', address);
-  }
-
-  function downloads() {
-    const query = {
-      file: view.file, dataset: view.dataset, selection: lamella.address.selection(view), part: view.part,
-    };
-    const name = (view.file + view.dataset + '_' + query.selection).replace(/[^\w.-]+/g, '_').replace(/_+$/, '');
-    const look = lamella.look.last();
-    const window_ = Array.isArray(view.window) && look ? [look.lo, look.hi].join(',') : view.window;
-    const link = (more) => lamella.source.url('/api/v1/slice', Object.assign({}, query, more));
-    lamella.controls.set('download-png', { href: link({ format: 'png', window: window_, norm: look ? look.norm : view.norm }), download: name + '.png' });
-    lamella.controls.set('download-npy', { href: link({ format: 'npy' }), download: name + '.npy' });
+    clearTimeout(timers.rest);
+    timers.rest = setTimeout(() => {
+      lamella.place.remember(view, 'replace');
+      lamella.place.downloads(view);
+      lamella.place.tell(view);
+      lamella.controls.place(view);
+      lamella.residency.look(view);
+    }, lamella.config.restDelay);
   }
 
   /* Follow the address bar: at the start, and when the user goes back. */

@@ -156,7 +156,7 @@ def _place() -> Component:
 
 def _fixed(dimension: int, id_: str) -> Component:
     return parts.field(
-        f"Dim {dimension}",
+        f"Axis {dimension} at",
         dmc.NumberInput(
             id=id_,
             value=0,

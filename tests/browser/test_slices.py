@@ -289,3 +289,38 @@ def test_a_slice_can_be_downloaded(viewer: Any, served: Any) -> None:
     with viewer.page.expect_download() as download:
         viewer.page.click("#download-png")
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_wheel_turns_slices_and_zooms_with_ctrl(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=10")
+    viewer.page.mouse.move(*viewer.point(50, 60))
+    viewer.page.mouse.wheel(0, 120)
+    viewer.until("() => window.painted[window.painted.length - 1].index === 12")
+    viewer.page.mouse.wheel(0, -60)
+    viewer.until("() => window.painted[window.painted.length - 1].index === 11")
+    viewer.page.keyboard.down("Control")
+    viewer.page.mouse.wheel(0, -200)
+    viewer.page.keyboard.up("Control")
+    viewer.address("&x=")
+    trace = viewer.settled().trace
+    assert trace["x"][1] - trace["x"][0] < 99
+    assert viewer.index == 11
+    viewer.page.mouse.dblclick(*viewer.point(50, 60))
+    viewer.until("() => !location.search.includes('&x=')")
+    assert viewer.settled().trace["meta"]["selection"] == "11,:,:"
+
+
+def test_colours_chosen_while_a_slice_is_drawn_are_not_lost(viewer: Any) -> None:
+    viewer.open(f"{LARGE}&axis=0&index=1")
+    viewer.page.evaluate(
+        """() => {
+          window.lamella.viewer.step(1);
+          window.lamella.viewer.setColours({colorscale: 'magma', norm: 'sqrt'});
+        }"""
+    )
+    viewer.settled(painted=2)
+    viewer.until(
+        "() => document.querySelector('#slice-graph .js-plotly-plot').data[0].colorscale[0][1] === 'rgb(0,0,4)'"
+    )
+    assert viewer.trace["stops"] == 256
+    assert viewer.page.input_value("#colorscale-select") == "Magma"
