@@ -191,11 +191,14 @@ class Reader:
         _check_cells(address, self._max_cells)
         planes = _Planes(self._supply, self._mapped, volume, address.selection, counted, purpose)
         planes.check()
-        values = planes.values(address.part, address.pool)
+        # What stands for a complex fill value may stand for other values as well: there the gaps are
+        # found before.
+        gap = volume.fill if volume.fill_set and volume.dtype.kind == "c" else None
+        values = planes.values(address.part, address.pool, gap if address.form.scaled else None)
         window: Window | None = None
         if address.form.scaled:
             with meter("scale"):
-                fill = _fill(volume, values, address.part)
+                fill = None if gap is not None else _fill(volume, values, address.part)
                 window = self._window(address, values, fill)
                 values = to_u8(values, window, address.norm, fill)
         with meter("encode"):
@@ -244,6 +247,11 @@ def _fill(volume: Volume, values: NDArray[Any], part: Part) -> np.generic | None
     return fill
 
 
+def _shown(values: NDArray[Any], part: Part, gap: np.generic | None) -> NDArray[Any]:
+    shown = part_of(values, part)
+    return shown if gap is None else np.where(values == gap, np.nan, shown)
+
+
 class _Planes:
     """One selection being read: which bricks it needs, and the worst outcome among them."""
 
@@ -276,13 +284,13 @@ class _Planes:
                 f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
             )
 
-    def values(self, part: Part, pool: Pool) -> NDArray[Any]:
-        """The cells of the selection: real, native, pooled."""
+    def values(self, part: Part, pool: Pool, gap: np.generic | None) -> NDArray[Any]:
+        """The cells of the selection: real, native, pooled; NaN in place of the complex value `gap`."""
         span_r, span_c = self._selection.row_span, self._selection.col_span
         if pool is Pool.NEAREST or (span_r.step == 1 and span_c.step == 1):
             region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
             with meter("index"):
-                return part_of(region, part)
+                return _shown(region, part, gap)
         shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
         width = span_c.stop - span_c.start
@@ -290,7 +298,7 @@ class _Planes:
         for at in range(span_r.start, span_r.stop, height):
             region = self._region(at, min(at + height, span_r.stop), 1, 1)
             with meter("scale"):
-                cells = pool_blocks(part_of(region, part), span_r.step, span_c.step, pool)
+                cells = pool_blocks(_shown(region, part, gap), span_r.step, span_c.step, pool)
                 first = (at - span_r.start) // span_r.step
                 out[first : first + len(cells)] = cells
         return out

@@ -88,9 +88,10 @@ class VolumeWindows:
         return float(low), float(high)
 
     def _sampled(self, volume: Volume, part: Part) -> dict[str, Any]:
-        values = part_of(self._sample(volume), part)
+        values = self._sample(volume)
         if volume.fill_set:
-            values = values[values != part_of(np.array([volume.fill]), part)[0]]
+            values = values[values != volume.fill]
+        values = part_of(values, part)
         if len(values) > SAMPLE_VALUES:
             values = values[:: -(-len(values) // SAMPLE_VALUES)]
         return {
