@@ -61,6 +61,7 @@
       if (view) lamella.controls.place(view);
     });
     if (window.matchMedia('(pointer: coarse)').matches) lamella.plot.drag(false);
+    lamella.tree.connect();
     lamella.tree.list().catch(() => undefined);
     // The first slice is fetched while Plotly is still being loaded.
     lamella.plot.connect({

@@ -277,7 +277,17 @@
     return list();
   }
 
+  /* Enter does what a click does; the arrows are DMC's. */
+  function connect() {
+    lamella.controls.element('dataset-tree').addEventListener('keydown', (event) => {
+      const item = event.key === 'Enter' && event.target.closest('[role=treeitem]');
+      const row = item && item.querySelector('.node');
+      if (row) row.click();
+    });
+  }
+
   lamella.tree = {
+    connect: connect,
     list: list,
     find: find,
     first: first,

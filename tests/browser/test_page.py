@@ -173,3 +173,16 @@ def test_controls_have_names(viewer: Any) -> None:
           .map((node) => node.outerHTML.slice(0, 120))"""
     )
     assert nameless == []
+
+
+def test_the_tree_can_be_walked_with_keys(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    tree = viewer.page.locator("#dataset-tree")
+    plane = tree.locator("[role=treeitem]").filter(has_text="plane").last
+    tree.locator("[role=treeitem]").filter(has_text="large").last.focus()
+    viewer.page.keyboard.press("ArrowDown")
+    assert plane.evaluate("(node) => node === document.activeElement")
+    assert viewer.index == 20
+    viewer.page.keyboard.press("Enter")
+    viewer.settled(painted=2)
+    viewer.address("dataset=/plane")
