@@ -275,7 +275,7 @@ class BrickStore:
             head = json.loads(stored.header)
             bad = tuple(BadChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
             fd = os.open(stored.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("brick refused: %s", error)
             return None
         try:
@@ -358,7 +358,7 @@ class BrickStore:
             with stored.path.open("rb") as stream:
                 story = Story(stream.fileno(), data)
                 return story.purpose, story.wanted, data
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
             return None
 
     def sweep(self) -> None:

@@ -76,7 +76,7 @@ class Frame:
             )
             if not found or head["bytes"] != len(body):
                 raise ValueError("cut short")
-        except (KeyError, TypeError, IndexError, UnicodeDecodeError) as error:
+        except (KeyError, TypeError, IndexError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError("not a frame") from error
         return frame
 

@@ -218,7 +218,7 @@ class Library:
                 known = json.loads(raw)
                 if isinstance(known, dict):
                     return known
-            except ValueError:
+            except (ValueError, RecursionError):
                 log.warning("a cached fact cannot be read, made anew")
         return None
 

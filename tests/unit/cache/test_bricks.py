@@ -245,6 +245,7 @@ def entry(cache: BytesCache) -> dict[str, Any]:
 HEADERS: dict[str, Any] = {
     "no JSON": b"\xff\xfe",
     "a list": b"[]",
+    "depths": b"[" * 50_000,
     "a number": b"3",
     "nothing": b"{}",
     "only damage": b'{"bad": []}',
