@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import flask
 
@@ -158,9 +159,7 @@ class Services:
         self.ledger.viewer(viewer)
         if volume.direct(chosen):
             return
-        # Movements are hints: with too many waiting, the newest ones are let go.
-        if self._room_later.acquire(blocking=False):
-            self._later.submit(self._note, viewer, volume, chosen, time.time())
+        self._submit(self._note, viewer, volume, chosen, time.time())
 
     def painted(self, report: Report) -> None:
         """What a page tells of painted slices: its stages, and demands that its ring had."""
@@ -175,6 +174,7 @@ class Services:
                 chosen = selection.parse(painted.selection, volume.shape)
             except errors.LamellaError:
                 continue  # gone since; the demand was counted, there is nothing to plan for
+            self._submit(self._tell, volume, chosen)
             self.moved(report.viewer, volume, chosen)
 
     def addresses(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
@@ -231,31 +231,47 @@ class Services:
             uses.flush()
         self.ledger.close()
 
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Have something done after the answer has gone out; when too much waits already, it is let go."""
+        if not self._room_later.acquire(blocking=False):
+            return
+
+        def run() -> None:
+            try:
+                work(*arguments)
+            except errors.LamellaError as error:
+                log.info("a look was not noted: %s", error)
+            except Exception:
+                log.exception("a look was not noted")
+            finally:
+                self._room_later.release()
+
+        self._later.submit(run)
+
+    def _tell(self, volume: Volume, chosen: Selection) -> None:
+        """The bricks that a slice out of the page's ring was made of have been wanted."""
+        self.reader.tell(volume, chosen)
+
     def _note(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
         rows, cols = chosen.plane
         dims = sorted(chosen.fixed)
-        try:
-            brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
-            self.board.note(
-                viewer=viewer,
-                file=volume.address.file,
-                dataset=volume.address.dataset,
-                fingerprint=volume.address.fingerprint.as_list(),
-                selection=str(chosen),
-                plane=(rows, cols),
-                position=tuple(chosen.fixed[d] for d in dims),
-                geometry=Geometry(
-                    tuple(volume.shape[d] for d in dims),
-                    tuple(volume.grid.chunks[d] for d in dims),
-                    brick_bytes,
-                ),
-                lead_s=self.supply.lead_s(volume, brick_bytes),
-                at=at,
-            )
-        except Exception:
-            log.exception("a movement was not noted")
-        finally:
-            self._room_later.release()
+        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
+        self.board.note(
+            viewer=viewer,
+            file=volume.address.file,
+            dataset=volume.address.dataset,
+            fingerprint=volume.address.fingerprint.as_list(),
+            selection=str(chosen),
+            plane=(rows, cols),
+            position=tuple(chosen.fixed[d] for d in dims),
+            geometry=Geometry(
+                tuple(volume.shape[d] for d in dims),
+                tuple(volume.grid.chunks[d] for d in dims),
+                brick_bytes,
+            ),
+            lead_s=self.supply.lead_s(volume, brick_bytes),
+            at=at,
+        )
 
     def _keep_house(self) -> None:
         swept = 0.0

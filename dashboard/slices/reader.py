@@ -164,7 +164,16 @@ class Reader:
         with self._lock:
             if not counted or address.key in self._told:
                 return "hit"
-        volume, chosen = address.volume, address.selection
+        outcome = self.tell(address.volume, address.selection)
+        self._remember(address.key)
+        return outcome
+
+    def tell(self, volume: Volume, chosen: Selection) -> str:
+        """Have the stories of the bricks that are there hear that a viewer wants the slice.
+
+        Returns `prefetched` when one of them was decoded ahead and its plane not wanted before, else
+        `hit`.
+        """
         outcome = "hit"
         if volume.direct(chosen):
             self._mapped.want(volume, chosen)
@@ -175,7 +184,6 @@ class Reader:
                     supplied = self._supply.get_or_decode(brick, plane=number, counted=True)
                     if supplied.outcome == "prefetched":
                         outcome = "prefetched"
-        self._remember(address.key)
         return outcome
 
     def _remember(self, key: str) -> None:

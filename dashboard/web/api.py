@@ -90,20 +90,24 @@ def _slice(services: Services) -> flask.Response:
     args = flask.request.args
     viewer = _viewer(args.get("viewer"))
     ahead = _flag("ahead")
-    address = _address(services)
     counted = viewer is not None and not ahead
-    etag = f'"{address.key}"'
+    address = _address(services)
     if flask.request.if_none_match.contains(address.key):
         outcome = services.reader.retold(address, counted)
         response = flask.Response(status=304)
         from_frames = True
     else:
         purpose = Purpose.AHEAD if ahead else Purpose.DEMAND
-        answer = services.reader.frame(address, counted=counted, purpose=purpose)
+        try:
+            answer = services.reader.frame(address, counted=counted, purpose=purpose)
+        except errors.Changed:
+            # The file was replaced under the read: its new state is as good an answer.
+            address = _address(services)
+            answer = services.reader.frame(address, counted=counted, purpose=purpose)
         outcome, from_frames = answer.outcome, answer.from_frames
         response = flask.Response(answer.frame.body, content_type=address.form.content_type)
         _describe(response, answer)
-    response.headers["ETag"] = etag
+    response.headers["ETag"] = f'"{address.key}"'
     # The browser keeps the bytes but asks each time: every look is a demand that is counted.
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Cache-Status"] = cache_status(outcome, from_frames)
