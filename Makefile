@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -29,8 +30,8 @@ format: $(VENV)/dev.stamp ## Put the code into its one form
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp ## Run the benchmarks
-	$(BIN)/python -m pytest bench $(PYTEST_ARGS)
+bench: $(VENV)/bench.stamp ## Measure beside h5py and others, and write docs/performance.md
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean: ## Remove the virtual environment
 	rm -rf $(VENV)
@@ -41,4 +42,8 @@ $(VENV)/run.stamp: pyproject.toml
 
 $(VENV)/dev.stamp: pyproject.toml
 	@.ci/venv "$(VENV)" "[dev]"
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/bench.stamp: pyproject.toml
+	@.ci/venv "$(VENV)" "[bench]"
 	@touch $@ $(VENV)/run.stamp

@@ -216,7 +216,7 @@ class Warming:
         self._tell(len(fitting), time.monotonic() - began)
 
     def _tell(self, fitting: int, took: float) -> None:
-        click.echo(f"{self._state()}; {self.decoded} decoded now, in {took:.1f} s.")
+        click.echo(f"{self._state()}; {self.decoded} decoded now, in {took:.2f} s.")
         if self.damaged:
             click.echo(
                 f"{self.damaged} damaged chunks: slices that touch one are refused.", err=True

@@ -166,7 +166,10 @@ def test_the_client(port: int) -> None:
 
 
 def test_a_server_that_is_gone_is_an_error() -> None:
-    with Client(1, timeout_s=client_module.TIMEOUT_S) as client, pytest.raises(ConnectionRefusedError):
+    with (
+        Client(1, timeout_s=client_module.TIMEOUT_S) as client,
+        pytest.raises(ConnectionRefusedError),
+    ):
         client.status("/")
 
 

@@ -1,0 +1,119 @@
+"""All measurements, or some: python -m bench [--quick] [--only KEY ...] [FILE]; `make bench BENCH_ARGS=...`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+
+from bench import report
+from bench.ahead import scroll, warm
+from bench.browse import browse
+from bench.context import Context, Volume, known, told
+from bench.machine import machine, versions
+from bench.many import many
+from bench.model import Section
+from bench.others import others
+from bench.slices import cold, hits, in_a_row
+from dashboard.cli import main as lamella
+from dashboard.errors import LamellaError
+
+TOP = Path(__file__).resolve().parent.parent
+PAGE = TOP / "docs" / "performance.md"
+
+PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
+    "cold": cold,
+    "row": in_a_row,
+    "hits": hits,
+    "warm": warm,
+    "scroll": scroll,
+    "many": many,
+    "others": others,
+    "browse": browse,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=TOP / ".lamella" / "bench",
+    help="Where made volumes are kept and caches lie meanwhile: on the disk that is to be measured.",
+)
+@click.option("--quick", is_flag=True, help="Few repetitions and small volumes, in four minutes.")
+@click.option("--whole", is_flag=True, help="Warm the whole volume as well, which takes minutes.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="A part; once for each."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The page that is written.")
+def bench(
+    file: Path | None,
+    folder: Path,
+    quick: bool,
+    whole: bool,
+    only: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Measure on FILE (default: a made reference volume) and write docs/performance.md.
+
+    A quick run, or one of some parts, is written into the folder instead, unless --out says where.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    before = machine(folder)
+    with told("Getting to know the reference volume"):
+        reference = known((file or _reference(folder)).resolve(), folder)
+    context = Context(folder, reference, quick, whole)
+    sections: list[Section] = []
+    for key, measure in PARTS.items():
+        if only and key not in only:
+            continue
+        with told(f"Measuring: {key}"):
+            found = measure(context)
+        sections.extend(found if isinstance(found, list) else [found])
+    why = tomllib.loads((TOP / "bench" / "why.toml").read_text())
+    text = report.page(sections, before, versions(), _described(reference), why, quick)
+    partly = quick or bool(only)
+    target = out or (folder / "performance.md" if partly else PAGE)
+    target.write_text(text)
+    data = {"sections": [asdict(section) for section in sections], "machine": before}
+    (folder / "performance.json").write_text(json.dumps(data, indent=1))
+    print(text if partly else f"{target} is written.")
+
+
+def _reference(folder: Path) -> Path:
+    path = folder / "reference.h5"
+    if not path.exists():
+        with told("Making a reference volume, once"):
+            try:
+                lamella(["sample", str(path), "--like", "reference"])
+            except SystemExit as end:
+                if end.code:
+                    raise
+    return path
+
+
+def _described(volume: Volume) -> str:
+    shown = volume.shown
+    size = np.prod(shown.shape, dtype=np.int64) * shown.itemsize
+    return (
+        f"{'×'.join(map(str, shown.shape))}, {shown.itemsize} bytes a voxel, chunks of"
+        f" {'×'.join(map(str, shown.chunks or ('none',)))}, {volume.path.stat().st_size / 1e9:.2f} GB stored,"
+        f" {size / 1e9:.2f} GB decoded"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        bench()
+    except LamellaError as error:
+        sys.exit(f"bench: {error.message}")

@@ -1,0 +1,73 @@
+"""The traces of `lamella bench`, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.context import Context
+from bench.model import Section, Table
+from bench.report import number
+from dashboard.bench.traces import traces
+from dashboard.cli.bench import SEED, measure
+from dashboard.storage.guard import own_directory
+
+QUICK = ("scroll-10", "scroll-60", "jumps", "ten-volumes")
+
+
+def browse(context: Context) -> Section:
+    """All traces, or a few when there is little time."""
+    volume = context.reference
+    seconds = context.times(5, 2)
+    section = Section(
+        "browse",
+        "Traces",
+        f"What `lamella bench --seconds {seconds}` plays, each from an empty cache. Times in ms, median / 95th"
+        " percentile / maximum. Seen: from when a slice is wanted to its last byte. Latest: of all but each"
+        " viewer's first slice. h5py: the mean for the same slices, one after the other, with its own chunk"
+        " cache, and with one that holds a slice's chunks, as many as it reads in half the time.",
+    )
+    found = []
+    for turn, trace in enumerate(traces(volume.shown.shape, seconds, SEED)):
+        if context.quick and trace.name not in QUICK:
+            continue
+        beside = own_directory(context.folder / "cache")
+        played = measure(trace, volume.path, volume.shown, beside, seconds, turned=turn % 2 == 1)
+        found.append(played)
+    headings = (
+        *("trace", "slices", "hit", "prefetched", "coalesced", "miss", "accuracy", "MiB"),
+        *("seen", "in the server", "latest", "h5py", "good cache"),
+    )
+    section.tables.append(Table("", headings, [_row(one) for one in found]))
+    return section
+
+
+def _row(found: dict[str, Any]) -> list[str]:
+    lost = found["slices"] - found["answered"]
+    memory = found["memory_bytes"]
+    latest = found["latest_after_first_ms"]
+    return [
+        f"{found['trace']}: {found['what']}",
+        f"{found['slices']}" + (f" ({lost} not answered)" if lost else ""),
+        *(_percent(found["outcomes"][o]) for o in ("hit", "prefetched", "coalesced", "miss")),
+        _percent(found["accuracy_moving"]),
+        "–" if memory is None else f"{memory / 2**20:.0f}",
+        _three(found["client_ms"]),
+        _three(found["server_ms"]),
+        "–" if latest is None else number(latest),
+        _mean(found["h5py_default_ms"]),
+        _mean(found["h5py_chosen_ms"]),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.0f} %"
+
+
+def _three(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "–"
+    return " / ".join(number(found[name]) for name in ("p50", "p95", "max"))
+
+
+def _mean(found: dict[str, float] | None) -> str:
+    return "–" if found is None else number(found["mean"])

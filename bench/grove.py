@@ -1,0 +1,12 @@
+"""h5grove's routes in a Flask application, as its documentation has them; `GROVE_FOLDER` holds the files."""
+
+from __future__ import annotations
+
+import os
+
+import flask
+from h5grove.flask_utils import BLUEPRINT
+
+application = flask.Flask(__name__)
+application.register_blueprint(BLUEPRINT)
+application.config["H5_BASE_DIR"] = os.environ.get("GROVE_FOLDER", ".")

@@ -1,0 +1,94 @@
+"""What is measured: figures with their spread and the mark that they are to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal
+
+Judge = Literal["median", "worst"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quantity and its value in each repetition.
+
+    `floor` and `aim` are what is to be reached, if anything; `judge` says which of the values has to.
+    """
+
+    what: str
+    values: tuple[float, ...]
+    unit: str = "×"
+    floor: float | None = None
+    aim: float | None = None
+    more: bool = True
+    judge: Judge = "median"
+
+    @property
+    def told(self) -> float:
+        """The value that counts."""
+        if self.judge == "median":
+            return median(self.values)
+        return min(self.values) if self.more else max(self.values)
+
+    @property
+    def verdict(self) -> str:
+        """Which mark is reached; empty where there is none."""
+        if self.floor is None:
+            return ""
+        if not self.values:
+            return "not measured"
+        if self.aim is not None and self._reaches(self.aim):
+            return "aim reached"
+        return "reached" if self._reaches(self.floor) else "**not reached**"
+
+    @property
+    def missed(self) -> bool:
+        """Whether it should have been reached and is not."""
+        return self.floor is not None and bool(self.values) and not self._reaches(self.floor)
+
+    def _reaches(self, mark: float) -> bool:
+        return self.told >= mark if self.more else self.told <= mark
+
+
+@dataclass
+class Section:
+    """Figures that were measured in one way, which `method` tells in Markdown."""
+
+    key: str
+    title: str
+    method: str
+    figures: list[Figure] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+    def add(
+        self,
+        what: str,
+        values: Iterable[float],
+        unit: str = "×",
+        *,
+        floor: float | None = None,
+        aim: float | None = None,
+        more: bool = True,
+        judge: Judge = "median",
+    ) -> None:
+        """Add a figure; one without a mark and without values is left out."""
+        found = tuple(values)
+        if found or floor is not None:
+            self.figures.append(Figure(what, found, unit, floor, aim, more, judge))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Anything else, in rows."""
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    """Pair by pair: each pair was measured one right after the other."""
+    return [a / b for a, b in zip(above, below, strict=True)]

@@ -1,0 +1,269 @@
+"""The sides of a comparison: each reads one slice and says how long that took."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import h5py
+import hdf5plugin  # noqa: F401  # h5py reads what hdf5plugin decodes once that is imported
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.context import SETTLE_S, Volume
+from dashboard.bench import processes
+from dashboard.bench.client import Client
+from dashboard.bench.server import Server, free_port
+from dashboard.settings import Settings
+
+START_WITHIN_S = 30.0
+PROBE_WITHIN_S = 120.0
+
+Values = NDArray[Any]
+
+
+class Side(Protocol):
+    """Somebody who reads slices."""
+
+    name: str
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        """(seconds, the slice's values)."""
+
+    def rest(self) -> None:
+        """Wait until nothing of it runs any more, so that the next one has the machine."""
+
+
+class Ours:
+    """The server, over one kept connection; without a viewer's id, nothing is decoded ahead."""
+
+    name = "lamella"
+
+    def __init__(self, volume: Volume, server: Server, client: Client, file: str = "v") -> None:
+        self._volume = volume
+        self._server = server
+        self._client = client
+        self._file = file
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        shown = self._volume.shown
+        got = self._client.slice(
+            self._file, shown.dataset, shown.selection(axis, index), format="npy"
+        )
+        if got.status != 200:
+            raise RuntimeError(f"the server answered {got.status}: {got.body[:200]!r}")
+        return got.ended - got.began, _from_npy(got.body)
+
+    def rest(self) -> None:
+        processes.settle(self._server.pid, within_s=SETTLE_S)
+
+
+class Plain:
+    """h5py in this process, the file opened once."""
+
+    def __init__(self, volume: Volume, file: h5py.File, name: str = "h5py") -> None:
+        self.name = name
+        self._volume = volume
+        self._dataset = file[volume.shown.dataset]
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        at = _key(self._volume, axis, index)
+        began = time.perf_counter()
+        values: Values = self._dataset[at]
+        return time.perf_counter() - began, values
+
+    def rest(self) -> None:
+        pass
+
+
+class Hidefix:
+    """hidefix in this process, the index made once."""
+
+    name = "hidefix"
+
+    def __init__(self, volume: Volume) -> None:
+        import hidefix  # noqa: PLC0415  # not there for every Python
+
+        self._volume = volume
+        self._index = hidefix.Index(str(volume.path))
+        self._dataset = self._index.dataset(volume.shown.dataset.lstrip("/"))
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        at = _key(self._volume, axis, index)
+        began = time.perf_counter()
+        values: Values = self._dataset[at]
+        return time.perf_counter() - began, np.squeeze(values)
+
+    def rest(self) -> None:
+        pass
+
+
+class Grove:
+    """h5grove's Flask server in processes of its own, over one kept connection."""
+
+    name = "h5grove"
+
+    def __init__(self, volume: Volume, port: int) -> None:
+        self._volume = volume
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120.0)
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        shown = self._volume.shown
+        query = {
+            "file": self._volume.path.name,
+            "path": shown.dataset,
+            "selection": shown.selection(axis, index),
+            "format": "npy",
+        }
+        began = time.perf_counter()
+        self._connection.request("GET", "/data?" + urlencode(query))
+        answer = self._connection.getresponse()
+        body = answer.read()
+        took = time.perf_counter() - began
+        if answer.status != 200:
+            raise RuntimeError(f"it answers {answer.status}")
+        return took, _from_npy(body)
+
+    def rest(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def grove(volume: Volume) -> Iterator[Grove]:
+    """h5grove behind gunicorn, with as many processes and threads as ours has by default."""
+    settings = Settings()
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "bench.grove:application",
+                "-b",
+                f"127.0.0.1:{port}",
+            ),
+            *("-w", str(settings.web_processes), "-k", "gthread"),
+            *("--threads", str(settings.web_threads), "--log-level", "error", "--timeout", "300"),
+            *("--keep-alive", "300", "--no-control-socket"),
+        ],
+        env=os.environ | {"GROVE_FOLDER": str(volume.path.parent)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await(port)
+        side = Grove(volume, port)
+        try:
+            yield side
+        finally:
+            side.close()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
+    """h5py, and those of hidefix and h5grove that read this dataset; else `remarks` says why not."""
+    with ExitStack() as stack:
+        file = stack.enter_context(h5py.File(volume.path, "r", locking=False))
+        found: list[Side] = [Plain(volume, file)]
+        if reason := _probed(volume):
+            remarks.append(f"hidefix is left out: {reason}.")
+        else:
+            found.append(Hidefix(volume))
+        if importlib.util.find_spec("h5grove") is None:
+            remarks.append("h5grove is left out: it is not installed.")
+        else:
+            side = stack.enter_context(grove(volume))
+            try:
+                side.read(0, 0)
+            except (OSError, RuntimeError, ValueError) as error:
+                remarks.append(f"h5grove is left out: {error}.")
+            else:
+                found.append(side)
+        yield found
+
+
+def interleaved(
+    sides: Sequence[Side], picks: Sequence[tuple[int, int]]
+) -> Mapping[str, list[float]]:
+    """Seconds of each side for each of `picks` (axis, index), side after side, each time another one first.
+
+    All sides have to read the same values.
+    """
+    times: dict[str, list[float]] = {side.name: [] for side in sides}
+    for number, (axis, index) in enumerate(picks):
+        first: Values | None = None
+        turn = number % len(sides)
+        for side in (*sides[turn:], *sides[:turn]):
+            took, values = side.read(axis, index)
+            side.rest()
+            times[side.name].append(took)
+            if first is None:
+                first = values
+            elif not np.array_equal(first, values):
+                raise RuntimeError(f"{side.name} reads other values at axis {axis}, {index}")
+    return times
+
+
+def _probed(volume: Volume) -> str:
+    """Why hidefix cannot be compared with on this file; tried in a process of its own, since it may not return."""
+    if importlib.util.find_spec("hidefix") is None:
+        return "it is not installed"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.probe", str(volume.path), volume.shown.dataset],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROBE_WITHIN_S,
+        )
+    except subprocess.TimeoutExpired:
+        return "it does not come to an end with this file"
+    if done.returncode == 0:
+        return ""
+    lines = done.stdout.strip().splitlines()
+    return lines[-1] if lines else f"it ends with status {done.returncode} on this file"
+
+
+def _key(volume: Volume, axis: int, index: int) -> tuple[int | slice, ...]:
+    return tuple(
+        slice(*item) if isinstance(item, list) else item for item in volume.shown.box(axis, index)
+    )
+
+
+def _from_npy(body: bytes) -> Values:
+    values: Values = np.load(io.BytesIO(body), allow_pickle=False)
+    return values
+
+
+def _await(port: int) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()

@@ -1,0 +1,121 @@
+"""The volumes that are measured besides the reference volume; made once and kept."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.volumes.sample import DATASET
+
+SEED = 7
+SLAB = 32
+
+FULL, QUICK = (512, 704, 704), (256, 512, 512)
+MANY = (1000, 1000, 1000)
+MANY_CHUNK = 10
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to store a volume; `options` are `create_dataset`'s."""
+
+    name: str
+    what: str
+    dtype: str
+    options: Callable[[tuple[int, ...]], dict[str, Any]]
+
+
+KINDS = (
+    Kind(
+        "float32-shuffle",
+        "float32, gzip with shuffle, h5py's own chunks",
+        "<f4",
+        lambda _: {"chunks": True, "compression": "gzip", "shuffle": True},
+    ),
+    Kind(
+        "lzf",
+        "uint16, lzf, chunks of 32×64×64",
+        "<u2",
+        lambda _: {"chunks": (32, 64, 64), "compression": "lzf"},
+    ),
+    Kind(
+        "planes",
+        "uint16, gzip, a chunk for each plane",
+        "<u2",
+        lambda shape: {"chunks": (1, *shape[1:]), "compression": "gzip"},
+    ),
+    Kind("contiguous", "uint16, big-endian, contiguous", ">u2", lambda _: {}),
+)
+
+
+def made(folder: Path, kind: Kind, quick: bool) -> Path:
+    """The volume of that kind in `folder`, written now if it is not there."""
+    shape = QUICK if quick else FULL
+    path = folder / f"{kind.name}{'-quick' if quick else ''}.h5"
+    if kind.dtype == "<f4":
+        shape = (shape[0] // 2, *shape[1:])  # as many bytes
+
+    def write(file: h5py.File) -> None:
+        dataset = file.create_dataset(DATASET, shape, kind.dtype, **kind.options(shape))
+        for at in range(0, shape[0], SLAB):
+            dataset[at : at + SLAB] = _slab(shape, at, np.dtype(kind.dtype))
+
+    return _kept(path, write)
+
+
+def many_chunks(folder: Path) -> Path:
+    """A volume of a million chunks of 1,000 bytes each, which take a few bytes each in the file."""
+
+    def write(file: h5py.File) -> None:
+        side = MANY_CHUNK
+        dataset = file.create_dataset(DATASET, MANY, "u1", chunks=(side,) * 3, compression="gzip")
+        # Past the filters, which would take minutes.
+        stored = [zlib.compress(bytes([value]) * side**3, 4) for value in range(7)]
+        put = dataset.id.write_direct_chunk
+        starts = (range(0, length, side) for length in MANY)
+        first, second, third = map(list, starts)
+        number = 0
+        for z in first:
+            for y in second:
+                for x in third:
+                    put((z, y, x), stored[number % len(stored)])
+                    number += 1
+
+    return _kept(folder / "many-chunks.h5", write)
+
+
+def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
+    """`path`, written under another name first: a run that was ended leaves no half of a file."""
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            with h5py.File(part, "w") as file:
+                write(file)
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _slab(shape: tuple[int, ...], at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Soft shapes and a detector's noise: compresses about as well as a real scan."""
+    pick = np.random.default_rng(SEED + at)
+    z, y, x = (
+        np.linspace(0, 9, length, dtype="f4").reshape([-1 if d == dim else 1 for d in range(3)])
+        for dim, length in enumerate(shape)
+    )
+    z = z[at : at + SLAB]
+    values = 3000 + 900 * (np.sin(z + x) * np.cos(y - z) + np.sin(x * y * 0.7))
+    values += pick.normal(0, 25, values.shape).astype("f4")
+    if dtype.kind == "f":
+        values /= np.float32(65535)
+    stored: NDArray[Any] = values.astype(dtype)
+    return stored
