@@ -1,0 +1,33 @@
+"""One application for all examples of a module, over a folder that they write their files into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.web import App, running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Served as `data`."""
+    made = tmp_path_factory.mktemp("property") / "data"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def app(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application with small bricks, so that planes are put together from several of them."""
+    with running(tmp_path_factory.mktemp("home"), folder, max_brick_bytes=2**20) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def uncached(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application that keeps neither bricks nor frames."""
+    home = tmp_path_factory.mktemp("uncached")
+    with running(home, folder, brick_cache_bytes=0, frame_cache_bytes=0) as made:
+        yield made
