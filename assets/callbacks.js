@@ -31,6 +31,7 @@
     },
     'zoom-reset': () => lamella.viewer.showAll(),
     'plot-retry': () => lamella.viewer.retry(),
+    'plot-cancel': () => lamella.viewer.cancel(),
     'slice-previous': () => lamella.viewer.step(-1),
     'slice-next': () => lamella.viewer.step(1),
     'slice-play': () => lamella.play.toggle(),

@@ -61,6 +61,7 @@
     playing = false;
     clearTimeout(due);
     label();
+    lamella.picture.rest();
   }
 
   function advance() {
@@ -107,5 +108,5 @@
   }
 
   lamella.keys = { connect: connect };
-  lamella.play = { toggle: toggle, stop: stop, painted: painted };
+  lamella.play = { playing: () => playing, toggle: toggle, stop: stop, painted: painted };
 })((window.lamella = window.lamella || {}));

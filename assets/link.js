@@ -17,10 +17,9 @@
     const rates = [];
     const waits = [];
 
-    /* An answer: its bytes, the time of its body, the time before that which the server did not claim, what the
-       server took (ms), and with how many others it shared the link. */
+    /* An answer: its bytes, the time until its first one and that of its body (ms), and how many shared the link. */
     function note(answer) {
-      keep(waits, Math.max(answer.wait, 0) + answer.server);
+      keep(waits, answer.wait);
       if (answer.bytes < SMALLEST_BYTES) return;
       keep(rates, (answer.bytes * answer.shared) / Math.max(answer.body, SHORTEST_MS));
     }

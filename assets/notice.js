@@ -3,26 +3,44 @@
   'use strict';
 
   const DIM_AFTER_MS = 150;
+  const STOP_AFTER_MS = 1000;
   const LOST_RETRY_MS = 2000;
 
   let dim = 0;
+  let stop = 0;
   let lost = 0;
+  let said = '';
 
-  /* The last slice stays while the next one is awaited, and is dimmed if that takes long. */
+  const frame = () => lamella.controls.element('plot-frame');
+
+  /* The last slice stays while the next one is awaited. If that takes long it is dimmed, and longer still, one
+     may give up. */
   function busy(on) {
-    const frame = lamella.controls.element('plot-frame');
+    if (!on) seen();
+    else if (!dim) {
+      dim = setTimeout(() => frame().classList.add('busy'), DIM_AFTER_MS);
+      stop = setTimeout(() => lamella.controls.show('plot-cancel', lamella.picture.index() !== null), STOP_AFTER_MS);
+    }
+    if (frame().getAttribute('aria-busy') !== String(on)) frame().setAttribute('aria-busy', String(on));
+  }
+
+  /* What is awaited is on the screen, be it not for good. */
+  function seen() {
+    if (!dim) return;
     clearTimeout(dim);
-    if (on) dim = setTimeout(() => frame.classList.add('busy'), DIM_AFTER_MS);
-    else frame.classList.remove('busy');
-    frame.setAttribute('aria-busy', String(on));
+    clearTimeout(stop);
+    dim = 0;
+    frame().classList.remove('busy');
+    lamella.controls.show('plot-cancel', false);
   }
 
   function clear() {
     clearTimeout(lost);
-    say('', false);
+    if (said) say('', false);
   }
 
   function say(text, again) {
+    said = text;
     lamella.controls.text('plot-message-text', text);
     lamella.controls.show('plot-message', Boolean(text));
     lamella.controls.show('plot-retry', again);
@@ -38,6 +56,7 @@
   }
 
   async function lookAgain(retry) {
+    clearTimeout(lost);
     try {
       await lamella.source.ask(lamella.source.url('/healthz'));
     } catch (error) {
@@ -47,5 +66,5 @@
     retry();
   }
 
-  lamella.notice = { busy: busy, clear: clear, failed: failed };
+  lamella.notice = { busy: busy, seen: seen, clear: clear, failed: failed };
 })((window.lamella = window.lamella || {}));

@@ -34,11 +34,14 @@
     gd.removeAllListeners('plotly_relayout');
     gd.removeAllListeners('plotly_restyle');
     gd.on('plotly_relayout', (change) => {
+      lamella.painter.place(area());
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
       const x = gd.layout.xaxis.range.slice();
       const y = gd.layout.yaxis.range.slice().reverse();
       listeners.zoom(x, y);
     });
+    // A drag has not changed the axes yet, but tells where they are.
+    gd.on('plotly_relayouting', (change) => lamella.painter.place(area(change)));
     gd.on('plotly_doubleclick', () => listeners.reset());
     gd.on('plotly_hover', (event) => {
       const point = event.points.find((p) => p.curveNumber === 0);
@@ -238,6 +241,7 @@
     if (!scene) return;
     scene.look = look;
     await write(() => window.Plotly.react(gd, traces(), layout()));
+    await pictured();
   }
 
   /* Move the axes to a range of voxels, null for the whole slice. */
@@ -255,16 +259,36 @@
   async function fit() {
     if (!scene) return;
     await write(() => window.Plotly.react(gd, traces(), layout()));
+    lamella.painter.place(area());
+  }
+
+  /* Show what is painted under the plot instead of the heatmap. */
+  function cover(on) {
+    frame().classList.toggle('moving', on);
+  }
+
+  /* The plot area in px of the frame, and the voxels at its edges; null before there is one. */
+  function area(change) {
+    const full = gd && gd._fullLayout;
+    if (!scene || !full || !full.xaxis || !full.yaxis) return null;
+    const { xaxis, yaxis } = full;
+    const end = (name, i, range) => {
+      const told = change && change[name + '.range[' + i + ']'];
+      return told === undefined ? range[i] : told;
+    };
+    return {
+      left: xaxis._offset,
+      top: yaxis._offset,
+      width: xaxis._length,
+      height: yaxis._length,
+      x: [end('xaxis', 0, xaxis.range), end('xaxis', 1, xaxis.range)],
+      y: [end('yaxis', 1, yaxis.range), end('yaxis', 0, yaxis.range)],
+    };
   }
 
   function drag(mode) {
     dragMode = mode;
     if (scene) window.Plotly.relayout(gd, { dragmode: mode });
-  }
-
-  /* The range that is on the screen, which equal aspect may have made wider than what was asked for. */
-  function ranges() {
-    return { x: gd.layout.xaxis.range.slice(), y: gd.layout.yaxis.range.slice().reverse() };
   }
 
   lamella.plot = {
@@ -274,8 +298,8 @@
     recolour: recolour,
     zoom: zoom,
     drag: drag,
-    ranges: ranges,
-    dragging: () => Boolean(gd && gd._dragging),
+    cover: cover,
+    area: area,
     scene: () => scene,
   };
 })((window.lamella = window.lamella || {}));

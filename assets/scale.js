@@ -36,8 +36,12 @@
     const at = Math.min(Math.max(t, 0), 1) * (stops.length - 1);
     const i = Math.min(Math.floor(at), stops.length - 2);
     const rest = at - i;
-    const rgb = stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * rest));
-    return 'rgb(' + rgb.join(',') + ')';
+    return stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * rest));
+  }
+
+  /* Red, green and blue at the place t (0…1) of a look's colour scale. */
+  function colour(look, t) {
+    return mix(colours(look.colorscale, look.reverse), t);
   }
 
   /* The norm of a window as a function on values and its inverse. */
@@ -72,7 +76,7 @@
     for (let i = 0; i < WARP_STOPS; i += 1) {
       const u = i / (WARP_STOPS - 1);
       const place = (map.from(from + u * span) - look.lo) / (look.hi - look.lo);
-      warped.push([Math.min(Math.max(place, 0), 1), mix(base, u)]);
+      warped.push([Math.min(Math.max(place, 0), 1), 'rgb(' + mix(base, u).join(',') + ')']);
     }
     // Rounding must not leave the ends open: Plotly refuses a scale that does not begin at 0 and end at 1.
     warped[0][0] = 0;
@@ -171,6 +175,7 @@
   lamella.scale = {
     names: Object.keys(SCALES),
     norms: NORMS,
+    colour: colour,
     mapping: mapping,
     stops: stops,
     ticks: ticks,

@@ -53,7 +53,8 @@
   function start(config) {
     lamella.config = config;
     lamella.telemetry.connect();
-    lamella.source.connect(lamella.viewer.arrived, lamella.viewer.failed);
+    lamella.picture.connect();
+    lamella.painter.connect();
     connect();
     lamella.keys.connect();
     lamella.controls.connect(() => {

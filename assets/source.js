@@ -95,7 +95,7 @@
     waiting = null;
     const mine = { request: request, control: new AbortController(), since: performance.now() };
     running = mine;
-    load(request, mine.control.signal).then(
+    load(request.query, { signal: mine.control.signal }).then(
       (answer) => {
         if (running !== mine) return;
         running = null;
@@ -112,17 +112,18 @@
     );
   }
 
-  async function load(request, signal) {
-    const address = url('/api/v1/slice', request.query);
+  /* One slice; `options` are those of fetch. */
+  async function load(query, options) {
+    const address = url('/api/v1/slice', query);
     for (let attempt = 1; ; attempt += 1) {
       const begun = performance.now();
       try {
-        const response = await ask(address, { signal: signal });
+        const response = await ask(address, options);
         const bytes = await response.arrayBuffer();
         return answerOf(response, bytes, address, begun);
       } catch (error) {
         if (error.status !== 503 || attempt >= BUSY_TRIES) throw error;
-        await pause(BUSY_WAIT_MS, signal);
+        await pause(BUSY_WAIT_MS, options.signal);
       }
     }
   }
@@ -153,6 +154,7 @@
 
   // The browser's own times of requests by address, the newest last: they come a little after the answer.
   const network = new Map();
+  let meter = null;
 
   function watch() {
     new PerformanceObserver((list) => {
@@ -161,6 +163,13 @@
         network.delete(entry.name);
         network.set(entry.name, entry);
         if (network.size > REMEMBERED) network.delete(network.keys().next().value);
+        if (meter && entry.responseStart > 0 && entry.transferSize > 0) {
+          meter({
+            bytes: entry.encodedBodySize,
+            wait: entry.responseStart - entry.requestStart,
+            body: entry.responseEnd - entry.responseStart,
+          });
+        }
       });
     }).observe({ type: 'resource', buffered: true });
   }
@@ -168,6 +177,7 @@
   /* From the request being sent to the last byte, less the server's own time (ms). What this thread did
      meanwhile, while the answer lay there, is not the network's. */
   function transfer(answer) {
+    if (!answer.address) return undefined;
     const entry = network.get(new URL(answer.address, location.href).href);
     const fits = entry && entry.requestStart >= answer.begun && entry.responseEnd > 0;
     const spent = fits ? Math.min(answer.waited, entry.responseEnd - entry.requestStart) : answer.waited;
@@ -254,6 +264,10 @@
     convert: convert,
     busy: () => running !== null,
     transfer: transfer,
+    load: load,
+    measured: (heard) => {
+      meter = heard;
+    },
     connect: (onSlice, onError) => {
       watch();
       deliver = onSlice;

@@ -8,29 +8,22 @@
   const defaults = { part: null, pool: 'mean', window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
 
   let view = null;
-  let shown = null;
-  let next = null;
-  let drawing = false;
-  let generation = 0;
 
   /* Opening */
 
   /* Show what a link names; what it leaves open comes from the dataset. `history` is push, replace or none. */
   async function open(link, history) {
-    generation += 1;
-    const mine = generation;
+    const current = lamella.picture.leave();
     lamella.play.stop();
-    lamella.source.forget();
-    next = null;
     lamella.notice.busy(true);
     let record;
     try {
       record = await lamella.tree.find(link.file, link.dataset);
     } catch (error) {
-      if (mine === generation) failed(error);
+      if (current()) failed(error);
       return;
     }
-    if (mine !== generation) return;
+    if (!current()) return;
     let place;
     try {
       if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
@@ -105,6 +98,14 @@
     if (view && view.axis !== null) go(view.position[view.axis] + by);
   }
 
+  /* Stay with the slice that is on the screen. */
+  function cancel() {
+    const index = lamella.picture.index();
+    if (!view || view.axis === null || index === null) return;
+    lamella.play.stop();
+    go(index);
+  }
+
   function setFixed(d, index) {
     if (!view || !Number.isInteger(index) || index < 0 || index >= view.shape[d]) return;
     if (view.position[d] === index) return;
@@ -135,7 +136,7 @@
     if (!view) return;
     Object.assign(view, change);
     lamella.controls.colours(view);
-    recolour();
+    lamella.picture.recolour(view);
     rest();
   }
 
@@ -178,133 +179,16 @@
     refresh();
   }
 
-  /* From the wish to the picture */
-
-  function request() {
-    const port = lamella.address.port(view, lamella.config.restCells);
-    const selection = lamella.address.selection(view, port);
-    const query = {
-      file: view.file,
-      dataset: view.dataset,
-      selection: selection,
-      format: 'raw',
-      pool: view.pool,
-      part: view.part,
-      viewer: lamella.viewerId,
-    };
-    return {
-      generation: generation,
-      key: JSON.stringify(query),
-      query: query,
-      port: port,
-      axis: view.axis,
-      index: view.axis === null ? 0 : view.position[view.axis],
-      position: view.position.slice(),
-      rows: view.rows,
-      cols: view.cols,
-      shape: view.shape,
-    };
-  }
-
+  /* Look for the picture of the view as it is now. */
   function refresh() {
     if (!view) return;
     rest();
-    const wanted = request();
-    if (shown && shown.key === wanted.key && !shown.failed) {
-      lamella.source.forget();
-      next = null;
-      lamella.notice.busy(false);
-      lamella.notice.clear();
-      // A zoom that needs no other values is drawn by Plotly itself.
-      return;
-    }
-    lamella.notice.busy(true);
-    lamella.source.want(wanted);
-    lamella.look.prepare(view, wanted);
-  }
-
-  function arrived(wanted, answer) {
-    if (wanted.generation !== generation) return;
-    next = { wanted: wanted, answer: answer };
-    if (!drawing) drawNext();
-  }
-
-  async function drawNext() {
-    drawing = true;
-    while (next) {
-      const { wanted, answer } = next;
-      next = null;
-      try {
-        await paint(wanted, answer);
-      } catch (error) {
-        failed(error);
-      }
-    }
-    drawing = false;
-    if (!lamella.source.busy()) settle();
-  }
-
-  async function paint(wanted, answer) {
-    const begun = performance.now();
-    const values = lamella.source.convert(answer);
-    const converted = performance.now();
-    const look = await lamella.look.of(view, wanted, values);
-    if (wanted.generation !== generation) return;
-    const cells = Object.assign(values, {
-      step: wanted.port.step,
-      row0: wanted.port.row0,
-      col0: wanted.port.col0,
-      meta: { selection: wanted.query.selection, pool: wanted.query.pool },
-    });
-    await lamella.plot.ready();
-    const drawStart = performance.now();
-    await lamella.plot.draw({
-      cells: cells,
-      wanted: wanted,
-      shape: [wanted.shape[wanted.rows], wanted.shape[wanted.cols]],
-      titles: ['axis ' + wanted.rows, 'axis ' + wanted.cols],
-      look: look,
-      x: view.x,
-      y: view.y,
-      label: (r, c) => lamella.readout.label(wanted, cells, r, c),
-    });
-    const drawn = performance.now();
-    shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
-    lamella.notice.clear();
-    const painted = await lamella.telemetry.painted(wanted, answer, {
-      convert: converted - begun,
-      draw: drawn - drawStart,
-    }, drawn);
-    lamella.pipeline.show(painted);
-    lamella.readout.detail(cells);
-    lamella.readout.again(cells);
-    lamella.play.painted();
-  }
-
-  /* The picture is the one that was asked for. */
-  function settle() {
-    if (!view || !shown) return;
-    const wanted = request();
-    if (shown.key !== wanted.key) return;
-    lamella.notice.busy(false);
-    // Colours that were chosen while it was being drawn.
-    if (!lamella.look.holds(view, shown.look)) recolour();
-  }
-
-  /* Colours */
-
-  async function recolour() {
-    if (!shown || shown.wanted.generation !== generation || drawing) return;
-    const mine = shown;
-    const look = await lamella.look.of(view, shown.wanted, shown.cells);
-    if (mine !== shown || drawing) return;
-    shown.look = look;
-    await lamella.plot.recolour(look);
+    lamella.picture.of(view);
   }
 
   function failed(error, wanted) {
     lamella.play.stop();
-    if (shown) shown.failed = true;
+    lamella.picture.fail();
     lamella.notice.failed(error, retry);
     lamella.tree.reveal(wanted ? wanted.query.file : lamella.address.parse(location.search).file);
     if (error.status === 409 || error.status === 404) lamella.tree.stale(wanted && wanted.query.file);
@@ -363,8 +247,8 @@
     setPart: setPart,
     zoomed: zoomed,
     showAll: showAll,
-    arrived: arrived,
-    failed: (wanted, error) => wanted.generation === generation && failed(error, wanted),
+    cancel: cancel,
+    failed: failed,
     retry: retry,
     current: () => view,
   };

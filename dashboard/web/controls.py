@@ -257,12 +257,21 @@ def _plot() -> Component:
     return html.Div(
         [
             html.Div(className="progress"),
+            html.Canvas(id=View.CANVAS, className="slice-canvas", **{"aria-hidden": "true"}),
             dcc.Graph(
                 id=View.GRAPH,
                 figure=EMPTY_FIGURE,
                 config=GRAPH_CONFIG,
                 responsive=False,
                 className="plot",
+            ),
+            dmc.Button(
+                "Stay with this slice",
+                id=View.CANCEL,
+                className="cancel hidden",
+                size="compact-sm",
+                variant="default",
+                n_clicks=0,
             ),
             html.Div(
                 [

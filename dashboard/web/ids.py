@@ -34,6 +34,8 @@ class View(StrEnum):
 
     FRAME = "plot-frame"
     GRAPH = "slice-graph"
+    CANVAS = "slice-canvas"
+    CANCEL = "plot-cancel"
     MESSAGE = "plot-message"
     MESSAGE_TEXT = "plot-message-text"
     RETRY = "plot-retry"

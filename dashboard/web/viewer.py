@@ -37,6 +37,7 @@ BUTTONS = (
     Shell.ATTRIBUTES_BUTTON,
     View.ZOOM_RESET,
     View.RETRY,
+    View.CANCEL,
     View.PREVIOUS,
     View.NEXT,
     View.PLAY,

@@ -1,0 +1,289 @@
+/* From the view to the picture: while it moves by way of the canvas, at rest as a heatmap of true values.
+
+       wish ──► motion: ring or server ──► canvas ──(nothing wished for a while)──► values ──► heatmap
+         └────► another plane, zoom, pool, part ──────────────────────────────────► values ──► heatmap
+
+   Plotly needs 100 ms and more for its drawing and cannot be stopped, so it begins only when the page is idle. */
+(function (lamella) {
+  'use strict';
+
+  // Colours are on the canvas at once, and in the heatmap when no other ones were chosen for so long.
+  const RECOLOUR_MS = 80;
+
+  const timers = { heat: 0 };
+
+  let shown = null;
+  let next = null;
+  let drawing = false;
+  let generation = 0;
+  let wishes = 0;
+  let quietFrom = 0;
+
+  function viewNow() {
+    return lamella.viewer.current();
+  }
+
+  /* What the heatmap needs for a view. A slice that was painted has been counted: its values carry no viewer. */
+  function request(view, counted) {
+    const port = lamella.address.port(view, lamella.config.restCells);
+    const query = {
+      file: view.file,
+      dataset: view.dataset,
+      selection: lamella.address.selection(view, port),
+      format: 'raw',
+      pool: view.pool,
+      part: view.part,
+    };
+    const key = JSON.stringify([generation, query]);
+    return {
+      generation: generation,
+      key: key,
+      query: counted ? query : Object.assign(query, { viewer: lamella.viewerId }),
+      port: port,
+      axis: view.axis,
+      index: view.axis === null ? 0 : view.position[view.axis],
+      position: view.position.slice(),
+      rows: view.rows,
+      cols: view.cols,
+      shape: view.shape,
+      x: view.x,
+      y: view.y,
+      part: view.part,
+      painted: counted,
+    };
+  }
+
+  /* The view has changed. */
+  function of(view) {
+    wishes += 1;
+    quietFrom = performance.now() + lamella.config.restDelay;
+    clearTimeout(timers.heat);
+    const wanted = request(view, false);
+    if (shown && shown.key === wanted.key && !shown.failed && lamella.look.holds(view, shown.look)) {
+      forget();
+      lamella.motion.end();
+      calm(view);
+      return;
+    }
+    lamella.notice.busy(true);
+    if (moves(view)) {
+      lamella.source.forget();
+      next = null;
+      lamella.motion.want(view, generation);
+      return;
+    }
+    lamella.motion.forget();
+    lamella.source.want(wanted);
+    lamella.look.prepare(view, wanted);
+  }
+
+  /* Whether it is another slice of the plane that the plot shows. */
+  function moves(view) {
+    if (!shown || view.axis === null || shown.wanted.generation !== generation) return false;
+    const { wanted } = shown;
+    if (wanted.rows !== view.rows || wanted.cols !== view.cols || wanted.part !== view.part) return false;
+    if (lamella.motion.active()) return true;
+    return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== wanted.position[d]);
+  }
+
+  /* The slice that was wished for is on the canvas. */
+  function painted() {
+    lamella.notice.seen();
+    lamella.play.painted();
+    heatLater();
+  }
+
+  /* The heatmap, when nothing was wished for during the rest delay. */
+  function heatLater(ms) {
+    clearTimeout(timers.heat);
+    timers.heat = setTimeout(heat, ms === undefined ? Math.max(quietFrom - performance.now(), 0) : ms);
+  }
+
+  function heat() {
+    const view = viewNow();
+    if (!view || !lamella.motion.active() || lamella.play.playing()) return;
+    const wanted = request(view, true);
+    if (shown && shown.key === wanted.key) redraw(view);
+    else if (lamella.motion.done()) lamella.source.want(wanted);
+  }
+
+  /* The values that the heatmap has, in other colours. */
+  async function redraw(view) {
+    const mine = shown;
+    const look = await lamella.look.of(view, mine.wanted, mine.cells);
+    const before = wishes;
+    if (!(await idle())) {
+      if (before === wishes) heatLater(RECOLOUR_MS);
+      return;
+    }
+    if (mine !== shown || drawing) return;
+    drawing = true;
+    mine.look = look;
+    await lamella.plot.recolour(look);
+    drawing = false;
+    settle();
+  }
+
+  /* True when nothing was wished for until the page had time to hear it. */
+  function idle() {
+    const before = wishes;
+    return new Promise((resolve) => {
+      setTimeout(() => resolve(before === wishes && !pressed()), 0);
+    });
+  }
+
+  function pressed() {
+    const { scheduling } = navigator;
+    return Boolean(scheduling && scheduling.isInputPending && scheduling.isInputPending());
+  }
+
+  function arrived(wanted, answer) {
+    if (wanted.generation !== generation) return;
+    next = { wanted: wanted, answer: answer };
+    if (!drawing) drawNext();
+  }
+
+  async function drawNext() {
+    drawing = true;
+    while (next) {
+      const { wanted, answer } = next;
+      next = null;
+      try {
+        await paint(wanted, answer);
+      } catch (error) {
+        lamella.viewer.failed(error);
+      }
+    }
+    drawing = false;
+    if (!lamella.source.busy()) settle();
+  }
+
+  async function paint(wanted, answer) {
+    const begun = performance.now();
+    const before = wishes;
+    const values = lamella.source.convert(answer);
+    const converted = performance.now();
+    const look = await lamella.look.of(viewNow(), wanted, values);
+    if (wanted.generation !== generation) return;
+    const cells = Object.assign(values, {
+      step: wanted.port.step,
+      row0: wanted.port.row0,
+      col0: wanted.port.col0,
+      meta: { selection: wanted.query.selection, pool: wanted.query.pool },
+    });
+    await lamella.plot.ready();
+    const covered = lamella.motion.active();
+    if (covered && (before !== wishes || !(await idle()))) {
+      // What was pressed meanwhile comes first, and brings its own rest.
+      if (before === wishes) heatLater();
+      return;
+    }
+    const drawStart = performance.now();
+    await lamella.plot.draw({
+      cells: cells,
+      wanted: wanted,
+      shape: [wanted.shape[wanted.rows], wanted.shape[wanted.cols]],
+      titles: ['axis ' + wanted.rows, 'axis ' + wanted.cols],
+      look: look,
+      x: viewNow().x,
+      y: viewNow().y,
+      label: (r, c) => lamella.readout.label(wanted, cells, r, c),
+    });
+    const drawn = performance.now();
+    shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
+    lamella.notice.clear();
+    if (!wanted.painted) {
+      const told = await lamella.telemetry.painted(wanted, answer, {
+        convert: converted - begun,
+        draw: drawn - drawStart,
+      }, drawn);
+      lamella.pipeline.show(told);
+      lamella.play.painted();
+    }
+    lamella.readout.detail(cells);
+    lamella.readout.again(cells);
+  }
+
+  /* Nothing is under way. */
+  function settle() {
+    const view = viewNow();
+    if (!view || !shown || next) return;
+    const wanted = request(view, false);
+    if (shown.key !== wanted.key) return;
+    // Colours that were chosen while it was being drawn.
+    if (!lamella.look.holds(view, shown.look)) {
+      recolour(view);
+      return;
+    }
+    calm(view);
+  }
+
+  /* The heatmap shows what is wished for. */
+  function calm(view) {
+    lamella.notice.busy(false);
+    lamella.notice.clear();
+    if (lamella.look.last()) lamella.motion.settled(view, generation);
+  }
+
+  /* Other colours for what is on the screen. */
+  async function recolour(view) {
+    if (!shown || shown.wanted.generation !== generation || drawing) return;
+    wishes += 1;
+    const mine = shown;
+    const look = await lamella.look.of(view, mine.wanted, mine.cells);
+    if (mine !== shown || drawing) return;
+    const moving = lamella.motion.active() && lamella.motion.index() !== null;
+    lamella.notice.busy(true);
+    if (moving) {
+      lamella.motion.recolour(view, generation);
+      heatLater();
+    } else {
+      lamella.motion.still(mine.cells, look);
+      lamella.notice.seen();
+      heatLater(RECOLOUR_MS);
+    }
+  }
+
+  function forget() {
+    lamella.source.forget();
+    next = null;
+  }
+
+  /* Another dataset is opened. Returns whether that is still the newest one. */
+  function leave() {
+    generation += 1;
+    const mine = generation;
+    clearTimeout(timers.heat);
+    forget();
+    lamella.motion.forget();
+    lamella.motion.drop();
+    return () => mine === generation;
+  }
+
+  /* The slice on the screen, null before there is one. */
+  function index() {
+    const moving = lamella.motion.index();
+    if (moving !== null) return moving;
+    return shown && shown.wanted.generation === generation ? shown.wanted.index : null;
+  }
+
+  function connect() {
+    const refused = (wanted, error) => {
+      if (wanted.generation === generation) lamella.viewer.failed(error, wanted);
+    };
+    lamella.source.connect(arrived, refused);
+    lamella.motion.connect({ painted: painted, failed: (error, scene) => refused({ generation: scene.generation, query: scene }, error) });
+  }
+
+  lamella.picture = {
+    connect: connect,
+    of: of,
+    recolour: recolour,
+    leave: leave,
+    index: index,
+    rest: () => heatLater(),
+    fail: () => {
+      if (shown) shown.failed = true;
+    },
+  };
+})((window.lamella = window.lamella || {}));
