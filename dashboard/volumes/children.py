@@ -135,7 +135,7 @@ class Children:
             if slot is None and not self._closed.is_set():
                 slot = self._start()
         finally:
-            self._free.put(slot)
+            self._give_back(slot)
 
     def ask(
         self, op: str, path: Path, *, seconds: float | None = None, **request: Any
@@ -183,11 +183,16 @@ class Children:
                 "The HDF5 library crashed on this file; it is damaged or hostile."
             ) from None
         finally:
-            self._free.put(child)
+            self._give_back(child)
         return self._checked(op, head), body
 
+    def _give_back(self, child: _Child | None) -> None:
+        self._free.put(child)
+        if self._closed.is_set():
+            self.close()  # whoever was busy then ends now
+
     def close(self) -> None:
-        """End all children that are free; a busy one ends when its pipe closes."""
+        """End all children that are free; a busy one ends with its answer."""
         self._closed.set()
         with suppress(queue.Empty):
             while True:

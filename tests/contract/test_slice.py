@@ -1,0 +1,368 @@
+"""`GET /api/v1/slice`: values, headers, formats, windows, norms and pools, by the contract's words."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import imagecodecs
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests import files
+from tests.contract.conftest import FILL, FLOATS, VOLUME
+from tests.web import App, array, timing
+
+FILE = "data/volume.h5"
+
+
+def window_of(response: Any) -> tuple[float, float]:
+    low, high = response.headers["X-Slice-Window"].split(",")
+    return float(low), float(high)
+
+
+def reference_u8(
+    values: NDArray[Any],
+    window: tuple[float, float],
+    norm: str = "linear",
+    gap: float | None = None,
+) -> NDArray[np.uint8]:
+    """The contract's sentence on `u8`, cell by cell."""
+
+    def place(value: float) -> float:
+        if norm == "log":
+            return math.log10(value)
+        return math.sqrt(value) if norm == "sqrt" else value
+
+    out = np.empty(values.shape, np.uint8)
+    low, high = place(window[0]), place(window[1])
+    for at, stored in np.ndenumerate(values):
+        value = float(stored)
+        if math.isnan(value) or value == gap:
+            out[at] = 255
+        elif (norm == "log" and value <= 0) or (norm == "sqrt" and value < 0):
+            out[at] = 0
+        else:
+            t = min(max((place(value) - low) / (high - low), 0.0), 1.0)
+            out[at] = math.floor(254 * t + 0.5)
+    return out
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *files.CHUNKED,
+        "contiguous",
+        "contiguous-big-endian",
+        "gzip-big-endian",
+        "one-plane-chunks",
+        "one-chunk",
+        "unlimited",
+        "compact",
+        "virtual",
+        "soft",
+    ],
+)
+@pytest.mark.parametrize("text", ["4,:,:", ":,7,:", ":,:,30", "-1,2:19:3,1:31:7"])
+def test_every_storage_gives_the_values(app: App, name: str, text: str) -> None:
+    values = files.made_up("<u2", (9, 20, 31))
+    index = eval(f"np.s_[{text}]")
+    assert np.array_equal(app.values("data/below/storages.h5", name, text), values[index])
+
+
+def test_unusual_types_give_the_values(app: App, data: Path) -> None:
+    with h5py.File(data / "types.h5") as file:
+        for name in file:
+            stored = file[name][()]
+            lead = ",".join(["0"] * (stored.ndim - 2))
+            text = f"{lead},:,:" if lead else ":,:"
+            found = app.values("data/types.h5", name, text)
+            wanted = files.shown(stored[(0,) * (stored.ndim - 2)])
+            assert found.dtype == wanted.dtype, name
+            assert np.array_equal(found, wanted), name
+
+
+def test_headers_describe_the_answer(app: App) -> None:
+    response = app.slice(FILE, "/volume", "3,:,10:40:2")
+    assert response.headers["X-Slice-Shape"] == "40,15"
+    assert response.headers["X-Slice-Dtype"] == "uint16"
+    assert "X-Slice-Window" not in response.headers
+    assert response.headers["ETag"].startswith('"')
+    assert response.content_type == "application/octet-stream"
+    assert len(response.get_data()) == 40 * 15 * 2
+
+
+def test_the_stages_add_up_to_the_total(app: App) -> None:
+    for index in range(0, 24, 3):
+        times = timing(app.slice(FILE, "/volume", f"{index},:,:", format="u8", viewer="t"))
+        total = times.pop("total")
+        assert set(times) <= {"wait", "cache", "read", "decode", "index", "scale", "encode"}
+        assert sum(times.values()) == pytest.approx(total, rel=0.05, abs=0.02)
+
+
+def test_datasets_go_with_and_without_a_slash(app: App) -> None:
+    assert np.array_equal(app.values(FILE, "volume", "0,:,:"), VOLUME[0])
+    assert np.array_equal(app.values(FILE, "/group/floats", "0,:,:"), FLOATS[0], equal_nan=True)
+
+
+def test_more_dimensions_and_fewer(app: App) -> None:
+    many = VOLUME.reshape(4, 6, 40, 50)
+    assert np.array_equal(app.values(FILE, "many", "3,-1,:,:"), many[3, -1])
+    assert np.array_equal(app.values(FILE, "many", ":,2,:,7"), many[:, 2, :, 7])
+    assert np.array_equal(app.values(FILE, "flat", ":,::2"), VOLUME[0][:, ::2])
+
+
+def test_npy_and_png(app: App) -> None:
+    body = app.slice(FILE, "volume", "5,:,:", format="npy").get_data()
+    assert np.array_equal(np.load(io.BytesIO(body), allow_pickle=False), VOLUME[5])
+    response = app.slice(FILE, "volume", "5,:,:", format="png", window="100,3000")
+    assert response.content_type == "image/png"
+    assert np.array_equal(
+        imagecodecs.png_decode(response.get_data()), reference_u8(VOLUME[5], (100, 3000))
+    )
+
+
+@pytest.mark.parametrize("norm", ["linear", "log", "sqrt"])
+@pytest.mark.parametrize("window", ["volume", "slice", "100,3000", "0.5,10.25"])
+def test_u8_is_what_the_contract_says(app: App, norm: str, window: str) -> None:
+    for name, values, gap in (
+        ("volume", VOLUME[7], None),
+        ("group/floats", FLOATS[2], None),
+        ("filled", FILL[1], -3),
+    ):
+        response = app.slice(
+            FILE,
+            name,
+            f"{ {'volume': 7, 'group/floats': 2, 'filled': 1}[name] },:,:".replace(" ", ""),
+            format="u8",
+            window=window,
+            norm=norm,
+        )
+        stored = values.copy()
+        if name == "filled":
+            stored[:8, :8] = -3
+        assert response.status_code == 200
+        assert response.headers["X-Slice-Dtype"] == "uint8"
+        used = window_of(response)
+        if window[0].isdigit():
+            assert used == tuple(map(float, window.split(",")))
+        assert np.array_equal(array(response), reference_u8(stored, used, norm, gap))
+
+
+def test_symlog_is_linear_within_one_percent_and_monotonic(app: App) -> None:
+    response = app.slice(
+        FILE, "group/floats", "1,:,:", format="u8", norm="symlog", window="-100,100"
+    )
+    codes, values = array(response).astype(int), FLOATS[1].astype(float)
+    whole = ~np.isnan(values)
+    order = np.argsort(values[whole])
+    assert (np.diff(codes[whole][order]) >= 0).all()
+    inner = whole & (np.abs(values) <= 1.0)
+    slope = np.polyfit(values[inner], codes[inner], 1)
+    assert np.abs(np.polyval(slope, values[inner]) - codes[inner]).max() <= 1.0
+    assert (codes[~whole] == 255).all()
+
+
+def test_the_window_of_a_slice_is_its_own_range(app: App) -> None:
+    assert window_of(app.slice(FILE, "volume", "7,:,:", format="u8", window="slice")) == (
+        VOLUME[7].min(),
+        VOLUME[7].max(),
+    )
+    low, high = window_of(app.slice(FILE, "group/floats", "2,:,:", format="u8", window="slice"))
+    assert (low, high) == (np.nanmin(FLOATS[2]), np.nanmax(FLOATS[2]))
+
+
+def test_the_window_of_the_volume_is_fixed_and_near_its_percentiles(app: App) -> None:
+    found = {window_of(app.slice(FILE, "volume", f"{n},:,:", format="u8")) for n in range(0, 24, 5)}
+    assert len(found) == 1
+    low, high = found.pop()
+    assert (low, high) == pytest.approx(np.percentile(VOLUME, (1, 99)), abs=60)
+
+
+def test_a_constant_volume_has_a_window(app: App) -> None:
+    response = app.slice(FILE, "zeros", "0,:,:", format="u8")
+    low, high = window_of(response)
+    assert low < high
+    assert set(array(response).ravel().tolist()) == {0}
+
+
+@pytest.mark.parametrize("part", ["abs", "real", "imag", "phase"])
+def test_parts_of_complex_values(app: App, part: str) -> None:
+    stored = files.made_up("c8", (3, 20, 20))
+    found = app.values(FILE, "complex", "1,:,:", part=part)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, files.shown(stored[1], part), equal_nan=True)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (2, 2), (3, 5), (7, 4), (40, 50), (100, 3)])
+@pytest.mark.parametrize("name", ["volume", "group/floats"])
+def test_pools(app: App, name: str, rows: int, cols: int) -> None:
+    values = VOLUME[3] if name == "volume" else FLOATS[3]
+    region = values[1:29, 2:41]
+    text = f"3,1:29:{rows},2:41:{cols}"
+    nearest = app.values(FILE, name, text, pool="nearest")
+    assert np.array_equal(nearest, region[::rows, ::cols], equal_nan=name != "volume")
+    for pool in ("mean", "max"):
+        found = app.values(FILE, name, text, pool=pool)
+        for r, c in np.ndindex(found.shape):
+            block = region[r * rows : (r + 1) * rows, c * cols : (c + 1) * cols].astype(np.float64)
+            block = block[~np.isnan(block)]
+            wanted = math.nan if not block.size else block.mean() if pool == "mean" else block.max()
+            assert found[r, c] == pytest.approx(wanted, rel=1e-6, nan_ok=True)
+        assert found.dtype == (
+            np.float32 if pool == "mean" and (rows, cols) != (1, 1) else values.dtype
+        )
+
+
+def test_pooling_comes_before_the_window(app: App) -> None:
+    asked = {"pool": "max", "window": "0,4000"}
+    codes = app.values(FILE, "volume", "3,::4,::4", format="u8", **asked)
+    values = app.values(FILE, "volume", "3,::4,::4", **asked)
+    assert np.array_equal(codes, reference_u8(values, (0, 4000)))
+
+
+def test_what_decides_the_bytes_decides_the_etag(app: App) -> None:
+    asked: list[dict[str, Any]] = [
+        {},
+        {"format": "u8"},
+        {"format": "u8", "window": "slice"},
+        {"format": "u8", "window": "1,2"},
+        {"format": "u8", "norm": "sqrt"},
+        {"pool": "max"},
+        {"format": "npy"},
+    ]
+    tags = [app.slice(FILE, "volume", "3,::2,::2", **query).headers["ETag"] for query in asked]
+    assert len(set(tags)) == len(tags)
+    other = app.slice(FILE, "volume", "-21,0:40:2,:50:2").headers["ETag"]
+    assert other == tags[0]
+
+
+BAD_SELECTIONS = [
+    "24,:,:",
+    "-25,:,:",
+    "0,:",
+    "0,:,:,:",
+    ":,:,:",
+    "0,0,:",
+    "0,0,0",
+    "0,...",
+    "...",
+    "0,::0,:",
+    "0,::-1,:",
+    "0,5:5,:",
+    "0,9:3,:",
+    "0,:41,:",
+    "0,-41:,:",
+    "0,:,:51",
+    "x,:,:",
+    "0,a:b,:",
+    "0, ,:",
+    "",
+    "0,:,:,",
+    "1.5,:,:",
+    "0,:::,:",
+    "0,1_0:,:",
+    "٣,:,:",
+    "0,:,:" + "0" * 500,
+    "0,%00,:",
+    "99999999999999999999,:,:",
+]
+
+
+@pytest.mark.parametrize("text", BAD_SELECTIONS)
+def test_a_bad_selection_is_a_400(app: App, text: str) -> None:
+    assert_told(app.slice(FILE, "volume", text), 400)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"window": "5,2"},
+        {"window": "nan,2"},
+        {"window": "1,inf"},
+        {"window": "1"},
+        {"window": "1,2,3"},
+        {"window": "low,high"},
+        {"window": "3,3"},
+        {"window": "0,5", "norm": "log"},
+        {"window": "-1,5", "norm": "sqrt"},
+        {"norm": "cube"},
+        {"format": "tiff"},
+        {"pool": "median"},
+        {"part": "half"},
+        {"viewer": "<img>"},
+        {"viewer": "x" * 65},
+        {"viewer": ""},
+        {"ahead": "yes"},
+    ],
+)
+def test_a_bad_parameter_is_a_400(app: App, query: dict[str, str]) -> None:
+    assert_told(app.slice(FILE, "volume", "0,:,:", format=query.pop("format", "u8"), **query), 400)
+
+
+@pytest.mark.parametrize("name", ["file", "dataset", "selection"])
+def test_a_missing_parameter_is_a_400(app: App, name: str) -> None:
+    query = {"file": FILE, "dataset": "volume", "selection": "0,:,:"}
+    del query[name]
+    assert_told(app.get("/api/v1/slice", **query), 400)
+
+
+@pytest.mark.parametrize(("name", "word"), files.UNSHOWABLE.items())
+def test_what_cannot_be_shown_is_a_422_with_the_reason(app: App, name: str, word: str) -> None:
+    message = assert_told(app.slice("data/unshowable.h5", name, "0,:,:"), 422)
+    assert word in message
+
+
+def test_a_missing_filter_says_what_to_do(app: App) -> None:
+    message = assert_told(app.slice("data/unshowable.h5", "filter-missing", ":,:"), 422)
+    assert "32099" in message
+    assert "hdf5plugin" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "dataset"),
+    [("data/none.h5", "x"), ("none", "x"), (FILE, "none"), (FILE, "volume/below"), ("data", "x")],
+)
+def test_what_is_not_there_is_a_404(app: App, file: str, dataset: str) -> None:
+    assert_told(app.slice(file, dataset, "0,:,:"), 404)
+
+
+def test_a_group_is_no_dataset(app: App) -> None:
+    assert_told(app.slice(FILE, "group", "0,:,:"), 404)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["data/../volume.h5", "/etc/passwd", "data//etc/passwd", "data/%2e%2e/x", "..", "a" * 2000],
+)
+def test_nothing_outside_is_reached(app: App, file: str) -> None:
+    response = app.slice(file, "x", "0,:,:")
+    assert response.status_code in (400, 404)
+    assert "/etc" not in response.get_json()["error"]["message"] or file.startswith(
+        ("/etc", "data//etc")
+    )
+
+
+def test_markup_in_names_is_inert(app: App) -> None:
+    response = app.slice("<img onerror=alert(1)>", "x", "0,:,:")
+    assert response.status_code == 404
+    assert response.content_type == "application/json"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def assert_told(response: Any, status: int) -> str:
+    """An error by the contract: the status, and one sentence without a path of the server."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    error = response.get_json()["error"]
+    assert set(error) == {"code", "message"}
+    message: str = error["message"]
+    assert re.fullmatch(r"\S.*[.!…]", message, re.DOTALL), message
+    assert "\n" not in message
+    assert "/tmp" not in message
+    assert "Traceback" not in message
+    return message

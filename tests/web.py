@@ -1,0 +1,88 @@
+"""The application in the test's own process, asked through Flask's test client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from werkzeug.test import TestResponse
+
+from dashboard.app import create_app
+from dashboard.services import Services
+from dashboard.settings import Settings
+
+HOST = "http://127.0.0.1"
+
+
+@dataclass
+class App:
+    """A running application: its client and what is behind it."""
+
+    client: FlaskClient
+    services: Services
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> TestResponse:
+        """GET `path` with a query."""
+        return self.client.get(path, query_string=query, headers=headers, base_url=HOST)
+
+    def slice(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        headers: dict[str, str] | None = None,
+        **query: Any,
+    ) -> TestResponse:
+        """GET a slice."""
+        asked = {"file": file, "dataset": dataset, "selection": selection, **query}
+        return self.get("/api/v1/slice", headers, **asked)
+
+    def values(self, file: str, dataset: str, selection: str, **query: Any) -> NDArray[Any]:
+        """The values of a slice as its headers describe them."""
+        response = self.slice(file, dataset, selection, **query)
+        assert response.status_code == 200, response.get_data(as_text=True)
+        return array(response)
+
+    def stats(self) -> dict[str, Any]:
+        """The figures since the ledger began, what was counted just now included."""
+        self.services.ledger.flush()
+        self.services.stats._read_at = float("-inf")
+        self.services.stats._snapshots.clear()
+        found: dict[str, Any] = self.get("/api/v1/stats", window="all").get_json()
+        return found
+
+
+def array(response: TestResponse) -> NDArray[Any]:
+    """A slice's body by its headers."""
+    shape = tuple(int(n) for n in response.headers["X-Slice-Shape"].split(","))
+    dtype = np.dtype(response.headers["X-Slice-Dtype"]).newbyteorder("<")
+    return np.frombuffer(response.get_data(), dtype).reshape(shape)
+
+
+def timing(response: TestResponse) -> dict[str, float]:
+    """`Server-Timing` as stage → ms."""
+    found = {}
+    for entry in response.headers["Server-Timing"].split(","):
+        name, duration = entry.strip().split(";dur=")
+        found[name] = float(duration)
+    return found
+
+
+@contextmanager
+def running(folder: Path, *roots: Path | str, **given: Any) -> Iterator[App]:
+    """An application over `roots`, its caches below `folder`."""
+    settings = Settings(
+        data=tuple(map(str, roots)), cache_dir=folder / "cache", free_floor_bytes=0, **given
+    )
+    app = create_app(settings)
+    services: Services = app.server.extensions["lamella"]
+    try:
+        yield App(app.server.test_client(), services)
+    finally:
+        services.close()
