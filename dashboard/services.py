@@ -31,6 +31,7 @@ from dashboard.storage.guard import Space, free_bytes, own_directory
 from dashboard.storage.locks import Gate
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.posted import Report
 from dashboard.telemetry.stats import Stats
 from dashboard.volumes import selection
 from dashboard.volumes.address import BrickAddress
@@ -40,7 +41,6 @@ from dashboard.volumes.decode import Decoder
 from dashboard.volumes.library import Library
 from dashboard.volumes.selection import Selection, Span
 from dashboard.volumes.volume import Volume
-from dashboard.web.posted import Report
 
 log = logging.getLogger(__name__)
 

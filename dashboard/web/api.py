@@ -16,9 +16,8 @@ from dashboard.slices.pool import Pool
 from dashboard.slices.reader import Answer, SliceAddress
 from dashboard.slices.scale import Norm
 from dashboard.slices.window import parse_window
-from dashboard.telemetry import prometheus
+from dashboard.telemetry import posted, prometheus
 from dashboard.volumes import selection
-from dashboard.web import posted
 from dashboard.web.timing import OUTCOME
 
 if TYPE_CHECKING:
