@@ -112,14 +112,22 @@ def _codes(
     values: NDArray[Any], window: Window, norm: Norm, fill: np.generic | None
 ) -> NDArray[np.uint8]:
     wide = values.astype(np.float64)
+    gaps = np.isnan(wide) if values.dtype.kind == "f" else None
     low, high = normed(np.array(window, np.float64), norm, window)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        place = (normed(wide, norm, window) - low) / (high - low)
-        # A value outside the norm's domain is NaN here and becomes 0.
-        place = np.clip(np.nan_to_num(place, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-    codes: NDArray[np.uint8] = np.floor(TOP * place + 0.5).astype(np.uint8)
-    gaps = np.isnan(wide)
+        # In place from here on: a fresh block of memory for each step takes longer than the step.
+        place = normed(wide, norm, window)
+        place -= low
+        place /= high - low
+        # fmax makes 0 of NaN, which is what a value outside the norm's domain is here.
+        np.fmax(place, 0.0, out=place)
+        np.fmin(place, 1.0, out=place)
+        place *= TOP
+        place += 0.5
+        # The values are positive, so that cutting off is rounding down.
+        codes: NDArray[np.uint8] = place.astype(np.uint8)
+    if gaps is not None and gaps.any():
+        codes[gaps] = GAP
     if fill is not None:
-        gaps |= values == fill
-    codes[gaps] = GAP
+        codes[values == fill] = GAP
     return codes
