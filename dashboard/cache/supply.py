@@ -36,7 +36,7 @@ from dashboard.volumes.volume import Volume
 log = logging.getLogger(__name__)
 
 # Smaller bricks are decoded and written in a few milliseconds anyway.
-HELD_FROM_BYTES = 8 * 1024 * 1024
+HELD_FROM_BYTES = 1024 * 1024
 
 # How often work that stepped aside looks whether it may go on: a fraction of what one band takes.
 ASIDE_S = 0.004

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import files
-from tests.web import App, array, running
+from tests.web import App, array
 
-# Small enough that bricks are cut into tiles.
-MAX_BRICK = 2**20
 HOW: dict[str, dict[str, Any]] = {
     name: how for name, how in files.CHUNKED.items() if name not in files.BY_CHILD
 }
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("made") / "data"
-    folder.mkdir()
-    with running(tmp_path_factory.mktemp("home"), folder, max_brick_bytes=MAX_BRICK) as made:
-        yield made
 
 
 def folder_of(app: App) -> Path:
@@ -40,14 +28,18 @@ def slices(draw: st.DrawFn, length: int) -> tuple[slice, str]:
     start = draw(st.integers(0, length - 1))
     stop = draw(st.integers(start + 1, length))
     step = draw(st.integers(1, 4))
-    first = "" if start == 0 and draw(st.booleans()) else str(start - draw(st.sampled_from([0, length])))
+    first = (
+        ""
+        if start == 0 and draw(st.booleans())
+        else str(start - draw(st.sampled_from([0, length])))
+    )
     last = "" if stop == length and draw(st.booleans()) else str(stop)
     third = "" if step == 1 and draw(st.booleans()) else f":{step}"
     return slice(start, stop, step), f"{first}:{last}{third}"
 
 
 @st.composite
-def looks(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...] | None, str, str, list[tuple[tuple[Any, ...], str]]]:
+def looks(draw: st.DrawFn) -> tuple[Any, ...]:
     """(shape, chunks, dtype, storage, some selections as index and text)."""
     rank = draw(st.integers(2, 5))
     top = {2: 300, 3: 60, 4: 20, 5: 9}[rank]
@@ -98,20 +90,29 @@ def test_a_slice_is_what_numpy_gives(app: App, look: Any, seed: int) -> None:
     seed=st.integers(0, 9),
 )
 def test_pool_window_and_norm_are_what_numpy_gives(
-    app: App, dtype: str, shape: tuple[int, int], step: tuple[int, int], norm: str,
-    window: tuple[float, float], seed: int,
+    app: App,
+    dtype: str,
+    shape: tuple[int, int],
+    step: tuple[int, int],
+    norm: str,
+    window: tuple[float, float],
+    seed: int,
 ) -> None:
     values = files.made_up(dtype, shape, seed)
     path = folder_of(app) / "pooled.h5"
     path.unlink(missing_ok=True)
-    files.write(path, x=(values, {"chunks": (min(16, shape[0]), min(16, shape[1])), "compression": "gzip"}))
+    files.write(
+        path, x=(values, {"chunks": (min(16, shape[0]), min(16, shape[1])), "compression": "gzip"})
+    )
     low, high = window[0], window[0] + window[1]
     text = f"::{step[0]},::{step[1]}"
     for pool in ("mean", "max"):
         pooled = app.values("data/pooled.h5", "x", text, pool=pool)
-        assert np.array_equal(pooled, reference_pool(files.shown(values), step, pool), equal_nan=pooled.dtype.kind == "f")
-        response = app.slice("data/pooled.h5", "x", text, pool=pool, format="u8", norm=norm, window=f"{low!r},{high!r}")
-        assert np.array_equal(array(response), reference_codes(pooled.astype(np.float64), low, high, norm))
+        wanted = reference_pool(files.shown(values), step, pool)
+        assert np.array_equal(pooled, wanted, equal_nan=pooled.dtype.kind == "f")
+        how = {"pool": pool, "format": "u8", "norm": norm, "window": f"{low!r},{high!r}"}
+        codes = array(app.slice("data/pooled.h5", "x", text, **how))
+        assert np.array_equal(codes, reference_codes(pooled.astype(np.float64), low, high, norm))
 
 
 def reference_pool(values: Any, step: tuple[int, int], pool: str) -> Any:
