@@ -328,6 +328,9 @@
     active: () => active,
     done: () => shows(wish),
     index: () => (active && onCanvas ? onCanvas.index : null),
+    step: () => (onCanvas ? onCanvas.step : null),
+    has: (index) => held(index),
+    underWay: () => flow.size() + (demand ? 1 : 0),
     bytes: () => ring.bytes(),
   };
 })((window.lamella = window.lamella || {}));

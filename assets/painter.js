@@ -10,20 +10,21 @@
   let image = null;
   let words = null;
   let picture = null;
+  let gap = '';
   let tables = { key: '', table: null };
 
   function hex(text) {
-    const digits = text.trim().replace('#', '');
+    const digits = text.replace('#', '');
     return [0, 2, 4].map((i) => parseInt(digits.slice(i, i + 2), 16));
   }
 
   /* The colour of each code as a little-endian RGBA word; code 255 is a gap. */
-  function table(look, gap) {
-    const key = [look.colorscale, look.reverse, gap].join();
+  function table(look, missing) {
+    const key = [look.colorscale, look.reverse, missing].join();
     if (tables.key === key) return tables.table;
     const words_ = new Uint32Array(256);
     for (let code = 0; code < GAP; code += 1) words_[code] = word(lamella.scale.colour(look, code / 254));
-    words_[GAP] = word(hex(gap));
+    words_[GAP] = word(hex(missing));
     tables = { key: key, table: words_ };
     return words_;
   }
@@ -51,15 +52,20 @@
     return out;
   }
 
-  function gapColour() {
-    return getComputedStyle(document.documentElement).getPropertyValue('--l-gap');
+  /* Asked for when the theme changes only: the styles of a page take long to compute. */
+  function readGap() {
+    gap = getComputedStyle(document.documentElement).getPropertyValue('--l-gap').trim();
   }
 
   function connect() {
     canvas = lamella.controls.element('slice-canvas');
     buffer = document.createElement('canvas');
     // The theme has a colour of its own for gaps.
-    new MutationObserver(() => picture && again()).observe(document.documentElement, {
+    readGap();
+    new MutationObserver(() => {
+      readGap();
+      again();
+    }).observe(document.documentElement, {
       attributes: true, attributeFilter: ['data-mantine-color-scheme'],
     });
   }
@@ -81,7 +87,7 @@
       image = new ImageData(frame.cols, frame.rows);
       words = new Uint32Array(image.data.buffer);
     }
-    const colours = table(look, gapColour());
+    const colours = table(look, gap);
     const { codes: source } = frame;
     for (let i = 0; i < source.length; i += 1) words[i] = colours[source[i]];
     buffer.getContext('2d', { alpha: false }).putImageData(image, 0, 0);
@@ -113,7 +119,7 @@
     const w = frame.cols * frame.step * perCol;
     const h = frame.rows * frame.step * perRow;
     if (left > 0.5 || top > 0.5 || left + w < width - 0.5 || top + h < height - 0.5) {
-      context.fillStyle = gapColour();
+      context.fillStyle = gap;
       context.fillRect(0, 0, width, height);
     }
     context.imageSmoothingEnabled = false;

@@ -281,7 +281,7 @@
     recolour: recolour,
     leave: leave,
     index: index,
-    rest: () => heatLater(),
+    rest: heatLater,
     fail: () => {
       if (shown) shown.failed = true;
     },

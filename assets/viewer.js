@@ -90,7 +90,7 @@
     const wanted = Math.min(Math.max(Math.round(index), 0), end);
     if (!Number.isFinite(wanted) || wanted === view.position[view.axis]) return;
     view.position[view.axis] = wanted;
-    lamella.controls.place(view);
+    lamella.controls.follow(view);
     refresh();
   }
 

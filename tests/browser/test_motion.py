@@ -1,0 +1,312 @@
+"""What is on the screen while the view moves, and how it comes to rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from playwright.sync_api import Route
+
+from dashboard.slices.scale import Norm, to_u8
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+LARGE = "?file=scan.h5&dataset=/large"
+FIELD = "?file=other.h5&dataset=/stack"
+
+MOVING = "() => document.getElementById('plot-frame').classList.contains('moving')"
+# A view that has been moved stays as it is painted, for as long as a test looks at it.
+NEVER_REST = "() => { lamella.config.restDelay = 1e6; }"
+
+
+def move(viewer: Any, *keys: str) -> None:
+    """Press keys and wait until the last slice is on the canvas, where it stays."""
+    viewer.page.evaluate(NEVER_REST)
+    for key in keys:
+        viewer.page.keyboard.press(key)
+    viewer.until(f"() => ({MOVING})() && lamella.motion.done()")
+    viewer.page.evaluate(
+        "() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))"
+    )
+
+
+def rest(viewer: Any) -> None:
+    """Let the view rest, and wait for the heatmap."""
+    viewer.page.evaluate("() => { lamella.config.restDelay = 250; lamella.picture.rest(0); }")
+    viewer.settled()
+    assert not viewer.page.evaluate(MOVING)
+
+
+def screen(viewer: Any, rows: range, cols: range) -> np.ndarray[Any, Any]:
+    """The colours on the screen in the middle of voxels: (rows, cols, 3) uint8."""
+    picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
+    places = [viewer.point(col, row) for row in rows for col in cols]
+    pixels = [picture[int(y), int(x)] for x, y in places]
+    return np.array(pixels).reshape(len(rows), len(cols), 3)
+
+
+def colours(codes: np.ndarray[Any, Any], *, reverse: bool = False) -> np.ndarray[Any, Any]:
+    """What the gray scale makes of codes 0…254."""
+    gray = np.round(codes / 254 * 255)
+    return (255 - gray if reverse else gray)[..., None].repeat(3, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("link", "plane", "window", "norm", "reverse"),
+    [
+        ("axis=0&index=20", np.s_[21, :, :], None, "linear", False),
+        ("axis=1&index=20&colorscale=gray_r", np.s_[:, 21, :], None, "linear", True),
+        ("axis=2&index=20&window=100,3000", np.s_[:, :, 21], (100, 3000), "linear", False),
+        ("axis=0&index=20&window=10,2500&norm=log", np.s_[21, :, :], (10, 2500), "log", False),
+        ("axis=0&index=20&window=0,2000&norm=sqrt", np.s_[21, :, :], (0, 2000), "sqrt", False),
+        (
+            "axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r",
+            np.s_[21, :, :],
+            (-900, 2000),
+            "symlog",
+            True,
+        ),
+        ("axis=0&index=20&x=20.3,61.2&y=30,75.5", np.s_[21, :, :], None, "linear", False),
+    ],
+)
+def test_the_screen_shows_the_data_moving_and_at_rest(
+    viewer: Any,
+    served: Any,
+    link: str,
+    plane: Any,
+    window: tuple[float, float] | None,
+    norm: str,
+    reverse: bool,
+) -> None:
+    viewer.open(f"{SCAN}&{link}")
+    trace = viewer.trace
+    window = window or (trace["zmin"], trace["zmax"])
+    values = served.arrays["scan.h5", "/entry/data"][plane]
+    expected = colours(to_u8(values, window, Norm(norm)), reverse=reverse)
+    left, right = trace["x"]
+    bottom, top = trace["y"]
+    rows = range(max(int(top) + 2, 0), min(int(bottom) - 1, values.shape[0]), 7)
+    cols = range(max(int(left) + 2, 0), min(int(right) - 1, values.shape[1]), 9)
+    wanted = expected[np.ix_(rows, cols)]
+    move(viewer, "ArrowRight")
+    moving = screen(viewer, rows, cols)
+    assert np.abs(moving - wanted).max() <= 2
+    rest(viewer)
+    assert np.abs(screen(viewer, rows, cols) - wanted).max() <= 4
+    assert viewer.painted[-1]["index"] == 21
+
+
+def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, served: Any) -> None:
+    viewer.open(f"{LARGE}&axis=0&index=1&pool=nearest&window=0,4000")
+    move(viewer, "ArrowRight")
+    values = served.arrays["scan.h5", "/large"][2]
+    step = viewer.page.evaluate("() => lamella.motion.step()")
+    rows, cols = range(step * 20, 1000 - step, step * 31), range(step * 20, 900 - step, step * 27)
+    # The middle of a block shows its first voxel, whose row and column are multiples of the step.
+    middle = (step - 1) / 2
+    picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
+    for row in rows:
+        for col in cols:
+            x, y = viewer.point(col + middle, row + middle)
+            wanted = colours(to_u8(values[row : row + 1, col : col + 1], (0, 4000), Norm.LINEAR))
+            assert np.abs(picture[int(y), int(x)] - wanted[0, 0]).max() <= 2
+
+
+def test_gaps_have_their_own_colour_while_the_view_moves(viewer: Any, served: Any) -> None:
+    viewer.open(f"{FIELD}&selection=1,3,:,:&axis=1")
+    move(viewer, "ArrowRight")
+    gap = viewer.page.evaluate(
+        "() => getComputedStyle(document.documentElement).getPropertyValue('--l-gap').trim()"
+    )
+    shown = screen(viewer, range(6, 9), range(9, 11))
+    assert {tuple(pixel) for pixel in shown.reshape(-1, 3)} == {
+        tuple(bytes.fromhex(gap.removeprefix("#")))
+    }
+
+
+def test_another_theme_and_another_size_are_followed_while_moving(
+    make_viewer: Callable[..., Any], served: Any
+) -> None:
+    viewer = make_viewer(device_scale_factor=2)
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    move(viewer, "ArrowRight")
+    viewer.page.set_viewport_size({"width": 1100, "height": 700})
+    viewer.page.click("#scheme-toggle")
+    viewer.until(
+        "() => lamella.plot.area().height + 'px' === document.getElementById('slice-canvas').style.height"
+    )
+    canvas = viewer.page.evaluate(
+        """() => {
+          const {width, height, style} = document.getElementById('slice-canvas');
+          return [width, height, parseFloat(style.width), parseFloat(style.height)];
+        }"""
+    )
+    assert canvas[:2] == [round(2 * side) for side in canvas[2:]]
+    picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
+    expected = colours(to_u8(served.arrays["scan.h5", "/entry/data"][21], (0, 3000), Norm.LINEAR))
+    for row, col in ((5, 5), (60, 50), (115, 95), (8, 90)):
+        x, y = viewer.point(col, row)
+        assert np.abs(picture[int(2 * y), int(2 * x)] - expected[row, col]).max() <= 2
+
+
+def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) -> None:
+    values = served.arrays["scan.h5", "/entry/data"]
+    viewer.open(f"{SCAN}&axis=0&index=3")
+    turns = ["ArrowRight"] * 100 + ["ArrowLeft"] * 40 + ["PageDown"] * 5 + ["ArrowLeft"] * 55
+    for key in turns:
+        viewer.page.keyboard.press(key)
+    viewer.until("() => lamella.motion.done()")
+    assert viewer.index == 58
+    viewer.settled()
+    assert viewer.index == 58
+    assert_array_equal(viewer.trace["z"], values[58])
+    viewer.address("index=58")
+    marks = viewer.painted
+    assert marks[-1]["index"] == 58
+    # What is painted is another slice than before, each time.
+    assert all(a["index"] != b["index"] for a, b in zip(marks, marks[1:], strict=False))
+    # A key that is let go leaves nothing behind.
+    before = len(marks)
+    viewer.page.wait_for_timeout(400)
+    assert len(viewer.painted) == before
+    assert viewer.page.evaluate("() => lamella.motion.underWay()") <= 6
+
+
+def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=40")
+    viewer.until("() => lamella.motion.has(41) && lamella.motion.has(42)")
+    before = served.stats()["demand"]
+    viewer.press("ArrowRight")
+    assert viewer.painted[-1] == {"index": 41, "axis": 0, "source": "ring"}
+    served.until(lambda now: now["demand"]["ring"] == before["ring"] + 1)
+    after = served.stats()["demand"]
+    # The values of the heatmap are not a second look at the slice.
+    assert {key: after[key] for key in after if key != "ring"} == {
+        key: before[key] for key in before if key != "ring"
+    }
+
+
+def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    viewer.open(f"{SCAN}&axis=0&index=10")
+    viewer.page.route(re.compile(r"/slice\?.*selection=(70|80|90),.*format=u8"), hold)
+    for key in ["PageDown"] * 8:
+        viewer.page.keyboard.press(key)
+        viewer.page.wait_for_timeout(60)
+    viewer.page.keyboard.press("End")
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == "129,:,:"
+    for route in held:
+        route.abort()
+    viewer.page.wait_for_timeout(300)
+    assert viewer.trace["meta"]["selection"] == "129,:,:"
+    assert viewer.painted[-1]["index"] == 129
+    assert not viewer.page.is_visible("#plot-message")
+    viewer.errors.clear()
+
+
+def test_colours_are_on_the_screen_before_plotly_has_drawn_them(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    rows, cols = range(5, 115, 13), range(5, 95, 11)
+    codes = to_u8(served.arrays["scan.h5", "/entry/data"][20], (0, 3000), Norm.LINEAR)
+    asked: list[str] = []
+    viewer.page.on("request", lambda r: asked.append(r.url) if "format=raw" in r.url else None)
+    painted = viewer.page.evaluate(
+        """() => new Promise((done) => {
+          lamella.viewer.setColours({reverse: true});
+          const look = () => {
+            if (document.getElementById('plot-frame').classList.contains('moving')) {
+              const {width, height} = document.getElementById('slice-canvas');
+              const context = document.getElementById('slice-canvas').getContext('2d');
+              done([width, height, Array.from(context.getImageData(0, 0, width, height).data)]);
+            } else setTimeout(look);
+          };
+          look();
+        })"""
+    )
+    width, height, data = painted
+    canvas = np.array(data).reshape(height, width, 4)
+    area = viewer.page.evaluate("() => lamella.plot.area()")
+    expected = colours(codes, reverse=True)
+    for row in rows:
+        for col in cols:
+            x = (col - area["x"][0]) / (area["x"][1] - area["x"][0]) * width
+            y = (row - area["y"][0]) / (area["y"][1] - area["y"][0]) * height
+            assert np.abs(canvas[int(y), int(x), :3] - expected[row, col]).max() <= 2
+    viewer.settled()
+    assert viewer.trace["first"] == "rgb(255,255,255)"
+    assert np.abs(screen(viewer, rows, cols) - expected[np.ix_(rows, cols)]).max() <= 4
+    assert asked == []
+
+
+def test_a_window_that_is_changed_while_moving_is_painted(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    move(viewer, "ArrowRight")
+    rows, cols = range(5, 115, 13), range(5, 95, 11)
+    viewer.page.evaluate("() => lamella.viewer.setColours({window: [500, 1500], norm: 'sqrt'})")
+    viewer.until("() => lamella.look.last().hi === 1500 && lamella.motion.done()")
+    viewer.page.evaluate(
+        "() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))"
+    )
+    values = served.arrays["scan.h5", "/entry/data"][21]
+    expected = colours(to_u8(values, (500, 1500), Norm.SQRT))[np.ix_(rows, cols)]
+    assert np.abs(screen(viewer, rows, cols) - expected).max() <= 2
+    rest(viewer)
+    assert np.abs(screen(viewer, rows, cols) - expected).max() <= 4
+
+
+def test_a_key_puts_the_heatmap_off(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    drawn = viewer.page.evaluate(
+        """async () => {
+          let count = 0;
+          const react = window.Plotly.react;
+          window.Plotly.react = (gd, ...rest) => {
+            if (gd.closest('#slice-graph')) count += 1;
+            return react(gd, ...rest);
+          };
+          for (let i = 0; i < 20; i += 1) {
+            document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
+            await new Promise((next) => setTimeout(next, 80));
+          }
+          const during = count;
+          await new Promise((next) => setTimeout(next, 1200));
+          return [during, count];
+        }"""
+    )
+    assert drawn == [0, 1]
+    assert_array_equal(viewer.settled().trace["z"], served.arrays["scan.h5", "/entry/data"][40])
+
+
+def test_memory_is_bounded(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=0")
+    sizes = viewer.page.evaluate(
+        """async () => {
+          const leaf = async (key, count) => {
+            for (let i = 0; i < count; i += 1) {
+              document.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+              if (i % 4 === 0) await new Promise((next) => requestAnimationFrame(next));
+            }
+          };
+          for (let i = 0; i < 6; i += 1) {
+            await leaf('ArrowRight', 129);
+            await leaf('ArrowLeft', 129);
+          }
+          return [lamella.motion.bytes(), performance.getEntriesByType('mark').length,
+            performance.getEntriesByType('measure').length];
+        }"""
+    )
+    viewer.settled()
+    assert sizes[0] <= 96 * 2**20
+    assert sizes[1:] == [0, 0]
