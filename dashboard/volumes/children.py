@@ -187,9 +187,11 @@ class Children:
         return self._checked(op, head), body
 
     def _give_back(self, child: _Child | None) -> None:
+        # Closing took those that were free; who was busy then ends now.
+        if child is not None and self._closed.is_set():
+            child.kill()
+            child = None
         self._free.put(child)
-        if self._closed.is_set():
-            self.close()  # whoever was busy then ends now
 
     def close(self) -> None:
         """End all children that are free; a busy one ends with its answer."""
