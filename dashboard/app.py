@@ -40,6 +40,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     )
     services.serve_frames(server)
     app.layout = layout.build(settings)
+    app.index_string = layout.index_string(settings)
     api.register(server, services)
     viewer.register(app, services)
     monitor.register(app, services)
