@@ -147,6 +147,12 @@ class Supply:
                 raise errors.Busy(
                     "This part is still being decoded; try again in a moment."
                 ) from None
+            except OSError as error:
+                # No file can be made there, or somebody removed the folder: do without the cache.
+                log.warning("no lock for a brick: %s", error)
+                if purpose is not Purpose.DEMAND:
+                    raise NoRoom("There is no room to decode ahead.") from None
+                return self._one_plane(volume, address, plane), "miss"
             brick = self._store.get(address, volume.native)
             if brick is not None:
                 return brick, "coalesced" if held.waited else "hit"
