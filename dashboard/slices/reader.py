@@ -57,6 +57,7 @@ class SliceAddress:
     def key(self) -> str:
         """The name that the frame is kept under, and its ETag."""
         scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
+        growing = [] if self.volume.growing is None else self.volume.bricks(self.selection)
         return digest(
             FRAMES_VERSION,
             self.volume.address.key,
@@ -65,7 +66,7 @@ class SliceAddress:
             scaled if self.form.scaled else None,
             self.pool,
             self.part if self.volume.dtype.kind == "c" else None,
-            *(brick.version for brick in self.volume.bricks(self.selection) if brick.version),
+            *(brick.version for brick in growing),
         )
 
 

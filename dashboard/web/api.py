@@ -82,6 +82,11 @@ def register(server: flask.Flask, services: Services) -> None:
         ready = all(checks.values())
         return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
 
+    @api.get("/api/<path:rest>")
+    def nothing(**_: str) -> flask.Response:
+        # Else the page, which answers every path that is left, would be taken for an answer.
+        raise errors.NotFound("There is nothing at this address of the interface.")
+
     server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)
 
 
