@@ -41,7 +41,6 @@
     lamella: {
       start: (config) => {
         lamella.shell.start(config);
-
       },
       index: (slider, field) => {
         const id = window.dash_clientside.callback_context.triggered_id;
@@ -78,6 +77,9 @@
         const user = [heard('window-lo', lo), heard('window-hi', hi)];
         if (user.some(Boolean)) manual(lo, hi);
       },
+      playing: (speed, direction, end, timing) => lamella.play.set({
+        speed: Number(speed), direction: Number(direction), end: end, timing: timing,
+      }),
       drag: (value) => lamella.plot.drag(value),
       tree: (selected, expanded) => {
         const changed = window.dash_clientside.callback_context.triggered.map((t) => t.prop_id.split('.')[1]);

@@ -1,13 +1,12 @@
-/* Keys and wheel turn slices; play turns them by itself. */
+/* Keys, wheel and finger turn slices. */
 (function (lamella) {
   'use strict';
 
   const LEAF = 10;
-  const FRAME_MS = 100;
   const WHEEL_STEP = 60;
+  // A finger's way for one slice (px).
+  const FINGER_STEP = 7;
 
-  let playing = false;
-  let due = 0;
   let wheel = 0;
 
   const ACTIONS = {
@@ -17,7 +16,7 @@
     PageDown: () => lamella.viewer.step(LEAF),
     Home: () => lamella.viewer.go(0),
     End: () => lamella.viewer.end(),
-    ' ': () => toggle(),
+    ' ': () => lamella.play.toggle(),
   };
 
   function pressed(event) {
@@ -26,7 +25,7 @@
     if (!lamella.viewer.current() || taken(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.key !== ' ') stop();
+    if (event.key !== ' ') lamella.play.stop();
     else if (event.repeat) return;
     action();
   }
@@ -43,57 +42,12 @@
     return byKeyboard && node.matches('input[type=radio]');
   }
 
-  function toggle() {
-    if (playing) stop();
-    else play();
-  }
-
-  function play() {
-    const view = lamella.viewer.current();
-    if (!view || view.axis === null) return;
-    playing = true;
-    label();
-    advance();
-  }
-
-  function stop() {
-    if (!playing) return;
-    playing = false;
-    clearTimeout(due);
-    label();
-    lamella.picture.rest();
-  }
-
-  function advance() {
-    if (!playing) return;
-    if (document.hidden) {
-      stop();
-      return;
-    }
-    if (lamella.viewer.atEnd()) lamella.viewer.go(0);
-    else lamella.viewer.step(1);
-  }
-
-  /* The next slice only when this one was seen. */
-  function painted() {
-    if (!playing) return;
-    clearTimeout(due);
-    due = setTimeout(advance, FRAME_MS);
-  }
-
-  function label() {
-    const button = lamella.controls.element('slice-play');
-    button.classList.toggle('playing', playing);
-    button.setAttribute('aria-label', playing ? 'Pause (space)' : 'Play (space)');
-    button.setAttribute('aria-pressed', String(playing));
-  }
-
   /* The wheel over the picture turns slices; with Ctrl it zooms, which Plotly does. */
   function turned(event) {
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
-    stop();
+    lamella.play.stop();
     const lines = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
     wheel += event.deltaY * lines;
     const steps = Math.trunc(wheel / WHEEL_STEP);
@@ -102,11 +56,34 @@
     lamella.viewer.step(Math.sign(steps) * Math.min(Math.abs(steps), LEAF));
   }
 
+  /* A finger that goes sideways over the picture turns slices; up and down it scrolls the page. */
+  function fingers(frame) {
+    let down = null;
+    frame.addEventListener('pointerdown', (event) => {
+      if (event.pointerType !== 'touch') return;
+      down = event.isPrimary ? { id: event.pointerId, x: event.clientX } : null;
+    }, true);
+    frame.addEventListener('pointermove', (event) => {
+      if (!down || event.pointerId !== down.id) return;
+      const steps = Math.trunc((event.clientX - down.x) / FINGER_STEP);
+      if (!steps) return;
+      down.x += steps * FINGER_STEP;
+      lamella.play.stop();
+      lamella.viewer.step(steps);
+    }, true);
+    const up = (event) => {
+      if (down && event.pointerId === down.id) down = null;
+    };
+    frame.addEventListener('pointerup', up, true);
+    frame.addEventListener('pointercancel', up, true);
+  }
+
   function connect() {
+    const frame = lamella.controls.element('plot-frame');
     document.addEventListener('keydown', pressed, true);
-    lamella.controls.element('plot-frame').addEventListener('wheel', turned, { capture: true, passive: false });
+    frame.addEventListener('wheel', turned, { capture: true, passive: false });
+    fingers(frame);
   }
 
   lamella.keys = { connect: connect };
-  lamella.play = { playing: () => playing, toggle: toggle, stop: stop, painted: painted };
 })((window.lamella = window.lamella || {}));

@@ -154,9 +154,11 @@
     const count = Math.min(Math.max(Math.ceil(pace.speed * AHEAD_S), FEWEST), MOST, room);
     const step = pace.direction * pace.stride;
     const list = [];
-    for (let k = 1; k <= count; k += 1) list.push(wish.index + k * step);
+    for (let k = 1; k <= count; k += 1) {
+      list.push(lamella.play.playing() ? lamella.play.after(wish.index, k * pace.stride, end + 1) : wish.index + k * step);
+    }
     list.push(wish.index - step);
-    return list.filter((index) => index >= 0 && index <= end);
+    return list.filter((index) => index !== null && index >= 0 && index <= end);
   }
 
   /* Fetching */

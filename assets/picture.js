@@ -59,9 +59,8 @@
     quietFrom = performance.now() + lamella.config.restDelay;
     clearTimeout(timers.heat);
     const wanted = request(view, false);
-    if (shown && shown.key === wanted.key && !shown.failed && lamella.look.holds(view, shown.look)) {
+    if (isDrawn(view, wanted) && !lamella.motion.active()) {
       forget();
-      lamella.motion.end();
       calm(view);
       return;
     }
@@ -75,6 +74,11 @@
     lamella.motion.forget();
     lamella.source.want(wanted);
     lamella.look.prepare(view, wanted);
+  }
+
+  /* Whether the heatmap is what is wished for. */
+  function isDrawn(view, wanted) {
+    return shown && shown.key === wanted.key && !shown.failed && lamella.look.holds(view, shown.look);
   }
 
   /* Whether it is another slice of the plane that the plot shows. */
@@ -103,7 +107,8 @@
     const view = viewNow();
     if (!view || !lamella.motion.active() || lamella.play.playing()) return;
     const wanted = request(view, true);
-    if (shown && shown.key === wanted.key) redraw(view);
+    if (isDrawn(view, wanted)) calm(view);
+    else if (shown && shown.key === wanted.key) redraw(view);
     else if (lamella.motion.done()) lamella.source.want(wanted);
   }
 

@@ -238,7 +238,6 @@
     go: go,
     step: step,
     end: () => view && view.axis !== null && go(view.shape[view.axis] - 1),
-    atEnd: () => !view || view.axis === null || view.position[view.axis] >= view.shape[view.axis] - 1,
     setFixed: setFixed,
     setAxis: setAxis,
     setColours: setColours,

@@ -27,6 +27,10 @@ COLORSCALES = (
 NORMS = (("linear", "Linear"), ("log", "Log"), ("symlog", "Symlog"), ("sqrt", "Sqrt"))
 POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
 PARTS = (("abs", "Magnitude"), ("phase", "Phase"), ("real", "Real"), ("imag", "Imaginary"))
+SPEEDS = tuple((str(n), f"{n} slices a second") for n in (1, 2, 5, 10, 15, 25, 30, 60))
+DIRECTIONS = (("1", "Forward"), ("-1", "Backward"))
+ENDS = (("loop", "Start again"), ("bounce", "Turn round"), ("stop", "Stop"))
+TIMINGS = (("every", "Wait for each"), ("real", "Leave some out"))
 WINDOWS = (("volume", "Volume"), ("slice", "Slice"), ("manual", "Manual"))
 
 GRAPH_CONFIG: dict[str, Any] = {
@@ -81,7 +85,7 @@ def _select(
     return dmc.Select(
         id=id_,
         data=_options(pairs),
-        value=pairs[0][0],
+        value=more.pop("value", pairs[0][0]),
         allowDeselect=False,
         w=width,
         size="xs",
@@ -296,6 +300,7 @@ def _transport() -> Component:
                     parts.icon_button(View.PREVIOUS, "previous", "Previous slice (←)"),
                     parts.icon_button(View.PLAY, "play", "Play (space)", className="play"),
                     parts.icon_button(View.NEXT, "next", "Next slice (→)"),
+                    _pace(),
                 ],
                 className="buttons",
             ),
@@ -341,4 +346,53 @@ def _transport() -> Component:
             html.Div(id=View.LAST_INDEX, className="last-index"),
         ],
         className="transport",
+    )
+
+
+def _pace() -> Component:
+    """How playing goes, behind a button."""
+    return dmc.Popover(
+        [
+            # A tooltip would cover what the button opens.
+            dmc.PopoverTarget(
+                dmc.ActionIcon(
+                    parts.icon("pace"),
+                    id=View.PACE,
+                    variant="subtle",
+                    color="gray",
+                    size=32,
+                    **{"aria-label": "Speed and direction of playing"},
+                )
+            ),
+            dmc.PopoverDropdown(
+                html.Div(
+                    [
+                        parts.field(
+                            "Speed", _select(View.SPEED, SPEEDS, "Slices a second", 190, value="15")
+                        ),
+                        parts.field(
+                            "Direction",
+                            _segments(View.DIRECTION, DIRECTIONS, "Direction of playing"),
+                        ),
+                        parts.field(
+                            "At the end", _segments(View.AT_END, ENDS, "What happens at the end")
+                        ),
+                        parts.field(
+                            "When slices are late",
+                            _segments(View.TIMING, TIMINGS, "What happens when slices are late"),
+                        ),
+                    ],
+                    className="pace",
+                )
+            ),
+        ],
+        position="top-start",
+        withArrow=True,
+        shadow="md",
+    )
+
+
+def _segments(id_: str, pairs: tuple[tuple[str, str], ...], label: str) -> Component:
+    return dmc.SegmentedControl(
+        id=id_, data=_options(pairs), value=pairs[0][0], size="xs", **{"aria-label": label}
     )

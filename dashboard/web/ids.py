@@ -64,6 +64,11 @@ class View(StrEnum):
     PREVIOUS = "slice-previous"
     NEXT = "slice-next"
     PLAY = "slice-play"
+    PACE = "play-settings"
+    SPEED = "play-speed"
+    DIRECTION = "play-direction"
+    AT_END = "play-end"
+    TIMING = "play-timing"
     RESIDENCY = "residency"
 
 

@@ -7,6 +7,7 @@
     colorscale-*, norm-select ────────► viewer.setColours
     window-mode, window-lo, window-hi ► viewer.setColours
     dataset-tree ─────────────────────► tree.selected, tree.opened
+    play-* ───────────────────────────► play.set
     buttons ──────────────────────────► whatever they say
     attributes-of ──── server ────────► attributes
 
@@ -78,6 +79,14 @@ def register(app: Dash, services: Services) -> None:
     )
     _in_browser(app, "mode", Input(View.WINDOW_MODE, "value"))
     _in_browser(app, "bounds", Input(View.WINDOW_LO, "value"), Input(View.WINDOW_HI, "value"))
+    _in_browser(
+        app,
+        "playing",
+        Input(View.SPEED, "value"),
+        Input(View.DIRECTION, "value"),
+        Input(View.AT_END, "value"),
+        Input(View.TIMING, "value"),
+    )
     _in_browser(app, "drag", Input(View.DRAG, "value"))
     _in_browser(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
     _in_browser(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import imagecodecs
@@ -170,7 +171,7 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     marks = viewer.painted
     assert marks[-1]["index"] == 58
     # What is painted is another slice than before, each time.
-    assert all(a["index"] != b["index"] for a, b in zip(marks, marks[1:], strict=False))
+    assert all(a["index"] != b["index"] for a, b in pairwise(marks))
     # A key that is let go leaves nothing behind.
     before = len(marks)
     viewer.page.wait_for_timeout(400)

@@ -1,0 +1,128 @@
+"""Keys, wheel, finger, slider and playing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+
+
+def test_the_wheel_turns_slices_and_zooms_with_ctrl(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.mouse.move(*viewer.point(50, 60))
+    viewer.page.mouse.wheel(0, 120)
+    viewer.until(
+        "() => document.querySelector('#slice-slider [role=slider]').ariaValueNow === '22'"
+    )
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == "22,:,:"
+    viewer.page.keyboard.down("Control")
+    viewer.page.mouse.wheel(0, -400)
+    viewer.page.keyboard.up("Control")
+    viewer.until("() => location.search.includes('x=')")
+    assert viewer.settled().index == 22
+    left, right = viewer.trace["x"]
+    assert 20 < right - left < 95
+
+
+def test_a_zoomed_view_stays_zoomed_while_it_moves(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&x=20,60&y=30,70")
+    before = viewer.trace["x"]
+    viewer.press("ArrowRight", "ArrowRight")
+    assert viewer.trace["x"] == before
+    assert viewer.trace["meta"]["selection"].startswith("22,30:")
+
+
+def test_a_finger_turns_slices(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    x, y = viewer.point(30, 60)
+    touch = viewer.page.context.new_cdp_session(viewer.page)
+
+    def send(kind: str, at: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": at, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", x)
+    for way in range(0, 90, 6):
+        send("touchMove", x + way)
+    send("touchEnd", x + 84)
+    viewer.until("() => window.painted.length > 1")
+    viewer.settled()
+    assert 27 <= viewer.index <= 32
+    assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
+
+
+def test_play_turns_round_and_leaves_none_out(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=126")
+    viewer.page.click("#play-settings")
+    viewer.page.get_by_text("Turn round").click()
+    viewer.page.click("#play-speed")
+    viewer.page.get_by_role("option", name="30 slices a second").click()
+    viewer.page.click("#slice-play")
+    viewer.until("() => window.painted.length > 9")
+    viewer.page.click("#slice-play")
+    viewer.settled()
+    indices = [mark["index"] for mark in viewer.painted]
+    assert indices[:10] == [126, 127, 128, 129, 128, 127, 126, 125, 124, 123]
+    assert viewer.trace["meta"]["selection"] == f"{indices[-1]},:,:"
+    assert viewer.page.get_attribute("#slice-play", "aria-pressed") == "false"
+
+
+def test_play_in_real_time_keeps_to_the_clock(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=0")
+    times = viewer.page.evaluate(
+        """async () => {
+          lamella.play.set({speed: 60, direction: -1, end: 'loop', timing: 'real'});
+          const begun = performance.now();
+          lamella.play.toggle();
+          await new Promise((next) => setTimeout(next, 1000));
+          lamella.play.toggle();
+          return [performance.now() - begun, lamella.viewer.current().position[0]];
+        }"""
+    )
+    viewer.settled()
+    assert (130 - times[1]) == pytest.approx(times[0] / 1000 * 60, abs=6)
+
+
+def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer()
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
+    viewer.page.keyboard.press("End")
+    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    assert viewer.painted[-1]["index"] == 20
+    viewer.page.locator("#plot-cancel").wait_for(state="visible")
+    viewer.page.click("#plot-cancel")
+    viewer.settled()
+    assert viewer.index == 20
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
+    assert not viewer.page.is_visible("#plot-cancel")
+    viewer.errors.clear()
+
+
+def test_the_slider_is_followed_while_it_is_dragged(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=10")
+    thumb = viewer.page.locator("#slice-slider [role=slider]").bounding_box()
+    track = viewer.page.locator("#slice-slider").bounding_box()
+    y = thumb["y"] + thumb["height"] / 2
+    x = thumb["x"] + thumb["width"] / 2
+    viewer.page.mouse.move(x, y)
+    viewer.page.mouse.down()
+    for i in range(1, 31):
+        viewer.page.mouse.move(x + i * track["width"] / 60, y)
+    viewer.until("() => lamella.motion.done()")
+    # Several of them were seen on the way.
+    assert len(viewer.painted) >= 6
+    viewer.page.mouse.up()
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
+    assert viewer.page.input_value("#index-input") == str(viewer.index)

@@ -1,0 +1,296 @@
+"""The scripts' parts by themselves, in a page that has nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from dashboard.assets_path import assets_folder
+from dashboard.slices.scale import Norm, to_u8
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """A blank page with the scripts that need no page around them."""
+    page = browser.new_page()
+    for name in ("scale", "address", "ring", "link", "flow", "painter", "play"):
+        page.add_script_tag(path=assets_folder() / f"{name}.js")
+    yield page
+    page.close()
+
+
+def run(page: Page, script: str, *arguments: Any) -> Any:
+    """The value of a function's body with the arguments `a`, `b` …"""
+    names = ", ".join("abcd"[: len(arguments)])
+    return page.evaluate(f"async ([{names}]) => {{ {script} }}", list(arguments))
+
+
+RING = """
+let now = 0;
+const ring = lamella.makeRing(a, () => now);
+const frame = (bytes, step) => ({codes: new Uint8Array(bytes), step: step || 1});
+const kept = (name, count) => Array.from({length: count}, (_, i) => i)
+  .filter((i) => ring.get(name, i, 99));
+"""
+
+
+def test_the_ring_keeps_what_is_near_and_ahead(page: Page) -> None:
+    kept = run(
+        page,
+        RING
+        + """
+        ring.stand('s', 10, 1);
+        for (let i = 0; i < 30; i += 1) ring.put('s', i, frame(10));
+        return [kept('s', 30), ring.bytes()];
+        """,
+        100,
+    )
+    assert kept[1] == 100
+    # Two ahead are worth one behind; the newest is never the one to go.
+    assert kept[0][-1] == 29
+    assert set(range(9, 16)) <= set(kept[0])
+
+
+def test_the_ring_lets_other_series_go_first(page: Page) -> None:
+    kept = run(
+        page,
+        RING
+        + """
+        ring.put('old', 1, frame(40));
+        ring.put('new', 1, frame(40));
+        ring.stand('new', 1, 1);
+        ring.put('new', 500, frame(40));
+        return [kept('old', 9), kept('new', 600), ring.bytes()];
+        """,
+        100,
+    )
+    assert kept == [[], [1, 500], 80]
+
+
+def test_the_ring_takes_nothing_too_coarse_or_too_old(page: Page) -> None:
+    found = run(
+        page,
+        RING
+        + """
+        ring.put('s', 1, frame(10, 3));
+        const at = (step) => Boolean(ring.get('s', 1, step));
+        const young = [at(2), at(3), at(4)];
+        now = 1e6;
+        const old = at(4);
+        ring.put('s', 1, frame(20, 3));
+        const size = ring.bytes();
+        ring.drop();
+        return [young, old, size, ring.bytes(), at(4)];
+        """,
+        100,
+    )
+    assert found == [[False, True, True], False, 20, 0, False]
+
+
+FLOW = """
+const log = [];
+const open = new Map();
+const timers = [];
+const fetchFrame = (index, signal) => new Promise((resolve, reject) => {
+  log.push('+' + index);
+  open.set(index, {resolve, reject});
+  signal.addEventListener('abort', () => {
+    log.push('x' + index);
+    reject(new DOMException('', 'AbortError'));
+  });
+});
+const kept = new Set();
+let room = a;
+const flow = lamella.makeFlow(fetchFrame, (index) => { kept.add(index); log.push('=' + index); },
+  (index) => kept.has(index), () => room, (job) => timers.push(job));
+const turn = () => new Promise((next) => setTimeout(next));
+"""
+
+
+def test_no_more_is_under_way_than_the_link_carries(page: Page) -> None:
+    log = run(
+        page,
+        FLOW
+        + """
+        flow.want([1, 2, 3, 4]);
+        await turn();
+        open.get(1).resolve({});
+        await turn();
+        room = 3;
+        open.get(2).resolve({});
+        await turn();
+        return [log, flow.size()];
+        """,
+        2,
+    )
+    assert log == [["+1", "+2", "=1", "+3", "=2", "+4"], 2]
+
+
+def test_what_is_no_longer_ahead_is_given_up(page: Page) -> None:
+    log = run(
+        page,
+        FLOW
+        + """
+        flow.want([5, 6]);
+        flow.want([6, 7]);
+        open.get(5).resolve({});
+        await turn();
+        return [log, flow.running(6), flow.running(5)];
+        """,
+        2,
+    )
+    assert log == [["+5", "+6", "x5", "+7"], True, False]
+
+
+def test_fetching_ahead_waits_while_a_demand_needs_the_link(page: Page) -> None:
+    log = run(
+        page,
+        FLOW
+        + """
+        flow.want([1, 2]);
+        flow.hold(true);
+        flow.want([2, 3]);
+        const during = log.slice();
+        flow.hold(false);
+        return [during, log];
+        """,
+        2,
+    )
+    assert log == [["+1", "+2", "x1", "x2"], ["+1", "+2", "x1", "x2", "+2", "+3"]]
+
+
+def test_fetching_ahead_pauses_after_an_error(page: Page) -> None:
+    log = run(
+        page,
+        FLOW
+        + """
+        flow.want([1, 2]);
+        open.get(1).reject(new Error('busy'));
+        await turn();
+        const before = log.slice();
+        timers[0]();
+        return [before, log];
+        """,
+        1,
+    )
+    assert log == [["+1"], ["+1", "+1"]]
+
+
+LINK = """
+const link = lamella.makeLink();
+for (let i = 0; i < 12; i += 1) link.note({bytes: 200000, wait: a, body: b, shared: 1});
+"""
+
+
+def test_a_fast_link_carries_several_frames_and_a_slow_one_two(page: Page) -> None:
+    measure = LINK + "return [link.carries(200000), link.slow(200000, 100), link.cells(30)];"
+    carries, slow, cells = run(page, measure, 12, 4)
+    assert (carries, slow) == (4, False)
+    assert cells > 1_000_000
+    carries, slow, cells = run(page, measure, 30, 400)
+    assert (carries, slow) == (2, True)
+    assert cells == pytest.approx(200_000 / 0.4 * 0.8 / 30)
+    assert run(page, "return lamella.makeLink().carries(200000);") == 2
+
+
+def test_single_late_answers_do_not_make_a_link_slow(page: Page) -> None:
+    rate = run(
+        page,
+        LINK
+        + """
+        const before = link.rate();
+        for (let i = 0; i < 4; i += 1) link.note({bytes: 200000, wait: 5, body: 900, shared: 1});
+        return [before, link.rate()];
+        """,
+        5,
+        4,
+    )
+    assert rate[0] == rate[1]
+
+
+@pytest.mark.parametrize("norm", list(Norm))
+def test_codes_are_those_of_the_server(page: Page, norm: Norm) -> None:
+    window = (3.0, 900.0) if norm in (Norm.LOG, Norm.SQRT) else (-200.0, 900.0)
+    values = np.random.default_rng(3).normal(300, 400, (20, 30)).astype(np.float32)
+    values[3, 4:9] = np.nan
+    values[5, :4] = [np.inf, -np.inf, *window]
+    rows = [[None if np.isnan(v) else str(v) for v in row] for row in values]
+    codes = run(
+        page,
+        """
+        const z = a.map((row) => Float32Array.from(row, (v) => (v === null ? NaN
+          : Number(v.replace('inf', 'Infinity')))));
+        return Array.from(lamella.painter.codes({z: z, rows: 20, cols: 30},
+          {norm: b, lo: c[0], hi: c[1]}));
+        """,
+        rows,
+        norm.value,
+        window,
+    )
+    expected = to_u8(values, window, norm).reshape(-1).astype(int)
+    assert np.abs(np.array(codes) - expected).max() <= 1
+    assert (np.array(codes) == expected).mean() > 0.99
+    assert ((np.array(codes) == 255) == np.isnan(values).reshape(-1)).all()
+
+
+def test_the_table_of_colours_has_both_ends_and_the_gap(page: Page) -> None:
+    words = run(
+        page,
+        """
+        const table = lamella.painter.table({colorscale: 'viridis', reverse: a}, '#c9d0d4');
+        return [0, 254, 255].map((code) => Array.from(new Uint8Array(table.buffer, 4 * code, 4)));
+        """,
+        False,
+    )
+    assert words == [[0x44, 1, 0x54, 255], [0xFD, 0xE7, 0x25, 255], [0xC9, 0xD0, 0xD4, 255]]
+    low = run(
+        page,
+        """
+        const table = lamella.painter.table({colorscale: 'viridis', reverse: true}, '#000000');
+        return Array.from(new Uint8Array(table.buffer, 0, 3));
+        """,
+    )
+    assert low == [0xFD, 0xE7, 0x25]
+
+
+def test_the_step_is_the_smallest_with_no_more_cells_than_pixels(page: Page) -> None:
+    ports = run(
+        page,
+        """
+        const view = {shape: [9, 1360, 1360], rows: 1, cols: 2, x: null, y: null};
+        const zoomed = {shape: [9, 1360, 1360], rows: 1, cols: 2, x: [99.5, 499.5], y: [10, 610]};
+        return [[view, 479 * 479], [view, 680 * 680], [view, 2e6], [zoomed, 479 * 479]].map(
+          ([v, limit]) => lamella.address.port(v, limit));
+        """,
+    )
+    assert [port["step"] for port in ports] == [3, 2, 1, 2]
+    assert (ports[3]["row0"], ports[3]["row1"]) == (10, 612)
+
+
+@pytest.mark.parametrize(
+    ("index", "by", "end", "found"),
+    [
+        (3, 1, "loop", [4, 1]),
+        (9, 1, "loop", [0, 1]),
+        (0, -1, "loop", [9, 1]),
+        (7, 25, "loop", [2, 1]),
+        (9, 1, "stop", None),
+        (7, 5, "stop", [9, 1]),
+        (0, -1, "stop", None),
+        (9, 1, "bounce", [8, -1]),
+        (8, 3, "bounce", [7, -1]),
+        (0, -1, "bounce", [1, -1]),
+        (1, -3, "bounce", [2, -1]),
+        (5, 3, "bounce", [8, 1]),
+    ],
+)
+def test_playing_starts_again_turns_round_or_stops(
+    page: Page, index: int, by: int, end: str, found: list[int] | None
+) -> None:
+    assert run(page, "return lamella.play.turn(a, b, 10, c);", index, by, end) == found
