@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -137,6 +138,7 @@ def test_nothing_is_there_before_it_is_finished(store: BrickStore, tmp_path: Pat
 def test_a_finished_brick_leaves_nothing_behind(
     store: BrickStore, cache: BytesCache, tmp_path: Path
 ) -> None:
+    gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     put(store, brick_at(0))
     put(store, brick_at(0))
@@ -262,6 +264,7 @@ def test_a_planted_header_is_a_miss(
 ) -> None:
     put(store, brick_at(0))
     cache._sql("UPDATE Cache SET value = ?", (HEADERS[header],))
+    gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     with caplog.at_level(logging.WARNING):
         assert store.get(brick_at(0), DTYPE) is None
@@ -339,6 +342,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
         closed.append(fd)
         close(fd)
 
+    gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     with monkeypatch.context() as patch:
         patch.setattr(module.mmap, "mmap", fail)
