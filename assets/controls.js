@@ -34,7 +34,8 @@
     const list = (echoes[key] || []).filter((echo) => now - echo.at < ECHO_MS);
     const at = inHand(id) ? -1 : list.findIndex((echo) => same(echo.value, value));
     echoes[key] = at < 0 ? list : list.slice(at + 1);
-    if (at >= 0) return false;
+    // Some controls tell the same value once more when they have thought about it.
+    if (at >= 0 || (same(last[key], value) && !inHand(id))) return false;
     last[key] = value;
     return true;
   }

@@ -2,10 +2,10 @@
 (function (lamella) {
   'use strict';
 
-  const SAMPLES = 12;
-  // Below this a body says more about timers than about the link.
+  const SAMPLES = 6;
+  // A body that comes faster says more about timers than about the link (ms).
   const SHORTEST_MS = 0.5;
-  const SMALLEST_BYTES = 20000;
+  const SMALLEST_BYTES = 8000;
   const START_WITH = 2;
   const MOST = 5;
   // Frames smaller than this show nothing.
@@ -14,14 +14,13 @@
   const SHARE = 0.8;
 
   function makeLink() {
-    const rates = [];
     const waits = [];
+    const bodies = [];
 
-    /* An answer: its bytes, the time until its first one and that of its body (ms), and how many shared the link. */
+    /* An answer: its bytes, the time until its first one (ms), and when its body began and ended (ms). */
     function note(answer) {
       keep(waits, answer.wait);
-      if (answer.bytes < SMALLEST_BYTES) return;
-      keep(rates, (answer.bytes * answer.shared) / Math.max(answer.body, SHORTEST_MS));
+      if (answer.bytes >= SMALLEST_BYTES) keep(bodies, answer);
     }
 
     function keep(list, value) {
@@ -29,10 +28,18 @@
       if (list.length > SAMPLES) list.shift();
     }
 
-    /* A busy page reads late, so single samples are far too low: three quarters of them are below this. */
+    /* Bytes a ms: all that came, over the time in which something came. Bodies that travel together share it. */
     function rate() {
-      if (!rates.length) return Infinity;
-      return rates.slice().sort((a, b) => a - b)[Math.floor((rates.length - 1) * 0.75)];
+      if (!bodies.length) return Infinity;
+      let bytes = 0;
+      let spent = 0;
+      let until = -Infinity;
+      bodies.slice().sort((a, b) => a.begin - b.begin).forEach(({ bytes: size, begin, end }) => {
+        bytes += size;
+        spent += Math.max(end - Math.max(begin, until), 0);
+        until = Math.max(until, end);
+      });
+      return bytes / Math.max(spent, SHORTEST_MS * bodies.length);
     }
 
     function wait() {
@@ -42,13 +49,13 @@
     /* How many frames of so many bytes may be under way: one that travels, and those that the link could have
        carried while one of them waits for its first byte. */
     function carries(bytes) {
-      if (!rates.length) return START_WITH;
+      if (!bodies.length) return START_WITH;
       return Math.min(Math.max(1 + Math.ceil((wait() * rate()) / bytes), START_WITH), MOST);
     }
 
-    /* Whether a frame of so many bytes takes so long that others must not share the link with it (ms). */
-    function slow(bytes, ms) {
-      return bytes / rate() > ms;
+    /* How long a frame of so many bytes takes from the first byte to the last (ms). */
+    function travel(bytes) {
+      return bytes / rate();
     }
 
     /* The most cells (a byte each) that a frame may have for `speed` frames/s. */
@@ -56,7 +63,7 @@
       return Math.max((rate() * 1000 * SHARE) / Math.max(speed, 1), FEWEST_CELLS);
     }
 
-    return { note: note, rate: rate, carries: carries, slow: slow, cells: cells };
+    return { note: note, rate: rate, wait: wait, carries: carries, travel: travel, cells: cells };
   }
 
   lamella.makeLink = makeLink;

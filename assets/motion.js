@@ -14,8 +14,10 @@
   const AROUND = [1, 2, -1, 3, 4, -2];
   // A frame that is being fetched ahead and is wanted now: so long it may take (ms).
   const LATE_MS = 60;
-  // A demand that is younger than this is let finish though another slice is wanted.
+  // A demand that is younger than this is let finish though another slice is wanted, and one whose bytes are
+  // coming is for longer.
   const PATIENCE_MS = 250;
+  const COMING_MS = 3000;
   // A frame that the link carries for longer than this shares it with no other.
   const SLOW_MS = 100;
   // Wishes further apart than this are not one movement.
@@ -147,17 +149,21 @@
     }, PANEL_MS);
   }
 
-  /* Indices that will be wanted, the nearest first, and the one behind. */
+  /* Indices that will be wanted, the nearest first, and the one behind. When the ring has run dry, what is asked
+     for now comes too late for the next ones: then it begins where the view will be by then. */
   function plan() {
     const end = wish.shape[wish.axis] - 1;
     const room = Math.floor(RING_BYTES / 2 / frameBytes);
     const count = Math.min(Math.max(Math.ceil(pace.speed * AHEAD_S), FEWEST), MOST, room);
-    const step = pace.direction * pace.stride;
+    const at = (k) => {
+      if (lamella.play.playing()) return lamella.play.after(wish.index, k * pace.stride, end + 1);
+      return wish.index + k * pace.stride * pace.direction;
+    };
+    const delay = (pace.speed * (link.wait() + link.travel(frameBytes))) / 1000;
+    const lead = held(at(1)) || lamella.play.playing() ? 1 : Math.max(Math.ceil(delay), 1);
     const list = [];
-    for (let k = 1; k <= count; k += 1) {
-      list.push(lamella.play.playing() ? lamella.play.after(wish.index, k * pace.stride, end + 1) : wish.index + k * step);
-    }
-    list.push(wish.index - step);
+    for (let k = lead; k < lead + count; k += 1) list.push(at(k));
+    list.push(at(-1));
     return list.filter((index) => index !== null && index >= 0 && index <= end);
   }
 
@@ -174,9 +180,9 @@
     };
   }
 
-  async function fetchFrame(scene, index, more, options) {
+  async function fetchFrame(scene, index, more, options, coming) {
     const asked = Object.assign(query(scene, index), more);
-    const answer = await lamella.source.load(asked, options);
+    const answer = await lamella.source.load(asked, options, coming);
     const codes = new Uint8Array(answer.bytes);
     const [rows, cols] = answer.shape;
     if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
@@ -212,17 +218,21 @@
   function ask() {
     clearTimeout(next);
     if (demand) {
-      const age = performance.now() - demand.since;
-      if (age < PATIENCE_MS) {
-        next = setTimeout(() => wish && !held(wish.index) && ask(), PATIENCE_MS - age);
+      const left = demand.since + (demand.coming ? COMING_MS : PATIENCE_MS) - performance.now();
+      if (left > 0) {
+        next = setTimeout(() => wish && !held(wish.index) && ask(), Math.min(left, PATIENCE_MS));
         return;
       }
       demand.control.abort();
     }
-    const mine = { scene: wish, control: new AbortController(), since: performance.now() };
+    const mine = { scene: wish, control: new AbortController(), since: performance.now(), coming: false };
     demand = mine;
-    if (link.slow(frameBytes, SLOW_MS)) flow.hold(true);
-    fetchFrame(wish, wish.index, {}, { signal: mine.control.signal }).then(
+    const slow = link.travel(frameBytes) > SLOW_MS;
+    if (slow) flow.hold(true);
+    const coming = () => {
+      mine.coming = true;
+    };
+    fetchFrame(wish, wish.index, {}, { signal: mine.control.signal }, coming).then(
       (frame) => mine === demand && delivered(mine.scene, frame),
       (error) => {
         if (mine !== demand) return;
@@ -231,7 +241,7 @@
         if (error.name !== 'AbortError') heard.failed(error, mine.scene);
       },
     );
-    if (!link.slow(frameBytes, SLOW_MS)) flow.want(plan());
+    if (!slow) flow.want(plan());
   }
 
   function delivered(scene, frame) {
@@ -315,7 +325,7 @@
     ring = lamella.makeRing(RING_BYTES);
     link = lamella.makeLink();
     flow = lamella.makeFlow(ahead, arrived, held, () => link.carries(frameBytes));
-    lamella.source.measured((sample) => link.note(Object.assign(sample, { shared: 1 + flow.size() })));
+    lamella.source.measured(link.note);
   }
 
   lamella.motion = {

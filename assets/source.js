@@ -112,13 +112,15 @@
     );
   }
 
-  /* One slice; `options` are those of fetch. */
-  async function load(query, options) {
+  /* One slice; `options` are those of fetch, `begins` is called when the server has answered and the bytes are to
+     come. */
+  async function load(query, options, begins) {
     const address = url('/api/v1/slice', query);
     for (let attempt = 1; ; attempt += 1) {
       const begun = performance.now();
       try {
         const response = await ask(address, options);
+        if (begins) begins();
         const bytes = await response.arrayBuffer();
         return answerOf(response, bytes, address, begun);
       } catch (error) {
@@ -167,7 +169,8 @@
           meter({
             bytes: entry.encodedBodySize,
             wait: entry.responseStart - entry.requestStart,
-            body: entry.responseEnd - entry.responseStart,
+            begin: entry.responseStart,
+            end: entry.responseEnd,
           });
         }
       });

@@ -126,3 +126,31 @@ def test_the_slider_is_followed_while_it_is_dragged(viewer: Any) -> None:
     viewer.settled()
     assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
     assert viewer.page.input_value("#index-input") == str(viewer.index)
+
+
+def test_a_slow_link_lowers_the_resolution_and_not_the_rate(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer()
+    viewer.open(f"{SCAN}&axis=0&index=0")
+    link = viewer.page.context.new_cdp_session(viewer.page)
+    link.send("Network.enable")
+    limits = {"offline": False, "latency": 10, "uploadThroughput": -1}
+    link.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": 100_000})
+    steps = viewer.page.evaluate(
+        """async () => {
+          const steps = [];
+          for (let i = 0; i < 75; i += 1) {
+            document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
+            await new Promise((next) => setTimeout(next, 33));
+            steps.push(lamella.motion.step());
+          }
+          return steps;
+        }"""
+    )
+    link.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": -1})
+    assert steps[-1] == 2
+    viewer.settled()
+    assert viewer.index == 75
+    assert viewer.trace["meta"]["selection"] == "75,:,:"
+    assert len({mark["index"] for mark in viewer.painted}) >= 12

@@ -184,34 +184,36 @@ def test_fetching_ahead_pauses_after_an_error(page: Page) -> None:
 
 LINK = """
 const link = lamella.makeLink();
-for (let i = 0; i < 12; i += 1) link.note({bytes: 200000, wait: a, body: b, shared: 1});
+for (let i = 0; i < 6; i += 1) {
+  link.note({bytes: 200000, wait: a, begin: 1000 * i, end: 1000 * i + b});
+}
 """
 
 
 def test_a_fast_link_carries_several_frames_and_a_slow_one_two(page: Page) -> None:
-    measure = LINK + "return [link.carries(200000), link.slow(200000, 100), link.cells(30)];"
-    carries, slow, cells = run(page, measure, 12, 4)
-    assert (carries, slow) == (4, False)
+    measure = LINK + "return [link.carries(200000), link.travel(200000), link.cells(30)];"
+    carries, travel, cells = run(page, measure, 12, 4)
+    assert (carries, travel) == (4, 4)
     assert cells > 1_000_000
-    carries, slow, cells = run(page, measure, 30, 400)
-    assert (carries, slow) == (2, True)
+    carries, travel, cells = run(page, measure, 30, 400)
+    assert (carries, travel) == (2, 400)
     assert cells == pytest.approx(200_000 / 0.4 * 0.8 / 30)
     assert run(page, "return lamella.makeLink().carries(200000);") == 2
 
 
-def test_single_late_answers_do_not_make_a_link_slow(page: Page) -> None:
+def test_bodies_that_travel_together_share_the_link(page: Page) -> None:
     rate = run(
         page,
-        LINK
-        + """
-        const before = link.rate();
-        for (let i = 0; i < 4; i += 1) link.note({bytes: 200000, wait: 5, body: 900, shared: 1});
-        return [before, link.rate()];
+        """
+        const link = lamella.makeLink();
+        link.note({bytes: 100000, wait: 5, begin: 0, end: 100});
+        link.note({bytes: 100000, wait: 5, begin: 0, end: 110});
+        link.note({bytes: 100000, wait: 5, begin: 90, end: 200});
+        link.note({bytes: 500, wait: 5, begin: 300, end: 900});
+        return link.rate();
         """,
-        5,
-        4,
     )
-    assert rate[0] == rate[1]
+    assert rate == pytest.approx(300_000 / 200)
 
 
 @pytest.mark.parametrize("norm", list(Norm))
