@@ -4,6 +4,7 @@
 
   const BAR_WIDTH = 12;
   const BAR_GAP = 14;
+  const FEW_VOXELS = 8;
   const IMAGE_WAIT_MS = 500;
 
   let gd = null;
@@ -96,6 +97,12 @@
     return [best.w, best.h];
   }
 
+  /* Over a few voxels Plotly would put ticks between them. */
+  function whole(range, length) {
+    const span = range ? range[1] - range[0] : length;
+    return span <= FEW_VOXELS ? { tickmode: 'linear', tick0: 0, dtick: 1 } : { tickmode: 'auto' };
+  }
+
   function layout() {
     const place = box(scene.shape);
     const axis = {
@@ -115,12 +122,12 @@
       hoverdistance: 1,
       dragmode: dragMode,
       hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
-      xaxis: Object.assign({}, axis, {
+      xaxis: Object.assign({}, axis, whole(scene.x, scene.shape[1]), {
         range: scene.x || [-0.5, scene.shape[1] - 0.5],
         title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
         constrain: 'range', scaleanchor: 'y', scaleratio: 1,
       }),
-      yaxis: Object.assign({}, axis, {
+      yaxis: Object.assign({}, axis, whole(scene.y, scene.shape[0]), {
         range: (scene.y || [-0.5, scene.shape[0] - 0.5]).slice().reverse(),
         title: { text: scene.titles[0], font: { size: 11 }, standoff: 6 },
         constrain: 'range',
