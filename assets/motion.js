@@ -241,7 +241,8 @@
         if (error.name !== 'AbortError') heard.failed(error, mine.scene);
       },
     );
-    if (!slow) flow.want(plan());
+    // The first step may lead anywhere: until it is answered, the server has nothing else to do for this page.
+    if (!slow && pace.speed > 0) flow.want(plan());
   }
 
   function delivered(scene, frame) {

@@ -15,6 +15,7 @@ import numpy as np
 from bench import report
 from bench.ahead import scroll, warm
 from bench.browse import browse
+from bench.browser import browser
 from bench.context import Context, Volume, known, told
 from bench.machine import machine, versions
 from bench.many import many
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "many": many,
     "others": others,
     "browse": browse,
+    "browser": browser,
 }
 
 

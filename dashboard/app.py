@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dash
 import flask
-from flask_compress import Compress
 
 from dashboard.assets_path import assets_folder
 from dashboard.services import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, layout, monitor, security, viewer
+from dashboard.web import api, layout, monitor, security, viewer, weight
 from dashboard.web.timing import TimedSlices
 
 
@@ -17,17 +16,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     """The Dash application, its Flask server at `.server`; services are built unless they are given."""
     services = services or build_services(settings, role="web")
     server = flask.Flask(__name__, static_folder=None)
-    # Pages and scripts are compressed; slices travel as they are, since a LAN is faster than gzip.
-    server.config["COMPRESS_MIMETYPES"] = [
-        "text/html",
-        "text/css",
-        "application/json",
-        "application/javascript",
-        "text/javascript",
-        "image/svg+xml",
-    ]
-    server.config["COMPRESS_ALGORITHM"] = ["gzip", "deflate"]
-    Compress(server)
+    weight.register(server)
     app = dash.Dash(
         __name__,
         server=server,

@@ -1,0 +1,150 @@
+"""A tab of Chromium that writes down when keys were pressed and slices were seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from dashboard.errors import SetupError
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--js-flags=--expose-gc",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+# Every slice that is seen, as [when (ms), index, source], and every key (ms). Lamella marks its slices itself;
+# the plain app's are told by Plotly and count from the animation frame behind the drawing, as those do.
+WATCH = """
+window.seen = [];
+window.keys = [];
+document.addEventListener('keydown', (event) => window.keys.push(event.timeStamp), true);
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+  if (entry.name !== 'slice-painted') return;
+  window.seen.push([entry.startTime, entry.detail.index, entry.detail.source]);
+})).observe({type: 'mark'});
+window.watchPlain = () => {
+  const gd = document.querySelector('#graph .js-plotly-plot');
+  if (!gd || !gd.on) return false;
+  gd.on('plotly_afterplot', () => requestAnimationFrame(() => {
+    const index = gd.layout.meta;
+    const last = window.seen[window.seen.length - 1];
+    if (!last || last[1] !== index) window.seen.push([performance.now(), index, 'plain']);
+  }));
+  return true;
+};
+"""
+
+
+@dataclass
+class Tab:
+    """One page."""
+
+    page: Page
+    tools: CDPSession
+
+    def seen(self) -> list[tuple[float, int, str]]:
+        """What was seen since it was cleared: when (ms), index, source."""
+        return [
+            (at, index, source) for at, index, source in self.page.evaluate("() => window.seen")
+        ]
+
+    def keys(self) -> list[float]:
+        """When keys were pressed since that was cleared (ms)."""
+        times: list[float] = self.page.evaluate("() => window.keys")
+        return times
+
+    def clear(self) -> None:
+        """Forget keys and slices."""
+        self.page.evaluate("() => { window.seen = []; window.keys = []; }")
+
+    def await_seen(self, index: int, within_s: float = 60.0) -> None:
+        """Wait for a slice."""
+        self.page.wait_for_function(
+            "(index) => window.seen.some((one) => one[1] === index)",
+            arg=index,
+            timeout=within_s * 1000,
+        )
+
+    def press(self, key: str, index: int) -> float:
+        """Press a key once; the time until the slice `index` is seen (ms)."""
+        self.clear()
+        self.page.keyboard.press(key)
+        self.await_seen(index)
+        return next(at for at, one, _ in self.seen() if one == index) - self.keys()[0]
+
+    def put(self, slider: str, index: int) -> float:
+        """Set a slider; the time until its slice is seen (ms)."""
+        self.clear()
+        begun: float = self.page.evaluate(
+            """([slider, index]) => {
+              const begun = performance.now();
+              window.dash_clientside.set_props(slider, {value: index});
+              return begun;
+            }""",
+            [slider, index],
+        )
+        self.await_seen(index)
+        return next(at for at, one, _ in self.seen() if one == index) - begun
+
+    def hold(self, key: str, rate: float, seconds: float) -> tuple[float, float]:
+        """Hold a key that repeats `rate` times a second; different slices seen a second, and the longest time
+        without one (ms)."""
+        self.clear()
+        begun = time.perf_counter()
+        for turn in range(int(rate * seconds)):
+            late = begun + turn / rate - time.perf_counter()
+            if late > 0:
+                time.sleep(late)
+            self.page.keyboard.down(key)
+        self.page.keyboard.up(key)
+        first, last = (times := self.keys())[0], times[-1]
+        moments = [at for at, _, _ in self.seen() if at <= last + 50]
+        different = len({index for at, index, _ in self.seen() if at <= last + 50})
+        gaps = [b - a for a, b in zip([first, *moments], [*moments, last], strict=True)]
+        return different / ((last - first) / 1000), max(gaps)
+
+    def rest(self) -> None:
+        """Wait until Lamella shows the heatmap and has fetched what lies around."""
+        self.page.wait_for_function(
+            "() => document.getElementById('plot-frame').getAttribute('aria-busy') === 'false'",
+            timeout=60_000,
+        )
+        self.page.wait_for_timeout(900)
+
+    def heap(self) -> float:
+        """Bytes of JavaScript's heap after its garbage is out."""
+        self.tools.send("HeapProfiler.collectGarbage")
+        usage: Any = self.tools.send("Runtime.getHeapUsage")
+        return float(usage["usedSize"])
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A Chromium: $CHROMIUM, one that is installed, or Playwright's own."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        if path is None and not os.path.exists(playwright.chromium.executable_path):
+            raise SetupError("There is no Chromium to measure with; install one or set CHROMIUM.")
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(browser: Browser) -> Iterator[Tab]:
+    """An empty tab of 1280×800 with a profile of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    yield Tab(page, context.new_cdp_session(page))
+    context.close()
