@@ -294,7 +294,9 @@ class BrickStore:
         Only what a viewer waits for may push out what other viewers are about to see.
         """
         need = address.nbytes(itemsize) + story_bytes(address.planes)
-        if not self._make_room(need, purpose):
+        gone = self._room.make(need, **self._terms(purpose))
+        self._left(gone)
+        if gone is None:
             return None
         return Partial(self._partial, address, itemsize, purpose, wanted)
 
@@ -309,9 +311,16 @@ class BrickStore:
                 "bad": [[list(b.corner), b.reason] for b in bad],
             }
         ).encode()
-        if not self._make_room(partial.file_bytes, purpose):
-            partial.discard()
-            return None
+        with self._room.made(partial.file_bytes, **self._terms(purpose)) as gone:
+            self._left(gone)
+            if gone is None:
+                partial.discard()
+                return None
+            return self._stored(partial, dtype, bad, header)
+
+    def _stored(
+        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk], header: bytes
+    ) -> FileBrick | None:
         # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
         # planes.
         try:
@@ -331,16 +340,17 @@ class BrickStore:
                 os.unlink(partial.path)
         return brick
 
-    def _make_room(self, need: int, purpose: Purpose) -> bool:
-        gone = self._room.make(
-            need,
-            protected=self._protected(),
-            may_take_protected=purpose is Purpose.DEMAND,
-            leaving=self._leaving,
-        )
+    def _terms(self, purpose: Purpose) -> dict[str, Any]:
+        """What may leave for a brick that is decoded for this purpose."""
+        return {
+            "protected": self._protected(),
+            "may_take_protected": purpose is Purpose.DEMAND,
+            "leaving": self._leaving,
+        }
+
+    def _left(self, gone: int | None) -> None:
         if gone:
             self._ledger.count("bricks.evictions", gone)
-        return gone is not None
 
     def _leaving(self, key: str) -> None:
         """Count what was decoded ahead for nothing."""

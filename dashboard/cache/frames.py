@@ -61,10 +61,10 @@ class DiskcacheBackend(BaseCache):
             raise TypeError("a frame is bytes")
         if not self._space.may_write(len(value)):
             return False
-        gone = self._room.make(len(value), may_take_protected=True)
-        if gone:
-            self._ledger.count("frames.evictions", gone)
-        return gone is not None and self._cache.set(key, value)
+        with self._room.made(len(value), may_take_protected=True) as gone:
+            if gone:
+                self._ledger.count("frames.evictions", gone)
+            return gone is not None and self._cache.set(key, value)
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Keep bytes unless the key is there."""

@@ -6,7 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import diskcache
@@ -78,13 +79,34 @@ class Room:
             return None
         try:
             used, _ = self.cache.totals()
-            if used + need <= self.limit:
-                return 0
-            with exclusive(self._lock, timeout_s=5.0):
-                return self._evict(need, protected, may_take_protected, leaving)
-        except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("no room made in a cache: %s", error)
             return None
+        if used + need <= self.limit:
+            return 0
+        with self.made(
+            need, protected=protected, may_take_protected=may_take_protected, leaving=leaving
+        ) as gone:
+            return gone
+
+    @contextmanager
+    def made(
+        self,
+        need: int,
+        *,
+        protected: Collection[str] = (),
+        may_take_protected: bool = False,
+        leaving: Callable[[str], None] | None = None,
+    ) -> Iterator[int | None]:
+        """As `make`; and nobody else makes room or stores before the block ends, in which the caller does."""
+        with ExitStack() as stack:
+            gone = None
+            try:
+                stack.enter_context(exclusive(self._lock, timeout_s=5.0))
+                gone = self._evict(need, protected, may_take_protected, leaving)
+            except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
+                log.warning("no room made in a cache: %s", error)
+            yield gone
 
     def _evict(
         self,
@@ -95,6 +117,10 @@ class Room:
     ) -> int | None:
         used, _ = self.cache.totals()
         over = used + need - self.limit
+        if over <= 0:
+            return 0
+        if need > self.limit:
+            return None
         rows = list(self.cache.by_age())
         fresh = self._clock() - IN_USE_S
         free = [row for row in rows if row.key not in protected and row.used < fresh]

@@ -335,12 +335,14 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(12, "Cannot allocate memory")
 
-    closed: list[int] = []
+    twice: list[int] = []
     close = os.close
 
     def noted(fd: int) -> None:
-        closed.append(fd)
-        close(fd)
+        try:
+            close(fd)
+        except OSError:
+            twice.append(fd)
 
     gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
@@ -351,7 +353,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
         partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
         assert partial is not None
         assert store.keep(partial, DTYPE, (), Purpose.DEMAND) is None
-    assert len(closed) == 3
+    assert twice == []
     assert len(os.listdir("/proc/self/fd")) == before
     assert list((tmp_path / "partial").iterdir()) == []
 
