@@ -180,8 +180,13 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
 
 
 def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
+    looks = sum(served.stats()["demand"].values())
     viewer.open(f"{SCAN}&axis=0&index=40")
     viewer.until("() => lamella.motion.has(41) && lamella.motion.has(42)")
+    # The ledger is written once a second: the look that opening was has to be in it.
+    served.until(lambda now: sum(now["demand"].values()) == looks + 1)
+    # The ledger is a second or two behind.
+    viewer.page.wait_for_timeout(2500)
     before = served.stats()["demand"]
     viewer.press("ArrowRight")
     assert viewer.painted[-1] == {"index": 41, "axis": 0, "source": "ring"}
