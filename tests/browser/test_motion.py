@@ -184,7 +184,7 @@ def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: An
     viewer.open(f"{SCAN}&axis=0&index=40")
     viewer.until("() => lamella.motion.has(41) && lamella.motion.has(42)")
     # The ledger is written once a second: the look that opening was has to be in it.
-    served.until(lambda now: sum(now["demand"].values()) == looks + 1)
+    served.until(lambda now: sum(now["demand"].values()) > looks)
     # The ledger is a second or two behind.
     viewer.page.wait_for_timeout(2500)
     before = served.stats()["demand"]
