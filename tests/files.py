@@ -1,4 +1,7 @@
-"""HDF5 files of all sorts, made up for tests, beside the values that NumPy should see."""
+"""HDF5 files of all sorts, made up for tests, beside the values that NumPy should see.
+
+They are opened without locks: a process that another thread starts at that moment would hold them on.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def shown(values: Values, part: str = "abs") -> Values:
 def write(path: Path, **datasets: Any) -> Path:
     """A file with the datasets of these names: values alone, or (values, what `create_dataset` gets)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         for name, given in datasets.items():
             values, how = given if isinstance(given, tuple) else (given, {})
             file.create_dataset(name.replace("__", "/"), data=values, **how)
@@ -86,7 +89,7 @@ def write_storages(path: Path, dtype: str = "<u2", shape: tuple[int, ...] = (9, 
     values = made_up(dtype, shape)
     chunks = (4, *(7, 8, 9, 5)[: len(shape) - 1])
     big = values.astype(values.dtype.newbyteorder(">"))
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         for name, how in CHUNKED.items():
             file.create_dataset(name, data=values, chunks=chunks, **how)
         file.create_dataset("contiguous", data=values)
@@ -120,7 +123,7 @@ def write_low(
 def write_types(path: Path) -> dict[str, Values]:
     """Datasets of unusual types that can be shown; returns what NumPy reads of them."""
     small = np.random.default_rng(3).integers(0, 4096, (10, 21)).astype("u2")
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         twelve = h5py.h5t.STD_U16LE.copy()
         twelve.set_precision(12)
         write_low(file, "12-bit", twelve, small)
@@ -144,7 +147,7 @@ def write_types(path: Path) -> dict[str, Values]:
         partly = file.create_dataset("partly", (10, 21), "i2", chunks=(4, 8), fillvalue=-9)
         partly[2:6, 3:11] = small[2:6, 3:11].astype("i2")
         file.create_dataset("deep", data=small.reshape((2, 1, 5, 1, 1, 7, 1, 3)))
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         return {name: file[name][()] for name in file}
 
 
@@ -170,7 +173,7 @@ UNSHOWABLE = {
 
 def write_unshowable(path: Path) -> None:
     """One dataset for each entry of `UNSHOWABLE`, and `good`, which can be shown."""
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         file["good"] = np.arange(12).reshape(3, 4)
         file["scalar"] = 3.0
         file["null"] = h5py.Empty("f4")
@@ -200,7 +203,7 @@ def _unknown_filter(file: h5py.File, name: str) -> None:
 
 def chunks_of(path: Path, dataset: str) -> dict[tuple[int, ...], tuple[int, int]]:
     """First voxel of each stored chunk → (offset in the file, stored bytes)."""
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         number = file[dataset].id
         return {
             (info := number.get_chunk_info(n)).chunk_offset: (info.byte_offset, info.size)
@@ -218,7 +221,7 @@ def damage(path: Path, dataset: str, corner: tuple[int, ...]) -> None:
 
 def declare(path: Path, datasets: Mapping[str, tuple[tuple[int, ...], str, Any]]) -> Path:
     """Datasets as (shape, dtype, chunks) of which nothing is stored, so that the file stays small."""
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         for name, (shape, dtype, chunks) in datasets.items():
             file.create_dataset(name, shape, dtype, chunks=chunks)
     return path
