@@ -8,7 +8,7 @@ import flask
 from dashboard.assets_path import assets_folder
 from dashboard.services import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, layout, monitor, security, viewer, weight
+from dashboard.web import api, calls, layout, monitor, security, viewer, weight
 from dashboard.web.timing import TimedSlices
 
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     viewer.register(app, services)
     monitor.register(app, services)
     security.register(server, settings, script_hashes=app.csp_hashes())
+    calls.register(app, server, settings.url_prefix)
     server.wsgi_app = TimedSlices(  # type: ignore[method-assign]
         server.wsgi_app, f"{settings.url_prefix}/api/v1/slice", services.ledger
     )

@@ -291,3 +291,47 @@ def test_any_report_is_taken_or_refused(app: App, body: bytes) -> None:
     response = app.client.post("/api/v1/telemetry", data=body, base_url=HOST)
     if response.status_code != 204:
         sentence(response, 400, app)
+
+
+CALL = "/_dash-update-component"
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    body=st.one_of(VALUES, st.dictionaries(st.sampled_from(["output", "inputs", "state"]), VALUES))
+)
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_no_call_of_the_page_is_refused(app: App, body: Any) -> None:
+    response = app.client.post(CALL, json=body, base_url=HOST)
+    assert "no call that this page makes" in sentence(response, 400, app)
+
+
+@given(data=st.data())
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_page_s_calls_stand_any_value(app: App, data: st.DataObject) -> None:
+    calls = [
+        entry
+        for entry in app.client.get("/_dash-dependencies", base_url=HOST).get_json()
+        if not entry.get("clientside_function")
+    ]
+    entry = data.draw(st.sampled_from(calls))
+    names = entry["output"].strip(".").split("...")
+    outputs = [dict(zip(("id", "property"), n.rsplit(".", 1), strict=True)) for n in names]
+    body = {
+        "output": entry["output"],
+        "outputs": outputs if entry["output"].startswith("..") else outputs[0],
+        "inputs": [one | {"value": data.draw(VALUES)} for one in entry["inputs"]],
+        "state": [one | {"value": data.draw(VALUES)} for one in entry["state"]],
+        "changedPropIds": ["{id}.{property}".format(**one) for one in entry["inputs"]],
+    }
+    response = app.client.post(CALL, json=body, base_url=HOST)
+    assert response.status_code in (200, 204), response.get_data(as_text=True)
+    assert str(app.services.catalog.roots[0]) not in response.get_data(as_text=True)
