@@ -164,6 +164,7 @@ class Services:
     def painted(self, report: Report) -> None:
         """What a page tells of painted slices: its stages, and demands that its ring had."""
         self.ledger.viewer(report.viewer)
+        newest: tuple[Volume, Selection] | None = None
         for painted in report.slices:
             self.ledger.stages(painted.seconds)
             if painted.source != "ring":
@@ -175,7 +176,10 @@ class Services:
             except errors.LamellaError:
                 continue  # gone since; the demand was counted, there is nothing to plan for
             self._submit(self._tell, volume, chosen)
-            self.moved(report.viewer, volume, chosen)
+            newest = volume, chosen
+        if newest is not None:
+            # A report holds what was painted within a moment: as many looks at one time would be no speed.
+            self.moved(report.viewer, *newest)
 
     def addresses(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
         """The bricks that an entry of a plan stands for; none when the file has changed since."""
