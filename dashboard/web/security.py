@@ -120,8 +120,8 @@ def content_security_policy(script_hashes: Sequence[str]) -> str:
     return "; ".join(
         (
             "default-src 'self'",
-            # plotly.js as Dash ships it makes some of its functions from strings, and so do tools that
-            # drive a browser; scripts still come from here alone, or are inline ones known by hash.
+            # Tools that drive a browser evaluate expressions in the page, which itself does without;
+            # scripts still come from here alone, or are inline ones known by hash.
             " ".join(("script-src 'self' 'unsafe-eval'", *script_hashes)),
             # Mantine and Plotly write style elements while they run.
             "style-src 'self' 'unsafe-inline'",
