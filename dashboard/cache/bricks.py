@@ -90,12 +90,10 @@ class Story:
         self._offset = offset
 
     @staticmethod
-    def begin(fd: int, offset: int, planes: int, purpose: Purpose, wanted: int | None) -> None:
-        """Write the story of a new brick; `wanted` is the plane that a viewer waits for already."""
+    def begin(fd: int, offset: int, planes: int, purpose: Purpose) -> None:
+        """Write the story of a new brick, of which nothing was wanted yet."""
         story = bytearray(_HEAD + planes)
         story[0] = _CODES[purpose]
-        if wanted is not None:
-            story[1] = story[_HEAD + wanted] = 1
         os.pwrite(fd, story, offset)
 
     @property
@@ -162,7 +160,10 @@ class FileBrick:
 
 
 class PlaneBrick:
-    """One plane of a brick, held in memory alone: when the disk is full, or the brick still made."""
+    """One plane of a brick, held in memory alone: when the disk is full, or the brick still made.
+
+    In the second case `partial` is the file that is being made, where the brick's story is.
+    """
 
     def __init__(
         self,
@@ -170,11 +171,15 @@ class PlaneBrick:
         number: int,
         bad: tuple[BadChunk, ...],
         proof: Future[bool] | None = None,
+        partial: Partial | None = None,
     ) -> None:
+        self.bad = bad
         self.proof = proof
         self._plane = plane
         self._number = number
-        self.bad = bad
+        # Its own, since the brick may be in the cache, and the writer's closed, before `want`.
+        self._fd = None if partial is None else os.dup(partial.fd)
+        self._offset = 0 if partial is None else partial.data_bytes
 
     def plane(self, number: int) -> NDArray[Any]:
         if number != self._number:
@@ -182,28 +187,32 @@ class PlaneBrick:
         return self._plane
 
     def want(self, number: int) -> Wanted:
-        return Wanted(Purpose.DEMAND, True, True)
+        if self._fd is None:
+            return Wanted(Purpose.DEMAND, True, True)
+        return Story(self._fd, self._offset).want(number)
+
+    def __del__(self) -> None:
+        if self._fd is not None:
+            with suppress(OSError):
+                os.close(self._fd)
 
 
 class Partial:
     """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
 
     def __init__(
-        self,
-        folder: Path,
-        address: BrickAddress,
-        itemsize: int,
-        purpose: Purpose,
-        wanted: int | None = None,
+        self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
     ) -> None:
         self.address = address
+        self.purpose = purpose
+        self.began = time.monotonic()
         self.data_bytes = address.nbytes(itemsize)
         self.file_bytes = self.data_bytes + story_bytes(address.planes)
         self.fd, name = tempfile.mkstemp(prefix=address.key[:16] + "-", dir=folder)
         self.path = Path(name)
         try:
             os.ftruncate(self.fd, self.file_bytes)
-            Story.begin(self.fd, self.data_bytes, address.planes, purpose, wanted)
+            Story.begin(self.fd, self.data_bytes, address.planes, purpose)
         except OSError:
             self.discard()
             raise
@@ -286,9 +295,7 @@ class BrickStore:
         os.close(fd)
         return None
 
-    def begin(
-        self, address: BrickAddress, itemsize: int, purpose: Purpose, wanted: int | None = None
-    ) -> Partial | None:
+    def begin(self, address: BrickAddress, itemsize: int, purpose: Purpose) -> Partial | None:
         """A file to write the brick into, or None when there is no room and none can be made.
 
         Only what a viewer waits for may push out what other viewers are about to see.
@@ -298,10 +305,10 @@ class BrickStore:
         self._left(gone)
         if gone is None:
             return None
-        return Partial(self._partial, address, itemsize, purpose, wanted)
+        return Partial(self._partial, address, itemsize, purpose)
 
     def keep(
-        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk], purpose: Purpose
+        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk]
     ) -> FileBrick | None:
         """Put a finished brick into the cache and hand it back mapped."""
         header = json.dumps(
@@ -311,7 +318,7 @@ class BrickStore:
                 "bad": [[list(b.corner), b.reason] for b in bad],
             }
         ).encode()
-        with self._room.made(partial.file_bytes, **self._terms(purpose)) as gone:
+        with self._room.made(partial.file_bytes, **self._terms(partial.purpose)) as gone:
             self._left(gone)
             if gone is None:
                 partial.discard()

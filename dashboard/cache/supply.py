@@ -11,32 +11,28 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from dashboard import errors
 from dashboard.cache.bricks import Brick, BrickStore, FileBrick, Partial, PlaneBrick, Purpose
+from dashboard.cache.making import Making, Space
 from dashboard.cache.pace import Paces
+from dashboard.cache.underway import Underway
 from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk
 from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, read_by_child
-from dashboard.volumes.held import Arena, HeldBrick, held_bytes
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
-
-# Smaller bricks are decoded and written in a few milliseconds anyway.
-HELD_FROM_BYTES = 1024 * 1024
 
 # How often work that stepped aside looks whether it may go on: a fraction of what one band takes.
 ASIDE_S = 0.004
@@ -46,16 +42,6 @@ _AHEAD = (Purpose.AHEAD, Purpose.RESTING)
 
 class NoRoom(errors.Busy):
     """There is no room to keep what was to be decoded ahead."""
-
-
-class Space(Protocol):
-    """Whether the disk has room; `dashboard.storage.guard.Space`."""
-
-    def may_write(self, nbytes: int) -> bool:
-        """Whether so many bytes may be written."""
-
-    def note_full(self) -> None:
-        """A write failed for want of space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +75,12 @@ class Supply:
         self._decoder = decoder
         self._gate = gate
         self._locks = locks
-        self._space = space
         self._ledger = ledger
         self._paces = paces
         self._wait = wait_s
         self._sleep = sleep
-        self._arena = Arena(arena_bytes)
-        self._behind = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._making = Making(store, space, ledger, paces)
+        self._underway = Underway(decoder, self._making, gate, arena_bytes)
 
     def lead_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
@@ -125,14 +110,20 @@ class Supply:
         brick: Brick | None = self._store.get(address, volume.native)
         outcome = "hit"
         if brick is None:
-            brick, outcome = self._fetch(volume, address, purpose, plane, counted)
+            brick, outcome = self._fetch(volume, address, purpose, plane)
         if counted:
             outcome = self._told(brick, outcome, plane, address.nbytes(volume.dtype.itemsize))
         return Supplied(brick, outcome)
 
     def _fetch(
-        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int, counted: bool
+        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int
     ) -> tuple[Brick, str]:
+        try:
+            early = self._underway.plane(address, plane, self._wait)
+        except TimeoutError:
+            raise _too_slow() from None
+        if early is not None:
+            return early
         with ExitStack() as stack:
             try:
                 with meter("wait"):
@@ -144,9 +135,7 @@ class Supply:
                         )
                     )
             except LockTimeout:
-                raise errors.Busy(
-                    "This part is still being decoded; try again in a moment."
-                ) from None
+                raise _too_slow() from None
             except OSError as error:
                 # No file can be made there, or somebody removed the folder: do without the cache.
                 log.warning("no lock for a brick: %s", error)
@@ -158,84 +147,14 @@ class Supply:
                 return brick, "coalesced" if held.waited else "hit"
             if purpose is Purpose.DEMAND:
                 with self._gate.busy():
-                    early = self._plane_first(volume, address, plane, counted, stack)
-                    return early or self._decode(volume, address, purpose, plane, None), "miss"
+                    first = self._underway.begin(volume, address, plane, stack)
+                    return first or self._decode(volume, address, purpose, plane, None), "miss"
             aside = bind(self._step_aside, held)
             return self._decode(volume, address, purpose, plane, aside), "miss"
 
-    def _plane_first(
-        self,
-        volume: Volume,
-        address: BrickAddress,
-        plane: int,
-        counted: bool,
-        stack: ExitStack,
-    ) -> PlaneBrick | None:
-        """The wanted plane as soon as its chunks are decoded; the brick is laid down behind it.
-
-        None when this brick is not worth it or the memory for it is taken. Else what `stack` holds
-        (the brick's lock) is kept until the brick is in the cache, so that who wants another plane
-        waits for it and nothing is decoded twice.
-        """
-        size = held_bytes(volume, address)
-        if not volume.fast or size < HELD_FROM_BYTES:
-            return None
-        memory = self._arena.acquire(size)
-        if memory is None:
-            return None
-        partial = None
-        try:
-            partial = self._begin(
-                volume, address, Purpose.DEMAND, wanted=plane if counted else None
-            )
-            if partial is None:
-                self._arena.release()
-                return None
-            began = time.monotonic()
-            held = self._decoder.hold(volume, address, plane, memory)
-        except BaseException:
-            self._arena.release()
-            if partial is not None:
-                partial.discard()
-            raise
-        proven = held.proven
-        done = self._behind.submit(self._lay_down, held, partial, stack.pop_all(), began)
-        return PlaneBrick(held.values, plane, held.bad, None if proven else done)
-
-    def _lay_down(self, held: HeldBrick, partial: Partial, locked: ExitStack, began: float) -> bool:
-        """Write a held brick to its file and put it into the cache; whether all its chunks were whole.
-
-        Nobody waits for it.
-        """
-        with locked:
-            try:
-                with self._gate.busy():
-                    self._decoder.lay_down(held, FileSink(partial.fd, held.address))
-            except OSError as error:
-                partial.discard()
-                log.warning("brick not written: %s", error)
-                self._space.note_full()
-                return False
-            except errors.LamellaError as error:
-                partial.discard()
-                log.info("brick not laid down: %s", error)
-                return False
-            except Exception:
-                partial.discard()
-                log.exception("brick not laid down")
-                return False
-            finally:
-                self._arena.release()
-            kept = self._store.keep(partial, held.volume.native, held.bad, Purpose.DEMAND)
-            if kept is not None:
-                self._count_decoded(Purpose.DEMAND, partial.data_bytes)
-                key, size = held.volume.address.key, partial.data_bytes
-                self._paces.timed(key, size, time.monotonic() - began)
-            return not held.bad
-
     def close(self) -> None:
-        """Finish laying down what is held."""
-        self._behind.shutdown(wait=True)
+        """Finish what is being made behind answers."""
+        self._underway.close()
 
     def _step_aside(self, held: Held) -> None:
         """Let demand go first, unless what is decoded here is what somebody waits for."""
@@ -250,40 +169,19 @@ class Supply:
         plane: int,
         step_aside: Callable[[], None] | None,
     ) -> Brick:
-        partial = self._begin(volume, address, purpose)
+        partial = self._making.begin(volume, address, purpose)
         if partial is not None:
-            began = time.monotonic()
-            brick = self._into_file(volume, address, purpose, partial, step_aside)
+            brick = self._into_file(volume, address, partial, step_aside)
             if brick is not None:
-                key, size = volume.address.key, partial.data_bytes
-                self._paces.timed(key, size, time.monotonic() - began)
                 return brick
         if purpose is not Purpose.DEMAND:
             raise NoRoom("There is no room to decode ahead.")
         return self._one_plane(volume, address, plane)
 
-    def _begin(
-        self,
-        volume: Volume,
-        address: BrickAddress,
-        purpose: Purpose,
-        wanted: int | None = None,
-    ) -> Partial | None:
-        itemsize = volume.dtype.itemsize
-        if not self._space.may_write(address.nbytes(itemsize)):
-            return None
-        try:
-            return self._store.begin(address, itemsize, purpose, wanted)
-        except OSError as error:
-            log.warning("no brick file: %s", error)
-            self._space.note_full()
-            return None
-
     def _into_file(
         self,
         volume: Volume,
         address: BrickAddress,
-        purpose: Purpose,
         partial: Partial,
         step_aside: Callable[[], None] | None,
     ) -> FileBrick | None:
@@ -300,18 +198,13 @@ class Supply:
                 read_by_child(self._library, volume, address, partial.path)
                 bad = []
         except OSError as error:
-            partial.discard()
-            log.warning("brick not written: %s", error)
-            self._space.note_full()
+            self._making.not_written(partial, error)
             return None
         except BaseException:
             partial.discard()
             raise
         with meter("cache"):
-            brick = self._store.keep(partial, volume.native, bad, purpose)
-        if brick is not None:
-            self._count_decoded(purpose, partial.data_bytes)
-        return brick
+            return self._making.keep(partial, volume, bad)
 
     def _one_plane(self, volume: Volume, address: BrickAddress, plane: int) -> PlaneBrick:
         """The wanted plane alone, in memory: the disk has no room for the brick."""
@@ -335,16 +228,6 @@ class Supply:
         self._library.verify(volume)
         return PlaneBrick(np.frombuffer(body, volume.native).reshape(address.shape[-2:]), plane, ())
 
-    def _count_decoded(self, purpose: Purpose, nbytes: int) -> None:
-        count = self._ledger.count
-        count("bricks.decoded")
-        count("bricks.decoded_bytes", nbytes)
-        if purpose in _AHEAD:
-            count("prefetch.decoded")
-            count("prefetch.decoded_bytes", nbytes)
-        if purpose is Purpose.RESTING:
-            count("prefetch.resting_bytes", nbytes)
-
     def _told(self, brick: Brick, outcome: str, plane: int, nbytes: int) -> str:
         """Write the demand into the brick's story; the outcome that the story makes of it."""
         wanted = brick.want(plane)
@@ -361,6 +244,10 @@ class Supply:
         if outcome == "hit" and wanted.first_of_plane and wanted.purpose is not Purpose.DEMAND:
             return "prefetched"
         return outcome
+
+
+def _too_slow() -> errors.Busy:
+    return errors.Busy("This part is still being decoded; try again in a moment.")
 
 
 def remove_stale_locks(folder: Path, older_than_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,11 +91,10 @@ class ChunkReader:
         given.
         """
         grid, began = self.volume.grid, time.perf_counter()
-        raw, reason = self._raw(place)
-        read = time.perf_counter()
+        read = began
         try:
-            if raw is None:
-                return None, reason
+            raw = self._stored(place, 0, int(self.index.sizes[place]))
+            read = time.perf_counter()
             mask = int(self.index.masks[place])
             pipeline = self.volume.pipeline
             buffers = self._scratch() if out is None else self._into(out, mask)
@@ -109,40 +108,44 @@ class ChunkReader:
         finally:
             self.clock.add(read - began, time.perf_counter() - read)
 
-    def begun(self, place: int, out: Bytes, need: int) -> tuple[Inflater | None, str]:
-        """Inflate the first `need` bytes of a chunk into `out`: (what goes on later, "") or the reason."""
-        inflater = Inflater()
-        reason = self._inflating(place, lambda raw: inflater.begin(raw, out, need))
-        return (None, reason) if reason else (inflater, "")
+    def inflater(self, place: int) -> Inflater:
+        """What inflates the chunk at `place` part by part."""
+        return Inflater(int(self.index.sizes[place]))
 
-    def finished(self, place: int, inflater: Inflater, out: Bytes) -> str:
-        """Inflate the rest of a chunk that was begun; returns why that failed, or an empty string."""
-        return self._inflating(place, lambda raw: inflater.finish(raw, out))
+    def inflated(self, place: int, inflater: Inflater, out: Bytes, until: int) -> str:
+        """Inflate a chunk on to its first `until` bytes; returns why that failed, or an empty string."""
+        began, read = time.perf_counter(), 0.0
 
-    def _inflating(self, place: int, work: Callable[[Bytes], None]) -> str:
-        began = time.perf_counter()
-        raw, reason = self._raw(place)
-        read = time.perf_counter()
+        def fetch(at: int, count: int) -> Bytes:
+            nonlocal read
+            since = time.perf_counter()
+            raw = self._stored(place, at, count)
+            read += time.perf_counter() - since
+            return raw
+
         try:
-            if raw is not None:
-                work(raw)
+            inflater.advance(fetch, out, until)
         except codecs.Damaged as damage:
-            reason = str(damage)
-        self.clock.add(read - began, time.perf_counter() - read)
-        return reason
+            return str(damage)
+        else:
+            return ""
+        finally:
+            self.clock.add(read, time.perf_counter() - began - read)
 
-    def _raw(self, place: int) -> tuple[Bytes | None, str]:
-        """(a chunk's bytes as they are stored, in this thread's buffer, "") or (None, the reason)."""
+    def _stored(self, place: int, at: int, count: int) -> Bytes:
+        """`count` of a chunk's bytes as they are stored, in this thread's buffer; raises `Damaged`."""
         stored = int(self.index.sizes[place])
         if stored > 2 * self.volume.grid.chunk_bytes + 65536:
-            return None, f"it claims {stored} stored bytes, more than it can hold"
-        raw = self.buffers.get("raw", stored)
+            raise codecs.Damaged(f"it claims {stored} stored bytes, more than it can hold")
+        raw = self.buffers.get("raw", count)
         try:
-            count = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]))
+            found = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]) + at)
         except OSError as error:
             # Not handed on: an OSError from here on means that the cache's disk has no room.
-            return None, f"it cannot be read ({error.strerror})"
-        return (raw, "") if count == stored else (None, "it is cut short")
+            raise codecs.Damaged(f"it cannot be read ({error.strerror})") from None
+        if found != count:
+            raise codecs.Damaged("it is cut short")
+        return raw
 
     def announce(self, places: Sequence[int] | NDArray[np.int64]) -> None:
         """Tell the kernel what is read next, so that the disk works while others are decoded."""

@@ -15,8 +15,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial as bind
+from itertools import chain
 from math import ceil, prod
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ from dashboard.volumes.contiguous import ContiguousReader
 from dashboard.volumes.held import HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
+
+T = TypeVar("T")
 
 # Pieces shorter than this make more system calls than they are worth.
 PIECE_BYTES = 64 * 1024
@@ -106,11 +109,13 @@ class Decoder:
         state that `address` names.
         """
         if volume.mapped:
-            bad = self._copy(volume, address, sink, step_aside)
+            self._copy(volume, address, sink, step_aside)
+            bad = []
         else:
             with self._reading(volume) as reader:
                 job = _Job(reader, address, sink, self._places(volume, address))
-                bad = self._all(job.band, bands(volume, address), step_aside)
+                found = self._all(job.band, bands(volume, address), step_aside)
+                bad = list(chain.from_iterable(found))
         self._library.verify(volume)
         return bad
 
@@ -120,51 +125,46 @@ class Decoder:
         address: BrickAddress,
         sink: Sink,
         step_aside: Callable[[], None] | None,
-    ) -> list[BadChunk]:
+    ) -> None:
         """Gather a brick of contiguous data, across whose last dimension the planes lie scattered."""
         fd, _ = open_source(self._library, volume)
         reader = ContiguousReader(volume, fd, self._buffers)
 
-        def band(first: int, last: int) -> list[BadChunk]:
+        def band(first: int, last: int) -> None:
             values = _band_buffer(self._buffers, volume, address, last - first)
             reader.band(address, first, last, values)
             sink.put(first, values.reshape(-1, *values.shape[-2:]))
-            return []
 
         try:
             with meter("read"):
-                return self._all(band, bands(volume, address), step_aside)
+                self._all(band, bands(volume, address), step_aside)
         finally:
             os.close(fd)
 
-    def hold(
-        self, volume: Volume, address: BrickAddress, plane: int, arena: NDArray[np.uint8]
-    ) -> HeldBrick:
-        """Decode every chunk of the brick into `arena`, and take plane `plane` out of it.
+    def hold(self, volume: Volume, address: BrickAddress, arena: NDArray[np.uint8]) -> HeldBrick:
+        """The brick as it will be held in `arena`, of which nothing is decoded yet.
 
-        What is held is laid down as a brick later, when nobody waits: this spares a viewer the
-        ordering and writing of all the other planes. `arena` has `held_bytes` bytes at least.
-        Charges and raises as `decode`.
+        Its planes are had as they are decoded, which spares a viewer the ordering and writing of all
+        the others. `arena` has `held_bytes` bytes at least.
         """
-        with self._reading(volume) as reader:
-            held = HeldBrick(volume, address, self._places(volume, address), arena, plane)
-            held.bad = tuple(self._all(bind(held.take, reader), held.groups()))
-        self._library.verify(volume)
-        return held
+        return HeldBrick(volume, address, self._places(volume, address), arena)
+
+    def deepen(self, held: HeldBrick, depth: int) -> None:
+        """Decode the first `depth` bytes of all chunks of a held brick; charges and raises as `decode`."""
+        with self._reading(held.volume) as reader:
+            self._all(bind(held.decode, reader, depth), held.groups())
+        self._library.verify(held.volume)
+        held.reached(depth)
 
     def lay_down(self, held: HeldBrick, sink: Sink) -> None:
         """Hand all planes of a held brick to `sink`; what was not decoded to its end is so before."""
-        if not held.proven:
-            with self._reading(held.volume) as reader:
-                bad = self._all(bind(held.finish, reader), held.groups())
-            self._library.verify(held.volume)
-            held.bad = (*held.bad, *bad)
+        for depth in held.depths():
+            self.deepen(held, depth)
 
-        def band(first: int, last: int) -> list[BadChunk]:
+        def band(first: int, last: int) -> None:
             values = _band_buffer(self._buffers, held.volume, held.address, last - first)
             held.arrange(first, last, values)
             sink.put(first, values.reshape(-1, *values.shape[-2:]))
-            return []
 
         self._all(band, bands(held.volume, held.address))
 
@@ -205,13 +205,12 @@ class Decoder:
 
     def _all(
         self,
-        work: Callable[[int, int], list[BadChunk]],
+        work: Callable[[int, int], T],
         ranges: list[tuple[int, int]],
         step_aside: Callable[[], None] | None = None,
-    ) -> list[BadChunk]:
-        """Run `work` on all ranges in the pool; what they found, together."""
-        futures: list[Future[list[BadChunk]]] = []
-        bad: list[BadChunk] = []
+    ) -> list[T]:
+        """Run `work` on all ranges in the pool; what each of them returned."""
+        futures: list[Future[T]] = []
         try:
             for first, last in ranges:
                 if step_aside is not None:
@@ -221,8 +220,7 @@ class Decoder:
                         futures[-self._threads].result()
                     step_aside()
                 futures.append(self._pool.submit(work, first, last))
-            for future in futures:
-                bad.extend(future.result())
+            return [future.result() for future in futures]
         except BaseException:
             for future in futures:
                 future.cancel()
@@ -231,7 +229,6 @@ class Decoder:
                 if not future.cancelled():
                     future.exception()
             raise
-        return bad
 
 
 def bands(volume: Volume, address: BrickAddress) -> list[tuple[int, int]]:

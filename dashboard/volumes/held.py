@@ -1,15 +1,16 @@
-"""A brick that is decoded but not yet laid down: chunk by chunk in memory, one plane taken out.
+"""A brick that is not yet laid down: chunk by chunk in memory, its planes taken out as they are there.
 
 Ordering a brick's planes and writing them costs about a third of the whole (docs/decisions.md). Who
-waits for one plane of it gets that as soon as the last chunk is decoded; the rest is done behind
-it.
+waits for a plane of it gets that as soon as the chunks are decoded that deep; the rest is done
+behind it.
 """
 
 from __future__ import annotations
 
 import mmap
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from math import ceil
 from typing import Any
 
@@ -23,6 +24,9 @@ from dashboard.volumes.volume import Volume
 
 # Pieces of work that a brick's chunks are dealt out in: enough that no thread idles at the end.
 GROUPS = 64
+# The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
+# not shorter: each round costs about 30 microseconds a chunk.
+SOON_SHARE = 1 / 8
 
 
 def held_bytes(volume: Volume, address: BrickAddress) -> int:
@@ -53,9 +57,10 @@ def chunk_box(
 
 
 class HeldBrick:
-    """The decoded chunks of a brick in an arena, and the plane that somebody waits for.
+    """The decoded chunks of a brick in an arena, whose planes are had while it is being laid down.
 
-    `values` is that plane (rows, columns) in native byte order, `bad` are the damaged chunks.
+    A brick is one chunk thick, so a plane lies at the same depth of all its chunks: it is there as
+    soon as all of them are decoded that deep. `bad` are the damaged chunks found so far.
     """
 
     def __init__(
@@ -64,32 +69,75 @@ class HeldBrick:
         address: BrickAddress,
         places: NDArray[np.int64],
         arena: NDArray[np.uint8],
-        plane: int,
     ) -> None:
         self.volume = volume
         self.address = address
-        self.plane = plane
-        self.values = np.empty(address.shape[-2:], volume.native)
-        self.bad: tuple[BadChunk, ...] = ()
+        self.bad: list[BadChunk] = []
         self._places = places
         self._arena = arena
-        offsets = np.unravel_index(plane, address.shape[:-2] or (1,))
-        self._within = dict(zip(address.order[:-2], map(int, offsets), strict=False))
-        self._need = self._prefix()
         self._begun: dict[int, Inflater] = {}
-
-    def _prefix(self) -> int:
-        """How many bytes of each chunk the plane needs, or 0 where all of it is decoded at once."""
-        chunks = self.volume.grid.chunks
-        last = [self._within.get(d, size - 1) for d, size in enumerate(chunks)]
-        need = (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
-        part = need <= DEEPEST_SHARE * self.volume.grid.chunk_bytes
-        return need if part and can_stop(self.volume.pipeline) else 0
+        self._depth = 0
+        self._users = 0
+        self._closed = False
+        self._changed = threading.Condition()
 
     @property
     def proven(self) -> bool:
         """Whether every chunk was decoded to its end, where its checksum stands."""
-        return not self._begun
+        return self._depth == self.volume.grid.chunk_bytes
+
+    def depth(self, plane: int) -> int:
+        """How many bytes of each chunk are decoded first for the sake of this plane."""
+        size, need = self.volume.grid.chunk_bytes, self._need(plane)
+        return need if can_stop(self.volume.pipeline) and need <= DEEPEST_SHARE * size else size
+
+    def depths(self) -> list[int]:
+        """How far the chunks are decoded from here on, round by round.
+
+        The first of them is short: who scrolls wants the next planes at once.
+        """
+        size = self.volume.grid.chunk_bytes
+        soon = self._depth + int(SOON_SHARE * size)
+        return [depth for depth in (soon, size) if self._depth < depth <= size]
+
+    def reached(self, depth: int) -> None:
+        """All chunks are decoded that deep: tell those who wait for it."""
+        with self._changed:
+            self._depth = depth
+            self._changed.notify_all()
+
+    def ready(self, plane: int) -> bool:
+        """Whether a plane is there."""
+        return self._depth >= self._need(plane)
+
+    @contextmanager
+    def taking(self, plane: int, timeout_s: float) -> Iterator[NDArray[Any] | None]:
+        """Plane `plane` (rows, columns) in native byte order, copied as soon as it is there.
+
+        The brick is not closed before the block is left; None when it was closed already. Raises
+        `TimeoutError`.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or self.ready(plane), timeout_s):
+                raise TimeoutError
+            closed = self._closed
+            self._users += not closed
+        if closed:
+            yield None
+            return
+        try:
+            yield self._gathered(plane)
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """From here on nothing is taken; returns when nobody is inside `taking` any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._users)
 
     def groups(self) -> list[tuple[int, int]]:
         """The chunks' numbers within the brick, dealt out in ranges."""
@@ -97,52 +145,39 @@ class HeldBrick:
         step = ceil(count / GROUPS)
         return [(at, min(at + step, count)) for at in range(0, count, step)]
 
-    def take(self, reader: ChunkReader, first: int, last: int) -> list[BadChunk]:
-        """Decode chunks first … last into the arena and their part of the plane into `values`."""
-        bad: list[BadChunk] = []
+    def decode(self, reader: ChunkReader, depth: int, first: int, last: int) -> None:
+        """Decode chunks first … last into the arena, on from where they are to `depth` bytes."""
         places = self._places.reshape(-1)
-        reader.announce(places[first:last])
+        fresh = not self._depth
+        if fresh:
+            reader.announce(places[first:last])
         for number in range(first, last):
-            slot, place = self._slot(number), int(places[number])
-            values, reason = (None, "") if place < 0 else self._decoded(reader, number, place)
-            at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
-            if values is None:
-                values = self._shaped(slot)
-                values[...] = self.volume.fill
-            if reason:
-                bad.append(BadChunk(self._corner(at), reason))
-            self._show(values, at)
-        return bad
-
-    def finish(self, reader: ChunkReader, first: int, last: int) -> list[BadChunk]:
-        """Inflate the rest of those chunks first … last that were begun; returns the damaged ones."""
-        bad: list[BadChunk] = []
-        places = self._places.reshape(-1)
-        for number in range(first, last):
-            # Taken out, so that its memory is free as soon as it is done.
-            inflater = self._begun.pop(number, None)
-            if inflater is None:
+            place = int(places[number])
+            if fresh and place < 0:
+                self._shaped(number)[...] = self.volume.fill
                 continue
-            slot = self._slot(number)
-            reason = reader.finished(int(places[number]), inflater, slot)
+            reason = self._decoded(reader, depth, number, place, fresh)
             if reason:
-                self._shaped(slot)[...] = self.volume.fill
                 at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
-                bad.append(BadChunk(self._corner(at), reason))
-        return bad
+                # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
+                self.bad.append(BadChunk(self._corner(at), reason))
+                self._shaped(number)[...] = self.volume.fill
 
     def _decoded(
-        self, reader: ChunkReader, number: int, place: int
-    ) -> tuple[NDArray[Any] | None, str]:
-        """A chunk in the arena as far as the plane needs it, or the reason why not."""
+        self, reader: ChunkReader, depth: int, number: int, place: int, fresh: bool
+    ) -> str:
+        """Decode one chunk on; returns why that failed, or an empty string."""
         slot = self._slot(number)
-        if not self._need or int(reader.index.masks[place]):
-            return reader.decoded(place, slot)
-        inflater, reason = reader.begun(place, slot, self._need)
+        if fresh and (depth == len(slot) or int(reader.index.masks[place])):
+            return reader.decoded(place, slot)[1]
+        # Taken out, so that its memory is free as soon as it is done.
+        inflater = reader.inflater(place) if fresh else self._begun.pop(number, None)
         if inflater is None:
-            return None, reason
-        self._begun[number] = inflater
-        return self._shaped(slot), ""
+            return ""
+        reason = reader.inflated(place, inflater, slot, depth)
+        if not reason and depth < len(slot):
+            self._begun[number] = inflater
+        return reason
 
     def _corner(self, at: tuple[int, ...]) -> tuple[int, ...]:
         """The first voxel of the chunk at this place on the brick's grid."""
@@ -158,27 +193,44 @@ class HeldBrick:
         view = in_dataset_order(band, self.address)
         for at in np.ndindex(numbers.shape):
             target, inside, _ = chunk_box(self.volume, self.address, view, at, first)
-            target[...] = self._shaped(self._slot(int(numbers[at])))[inside]
+            target[...] = self._shaped(int(numbers[at]))[inside]
 
     def _slot(self, number: int) -> NDArray[np.uint8]:
         size = self.volume.grid.chunk_bytes
         return self._arena[number * size : (number + 1) * size]
 
-    def _shaped(self, slot: NDArray[np.uint8]) -> NDArray[Any]:
-        return slot.view(self.volume.dtype).reshape(self.volume.grid.chunks)
+    def _shaped(self, number: int) -> NDArray[Any]:
+        return self._slot(number).view(self.volume.dtype).reshape(self.volume.grid.chunks)
 
-    def _show(self, values: NDArray[Any], at: tuple[int, ...]) -> None:
-        """Copy a chunk's part of the plane into `values`; along the others a brick is one chunk thick."""
+    def _within(self, plane: int) -> dict[int, int]:
+        """Where a plane lies within the chunks, along each fixed dimension."""
+        offsets = np.unravel_index(plane, self.address.shape[:-2] or (1,))
+        return dict(zip(self.address.order[:-2], map(int, offsets), strict=False))
+
+    def _need(self, plane: int) -> int:
+        """How many bytes of each chunk a plane lies in."""
+        chunks, within = self.volume.grid.chunks, self._within(plane)
+        last = [within.get(d, size - 1) for d, size in enumerate(chunks)]
+        return (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
+
+    def _gathered(self, plane: int) -> NDArray[Any]:
+        """A plane copied out of all chunks at once."""
         rows, cols = self.address.rows, self.address.cols
-        chunks = self.volume.grid.chunks
-        height, width = self.values.shape
-        top, left = at[rows] * chunks[rows], at[cols] * chunks[cols]
-        tall, wide = min(chunks[rows], height - top), min(chunks[cols], width - left)
-        index = tuple(
-            slice(tall) if d == rows else slice(wide) if d == cols else self._within[d]
-            for d in range(len(chunks))
-        )
-        self.values[top : top + tall, left : left + wide] = values[index]
+        chunks, grid = self.volume.grid.chunks, self._places.shape
+        within = self._within(plane)
+        used = self._arena[: self._places.size * self.volume.grid.chunk_bytes]
+        # The grid's dimensions, then a chunk's: at a plane only rows and columns of both are left.
+        held = used.view(self.volume.dtype).reshape(*grid, *chunks)
+        ours = tuple(slice(None) if d in (rows, cols) else 0 for d in range(len(grid)))
+        held = held[ours + tuple(within.get(d, slice(None)) for d in range(len(grid)))]
+        if rows > cols:
+            held = held.transpose(1, 0, 3, 2)
+        tall, wide = chunks[rows], chunks[cols]
+        plane_of_chunks = held.transpose(0, 2, 1, 3)
+        height, width = self.address.shape[-2:]
+        values = np.empty((grid[rows] * tall, grid[cols] * wide), self.volume.native)
+        np.copyto(values.reshape(plane_of_chunks.shape), plane_of_chunks)
+        return values[:height, :width]
 
 
 class Arena:

@@ -2,11 +2,12 @@
 
 The deflate stream of a chunk can be read from its beginning alone, but one may stop and go on: isal keeps the
 state, so that nothing is inflated twice. The checksum stands at the stream's end, so what comes out of the
-first part is not yet proven: whoever uses it must go on to the end before anything of it is kept.
+first parts is not yet proven: whoever uses it must go on to the end before anything of it is kept.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from dashboard.volumes.codecs import GZIP, Damaged, Filter
 # A plane that lies deeper than this share of its chunk is had sooner by inflating the whole at once:
 # libdeflate is the faster of the two by about a fifth.
 DEEPEST_SHARE = 0.75
-# Compressed bytes handed over at first, beyond the share that the plane's depth would suggest.
+# Compressed bytes handed over at first, beyond the share that the depth would suggest.
 SLACK = 1.05
 SLACK_BYTES = 4096
+
+# (offset within the chunk's stored bytes, how many) -> those bytes; raises `Damaged`
+Fetch = Callable[[int, int], NDArray[np.uint8]]
 
 
 def can_stop(pipeline: tuple[Filter, ...]) -> bool:
@@ -29,46 +33,50 @@ def can_stop(pipeline: tuple[Filter, ...]) -> bool:
 
 
 class Inflater:
-    """One chunk that is inflated in two parts."""
+    """One chunk, `stored` bytes long in the file, that is inflated part by part."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: int) -> None:
         self._state = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
+        self._stored = stored
         self._fed = 0
         self._done = 0
 
-    def begin(self, raw: NDArray[np.uint8], out: NDArray[np.uint8], need: int) -> None:
-        """Inflate the first `need` bytes into `out` (the whole chunk's place); raises `Damaged`."""
-        step = min(len(raw), int(len(raw) * need / len(out) * SLACK) + SLACK_BYTES)
-        self._on(raw, out, need, step)
-        if self._done < need:
-            raise Damaged("its stream is cut short")
+    def advance(self, fetch: Fetch, out: NDArray[np.uint8], until: int) -> None:
+        """Inflate on until the first `until` bytes of the chunk are in `out`, which is its whole place.
 
-    def finish(self, raw: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-        """Inflate the rest; raises `Damaged` when length or checksum are wrong."""
-        self._on(raw, out, len(out), len(raw))
-        if self._done < len(out):
-            raise Damaged(f"it decodes to {self._done} bytes instead of {len(out)}")
-        if self._state.eof:
-            return
-        # The checksum is still to come; a byte in its place tells that the stream goes on.
-        fresh = raw[self._fed :].data
-        self._fed = len(raw)
-        if self._inflated(fresh, 1):
-            raise Damaged(f"it decodes to more than {len(out)} bytes")
-        if not self._state.eof:
-            raise Damaged("its stream is cut short")
-
-    def _on(self, raw: NDArray[np.uint8], out: NDArray[np.uint8], until: int, step: int) -> None:
+        Fetches no more of the stored bytes than that probably takes. With the last byte the checksum
+        is met. Raises `Damaged`.
+        """
         while self._done < until and not self._state.eof:
             fresh: Any = b""
             if self._state.needs_input:
-                if self._fed >= len(raw):
-                    return
-                fresh = raw[self._fed : self._fed + step].data
-                self._fed += len(fresh)
+                fresh = self._next(fetch, len(out), until)
+                if not len(fresh):
+                    break
             part = self._inflated(fresh, until - self._done)
             out[self._done : self._done + len(part)] = np.frombuffer(part, np.uint8)
             self._done += len(part)
+        if self._done < until:
+            if self._state.eof:
+                raise Damaged(f"it decodes to {self._done} bytes instead of {len(out)}")
+            raise Damaged("its stream is cut short")
+        if until == len(out) and not self._state.eof:
+            # The checksum is still to come; a byte in its place tells that the stream goes on.
+            if self._inflated(self._next(fetch, len(out), until), 1):
+                raise Damaged(f"it decodes to more than {len(out)} bytes")
+            if not self._state.eof:
+                raise Damaged("its stream is cut short")
+
+    def _next(self, fetch: Fetch, size: int, until: int) -> Any:
+        """The stored bytes that are inflated next; none when there are no more."""
+        left = self._stored - self._fed
+        want = int(self._stored * (until - self._done) / size * SLACK) + SLACK_BYTES
+        count = left if until == size else min(left, want)
+        if not count:
+            return b""
+        fresh = fetch(self._fed, count)
+        self._fed += count
+        return fresh.data
 
     def _inflated(self, fresh: Any, most: int) -> bytes:
         try:

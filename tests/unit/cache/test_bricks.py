@@ -84,10 +84,10 @@ def put(
     store: BrickStore, address: BrickAddress, purpose: Purpose = Purpose.DEMAND, **how: Any
 ) -> FileBrick:
     """Write a brick as a decoder would."""
-    partial = store.begin(address, DTYPE.itemsize, purpose, how.pop("wanted", None))
+    partial = store.begin(address, DTYPE.itemsize, purpose)
     assert partial is not None
     os.pwrite(partial.fd, values_of(address).tobytes(), 0)
-    brick = store.keep(partial, DTYPE, how.pop("bad", ()), purpose)
+    brick = store.keep(partial, DTYPE, how.pop("bad", ()))
     assert brick is not None
     return brick
 
@@ -192,7 +192,13 @@ def test_every_purpose_is_remembered(store: BrickStore, purpose: Purpose) -> Non
 
 
 def test_a_brick_that_is_wanted_while_it_is_made(store: BrickStore) -> None:
-    brick = put(store, brick_at(0), wanted=1)
+    partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
+    assert partial is not None
+    early = module.PlaneBrick(np.zeros((6, 5), DTYPE), 1, (), partial=partial)
+    brick = store.keep(partial, DTYPE, ())
+    assert brick is not None
+    # By now the file is the cache's, and its story goes on.
+    assert early.want(1) == module.Wanted(Purpose.DEMAND, True, True)
     assert brick.want(1).first_of_plane is False
     assert brick.want(0) == module.Wanted(Purpose.DEMAND, False, True)
 
@@ -352,7 +358,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
         assert store.get(brick_at(0), DTYPE) is None
         partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
         assert partial is not None
-        assert store.keep(partial, DTYPE, (), Purpose.DEMAND) is None
+        assert store.keep(partial, DTYPE, ()) is None
     assert twice == []
     assert len(os.listdir("/proc/self/fd")) == before
     assert list((tmp_path / "partial").iterdir()) == []

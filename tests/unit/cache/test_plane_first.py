@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.cache import supply
+from dashboard.cache import underway
 from tests.parts import Parts
 
 SHAPE, CHUNKS = (40, 60, 50), (20, 16, 16)
@@ -22,7 +22,7 @@ VALUES = RNG.integers(0, 5000, SHAPE).astype("u2")
 @pytest.fixture
 def early(make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) -> Parts:
     """Parts that hold bricks of any size."""
-    monkeypatch.setattr(supply, "HELD_FROM_BYTES", 0)
+    monkeypatch.setattr(underway, "HELD_FROM_BYTES", 0)
     return make_parts(arena_bytes=2**20)
 
 

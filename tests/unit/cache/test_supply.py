@@ -18,6 +18,7 @@ import pytest
 
 from dashboard import errors
 from dashboard.cache import supply as module
+from dashboard.cache import underway
 from dashboard.cache.bricks import FileBrick, PlaneBrick, Purpose
 from dashboard.cache.supply import NoRoom, remove_stale_locks
 from dashboard.storage.locks import exclusive
@@ -420,7 +421,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 def test_a_large_brick_shows_its_plane_first(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HELD_FROM_BYTES", 1)
+    monkeypatch.setattr(underway, "HELD_FROM_BYTES", 1)
     here = make_parts(arena_bytes=2**20)
     address = brick(here, 6)
     go_on = threading.Event()
@@ -436,15 +437,23 @@ def test_a_large_brick_shows_its_plane_first(
     np.testing.assert_array_equal(first.brick.plane(2), VALUES[6])
     assert not here.supply.has(address)
     with ThreadPoolExecutor(1) as pool:
-        # Another plane of it waits for the brick; another brick is decoded beside it.
+        # A plane that is decoded by now is there at once, a deeper one waits for its chunks; another
+        # brick is decoded beside it.
+        found = here.supply.get_or_decode(address, plane=1, counted=True)
+        assert found.outcome == "hit"
+        np.testing.assert_array_equal(found.brick.plane(1), VALUES[5])
         later = pool.submit(here.supply.get_or_decode, address, plane=3, counted=True)
         same(here.supply.get_or_decode(brick(here, 0)), 0)
         assert not later.done()
         go_on.set()
         found = later.result()
     assert found.outcome == "coalesced"
-    same(found, 4)
+    np.testing.assert_array_equal(found.brick.plane(3), VALUES[7])
     assert found.brick.want(2).first_of_plane is False
+    here.supply.close()
+    kept = here.store.get(address, np.dtype("u2"))
+    assert kept is not None
+    assert [kept.want(plane).first_of_plane for plane in range(4)] == [True, False, False, False]
     assert here.ledger.counted["bricks.decoded"] == 2
     assert here.ledger.counted["bricks.first_wanted"] == 1
 
@@ -452,7 +461,7 @@ def test_a_large_brick_shows_its_plane_first(
 def test_what_was_held_is_kept_at_the_end(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HELD_FROM_BYTES", 1)
+    monkeypatch.setattr(underway, "HELD_FROM_BYTES", 1)
     here = make_parts(arena_bytes=2**20)
     for plane in (0, 4, 8):
         here.supply.get_or_decode(brick(here, plane), plane=1)
@@ -469,7 +478,7 @@ def test_what_was_held_is_kept_at_the_end(
 def test_trouble_with_a_held_brick_frees_what_it_held(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    monkeypatch.setattr(module, "HELD_FROM_BYTES", 1)
+    monkeypatch.setattr(underway, "HELD_FROM_BYTES", 1)
     here = make_parts(arena_bytes=2**20)
     address = brick(here, 6)
     error = {
@@ -482,7 +491,7 @@ def test_trouble_with_a_held_brick_frees_what_it_held(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(here.decoder, "hold" if trouble == "file changed" else "lay_down", fail)
+        patch.setattr(here.decoder, "deepen" if trouble == "file changed" else "lay_down", fail)
         if trouble == "file changed":
             with pytest.raises(errors.Changed):
                 here.supply.get_or_decode(address, plane=2)
@@ -492,8 +501,8 @@ def test_trouble_with_a_held_brick_frees_what_it_held(
         # The lock is free again, and so is the memory.
         with exclusive(here.home / "locks" / f"{address.key}.lock", 60.0):
             pass
-        assert here.supply._arena.acquire(1) is not None
-        here.supply._arena.release()
+        assert here.supply._underway._arena.acquire(1) is not None
+        here.supply._underway._arena.release()
     assert list((here.home / "partial").iterdir()) == []
 
 

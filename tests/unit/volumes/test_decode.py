@@ -51,8 +51,10 @@ def laid_down(
 def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
     """(plane taken out first, the brick laid down after it, damaged chunks)."""
     arena = np.full(held_bytes(volume, address) + 16, 0xEE, np.uint8)
-    kept = here.decoder.hold(volume, address, plane, arena)
-    early = kept.values.copy()
+    kept = here.decoder.hold(volume, address, arena)
+    here.decoder.deepen(kept, kept.depth(plane))
+    with kept.taking(plane, 0.0) as early:
+        assert early is not None
     with path.open("w+b") as stream:
         here.decoder.lay_down(kept, FileSink(stream.fileno(), address))
     found = np.fromfile(path, volume.native)
@@ -80,7 +82,7 @@ def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
             assert found.tobytes() == expected.tobytes()
             plane = address.planes - 1
             early, later, bad = held(here, volume, address, plane, scratch)
-            assert bad == ()
+            assert bad == []
             assert early.tobytes() == expected[plane].tobytes()
             assert later.tobytes() == expected.tobytes()
             sink = PlaneSink(address, volume.native, 0)
