@@ -20,6 +20,12 @@ from dashboard.volumes.catalog import parse_roots
 BACKLOG = 512
 PR_SET_PDEATHSIG = 1
 
+# glibc's mallopt (malloc.h): blocks from this size on are mapped one by one and given back when freed,
+# free memory beyond this at the end of the heap is given back, and so many heaps there are.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+MAPPED_FROM_BYTES = 32 * 2**20
+KEPT_FREE_BYTES = 64 * 2**20
+
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -34,6 +40,21 @@ def prepare(settings: Settings) -> None:
         raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
     parse_roots(settings.data)
     own_directory(settings.cache_dir)
+
+
+def keep_freed_memory() -> None:
+    """Have freed memory reused by this process instead of given back to the kernel, up to 64 MiB.
+
+    A frame is made in some blocks of a few megabytes. Given back after each answer they cost the next
+    one a page fault for every 4 KiB: 1360² uint8 from the frame cache took 2.0 ms with them and 0.5 ms
+    without. One heap for all threads, so that the bound holds for all of them together. Other C
+    libraries than glibc are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES)
+        mallopt(M_ARENA_MAX, 1)
 
 
 def listen(host: str, port: int) -> socket.socket:

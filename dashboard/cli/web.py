@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
-from dashboard.cli.process import end_with, listen, prepare
+from dashboard.cli.process import end_with, keep_freed_memory, listen, prepare
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         # A request that comes back from a system call waits this long, at most, for a thread that
         # computes: with the default of 5 ms the stores behind one answer would delay the next.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        keep_freed_memory()
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
 
         server = create_app(self._settings).server

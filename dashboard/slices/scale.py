@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,8 @@ LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
 
 # Cells scaled at a time: their float64 copies stay within the processor's cache.
 BLOCK = 32_768
+LINE_BLOCK = 2 * BLOCK
+_NIL, _TOP32 = np.float32(0), np.float32(TOP)
 
 Window = tuple[float, float]
 Codes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -67,7 +70,8 @@ def to_u8(
     """Codes 0…254 for values in the window, 255 for NaN and for `fill`; shape as `values`.
 
     A code is floor(254·t + 0.5), t the place of the normed value in the normed window clipped to
-    0…1; outside the norm's domain it is 0. Small integers go through a table of all their values.
+    0…1; outside the norm's domain it is 0. Small integers go through a table of all their values, or
+    along a line in float32 that was found to give each of them the table's code.
     """
     flat = np.ascontiguousarray(values).reshape(-1)
     if flat.dtype.kind in "biu" and flat.dtype.itemsize <= 2:
@@ -75,6 +79,9 @@ def to_u8(
             flat = flat.view(np.uint8)
         index = flat.view(f"u{flat.dtype.itemsize}")
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
+            line = _line(flat.dtype, window) if norm is Norm.LINEAR and fill is None else None
+            if line is not None:
+                return _along(line, flat).reshape(values.shape)
             table = _table(flat.dtype, window, norm, None if fill is None else fill.item())
             return _looked_up(table, index).reshape(values.shape)
     out = np.empty(flat.shape, np.uint8)
@@ -83,10 +90,65 @@ def to_u8(
     return out.reshape(values.shape)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The codes of a linear window in float32: cut off (value - low) * slope + half."""
+
+    low: np.float32
+    slope: np.float32
+    half: np.float32
+
+
+@lru_cache(maxsize=64)
+def _line(dtype: np.dtype[Any], window: Window) -> _Line | None:
+    """A line that gives every value of a small integer type the very code of its table, or None.
+
+    float32 rounds some values at the border of two codes to the wrong side; then the slope's
+    neighbours are tried, and a half that is a little larger or smaller. Of windows drawn at random all
+    with integer ends had such a line, and 95 % of the others.
+    """
+    low, high = window
+    if not low < high:
+        return None
+    every = _every(dtype)
+    codes = _table(dtype, window, Norm.LINEAR, None)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        slope = np.float32(TOP / (high - low))
+        for shift in (0.0, 2.0**-18, -(2.0**-18)):
+            for steep in (
+                slope,
+                np.nextafter(slope, np.float32(np.inf)),
+                np.nextafter(slope, _NIL),
+            ):
+                line = _Line(np.float32(low), steep, np.float32(0.5 + shift))
+                if np.isfinite(steep) and np.array_equal(_along(line, every), codes):
+                    return line
+    return None
+
+
+def _along(line: _Line, values: NDArray[Any]) -> Codes:
+    """The codes along a line, block by block.
+
+    Measured for 1360² uint16: 0.6 ms against 1.2 ms by the table.
+    """
+    out = np.empty(len(values), np.uint8)
+    wide = np.empty(min(LINE_BLOCK, len(values)), np.float32)
+    for at in range(0, len(values), LINE_BLOCK):
+        block = values[at : at + LINE_BLOCK]
+        place = wide[: len(block)]
+        np.copyto(place, block)
+        place -= line.low
+        place *= line.slope
+        np.clip(place, _NIL, _TOP32, out=place)
+        place += line.half
+        np.copyto(out[at : at + LINE_BLOCK], place, casting="unsafe")
+    return out
+
+
 def _looked_up(table: NDArray[np.uint8], index: NDArray[np.unsignedinteger]) -> Codes:
     """table[index], block by block: NumPy makes 8-byte indices of them, which then stay in the cache.
 
-    Measured for 1360² uint16: 1.3 ms against 2.2 ms in one go.
+    Measured for 1360² uint16: 1.2 ms against 2.2 ms in one go.
     """
     out = np.empty(len(index), np.uint8)
     wide = np.empty(BLOCK, np.intp)
@@ -103,9 +165,12 @@ def _table(
     dtype: np.dtype[Any], window: Window, norm: Norm, fill: float | None
 ) -> NDArray[np.uint8]:
     """The codes of all values of an integer type of one or two bytes, by their bits as unsigned."""
-    bits = 8 * dtype.itemsize
-    every = np.arange(2**bits, dtype=f"u{dtype.itemsize}").view(dtype)
-    return _codes(every, window, norm, None if fill is None else dtype.type(fill))
+    return _codes(_every(dtype), window, norm, None if fill is None else dtype.type(fill))
+
+
+def _every(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """All values of an integer type of one or two bytes, by their bits as unsigned."""
+    return np.arange(2 ** (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}").view(dtype)
 
 
 def _codes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -282,3 +283,29 @@ def test_another_server_asks_for_the_application(
         wsgi.make_application.cache_clear()
     with pytest.raises(AttributeError, match="applicant"):
         _ = wsgi.applicant
+
+
+def test_memory_that_was_freed_is_used_again() -> None:
+    """Page faults of making blocks of 2 MB again, once as it is and once after the call."""
+    script = (
+        "import resource, sys\n"
+        "from dashboard.cli.process import keep_freed_memory\n"
+        "if sys.argv[1] == 'kept':\n"
+        "    keep_freed_memory()\n"
+        "def make():\n"
+        "    return [bytes([n]) * 2_000_000 for n in range(8)]\n"
+        "make(), make()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "make()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    faults = {
+        how: int(
+            subprocess.run(
+                [sys.executable, "-c", script, how], capture_output=True, check=True, text=True
+            ).stdout
+        )
+        for how in ("kept", "given back")
+    }
+    assert faults["kept"] < 100
+    assert faults["given back"] > 2000

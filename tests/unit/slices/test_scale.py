@@ -94,6 +94,33 @@ def test_the_table_and_the_formula_agree(dtype: str, norm: Norm) -> None:
     np.testing.assert_array_equal(whole[:, :20], np.concatenate(rows))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize(
+    ("window", "straight"),
+    [
+        ((8000.0, 35000.0), True),
+        ((-5.0, 90.0), True),
+        ((0.0, 65535.0), True),
+        ((8000.3, 35000.7), None),
+        ((0.2, 0.8), None),
+        ((5.0, 5.0), False),
+        ((-1e9, 1e300), None),
+        ((0.0, 5e-324), None),
+    ],
+)
+def test_the_line_gives_every_value_its_code(
+    dtype: str, window: tuple[float, float], straight: bool | None
+) -> None:
+    kind = np.dtype(dtype)
+    info = np.iinfo(kind)
+    every = np.arange(info.min, info.max + 1).astype(kind)
+    line = scale._line(kind, window)
+    if straight is not None:
+        assert (line is not None) is straight
+    found = to_u8(every, window, Norm.LINEAR)
+    np.testing.assert_array_equal(found, to_u8(every.astype("f8"), window, Norm.LINEAR))
+
+
 def test_the_table_of_a_fill_value_is_not_another_s() -> None:
     values = np.arange(256, dtype="u1").reshape(16, 16)
     plain = to_u8(values, (0.0, 255.0), Norm.LINEAR)
