@@ -23,6 +23,8 @@ LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
 # Cells scaled at a time: their float64 copies stay within the processor's cache.
 BLOCK = 32_768
 LINE_BLOCK = 2 * BLOCK
+# A line steeper than this leads out of float32.
+STEEPEST = 1e30
 _NIL, _TOP32 = np.float32(0), np.float32(TOP)
 
 Window = tuple[float, float]
@@ -121,7 +123,7 @@ def _line(dtype: np.dtype[Any], window: Window) -> _Line | None:
                 np.nextafter(slope, _NIL),
             ):
                 line = _Line(np.float32(low), steep, np.float32(0.5 + shift))
-                if np.isfinite(steep) and np.array_equal(_along(line, every), codes):
+                if steep < STEEPEST and np.array_equal(_along(line, every), codes):
                     return line
     return None
 
