@@ -86,6 +86,10 @@ class Supply:
         """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
         return self._paces.seconds(volume.address.key, nbytes)
 
+    def quiet(self) -> bool:
+        """Whether nobody waits for a slice that is being decoded, in any process."""
+        return self._gate.open()
+
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
         return self._store.has(address)
@@ -158,7 +162,7 @@ class Supply:
 
     def _step_aside(self, held: Held) -> None:
         """Let demand go first, unless what is decoded here is what somebody waits for."""
-        while not self._gate.open() and not held.asked_for:
+        while not self.quiet() and not held.asked_for:
             self._sleep(ASIDE_S)
 
     def _decode(

@@ -34,6 +34,10 @@ SHORTEST_S: Final = 0.02
 # A speed is at best known to this share of it: people and browsers' timers are not even.
 UNEVEN: Final = 0.3
 
+# That a viewer turns round is taken to be as likely as if it had gone on for so many steps before those
+# that were seen, and turned once: the rule of succession, with people who leaf through as the prior.
+STEADY: Final = 10
+
 # From rest, or after a jump, a viewer is taken to set off within a moment and to leaf at this speed.
 SET_OFF_S: Final = 2.0
 LEAF_PER_S: Final = 10.0
@@ -205,7 +209,7 @@ def _motion(steps: Sequence[_Step], dim: int) -> _Motion | None:
     return _Motion(
         speed,
         max(abs(short - long), UNEVEN * abs(speed)),
-        1 / (run + 2),  # Laplace's rule of succession: it has not turned in `run` steps
+        1 / (run + STEADY),
         moves[0],
         len(moves) > 1 and moves[0] == moves[1],
     )

@@ -15,6 +15,7 @@ from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
 from dashboard.prefetch.planner import Geometry, Moment, Wanted
 from dashboard.prefetch.worker import (
     ALONE_S,
+    ASIDE_S,
     BELIEVED_S,
     BUSY_S,
     FAILED_S,
@@ -49,6 +50,7 @@ class World:
         self.stats = Stats(self.ledger_store, self.clock)
         self.cached: set[str] = set()
         self.keeps = True
+        self.is_quiet = True
         self.takes_s = 0.5
         self.decoded: list[tuple[str, int, Purpose]] = []
         self.looked = 0
@@ -71,6 +73,9 @@ class World:
     def has(self, address: BrickAddress) -> bool:
         self.looked += 1
         return address.key in self.cached
+
+    def quiet(self) -> bool:
+        return self.is_quiet
 
     def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
         self.during(address)
@@ -135,6 +140,19 @@ def test_bricks_are_decoded_soonest_first(world: World) -> None:
     world.takes_s = 0.1
     assert world.work(3) == [here, here + 1, here + 2]
     assert {purpose for _, _, purpose in world.decoded} == {Purpose.AHEAD}
+
+
+def test_nothing_is_begun_while_somebody_waits(world: World) -> None:
+    world.leaf("ann", 1000, 3)
+    world.is_quiet = False
+    assert world.worker.turn() == ASIDE_S
+    assert world.decoded == []
+    # By then the viewer has turned round for good, and what lay before it is no longer wanted.
+    for index in range(1002, 960, -1):
+        world.leaf("ann", index, 1)
+    world.is_quiet = True
+    world.takes_s = 0.1
+    assert world.work(2) == [961 // CHUNK, 961 // CHUNK - 1]
 
 
 def test_at_rest_it_says_so(world: World) -> None:
