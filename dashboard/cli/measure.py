@@ -237,7 +237,7 @@ class _NoFrames:
     def get(self, key: str) -> bytes | None:
         return None
 
-    def put(self, key: str, make: Callable[[], bytes]) -> None:
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
         return
 
 
