@@ -28,8 +28,8 @@ from dashboard.volumes.volume import Volume, nbytes
 if TYPE_CHECKING:
     from dashboard.services import Services
 
-# How long one dataset is measured, and after how long no other is begun: nobody waits for the last of
-# a hundred datasets.
+# How long one dataset is measured (where a chunk takes long, up to twice that), and after how long no
+# other is begun: nobody waits for the last of a hundred datasets.
 DATASET_S, FILE_S = 1.5, 5.0
 
 NOTE = (
@@ -110,10 +110,11 @@ def _measured(volume: Volume, measuring: Measuring) -> tuple[dict[int, Measured]
     until = time.monotonic() + DATASET_S
     for number, cost in enumerate(costs):
         left = until - time.monotonic()
-        if left <= 0:
-            return found, "One chunk takes so long to read that not all axes were measured."
+        if left <= -DATASET_S:
+            return found, "Its chunks take so long to read that not all axes were measured."
         try:
-            found[cost.axis] = measuring.axis(volume, cost.axis, left / (len(costs) - number))
+            share = max(left, 0.0) / (len(costs) - number)
+            found[cost.axis] = measuring.axis(volume, cost.axis, share)
         except LamellaError as error:
             return found, f"It could not be measured: {error.message}"
     return found, None

@@ -122,10 +122,12 @@ class Measuring:
             seconds, values = self._decoded(box)
             repeats = took.setdefault(count, [])
             repeats.append(seconds)
-            if self._clock() >= until or len(repeats) >= REPEATS:
+            left = until - self._clock()
+            if left < seconds or len(repeats) >= REPEATS:
                 break
-            if seconds < ENOUGH_S and count < cost.chunks and limit < MOST_BYTES:
-                limit = min(limit * GROWTH, MOST_BYTES)
+            larger = min(limit * GROWTH, MOST_BYTES)
+            if seconds < ENOUGH_S and count < cost.chunks and left >= seconds * larger / limit:
+                limit = larger
         decoding = median(took[count])
         size = count * volume.grid.chunk_bytes
         warm, raw = self._kept(volume, cost, values)

@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -141,9 +142,11 @@ def test_the_last_of_many_datasets_are_not_waited_for(
 def test_axes_that_there_is_no_time_for(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "DATASET_S", -1.0)
+    times = itertools.chain([0.0, 0.0, 0.0, 0.0, 2.9], itertools.repeat(3.1))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(times)))
     scan = found(path, capsys, "scan")["/scan"]
-    assert scan["axes"][2]["expected_warm_ms"] is None
+    # Before the axes; at the first; at the second, for no more than one sample; at the third, too late.
+    assert [axis["expected_warm_ms"] is None for axis in scan["axes"]] == [False, False, True]
     assert "not all axes" in scan["not_measured"]
 
 
