@@ -151,6 +151,27 @@ def write_types(path: Path) -> dict[str, Values]:
         return {name: file[name][()] for name in file}
 
 
+# Filters that only the HDF5 library undoes and that notice damaged bytes: (number, client data).
+KEPT_BY_CHILD: dict[str, list[tuple[int, tuple[int, ...]]]] = {
+    "nbit-checksum": [(5, ()), (3, ())],
+    "bzip2": [(307, (9,))],
+}
+
+
+def write_kept_by_child(
+    path: Path, how: str, values: Values, chunks: tuple[int, ...], fill: int | None = None
+) -> None:
+    """A dataset `x` with filters of `KEPT_BY_CHILD`; `fill` is its fill value where it is given."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk(chunks)
+    if fill is not None:
+        plist.set_fill_value(np.array(fill, values.dtype))
+    for number, given in KEPT_BY_CHILD[how]:
+        plist.set_filter(number, 0, given)
+    with h5py.File(path, "w", locking=False) as file:
+        write_low(file, "x", h5py.h5t.py_create(values.dtype), values, plist)
+
+
 # Datasets that cannot be shown, and a word of the reason.
 UNSHOWABLE = {
     "scalar": "single value",
@@ -193,12 +214,16 @@ def write_unshowable(path: Path) -> None:
 
 
 def _unknown_filter(file: h5py.File, name: str) -> None:
-    """A dataset with a filter that nobody has; marked optional, so that the library lets it pass."""
+    """A dataset with a filter that nobody has; marked optional, so that the library lets it pass.
+
+    Its first chunk says that the filter was applied to it.
+    """
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk((2, 2))
     plist.set_filter(32099, h5py.h5z.FLAG_OPTIONAL, (1, 2, 3))
     space = h5py.h5s.create_simple((4, 4))
-    h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_INT16, space, plist)
+    made = h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_INT16, space, plist)
+    made.write_direct_chunk((0, 0), bytes(8), 0)
 
 
 def chunks_of(path: Path, dataset: str) -> dict[tuple[int, ...], tuple[int, int]]:

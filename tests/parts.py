@@ -38,7 +38,7 @@ def make_children(roots: Sequence[Path], folder: Path, **given: Any) -> Children
 class FakeFrames(dict[str, bytes]):
     """A frame store that keeps everything at once."""
 
-    def put(self, key: str, make: Callable[[], bytes]) -> None:
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
         self[key] = make()
 
 

@@ -19,8 +19,9 @@ from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-# Frames that wait to be stored; at some megabytes each, more would be memory that nobody counted.
-WAITING = 16
+# Frames that wait to be stored, with the one that is being stored: memory that nobody else counts. As many as
+# this of a screen's size, but of the largest (half a gigabyte each) no more than one.
+WAITING, WAITING_BYTES = 16, 64 * 2**20
 
 
 class DiskcacheBackend(BaseCache):
@@ -96,7 +97,8 @@ class Frames:
     ) -> None:
         self._cache = cache
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
-        self._fresh: dict[str, Callable[[], bytes]] = {}
+        self._fresh: dict[str, tuple[Callable[[], bytes], int]] = {}
+        self._fresh_bytes = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         ledger.gauge("frames.bytes", lambda: totals()[0])
@@ -108,19 +110,25 @@ class Frames:
         with self._lock:
             fresh = self._fresh.get(key)
         if fresh is not None:
-            return fresh()
+            return fresh[0]()
         value = self._cache.get(key)
         return value if isinstance(value, bytes) else None
 
-    def put(self, key: str, make: Callable[[], bytes]) -> None:
-        """Keep a frame soon; when too many wait already it is not kept at all."""
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+        """Keep a frame of about `nbytes` soon; when too much waits already it is not kept at all.
+
+        A frame that is larger than all that may wait is kept when nothing else waits.
+        """
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._store, name="frames", daemon=True)
                 self._thread.start()
             if key in self._fresh or self._waiting.full():
                 return
-            self._fresh[key] = make
+            if self._fresh and self._fresh_bytes + nbytes > WAITING_BYTES:
+                return
+            self._fresh[key] = make, nbytes
+            self._fresh_bytes += nbytes
             self._waiting.put_nowait(key)
 
     def settle(self) -> None:
@@ -134,7 +142,7 @@ class Frames:
                 if key is None:
                     return
                 with self._lock:
-                    make = self._fresh[key]
+                    make, _ = self._fresh[key]
                 self._cache.set(key, make())
             except Exception:
                 # Without this thread no frame would be kept until the next start.
@@ -142,7 +150,7 @@ class Frames:
             finally:
                 if key is not None:
                     with self._lock:
-                        self._fresh.pop(key, None)
+                        self._fresh_bytes -= self._fresh.pop(key)[1]
                 self._waiting.task_done()
 
     def close(self) -> None:

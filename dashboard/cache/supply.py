@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
 
-import numpy as np
-
 from dashboard import errors
 from dashboard.cache.bricks import Brick, BrickStore, FileBrick, Partial, PlaneBrick, Purpose
 from dashboard.cache.making import Making, Space
@@ -27,8 +25,7 @@ from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.chunkread import BadChunk
-from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, read_by_child
+from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, plane_by_child, read_by_child
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
@@ -199,8 +196,7 @@ class Supply:
                 # The child writes through a map, where a full disk would be a crash: ask for the
                 # room first.
                 os.posix_fallocate(partial.fd, 0, partial.data_bytes)
-                read_by_child(self._library, volume, address, partial.path)
-                bad = []
+                bad = read_by_child(self._library, volume, address, partial.path)
         except OSError as error:
             self._making.not_written(partial, error)
             return None
@@ -214,23 +210,10 @@ class Supply:
         """The wanted plane alone, in memory: the disk has no room for the brick."""
         if volume.fast or volume.mapped:
             sink = PlaneSink(address, volume.native, plane)
-            bad: list[BadChunk] = self._decoder.decode(volume, address, sink)
+            bad = self._decoder.decode(volume, address, sink)
             return PlaneBrick(sink.values, plane, tuple(bad))
-        at = list(np.unravel_index(plane, address.shape[:-2] or (1,)))
-        start, stop = list(address.start), list(address.stop)
-        for dim, offset in zip(address.order[:-2], at, strict=False):
-            start[dim] += int(offset)
-            stop[dim] = start[dim] + 1
-        with meter("decode"):
-            _, body = self._library.children.ask(
-                "boxes",
-                volume.path,
-                dataset=volume.inner,
-                numpy=volume.dtype.str,
-                boxes=[(start, stop)],
-            )
-        self._library.verify(volume)
-        return PlaneBrick(np.frombuffer(body, volume.native).reshape(address.shape[-2:]), plane, ())
+        values, bad = plane_by_child(self._library, volume, address, plane)
+        return PlaneBrick(values, plane, tuple(bad))
 
     def _told(self, brick: Brick, outcome: str, plane: int, nbytes: int) -> str:
         """Write the demand into the brick's story; the outcome that the story makes of it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import ceil, prod
+from pathlib import Path
 
 from dashboard.volumes.chunks import AxisCost
 from dashboard.volumes.volume import Volume, nbytes
@@ -17,6 +19,12 @@ PAGE_BYTES = 4096
 GOOD_CHUNK_BYTES = 64 * 1024
 SMALL_CHUNK_BYTES = 4 * 1024
 
+# What any h5repack has. A dataset whose filter it lacks is not in its output, with no more than a
+# warning: measured with h5repack 1.10.8, which also ends with status 0 then.
+BUILT_IN = frozenset({"gzip", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset"})
+# h5py alone has this one, so that no plug-in can be named for it.
+NEVER = "lzf"
+
 # Rewriting a large file has to be worth it, and a small one is decoded whole before anyone notices.
 WORTH_IT = 1.5
 SMALL_VOLUME_BYTES = 8 * 2**20
@@ -24,9 +32,10 @@ SMALL_VOLUME_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One sentence about the layout, and the command that mends it where one does."""
+    """What to know about the layout, and the chunks and the command that mend it where they do."""
 
     sentence: str
+    chunks: tuple[int, ...] | None = None
     command: str | None = None
 
 
@@ -74,8 +83,30 @@ def better_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
     return tuple(chunks)
 
 
-def advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
-    """The one thing to know about how the volume is stored in `file`."""
+def advise(
+    volume: Volume, file: str, costs: Sequence[AxisCost], filters: Collection[str] = ()
+) -> Advice:
+    """What to know about how the volume is stored in `file`, all of whose datasets have these `filters`."""
+    advice = _advise(volume, file, costs)
+    if advice.command is None:
+        return advice
+    used = {*filters, *volume.filters}
+    if NEVER in used:
+        return Advice(
+            f"{advice.sentence} h5repack would leave out what is packed with {NEVER}: h5py can rewrite it.",
+            advice.chunks,
+        )
+    if used <= BUILT_IN:
+        return advice
+    # Found, not loaded: it brings the HDF5 library with it.
+    plugins = find_spec("hdf5plugin")
+    if plugins is None or plugins.origin is None:
+        return Advice(advice.sentence, advice.chunks)
+    folder = shlex.quote(f"HDF5_PLUGIN_PATH={Path(plugins.origin).parent / 'plugins'}")
+    return Advice(advice.sentence, advice.chunks, f"env {folder} {advice.command}")
+
+
+def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
     better = better_chunks(volume.shape, volume.dtype.itemsize)
     command = _repack(volume.address.dataset, file, better)
     shown = "×".join(map(str, better))
@@ -89,30 +120,35 @@ def advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
         return Advice(
             f"Contiguous: a slice {across} touches {worst.amplification:.0f} times its own bytes;"
             f" chunks of {shown} suit all axes.",
+            better,
             command,
         )
     if volume.layout != "chunked":
         return Advice(f"Its layout ({volume.layout}) can be read through the HDF5 library only.")
+    gain = worst.amplification / max(_thickness(better, cost.rows, cost.cols) for cost in costs)
+    thinner = (
+        f"The first slice {across} decodes {worst.amplification:.0f} times its own bytes; chunks of"
+        f" {shown} make that {worst.amplification / gain:.0f}."
+    )
     if not volume.fast:
         names = ", ".join(volume.filters) or "none"
-        return Advice(
+        sentence = (
             "It is read through the HDF5 library, one chunk after the other"
             f" (filters: {names}); gzip, lzf, lz4 and zstd are decoded in parallel."
         )
+        if gain < WORTH_IT:
+            return Advice(sentence)
+        return Advice(f"{sentence} {thinner}", better, command)
     if volume.grid.chunk_bytes < SMALL_CHUNK_BYTES and volume.chunks != better:
         return Advice(
             f"Its chunks have {volume.grid.chunk_bytes} bytes each, so that reading takes longer than"
             f" decoding; chunks of {shown} suit better.",
+            better,
             command,
         )
-    gain = worst.amplification / max(_thickness(better, cost.rows, cost.cols) for cost in costs)
     if gain < WORTH_IT:
         return Advice("Its chunks suit slices.")
-    return Advice(
-        f"The first slice {across} decodes {worst.amplification:.0f} times its own bytes; chunks of"
-        f" {shown} make that {worst.amplification / gain:.0f}.",
-        command,
-    )
+    return Advice(thinner, better, command)
 
 
 def _thickness(chunks: Sequence[int], rows: int, cols: int) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,112 +17,144 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard.cli.advice import advise, axis_costs
-from dashboard.errors import LamellaError, SetupError
+from dashboard.cli.measure import Measured, Measuring
+from dashboard.errors import LamellaError, NotFound, SetupError
 from dashboard.settings import Settings
-from dashboard.storage.disk import open_cache
-from dashboard.volumes.catalog import Catalog, parse_roots
-from dashboard.volumes.children import Children
-from dashboard.volumes.decode import Decoder
-from dashboard.volumes.library import Library
+from dashboard.storage.guard import own_directory
+from dashboard.volumes.catalog import parse_roots
+from dashboard.volumes.library import normal
 from dashboard.volumes.volume import Volume, nbytes
 
-# What is decoded to measure how fast that goes: enough to be steady, little enough to be done at once.
-WARM_BYTES, MEASURED_BYTES = 2 * 2**20, 32 * 2**20
-MEASURE_FOR_S = 5.0
-SEED = 1
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+# How long one dataset is measured (where a chunk takes long, up to twice that), and after how long no
+# other is begun: nobody waits for the last of a hundred datasets.
+DATASET_S, FILE_S = 1.5, 5.0
+
+NOTE = (
+    "Measured just now on this machine, on samples of the file itself, and scaled to whole slices at full"
+    " size. Cold: the first slice, with no part of it in Lamella's caches (parts of the file may lie in the"
+    " system's memory). Warm: another slice of what was decoded for the first, or, of contiguous data, one"
+    " that was read before. Network and browser are not in these times."
+)
 
 
-def run(path: str, settings: Settings, *, as_json: bool) -> None:
-    """Print what is known about the file at `path`; raises `LamellaError` when it cannot be read."""
-    with _opened(path, settings) as (library, file, place):
-        datasets = [dict(record) for record in library.datasets(file)]
-        decoder = Decoder(library, settings.decode_threads)
+def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) -> None:
+    """Print what is known about the file at `path`, or about one `dataset` of it; raises `LamellaError`."""
+    with _opened(path, settings) as (services, file, place):
+        datasets = [dict(record) for record in services.library.datasets(file)]
+        filters = {name for record in datasets for name in record["filters"]}
+        if dataset is not None:
+            datasets = [record for record in datasets if record["dataset"] == normal(dataset)]
+            if not datasets:
+                raise NotFound(f"There is no dataset {dataset!r} in {file}.")
+        measuring = Measuring(services)
         began = time.monotonic()
-        try:
-            for record in datasets:
-                if not record["browsable"]:
-                    continue
-                try:
-                    volume = library.volume(file, record["dataset"])
-                    in_time = time.monotonic() - began < MEASURE_FOR_S
-                    rate = decode_rate(volume, decoder) if in_time else None
-                except LamellaError as error:
-                    record.update(browsable=False, reason=error.message)
-                else:
-                    record.update(_costs(volume, rate, place))
-        finally:
-            decoder.close()
+        for record in datasets:
+            if not record["browsable"]:
+                continue
+            try:
+                volume = services.library.volume(file, record["dataset"])
+            except LamellaError as error:
+                record.update(browsable=False, reason=error.message)
+                continue
+            if time.monotonic() - began < FILE_S:
+                measured, why = _measured(volume, measuring)
+            else:
+                measured, why = {}, f"Name it to have it measured: lamella inspect {path} DATASET."
+            record.update(_told(volume, measured, place, filters), not_measured=why)
     if as_json:
-        click.echo(json.dumps({"file": file, "datasets": datasets}, indent=2))
+        threads = settings.decode_threads
+        shown = {"file": file, "datasets": datasets, "decode_threads": threads, "note": NOTE}
+        click.echo(json.dumps(shown, indent=2))
     else:
         _show(Console(), file, datasets)
 
 
 @contextmanager
-def _opened(path: str, settings: Settings) -> Iterator[tuple[Library, str, Path]]:
-    """A library of that one file, the file's name and its place; it shares nothing with a running server."""
-    roots = parse_roots((path,))
-    ((file, place),) = roots.items()
+def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path]]:
+    """The parts of a server over that one file, the file's name and its place.
+
+    They share nothing with a running server: their caches lie in a folder of their own beside its,
+    since how fast that disk is belongs to what is measured.
+    """
+    from dashboard.services import build_services  # noqa: PLC0415
+
+    ((file, place),) = parse_roots((path,)).items()
     if place.is_dir():
         raise SetupError(f"{path} is a folder; name a file in it.")
-    catalog = Catalog(roots)
-    with tempfile.TemporaryDirectory(prefix="lamella-") as name:
-        folder = Path(name)
-        facts = open_cache(folder / "facts")
-        children = Children(
-            catalog.roots,
-            folder / "empty",
-            count=1,
-            memory_bytes=settings.child_memory_bytes,
-            seconds=settings.child_seconds,
-        )
+    beside: Path | None
+    try:
+        beside = own_directory(settings.cache_dir)
+    except SetupError:
+        beside = None  # a server would not start there, but the file can be told of
+    with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
+        own = {"data": (path,), "cache_dir": Path(name), "children": 1}
+        # As the web process has them: it keeps memory for the slices that somebody waits for.
+        services = build_services(settings.model_copy(update=own), role="web")
         try:
-            library = Library(
-                catalog,
-                children,
-                facts,
-                max_brick_bytes=settings.max_brick_bytes,
-                max_chunk_bytes=settings.max_chunk_bytes,
-            )
-            yield library, file, place
+            yield services, file, place
         finally:
-            children.close()
-            facts.close()
+            services.close()
 
 
-def _costs(volume: Volume, rate: float | None, place: Path) -> dict[str, Any]:
-    """What slices of `volume` cost where `rate` bytes are decoded in a second, and what to do about it."""
+def _measured(volume: Volume, measuring: Measuring) -> tuple[dict[int, Measured], str | None]:
+    """(what slices across each axis cost, why some were not measured)."""
     costs = axis_costs(volume)
-    advice = advise(volume, str(place), costs)
-    return {
-        "decoded_bytes": nbytes(volume),
-        "decode_bytes_per_s": rate and round(rate),
-        "axes": [
+    found: dict[int, Measured] = {}
+    try:
+        measuring.prepare(volume)
+    except LamellaError as error:
+        return found, f"It could not be measured: {error.message}"
+    until = time.monotonic() + DATASET_S
+    for number, cost in enumerate(costs):
+        left = until - time.monotonic()
+        if left <= -DATASET_S:
+            return found, "Its chunks take so long to read that not all axes were measured."
+        try:
+            share = max(left, 0.0) / (len(costs) - number)
+            found[cost.axis] = measuring.axis(volume, cost.axis, share)
+        except LamellaError as error:
+            return found, f"It could not be measured: {error.message}"
+    return found, None
+
+
+def _told(
+    volume: Volume, measured: dict[int, Measured], place: Path, filters: Collection[str]
+) -> dict[str, Any]:
+    """What slices of `volume` cost, and what to do about it."""
+    costs = axis_costs(volume)
+    advice = advise(volume, str(place), costs, filters)
+    axes = []
+    for cost in costs:
+        found = measured.get(cost.axis)
+        axes.append(
             {
                 "axis": cost.axis if len(volume.shape) > 2 else None,
                 "chunks": cost.chunks,
                 "decoded_bytes": cost.decoded_bytes,
                 "plane_bytes": cost.plane_bytes,
                 "amplification": round(cost.amplification, 2),
-                "expected_ms": rate and round(cost.decoded_bytes / rate * 1000, 1),
+                "expected_cold_ms": found and _ms(found.cold),
+                "expected_warm_ms": found and _ms(found.warm),
+                "expected_warm_raw_ms": found and _ms(found.warm_raw),
+                "sample_bytes": found and found.sample_bytes,
+                "sample_bytes_per_s": found and round(found.bytes_per_s),
             }
-            for cost in costs
-        ],
+        )
+    return {
+        "decoded_bytes": nbytes(volume),
+        "read_by": "hdf5" if not (volume.fast or volume.mapped) else "lamella",
+        "axes": axes,
         "advice": advice.sentence,
+        "better_chunks": advice.chunks and list(advice.chunks),
         "command": advice.command,
     }
 
 
-def decode_rate(volume: Volume, decoder: Decoder) -> float | None:
-    """Decoded bytes per second of this volume here, reading included; None where it is not decoded by us."""
-    if not volume.fast:
-        return None
-    chunk = volume.grid.chunk_bytes
-    decoder.sample(volume, max(1, WARM_BYTES // chunk), SEED)
-    began = time.perf_counter()
-    values = decoder.sample(volume, max(1, MEASURED_BYTES // chunk), SEED)
-    took = time.perf_counter() - began
-    return values.nbytes / took if values.nbytes >= chunk else None
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 2)
 
 
 def _show(console: Console, file: str, datasets: list[dict[str, Any]]) -> None:
@@ -151,23 +183,32 @@ def _show(console: Console, file: str, datasets: list[dict[str, Any]]) -> None:
         if record["command"]:
             # Wrapped by the terminal, not here: it is there to be copied.
             console.print(Text(f"  {record['command']}"), soft_wrap=True)
+        if record["not_measured"]:
+            console.print(Text(record["not_measured"]))
+    if any("axes" in record for record in datasets):
+        console.print()
+        console.print(Text(NOTE, style="dim"))
 
 
 def _axes(record: dict[str, Any]) -> Table:
     table = Table()
-    for heading in ("first slice", "chunks", "decoded", "shown", "ratio", "expected"):
+    for heading in ("slice", "chunks", "decoded", "shown", "ratio", "cold", "warm"):
         table.add_column(heading, justify="right")
     for axis in record["axes"]:
-        expected = axis["expected_ms"]
         table.add_row(
             "the plane" if axis["axis"] is None else f"across axis {axis['axis']}",
             str(axis["chunks"]),
             decimal(axis["decoded_bytes"]),
             decimal(axis["plane_bytes"]),
             f"{axis['amplification']:.1f}×",
-            "-" if expected is None else f"{expected:.{0 if expected >= 10 else 1}f} ms",
+            _time(axis["expected_cold_ms"]),
+            _time(axis["expected_warm_ms"]),
         )
     return table
+
+
+def _time(ms: float | None) -> str:
+    return "-" if ms is None else f"{ms:.{0 if ms >= 10 else 1}f} ms"
 
 
 def _times(numbers: list[int] | None) -> str:

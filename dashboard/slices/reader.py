@@ -85,8 +85,8 @@ class FrameStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """The packed frame, or None."""
 
-    def put(self, key: str, make: Callable[[], bytes]) -> None:
-        """Keep a packed frame, after the answer has gone out."""
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+        """Keep a packed frame of about `nbytes`, after the answer has gone out."""
 
 
 class Reader:
@@ -146,12 +146,12 @@ class Reader:
     def _keep(self, key: str, frame: Frame, proofs: list[Future[bool]]) -> None:
         """Put a frame into the cache; one of chunks that were not read to their end yet, once they were."""
         if not proofs:
-            self._frames.put(key, frame.pack)
+            self._frames.put(key, frame.pack, len(frame.body))
             return
 
         def proven(_: Future[bool]) -> None:
             if all(proof.done() and not proof.cancelled() and proof.result() for proof in proofs):
-                self._frames.put(key, frame.pack)
+                self._frames.put(key, frame.pack, len(frame.body))
 
         for proof in proofs:
             proof.add_done_callback(proven)

@@ -15,7 +15,7 @@ from dashboard.slices.part import Part, part_of
 from dashboard.slices.scale import Norm, Window, in_domain
 from dashboard.volumes.address import digest
 from dashboard.volumes.chunks import blocks_for
-from dashboard.volumes.decode import Decoder
+from dashboard.volumes.decode import Decoder, child_terms
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
@@ -119,7 +119,7 @@ class VolumeWindows:
             boxes.append((start, stop))
         self._library.verify(volume)
         _, body = self._library.children.ask(
-            "boxes", volume.path, dataset=volume.inner, numpy=volume.dtype.str, boxes=boxes
+            "sample", volume.path, **child_terms(volume), boxes=boxes
         )
         self._library.verify(volume)
         return np.frombuffer(body, volume.native)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -301,27 +301,65 @@ class _Job:
 
 def read_by_child(
     library: Library, volume: Volume, address: BrickAddress, out: os.PathLike[str]
-) -> None:
-    """Have a child read the brick through libhdf5 into the file `out`, which has its full length."""
+) -> list[BadChunk]:
+    """Have a child read the brick through libhdf5 into the file `out`, which has its full length.
+
+    Returns the chunks that are damaged, as `Decoder.decode` does; they hold the fill value.
+    """
     size = address.nbytes(volume.dtype.itemsize)
+    bad, _ = _ask_child(
+        library,
+        volume,
+        "brick",
+        (address.start, address.stop),
+        start=list(address.start),
+        stop=list(address.stop),
+        order=list(address.order),
+        out=os.fspath(out),
+        seconds=10.0 + size / CHILD_BYTES_PER_S,
+    )
+    return bad
+
+
+def plane_by_child(
+    library: Library, volume: Volume, address: BrickAddress, plane: int
+) -> tuple[NDArray[Any], list[BadChunk]]:
+    """(plane `plane` of the brick alone, the damaged chunks in it), read by a child."""
+    at = np.unravel_index(plane, address.shape[:-2] or (1,))
+    start, stop = list(address.start), list(address.stop)
+    for dim, offset in zip(address.order[:-2], at, strict=False):
+        start[dim] += int(offset)
+        stop[dim] = start[dim] + 1
+    bad, body = _ask_child(library, volume, "boxes", (start, stop), boxes=[(start, stop)])
+    return np.frombuffer(body, volume.native).reshape(address.shape[-2:]), bad
+
+
+def _ask_child(
+    library: Library,
+    volume: Volume,
+    op: str,
+    box: tuple[Sequence[int], Sequence[int]],
+    **request: Any,
+) -> tuple[list[BadChunk], bytes]:
+    """What a child read and which chunks are damaged; an error names `box`, where it was to read."""
     library.verify(volume)
     try:
         with meter("decode"):
-            library.children.ask(
-                "brick",
-                volume.path,
-                dataset=volume.inner,
-                start=list(address.start),
-                stop=list(address.stop),
-                order=list(address.order),
-                numpy=volume.dtype.str,
-                out=os.fspath(out),
-                seconds=10.0 + size / CHILD_BYTES_PER_S,
-            )
+            head, body = library.children.ask(op, volume.path, **child_terms(volume), **request)
     except (ChildFailed, Unreadable) as error:
         library.verify(volume)
-        box = ", ".join(f"{a}:{b}" for a, b in zip(address.start, address.stop, strict=True))
+        shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
         raise errors.CannotShow(
-            f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{box}]: {error.message}"
+            f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
         ) from error
     library.verify(volume)
+    return [BadChunk(tuple(corner), reason) for corner, reason in head["bad"]], body
+
+
+def child_terms(volume: Volume) -> dict[str, Any]:
+    """What a child has to know of a volume to read its values."""
+    return {
+        "dataset": volume.inner,
+        "numpy": volume.dtype.str,
+        "fill": volume.fill.tobytes().hex(),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -226,41 +225,6 @@ def test_the_demo_is_made_once(
     settings = make_settings()
     assert sample_command.demo_volume(settings) == sample_command.demo_volume(settings)
     assert made == [settings.cache_dir.resolve() / "demo" / "demo.h5"]
-
-
-def test_inspect(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(["inspect", str(volume), "--json"], capsys)
-    assert status == 0
-    found = json.loads(out)
-    assert found["file"] == "v.h5"
-    scan = next(d for d in found["datasets"] if d["dataset"] == "/scan")
-    assert scan["shape"] == [64, 96, 96]
-    assert scan["chunks"] == [64, 8, 8]
-    assert scan["filters"] == ["gzip"]
-    assert scan["browsable"] is True
-    assert scan["decode_bytes_per_s"] > 0
-    first, second, _ = scan["axes"]
-    assert (first["axis"], first["chunks"], first["decoded_bytes"]) == (0, 144, 64 * 96 * 96 * 2)
-    assert (first["amplification"], second["amplification"]) == (64.0, 8.0)
-    assert first["expected_ms"] > 0
-    assert scan["advice"].endswith(".")
-    words = next(d for d in found["datasets"] if d["dataset"] == "/words")
-    assert words["browsable"] is False
-    assert "string" in words["reason"]
-
-
-def test_inspect_in_tables(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(["inspect", str(volume)], capsys)
-    assert status == 0
-    for text in ("/scan", "64×96×96", "64.0×", "across axis 2", "Values of type string"):
-        assert text in out
-
-
-def test_inspect_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "does not exist" in refused(["inspect", str(tmp_path / "none.h5")], capsys)
-    assert "is a folder" in refused(["inspect", str(tmp_path)], capsys)
-    (tmp_path / "cut.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\xff" * 100)
-    refused(["inspect", str(tmp_path / "cut.h5")], capsys)
 
 
 def test_another_server_asks_for_the_application(

@@ -28,6 +28,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]] 
     "index": read.chunk_index,
     "brick": read.brick,
     "boxes": read.boxes,
+    "sample": read.sample,
 }
 
 

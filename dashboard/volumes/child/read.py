@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.volumes.child import describe
 from dashboard.volumes.child.walk import Refused, Tree
 
 # A brick is read in pieces of about this many bytes, so that memory stays small.
 PIECE_BYTES = 64 * 1024 * 1024
+
+# Damaged chunks that one answer tells of. Where there are more, the whole of it is in doubt, and reading on
+# chunk by chunk would only take time.
+MAX_BAD = 1000
+
+# The library's own words tell of its inner parts and may hold paths.
+REASON = "the HDF5 library cannot decode it"
+
+# What h5py raises where the library or a filter cannot read a chunk.
+_DAMAGE = (OSError, RuntimeError, ValueError)
+
+Box = list[tuple[int, int]]
 
 
 def _dataset(tree: Tree, request: dict[str, Any]) -> h5py.Dataset:
@@ -22,8 +36,12 @@ def _dataset(tree: Tree, request: dict[str, Any]) -> h5py.Dataset:
         raise Refused(f"{request['dataset']!r} is not a dataset.", "not_found")
     plist = found.id.get_create_plist()
     for number in range(plist.get_nfilters()):
-        if not h5py.h5z.filter_avail(plist.get_filter(number)[0]):
-            describe.plugin_has(plist.get_filter(number)[0])
+        code = plist.get_filter(number)[0]
+        if not h5py.h5z.filter_avail(code) and not describe.plugin_has(code):
+            # One error: without the filter, each chunk would look damaged.
+            raise Refused(
+                f"{request['dataset']!r} needs the HDF5 filter number {code}, which this server lacks."
+            )
     return found
 
 
@@ -68,39 +86,99 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Read the box start:stop into the file `out`, dimensions in `order`, native byte order."""
+    """Read the box start:stop into the file `out`, dimensions in `order`, native byte order.
+
+    `bad` in the answer lists (first voxel, reason) of the damaged chunks; they hold `fill` there.
+    """
     start, stop, order = request["start"], request["stop"], request["order"]
-    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    fill = _fill(request)
     extent = [b - a for a, b in zip(start, stop, strict=True)]
     shape = tuple(extent[d] for d in order)
+    bad: list[tuple[list[int], str]] = []
     with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
         dataset = _dataset(tree, request)
-        out = np.memmap(request["out"], dtype, "r+", shape=shape)
-        for piece in _pieces(start, stop, dataset.chunks, dtype.itemsize):
-            values = dataset[tuple(slice(a, b) for a, b in piece)]
+        out = np.memmap(request["out"], fill.dtype, "r+", shape=shape)
+        for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
+            values = _values(dataset, piece, fill, bad)
             place = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
             out[place] = values.transpose(order)
         out.flush()
-    return {}, b""
+    return {"bad": bad}, b""
 
 
 def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The values of some boxes, one after the other, in native byte order (for the contrast sample)."""
-    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    """The values of some boxes, one after the other, in native byte order; `bad` as for a brick."""
+    fill = _fill(request)
+    bad: list[tuple[list[int], str]] = []
     with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
         dataset = _dataset(tree, request)
         parts = [
-            np.asarray(dataset[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
-            .astype(dtype)
+            _values(dataset, list(zip(start, stop, strict=True)), fill, bad)
+            .astype(fill.dtype)
             .tobytes()
             for start, stop in request["boxes"]
         ]
+    return {"bad": bad}, b"".join(parts)
+
+
+def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """As `boxes`, without the boxes that hold a damaged chunk (for the contrast sample)."""
+    fill = _fill(request)
+    parts = []
+    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+        dataset = _dataset(tree, request)
+        for start, stop in request["boxes"]:
+            bad: list[tuple[list[int], str]] = []
+            values = _values(dataset, list(zip(start, stop, strict=True)), fill, bad)
+            if not bad:
+                parts.append(values.astype(fill.dtype).tobytes())
     return {}, b"".join(parts)
+
+
+def _fill(request: dict[str, Any]) -> np.generic:
+    """What stands for a damaged chunk, in the type that values are handed on in."""
+    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    fill: np.generic = np.frombuffer(bytes.fromhex(request["fill"]), dtype)[0]
+    return fill
+
+
+def _values(
+    dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[tuple[list[int], str]]
+) -> NDArray[Any]:
+    """The values of a box; `fill` where a chunk is damaged, which is added to `bad`.
+
+    Raises what h5py raised when there are no chunks to be told apart, or too many are damaged.
+    """
+    try:
+        return np.asarray(dataset[tuple(slice(a, b) for a, b in box)])
+    except _DAMAGE:
+        if dataset.chunks is None:
+            raise
+    values = np.full([b - a for a, b in box], fill, fill.dtype)
+    for corner, part in _by_chunk(box, dataset.chunks):
+        place = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
+        try:
+            values[place] = dataset[tuple(slice(a, b) for a, b in part)]
+        except _DAMAGE:
+            if len(bad) >= MAX_BAD:
+                raise
+            bad.append((corner, REASON))
+    return values
+
+
+def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[list[int], Box]]:
+    """(first voxel of a chunk, the part of the box that lies in it), chunk by chunk."""
+    corners = (range(a // c * c, b, c) for (a, b), c in zip(box, chunks, strict=True))
+    for corner in product(*corners):
+        part = [
+            (max(at, a), min(at + c, b)) for at, c, (a, b) in zip(corner, chunks, box, strict=True)
+        ]
+        yield list(corner), part
 
 
 def _pieces(
     start: list[int], stop: list[int], chunks: tuple[int, ...] | None, itemsize: int
-) -> list[list[tuple[int, int]]]:
+) -> list[Box]:
     """Cut a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
     steps = [b - a for a, b in zip(start, stop, strict=True)]
     unit = list(chunks) if chunks is not None else [1] * len(steps)

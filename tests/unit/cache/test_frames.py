@@ -63,6 +63,23 @@ def kept(cache: Cache, disk: BytesCache, ledger: Counts) -> Iterator[Frames]:
     frames.close()
 
 
+@pytest.fixture
+def held_up(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> tuple[threading.Event, threading.Event]:
+    """(storing has begun, it may go on): without the second, nothing is stored."""
+    begun, go_on = threading.Event(), threading.Event()
+    store = cache.set
+
+    def slow(key: str, value: bytes) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return store(key, value)
+
+    monkeypatch.setattr(cache, "set", slow)
+    return begun, go_on
+
+
 def test_flask_caching_works_on_it(cache: Cache, disk: BytesCache) -> None:
     assert cache.get("a") is None
     assert cache.set("a", b"one")
@@ -172,19 +189,11 @@ def test_a_write_that_fails_leaves_no_half_file(
 
 
 def test_a_frame_is_there_before_it_is_stored(
-    cache: Cache, kept: Frames, monkeypatch: pytest.MonkeyPatch
+    cache: Cache, kept: Frames, held_up: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    store = cache.set
-
-    def slow(key: str, value: bytes) -> Any:
-        begun.set()
-        assert go_on.wait(60)
-        return store(key, value)
-
-    monkeypatch.setattr(cache, "set", slow)
+    begun, go_on = held_up
     assert kept.get("a") is None
-    kept.put("a", lambda: b"packed")
+    kept.put("a", lambda: b"packed", 6)
     assert begun.wait(60)
     assert cache.get("a") is None
     assert kept.get("a") == b"packed"
@@ -194,27 +203,54 @@ def test_a_frame_is_there_before_it_is_stored(
 
 
 def test_no_more_than_a_few_frames_wait(
-    cache: Cache, kept: Frames, monkeypatch: pytest.MonkeyPatch
+    cache: Cache, kept: Frames, held_up: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    store = cache.set
-
-    def slow(key: str, value: bytes) -> Any:
-        begun.set()
-        assert go_on.wait(60)
-        return store(key, value)
-
-    monkeypatch.setattr(cache, "set", slow)
-    kept.put("first", lambda: b"x")
+    begun, go_on = held_up
+    kept.put("first", lambda: b"x", 1)
     assert begun.wait(60)
     for n in range(100):
-        kept.put(f"k{n}", lambda: b"x")
+        kept.put(f"k{n}", lambda: b"x", 1)
     waiting = [n for n in range(100) if kept.get(f"k{n}") is not None]
     assert waiting == list(range(module.WAITING))
     go_on.set()
     kept.settle()
     assert cache.get("k0") == b"x"
     assert cache.get("k99") is None
+
+
+def test_what_waits_is_bounded_in_bytes(
+    cache: Cache, kept: Frames, held_up: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, go_on = held_up
+    third = module.WAITING_BYTES // 3
+    kept.put("first", lambda: b"x", third)
+    assert begun.wait(60)
+    for key, size in (("a", third), ("b", 2 * third), ("c", third), ("d", third), ("e", 1)):
+        kept.put(key, lambda: b"x", size)
+    # The one that is being stored takes its memory as well; what fits beside the others is kept.
+    assert [key for key in "abcde" if kept.get(key) is not None] == ["a", "c", "e"]
+    go_on.set()
+    kept.settle()
+    assert [key for key in "abcde" if cache.get(key) is not None] == ["a", "c", "e"]
+    for key in "bd":
+        kept.put(key, lambda: b"x", 2 * third)
+        kept.settle()
+        assert cache.get(key) == b"x"
+
+
+def test_a_frame_larger_than_all_that_may_wait_is_kept_alone(
+    cache: Cache, kept: Frames, held_up: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, go_on = held_up
+    huge = module.WAITING_BYTES + 1
+    kept.put("a", lambda: b"x", huge)
+    assert begun.wait(60)
+    kept.put("b", lambda: b"x", huge)
+    kept.put("c", lambda: b"x", 1)
+    assert [key for key in "abc" if kept.get(key) is not None] == ["a"]
+    go_on.set()
+    kept.settle()
+    assert [key for key in "abc" if cache.get(key) is not None] == ["a"]
 
 
 def test_trouble_with_one_frame_does_not_end_the_storing(
@@ -226,14 +262,14 @@ def test_trouble_with_one_frame_does_not_end_the_storing(
     def broken(key: str, value: bytes) -> None:
         raise sqlite3.OperationalError("no such table: Cache")
 
-    kept.put("a", fail)
+    kept.put("a", fail, 1)
     kept.settle()
     with monkeypatch.context() as patch:
         patch.setattr(cache, "set", broken)
-        kept.put("b", lambda: b"x")
+        kept.put("b", lambda: b"x", 1)
         kept.settle()
     assert "a frame was not stored" in caplog.text
-    kept.put("c", lambda: b"x")
+    kept.put("c", lambda: b"x", 1)
     kept.settle()
     assert [kept.get(key) for key in "abc"] == [None, None, b"x"]
 
@@ -241,7 +277,7 @@ def test_trouble_with_one_frame_does_not_end_the_storing(
 def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Counts) -> None:
     frames = Frames(cache, ledger, disk.totals, 2**20)
     for n in range(5):
-        frames.put(f"k{n}", lambda: b"x")
+        frames.put(f"k{n}", lambda: b"x", 1)
     frames.close()
     assert [disk.get(f"k{n}") for n in range(5)] == [b"x"] * 5
 

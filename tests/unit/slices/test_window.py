@@ -228,7 +228,7 @@ def test_a_file_that_changes_while_it_is_sampled(
     ask = here.library.children.ask
 
     def meddling(op: str, *arguments: Any, **more: Any) -> Any:
-        if op == "boxes":
+        if op == "sample":
             files.write(path, x=values + 1000)
         return ask(op, *arguments, **more)
 
@@ -237,3 +237,14 @@ def test_a_file_that_changes_while_it_is_sampled(
         with pytest.raises(errors.Changed):
             here.windows.window(volume, Part.ABS, Norm.LINEAR)
     assert window(here, "x") == pytest.approx(tuple(np.percentile(values + 1000, [1, 99])))
+
+
+@pytest.mark.parametrize("how", list(files.KEPT_BY_CHILD))
+def test_a_sample_that_a_child_reads_leaves_out_what_is_damaged(
+    here: Parts, data: Path, how: str
+) -> None:
+    values = np.arange(400, dtype="u2").reshape(20, 20)
+    path = data / "a.h5"
+    files.write_kept_by_child(path, how, values, (10, 20))
+    files.damage(path, "x", (10, 0))
+    assert window(here, "x") == pytest.approx(tuple(np.percentile(values[:10], [1, 99])))

@@ -1,0 +1,253 @@
+"""What slices of a volume cost here, measured on a sample of it by the very parts that serve them.
+
+No figure is known beforehand: chunks of the file itself are decoded, and a plane of one of its bricks is
+made a frame of. What a sample took is scaled to the whole slice by its chunks or cells.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil, prod
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.cache.bricks import Purpose
+from dashboard.slices.encode import Format
+from dashboard.slices.part import Part, part_of
+from dashboard.slices.reader import Reader, SliceAddress
+from dashboard.slices.scale import Norm, Window
+from dashboard.slices.window import slice_window
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.chunks import AxisCost
+from dashboard.volumes.selection import Selection, Span
+from dashboard.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+# Samples grow from the first size until one takes long enough to be told from chance; where a filter is
+# so slow that the first one is enough, nobody waits for a larger one.
+FIRST_BYTES, MOST_BYTES = 256 * 1024, 32 * 2**20
+ENOUGH_S = 0.08
+GROWTH = 8
+REPEATS = 3
+# Frames take milliseconds, so that there is time for as many as a median needs.
+FRAMES = 7
+# A part of a plane that is made a frame of: more than the pages of a screen, some milliseconds.
+MOST_CELLS = 4 * 2**20
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a slice across one axis costs, in seconds.
+
+    `cold` when nothing of it is in a cache, `warm` and `warm_raw` as `u8` and `raw` when its brick is
+    (None where no brick can be kept); for data that needs no brick, when it was read before.
+    `sample_bytes` were read and decoded for it at a time, at `bytes_per_s`.
+    """
+
+    cold: float
+    warm: float | None
+    warm_raw: float | None
+    sample_bytes: int
+    bytes_per_s: float
+
+
+class Measuring:
+    """Measures volumes with parts and caches that nobody else uses meanwhile."""
+
+    def __init__(self, services: Services, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._services = services
+        self._clock = clock
+        self._random = np.random.default_rng(SEED)
+        self._taken = 0
+        self._most_cells = min(MOST_CELLS, services.settings.max_cells)
+        self._reader = Reader(
+            services.library,
+            services.supply,
+            services.mapped,
+            _NoFrames(),
+            services.windows,
+            services.settings.max_cells,
+        )
+
+    def prepare(self, volume: Volume) -> None:
+        """What a server does once for each state of a file: it lists the chunks."""
+        if volume.fast:
+            self._services.library.index(volume)
+
+    def axis(self, volume: Volume, axis: int, seconds: float) -> Measured:
+        """What a slice across `axis` costs, found in about `seconds`, or in what a chunk takes.
+
+        Raises whatever reading the volume raises.
+        """
+        cost = volume.grid.axis_cost(axis)
+        until = self._clock() + seconds
+        if volume.direct(self._region(volume, cost)):
+            return self._straight(volume, cost, until)
+        return self._bricks(volume, cost, until)
+
+    def _straight(self, volume: Volume, cost: AxisCost, until: float) -> Measured:
+        """Planes that are taken out of the file: read at some places, and there once more."""
+        times: dict[str, list[float]] = {"cold": [], "warm": [], "raw": []}
+        region = self._region(volume, cost)
+        window = _window(np.arange(2).astype(volume.native))
+        # The first round is for what is loaded and allocated once.
+        for _ in range(1 + FRAMES):
+            region = self._region(volume, cost)
+            times["cold"].append(self._frame(volume, region, Format.U8, window))
+            times["warm"].append(self._frame(volume, region, Format.U8, window))
+            times["raw"].append(self._frame(volume, region, Format.RAW, window))
+            if self._clock() >= until:
+                break
+        rows, cols = region.shape
+        share = volume.shape[cost.rows] * volume.shape[cost.cols] / (rows * cols)
+        size = rows * cols * volume.dtype.itemsize
+        cold, warm, raw = (median(kept[1:] or kept) for kept in times.values())
+        return Measured(cold * share, warm * share, raw * share, size, size / cold)
+
+    def _bricks(self, volume: Volume, cost: AxisCost, until: float) -> Measured:
+        """Parts of bricks, decoded as for the first viewer of a slice; then a brick that is there."""
+        limit, took = FIRST_BYTES, dict[int, list[float]]()
+        while True:
+            box = self._box(volume, cost, limit)
+            count = _chunks(volume, box)
+            seconds, values = self._decoded(box)
+            repeats = took.setdefault(count, [])
+            repeats.append(seconds)
+            left = until - self._clock()
+            if left < seconds or len(repeats) >= REPEATS:
+                break
+            larger = min(limit * GROWTH, MOST_BYTES)
+            if seconds < ENOUGH_S and count < cost.chunks and left >= seconds * larger / limit:
+                limit = larger
+        decoding = median(took[count])
+        size = count * volume.grid.chunk_bytes
+        warm, raw = self._kept(volume, cost, values)
+        # A frame is made of what was decoded as well.
+        cold = decoding * cost.chunks / count + (warm or 0.0)
+        return Measured(cold, warm, raw, size, size / decoding)
+
+    def _decoded(self, box: BrickAddress) -> tuple[float, NDArray[Any]]:
+        """Seconds until a plane of a box is there that nobody has decoded, and the plane."""
+        # Under a name of its own, so that no sample is found in the cache as an earlier one.
+        self._taken += 1
+        box = replace(box, version=f"sample {self._taken}")
+        plane = int(self._random.integers(box.planes))
+        supply = self._services.supply
+        began = self._clock()
+        brick = supply.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
+        values = brick.plane(plane)
+        took = self._clock() - began
+        # The brick may be laid down behind the plane: the next measurement is not to suffer from that.
+        supply.get_or_decode(box, Purpose.DEMAND, plane=plane)
+        return took, values
+
+    def _kept(
+        self, volume: Volume, cost: AxisCost, values: NDArray[Any]
+    ) -> tuple[float | None, float | None]:
+        """Seconds for a slice as `u8` and as `raw` whose bricks are in the cache.
+
+        The brick that is put there has the size of a real one, and holds the sampled `values` in the
+        plane that is looked at.
+        """
+        region = self._region(volume, cost)
+        (brick,) = volume.bricks(region)
+        store = self._services.bricks
+        try:
+            partial = store.begin(brick, volume.dtype.itemsize, Purpose.DEMAND)
+            if partial is None:
+                return None, None
+            rows, cols = region.shape
+            line = brick.shape[-1] * volume.dtype.itemsize
+            at = brick.plane_number(region.fixed) * brick.shape[-2] * line
+            try:
+                os.pwrite(partial.fd, np.resize(values, (rows, cols)).tobytes(), at)
+            except BaseException:
+                partial.discard()
+                raise
+        except OSError:
+            return None, None
+        if store.keep(partial, volume.native, [], Purpose.DEMAND) is None:
+            return None, None
+        share = volume.shape[cost.rows] * volume.shape[cost.cols] / (rows * cols)
+        window = _window(values)
+        found = []
+        for form in (Format.U8, Format.RAW):
+            times = [self._frame(volume, region, form, window) for _ in range(1 + FRAMES)]
+            found.append(median(times[1:]) * share)
+        return found[0], found[1]
+
+    def _frame(self, volume: Volume, region: Selection, form: Format, window: Window) -> float:
+        """Seconds until a frame is made."""
+        address = SliceAddress(volume, region, form, window)
+        began = self._clock()
+        self._reader.frame(address, counted=False, purpose=Purpose.DEMAND)
+        return self._clock() - began
+
+    def _region(self, volume: Volume, cost: AxisCost) -> Selection:
+        """A plane somewhere, or the first part of it where it is large; it lies in one brick."""
+        height, width = volume.grid.tile(cost.rows, cost.cols)
+        if volume.mapped and cost.cols == len(volume.shape) - 1:
+            height, width = volume.shape[cost.rows], volume.shape[cost.cols]
+        width = min(width, self._most_cells)
+        height = min(height, max(self._most_cells // width, 1))
+        items: list[int | Span] = [int(self._random.integers(n)) for n in volume.shape]
+        items[cost.rows], items[cost.cols] = Span(0, height), Span(0, width)
+        return Selection(tuple(items))
+
+    def _box(self, volume: Volume, cost: AxisCost, limit: int) -> BrickAddress:
+        """Part of a brick somewhere with about `limit` bytes, at least a chunk; where something is stored."""
+        grid = volume.grid
+        plane = (cost.rows, cost.cols)
+        tile = [ceil(n / grid.chunks[d]) for d, n in zip(plane, grid.tile(*plane), strict=True)]
+        most = max(limit // grid.chunk_bytes, 1)
+        wide = min(tile[1], most)
+        spans = [1] * len(grid.shape)
+        spans[cost.rows], spans[cost.cols] = min(tile[0], max(most // wide, 1)), wide
+        corner = self._corner(volume)
+        start, stop = [], []
+        for length, chunk, span, count, at in zip(
+            grid.shape, grid.chunks, spans, grid.counts, corner, strict=True
+        ):
+            first = min(at // chunk, count - span) * chunk
+            start.append(first)
+            stop.append(min(first + span * chunk, length))
+        return BrickAddress(volume.address, *plane, tuple(start), tuple(stop))
+
+    def _corner(self, volume: Volume) -> tuple[int, ...]:
+        """The first voxel of any chunk that is stored, or of any block that is no rest at the edge."""
+        grid = volume.grid
+        if volume.fast and len(stored := self._services.library.index(volume).numbers):
+            return grid.corner(int(self._random.choice(stored)))
+        return tuple(
+            int(self._random.integers(max(n // c, 1))) * c
+            for n, c in zip(grid.shape, grid.chunks, strict=True)
+        )
+
+
+class _NoFrames:
+    """A frame store that keeps nothing, so that each frame is made."""
+
+    def get(self, key: str) -> bytes | None:
+        return None
+
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+        return
+
+
+def _chunks(volume: Volume, box: BrickAddress) -> int:
+    return prod(ceil(n / c) for n, c in zip(box.extent, volume.grid.chunks, strict=True))
+
+
+def _window(values: NDArray[Any]) -> Window:
+    """A window for values of this kind; how long scaling takes does not depend on it."""
+    low, high = slice_window(part_of(values, Part.ABS), Norm.LINEAR, None)
+    return low, high if high > low else low + 1.0
