@@ -77,7 +77,10 @@
     colour(frame, look);
     const coloured = performance.now();
     place(lamella.plot.area());
-    return { convert: coloured - begun, draw: performance.now() - coloured };
+    return {
+      convert: lamella.telemetry.stage('convert', begun, coloured - begun),
+      draw: lamella.telemetry.stage('draw', coloured, performance.now() - coloured),
+    };
   }
 
   function colour(frame, look) {

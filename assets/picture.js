@@ -199,8 +199,8 @@
     lamella.notice.clear();
     if (!wanted.painted) {
       const told = await lamella.telemetry.painted(wanted, answer, {
-        convert: converted - begun,
-        draw: drawn - drawStart,
+        convert: lamella.telemetry.stage('convert', begun, converted - begun),
+        draw: lamella.telemetry.stage('draw', drawStart, drawn - drawStart),
       }, drawn);
       lamella.pipeline.show(told);
       lamella.play.painted();

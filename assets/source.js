@@ -184,7 +184,8 @@
     const entry = network.get(new URL(answer.address, location.href).href);
     const fits = entry && entry.requestStart >= answer.begun && entry.responseEnd > 0;
     const spent = fits ? Math.min(answer.waited, entry.responseEnd - entry.requestStart) : answer.waited;
-    return Math.max(0, spent - (answer.server.total || 0));
+    const length = Math.max(0, spent - (answer.server.total || 0));
+    return lamella.telemetry.stage('transfer', fits ? entry.requestStart : answer.begun, length);
   }
 
   /* Server-Timing as {stage: ms}. */

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from dashboard.services import Services
 from dashboard.settings import Settings
+from tests.services import add_up
 
 HOST = "http://127.0.0.1"
 
@@ -51,9 +52,7 @@ class App:
 
     def stats(self) -> dict[str, Any]:
         """The figures since the ledger began, what was counted just now included."""
-        self.services.ledger.flush()
-        self.services.stats._read_at = float("-inf")
-        self.services.stats._snapshots.clear()
+        add_up(self.services)
         found: dict[str, Any] = self.get("/api/v1/stats", window="all").get_json()
         return found
 

@@ -175,7 +175,7 @@ class Measuring:
                 raise
         except OSError:
             return None, None
-        if store.keep(partial, volume.native, [], Purpose.DEMAND) is None:
+        if store.keep(partial, volume.native, []) is None:
             return None, None
         share = volume.shape[cost.rows] * volume.shape[cost.cols] / (rows * cols)
         window = _window(values)

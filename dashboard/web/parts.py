@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 
 def icon(name: str) -> Component:
-    """A picture from `lamella.css`; it takes the colour of the text and says nothing by itself."""
+    """A picture from `30-icons.css`; it takes the colour of the text and says nothing by itself."""
     return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
 
 

@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from playwright.sync_api import Route
+from playwright.sync_api import Request, Route
 
 from dashboard.slices.scale import Norm, to_u8
 
@@ -293,6 +293,33 @@ def test_a_key_puts_the_heatmap_off(viewer: Any, served: Any) -> None:
     )
     assert drawn == [0, 1]
     assert_array_equal(viewer.settled().trace["z"], served.arrays["scan.h5", "/entry/data"][40])
+
+
+def test_the_stages_stand_in_the_browsers_timeline(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=10")
+    viewer.settled()
+    viewer.page.evaluate(
+        """() => {
+          window.measured = [];
+          new PerformanceObserver((list) => {
+            list.getEntries().forEach((entry) => window.measured.push([entry.name, entry.duration]));
+          }).observe({type: 'measure'});
+        }"""
+    )
+
+    def told(request: Request) -> list[Any]:
+        if not request.url.endswith("/api/v1/telemetry"):
+            return []
+        return [one for one in request.post_data_json["slices"] if one["index"] == 11]
+
+    # What the page says before is about the slice that it opened with.
+    with viewer.page.expect_request(told) as posted:
+        viewer.page.keyboard.press("ArrowRight")
+    (painted,) = told(posted.value)
+    measured = viewer.page.evaluate("window.measured")
+    for stage in ("convert", "draw", "display"):
+        entries = [length for name, length in measured if name == f"slice-{stage}"]
+        assert any(abs(length - painted[f"{stage}_ms"]) < 0.001 for length in entries)
 
 
 def test_memory_is_bounded(viewer: Any) -> None:

@@ -10,22 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.stress
 
 WITHIN_S = 100.0
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    path = tmp_path / "v.h5"
-    values = np.arange(40 * 60 * 50, dtype="u2").reshape(40, 60, 50)
-    with h5py.File(path, "w") as file:
-        file.create_dataset("scan", data=values, chunks=(8, 16, 16), compression="gzip")
-    return path
 
 
 def command(tmp_path: Path, *arguments: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from dashboard.cli.process import queue_signals
 from dashboard.cli.serve import MAX_DEATHS, Child, GaveUp, address, end, supervise
 from dashboard.settings import Settings
+from tests.clock import Clock
 
 MakeSettings = Callable[..., Settings]
 
@@ -29,16 +30,6 @@ MakeSettings = Callable[..., Settings]
 )
 def test_the_address(make_settings: MakeSettings, host: str, prefix: str, url: str) -> None:
     assert address(make_settings(host=host, url_prefix=prefix)) == url
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def child(clock: Clock, script: str = "input()") -> Child:

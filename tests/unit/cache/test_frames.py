@@ -31,13 +31,6 @@ def disk(tmp_path: Path) -> Iterator[BytesCache]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Counts]:
-    counts = Counts(open_cache(tmp_path / "ledger"))
-    yield counts
-    counts.close()
-
-
-@pytest.fixture
 def make_backend(
     tmp_path: Path, disk: BytesCache, ledger: Counts
 ) -> Callable[..., DiskcacheBackend]:

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from dashboard.cache.pace import BELIEVED_S, GUESSED_BYTES_PER_S, REMEMBERED, Paces
-from dashboard.storage.disk import BytesCache, open_cache
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "facts")
-    yield opened
-    opened.close()
+from dashboard.storage.disk import BytesCache
+from tests.clock import Clock
 
 
 def test_until_it_was_measured_it_is_guessed(cache: BytesCache) -> None:

@@ -1,11 +1,9 @@
-"""Frames: their values, how they were come by, and what is refused before anything is read."""
+"""Frames: their values, however they are stored, and what is refused before anything is read."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,15 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.cache.bricks import Purpose
 from dashboard.slices import reader as module
 from dashboard.slices.encode import Format
 from dashboard.slices.part import Part
 from dashboard.slices.pool import Pool
-from dashboard.slices.reader import SliceAddress
 from dashboard.slices.scale import Norm
 from dashboard.telemetry.meter import recording
-from dashboard.volumes.selection import parse
 from tests import files, reference
 from tests.parts import Parts
 
-SHAPE = (9, 20, 31)
 CASES = [
     "0,:,:",
     "-1,:,:",
@@ -47,11 +41,6 @@ def items(text: str) -> tuple[int | slice, ...]:
         slice(*(int(n) if n else None for n in field.split(":"))) if ":" in field else int(field)
         for field in text.split(",")
     )
-
-
-@pytest.fixture
-def values(data: Path) -> Any:
-    return files.write_storages(data / "a.h5", shape=SHAPE)
 
 
 STORED = [
@@ -120,53 +109,6 @@ def test_pooling_in_strips(
         assert answer.frame.dtype == expected.dtype.name
         found = np.frombuffer(answer.frame.body, expected.dtype).reshape(answer.frame.shape)
         np.testing.assert_allclose(found, expected, rtol=3e-7)
-
-
-def test_the_keys_of_different_frames_differ(here: Parts, values: Any, data: Path) -> None:
-    files.write(data / "c.h5", x=files.made_up("c8", (3, 4, 5)))
-    volume = here.library.volume("data/a.h5", "gzip")
-    other = here.library.volume("data/a.h5", "lzf")
-    complex_ = here.library.volume("data/c.h5", "x")
-    base = SliceAddress(volume, parse("1,:,:", volume.shape), Format.U8)
-    different = [
-        base,
-        replace(base, volume=other),
-        replace(base, selection=parse("2,:,:", SHAPE)),
-        replace(base, selection=parse(":,1,:", SHAPE)),
-        replace(base, selection=parse("1,1:,:", SHAPE)),
-        replace(base, form=Format.PNG),
-        replace(base, form=Format.RAW),
-        replace(base, form=Format.NPY),
-        replace(base, window="slice"),
-        replace(base, window=(0.0, 1.0)),
-        replace(base, window=(0.0, 2.0)),
-        replace(base, norm=Norm.LOG),
-        replace(base, norm=Norm.SYMLOG),
-        replace(base, pool=Pool.MEAN),
-        *(SliceAddress(complex_, parse("1,:,:", (3, 4, 5)), Format.U8, part=part) for part in Part),
-    ]
-    assert len({address.key for address in different}) == len(different)
-    same = [
-        (base, replace(base, selection=parse("-8,0:20:1,:31", SHAPE))),
-        (base, replace(base, part=Part.PHASE)),
-        *(
-            (
-                replace(base, form=form),
-                replace(base, form=form, window=(1.0, 2.0), norm=Norm.LOG),
-            )
-            for form in (Format.RAW, Format.NPY)
-        ),
-    ]
-    for one, another in same:
-        assert one.key == another.key
-
-
-def test_a_new_state_of_the_file_is_a_new_key(here: Parts, values: Any, data: Path) -> None:
-    old = here.library.volume("data/a.h5", "gzip")
-    chosen = parse("1,:,:", SHAPE)
-    files.write(data / "a.h5", gzip=values)
-    new = here.library.volume("data/a.h5", "gzip")
-    assert SliceAddress(old, chosen).key != SliceAddress(new, chosen).key
 
 
 @pytest.mark.parametrize("norm", list(Norm))
@@ -284,79 +226,6 @@ def test_a_damaged_chunk_hurts_only_who_looks_at_it(here: Parts, values: Any, da
     for text in ("5,:7,:", "5,14:,:", "5,:,:8", "5,:,16:", "3,:,:", "8,:,:", ":,6,:", ":,:,16"):
         answer = here.frame("data/a.h5", "gzip", text)
         assert answer.frame.body == values[items(text)].tobytes(), text
-
-
-def test_the_worst_of_several_bricks_tells_the_outcome(
-    make_parts: Callable[..., Parts], values: Any
-) -> None:
-    here = make_parts(max_brick_bytes=2500)
-    bricks = here.bricks("data/a.h5", "gzip", "0,:,:")
-    assert len(bricks) > 2
-    here.supply.get_or_decode(bricks[0])
-    assert here.frame("data/a.h5", "gzip", "0,:,:").outcome == "miss"
-    assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "hit"
-    for brick in here.bricks("data/a.h5", "gzip", "4,:,:"):
-        here.supply.get_or_decode(brick, Purpose.AHEAD)
-    assert here.frame("data/a.h5", "gzip", "4,:,:").outcome == "prefetched"
-    assert here.frame("data/a.h5", "gzip", "4,1:,1:").outcome == "hit"
-
-
-def test_a_frame_fetched_ahead_is_prefetched_when_it_is_first_wanted(
-    here: Parts, values: Any
-) -> None:
-    ahead = here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.AHEAD)
-    assert (ahead.outcome, ahead.from_frames) == ("miss", False)
-    first = here.frame("data/a.h5", "gzip", "1,:,:")
-    assert (first.outcome, first.from_frames) == ("prefetched", True)
-    second = here.frame("data/a.h5", "gzip", "1,:,:")
-    assert (second.outcome, second.from_frames) == ("hit", True)
-    assert here.ledger.counted["prefetch.used"] == 1
-
-
-def test_what_nobody_counts_is_neither_told_nor_remembered(here: Parts, values: Any) -> None:
-    here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.AHEAD)
-    for _ in range(2):
-        assert here.frame("data/a.h5", "gzip", "1,:,:", counted=False).outcome == "hit"
-    assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "prefetched"
-
-
-def test_a_frame_that_the_page_has_is_told(here: Parts, values: Any) -> None:
-    here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.AHEAD)
-    volume = here.library.volume("data/a.h5", "gzip")
-    address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.retold(address, counted=False) == "hit"
-    assert here.reader.retold(address, counted=True) == "prefetched"
-    assert here.reader.retold(address, counted=True) == "hit"
-    flat = here.library.volume("data/a.h5", "contiguous")
-    assert here.reader.retold(SliceAddress(flat, address.selection), counted=True) == "hit"
-
-
-def test_retelling_decodes_nothing(
-    here: Parts, values: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    volume = here.library.volume("data/a.h5", "gzip")
-    address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.retold(address, counted=True) == "hit"
-    assert "bricks.decoded" not in here.ledger.counted
-
-
-@pytest.mark.parametrize("planted", [b"", b"garbage", b"{}\n", b"[]\nx", b"\x80\x04N."])
-def test_a_planted_frame_is_made_anew(here: Parts, values: Any, planted: bytes) -> None:
-    here.frame("data/a.h5", "gzip", "1,:,:")
-    (key,) = here.frames
-    here.frames[key] = planted
-    answer = here.frame("data/a.h5", "gzip", "1,:,:")
-    assert answer.frame.body == values[1].tobytes()
-    assert not answer.from_frames
-    assert here.frame("data/a.h5", "gzip", "1,:,:").from_frames
-
-
-def test_a_frame_of_another_length_is_made_anew(here: Parts, values: Any) -> None:
-    here.frame("data/a.h5", "gzip", "1,:,:")
-    ((key, packed),) = here.frames.items()
-    line, _, body = packed.partition(b"\n")
-    here.frames[key] = json.dumps(json.loads(line)).encode() + b"\n" + body[:-1]
-    assert here.frame("data/a.h5", "gzip", "1,:,:").frame.body == values[1].tobytes()
 
 
 def test_the_stages_of_a_frame_add_up(here: Parts, values: Any) -> None:

@@ -7,7 +7,6 @@ import os
 import pickle
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,6 @@ from dashboard.storage.disk import (
 )
 
 FRAMES = [b"", b"small", b"x" * INLINE_BYTES, b"y" * (INLINE_BYTES + 1)]
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "cache", timeout_s=0.05)
-    yield opened
-    opened.close()
 
 
 def plant(cache: BytesCache, key: Any, **columns: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from dashboard.storage.locks import exclusive
 from dashboard.storage.room import IN_USE_S, Room, UseLog
 
 NOW = 1e9
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "cache", timeout_s=0.05)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import diskcache
 import pytest
 
-from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.disk import BytesCache
 from dashboard.storage.locks import exclusive
 from dashboard.telemetry.ledger import (
     BASE,
@@ -26,33 +25,7 @@ from dashboard.telemetry.ledger import (
     rss_bytes,
 )
 from dashboard.telemetry.totals import Totals, read
-
-
-class Clock:
-    """Unix time that moves when it is told to (s)."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "ledger", timeout_s=0.05)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def ledger(cache: BytesCache, clock: Clock) -> Ledger:
-    return Ledger(cache, "web", clock)
+from tests.clock import Clock
 
 
 def rows(cache: BytesCache, prefix: str = ROW) -> list[bytes]:

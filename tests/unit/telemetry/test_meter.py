@@ -11,24 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.telemetry.meter import charge, meter, recording
-
-
-class Clock:
-    """A clock that moves when it is told to (s)."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.clock import Clock
 
 
 def test_nested_time_is_counted_once(clock: Clock) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,35 +14,9 @@ from hypothesis import strategies as st
 from dashboard.storage.disk import BytesCache, open_cache
 from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
 from dashboard.telemetry.stats import Stats
+from tests.clock import Clock
 
 T0 = 1_000_000.0
-
-
-class Clock:
-    """Unix time that moves when it is told to (s)."""
-
-    def __init__(self) -> None:
-        self.now = T0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "ledger", timeout_s=0.05)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def ledger(cache: BytesCache, clock: Clock) -> Ledger:
-    return Ledger(cache, "web", clock)
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""Bricks of one made-up volume, without a file that they come from."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from dashboard.cache.bricks import BrickStore, FileBrick, Purpose, story_bytes
+from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
+
+VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))
+DTYPE = np.dtype("u2")
+SIDE = 20
+
+
+def brick_at(plane: int) -> BrickAddress:
+    """A brick of four planes of 20 × 20."""
+    return BrickAddress(VOLUME, 1, 2, (plane, 0, 0), (plane + 4, SIDE, SIDE))
+
+
+def values_of(address: BrickAddress) -> Any:
+    first = address.start[0] * 1000
+    return np.arange(first, first + 4 * SIDE * SIDE, dtype=DTYPE).reshape(4, SIDE, SIDE)
+
+
+FILE_BYTES = 4 * SIDE * SIDE * 2 + story_bytes(4)
+
+
+def put(
+    store: BrickStore, address: BrickAddress, purpose: Purpose = Purpose.DEMAND, **how: Any
+) -> FileBrick:
+    """Write a brick as a decoder would."""
+    partial = store.begin(address, DTYPE.itemsize, purpose)
+    assert partial is not None
+    os.pwrite(partial.fd, values_of(address).tobytes(), 0)
+    brick = store.keep(partial, DTYPE, how.pop("bad", ()))
+    assert brick is not None
+    return brick

@@ -1,0 +1,157 @@
+"""What is planted among the bricks, or broken there, is a miss."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.cache import bricks as module
+from dashboard.cache.bricks import BrickStore, Purpose
+from dashboard.storage.disk import BytesCache
+from tests.bricks import DTYPE, brick_at, put, values_of
+
+
+def entry(cache: BytesCache) -> dict[str, Any]:
+    """The only row of the cache."""
+    rows = cache._sql("SELECT key, filename, value, mode, size FROM Cache").fetchall()
+    (row,) = rows
+    return dict(zip(("key", "filename", "value", "mode", "size"), row, strict=True))
+
+
+HEADERS: dict[str, Any] = {
+    "no JSON": b"\xff\xfe",
+    "a list": b"[]",
+    "depths": b"[" * 50_000,
+    "a number": b"3",
+    "nothing": b"{}",
+    "only damage": b'{"bad": []}',
+    "another type": json.dumps({"dtype": "<f4", "bad": [], "data_bytes": 3200}).encode(),
+    "odd damage": json.dumps({"dtype": "<u2", "bad": [[1, 2, 3]], "data_bytes": 3200}).encode(),
+    "text": "text",
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=list(HEADERS))
+def test_a_planted_header_is_a_miss(
+    store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture, header: str
+) -> None:
+    put(store, brick_at(0))
+    cache._sql("UPDATE Cache SET value = ?", (HEADERS[header],))
+    gc.collect()  # what earlier tests left open is closed now, and not in between
+    before = len(os.listdir("/proc/self/fd"))
+    with caplog.at_level(logging.WARNING):
+        assert store.get(brick_at(0), DTYPE) is None
+        assert store.unwanted(brick_at(0)) is False
+    assert len(os.listdir("/proc/self/fd")) == before
+    found = put(store, brick_at(0))
+    np.testing.assert_array_equal(found.plane(0), values_of(brick_at(0))[0])
+
+
+def test_a_planted_header_leaves_a_log_line(
+    store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, brick_at(0))
+    cache._sql("UPDATE Cache SET value = ?", (b"{}",))
+    with caplog.at_level(logging.WARNING):
+        store.get(brick_at(0), DTYPE)
+    assert "brick refused" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["shorter", "longer", "empty", "gone", "a folder", "a link"])
+def test_a_file_that_was_tampered_with_is_a_miss(
+    store: BrickStore, cache: BytesCache, tmp_path: Path, change: str
+) -> None:
+    put(store, brick_at(0))
+    path = Path(cache.directory) / entry(cache)["filename"]
+    content = path.read_bytes()
+    if change in ("gone", "a folder", "a link"):
+        path.unlink()
+    if change == "a folder":
+        path.mkdir()
+    elif change == "a link":
+        (tmp_path / "elsewhere").write_bytes(content)
+        path.symlink_to(tmp_path / "elsewhere")
+    elif change != "gone":
+        new = {"shorter": content[:-1], "longer": content + b"x", "empty": b""}[change]
+        path.write_bytes(new)
+    assert store.get(brick_at(0), DTYPE) is None
+    put(store, brick_at(0))
+    found = store.get(brick_at(0), DTYPE)
+    assert found is not None
+    np.testing.assert_array_equal(found.plane(0), values_of(brick_at(0))[0])
+
+
+def test_a_row_that_leads_outside_is_a_miss(
+    store: BrickStore, cache: BytesCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, brick_at(0))
+    secret = tmp_path / "secret"
+    secret.write_bytes((Path(cache.directory) / entry(cache)["filename"]).read_bytes())
+    cache._sql("UPDATE Cache SET filename = '../secret'")
+    with caplog.at_level(logging.WARNING):
+        assert store.get(brick_at(0), DTYPE) is None
+    assert "leads outside" in caplog.text
+    assert secret.exists()
+
+
+def test_an_entry_without_a_file_is_a_miss(store: BrickStore, cache: BytesCache) -> None:
+    cache.set(brick_at(0).key, b"only bytes")
+    assert store.get(brick_at(0), DTYPE) is None
+    assert store.unwanted(brick_at(0)) is False
+
+
+def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
+    store: BrickStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(store, brick_at(0))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    twice: list[int] = []
+    close = os.close
+
+    def noted(fd: int) -> None:
+        try:
+            close(fd)
+        except OSError:
+            twice.append(fd)
+
+    gc.collect()  # what earlier tests left open is closed now, and not in between
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module.mmap, "mmap", fail)
+        patch.setattr(module.os, "close", noted)
+        assert store.get(brick_at(0), DTYPE) is None
+        partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
+        assert partial is not None
+        assert store.keep(partial, DTYPE, ()) is None
+    assert twice == []
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_a_broken_database_is_a_cache_that_keeps_nothing(
+    store: BrickStore, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, brick_at(0))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(cache), "_sql", property(lambda self: fail))
+        assert not store.has(brick_at(0))
+        assert store.get(brick_at(0), DTYPE) is None
+        assert store.begin(brick_at(4), DTYPE.itemsize, Purpose.DEMAND) is None
+        assert store.present([brick_at(0).key]) == frozenset()
+    assert store.has(brick_at(0))

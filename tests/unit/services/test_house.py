@@ -1,0 +1,113 @@
+"""House-keeping beside the requests, and the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.cache.bricks import Purpose
+from dashboard.services import Services
+from dashboard.slices.reader import SliceAddress
+from dashboard.telemetry.ledger import Ledger
+from dashboard.volumes.selection import parse
+from tests.services import SHAPE, figures
+
+
+def test_house_is_kept(
+    make: Callable[..., Services], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = make()
+    volume = services.library.volume("data/a.h5", "x")
+    (address,) = volume.bricks(parse("0,:,:", SHAPE))
+    services.supply.get_or_decode(address)
+    services.bricks._cache._sql("UPDATE Cache SET access_time = 5.0")
+    services.supply.get_or_decode(address)
+    half, lock = tmp_path / "cache" / "partial" / "half", services.locks / "old.lock"
+    for path in (half, lock):
+        path.touch()
+        os.utime(path, (1, 1))
+    rounds = iter([False, True])
+    monkeypatch.setattr(
+        services, "_stop", SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)
+    )
+    services._keep_house()
+    assert not half.exists()
+    assert not lock.exists()
+    (row,) = services.bricks._cache.by_age()
+    assert row.used > 5.0
+
+
+def test_trouble_does_not_end_the_house_keeping(
+    make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    services = make()
+    rounds = iter([False, False, True])
+    monkeypatch.setattr(
+        services, "_stop", SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)
+    )
+    swept = []
+
+    def fail() -> None:
+        swept.append(1)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(services.bricks, "sweep", fail)
+    services._keep_house()
+    assert swept
+    assert "housekeeping failed" in caplog.text
+
+
+def test_slices_go_on_without_the_cache_s_folder(
+    make: Callable[..., Services], tmp_path: Path
+) -> None:
+    services = make()
+    volume = services.library.volume("data/a.h5", "x")
+    expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
+
+    def seen(text: str) -> Any:
+        address = SliceAddress(volume, parse(text, SHAPE))
+        answer = services.reader.frame(address, counted=True, purpose=Purpose.DEMAND)
+        return np.frombuffer(answer.frame.body, "<u4").reshape(answer.frame.shape)
+
+    np.testing.assert_array_equal(seen("0,:,:"), expected[0])
+    for name in ("bricks", "frames", "partial", "locks", "mapped"):
+        shutil.rmtree(tmp_path / "cache" / name)
+    for plane in (0, 1, 7, 23):
+        np.testing.assert_array_equal(seen(f"{plane},:,:"), expected[plane])
+    np.testing.assert_array_equal(seen(":,5,:"), expected[:, 5])
+
+
+def test_the_end_keeps_what_was_on_its_way(make: Callable[..., Services], tmp_path: Path) -> None:
+    services = make()
+    volume = services.library.volume("data/a.h5", "x")
+    address = SliceAddress(volume, parse("2,:,:", SHAPE))
+    services.reader.frame(address, counted=True, purpose=Purpose.DEMAND)
+    services.ledger.demand("miss")
+    services.moved("v", volume, address.selection)
+    threads = threading.active_count()
+    services.close()
+    assert threading.active_count() < threads
+    again = make()
+    answer = again.reader.frame(address, counted=True, purpose=Purpose.DEMAND)
+    assert answer.from_frames
+    assert figures(again)["demand"]["miss"] == 1
+    assert len(again.board.plans()) == 1
+
+
+def test_what_runs_beside_the_requests_ends_with_them(make: Callable[..., Services]) -> None:
+    before = set(threading.enumerate())
+    services = make()
+    services.start()
+    services.warm()
+    assert isinstance(services.ledger, Ledger)
+    services.close()
+    left = [t.name for t in set(threading.enumerate()) - before if not t.daemon]
+    assert left == []

@@ -1,0 +1,15 @@
+"""What the tests of slices share: one array, stored in every way that can be shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import files
+
+
+@pytest.fixture
+def values(data: Path) -> Any:
+    return files.write_storages(data / "a.h5")

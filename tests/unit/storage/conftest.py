@@ -1,0 +1,17 @@
+"""A cache of the test's own; one that is locked gives up soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.storage.disk import BytesCache, open_cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "cache", timeout_s=0.05)
+    yield opened
+    opened.close()

@@ -1,0 +1,29 @@
+"""A ledger of the test's own, and the clock that it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.telemetry.ledger import Ledger
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "ledger", timeout_s=0.05)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledger(cache: BytesCache, clock: Clock) -> Ledger:
+    return Ledger(cache, "web", clock)
