@@ -278,7 +278,7 @@ def test_what_the_library_reports_is_a_sentence_without_its_details(
 
 def test_a_damaged_dataset_read_by_a_child(here: Parts, data: Path) -> None:
     values = np.arange(4 * 80 * 80, dtype="<u2").reshape(4, 80, 80)
-    how = {"chunks": (2, 40, 40), **files.CHUNKED["blosc"]}
+    how = {"chunks": (2, 40, 40), **files.CHUNKED["blosc2"]}
     path = files.write(data / "a.h5", x=(values, how))
     files.damage(path, "x", (2, 40, 0))
     assert here.frame("data/a.h5", "x", "1,:,:").frame.body == values[1].tobytes()
