@@ -15,7 +15,7 @@ import pytest
 from tests import fuzzing
 
 ROOT = Path(__file__).parents[3]
-CASES = 8_000
+CASES = 4_000
 
 
 @pytest.mark.parametrize("group", fuzzing.GROUPS)
