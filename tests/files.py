@@ -32,10 +32,15 @@ CHUNKED: dict[str, dict[str, Any]] = {
     "lz4": dict(hdf5plugin.LZ4()),
     "blosc": dict(hdf5plugin.Blosc()),
     "blosc-zstd": dict(hdf5plugin.Blosc(cname="zstd", shuffle=hdf5plugin.Blosc.SHUFFLE)),
+    "blosc-snappy": dict(hdf5plugin.Blosc(cname="snappy")),
+    "blosc2": dict(hdf5plugin.Blosc2()),
     "bitshuffle": dict(hdf5plugin.Bitshuffle()),
+    "bitshuffle-zstd": dict(hdf5plugin.Bitshuffle(cname="zstd")),
+    "bitshuffle-alone": dict(hdf5plugin.Bitshuffle(cname="none")),
+    "bzip2": dict(hdf5plugin.BZip2()),
 }
 # Those that the HDF5 library has to decode, in a child.
-BY_CHILD = frozenset({"blosc", "blosc-zstd", "bitshuffle"})
+BY_CHILD = frozenset({"blosc-snappy", "blosc2"})
 
 
 def made_up(dtype: str | np.dtype[Any], shape: tuple[int, ...], seed: int = 1) -> Values:
@@ -154,7 +159,7 @@ def write_types(path: Path) -> dict[str, Values]:
 # Filters that only the HDF5 library undoes and that notice damaged bytes: (number, client data).
 KEPT_BY_CHILD: dict[str, list[tuple[int, tuple[int, ...]]]] = {
     "nbit-checksum": [(5, ()), (3, ())],
-    "bzip2": [(307, (9,))],
+    "blosc2": [(32026, (0, 0, 0, 0, 5, 1, 0))],
 }
 
 

@@ -134,7 +134,7 @@ def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
         names = ", ".join(volume.filters) or "none"
         sentence = (
             "It is read through the HDF5 library, one chunk after the other"
-            f" (filters: {names}); gzip, lzf, lz4 and zstd are decoded in parallel."
+            f" (filters: {names}); gzip, lzf, lz4, zstd, bitshuffle and blosc are decoded in parallel."
         )
         if gain < WORTH_IT:
             return Advice(sentence)

@@ -1,8 +1,8 @@
 """Filters that are undone here, by decoders that release the interpreter lock.
 
-A pipeline is undone from its last filter to its first. Each decoder gets the bytes and a scratch
-array to decode into, and returns what it decoded as bytes-like of uint8. The formats are those of
-the registered HDF5 filters:
+A pipeline is undone from its last filter to its first. Each decoder gets the bytes, a scratch array
+to decode into and a spare one for what it has in between, and returns what it decoded as bytes-like
+of uint8. The formats are those of the registered HDF5 filters:
 https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 """
 
@@ -13,25 +13,24 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 
+from dashboard.volumes import bitshuffle, blosc, damaged, szip
+
+Bytes = damaged.Bytes
+Damaged = damaged.Damaged
 # (number of the filter, its client data)
 Filter = tuple[int, tuple[int, ...]]
-Bytes = NDArray[np.uint8]
 
-GZIP, SHUFFLE, FLETCHER32, LZF, LZ4, ZSTD = 1, 2, 3, 32000, 32004, 32015
-
-
-class Damaged(ValueError):
-    """A chunk's bytes are not what its filters write."""
+GZIP, SHUFFLE, FLETCHER32, SZIP, BZIP2, LZF = 1, 2, 3, 4, 307, 32000
+BLOSC, LZ4, BITSHUFFLE, ZSTD = 32001, 32004, 32008, 32015
 
 
-def _gzip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _gzip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
     # libdeflate behind imagecodecs: twice the speed of zlib, and the lock is free meanwhile.
     return _array(imagecodecs.deflate_decode(data, out=_room(scratch, size)))
 
 
-def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
     width = values[0] if values else 1
     if width <= 1:
         return _array(data)
@@ -48,7 +47,9 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> B
     return out
 
 
-def _fletcher32(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _fletcher32(
+    data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes
+) -> Bytes:
     source = _array(data)
     if len(source) < 4:
         raise Damaged("its checksum is missing")
@@ -62,27 +63,55 @@ def _fletcher32(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -
     return body
 
 
-def _lzf(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _lzf(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
     return _array(imagecodecs.lzf_decode(data, out=_room(scratch, size)))
 
 
-def _zstd(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _zstd(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
     return _array(imagecodecs.zstd_decode(data, out=_room(scratch, size)))
 
 
-def _lz4(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+def _lz4(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
     return _array(imagecodecs.lz4h5_decode(data, out=_room(scratch, size)))
 
 
-# Only decoders that stand damaged bytes: what is decoded here can end a server. c-blosc follows the
-# offsets in its header wherever they point, so it stays in the children.
-_DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes], Bytes]] = {
+def _bzip2(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
+    # Room for a byte too many: libbz2 says nothing when what is left has no room.
+    found = _array(imagecodecs.bz2_decode(data, out=_room(spare, size + 1)))
+    if len(found) != size:
+        raise Damaged(f"it does not decode to {size} bytes")
+    np.copyto(scratch[:size], found)
+    return scratch[:size]
+
+
+def _szip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
+    return szip.decode(data, values, size, scratch)
+
+
+def _blosc(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
+    return blosc.decode(data, size, scratch)
+
+
+# Only decoders that stand damaged bytes: what is decoded here can end a server. Those for which this
+# does not hold stay in the children (docs/decisions.md).
+_DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]] = {
     GZIP: _gzip,
     SHUFFLE: _shuffle,
     FLETCHER32: _fletcher32,
+    SZIP: _szip,
+    BZIP2: _bzip2,
     LZF: _lzf,
+    BLOSC: _blosc,
     LZ4: _lz4,
+    BITSHUFFLE: bitshuffle.decode,
     ZSTD: _zstd,
+}
+_WITH_SPARE = {BZIP2, BITSHUFFLE}
+# Whether a filter's client data is such that it is undone here; without an entry any is.
+_FITS: dict[int, Callable[[tuple[int, ...]], bool]] = {
+    SZIP: szip.fits,
+    BLOSC: blosc.fits,
+    BITSHUFFLE: bitshuffle.fits,
 }
 
 
@@ -94,7 +123,7 @@ def can_decode(pipeline: Sequence[Filter]) -> bool:
     numbers = [number for number, _ in pipeline]
     compressors = [n for n in numbers if n not in (SHUFFLE, FLETCHER32)]
     return (
-        all(n in _DECODERS for n in numbers)
+        all(n in _DECODERS and (n not in _FITS or _FITS[n](values)) for n, values in pipeline)
         and len(compressors) <= 1
         and all(numbers.count(n) <= 1 for n in (SHUFFLE, FLETCHER32))
     )
@@ -109,8 +138,8 @@ def scratch_bytes(size: int) -> int:
 
 
 def scratch_count(pipeline: Sequence[Filter]) -> int:
-    """How many scratch buffers `decode` takes turns with."""
-    return min(len(pipeline), 2)
+    """How many scratch buffers `decode` wants: up to two that it takes turns with, and a spare one."""
+    return _turns(pipeline) + any(n in _WITH_SPARE for n, _ in pipeline)
 
 
 def last_buffer(pipeline: Sequence[Filter], mask: int) -> int | None:
@@ -128,7 +157,7 @@ def decode(
 
     Bit k of `mask` says that filter k was skipped when the chunk was written. Raises `Damaged`.
     """
-    turn = 0
+    turn, turns = 0, _turns(pipeline)
     trailing = _trailing(pipeline, mask)
     for at in range(len(pipeline) - 1, -1, -1):
         if mask >> at & 1:
@@ -137,17 +166,29 @@ def decode(
         # A filter that lies before a checksum in the file's order gives four bytes more.
         room = size + (trailing[at] if number not in (SHUFFLE, FLETCHER32) else 0)
         try:
-            data = _DECODERS[number](data, values, room, buffers[turn])
+            data = _DECODERS[number](data, values, room, buffers[turn], buffers[-1])
         except Damaged:
             raise
         except (ValueError, RuntimeError, TypeError, OSError, IndexError) as error:
             raise Damaged(f"its bytes cannot be decoded ({type(error).__name__})") from error
         if number != FLETCHER32:
-            turn = 1 - turn if len(buffers) > 1 else 0
+            turn = (turn + 1) % turns
     decoded = _array(data)
     if len(decoded) != size:
         raise Damaged(f"it decodes to {len(decoded)} bytes instead of {size}")
     return decoded
+
+
+def keeps_length(pipeline: Sequence[Filter]) -> bool:
+    """Whether each chunk is as long in the file as decoded, so that HDF5 writes it in place."""
+    return all(
+        n in (SHUFFLE, FLETCHER32) or (n == BITSHUFFLE and bitshuffle.keeps_length(values))
+        for n, values in pipeline
+    )
+
+
+def _turns(pipeline: Sequence[Filter]) -> int:
+    return min(len(pipeline), 2)
 
 
 def _trailing(pipeline: Sequence[Filter], mask: int) -> list[int]:

@@ -91,8 +91,7 @@ class Volume:
         stored = at[at >= 0]
         parts = (at >= 0, index.offsets[stored], index.sizes[stored], index.masks[stored])
         # Without a compressor chunks are written in place: then only the file's state tells them apart.
-        in_place = all(n in (codecs.SHUFFLE, codecs.FLETCHER32) for n, _ in self.pipeline)
-        state = self.state.as_list() if in_place else []
+        state = self.state.as_list() if codecs.keeps_length(self.pipeline) else []
         return digest(state, *(part.tobytes().hex() for part in parts))
 
     @property

@@ -108,5 +108,5 @@ def test_any_bytes_are_shown_or_refused(
 
 def test_the_reader_still_works_after_all_that(here: Parts, folder: Path) -> None:
     values = files.made_up("<u2", (5, 9, 10))
-    answer = here.frame("data/storages.h5", "bitshuffle", "3,:,:")
+    answer = here.frame("data/storages.h5", "blosc2", "3,:,:")
     assert answer.frame.body == values[3].tobytes()

@@ -161,7 +161,7 @@ def data(tmp_path: Path) -> Path:
     files.write(
         folder / "a.h5",
         fast=(VALUES, {**how, "compression": "gzip", "shuffle": True}),
-        slow=(VALUES, {**how, **files.CHUNKED["bitshuffle"]}),
+        slow=(VALUES, {**how, **files.CHUNKED["blosc2"]}),
     )
     return folder
 

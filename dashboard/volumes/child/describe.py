@@ -26,6 +26,7 @@ FILTER_NAMES = {
     4: "szip",
     5: "nbit",
     6: "scaleoffset",
+    307: "bzip2",
     32000: "lzf",
     32001: "blosc",
     32004: "lz4",
@@ -36,7 +37,8 @@ FILTER_NAMES = {
     32018: "fcidecomp",
     32024: "sz3",
     32026: "blosc2",
-    32028: "bzip2",
+    32028: "sperr",
+    32033: "htj2k",
 }
 
 

@@ -52,6 +52,6 @@ def volume_file(data: Path) -> Path:
     return files.write(
         data / "a.h5",
         x=(VALUES, HOW),
-        b=(VALUES, {"chunks": (4, 10, 10), **files.CHUNKED["bitshuffle"]}),
+        b=(VALUES, {"chunks": (4, 10, 10), **files.CHUNKED["blosc2"]}),
         c=VALUES,
     )

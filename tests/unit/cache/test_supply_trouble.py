@@ -89,7 +89,7 @@ def test_without_space_planes_of_more_dimensions_are_right(
     here = make_parts(floor=2**60)
     values = files.made_up("<i2", (3, 4, 7, 5, 6))
     chunks = (2, 3, 7, 2, 6)
-    how = {"chunks": chunks, **files.CHUNKED["bitshuffle"]}
+    how = {"chunks": chunks, **files.CHUNKED["blosc2"]}
     files.write(data / "deep.h5", fast=(values, {"chunks": chunks}), slow=(values, how))
     for dataset in ("fast", "slow"):
         answer = here.frame("data/deep.h5", dataset, "2,:,5,1,:")

@@ -87,7 +87,7 @@ def test_every_type_and_every_part(here: Parts, data: Path, dtype: str) -> None:
             assert answer.frame.dtype == expected.dtype.name
 
 
-@pytest.mark.parametrize("name", ["gzip", "contiguous", "bitshuffle"])
+@pytest.mark.parametrize("name", ["gzip", "contiguous", "blosc2"])
 @pytest.mark.parametrize("strip", [1, 60, 10**6])
 @pytest.mark.parametrize("pool", [Pool.MEAN, Pool.MAX])
 def test_pooling_in_strips(

@@ -99,7 +99,7 @@ def window(here: Parts, dataset: str, norm: Norm = Norm.LINEAR, part: Part = Par
     return here.windows.window(here.library.volume("data/a.h5", dataset), part, norm)
 
 
-@pytest.mark.parametrize("how", ["gzip", "bitshuffle", "contiguous"])
+@pytest.mark.parametrize("how", ["gzip", "blosc2", "contiguous"])
 def test_a_small_volume_s_window_is_that_of_all_its_values(
     here: Parts, data: Path, how: str
 ) -> None:

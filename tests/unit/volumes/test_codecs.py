@@ -16,7 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.volumes import codecs
-from dashboard.volumes.codecs import FLETCHER32, GZIP, LZ4, LZF, SHUFFLE, ZSTD, Damaged, Filter
+from dashboard.volumes.codecs import (
+    BITSHUFFLE,
+    BLOSC,
+    BZIP2,
+    FLETCHER32,
+    GZIP,
+    LZ4,
+    LZF,
+    SHUFFLE,
+    SZIP,
+    ZSTD,
+    Damaged,
+    Filter,
+)
 
 Pipeline = tuple[Filter, ...]
 
@@ -27,9 +40,15 @@ FILTERS = {
     LZF: (),
     LZ4: (0,),
     ZSTD: (3,),
+    BITSHUFFLE: (0, 2),
+    BLOSC: (0, 0, 0, 0, 5, 1, 1),
+    BZIP2: (9,),
 }
 assert hdf5plugin.Zstd.filter_id == ZSTD
 assert hdf5plugin.LZ4.filter_id == LZ4
+assert hdf5plugin.Bitshuffle.filter_id == BITSHUFFLE
+assert hdf5plugin.Blosc.filter_id == BLOSC
+assert hdf5plugin.BZip2.filter_id == BZIP2
 
 
 def stored(
@@ -150,7 +169,7 @@ def test_a_missing_checksum_is_noticed(length: int) -> None:
         decode(bytes(length), ((FLETCHER32, ()),), 4)
 
 
-@pytest.mark.parametrize("number", [GZIP, LZF, LZ4, ZSTD])
+@pytest.mark.parametrize("number", [GZIP, LZF, LZ4, ZSTD, BITSHUFFLE, BLOSC, BZIP2])
 @pytest.mark.parametrize("change", ["cut", "nothing", "noise", "longer", "shorter"])
 def test_damaged_bytes_are_noticed(tmp_path: Path, number: int, change: str) -> None:
     pipeline, data = stored(tmp_path, (number,), VALUES)
@@ -167,11 +186,18 @@ def test_damaged_bytes_are_noticed(tmp_path: Path, number: int, change: str) -> 
         decode(broken, pipeline, wanted)
 
 
-@given(data=st.data(), number=st.sampled_from([GZIP, LZF, LZ4, ZSTD]))
+VALUES_OF = {BITSHUFFLE: (0, 4, 2, 0, 2), BLOSC: (2, 2, 2, 64, 5, 1, 1), SZIP: (169, 8, 16, 8)}
+
+
+@given(
+    data=st.data(),
+    number=st.sampled_from([GZIP, LZF, LZ4, ZSTD, BITSHUFFLE, BLOSC, BZIP2, SZIP]),
+)
 def test_any_bytes_are_decoded_to_size_or_damaged(data: st.DataObject, number: int) -> None:
     raw = data.draw(st.binary(max_size=200))
     with suppress(Damaged):
-        assert len(decode(raw, ((SHUFFLE, (2,)), (number, (1, 2))), 64)) == 64
+        pipeline = ((SHUFFLE, (2,)), (number, VALUES_OF.get(number, (1, 2))))
+        assert len(decode(raw, pipeline, 64)) == 64
 
 
 def test_a_bomb_is_not_inflated() -> None:
@@ -202,6 +228,24 @@ def test_what_is_left_to_the_library(numbers: tuple[int, ...]) -> None:
     assert not codecs.can_decode([(number, ()) for number in numbers])
 
 
-def test_blosc_is_left_to_the_library() -> None:
-    # c-blosc follows offsets in a chunk's header beyond its end: SIGSEGV (seen with c-blosc 1.21.6).
-    assert not codecs.can_decode([(hdf5plugin.Blosc.filter_id, (2, 2, 2, 4096, 5, 1, 1))])
+@pytest.mark.parametrize(
+    ("number", "values"),
+    [
+        (BLOSC, (2, 2, 2, 4096, 5, 1, 3)),  # Snappy, which c-blosc2 does not have
+        (BLOSC, (2, 2, 12, 4096, 5, 1, 1)),  # elements that c-blosc2 writes too far with
+        (BITSHUFFLE, (0, 4, 0, 0, 2)),
+        (BITSHUFFLE, (0, 4, 17, 0, 2)),
+        (BITSHUFFLE, (0, 4, 2, 12, 2)),
+        (BITSHUFFLE, (0, 4, 2, 0, 1)),
+        (SZIP, (169, 8, 16, 20)),  # lines that are no whole blocks
+        (SZIP, (169, 7, 16, 21)),
+        (SZIP, (169, 8, 24, 16)),
+        (SZIP, (169, 8, 16, 1032)),
+        (SZIP, (169, 0, 16, 0)),
+        (SZIP, (169, 8, 16)),
+    ],
+)
+def test_what_is_left_to_the_library_by_its_client_data(
+    number: int, values: tuple[int, ...]
+) -> None:
+    assert not codecs.can_decode([(number, values)])

@@ -1,0 +1,48 @@
+"""The szip filter (4): the decoded length in four bytes, little-endian, then libaec's stream.
+
+https://github.com/HDFGroup/hdf5/blob/develop/src/H5Zszip.c
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import imagecodecs
+import numpy as np
+
+from dashboard.volumes.damaged import Bytes, Damaged
+
+BLOCKS_IN_A_LINE = 128
+
+
+def fits(values: tuple[int, ...]) -> bool:
+    """Whether chunks of a filter with this client data are undone here.
+
+    The client data is (options, pixels of a block, bits of a pixel, pixels of a line). Lines that are
+    no whole blocks are left to the children: for these libaec decodes into memory of its own, and of
+    a chunk that is cut short it hands out that memory as it found it.
+    """
+    if len(values) < 4:
+        return False
+    _, block, bits, line = values[:4]
+    return (
+        bits in (8, 16, 32, 64)
+        and 2 <= block <= 32
+        and block % 2 == 0
+        and 0 < line <= BLOCKS_IN_A_LINE * block
+        and line % block == 0
+    )
+
+
+def decode(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
+    """Undo the filter: `size` bytes in `scratch`. Raises `Damaged`."""
+    source: Any = np.frombuffer(data, np.uint8)
+    if len(source) <= 4:
+        raise Damaged("its header is cut short")
+    claimed = int.from_bytes(source[:4].tobytes(), "little")
+    if claimed != size:
+        raise Damaged(f"its header says {claimed} bytes instead of {size}")
+    if size % (values[2] // 8):
+        raise Damaged(f"its pixels of {values[2]} bits do not make up {size} bytes")
+    out: Any = scratch[:size]
+    return np.frombuffer(imagecodecs.szip_decode(source[4:], *values[:4], out=out), np.uint8)

@@ -1,0 +1,193 @@
+"""Damaged chunks for the decoders, in memory that ends at pages which nobody may touch.
+
+To be run in a process of its own, which a decoder that reads or writes one byte too many ends by
+SIGSEGV: `python -m tests.fuzzing GROUP CASES SEED`. Prints what came out, as JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import mmap
+import random
+import sys
+from collections import Counter
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from dashboard.volumes import codecs
+from dashboard.volumes.codecs import BITSHUFFLE, FLETCHER32, SZIP, Filter
+
+BLOSCS = [
+    dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))
+    for name in ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
+    for shuffle in (0, 1, 2)
+    for clevel in (1, 5)
+]
+GROUPS: dict[str, list[dict[str, Any]]] = {
+    "blosc": BLOSCS,
+    "bitshuffle": [dict(hdf5plugin.Bitshuffle(cname="none"))],
+    "bitshuffle-lz4": [
+        dict(hdf5plugin.Bitshuffle()),
+        dict(hdf5plugin.Bitshuffle(nelems=64)),
+        {**hdf5plugin.Bitshuffle(), "fletcher32": True},
+    ],
+    "bitshuffle-zstd": [
+        dict(hdf5plugin.Bitshuffle(cname="zstd")),
+        dict(hdf5plugin.Bitshuffle(cname="zstd", nelems=64)),
+    ],
+    "szip": [
+        {"compression": "szip", "compression_opts": options}
+        for options in (("nn", 8), ("nn", 32), ("ec", 16))
+    ],
+    "bzip2": [dict(hdf5plugin.BZip2())],
+    "gzip": [{"compression": "gzip"}, {"compression": "gzip", "shuffle": True}],
+    "lzf": [{"compression": "lzf"}, {"compression": "lzf", "fletcher32": True}],
+    "lz4": [dict(hdf5plugin.LZ4()), dict(hdf5plugin.LZ4(nbytes=512))],
+    "zstd": [dict(hdf5plugin.Zstd())],
+}
+# The largest is several blocks for most.
+SHAPES = [(3, 5, 7), (4, 16, 32), (8, 40, 70)]
+DTYPES = ["u1", "<u2", "<f4", ">f8", "<c16"]
+# What numbers in a header are overwritten with, besides such that lie near to what was there.
+ODD = [0, 1, 2, 3, 4, 7, 8, 16, 255, 256, 4096, 65535, 2**31 - 1, 2**31, 2**32 - 16, 2**32 - 1]
+
+Chunk = tuple[tuple[Filter, ...], bytes, int]
+
+
+class Guarded:
+    """Memory between two pages that end the process when they are touched."""
+
+    def __init__(self, size: int) -> None:
+        page = mmap.PAGESIZE
+        self._inner = -(-max(size, 1) // page) * page
+        self._map = mmap.mmap(-1, self._inner + 2 * page)
+        whole = np.frombuffer(self._map, np.uint8)
+        libc = ctypes.CDLL(None, use_errno=True)
+        for at in (0, page + self._inner):
+            address = ctypes.c_void_p(whole.ctypes.data + at)
+            if libc.mprotect(address, ctypes.c_size_t(page), 0):
+                raise OSError(ctypes.get_errno(), "mprotect")
+        self._usable = whole[page : page + self._inner]
+
+    def take(self, size: int, at_end: bool) -> codecs.Bytes:
+        """`size` bytes that lie right before the last page, or right behind the first."""
+        return self._usable[self._inner - size :] if at_end else self._usable[:size]
+
+
+def seeds(group: str) -> list[Chunk]:
+    """Sound chunks as the HDF5 library writes them: (pipeline, stored bytes, decoded length)."""
+    found = []
+    rng = np.random.default_rng(0)
+    for how in GROUPS[group]:
+        for shape in SHAPES:
+            # HDF5 has szip for whole and real numbers alone.
+            for dtype in DTYPES[: -1 if group == "szip" else None]:
+                smooth = np.arange(np.prod(shape)).reshape(shape) / 3
+                values = (smooth + rng.normal(0, 2, shape)).clip(0, 200).astype(dtype)
+                with h5py.File(io.BytesIO(), "w") as file:
+                    dataset = file.create_dataset("x", data=values, chunks=shape, **how)
+                    file.flush()
+                    plist = dataset.id.get_create_plist()
+                    filters = [plist.get_filter(n) for n in range(plist.get_nfilters())]
+                    pipeline = tuple((f[0], tuple(f[2])) for f in filters)
+                    mask, data = dataset.id.read_direct_chunk((0, 0, 0))
+                if not mask and codecs.can_decode(pipeline):
+                    found.append((pipeline, data, values.nbytes))
+    return found
+
+
+def damaged(rng: random.Random, data: bytes) -> bytes:
+    """The bytes with one or a few things wrong with them."""
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        # Mostly in what may be a header or a table of offsets.
+        reach = rng.choice((4, 16, 32, 64, 128, len(changed), len(changed)))
+        at = rng.randrange(max(min(reach, len(changed)), 1))
+        what = rng.randrange(10)
+        if what == 0:
+            del changed[at:]
+        elif what == 1:
+            changed += rng.randbytes(rng.randrange(1, 40))
+        elif what == 2:
+            del changed[at : at + rng.choice((1, 2, 4, 17))]
+        elif what == 3:
+            changed[at:] = rng.randbytes(len(changed) - at)
+        elif what == 4 and len(changed) >= 4:
+            at = min(at // 4 * 4, len(changed) - 4)
+            order = rng.choice(("little", "big"))
+            near = int.from_bytes(changed[at : at + 4], order) + rng.randrange(-9, 10)
+            changed[at : at + 4] = (rng.choice((near, *ODD)) % 2**32).to_bytes(4, order)
+        elif what == 5:
+            changed[at : at + 8] = bytes([rng.choice((0, 127, 128, 255))]) * 8
+        elif what == 6:
+            source = rng.randrange(max(len(changed), 1))
+            changed[at : at + 16] = changed[source : source + 16]
+        elif what == 7 and changed:
+            # The width of an element, the type of a compressor, a length of one byte.
+            changed[min(at, len(changed) - 1)] = rng.choice((0, 1, 2, 3, 4, 5, 8, 12, 16, 32, 255))
+        elif changed:
+            changed[min(at, len(changed) - 1)] ^= 1 << rng.randrange(8)
+    return bytes(changed[: len(data) + 64])
+
+
+def other_values(rng: random.Random, pipeline: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Now and then other client data, as a file may claim it, which is still decoded here."""
+    number, values = pipeline[0]
+    if number not in (BITSHUFFLE, SZIP) or rng.random() < 0.8:
+        return pipeline
+    changed = list(values)
+    at = rng.randrange(len(changed))
+    changed[at] = rng.choice((changed[at] ^ 1 << rng.randrange(8), *range(1, 65)))
+    other = ((number, tuple(changed)), *pipeline[1:])
+    return other if codecs.can_decode(other) else pipeline
+
+
+def run(group: str, cases: int, seed: int) -> Counter[str]:
+    """Decode so many damaged chunks; counts what came out of it."""
+    rng = random.Random(seed)
+    sound = seeds(group)
+    longest = max(max(len(data) + 64, size + 64) for _, data, size in sound)
+    stored, *rooms = (Guarded(longest) for _ in range(4))
+    outcomes: Counter[str] = Counter()
+    for pipeline, data, size in sound:
+        given = stored.take(len(data), True)
+        given[:] = np.frombuffer(data, np.uint8)
+        buffers = [room.take(size + 8, True) for room in rooms[: codecs.scratch_count(pipeline)]]
+        codecs.decode(given, pipeline, 0, size, buffers)
+        outcomes["sound"] += 1
+    for _ in range(cases):
+        pipeline, data, size = rng.choice(sound)
+        broken = damaged(rng, data)
+        pipeline = other_values(rng, pipeline)
+        at_end = rng.random() < 0.75
+        if rng.random() < 0.1:
+            size = max(size + rng.choice((-16, -8, -1, 1, 8, 16)), 1)
+        given = stored.take(len(broken), at_end)
+        given[:] = np.frombuffer(broken, np.uint8)
+        # No byte more than what the chunk needs, and a checksum that it may carry in between.
+        carried = 4 if any(number == FLETCHER32 for number, _ in pipeline) else 0
+        buffers = [
+            room.take(size + carried, at_end) for room in rooms[: codecs.scratch_count(pipeline)]
+        ]
+        results = []
+        for poison in (0x55, 0xAA):
+            for buffer in buffers:
+                buffer[:] = poison
+            try:
+                results.append(codecs.decode(given, pipeline, 0, size, buffers).tobytes())
+            except codecs.Damaged:
+                results.append(b"")
+        # What was in the memory before must not show: it may be another file's.
+        outcomes[
+            "leaked" if results[0] != results[1] else "decoded" if results[0] else "damaged"
+        ] += 1
+    return outcomes
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
