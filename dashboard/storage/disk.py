@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 INLINE_BYTES = 32 * 1024
 
 
+# Rows that eviction looks at in one go.
+ROWS_A_TIME = 64
+
+
 class BadRow(OSError):
     """A row that this product cannot have written; diskcache takes an OSError for a miss."""
 
@@ -194,13 +198,29 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
         ]
 
     def by_age(self) -> Iterator[Row]:
-        """All entries, least recently used first."""
-        rows = self._sql(
-            "SELECT key, size, access_time FROM Cache WHERE raw = 1 ORDER BY access_time"
-        )
-        for key, size, used in rows.fetchall():
-            if isinstance(key, str):
-                yield Row(key, int(size), float(used or 0.0))
+        """All entries, least recently used first; read in parts, so that looking at the first costs little.
+
+        Entries may be deleted meanwhile.
+        """
+        after: tuple[float, int] = (-1.0, -1)
+        while True:
+            rows = self._sql(
+                "SELECT rowid, key, size, access_time FROM Cache"
+                " WHERE raw = 1 AND (access_time, rowid) > (?, ?)"
+                " ORDER BY access_time, rowid LIMIT ?",
+                (*after, ROWS_A_TIME),
+            ).fetchall()
+            for rowid, key, size, used in rows:
+                after = (used, rowid)
+                if isinstance(key, str):
+                    yield Row(key, int(size), float(used))
+            if len(rows) < ROWS_A_TIME:
+                return
+
+    def index_by_use(self) -> None:
+        """Have the database keep its rows in the order in which they were used."""
+        with suppress(sqlite3.Error, diskcache.Timeout, OSError):
+            self._sql("CREATE INDEX IF NOT EXISTS Cache_by_use ON Cache (access_time)")
 
     def note_uses(self, uses: Mapping[str, float]) -> None:
         """Write down when keys were last used (Unix time, s), all in one transaction."""
@@ -252,7 +272,7 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
 def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
     """Open or make the cache in `directory` (mode 0700); `timeout_s` bounds the wait for a writer."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return BytesCache(
+    cache = BytesCache(
         str(directory),
         timeout=timeout_s,
         disk=BytesDisk,
@@ -264,3 +284,6 @@ def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
         disk_min_file_size=INLINE_BYTES,
         sqlite_mmap_size=2**26,
     )
+    # Else each entry that is stored in a full cache would have all rows sorted.
+    cache.index_by_use()
+    return cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import diskcache
 
-from dashboard.storage.disk import BytesCache
+from dashboard.storage.disk import BytesCache, Row
 from dashboard.storage.locks import LockTimeout, exclusive
 
 log = logging.getLogger(__name__)
@@ -121,21 +121,46 @@ class Room:
             return 0
         if need > self.limit:
             return None
-        rows = list(self.cache.by_age())
-        fresh = self._clock() - IN_USE_S
-        free = [row for row in rows if row.key not in protected and row.used < fresh]
-        if may_take_protected:
-            chosen = {row.key for row in free}
-            free += [row for row in rows if row.key not in chosen]
-        if sum(row.size for row in free) < over:
-            return None
         gone = 0
-        for row in free:
+        stuck: set[str] = set()
+        while over > 0:
+            chosen = self._chosen(over, protected, may_take_protected, stuck)
+            if chosen is None:
+                return gone if stuck else None
+            for row in chosen:
+                if leaving is not None:
+                    leaving(row.key)
+                if self.cache.delete(row.key):
+                    over -= row.size
+                    gone += 1
+                else:
+                    stuck.add(row.key)
+        return gone
+
+    def _chosen(
+        self,
+        over: int,
+        protected: Collection[str],
+        may_take_protected: bool,
+        stuck: Collection[str],
+    ) -> list[Row] | None:
+        """Entries that have `over` bytes together, or None where not so much may leave."""
+        fresh = self._clock() - IN_USE_S
+        chosen: list[Row] = []
+        spared: list[Row] = []
+        for row in self.cache.by_age():
+            if over <= 0 or (row.used >= fresh and not may_take_protected):
+                break
+            if row.key in stuck:
+                continue
+            if row.used >= fresh or row.key in protected:
+                spared.append(row)
+                continue
+            chosen.append(row)
+            over -= row.size
+        for row in spared if may_take_protected else ():
             if over <= 0:
                 break
-            if leaving is not None:
-                leaving(row.key)
-            if self.cache.delete(row.key):
-                over -= row.size
-                gone += 1
-        return gone
+            chosen.append(row)
+            over -= row.size
+        return chosen if over <= 0 else None

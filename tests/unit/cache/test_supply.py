@@ -15,6 +15,7 @@ from dashboard.cache import underway
 from dashboard.cache.bricks import FileBrick, Purpose
 from dashboard.storage.locks import exclusive
 from dashboard.telemetry.meter import recording
+from dashboard.volumes.held import HeldBrick
 from tests.parts import Parts
 from tests.supplied import NBYTES, VALUES, brick, same
 
@@ -134,7 +135,16 @@ def test_a_large_brick_shows_its_plane_first(
         found = here.supply.get_or_decode(address, plane=1, counted=True)
         assert found.outcome == "hit"
         np.testing.assert_array_equal(found.brick.plane(1), VALUES[5])
+        waits = threading.Event()
+        taking = HeldBrick.taking
+
+        def noted(held: HeldBrick, plane: int, timeout_s: float) -> Any:
+            waits.set()
+            return taking(held, plane, timeout_s)
+
+        monkeypatch.setattr(HeldBrick, "taking", noted)
         later = pool.submit(here.supply.get_or_decode, address, plane=3, counted=True)
+        assert waits.wait(60)
         same(here.supply.get_or_decode(brick(here, 0)), 0)
         assert not later.done()
         go_on.set()

@@ -16,6 +16,7 @@ from diskcache.core import MODE_BINARY, MODE_PICKLE, MODE_RAW, MODE_TEXT
 
 from dashboard.storage.disk import (
     INLINE_BYTES,
+    ROWS_A_TIME,
     Adopted,
     BytesCache,
     StoredFile,
@@ -175,6 +176,22 @@ def test_what_was_used_longest_ago_comes_first(cache: BytesCache) -> None:
     assert [row.key for row in rows] == ["c", "b", "a"]
     assert [row.size for row in rows] == [10, 10, 10]
     assert rows[-1].used == 4e9
+
+
+def test_all_entries_come_in_order_however_many_there_are(cache: BytesCache) -> None:
+    count = 2 * ROWS_A_TIME + 3
+    for number in range(count):
+        cache.set(f"k{number}", b"x")
+    # Many of one time: what is read in parts must neither leave out nor repeat any of them.
+    cache._sql("UPDATE Cache SET access_time = (rowid * 7919) % 5")
+    rows = list(cache.by_age())
+    assert len({row.key for row in rows}) == len(rows) == count
+    assert [row.used for row in rows] == sorted(row.used for row in rows)
+    ((_, _, _, plan),) = cache._sql(
+        "EXPLAIN QUERY PLAN SELECT rowid FROM Cache WHERE raw = 1"
+        " AND (access_time, rowid) > (1, 1) ORDER BY access_time, rowid LIMIT 1"
+    )
+    assert "Cache_by_use" in plan
 
 
 def test_a_use_is_never_taken_back(cache: BytesCache) -> None:

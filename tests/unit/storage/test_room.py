@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.storage import room as module
-from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.disk import BytesCache, Row, open_cache
 from dashboard.storage.locks import exclusive
 from dashboard.storage.room import IN_USE_S, Room, UseLog
 
@@ -50,6 +51,23 @@ def test_the_oldest_leave_until_it_fits(cache: BytesCache, lock: Path) -> None:
     assert room.make(45, leaving=left.append) == 2
     assert left == ["a", "b"]
     assert keys(cache) == {"c", "d"}
+
+
+def test_a_full_cache_is_not_looked_through_for_each_entry(
+    cache: BytesCache, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache, {f"k{n:03}": 1 for n in range(200)})
+    looked: list[str] = []
+    by_age = cache.by_age
+
+    def watched() -> Iterator[Row]:
+        for row in by_age():
+            looked.append(row.key)
+            yield row
+
+    monkeypatch.setattr(cache, "by_age", watched)
+    assert make(cache, 200, lock).make(2) == 2
+    assert looked == ["k000", "k001", "k002"]
 
 
 def test_what_never_fits_pushes_nothing_out(cache: BytesCache, lock: Path) -> None:
