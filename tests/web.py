@@ -42,7 +42,11 @@ class App:
     ) -> TestResponse:
         """GET a slice."""
         asked = {"file": file, "dataset": dataset, "selection": selection, **query}
-        return self.get("/api/v1/slice", headers, **asked)
+        response = self.get("/api/v1/slice", headers, **asked)
+        response.get_data()
+        # As a server does when the last byte is sent: what comes after the answer is done now.
+        response.close()
+        return response
 
     def values(self, file: str, dataset: str, selection: str, **query: Any) -> NDArray[Any]:
         """The values of a slice as its headers describe them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 # Frames that wait to be stored, with the one that is being stored: memory that nobody else counts. As many as
 # this of a screen's size, but of the largest (half a gigabyte each) no more than one.
 WAITING, WAITING_BYTES = 16, 64 * 2**20
+# How long a frame waits at least. Storing begun at once took the interpreter's lock from its own answer.
+BEHIND_S = 0.005
 
 
 class DiskcacheBackend(BaseCache):
@@ -141,6 +144,8 @@ class Frames:
             try:
                 if key is None:
                     return
+                # The answer that the frame was made for is still being sent.
+                time.sleep(BEHIND_S)
                 with self._lock:
                     make, _ = self._fresh[key]
                 self._cache.set(key, make())

@@ -22,7 +22,7 @@ LINEAR_HEIGHT = 1.0 / (1.0 - 1.0 / 10.0)
 
 # Cells scaled at a time: their float64 copies stay within the processor's cache.
 BLOCK = 32_768
-LINE_BLOCK = 2 * BLOCK
+LINE_BLOCK = 8 * BLOCK
 # A line steeper than this leads out of float32.
 STEEPEST = 1e30
 _NIL, _TOP32 = np.float32(0), np.float32(TOP)

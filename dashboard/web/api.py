@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import partial as bind
 from typing import TYPE_CHECKING, TypeVar
 
 import flask
@@ -117,7 +118,8 @@ def _slice(services: Services) -> flask.Response:
     response.headers["Cache-Status"] = cache_status(outcome, from_frames)
     if counted and viewer is not None:
         flask.request.environ[OUTCOME] = outcome
-        services.moved(viewer, address.volume, address.selection)
+        # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
+        response.call_on_close(bind(services.moved, viewer, address.volume, address.selection))
     return response
 
 

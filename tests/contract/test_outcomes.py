@@ -136,7 +136,8 @@ def test_fifty_who_want_the_same_decode_it_once(app: App) -> None:
             "/api/v1/slice", query_string=query, base_url="http://127.0.0.1"
         )
         assert response.status_code == 200
-        return response.get_data()
+        with response:
+            return response.get_data()
 
     with ThreadPoolExecutor(50) as pool:
         bodies = set(pool.map(want, range(50)))
@@ -283,6 +284,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_slice(
         monkeypatch.setattr(app.services.space, "may_write", lambda nbytes: False)
         for _ in range(2):
             assert look(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
+            settled(app)
             assert np.array_equal(app.values(FILE, "volume", "3,:,:"), VALUES[3])
         caches = app.stats()["caches"]
         assert caches["bricks"]["entries"] == caches["frames"]["entries"] == 0

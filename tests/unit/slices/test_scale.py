@@ -130,7 +130,9 @@ def test_the_table_of_a_fill_value_is_not_another_s() -> None:
     assert to_u8(values, (0.0, 255.0), Norm.LINEAR)[0, 7] == 7
 
 
-@pytest.mark.parametrize("cells", [scale.BLOCK - 1, scale.BLOCK, scale.BLOCK + 1, 3 * scale.BLOCK])
+@pytest.mark.parametrize(
+    "cells", [scale.BLOCK - 1, scale.BLOCK, scale.BLOCK + 1, 3 * scale.BLOCK, scale.LINE_BLOCK + 1]
+)
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
 def test_blocks_have_no_seams(cells: int, dtype: str) -> None:
     values = np.arange(cells).astype(dtype).reshape(1, cells)
