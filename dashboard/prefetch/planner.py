@@ -32,7 +32,7 @@ FIRST_STEP_S: Final = 0.25
 # Messages that arrive together were not made together; no speed is measured over less than this.
 SHORTEST_S: Final = 0.02
 # A speed is at best known to this share of it: people and browsers' timers are not even.
-UNEVEN: Final = 0.3
+UNEVEN: Final = 0.15
 
 # That a viewer turns round is taken to be as likely as if it had gone on for so many steps before those
 # that were seen, and turned once: the rule of succession, with people who leaf through as the prior.
@@ -135,10 +135,12 @@ def plan(
     found: list[Wanted] = []
     if not moving:
         found.extend(_around(steps, here, geometry, now, BRICKS_A_DIRECTION))
-    elif not _jumped(steps, geometry):
-        found.extend(_ahead(_going_on(steps, geometry), here, geometry, lead_s, now))
-    if moving and not found:
+    elif _jumped(steps, geometry):
         found.extend(_around(steps, here, geometry, now, JUMP_BRICKS))
+    else:
+        found.extend(_ahead(_going_on(steps, geometry), here, geometry, lead_s, now))
+        # Too slow or too uneven for anything to be likely, or at the end, or a brick's length to go yet.
+        found = found or list(_around(steps, here, geometry, now, 1))
     chosen = {geometry.brick(here): Wanted(here, now)}
     for wanted in sorted(found, key=lambda w: w.deadline):
         chosen.setdefault(geometry.brick(wanted.position), wanted)
