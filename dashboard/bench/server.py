@@ -55,7 +55,7 @@ class Server:
 def serving(
     paths: Sequence[str], beside: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """`lamella serve PATHS`, ready, with a cache in a new folder of `beside`; both end with the context.
+    """`lamella serve PATHS`, ready and at rest, with a cache in a new folder of `beside`; both end with the context.
 
     Other settings are those of the environment, then `environment`. Raises `SetupError` when it does not start.
     """
@@ -86,7 +86,10 @@ def serving(
             )
         try:
             _await_ready(process, port, log)
-            yield Server(port, process.pid)
+            server = Server(port, process.pid)
+            # Its children still start, which is not what is measured.
+            server.settle()
+            yield server
         finally:
             _end(process)
 
