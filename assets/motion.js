@@ -44,7 +44,8 @@
     const look = lamella.look.last();
     const place = {
       generation: generation, file: view.file, dataset: view.dataset, part: view.part,
-      pool: view.pool === 'max' ? 'max' : 'nearest',
+      // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
+      pool: view.pool,
       norm: look.norm, window: view.window === 'slice' ? 'slice' : look.lo + ',' + look.hi,
       shape: view.shape, rows: view.rows, cols: view.cols, axis: view.axis, x: view.x, y: view.y,
     };

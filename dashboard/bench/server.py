@@ -57,7 +57,8 @@ def serving(
 ) -> Iterator[Server]:
     """`lamella serve PATHS`, ready and at rest, with a cache in a new folder of `beside`.
 
-    Both end with the context. Other settings are those of the environment, then `environment`. Raises `SetupError` when it does not start.
+    Both end with the context. Other settings are those of the environment, then `environment`. Raises
+    `SetupError` when it does not start.
     """
     with tempfile.TemporaryDirectory(
         prefix="bench-", dir=beside, ignore_cleanup_errors=True

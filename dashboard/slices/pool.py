@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 
 # Blocks of so many integers of 16 bits have sums of less than 2**24.
 EXACT = 2**8
-# Cells that are summed at a time, so that the sums stay within the processor's cache.
-STRIP = 131_072
 
 
 class Pool(StrEnum):
@@ -64,13 +61,7 @@ def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.flo
     """The same in float32: it holds these sums exactly, and of two exact numbers the rounded quotient is the
     same whether it is rounded once or by way of float64 (Figueroa 1995, "When is double rounding innocuous?").
     """
-    out = np.empty(
-        [ceil(n / k) for n, k in zip(values.shape, (rows, cols), strict=True)], np.float32
-    )
-    high = max(STRIP // (rows * values.shape[1]), 1)
-    for at in range(0, len(out), high):
-        strip = values[at * rows : (at + high) * rows]
-        out[at : at + high] = _sums(strip, rows, cols, np.dtype(np.int32))
+    out = _sums(values, rows, cols, np.dtype(np.int32)).astype(np.float32)
     tall, wide = _lengths(values.shape[0], rows), _lengths(values.shape[1], cols)
     # Blocks at the lower and the right edge are divided by what is in them.
     bottom, right = len(out) - (tall[-1] < rows), out.shape[1] - (wide[-1] < cols)
