@@ -235,8 +235,10 @@
     if (!shown || shown.wanted.generation !== generation || drawing) return;
     wishes += 1;
     const mine = shown;
+    const before = wishes;
     const look = await lamella.look.of(view, mine.wanted, mine.cells);
-    if (mine !== shown || drawing) return;
+    // What was wished for meanwhile is painted in these colours anyway, and is not there yet.
+    if (mine !== shown || drawing || before !== wishes) return;
     const moving = lamella.motion.active() && lamella.motion.index() !== null;
     lamella.notice.busy(true);
     if (moving) {

@@ -109,6 +109,35 @@ def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(
     viewer.errors.clear()
 
 
+def test_new_colours_do_not_hide_that_a_slice_is_awaited(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer()
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
+    viewer.page.evaluate(
+        """() => {
+          const of = lamella.look.of;
+          const gate = new Promise((resolve) => { window.goOn = resolve; });
+          lamella.look.of = async (...given) => {
+            const look = await of(...given);
+            await gate;
+            return look;
+          };
+          lamella.viewer.setColours({colorscale: 'viridis'});
+          lamella.viewer.end();
+          window.goOn();
+        }"""
+    )
+    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    viewer.page.locator("#plot-cancel").wait_for(state="visible")
+    viewer.page.click("#plot-cancel")
+    viewer.settled()
+    assert viewer.index == 20
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
+    viewer.errors.clear()
+
+
 def test_the_slider_is_followed_while_it_is_dragged(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=10")
     thumb = viewer.page.locator("#slice-slider [role=slider]").bounding_box()
