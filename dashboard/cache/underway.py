@@ -8,8 +8,9 @@ that nothing is decoded twice.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from dashboard import errors
@@ -122,7 +123,7 @@ class Underway:
     def _laid_down(self, work: _Work) -> bool:
         held, partial = work.held, work.partial
         try:
-            with self._gate.busy():
+            with self._until_end(work), self._gate.busy():
                 self._decoder.lay_down(held, FileSink(partial.fd, held.address))
         except OSError as error:
             self._making.not_written(partial, error)
@@ -134,10 +135,18 @@ class Underway:
             log.exception("brick not laid down")
         else:
             return True
-        finally:
-            # Before the file leaves our hands: who copies a plane takes its story from there.
-            self._end(work)
         return False
+
+    @contextmanager
+    def _until_end(self, work: _Work) -> Iterator[None]:
+        """Whatever happens inside, no plane is taken afterwards.
+
+        A plane is taken with a descriptor of the brick's file, which whoever comes next gives back.
+        """
+        try:
+            yield
+        finally:
+            self._end(work)
 
     def _end(self, work: _Work) -> None:
         self._work = None
