@@ -90,8 +90,12 @@ def codes(values: Values, window: Window, norm: str, fill: Any = None) -> tuple[
             out[at] = 255
             continue
         place = function(float(value))
-        if place is None or high == low:
+        if place is None:
             out[at] = 0
+            continue
+        if high == low:
+            # No width: what lies above it is at its upper end.
+            out[at] = 254 if place > low else 0
             continue
         t = min(max((place - low) / (high - low), 0.0), 1.0)
         step = 254 * t + 0.5

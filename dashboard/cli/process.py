@@ -45,10 +45,10 @@ def prepare(settings: Settings) -> None:
 def keep_freed_memory() -> None:
     """Have freed memory reused by this process instead of given back to the kernel, up to 64 MiB.
 
-    A frame is made in some blocks of a few megabytes. Given back after each answer they cost the next
-    one a page fault for every 4 KiB: 1360² uint8 from the frame cache took 2.0 ms with them and 0.5 ms
-    without. One heap for all threads, so that the bound holds for all of them together. Other C
-    libraries than glibc are left as they are.
+    A frame is made in some blocks of a few megabytes. Given back after each answer they cost the
+    next one a page fault for every 4 KiB: 1360² uint8 from the frame cache, one right after the
+    other, took 2.1 ms or more with them and 0.5 ms without. One heap for all threads, so that the
+    bound holds for all of them together. Other C libraries than glibc are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
