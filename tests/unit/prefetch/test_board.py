@@ -14,23 +14,14 @@ import pytest
 from dashboard.prefetch.board import FLIGHT_S, MAX_PLANS, PLAN, Board, ViewerPlan
 from dashboard.prefetch.planner import MAX_MOMENTS, REST_AFTER_S, Geometry
 from dashboard.storage.disk import BytesCache, open_cache
+from tests.clock import Clock
 
 GEOMETRY = Geometry((2160,), (68,), 1000)
 
 
-class Clock:
-    """Unix time that moves when it is told to (s)."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_700_000_000.0)
 
 
 @pytest.fixture

@@ -1,132 +1,24 @@
-"""The worker: what it decodes next, for whom, and that nothing stops it."""
+"""The worker: what it decodes next, and for whom."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from dashboard import errors
 from dashboard.cache.bricks import Purpose
-from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
+from dashboard.prefetch.board import FLIGHT_S, ViewerPlan
 from dashboard.prefetch.planner import Geometry, Moment, Wanted
 from dashboard.prefetch.worker import (
     ALONE_S,
     ASIDE_S,
     BELIEVED_S,
-    BUSY_S,
-    FAILED_S,
     LONG_REST_S,
     PATIENCE_S,
     POLL_S,
     SWEEP_S,
     Worker,
 )
-from dashboard.storage.disk import open_cache
-from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.stats import Stats
-from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
-
-CHUNK, PLANES = 68, 2160
-BRICK_BYTES = 1000
-
-
-class World:
-    """A board, a cache that is a set, and a clock that goes on while a brick is decoded."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = 1_700_000_000.0
-        self.board_store, self.ledger_store = (
-            open_cache(folder / "board"),
-            open_cache(folder / "ledger"),
-        )
-        self.board = Board(
-            self.board_store, plan_seconds=30.0, budget_bytes=8 * BRICK_BYTES, clock=self.clock
-        )
-        self.ledger = Ledger(self.ledger_store, "worker", self.clock)
-        self.stats = Stats(self.ledger_store, self.clock)
-        self.cached: set[str] = set()
-        self.keeps = True
-        self.is_quiet = True
-        self.takes_s = 0.5
-        self.decoded: list[tuple[str, int, Purpose]] = []
-        self.looked = 0
-        self.resolved = 0
-        self.during: Callable[[BrickAddress], None] = lambda address: None
-        self.worker = Worker(self.board, self.resolve, self, self.ledger, clock=self.clock)
-
-    def clock(self) -> float:
-        return self.now
-
-    def address(self, file: str, index: int) -> BrickAddress:
-        volume = VolumeAddress(file, "/volume", Fingerprint(1, 2, 3, 4))
-        start = index // CHUNK * CHUNK
-        return BrickAddress(volume, 1, 2, (start, 0, 0), (min(start + CHUNK, PLANES), 1360, 1360))
-
-    def resolve(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
-        self.resolved += 1
-        return [self.address(plan.file, wanted.position[0])]
-
-    def has(self, address: BrickAddress) -> bool:
-        self.looked += 1
-        return address.key in self.cached
-
-    def quiet(self) -> bool:
-        return self.is_quiet
-
-    def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
-        self.during(address)
-        self.now += self.takes_s
-        self.decoded.append((address.volume.file, address.start[0] // CHUNK, purpose))
-        if self.keeps:
-            self.cached.add(address.key)
-        return None
-
-    def look(self, viewer: str, index: int) -> None:
-        """Each viewer has a file of its own."""
-        self.board.note(
-            viewer=viewer,
-            file=f"{viewer}.h5",
-            dataset="/volume",
-            fingerprint=[1, 2, 3, 4],
-            selection=f"{index},:,:",
-            plane=(1, 2),
-            position=(index,),
-            geometry=Geometry((PLANES,), (CHUNK,), BRICK_BYTES),
-            lead_s=0.5,
-        )
-
-    def leaf(self, viewer: str, start: int, count: int, step: int = 1) -> int:
-        for i in range(count):
-            self.now += 1 / 30
-            self.look(viewer, start + i * step)
-        return start + (count - 1) * step
-
-    def work(self, most: int = 100) -> list[int]:
-        """Turns until the worker idles; the numbers of the bricks decoded."""
-        before = len(self.decoded)
-        for _ in range(most):
-            if self.worker.turn() > 0:
-                break
-        return [brick for _, brick, _ in self.decoded[before:]]
-
-    def figures(self) -> tuple[int, int, int]:
-        """(planned, in_flight, failed)"""
-        self.now += 1
-        self.ledger.flush()
-        prefetch = self.stats.snapshot(None)["prefetch"]
-        return prefetch["planned"], prefetch["in_flight"], prefetch["failed"]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.board_store.close()
-    made.ledger_store.close()
+from dashboard.volumes.address import BrickAddress
+from tests.prefetching import BRICK_BYTES, CHUNK, PLANES, World
 
 
 def test_nobody_there(world: World) -> None:
@@ -254,79 +146,6 @@ def test_a_long_sweep_does_not_starve_another_viewer(
     assert all(turns - 1 <= gap <= turns for gap in gaps[:-1])
 
 
-def test_a_bad_brick_is_said_counted_and_left_alone(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    bad = 1000 // CHUNK
-
-    def fail(address: BrickAddress) -> None:
-        if address.start[0] // CHUNK == bad:
-            raise errors.CannotShow("This part is damaged.")
-
-    world.during = fail
-    world.look("ann", 1000)
-    assert world.work() == [15, 13, 16, 12, 17, 11, 18]
-    assert caplog.text.count("damaged") == 1
-    assert world.figures() == (0, 0, 1)
-    world.during = lambda address: None
-    world.now += FAILED_S
-    world.look("ann", 1000)
-    assert bad in world.work()
-
-
-def test_any_exception_of_a_brick_is_survived(world: World) -> None:
-    def fail(address: BrickAddress) -> None:
-        raise RuntimeError("a bug")
-
-    world.during = fail
-    world.look("ann", 1000)
-    assert world.work() == []
-    assert world.figures()[2] == 8
-    assert world.board.in_flight() == frozenset()
-
-
-def test_no_room_is_no_failure(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    full = True
-
-    def fail(address: BrickAddress) -> None:
-        if full:
-            raise errors.Busy("There is no room to decode ahead.")
-
-    world.during = fail
-    world.look("ann", 1000)
-    assert world.work() == []
-    assert world.figures() == (0, 0, 0)
-    full = False
-    world.now += BUSY_S
-    assert len(world.work()) == 8
-
-
-def test_a_volume_that_is_gone_is_left_alone(
-    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
-        if plan.viewer == "ann":
-            raise errors.NotFound("There is no such file.")
-        return world.resolve(plan, wanted)
-
-    worker = Worker(world.board, gone, world, world.ledger, clock=world.clock)
-    monkeypatch.setattr(world, "worker", worker)
-    world.look("ann", 1000)
-    world.look("bob", 1000)
-    assert len(world.work()) == 8
-    assert {file for file, _, _ in world.decoded} == {"bob.h5"}
-    assert caplog.text.count("no such file") == 1
-
-
-def test_a_cache_that_is_too_small_is_not_filled_round_and_round(world: World) -> None:
-    world.keeps = False
-    world.look("ann", 1000)
-    assert len(world.work()) == 8
-    world.now += 2 * BELIEVED_S
-    assert world.work() == []
-
-
 def test_gauges(world: World) -> None:
     seen = []
     world.during = lambda address: seen.append((world.figures(), world.board.in_flight(), address))
@@ -381,36 +200,6 @@ def test_expired_rows_are_swept_now_and_then(world: World, monkeypatch: pytest.M
         world.worker.turn()
         world.now += SWEEP_S / 4
     assert len(sweeps) == 3
-
-
-def test_running_goes_on_after_trouble_and_stops_when_told(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stop = threading.Event()
-    waits: list[float] = []
-
-    def wait(event: threading.Event, seconds: float) -> bool:
-        waits.append(seconds)
-        world.now += seconds
-        if len(waits) == 3:
-            event.set()
-        return event.is_set()
-
-    worker = Worker(world.board, world.resolve, world, world.ledger, clock=world.clock, wait=wait)
-    plans = world.board.plans
-    troubles = [OSError("the board is gone")]
-
-    def flaky() -> list[ViewerPlan]:
-        if troubles:
-            raise troubles.pop()
-        return plans()
-
-    monkeypatch.setattr(world.board, "plans", flaky)
-    world.look("ann", 1000)
-    worker.run(stop)
-    assert len(world.decoded) == 8
-    assert waits == [ALONE_S, POLL_S, POLL_S]
-    assert "turn of the prefetch worker failed" in caplog.text
 
 
 def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:

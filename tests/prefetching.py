@@ -1,0 +1,107 @@
+"""A world for the prefetch worker: a board, a cache that is a set, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dashboard.cache.bricks import Purpose
+from dashboard.prefetch.board import Board, ViewerPlan
+from dashboard.prefetch.planner import Geometry, Wanted
+from dashboard.prefetch.worker import (
+    Worker,
+)
+from dashboard.storage.disk import open_cache
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.stats import Stats
+from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
+
+CHUNK, PLANES = 68, 2160
+BRICK_BYTES = 1000
+
+
+class World:
+    """A board, a cache that is a set, and a clock that goes on while a brick is decoded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1_700_000_000.0
+        self.board_store, self.ledger_store = (
+            open_cache(folder / "board"),
+            open_cache(folder / "ledger"),
+        )
+        self.board = Board(
+            self.board_store, plan_seconds=30.0, budget_bytes=8 * BRICK_BYTES, clock=self.clock
+        )
+        self.ledger = Ledger(self.ledger_store, "worker", self.clock)
+        self.stats = Stats(self.ledger_store, self.clock)
+        self.cached: set[str] = set()
+        self.keeps = True
+        self.is_quiet = True
+        self.takes_s = 0.5
+        self.decoded: list[tuple[str, int, Purpose]] = []
+        self.looked = 0
+        self.resolved = 0
+        self.during: Callable[[BrickAddress], None] = lambda address: None
+        self.worker = Worker(self.board, self.resolve, self, self.ledger, clock=self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def address(self, file: str, index: int) -> BrickAddress:
+        volume = VolumeAddress(file, "/volume", Fingerprint(1, 2, 3, 4))
+        start = index // CHUNK * CHUNK
+        return BrickAddress(volume, 1, 2, (start, 0, 0), (min(start + CHUNK, PLANES), 1360, 1360))
+
+    def resolve(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
+        self.resolved += 1
+        return [self.address(plan.file, wanted.position[0])]
+
+    def has(self, address: BrickAddress) -> bool:
+        self.looked += 1
+        return address.key in self.cached
+
+    def quiet(self) -> bool:
+        return self.is_quiet
+
+    def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
+        self.during(address)
+        self.now += self.takes_s
+        self.decoded.append((address.volume.file, address.start[0] // CHUNK, purpose))
+        if self.keeps:
+            self.cached.add(address.key)
+        return None
+
+    def look(self, viewer: str, index: int) -> None:
+        """Each viewer has a file of its own."""
+        self.board.note(
+            viewer=viewer,
+            file=f"{viewer}.h5",
+            dataset="/volume",
+            fingerprint=[1, 2, 3, 4],
+            selection=f"{index},:,:",
+            plane=(1, 2),
+            position=(index,),
+            geometry=Geometry((PLANES,), (CHUNK,), BRICK_BYTES),
+            lead_s=0.5,
+        )
+
+    def leaf(self, viewer: str, start: int, count: int, step: int = 1) -> int:
+        for i in range(count):
+            self.now += 1 / 30
+            self.look(viewer, start + i * step)
+        return start + (count - 1) * step
+
+    def work(self, most: int = 100) -> list[int]:
+        """Turns until the worker idles; the numbers of the bricks decoded."""
+        before = len(self.decoded)
+        for _ in range(most):
+            if self.worker.turn() > 0:
+                break
+        return [brick for _, brick, _ in self.decoded[before:]]
+
+    def figures(self) -> tuple[int, int, int]:
+        """(planned, in_flight, failed)"""
+        self.now += 1
+        self.ledger.flush()
+        prefetch = self.stats.snapshot(None)["prefetch"]
+        return prefetch["planned"], prefetch["in_flight"], prefetch["failed"]
