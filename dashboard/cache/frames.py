@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 from flask_caching import Cache
@@ -88,6 +88,14 @@ class DiskcacheBackend(BaseCache):
         return True
 
 
+class _Fresh(NamedTuple):
+    """A frame that waits to be stored: what makes it, about how long it is, and from when on it may be."""
+
+    make: Callable[[], bytes]
+    nbytes: int
+    due: float
+
+
 class Frames:
     """The frame cache as the reader sees it: frames are stored after the answer has gone out.
 
@@ -100,7 +108,7 @@ class Frames:
     ) -> None:
         self._cache = cache
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
-        self._fresh: dict[str, tuple[Callable[[], bytes], int]] = {}
+        self._fresh: dict[str, _Fresh] = {}
         self._fresh_bytes = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -113,7 +121,7 @@ class Frames:
         with self._lock:
             fresh = self._fresh.get(key)
         if fresh is not None:
-            return fresh[0]()
+            return fresh.make()
         value = self._cache.get(key)
         return value if isinstance(value, bytes) else None
 
@@ -130,7 +138,7 @@ class Frames:
                 return
             if self._fresh and self._fresh_bytes + nbytes > WAITING_BYTES:
                 return
-            self._fresh[key] = make, nbytes
+            self._fresh[key] = _Fresh(make, nbytes, time.monotonic() + BEHIND_S)
             self._fresh_bytes += nbytes
             self._waiting.put_nowait(key)
 
@@ -144,18 +152,19 @@ class Frames:
             try:
                 if key is None:
                     return
-                # The answer that the frame was made for is still being sent.
-                time.sleep(BEHIND_S)
                 with self._lock:
-                    make, _ = self._fresh[key]
-                self._cache.set(key, make())
+                    fresh = self._fresh[key]
+                # The answer that it was made for may still be going out. One that waited in the
+                # queue has waited long enough.
+                time.sleep(max(0.0, fresh.due - time.monotonic()))
+                self._cache.set(key, fresh.make())
             except Exception:
                 # Without this thread no frame would be kept until the next start.
                 log.exception("a frame was not stored")
             finally:
                 if key is not None:
                     with self._lock:
-                        self._fresh_bytes -= self._fresh.pop(key)[1]
+                        self._fresh_bytes -= self._fresh.pop(key).nbytes
                 self._waiting.task_done()
 
     def close(self) -> None:

@@ -117,6 +117,9 @@ class Underway:
             try:
                 if self._laid_down(work):
                     self._making.keep(work.partial, work.held.volume, work.held.bad)
+            except Exception:
+                # Nobody looks at what this returns.
+                log.exception("brick not kept")
             finally:
                 work.proof.set_result(work.held.proven and not work.held.bad)
 

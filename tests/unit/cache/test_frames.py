@@ -7,8 +7,10 @@ import os
 import pickle
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flask
@@ -193,6 +195,28 @@ def test_a_frame_is_there_before_it_is_stored(
     go_on.set()
     kept.settle()
     assert cache.get("a") == kept.get("a") == b"packed"
+
+
+def test_frames_that_waited_in_the_queue_do_not_wait_again(
+    kept: Frames, held_up: tuple[threading.Event, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = held_up
+    kept.put("first", lambda: b"x", 1)
+    assert begun.wait(60)
+    clock = [time.monotonic()]
+    slept: list[float] = []
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append)
+    )
+    for n in range(5):
+        kept.put(f"k{n}", lambda: b"x", 1)
+    clock[0] += module.BEHIND_S
+    go_on.set()
+    kept.settle()
+    assert slept == [0.0] * 5
+    kept.put("last", lambda: b"x", 1)
+    kept.settle()
+    assert slept[5:] == [pytest.approx(module.BEHIND_S)]
 
 
 def test_no_more_than_a_few_frames_wait(

@@ -83,3 +83,18 @@ def test_a_stream_that_is_cut_before_the_plane_is_told_at_once(early: Parts, dat
         dataset.id.write_direct_chunk((20, 48, 48), zlib.compress(VALUES.tobytes())[:100])
     with pytest.raises(errors.CannotShow, match=r"\[20, 48, 48\].*cut short"):
         early.frame("data/a.h5", "/x", "30,:,:")
+
+
+def test_trouble_when_a_finished_brick_is_kept_is_logged(
+    early: Parts, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    with h5py.File(data / "a.h5", "w") as file:
+        file.create_dataset("x", data=VALUES, chunks=CHUNKS, compression="gzip")
+    monkeypatch.setattr(early.store, "keep", broken)
+    assert early.frame("data/a.h5", "/x", "2,:,:").frame.body == VALUES[2].tobytes()
+    early.supply.close()
+    assert "brick not kept" in caplog.text
+    assert list((early.home / "locks").iterdir()) == []
