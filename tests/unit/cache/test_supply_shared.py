@@ -69,10 +69,8 @@ def test_many_cold_requests_are_one_decode(here: Parts, monkeypatch: pytest.Monk
     assert list((here.home / "locks").iterdir()) == []
 
 
-def test_what_is_wanted_while_it_is_decoded_ahead_is_late(
-    here: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address = brick(here, 0)
+def noted_wait(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as somebody waits for another's lock."""
     waiting = threading.Event()
     hold = module.exclusive
 
@@ -84,6 +82,14 @@ def test_what_is_wanted_while_it_is_decoded_ahead_is_late(
         return hold(path, timeout_s, on_wait=None if on_wait is None else wait)
 
     monkeypatch.setattr(module, "exclusive", noted)
+    return waiting
+
+
+def test_what_is_wanted_while_it_is_decoded_ahead_is_late(
+    here: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = brick(here, 0)
+    waiting = noted_wait(monkeypatch)
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(here.supply.get_or_decode, address, Purpose.AHEAD)
         assert begun.wait(60)
@@ -146,17 +152,7 @@ def test_what_somebody_waits_for_does_not_step_aside(
 
     here.supply._sleep = sleep
     address = brick(here, 4)
-    waiting = threading.Event()
-    hold = module.exclusive
-
-    def noted(path: Path, timeout_s: float, *, on_wait: Any = None) -> Any:
-        def wait(fd: int) -> None:
-            on_wait(fd)
-            waiting.set()
-
-        return hold(path, timeout_s, on_wait=None if on_wait is None else wait)
-
-    monkeypatch.setattr(module, "exclusive", noted)
+    waiting = noted_wait(monkeypatch)
     gate = here.supply._gate
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(here.supply.get_or_decode, address, Purpose.AHEAD)
