@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -94,20 +96,24 @@ def to_u8(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The codes of a linear window in float32: cut off (value - low) * slope + half."""
+    """The codes of a linear window in float32: cut off (value + shift) * slope + half.
 
-    low: np.float32
+    Values are cut to `ends` before where there are any; else the product is cut to 0 and TOP.
+    """
+
+    shift: np.float32
     slope: np.float32
     half: np.float32
+    ends: tuple[int, int] | None
 
 
 @lru_cache(maxsize=64)
 def _line(dtype: np.dtype[Any], window: Window) -> _Line | None:
-    """A line that gives every value of a small integer type the very code of its table, or None.
+    """The fastest line that gives every value of a small integer type its table's code, or None.
 
-    float32 rounds some values at the border of two codes to the wrong side; then the slope's
-    neighbours are tried, and a half that is a little larger or smaller. Of windows drawn at random all
-    with integer ends had such a line, and 95 % of the others.
+    float32 rounds some values at the border of two codes to the wrong side; then slightly other
+    lines are tried. Of 450 windows drawn at random, with integer ends and without, all had a line, and
+    430 one of the fastest kind.
     """
     low, high = window
     if not low < high:
@@ -115,34 +121,55 @@ def _line(dtype: np.dtype[Any], window: Window) -> _Line | None:
     every = _every(dtype)
     codes = _table(dtype, window, Norm.LINEAR, None)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        slope = np.float32(TOP / (high - low))
-        for shift in (0.0, 2.0**-18, -(2.0**-18)):
-            for steep in (
-                slope,
-                np.nextafter(slope, np.float32(np.inf)),
-                np.nextafter(slope, _NIL),
-            ):
-                line = _Line(np.float32(low), steep, np.float32(0.5 + shift))
-                if steep < STEEPEST and np.array_equal(_along(line, every), codes):
+        lines = list(_lines(low, high, _ends(every, codes)))
+    with np.errstate(over="raise", invalid="raise"):
+        for line in lines:
+            with suppress(FloatingPointError):
+                if line.slope < STEEPEST and np.array_equal(_along(line, every), codes):
                     return line
     return None
+
+
+def _lines(low: float, high: float, ends: tuple[int, int]) -> Iterator[_Line]:
+    """The lines that are tried for a window, the fastest kind first."""
+    slope = np.float32(TOP / (high - low))
+    slopes = slope, np.nextafter(slope, np.float32(np.inf)), np.nextafter(slope, _NIL)
+    halves = 0.5, 0.5 + 2.0**-18, 0.5 - 2.0**-18
+    for half in halves:
+        shift = np.float32(half * (high - low) / TOP - low)
+        yield from (_Line(shift, steep, _NIL, ends) for steep in slopes)
+    for cut in (ends, None):
+        for half in halves:
+            yield from (_Line(np.float32(-low), s, np.float32(half), cut) for s in slopes)
+
+
+def _ends(every: NDArray[Any], codes: NDArray[np.uint8]) -> tuple[int, int]:
+    """The last of the values with the lowest code, and the first of those with the highest."""
+    lowest, highest = every[codes == codes.min()], every[codes == codes.max()]
+    first, last = int(lowest.max()), int(highest.min())
+    return min(first, last), max(first, last)
 
 
 def _along(line: _Line, values: NDArray[Any]) -> Codes:
     """The codes along a line, block by block.
 
-    Measured for 1360² uint16: 0.6 ms against 1.2 ms by the table.
+    Measured for 1360² uint16: 0.5 ms against 1.2 ms by the table; 0.6 where the product is cut.
     """
     out = np.empty(len(values), np.uint8)
     wide = np.empty(min(LINE_BLOCK, len(values)), np.float32)
+    cut = np.empty(len(wide) if line.ends else 0, values.dtype)
     for at in range(0, len(values), LINE_BLOCK):
         block = values[at : at + LINE_BLOCK]
         place = wide[: len(block)]
+        if line.ends is not None:
+            block = np.clip(block, *line.ends, out=cut[: len(block)])
         np.copyto(place, block)
-        place -= line.low
+        place += line.shift
         place *= line.slope
-        np.clip(place, _NIL, _TOP32, out=place)
-        place += line.half
+        if line.ends is None:
+            np.clip(place, _NIL, _TOP32, out=place)
+        if line.half:
+            place += line.half
         np.copyto(out[at : at + LINE_BLOCK], place, casting="unsafe")
     return out
 

@@ -106,6 +106,9 @@ def test_the_table_and_the_formula_agree(dtype: str, norm: Norm) -> None:
         ((5.0, 5.0), False),
         ((-1e9, 1e300), None),
         ((0.0, 5e-324), False),
+        ((60000.0, 60100.0), None),
+        ((1e20, 1.1e20), None),
+        ((-1e308, 1e308), None),
     ],
 )
 def test_the_line_gives_every_value_its_code(
