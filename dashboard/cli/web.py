@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
-from dashboard.cli.process import end_with, keep_freed_memory, listen, prepare
+from dashboard.cli.process import (
+    end_with,
+    keep_freed_memory,
+    listen,
+    prepare,
+    spare_what_stays,
+)
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +74,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
         server = create_app(self._settings).server
         self._services = server.extensions["lamella"]
+        spare_what_stays()
         return server
 
     def close(self) -> None:
