@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 # Rows up to this size lie in SQLite itself, where a read costs one system call less than a file.
 INLINE_BYTES = 32 * 1024
 
+
+# Files as diskcache calls them: two folders and a name.
+FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
 
 # Rows that eviction looks at in one go.
 ROWS_A_TIME = 64
@@ -108,6 +112,11 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
                 os.removedirs(path.parent)
 
     def _inside(self, filename: Any) -> Path:
+        if type(filename) is str and FILE.fullmatch(filename):
+            # Three looks in place of two for each folder on the way from the root of the file system.
+            parts = [os.path.join(self._directory, filename[:end]) for end in (2, 5, None)]
+            if not any(map(os.path.islink, parts)):
+                return Path(parts[-1])
         root = os.path.realpath(self._directory)
         full = os.path.realpath(os.path.join(root, str(filename)))
         if not full.startswith(root + os.sep):

@@ -120,6 +120,21 @@ def test_a_file_name_that_leads_outside_is_a_miss(
     assert Path("/etc/passwd").exists()
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_link_on_the_way_that_leads_outside_is_a_miss(
+    cache: BytesCache, tmp_path: Path, depth: int
+) -> None:
+    parts = ("ab", "cd", "0" * 28 + ".val")
+    secret = tmp_path.joinpath("elsewhere", *parts[depth:])
+    secret.parent.mkdir(parents=True, exist_ok=True)
+    secret.write_bytes(b"secret")
+    link = Path(cache.directory).joinpath(*parts[:depth])
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path.joinpath("elsewhere"))
+    plant(cache, "key", mode=MODE_BINARY, value=None, filename="/".join(parts), size=6)
+    assert cache.get("key") is None
+
+
 def test_a_link_that_leads_outside_is_a_miss(cache: BytesCache, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (Path(cache.directory) / "link.val").symlink_to(tmp_path / "secret")
