@@ -50,6 +50,8 @@ LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
 MOVEMENTS_WAITING = 512
+# A slice may lie in several bricks, and several viewers look at once.
+OPEN_BRICKS = 32
 
 Role = Literal["web", "worker", "cli"]
 
@@ -283,6 +285,7 @@ class Services:
             try:
                 for uses in self.uses:
                     uses.flush()
+                self.bricks.opened.tidy()
                 if time.monotonic() - swept > SWEEP_EVERY_S:
                     swept = time.monotonic()
                     self.bricks.sweep()
@@ -330,6 +333,8 @@ def build_services(settings: Settings, role: Role) -> Services:
         home / "partial",
         ledger,
         coming,
+        # The worker does not look at bricks once they are there.
+        keep_open=OPEN_BRICKS if role == "web" else 0,
     )
     decoder = Decoder(library, settings.decode_threads)
     space = Space(home, int(settings.free_floor_bytes))

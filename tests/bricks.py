@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.cache.bricks import BrickStore, FileBrick, Purpose, story_bytes
+from dashboard.cache.bricks import BrickStore, FileBrick
+from dashboard.cache.story import Purpose, story_bytes
 from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
 
 VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))

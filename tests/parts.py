@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.cache.bricks import BrickStore, Purpose
+from dashboard.cache.bricks import BrickStore
 from dashboard.cache.pace import Paces
+from dashboard.cache.story import Purpose
 from dashboard.cache.supply import Supply
 from dashboard.slices.encode import Format
 from dashboard.slices.mapped import MappedPlanes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.prefetch.board import Board, ViewerPlan
 from dashboard.prefetch.planner import Geometry, Wanted
 from dashboard.prefetch.worker import (

@@ -7,7 +7,6 @@ planes were wanted. They live and die with the brick and are shared by all proce
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import mmap
@@ -17,14 +16,14 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.cache.opened import Opened
+from dashboard.cache.story import Purpose, Story, Wanted, story_bytes
 from dashboard.storage.disk import Adopted, BytesCache, StoredFile
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
@@ -37,23 +36,7 @@ log = logging.getLogger(__name__)
 ABANDONED_S = 900.0
 
 
-class Purpose(StrEnum):
-    """Why a brick is decoded."""
-
-    DEMAND = "demand"
-    AHEAD = "ahead"
-    RESTING = "resting"
-    WARM = "warm"
-
-
-_CODES = {Purpose.DEMAND: 0, Purpose.AHEAD: 1, Purpose.RESTING: 2, Purpose.WARM: 3}
-_PURPOSES = {code: purpose for purpose, code in _CODES.items()}
-
 _AHEAD = (Purpose.AHEAD, Purpose.RESTING)
-
-# In the bytes after the values: the purpose, then whether the brick was wanted, then one byte a
-# plane.
-_HEAD = 2
 
 
 class Brick(Protocol):
@@ -73,64 +56,6 @@ class Brick(Protocol):
         """Note that a viewer wants plane `number`, and tell whether it is the first time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a brick's story says when a plane of it is wanted."""
-
-    purpose: Purpose
-    first_of_brick: bool
-    first_of_plane: bool
-
-
-class Story:
-    """The bytes after a brick's values; test-and-set under a lock, right over threads and processes."""
-
-    def __init__(self, fd: int, offset: int) -> None:
-        self._fd = fd
-        self._offset = offset
-
-    @staticmethod
-    def begin(fd: int, offset: int, planes: int, purpose: Purpose) -> None:
-        """Write the story of a new brick, of which nothing was wanted yet."""
-        story = bytearray(_HEAD + planes)
-        story[0] = _CODES[purpose]
-        os.pwrite(fd, story, offset)
-
-    @property
-    def purpose(self) -> Purpose:
-        """Why the brick was decoded."""
-        return _PURPOSES.get(os.pread(self._fd, 1, self._offset)[0], Purpose.DEMAND)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether any viewer wanted the brick."""
-        return os.pread(self._fd, 1, self._offset + 1) != b"\0"
-
-    def want(self, plane: int) -> Wanted:
-        """Mark a plane as wanted and tell what was marked before."""
-        at = self._offset + _HEAD + plane
-        head = os.pread(self._fd, _HEAD, self._offset)
-        purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
-        if os.pread(self._fd, 1, at) != b"\0":
-            return Wanted(purpose, False, False)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
-            first_plane = os.pread(self._fd, 1, at) == b"\0"
-            first_brick = os.pread(self._fd, 1, self._offset + 1) == b"\0"
-            if first_plane:
-                os.pwrite(self._fd, b"\1", at)
-            if first_brick:
-                os.pwrite(self._fd, b"\1", self._offset + 1)
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-        return Wanted(purpose, first_brick, first_plane)
-
-
-def story_bytes(planes: int) -> int:
-    """Length of the story of a brick of so many planes."""
-    return _HEAD + planes
-
-
 class FileBrick:
     """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
 
@@ -140,7 +65,9 @@ class FileBrick:
         self.address = address
         self.bad = bad
         self.proof: Future[bool] | None = None
+        self.dtype = dtype
         size = address.nbytes(dtype.itemsize)
+        self._length = size + story_bytes(address.planes)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
         self.story = Story(fd, size)
@@ -153,6 +80,14 @@ class FileBrick:
 
     def want(self, number: int) -> Wanted:
         return self.story.want(number)
+
+    def whole(self) -> bool:
+        """Whether the file is still in the cache, and as long as it was."""
+        try:
+            info = os.fstat(self._fd)
+        except OSError:
+            return False
+        return info.st_nlink > 0 and info.st_size == self._length
 
     def __del__(self) -> None:
         with suppress(OSError, AttributeError):
@@ -239,6 +174,7 @@ class BrickStore:
         partial: Path,
         ledger: Ledger,
         protected: Callable[[], Collection[str]] = tuple,
+        keep_open: int = 0,
     ) -> None:
         partial.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cache = cache
@@ -246,6 +182,7 @@ class BrickStore:
         self._partial = partial
         self._ledger = ledger
         self._protected = protected
+        self.opened = Opened[FileBrick](keep_open)
         self.uses = UseLog(cache)
         ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
         ledger.gauge("bricks.entries", lambda: cache.totals()[1])
@@ -266,14 +203,22 @@ class BrickStore:
 
     def get(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
         """The brick mapped, or None; whatever is wrong with it is a miss."""
+        brick = self.opened.get(address.key)
+        if brick is None or brick.dtype != dtype:
+            brick = self._found(address, dtype)
+            if brick is None:
+                return None
+            self.opened.keep(address.key, brick)
+        self.uses.note(address.key)
+        return brick
+
+    def _found(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
         stored = self._cache.get(address.key)
         if not isinstance(stored, StoredFile):
             return None
         brick = self._mapped(stored, address, dtype)
         if brick is None:
             self._cache.delete(address.key)
-            return None
-        self.uses.note(address.key)
         return brick
 
     def _mapped(
@@ -360,7 +305,8 @@ class BrickStore:
             self._ledger.count("bricks.evictions", gone)
 
     def _leaving(self, key: str) -> None:
-        """Count what was decoded ahead for nothing."""
+        """Count what was decoded ahead for nothing, and keep it open no longer."""
+        self.opened.drop(key)
         story = self._story(key)
         if story is not None and story[0] in _AHEAD and not story[1]:
             self._ledger.count("prefetch.wasted_bytes", story[2])

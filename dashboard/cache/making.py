@@ -7,8 +7,9 @@ import time
 from collections.abc import Collection
 from typing import Protocol
 
-from dashboard.cache.bricks import BrickStore, FileBrick, Partial, Purpose
+from dashboard.cache.bricks import BrickStore, FileBrick, Partial
 from dashboard.cache.pace import Paces
+from dashboard.cache.story import Purpose
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.slices.encode import Format
 from dashboard.slices.part import Part, part_of
 from dashboard.slices.reader import Reader, SliceAddress

@@ -27,7 +27,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from dashboard.cache.bricks import Purpose, story_bytes
+from dashboard.cache.story import Purpose, story_bytes
 from dashboard.cache.supply import NoRoom, Supplied
 from dashboard.errors import CannotShow, LamellaError, SetupError
 from dashboard.settings import Settings

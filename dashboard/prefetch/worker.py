@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dashboard import errors
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
 from dashboard.prefetch.planner import Wanted
 from dashboard.telemetry.ledger import Ledger

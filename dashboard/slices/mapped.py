@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dashboard.cache.bricks import Story, story_bytes
+from dashboard.cache.story import Story, story_bytes
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import digest
 from dashboard.volumes.chunkread import Buffers, open_source

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import errors
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.cache.supply import Supply
 from dashboard.slices.encode import Format, Frame, encode
 from dashboard.slices.mapped import MappedPlanes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import flask
 
 from dashboard import errors
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.slices.encode import Format
 from dashboard.slices.part import Part
 from dashboard.slices.pool import Pool

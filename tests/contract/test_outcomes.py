@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.volumes import selection
 from tests import files
 from tests.contract.test_slice import assert_told

@@ -36,7 +36,7 @@ import numpy as np
 from collections import Counter
 from pathlib import Path
 from dashboard.cache import supply
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from tests import files
 from tests.parts import make_children, parts
 

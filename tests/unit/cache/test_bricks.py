@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dashboard.cache import bricks as module
-from dashboard.cache.bricks import BrickStore, PlaneBrick, Purpose, Story
+from dashboard.cache.bricks import BrickStore, PlaneBrick
+from dashboard.cache.story import Purpose, Story
 from dashboard.storage.disk import Adopted, BytesCache, open_cache
 from dashboard.storage.room import Room
 from dashboard.volumes.chunkread import BadChunk

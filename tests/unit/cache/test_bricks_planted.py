@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from dashboard.cache import bricks as module
-from dashboard.cache.bricks import BrickStore, Purpose
+from dashboard.cache.bricks import BrickStore
+from dashboard.cache.story import Purpose
 from dashboard.storage.disk import BytesCache
 from tests.bricks import DTYPE, brick_at, put, values_of
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboard.cache.bricks import BrickStore, Purpose, story_bytes
+from dashboard.cache.bricks import BrickStore
+from dashboard.cache.story import Purpose, story_bytes
 from dashboard.storage.disk import BytesCache
 from tests.bricks import DTYPE, FILE_BYTES, brick_at, put
 from tests.clock import Clock

@@ -12,7 +12,8 @@ import pytest
 
 from dashboard import errors
 from dashboard.cache import underway
-from dashboard.cache.bricks import FileBrick, Purpose
+from dashboard.cache.bricks import FileBrick
+from dashboard.cache.story import Purpose
 from dashboard.storage.locks import exclusive
 from dashboard.telemetry.meter import recording
 from dashboard.volumes.held import HeldBrick

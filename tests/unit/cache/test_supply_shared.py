@@ -14,7 +14,7 @@ import pytest
 
 from dashboard import errors
 from dashboard.cache import supply as module
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.cache.supply import remove_stale_locks
 from dashboard.storage.locks import exclusive
 from dashboard.telemetry.meter import recording

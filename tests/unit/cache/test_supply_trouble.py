@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.cache.bricks import FileBrick, PlaneBrick, Purpose
+from dashboard.cache.bricks import FileBrick, PlaneBrick
+from dashboard.cache.story import Purpose
 from dashboard.cache.supply import NoRoom
 from tests import files
 from tests.parts import Parts

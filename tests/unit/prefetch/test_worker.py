@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.prefetch.board import FLIGHT_S, ViewerPlan
 from dashboard.prefetch.planner import Geometry, Moment, Wanted
 from dashboard.prefetch.worker import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.services import Services
 from dashboard.slices.reader import SliceAddress
 from dashboard.telemetry.ledger import Ledger
@@ -43,6 +44,23 @@ def test_house_is_kept(
     assert not lock.exists()
     (row,) = services.bricks._cache.by_age()
     assert row.used > 5.0
+
+
+def test_a_brick_is_open_in_the_web_process_while_it_is_used(make: Callable[..., Services]) -> None:
+    web, worker = make("web"), make("worker")
+    volume = web.library.volume("data/a.h5", "x")
+    (address,) = volume.bricks(parse("0,:,:", SHAPE))
+    web.supply.get_or_decode(address)
+    for services, is_open in ((web, True), (worker, False)):
+        first = services.bricks.get(address, volume.native)
+        assert first is not None
+        assert (services.bricks.get(address, volume.native) is first) is is_open
+    later = time.monotonic() + 60.0
+    web.bricks.opened._clock = lambda: later
+    rounds = iter([False, True])
+    web._stop = SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)  # type: ignore[assignment]
+    web._keep_house()
+    assert web.bricks.opened.get(address.key) is None
 
 
 def test_trouble_does_not_end_the_house_keeping(

@@ -8,7 +8,7 @@ from typing import Any
 import flask
 import pytest
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.services import Services
 from dashboard.slices.reader import SliceAddress
 from dashboard.telemetry.posted import parse as read_report

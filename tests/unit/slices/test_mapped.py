@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard import errors
-from dashboard.cache.bricks import Story
+from dashboard.cache.story import Story
 from dashboard.slices import mapped as module
 from dashboard.slices.mapped import MappedPlanes
 from dashboard.volumes import contiguous

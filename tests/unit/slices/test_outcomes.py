@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.cache.bricks import Purpose
+from dashboard.cache.story import Purpose
 from dashboard.slices.reader import SliceAddress
 from dashboard.volumes.selection import parse
 from tests.parts import Parts
