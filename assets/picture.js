@@ -129,14 +129,16 @@
     const mine = shown;
     const look = await lamella.look.of(view, mine.wanted, mine.cells);
     const before = wishes;
-    if (!(await idle())) {
-      if (before === wishes) heatLater(RECOLOUR_MS);
+    const picture = await lamella.heatmap.paint(mine.cells, look);
+    const quiet = before === wishes && (await idle());
+    if (!quiet || mine !== shown || drawing) {
+      if (picture) picture.drop();
+      if (before === wishes && mine === shown && !drawing) heatLater(RECOLOUR_MS);
       return;
     }
-    if (mine !== shown || drawing) return;
     drawing = true;
     mine.look = look;
-    await lamella.plot.recolour(look);
+    await lamella.plot.recolour(look, picture);
     drawing = false;
     settle();
   }
@@ -179,7 +181,7 @@
     const begun = performance.now();
     const before = wishes;
     const values = lamella.source.convert(answer);
-    const converted = performance.now();
+    const converting = performance.now() - begun;
     const look = await lamella.look.of(viewNow(), wanted, values);
     if (wanted.generation !== generation) return;
     const cells = Object.assign(values, {
@@ -189,10 +191,13 @@
       meta: { selection: wanted.query.selection, pool: wanted.query.pool },
     });
     await lamella.plot.ready();
+    const picture = await lamella.heatmap.paint(cells, look);
     const covered = lamella.motion.active();
-    if (covered && (before !== wishes || !(await idle()))) {
+    const late = covered && (before !== wishes || !(await idle()));
+    if (late || wanted.generation !== generation) {
+      if (picture) picture.drop();
       // What was pressed meanwhile comes first, and brings its own rest.
-      if (before === wishes) heatLater();
+      if (late && before === wishes) heatLater();
       return;
     }
     const drawStart = performance.now();
@@ -205,13 +210,13 @@
       x: viewNow().x,
       y: viewNow().y,
       label: (r, c) => lamella.readout.label(wanted, cells, r, c),
-    });
+    }, picture);
     const drawn = performance.now();
     shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
     lamella.notice.clear();
     if (!wanted.painted) {
       const told = await lamella.telemetry.painted(wanted, answer, {
-        convert: lamella.telemetry.stage('convert', begun, converted - begun),
+        convert: lamella.telemetry.stage('convert', begun, converting + (picture ? picture.ms : 0)),
         draw: lamella.telemetry.stage('draw', drawStart, drawn - drawStart),
       }, drawn);
       lamella.pipeline.show(told);
