@@ -3,16 +3,12 @@
        wish ──► motion: ring or server ──► canvas ──(nothing wished for a while)──► values ──► heatmap
          └────► another plane, zoom, pool, part ──────────────────────────────────► values ──► heatmap
 
-   Plotly needs 100 ms and more for its drawing and cannot be stopped, so it begins only when the page is idle. */
+   The heatmap comes in short tasks (heatmap.js), each of which begins only when no key waits. */
 (function (lamella) {
   'use strict';
 
   // Colours are on the canvas at once, and in the heatmap when no other ones were chosen for so long.
   const RECOLOUR_MS = 80;
-  // Wishes that are less than this apart are of one rhythm: the heatmap waits for the next beat, and half as long
-  // again, so that it is not begun just before that.
-  const RHYTHM_MS = 700;
-  const BEATS = 1.5;
 
   const timers = { heat: 0 };
 
@@ -21,7 +17,6 @@
   let drawing = false;
   let generation = 0;
   let wishes = 0;
-  let wished = -Infinity;
   let quietFrom = 0;
 
   function viewNow() {
@@ -61,9 +56,7 @@
   /* The view has changed. */
   function of(view) {
     wishes += 1;
-    const now = performance.now();
-    quietFrom = now + restFor(now - wished);
-    wished = now;
+    quietFrom = performance.now() + lamella.config.restDelay;
     clearTimeout(timers.heat);
     const wanted = request(view, false);
     if (isDrawn(view, wanted) && !lamella.motion.active()) {
@@ -81,11 +74,6 @@
     lamella.motion.forget();
     lamella.source.want(wanted);
     lamella.look.prepare(view, wanted);
-  }
-
-  /* How long nothing may be wished for before the heatmap comes (ms), after wishes so far apart. */
-  function restFor(apart) {
-    return Math.max(lamella.config.restDelay, apart < RHYTHM_MS ? BEATS * apart : 0);
   }
 
   /* Whether the heatmap is what is wished for. */

@@ -207,16 +207,17 @@
      drawing the slice. Plotly wants an array of arrays, and these read as such. */
   const hoverTexts = new Proxy([], {
     get(target, row) {
-      const r = Number(row);
-      if (typeof row !== 'string' || !Number.isInteger(r)) return target[row];
+      if (!isIndex(row)) return target[row];
       return new Proxy([], {
-        get(inner, col) {
-          const c = Number(col);
-          return typeof col === 'string' && Number.isInteger(c) && scene ? scene.label(r, c) : inner[col];
-        },
+        get: (inner, col) => (isIndex(col) && scene ? scene.label(Number(row), Number(col)) : inner[col]),
       });
     },
   });
+
+  /* Who copies an array asks it for symbols too. */
+  function isIndex(key) {
+    return typeof key === 'string' && Number.isInteger(Number(key));
+  }
 
   async function write(job) {
     writing += 1;
