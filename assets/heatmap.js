@@ -145,8 +145,8 @@
     const live = layer.node().querySelector('image');
     if (live) {
       // With a new address each time, the browser would take the picture away until it has read it again.
-      Array.from(place.attributes).filter((one_) => one_.localName !== 'href')
-        .forEach((one_) => live.setAttribute(one_.name, one_.value));
+      Array.from(place.attributes).filter((attribute) => attribute.localName !== 'href')
+        .forEach((attribute) => live.setAttribute(attribute.name, attribute.value));
       layer.select(() => live).datum(one);
     } else layer.node().replaceChildren(place.parentNode);
     fill(live || place);

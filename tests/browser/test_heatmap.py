@@ -202,7 +202,8 @@ def test_addresses_of_pictures_do_not_pile_up(viewer: Any) -> None:
             if (i % 3) lamella.viewer.step(1);
             else lamella.viewer.setColours({reverse: i % 2 === 0});
             await new Promise((drawn) => {
-              const look = () => (made > i && frame.getAttribute('aria-busy') === 'false' ? drawn() : setTimeout(look));
+              const done = () => made > i && frame.getAttribute('aria-busy') === 'false';
+              const look = () => (done() ? drawn() : setTimeout(look));
               look();
             });
           }
@@ -229,7 +230,8 @@ def test_a_key_while_the_heatmap_is_drawn_is_painted(
             drawn.push(scene.cells.meta.selection);
             return draw(scene, ...rest);
           }};
-          const key = () => document.dispatchEvent(new KeyboardEvent('keydown', {{key: 'ArrowRight', bubbles: true}}));
+          const right = {{key: 'ArrowRight', bubbles: true}};
+          const key = () => document.dispatchEvent(new KeyboardEvent('keydown', right));
           const before = {place}.{name};
           let pressed = false;
           {place}.{name} = (...all) => {{
