@@ -140,7 +140,7 @@
     place: place,
     again: again,
     codes: codes,
-    table: table,
+    table: (look, missing) => table(look, missing || gap),
     forget: () => {
       picture = null;
     },

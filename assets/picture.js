@@ -3,16 +3,12 @@
        wish ──► motion: ring or server ──► canvas ──(nothing wished for a while)──► values ──► heatmap
          └────► another plane, zoom, pool, part ──────────────────────────────────► values ──► heatmap
 
-   Plotly needs 100 ms and more for its drawing and cannot be stopped, so it begins only when the page is idle. */
+   The heatmap comes in short tasks (heatmap.js), each of which begins only when no key waits. */
 (function (lamella) {
   'use strict';
 
   // Colours are on the canvas at once, and in the heatmap when no other ones were chosen for so long.
   const RECOLOUR_MS = 80;
-  // Wishes that are less than this apart are of one rhythm: the heatmap waits for the next beat, and half as long
-  // again, so that it is not begun just before that.
-  const RHYTHM_MS = 700;
-  const BEATS = 1.5;
 
   const timers = { heat: 0 };
 
@@ -21,7 +17,6 @@
   let drawing = false;
   let generation = 0;
   let wishes = 0;
-  let wished = -Infinity;
   let quietFrom = 0;
 
   function viewNow() {
@@ -61,9 +56,7 @@
   /* The view has changed. */
   function of(view) {
     wishes += 1;
-    const now = performance.now();
-    quietFrom = now + restFor(now - wished);
-    wished = now;
+    quietFrom = performance.now() + lamella.config.restDelay;
     clearTimeout(timers.heat);
     const wanted = request(view, false);
     if (isDrawn(view, wanted) && !lamella.motion.active()) {
@@ -81,11 +74,6 @@
     lamella.motion.forget();
     lamella.source.want(wanted);
     lamella.look.prepare(view, wanted);
-  }
-
-  /* How long nothing may be wished for before the heatmap comes (ms), after wishes so far apart. */
-  function restFor(apart) {
-    return Math.max(lamella.config.restDelay, apart < RHYTHM_MS ? BEATS * apart : 0);
   }
 
   /* Whether the heatmap is what is wished for. */
@@ -129,14 +117,16 @@
     const mine = shown;
     const look = await lamella.look.of(view, mine.wanted, mine.cells);
     const before = wishes;
-    if (!(await idle())) {
-      if (before === wishes) heatLater(RECOLOUR_MS);
+    const picture = await lamella.heatmap.paint(mine.cells, look);
+    const quiet = before === wishes && (await idle());
+    if (!quiet || mine !== shown || drawing) {
+      if (picture) picture.drop();
+      if (before === wishes && mine === shown && !drawing) heatLater(RECOLOUR_MS);
       return;
     }
-    if (mine !== shown || drawing) return;
     drawing = true;
     mine.look = look;
-    await lamella.plot.recolour(look);
+    await lamella.plot.recolour(look, picture);
     drawing = false;
     settle();
   }
@@ -179,7 +169,7 @@
     const begun = performance.now();
     const before = wishes;
     const values = lamella.source.convert(answer);
-    const converted = performance.now();
+    const converting = performance.now() - begun;
     const look = await lamella.look.of(viewNow(), wanted, values);
     if (wanted.generation !== generation) return;
     const cells = Object.assign(values, {
@@ -189,10 +179,13 @@
       meta: { selection: wanted.query.selection, pool: wanted.query.pool },
     });
     await lamella.plot.ready();
+    const picture = await lamella.heatmap.paint(cells, look);
     const covered = lamella.motion.active();
-    if (covered && (before !== wishes || !(await idle()))) {
+    const late = covered && (before !== wishes || !(await idle()));
+    if (late || wanted.generation !== generation) {
+      if (picture) picture.drop();
       // What was pressed meanwhile comes first, and brings its own rest.
-      if (before === wishes) heatLater();
+      if (late && before === wishes) heatLater();
       return;
     }
     const drawStart = performance.now();
@@ -205,13 +198,13 @@
       x: viewNow().x,
       y: viewNow().y,
       label: (r, c) => lamella.readout.label(wanted, cells, r, c),
-    });
+    }, picture);
     const drawn = performance.now();
     shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
     lamella.notice.clear();
     if (!wanted.painted) {
       const told = await lamella.telemetry.painted(wanted, answer, {
-        convert: lamella.telemetry.stage('convert', begun, converted - begun),
+        convert: lamella.telemetry.stage('convert', begun, converting + (picture ? picture.ms : 0)),
         draw: lamella.telemetry.stage('draw', drawStart, drawn - drawStart),
       }, drawn);
       lamella.pipeline.show(told);

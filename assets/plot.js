@@ -5,7 +5,6 @@
   const BAR_WIDTH = 12;
   const BAR_GAP = 14;
   const FEW_VOXELS = 8;
-  const IMAGE_WAIT_MS = 500;
 
   let gd = null;
   let scene = null;
@@ -13,6 +12,8 @@
   let dragMode = 'zoom';
   let listeners = {};
   let ready = null;
+  // All that decided the last drawing but values and picture; null when the axes have changed since.
+  let drawn = null;
 
   /* Wait for Dash to draw the empty graph; `on` = {zoom, hover, unhover, reset}. */
   function connect(on) {
@@ -22,6 +23,7 @@
         const found = document.querySelector('#slice-graph .js-plotly-plot');
         if (found && found.on && window.Plotly && !found.classList.contains('dash-graph--pending')) {
           gd = found;
+          lamella.heatmap.connect(gd);
           listen();
           resolve();
         } else requestAnimationFrame(look);
@@ -35,6 +37,7 @@
     gd.removeAllListeners('plotly_relayout');
     gd.removeAllListeners('plotly_restyle');
     gd.on('plotly_relayout', (change) => {
+      drawn = null;
       lamella.painter.place(area());
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
       const x = gd.layout.xaxis.range.slice();
@@ -204,16 +207,17 @@
      drawing the slice. Plotly wants an array of arrays, and these read as such. */
   const hoverTexts = new Proxy([], {
     get(target, row) {
-      const r = Number(row);
-      if (typeof row !== 'string' || !Number.isInteger(r)) return target[row];
+      if (!isIndex(row)) return target[row];
       return new Proxy([], {
-        get(inner, col) {
-          const c = Number(col);
-          return typeof col === 'string' && Number.isInteger(c) && scene ? scene.label(r, c) : inner[col];
-        },
+        get: (inner, col) => (isIndex(col) && scene ? scene.label(Number(row), Number(col)) : inner[col]),
       });
     },
   });
+
+  /* Who copies an array asks it for symbols too. */
+  function isIndex(key) {
+    return typeof key === 'string' && Number.isInteger(Number(key));
+  }
 
   async function write(job) {
     writing += 1;
@@ -224,31 +228,26 @@
     }
   }
 
-  /* Draw a scene, once `ready` has resolved: {cells: {z, step, row0, col0, meta}, shape, titles, look, x, y, label(row, col)}.
-     Resolves when the browser has the picture ready to be shown. */
-  async function draw(next) {
+  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, step, row0, col0, meta}, shape, titles, look, x, y,
+     label(row, col)}, with the picture of its cells (heatmap.js). Resolves when the browser has that ready to be shown. */
+  async function draw(next, picture) {
     scene = next;
     frame().classList.add('painted');
-    await write(() => window.Plotly.react(gd, traces(), layout()));
-    await pictured();
-  }
-
-  /* Plotly puts the heatmap into an <image> by its address, which the browser reads in its own time. */
-  function pictured() {
+    const [heat, bar] = traces();
+    const place = layout();
+    const rest = JSON.stringify([Object.assign({}, heat, { z: null, meta: null }), bar, place, scene.cells.rows, scene.cells.cols]);
+    if (rest !== drawn || !lamella.heatmap.swap(picture, heat.meta)) {
+      lamella.heatmap.show(picture);
+      await write(() => window.Plotly.react(gd, [heat, bar], place));
+      drawn = rest;
+    }
     const image = gd.querySelector('.heatmaplayer image');
-    if (!image) return Promise.resolve();
-    const ready = typeof image.decode === 'function'
-      ? image.decode().catch(() => undefined)
-      : new Promise((resolve) => image.addEventListener('load', resolve, { once: true }));
-    return Promise.race([ready, new Promise((resolve) => setTimeout(resolve, IMAGE_WAIT_MS))]);
+    if (image) await lamella.heatmap.readable(image);
   }
 
   /* New colours for the same values. */
-  async function recolour(look) {
-    if (!scene) return;
-    scene.look = look;
-    await write(() => window.Plotly.react(gd, traces(), layout()));
-    await pictured();
+  function recolour(look, picture) {
+    return draw(Object.assign(scene, { look: look }), picture);
   }
 
   /* Move the axes to a range of voxels, null for the whole slice. */
@@ -265,6 +264,7 @@
 
   async function fit() {
     if (!scene) return;
+    drawn = null;
     await write(() => window.Plotly.react(gd, traces(), layout()));
     lamella.painter.place(area());
   }

@@ -202,16 +202,21 @@
     } else start();
   }
 
-  /* The view has not changed for a while. */
+  /* The view has not changed for a while. Each step is a task of its own, so that a key need not wait for all. */
   function rest() {
     clearTimeout(timers.rest);
-    timers.rest = setTimeout(() => {
-      lamella.place.remember(view, 'replace');
-      lamella.place.downloads(view);
-      lamella.place.tell(view);
-      lamella.controls.place(view);
-      lamella.residency.look(view);
-    }, lamella.config.restDelay);
+    const steps = [
+      () => lamella.place.remember(view, 'replace'),
+      () => lamella.place.downloads(view),
+      () => lamella.place.tell(view),
+      () => lamella.controls.place(view),
+      () => lamella.residency.look(view),
+    ];
+    const next = () => {
+      steps.shift()();
+      if (steps.length) timers.rest = setTimeout(next, 0);
+    };
+    timers.rest = setTimeout(next, lamella.config.restDelay);
   }
 
   /* Follow the address bar: at the start, and when the user goes back. */

@@ -125,7 +125,7 @@ def content_security_policy(script_hashes: Sequence[str]) -> str:
             " ".join(("script-src 'self' 'unsafe-eval'", *script_hashes)),
             # Mantine and Plotly write style elements while they run.
             "style-src 'self' 'unsafe-inline'",
-            # Plotly draws heatmaps as data: images and saves pictures through blob: ones.
+            # A slice at rest is a blob: image, or a data: one where Plotly draws it by itself, as in exports.
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             "connect-src 'self'",

@@ -1,0 +1,335 @@
+"""The heatmap at rest: its picture is ours, its place is Plotly's, and no key waits for it."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from dashboard.slices.scale import Norm, to_u8
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+LARGE = "?file=scan.h5&dataset=/large"
+STACK = "?file=other.h5&dataset=/stack&selection=1,3,:,:&axis=1"
+
+# The picture of a graph: where it lies, the kind of its address, and itself as the browser reads it.
+READ = """
+async (gd) => {
+  const image = gd.querySelector('.heatmaplayer image');
+  const place = ['x', 'y', 'width', 'height', 'preserveAspectRatio'].map((name) => image.getAttribute(name));
+  const copy = new Image();
+  copy.src = image.href.baseVal;
+  await copy.decode();
+  const canvas = document.createElement('canvas');
+  canvas.width = copy.naturalWidth;
+  canvas.height = copy.naturalHeight;
+  canvas.getContext('2d').drawImage(copy, 0, 0);
+  return [[...place, image.style.imageRendering], copy.src.split(':')[0], canvas.toDataURL().split(',')[1]];
+}
+"""
+
+GRAPH = "document.querySelector('#slice-graph .js-plotly-plot')"
+
+# The same figure on a graph that is none of the page's: Plotly draws it by itself.
+PLAIN = f"""
+async () => {{
+  const gd = document.createElement('div');
+  document.body.append(gd);
+  const layout = JSON.parse(JSON.stringify({GRAPH}.layout));
+  await Plotly.newPlot(gd, {GRAPH}.data.map((trace) => Object.assign({{}}, trace)), layout);
+  const found = await ({READ})(gd);
+  Plotly.purge(gd);
+  gd.remove();
+  return found;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`pixels` are (rows, cols, 4), `kind` is blob or data, `place` the attributes of the element."""
+
+    place: list[str]
+    kind: str
+    pixels: NDArray[Any]
+
+
+def picture(viewer: Any, script: str = f"() => ({READ})({GRAPH})") -> Picture:
+    """The picture on the screen, or that of another graph by its script."""
+    place, kind, text = viewer.page.evaluate(script)
+    return Picture(place, kind, decoded(text))
+
+
+def decoded(text: str) -> NDArray[Any]:
+    """A PNG in base64 as (rows, cols, 4)."""
+    found: NDArray[Any] = imagecodecs.png_decode(base64.b64decode(text)).astype(int)
+    if found.shape[-1] == 4:
+        return found
+    return np.dstack([found, np.full(found.shape[:2], 255)])
+
+
+def expected(viewer: Any, values: NDArray[Any], window: tuple[float, float], norm: Norm) -> Any:
+    """The colours of values: (rows, cols, 4), gaps transparent black."""
+    table = viewer.page.evaluate(
+        """() => Array.from({length: 255},
+          (_, code) => lamella.scale.colour(lamella.look.last(), code / 254).concat(255))"""
+    )
+    return np.array([*table, [0, 0, 0, 0]])[to_u8(values, window, norm)]
+
+
+@pytest.mark.parametrize(
+    ("link", "norm"),
+    [
+        (f"{SCAN}&axis=0&index=20", Norm.LINEAR),
+        (f"{SCAN}&axis=1&index=20&colorscale=viridis_r", Norm.LINEAR),
+        (f"{SCAN}&axis=0&index=20&window=10,2500&norm=log&colorscale=magma", Norm.LOG),
+        (f"{SCAN}&axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r", Norm.SYMLOG),
+        (f"{SCAN}&axis=0&index=20&x=20.3,61.2&y=30,75.5", Norm.LINEAR),
+        (f"{LARGE}&axis=0&index=1", Norm.LINEAR),
+        (f"{STACK}&window=50,150", Norm.LINEAR),
+    ],
+)
+def test_the_picture_has_the_datas_colours_and_plotlys_place(
+    viewer: Any, link: str, norm: Norm
+) -> None:
+    """Also after a key, when only values and picture are exchanged."""
+    viewer.open(link)
+    for keys in ([], ["ArrowRight"]):
+        trace = viewer.press(*keys).trace
+        ours = picture(viewer)
+        assert ours.kind == "blob"
+        wanted = expected(
+            viewer, trace["z"].astype(np.float32), (trace["zmin"], trace["zmax"]), norm
+        )
+        # Rounding at the border of two codes may go either way.
+        assert np.abs(ours.pixels - wanted).max() <= 8
+        assert (ours.pixels == wanted).all(axis=-1).mean() > 0.99
+        assert ((ours.pixels[..., 3] == 0) == np.isnan(trace["z"])).all()
+        plain = picture(viewer, PLAIN)
+        assert plain.kind == "data"
+        assert ours.place == plain.place
+        assert (ours.pixels[..., 3] == plain.pixels[..., 3]).all()
+        # Plotly's stops are straight lines between 256 places of the values, ours of the norm.
+        assert np.abs(ours.pixels - plain.pixels)[ours.pixels[..., 3] > 0].max() <= 8
+
+
+def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
+    viewer.open(f"{LARGE}&axis=0&index=1&window=0,4000")
+    viewer.press("ArrowRight")
+    whole = picture(viewer)
+    viewer.page.evaluate(
+        """() => {
+          window.places = [];
+          document.querySelector('#slice-graph .js-plotly-plot').on('plotly_relayout', () => {
+            const image = document.querySelector('#slice-graph .heatmaplayer image');
+            window.places.push([image.href.baseVal.split(':')[0], Number(image.getAttribute('width'))]);
+          });
+        }"""
+    )
+    viewer.page.mouse.move(*viewer.point(300, 400))
+    viewer.page.mouse.down()
+    viewer.page.mouse.move(*viewer.point(500, 600), steps=5)
+    viewer.page.mouse.up()
+    (kind, width), *_ = viewer.until("() => window.places.length && window.places")
+    assert kind == "blob"
+    assert width > 3 * float(whole.place[2])
+    viewer.settled(painted=3)
+    for size in ({"width": 1280, "height": 800}, {"width": 1100, "height": 700}):
+        viewer.page.set_viewport_size(size)
+        viewer.until(
+            """(width) => Math.abs(document.querySelector('#slice-graph .main-svg').clientWidth
+              - document.getElementById('plot-frame').clientWidth) <= 1""",
+            size["width"],
+        )
+        ours, plain = picture(viewer), picture(viewer, PLAIN)
+        assert ours.kind == "blob"
+        assert ours.place == plain.place
+        assert np.abs(ours.pixels - plain.pixels).max() <= 2
+
+
+def test_an_exported_image_shows_the_slice_that_is_seen(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    viewer.press("ArrowRight")
+    text, places = viewer.page.evaluate(
+        f"""async () => {{
+          const gd = {GRAPH};
+          const {{_size: size, xaxis, yaxis, width, height}} = gd._fullLayout;
+          const address = await Plotly.toImage(gd, {{format: 'png', width: width, height: height}});
+          const places = [[10, 20], [60, 50], [110, 90]].map(([row, col]) => [row, col,
+            Math.floor(size.t + yaxis.c2p(row)), Math.floor(size.l + xaxis.c2p(col))]);
+          return [address.split(',')[1], places];
+        }}"""
+    )
+    exported = decoded(text)
+    values = served.arrays["scan.h5", "/entry/data"][21]
+    wanted = expected(viewer, values, (0, 3000), Norm.LINEAR)
+    for row, col, y, x in places:
+        assert np.abs(exported[y, x, :3] - wanted[row, col, :3]).max() <= 2
+
+
+def test_addresses_of_pictures_do_not_pile_up(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    counts = viewer.page.evaluate(
+        """async () => {
+          const living = new Set();
+          const {createObjectURL: make, revokeObjectURL: drop} = URL;
+          let made = 0;
+          let most = 0;
+          URL.createObjectURL = (blob) => {
+            const address = make.call(URL, blob);
+            living.add(address);
+            made += 1;
+            most = Math.max(most, living.size);
+            return address;
+          };
+          URL.revokeObjectURL = (address) => {
+            living.delete(address);
+            drop.call(URL, address);
+          };
+          lamella.config.restDelay = 0;
+          const frame = document.getElementById('plot-frame');
+          for (let i = 0; i < 50; i += 1) {
+            if (i % 3) lamella.viewer.step(1);
+            else lamella.viewer.setColours({reverse: i % 2 === 0});
+            await new Promise((drawn) => {
+              const done = () => made > i && frame.getAttribute('aria-busy') === 'false';
+              const look = () => (done() ? drawn() : setTimeout(look));
+              look();
+            });
+          }
+          return [made, most, living.size];
+        }"""
+    )
+    assert counts[0] >= 50
+    assert counts[1] <= 2
+    assert counts[2] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [("lamella", "png"), ("lamella.plot", "draw"), ("lamella.heatmap", "swap")]
+)
+def test_a_key_while_the_heatmap_is_drawn_is_painted(
+    viewer: Any, served: Any, place: str, name: str
+) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    drawn = viewer.page.evaluate(
+        f"""async () => {{
+          const drawn = [];
+          const draw = lamella.plot.draw;
+          lamella.plot.draw = (scene, ...rest) => {{
+            drawn.push(scene.cells.meta.selection);
+            return draw(scene, ...rest);
+          }};
+          const right = {{key: 'ArrowRight', bubbles: true}};
+          const key = () => document.dispatchEvent(new KeyboardEvent('keydown', right));
+          const before = {place}.{name};
+          let pressed = false;
+          {place}.{name} = (...all) => {{
+            if (!pressed) key();
+            pressed = true;
+            return before(...all);
+          }};
+          key();
+          await new Promise((seen) => {{
+            const look = () => (window.painted.length > 2 ? seen() : setTimeout(look));
+            look();
+          }});
+          window.drawn = drawn;
+          return drawn.slice();
+        }}"""
+    )
+    assert [mark["index"] for mark in viewer.painted] == [20, 21, 22]
+    # What was not yet drawn when the key came is not drawn before it is painted.
+    assert drawn == ([] if name == "png" else ["21,:,:"])
+    viewer.settled()
+    assert viewer.page.evaluate("window.drawn")[-1] == "22,:,:"
+    trace = viewer.trace
+    values = served.arrays["scan.h5", "/entry/data"][22]
+    assert_array_equal(trace["z"], values)
+    wanted = expected(viewer, values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)
+    assert np.abs(picture(viewer).pixels - wanted).max() <= 1
+
+
+def test_hover_tells_of_the_slice_that_took_the_place(viewer: Any) -> None:
+    """Also over gaps, which Plotly has as no value at all."""
+    viewer.open(STACK)
+    viewer.page.mouse.move(*viewer.point(10, 7))
+    label = "() => document.querySelector('#slice-graph .hoverlayer').textContent"
+    viewer.until(f"() => ({label})().includes('[1, 3, 7, 10]')")
+    assert "NaN" in viewer.page.evaluate(label)
+    viewer.press("ArrowRight")
+    viewer.until(f"() => ({label})().includes('[1, 4, 7, 10]')")
+
+
+# The module of Plotly's heatmap as another version may have it, and a picture that the browser cannot read.
+STRANGE = """
+let found;
+window.lamella = {};
+Object.defineProperty(window.lamella, 'heatmap', {
+  get: () => found,
+  set: (made) => {
+    const {connect} = made;
+    found = Object.assign(made, {connect: (gd) => {
+      gd.on('plotly_beforeplot', () => {
+        (gd._fullData || []).forEach((trace) => {
+          trace._module = Object.assign({}, trace._module, {name: 'another'});
+        });
+      });
+      connect(gd);
+    }});
+  },
+});
+"""
+UNREADABLE = """
+window.lamella = {};
+Object.defineProperty(window.lamella, 'png', {get: () => () => new Blob(['none']), set: () => undefined});
+"""
+
+
+@pytest.mark.parametrize("script", [STRANGE, UNREADABLE])
+def test_plotly_draws_what_cannot_be_drawn_for_it(
+    make_viewer: Callable[..., Any], served: Any, script: str
+) -> None:
+    viewer = make_viewer()
+    viewer.page.add_init_script(script)
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    viewer.press("ArrowRight")
+    plain = picture(viewer)
+    assert plain.kind == "data"
+    values = served.arrays["scan.h5", "/entry/data"][21]
+    assert_array_equal(viewer.trace["z"], values)
+    wanted = expected(viewer, values, (0, 3000), Norm.LINEAR)
+    assert np.abs(plain.pixels - wanted).max() <= 2
+
+
+def test_plotly_draws_an_axis_that_is_turned_round(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    before = picture(viewer)
+    viewer.page.evaluate(
+        f"""() => {{
+          {GRAPH}.removeAllListeners('plotly_relayout');
+          return Plotly.relayout({GRAPH}, {{'xaxis.range': [99.5, -0.5]}}).then(() => undefined);
+        }}"""
+    )
+    after = picture(viewer)
+    assert (before.kind, after.kind) == ("blob", "data")
+    assert np.abs(before.pixels[:, ::-1] - after.pixels).max() <= 2
+
+
+def test_the_installed_plotly_has_what_the_picture_needs(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,2000")
+    assert viewer.page.evaluate("() => lamella.heatmap.hooked()")
+    # Plotly draws the frame of a zoom dark on bright pictures.
+    bright = viewer.page.evaluate(f"() => {GRAPH}._hmlumcount / {GRAPH}._hmpixcount")
+    mean = np.clip(viewer.trace["z"], 0, 2000).mean() / 2000
+    assert math.isclose(bright, ((mean + 0.055) / 1.055) ** 2.4, rel_tol=0.1)
