@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dashboard.cache.opened import Opened
 from dashboard.cache.story import Purpose, Story, Wanted, story_bytes
 from dashboard.storage.disk import Adopted, BytesCache, StoredFile
+from dashboard.storage.reserve import reserve
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress
@@ -146,7 +147,7 @@ class Partial:
         self.fd, name = tempfile.mkstemp(prefix=address.key[:16] + "-", dir=folder)
         self.path = Path(name)
         try:
-            os.ftruncate(self.fd, self.file_bytes)
+            reserve(self.fd, self.file_bytes)
             Story.begin(self.fd, self.data_bytes, address.planes, purpose)
         except OSError:
             self.discard()
