@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
 
@@ -27,9 +26,6 @@ PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MAPPED_FROM_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20
-
-# A tenth of the share that a process has which steps back for nobody.
-NICENESS = 10
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -66,15 +62,6 @@ def spare_what_stays() -> None:
     """Have the garbage collector pass over what is there now: else a full pass takes some 70 ms."""
     gc.collect()
     gc.freeze()
-
-
-def step_back() -> None:
-    """Give this process, and what it starts from now on, the processor time that others leave.
-
-    Decoding ahead had the answer to a viewer wait for up to 7 ms.
-    """
-    with suppress(OSError):  # a sandbox may refuse it
-        os.nice(NICENESS)
 
 
 def listen(host: str, port: int) -> socket.socket:

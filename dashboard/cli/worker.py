@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
-from dashboard.cli.process import end_with, prepare, queue_signals, step_back
+from dashboard.cli.process import end_with, prepare, queue_signals
 from dashboard.settings import Settings
 
 ENDED_BY_ITSELF = 0
@@ -14,7 +14,6 @@ ENDED_BY_ITSELF = 0
 def run(settings: Settings, parent: int | None = None) -> None:
     """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
     prepare(settings)
-    step_back()
     from dashboard.services import build_services  # noqa: PLC0415  # refusals do not wait for it
 
     signals: SimpleQueue[int] = SimpleQueue()

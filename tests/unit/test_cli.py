@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 from dashboard import wsgi
 from dashboard.cli import commands, main
 from dashboard.cli import sample as sample_command
-from dashboard.cli.process import listen, step_back
+from dashboard.cli.process import listen
 from dashboard.cli.serve import (
     command,
 )
@@ -274,28 +273,6 @@ def test_memory_that_was_freed_is_used_again() -> None:
     }
     assert faults["kept"] < 100
     assert faults["given back"] > 2000
-
-
-def test_who_steps_back_leaves_the_processor_to_the_others() -> None:
-    script = (
-        "import os\n"
-        "from dashboard.cli.process import step_back\n"
-        "before = os.nice(0)\n"
-        "step_back()\n"
-        "print(os.nice(0) > before or before == 19)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, text=True
-    )
-    assert done.stdout == "True\n"
-
-
-def test_a_process_that_may_not_step_back_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_: int) -> int:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "nice", refused)
-    step_back()
 
 
 def test_the_collector_passes_over_what_is_spared() -> None:
