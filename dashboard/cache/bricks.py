@@ -296,7 +296,7 @@ class BrickStore:
     def _terms(self, purpose: Purpose) -> dict[str, Any]:
         """What may leave for a brick that is decoded for this purpose."""
         return {
-            "protected": self._protected(),
+            "protected": self._protected,
             "may_take_protected": purpose is Purpose.DEMAND,
             "leaving": self._leaving,
         }

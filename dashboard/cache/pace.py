@@ -15,6 +15,8 @@ GUESSED_BYTES_PER_S = 4e8
 REMEMBERED = 256
 # How long this process goes by what it read or measured last.
 BELIEVED_S = 5.0
+# How often it tells the others at most: a small brick takes less time than a row in a database.
+TOLD_EVERY_S = 1.0
 
 
 class Paces:
@@ -24,6 +26,7 @@ class Paces:
         self._cache = cache
         self._clock = clock
         self._known: dict[str, tuple[float, float | None]] = {}
+        self._told: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def seconds(self, volume_key: str, nbytes: int) -> float:
@@ -37,7 +40,19 @@ class Paces:
         pace = self._pace(volume_key)
         pace = measured if pace is None else pace + (measured - pace) / 3
         self._remember(volume_key, pace)
-        self._cache.set(_key(volume_key), json.dumps(pace).encode())
+        if self._due(volume_key):
+            self._cache.set(_key(volume_key), json.dumps(pace).encode())
+
+    def _due(self, volume_key: str) -> bool:
+        """Whether the others were not told of this volume lately; says that they are now."""
+        now = self._clock()
+        with self._lock:
+            if now - self._told.get(volume_key, -TOLD_EVERY_S) < TOLD_EVERY_S:
+                return False
+            self._told[volume_key] = now
+            if len(self._told) > REMEMBERED:
+                del self._told[next(iter(self._told))]
+        return True
 
     def _pace(self, volume_key: str) -> float | None:
         with self._lock:

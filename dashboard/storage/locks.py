@@ -16,7 +16,7 @@ from pathlib import Path
 
 # How often a waiter looks again: short at first, since most waits end soon, then easy on the
 # processor.
-FIRST_LOOK_S = 0.002
+FIRST_LOOK_S = 0.0005
 LAST_LOOK_S = 0.02
 
 

@@ -66,14 +66,15 @@ class Room:
         self,
         need: int,
         *,
-        protected: Collection[str] = (),
+        protected: Callable[[], Collection[str]] = tuple,
         may_take_protected: bool = False,
         leaving: Callable[[str], None] | None = None,
     ) -> int | None:
         """Let entries leave until `need` bytes fit; returns how many left, or None if they cannot.
 
-        `protected` keys, and what was used within the last seconds, stay; with `may_take_protected`
-        they go when nothing else is left. `leaving` hears of each key before it goes.
+        What `protected` names (asked only when something has to leave), and what was used within the
+        last seconds, stays; with `may_take_protected` it goes when nothing else is left. `leaving`
+        hears of each key before it goes.
         """
         if need > self.limit:
             return None
@@ -94,7 +95,7 @@ class Room:
         self,
         need: int,
         *,
-        protected: Collection[str] = (),
+        protected: Callable[[], Collection[str]] = tuple,
         may_take_protected: bool = False,
         leaving: Callable[[str], None] | None = None,
     ) -> Iterator[int | None]:
@@ -111,7 +112,7 @@ class Room:
     def _evict(
         self,
         need: int,
-        protected: Collection[str],
+        protected: Callable[[], Collection[str]],
         may_take_protected: bool,
         leaving: Callable[[str], None] | None,
     ) -> int | None:
@@ -123,8 +124,9 @@ class Room:
             return None
         gone = 0
         stuck: set[str] = set()
+        spared = protected()
         while over > 0:
-            chosen = self._chosen(over, protected, may_take_protected, stuck)
+            chosen = self._chosen(over, spared, may_take_protected, stuck)
             if chosen is None:
                 return gone if stuck else None
             for row in chosen:

@@ -87,12 +87,31 @@ def test_a_limit_of_zero_keeps_nothing(cache: BytesCache, lock: Path) -> None:
     assert make(cache, 0, lock).make(0) == 0
 
 
+def test_what_is_protected_is_asked_for_only_when_something_has_to_leave(
+    cache: BytesCache, lock: Path
+) -> None:
+    asked = []
+
+    def protected() -> set[str]:
+        asked.append(True)
+        return set()
+
+    fill(cache, {"a": 40})
+    room = make(cache, 100, lock)
+    assert room.make(20, protected=protected) == 0
+    with room.made(60, protected=protected) as gone:
+        assert gone == 0
+    assert not asked
+    assert room.make(80, protected=protected) == 1
+    assert asked
+
+
 def test_what_is_protected_stays_even_if_it_is_oldest(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 40, "c": 20})
     room = make(cache, 100, lock)
-    assert room.make(20, protected={"a"}) == 1
+    assert room.make(20, protected=lambda: {"a"}) == 1
     assert keys(cache) == {"a", "c"}
-    assert room.make(90, protected={"a", "c"}) is None
+    assert room.make(90, protected=lambda: {"a", "c"}) is None
     assert keys(cache) == {"a", "c"}, "something left although it was of no use"
 
 
@@ -100,10 +119,12 @@ def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) 
     fill(cache, {"a": 40, "b": 40, "c": 20})
     room = make(cache, 100, lock)
     left: list[str] = []
-    gone = room.make(55, protected={"a"}, may_take_protected=True, leaving=left.append)
+    gone = room.make(55, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append)
     assert gone == len(left) == 2
     assert left == ["b", "c"]
-    assert room.make(100, protected={"a"}, may_take_protected=True, leaving=left.append) == 1
+    assert (
+        room.make(100, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append) == 1
+    )
     assert left == ["b", "c", "a"]
 
 
@@ -172,7 +193,7 @@ def test_after_room_was_made_it_fits(
     need = data.draw(st.integers(0, 120))
     may = data.draw(st.booleans())
     gone = make(cache, limit, folder / "lock").make(
-        need, protected=protected, may_take_protected=may
+        need, protected=lambda: protected, may_take_protected=may
     )
     left = keys(cache)
     used = sum(sizes[key] for key in left)
