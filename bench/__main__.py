@@ -52,7 +52,11 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     help="Where made volumes are kept and caches lie meanwhile: on the disk that is to be measured.",
 )
 @click.option("--quick", is_flag=True, help="Few repetitions and small volumes, in four minutes.")
-@click.option("--whole", is_flag=True, help="Warm the whole volume as well, which takes minutes.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Warm the whole volume as well: a minute more, and its decoded size on the disk.",
+)
 @click.option(
     "--only", multiple=True, type=click.Choice(list(PARTS)), help="A part; once for each."
 )

@@ -51,7 +51,8 @@ def warm(context: Context) -> Section:
         section.add("the same, whole commands", [pair.whole])
     else:
         section.remarks.append(
-            "The whole volume (floor 2 ×, aim 3 ×) is read with `--whole` only: it takes minutes."
+            "The whole volume (floor 2 ×, aim 3 ×) is read with `--whole` only: it takes its decoded size on the"
+            " disk."
         )
     return section
 
