@@ -77,6 +77,7 @@ class Panel(StrEnum):
 
     TICK = "panels-tick"
     LEDGER = "ledger"
+    PARTS = "panel-parts"
     PIPELINE = "pipeline-panel"
     PIPELINE_ROWS = "pipeline-rows"
     PIPELINE_SOURCE = "pipeline-source"

@@ -1,8 +1,10 @@
 """The callback of the panels: every two seconds, while somebody can see them.
 
-    panels-tick ─ server ─► latency-graph, hit-rate-*, prefetch-body, banner
+    panels-tick ─ server ─► hit-rate-value, banner
+                         ├► panel-parts ─ browser ─► latency-graph, hit-rate-graph, hit-rate-counts, prefetch-body
                          └► ledger ─ browser ─► pipeline-panel (with the slice on the screen)
 
+What takes long to draw goes through the browser, which shows one part after the other (`turns.js`).
 The interval stands still while the tab is hidden or the panels are folded (`shell.js`).
 """
 
@@ -12,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, html, no_update
+from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from dashboard.telemetry.stages import OUTCOMES
@@ -50,13 +52,10 @@ def register(app: Dash, services: Services) -> None:
     """Keep the panels up to date."""
 
     @app.callback(
-        Output(Panel.LATENCY_GRAPH, "figure"),
         Output(Panel.LATENCY_EMPTY, "className"),
-        Output(Panel.HIT_RATE_GRAPH, "figure"),
         Output(Panel.HIT_RATE_EMPTY, "className"),
         Output(Panel.HIT_RATE_VALUE, "children"),
-        Output(Panel.HIT_RATE_COUNTS, "children"),
-        Output(Panel.PREFETCH_BODY, "children"),
+        Output(Panel.PARTS, "data"),
         Output(Panel.LEDGER, "data"),
         Output(Shell.BANNER, "children"),
         Input(Panel.TICK, "n_intervals"),
@@ -67,14 +66,18 @@ def register(app: Dash, services: Services) -> None:
         latency = figures.latency(series)
         outcomes = figures.outcomes(series)
         rate = figures.hit_rate(snapshot["demand"])
+        drawn: dict[str, dict[str, Any]] = {
+            Panel.HIT_RATE_COUNTS: {"children": panels.outcome_counts(snapshot["demand"])},
+            Panel.PREFETCH_BODY: {"children": prefetch(snapshot)},
+        }
+        for graph, figure in ((Panel.LATENCY_GRAPH, latency), (Panel.HIT_RATE_GRAPH, outcomes)):
+            if not figures.empty(figure):
+                drawn[graph] = {"figure": figure}
         return (
-            no_update if figures.empty(latency) else latency,
             _empty_class(latency),
-            no_update if figures.empty(outcomes) else outcomes,
             _empty_class(outcomes),
             "–" if rate is None else f"{100 * rate:.0f} %",
-            panels.outcome_counts(snapshot["demand"]),
-            prefetch(snapshot),
+            drawn,
             medians(snapshot["stages"]),
             services.degraded() or "",
         )

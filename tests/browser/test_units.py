@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 def page(browser: Browser) -> Iterator[Page]:
     """A blank page with the scripts that need no page around them."""
     page = browser.new_page()
-    for name in ("scale", "address", "ring", "link", "flow", "painter", "play"):
+    for name in ("scale", "address", "ring", "link", "flow", "painter", "play", "turns"):
         page.add_script_tag(path=assets_folder() / f"{name}.js")
     yield page
     page.close()
@@ -296,3 +296,90 @@ def test_playing_starts_again_turns_round_or_stops(
     page: Page, index: int, by: int, end: str, found: list[int] | None
 ) -> None:
     assert run(page, "return lamella.play.turn(a, b, 10, c);", index, by, end) == found
+
+
+TURNS = """
+let now = 0;
+let moving = false;
+const shown = [];
+const jobs = [];
+const turns = lamella.makeTurns(
+  (id, props) => shown.push(id + props.x), () => moving, () => now, (job) => jobs.push(job),
+);
+const task = () => { const due = jobs.splice(0); due.forEach((job) => job()); return due.length; };
+const all = () => { for (let i = 0; i < 20 && task(); i += 1); };
+"""
+
+
+def test_parts_are_shown_one_in_each_task(page: Page) -> None:
+    found = run(
+        page,
+        TURNS
+        + """
+        turns.put({a: {x: 1}, b: {x: 1}, c: {x: 1}});
+        const counts = [shown.length];
+        while (task()) counts.push(shown.length);
+        return [shown, counts];
+        """,
+    )
+    assert found == [["a1", "b1", "c1"], [1, 2, 3, 3]]
+
+
+def test_what_is_shown_already_is_not_shown_again(page: Page) -> None:
+    found = run(
+        page,
+        TURNS
+        + """
+        turns.put({a: {x: 1}, b: {x: 1}});
+        all();
+        turns.put({a: {x: 1}, b: {x: 2}});
+        all();
+        return shown;
+        """,
+    )
+    assert found == ["a1", "b1", "b2"]
+
+
+def test_while_slices_move_parts_wait_and_the_newest_comes(page: Page) -> None:
+    found = run(
+        page,
+        TURNS
+        + """
+        moving = true;
+        turns.put({a: {x: 1}, b: {x: 1}});
+        all();
+        now = 1999;
+        turns.put({a: {x: 2}});
+        all();
+        const early = shown.slice();
+        now = 2000;
+        all();
+        const late = shown.slice();
+        now = 2500;
+        turns.put({a: {x: 3}});
+        all();
+        const again = shown.slice();
+        moving = false;
+        all();
+        return [early, late, again, shown];
+        """,
+    )
+    assert found == [[], ["a2", "b1"], ["a2", "b1"], ["a2", "b1", "a3"]]
+
+
+def test_a_part_that_is_back_as_it_was_is_not_shown(page: Page) -> None:
+    found = run(
+        page,
+        TURNS
+        + """
+        turns.put({a: {x: 1}});
+        all();
+        moving = true;
+        turns.put({a: {x: 2}});
+        turns.put({a: {x: 1}});
+        moving = false;
+        all();
+        return [shown, jobs.length];
+        """,
+    )
+    assert found == [["a1"], 0]
