@@ -4,11 +4,6 @@
 
   const heard = (id, value, prop) => lamella.controls.heard(id, value, prop);
 
-  const panels = lamella.makeTurns(
-    (id, props) => lamella.controls.set(id, props), () => lamella.motion.active(),
-    () => performance.now(), (job, ms) => setTimeout(job, ms),
-  );
-
   function numberOr(text) {
     const trimmed = String(text === null || text === undefined ? '' : text).trim().replace('−', '-');
     return trimmed === '' ? NaN : Number(trimmed);
@@ -96,7 +91,7 @@
         if (action) action();
       },
       ledger: (stages) => lamella.pipeline.ledger(stages),
-      panels: (parts) => panels.put(parts),
+      panels: (parts) => lamella.shell.panels(parts),
     },
   });
 

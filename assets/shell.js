@@ -1,10 +1,11 @@
-/* The frame of the page: the tree's drawer on narrow screens, folding the panels, and the start. */
+/* The frame of the page: the tree's drawer on narrow screens, the panels, and the start. */
 (function (lamella) {
   'use strict';
 
   const KEY = 'lamella-panels';
 
   let treeOpen = false;
+  let turns = null;
 
   function remembered() {
     try {
@@ -52,6 +53,9 @@
   /* Called once by Dash, when the page is there. */
   function start(config) {
     lamella.config = config;
+    turns = lamella.makeTurns(
+      lamella.controls.set, lamella.motion.active, () => performance.now(), (job, ms) => setTimeout(job, ms),
+    );
     lamella.telemetry.connect();
     lamella.picture.connect();
     lamella.painter.connect();
@@ -80,5 +84,6 @@
     closeTree: () => treeOpen && toggleTree(false),
     toggleTree: () => toggleTree(!treeOpen),
     fold: () => fold(!folded()),
+    panels: (parts) => turns.put(parts),
   };
 })((window.lamella = window.lamella || {}));
