@@ -125,9 +125,15 @@
       return;
     }
     drawing = true;
-    mine.look = look;
-    await lamella.plot.recolour(look, picture);
-    drawing = false;
+    try {
+      await lamella.plot.recolour(look, picture);
+      mine.look = look;
+    } catch (error) {
+      lamella.viewer.failed(error);
+      return;
+    } finally {
+      drawing = false;
+    }
     settle();
   }
 

@@ -143,6 +143,26 @@ def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -
     viewer.errors.clear()
 
 
+def test_new_colours_that_cannot_be_drawn_do_not_stop_the_page(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.evaluate(
+        """() => {
+          const { react } = window.Plotly;
+          window.Plotly.react = (gd, ...rest) => {
+            if (!gd.closest('#slice-graph')) return react(gd, ...rest);
+            window.Plotly.react = react;
+            throw new Error('There is no ink.');
+          };
+          lamella.viewer.setColours({ reverse: true });
+        }"""
+    )
+    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('ink')")
+    viewer.press("ArrowRight")
+    viewer.until("() => document.getElementById('plot-message-text').textContent === ''")
+    assert viewer.settled().trace["meta"]["selection"] == "21,:,:"
+    assert viewer.trace["first"] == "rgb(255,255,255)"
+
+
 def test_attributes_on_request(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.click("#attributes-button")

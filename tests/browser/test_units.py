@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 def page(browser: Browser) -> Iterator[Page]:
     """A blank page with the scripts that need no page around them."""
     page = browser.new_page()
-    for name in ("scale", "address", "ring", "link", "flow", "painter", "play", "turns"):
+    for name in "scale address ring link flow painter play turns controls".split():
         page.add_script_tag(path=assets_folder() / f"{name}.js")
     yield page
     page.close()
@@ -296,6 +296,26 @@ def test_playing_starts_again_turns_round_or_stops(
     page: Page, index: int, by: int, end: str, found: list[int] | None
 ) -> None:
     assert run(page, "return lamella.play.turn(a, b, 10, c);", index, by, end) == found
+
+
+def test_an_echo_of_dash_is_not_taken_for_the_user_however_late(page: Page) -> None:
+    found = run(
+        page,
+        """
+        window.dash_clientside = { set_props: () => undefined };
+        let now = 0;
+        performance.now = () => now;
+        const { put, heard } = lamella.controls;
+        put('dial', 20);
+        put('dial', 129);
+        now = 5000;
+        const echoes = [heard('dial', 20), heard('dial', 129)];
+        const user = [heard('dial', 20), heard('dial', 20), heard('dial', 129)];
+        delete performance.now;
+        return [echoes, user];
+        """,
+    )
+    assert found == [[False, False], [True, False, True]]
 
 
 TURNS = """
