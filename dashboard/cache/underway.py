@@ -94,7 +94,7 @@ class Underway:
                 self._arena.release()
                 return None
             try:
-                work = _Work(self._decoder.hold(volume, address, memory), partial)
+                work = _Work(self._decoder.hold(volume, address, memory, number), partial)
             except BaseException:
                 partial.discard()
                 raise

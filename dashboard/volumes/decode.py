@@ -141,13 +141,15 @@ class Decoder:
         finally:
             os.close(fd)
 
-    def hold(self, volume: Volume, address: BrickAddress, arena: NDArray[np.uint8]) -> HeldBrick:
+    def hold(
+        self, volume: Volume, address: BrickAddress, arena: NDArray[np.uint8], plane: int
+    ) -> HeldBrick:
         """The brick as it will be held in `arena`, of which nothing is decoded yet.
 
-        Its planes are had as they are decoded, which spares a viewer the ordering and writing of all
-        the others. `arena` has `held_bytes` bytes at least.
+        Its planes, `plane` before all others, are had as they are decoded, which spares a viewer the
+        ordering and writing of all the others. `arena` has `held_bytes` bytes at least.
         """
-        return HeldBrick(volume, address, self._places(volume, address), arena)
+        return HeldBrick(volume, address, self._places(volume, address), arena, plane)
 
     def deepen(self, held: HeldBrick, depth: int) -> None:
         """Decode the first `depth` bytes of all chunks of a held brick; charges and raises as `decode`."""

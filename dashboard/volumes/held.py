@@ -22,8 +22,9 @@ from dashboard.volumes.chunkread import BadChunk, ChunkReader
 from dashboard.volumes.inflate import DEEPEST_SHARE, Inflater, can_stop
 from dashboard.volumes.volume import Volume
 
-# Pieces of work that a brick's chunks are dealt out in: enough that no thread idles at the end.
-GROUPS = 64
+# Of the chunks that are left, every piece of work gets this share: long ones first, which are few, and
+# single chunks at last, so that no thread idles at the end.
+DEALT_SHARE = 1 / 16
 # The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
 # not shorter: each round costs about 30 microseconds a chunk.
 SOON_SHARE = 1 / 8
@@ -37,6 +38,12 @@ def held_bytes(volume: Volume, address: BrickAddress) -> int:
 def in_dataset_order(band: NDArray[Any], address: BrickAddress) -> NDArray[Any]:
     """A band (planes first) seen in the order of the dataset's dimensions."""
     return band.transpose(np.argsort(address.order))
+
+
+def plane_within(address: BrickAddress, plane: int) -> dict[int, int]:
+    """Where plane `plane` of a brick lies within its chunks, along each fixed dimension."""
+    offsets = np.unravel_index(plane, address.shape[:-2] or (1,))
+    return dict(zip(address.order[:-2], map(int, offsets), strict=False))
 
 
 def chunk_box(
@@ -56,11 +63,48 @@ def chunk_box(
     return target, tuple(slice(e) for e in extent), tuple(corner)
 
 
+class _Blocks:
+    """A plane as blocks, one for each chunk of the brick that it crosses."""
+
+    def __init__(
+        self, volume: Volume, address: BrickAddress, grid: tuple[int, ...], plane: int
+    ) -> None:
+        rows, cols = address.rows, address.cols
+        within = plane_within(address, plane)
+        # In a chunk: what of it lies in the plane.
+        self._inside = tuple(within.get(d, slice(None)) for d in range(len(grid)))
+        # In the grid: a brick is one chunk thick, so rows and columns are all that it has.
+        self._ours = tuple(slice(None) if d in (rows, cols) else 0 for d in range(len(grid)))
+        self._across = grid[max(rows, cols)]
+        self._shape = address.shape[-2:]
+        tall, wide = volume.grid.chunks[rows], volume.grid.chunks[cols]
+        self._values = np.empty((grid[rows] * tall, grid[cols] * wide), volume.native)
+        # The grid's dimensions in the order of the dataset, then those of the plane's part of a chunk.
+        blocks = self._values.reshape(grid[rows], tall, grid[cols], wide).transpose(0, 2, 1, 3)
+        self._blocks = blocks.transpose(1, 0, 3, 2) if rows > cols else blocks
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The plane (rows, columns), without what its last chunks hold beyond the volume."""
+        height, width = self._shape
+        return self._values[:height, :width]
+
+    def put(self, number: int, chunk: NDArray[Any]) -> None:
+        """Take the plane's part out of chunk `number` of the brick, an array of a chunk's shape."""
+        self._blocks[divmod(number, self._across)] = chunk[self._inside]
+
+    def put_all(self, chunks: NDArray[Any]) -> None:
+        """Take all parts at once: `chunks` has the grid's dimensions, then a chunk's."""
+        np.copyto(self._blocks, chunks[self._ours + self._inside])
+
+
 class HeldBrick:
     """The decoded chunks of a brick in an arena, whose planes are had while it is being laid down.
 
     A brick is one chunk thick, so a plane lies at the same depth of all its chunks: it is there as
-    soon as all of them are decoded that deep. `bad` are the damaged chunks found so far.
+    soon as all of them are decoded that deep. `plane` is the one that somebody waits for: it is put
+    together as the chunks are decoded, while they lie in the processor's cache. `bad` are the damaged
+    chunks found so far.
     """
 
     def __init__(
@@ -69,12 +113,15 @@ class HeldBrick:
         address: BrickAddress,
         places: NDArray[np.int64],
         arena: NDArray[np.uint8],
+        plane: int,
     ) -> None:
         self.volume = volume
         self.address = address
         self.bad: list[BadChunk] = []
         self._places = places
         self._arena = arena
+        self._wanted = plane
+        self._first: _Blocks | None = _Blocks(volume, address, places.shape, plane)
         self._begun: dict[int, Inflater] = {}
         self._depth = 0
         self._users = 0
@@ -122,11 +169,15 @@ class HeldBrick:
                 raise TimeoutError
             closed = self._closed
             self._users += not closed
+            first = None
+            if plane == self._wanted:
+                # Given away: what is found to be damaged later is not put into it any more.
+                first, self._first = self._first, None
         if closed:
             yield None
             return
         try:
-            yield self._gathered(plane)
+            yield self._gathered(plane) if first is None else first.values
         finally:
             with self._changed:
                 self._users -= 1
@@ -140,28 +191,35 @@ class HeldBrick:
             self._changed.wait_for(lambda: not self._users)
 
     def groups(self) -> list[tuple[int, int]]:
-        """The chunks' numbers within the brick, dealt out in ranges."""
-        count = self._places.size
-        step = ceil(count / GROUPS)
-        return [(at, min(at + step, count)) for at in range(0, count, step)]
+        """The chunks' numbers within the brick, dealt out in ranges, long ones first."""
+        count, at, dealt = self._places.size, 0, []
+        while at < count:
+            end = at + ceil((count - at) * DEALT_SHARE)
+            dealt.append((at, end))
+            at = end
+        return dealt
 
     def decode(self, reader: ChunkReader, depth: int, first: int, last: int) -> None:
         """Decode chunks first … last into the arena, on from where they are to `depth` bytes."""
         places = self._places.reshape(-1)
         fresh = not self._depth
+        wanted = self._first if fresh else None
         if fresh:
             reader.announce(places[first:last])
         for number in range(first, last):
-            place = int(places[number])
-            if fresh and place < 0:
-                self._shaped(number)[...] = self.volume.fill
-                continue
-            reason = self._decoded(reader, depth, number, place, fresh)
+            place, chunk = int(places[number]), self._shaped(number)
+            reason = ""
+            if place >= 0:
+                reason = self._decoded(reader, depth, number, place, fresh)
+            elif fresh:
+                chunk[...] = self.volume.fill
             if reason:
                 at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
                 # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
                 self.bad.append(BadChunk(self._corner(at), reason))
-                self._shaped(number)[...] = self.volume.fill
+                chunk[...] = self.volume.fill
+            if wanted is not None:
+                wanted.put(number, chunk)
 
     def _decoded(
         self, reader: ChunkReader, depth: int, number: int, place: int, fresh: bool
@@ -202,35 +260,19 @@ class HeldBrick:
     def _shaped(self, number: int) -> NDArray[Any]:
         return self._slot(number).view(self.volume.dtype).reshape(self.volume.grid.chunks)
 
-    def _within(self, plane: int) -> dict[int, int]:
-        """Where a plane lies within the chunks, along each fixed dimension."""
-        offsets = np.unravel_index(plane, self.address.shape[:-2] or (1,))
-        return dict(zip(self.address.order[:-2], map(int, offsets), strict=False))
-
     def _need(self, plane: int) -> int:
         """How many bytes of each chunk a plane lies in."""
-        chunks, within = self.volume.grid.chunks, self._within(plane)
+        chunks, within = self.volume.grid.chunks, plane_within(self.address, plane)
         last = [within.get(d, size - 1) for d, size in enumerate(chunks)]
         return (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
 
     def _gathered(self, plane: int) -> NDArray[Any]:
         """A plane copied out of all chunks at once."""
-        rows, cols = self.address.rows, self.address.cols
-        chunks, grid = self.volume.grid.chunks, self._places.shape
-        within = self._within(plane)
+        grid, chunks = self._places.shape, self.volume.grid.chunks
         used = self._arena[: self._places.size * self.volume.grid.chunk_bytes]
-        # The grid's dimensions, then a chunk's: at a plane only rows and columns of both are left.
-        held = used.view(self.volume.dtype).reshape(*grid, *chunks)
-        ours = tuple(slice(None) if d in (rows, cols) else 0 for d in range(len(grid)))
-        held = held[ours + tuple(within.get(d, slice(None)) for d in range(len(grid)))]
-        if rows > cols:
-            held = held.transpose(1, 0, 3, 2)
-        tall, wide = chunks[rows], chunks[cols]
-        plane_of_chunks = held.transpose(0, 2, 1, 3)
-        height, width = self.address.shape[-2:]
-        values = np.empty((grid[rows] * tall, grid[cols] * wide), self.volume.native)
-        np.copyto(values.reshape(plane_of_chunks.shape), plane_of_chunks)
-        return values[:height, :width]
+        blocks = _Blocks(self.volume, self.address, grid, plane)
+        blocks.put_all(used.view(self.volume.dtype).reshape(*grid, *chunks))
+        return blocks.values
 
 
 class Arena:

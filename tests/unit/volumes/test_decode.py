@@ -23,7 +23,7 @@ from dashboard.volumes import decode as decoding
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk
 from dashboard.volumes.decode import FileSink, PlaneSink
-from dashboard.volumes.held import Arena, held_bytes
+from dashboard.volumes.held import held_bytes
 from dashboard.volumes.volume import Volume
 from tests import files
 from tests.parts import Parts
@@ -51,14 +51,19 @@ def laid_down(
 def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
     """(plane taken out first, the brick laid down after it, damaged chunks)."""
     arena = np.full(held_bytes(volume, address) + 16, 0xEE, np.uint8)
-    kept = here.decoder.hold(volume, address, arena)
+    kept = here.decoder.hold(volume, address, arena, plane)
     here.decoder.deepen(kept, kept.depth(plane))
-    with kept.taking(plane, 0.0) as early:
+    with kept.taking(plane, 0.0) as early, kept.taking(plane, 0.0) as again:
         assert early is not None
+        assert again is not None
+        assert again.tobytes() == early.tobytes()
+    with kept.taking(0, 0.0) as other:
+        assert other is not None
     with path.open("w+b") as stream:
         here.decoder.lay_down(kept, FileSink(stream.fileno(), address))
-    found = np.fromfile(path, volume.native)
-    return early, found.reshape(-1, *address.shape[-2:]), kept.bad
+    found = np.fromfile(path, volume.native).reshape(-1, *address.shape[-2:])
+    assert other.tobytes() == found[0].tobytes()
+    return early, found, kept.bad
 
 
 def bricks(volume: Volume, rows: int, cols: int) -> list[BrickAddress]:
@@ -364,17 +369,3 @@ def test_a_sample_leaves_out_what_is_damaged_or_not_there(here: Parts, data: Pat
     )
     never = here.library.volume("data/b.h5", "/x")
     assert here.decoder.sample(never, 99, 1).tolist() == [-3]
-
-
-def test_an_arena_has_one_holder_at_a_time() -> None:
-    arena = Arena(1000)
-    assert arena.acquire(1001) is None
-    first = arena.acquire(10)
-    assert first is not None
-    assert len(first) >= 10
-    assert arena.acquire(10) is None
-    arena.release()
-    larger = arena.acquire(1000)
-    assert larger is not None
-    assert len(larger) >= 1000
-    arena.release()

@@ -1,0 +1,64 @@
+"""Bricks that are held in memory while they are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from dashboard.volumes.held import Arena, held_bytes
+from tests import files
+from tests.parts import Parts
+
+
+def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
+    here: Parts, data: Path
+) -> None:
+    values = files.made_up("<u2", (6, 20, 15))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
+    with h5py.File(path) as file:
+        chunk = file["x"].id.get_chunk_info_by_coord((0, 10, 0))
+    with path.open("r+b") as stream:
+        stream.seek(chunk.byte_offset + chunk.size - 4)  # the checksum
+        stream.write(b"\0\0\0\0")
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
+    here.decoder.deepen(kept, kept.depth(1))
+    with kept.taking(1, 0.0) as early:
+        assert early is not None
+        for depth in kept.depths():
+            here.decoder.deepen(kept, depth)
+        assert [bad.corner for bad in kept.bad] == [(0, 10, 0)]
+        assert early.tobytes() == values[1].tobytes()
+    with kept.taking(1, 0.0) as late:
+        assert late is not None
+        assert late[:10].tobytes() == values[1, :10].tobytes()
+        assert not late[10:].any()
+
+
+def test_chunks_are_dealt_out_once_each_and_singly_at_last(here: Parts, data: Path) -> None:
+    values = files.made_up("<u2", (2, 300, 2))
+    files.write(data / "a.h5", x=(values, {"chunks": (2, 1, 2)}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 0)
+    groups = kept.groups()
+    assert [n for first, last in groups for n in range(first, last)] == list(range(300))
+    assert groups[0][1] > 10
+    assert all(last == first + 1 for first, last in groups[-10:])
+
+
+def test_an_arena_has_one_holder_at_a_time() -> None:
+    arena = Arena(1000)
+    assert arena.acquire(1001) is None
+    first = arena.acquire(10)
+    assert first is not None
+    assert len(first) >= 10
+    assert arena.acquire(10) is None
+    arena.release()
+    larger = arena.acquire(1000)
+    assert larger is not None
+    assert len(larger) >= 1000
+    arena.release()
