@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import imagecodecs
@@ -24,6 +25,9 @@ Filter = tuple[int, tuple[int, ...]]
 
 GZIP, SHUFFLE, FLETCHER32, SZIP, BZIP2, LZF = 1, 2, 3, 4, 307, 32000
 BLOSC, LZ4, BITSHUFFLE, ZSTD = 32001, 32004, 32008, 32015
+
+# Pipelines (with their masks) of which is kept what each of their chunks asks for anew.
+PLANNED = 256
 
 
 def _gzip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
@@ -145,12 +149,14 @@ def scratch_bytes(size: int) -> int:
     return size + 8
 
 
-def scratch_count(pipeline: Sequence[Filter]) -> int:
+@lru_cache(maxsize=PLANNED)
+def scratch_count(pipeline: tuple[Filter, ...]) -> int:
     """How many scratch buffers `decode` wants: up to two that it takes turns with, and a spare one."""
     return _turns(pipeline) + any(n in _WITH_SPARE for n, _ in pipeline)
 
 
-def last_buffer(pipeline: Sequence[Filter], mask: int) -> int | None:
+@lru_cache(maxsize=PLANNED)
+def last_buffer(pipeline: tuple[Filter, ...], mask: int) -> int | None:
     """Which buffer the decoded bytes end up in; None when no decoder writes them, or a checksum with them."""
     writers = [at for at, (n, _) in enumerate(pipeline) if n != FLETCHER32 and not mask >> at & 1]
     if not writers or _trailing(pipeline, mask)[writers[0]]:
@@ -159,7 +165,7 @@ def last_buffer(pipeline: Sequence[Filter], mask: int) -> int | None:
 
 
 def decode(
-    data: Any, pipeline: Sequence[Filter], mask: int, size: int, buffers: Sequence[Bytes]
+    data: Any, pipeline: tuple[Filter, ...], mask: int, size: int, buffers: Sequence[Bytes]
 ) -> Bytes:
     """Undo the filters of one chunk: `size` bytes as a uint8 array, which may lie in `buffers`.
 
@@ -195,11 +201,12 @@ def keeps_length(pipeline: Sequence[Filter]) -> bool:
     )
 
 
-def _turns(pipeline: Sequence[Filter]) -> int:
+def _turns(pipeline: tuple[Filter, ...]) -> int:
     return min(len(pipeline), 2)
 
 
-def _trailing(pipeline: Sequence[Filter], mask: int) -> list[int]:
+@lru_cache(maxsize=PLANNED)
+def _trailing(pipeline: tuple[Filter, ...], mask: int) -> tuple[int, ...]:
     """For each filter, the checksum bytes that its decoded output still carries."""
     extra = 0
     result = []
@@ -207,7 +214,7 @@ def _trailing(pipeline: Sequence[Filter], mask: int) -> list[int]:
         result.append(extra)
         if number == FLETCHER32 and not mask >> at & 1:
             extra += 4
-    return result
+    return tuple(result)
 
 
 def _any(data: Any) -> Any:

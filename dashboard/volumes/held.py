@@ -119,7 +119,9 @@ class HeldBrick:
         self.address = address
         self.bad: list[BadChunk] = []
         self._places = places
-        self._arena = arena
+        used = arena[: places.size * volume.grid.chunk_bytes]
+        self._slots = used.reshape(places.size, volume.grid.chunk_bytes)
+        self._chunks = used.view(volume.dtype).reshape(places.size, *volume.grid.chunks)
         self._wanted = plane
         self._first: _Blocks | None = _Blocks(volume, address, places.shape, plane)
         self._begun: dict[int, Inflater] = {}
@@ -207,7 +209,7 @@ class HeldBrick:
         if fresh:
             reader.announce(places[first:last])
         for number in range(first, last):
-            place, chunk = int(places[number]), self._shaped(number)
+            place, chunk = int(places[number]), self._chunks[number]
             reason = ""
             if place >= 0:
                 reason = self._decoded(reader, depth, number, place, fresh)
@@ -225,7 +227,7 @@ class HeldBrick:
         self, reader: ChunkReader, depth: int, number: int, place: int, fresh: bool
     ) -> str:
         """Decode one chunk on; returns why that failed, or an empty string."""
-        slot = self._slot(number)
+        slot = self._slots[number]
         if fresh and (depth == len(slot) or int(reader.index.masks[place])):
             return reader.decoded(place, slot)[1]
         # Taken out, so that its memory is free as soon as it is done.
@@ -251,14 +253,7 @@ class HeldBrick:
         view = in_dataset_order(band, self.address)
         for at in np.ndindex(numbers.shape):
             target, inside, _ = chunk_box(self.volume, self.address, view, at, first)
-            target[...] = self._shaped(int(numbers[at]))[inside]
-
-    def _slot(self, number: int) -> NDArray[np.uint8]:
-        size = self.volume.grid.chunk_bytes
-        return self._arena[number * size : (number + 1) * size]
-
-    def _shaped(self, number: int) -> NDArray[Any]:
-        return self._slot(number).view(self.volume.dtype).reshape(self.volume.grid.chunks)
+            target[...] = self._chunks[numbers[at]][inside]
 
     def _need(self, plane: int) -> int:
         """How many bytes of each chunk a plane lies in."""
@@ -269,9 +264,8 @@ class HeldBrick:
     def _gathered(self, plane: int) -> NDArray[Any]:
         """A plane copied out of all chunks at once."""
         grid, chunks = self._places.shape, self.volume.grid.chunks
-        used = self._arena[: self._places.size * self.volume.grid.chunk_bytes]
         blocks = _Blocks(self.volume, self.address, grid, plane)
-        blocks.put_all(used.view(self.volume.dtype).reshape(*grid, *chunks))
+        blocks.put_all(self._chunks.reshape(*grid, *chunks))
         return blocks.values
 
 
