@@ -90,8 +90,7 @@
         const action = actions[window.dash_clientside.callback_context.triggered_id];
         if (action) action();
       },
-      ledger: (stages) => lamella.pipeline.ledger(stages),
-      panels: (parts) => lamella.shell.panels(parts),
+      panels: (parts) => lamella.panels.put(parts),
     },
   });
 

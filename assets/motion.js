@@ -128,7 +128,10 @@
       index: scene.index,
       query: { file: scene.file, dataset: scene.dataset, selection: frame.selection },
     };
-    lamella.telemetry.painted(wanted, answer, spent, drawn).then(tell);
+    lamella.telemetry.painted(wanted, answer, spent, drawn).then((painted) => {
+      tell(painted);
+      lamella.panels.painted();
+    });
     requestAnimationFrame(() => {
       unmarked = false;
       attempt();

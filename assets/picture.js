@@ -17,7 +17,7 @@
   let drawing = false;
   let generation = 0;
   let wishes = 0;
-  let quietFrom = 0;
+  let wishedAt = 0;
 
   function viewNow() {
     return lamella.viewer.current();
@@ -56,7 +56,7 @@
   /* The view has changed. */
   function of(view) {
     wishes += 1;
-    quietFrom = performance.now() + lamella.config.restDelay;
+    wishedAt = performance.now();
     clearTimeout(timers.heat);
     const wanted = request(view, false);
     if (isDrawn(view, wanted) && !lamella.motion.active()) {
@@ -97,10 +97,15 @@
     heatLater();
   }
 
+  /* How long nothing was wished for (ms). */
+  function quietFor() {
+    return performance.now() - wishedAt;
+  }
+
   /* The heatmap, when nothing was wished for during the rest delay. */
   function heatLater(ms) {
     clearTimeout(timers.heat);
-    timers.heat = setTimeout(heat, ms === undefined ? Math.max(quietFrom - performance.now(), 0) : ms);
+    timers.heat = setTimeout(heat, ms === undefined ? Math.max(lamella.config.restDelay - quietFor(), 0) : ms);
   }
 
   function heat() {
@@ -300,6 +305,7 @@
     leave: leave,
     index: index,
     rest: heatLater,
+    quietFor: quietFor,
     fail: () => {
       if (shown) shown.failed = true;
     },

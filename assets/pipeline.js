@@ -14,6 +14,7 @@
   let rows = null;
   let usual = {};
   let last = null;
+  let drawn = null;
 
   function cell(row, name, text) {
     const span = document.createElement('span');
@@ -75,8 +76,16 @@
 
   /* `painted`: {stages: {name: ms}, source, ahead} of the slice that has just come on the screen. */
   function show(painted) {
-    if (!rows) build();
     last = painted;
+    again();
+  }
+
+  /* The newest slice, where somebody sees it; once more when the panel comes into view. */
+  function again() {
+    if (!last || last === drawn || !lamella.panels.pipelineSeen()) return;
+    drawn = last;
+    if (!rows) build();
+    const painted = last;
     const names = lamella.config.stages.map((stage) => stage.name);
     const total = names.reduce((sum, name) => sum + (painted.stages[name] || 0), 0);
     let at = 0;
@@ -106,14 +115,14 @@
     }
     lamella.config.stages.forEach(({ name }) => {
       const figures = usual[name];
-      lamella_text(rows[name].p50, ms(figures && figures.p50_ms));
-      lamella_text(rows[name].p95, ms(figures && figures.p95_ms));
+      write(rows[name].p50, ms(figures && figures.p50_ms));
+      write(rows[name].p95, ms(figures && figures.p95_ms));
     });
   }
 
-  function lamella_text(node, text) {
+  function write(node, text) {
     if (node.textContent !== text) node.textContent = text;
   }
 
-  lamella.pipeline = { show: show, ledger: ledger, last: () => last };
+  lamella.pipeline = { show: show, again: again, ledger: ledger };
 })((window.lamella = window.lamella || {}));

@@ -1,11 +1,10 @@
-/* The frame of the page: the tree's drawer on narrow screens, the panels, and the start. */
+/* The frame of the page: the tree's drawer on narrow screens, folding the panels, and the start. */
 (function (lamella) {
   'use strict';
 
   const KEY = 'lamella-panels';
 
   let treeOpen = false;
-  let turns = null;
 
   function remembered() {
     try {
@@ -53,12 +52,10 @@
   /* Called once by Dash, when the page is there. */
   function start(config) {
     lamella.config = config;
-    turns = lamella.makeTurns(
-      lamella.controls.set, lamella.motion.active, () => performance.now(), (job, ms) => setTimeout(job, ms),
-    );
     lamella.telemetry.connect();
     lamella.picture.connect();
     lamella.painter.connect();
+    lamella.panels.connect();
     connect();
     lamella.keys.connect();
     lamella.controls.connect(() => {
@@ -84,6 +81,5 @@
     closeTree: () => treeOpen && toggleTree(false),
     toggleTree: () => toggleTree(!treeOpen),
     fold: () => fold(!folded()),
-    panels: (parts) => turns.put(parts),
   };
 })((window.lamella = window.lamella || {}));

@@ -1,42 +1,70 @@
 /* Parts of the page that are shown one after the other, each in a task of its own: redrawing all of the panels takes
-   longer than a frame. None is shown while slices move, unless it has been put off for too long. */
+   longer than a frame. While slices move they are put off, though not for ever: then one is shown right behind a
+   slice that was painted, where the time until the next one is the longest. */
 (function (lamella) {
   'use strict';
 
-  const LONGEST_MS = 2000;
-  // Dash and React take some tasks of their own until a figure is drawn.
-  const APART_MS = 60;
+  // In a long movement each part is shown about this often: figures come every two seconds.
+  const LONGEST_MS = 2500;
+  // How long what is overdue waits for a slice to be painted.
+  const GRACE_MS = 100;
+  const LOOK_MS = 100;
+  // So that what one has changed is on the screen, and keys were heard, before the next begins.
+  const APART_MS = 50;
 
-  /* `show(id, props)` shows a part, `moving()` says whether slices move, `now()` gives ms, `later(job, ms)` waits. */
-  function makeTurns(show, moving, now, later) {
+  /* `show(id, props)` shows a part, `calm()` says whether nothing moves, `seen(id)` whether anybody could see the part,
+     `now()` gives ms, `later(job, ms)` waits. */
+  function makeTurns(show, calm, seen, now, later) {
     const waiting = new Map();
-    const shown = {};
-    let running = false;
+    const shown = new Map();
+    let turn = 0;
+    let last = -Infinity;
 
-    /* What is to be shown: {id: properties}; what is already, or is shown anew before its turn, is left out. */
+    const at = (id) => (shown.has(id) ? shown.get(id).at : -Infinity);
+
+    /* What is to be shown: {id: properties}; what is already, or is put anew before its turn, is left out. */
     function put(parts) {
       Object.entries(parts || {}).forEach(([id, props]) => {
         const text = JSON.stringify(props);
-        const before = waiting.get(id);
-        if (text === shown[id]) waiting.delete(id);
-        else waiting.set(id, { props: props, text: text, since: before ? before.since : now() });
+        if (shown.has(id) && shown.get(id).text === text) waiting.delete(id);
+        else waiting.set(id, { props: props, text: text });
       });
-      if (!running) next();
+      wake();
     }
 
-    function next() {
-      const due = Array.from(waiting).find(([, { since }]) => !moving() || now() - since >= LONGEST_MS);
-      if (due) {
-        const [id, { props, text }] = due;
-        waiting.delete(id);
-        shown[id] = text;
-        show(id, props);
+    /* Something has changed: more to be shown, or somebody who sees it. */
+    function wake() {
+      if (waiting.size) plan(last + APART_MS - now(), false);
+    }
+
+    /* A slice has just come on the screen. */
+    function painted() {
+      if (waiting.size && now() - last >= APART_MS) plan(0, true);
+    }
+
+    function plan(ms, behindSlice) {
+      turn += 1;
+      const mine = turn;
+      later(() => mine === turn && next(behindSlice), Math.max(ms, 0));
+    }
+
+    function next(behindSlice) {
+      const ids = Array.from(waiting.keys()).filter(seen).sort((a, b) => at(a) - at(b));
+      if (!ids.length) return;
+      const over = now() - at(ids[0]) - LONGEST_MS;
+      if (!calm() && (over < 0 || (!behindSlice && over < GRACE_MS))) {
+        plan(LOOK_MS, false);
+        return;
       }
-      running = due !== undefined || waiting.size > 0;
-      if (running) later(next, APART_MS);
+      const { props, text } = waiting.get(ids[0]);
+      waiting.delete(ids[0]);
+      last = now();
+      shown.set(ids[0], { text: text, at: last });
+      show(ids[0], props);
+      wake();
     }
 
-    return { put: put };
+    return { put: put, wake: wake, painted: painted };
   }
 
   lamella.makeTurns = makeTurns;

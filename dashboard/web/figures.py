@@ -52,25 +52,19 @@ class Steps(Protocol):
 
 
 def latency(series: Steps) -> Figure:
-    """Medians of all stages (ms), stacked: a bar is as high as a typical slice of that time took."""
-    ago = _ago(series.times)
-    traces = [
-        _bar(stage, ago, series.stages[stage].p50_ms, STAGE_COLORS[stage], "%{y:.1f} ms")
+    """Medians of all stages (ms), stacked: they are as high as a typical slice of that time took."""
+    layers = {
+        stage: [None if v is None else round(v, 3) for v in series.stages[stage].p50_ms]
         for stage in STAGE_NAMES
         if stage in series.stages
-    ]
-    return {"data": traces, "layout": _layout(ceiling(_tops(traces)), "ms")}
+    }
+    return _figure(series.times, layers, STAGE_COLORS, 1, "ms")
 
 
 def outcomes(series: Steps) -> Figure:
     """Demands by how they ended, stacked."""
-    ago = _ago(series.times)
-    traces = [
-        _bar(outcome, ago, _some(series.outcomes.get(outcome, ())), OUTCOME_COLORS[outcome], "%{y}")
-        for outcome in OUTCOMES
-    ]
-    # Below two, the axis would have marks at halves of a slice.
-    return {"data": traces, "layout": _layout(max(2.0, ceiling(_tops(traces))), "slices")}
+    layers = {name: list(series.outcomes.get(name, ())) for name in OUTCOMES}
+    return _figure(series.times, layers, OUTCOME_COLORS, 0, "slices")
 
 
 def hit_rate(demand: Mapping[str, int]) -> float | None:
@@ -93,42 +87,77 @@ def ceiling(value: float) -> float:
 
 def empty(figure: Figure) -> bool:
     """Whether there is nothing to be seen in a figure."""
-    return _tops(figure["data"]) == 0
+    return not any(figure["data"][-1]["y"])
+
+
+def _figure(
+    times: Sequence[float],
+    layers: Mapping[str, Sequence[float | None]],
+    colors: Mapping[str, str],
+    decimals: int,
+    unit: str,
+) -> Figure:
+    """Layers on top of each other and, over them, what is said of each step when it is pointed at."""
+    ago = _ago(times)
+    heights = [sum(v or 0.0 for v in stack) for stack in zip(*layers.values(), strict=True)]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "none",
+            "stackgroup": "layers",
+            "name": name,
+            "x": ago,
+            "y": list(values),
+            # One element of the page for each layer: as bars, 660 of them took Plotly 28 ms.
+            "line": {"shape": "hvh", "width": 0},
+            "fillcolor": colors[name],
+            "hoverinfo": "skip",
+        }
+        for name, values in layers.items()
+    ]
+    told = {
+        "type": "scatter",
+        "mode": "none",
+        "x": ago,
+        "y": [round(height, 3) or None for height in heights],
+        "text": _told(layers, colors, decimals, "" if unit == "slices" else f" {unit}"),
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    top = ceiling(max(heights, default=0.0))
+    # Below two, an axis of slices would have marks at halves of one.
+    return {
+        "data": [*traces, told],
+        "layout": _layout(max(2.0, top) if unit == "slices" else top, unit),
+    }
+
+
+def _told(
+    layers: Mapping[str, Sequence[float | None]],
+    colors: Mapping[str, str],
+    decimals: int,
+    unit: str,
+) -> list[str]:
+    """A line for each layer, the highest first; without those that would be told as zero."""
+    least = 0.5 * 10.0**-decimals
+    lines = [
+        [
+            f'<span style="color:{colors[name]}">■</span> {name} {value:.{decimals}f}{unit}'
+            if value is not None and value >= least
+            else ""
+            for value in values
+        ]
+        for name, values in reversed(layers.items())
+    ]
+    return ["<br>".join(filter(None, step)) for step in zip(*lines, strict=True)]
 
 
 def _ago(times: Sequence[float]) -> list[float]:
-    """Places of the bars' middles: minutes before now, below zero."""
+    """Places of the steps' middles: minutes before now, below zero."""
     if not times:
         return []
     step = times[1] - times[0] if len(times) > 1 else STEP_S
     end = times[-1] + step
     return [round((time + step / 2 - end) / 60.0, 4) for time in times]
-
-
-def _some(counts: Sequence[int]) -> list[int | None]:
-    """Counts without the zeros, which would only make hover labels longer."""
-    return [count or None for count in counts]
-
-
-def _bar(
-    name: str, x: Sequence[float], y: Sequence[float | None], color: str, value: str
-) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "name": name,
-        "x": list(x),
-        "y": [None if v is None else round(v, 3) for v in y],
-        "marker": {"color": color, "line": {"width": 0}},
-        "hovertemplate": f"{name} {value}<extra></extra>",
-    }
-
-
-def _tops(traces: Sequence[Mapping[str, Any]]) -> float:
-    """The height of the highest stack."""
-    return max(
-        (sum(v or 0.0 for v in stack) for stack in zip(*(t["y"] for t in traces), strict=True)),
-        default=0.0,
-    )
 
 
 def _layout(top: float, unit: str) -> dict[str, Any]:
@@ -137,18 +166,17 @@ def _layout(top: float, unit: str) -> dict[str, Any]:
     font = {"size": 10}
     return {
         "template": {"layout": {}},
-        "barmode": "stack",
-        "bargap": 0.15,
         "showlegend": False,
         "autosize": True,
         "margin": {"l": 38, "r": 14, "t": 4, "b": 20, "pad": 0},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "hovermode": "x unified",
+        "hovermode": "x",
         "hoverlabel": {
             "bgcolor": "#22282d",
             "bordercolor": "#56616a",
-            "font": {"size": 11, "color": "#ffffff"},
+            "font": {"size": 10, "color": "#ffffff"},
+            "align": "left",
         },
         "dragmode": False,
         "uirevision": "panels",
@@ -163,7 +191,8 @@ def _layout(top: float, unit: str) -> dict[str, Any]:
             "tickfont": font,
             "ticklabelstandoff": 3,
             "hoverformat": ".1f",
-            "unifiedhovertitle": {"text": "%{x:.1f} min"},
+            # Of the place that is pointed at; the ticks have texts of their own.
+            "ticksuffix": " min",
         },
         "yaxis": {
             "range": [0, top],

@@ -76,7 +76,6 @@ class Panel(StrEnum):
     """The four panels."""
 
     TICK = "panels-tick"
-    LEDGER = "ledger"
     PARTS = "panel-parts"
     PIPELINE = "pipeline-panel"
     PIPELINE_ROWS = "pipeline-rows"
@@ -91,7 +90,28 @@ class Panel(StrEnum):
     HIT_RATE_EMPTY = "hit-rate-empty"
     HIT_RATE_COUNTS = "hit-rate-counts"
     PREFETCH = "prefetch-panel"
-    PREFETCH_BODY = "prefetch-body"
+    PREFETCH_COUNTS = "prefetch-counts"
+    PREFETCH_EMPTY = "prefetch-empty"
+
+
+def outcome(name: str) -> str:
+    """The count of an outcome in the hit rate's legend."""
+    return f"outcome-{name}"
+
+
+def prefetched(name: str) -> str:
+    """A figure of the prefetch panel."""
+    return f"prefetch-{name}"
+
+
+def bar(name: str) -> str:
+    """The bar under such a figure."""
+    return f"prefetch-{name}-bar"
+
+
+def share(name: str) -> str:
+    """Such a figure with its bar."""
+    return f"prefetch-{name}-share"
 
 
 def fixed_index(dimension: int) -> str:

@@ -74,7 +74,6 @@ def build(settings: Settings) -> Component:
         children=[
             dcc.Store(id=Shell.CONFIG, data=_config(settings)),
             dcc.Store(id=Shell.ATTRIBUTES_OF),
-            dcc.Store(id=Panel.LEDGER),
             dcc.Store(id=Panel.PARTS),
             dcc.Interval(id=Panel.TICK, interval=panels.TICK_MS),
             dmc.AppShell(

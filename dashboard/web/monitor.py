@@ -1,10 +1,9 @@
 """The callback of the panels: every two seconds, while somebody can see them.
 
-    panels-tick ─ server ─► hit-rate-value, banner
-                         ├► panel-parts ─ browser ─► latency-graph, hit-rate-graph, hit-rate-counts, prefetch-body
-                         └► ledger ─ browser ─► pipeline-panel (with the slice on the screen)
+    panels-tick ─ server ─► panel-parts ─ browser ─► all panels and the banner, one after the other
 
-What takes long to draw goes through the browser, which shows one part after the other (`turns.js`).
+The browser shows what is new in a panel, each in a task of its own and hardly while slices move (`turns.js`,
+`panels.js`). Components made here would have to pass through Dash and React, which takes longer.
 The interval stands still while the tab is hidden or the panels are folded (`shell.js`).
 """
 
@@ -13,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import dash_mantine_components as dmc
-from dash import Dash, Input, Output, html
-from dash.development.base_component import Component
+from dash import Dash, Input, Output
 
 from dashboard.telemetry.stages import OUTCOMES
 from dashboard.telemetry.stats import Series
-from dashboard.web import figures, panels, parts
+from dashboard.web import figures, ids, panels
 from dashboard.web.ids import Panel, Shell
+
+Part = dict[str, Any]
 
 
 class Figures(Protocol):
@@ -51,40 +50,27 @@ class Services(Protocol):
 def register(app: Dash, services: Services) -> None:
     """Keep the panels up to date."""
 
-    @app.callback(
-        Output(Panel.LATENCY_EMPTY, "className"),
-        Output(Panel.HIT_RATE_EMPTY, "className"),
-        Output(Panel.HIT_RATE_VALUE, "children"),
-        Output(Panel.PARTS, "data"),
-        Output(Panel.LEDGER, "data"),
-        Output(Shell.BANNER, "children"),
-        Input(Panel.TICK, "n_intervals"),
-    )
-    def tick(_: int | None) -> tuple[Any, ...]:
+    @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))
+    def tick(_: int | None) -> dict[str, Part]:
         series = services.stats.series(figures.SPAN_S, figures.STEP_S)
         snapshot = services.stats.snapshot(figures.SPAN_S)
-        latency = figures.latency(series)
-        outcomes = figures.outcomes(series)
-        rate = figures.hit_rate(snapshot["demand"])
-        drawn: dict[str, dict[str, Any]] = {
-            Panel.HIT_RATE_COUNTS: {"children": panels.outcome_counts(snapshot["demand"])},
-            Panel.PREFETCH_BODY: {"children": prefetch(snapshot)},
+        return {
+            Panel.PIPELINE: {"stages": medians(snapshot["stages"])},
+            Panel.LATENCY: graph(figures.latency(series), Panel.LATENCY_EMPTY),
+            Panel.HIT_RATE: {
+                **graph(figures.outcomes(series), Panel.HIT_RATE_EMPTY),
+                "texts": demand(snapshot["demand"]),
+            },
+            Panel.PREFETCH: prefetch(snapshot),
+            Shell.BANNER: {"texts": {Shell.BANNER: services.degraded() or ""}},
         }
-        for graph, figure in ((Panel.LATENCY_GRAPH, latency), (Panel.HIT_RATE_GRAPH, outcomes)):
-            if not figures.empty(figure):
-                drawn[graph] = {"figure": figure}
-        return (
-            _empty_class(latency),
-            _empty_class(outcomes),
-            "–" if rate is None else f"{100 * rate:.0f} %",
-            drawn,
-            medians(snapshot["stages"]),
-            services.degraded() or "",
-        )
 
 
-def _empty_class(figure: figures.Figure) -> str:
-    return "empty over" if figures.empty(figure) else "hidden"
+def graph(figure: figures.Figure, empty_id: str) -> Part:
+    """A figure, or what is said where it has nothing to show: the one before stays under it."""
+    if figures.empty(figure):
+        return {"hidden": {empty_id: False}}
+    return {"figure": figure, "hidden": {empty_id: True}}
 
 
 def medians(stages: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
@@ -95,80 +81,56 @@ def medians(stages: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, fl
     }
 
 
-def prefetch(snapshot: Mapping[str, Any]) -> list[Component]:
+def demand(counts: Mapping[str, int]) -> dict[str, str]:
+    """The hit rate, and the counts in its legend."""
+    rate = figures.hit_rate(counts)
+    return {
+        Panel.HIT_RATE_VALUE: "–" if rate is None else f"{100 * rate:.0f} %",
+        **{ids.outcome(name): f"{counts.get(name, 0):,}" for name in OUTCOMES},
+    }
+
+
+def prefetch(snapshot: Mapping[str, Any]) -> Part:
     """How well fetching ahead works, and how full the caches are."""
     ahead = snapshot["prefetch"]
-    caches = snapshot["caches"]
     demanded = sum(snapshot["demand"].get(outcome, 0) for outcome in OUTCOMES)
     moved = bool(demanded or ahead["decoded"])
-    return [
-        html.Div(
-            [
-                panels.share(
-                    "accuracy",
-                    ahead["accuracy"],
-                    "Of the bytes decoded ahead, the share in bricks that were then wanted",
-                ),
-                panels.share(
-                    "coverage",
-                    ahead["coverage"],
-                    "Of all bricks wanted for the first time, the share that was decoded ahead",
-                ),
-                panels.share(
-                    "timeliness",
-                    ahead["timeliness"],
-                    "Of the bricks decoded ahead and wanted, the share that was ready in time",
-                ),
-            ],
-            className="shares",
-        ),
-        _counts(ahead) if moved else panels.nothing_yet("what is decoded ahead"),
-        html.Div(
-            [fill("Bricks", caches["bricks"]), fill("Frames", caches["frames"])], className="fills"
-        ),
-    ]
+    texts: dict[str, str] = {}
+    shares: dict[str, float] = {}
+    titles: dict[str, str] = {}
+    for name in panels.SHARE_HELP:
+        value = ahead[name]
+        percent = None if value is None else min(100.0, max(0.0, 100.0 * value))
+        texts[ids.prefetched(name)] = "–" if percent is None else f"{percent:.0f} %"
+        shares[ids.bar(name)] = percent or 0.0
+    for name in panels.COUNT_LABELS:
+        value = ahead[name]
+        texts[ids.prefetched(name)] = size(value) if name == "wasted_bytes" else f"{value:,}"
+    for name in panels.CACHES:
+        cache = snapshot["caches"][name]
+        texts[ids.prefetched(name)] = f"{size(cache['bytes'])} of {size(cache['limit'])}"
+        shares[ids.bar(name)] = filled(cache)
+        titles[ids.share(name)] = held(name, cache)
+    return {
+        "texts": texts,
+        "shares": {id_: round(percent, 1) for id_, percent in shares.items()},
+        "titles": titles,
+        "hidden": {Panel.PREFETCH_COUNTS: not moved, Panel.PREFETCH_EMPTY: moved},
+    }
 
 
-def _counts(ahead: Mapping[str, Any]) -> Component:
-    return html.Div(
-        [
-            _fact("planned", ahead["planned"]),
-            _fact("under way", ahead["in_flight"]),
-            _fact("decoded", ahead["decoded"]),
-            _fact("used", ahead["used"]),
-            _fact("wasted", size(ahead["wasted_bytes"])),
-        ],
-        className="facts",
-    )
-
-
-def _fact(name: str, value: int | str) -> Component:
-    return html.Span([html.B(f"{value:,}" if isinstance(value, int) else value), f" {name}"])
-
-
-def fill(name: str, cache: Mapping[str, int]) -> Component:
-    """How full a cache is."""
+def filled(cache: Mapping[str, int]) -> float:
+    """How full a cache is (%)."""
     limit = cache["limit"]
-    percent = 100.0 * cache["bytes"] / limit if limit else 0.0
+    return min(100.0, 100.0 * cache["bytes"] / limit) if limit else 0.0
+
+
+def held(name: str, cache: Mapping[str, int]) -> str:
+    """What is in a cache, as a sentence."""
     entries = f"{cache['entries']:,} {'entry' if cache['entries'] == 1 else 'entries'}"
-    return parts.tip(
-        html.Div(
-            [
-                html.Div(
-                    [
-                        html.Span(name, className="share-label"),
-                        html.Span(f"{size(cache['bytes'])} of {size(limit)}"),
-                    ],
-                    className="share-head",
-                ),
-                dmc.Progress(
-                    value=min(100.0, percent), size=4, color="gray", **{"aria-label": name}
-                ),
-            ],
-            className="share",
-        ),
-        f"{name} in the cache: {entries}, {cache['evictions']:,} evicted in the last five minutes",
-        block=True,
+    return (
+        f"{name.capitalize()} in the cache: {entries}, {cache['evictions']:,} evicted"
+        " in the last five minutes"
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard.web import parts
+from dashboard.web import ids, parts
 from dashboard.web.ids import Panel, Shell
 
 TICK_MS: Final = 2000
@@ -44,6 +43,22 @@ OUTCOME_HELP: Final = {
     "coalesced": "waited for somebody else's decode",
     "miss": "decoded now",
 }
+
+SHARE_HELP: Final = {
+    "accuracy": "Of the bytes decoded ahead, the share in bricks that were then wanted",
+    "coverage": "Of all bricks wanted for the first time, the share that was decoded ahead",
+    "timeliness": "Of the bricks decoded ahead and wanted, the share that was ready in time",
+}
+
+COUNT_LABELS: Final = {
+    "planned": "planned",
+    "in_flight": "under way",
+    "decoded": "decoded",
+    "used": "used",
+    "wasted_bytes": "wasted",
+}
+
+CACHES: Final = ("bricks", "frames")
 
 EMPTY_TEXT: Final = "Move through slices to see {}."
 
@@ -110,7 +125,7 @@ def _hit_rate() -> Component:
         html.Span("–", id=Panel.HIT_RATE_VALUE, className="big"),
         _graph(Panel.HIT_RATE_GRAPH, Panel.HIT_RATE_EMPTY, "which the caches had"),
         html.Div(
-            outcome_counts(dict.fromkeys(OUTCOME_COLORS, 0)),
+            [_outcome(name) for name in OUTCOME_COLORS],
             id=Panel.HIT_RATE_COUNTS,
             className="outcomes",
         ),
@@ -142,22 +157,19 @@ def _blank() -> dict[str, Any]:
     }
 
 
-def outcome_counts(demand: dict[str, int]) -> list[Component]:
-    """The legend of the hit rate with a count for each outcome."""
-    return [
-        parts.tip(
-            html.Span(
-                [
-                    html.Span(className="dot", style={"background": OUTCOME_COLORS[outcome]}),
-                    html.Span(outcome),
-                    html.B(f"{demand.get(outcome, 0):,}"),
-                ],
-                className="outcome",
-            ),
-            f"{outcome.capitalize()}: {OUTCOME_HELP[outcome]}",
-        )
-        for outcome in OUTCOME_COLORS
-    ]
+def _outcome(name: str) -> Component:
+    """One of the hit rate's legend, with its count."""
+    return parts.tip(
+        html.Span(
+            [
+                html.Span(className="dot", style={"background": OUTCOME_COLORS[name]}),
+                html.Span(name),
+                html.B("0", id=ids.outcome(name)),
+            ],
+            className="outcome",
+        ),
+        f"{name.capitalize()}: {OUTCOME_HELP[name]}",
+    )
 
 
 def _prefetch() -> Component:
@@ -166,34 +178,50 @@ def _prefetch() -> Component:
         "Prefetch",
         "last five minutes",
         html.Div(
-            html.Div(EMPTY_TEXT.format("what is decoded ahead"), className="empty"),
-            id=Panel.PREFETCH_BODY,
+            [
+                parts.tip(
+                    _share(name, name, html.B("–", id=ids.prefetched(name)), "meter"),
+                    help_,
+                    block=True,
+                )
+                for name, help_ in SHARE_HELP.items()
+            ],
+            className="shares",
+        ),
+        html.Div(
+            [
+                html.Span([html.B("0", id=ids.prefetched(name)), f" {label}"])
+                for name, label in COUNT_LABELS.items()
+            ],
+            id=Panel.PREFETCH_COUNTS,
+            className="facts hidden",
+        ),
+        html.Div(
+            EMPTY_TEXT.format("what is decoded ahead"), id=Panel.PREFETCH_EMPTY, className="facts"
+        ),
+        html.Div(
+            [
+                _share(name, name.capitalize(), html.Span(id=ids.prefetched(name)), "meter grey")
+                for name in CACHES
+            ],
+            className="fills",
         ),
     )
 
 
-def nothing_yet(what: str) -> Component:
-    """What to do so that there is something to see."""
-    return html.Div(EMPTY_TEXT.format(what), className="facts")
-
-
-def share(label: str, value: float | None, help_: str) -> Component:
-    """A share (0…1, None for unknown) as a number over a bar."""
-    percent = None if value is None else min(100.0, max(0.0, 100.0 * value))
-    return parts.tip(
-        html.Div(
-            [
-                html.Div(
-                    [
-                        html.Span(label, className="share-label"),
-                        html.B("–" if percent is None else f"{percent:.0f} %"),
-                    ],
-                    className="share-head",
-                ),
-                dmc.Progress(value=percent or 0.0, size=4, **{"aria-label": label}),
-            ],
-            className="share",
-        ),
-        help_,
-        block=True,
+def _share(name: str, label: str, value: Component, bar_class: str) -> Component:
+    """A figure over a bar that says how much of the whole it is."""
+    return html.Div(
+        [
+            html.Div([html.Span(label, className="share-label"), value], className="share-head"),
+            html.Div(
+                html.Div(),
+                id=ids.bar(name),
+                className=bar_class,
+                role="progressbar",
+                **{"aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100},
+            ),
+        ],
+        id=ids.share(name),
+        className="share",
     )

@@ -90,7 +90,6 @@ def register(app: Dash, services: Services) -> None:
     _in_browser(app, "drag", Input(View.DRAG, "value"))
     _in_browser(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
     _in_browser(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
-    _in_browser(app, "ledger", Input(Panel.LEDGER, "data"))
     _in_browser(app, "panels", Input(Panel.PARTS, "data"))
 
     @app.callback(

@@ -30,7 +30,8 @@ def test_the_panels_move(viewer: Any, served: Any) -> None:
     )
     for panel in ("#latency-graph", "#hit-rate-graph"):
         viewer.until(
-            "(id) => document.querySelector(id + ' .js-plotly-plot .barlayer path')", panel
+            "(id) => document.querySelector(id + ' .js-plotly-plot .scatterlayer path.js-fill')",
+            panel,
         )
     told = viewer.page.evaluate(counted)
     viewer.press(*["ArrowRight"] * 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -41,23 +42,40 @@ def a_series(**stages: tuple[float | None, ...]) -> Series:
 
 def test_latency_stacks_the_stages_in_their_order() -> None:
     figure = figures.latency(a_series(draw=(20.0, None), decode=(300.0, 12.3456)))
-    assert [trace["name"] for trace in figure["data"]] == ["decode", "draw"]
-    assert [trace["marker"]["color"] for trace in figure["data"]] == [
+    *layers, told = figure["data"]
+    assert [trace["name"] for trace in layers] == ["decode", "draw"]
+    assert [trace["fillcolor"] for trace in layers] == [
         STAGE_COLORS["decode"],
         STAGE_COLORS["draw"],
     ]
     assert figure["data"][0]["y"][-2:] == [300.0, 12.346]
-    assert figure["layout"]["barmode"] == "stack"
+    assert {trace["stackgroup"] for trace in layers} == {"layers"}
+    assert "stackgroup" not in told
+    assert told["y"][-3:] == [None, 320.0, 12.346]
     assert figure["layout"]["yaxis"]["range"] == [0, 400]
 
 
 def test_outcomes_are_always_all_there_in_one_order() -> None:
     figure = figures.outcomes(a_series())
-    assert [trace["name"] for trace in figure["data"]] == list(OUTCOMES)
-    assert [trace["marker"]["color"] for trace in figure["data"]] == list(OUTCOME_COLORS.values())
-    assert figure["data"][1]["y"][-2:] == [1, 2]
-    assert figure["data"][1]["y"][0] is None
+    layers = figure["data"][:-1]
+    assert [trace["name"] for trace in layers] == list(OUTCOMES)
+    assert [trace["fillcolor"] for trace in layers] == list(OUTCOME_COLORS.values())
+    assert layers[1]["y"][-2:] == [1, 2]
+    assert layers[1]["y"][0] == 0
     assert figure["layout"]["yaxis"]["range"] == [0, 4]
+
+
+def test_a_step_tells_its_layers_the_highest_first_and_no_zeros() -> None:
+    figure = figures.latency(a_series(draw=(20.0, None), decode=(300.0, 12.34), index=(0.04, 0.06)))
+    texts = [re.sub("<span[^>]*>■</span> ", "", text) for text in figure["data"][-1]["text"]]
+    assert texts[-2:] == ["draw 20.0 ms<br>decode 300.0 ms", "index 0.1 ms<br>decode 12.3 ms"]
+    assert set(texts[:-2]) == {""}
+    assert STAGE_COLORS["draw"] in figure["data"][-1]["text"][-2]
+    counts = figures.outcomes(a_series())["data"][-1]["text"]
+    assert [re.sub("<.*?>", "", text) for text in counts[-2:]] == [
+        "■ miss 1■ hit 1",
+        "■ miss 2■ hit 2",
+    ]
 
 
 def test_time_runs_from_five_minutes_ago_to_now() -> None:

@@ -158,7 +158,7 @@ def test_attributes_become_a_table() -> None:
     assert nothing.children == "/data has no attributes."
 
 
-def test_the_prefetch_panel_shows_shares_and_caches() -> None:
+def test_the_prefetch_panel_shows_shares_and_caches(page: Component) -> None:
     snapshot = {
         "demand": {"hit": 3},
         "prefetch": {
@@ -170,9 +170,35 @@ def test_the_prefetch_panel_shows_shares_and_caches() -> None:
             for name in ("bricks", "frames")
         },
     }  # fmt: skip
-    sent = json.dumps(
-        [part.to_plotly_json() for part in monitor.prefetch(snapshot)],
-        default=lambda c: c.to_plotly_json(),
-    )
-    for text in ("50 %", "100 %", "3.0 MB", "5.0 MB of 10.0 MB", "1 entry,"):
-        assert text in sent
+    part = monitor.prefetch(snapshot)
+    texts = {
+        "accuracy": "50 %", "coverage": "–", "timeliness": "100 %", "planned": "4", "in_flight": "1",
+        "decoded": "9", "used": "6", "wasted_bytes": "3.0 MB", "bricks": "5.0 MB of 10.0 MB",
+        "frames": "5.0 MB of 10.0 MB",
+    }  # fmt: skip
+    assert part["texts"] == {f"prefetch-{name}": text for name, text in texts.items()}
+    widths = {"accuracy": 50, "coverage": 0, "timeliness": 100, "bricks": 50, "frames": 50}
+    assert part["shares"] == {f"prefetch-{name}-bar": width for name, width in widths.items()}
+    assert "Bricks in the cache: 1 entry," in part["titles"]["prefetch-bricks-share"]
+    assert part["hidden"] == {"prefetch-counts": False, "prefetch-empty": True}
+    named = {id_ for group in ("texts", "shares", "titles", "hidden") for id_ in part[group]}
+    assert named <= set(ids(page))
+
+
+def test_the_hit_rate_is_written_into_elements_that_exist(page: Component) -> None:
+    texts = monitor.demand({"hit": 3000, "miss": 1000})
+    assert texts["hit-rate-value"] == "75 %"
+    assert texts["outcome-hit"] == "3,000"
+    assert texts["outcome-ring"] == "0"
+    assert set(texts) <= set(ids(page))
+    assert monitor.demand({})["hit-rate-value"] == "–"
+
+
+def test_a_graph_without_anything_leaves_the_one_before() -> None:
+    nothing = {"data": [{"y": [None]}], "layout": {}}
+    assert monitor.graph(nothing, "latency-empty") == {"hidden": {"latency-empty": False}}
+    some = {"data": [{"y": [None, 1.0]}], "layout": {}}
+    assert monitor.graph(some, "latency-empty") == {
+        "figure": some,
+        "hidden": {"latency-empty": True},
+    }

@@ -1,0 +1,95 @@
+/* The panels' figures as they come from the ledger. Written past Dash and React, which take longer than drawing them. */
+(function (lamella) {
+  'use strict';
+
+  const PIPELINE = 'pipeline-panel';
+  // Who has not wished for a slice for so long is not about to wish for the next one.
+  const QUIET_MS = 500;
+  const RETRY_MS = 100;
+  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
+
+  const visible = new Set();
+  let turns = null;
+  let retry = 0;
+
+  function connect() {
+    turns = lamella.makeTurns(show, calm, ready, () => performance.now(), (job, ms) => setTimeout(job, ms));
+    const observer = new IntersectionObserver((entries) => {
+      entries.forEach(({ target, isIntersecting }) => {
+        if (isIntersecting) visible.add(target.id);
+        else visible.delete(target.id);
+      });
+      again();
+    });
+    document.querySelectorAll('#panels > section').forEach((section) => observer.observe(section));
+    document.addEventListener('visibilitychange', again);
+  }
+
+  /* What nobody could see was put off. */
+  function again() {
+    lamella.pipeline.again();
+    turns.wake();
+  }
+
+  function calm() {
+    return !lamella.motion.active() && !lamella.play.playing() && lamella.picture.quietFor() >= QUIET_MS;
+  }
+
+  /* Folded panels are as little seen as those that were scrolled away. */
+  function seen(id) {
+    return visible.has(id) && !document.hidden;
+  }
+
+  /* Whether a part can be shown, and be seen. */
+  function ready(id) {
+    const node = lamella.controls.element(id);
+    if (!node.classList.contains('card')) return true;
+    if (!seen(id)) return false;
+    if (!node.querySelector('.dash-graph') || graph(node)) return true;
+    // Dash tells nobody when it has drawn the empty graph.
+    clearTimeout(retry);
+    retry = setTimeout(turns.wake, RETRY_MS);
+    return false;
+  }
+
+  /* The graph of a panel, null until Dash has drawn it empty. */
+  function graph(node) {
+    const gd = node.querySelector('.js-plotly-plot');
+    return gd && gd.on && window.Plotly && !gd.classList.contains('dash-graph--pending') ? gd : null;
+  }
+
+  /* A part: its id and what is new in it. */
+  function show(id, { figure, stages, texts, titles, shares, hidden }) {
+    each(texts, (name, text) => lamella.controls.text(name, text));
+    each(titles, (name, title) => lamella.controls.element(name).setAttribute('title', title));
+    each(shares, share);
+    each(hidden, (name, on) => lamella.controls.show(name, !on));
+    if (stages) lamella.pipeline.ledger(stages);
+    if (figure) draw(graph(lamella.controls.element(id)), figure);
+  }
+
+  function each(values, job) {
+    Object.entries(values || {}).forEach(([name, value]) => job(name, value));
+  }
+
+  /* How far a bar is filled (%). */
+  function share(id, percent) {
+    const bar = lamella.controls.element(id);
+    bar.setAttribute('aria-valuenow', percent.toFixed(0));
+    bar.firstElementChild.style.width = percent + '%';
+  }
+
+  function draw(gd, figure) {
+    // Dash answers these by writing the figure as it knows it, an empty one, over what is drawn here.
+    gd.removeAllListeners('plotly_relayout');
+    gd.removeAllListeners('plotly_restyle');
+    window.Plotly.react(gd, figure.data, figure.layout, CONFIG);
+  }
+
+  lamella.panels = {
+    connect: connect,
+    put: (parts) => turns.put(parts),
+    painted: () => turns.painted(),
+    pipelineSeen: () => seen(PIPELINE),
+  };
+})((window.lamella = window.lamella || {}));

@@ -1,0 +1,126 @@
+"""When the panels are redrawn: one in a task, hardly while slices move, and only where they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
+
+# From now on figures come from the test alone. Each drawing is [id, task, when].
+WATCH = """
+() => {
+  lamella.panels.put = () => undefined;
+  const panels = ['latency', 'hit-rate'];
+  const graph = (name) => document.querySelector('#' + name + '-graph .js-plotly-plot');
+  window.drawings = [];
+  let task = 0;
+  const { react } = Plotly;
+  Plotly.react = (gd, ...rest) => {
+    const name = panels.find((one) => graph(one) === gd);
+    if (name) {
+      drawings.push([name, task, performance.now()]);
+      setTimeout(() => { task += 1; });
+    }
+    return react(gd, ...rest);
+  };
+  window.newest = () => panels.map((name) => ((graph(name).data || [])[0] || { y: [] }).y[0]).join();
+}
+"""
+
+FIGURES = """
+(number) => putFigures(Object.fromEntries(['latency', 'hit-rate'].map((name) => [name + '-panel', {
+  figure: { data: [{ type: 'scatter', x: [-2, -1], y: [number, number] }], layout: {} },
+}])))
+"""
+
+# Dash has drawn the empty graphs, and the browser has told that the panels are seen.
+READY = """
+() => lamella.panels.pipelineSeen() && ['latency', 'hit-rate'].every((name) => {
+  const gd = document.querySelector('#' + name + '-graph .js-plotly-plot');
+  return gd && gd.on && gd._fullLayout && !gd.classList.contains('dash-graph--pending');
+})
+"""
+
+SHOWN = "(text) => newest() === text"
+
+
+def watched(viewer: Any) -> Any:
+    """The page with figures that have been drawn."""
+    viewer.open(SCAN)
+    viewer.until(READY)
+    viewer.page.evaluate("() => { window.putFigures = lamella.panels.put; }")
+    viewer.page.evaluate(WATCH)
+    figures(viewer, 1)
+    viewer.until(SHOWN, "1,1")
+    return viewer
+
+
+def figures(viewer: Any, *numbers: int) -> None:
+    """Figures with these numbers in them, in one task."""
+    viewer.page.evaluate(f"(numbers) => numbers.forEach({FIGURES})", list(numbers))
+
+
+def drawings(viewer: Any) -> list[tuple[str, int, float]]:
+    """What was drawn: (name, task, when in ms)."""
+    found: list[tuple[str, int, float]] = viewer.page.evaluate("() => drawings")
+    return found
+
+
+def test_no_panel_is_drawn_in_the_task_of_another(viewer: Any) -> None:
+    watched(viewer)
+    for number in (2, 3, 4):
+        figures(viewer, number)
+        viewer.until(SHOWN, f"{number},{number}")
+    tasks = [task for _, task, _ in drawings(viewer)]
+    assert len(tasks) >= 8
+    assert len(set(tasks)) == len(tasks)
+
+
+def test_figures_that_are_drawn_already_are_not_drawn_again(viewer: Any) -> None:
+    watched(viewer)
+    count = len(drawings(viewer))
+    figures(viewer, 1, 2, 1)
+    figures(viewer, 2)
+    viewer.until(SHOWN, "2,2")
+    assert len(drawings(viewer)) == count + 2
+
+
+def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> None:
+    """A movement without an end: nothing is drawn before its time, then the newest figures are."""
+    watched(viewer)
+    viewer.page.evaluate("() => { lamella.config.restDelay = 1e6; }")
+    viewer.page.keyboard.press("ArrowRight")
+    viewer.until("() => lamella.motion.active()")
+    before = {name: when for name, _, when in drawings(viewer)}
+    count = len(drawings(viewer))
+    figures(viewer, 2, 3)
+    viewer.until(SHOWN, "3,3")
+    later = drawings(viewer)[count:]
+    assert sorted(name for name, _, _ in later) == ["hit-rate", "latency"]
+    assert all(when - before[name] >= 2500 for name, _, when in later)
+    figures(viewer, 4)
+    viewer.page.evaluate("() => { lamella.config.restDelay = 250; lamella.picture.rest(0); }")
+    viewer.until(SHOWN, "4,4")
+
+
+def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..., Any]) -> None:
+    viewer = watched(make_viewer())
+    # The panel as it is while it cannot be seen.
+    total = "document.getElementById('pipeline-total').textContent"
+    viewer.page.click("#panels-toggle")
+    viewer.until("() => !lamella.panels.pipelineSeen()")
+    viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
+    count = len(drawings(viewer))
+    figures(viewer, 2)
+    viewer.press("ArrowRight")
+    viewer.until("() => lamella.picture.quietFor() > 1000")
+    assert len(drawings(viewer)) == count
+    assert viewer.page.evaluate(f"() => {total} === told")
+    viewer.page.click("#panels-toggle")
+    viewer.until(SHOWN, "2,2")
+    viewer.until(f"() => {total} !== told")
