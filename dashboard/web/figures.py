@@ -146,7 +146,7 @@ def _told(
             else ""
             for value in values
         ]
-        for name, values in reversed(layers.items())
+        for name, values in reversed(list(layers.items()))
     ]
     return ["<br>".join(filter(None, step)) for step in zip(*lines, strict=True)]
 
