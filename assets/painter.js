@@ -44,6 +44,10 @@
     for (const row of cells.z) {
       for (let c = 0; c < cells.cols; c += 1, at += 1) {
         const v = row[c];
+        if (v === cells.fill) {
+          out[at] = GAP;
+          continue;
+        }
         const t = ((linear ? v : map.to(v)) - from) * scale;
         // A value that is none has no colour; one that the norm cannot take has the lowest.
         out[at] = t > 0 ? (t < 254 ? t + 0.5 : 254) : v !== v ? GAP : 0;

@@ -144,6 +144,7 @@
     return {
       bytes: bytes,
       dtype: response.headers.get('X-Slice-Dtype') || '',
+      fill: fill(response.headers.get('X-Slice-Fill')),
       shape: (response.headers.get('X-Slice-Shape') || '').split(',').map(Number),
       source: source(response.headers.get('Cache-Status') || ''),
       ahead: /detail="?prefetched/.test(response.headers.get('Cache-Status') || ''),
@@ -152,6 +153,11 @@
       begun: begun,
       waited: performance.now() - begun,
     };
+  }
+
+  /* The value that stands for none, NaN where the file names no such value. */
+  function fill(text) {
+    return text === null ? NaN : Number(text);
   }
 
   // The browser's own times of requests by address, the newest last: they come a little after the answer.
@@ -206,7 +212,7 @@
     return 'miss';
   }
 
-  /* Values as rows of typed arrays without copying, with their range.
+  /* Values as rows of typed arrays without copying, with their range, of which the fill value is no part.
      64-bit integers become the nearest doubles, float16 becomes float32. */
   function convert(answer) {
     const [rows, cols] = answer.shape;
@@ -217,13 +223,14 @@
     let smallest = Infinity;
     for (let i = 0; i < flat.length; i += 1) {
       const v = flat[i];
+      if (v === answer.fill) continue;
       if (v < min && v > -Infinity) min = v;
       if (v > max && v < Infinity) max = v;
       if (v > 0 && v < smallest) smallest = v;
     }
     const z = new Array(rows);
     for (let r = 0; r < rows; r += 1) z[r] = flat.subarray(r * cols, (r + 1) * cols);
-    return { z: z, rows: rows, cols: cols, min: min, max: max, smallest: smallest };
+    return { z: z, rows: rows, cols: cols, fill: answer.fill, min: min, max: max, smallest: smallest };
   }
 
   const TYPES = {

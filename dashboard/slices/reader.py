@@ -18,6 +18,7 @@ from dashboard import errors
 from dashboard.cache.story import Purpose
 from dashboard.cache.supply import Supply
 from dashboard.slices.encode import Format, Frame, encode
+from dashboard.slices.fill import fill_of
 from dashboard.slices.mapped import MappedPlanes
 from dashboard.slices.part import Part, part_dtype, part_of
 from dashboard.slices.pool import Pool, pool_blocks, pooled_dtype
@@ -207,7 +208,7 @@ class Reader:
         window: Window | None = None
         if address.form.scaled:
             with meter("scale"):
-                fill = None if gap is not None else _fill(volume, values, address.part)
+                fill = None if gap is not None else fill_of(volume, values.dtype, address.part)
                 window = self._window(address, values, fill)
                 values = to_u8(values, window, address.norm, fill)
         with meter("encode"):
@@ -245,15 +246,6 @@ def _check_cells(address: SliceAddress, most: int) -> None:
             f"One row of blocks is pooled from {strip:,} voxels, and at most {most:,} can be; use a"
             " smaller step or a part of it."
         )
-
-
-def _fill(volume: Volume, values: NDArray[Any], part: Part) -> np.generic | None:
-    """The fill value that the file's author set, in the type of the values shown."""
-    if not volume.fill_set:
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        fill: np.generic = part_of(np.array([volume.fill]), part).astype(values.dtype)[0]
-    return fill
 
 
 def _shown(values: NDArray[Any], part: Part, gap: np.generic | None) -> NDArray[Any]:

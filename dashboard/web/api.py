@@ -8,10 +8,12 @@ from functools import partial as bind
 from typing import TYPE_CHECKING, TypeVar
 
 import flask
+import numpy as np
 
 from dashboard import errors
 from dashboard.cache.story import Purpose
 from dashboard.slices.encode import Format
+from dashboard.slices.fill import fill_told
 from dashboard.slices.part import Part
 from dashboard.slices.pool import Pool
 from dashboard.slices.reader import Answer, SliceAddress
@@ -111,7 +113,7 @@ def _slice(services: Services) -> flask.Response:
             answer = services.reader.frame(address, counted=counted, purpose=purpose)
         outcome, from_frames = answer.outcome, answer.from_frames
         response = flask.Response(answer.frame.body, content_type=address.form.content_type)
-        _describe(response, answer)
+        _describe(response, address, answer)
     response.headers["ETag"] = f'"{address.key}"'
     # The browser keeps the bytes but asks each time: every look is a demand that is counted.
     response.headers["Cache-Control"] = "private, no-cache"
@@ -138,12 +140,16 @@ def _address(services: Services) -> SliceAddress:
     )
 
 
-def _describe(response: flask.Response, answer: Answer) -> None:
+def _describe(response: flask.Response, address: SliceAddress, answer: Answer) -> None:
     frame = answer.frame
     response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
     response.headers["X-Slice-Dtype"] = frame.dtype
     if frame.window is not None:
         response.headers["X-Slice-Window"] = f"{frame.window[0]!r},{frame.window[1]!r}"
+    if address.form is Format.RAW:
+        fill = fill_told(address.volume, np.dtype(frame.dtype))
+        if fill is not None:
+            response.headers["X-Slice-Fill"] = fill
 
 
 def cache_status(outcome: str, from_frames: bool) -> str:

@@ -211,6 +211,11 @@ def _write(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
         with h5py.File(folder / file, "a") as handle:
             stored = handle.create_dataset(dataset, data=values, compression="gzip", chunks=True)
             stored.attrs["units"] = "counts"
+    filled = random.integers(0, 4000, (5, 40, 50)).astype(np.int16)
+    filled[:, 10:20, 15:30] = -7
+    arrays["other.h5", "/zfilled"] = filled
+    with h5py.File(folder / "other.h5", "a") as handle:
+        handle.create_dataset("zfilled", data=filled, chunks=(1, 40, 50), fillvalue=-7)
     with h5py.File(folder / "other.h5", "a") as handle:
         handle["title"] = "not a volume"
     return arrays

@@ -222,6 +222,30 @@ def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[
     viewer.errors.clear()
 
 
+@pytest.mark.parametrize("window", ["-100,4000", "slice"])
+def test_the_authors_fill_value_is_a_gap_in_motion_and_at_rest(
+    viewer: Any, served: Any, window: str
+) -> None:
+    viewer.open(f"?file=other.h5&dataset=/zfilled&axis=0&index=1&window={window}")
+    values = served.arrays["other.h5", "/zfilled"][2]
+    rows, cols = range(2, 40, 3), range(2, 50, 3)
+    move(viewer, "ArrowRight")
+    moving = screen(viewer, rows, cols)
+    rest(viewer)
+    trace = viewer.trace
+    assert (trace["z"] == values).all()
+    lowest = -100 if window[0] == "-" else values[values != -7].min()
+    assert trace["zmin"] == lowest
+    # The ground shows through where the heatmap has a gap, and is what the canvas paints there.
+    assert np.array_equal(screen(viewer, rows, cols), moving)
+    gaps = (values == -7)[np.ix_(rows, cols)]
+    codes = to_u8(values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)[np.ix_(rows, cols)]
+    assert np.abs(moving[~gaps] - colours(codes)[~gaps]).max() <= 4
+    ground = np.unique(moving[gaps], axis=0)
+    assert len(ground) == 1
+    assert np.abs(ground[0] - colours(np.zeros(1))[0]).max() > 4
+
+
 def test_colours_are_on_the_screen_before_plotly_has_drawn_them(viewer: Any, served: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     rows, cols = range(5, 115, 13), range(5, 95, 11)

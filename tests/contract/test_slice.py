@@ -154,6 +154,18 @@ def test_u8_is_what_the_contract_says(app: App, norm: str, window: str) -> None:
         assert np.array_equal(array(response), reference_u8(stored, used, norm, gap))
 
 
+def test_raw_values_name_the_fill_value_that_the_author_set(app: App) -> None:
+    response = app.slice(FILE, "filled", "1,:,:")
+    assert np.array_equal(array(response)[:8, :8], np.full((8, 8), -3))
+    assert float(response.headers["X-Slice-Fill"]) == -3
+    pooled = app.slice(FILE, "filled", "1,::2,::2", pool="mean")
+    assert pooled.headers["X-Slice-Dtype"] == "float32"
+    assert float(pooled.headers["X-Slice-Fill"]) == -3
+    for name in ("zeros", "complex"):
+        assert "X-Slice-Fill" not in app.slice(FILE, name, "1,:,:").headers
+    assert "X-Slice-Fill" not in app.slice(FILE, "filled", "1,:,:", format="u8").headers
+
+
 def test_symlog_is_linear_within_one_percent_and_monotonic(app: App) -> None:
     response = app.slice(
         FILE, "group/floats", "1,:,:", format="u8", norm="symlog", window="-100,100"
