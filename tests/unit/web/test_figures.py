@@ -48,7 +48,7 @@ def test_latency_stacks_the_stages_in_their_order() -> None:
         STAGE_COLORS["decode"],
         STAGE_COLORS["draw"],
     ]
-    assert figure["data"][0]["y"][-2:] == [300.0, 12.346]
+    assert figure["data"][0]["y"][-3:] == [300.0, 12.346, 12.346]
     assert {trace["stackgroup"] for trace in layers} == {"layers"}
     assert "stackgroup" not in told
     assert told["y"][-3:] == [None, 320.0, 12.346]
@@ -60,7 +60,7 @@ def test_outcomes_are_always_all_there_in_one_order() -> None:
     layers = figure["data"][:-1]
     assert [trace["name"] for trace in layers] == list(OUTCOMES)
     assert [trace["fillcolor"] for trace in layers] == list(OUTCOME_COLORS.values())
-    assert layers[1]["y"][-2:] == [1, 2]
+    assert layers[1]["y"][-3:] == [1, 2, 2]
     assert layers[1]["y"][0] == 0
     assert figure["layout"]["yaxis"]["range"] == [0, 4]
 
@@ -78,12 +78,24 @@ def test_a_step_tells_its_layers_the_highest_first_and_no_zeros() -> None:
     ]
 
 
+def test_a_step_with_next_to_nothing_in_it_has_nothing_to_tell() -> None:
+    figure = figures.latency(a_series(index=(0.01, 3.0)))
+    told = figure["data"][-1]
+    assert told["text"][-2:] == ["", told["text"][-1]]
+    assert told["y"][-2:] == [None, 3.0]
+    assert not figures.empty(figures.latency(a_series(index=(0.01,))))
+
+
 def test_time_runs_from_five_minutes_ago_to_now() -> None:
     figure = figures.outcomes(a_series())
-    x = figure["data"][0]["x"]
-    assert len(x) == STEPS
-    assert x[0] == pytest.approx(-5 + 2.5 / 60, abs=1e-3)
-    assert x[-1] == pytest.approx(-2.5 / 60, abs=1e-3)
+    *layers, told = figure["data"]
+    for layer in layers:
+        assert len(layer["x"]) == len(layer["y"]) == STEPS + 1
+        assert layer["x"][0] == -5
+        assert layer["x"][-1] == 0
+    assert len(told["x"]) == len(told["y"]) == len(told["text"]) == STEPS
+    assert told["x"][0] == pytest.approx(-5 + 2.5 / 60, abs=1e-3)
+    assert told["x"][-1] == pytest.approx(-2.5 / 60, abs=1e-3)
     axis = figure["layout"]["xaxis"]
     assert axis["range"] == [-5, 0]
     assert not axis["autorange"]
