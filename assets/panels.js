@@ -6,7 +6,6 @@
   // Who has not wished for a slice for so long is not about to wish for the next one.
   const QUIET_MS = 500;
   const RETRY_MS = 100;
-  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
   const visible = new Set();
   let turns = null;
@@ -65,7 +64,7 @@
     each(shares, share);
     each(hidden, (name, on) => lamella.controls.show(name, !on));
     if (stages) lamella.pipeline.ledger(stages);
-    if (figure) draw(graph(lamella.controls.element(id)), figure);
+    if (figure) window.Plotly.react(graph(lamella.controls.element(id)), figure.data, figure.layout);
   }
 
   function each(values, job) {
@@ -77,13 +76,6 @@
     const bar = lamella.controls.element(id);
     bar.setAttribute('aria-valuenow', percent.toFixed(0));
     bar.firstElementChild.style.width = percent + '%';
-  }
-
-  function draw(gd, figure) {
-    // Dash answers these by writing the figure as it knows it, an empty one, over what is drawn here.
-    gd.removeAllListeners('plotly_relayout');
-    gd.removeAllListeners('plotly_restyle');
-    window.Plotly.react(gd, figure.data, figure.layout, CONFIG);
   }
 
   lamella.panels = {
