@@ -49,6 +49,7 @@
     image.src = address;
     const picture = {
       z: cells.z,
+      fill: cells.fill,
       address: address,
       image: image,
       light: light(codes, table),
@@ -104,7 +105,9 @@
 
   /* Plotly's calc, which would look at each value; where the cells lie depends on their number alone. */
   function calc(gd, trace) {
-    if (gd !== graph || !shown || trace.z !== shown.z) return theirs.calc(gd, trace);
+    // An image that is exported is of the slice that is shown.
+    if (gd !== graph) return gaps(theirs.calc(gd, trace));
+    if (!shown || trace.z !== shown.z) return theirs.calc(gd, trace);
     const { z } = trace;
     let found;
     try {
@@ -114,6 +117,16 @@
       trace.z = z;
     }
     found[0].z = z;
+    return found;
+  }
+
+  /* Plotly takes the fill value, which stands for none, for a value. */
+  function gaps(found) {
+    const fill = shown ? shown.fill : NaN;
+    if (Number.isNaN(fill)) return found;
+    found[0].z.forEach((row) => row.forEach((value, c) => {
+      if (value === fill) row[c] = undefined;
+    }));
     return found;
   }
 
@@ -127,7 +140,7 @@
     theirs.plot.call(this, gd, plotinfo, [[one]], aside);
     const place = aside.node().querySelector('image');
     if (place && !fits(place, plotinfo, one)) {
-      cells.z = theirs.calc(gd, cells.trace)[0].z;
+      cells.z = gaps(theirs.calc(gd, cells.trace))[0].z;
       return theirs.plot.apply(this, arguments);
     }
     if (place) put(layer, place, one);

@@ -157,24 +157,42 @@ def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
         assert np.abs(ours.pixels - plain.pixels).max() <= 2
 
 
-def test_an_exported_image_shows_the_slice_that_is_seen(viewer: Any, served: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
-    viewer.press("ArrowRight")
-    text, places = viewer.page.evaluate(
-        f"""async () => {{
+def exported(viewer: Any, places: list[tuple[int, int]]) -> list[NDArray[Any]]:
+    """The pixels of cells (row, column) in Plotly's export of the graph."""
+    text, points = viewer.page.evaluate(
+        f"""async (places) => {{
           const gd = {GRAPH};
           const {{_size: size, xaxis, yaxis, width, height}} = gd._fullLayout;
           const address = await Plotly.toImage(gd, {{format: 'png', width: width, height: height}});
-          const places = [[10, 20], [60, 50], [110, 90]].map(([row, col]) => [row, col,
+          const points = places.map(([row, col]) => [
             Math.floor(size.t + yaxis.c2p(row)), Math.floor(size.l + xaxis.c2p(col))]);
-          return [address.split(',')[1], places];
-        }}"""
+          return [address.split(',')[1], points];
+        }}""",
+        places,
     )
-    exported = decoded(text)
+    image = decoded(text)
+    return [image[y, x] for y, x in points]
+
+
+def test_an_exported_image_shows_the_slice_that_is_seen(viewer: Any, served: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+    viewer.press("ArrowRight")
     values = served.arrays["scan.h5", "/entry/data"][21]
     wanted = expected(viewer, values, (0, 3000), Norm.LINEAR)
-    for row, col, y, x in places:
-        assert np.abs(exported[y, x, :3] - wanted[row, col, :3]).max() <= 2
+    places = [(10, 20), (60, 50), (110, 90)]
+    for (row, col), pixel in zip(places, exported(viewer, places), strict=True):
+        assert np.abs(pixel[:3] - wanted[row, col, :3]).max() <= 2
+
+
+def test_an_exported_image_has_gaps_where_the_fill_value_is(viewer: Any, served: Any) -> None:
+    viewer.open("?file=other.h5&dataset=/zfilled&axis=0&index=1&window=-100,4000")
+    values = served.arrays["other.h5", "/zfilled"][1]
+    places = [(5, 20), (15, 20), (12, 29), (25, 20)]
+    gaps = [values[place] == -7 for place in places]
+    assert gaps == [False, True, True, False]
+    # The ground shows through, a grey that is none of the scale's.
+    ground = [201, 208, 212]
+    assert [pixel[:3].tolist() == ground for pixel in exported(viewer, places)] == gaps
 
 
 def test_addresses_of_pictures_do_not_pile_up(viewer: Any) -> None:
