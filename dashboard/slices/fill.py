@@ -23,6 +23,9 @@ def fill_told(volume: Volume, dtype: np.dtype[Any]) -> str | None:
     """The same as a number for those who get raw values of `dtype`; None where there is nothing to tell.
 
     NaN is a gap by itself, and what a complex fill value shows as may stand for other values as well.
+    Infinity is written out, since browsers read no `inf`.
     """
     fill = None if volume.dtype.kind == "c" else fill_of(volume, dtype, Part.ABS)
-    return None if fill is None or np.isnan(fill) else repr(fill.item())
+    if fill is None or np.isnan(fill):
+        return None
+    return repr(fill.item()).replace("inf", "Infinity")
