@@ -108,6 +108,21 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     viewer.until(SHOWN, "4,4")
 
 
+def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(viewer: Any) -> None:
+    """Dash still has the empty figures that it began with."""
+    watched(viewer)
+    viewer.page.set_viewport_size({"width": 1600, "height": 900})
+    viewer.page.emulate_media(color_scheme="dark")
+    viewer.until(
+        """() => [...document.querySelectorAll('#panels .js-plotly-plot')].every((gd) =>
+          Math.abs(gd.querySelector('.main-svg').width.baseVal.value - gd.clientWidth) < 1)"""
+    )
+    # Time enough for Dash to be told of the new size.
+    viewer.until("() => lamella.picture.quietFor() > 1500")
+    assert viewer.page.evaluate("() => newest()") == "1,1"
+    assert not viewer.page.query_selector("#panels .modebar-btn")
+
+
 def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..., Any]) -> None:
     viewer = watched(make_viewer())
     # The panel as it is while it cannot be seen.
