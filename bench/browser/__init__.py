@@ -30,8 +30,8 @@ def browser(context: Context) -> Section:
         "Headless Chromium at 1280×800, drawing in software on the cores that serve it. Times from the key's own"
         " time stamp to the animation frame behind the drawing; a key that is held repeats as often as told. The"
         " plain Dash app is a slider, a callback and `go.Heatmap`, which keeps the slices it has read. Cold:"
-        " slices whose bricks nobody has decoded. Found on the server: ten slices on, beyond what the page has"
-        " fetched ahead.",
+        " slices whose bricks nobody has decoded. Found on the server: ten slices on in a brick that is decoded,"
+        " right after a jump into it, so that the page has not fetched them ahead.",
     )
     cold = sorted(pick_bricks(volume, 0, context.times(8, 3), volume.fresh))
     with chromium() as browser:
@@ -78,15 +78,7 @@ def _lamella(
         for turn in range(context.times(20, 8)):
             ring.append(page.press("ArrowRight", at + turn + 1))
             page.rest()
-        at += len(ring)
-        found = []
-        for turn in range(context.times(12, 4)):
-            # Back and forth over slices that are decoded: those far from here the page has let go of or never had.
-            index = at + (10 * (turn + 1))
-            time_ms = page.press("PageDown", index)
-            if page.seen()[0][2] in ("bricks", "frames"):
-                found.append(time_ms)
-            page.rest()
+        found = _found(context, page, volume, list(first))
         section.add("key to slice, in the page", ring, "ms", floor=17, aim=5, more=False)
         section.add("key to slice, found on the server", found, "ms", floor=60, aim=34, more=False)
         section.add("slice that is cold", first.values(), "ms", more=False)
@@ -105,6 +97,22 @@ def _lamella(
             "scripts and styles of the page, gzipped", sizes, "MB", floor=2.4, aim=2, more=False
         )
     return first, found
+
+
+def _found(context: Context, page: Tab, volume: Volume, decoded: list[int]) -> list[float]:
+    """Times (ms) of keys to slices of decoded bricks that the page does not have."""
+    thick = volume.shown.thickness(0)
+    times = []
+    for turn in range(context.times(16, 4)):
+        first = decoded[turn % len(decoded)] // thick * thick
+        at = first + 8 + 24 * (turn // len(decoded))
+        page.put("slice-slider", at)
+        page.rest()
+        time_ms = page.press("PageDown", at + 10)
+        if page.seen()[0][2] in ("bricks", "frames"):
+            times.append(time_ms)
+        page.rest()
+    return times
 
 
 def _held(context: Context, page: Tab, length: int, section: Section) -> None:
