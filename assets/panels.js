@@ -34,9 +34,10 @@
     return !lamella.motion.active() && !lamella.play.playing() && lamella.picture.quietFor() >= QUIET_MS;
   }
 
-  /* Folded panels are as little seen as those that were scrolled away. */
+  /* Whether somebody could see a panel. One that is scrolled away can be read aloud or printed, when nothing moves. */
   function seen(id) {
-    return visible.has(id) && !document.hidden;
+    if (document.hidden) return false;
+    return visible.has(id) || (calm() && lamella.controls.element(id).offsetWidth > 0);
   }
 
   /* Whether a part can be shown, and be seen. */
@@ -63,7 +64,10 @@
     each(titles, (name, title) => lamella.controls.element(name).setAttribute('title', title));
     each(shares, share);
     each(hidden, (name, on) => lamella.controls.show(name, !on));
-    if (stages) lamella.pipeline.ledger(stages);
+    if (stages) {
+      lamella.pipeline.again();
+      lamella.pipeline.ledger(stages);
+    }
     if (figure) window.Plotly.react(graph(lamella.controls.element(id)), figure.data, figure.layout);
   }
 

@@ -1,4 +1,4 @@
-"""When the panels are redrawn: one in a task, hardly while slices move, and only where they are seen."""
+"""When the panels are redrawn: one in a task, hardly while slices move, and not where nobody could see them."""
 
 from __future__ import annotations
 
@@ -121,6 +121,26 @@ def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(viewer: 
     viewer.until("() => lamella.picture.quietFor() > 1500")
     assert viewer.page.evaluate("() => newest()") == "1,1"
     assert not viewer.page.query_selector("#panels .modebar-btn")
+
+
+def test_panels_that_are_scrolled_away_are_drawn_when_nothing_moves(viewer: Any) -> None:
+    """They can be read aloud, or printed."""
+    watched(viewer)
+    viewer.page.set_viewport_size({"width": 390, "height": 400})
+    viewer.until(
+        "() => document.getElementById('latency-panel').getBoundingClientRect().top > innerHeight"
+    )
+    figures(viewer, 2)
+    viewer.until(SHOWN, "2,2")
+    total = "document.getElementById('pipeline-total').textContent"
+    viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
+    viewer.press("ArrowRight")
+    # The ledger's figures come every two seconds.
+    viewer.until("() => lamella.picture.quietFor() > 600")
+    viewer.page.evaluate(
+        "() => putFigures({ 'pipeline-panel': { stages: { draw: { p50_ms: 1, p95_ms: 2 } } } })"
+    )
+    viewer.until(f"() => {total} !== told")
 
 
 def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..., Any]) -> None:
