@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/volumes/pairwise/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -36,14 +37,14 @@ bench: $(VENV)/bench.stamp ## Measure beside h5py and others, and write docs/per
 clean: ## Remove the virtual environment
 	rm -rf $(VENV)
 
-$(VENV)/run.stamp: pyproject.toml
+$(VENV)/run.stamp: $(BUILT)
 	@.ci/venv "$(VENV)" ""
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml
+$(VENV)/dev.stamp: $(BUILT)
 	@.ci/venv "$(VENV)" "[dev]"
 	@touch $@ $(VENV)/run.stamp
 
-$(VENV)/bench.stamp: pyproject.toml
+$(VENV)/bench.stamp: $(BUILT)
 	@.ci/venv "$(VENV)" "[bench]"
 	@touch $@ $(VENV)/run.stamp

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import errors
-from dashboard.volumes import codecs
+from dashboard.volumes import codecs, pairwise
 from dashboard.volumes.chunks import ChunkIndex
 from dashboard.volumes.inflate import Inflater
 from dashboard.volumes.library import Library
@@ -24,6 +25,9 @@ Bytes = NDArray[np.uint8]
 # A thread's buffer that is this many times larger than what is needed now is given back.
 GENEROUS = 8
 SMALL_BYTES = 16 * 1024 * 1024
+# So much is decoded together, and no more chunks: what is done with them next still finds them in the
+# processor's cache.
+TOGETHER_BYTES, TOGETHER = 1024 * 1024, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +88,91 @@ class ChunkReader:
     buffers: Buffers
     clock: Clock
 
+    @property
+    def together(self) -> int:
+        """How many chunks `decoded_each` had best get at a time."""
+        fits = min(TOGETHER_BYTES // self.volume.grid.chunk_bytes, TOGETHER)
+        return fits if fits >= 2 and self._inflates_pairs() else 1
+
     def decoded(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
         """(the chunk at `place` in the index in its own type and shape, "") or (None, the reason).
 
         The array lies in this thread's buffers until the next call, or in `out` where that is
         given.
         """
-        grid, began = self.volume.grid, time.perf_counter()
+        began = time.perf_counter()
         read = began
         try:
             raw = self._stored(place, 0, int(self.index.sizes[place]))
             read = time.perf_counter()
-            mask = int(self.index.masks[place])
-            pipeline = self.volume.pipeline
-            buffers = self._scratch() if out is None else self._into(out, mask)
-            values = codecs.decode(raw, pipeline, mask, grid.chunk_bytes, buffers)
-            if out is not None and not np.shares_memory(values, out):
-                np.copyto(out[: grid.chunk_bytes], values)
-                values = out[: grid.chunk_bytes]
-            return values.view(self.volume.dtype).reshape(grid.chunks), ""
+            values = self._undone(raw, self.volume.pipeline, int(self.index.masks[place]), out)
+            return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
         except codecs.Damaged as damage:
             return None, str(damage)
         finally:
             self.clock.add(read - began, time.perf_counter() - read)
+
+    def decoded_each(
+        self, places: Sequence[int], outs: Sequence[Bytes] | None = None
+    ) -> list[tuple[NDArray[Any] | None, str]]:
+        """What `decoded` gives for each of several chunks, at most `together`, all there at the same time."""
+        if outs is None and len(places) > 1:
+            size = self.volume.grid.chunk_bytes
+            outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(places))]
+        if outs is None:
+            return [self.decoded(place) for place in places]
+        ahead = self._inflated(places, outs) if len(places) > 1 and self._inflates_pairs() else {}
+        # What is wrong with the others, if anything, is libdeflate's to say.
+        return [
+            self._finished(ahead[number], out) if number in ahead else self.decoded(place, out)
+            for number, (place, out) in enumerate(zip(places, outs, strict=True))
+        ]
+
+    def _finished(self, data: Bytes, out: Bytes) -> tuple[NDArray[Any] | None, str]:
+        """A chunk whose last filter is undone."""
+        began = time.perf_counter()
+        try:
+            values = self._undone(data, self.volume.pipeline[:-1], 0, out)
+            return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
+        except codecs.Damaged as damage:
+            return None, str(damage)
+        finally:
+            self.clock.add(0.0, time.perf_counter() - began)
+
+    def _inflates_pairs(self) -> bool:
+        return codecs.inflated_first(self.volume.pipeline) and pairwise.available()
+
+    def _inflated(self, places: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
+        """What the last filter of the chunks, gzip, makes of them: by number, those that are sound."""
+        began = time.perf_counter()
+        pipeline = self.volume.pipeline
+        size = codecs.inflated_bytes(pipeline, self.volume.grid.chunk_bytes)
+        numbers, streams, rooms = [], [], []
+        for number, (place, out) in enumerate(zip(places, outs, strict=True)):
+            if int(self.index.masks[place]):
+                continue
+            with suppress(codecs.Damaged):
+                stored = int(self.index.sizes[place])
+                streams.append(self._stored(place, 0, stored, f"raw{number}"))
+                numbers.append(number)
+                room = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
+                rooms.append(room[:size])
+        read = time.perf_counter()
+        sound = pairwise.inflate(streams, rooms)
+        self.clock.add(read - began, time.perf_counter() - read)
+        return {n: room for n, room, good in zip(numbers, rooms, sound, strict=True) if good}
+
+    def _undone(
+        self, data: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int, out: Bytes | None
+    ) -> Bytes:
+        """Undo the filters of `pipeline`; the bytes of the chunk, in `out` where that is given."""
+        size = self.volume.grid.chunk_bytes
+        buffers = self._scratch(pipeline) if out is None else self._into(out, pipeline, mask)
+        values = codecs.decode(data, pipeline, mask, size, buffers)
+        if out is None or np.shares_memory(values, out):
+            return values
+        np.copyto(out[:size], values)
+        return out[:size]
 
     def inflater(self, place: int) -> Inflater:
         """What inflates the chunk at `place` part by part."""
@@ -132,12 +198,12 @@ class ChunkReader:
         finally:
             self.clock.add(read, time.perf_counter() - began - read)
 
-    def _stored(self, place: int, at: int, count: int) -> Bytes:
-        """`count` of a chunk's bytes as they are stored, in this thread's buffer; raises `Damaged`."""
+    def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
+        """`count` of a chunk's bytes as they are stored, in a buffer of this thread; raises `Damaged`."""
         stored = int(self.index.sizes[place])
         if stored > 2 * self.volume.grid.chunk_bytes + 65536:
             raise codecs.Damaged(f"it claims {stored} stored bytes, more than it can hold")
-        raw = self.buffers.get("raw", count)
+        raw = self.buffers.get(buffer, count)
         try:
             found = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]) + at)
         except OSError as error:
@@ -154,17 +220,18 @@ class ChunkReader:
                 offset, size = int(self.index.offsets[place]), int(self.index.sizes[place])
                 os.posix_fadvise(self.fd, offset, size, os.POSIX_FADV_WILLNEED)
 
-    def _scratch(self) -> list[Bytes]:
+    def _scratch(self, pipeline: tuple[codecs.Filter, ...]) -> list[Bytes]:
         size = codecs.scratch_bytes(self.volume.grid.chunk_bytes)
-        count = codecs.scratch_count(self.volume.pipeline)
-        return [self.buffers.get(f"scratch{n}", size) for n in range(count)]
+        return [
+            self.buffers.get(f"scratch{n}", size) for n in range(codecs.scratch_count(pipeline))
+        ]
 
-    def _into(self, out: Bytes, mask: int) -> list[Bytes]:
+    def _into(self, out: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int) -> list[Bytes]:
         """Scratch buffers such that the last decoder writes into `out`, if that has room for it."""
-        buffers = self._scratch()
-        if any(number == codecs.FLETCHER32 for number, _ in self.volume.pipeline):
+        buffers = self._scratch(pipeline)
+        if any(number == codecs.FLETCHER32 for number, _ in pipeline):
             return buffers  # between two filters a chunk may carry a checksum besides
-        last = codecs.last_buffer(self.volume.pipeline, mask)
+        last = codecs.last_buffer(pipeline, mask)
         if last is not None and last < len(buffers):
             buffers[last] = out
         return buffers

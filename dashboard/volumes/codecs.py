@@ -164,6 +164,17 @@ def last_buffer(pipeline: tuple[Filter, ...], mask: int) -> int | None:
     return (len(writers) - 1) % 2
 
 
+def inflated_first(pipeline: tuple[Filter, ...]) -> bool:
+    """Whether what is undone first is gzip, so that several chunks can be inflated together."""
+    return bool(pipeline) and pipeline[-1][0] == GZIP
+
+
+@lru_cache(maxsize=PLANNED)
+def inflated_bytes(pipeline: tuple[Filter, ...], size: int) -> int:
+    """How long a chunk of `size` bytes is once its last filter is undone."""
+    return size + _trailing(pipeline, 0)[-1]
+
+
 def decode(
     data: Any, pipeline: tuple[Filter, ...], mask: int, size: int, buffers: Sequence[Bytes]
 ) -> Bytes:

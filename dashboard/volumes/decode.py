@@ -28,7 +28,7 @@ from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.children import ChildFailed, Unreadable
 from dashboard.volumes.chunkread import BadChunk, Buffers, ChunkReader, Clock, open_source
 from dashboard.volumes.contiguous import ContiguousReader
-from dashboard.volumes.held import HeldBrick, chunk_box, in_dataset_order
+from dashboard.volumes.held import Box, HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library
 from dashboard.volumes.volume import Volume
 
@@ -286,19 +286,27 @@ class _Job:
         places = np.take(self.places, range(low, ceil(last / step)), axis=address.rows)
         reader.announce(places.ravel()[:ANNOUNCED])
         view = in_dataset_order(band, address)
-        for at in np.ndindex(places.shape):
-            target, inside, corner = chunk_box(volume, address, view, at, first)
-            place = int(places[at])
-            values, reason = (None, "") if place < 0 else reader.decoded(place)
-            if reason:
-                bad.append(BadChunk(corner, reason))
-            began = time.perf_counter()
-            target[...] = volume.fill if values is None else values[inside]
-            reader.clock.add(0.0, time.perf_counter() - began)
+        boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(places.shape)]
+        for low in range(0, len(boxes), reader.together):
+            high = low + reader.together
+            bad.extend(self._put(boxes[low:high], places.ravel()[low:high].tolist()))
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
         reader.clock.add(0.0, time.perf_counter() - began)
         return bad
+
+    def _put(self, boxes: Sequence[Box], places: Sequence[int]) -> Iterator[BadChunk]:
+        """Decode a few chunks to where they go; those that are damaged."""
+        stored = [n for n, place in enumerate(places) if place >= 0]
+        decoded = self.reader.decoded_each([places[n] for n in stored])
+        began = time.perf_counter()
+        found = dict(zip(stored, decoded, strict=True))
+        for number, (target, inside, corner) in enumerate(boxes):
+            values, reason = found.get(number, (None, ""))
+            if reason:
+                yield BadChunk(corner, reason)
+            target[...] = self.reader.volume.fill if values is None else values[inside]
+        self.reader.clock.add(0.0, time.perf_counter() - began)
 
 
 def read_by_child(

@@ -23,8 +23,10 @@ from dashboard.volumes.inflate import DEEPEST_SHARE, Inflater, can_stop
 from dashboard.volumes.volume import Volume
 
 # Of the chunks that are left, every piece of work gets this share: long ones first, which are few, and
-# single chunks at last, so that no thread idles at the end.
-DEALT_SHARE = 1 / 16
+# pairs at last, so that no thread idles at the end.
+DEALT_SHARE, DEALT_LEAST = 1 / 16, 2
+# Where a chunk goes in a band, what of it lies inside the volume, its first voxel.
+Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
 # The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
 # not shorter: each round costs about 30 microseconds a chunk.
 SOON_SHARE = 1 / 8
@@ -48,7 +50,7 @@ def plane_within(address: BrickAddress, plane: int) -> dict[int, int]:
 
 def chunk_box(
     volume: Volume, address: BrickAddress, view: NDArray[Any], at: tuple[int, ...], first: int
-) -> tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]:
+) -> Box:
     """(where a chunk goes in a band, what of it lies inside the volume, its first voxel).
 
     `view` is a band with all planes of the brick from row `first` on, in the order of the dataset's
@@ -196,7 +198,7 @@ class HeldBrick:
         """The chunks' numbers within the brick, dealt out in ranges, long ones first."""
         count, at, dealt = self._places.size, 0, []
         while at < count:
-            end = at + ceil((count - at) * DEALT_SHARE)
+            end = min(at + max(ceil((count - at) * DEALT_SHARE), DEALT_LEAST), count)
             dealt.append((at, end))
             at = end
         return dealt
@@ -208,27 +210,39 @@ class HeldBrick:
         wanted = self._first if fresh else None
         if fresh:
             reader.announce(places[first:last])
-        for number in range(first, last):
-            place, chunk = int(places[number]), self._chunks[number]
-            reason = ""
-            if place >= 0:
-                reason = self._decoded(reader, depth, number, place, fresh)
-            elif fresh:
-                chunk[...] = self.volume.fill
-            if reason:
-                at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
-                # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
-                self.bad.append(BadChunk(self._corner(at), reason))
-                chunk[...] = self.volume.fill
-            if wanted is not None:
-                wanted.put(number, chunk)
+        whole = fresh and depth == self.volume.grid.chunk_bytes
+        step = reader.together if whole else 1
+        for low in range(first, last, step):
+            numbers = range(low, min(low + step, last))
+            reasons = self._decoded(reader, depth, [n for n in numbers if places[n] >= 0], fresh)
+            for number in numbers:
+                chunk, reason = self._chunks[number], reasons.get(number, "")
+                if reason:
+                    at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
+                    # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
+                    self.bad.append(BadChunk(self._corner(at), reason))
+                if reason or (fresh and places[number] < 0):
+                    chunk[...] = self.volume.fill
+                if wanted is not None:
+                    wanted.put(number, chunk)
 
     def _decoded(
+        self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool
+    ) -> dict[int, str]:
+        """Decode chunks on; by number, why that failed, or an empty string."""
+        places = self._places.reshape(-1)
+        if fresh and depth == self.volume.grid.chunk_bytes:
+            slots = [self._slots[n] for n in numbers]
+            decoded = reader.decoded_each([int(places[n]) for n in numbers], slots)
+            return {n: reason for n, (_, reason) in zip(numbers, decoded, strict=True)}
+        return {n: self._inflated(reader, depth, n, int(places[n]), fresh) for n in numbers}
+
+    def _inflated(
         self, reader: ChunkReader, depth: int, number: int, place: int, fresh: bool
     ) -> str:
-        """Decode one chunk on; returns why that failed, or an empty string."""
+        """Inflate one chunk on; returns why that failed, or an empty string."""
         slot = self._slots[number]
-        if fresh and (depth == len(slot) or int(reader.index.masks[place])):
+        if fresh and int(reader.index.masks[place]):
             return reader.decoded(place, slot)[1]
         # Taken out, so that its memory is free as soon as it is done.
         inflater = reader.inflater(place) if fresh else self._begun.pop(number, None)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from dashboard.volumes.codecs import GZIP, Damaged, Filter
 
-# A plane that lies deeper than this share of its chunk is had sooner by inflating the whole at once:
-# libdeflate is the faster of the two by about a fifth.
+# A plane that lies deeper than this share of its chunk is had sooner by inflating the whole at once.
 DEEPEST_SHARE = 0.75
 # Compressed bytes handed over at first, beyond the share that the depth would suggest.
 SLACK = 1.05

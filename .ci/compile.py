@@ -1,0 +1,54 @@
+"""Compiles `dashboard/volumes/pairwise` where that can be done; without it, everything works, a little slower."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
+
+NAME = "dashboard.volumes.pairwise._lanes"
+MACHINES = ("x86_64", "AMD64")
+
+
+class Compiling(BuildHookInterface):
+    """Puts the compiled module beside its sources, for a wheel as well as for an editable installation."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it builds."""
+        folder = Path(self.root, *NAME.split(".")[:-1])
+        for old in folder.glob(f"_lanes.{sys.implementation.cache_tag}-*"):
+            old.unlink()
+        if platform.machine() not in MACHINES:
+            return
+        with tempfile.TemporaryDirectory() as built:
+            try:
+                made = _compile(folder, Path(built))
+            except (BaseError, CCompilerError) as error:
+                self.app.display_warning(f"Chunks are inflated one at a time: {error}")
+                return
+            shutil.copy(made, folder)
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        build_data["artifacts"].append(f"{folder.relative_to(self.root)}/{made.name}")
+
+
+def _compile(folder: Path, built: Path) -> Path:
+    extension = Extension(
+        NAME,
+        sorted(str(path) for path in folder.glob("*.c")),
+        extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden"],
+    )
+    command = build_ext(Distribution({"name": "lamella", "ext_modules": [extension]}))
+    command.build_lib = str(built)
+    command.build_temp = str(built / "temp")
+    command.ensure_finalized()
+    command.run()
+    return Path(command.get_ext_fullpath(NAME))
