@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from dashboard import errors
 from dashboard.volumes import codecs, pairwise
 from dashboard.volumes.chunks import ChunkIndex
-from dashboard.volumes.inflate import Inflater
 from dashboard.volumes.library import Library
+from dashboard.volumes.pairwise import Verdict
 from dashboard.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from dashboard.volumes.pairwise._lanes import Stream
 
 Bytes = NDArray[np.uint8]
 
@@ -28,6 +31,8 @@ SMALL_BYTES = 16 * 1024 * 1024
 # So much is decoded together, and no more chunks: what is done with them next still finds them in the
 # processor's cache.
 TOGETHER_BYTES, TOGETHER = 1024 * 1024, 16
+# Stored bytes that are read for a part of a chunk, beyond the share that its length would suggest.
+SLACK, SLACK_BYTES = 1.05, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ class Buffers:
         return held[:size]
 
 
+def can_stop(volume: Volume) -> bool:
+    """Whether chunks can be had in part: a shuffle spreads each plane over all of its chunk."""
+    return [number for number, _ in volume.pipeline] == [codecs.GZIP] and pairwise.available()
+
+
 @dataclass(frozen=True)
 class ChunkReader:
     """Reads chunks of one volume through one descriptor; safe between threads."""
@@ -88,10 +98,9 @@ class ChunkReader:
     buffers: Buffers
     clock: Clock
 
-    @property
-    def together(self) -> int:
-        """How many chunks `decoded_each` had best get at a time."""
-        fits = min(TOGETHER_BYTES // self.volume.grid.chunk_bytes, TOGETHER)
+    def together(self, depth: int) -> int:
+        """How many chunks had best be decoded to `depth` bytes at a time."""
+        fits = min(TOGETHER_BYTES // max(depth, 1), TOGETHER)
         return fits if fits >= 2 and self._inflates_pairs() else 1
 
     def decoded(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
@@ -174,29 +183,46 @@ class ChunkReader:
         np.copyto(out[:size], values)
         return out[:size]
 
-    def inflater(self, place: int) -> Inflater:
-        """What inflates the chunk at `place` part by part."""
-        return Inflater(int(self.index.sizes[place]))
+    def stream(self, place: int) -> Stream:
+        """The chunk at `place` as a stream that is inflated part by part; only if `can_stop`."""
+        return pairwise.stream(int(self.index.sizes[place]))
 
-    def inflated(self, place: int, inflater: Inflater, out: Bytes, until: int) -> str:
-        """Inflate a chunk on to its first `until` bytes; returns why that failed, or an empty string."""
-        began, read = time.perf_counter(), 0.0
+    def inflated_on(
+        self, places: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
+    ) -> list[str]:
+        """Inflate chunks on to their first `until` bytes; why each failed, or an empty string.
 
-        def fetch(at: int, count: int) -> Bytes:
-            nonlocal read
-            since = time.perf_counter()
-            raw = self._stored(place, at, count)
-            read += time.perf_counter() - since
-            return raw
-
-        try:
-            inflater.advance(fetch, out, until)
-        except codecs.Damaged as damage:
-            return str(damage)
-        else:
-            return ""
-        finally:
-            self.clock.add(read, time.perf_counter() - began - read)
+        Reads no more of the stored bytes than that probably takes. With the last byte of the chunk its
+        checksum is met.
+        """
+        size = self.volume.grid.chunk_bytes
+        reasons: dict[int, str] = {}
+        numbers = list(range(len(places)))
+        for share in (until / size * SLACK, 1.0):
+            began = time.perf_counter()
+            parts = []
+            for number in numbers:
+                stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
+                likely = stored if until == size else int(stored * share) + SLACK_BYTES
+                count = min(max(likely, fed), stored) - fed
+                try:
+                    parts.append(self._stored(places[number], fed, count, f"raw{number}"))
+                except codecs.Damaged as damage:
+                    reasons[number] = str(damage)
+            numbers = [n for n in numbers if n not in reasons]
+            read = time.perf_counter()
+            found = pairwise.inflate_on(
+                [streams[n] for n in numbers], parts, [outs[n] for n in numbers], until
+            )
+            self.clock.add(read - began, time.perf_counter() - read)
+            for number, verdict in zip(numbers, found, strict=True):
+                if verdict is Verdict.UNSOUND:
+                    # What is wrong with it is libdeflate's to say.
+                    reasons[number] = self.decoded(places[number], outs[number])[1]
+            numbers = [n for n, v in zip(numbers, found, strict=True) if v is Verdict.HUNGRY]
+            if not numbers:
+                break
+        return [reasons.get(number, "") for number in range(len(places))]
 
     def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
         """`count` of a chunk's bytes as they are stored, in a buffer of this thread; raises `Damaged`."""

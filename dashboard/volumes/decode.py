@@ -287,8 +287,9 @@ class _Job:
         reader.announce(places.ravel()[:ANNOUNCED])
         view = in_dataset_order(band, address)
         boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(places.shape)]
-        for low in range(0, len(boxes), reader.together):
-            high = low + reader.together
+        together = reader.together(volume.grid.chunk_bytes)
+        for low in range(0, len(boxes), together):
+            high = low + together
             bad.extend(self._put(boxes[low:high], places.ravel()[low:high].tolist()))
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))

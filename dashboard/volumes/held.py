@@ -12,15 +12,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.chunkread import BadChunk, ChunkReader
-from dashboard.volumes.inflate import DEEPEST_SHARE, Inflater, can_stop
+from dashboard.volumes.chunkread import BadChunk, ChunkReader, can_stop
 from dashboard.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from dashboard.volumes.pairwise._lanes import Stream
 
 # Of the chunks that are left, every piece of work gets this share: long ones first, which are few, and
 # pairs at last, so that no thread idles at the end.
@@ -126,7 +128,7 @@ class HeldBrick:
         self._chunks = used.view(volume.dtype).reshape(places.size, *volume.grid.chunks)
         self._wanted = plane
         self._first: _Blocks | None = _Blocks(volume, address, places.shape, plane)
-        self._begun: dict[int, Inflater] = {}
+        self._begun: dict[int, Stream] = {}
         self._depth = 0
         self._users = 0
         self._closed = False
@@ -139,8 +141,7 @@ class HeldBrick:
 
     def depth(self, plane: int) -> int:
         """How many bytes of each chunk are decoded first for the sake of this plane."""
-        size, need = self.volume.grid.chunk_bytes, self._need(plane)
-        return need if can_stop(self.volume.pipeline) and need <= DEEPEST_SHARE * size else size
+        return self._need(plane) if can_stop(self.volume) else self.volume.grid.chunk_bytes
 
     def depths(self) -> list[int]:
         """How far the chunks are decoded from here on, round by round.
@@ -210,8 +211,7 @@ class HeldBrick:
         wanted = self._first if fresh else None
         if fresh:
             reader.announce(places[first:last])
-        whole = fresh and depth == self.volume.grid.chunk_bytes
-        step = reader.together if whole else 1
+        step = reader.together(depth - self._depth)
         for low in range(first, last, step):
             numbers = range(low, min(low + step, last))
             reasons = self._decoded(reader, depth, [n for n in numbers if places[n] >= 0], fresh)
@@ -235,23 +235,19 @@ class HeldBrick:
             slots = [self._slots[n] for n in numbers]
             decoded = reader.decoded_each([int(places[n]) for n in numbers], slots)
             return {n: reason for n, (_, reason) in zip(numbers, decoded, strict=True)}
-        return {n: self._inflated(reader, depth, n, int(places[n]), fresh) for n in numbers}
-
-    def _inflated(
-        self, reader: ChunkReader, depth: int, number: int, place: int, fresh: bool
-    ) -> str:
-        """Inflate one chunk on; returns why that failed, or an empty string."""
-        slot = self._slots[number]
-        if fresh and int(reader.index.masks[place]):
-            return reader.decoded(place, slot)[1]
-        # Taken out, so that its memory is free as soon as it is done.
-        inflater = reader.inflater(place) if fresh else self._begun.pop(number, None)
-        if inflater is None:
-            return ""
-        reason = reader.inflated(place, inflater, slot, depth)
-        if not reason and depth < len(slot):
-            self._begun[number] = inflater
-        return reason
+        skipped = [n for n in numbers if fresh and int(reader.index.masks[places[n]])]
+        reasons = {n: reader.decoded(int(places[n]), self._slots[n])[1] for n in skipped}
+        if fresh:
+            streams = {n: reader.stream(int(places[n])) for n in numbers if n not in reasons}
+        else:
+            # Taken out, so that its memory is free as soon as it is done.
+            streams = {n: self._begun.pop(n) for n in numbers if n in self._begun}
+        at, slots = [int(places[n]) for n in streams], [self._slots[n] for n in streams]
+        found = reader.inflated_on(at, list(streams.values()), slots, depth)
+        reasons |= zip(streams, found, strict=True)
+        if depth < self.volume.grid.chunk_bytes:
+            self._begun.update((n, stream) for n, stream in streams.items() if not reasons[n])
+        return reasons
 
     def _corner(self, at: tuple[int, ...]) -> tuple[int, ...]:
         """The first voxel of the chunk at this place on the brick's grid."""

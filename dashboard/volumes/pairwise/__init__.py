@@ -9,7 +9,9 @@ from libdeflate (`dashboard.volumes.codecs`), later.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import cache
+from typing import TYPE_CHECKING
 
 from dashboard.volumes.damaged import Bytes
 
@@ -19,6 +21,17 @@ except ImportError:
     _compiled = False
 else:
     _compiled = True
+
+if TYPE_CHECKING:
+    from dashboard.volumes.pairwise._lanes import Stream
+
+
+class Verdict(IntEnum):
+    """What became of a stream, as `lanes.h` has it."""
+
+    UNSOUND = 0
+    SOUND = 1
+    HUNGRY = 2
 
 
 @cache
@@ -34,4 +47,23 @@ def inflate(streams: Sequence[Bytes], places: Sequence[Bytes]) -> list[bool]:
     where that is False the place may hold anything. Only if `available`. The interpreter's lock is
     free meanwhile.
     """
-    return _lanes.inflate(list(streams), list(places))
+    return [bool(verdict) for verdict in _lanes.inflate(list(streams), list(places))]
+
+
+def stream(size: int) -> Stream:
+    """A stream of `size` bytes that is inflated part by part; its `fed` says how many are done with."""
+    return _lanes.Stream(size)
+
+
+def inflate_on(
+    streams: Sequence[Stream], parts: Sequence[Bytes], places: Sequence[Bytes], until: int
+) -> list[Verdict]:
+    """Inflate streams on, until at least `until` bytes of each are in its place, the same every time.
+
+    `parts` are what follows the bytes that each was fed, all of it or some; the stream is `HUNGRY`
+    when that does not suffice. With all bytes of the place the checksum is met; before, what is there
+    is not yet proven to be sound. Else as `inflate`. Raises `ValueError` when another thread has one
+    of the streams in work.
+    """
+    found = _lanes.inflate_on(list(streams), list(parts), list(places), until)
+    return [Verdict(verdict) for verdict in found]

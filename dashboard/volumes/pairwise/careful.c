@@ -146,6 +146,8 @@ static State begin_block(Lane *lane)
     default:
         return BROKEN;
     }
+    if (overrun(lane))
+        return BROKEN;
     lane->dense = lane->in_end - lane->at.in < JOINT_FROM || literal_share(lengths) > DENSE_SHARE;
     return make_tables(lane->tables, lengths, litlens, dists, !lane->dense) ? IN_BLOCK : BROKEN;
 }
@@ -194,12 +196,24 @@ TARGET static State one_symbol(Lane *lane)
     return IN_BLOCK;
 }
 
+/* The next symbol or the next block's head. What an open stream is broken by may be that more is missing:
+ * it stays where it is. */
+static void advance_once(Lane *lane)
+{
+    Lane before;
+    if (lane->open)
+        before = *lane;
+    lane->state = lane->state == BLOCK_BEGINS ? begin_block(lane) : one_symbol(lane);
+    if (lane->state == BROKEN && lane->open) {
+        *lane = before;
+        lane->hungry = true;
+    }
+}
+
 void lane_step(Lane *lane)
 {
-    do {
-        if (lane->state == BLOCK_BEGINS)
-            lane->state = begin_block(lane);
-        else if (lane->state == IN_BLOCK)
-            lane->state = one_symbol(lane);
-    } while (lane->state < DONE && !may_run(lane));
+    if (lane_active(lane))
+        do
+            advance_once(lane);
+        while (lane_active(lane) && !may_run(lane));
 }

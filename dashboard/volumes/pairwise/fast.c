@@ -15,7 +15,7 @@ INLINE uint64_t load64(const uint8_t *p)
 
 INLINE bool has_room(const Cursor *at, const Lane *lane)
 {
-    return at->in <= lane->in_end - IN_AHEAD && at->out <= lane->out_end - OUT_AHEAD;
+    return at->in <= lane->in_end - IN_AHEAD && at->out <= lane->out_stop;
 }
 
 INLINE void refill(Cursor *at)

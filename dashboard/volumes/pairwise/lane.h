@@ -35,17 +35,30 @@ typedef struct {
 typedef struct {
     Cursor at;
     const uint8_t *in_end;
-    uint8_t *out_begin, *out_end;
+    /* Beyond `out_stop` the fast loops do not begin a round. */
+    uint8_t *out_begin, *out_end, *out_stop;
     State state;
     bool last_block;
     /* Whether the block has no joint table. */
     bool dense;
+    /* Whether the stream goes on behind `in_end`; and whether nothing more can be done without that. */
+    bool open, hungry;
     /* Bytes of zeros in `bits` that do not stand in the stream, which has ended. */
     unsigned made_up;
+    /* How many bytes of `out` are wanted at least. */
+    size_t until;
     Tables *tables;
-    /* Which of all streams it is. */
-    size_t job;
 } Lane;
+
+static inline size_t lane_made(const Lane *lane)
+{
+    return (size_t)(lane->at.out - lane->out_begin);
+}
+
+static inline bool lane_active(const Lane *lane)
+{
+    return lane->state < DONE && !lane->hungry && lane_made(lane) < lane->until;
+}
 
 /* The base in an entry and its extra bits, which follow its code in `bits`. */
 INLINE uint64_t with_extra(uint64_t bits, uint32_t entry)
@@ -58,10 +71,10 @@ static inline bool may_run(const Lane *lane)
 {
     const Cursor *at = &lane->at;
     return lane->state == IN_BLOCK && lane->in_end - at->in >= IN_AHEAD
-           && lane->out_end - at->out >= OUT_AHEAD && at->out - lane->out_begin >= OUT_BEHIND;
+           && at->out <= lane->out_stop && lane_made(lane) >= OUT_BEHIND;
 }
 
-/* Go on, with all checks, until the fast loops may, or to the end: at least one symbol. */
+/* Go on, with all checks, while the lane is active and until the fast loops may: at least one symbol. */
 void lane_step(Lane *lane);
 
 /* The fast loops: each goes on until one of its streams needs a step. For all of them `may_run` holds;

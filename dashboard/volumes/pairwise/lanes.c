@@ -46,21 +46,78 @@ TARGET static uint32_t adler32(const uint8_t *data, size_t size)
     return high << 16 | low;
 }
 
-static void begin(Lane *lane, const Job *job)
+struct Kept {
+    size_t size, fed, made;
+    bool begun;
+    Lane lane;
+    Tables tables;
+};
+
+Kept *lanes_keep(size_t size)
 {
-    const uint8_t *in = job->stream;
-    lane->state = BROKEN;
-    if (job->stream_size < ZLIB_HEADER + ZLIB_TRAILER)
-        return;
-    /* Deflate with a window of at most 32 kB, no preset dictionary. */
-    if ((in[0] & 15) != 8 || in[0] >> 4 > 7 || (in[0] << 8 | in[1]) % 31 || in[1] & 32)
-        return;
-    lane->state = BLOCK_BEGINS;
-    lane->made_up = 0;
-    lane->in_end = in + job->stream_size - ZLIB_TRAILER;
+    Kept *kept = malloc(sizeof *kept);
+    if (kept) {
+        kept->size = size;
+        kept->fed = kept->made = 0;
+        kept->begun = false;
+    }
+    return kept;
+}
+
+void lanes_forget(Kept *kept)
+{
+    free(kept);
+}
+
+size_t lanes_fed(const Kept *kept)
+{
+    return kept->fed;
+}
+
+/* Deflate with a window of at most 32 kB, no preset dictionary. */
+static bool is_zlib(const uint8_t *in)
+{
+    return (in[0] & 15) == 8 && in[0] >> 4 <= 7 && (in[0] << 8 | in[1]) % 31 == 0 && !(in[1] & 32);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The lane that a job is done in, where the stream begins or was left: one that is kept, or `own`. */
+static Lane *begin(const Job *job, Lane *own, Tables *tables)
+{
+    Kept *kept = job->kept;
+    Lane *lane = kept ? &kept->lane : own;
+    const uint8_t *in = job->stream, *end = in + job->stream_size;
+    bool fresh = !kept || !kept->begun;
+    if (fresh)
+        *lane = (Lane){.state = BLOCK_BEGINS, .tables = kept ? &kept->tables : tables};
+    lane->hungry = false;
+    lane->open = kept && kept->fed + job->stream_size < kept->size;
+    lane->until = kept && job->until < job->out_size ? job->until : SIZE_MAX;
     lane->out_begin = job->out;
     lane->out_end = job->out + job->out_size;
-    lane->at = (Cursor){.in = in + ZLIB_HEADER, .out = job->out};
+    lane->out_stop = job->out + smaller(job->out_size < OUT_AHEAD ? 0 : job->out_size - OUT_AHEAD, lane->until);
+    lane->at.out = job->out + (fresh ? 0 : kept->made);
+    lane->at.in = in;
+    lane->in_end = end;
+    if (!fresh && kept->made > job->out_size)
+        lane->state = BROKEN;
+    if (!lane->open && job->stream_size < ZLIB_TRAILER + (fresh ? ZLIB_HEADER : 0))
+        lane->state = BROKEN;
+    else if (!lane->open)
+        lane->in_end -= ZLIB_TRAILER;
+    if (fresh && lane->state != BROKEN) {
+        if (job->stream_size < ZLIB_HEADER)
+            lane->hungry = true;
+        else if (!is_zlib(in))
+            lane->state = BROKEN;
+        else
+            lane->at.in += ZLIB_HEADER;
+    }
+    return lane;
 }
 
 static bool is_sound(const Lane *lane, const Job *job)
@@ -72,25 +129,61 @@ static bool is_sound(const Lane *lane, const Job *job)
     return stored == adler32(job->out, job->out_size);
 }
 
+/* Whole bytes that were not used go back, so that the next part of the stream begins with them. */
+static void leave(Lane *lane, const Job *job)
+{
+    Cursor *at = &lane->at;
+    at->in -= at->count / 8 - lane->made_up;
+    at->count &= 7;
+    at->bits &= (UINT64_C(1) << at->count) - 1;
+    lane->made_up = 0;
+    /* Whose head is not there yet begins anew. */
+    job->kept->begun = job->kept->begun || at->in > job->stream;
+    job->kept->fed += (size_t)(at->in - job->stream);
+    job->kept->made = lane_made(lane);
+}
+
+static Verdict verdict(const Lane *lane, const Job *job)
+{
+    if (lane->state == BROKEN)
+        return UNSOUND;
+    bool whole = lane->until == SIZE_MAX;
+    /* The checksum may not be there yet. */
+    if (lane->hungry || (whole && lane->open))
+        return HUNGRY;
+    return (whole ? is_sound(lane, job) : lane_made(lane) >= lane->until) ? SOUND : UNSOUND;
+}
+
 typedef struct {
     const Job *jobs;
-    bool *sound;
+    Verdict *verdicts;
     size_t next, count;
 } Queue;
 
+/* One of the two: its job, the lane for that, and what a job gets that is not kept. */
+typedef struct {
+    const Job *job;
+    Lane *lane;
+    Lane own;
+    Tables tables;
+} Side;
+
 /* Go on until the fast loops may, with the next stream where one ends; false when there is none left. */
-static bool go_on(Lane *lane, Queue *queue)
+static bool go_on(Side *side, Queue *queue)
 {
     for (;;) {
-        lane_step(lane);
-        if (lane->state < DONE)
-            return true;
-        if (lane->job < queue->count)
-            queue->sound[lane->job] = is_sound(lane, &queue->jobs[lane->job]);
-        lane->job = queue->next;
+        if (side->job) {
+            lane_step(side->lane);
+            if (lane_active(side->lane))
+                return true;
+            queue->verdicts[side->job - queue->jobs] = verdict(side->lane, side->job);
+            if (side->job->kept && side->lane->state != BROKEN)
+                leave(side->lane, side->job);
+        }
         if (queue->next == queue->count)
             return false;
-        begin(lane, &queue->jobs[queue->next++]);
+        side->job = &queue->jobs[queue->next++];
+        side->lane = begin(side->job, &side->own, &side->tables);
     }
 }
 
@@ -101,26 +194,25 @@ bool lanes_supported(void)
            && __builtin_cpu_supports("bmi2");
 }
 
-bool lanes_inflate(const Job *jobs, bool *sound, size_t count)
+bool lanes_inflate(const Job *jobs, Verdict *verdicts, size_t count)
 {
-    Tables *tables = malloc(2 * sizeof *tables);
-    if (!tables)
+    Side *sides = malloc(2 * sizeof *sides), *a = sides, *b = sides + 1;
+    if (!sides)
         return false;
-    Queue queue = {.jobs = jobs, .sound = sound, .count = count};
-    Lane a = {.state = BROKEN, .tables = &tables[0], .job = count}, b = a;
-    b.tables = &tables[1];
-    bool more_a = go_on(&a, &queue), more_b = go_on(&b, &queue);
+    a->job = b->job = NULL;
+    Queue queue = {.jobs = jobs, .verdicts = verdicts, .count = count};
+    bool more_a = go_on(a, &queue), more_b = go_on(b, &queue);
     while (more_a && more_b) {
-        if (a.dense || b.dense)
-            lane_run_two(&a, &b);
+        if (a->lane->dense || b->lane->dense)
+            lane_run_two(a->lane, b->lane);
         else
-            lane_run_two_joint(&a, &b);
+            lane_run_two_joint(a->lane, b->lane);
         /* One of them stopped; to the other, a step with all checks does no harm. */
-        more_a = go_on(&a, &queue);
-        more_b = go_on(&b, &queue);
+        more_a = go_on(a, &queue);
+        more_b = go_on(b, &queue);
     }
-    for (Lane *lane = more_a ? &a : &b; more_a || more_b; more_a = more_b = go_on(lane, &queue))
-        lane_run_one(lane);
-    free(tables);
+    for (Side *left = more_a ? a : b; more_a || more_b; more_a = more_b = go_on(left, &queue))
+        lane_run_one(left->lane);
+    free(sides);
     return true;
 }

@@ -10,20 +10,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stream and the place for what it inflates to. */
+/* A stream of `size` bytes that is inflated part by part: `fed` of them are done with. */
+typedef struct Kept Kept;
+
+Kept *lanes_keep(size_t size);
+void lanes_forget(Kept *kept);
+size_t lanes_fed(const Kept *kept);
+
+/* A stream and the place for what it inflates to. With `kept`, `stream` is what follows what it was fed
+ * before, all of it or a part, `out` is the same place as then, and it is enough when `until` bytes are
+ * there; from `out_size` on that means the stream's end. */
 typedef struct {
     const uint8_t *stream;
     size_t stream_size;
     uint8_t *out;
     size_t out_size;
+    Kept *kept;
+    size_t until;
 } Job;
+
+/* UNSOUND: it does not come to exactly `out_size` bytes that fit its checksum, or not to `until` of them.
+ * HUNGRY: it takes more of the stream to tell. */
+typedef enum { UNSOUND, SOUND, HUNGRY } Verdict;
 
 /* Whether this processor has the instructions. */
 bool lanes_supported(void);
 
-/* Inflates all; sound[n] says that stream n came to exactly `out_size` bytes that fit its checksum.
- * Nothing but the places is written, and that of a stream which is not sound may hold anything.
- * Returns false when there was no memory. */
-bool lanes_inflate(const Job *jobs, bool *sound, size_t count);
+/* Inflates all. Nothing but the places is written, and that of a stream which is not sound may hold
+ * anything. Returns false when there was no memory. */
+bool lanes_inflate(const Job *jobs, Verdict *verdicts, size_t count);
 
 #endif
