@@ -12,6 +12,7 @@ import json
 import mmap
 import random
 import sys
+import zlib
 from collections import Counter
 from typing import Any
 
@@ -19,7 +20,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from dashboard.volumes import codecs
+from dashboard.volumes import codecs, pairwise
 from dashboard.volumes.codecs import BITSHUFFLE, FLETCHER32, SZIP, Filter
 
 BLOSCS = [
@@ -189,5 +190,83 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
     return outcomes
 
 
+def deflated(rng: random.Random) -> tuple[bytes, int]:
+    """A zlib stream of any make, and how long it is inflated."""
+    length = rng.choice((0, 1, 30, 319, 321, 5_000, 40_000))
+    kind = rng.randrange(4)
+    data = b"".join(
+        (
+            rng.randbytes(40),
+            bytes(rng.randrange(1, 300)),
+            bytes(rng.choices(range(1 + kind * 20), k=60)),
+            b"the slice of a brick" * rng.randrange(1, 15),
+        )[rng.randrange(4) if kind else 0]
+        for _ in range(length // 40)
+    )[:length]
+    made = zlib.compressobj(
+        rng.randrange(10),
+        zlib.DEFLATED,
+        rng.choice((9, 15)),
+        rng.choice((1, 8, 9)),
+        rng.randrange(5),
+    )
+    return made.compress(data) + made.flush(), len(data)
+
+
+def run_pairs(cases: int, seed: int) -> Counter[str]:
+    """Inflate so many streams, most of them damaged, two at a time, some part by part."""
+    rng = random.Random(seed)
+    longest = 100_000
+    places = [(Guarded(longest), Guarded(longest)) for _ in range(3)]
+    outcomes: Counter[str] = Counter()
+    while outcomes.total() < cases:
+        jobs = []
+        for given, out in places[: min(rng.randrange(1, 4), cases - outcomes.total())]:
+            data, size = deflated(rng)
+            if rng.random() < 0.8:
+                data = damaged(rng, data)[:longest]
+            if rng.random() < 0.1:
+                size = max(size + rng.choice((-300, -1, 1, 300)), 0)
+            jobs.append((data, size, given, out, rng.random() < 0.75))
+        results = []
+        state = rng.getstate()
+        for poison in (0x55, 0xAA):
+            rng.setstate(state)
+            outs = [out.take(size, at_end) for _, size, _, out, at_end in jobs]
+            for out in outs:
+                out[:] = poison
+            results.append(inflated(rng, jobs, outs))
+        for one, other in zip(*results, strict=True):
+            outcomes["leaked" if one != other else "damaged" if one is None else "decoded"] += 1
+    return outcomes
+
+
+def inflated(
+    rng: random.Random, jobs: list[tuple[bytes, int, Guarded, Guarded, bool]], outs: list[Any]
+) -> list[bytes | None]:
+    """What the streams come to, at once or by several calls; None where they are not sound."""
+
+    def part(number: int, first: int, most: int) -> codecs.Bytes:
+        data, _, given, _, at_end = jobs[number]
+        held = data[first : first + most]
+        taken = given.take(len(held), at_end)
+        taken[:] = np.frombuffer(held, np.uint8)
+        return taken
+
+    numbers, all_bytes = range(len(jobs)), 10**6
+    if rng.random() < 0.5:
+        sound = pairwise.inflate([part(n, 0, all_bytes) for n in numbers], outs)
+    else:
+        streams = [pairwise.stream(len(data)) for data, *_ in jobs]
+        for until in (*sorted((rng.randrange(40_000), rng.randrange(40_000))), 10**6):
+            for most in (rng.randrange(100), rng.randrange(3_000), all_bytes):
+                parts = [part(n, streams[n].fed, most) for n in numbers]
+                verdicts = pairwise.inflate_on(streams, parts, outs, until)
+        sound = [verdict is pairwise.Verdict.SOUND for verdict in verdicts]
+    return [out.tobytes() if good else None for out, good in zip(outs, sound, strict=True)]
+
+
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    count, first = int(sys.argv[2]), int(sys.argv[3])
+    found = run_pairs(count, first) if sys.argv[1] == "pairs" else run(sys.argv[1], count, first)
+    print(json.dumps(found))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.volumes import pairwise
 from dashboard.volumes.children import Children
 from tests.parts import Parts, make_children, parts
 
@@ -83,3 +84,20 @@ def opens() -> Iterator[Callable[[Path], Callable[[], list[str]]]]:
     yield watch
     for fd in watches:
         os.close(fd)
+
+
+@pytest.fixture(params=["pairs", "one by one"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With what was compiled, and without."""
+    if request.param == "one by one":
+        monkeypatch.setattr(pairwise, "available", lambda: False)
+    elif not pairwise.available():
+        pytest.skip("not compiled on this machine")
+    return str(request.param)
+
+
+@pytest.fixture
+def part_by_part() -> None:
+    """Chunks can be inflated in part."""
+    if not pairwise.available():
+        pytest.skip("not compiled on this machine")

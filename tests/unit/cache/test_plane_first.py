@@ -31,7 +31,7 @@ def early(make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) -> 
 )
 @pytest.mark.parametrize("text", ["3,:,:", "19,:,:", ":,5,:", ":,:,49"])
 def test_the_plane_and_then_the_brick_are_right(
-    early: Parts, data: Path, filters: dict[str, object], text: str
+    early: Parts, data: Path, way: str, filters: dict[str, object], text: str
 ) -> None:
     with h5py.File(data / "a.h5", "w") as file:
         file.create_dataset("x", data=VALUES, chunks=CHUNKS, **filters)
@@ -50,6 +50,7 @@ def test_the_plane_and_then_the_brick_are_right(
     assert early.ledger.counted["bricks.first_wanted"] == 1
 
 
+@pytest.mark.usefixtures("part_by_part")
 def test_a_plane_of_a_chunk_that_proves_damaged_is_not_kept(early: Parts, data: Path) -> None:
     with h5py.File(data / "a.h5", "w") as file:
         dataset = file.create_dataset("x", SHAPE, "u2", chunks=CHUNKS, compression="gzip")

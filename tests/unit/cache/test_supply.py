@@ -112,6 +112,7 @@ def test_the_stages_of_a_miss(here: Parts) -> None:
     assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)
 
 
+@pytest.mark.usefixtures("part_by_part")
 def test_a_large_brick_shows_its_plane_first(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:

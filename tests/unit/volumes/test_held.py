@@ -6,12 +6,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 from dashboard.volumes.held import Arena, held_bytes
 from tests import files
 from tests.parts import Parts
 
 
+@pytest.mark.usefixtures("part_by_part")
 def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
     here: Parts, data: Path
 ) -> None:

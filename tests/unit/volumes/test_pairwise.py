@@ -156,16 +156,6 @@ HOW = {
 }
 
 
-@pytest.fixture(params=["pairs", "one by one"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With what was compiled, and without."""
-    if request.param == "one by one":
-        monkeypatch.setattr(pairwise, "available", lambda: False)
-    elif not pairwise.available():
-        pytest.skip("not compiled on this machine")
-    return str(request.param)
-
-
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("text", ["5,:,:", ":,6,:", ":,:,7"])
 def test_slices_are_the_same_either_way(
