@@ -196,33 +196,49 @@ class ChunkReader:
         checksum is met.
         """
         size = self.volume.grid.chunk_bytes
+        share = 1.0 if until == size else until / size * SLACK
         reasons: dict[int, str] = {}
-        numbers = list(range(len(places)))
-        for share in (until / size * SLACK, 1.0):
-            began = time.perf_counter()
-            parts = []
-            for number in numbers:
-                stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
-                likely = stored if until == size else int(stored * share) + SLACK_BYTES
-                count = min(max(likely, fed), stored) - fed
-                try:
-                    parts.append(self._stored(places[number], fed, count, f"raw{number}"))
-                except codecs.Damaged as damage:
-                    reasons[number] = str(damage)
-            numbers = [n for n in numbers if n not in reasons]
-            read = time.perf_counter()
-            found = pairwise.inflate_on(
-                [streams[n] for n in numbers], parts, [outs[n] for n in numbers], until
-            )
-            self.clock.add(read - began, time.perf_counter() - read)
-            for number, verdict in zip(numbers, found, strict=True):
-                if verdict is Verdict.UNSOUND:
-                    # What is wrong with it is libdeflate's to say.
-                    reasons[number] = self.decoded(places[number], outs[number])[1]
-            numbers = [n for n, v in zip(numbers, found, strict=True) if v is Verdict.HUNGRY]
-            if not numbers:
-                break
+        hungry = self._fed(range(len(places)), places, streams, outs, until, share, reasons)
+        # The rest of a chunk may be large.
+        step = self.together(size)
+        for low in range(0, len(hungry), step):
+            self._fed(hungry[low : low + step], places, streams, outs, until, 1.0, reasons)
         return [reasons.get(number, "") for number in range(len(places))]
+
+    def _fed(
+        self,
+        numbers: Sequence[int],
+        places: Sequence[int],
+        streams: Sequence[Stream],
+        outs: Sequence[Bytes],
+        until: int,
+        share: float,
+        reasons: dict[int, str],
+    ) -> list[int]:
+        """Inflate on with this share of the stored bytes, or a little more; those for whom it did not suffice."""
+        began = time.perf_counter()
+        found, parts = [], []
+        for number in numbers:
+            stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
+            count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
+            try:
+                parts.append(self._stored(places[number], fed, count, f"raw{len(parts)}"))
+                found.append(number)
+            except codecs.Damaged as damage:
+                reasons[number] = str(damage)
+        read = time.perf_counter()
+        verdicts = pairwise.inflate_on(
+            [streams[n] for n in found], parts, [outs[n] for n in found], until
+        )
+        self.clock.add(read - began, time.perf_counter() - read)
+        for number, verdict in zip(found, verdicts, strict=True):
+            if verdict is Verdict.UNSOUND:
+                # What is wrong with it is libdeflate's to say. Not in its place, where planes that came out
+                # before may be read just now.
+                values, reasons[number] = self.decoded(places[number])
+                if values is not None:
+                    np.copyto(outs[number], values.reshape(-1).view(np.uint8))
+        return [n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.HUNGRY]
 
     def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
         """`count` of a chunk's bytes as they are stored, in a buffer of this thread; raises `Damaged`."""

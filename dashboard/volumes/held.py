@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.volumes import pairwise
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk, ChunkReader, can_stop
 from dashboard.volumes.volume import Volume
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 DEALT_SHARE, DEALT_LEAST = 1 / 16, 2
 # Where a chunk goes in a band, what of it lies inside the volume, its first voxel.
 Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
+# Memory for chunks that are inflated in part; where it would take more, they are inflated whole.
+KEPT_BYTES = 128 * 1024 * 1024
 # The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
 # not shorter: each round costs about 30 microseconds a chunk.
 SOON_SHARE = 1 / 8
@@ -141,7 +144,10 @@ class HeldBrick:
 
     def depth(self, plane: int) -> int:
         """How many bytes of each chunk are decoded first for the sake of this plane."""
-        return self._need(plane) if can_stop(self.volume) else self.volume.grid.chunk_bytes
+        kept = self._places.size * pairwise.stream_bytes()
+        if can_stop(self.volume) and kept <= KEPT_BYTES:
+            return self._need(plane)
+        return self.volume.grid.chunk_bytes
 
     def depths(self) -> list[int]:
         """How far the chunks are decoded from here on, round by round.

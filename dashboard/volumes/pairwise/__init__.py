@@ -55,6 +55,11 @@ def stream(size: int) -> Stream:
     return _lanes.Stream(size)
 
 
+def stream_bytes() -> int:
+    """Memory that one of them takes; 0 where there are none."""
+    return _lanes.STREAM_BYTES if _compiled else 0
+
+
 def inflate_on(
     streams: Sequence[Stream], parts: Sequence[Bytes], places: Sequence[Bytes], until: int
 ) -> list[Verdict]:

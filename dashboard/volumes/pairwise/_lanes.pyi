@@ -1,5 +1,7 @@
 from dashboard.volumes.damaged import Bytes
 
+STREAM_BYTES: int
+
 class Stream:
     def __init__(self, size: int) -> None: ...
     @property

@@ -74,6 +74,11 @@ size_t lanes_fed(const Kept *kept)
     return kept->fed;
 }
 
+size_t lanes_kept_bytes(void)
+{
+    return sizeof(Kept);
+}
+
 /* Deflate with a window of at most 32 kB, no preset dictionary. */
 static bool is_zlib(const uint8_t *in)
 {

@@ -16,6 +16,7 @@ typedef struct Kept Kept;
 Kept *lanes_keep(size_t size);
 void lanes_forget(Kept *kept);
 size_t lanes_fed(const Kept *kept);
+size_t lanes_kept_bytes(void);
 
 /* A stream and the place for what it inflates to. With `kept`, `stream` is what follows what it was fed
  * before, all of it or a part, `out` is the same place as then, and it is enough when `until` bytes are

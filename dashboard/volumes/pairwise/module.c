@@ -212,7 +212,8 @@ PyMODINIT_FUNC PyInit__lanes(void)
     if (!module)
         return NULL;
     stream_type = (PyTypeObject *)PyType_FromSpec(&stream_spec);
-    if (!stream_type || PyModule_AddObjectRef(module, "Stream", (PyObject *)stream_type) < 0) {
+    if (!stream_type || PyModule_AddObjectRef(module, "Stream", (PyObject *)stream_type) < 0
+        || PyModule_AddIntConstant(module, "STREAM_BYTES", (long)(sizeof(Stream) + lanes_kept_bytes())) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from dashboard.volumes import held, pairwise
+from dashboard.volumes.chunkread import ChunkReader
 from dashboard.volumes.held import Arena, held_bytes
 from tests import files
 from tests.parts import Parts
@@ -38,6 +41,72 @@ def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
         assert late is not None
         assert late[:10].tobytes() == values[1, :10].tobytes()
         assert not late[10:].any()
+
+
+@pytest.mark.usefixtures("part_by_part")
+def test_planes_that_are_there_stay_whole_while_a_chunk_proves_damaged(
+    here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = files.made_up("<u2", (6, 20, 15))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
+    with h5py.File(path) as file:
+        chunk = file["x"].id.get_chunk_info_by_coord((0, 10, 0))
+    with path.open("r+b") as stream:
+        stream.seek(chunk.byte_offset + chunk.size - 4)  # the checksum
+        stream.write(b"\0\0\0\0")
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
+    here.decoder.deepen(kept, kept.depth(1))
+    seen: list[bytes] = []
+    decoded = ChunkReader.decoded
+
+    def scribbling(reader: ChunkReader, place: int, out: Any = None) -> Any:
+        # As a decoder may that runs ahead of itself, before it says that the chunk is damaged.
+        if out is not None:
+            out[:] = 0xAA
+        assert not kept.bad
+        with kept.taking(0, 0.0) as plane:
+            assert plane is not None
+            seen.append(plane.tobytes())
+        return decoded(reader, place, out)
+
+    monkeypatch.setattr(ChunkReader, "decoded", scribbling)
+    for depth in kept.depths():
+        here.decoder.deepen(kept, depth)
+    assert [bad.corner for bad in kept.bad] == [(0, 10, 0)]
+    assert seen == [values[0].tobytes()]
+
+
+@pytest.mark.usefixtures("part_by_part")
+def test_chunks_that_begin_hard_to_compress_are_fed_again(here: Parts, data: Path) -> None:
+    values = np.zeros((40, 30, 30), "<u2")
+    values[:4] = files.made_up("<u2", (4, 30, 30))
+    files.write(data / "a.h5", x=(values, {"chunks": (40, 10, 10), "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 2)
+    for depth in (kept.depth(2), *kept.depths()):
+        here.decoder.deepen(kept, depth)
+        with kept.taking(2, 0.0) as plane:
+            assert plane is not None
+            assert plane.tobytes() == values[2].tobytes()
+    assert not kept.bad
+
+
+@pytest.mark.usefixtures("part_by_part")
+def test_more_chunks_than_may_be_kept_are_inflated_whole(
+    here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = files.made_up("<u2", (6, 20, 15))
+    files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
+    whole = volume.grid.chunk_bytes
+    assert kept.depth(1) == whole // 3
+    monkeypatch.setattr(held, "KEPT_BYTES", 2 * pairwise.stream_bytes() - 1)
+    assert kept.depth(1) == whole
 
 
 def test_chunks_are_dealt_out_once_each_and_in_pairs_at_last(here: Parts, data: Path) -> None:
