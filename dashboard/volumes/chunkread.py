@@ -217,7 +217,8 @@ class ChunkReader:
     ) -> list[int]:
         """Inflate on with this share of the stored bytes, or a little more; those for whom it did not suffice."""
         began = time.perf_counter()
-        found, parts = [], []
+        found: list[int] = []
+        parts: list[Bytes] = []
         for number in numbers:
             stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
             count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
