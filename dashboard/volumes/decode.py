@@ -288,9 +288,9 @@ class _Job:
         view = in_dataset_order(band, address)
         boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(places.shape)]
         together = reader.together(volume.grid.chunk_bytes)
-        for low in range(0, len(boxes), together):
-            high = low + together
-            bad.extend(self._put(boxes[low:high], places.ravel()[low:high].tolist()))
+        for begin in range(0, len(boxes), together):
+            end = begin + together
+            bad.extend(self._put(boxes[begin:end], places.ravel()[begin:end].tolist()))
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
         reader.clock.add(0.0, time.perf_counter() - began)

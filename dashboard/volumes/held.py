@@ -33,7 +33,7 @@ Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
 # Memory for chunks that are inflated in part; where it would take more, they are inflated whole.
 KEPT_BYTES = 128 * 1024 * 1024
 # The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
-# not shorter: each round costs about 30 microseconds a chunk.
+# not shorter: each round reads and takes up every chunk anew.
 SOON_SHARE = 1 / 8
 
 

@@ -11,26 +11,38 @@ import pytest
 
 from dashboard.volumes import held, pairwise
 from dashboard.volumes.chunkread import ChunkReader
-from dashboard.volumes.held import Arena, held_bytes
+from dashboard.volumes.held import Arena, HeldBrick, held_bytes
 from tests import files
 from tests.parts import Parts
+
+
+def damaged_behind_plane_1(here: Parts, data: Path) -> tuple[files.Values, HeldBrick]:
+    """(the values, their brick decoded as deep as plane 1): the checksum of the chunk at (0, 10, 0) is wrong."""
+    values = files.made_up("<u2", (6, 20, 15))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
+    with h5py.File(path) as file:
+        chunk = file["x"].id.get_chunk_info_by_coord((0, 10, 0))
+    with path.open("r+b") as stream:
+        stream.seek(chunk.byte_offset + chunk.size - 4)
+        stream.write(b"\0\0\0\0")
+    kept = hold(here, 1)
+    here.decoder.deepen(kept, kept.depth(1))
+    return values, kept
+
+
+def hold(here: Parts, plane: int) -> HeldBrick:
+    """The only brick of a.h5 across the first axis, of which nothing is decoded yet."""
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    arena = np.zeros(held_bytes(volume, address), np.uint8)
+    return here.decoder.hold(volume, address, arena, plane)
 
 
 @pytest.mark.usefixtures("part_by_part")
 def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
     here: Parts, data: Path
 ) -> None:
-    values = files.made_up("<u2", (6, 20, 15))
-    path = files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
-    with h5py.File(path) as file:
-        chunk = file["x"].id.get_chunk_info_by_coord((0, 10, 0))
-    with path.open("r+b") as stream:
-        stream.seek(chunk.byte_offset + chunk.size - 4)  # the checksum
-        stream.write(b"\0\0\0\0")
-    volume = here.library.volume("data/a.h5", "/x")
-    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
-    here.decoder.deepen(kept, kept.depth(1))
+    values, kept = damaged_behind_plane_1(here, data)
     with kept.taking(1, 0.0) as early:
         assert early is not None
         for depth in kept.depths():
@@ -47,17 +59,7 @@ def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
 def test_planes_that_are_there_stay_whole_while_a_chunk_proves_damaged(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = files.made_up("<u2", (6, 20, 15))
-    path = files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
-    with h5py.File(path) as file:
-        chunk = file["x"].id.get_chunk_info_by_coord((0, 10, 0))
-    with path.open("r+b") as stream:
-        stream.seek(chunk.byte_offset + chunk.size - 4)  # the checksum
-        stream.write(b"\0\0\0\0")
-    volume = here.library.volume("data/a.h5", "/x")
-    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
-    here.decoder.deepen(kept, kept.depth(1))
+    values, kept = damaged_behind_plane_1(here, data)
     seen: list[bytes] = []
     decoded = ChunkReader.decoded
 
@@ -83,9 +85,7 @@ def test_chunks_that_begin_hard_to_compress_are_fed_again(here: Parts, data: Pat
     values = np.zeros((40, 30, 30), "<u2")
     values[:4] = files.made_up("<u2", (4, 30, 30))
     files.write(data / "a.h5", x=(values, {"chunks": (40, 10, 10), "compression": "gzip"}))
-    volume = here.library.volume("data/a.h5", "/x")
-    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 2)
+    kept = hold(here, 2)
     for depth in (kept.depth(2), *kept.depths()):
         here.decoder.deepen(kept, depth)
         with kept.taking(2, 0.0) as plane:
@@ -100,10 +100,8 @@ def test_more_chunks_than_may_be_kept_are_inflated_whole(
 ) -> None:
     values = files.made_up("<u2", (6, 20, 15))
     files.write(data / "a.h5", x=(values, {"chunks": (6, 10, 15), "compression": "gzip"}))
-    volume = here.library.volume("data/a.h5", "/x")
-    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 1)
-    whole = volume.grid.chunk_bytes
+    kept = hold(here, 1)
+    whole = kept.volume.grid.chunk_bytes
     assert kept.depth(1) == whole // 3
     monkeypatch.setattr(held, "KEPT_BYTES", 2 * pairwise.stream_bytes() - 1)
     assert kept.depth(1) == whole
@@ -112,9 +110,7 @@ def test_more_chunks_than_may_be_kept_are_inflated_whole(
 def test_chunks_are_dealt_out_once_each_and_in_pairs_at_last(here: Parts, data: Path) -> None:
     values = files.made_up("<u2", (2, 301, 2))
     files.write(data / "a.h5", x=(values, {"chunks": (2, 1, 2)}))
-    volume = here.library.volume("data/a.h5", "/x")
-    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    kept = here.decoder.hold(volume, address, np.zeros(held_bytes(volume, address), np.uint8), 0)
+    kept = hold(here, 0)
     groups = kept.groups()
     assert [n for first, last in groups for n in range(first, last)] == list(range(301))
     assert groups[0][1] > 10
