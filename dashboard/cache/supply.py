@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dashboard import errors
 from dashboard.cache.bricks import Brick, BrickStore, FileBrick, Partial, PlaneBrick
+from dashboard.cache.gathering import Gathering
 from dashboard.cache.making import Making, Space
 from dashboard.cache.pace import Paces
 from dashboard.cache.story import Purpose
@@ -26,8 +27,10 @@ from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.decode import Decoder, FileSink, PlaneSink, plane_by_child, read_by_child
+from dashboard.volumes.chunkread import BadChunk
+from dashboard.volumes.decode import Decoder, plane_by_child, read_by_child
 from dashboard.volumes.library import Library
+from dashboard.volumes.sinks import FileSink, PlaneSink
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -79,6 +82,14 @@ class Supply:
         self._sleep = sleep
         self._making = Making(store, space, ledger, paces)
         self._underway = Underway(decoder, self._making, gate, arena_bytes)
+        self._gathering: Gathering | None = None
+
+    def gather(self, limit: int) -> None:
+        """From now on put bricks of up to `limit` bytes together in memory and write each in one go.
+
+        For whoever decodes more than the page cache is good for (`gathering.worthwhile`).
+        """
+        self._gathering = Gathering(self._decoder, limit)
 
     def lead_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
@@ -189,8 +200,7 @@ class Supply:
     ) -> FileBrick | None:
         try:
             if volume.fast or volume.mapped:
-                sink = FileSink(partial.fd, address)
-                bad = self._decoder.decode(volume, address, sink, step_aside)
+                bad = self._decode_into(partial.fd, volume, address, step_aside)
             else:
                 if step_aside is not None:
                     step_aside()
@@ -206,6 +216,17 @@ class Supply:
             raise
         with meter("cache"):
             return self._making.keep(partial, volume, bad)
+
+    def _decode_into(
+        self,
+        fd: int,
+        volume: Volume,
+        address: BrickAddress,
+        step_aside: Callable[[], None] | None,
+    ) -> list[BadChunk]:
+        if self._gathering is not None:
+            return self._gathering.decode(volume, address, fd, step_aside)
+        return self._decoder.decode(volume, address, FileSink(fd, address), step_aside)
 
     def _one_plane(self, volume: Volume, address: BrickAddress, plane: int) -> PlaneBrick:
         """The wanted plane alone, in memory: the disk has no room for the brick."""

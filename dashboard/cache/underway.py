@@ -20,8 +20,9 @@ from dashboard.cache.story import Purpose
 from dashboard.storage.locks import Gate
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.decode import Decoder, FileSink
+from dashboard.volumes.decode import Decoder
 from dashboard.volumes.held import Arena, HeldBrick, held_bytes
+from dashboard.volumes.sinks import FileSink
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)

@@ -27,6 +27,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from dashboard.cache import gathering
 from dashboard.cache.story import Purpose, story_bytes
 from dashboard.cache.supply import NoRoom, Supplied
 from dashboard.errors import CannotShow, LamellaError, SetupError
@@ -199,6 +200,9 @@ class Warming:
         present = self.services.bricks.present([brick.key for brick in fitting])
         self.warm = [brick for brick in fitting if brick.key in present]
         missing = [brick for brick in fitting if brick.key not in present]
+        sizes = [brick.nbytes(self.volume.dtype.itemsize) for brick in missing]
+        if missing and gathering.worthwhile(sum(sizes), max(sizes)):
+            self.services.supply.gather(max(sizes))
         began = time.monotonic()
         try:
             with self._bar(len(fitting)) as (bar, task):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial as bind
 from itertools import chain
 from math import ceil, prod
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from dashboard.volumes.chunkread import BadChunk, Buffers, ChunkReader, Clock, o
 from dashboard.volumes.contiguous import ContiguousReader
 from dashboard.volumes.held import Box, HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library
+from dashboard.volumes.sinks import Sink
 from dashboard.volumes.volume import Volume
 
 T = TypeVar("T")
@@ -42,44 +43,6 @@ ANNOUNCED = 64
 
 # A child reads at least this fast, even over a network; slower than that is taken for a hang.
 CHILD_BYTES_PER_S = 4e6
-
-
-class Sink(Protocol):
-    """Takes decoded bands; called from several threads at once, for bands that do not overlap."""
-
-    def put(self, row: int, band: NDArray[Any]) -> None:
-        """Take rows row … row + n of all planes: `band` has the shape (planes, n, columns)."""
-
-
-class FileSink:
-    """Writes a brick into a file, planes one after the other."""
-
-    def __init__(self, fd: int, address: BrickAddress) -> None:
-        self._fd = fd
-        self._rows, self._cols = address.shape[-2:]
-
-    def put(self, row: int, band: NDArray[Any]) -> None:
-        line = self._cols * band.itemsize
-        for plane in range(len(band)):
-            _write_all(self._fd, band[plane], (plane * self._rows + row) * line)
-
-
-class PlaneSink:
-    """Keeps one plane of the brick in memory, for when there is no room on the disk."""
-
-    def __init__(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> None:
-        self.values = np.empty(address.shape[-2:], dtype)
-        self._plane = plane
-
-    def put(self, row: int, band: NDArray[Any]) -> None:
-        self.values[row : row + band.shape[1]] = band[self._plane]
-
-
-def _write_all(fd: int, values: NDArray[Any], offset: int) -> None:
-    data = values.data.cast("B")
-    while len(data):
-        written = os.pwrite(fd, data, offset)
-        data, offset = data[written:], offset + written
 
 
 class Decoder:

@@ -16,7 +16,7 @@ from dashboard.cli import main, warm
 from dashboard.errors import CannotShow
 from dashboard.services import build_services
 from dashboard.settings import Settings
-from dashboard.storage import room
+from dashboard.storage import direct, room
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunks import Grid
 
@@ -111,6 +111,32 @@ def test_it_never_puts_out_what_it_has_put_in(
     status, out, err = run(volume)
     assert (status, out) == (2, "")
     assert "one brick takes" in err
+
+
+@pytest.mark.parametrize(("memory", "gathered"), [(16 * BRICK, 4), (20 * BRICK, 0)])
+def test_more_than_the_page_cache_is_good_for_goes_past_it(
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    make_settings: MakeSettings,
+    volume: Path,
+    memory: int,
+    gathered: int,
+) -> None:
+    written = []
+    honest = direct.write
+
+    def write(fd: int, data: memoryview) -> None:
+        written.append(len(data))
+        honest(fd, data)
+
+    monkeypatch.setattr(direct, "memory_bytes", lambda: memory)
+    monkeypatch.setattr(direct, "write", write)
+    assert run(volume)[1].startswith("4 of 4 bricks")
+    assert written == [BRICK] * gathered
+    answer = ask(make_settings(data=(str(volume),)), "v.h5", "31,:,:")
+    assert answer.headers["Cache-Status"] == "bricks; hit; detail=prefetched, frames; fwd=miss"
+    with h5py.File(volume) as opened:
+        assert answer.data == opened["scan"][31].tobytes()
 
 
 def test_a_full_disk_is_said(run: Any, monkeypatch: pytest.MonkeyPatch, volume: Path) -> None:

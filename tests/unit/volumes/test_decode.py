@@ -22,8 +22,8 @@ from dashboard.telemetry.meter import recording
 from dashboard.volumes import decode as decoding
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk
-from dashboard.volumes.decode import FileSink, PlaneSink
 from dashboard.volumes.held import held_bytes
+from dashboard.volumes.sinks import FileSink, PlaneSink
 from dashboard.volumes.volume import Volume
 from tests import files
 from tests.parts import Parts
