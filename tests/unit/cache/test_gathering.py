@@ -22,7 +22,7 @@ from dashboard.volumes.decode import Decoder
 from dashboard.volumes.sinks import FileSink, GatheringSink
 from tests import files
 from tests.parts import Parts
-from tests.supplied import NBYTES, brick, same
+from tests.supplied import NBYTES, VALUES, brick, same
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 
@@ -100,6 +100,20 @@ def test_a_full_disk_keeps_nothing_and_gives_the_memory_back(
     for first in (0, 4, 8):
         same(here.supply.get_or_decode(brick(here, first), Purpose.WARM), first)
     assert sinks == [GatheringSink] * 4
+
+
+@pytest.mark.parametrize(("limit", "kind"), [(NBYTES, GatheringSink), (NBYTES - 1, FileSink)])
+def test_it_steps_aside_either_way(
+    here: Parts, tmp_path: Path, sinks: list[type], limit: int, kind: type
+) -> None:
+    stepped: list[bool] = []
+    gathered = Gathering(here.decoder, limit)
+    volume = here.library.volume("data/a.h5", "x")
+    with (tmp_path / "file").open("w+b") as stream:
+        gathered.decode(volume, brick(here, 4), stream.fileno(), lambda: stepped.append(True))
+    assert sinks == [kind]
+    assert stepped
+    assert (tmp_path / "file").read_bytes() == VALUES[4:8].tobytes()
 
 
 class Slow:
