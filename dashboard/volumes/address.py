@@ -16,6 +16,9 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+# Stands for the sources of a dataset whose file is being appended to (SWMR).
+GROWING = "swmr"
+
 
 def digest(*parts: object) -> str:
     """A 40-digit hexadecimal name for `parts`, which are JSON scalars or lists of them."""
@@ -41,9 +44,23 @@ class Fingerprint:
         """The fingerprint in the result of `os.stat` or `os.fstat`."""
         return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
+    def while_growing(self) -> Fingerprint:
+        """What remains the same while a writer appends to the file (SWMR): the inode alone."""
+        return Fingerprint(self.inode, 0, 0, 0)
+
     def as_list(self) -> list[int]:
         """The four numbers, for JSON."""
         return [self.inode, self.size, self.mtime_ns, self.ctime_ns]
+
+
+def version(fingerprint: Fingerprint, sources: str = "") -> str:
+    """The 16 hexadecimal digits of `X-Volume-Version`, equal in all processes and after a restart."""
+    return digest("version", fingerprint.as_list(), sources)[:16]
+
+
+def file_version(fingerprint: Fingerprint, growing: bool) -> str:
+    """The version of a file; that of a growing one (SWMR) stays the same while it grows."""
+    return version(fingerprint.while_growing(), GROWING) if growing else version(fingerprint)
 
 
 @dataclass(frozen=True)
@@ -62,6 +79,11 @@ class VolumeAddress:
     def key(self) -> str:
         """The name that everything known about this volume is kept under."""
         return digest(self.file, self.dataset, self.fingerprint.as_list(), self.sources)
+
+    @cached_property
+    def version(self) -> str:
+        """Another one whenever the values may be others."""
+        return version(self.fingerprint, self.sources)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.keyed import KeyedLocks
-from dashboard.volumes.address import Fingerprint, VolumeAddress, digest
+from dashboard.volumes.address import GROWING, Fingerprint, VolumeAddress, digest, file_version
 from dashboard.volumes.catalog import Catalog, FileEntry
 from dashboard.volumes.children import Children
 from dashboard.volumes.chunks import MAX_BRICK_CHUNKS, ChunkIndex, Grid, blocks_for
@@ -26,7 +26,7 @@ from dashboard.volumes.volume import Volume
 log = logging.getLogger(__name__)
 
 # Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
-FACTS_VERSION = "2"
+FACTS_VERSION = "3"
 REMEMBERED = 256
 
 # Planes of a brick across the last dimension of contiguous data: a cache line of most types.
@@ -67,7 +67,12 @@ class Library:
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
-        listed = self._listing(file)["datasets"]
+        return self.datasets_and_version(file)[0]
+
+    def datasets_and_version(self, file: str) -> tuple[list[dict[str, Any]], str]:
+        """All datasets of a file and the version of the file that they were listed from."""
+        listing, version = self._listing(file)
+        listed = listing["datasets"]
         keys = (
             "dataset",
             "shape",
@@ -84,11 +89,17 @@ class Library:
                 reason := self._too_large(record["shape"], record["chunks"], record["dtype"])
             ):
                 record |= {"browsable": False, "reason": reason}
-        return shown
+        return shown, version
+
+    def version(self, file: str) -> str:
+        """`X-Volume-Version` of a file; no child is asked, so that errors can carry it as well."""
+        _, fingerprint = self.catalog.fingerprint(file)
+        growing = self._facts.get(_growing_key(file, fingerprint)) is not None
+        return file_version(fingerprint, growing)
 
     def groups(self, file: str) -> list[str]:
         """The paths of all groups of a file."""
-        return [str(path) for path in self._listing(file)["groups"]]
+        return [str(path) for path in self._listing(file)[0]["groups"]]
 
     def attributes(self, file: str, path: str) -> dict[str, Any]:
         """The attributes of a group or dataset as JSON values."""
@@ -236,16 +247,19 @@ class Library:
             raise errors.CannotShow(str(fact["message"]))
         return fact
 
-    def _listing(self, file: str) -> dict[str, Any]:
+    def _listing(self, file: str) -> tuple[dict[str, Any], str]:
+        """What a child lists of a file, and the version of the file."""
         place, fingerprint = self.catalog.fingerprint(file)
         fact = self._known(
             digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
             lambda: self.children.ask("list", place)[0],
         )
+        if fact["swmr"]:
+            self._facts.set(_growing_key(file, fingerprint), b"1")
         # Whether sources are there is no property of the file alone.
         if any(record["linked"] for record in fact["datasets"]):
-            return self.children.ask("list", place)[0]
-        return fact
+            fact = self.children.ask("list", place)[0]
+        return fact, file_version(fingerprint, fact["swmr"])
 
     def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
         key = digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
@@ -267,7 +281,8 @@ class Library:
         growing = None
         if record["swmr"] and chunks is not None and not depends:
             # Named by what stays while it grows; its bricks are told apart by their own chunks.
-            address = VolumeAddress(file, name, Fingerprint(fingerprint.inode, 0, 0, 0), "swmr")
+            address = VolumeAddress(file, name, fingerprint.while_growing(), GROWING)
+            self._facts.set(_growing_key(file, fingerprint), b"1")
             growing = ChunkIndex.from_bytes(self._listed(Path(record["source"]), record["inner"]))
         return Volume(
             address=address,
@@ -324,6 +339,11 @@ class Library:
 
     def _depends_hold(self, volume: Volume) -> bool:
         return not volume.depends or _hold(volume.depends)
+
+
+def _growing_key(file: str, fingerprint: Fingerprint) -> str:
+    """The fact that a file is open for appending (SWMR) in this state."""
+    return digest(FACTS_VERSION, "growing", file, fingerprint.as_list())
 
 
 def normal(path: str) -> str:

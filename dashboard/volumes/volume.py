@@ -52,6 +52,11 @@ class Volume:
     growing: ChunkIndex | None = field(default=None, compare=False)
 
     @property
+    def version(self) -> str:
+        """`X-Volume-Version`: a digest of the file's fingerprint and those of the sources elsewhere."""
+        return self.address.version
+
+    @property
     def native(self) -> np.dtype[Any]:
         """The type that values have in memory and in bricks."""
         return self.dtype.newbyteorder("=")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial as bind
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +27,7 @@ from dashboard.web.timing import OUTCOME
 
 if TYPE_CHECKING:
     from dashboard.services import Services
+    from dashboard.volumes.volume import Volume
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -36,28 +39,7 @@ def register(server: flask.Flask, services: Services) -> None:
     """Add all routes of `/api/v1`, `/metrics`, `/healthz` and `/readyz` under the settings' prefix."""
     api = flask.Blueprint("api", __name__)
 
-    @api.get("/api/v1/files")
-    def files() -> flask.Response:
-        return flask.jsonify(
-            files=[
-                {"file": entry.file, "size": entry.size, "modified": entry.modified}
-                for entry in services.library.files()
-            ]
-        )
-
-    @api.get("/api/v1/datasets")
-    def datasets() -> flask.Response:
-        return flask.jsonify(datasets=services.library.datasets(_required("file")))
-
-    @api.get("/api/v1/slice")
-    def slice_() -> flask.Response:
-        return _slice(services)
-
-    @api.get("/api/v1/residency")
-    def residency() -> flask.Response:
-        volume = services.library.volume(_required("file"), _required("dataset"))
-        chosen = selection.parse(_required("selection"), volume.shape)
-        return flask.jsonify(services.residency.ranges(volume, chosen, _axis(chosen)))
+    _register_data(api, services)
 
     @api.get("/api/v1/stats")
     def stats() -> flask.Response:
@@ -91,6 +73,42 @@ def register(server: flask.Flask, services: Services) -> None:
         raise errors.NotFound("There is nothing at this address of the interface.")
 
     server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)
+
+
+def _register_data(api: flask.Blueprint, services: Services) -> None:
+    """The routes about files and what is in them."""
+
+    @api.get("/api/v1/files")
+    def files() -> flask.Response:
+        return flask.jsonify(
+            files=[
+                {"file": entry.file, "size": entry.size, "modified": entry.modified}
+                for entry in services.library.files()
+            ]
+        )
+
+    @api.get("/api/v1/datasets")
+    def datasets() -> flask.Response:
+        file = _required("file")
+        with _versioned(services, file):
+            listed, flask.g.volume_version = services.library.datasets_and_version(file)
+        return flask.jsonify(datasets=listed)
+
+    @api.get("/api/v1/slice")
+    def slice_() -> flask.Response:
+        return _slice(services)
+
+    @api.get("/api/v1/residency")
+    def residency() -> flask.Response:
+        volume = _volume(services)
+        chosen = selection.parse(_required("selection"), volume.shape)
+        return flask.jsonify(services.residency.ranges(volume, chosen, _axis(chosen)))
+
+    @api.after_request
+    def version(response: flask.Response) -> flask.Response:
+        if "volume_version" in flask.g:
+            response.headers["X-Volume-Version"] = flask.g.volume_version
+        return response
 
 
 def _slice(services: Services) -> flask.Response:
@@ -127,7 +145,7 @@ def _slice(services: Services) -> flask.Response:
 
 def _address(services: Services) -> SliceAddress:
     args = flask.request.args
-    volume = services.library.volume(_required("file"), _required("dataset"))
+    volume = _volume(services)
     norm = _choice(Norm, "norm", Norm.LINEAR)
     return SliceAddress(
         volume=volume,
@@ -138,6 +156,26 @@ def _address(services: Services) -> SliceAddress:
         pool=_choice(Pool, "pool", Pool.NEAREST),
         part=_choice(Part, "part", Part.ABS),
     )
+
+
+def _volume(services: Services) -> Volume:
+    """The volume that is asked for; its version, or the file's, goes with the answer, also an error."""
+    file, dataset = _required("file"), _required("dataset")
+    with _versioned(services, file):
+        volume = services.library.volume(file, dataset)
+    flask.g.volume_version = volume.version
+    return volume
+
+
+@contextmanager
+def _versioned(services: Services, file: str) -> Iterator[None]:
+    """Put the version of the file on the error that the block raises, unless the file is unknown."""
+    try:
+        yield
+    except errors.LamellaError:
+        with suppress(errors.LamellaError):
+            flask.g.volume_version = services.library.version(file)
+        raise
 
 
 def _describe(response: flask.Response, address: SliceAddress, answer: Answer) -> None:

@@ -60,7 +60,9 @@ def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
                 records.append(_unknown(path, reason, linked=True))
             elif isinstance(found, h5py.Dataset):
                 records.append(_record(tree, path, found))
-    return {"datasets": records, "groups": groups, "complete": count < MAX_OBJECTS}, b""
+        swmr = bool(tree.files[tree.path].swmr_mode)
+    listing = {"datasets": records, "groups": groups, "complete": count < MAX_OBJECTS}
+    return listing | {"swmr": swmr}, b""
 
 
 def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
