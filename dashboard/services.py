@@ -25,6 +25,7 @@ from dashboard.prefetch.worker import Worker
 from dashboard.settings import Settings
 from dashboard.slices.mapped import MappedPlanes
 from dashboard.slices.reader import Reader
+from dashboard.slices.value import VoxelReader
 from dashboard.slices.window import VolumeWindows
 from dashboard.storage.disk import BytesCache, open_cache
 from dashboard.storage.guard import Space, free_bytes, own_directory
@@ -87,6 +88,7 @@ class Services:
     residency: Residency
     windows: VolumeWindows
     mapped: MappedPlanes
+    voxels: VoxelReader
     frame_disk: BytesCache
     facts_room: Room
     uses: list[UseLog]
@@ -367,6 +369,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         residency=Residency(bricks, coming),
         windows=VolumeWindows(library, decoder),
         mapped=MappedPlanes(library, home / "mapped"),
+        voxels=VoxelReader(library, bricks, settings.decode_threads),
         frame_disk=open_cache(home / "frames"),
         facts_room=Room(facts, FACTS_BYTES, locks / "facts.room"),
         uses=[bricks.uses],

@@ -27,6 +27,7 @@ from dashboard.slices.window import VolumeWindows, slice_window
 from dashboard.telemetry.meter import meter
 from dashboard.volumes import selection
 from dashboard.volumes.address import BrickAddress, digest
+from dashboard.volumes.chunkread import damage_error
 from dashboard.volumes.library import Library
 from dashboard.volumes.selection import Selection
 from dashboard.volumes.volume import Volume
@@ -354,11 +355,7 @@ class _Planes:
             self.proofs.append(supplied.brick.proof)
         for bad in supplied.brick.bad:
             if self._touches(bad.corner):
-                corner = ", ".join(map(str, bad.corner))
-                raise errors.CannotShow(
-                    f"The chunk at [{corner}] of {self._volume.address.dataset!r} in"
-                    f" {self._volume.address.file!r} is damaged: {bad.reason}."
-                )
+                raise damage_error(self._volume, bad)
         plane = supplied.brick.plane(number)
         self._held[brick.key] = plane
         return plane

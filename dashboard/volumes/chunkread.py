@@ -43,6 +43,15 @@ class BadChunk:
     reason: str
 
 
+def damage_error(volume: Volume, bad: BadChunk) -> errors.CannotShow:
+    """The sentence about a damaged chunk of a volume."""
+    corner = ", ".join(map(str, bad.corner))
+    return errors.CannotShow(
+        f"The chunk at [{corner}] of {volume.address.dataset!r} in {volume.address.file!r} is damaged:"
+        f" {bad.reason}."
+    )
+
+
 @dataclass
 class Clock:
     """Seconds that threads spent reading and decoding, added up."""

@@ -304,8 +304,16 @@ def plane_by_child(
     for dim, offset in zip(address.order[:-2], at, strict=False):
         start[dim] += int(offset)
         stop[dim] = start[dim] + 1
+    values, bad = box_by_child(library, volume, start, stop)
+    return values.reshape(address.shape[-2:]), bad
+
+
+def box_by_child(
+    library: Library, volume: Volume, start: Sequence[int], stop: Sequence[int]
+) -> tuple[NDArray[Any], list[BadChunk]]:
+    """(the values of the box start … stop in C order, the damaged chunks in it), read by a child."""
     bad, body = _ask_child(library, volume, "boxes", (start, stop), boxes=[(start, stop)])
-    return np.frombuffer(body, volume.native).reshape(address.shape[-2:]), bad
+    return np.frombuffer(body, volume.native), bad
 
 
 def _ask_child(

@@ -100,6 +100,27 @@ def parse(text: str, shape: Sequence[int]) -> Selection:
     return Selection(items)
 
 
+def parse_index(text: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Read the index of one voxel, such as `3,700,-1`: an integer for each dimension, as in NumPy.
+
+    Returns non-negative integers; raises `BadRequest` for anything else, or out of bounds.
+    """
+    if len(text) > MAX_TEXT:
+        raise BadRequest("The index is too long.")
+    fields = [field.strip() for field in text.split(",")]
+    if len(fields) != len(shape):
+        raise BadRequest(
+            f"The index has {len(fields)} entries, but the dataset has {len(shape)} dimensions."
+        )
+    for dim, field in enumerate(fields):
+        if not _INT.fullmatch(field):
+            raise BadRequest(f"Entry {dim} of the index is no integer.")
+    return tuple(
+        _index(field, length, d)
+        for d, (field, length) in enumerate(zip(fields, shape, strict=True))
+    )
+
+
 def _number(field: str, dim: int) -> int:
     if not _INT.fullmatch(field):
         shown = field if len(field) <= 24 else field[:24] + "…"

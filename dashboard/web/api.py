@@ -20,6 +20,7 @@ from dashboard.slices.part import Part
 from dashboard.slices.pool import Pool
 from dashboard.slices.reader import Answer, SliceAddress
 from dashboard.slices.scale import Norm
+from dashboard.slices.value import enum_name, exact_text
 from dashboard.slices.window import parse_window
 from dashboard.telemetry import posted, prometheus
 from dashboard.volumes import selection
@@ -98,6 +99,10 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
     def slice_() -> flask.Response:
         return _slice(services)
 
+    @api.get("/api/v1/value")
+    def value() -> flask.Response:
+        return _value(services)
+
     @api.get("/api/v1/residency")
     def residency() -> flask.Response:
         volume = _volume(services)
@@ -140,6 +145,29 @@ def _slice(services: Services) -> flask.Response:
         flask.request.environ[OUTCOME] = outcome
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(bind(services.moved, viewer, address.volume, address.selection))
+    return response
+
+
+def _value(services: Services) -> flask.Response:
+    """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
+    _flag("decode")
+    volume = _volume(services)
+    index = selection.parse_index(_required("index"), volume.shape)
+    try:
+        found = services.voxels.read(volume, index)
+    except errors.Changed:
+        # The file was replaced under the read, or grows: its new state is as good an answer.
+        volume = _volume(services)
+        index = selection.parse_index(_required("index"), volume.shape)
+        found = services.voxels.read(volume, index)
+    response = flask.jsonify(
+        index=index,
+        text=exact_text(found),
+        name=enum_name(volume, found),
+        unit=None,
+        coordinates=[],
+    )
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -271,7 +271,8 @@ def _fill(plist: Any, dtype: np.dtype[Any], dataset: h5py.Dataset) -> str:
 
 def _enum(dataset: h5py.Dataset) -> dict[str, int] | None:
     values = h5py.check_enum_dtype(dataset.dtype)
-    return None if values is None else {str(k): int(v) for k, v in list(values.items())[:256]}
+    # All of them: a type's description takes at most 64 kB of the file.
+    return None if values is None else {str(k): int(v) for k, v in values.items()}
 
 
 def _attribute(found: Any, name: str) -> Any:
