@@ -60,8 +60,12 @@
       waiting.delete(ids[0]);
       last = now();
       shown.set(ids[0], { text: text, at: last });
-      show(ids[0], props);
-      wake();
+      // What one part throws reaches the console, and the others are shown all the same.
+      try {
+        show(ids[0], props);
+      } finally {
+        wake();
+      }
     }
 
     return { put: put, wake: wake, painted: painted };

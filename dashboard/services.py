@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial as bind
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,12 @@ from dashboard.cache.bricks import BrickStore
 from dashboard.cache.frames import Frames, make_cache
 from dashboard.cache.pace import Paces
 from dashboard.cache.supply import Supply, remove_stale_locks
-from dashboard.prefetch.board import Board, ViewerPlan
-from dashboard.prefetch.planner import Geometry, Wanted
+from dashboard.prefetch.board import Board
+from dashboard.prefetch.plan_resolver import PlanResolver
+from dashboard.prefetch.planner import Geometry
 from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
+from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.slices.mapped import MappedPlanes
 from dashboard.slices.reader import Reader
@@ -35,12 +38,11 @@ from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.posted import Report
 from dashboard.telemetry.stats import Stats
 from dashboard.volumes import selection
-from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.catalog import Catalog, parse_roots
 from dashboard.volumes.children import Children
 from dashboard.volumes.decode import Decoder
 from dashboard.volumes.library import Library
-from dashboard.volumes.selection import Selection, Span
+from dashboard.volumes.selection import Selection
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
 MOVEMENTS_WAITING = 512
+WORKER_WAIT_S = 1.0
 # A slice may lie in several bricks, and several viewers look at once.
 OPEN_BRICKS = 32
 
@@ -90,9 +93,10 @@ class Services:
     mapped: MappedPlanes
     voxels: VoxelReader
     frame_disk: BytesCache
-    facts_room: Room
     uses: list[UseLog]
     locks: Path
+    resolver: PlanResolver
+    maintenance: Maintenance
     _reader: Reader | None = None
     _frames: Frames | None = None
     _later: ThreadPoolExecutor = field(
@@ -115,7 +119,9 @@ class Services:
         limit = frame_limit(self.settings, self.settings.cache_dir, used)
         room = Room(self.frame_disk, limit, self.locks / "frames.room")
         cache = make_cache(server, self.frame_disk, room, self.space, self.ledger)
-        self.uses.append(server.extensions["cache"][cache].uses)
+        uses: UseLog = server.extensions["cache"][cache].uses
+        self.uses.append(uses)
+        self.maintenance.add("Writing the access times of frames", uses.flush)
         self._frames = Frames(cache, self.ledger, self.frame_disk.totals, limit)
         self._reader = Reader(
             self.library,
@@ -129,7 +135,7 @@ class Services:
     def start(self) -> None:
         """Start what runs beside the requests: the ledger, the use logs, the sweeps."""
         self.ledger.start()
-        threading.Thread(target=self._keep_house, name="housekeeping", daemon=True).start()
+        self.maintenance.start(self._stop)
 
     def warm(self) -> None:
         """Have a child ready before somebody waits for it."""
@@ -138,7 +144,11 @@ class Services:
     def worker(self) -> Worker:
         """The prefetch worker."""
         return Worker(
-            self.board, self.addresses, self.supply, self.ledger, elsewhere=self.elsewhere
+            self.board,
+            self.resolver.bricks,
+            self.supply,
+            self.ledger,
+            elsewhere=self.resolver.other_axis_bricks,
         )
 
     def degraded(self) -> str | None:
@@ -184,47 +194,6 @@ class Services:
         if newest is not None:
             # A report holds what was painted within a moment: as many looks at one time would be no speed.
             self.moved(report.viewer, *newest)
-
-    def addresses(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
-        """The bricks that an entry of a plan stands for; none when the file has changed since."""
-        volume = self.library.volume(plan.file, plan.dataset)
-        if volume.address.fingerprint.as_list() != list(plan.fingerprint):
-            return []
-        chosen = selection.parse(plan.selection, volume.shape)
-        fixed = dict(zip(sorted(chosen.fixed), wanted.position, strict=True))
-        items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
-        return volume.bricks(Selection(items))
-
-    def elsewhere(self, plan: ViewerPlan) -> list[BrickAddress]:
-        """The bricks of the point that a resting viewer looks at, for slices across the other axes."""
-        volume = self.library.volume(plan.file, plan.dataset)
-        chosen = selection.parse(plan.selection, volume.shape)
-        if not chosen.fixed:
-            return []
-        moved = sorted(chosen.fixed)[plan.moved]
-        bricks: list[BrickAddress] = []
-        for dim in chosen.plane:
-            items = list(chosen.items)
-            span = chosen.items[dim]
-            assert isinstance(span, Span)
-            items[dim] = (span.start + span.stop) // 2
-            items[moved] = Span(0, volume.shape[moved])
-            other = Selection(tuple(items))
-            if not volume.direct(other):
-                bricks.extend(volume.bricks(other))
-        size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
-        return bricks if size <= self.settings.prefetch_bytes // 2 else []
-
-    def coming(self) -> set[str]:
-        """Keys of the bricks that are planned or being decoded."""
-        keys: set[str] = set(self.board.in_flight())
-        for plan in self.board.plans():
-            for wanted in plan.wanted:
-                try:
-                    keys.update(brick.key for brick in self.addresses(plan, wanted))
-                except errors.LamellaError:
-                    break
-        return keys
 
     def close(self) -> None:
         """Finish what is on its way and end the processes and threads."""
@@ -281,22 +250,6 @@ class Services:
             at=at,
         )
 
-    def _keep_house(self) -> None:
-        swept = 0.0
-        while not self._stop.wait(1.0):
-            try:
-                for uses in self.uses:
-                    uses.flush()
-                self.bricks.opened.tidy()
-                if time.monotonic() - swept > SWEEP_EVERY_S:
-                    swept = time.monotonic()
-                    self.bricks.sweep()
-                    self.frame_disk.sweep(older_than_s=60.0)
-                    self.facts_room.make(0)
-                    remove_stale_locks(self.locks, LOCKS_OLD_S)
-            except Exception:
-                log.exception("housekeeping failed")
-
 
 def build_services(settings: Settings, role: Role) -> Services:
     """Put everything together; `SetupError` for a root or a cache directory that will not do."""
@@ -328,13 +281,13 @@ def build_services(settings: Settings, role: Role) -> Services:
         plan_seconds=settings.plan_seconds,
         budget_bytes=int(settings.prefetch_bytes),
     )
-    coming = _Coming()
+    resolver = PlanResolver(library, board, int(settings.prefetch_bytes))
     bricks = BrickStore(
         brick_disk,
         Room(brick_disk, limit, locks / "bricks.room"),
         home / "partial",
         ledger,
-        coming,
+        resolver.planned_keys,
         # The worker does not look at bricks once they are there.
         keep_open=OPEN_BRICKS if role == "web" else 0,
     )
@@ -349,11 +302,14 @@ def build_services(settings: Settings, role: Role) -> Services:
         space,
         ledger,
         Paces(facts),
-        settings.wait_seconds,
+        # A brick that another process decodes need not be decoded ahead: the worker goes on with the next one.
+        min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
         # The worker lays bricks down as it decodes them: nobody waits for a plane of them.
         arena_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
     )
-    services = Services(
+    frame_disk = open_cache(home / "frames")
+    facts_room = Room(facts, FACTS_BYTES, locks / "facts.room")
+    return Services(
         settings=settings,
         role=role,
         catalog=catalog,
@@ -366,23 +322,27 @@ def build_services(settings: Settings, role: Role) -> Services:
         board=board,
         ledger=ledger,
         stats=Stats(ledger_disk),
-        residency=Residency(bricks, coming),
+        residency=Residency(bricks, resolver.planned_keys),
         windows=VolumeWindows(library, decoder),
         mapped=MappedPlanes(library, home / "mapped"),
         voxels=VoxelReader(library, bricks, settings.decode_threads),
-        frame_disk=open_cache(home / "frames"),
-        facts_room=Room(facts, FACTS_BYTES, locks / "facts.room"),
+        frame_disk=frame_disk,
         uses=[bricks.uses],
         locks=locks,
+        resolver=resolver,
+        maintenance=_maintenance(bricks, frame_disk, facts_room, locks),
     )
-    coming.services = services
-    return services
 
 
-class _Coming:
-    """The bricks in the viewers' plans, which eviction spares; known once the services are built."""
-
-    services: Services | None = None
-
-    def __call__(self) -> set[str]:
-        return set() if self.services is None else self.services.coming()
+def _maintenance(
+    bricks: BrickStore, frame_disk: BytesCache, facts_room: Room, locks: Path
+) -> Maintenance:
+    """What every process does once a second, and now and then."""
+    tasks = Maintenance()
+    tasks.add("Writing the access times of bricks", bricks.uses.flush)
+    tasks.add("Closing bricks that are no longer used", bricks.opened.tidy)
+    tasks.add("Sweeping the brick cache", bricks.sweep, SWEEP_EVERY_S)
+    tasks.add("Sweeping the frame cache", bind(frame_disk.sweep, 60.0), SWEEP_EVERY_S)
+    tasks.add("Limiting the facts", bind(facts_room.make, 0), SWEEP_EVERY_S)
+    tasks.add("Removing stale locks", bind(remove_stale_locks, locks, LOCKS_OLD_S), SWEEP_EVERY_S)
+    return tasks

@@ -52,9 +52,9 @@ class World:
         start = index // CHUNK * CHUNK
         return BrickAddress(volume, 1, 2, (start, 0, 0), (min(start + CHUNK, PLANES), 1360, 1360))
 
-    def resolve(self, plan: ViewerPlan, wanted: Wanted) -> list[BrickAddress]:
+    def resolve(self, plan: ViewerPlan) -> list[tuple[Wanted, list[BrickAddress]]]:
         self.resolved += 1
-        return [self.address(plan.file, wanted.position[0])]
+        return [(wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.wanted]
 
     def has(self, address: BrickAddress) -> bool:
         self.looked += 1

@@ -322,7 +322,15 @@ class BrickStore:
             with stored.path.open("rb") as stream:
                 story = Story(stream.fileno(), data)
                 return story.purpose, story.wanted, data
-        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            RecursionError,
+            OverflowError,
+        ):
             return None
 
     def sweep(self) -> None:

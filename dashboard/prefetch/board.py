@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import diskcache
 
+from dashboard.bulkhead import LogLimit
 from dashboard.prefetch import planner
 from dashboard.prefetch.planner import Geometry, Moment, Plan, Position, State, Wanted
 from dashboard.storage.disk import BytesCache
@@ -29,7 +30,7 @@ FLIGHT: Final = "flight:"
 FLIGHT_S: Final = 6.0
 
 MAX_RANK: Final = 8
-# Viewers' ids are made up by the callers: no more plans than this are looked at.
+# Viewers' ids are made up by the callers: no more plans than the newest of this number are considered.
 MAX_PLANS: Final = 256
 # Every row is this version; another one's is skipped.
 VERSION: Final = 1
@@ -110,6 +111,7 @@ class Board:
         self._budget = budget_bytes
         self._clock = clock
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
+        self._lines = LogLimit()
 
     def note(
         self,
@@ -162,20 +164,31 @@ class Board:
         now = self._clock()
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
-        for key in self._keys(PLAN)[:MAX_PLANS]:
+        for key in self._plan_keys():
             value = self._cache.get(key)
             # The worker looks many times a second, mostly at rows that it has read before.
             before, plan = self._known.get(key, (None, None))
             if before != value:
                 plan = _read(key, value)
             if plan is not None and -1.0 <= now - plan.noted_at < self._plan_seconds:
-                rests = now - plan.movement[-1].t >= planner.REST_AFTER_S
-                if plan.state == "moving" and rests:
-                    plan = self._planned(plan, now)
-                live.append(plan)
+                plan = self._as_of(plan, now)
+                if plan is not None:
+                    live.append(plan)
             known[key] = value, plan
         self._known = known
         return live
+
+    def _as_of(self, plan: ViewerPlan, now: float) -> ViewerPlan | None:
+        """The plan, made anew where its viewer has stopped; None where none can be made."""
+        if plan.state != "moving" or now - plan.movement[-1].t < planner.REST_AFTER_S:
+            return plan
+        try:
+            return self._planned(plan, now)
+        except (ValueError, ArithmeticError, IndexError) as error:
+            # Rows that others wrote may hold lengths beyond what can be computed with.
+            if self._lines.admits(plan.viewer) is not None:
+                log.warning("the plan of viewer %s was skipped: %r", plan.viewer, error)
+            return None
 
     def viewers(self) -> list[str]:
         """The viewers with a live plan."""
@@ -214,6 +227,15 @@ class Board:
     def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
         found: Plan = planner.plan(plan.movement, plan.geometry, plan.lead_s, self._budget, now)
         return replace(plan, state=found.state, wanted=found.wanted)
+
+    def _plan_keys(self) -> list[str]:
+        try:
+            # The newest, since a caller that makes up ids must not crowd out the viewers that move; in order,
+            # so that plans have the same order each time.
+            return sorted(self._cache.newest_keys(PLAN, MAX_PLANS))
+        except (sqlite3.Error, diskcache.Timeout) as error:
+            log.warning("the plan board cannot be read: %s", error)
+            return []
 
     def _keys(self, prefix: str) -> list[str]:
         try:

@@ -12,11 +12,12 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dashboard import errors
+from dashboard.bulkhead import Bulkhead
 from dashboard.cache.story import Purpose
 from dashboard.prefetch.board import FLIGHT_S, Board, ViewerPlan
 from dashboard.prefetch.planner import Wanted
@@ -38,6 +39,9 @@ FAILED_S: Final = 60.0
 DONE_S: Final = 30.0
 # There is no room now, or somebody else's decoding takes long.
 BUSY_S: Final = 5.0
+# A volume whose bricks take long to fail is left out for ten times as long, so that it delays other viewers by
+# a tenth at most.
+FAILING_REST: Final = 10.0
 
 SAME_TIME_S: Final = 0.25
 # Whose bricks are always due later than another's gets a turn after this long all the same.
@@ -47,7 +51,7 @@ LONG_REST_S: Final = 2.0
 SWEEP_S: Final = 60.0
 MAX_REMEMBERED: Final = 10_000
 
-Resolve = Callable[[ViewerPlan, Wanted], Sequence[BrickAddress]]
+Resolve = Callable[[ViewerPlan], Iterable[tuple[Wanted, Sequence[BrickAddress]]]]
 
 
 class Decoder(Protocol):
@@ -98,9 +102,10 @@ class _Until:
 class Worker:
     """Serves the plans on the board; `turn` does one brick, `run` goes on until it is stopped.
 
-    `resolve` gives the bricks that an entry of a plan stands for. `wait(stop, seconds)` idles and returns
-    whether to stop. `clock` gives Unix time (s). The two gauges are the number of planned bricks that are not
-    cached yet, and of those being decoded.
+    `resolve` gives the entries of a plan with the bricks that each stands for. `wait(stop, seconds)` idles and
+    returns whether to stop. `clock` gives Unix time (s). The two gauges are the number of planned bricks that
+    are not cached yet, and of those being decoded. Whatever is wrong with a plan or a file is survived: that
+    plan, or that file, is left out for a while.
     """
 
     def __init__(
@@ -121,6 +126,9 @@ class Worker:
         self._ledger = ledger
         self._clock = clock
         self._wait = wait
+        self._plans = Bulkhead(log, pause_s=BUSY_S, longest_s=FAILED_S, clock=clock)
+        # What concerns no single plan is tried again at once; the log lines alone are limited.
+        self._tries = Bulkhead(log, pause_s=0.0, clock=clock)
         self._there = _Until()
         self._left = _Until()
         self._turns: dict[str, _Turns] = {}
@@ -136,11 +144,7 @@ class Worker:
         beat = threading.Thread(target=self._beat, args=(stop,), name="flight", daemon=True)
         beat.start()
         while not stop.is_set():
-            try:
-                idle_s = self.turn()
-            except Exception:
-                log.exception("a turn of the prefetch worker failed")
-                idle_s = ALONE_S
+            idle_s = self._tries.run("The prefetch worker", self.turn, ALONE_S)
             if idle_s > 0.0 and self._wait(stop, idle_s):
                 break
         beat.join(timeout=1.0)
@@ -153,7 +157,7 @@ class Worker:
             self._board.sweep()
         plans = self._board.plans()
         self._settled = {p.viewer: s for p in plans if (s := self._settled.get(p.viewer))}
-        tasks = [task for plan in plans for task in self._missing(plan, now)]
+        tasks = [task for plan in plans for task in self._tasks(plan, now)]
         self._planned = len({task.address.key for task in tasks})
         self._keep_turns(tasks, now)
         if not tasks:
@@ -177,27 +181,39 @@ class Worker:
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(FLIGHT_S / 3):
-            self.refresh_flight()
+            self._tries.run("Renewing the marker of a brick in flight", self.refresh_flight, None)
+
+    def _tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
+        """What is to be decoded for a plan; nothing for a while where that cannot be found out."""
+        volume = _volume(plan.file, plan.dataset, plan.fingerprint)
+        if self._left.holds(volume, now):
+            return []
+        # By viewer: the plans of others for the same volume may be sound.
+        name = f"Planning for viewer {plan.viewer}, {plan.file!r}, {plan.dataset!r}"
+        compartment = f"{name}, {plan.fingerprint}"
+        if self._plans.closed(compartment):
+            return []
+        try:
+            tasks = self._missing(plan, now)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a plan or its file
+            self._ledger.count("prefetch.failed")
+            self._plans.failed(compartment, error)
+            return []
+        self._plans.succeeded(compartment)
+        return tasks
 
     def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
         """What of a plan is not in the cache and not left alone, in the plan's order."""
         purpose = Purpose.AHEAD if plan.state == "moving" else Purpose.RESTING
-        volume = f"{plan.file}\0{plan.dataset}\0{plan.fingerprint}"
         settled, until = self._settled.get(plan.viewer, (None, -math.inf))
-        if (settled is plan and now < until) or self._left.holds(volume, now):
+        if settled is plan and now < until:
             return []
-        tasks: list[Task] = []
-        for wanted in plan.wanted:
-            try:
-                addresses = self._resolve(plan, wanted)
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with a file
-                self._fail(volume, f"{plan.file!r}, {plan.dataset!r}", error)
-                return []
-            tasks.extend(
-                Task(plan.viewer, address, wanted.deadline, purpose)
-                for address in addresses
-                if self._is_missing(address, now)
-            )
+        tasks = [
+            Task(plan.viewer, address, wanted.deadline, purpose)
+            for wanted, addresses in self._resolve(plan)
+            for address in addresses
+            if self._is_missing(address, now)
+        ]
         if not tasks and plan.state == "resting":
             tasks = self._other_axes(plan, now)
         if not tasks:
@@ -245,6 +261,7 @@ class Worker:
     def _decode(self, task: Task) -> None:
         key = task.address.key
         self._flight = key
+        began = self._clock()
         try:
             self._board.take_off(key)
             self._supply.get_or_decode(task.address, task.purpose)
@@ -253,13 +270,19 @@ class Worker:
             log.info("a brick was not decoded ahead: %s", error)
             self._left.remember(key, self._clock() + BUSY_S)
         except Exception as error:  # noqa: BLE001  # one bad brick must not end the worker
-            volume = task.address.volume
-            self._fail(key, f"{volume.file!r}, {volume.dataset!r}", error)
+            self._fail(task.address, error, self._clock() - began)
         finally:
             self._flight = None
             self._board.land(key)
 
-    def _fail(self, key: str, what: str, error: Exception) -> None:
-        log.warning("%s could not be decoded ahead: %s", what, error)
+    def _fail(self, address: BrickAddress, error: Exception, took_s: float) -> None:
+        named, now = address.volume, self._clock()
         self._ledger.count("prefetch.failed")
-        self._left.remember(key, self._clock() + FAILED_S)
+        self._tries.failed(f"Decoding ahead in {named.file!r}, {named.dataset!r}", error)
+        self._left.remember(address.key, now + FAILED_S)
+        volume = _volume(named.file, named.dataset, named.fingerprint.as_list())
+        self._left.remember(volume, now + FAILING_REST * took_s)
+
+
+def _volume(file: str, dataset: str, fingerprint: Sequence[int]) -> str:
+    return f"{file}\0{dataset}\0{tuple(fingerprint)}"

@@ -180,6 +180,15 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
         )
         return [key for (key,) in rows if isinstance(key, str)]
 
+    def newest_keys(self, prefix: str, count: int) -> list[str]:
+        """The live string keys that start with `prefix`, those stored last, at most `count`, newest first."""
+        rows = self._sql(
+            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
+            (prefix, prefix + "\U0010ffff", time.time(), count),
+        )
+        return [key for (key,) in rows if isinstance(key, str)]
+
     def present(self, keys: Sequence[str]) -> frozenset[str]:
         """Those of `keys` that are in the cache."""
         found = frozenset[str]()

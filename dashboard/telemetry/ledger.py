@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from dashboard.bulkhead import LogLimit
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.locks import LockTimeout, exclusive
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
@@ -60,6 +61,7 @@ class Ledger:
         self._role = role
         self._clock = clock
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._lines = LogLimit()
         self._started = False
         self._begin()
         os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))
@@ -210,7 +212,8 @@ class Ledger:
             try:
                 value = float(fn())
             except Exception as error:  # noqa: BLE001  # whatever it is that others gave us
-                log.warning("gauge %s failed: %r", name, error)
+                if self._lines.admits(name) is not None:
+                    log.warning("gauge %s failed: %r", name, error)
                 continue
             if math.isfinite(value):
                 gauges[name] = value
@@ -249,7 +252,8 @@ class Ledger:
                 try:
                     row = read(value)
                 except ValueError as error:
-                    log.warning("ledger row %.64r dropped: %s", key, error)
+                    if self._lines.admits("rows") is not None:
+                        log.warning("ledger row %.64r dropped: %s", key, error)
                     gone.append(key)
                     continue
                 # Either side: a row from a clock that ran ahead must not stay for ever.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
+from dashboard.bulkhead import LogLimit
 from dashboard.storage.disk import BytesCache
 from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW
 from dashboard.telemetry.totals import Totals, name_of, number, read
@@ -59,6 +60,7 @@ class Reader:
     def __init__(self, cache: BytesCache) -> None:
         self._cache = cache
         self._shared: dict[str, float] = {}
+        self._lines = LogLimit()
         self.processes: list[Process] = []
         self._forget()
 
@@ -108,7 +110,7 @@ class Reader:
         try:
             row = read(value)
         except ValueError as error:
-            log.warning("ledger row %.64r skipped: %s", key, error)
+            self._skipped(key, error)
             return
         self.all.merge(row.totals)
         if key.startswith(BASE):
@@ -120,6 +122,10 @@ class Reader:
         for name, gauge in row.gauges.items():
             (second.shared if name.startswith(SHARED) else own)[name] = gauge
 
+    def _skipped(self, key: str, error: Exception) -> None:
+        if self._lines.admits(key) is not None:
+            log.warning("ledger row %.64r skipped: %r", key, error)
+
     def _read_processes(self, now: float) -> Iterator[Process]:
         for key in self._cache.keys_like(PROCESS):
             value = self._cache.get(key)
@@ -128,7 +134,7 @@ class Reader:
             try:
                 process = _process(key, value, now)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-                log.warning("ledger row %.64r skipped: %r", key, error)
+                self._skipped(key, error)
                 continue
             if process.figures["heartbeat_s"] <= PROCESS_EXPIRES_S:
                 yield process

@@ -17,10 +17,11 @@ import numpy as np
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.keyed import KeyedLocks
-from dashboard.volumes.address import GROWING, Fingerprint, VolumeAddress, digest, file_version
+from dashboard.volumes.address import Fingerprint, VolumeAddress, digest, file_version
 from dashboard.volumes.catalog import Catalog, FileEntry
 from dashboard.volumes.children import Children
-from dashboard.volumes.chunks import MAX_BRICK_CHUNKS, ChunkIndex, Grid, blocks_for
+from dashboard.volumes.chunks import ChunkIndex
+from dashboard.volumes.description import MAX_NUMBER, depends_of, is_growing, volume_from
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -29,14 +30,9 @@ log = logging.getLogger(__name__)
 FACTS_VERSION = "3"
 REMEMBERED = 256
 
-# Planes of a brick across the last dimension of contiguous data: a cache line of most types.
-RUN_VOXELS = 64
 INDEXES = 16
 VERDICT_S = 600.0
 MAX_PATH = 2_000
-
-# Chunks are numbered in 64 bits.
-MAX_NUMBER = 2**62
 
 
 class Library:
@@ -136,6 +132,28 @@ class Library:
         if volume.address != address:
             raise errors.Changed(f"{address.file!r} has changed; open it again.")
         return volume
+
+    def known(self, file: str, dataset: str) -> list[Volume]:
+        """The states of a dataset that were described before, the most recent first.
+
+        Neither the file system nor a child is asked. A state that another process described comes out
+        of the facts; of a growing file it lacks the chunk index, so that its bricks are named wrong.
+        """
+        try:
+            name = normal(dataset)
+        except errors.BadRequest:
+            return []
+        with self._lock:
+            volumes = list(self._volumes.values())
+        found = [
+            v for v in reversed(volumes) if (v.address.file, v.address.dataset) == (file, name)
+        ]
+        described = self._described(file, name, [v.state for v in found])
+        if described is None:
+            return found
+        if any(volume.address == described.address for volume in found):
+            return [*found, described]  # it grew elsewhere
+        return [described, *found]
 
     def index(self, volume: Volume) -> ChunkIndex:
         """Where the stored chunks of a volume lie."""
@@ -262,58 +280,42 @@ class Library:
         return fact, file_version(fingerprint, fact["swmr"])
 
     def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
-        key = digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
+        key = _describe_key(file, name, fingerprint)
         record = self._known(key, lambda: self._describe(place, name))
-        depends = tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
-        if record["linked"] and (not record["browsable"] or not _hold(depends)):
+        if record["linked"] and (not record["browsable"] or not _hold(depends_of(record))):
             self._facts.delete(key)
             record = self._known(key, lambda: self._describe(place, name))
-            depends = tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
         if not record["browsable"]:
             raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
         if reason := self._too_large(record["shape"], record["chunks"], record["numpy"]):
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
-        shape = tuple(record["shape"])
-        dtype = np.dtype(record["numpy"])
-        chunks = None if record["chunks"] is None else tuple(record["chunks"])
-        sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
-        address = VolumeAddress(file, name, fingerprint, sources)
         growing = None
-        if record["swmr"] and chunks is not None and not depends:
-            # Named by what stays while it grows; its bricks are told apart by their own chunks.
-            address = VolumeAddress(file, name, fingerprint.while_growing(), GROWING)
+        if is_growing(record):
             self._facts.set(_growing_key(file, fingerprint), b"1")
             growing = ChunkIndex.from_bytes(self._listed(Path(record["source"]), record["inner"]))
-        return Volume(
-            address=address,
-            state=fingerprint,
-            growing=growing,
-            path=Path(record["source"]),
-            depends=depends,
-            inner=record["inner"],
-            shape=shape,
-            dtype=dtype,
-            chunks=chunks,
-            filters=tuple(record["filters"]),
-            pipeline=tuple((int(n), tuple(values)) for n, values in record["pipeline"]),
-            layout=record["layout"],
-            offset=record["offset"],
-            plain=bool(record["plain"]),
-            fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(
-                dtype.newbyteorder("=")
-            ),
-            fill_set=bool(record["fill_set"]),
-            enum=record["enum"],
-            stored_bytes=int(record["stored_bytes"]),
-            grid=Grid(
-                shape,
-                chunks or _blocks(record, shape, dtype),
-                dtype.itemsize,
-                self._max_brick,
-                # Without chunks there is nothing to list.
-                MAX_BRICK_CHUNKS if chunks else MAX_NUMBER,
-            ),
-        )
+        self._note_described(file, name, fingerprint)
+        return volume_from(record, file, name, fingerprint, self._max_brick, growing)
+
+    def _described(self, file: str, name: str, but: list[Fingerprint]) -> Volume | None:
+        """The state that any process described last, unless it is one of `but`."""
+        try:
+            latest = self._fact_known(_latest_key(file, name))
+            fingerprint = None if latest is None else Fingerprint(*latest["fingerprint"])
+            if fingerprint is None or fingerprint in but:
+                return None
+            record = self._fact_known(_describe_key(file, name, fingerprint))
+            if record is None or not record.get("browsable"):
+                return None
+            return volume_from(record, file, name, fingerprint, self._max_brick)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            log.debug("a described state cannot be read: %r", error)
+            return None
+
+    def _note_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
+        """Leave a note for `known` in other processes of the state that was described last."""
+        key, note = _latest_key(file, name), {"fingerprint": fingerprint.as_list()}
+        if self._fact_known(key) != note:
+            self._facts.set(key, json.dumps(note).encode())
 
     def _too_large(self, shape: list[int], chunks: list[int] | None, dtype: str) -> str:
         """Why a chunk is not even begun: one of 512 MiB may come out of a file of 2."""
@@ -341,6 +343,16 @@ class Library:
         return not volume.depends or _hold(volume.depends)
 
 
+def _describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:
+    """What a child said of a dataset in this state of its file."""
+    return digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
+
+
+def _latest_key(file: str, name: str) -> str:
+    """The state in which a dataset was described last."""
+    return digest(FACTS_VERSION, "latest", file, name)
+
+
 def _growing_key(file: str, fingerprint: Fingerprint) -> str:
     """The fact that a file is open for appending (SWMR) in this state."""
     return digest(FACTS_VERSION, "growing", file, fingerprint.as_list())
@@ -351,15 +363,6 @@ def normal(path: str) -> str:
     if not path or len(path) > MAX_PATH or "\0" in path:
         raise errors.BadRequest("That is not the name of a dataset.")
     return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
-
-
-def _blocks(
-    record: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> tuple[int, ...]:
-    """What data without chunks is cut by: contiguous data in runs along its last dimension."""
-    if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
-        return (*(1 for _ in shape[:-1]), min(shape[-1], RUN_VOXELS))
-    return blocks_for(shape, dtype.itemsize)
 
 
 def _hold(depends: tuple[tuple[Path, Fingerprint], ...]) -> bool:

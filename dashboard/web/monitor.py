@@ -9,15 +9,19 @@ The interval stands still while the tab is hidden or the panels are folded (`she
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from dash import Dash, Input, Output
 
+from dashboard.bulkhead import Bulkhead
 from dashboard.telemetry.stages import OUTCOMES
 from dashboard.telemetry.stats import Series
 from dashboard.web import figures, ids, panels
 from dashboard.web.ids import Panel, Shell
+
+log = logging.getLogger(__name__)
 
 Part = dict[str, Any]
 
@@ -50,20 +54,35 @@ class Services(Protocol):
 def register(app: Dash, services: Services) -> None:
     """Keep the panels up to date."""
 
+    # Figures come every two seconds: a panel that failed is tried again with the next ones.
+    bulkhead = Bulkhead(log, pause_s=0.0)
+    parts: dict[str, Callable[[], Part]] = {
+        Panel.PIPELINE: lambda: {
+            "stages": medians(services.stats.snapshot(figures.SPAN_S)["stages"])
+        },
+        Panel.LATENCY: lambda: graph(figures.latency(_series(services)), Panel.LATENCY_EMPTY),
+        Panel.HIT_RATE: lambda: hit_rate(services.stats),
+        Panel.PREFETCH: lambda: prefetch(services.stats.snapshot(figures.SPAN_S)),
+        Shell.BANNER: lambda: {"texts": {Shell.BANNER: services.degraded() or ""}},
+    }
+
     @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))
     def tick(_: int | None) -> dict[str, Part]:
-        series = services.stats.series(figures.SPAN_S, figures.STEP_S)
-        snapshot = services.stats.snapshot(figures.SPAN_S)
-        return {
-            Panel.PIPELINE: {"stages": medians(snapshot["stages"])},
-            Panel.LATENCY: graph(figures.latency(series), Panel.LATENCY_EMPTY),
-            Panel.HIT_RATE: {
-                **graph(figures.outcomes(series), Panel.HIT_RATE_EMPTY),
-                "texts": demand(snapshot["demand"]),
-            },
-            Panel.PREFETCH: prefetch(snapshot),
-            Shell.BANNER: {"texts": {Shell.BANNER: services.degraded() or ""}},
-        }
+        # Whatever is wrong with one panel, the others are brought up to date.
+        made = {id_: bulkhead.run(f"The part {id_}", make, None) for id_, make in parts.items()}
+        return {id_: part for id_, part in made.items() if part is not None}
+
+
+def _series(services: Services) -> Series:
+    return services.stats.series(figures.SPAN_S, figures.STEP_S)
+
+
+def hit_rate(stats: Figures) -> Part:
+    """The outcomes over time, the hit rate, and the counts in the legend."""
+    shown = graph(
+        figures.outcomes(stats.series(figures.SPAN_S, figures.STEP_S)), Panel.HIT_RATE_EMPTY
+    )
+    return {**shown, "texts": demand(stats.snapshot(figures.SPAN_S)["demand"])}
 
 
 def graph(figure: figures.Figure, empty_id: str) -> Part:

@@ -186,3 +186,19 @@ def test_a_part_that_nobody_sees_waits_until_somebody_does(page: Page) -> None:
         """,
     )
     assert found == [[["b1"], 0], ["b1", "a2"]]
+
+
+def test_a_part_that_throws_does_not_hold_up_the_others(page: Page) -> None:
+    script = TURNS.replace("shown.push([id + props.x, now])", "shown.push([id + props.x.y, now])")
+    found = run(
+        page,
+        script.replace("  job();\n", "  try { job(); } catch (error) { thrown += 1; }\n").replace(
+            "let now = 10000;", "let now = 10000; let thrown = 0;"
+        )
+        + """
+        turns.put({ a: {}, b: { x: { y: 1 } }, c: { x: { y: 2 } } });
+        pass(1000);
+        return [names(), thrown];
+        """,
+    )
+    assert found == [["b1", "c2"], 1]

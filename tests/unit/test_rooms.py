@@ -17,12 +17,13 @@ ROOT = Path(dashboard.__file__).parent
 # From the cellar up. Rooms on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "errors", "assets_path"}),
-    frozenset({"settings"}),
+    frozenset({"settings", "bulkhead"}),
     frozenset({"storage"}),
     frozenset({"telemetry"}),
     frozenset({"volumes"}),
     frozenset({"cache"}),
     frozenset({"slices", "prefetch"}),
+    frozenset({"runtime"}),
     frozenset({"web", "services", "app"}),
     # A client of the finished product.
     frozenset({"bench"}),

@@ -91,6 +91,15 @@ def test_a_file_that_was_tampered_with_is_a_miss(
     np.testing.assert_array_equal(found.plane(0), values_of(brick_at(0))[0])
 
 
+def test_a_header_with_any_length_leaves_when_room_is_made(
+    store: BrickStore, cache: BytesCache
+) -> None:
+    put(store, brick_at(0))
+    cache._sql("UPDATE Cache SET value = ?", (b'{"data_bytes": 1267650600228229401496703205376}',))
+    assert not store.unwanted(brick_at(0))
+    store._leaving(brick_at(0).key)
+
+
 def test_a_row_that_leads_outside_is_a_miss(
     store: BrickStore, cache: BytesCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.prefetch import planner
 from dashboard.prefetch.board import FLIGHT_S, MAX_PLANS, PLAN, Board, ViewerPlan
 from dashboard.prefetch.planner import MAX_MOMENTS, REST_AFTER_S, Geometry
 from dashboard.storage.disk import BytesCache, open_cache
@@ -254,11 +255,12 @@ def test_a_board_that_cannot_be_written_is_no_error(
 def test_a_board_that_cannot_be_read_has_no_plans(
     board: Board, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(prefix: str) -> Any:
+    def broken(*_: Any) -> Any:
         raise sqlite3.DatabaseError("malformed")
 
     look(board, 100)
     monkeypatch.setattr(cache, "keys_like", broken)
+    monkeypatch.setattr(cache, "newest_keys", broken)
     assert board.plans() == []
     assert board.in_flight() == frozenset()
 
@@ -320,3 +322,36 @@ def test_it_knows_which_dimension_was_moved_along_last(board: Board, clock: Cloc
 def test_who_has_not_moved_may_move_along_any_dimension(board: Board) -> None:
     look(board, 7)
     assert only(board).moved == 0
+
+
+def test_ids_that_a_caller_makes_up_do_not_crowd_out_a_viewer_that_moves(
+    board: Board, clock: Clock
+) -> None:
+    look(board, 100, viewer="zoe")
+    for number in range(MAX_PLANS + 10):
+        look(board, 7, viewer=f"-{number}")
+        if number % 10 == 0:
+            look(board, 100 + number, viewer="zoe")
+    assert "zoe" in board.viewers()
+
+
+def test_a_plan_that_cannot_be_made_anew_leaves_out_that_viewer_alone(
+    board: Board, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for index in (700, 701):
+        clock.now += 0.1
+        look(board, index)
+        look(board, index, viewer="eve", geometry=Geometry((2**62,), (1,), 1000))
+    plan = planner.plan
+
+    def overflow(movement: Any, geometry: Geometry, *rest: Any) -> Any:
+        if geometry.extent == (2**62,):
+            raise OverflowError("too large")
+        return plan(movement, geometry, *rest)
+
+    monkeypatch.setattr(planner, "plan", overflow)
+    assert sorted(board.viewers()) == ["ann", "eve"]
+    clock.now += REST_AFTER_S
+    assert board.viewers() == ["ann"]
+    assert board.viewers() == ["ann"]
+    assert caplog.text.count("was skipped") == 1

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,11 +34,7 @@ def test_house_is_kept(
     for path in (half, lock):
         path.touch()
         os.utime(path, (1, 1))
-    rounds = iter([False, True])
-    monkeypatch.setattr(
-        services, "_stop", SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)
-    )
-    services._keep_house()
+    services.maintenance.tick()
     assert not half.exists()
     assert not lock.exists()
     (row,) = services.bricks._cache.by_age()
@@ -57,30 +52,27 @@ def test_a_brick_is_open_in_the_web_process_while_it_is_used(make: Callable[...,
         assert (services.bricks.get(address, volume.native) is first) is is_open
     later = time.monotonic() + 60.0
     web.bricks.opened._clock = lambda: later
-    rounds = iter([False, True])
-    web._stop = SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)  # type: ignore[assignment]
-    web._keep_house()
+    web.maintenance.tick()
     assert web.bricks.opened.get(address.key) is None
 
 
-def test_trouble_does_not_end_the_house_keeping(
+def test_each_task_is_done_whatever_is_wrong_with_the_others(
     make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     services = make()
-    rounds = iter([False, False, True])
-    monkeypatch.setattr(
-        services, "_stop", SimpleNamespace(wait=lambda _: next(rounds), set=lambda: None)
-    )
-    swept = []
+    done: set[str] = set()
+    for task in services.maintenance._tasks:
 
-    def fail() -> None:
-        swept.append(1)
-        raise OSError(28, "No space left on device")
+        def fail(name: str = task.name) -> None:
+            done.add(name)
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(services.bricks, "sweep", fail)
-    services._keep_house()
-    assert swept
-    assert "housekeeping failed" in caplog.text
+        task.work = fail
+    services.maintenance.add("The last one", lambda: done.add("The last one"))
+    services.maintenance.tick()
+    assert done == {task.name for task in services.maintenance._tasks}
+    assert len(done) >= 7
+    assert caplog.text.count("No space left on device") >= 6
 
 
 def test_slices_go_on_without_the_cache_s_folder(

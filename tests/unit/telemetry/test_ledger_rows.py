@@ -130,6 +130,15 @@ def test_a_failing_gauge_does_not_stop_the_others(ledger: Ledger, cache: BytesCa
     assert read(rows(cache)[0]).gauges == {"bricks.entries": 2.0}
 
 
+def test_a_gauge_that_always_fails_is_logged_once(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.gauge("bricks.bytes", lambda: float("x"))
+    for _ in range(30):
+        ledger.flush()
+    assert caplog.text.count("gauge bricks.bytes failed") == 1
+
+
 def test_a_failed_write_keeps_the_differences(
     ledger: Ledger, cache: BytesCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.bulkhead import LINES
 from dashboard.storage.disk import BytesCache, open_cache
 from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
 from dashboard.telemetry.stats import Stats
@@ -234,6 +235,22 @@ def test_what_others_planted_is_skipped(
     assert snapshot["demand"]["hit"] == 1
     assert len(snapshot["processes"]) == 1
     assert caplog.text.count("skipped") == 4
+
+
+def test_rows_of_one_process_that_cannot_be_read_flood_no_log_and_hide_no_other_figures(
+    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(100):
+        cache.set(f"{PROCESS}bad-{number}", b'{"pid": 1e999}')
+        cache.set(f"{ROW}bad-{number}", b'{"t": 1, "p": "x", "d": {"hit": -1}}')
+    for _ in range(20):
+        ledger.demand("hit")
+        ledger.flush()
+        clock.now += 1
+        stats.snapshot(None)
+    assert stats.snapshot(None)["demand"]["hit"] == 20
+    assert len(stats.processes()) == 1
+    assert caplog.text.count("skipped") <= LINES
 
 
 def test_a_ledger_that_cannot_be_read_leaves_the_figures(

@@ -1,0 +1,131 @@
+"""Bulkheads: the failure of one owner's work ends neither the loop that it is part of nor the work of others.
+
+The pattern is the bulkhead of M. Nygard, "Release It!", with a back-off for each compartment: work that failed
+is left out for a while, twice as long each time. Log lines are limited for each compartment and altogether:
+compartments are named after files and viewers, whose names are the callers' to choose.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
+
+from dashboard.errors import Busy, LamellaError
+
+T = TypeVar("T")
+
+LOG_EVERY_S = 60.0
+# Lines of all compartments together in that time.
+LINES = 12
+REMEMBERED = 1024
+
+
+class LogLimit:
+    """Says which log lines may be written: one per name and `LINES` per `LOG_EVERY_S`; safe for threads.
+
+    `clock` gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written: OrderedDict[str, float] = OrderedDict()
+        self._since = clock()
+        self._lines = 0
+        self._left_out = 0
+
+    def admits(self, name: str) -> int | None:
+        """None, or the number of lines left out since the last one that was admitted."""
+        now = self._clock()
+        with self._lock:
+            if not 0.0 <= now - self._since < LOG_EVERY_S:
+                self._since, self._lines = now, 0
+            last = self._written.get(name)
+            if self._lines >= LINES or (last is not None and 0.0 <= now - last < LOG_EVERY_S):
+                self._left_out += 1
+                return None
+            self._lines += 1
+            self._written[name] = now
+            self._written.move_to_end(name)
+            if len(self._written) > REMEMBERED:
+                self._written.popitem(last=False)
+            left_out, self._left_out = self._left_out, 0
+            return left_out
+
+
+class Bulkhead:
+    """Runs the work of many owners so that each fails for itself alone; safe for threads.
+
+    After a failure the owner's work is left out for `pause_s`, then for twice as long with each further
+    failure in a row, up to `longest_s`. With a pause of 0 it is tried each time. `clock` gives seconds.
+    """
+
+    def __init__(
+        self,
+        log: logging.Logger,
+        *,
+        pause_s: float = 1.0,
+        longest_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._pause = pause_s
+        self._longest = longest_s
+        self._clock = clock
+        self._limit = LogLimit(clock)
+        self._lock = threading.Lock()
+        # Compartment: (failures in a row, time of the last one, pause after it).
+        self._failed: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
+
+    def run(self, compartment: str, work: Callable[[], T], otherwise: T) -> T:
+        """What `work` returns; `otherwise` when it raises, and while it is left out after a failure."""
+        if self.closed(compartment):
+            return otherwise
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this owner's alone
+            self.failed(compartment, error)
+            return otherwise
+        self.succeeded(compartment)
+        return result
+
+    def closed(self, compartment: str) -> bool:
+        """Whether the compartment's work is left out at this time."""
+        with self._lock:
+            _, at, pause = self._failed.get(compartment, (0, 0.0, 0.0))
+        # A clock that was set back must not leave the work out for ever.
+        return 0.0 <= self._clock() - at < pause
+
+    def failed(self, compartment: str, error: Exception) -> None:
+        """Note a failure, and log it within the limits: with a traceback where no cause was foreseen."""
+        with self._lock:
+            failures = self._failed.get(compartment, (0, 0.0, 0.0))[0] + 1
+            # The machine is short of something for now: that says nothing about what comes after.
+            doublings = 0 if isinstance(error, Busy) else min(failures - 1, 16)
+            pause = min(self._pause * 2.0**doublings, self._longest)
+            self._failed[compartment] = failures, self._clock(), pause
+            self._failed.move_to_end(compartment)
+            if len(self._failed) > REMEMBERED:
+                self._failed.popitem(last=False)
+        left_out = self._limit.admits(compartment)
+        if left_out is None:
+            return
+        more = f" ({left_out} more lines of this kind were left out)" if left_out else ""
+        foreseen = isinstance(error, LamellaError)
+        self._log.warning(
+            "%.200s failed: %.300s%s",
+            compartment,
+            error if foreseen else repr(error),
+            more,
+            exc_info=None if foreseen else error,
+        )
+
+    def succeeded(self, compartment: str) -> None:
+        """Forget the failures of a compartment."""
+        if self._failed:
+            with self._lock:
+                self._failed.pop(compartment, None)

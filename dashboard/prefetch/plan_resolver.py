@@ -1,0 +1,115 @@
+"""The bricks that a viewer's plan stands for, as long as its file is in the state that was planned for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import partial
+
+from dashboard.bulkhead import Bulkhead
+from dashboard.prefetch.board import Board, ViewerPlan
+from dashboard.prefetch.planner import Wanted
+from dashboard.volumes import selection
+from dashboard.volumes.address import BrickAddress
+from dashboard.volumes.library import Library
+from dashboard.volumes.selection import Selection, Span
+from dashboard.volumes.volume import Volume
+
+log = logging.getLogger(__name__)
+
+Entry = tuple[Wanted, list[BrickAddress]]
+
+
+class PlanResolver:
+    """Turns entries of plans into brick addresses.
+
+    A plan that disagrees with its volume stands for no bricks: the file was replaced since, or somebody
+    else wrote into the cache directory. `budget_bytes` is how much (decoded) may be planned for one viewer.
+    """
+
+    def __init__(self, library: Library, board: Board, budget_bytes: int) -> None:
+        self._library = library
+        self._board = board
+        self._budget = budget_bytes
+        self._bulkhead = Bulkhead(log)
+
+    def bricks(self, plan: ViewerPlan) -> list[Entry]:
+        """The entries of a plan, each with its bricks; raises what is wrong with the file."""
+        return _entries(self._current(plan), plan)
+
+    def other_axis_bricks(self, plan: ViewerPlan) -> list[BrickAddress]:
+        """The bricks of the point that a resting viewer looks at, for slices across the other axes."""
+        volume = self._current(plan)
+        if volume is None or (chosen := _chosen(volume, plan)) is None or not chosen.fixed:
+            return []
+        moved = sorted(chosen.fixed)[plan.moved]
+        bricks: list[BrickAddress] = []
+        for dim in chosen.plane:
+            items = list(chosen.items)
+            span = chosen.items[dim]
+            assert isinstance(span, Span)
+            items[dim] = (span.start + span.stop) // 2
+            items[moved] = Span(0, volume.shape[moved])
+            other = Selection(tuple(items))
+            if not volume.direct(other):
+                bricks.extend(volume.bricks(other))
+        size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
+        return bricks if size <= self._budget // 2 else []
+
+    def planned_keys(self) -> Collection[str]:
+        """Keys of the bricks that are planned or being decoded.
+
+        Eviction asks for them with the store locked. So no child is asked, and whatever is wrong with
+        one plan leaves out the bricks of that plan alone.
+        """
+        keys: set[str] = set(self._board.in_flight())
+        for plan in self._board.plans():
+            name = f"Resolving the plan of viewer {plan.viewer}"
+            keys |= self._bulkhead.run(name, partial(self._keys, plan), set())
+        return keys
+
+    def _keys(self, plan: ViewerPlan) -> set[str]:
+        volume = next(
+            (v for v in self._library.known(plan.file, plan.dataset) if _is_state(v, plan)), None
+        )
+        return {brick.key for _, bricks in _entries(volume, plan) for brick in bricks}
+
+    def _current(self, plan: ViewerPlan) -> Volume | None:
+        """The plan's volume; None when its file is in another state.
+
+        The file system is asked first: a child may be busy for seconds with the file that took its
+        place, and would delay prefetching for everyone.
+        """
+        _, now = self._library.catalog.fingerprint(plan.file)
+        if plan.fingerprint not in (tuple(now.as_list()), tuple(now.while_growing().as_list())):
+            return None
+        volume = self._library.volume(plan.file, plan.dataset)
+        return volume if _is_state(volume, plan) else None
+
+
+def _is_state(volume: Volume, plan: ViewerPlan) -> bool:
+    return tuple(volume.address.fingerprint.as_list()) == plan.fingerprint
+
+
+def _chosen(volume: Volume, plan: ViewerPlan) -> Selection | None:
+    """The slice that the plan's viewer looks at; None when the plan's geometry is not the volume's."""
+    chosen = selection.parse(plan.selection, volume.shape)
+    extent = tuple(volume.shape[dim] for dim in sorted(chosen.fixed))
+    # A growing dataset may be longer by now.
+    grown = volume.growing is not None and len(extent) == len(plan.geometry.extent)
+    fits = extent == plan.geometry.extent or (
+        grown and all(now >= then for now, then in zip(extent, plan.geometry.extent, strict=True))
+    )
+    return chosen if fits and chosen.plane == plan.plane else None
+
+
+def _entries(volume: Volume | None, plan: ViewerPlan) -> list[Entry]:
+    if volume is None or (chosen := _chosen(volume, plan)) is None:
+        return []
+    dims = sorted(chosen.fixed)
+    entries: list[Entry] = []
+    for wanted in plan.wanted:
+        fixed = dict(zip(dims, wanted.position, strict=True))
+        items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
+        entries.append((wanted, volume.bricks(Selection(items))))
+    return entries

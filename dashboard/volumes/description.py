@@ -1,0 +1,87 @@
+"""A volume out of the record in which a child describes a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.volumes.address import GROWING, Fingerprint, VolumeAddress, digest
+from dashboard.volumes.chunks import MAX_BRICK_CHUNKS, ChunkIndex, Grid, blocks_for
+from dashboard.volumes.volume import Volume
+
+# Planes of a brick across the last dimension of contiguous data: a cache line of most types.
+RUN_VOXELS = 64
+
+# Chunks are numbered in 64 bits.
+MAX_NUMBER = 2**62
+
+Depends = tuple[tuple[Path, Fingerprint], ...]
+
+
+def depends_of(record: dict[str, Any]) -> Depends:
+    """The other files that the values come from, each with its fingerprint when it was described."""
+    return tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
+
+
+def is_growing(record: dict[str, Any]) -> bool:
+    """Whether a writer appends to the dataset (SWMR), so that it is named by what stays."""
+    return bool(record["swmr"] and record["chunks"] is not None and not depends_of(record))
+
+
+def volume_from(
+    record: dict[str, Any],
+    file: str,
+    name: str,
+    fingerprint: Fingerprint,
+    max_brick: int,
+    growing: ChunkIndex | None = None,
+) -> Volume:
+    """The dataset `name` of `file` as a volume; `growing` is its chunk index while a writer appends to it."""
+    shape = tuple(record["shape"])
+    dtype = np.dtype(record["numpy"])
+    chunks = None if record["chunks"] is None else tuple(record["chunks"])
+    depends = depends_of(record)
+    sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
+    address = VolumeAddress(file, name, fingerprint, sources)
+    if is_growing(record):
+        # Named by what stays while it grows; its bricks are told apart by their own chunks.
+        address = VolumeAddress(file, name, fingerprint.while_growing(), GROWING)
+    return Volume(
+        address=address,
+        state=fingerprint,
+        growing=growing,
+        path=Path(record["source"]),
+        depends=depends,
+        inner=record["inner"],
+        shape=shape,
+        dtype=dtype,
+        chunks=chunks,
+        filters=tuple(record["filters"]),
+        pipeline=tuple((int(n), tuple(values)) for n, values in record["pipeline"]),
+        layout=record["layout"],
+        offset=record["offset"],
+        plain=bool(record["plain"]),
+        fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(dtype.newbyteorder("=")),
+        fill_set=bool(record["fill_set"]),
+        enum=record["enum"],
+        stored_bytes=int(record["stored_bytes"]),
+        grid=Grid(
+            shape,
+            chunks or _blocks(record, shape, dtype),
+            dtype.itemsize,
+            max_brick,
+            # Without chunks there is nothing to list.
+            MAX_BRICK_CHUNKS if chunks else MAX_NUMBER,
+        ),
+    )
+
+
+def _blocks(
+    record: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[int, ...]:
+    """What data without chunks is cut by: contiguous data in runs along its last dimension."""
+    if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
+        return (*(1 for _ in shape[:-1]), min(shape[-1], RUN_VOXELS))
+    return blocks_for(shape, dtype.itemsize)
