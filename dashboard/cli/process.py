@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from types import FrameType
 
 from dashboard.errors import SetupError
+from dashboard.log_limit import LogLimit
 from dashboard.settings import Settings
 from dashboard.storage.guard import own_directory
 from dashboard.volumes.catalog import parse_roots
@@ -37,10 +38,18 @@ def prepare(settings: Settings) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    limit_log(logging.getLogger())
     if not settings.data:
         raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
     parse_roots(settings.data)
     own_directory(settings.cache_dir)
+
+
+def limit_log(logger: logging.Logger) -> None:
+    """Bound the lines of one kind that the handlers of `logger` take in a second."""
+    for handler in logger.handlers:
+        if not any(isinstance(one, LogLimit) for one in handler.filters):
+            handler.addFilter(LogLimit())
 
 
 def keep_freed_memory() -> None:

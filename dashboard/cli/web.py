@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from dashboard.cli.process import (
     end_with,
     keep_freed_memory,
+    limit_log,
     listen,
     prepare,
     spare_what_stays,
 )
+from dashboard.http.refusal import LINE_LIMIT
+from dashboard.http.worker import EventWorker
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,8 +31,16 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its
 KEEP_ALIVE_S = 30
 SWITCH_INTERVAL_S = 0.0005
 
-# The longest request line that gunicorn allows: names of files and datasets travel in it.
-REQUEST_LINE = 8190
+# Of one process; beyond it the connection that has been idle for longest is closed for a new one.
+CONNECTIONS = 1000
+
+
+class ServerLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's log, which has handlers of its own."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        limit_log(self.error_log)
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -45,7 +57,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         shared = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
         options: dict[str, Any] = {
             "bind": f"fd://{self._listener}",
-            "worker_class": "gthread",
+            "worker_class": EventWorker,
             "workers": settings.web_processes,
             "threads": settings.web_threads,
             # A heartbeat on a disk that is busy would get workers killed that are well.
@@ -56,7 +68,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "timeout": math.ceil(settings.wait_seconds) + 30,
             "graceful_timeout": math.ceil(settings.wait_seconds) + 5,
             "keepalive": KEEP_ALIVE_S,
-            "limit_request_line": REQUEST_LINE,
+            "worker_connections": CONNECTIONS,
+            "limit_request_line": LINE_LIMIT,
+            # Else a client on this machine sets the WSGI environment by headers of these names.
+            "forwarder_headers": "",
+            "logger_class": ServerLog,
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
             "proc_name": "lamella",
             "post_fork": lambda arbiter, _worker: end_with(arbiter.pid),

@@ -1,6 +1,6 @@
-"""What Dash's own endpoint is sent: calls that this page makes, in their form, and nothing else.
+"""What Dash's own endpoints are sent: calls that this page makes, in their form, and scripts that exist.
 
-Dash takes the form for granted; what lacks a key would be an error of the server's.
+Dash takes both for granted; what lacks a key, or names no script, would be an error of the server's.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from typing import Any
 
 import dash
 import flask
+from dash.fingerprint import check_fingerprint
 
-from dashboard.errors import BadRequest
+from dashboard.errors import BadRequest, NotFound
 
 PATH = "/_dash-update-component"
+SUITES = "/_dash-component-suites/"
+
+# The page's own calls have four levels; Dash walks through values by recursion.
+MAX_DEPTH = 32
 
 
 def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
@@ -22,10 +27,31 @@ def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
     @server.before_request
     def check() -> None:
         request = flask.request
+        if request.path.startswith(prefix + SUITES):
+            package, _, path = request.path.removeprefix(prefix + SUITES).partition("/")
+            # The registry is a defaultdict: asked for a package it would gain one.
+            if check_fingerprint(path)[0] not in app.registered_paths.get(package, ()):
+                raise NotFound("There is no such script.")
         if request.path == prefix + PATH and request.method == "POST":
-            body = request.get_json(force=True, silent=True)
-            if not is_call(body, app.callback_map):
+            try:
+                body = request.get_json(force=True, silent=True)
+            except RecursionError:
+                body = None
+            if is_deeper(body, MAX_DEPTH) or not is_call(body, app.callback_map):
                 raise BadRequest("That is no call that this page makes.")
+
+
+def is_deeper(body: Any, levels: int) -> bool:
+    """Whether lists and objects lie in each other in `body` beyond so many levels."""
+    layer = [body]
+    for _ in range(levels):
+        layer = [
+            inner
+            for one in layer
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, (dict, list)) for one in layer)
 
 
 def is_call(body: Any, known: Mapping[str, Mapping[str, Any]]) -> bool:

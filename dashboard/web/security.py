@@ -15,19 +15,23 @@ import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.errors import Forbidden, LamellaError, TooLarge, WrongHost
+from dashboard.errors import BadRequest, Forbidden, LamellaError, TooLarge, WrongHost
 from dashboard.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 2**20
+BODY_TOO_LARGE = "Request bodies are limited to 1 MiB."
 
 # Health checks come from machines that know the server by its address.
 OPEN_PATHS = ("/healthz", "/readyz")
 
 FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A link on another site may lead to the page, and to nothing that is data.
+NO_PAGE = ("/api/", "/metrics", "/healthz", "/readyz", "/assets/", "/_")
+
+UNREADABLE = ("\0", "\ufffd")
 
 
 def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence[str] = ()) -> None:
@@ -44,12 +48,13 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
         if request.path not in open_paths:
             check_host(request.host, settings)
             check_direct(request, settings)
-        check_origin(request, settings)
+        check_site(request, settings)
+        check_path(request.path)
         length = request.content_length
         if length is None and "Transfer-Encoding" in request.headers:
-            length = len(request.get_data())
+            length = len(read_body(request))
         if (length or 0) > MAX_BODY:
-            raise TooLarge("The body of a request may have 1 MiB.")
+            raise TooLarge(BODY_TOO_LARGE)
 
     @server.after_request
     def harden(response: flask.Response) -> flask.Response:
@@ -58,6 +63,13 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if "Sec-Fetch-Site" in flask.request.headers:
+            # Browsers take this, and send that, over HTTPS and to loopback alone, and complain elsewhere.
+            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        # No `Vary` for what is refused to other sites: nothing that a shared cache may have depends on it.
+        page = response.mimetype == "text/html"
+        headers.setdefault("Cache-Control", "private, no-cache" if page else "no-store")
         return response
 
     server.register_error_handler(LamellaError, error_response)
@@ -95,24 +107,62 @@ def check_direct(request: flask.Request, settings: Settings) -> None:
             )
 
 
-def check_origin(request: flask.Request, settings: Settings) -> None:
-    """Raise `Forbidden` for a request that another site's page sends and that could change something."""
-    if request.method in SAFE_METHODS:
-        return
-    # Browsers send Sec-Fetch-Site over HTTPS and to loopback, else Origin alone; other clients neither.
+def check_path(path: str) -> None:
+    """Raise `BadRequest` for an address with a NUL, or bytes that are no UTF-8."""
+    if any(character in path for character in UNREADABLE):
+        raise BadRequest("The address is not valid UTF-8 text.")
+
+
+def check_site(request: flask.Request, settings: Settings) -> None:
+    """Raise `Forbidden` for what another site's page makes a browser ask for, reads included.
+
+    Another port of this machine, or another name below the same domain, is another site here: to a browser
+    it is `same-site`, and whoever runs a server there may be anybody. Links that lead to the page work.
+    """
+    # Browsers send Sec-Fetch-Site over HTTPS and to loopback. Elsewhere they send at most Origin, and what
+    # they load without it, as an image, the resource policy keeps from the other page. Other clients send
+    # neither.
     site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if site in ("same-origin", "none"):
-        return
-    if site is None and origin is None:
-        return
-    if site is None and origin is not None:
-        there = urlsplit(origin)
-        if there.netloc and there.netloc.lower() == request.host.lower():
+    if site is None:
+        origin = request.headers.get("Origin")
+        if origin is None or is_own_origin(origin, request.host, settings):
             return
-        if there.hostname in settings.allowed_hosts:
-            return
+    elif site in ("same-origin", "none") or is_link_to_page(request, settings):
+        return
     raise Forbidden("The request comes from a page of another site.")
+
+
+def is_own_origin(origin: str, host: str, settings: Settings) -> bool:
+    """Whether a page of `origin` is one of this server, asked for as `host` or by an allowed name."""
+    try:
+        there = urlsplit(origin)
+        name = there.hostname
+    except ValueError:
+        return False
+    return bool(there.netloc) and (
+        there.netloc.lower() == host.lower() or name in settings.allowed_hosts
+    )
+
+
+def is_link_to_page(request: flask.Request, settings: Settings) -> bool:
+    """Whether a browser goes to the page itself, in a tab of its own."""
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and not request.path.removeprefix(settings.url_prefix).startswith(NO_PAGE)
+    )
+
+
+def read_body(request: flask.Request) -> bytes:
+    """The body of a request that does not say its length; raises `BadRequest` where it is cut or malformed."""
+    try:
+        return request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001  # each WSGI server has errors of its own for this
+        raise BadRequest("The body of the request is malformed.") from None
 
 
 def content_security_policy(script_hashes: Sequence[str]) -> str:
@@ -151,7 +201,7 @@ def _http_error(error: HTTPException) -> BaseResponse:
     if status < 400 or error.response is not None:
         return error.get_response()
     if status == 413:
-        return error_response(TooLarge("The body of a request may have 1 MiB."))
+        return error_response(TooLarge(BODY_TOO_LARGE))
     code = error.name.lower().replace(" ", "_")
     response = _json_error(status, code, f"{error.name.capitalize()}.")
     for name, value in error.get_headers():
@@ -161,7 +211,8 @@ def _http_error(error: HTTPException) -> BaseResponse:
 
 
 def _unforeseen(error: Exception) -> flask.Response:
-    log.error("%s %s failed", flask.request.method, flask.request.path, exc_info=error)
+    # As a literal, so that a line break in the address is none in the log.
+    log.error("%s %.200r failed", flask.request.method, flask.request.path, exc_info=error)
     return _json_error(
         500, LamellaError.code, "Something went wrong in the server; its log tells more."
     )

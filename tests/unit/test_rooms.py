@@ -16,9 +16,9 @@ ROOT = Path(dashboard.__file__).parent
 
 # From the cellar up. Rooms on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "errors", "assets_path"}),
+    frozenset({"__init__", "errors", "assets_path", "log_limit"}),
     frozenset({"settings", "bulkhead"}),
-    frozenset({"storage"}),
+    frozenset({"storage", "http"}),
     frozenset({"telemetry"}),
     frozenset({"volumes"}),
     frozenset({"cache"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.web.calls import is_call
+from dashboard.web.calls import is_call, is_deeper
 
 KNOWN = {
     "a.children": {
@@ -82,3 +82,18 @@ def test_a_call_in_another_form(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("missing", ["output", "outputs", "inputs", "state"])
 def test_a_call_that_lacks_something(missing: str) -> None:
     assert not is_call({key: value for key, value in ONE.items() if key != missing}, KNOWN)
+
+
+def test_depth_is_bounded() -> None:
+    deep: Any = 1
+    for levels in range(1, 5):
+        deep = [deep] if levels % 2 else {"x": deep, "y": 2}
+        assert is_deeper(deep, levels - 1)
+        assert not is_deeper(deep, levels)
+    for _ in range(100_000):
+        deep = [deep]
+    assert is_deeper(deep, 32)
+    while isinstance(
+        deep, list
+    ):  # taken apart by hand, which the interpreter would do by recursion
+        deep = deep[0]

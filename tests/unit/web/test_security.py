@@ -34,7 +34,8 @@ def client_for(settings: Settings, script_hashes: tuple[str, ...] = ()) -> Flask
         raise NotFound("There is no file 'x'.")
 
     @server.get("/bug")
-    def bug() -> str:
+    @server.get("/bug/<path:rest>")
+    def bug(rest: str = "") -> str:
         raise RuntimeError("/secret/path")
 
     @server.get("/moved/")
@@ -141,6 +142,7 @@ def test_health_checks_are_open(make_settings: MakeSettings, prefix: str) -> Non
         ({"Origin": "http://localhost:81"}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
         ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, 403),
@@ -154,8 +156,61 @@ def test_other_sites_cannot_post(client: FlaskClient, headers: dict[str, str], s
         assert error(response)["code"] == "forbidden"
 
 
-def test_other_sites_may_link_here(client: FlaskClient) -> None:
-    assert client.get("/page", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "unheard-of"])
+@pytest.mark.parametrize(
+    ("mode", "dest"),
+    [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("no-cors", "empty"),
+        ("cors", "empty"),
+        ("navigate", "iframe"),
+        ("navigate", "object"),
+        ("", ""),
+    ],
+)
+def test_other_sites_cannot_read(client: FlaskClient, site: str, mode: str, dest: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    response = client.get("/page", headers=headers)
+    assert response.status_code == 403
+    assert error(response)["code"] == "forbidden"
+    assert client.options("/page", headers=headers).status_code == 403
+
+
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("prefix", ["", "/lamella"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", "same-origin"])
+def test_other_sites_may_link_to_the_page(
+    make_settings: MakeSettings, prefix: str, site: str
+) -> None:
+    client = client_for(make_settings(url_prefix=prefix))
+    headers = LINK | {"Sec-Fetch-Site": site}
+    assert client.get(f"{prefix}/page", headers=headers).status_code == 200
+    ours = site in ("none", "same-origin")
+    assert client.get(f"{prefix}/healthz", headers=headers).status_code == (200 if ours else 403)
+    assert client.get(f"{prefix}/api/v1/x", headers=headers).status_code == (404 if ours else 403)
+    assert client.post("/echo", headers=headers).status_code == (200 if ours else 403)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 200),
+        ("http://localhost:81", 403),
+        ("http://127.0.0.1", 403),
+        ("null", 403),
+        ("http://[::1", 403),
+        ("http://[", 403),
+        ("\xff", 403),
+        ("", 403),
+    ],
+)
+def test_without_fetch_metadata_the_origin_counts_for_reads_too(
+    client: FlaskClient, origin: str, status: int
+) -> None:
+    assert client.get("/page", headers={"Origin": origin}).status_code == status
 
 
 def test_behind_a_proxy_the_allowed_names_are_origins_too(make_settings: MakeSettings) -> None:
@@ -193,6 +248,41 @@ def test_bodies_of_unknown_length_are_bounded(client: FlaskClient, size: int, st
     assert response.status_code == status
 
 
+class Torn:
+    """A body that the server cannot take apart, which it says with an error of its own."""
+
+    class InvalidChunkSize(Exception):
+        pass
+
+    def read(self, count: int = -1) -> bytes:
+        raise self.InvalidChunkSize
+
+
+def test_a_body_that_cannot_be_read_is_malformed(client: FlaskClient) -> None:
+    response = client.post(
+        "/echo",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input": Torn(), "wsgi.input_terminated": True},
+    )
+    assert response.status_code == 400
+    assert error(response)["message"] == "The body of the request is malformed."
+
+
+@pytest.mark.parametrize("path", ["/page%00", "/%ff", "/page/%c3%28"])
+def test_an_address_that_is_no_text_is_malformed(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 400
+    assert error(response)["code"] == "bad_request"
+
+
+def test_an_error_is_one_line_of_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/bug/%0aforged")
+    assert "\n" not in caplog.messages[0]
+    assert len(caplog.messages[0]) < 300
+
+
 def test_errors_are_json_without_a_traceback(client: FlaskClient) -> None:
     response = client.get("/missing-volume")
     assert response.status_code == 404
@@ -220,8 +310,16 @@ def test_every_response_is_hardened(make_settings: MakeSettings) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == ("private, no-cache" if path == "/page" else "no-store")
+        assert "Cross-Origin-Opener-Policy" not in headers
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         assert policy["default-src"] == "'self'"
         assert policy["script-src"] == "'self' 'unsafe-eval' 'sha256-abc=' 'sha256-def='"
         assert policy["worker-src"] == "'self' blob:"
         assert policy["frame-ancestors"] == "'self'"
+
+
+def test_the_opener_policy_is_for_browsers_that_take_it(client: FlaskClient) -> None:
+    headers = client.get("/page", headers=LINK).headers
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from pathlib import Path
 
+import dash
 import flask
 import flask_compress
 import pytest
@@ -41,7 +43,7 @@ def test_a_script_is_compressed_once() -> None:
     first = unpacked(server, "/_dash-component-suites/plotly.v1.min.js")
     assert unpacked(server, "/_dash-component-suites/plotly.v1.min.js") == first
     assert first.endswith("// 1")
-    assert unpacked(server, "/_dash-component-suites/plotly.v2.min.js").endswith("// 3")
+    assert unpacked(server, "/_dash-component-suites/other.v1.min.js").endswith("// 3")
     assert len(asked) == 3
 
 
@@ -94,8 +96,54 @@ def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.get(f"gzip;{weight.SUITES}b") is None
 
 
-def test_an_asset_with_its_time_of_change_lasts() -> None:
-    server, _ = site()
+def cache_control(server: flask.Flask, path: str, **headers: str) -> str | None:
+    with server.test_client().get(path, headers=headers) as response:
+        return response.headers.get("Cache-Control")
+
+
+def test_only_an_asset_with_its_own_time_of_change_lasts(tmp_path: Path) -> None:
+    server = flask.Flask("weight", static_folder=None)
+    weight.register(server)
+    (tmp_path / "ring.js").write_text(BODY)
+    changed = os.stat(tmp_path / "ring.js").st_mtime
+
+    @server.get("/assets/<path:filename>")
+    def asset(filename: str) -> flask.Response:
+        return flask.send_from_directory(tmp_path, filename)
+
+    lasting = f"/assets/ring.js?m={changed}"
+    assert "immutable" in str(cache_control(server, lasting))
+    with server.test_client().get(lasting) as first:
+        etag = first.headers["ETag"]
+    assert "immutable" in str(cache_control(server, lasting, **{"If-None-Match": etag}))
+    for other in ("", "?m=", "?m=1", f"?m={changed + 1}", "?m=%00", "?x=1"):
+        assert cache_control(server, f"/assets/ring.js{other}") == "no-cache"
+    assert cache_control(server, lasting, Range="bytes=0-3") == "no-cache"
+    assert cache_control(server, f"/assets/gone.js?m={changed}") is None
+
+
+def test_only_a_script_with_its_own_fingerprint_lasts() -> None:
+    server = flask.Flask("weight", static_folder=None)
+    weight.register(server)
+    app = dash.Dash("weight", server=server, serve_locally=True)
+    app.layout = dash.html.Div(dash.dcc.Graph())
     client = server.test_client()
-    assert "immutable" in client.get("/assets/ring.js?m=17").headers["Cache-Control"]
-    assert "Cache-Control" not in client.get("/assets/ring.js").headers
+    with client.get("/") as page:
+        found = re.findall(r'/_dash-component-suites/[^"]+\.js', page.text)
+    assert len(found) > 4
+    for address in found:
+        assert "immutable" in str(cache_control(server, address)), address
+        wrong = re.sub(r"\.v[\w-]+m[0-9]+\.", ".v0m1.", address)
+        assert wrong != address
+        assert cache_control(server, wrong) == "no-cache"
+    # What scripts load later is named by the time at which it was built.
+    version = dash.__version__.replace(".", "_")
+    later = "/_dash-component-suites/dash/dcc/async-graph.{}m1784647828.js"
+    assert "immutable" in str(cache_control(server, later.format(f"v{version}")))
+    assert cache_control(server, later.format("v1_0_0")) == "no-cache"
+
+
+def test_a_script_under_other_fingerprints_is_kept_once() -> None:
+    server, _ = site()
+    first = unpacked(server, "/_dash-component-suites/plotly/plotly.v1m1.min.js")
+    assert unpacked(server, "/_dash-component-suites/plotly/plotly.v2m3.min.js") == first

@@ -1,0 +1,192 @@
+"""One connection of a client: what has arrived of its request, and what has not been sent of its answer."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+from collections import deque
+from enum import Enum, auto
+from typing import Any
+
+from gunicorn.http import errors as http
+from gunicorn.http.parser import RequestParser
+
+from dashboard.http.body import ChunkedBody, SizedBody
+from dashboard.http.refusal import HEAD_LIMIT, LINE_LIMIT, Malformed, status_of
+
+RECEIVE_BYTES = 64 * 2**10
+
+# A thread may leave this much for the event loop to send, and waits beyond: an answer is one piece and
+# never waits, a file that is read in pieces must not be in memory as a whole.
+UNSENT_LIMIT = 4 * 2**20
+SEND_PROGRESS_S = 30.0
+
+# gunicorn refuses a bare line feed, but has to be given it.
+HEAD_END = re.compile(rb"\n\r?\n")
+
+
+class State(Enum):
+    """What a connection waits for."""
+
+    IDLE = auto()  # the first byte of a request
+    RECEIVING = auto()  # the rest of it
+    ANSWERING = auto()  # a thread
+    SENDING = auto()  # a client that reads
+    CLOSING = auto()  # the client's end, so that the last answer is not lost to a reset
+
+
+class Connection:
+    """A client's socket without blocking; takes the place of the socket for gunicorn's response.
+
+    Times are those of `time.monotonic`, in seconds.
+    """
+
+    def __init__(self, sock: socket.socket, peer: Any, local: Any, now: float) -> None:
+        self.sock = sock
+        self.peer = peer
+        self.local = local
+        self.state = State.IDLE
+        self.since = now
+        self.deadline = now
+        self.served = 0
+        self.readable_at = now
+        self.complete_at = now
+        self.request: Any = None
+        self.body: SizedBody | ChunkedBody = SizedBody(0)
+        self.keep_alive = False
+        self.answered = False
+        self.began_answer = False
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def enter(self, state: State, now: float, within_s: float) -> None:
+        """Go into `state`, which may last for `within_s` seconds."""
+        self.state = state
+        self.since = now
+        self.deadline = now + within_s
+
+    def receive(self) -> bool:
+        """Take what has arrived; returns False at the client's end, raises `OSError`."""
+        try:
+            data = self.sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return True
+        if self.state is not State.CLOSING:
+            self._buffer += data
+        return bool(data)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of a request has arrived."""
+        return self.request is not None or bool(self._buffer)
+
+    def parse(self, config: Any) -> bool:
+        """Take the request apart as far as it has arrived; returns whether it is complete.
+
+        Raises `Malformed`.
+        """
+        if self.request is None:
+            head = self._head()
+            if head is None:
+                return False
+            self._parse_head(head, config)
+        return self.body.feed(self._buffer)
+
+    def _head(self) -> bytes | None:
+        found = HEAD_END.search(self._buffer, max(0, self._scanned - 3))
+        self._scanned = len(self._buffer)
+        if found is None:
+            if len(self._buffer) > LINE_LIMIT + 2 and b"\n" not in self._buffer[: LINE_LIMIT + 2]:
+                raise Malformed(414)
+            if len(self._buffer) > HEAD_LIMIT:
+                raise Malformed(431)
+            return None
+        if found.end() > HEAD_LIMIT:
+            raise Malformed(431)
+        head = bytes(self._buffer[: found.end()])
+        del self._buffer[: found.end()]
+        self._scanned = 0
+        return head
+
+    def _parse_head(self, head: bytes, config: Any) -> None:
+        try:
+            request = next(RequestParser(config, [head], self.peer))
+        except (http.ParseException, http.NoMoreData, StopIteration) as error:
+            raise Malformed(status_of(error)) from None
+        headers = dict(request.headers)
+        if "TRANSFER-ENCODING" in headers:
+            # A coding below the chunks would reach the application undecoded.
+            if headers["TRANSFER-ENCODING"].strip().lower() != "chunked":
+                raise Malformed(501)
+            self.body = ChunkedBody()
+        else:
+            self.body = SizedBody(int(headers.get("CONTENT-LENGTH", 0)))
+        self.request = request
+
+    def expects_continue(self) -> bool:
+        """Whether the client waits to be asked for its body, once."""
+        expected = bool(self.request is not None and self.request._expected_100_continue)
+        if expected:
+            # gunicorn would ask again when it makes the environment.
+            self.request._expected_100_continue = False
+        return expected and not self._buffer and not self.body.data
+
+    def next_request(self) -> None:
+        """Forget the request that was answered; what came behind it stays."""
+        self.request = None
+        self.body = SizedBody(0)
+        self.answered = False
+        self.began_answer = False
+        self.keep_alive = False
+        self.served += 1
+
+    def sendall(self, data: bytes) -> None:
+        """Send `data`, or keep what the client does not take at once for `send_on`.
+
+        Called in the thread that answers. Raises `OSError`, and `TimeoutError` where a client that takes
+        nothing leaves more than a few megabytes of an answer that comes in pieces.
+        """
+        self.began_answer = True
+        while self.unsent_bytes > UNSENT_LIMIT:
+            poller = select.poll()
+            poller.register(self.sock, select.POLLOUT)
+            if not poller.poll(SEND_PROGRESS_S * 1e3):
+                raise TimeoutError
+            self.send_on()
+        self._unsent.append(memoryview(data))
+        self.unsent_bytes += len(data)
+        if len(self._unsent) == 1:
+            self.send_on()
+
+    def send_on(self) -> bool:
+        """Send what the client takes now; returns whether it took anything, raises `OSError`."""
+        taken = 0
+        try:
+            while self._unsent:
+                piece = self._unsent[0]
+                count = self.sock.send(piece)
+                taken += count
+                self.unsent_bytes -= count
+                if count < len(piece):
+                    self._unsent[0] = piece[count:]
+                    break
+                self._unsent.popleft()
+        except (BlockingIOError, InterruptedError):
+            pass
+        return taken > 0
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent; raises `OSError`."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._unsent.clear()
+        self.unsent_bytes = 0
+        self.sock.close()

@@ -1,0 +1,307 @@
+"""A gunicorn worker whose threads never wait for a client.
+
+One event loop reads whole requests and sends what clients are slow to take; a thread is occupied for as
+long as the application computes. gunicorn's own threaded worker reads and writes in the thread: eight
+half-sent requests, or eight slow readers, stop the service. Parser, environment and response are gunicorn's.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial as bind
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from gunicorn.http import wsgi
+from gunicorn.workers.base import Worker
+
+from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
+from dashboard.http.refusal import Malformed, Refusal
+
+log = logging.getLogger(__name__)
+
+# In the environment of each request: when its first byte arrived, and when all of it was there and it was
+# queued for a thread, both by `time.monotonic` in seconds.
+READABLE_AT = "lamella.readable_at"
+COMPLETE_AT = "lamella.complete_at"
+
+RECEIVE_WITHIN_S = 20.0
+CLOSE_WITHIN_S = 2.0
+SWEEP_EVERY_S = 0.5
+
+# Answers that slow readers leave in memory, of one process: the oldest are given up beyond it.
+UNSENT_TOTAL_LIMIT = 256 * 2**20
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
+    """Event loop for clients, threads for the application."""
+
+    def init_process(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._requests: SimpleQueue[Connection] = SimpleQueue()
+        self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._connections: set[Connection] = set()
+        self._accepting = False
+        self._swept_at = 0.0
+        self._unsent_bytes = 0
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until a signal clears `alive`, then finish what is being answered."""
+        # gunicorn's signal handlers write to this pipe as well.
+        self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._woken)
+        for number in range(self.cfg.threads):
+            threading.Thread(target=self._work, name=f"http-{number}", daemon=True).start()
+        self._accept_from_now(True)
+        while self.alive and self.ppid == os.getppid():
+            self._step()
+        self._accept_from_now(False)
+        end = time.monotonic() + self.cfg.graceful_timeout
+        for connection in self._connections:
+            if connection.state is State.IDLE:
+                connection.deadline = min(connection.deadline, time.monotonic() + CLOSE_WITHIN_S)
+        while self._connections and time.monotonic() < end:
+            self._step()
+        for connection in list(self._connections):
+            self._close(connection)
+
+    def _accept_from_now(self, accepting: bool) -> None:
+        if accepting == self._accepting:
+            return
+        self._accepting = accepting
+        for listener in self.sockets:
+            if accepting:
+                listener.setblocking(False)
+                self._selector.register(
+                    listener, selectors.EVENT_READ, bind(self._accept, listener)
+                )
+            else:
+                self._selector.unregister(listener)
+
+    # What follows runs in the event loop.
+
+    def _step(self) -> None:
+        """Wait for events, at most until the next sweep, and handle them."""
+        for key, _ in self._selector.select(SWEEP_EVERY_S):
+            key.data()
+        now = time.monotonic()
+        if now - self._swept_at >= SWEEP_EVERY_S:
+            self._swept_at = now
+            self._sweep(now)
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self.PIPE[0], 4096)
+        with suppress(Empty):
+            while True:
+                self._callbacks.get_nowait()()
+
+    def _sweep(self, now: float) -> None:
+        """Sign of life for the arbiter; end what has taken too long."""
+        self.notify()
+        for connection in [one for one in self._connections if now >= one.deadline]:
+            if connection.state is State.RECEIVING:
+                self._refuse(connection, 408)
+            elif connection.state is not State.ANSWERING:
+                self._close(connection)
+        if self.alive:
+            self._accept_from_now(True)
+
+    def _accept(self, listener: Any) -> None:
+        try:
+            client, peer = listener.accept()
+        except OSError as error:
+            if error.errno in NO_DESCRIPTORS:
+                log.warning("no connection can be accepted: %s", error.strerror)
+                self._accept_from_now(False)  # until the next sweep
+                self._make_room()
+            return
+        now = time.monotonic()
+        client.setblocking(False)
+        with suppress(OSError):  # a socket that is not TCP
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self._connections) >= self.cfg.worker_connections:
+            self._make_room()
+        connection = Connection(client, peer, listener.getsockname(), now)
+        connection.enter(State.IDLE, now, self.cfg.keepalive)
+        self._connections.add(connection)
+        self._watch(connection, selectors.EVENT_READ, self._readable)
+
+    def _make_room(self) -> None:
+        """Close the connection that has been of no use for longest, if there is one."""
+        waiting = (State.IDLE, State.RECEIVING, State.CLOSING, State.SENDING)
+        idle = [one for one in self._connections if one.state in waiting]
+        if idle:
+            self._close(min(idle, key=lambda one: (one.served > 0, one.since)))
+
+    def _watch(
+        self, connection: Connection, events: int, ready: Callable[[Connection], None]
+    ) -> None:
+        self._selector.register(connection.sock, events, bind(ready, connection))
+
+    def _unwatch(self, connection: Connection) -> None:
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(connection.sock)
+
+    def _readable(self, connection: Connection) -> None:
+        if connection not in self._connections:  # closed by an event of the same step
+            return
+        try:
+            more = connection.receive()
+        except OSError:
+            more = False
+        if not more:
+            self._close(connection)
+        elif connection.state is not State.CLOSING:
+            self._parse(connection)
+
+    def _parse(self, connection: Connection) -> None:
+        """Hand the request to a thread if all of it has arrived."""
+        if not connection.begun:
+            return
+        now = time.monotonic()
+        if connection.state is State.IDLE:
+            connection.readable_at = now
+            connection.enter(State.RECEIVING, now, RECEIVE_WITHIN_S)
+        try:
+            complete = connection.parse(self.cfg)
+        except Malformed as error:
+            self._refuse(connection, error.status)
+            return
+        if complete:
+            connection.complete_at = now
+            connection.state = State.ANSWERING
+            self._unwatch(connection)
+            self._requests.put(connection)
+        elif connection.expects_continue():
+            try:
+                connection.sendall(CONTINUE)
+            except OSError:
+                self._close(connection)
+
+    def _refuse(self, connection: Connection, status: int) -> None:
+        log.warning("a request was refused with status %s", status)
+        self._unwatch(connection)
+        try:
+            connection.sendall(Refusal(status).encode())
+        except OSError:
+            self._close(connection)
+            return
+        connection.keep_alive = False
+        connection.answered = True
+        self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        """Send what a thread left, and go on with the connection when that is done."""
+        if connection.unsent_bytes:
+            self._unsent_bytes += connection.unsent_bytes
+            connection.enter(State.SENDING, time.monotonic(), SEND_PROGRESS_S)
+            self._watch(connection, selectors.EVENT_WRITE, self._writable)
+            while self._unsent_bytes > UNSENT_TOTAL_LIMIT:
+                sending = [one for one in self._connections if one.state is State.SENDING]
+                self._close(min(sending, key=lambda one: one.since))
+        elif connection.answered:
+            self._after_answer(connection)
+
+    def _writable(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
+        before = connection.unsent_bytes
+        try:
+            progress = connection.send_on()
+        except OSError:
+            self._close(connection)
+            return
+        self._unsent_bytes -= before - connection.unsent_bytes
+        if progress:
+            connection.deadline = time.monotonic() + SEND_PROGRESS_S
+        if not connection.unsent_bytes:
+            self._unwatch(connection)
+            connection.state = State.ANSWERING
+            if connection.answered:
+                self._after_answer(connection)
+
+    def _answered(self, connection: Connection) -> None:
+        connection.answered = True
+        if connection.state is not State.SENDING and connection in self._connections:
+            self._send(connection)
+
+    def _after_answer(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if connection.keep_alive:
+            connection.next_request()
+            within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
+            connection.enter(State.IDLE, now, within_s)
+            self._watch(connection, selectors.EVENT_READ, self._readable)
+            self._parse(connection)
+            return
+        try:
+            connection.finish()
+        except OSError:
+            self._close(connection)
+            return
+        connection.enter(State.CLOSING, now, CLOSE_WITHIN_S)
+        self._watch(connection, selectors.EVENT_READ, self._readable)
+
+    def _close(self, connection: Connection) -> None:
+        if connection.state is State.SENDING:
+            self._unsent_bytes -= connection.unsent_bytes
+        self._connections.discard(connection)
+        self._unwatch(connection)
+        connection.close()
+
+    # What follows runs in the threads.
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        """Have the event loop call `callback`."""
+        self._callbacks.put(callback)
+        # A full pipe wakes the loop as well.
+        with suppress(BlockingIOError):
+            os.write(self.PIPE[1], b"\0")
+
+    def _work(self) -> None:
+        while True:
+            connection = self._requests.get()
+            try:
+                self._answer(connection)
+            except (ConnectionError, TimeoutError):  # the client has gone
+                self._call(bind(self._close, connection))
+            except Exception:
+                log.exception("a request could not be answered")
+                end = self._close if connection.began_answer else bind(self._refuse, status=500)
+                self._call(bind(end, connection))
+
+    def _answer(self, connection: Connection) -> None:
+        response, environ = wsgi.create(
+            connection.request, connection, connection.peer, connection.local, self.cfg
+        )
+        environ["wsgi.multithread"] = True
+        environ["wsgi.input"] = io.BytesIO(connection.body.data)
+        environ[READABLE_AT] = connection.readable_at
+        environ[COMPLETE_AT] = connection.complete_at
+        if not self.alive:
+            response.force_close()
+        content = self.wsgi(environ, response.start_response)
+        try:
+            for piece in content:
+                response.write(piece)
+            response.close()
+            connection.keep_alive = not response.should_close()
+            if connection.unsent_bytes:
+                self._call(bind(self._send, connection))
+        finally:
+            if hasattr(content, "close"):
+                content.close()
+        self._call(bind(self._answered, connection))

@@ -1,0 +1,148 @@
+"""A page of another origin gets nothing from the server, and may lead to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Response
+
+pytestmark = pytest.mark.browser
+
+PNG = "/api/v1/slice?file=scan.h5&dataset=/entry/data&selection=3,:,:&format=png"
+
+# What the page could get at: nothing, or the words that say what it got.
+ATTEMPTS = """
+async ([target, png]) => {
+  const element = (name, set) => new Promise((resolve) => {
+    const made = document.createElement(name);
+    made.onload = () => resolve(made.naturalWidth === 0 ? 'nothing' : 'loaded');
+    made.onerror = () => resolve('nothing');
+    set(made);
+    document.body.append(made);
+  });
+  const fetched = (path, options) => fetch(target + path, options).then(
+    async (response) => `fetched ${response.type} ${(await response.blob()).size}`,
+    () => 'nothing',
+  );
+  const framed = (set) => new Promise((resolve) => {
+    const frame = document.createElement('iframe');
+    frame.name = `frame${document.querySelectorAll('iframe').length}`;
+    document.body.append(frame);
+    frame.onload = () => {
+      let text = 'nothing';
+      try { text = frame.contentDocument.body.textContent || 'nothing'; } catch { /* another origin's */ }
+      resolve(text);
+    };
+    set(frame);
+  });
+  return {
+    image: await element('img', (made) => { made.src = target + png; }),
+    credentialed: await element('img', (made) => { made.crossOrigin = 'anonymous'; made.src = target + png; }),
+    script: await element('script', (made) => { made.src = `${target}/assets/ring.js`; }),
+    style: await element('link', (made) => {
+      Object.assign(made, {rel: 'stylesheet', href: `${target}/assets/css/10-base.css`});
+    }),
+    opaque: await fetched(png, {mode: 'no-cors'}),
+    read: await fetched('/api/v1/files', {}),
+    health: await fetched('/healthz', {mode: 'no-cors'}),
+    posted: await fetched('/api/v1/telemetry', {method: 'POST', mode: 'no-cors', body: '{}'}),
+    preflight: await fetched('/api/v1/telemetry', {method: 'POST', headers: {'X-Y': 'z'}, body: '{}'}),
+    frame: await framed((frame) => { frame.src = `${target}/`; }),
+    form: await framed((frame) => {
+      const form = document.createElement('form');
+      Object.assign(form, {method: 'POST', action: `${target}/api/v1/telemetry`, target: frame.name});
+      document.body.append(form);
+      form.submit();
+    }),
+  };
+}
+"""
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """An empty page with a link."""
+
+    def do_GET(self) -> None:
+        body = b"<!doctype html><meta charset=utf-8><link rel=icon href=data:,><body></body>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[int]:
+    """The port of a server of somebody else's, on the same machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def page(profile: Any) -> Iterator[Page]:
+    page = profile.new_page()
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("there", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("here", ["127.0.0.1", "localhost"])
+def test_a_page_of_another_origin_gets_nothing(
+    page: Page, served: Any, elsewhere: int, here: str, there: str
+) -> None:
+    target = f"http://{there}:{urlsplit(served.url).port}"
+    before = served.stats()["demand"]
+    statuses: list[int] = []
+
+    def arrived(response: Response) -> None:
+        if response.url.startswith(target):
+            statuses.append(response.status)
+
+    page.on("response", arrived)
+    page.goto(f"http://{here}:{elsewhere}/")
+    got = page.evaluate(ATTEMPTS, [target, PNG])
+    assert got == dict.fromkeys(got, "nothing")
+    assert set(statuses) == {403}
+    assert served.stats()["demand"] == before
+
+
+def test_a_link_on_another_site_leads_to_the_page(
+    make_viewer: Any, served: Any, elsewhere: int
+) -> None:
+    viewer = make_viewer()
+    viewer.page.goto(f"http://localhost:{elsewhere}/")
+    viewer.page.evaluate(
+        """(address) => {
+          const link = document.createElement('a');
+          Object.assign(link, {href: address, textContent: 'there'});
+          document.body.append(link);
+        }""",
+        f"{served.url}/?file=scan.h5&dataset=/entry/data&axis=0&index=7",
+    )
+    viewer.page.click("a")
+    viewer.page.wait_for_selector("#slice-graph")
+    viewer.settled()
+    assert viewer.index == 7
+
+
+def test_a_window_that_another_site_opens_is_cut_off_from_it(
+    page: Page, served: Any, elsewhere: int
+) -> None:
+    page.goto(f"http://localhost:{elsewhere}/")
+    with page.expect_popup() as opened:
+        page.evaluate("(address) => { window.there = open(address); }", f"{served.url}/")
+    opened.value.wait_for_selector("#slice-graph")
+    assert page.evaluate("() => window.there.closed")
+    opened.value.close()
