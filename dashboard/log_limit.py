@@ -24,7 +24,7 @@ def later(seconds: float, call: Callable[[], None]) -> None:
     timer.start()
 
 
-class LogLimit(logging.Filter):
+class LogRateFilter(logging.Filter):
     """Passes so many lines of a kind in a second, and then one that says how many were left out.
 
     Kinds are places in the code, so that there are few of them whatever is sent.

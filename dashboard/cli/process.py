@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from types import FrameType
 
 from dashboard.errors import SetupError
-from dashboard.log_limit import LogLimit
+from dashboard.log_limit import LogRateFilter
 from dashboard.settings import Settings
 from dashboard.storage.guard import own_directory
 from dashboard.volumes.catalog import parse_roots
@@ -48,8 +48,8 @@ def prepare(settings: Settings) -> None:
 def limit_log(logger: logging.Logger) -> None:
     """Bound the lines of one kind that the handlers of `logger` take in a second."""
     for handler in logger.handlers:
-        if not any(isinstance(one, LogLimit) for one in handler.filters):
-            handler.addFilter(LogLimit())
+        if not any(isinstance(one, LogRateFilter) for one in handler.filters):
+            handler.addFilter(LogRateFilter())
 
 
 def keep_freed_memory() -> None:

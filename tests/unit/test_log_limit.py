@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dashboard.log_limit import LINES_PER_SECOND, LogLimit
+from dashboard.log_limit import LINES_PER_SECOND, LogRateFilter
 
 log = logging.getLogger("flood")
 
@@ -22,7 +22,7 @@ class Scene:
         self.handler = logging.Handler()
         self.handler.emit = lambda record: self.lines.append(record.getMessage())  # type: ignore[method-assign]
         self.handler.addFilter(
-            LogLimit(lambda: self.now, lambda _, call: self.waiting.append(call))
+            LogRateFilter(lambda: self.now, lambda _, call: self.waiting.append(call))
         )
 
     def pass_a_second(self) -> None:
