@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dashboard.errors import BadRequest, CannotShow, NotFound, SetupError
 from dashboard.volumes.address import Fingerprint
+from dashboard.volumes.natural import natural_key, natural_path_key
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -102,16 +103,21 @@ class Catalog:
         return tuple(self._roots.values())
 
     def files(self) -> list[FileEntry]:
-        """All files that can be opened, by name; at most `MAX_LISTED`."""
+        """All files that can be opened, in natural order of their names; at most `MAX_LISTED`."""
+        return self.listed()[0]
+
+    def listed(self) -> tuple[list[FileEntry], bool]:
+        """What `files` gives, and whether that is all of them."""
         found: list[FileEntry] = []
         for name, root in self._roots.items():
             if root.is_dir():
                 found.extend(self._below(name, root))
             elif (entry := self._entry(name, root)) is not None:
                 found.append(entry)
-            if len(found) >= MAX_LISTED:
+            if len(found) > MAX_LISTED:
                 break
-        return sorted(found[:MAX_LISTED], key=lambda entry: entry.file)
+        shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
+        return shown, len(found) <= MAX_LISTED
 
     def path(self, file: str) -> Path:
         """The resolved path of `file`.
@@ -174,9 +180,11 @@ class Catalog:
             here = Path(folder)
             depth = len(here.relative_to(root).parts)
             folders[:] = (
-                sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
+                sorted((f for f in folders if not f.startswith(".")), key=natural_key)
+                if depth < MAX_DEPTH
+                else []
             )
-            for file in sorted(files):
+            for file in sorted(files, key=natural_key):
                 if file.startswith(".") or Path(file).suffix.lower() not in SUFFIXES:
                     continue
                 path = here / file
@@ -184,7 +192,7 @@ class Catalog:
                 if entry is not None:
                     yield entry
                     seen += 1
-                if seen >= MAX_LISTED:
+                if seen > MAX_LISTED:
                     return
 
     def _entry(self, name: str, path: Path) -> FileEntry | None:

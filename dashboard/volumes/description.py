@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,33 @@ RUN_VOXELS = 64
 # Chunks are numbered in 64 bits.
 MAX_NUMBER = 2**62
 
+# What a list says of a dataset, by the contract of `/api/v1/datasets`.
+PUBLIC_KEYS = (
+    "dataset",
+    "shape",
+    "dtype",
+    "chunks",
+    "filters",
+    "stored_bytes",
+    "browsable",
+    "reason",
+)
+
 Depends = tuple[tuple[Path, Fingerprint], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Datasets in the shape of `/api/v1/datasets`, whether that is all of them, and the file's version."""
+
+    datasets: list[dict[str, Any]]
+    complete: bool
+    version: str
+
+
+def public_record(record: dict[str, Any]) -> dict[str, Any]:
+    """The part of a record that a list shows."""
+    return {key: record[key] for key in PUBLIC_KEYS}
 
 
 def depends_of(record: dict[str, Any]) -> Depends:

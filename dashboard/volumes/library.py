@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,10 +17,18 @@ from dashboard import errors
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.keyed import KeyedLocks
 from dashboard.volumes.address import Fingerprint, VolumeAddress, digest, file_version
-from dashboard.volumes.catalog import Catalog, FileEntry
+from dashboard.volumes.catalog import Catalog
 from dashboard.volumes.children import Children
 from dashboard.volumes.chunks import ChunkIndex
-from dashboard.volumes.description import MAX_NUMBER, depends_of, is_growing, volume_from
+from dashboard.volumes.dependencies import ABSENT, state_of, unchanged
+from dashboard.volumes.description import (
+    MAX_NUMBER,
+    Listed,
+    depends_of,
+    is_growing,
+    public_record,
+    volume_from,
+)
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -57,35 +64,29 @@ class Library:
         self._lock = threading.Lock()
         self._making = KeyedLocks()
 
-    def files(self) -> list[FileEntry]:
-        """All files that can be opened."""
-        return self.catalog.files()
-
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
-        return self.datasets_and_version(file)[0]
+        return self.listed(file).datasets
 
-    def datasets_and_version(self, file: str) -> tuple[list[dict[str, Any]], str]:
-        """All datasets of a file and the version of the file that they were listed from."""
+    def listed(self, file: str) -> Listed:
+        """The datasets of a file; those that cannot be shown with the reason."""
         listing, version = self._listing(file)
-        listed = listing["datasets"]
-        keys = (
-            "dataset",
-            "shape",
-            "dtype",
-            "chunks",
-            "filters",
-            "stored_bytes",
-            "browsable",
-            "reason",
-        )
-        shown = [{key: record[key] for key in keys} for record in listed]
-        for record in shown:
-            if record["browsable"] and (
-                reason := self._too_large(record["shape"], record["chunks"], record["dtype"])
-            ):
-                record |= {"browsable": False, "reason": reason}
-        return shown, version
+        shown = [self._public(record) for record in listing["datasets"]]
+        return Listed(shown, bool(listing["complete"]), version)
+
+    def one(self, file: str, dataset: str) -> Listed:
+        """A dataset by any of its names, also where a list has another one or was cut."""
+        path, fingerprint = self.catalog.fingerprint(file)
+        record = self._record(file, normal(dataset), path, fingerprint)
+        return Listed([self._public(record)], True, self.version(file))
+
+    def _public(self, record: dict[str, Any]) -> dict[str, Any]:
+        shown = public_record(record)
+        if shown["browsable"] and shown["chunks"] is not None:
+            reason = self._too_large(shown["shape"], shown["chunks"], shown["dtype"])
+            if reason:
+                shown |= {"browsable": False, "reason": reason}
+        return shown
 
     def version(self, file: str) -> str:
         """`X-Volume-Version` of a file; no child is asked, so that errors can carry it as well."""
@@ -235,8 +236,8 @@ class Library:
                 return known
             made = make()
             # A verdict is looked at again some time: the machine may have been too busy to read the
-            # file.
-            expire = VERDICT_S if "error" in made else None
+            # file, or all of it.
+            expire = VERDICT_S if "error" in made or made.get("hurried") else None
             self._facts.set(key, json.dumps(made).encode(), expire=expire)
             return made
 
@@ -279,12 +280,17 @@ class Library:
             fact = self.children.ask("list", place)[0]
         return fact, file_version(fingerprint, fact["swmr"])
 
-    def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
+    def _record(self, file: str, name: str, path: Path, fingerprint: Fingerprint) -> dict[str, Any]:
+        """What a child tells of one dataset."""
         key = _describe_key(file, name, fingerprint)
-        record = self._known(key, lambda: self._describe(place, name))
-        if record["linked"] and (not record["browsable"] or not _hold(depends_of(record))):
+        record = self._known(key, lambda: self._describe(path, name))
+        if record["linked"] and (not record["browsable"] or not unchanged(depends_of(record))):
             self._facts.delete(key)
-            record = self._known(key, lambda: self._describe(place, name))
+            record = self._known(key, lambda: self._describe(path, name))
+        return record
+
+    def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
+        record = self._record(file, name, place, fingerprint)
         if not record["browsable"]:
             raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
         if reason := self._too_large(record["shape"], record["chunks"], record["numpy"]):
@@ -334,13 +340,15 @@ class Library:
         record, _ = self.children.ask("describe", place, dataset=name)
         # The fingerprints are taken after the look: a file that changed since then is noticed next
         # time.
-        record["depends"] = [
-            [path, Fingerprint.of(os.stat(path)).as_list()] for path in record.get("depends", [])
-        ]
+        present, absent = record.get("depends", []), record.pop("absent", [])
+        states = [(path, state_of(Path(path))) for path in (*present, *absent)]
+        if any((state == ABSENT) != (path in absent) for path, state in states):
+            raise errors.Changed(f"A file that {name!r} reads has just changed; open it again.")
+        record["depends"] = [[path, state.as_list()] for path, state in states]
         return record
 
     def _depends_hold(self, volume: Volume) -> bool:
-        return not volume.depends or _hold(volume.depends)
+        return not volume.depends or unchanged(volume.depends)
 
 
 def _describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:
@@ -363,10 +371,3 @@ def normal(path: str) -> str:
     if not path or len(path) > MAX_PATH or "\0" in path:
         raise errors.BadRequest("That is not the name of a dataset.")
     return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
-
-
-def _hold(depends: tuple[tuple[Path, Fingerprint], ...]) -> bool:
-    try:
-        return all(Fingerprint.of(path.stat()) == known for path, known in depends)
-    except OSError:
-        return False

@@ -81,19 +81,21 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/files")
     def files() -> flask.Response:
-        return flask.jsonify(
-            files=[
-                {"file": entry.file, "size": entry.size, "modified": entry.modified}
-                for entry in services.library.files()
-            ]
-        )
+        entries, complete = services.catalog.listed()
+        listed = [
+            {"file": entry.file, "size": entry.size, "modified": entry.modified}
+            for entry in entries
+        ]
+        return flask.jsonify(files=listed, complete=complete)
 
     @api.get("/api/v1/datasets")
     def datasets() -> flask.Response:
-        file = _required("file")
+        file, dataset = _required("file"), flask.request.args.get("dataset")
+        library = services.library
         with _versioned(services, file):
-            listed, flask.g.volume_version = services.library.datasets_and_version(file)
-        return flask.jsonify(datasets=listed)
+            found = library.listed(file) if dataset is None else library.one(file, dataset)
+        flask.g.volume_version = found.version
+        return flask.jsonify(datasets=found.datasets, complete=found.complete)
 
     @api.get("/api/v1/slice")
     def slice_() -> flask.Response:

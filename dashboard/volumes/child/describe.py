@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from dashboard.volumes.child.sources import outside_data, virtual_sources
+from dashboard.volumes.child.listing import Found, Listing
+from dashboard.volumes.child.sources import Sources, outside_data, virtual_sources
 from dashboard.volumes.child.walk import Refused, Tree
+from dashboard.volumes.natural import natural_path_key
 
-MAX_OBJECTS = 20_000
+# Beyond, a page is of no use, and the answer takes more than 10 MB.
+MAX_OBJECTS = 50_000
+# Share of the time for a request after which a list ends as it is: a part is better than none.
+LISTING_SHARE, SECONDS = 0.5, 10.0
+MAX_KNOWN_TYPES = 256
 MAX_RANK = 8
 MAX_ATTRIBUTES = 500
 MAX_ATTRIBUTE_VALUES = 1_000
@@ -42,27 +50,39 @@ FILTER_NAMES = {
 }
 
 
+_known_types: dict[bytes, tuple[str, np.dtype[Any] | None]] = {}
+
+
 def _tree(request: dict[str, Any]) -> Tree:
     return Tree(Path(request["path"]), [Path(root) for root in request["roots"]])
 
 
 def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """All datasets of a file, those that cannot be shown with the reason; groups as plain paths."""
+    """All datasets of a file, those that cannot be shown with the reason; groups as plain paths.
+
+    `complete` says whether that is all of them; `hurried` that the time was up before.
+    """
     records: list[dict[str, Any]] = []
     groups: list[str] = []
-    count = 0
+    began = time.monotonic()
     with _tree(request) as tree:
-        for path, found, reason in tree.objects(MAX_OBJECTS):
-            count += 1
-            if isinstance(found, h5py.Group):
-                groups.append(path)
-            elif found is None:
-                records.append(_unknown(path, reason, linked=True))
-            elif isinstance(found, h5py.Dataset):
-                records.append(_record(tree, path, found))
+        listing = Listing(
+            tree, MAX_OBJECTS, began + LISTING_SHARE * request.get("seconds", SECONDS)
+        )
+        for found in listing.objects():
+            if isinstance(found.id, h5py.h5g.GroupID):
+                groups.append(found.path)
+            elif found.id is None:
+                records.append(_unknown(found.path, found.reason, linked=True))
+            elif isinstance(found.id, h5py.h5d.DatasetID):
+                records.append(_summary(tree, found))
         swmr = bool(tree.files[tree.path].swmr_mode)
-    listing = {"datasets": records, "groups": groups, "complete": count < MAX_OBJECTS}
-    return listing | {"swmr": swmr}, b""
+    if listing.aliases:
+        records.sort(key=lambda record: natural_path_key(record["dataset"]))
+        groups.sort(key=natural_path_key)
+    hurried = not listing.complete and len(records) + len(groups) < MAX_OBJECTS
+    head = {"datasets": records, "groups": groups, "complete": listing.complete}
+    return head | {"hurried": hurried, "swmr": swmr}, b""
 
 
 def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -105,46 +125,98 @@ def _unknown(path: str, reason: str, linked: bool = False) -> dict[str, Any]:
 
 
 def _record(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    """All that is known of a dataset that was found by the way of `tree.visited`."""
+    return _guarded(path, lambda: _describe(tree, path, dataset))
+
+
+def _summary(tree: Tree, found: Found) -> dict[str, Any]:
+    """What a list says of a dataset."""
+    return _guarded(found.path, lambda: _stored_here(tree, found) or _full_summary(tree, found))
+
+
+def _guarded(path: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return _describe(tree, path, dataset)
+        return make()
     except Refused as refused:
         return _unknown(path, refused.message, linked=True)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError):
         return _unknown(path, "The HDF5 library cannot describe this dataset; it may be damaged.")
 
 
-def _describe(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
-    plist = dataset.id.get_create_plist()
-    layout = plist.get_layout()
-    source = Path(dataset.file.filename)
-    # Before the shape is asked for: an unlimited virtual dataset opens its sources to tell it.
-    depends: set[Path] = set()
-    missing: list[str] = []
-    if layout == h5py.h5d.VIRTUAL:
-        depends, missing = virtual_sources(tree, dataset)
-    elif plist.get_external_count():
-        depends = outside_data(tree, dataset)
-    if source != tree.path:
-        depends.add(source)
+def _stored_here(tree: Tree, found: Found) -> dict[str, Any] | None:
+    """The record of a contiguous dataset with values in the file itself, None for any other.
 
+    Its properties are not asked for: the library takes as long to copy them as for all the rest.
+    """
+    if found.file != tree.path or found.id.get_offset() is None:
+        return None
+    shape = [int(n) for n in found.id.shape]
+    kind, dtype = _dtype(found.id)
+    return _basics(found.path, shape, kind, dtype, None, [], found.id) | {"linked": False}
+
+
+def _full_summary(tree: Tree, found: Found) -> dict[str, Any]:
+    record, *_ = _common(tree, found.path, h5py.Dataset(found.id), found.file != tree.path)
+    return record
+
+
+def _common(
+    tree: Tree, path: str, dataset: h5py.Dataset, elsewhere: bool
+) -> tuple[dict[str, Any], np.dtype[Any] | None, Any, Sources]:
+    """(what a list says of a dataset, its type, its properties, where its values are).
+
+    `elsewhere` says that it is not in the file itself.
+    """
+    plist = dataset.id.get_create_plist()
+    # Before the shape is asked for: an unlimited virtual dataset opens its sources to tell it.
+    sources = Sources()
+    if plist.get_layout() == h5py.h5d.VIRTUAL:
+        sources = virtual_sources(tree, dataset)
+    elif plist.get_external_count():
+        sources = Sources(outside_data(tree, dataset))
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
-    kind, dtype = _dtype(dataset)
+    kind, dtype = _dtype(dataset.id)
     shape = None if dataset.shape is None else [int(n) for n in dataset.shape]
     chunks = None if dataset.chunks is None else [int(n) for n in dataset.chunks]
-    record = {
+    record = _basics(path, shape, kind, dtype, chunks, filters, dataset.id, sources)
+    # What this dataset is can change without a change of this file.
+    record["linked"] = bool(sources.depends or sources.missing or elsewhere)
+    return record, dtype, plist, sources
+
+
+def _basics(
+    path: str,
+    shape: list[int] | None,
+    kind: str,
+    dtype: np.dtype[Any] | None,
+    chunks: list[int] | None,
+    filters: list[tuple[int, int, tuple[int, ...], bytes]],
+    dataset: Any,
+    sources: Sources | None = None,
+) -> dict[str, Any]:
+    reason = _why_not(shape, kind, dtype, filters, sources)
+    warning = "" if sources is None else sources.warning()
+    return {
         "dataset": path,
         "shape": shape,
-        "dtype": dtype.name if dtype is not None else kind,
+        "dtype": kind,
         "chunks": chunks,
         "filters": [_filter_name(f) for f in filters],
-        "stored_bytes": int(dataset.id.get_storage_size()),
+        "stored_bytes": int(dataset.get_storage_size()),
+        "browsable": not reason,
+        # Of one that can be shown it is a warning.
+        "reason": reason or warning,
     }
-    reason = _why_not(shape, kind, dtype, filters, missing)
-    # What this dataset is can change without a change of this file.
-    linked = bool(depends or missing)
-    record |= {"browsable": not reason, "reason": reason, "linked": linked}
-    if reason or dtype is None:
+
+
+def _describe(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    # Any file on the way may lead somewhere else tomorrow.
+    passed = tree.visited - {tree.path}
+    record, dtype, plist, sources = _common(tree, path, dataset, bool(passed))
+    if not record["browsable"] or dtype is None:
         return record
+    layout = plist.get_layout()
+    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
     return record | {
         "numpy": dtype.str,
         "layout": _layout(plist, layout),
@@ -156,8 +228,9 @@ def _describe(tree: Tree, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
         "swmr": bool(dataset.file.swmr_mode),
         "enum": _enum(dataset),
         "inner": dataset.name,
-        "source": str(source),
-        "depends": sorted(map(str, depends)),
+        "source": str(tree.path_of(dataset)),
+        "depends": sorted(map(str, sources.depends | passed)),
+        "absent": sorted(map(str, sources.absent)),
     }
 
 
@@ -169,10 +242,25 @@ def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
     )
 
 
-def _dtype(dataset: h5py.Dataset) -> tuple[str, np.dtype[Any] | None]:
-    """(word for the type, its NumPy type or None when no picture can be made of it)."""
+def _dtype(dataset: Any) -> tuple[str, np.dtype[Any] | None]:
+    """(word for the type, its NumPy type or None when no picture can be made of it).
+
+    Types are known again by their encoding, which takes a fifth of the time of making NumPy's.
+    """
+    stored = dataset.get_type()
+    key = stored.encode()
+    known = _known_types.get(key)
+    if known is None:
+        known = _classify(stored)
+        if len(_known_types) >= MAX_KNOWN_TYPES:
+            _known_types.clear()
+        _known_types[key] = known
+    return known
+
+
+def _classify(stored: Any) -> tuple[str, np.dtype[Any] | None]:
     try:
-        dtype = dataset.dtype
+        dtype = stored.dtype
     except TypeError:
         return "an unknown type", None
     if h5py.check_string_dtype(dtype) is not None or dtype.kind in "SU":
@@ -199,7 +287,7 @@ def _why_not(
     kind: str,
     dtype: np.dtype[Any] | None,
     filters: list[tuple[int, int, tuple[int, ...], bytes]],
-    missing: list[str],
+    sources: Sources | None,
 ) -> str:
     if shape is None:
         return "It is empty: it holds no values at all."
@@ -220,8 +308,8 @@ def _why_not(
                 f"It needs the HDF5 filter {name!r} (number {entry[0]}), which this server lacks;"
                 " hdf5plugin may have it, else `h5repack` can rewrite the file without it."
             )
-    if missing:
-        return f"Its virtual source {missing[0]!r} is missing."
+    if sources is not None and len(sources.missing) == sources.count > 0:
+        return f"Its virtual source {sources.missing[0]!r} is missing."
     return ""
 
 

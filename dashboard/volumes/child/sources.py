@@ -3,36 +3,60 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from dashboard.volumes.child.walk import Refused, Tree, under
+from dashboard.volumes.child.walk import Dangling, Refused, Tree, under
 
 MAX_DEPTH = 4
 MAX_SOURCES = 10_000
 
 
-def virtual_sources(tree: Tree, dataset: h5py.Dataset) -> tuple[set[Path], list[str]]:
-    """(files that a virtual dataset reads, names of those that are missing).
+@dataclass
+class Sources:
+    """Where the values of a dataset are when they are not in its own file.
+
+    `depends` are the files, `absent` those that do not exist (yet), `missing` the names of the sources
+    that cannot be read for want of a file or a dataset, of `count` in all.
+    """
+
+    depends: set[Path] = field(default_factory=set)
+    absent: set[Path] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def warning(self) -> str:
+        """What to know before the values are believed: the library reads missing ones as the fill value."""
+        if not self.missing:
+            return ""
+        first = f"Its virtual source {self.missing[0]!r} is missing"
+        if len(self.missing) > 1:
+            first = (
+                f"{len(self.missing):,} of its {self.count:,} virtual sources are missing, the first is"
+                f" {self.missing[0]!r}"
+            )
+        return f"{first}: its voxels are shown with the fill value."
+
+
+def virtual_sources(tree: Tree, dataset: h5py.Dataset) -> Sources:
+    """The files that a virtual dataset reads, and those that are missing.
 
     Raises `Refused` when any place where the library would look for a source, directly or through
     sources that are virtual or linked themselves, lies outside the roots.
     """
-    depends: set[Path] = set()
-    missing: list[str] = []
-    _collect(tree, dataset, depends, missing, MAX_DEPTH)
-    return depends, missing
+    found = Sources()
+    _collect(tree, dataset, found, MAX_DEPTH)
+    return found
 
 
-def _collect(
-    tree: Tree, dataset: h5py.Dataset, depends: set[Path], missing: list[str], depth: int
-) -> None:
+def _collect(tree: Tree, dataset: h5py.Dataset, found: Sources, depth: int) -> None:
     if depth == 0:
         raise Refused("Its virtual sources are nested too deeply.")
     plist = dataset.id.get_create_plist()
-    base = Path(dataset.file.filename)
+    base = tree.path_of(dataset)
     seen: set[tuple[str, str]] = set()
     count = plist.get_virtual_count()
     if count > MAX_SOURCES:
@@ -45,16 +69,17 @@ def _collect(
         name, inner = place
         if "%" in name or "%" in inner:
             raise Refused("Its virtual sources are numbered by a pattern, which cannot be checked.")
-        path = base if name == "." else _candidate(tree, name, base)
+        path = base if name == "." else _candidate(tree, name, base, found)
+        found.count += 1
         if path is None:
-            missing.append(Path(name).name)
+            found.missing.append(Path(name).name)
             continue
         if path != base:
-            depends.add(path)
-        _check_source(tree, path, inner, depends, missing, depth)
+            found.depends.add(path)
+        _check_source(tree, path, inner, found, depth)
 
 
-def _candidate(tree: Tree, name: str, base: Path) -> Path | None:
+def _candidate(tree: Tree, name: str, base: Path, found: Sources) -> Path | None:
     """The file that the library will take for `name`, or None; `Refused` if one place is outside.
 
     The library tries an absolute name as it is and then its last part beside the file, a relative
@@ -72,40 +97,44 @@ def _candidate(tree: Tree, name: str, base: Path) -> Path | None:
             raise Refused("One of its virtual sources lies outside the data roots.")
         if path.is_file():
             return path
+        found.absent.add(path)
     if ".." in Path(name).parts:
         # Next the library would look from its working directory upwards.
         raise Refused(f"Its virtual source {Path(name).name!r} is missing.")
     return None
 
 
-def _check_source(
-    tree: Tree, path: Path, inner: str, depends: set[Path], missing: list[str], depth: int
-) -> None:
+def _check_source(tree: Tree, path: Path, inner: str, found: Sources, depth: int) -> None:
     """The source dataset must not lead on to places that were not looked at."""
     with Tree(path, tree.roots) as other:
         try:
-            found = other.find("/" + inner.lstrip("/"))
+            source = other.find("/" + inner.lstrip("/"))
         except Refused as refused:
-            if refused.code == "not_found":
-                missing.append(f"{path.name}:{inner}")
-                return
-            raise
-        if not isinstance(found, h5py.Dataset):
-            missing.append(f"{path.name}:{inner}")
+            if refused.code != "not_found" and not isinstance(refused, Dangling):
+                raise
+            source = None
+        # Any file on the way may lead somewhere else tomorrow.
+        found.depends |= other.visited - {path}
+        found.absent |= other.absent
+        if not isinstance(source, h5py.Dataset):
+            found.missing.append(f"{path.name}:{inner}")
             return
-        if Path(found.file.filename) != path:
-            depends.add(Path(found.file.filename))
-        plist = found.id.get_create_plist()
+        plist = source.id.get_create_plist()
         if plist.get_layout() == h5py.h5d.VIRTUAL:
-            _collect(other, found, depends, missing, depth - 1)
+            # Only what is missing of the whole matters: its own sources are not counted.
+            nested = Sources()
+            _collect(other, source, nested, depth - 1)
+            found.depends |= nested.depends
+            found.absent |= nested.absent
+            found.missing += nested.missing[:1]
         elif plist.get_external_count():
-            depends |= outside_data(other, found)
+            found.depends |= outside_data(other, source)
 
 
 def outside_data(tree: Tree, dataset: h5py.Dataset) -> set[Path]:
     """The raw files of a dataset with external storage; `Refused` when one is missing or outside."""
     plist: Any = dataset.id.get_create_plist()
-    base = Path(dataset.file.filename)
+    base = tree.path_of(dataset)
     found: set[Path] = set()
     for number in range(plist.get_external_count()):
         name = os.fsdecode(plist.get_external(number)[0])

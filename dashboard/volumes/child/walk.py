@@ -8,7 +8,6 @@ only when its resolved path lies under a root.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,11 @@ import h5py
 
 MAX_STEPS = 256
 MAX_LINKS = 32
+# Linked files that are open at a time: a link needs the file that it is in and the one that it leads to.
+MAX_OPEN = 8
+
+UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
+DAMAGED = "The HDF5 library cannot open this object; the file may be damaged."
 
 
 class Refused(Exception):
@@ -26,6 +30,14 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+
+class Dangling(Refused):
+    """A link that leads to what does not exist (yet)."""
+
+
+class MissingFile(Dangling):
+    """A link to a file that does not exist (yet)."""
 
 
 def under(path: Path, roots: list[Path]) -> bool:
@@ -55,14 +67,22 @@ def open_file(path: Path) -> h5py.File:
 
 @dataclass
 class Tree:
-    """An open file and those that its external links lead to, all under `roots`."""
+    """An open file and those that its external links lead to, all under `roots`.
+
+    At most `MAX_OPEN` linked files are open at a time, the most recently used ones; what is in a file
+    that was closed is not valid any more. `visited` are all that were opened, `absent` those that links
+    lead to and that do not exist.
+    """
 
     path: Path
     roots: list[Path]
     files: dict[Path, h5py.File] = field(default_factory=dict)
+    visited: set[Path] = field(default_factory=set)
+    absent: set[Path] = field(default_factory=set)
 
     def __enter__(self) -> Tree:
         self.files[self.path] = open_file(self.path)
+        self.visited.add(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,25 +99,51 @@ class Tree:
         try:
             path = Path(os.path.join(base.parent, name)).resolve()
         except (OSError, RuntimeError, ValueError):
-            raise Refused(f"The linked file {Path(name).name!r} is missing.") from None
+            raise MissingFile(_missing(name)) from None
+        self._touch(base)  # so that it is not the one that is closed
+        return self._linked(path, name)
+
+    def path_of(self, found: Any) -> Path:
+        """The path of the file that a group or dataset of this tree is in."""
+        return Path(found.file.filename)
+
+    def _linked(self, path: Path, name: str) -> h5py.File:
+        """The file at a resolved path, which a link calls `name`; opened unless it is open."""
         # Asked first, so that nobody learns which files there are outside.
         if not under(path, self.roots):
             raise Refused("The link leads to a file outside the data roots.")
         if not path.exists():
-            raise Refused(f"The linked file {Path(name).name!r} is missing.")
+            self.absent.add(path)
+            raise MissingFile(_missing(name))
         if not path.is_file():
             raise Refused(f"The linked file {Path(name).name!r} is no regular file.")
         if path not in self.files:
-            if len(self.files) >= MAX_LINKS:
-                raise Refused("The file links to too many others.")
+            linked = [other for other in self.files if other != self.path]
+            if len(linked) >= MAX_OPEN:
+                self.files.pop(linked[0]).close()
             self.files[path] = open_file(path)
+            self.visited.add(path)
+        self._touch(path)
         return self.files[path]
+
+    def _touch(self, path: Path) -> None:
+        self.files[path] = self.files.pop(path)
 
     def find(self, path: str) -> Any:
         """The group or dataset at an absolute `path`, every link on the way looked at first."""
-        return self._follow(self.root, path, self.path, MAX_LINKS)
+        return self.follow(self.root, path, self.path, MAX_LINKS)
 
-    def _follow(self, group: h5py.Group, path: str, base: Path, links: int) -> Any:
+    def find_in(self, file: Path, path: str) -> Any:
+        """As `find`, in one of the visited files."""
+        opened = self._linked(file, file.name)
+        return self.follow(opened["/"], path, file, MAX_LINKS)
+
+    def follow(self, group: h5py.Group, path: str, base: Path, links: int) -> Any:
+        """What `path`, absolute or from `group` on, leads to in the file `base`, over at most `links` links.
+
+        Raises `Refused`: `not_found` when there is no such object, `Dangling` when a link on the way
+        leads nowhere.
+        """
         if links <= 0:
             raise Refused("Too many links lead from one to the next.")
         here: Any = self.files[base]["/"] if path.startswith("/") else group
@@ -105,81 +151,70 @@ class Tree:
         if len(steps) > MAX_STEPS:
             raise Refused("The path is too deep.")
         for number, step in enumerate(steps):
-            if not isinstance(here, h5py.Group):
-                raise Refused(f"There is nothing at {path!r}.", "not_found")
-            try:
-                link = here.get(step, getlink=True)
-            except (KeyError, RuntimeError, ValueError, TypeError):
-                raise Refused(f"There is nothing at {path!r}.", "not_found") from None
+            link = _link(here, step)
             if link is None:
                 raise Refused(f"There is nothing at {path!r}.", "not_found")
             if isinstance(link, h5py.HardLink):
                 here = opened(here, step)
                 continue
-            if isinstance(link, h5py.SoftLink):
-                target = self._follow(here, link.path, base, links - 1)
-            else:
-                other = self.other(link.filename, base)
-                target = self._follow(other["/"], link.path, Path(other.filename), links - 1)
+            target = self._target(here, link, base, links - 1)
             rest = "/".join(steps[number + 1 :])
             if not rest:
                 return target
             if not isinstance(target, h5py.Group):
                 raise Refused(f"There is nothing at {path!r}.", "not_found")
-            return self._follow(target, rest, Path(target.file.filename), links - 1)
+            return self.follow(target, rest, self.path_of(target), links - 1)
         return here
 
-    def objects(self, limit: int) -> Iterator[tuple[str, Any, str]]:
-        """Everything below the root as (path, object or None, reason), depth first, in name order.
+    def _target(self, group: h5py.Group, link: Any, base: Path, links: int) -> Any:
+        """What a soft or external link in a group leads to."""
+        try:
+            if isinstance(link, h5py.SoftLink):
+                return self.follow(group, link.path, base, links)
+            other = self.other(link.filename, base)
+            return self.follow(other["/"], link.path, self.path_of(other), links)
+        except Refused as refused:
+            if refused.code != "not_found" and not isinstance(refused, Dangling):
+                raise
+            raise Dangling(_leads_nowhere(link, refused)) from None
 
-        The reason tells why a link could not be followed. A group that was met before is not
-        entered again, so cycles end; at most `limit` objects are given.
-        """
-        seen = {_token(self.root)}
-        stack: list[tuple[str, h5py.Group]] = [("", self.root)]
-        given = 0
-        while stack:
-            prefix, group = stack.pop()
-            below: list[tuple[str, h5py.Group]] = []
-            for name in group:
-                if given >= limit:
-                    return
-                given += 1
-                if isinstance(name, bytes):
-                    # h5py hands on a name that is no UTF-8 as it is; it cannot travel in a URL.
-                    shown = name.decode("utf-8", "replace")
-                    yield f"{prefix}/{shown}", None, "Its name is not UTF-8 text."
-                    continue
-                path = f"{prefix}/{name}"
-                try:
-                    found = self._follow(group, name, Path(group.file.filename), MAX_LINKS)
-                except Refused as refused:
-                    yield path, None, refused.message
-                    continue
-                yield path, found, ""
-                if not isinstance(found, h5py.Group) or _is_alias(group, name, found):
-                    continue
-                if (token := _token(found)) not in seen:
-                    seen.add(token)
-                    below.append((path, found))
-            stack.extend(reversed(below))
+    def open_hard(self, group: Any, name: bytes) -> Any:
+        """The low-level identifier of what a hard link in a group leads to."""
+        try:
+            return h5py.h5o.open(group, name)
+        except UNREADABLE:
+            raise Refused(DAMAGED) from None
 
 
 def opened(group: h5py.Group, name: str) -> Any:
     """The object behind a hard link; damage becomes a sentence."""
     try:
         return group[name]
-    except (KeyError, OSError, RuntimeError, ValueError, TypeError):
-        raise Refused(
-            "The HDF5 library cannot open this object; the file may be damaged."
-        ) from None
+    except UNREADABLE:
+        raise Refused(DAMAGED) from None
 
 
-def _is_alias(group: h5py.Group, name: str, found: h5py.Group) -> bool:
-    """Whether a link only renames a group that is met under its own name anyway."""
-    linked = not isinstance(group.get(name, getlink=True), h5py.HardLink)
-    return linked and found.file.filename == group.file.filename
+def _link(group: Any, name: str) -> Any:
+    """The link `name` of a group, or None when there is none."""
+    if not isinstance(group, h5py.Group):
+        return None
+    try:
+        return group.get(name, getlink=True)
+    except (KeyError, RuntimeError, ValueError, TypeError):
+        return None
 
 
-def _token(group: h5py.Group) -> tuple[str, int]:
-    return group.file.filename, int(h5py.h5o.get_info(group.id).addr)
+def _missing(name: str) -> str:
+    return f"The linked file {Path(name).name!r} is missing."
+
+
+def _leads_nowhere(link: Any, why: Refused) -> str:
+    """Where a broken link leads; of a path to another file the last part alone."""
+    if isinstance(why, Dangling) and not isinstance(why, MissingFile):
+        return why.message  # a link further on is broken, and says where it leads
+    if isinstance(link, h5py.SoftLink):
+        return f"It is a link that leads to {link.path!r}, which does not exist."
+    name = Path(link.filename).name
+    if isinstance(why, MissingFile):
+        return f"It is a link that leads to {link.path!r} in the file {name!r}, which is missing."
+    return f"It is a link that leads to {link.path!r} in {name!r}, which does not exist there."

@@ -172,31 +172,67 @@ def test_links_inside_the_roots_are_followed(
             assert answer.frame.body == expected.tobytes(), name
 
 
-def test_a_virtual_dataset_with_a_missing_source_is_not_read_as_zeros(
-    here: Parts, data: Path
-) -> None:
-    values = files.made_up("<u2", (2, 4, 5))
+def test_missing_virtual_sources_are_reported(here: Parts, data: Path) -> None:
+    values = files.made_up("<u2", (3, 4, 5))
     with h5py.File(data / "v.h5", "w") as file:
-        layout = h5py.VirtualLayout((2, 4, 5), "<u2")
-        for n in range(2):
+        layout = h5py.VirtualLayout((3, 4, 5), "<u2")
+        for n in range(3):
             layout[n] = h5py.VirtualSource(f"{n}.h5", "x", (4, 5))
-        file.create_virtual_dataset("x", layout)
+        file.create_virtual_dataset("x", layout, fillvalue=7)
+
+    def reason(browsable: bool = True) -> str:
+        (listed,) = here.library.datasets("data/v.h5")
+        (alone,) = here.library.one("data/v.h5", "x").datasets
+        assert listed == alone
+        assert listed["browsable"] == browsable
+        return str(listed["reason"])
+
+    def plane(n: int) -> Any:
+        body = here.frame("data/v.h5", "x", f"{n},:,:").frame.body
+        return np.frombuffer(body, "<u2").reshape(4, 5)
+
+    assert "'0.h5' is missing" in reason(browsable=False)
+    with pytest.raises(errors.CannotShow, match=r"virtual source '0\.h5' is missing"):
+        here.library.volume("data/v.h5", "x")
     files.write(data / "0.h5", x=values[0])
-    with pytest.raises(errors.CannotShow, match=r"virtual source '1\.h5' is missing"):
-        here.library.volume("data/v.h5", "x")
-    files.write(data / "1.h5", y=values[1])
-    with pytest.raises(errors.CannotShow, match="is missing"):
-        here.library.volume("data/v.h5", "x")
+    assert "2 of its 3 virtual sources are missing, the first is '1.h5'" in reason()
+    assert (plane(0) == values[0]).all()
+    assert (plane(1) == 7).all()
+    files.write(data / "1.h5", y=values[1])  # the file is there, its dataset is not
+    assert "the first is '1.h5:x'" in reason()
+    assert (plane(1) == 7).all()
     files.write(data / "1.h5", x=values[1])
-    answer = here.frame("data/v.h5", "x", "1,:,:")
-    assert answer.frame.body == values[1].tobytes()
+    assert "source '2.h5' is missing" in reason()
+    assert (plane(1) == values[1]).all()
+    files.write(data / "2.h5", x=values[2])
+    assert reason() == ""
+    assert (plane(2) == values[2]).all()
     # The values of a source are values of this dataset: a new state of it is a new volume.
     files.write(data / "1.h5", x=values[1] + 1)
-    answer = here.frame("data/v.h5", "x", "1,:,:")
-    assert answer.frame.body == (values[1] + 1).tobytes()
+    assert (plane(1) == values[1] + 1).all()
     (data / "0.h5").unlink()
-    with pytest.raises(errors.CannotShow, match=r"'0\.h5' is missing"):
-        here.frame("data/v.h5", "x", "1,:,:")
+    assert "'0.h5' is missing" in reason()
+    assert (plane(0) == 7).all()
+
+
+def test_a_source_that_vanishes_while_it_is_looked_at(
+    here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = files.write(data / "0.h5", x=np.ones((4, 5), "u1"))
+    with h5py.File(data / "v.h5", "w") as file:
+        layout = h5py.VirtualLayout((4, 5), "u1")
+        layout[...] = h5py.VirtualSource("0.h5", "x", (4, 5))
+        file.create_virtual_dataset("x", layout)
+    ask = here.library.children.ask
+
+    def meddling(op: str, *arguments: Any, **more: Any) -> Any:
+        found = ask(op, *arguments, **more)
+        source.unlink()
+        return found
+
+    monkeypatch.setattr(here.library.children, "ask", meddling)
+    with pytest.raises(errors.Changed):
+        here.library.volume("data/v.h5", "x")
 
 
 def test_cycles_end(here: Parts, data: Path) -> None:
@@ -211,7 +247,7 @@ def test_cycles_end(here: Parts, data: Path) -> None:
         file["again"] = h5py.ExternalLink("a.h5", "/g")
     listed = [r["dataset"] for r in here.library.datasets("data/a.h5") if r["browsable"]]
     assert "/g/x" in listed
-    assert len(listed) < 5
+    assert len(listed) < 8
     for name in ("/self", "/one", "/outer"):
         with pytest.raises(errors.LamellaError) as caught:
             here.library.volume("data/a.h5", name)
