@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.cache.bricks import BrickStore, FileBrick
-from dashboard.cache.story import Purpose, story_bytes
+from dashboard.cache.bricks import BrickStore, FileBrick, file_bytes
+from dashboard.cache.story import Purpose
 from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
 
 VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))
@@ -26,7 +26,8 @@ def values_of(address: BrickAddress) -> Any:
     return np.arange(first, first + 4 * SIDE * SIDE, dtype=DTYPE).reshape(4, SIDE, SIDE)
 
 
-FILE_BYTES = 4 * SIDE * SIDE * 2 + story_bytes(4)
+DATA_BYTES = 4 * SIDE * SIDE * 2
+FILE_BYTES = file_bytes(brick_at(0), DTYPE.itemsize)
 
 
 def put(

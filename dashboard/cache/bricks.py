@@ -2,7 +2,8 @@
 
 A brick's file holds the values in native byte order, planes one after the other, and after them a
 few bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its
-planes were wanted. They live and die with the brick and are shared by all processes.
+planes were wanted. They live and die with the brick and are shared by all processes. At its end lies
+a checksum for each plane, which a process verifies before it uses the plane for the first time.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.cache import plane_sums
 from dashboard.cache.opened import Opened
+from dashboard.cache.plane_sums import VerifiedPlanes, sums_bytes
 from dashboard.cache.story import Purpose, Story, Wanted, story_bytes
+from dashboard.storage.checksum import PlaneSums
 from dashboard.storage.disk import Adopted, BytesCache, StoredFile
+from dashboard.storage.locks import in_use, mark_in_use
 from dashboard.storage.reserve import reserve
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
@@ -33,11 +38,16 @@ from dashboard.volumes.chunkread import BadChunk
 
 log = logging.getLogger(__name__)
 
-# A file in `partial/` this old belongs to a process that is gone: no decoding takes so long.
-ABANDONED_S = 900.0
+# A file in `partial/` that is this old and that nobody writes belongs to a process that is gone.
+ABANDONED_S = 10.0
 
 
 _AHEAD = (Purpose.AHEAD, Purpose.RESTING)
+
+
+def file_bytes(address: BrickAddress, itemsize: int) -> int:
+    """Length of a brick's file."""
+    return address.nbytes(itemsize) + story_bytes(address.planes) + sums_bytes(address.planes)
 
 
 class Brick(Protocol):
@@ -61,14 +71,20 @@ class FileBrick:
     """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
 
     def __init__(
-        self, fd: int, address: BrickAddress, dtype: np.dtype[Any], bad: tuple[BadChunk, ...]
+        self,
+        fd: int,
+        address: BrickAddress,
+        dtype: np.dtype[Any],
+        bad: tuple[BadChunk, ...],
+        verified: bytearray,
     ) -> None:
         self.address = address
+        self._verified = verified
         self.bad = bad
         self.proof: Future[bool] | None = None
         self.dtype = dtype
         size = address.nbytes(dtype.itemsize)
-        self._length = size + story_bytes(address.planes)
+        self._length = file_bytes(address, dtype.itemsize)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
         self.story = Story(fd, size)
@@ -81,6 +97,25 @@ class FileBrick:
 
     def want(self, number: int) -> Wanted:
         return self.story.want(number)
+
+    def seal(self, sums: PlaneSums) -> None:
+        """Write the checksums of a finished brick; raises `OSError`."""
+        found = sums.finish()
+        # What a child wrote is read once more: it lies in the page cache.
+        if found is None:
+            found = plane_sums.of_planes(self._planes)
+        offset = self._length - sums_bytes(self.address.planes)
+        plane_sums.write(self._fd, offset, self.address.key, found)
+
+    def sound(self, number: int) -> bool:
+        """Whether plane `number` is as it was written; read and verified once in each process."""
+        if not 0 <= number < len(self._verified):
+            raise IndexError("the brick has no such plane")
+        if not self._verified[number]:
+            offset = self._length - sums_bytes(self.address.planes)
+            key, plane = self.address.key, self._planes[number]
+            self._verified[number] = plane_sums.matches(self._fd, offset, key, number, plane)
+        return bool(self._verified[number])
 
     def whole(self) -> bool:
         """Whether the file is still in the cache, and as long as it was."""
@@ -143,10 +178,12 @@ class Partial:
         self.purpose = purpose
         self.began = time.monotonic()
         self.data_bytes = address.nbytes(itemsize)
-        self.file_bytes = self.data_bytes + story_bytes(address.planes)
+        self.file_bytes = file_bytes(address, itemsize)
+        self.sums = PlaneSums(address.shape[-2])
         self.fd, name = tempfile.mkstemp(prefix=address.key[:16] + "-", dir=folder)
         self.path = Path(name)
         try:
+            mark_in_use(self.fd)
             reserve(self.fd, self.file_bytes)
             Story.begin(self.fd, self.data_bytes, address.planes, purpose)
         except OSError:
@@ -181,9 +218,11 @@ class BrickStore:
         self._cache = cache
         self._room = room
         self._partial = partial
+        room.beside = self._partial_bytes
         self._ledger = ledger
         self._protected = protected
         self.opened = Opened[FileBrick](keep_open)
+        self._verified = VerifiedPlanes()
         self.uses = UseLog(cache)
         ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
         ledger.gauge("bricks.entries", lambda: cache.totals()[1])
@@ -202,14 +241,24 @@ class BrickStore:
         story = self._story(address.key)
         return story is not None and story[0] in _AHEAD and not story[1]
 
-    def get(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
-        """The brick mapped, or None; whatever is wrong with it is a miss."""
+    def get(
+        self, address: BrickAddress, dtype: np.dtype[Any], plane: int | None = None
+    ) -> FileBrick | None:
+        """The brick mapped, or None; whatever is wrong with it is a miss.
+
+        A brick whose plane `plane` is not as it was written leaves the cache.
+        """
         brick = self.opened.get(address.key)
         if brick is None or brick.dtype != dtype:
             brick = self._found(address, dtype)
             if brick is None:
                 return None
-            self.opened.keep(address.key, brick)
+        if plane is not None and not brick.sound(plane):
+            log.warning("a damaged brick was removed: plane %d is not as it was written", plane)
+            self.opened.drop(address.key)
+            self._cache.delete(address.key)
+            return None
+        self.opened.keep(address.key, brick)
         self.uses.note(address.key)
         return brick
 
@@ -225,7 +274,7 @@ class BrickStore:
     def _mapped(
         self, stored: StoredFile, address: BrickAddress, dtype: np.dtype[Any]
     ) -> FileBrick | None:
-        expected = address.nbytes(dtype.itemsize) + story_bytes(address.planes)
+        expected = file_bytes(address, dtype.itemsize)
         try:
             head = json.loads(stored.header)
             bad = tuple(BadChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
@@ -235,7 +284,8 @@ class BrickStore:
             return None
         try:
             if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
-                return FileBrick(fd, address, dtype, bad)
+                verified = self._verified.of(stored.path.name, address.planes)
+                return FileBrick(fd, address, dtype, bad, verified)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("brick cannot be mapped: %s", error)
         os.close(fd)
@@ -246,12 +296,13 @@ class BrickStore:
 
         Only what a viewer waits for may push out what other viewers are about to see.
         """
-        need = address.nbytes(itemsize) + story_bytes(address.planes)
-        gone = self._room.make(need, **self._terms(purpose))
-        self._left(gone)
-        if gone is None:
-            return None
-        return Partial(self._partial, address, itemsize, purpose)
+        need = file_bytes(address, itemsize)
+        # Its file counts from here on, so that two who begin at once do not take the same bytes.
+        with self._room.made(need, **self._terms(purpose)) as gone:
+            self._left(gone)
+            if gone is None:
+                return None
+            return Partial(self._partial, address, itemsize, purpose)
 
     def keep(
         self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk]
@@ -264,33 +315,39 @@ class BrickStore:
                 "bad": [[list(b.corner), b.reason] for b in bad],
             }
         ).encode()
-        with self._room.made(partial.file_bytes, **self._terms(partial.purpose)) as gone:
+        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
+        # planes.
+        brick = self._sealed(partial, dtype, bad)
+        if brick is None:
+            partial.discard()
+            return None
+        with self._room.made(0, **self._terms(partial.purpose)) as gone:
             self._left(gone)
             if gone is None:
                 partial.discard()
                 return None
-            return self._stored(partial, dtype, bad, header)
+            partial.close()
+            if not self._cache.set(partial.address.key, Adopted(partial.path, header)):
+                with suppress(OSError):
+                    os.unlink(partial.path)
+            return brick
 
-    def _stored(
-        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk], header: bytes
+    def _sealed(
+        self, partial: Partial, dtype: np.dtype[Any], bad: Collection[BadChunk]
     ) -> FileBrick | None:
-        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
-        # planes.
+        """A finished brick mapped, its checksums written; None when that failed."""
         try:
             fd = os.dup(partial.fd)
             try:
-                brick = FileBrick(fd, partial.address, dtype, tuple(bad))
+                planes = bytearray(partial.address.planes)
+                brick = FileBrick(fd, partial.address, dtype, tuple(bad), planes)
             except BaseException:
                 os.close(fd)
                 raise
+            brick.seal(partial.sums)
         except (OSError, ValueError) as error:
             log.warning("brick cannot be mapped: %s", error)
-            partial.discard()
             return None
-        partial.close()
-        if not self._cache.set(partial.address.key, Adopted(partial.path, header)):
-            with suppress(OSError):
-                os.unlink(partial.path)
         return brick
 
     def _terms(self, purpose: Purpose) -> dict[str, Any]:
@@ -335,9 +392,19 @@ class BrickStore:
 
     def sweep(self) -> None:
         """Remove what killed processes left behind; called at start and now and then."""
-        limit = time.time() - ABANDONED_S
-        for path in self._partial.iterdir():
-            with suppress(OSError):
-                if path.stat().st_mtime < limit:
-                    path.unlink()
+        self._partial_bytes()
         self._cache.sweep(older_than_s=60.0)
+
+    def _partial_bytes(self) -> int:
+        """Bytes of the files that are being written by any process; removes what killed ones left."""
+        total = 0
+        with suppress(OSError), os.scandir(self._partial) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    info = entry.stat(follow_symlinks=False)
+                    abandoned = info.st_mtime < time.time() - ABANDONED_S
+                    if abandoned and not in_use(Path(entry.path)):
+                        os.unlink(entry.path)
+                    else:
+                        total += info.st_size
+        return total

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.storage import direct
+from dashboard.storage.checksum import PlaneSums
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import BadChunk
 from dashboard.volumes.decode import Decoder
@@ -50,12 +51,18 @@ class Gathering:
         address: BrickAddress,
         fd: int,
         step_aside: Callable[[], None] | None = None,
+        sums: PlaneSums | None = None,
     ) -> list[BadChunk]:
-        """Decode a brick into the file `fd`; returns and raises what `Decoder.decode` does, and `OSError`."""
+        """Decode a brick into the file `fd`; returns and raises what `Decoder.decode` does, and `OSError`.
+
+        `sums` gets the checksums of its planes.
+        """
         with self._memory(address.nbytes(volume.dtype.itemsize)) as memory:
             if memory is None:
-                return self._decoder.decode(volume, address, FileSink(fd, address), step_aside)
-            sink = GatheringSink(memory, address, volume.native)
+                return self._decoder.decode(
+                    volume, address, FileSink(fd, address, sums), step_aside
+                )
+            sink = GatheringSink(memory, address, volume.native, sums)
             with self._in_turn():
                 bad = self._decoder.decode(volume, address, sink, step_aside)
             direct.write(fd, sink.values.data)

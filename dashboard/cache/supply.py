@@ -120,7 +120,7 @@ class Supply:
         with the file.
         """
         volume = self._library.at(address.volume)
-        brick: Brick | None = self._store.get(address, volume.native)
+        brick: Brick | None = self._store.get(address, volume.native, plane)
         outcome = "hit"
         if brick is None:
             brick, outcome = self._fetch(volume, address, purpose, plane)
@@ -155,7 +155,7 @@ class Supply:
                 if purpose is not Purpose.DEMAND:
                     raise NoRoom("There is no room to decode ahead.") from None
                 return self._one_plane(volume, address, plane), "miss"
-            brick = self._store.get(address, volume.native)
+            brick = self._store.get(address, volume.native, plane)
             if brick is not None:
                 return brick, "coalesced" if held.waited else "hit"
             if purpose is Purpose.DEMAND:
@@ -200,7 +200,7 @@ class Supply:
     ) -> FileBrick | None:
         try:
             if volume.fast or volume.mapped:
-                bad = self._decode_into(partial.fd, volume, address, step_aside)
+                bad = self._decode_into(partial, volume, address, step_aside)
             else:
                 if step_aside is not None:
                     step_aside()
@@ -219,14 +219,15 @@ class Supply:
 
     def _decode_into(
         self,
-        fd: int,
+        partial: Partial,
         volume: Volume,
         address: BrickAddress,
         step_aside: Callable[[], None] | None,
     ) -> list[BadChunk]:
         if self._gathering is not None:
-            return self._gathering.decode(volume, address, fd, step_aside)
-        return self._decoder.decode(volume, address, FileSink(fd, address), step_aside)
+            return self._gathering.decode(volume, address, partial.fd, step_aside, partial.sums)
+        sink = FileSink(partial.fd, address, partial.sums)
+        return self._decoder.decode(volume, address, sink, step_aside)
 
     def _one_plane(self, volume: Volume, address: BrickAddress, plane: int) -> PlaneBrick:
         """The wanted plane alone, in memory: the disk has no room for the brick."""

@@ -129,7 +129,7 @@ class Underway:
         held, partial = work.held, work.partial
         try:
             with self._until_end(work), self._gate.busy():
-                self._decoder.lay_down(held, FileSink(partial.fd, held.address))
+                self._decoder.lay_down(held, FileSink(partial.fd, held.address, partial.sums))
         except OSError as error:
             self._making.not_written(partial, error)
         except errors.LamellaError as error:

@@ -28,7 +28,8 @@ from rich.progress import (
 )
 
 from dashboard.cache import gathering
-from dashboard.cache.story import Purpose, story_bytes
+from dashboard.cache.bricks import file_bytes
+from dashboard.cache.story import Purpose
 from dashboard.cache.supply import NoRoom, Supplied
 from dashboard.errors import CannotShow, LamellaError, SetupError
 from dashboard.settings import Settings
@@ -245,7 +246,7 @@ class Warming:
         )
 
     def _size(self, brick: BrickAddress) -> int:
-        return brick.nbytes(self.volume.dtype.itemsize) + story_bytes(brick.planes)
+        return file_bytes(brick, self.volume.dtype.itemsize)
 
     def _fitting(self) -> list[BrickAddress]:
         """As many bricks, from the first on, as the cache holds at once: more would push these out."""

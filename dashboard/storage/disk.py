@@ -22,6 +22,10 @@ from typing import Any
 import diskcache
 from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, UNKNOWN
 
+from dashboard.storage.checksum import SEAL_BYTES, seal, unsealed
+from dashboard.storage.database import HealingCache, open_healing
+from dashboard.storage.guard import make_private
+
 log = logging.getLogger(__name__)
 
 # Rows up to this size lie in SQLite itself, where a read costs one system call less than a file.
@@ -30,6 +34,9 @@ INLINE_BYTES = 32 * 1024
 
 # Files as diskcache calls them: two folders and a name.
 FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
+
+# The write-ahead log is cut back to this.
+WAL_BYTES = 4 * 2**20
 
 # Rows that eviction looks at in one go.
 ROWS_A_TIME = 64
@@ -55,8 +62,36 @@ class StoredFile:
     header: bytes
 
 
+def _as_written(value: bytes | None) -> bytes:
+    if value is None:
+        log.warning("cache row refused: it is not as it was written")
+        raise BadRow("a row whose checksum does not match")
+    return value
+
+
+def _read_sealed(path: Path) -> bytes | None:
+    """What lies before the checksum in a file; None when it does not match. Raises `OSError`."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        # Two reads: cutting the checksum off would copy the value.
+        value = os.read(fd, max(os.fstat(fd).st_size - SEAL_BYTES, 0))
+        return value if os.read(fd, SEAL_BYTES + 1) == seal(value) else None
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
-    """Keys are strings, values are bytes or adopted files; sizes are counted for every row."""
+    """Keys are strings, values are bytes or adopted files; sizes are counted for every row.
+
+    Behind each value, and behind the header of an adopted file, stands its checksum: what is not as it was
+    written reads as a miss.
+    """
 
     def put(self, key: Any) -> tuple[str, bool]:
         if type(key) is not str:
@@ -71,34 +106,36 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
     def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
         if isinstance(value, Adopted):
             name, full = self.filename(key, value)
-            Path(full).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(full).parent)
             size = value.path.stat().st_size
             value.path.rename(full)
-            return size, MODE_BINARY, name, sqlite3.Binary(value.header)
+            return size, MODE_BINARY, name, value.header + seal(value.header)
         if type(value) is not bytes:
             raise TypeError(f"a cached value is bytes, not {type(value).__name__}")
         if len(value) <= INLINE_BYTES:
-            return len(value), MODE_RAW, None, sqlite3.Binary(value)
+            return len(value), MODE_RAW, None, value + seal(value)
         name, full = self.filename(key, value)
         path = Path(full)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         try:
-            path.write_bytes(value)
+            with path.open("xb", buffering=0) as stream:
+                for part in (value, seal(value)):
+                    _write_all(stream.fileno(), part)
         except OSError:
             # Half a file would keep a full disk full.
             path.unlink(missing_ok=True)
             raise
-        return len(value), MODE_BINARY, name, None
+        return len(value) + SEAL_BYTES, MODE_BINARY, name, None
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | StoredFile:
         if mode == MODE_RAW and filename is None and isinstance(value, bytes):
-            return value
+            return _as_written(unsealed(value))
         if mode == MODE_BINARY and filename is not None:
             path = self._inside(filename)
             if value is None:
-                return path.read_bytes()
+                return _as_written(_read_sealed(path))
             if isinstance(value, bytes):
-                return StoredFile(path, value)
+                return StoredFile(path, _as_written(unsealed(value)))
         log.warning("cache row refused: mode %r, file %r", mode, filename)
         raise BadRow("a row that was not written here")
 
@@ -134,46 +171,67 @@ class Row:
     used: float
 
 
-class BytesCache(diskcache.Cache):  # type: ignore[misc]
+class BytesCache(HealingCache):
     """A `diskcache.Cache` of bytes whose trouble is a miss, with the few queries that eviction needs.
 
     Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows
     at a time, the newest included, which empties a cache of a few large entries.
     """
 
+    def __init__(self, directory: str, **settings: Any) -> None:
+        super().__init__(directory, **settings)
+        # Else each entry that is stored in a full cache would have all rows sorted.
+        with suppress(sqlite3.OperationalError):
+            self._sql("CREATE INDEX IF NOT EXISTS Cache_by_use ON Cache (access_time)")
+
     def get(self, key: str, default: Any = None, **kwargs: Any) -> Any:
+        get = super().get
         try:
-            return super().get(key, default, **kwargs)
+            return self._twice(lambda: get(key, default, **kwargs))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("cache read failed, taken for a miss: %s", error)
             return default
 
     def set(self, key: str, value: Any, expire: float | None = None, **kwargs: Any) -> bool:
         """Store and say whether it worked; a full disk or a busy database is no error of the caller's."""
+        store = super().set
         try:
-            return bool(super().set(key, value, expire=expire, **kwargs))
+            # Before the value's file is written or taken over: a database that is gone is made again now.
+            self._twice(lambda: self._con)
+            return bool(self._twice(lambda: store(key, value, expire=expire, **kwargs)))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("cache write failed: %s", error)
             return False
 
     def delete(self, key: str, retry: bool = False) -> bool:
+        delete = super().delete
         try:
-            return bool(super().delete(key, retry=retry))
+            return bool(self._twice(lambda: delete(key, retry=retry)))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("cache delete failed: %s", error)
             return False
 
     def __contains__(self, key: object) -> bool:
+        contains = super().__contains__
         try:
-            return bool(super().__contains__(key))
+            return bool(self._twice(lambda: contains(key)))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("cache read failed, taken for a miss: %s", error)
             return False
 
+    def expire(self, now: float | None = None, retry: bool = False) -> int:
+        """Remove the rows that have expired; raises what the database raises."""
+        expire = super().expire
+        return int(self._twice(lambda: expire(now, retry)))
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """What a query finds; raises what the database raises."""
+        return self._twice(lambda: self._sql(query, values).fetchall())
+
     def keys_like(self, prefix: str) -> list[str]:
         """All live string keys that start with `prefix`, in order."""
         high = prefix + "\U0010ffff"
-        rows = self._sql(
+        rows = self._rows(
             "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
             " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key",
             (prefix, high, time.time()),
@@ -182,7 +240,7 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
 
     def newest_keys(self, prefix: str, count: int) -> list[str]:
         """The live string keys that start with `prefix`, those stored last, at most `count`, newest first."""
-        rows = self._sql(
+        rows = self._rows(
             "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
             " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
             (prefix, prefix + "\U0010ffff", time.time(), count),
@@ -197,23 +255,27 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
             marks = ",".join("?" * len(part))
             query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608
             try:
-                found |= {key for (key,) in self._sql(query, tuple(part))}
+                found |= {key for (key,) in self._rows(query, tuple(part))}
             except (sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("cache read failed, taken for a miss: %s", error)
         return found
 
     def newer(self, rowid: int) -> list[tuple[int, str, bytes]]:
         """The inline rows written after `rowid`, oldest first, as (rowid, key, value)."""
-        rows = self._sql(
+        rows = self._rows(
             "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
             " AND filename IS NULL ORDER BY rowid",
             (rowid, MODE_RAW),
         )
-        return [
-            (int(number), key, value)
-            for number, key, value in rows
-            if isinstance(key, str) and isinstance(value, bytes)
-        ]
+        found = []
+        for number, key, sealed in rows:
+            if isinstance(key, str) and isinstance(sealed, bytes):
+                value = unsealed(sealed)
+                if value is None:
+                    log.warning("cache row refused: it is not as it was written")
+                else:
+                    found.append((int(number), key, value))
+        return found
 
     def by_age(self) -> Iterator[Row]:
         """All entries, least recently used first; read in parts, so that looking at the first costs little.
@@ -222,23 +284,18 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
         """
         after: tuple[float, int] = (-1.0, -1)
         while True:
-            rows = self._sql(
+            rows = self._rows(
                 "SELECT rowid, key, size, access_time FROM Cache"
                 " WHERE raw = 1 AND (access_time, rowid) > (?, ?)"
                 " ORDER BY access_time, rowid LIMIT ?",
                 (*after, ROWS_A_TIME),
-            ).fetchall()
+            )
             for rowid, key, size, used in rows:
                 after = (used, rowid)
                 if isinstance(key, str):
                     yield Row(key, int(size), float(used))
             if len(rows) < ROWS_A_TIME:
                 return
-
-    def index_by_use(self) -> None:
-        """Have the database keep its rows in the order in which they were used."""
-        with suppress(sqlite3.Error, diskcache.Timeout, OSError):
-            self._sql("CREATE INDEX IF NOT EXISTS Cache_by_use ON Cache (access_time)")
 
     def note_uses(self, uses: Mapping[str, float]) -> None:
         """Write down when keys were last used (Unix time, s), all in one transaction."""
@@ -253,9 +310,7 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
 
     def totals(self) -> tuple[int, int]:
         """(bytes, entries) of all rows, as the triggers in the database count them."""
-        rows: Sequence[tuple[str, int]] = self._sql(
-            "SELECT key, value FROM Settings WHERE key IN ('size', 'count')"
-        ).fetchall()
+        rows = self._rows("SELECT key, value FROM Settings WHERE key IN ('size', 'count')")
         known = dict(rows)
         return int(known.get("size", 0)), int(known.get("count", 0))
 
@@ -267,7 +322,7 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
         """
         named = {
             os.path.join(self.directory, name)
-            for (name,) in self._sql("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+            for (name,) in self._rows("SELECT filename FROM Cache WHERE filename IS NOT NULL")
         }
         limit = time.time() - older_than_s
         removed = 0
@@ -289,9 +344,9 @@ class BytesCache(diskcache.Cache):  # type: ignore[misc]
 
 def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
     """Open or make the cache in `directory` (mode 0700); `timeout_s` bounds the wait for a writer."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    cache = BytesCache(
-        str(directory),
+    return open_healing(
+        BytesCache,
+        directory,
         timeout=timeout_s,
         disk=BytesDisk,
         eviction_policy="none",
@@ -300,8 +355,8 @@ def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
         tag_index=0,
         size_limit=2**62,
         disk_min_file_size=INLINE_BYTES,
-        sqlite_mmap_size=2**26,
+        # Mapped, a database that somebody else cuts short would end the process (SIGBUS).
+        sqlite_mmap_size=0,
+        # The write-ahead log gives back what a large transaction took.
+        sqlite_journal_size_limit=WAL_BYTES,
     )
-    # Else each entry that is stored in a full cache would have all rows sorted.
-    cache.index_by_use()
-    return cache

@@ -8,11 +8,13 @@ more is written, and slices are shown uncached.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dashboard.errors import SetupError
@@ -67,6 +69,20 @@ def own_directory(path: Path) -> Path:
     return path
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder for this user alone (mode 0700), and those above it that are missing.
+
+    Raises `OSError`, also where it belongs to another user or others can write to it.
+    """
+    if not folder.parent.is_dir():
+        make_private(folder.parent)
+    with suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    info = os.stat(folder)
+    if info.st_uid != os.geteuid() or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(errno.EACCES, "others can write to a folder of the cache")
+
+
 def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     """The type of the file system that the resolved `path` lies on; None where Linux does not tell."""
     try:
@@ -95,9 +111,12 @@ def _unescaped(text: str) -> str:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write to the disk of `path`; 0 when the directory is gone."""
+    """Bytes that this user may still write to the disk of `path`, which need not be there; 0 if unknown."""
     try:
         info = os.statvfs(path)
+    except FileNotFoundError:
+        # It is made again when something is written.
+        return free_bytes(path.parent)
     except OSError:
         return 0
     return info.f_bavail * info.f_frsize

@@ -7,12 +7,19 @@ processes, and a `kill -9` releases it. That is all that single flight needs.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from dashboard.storage.guard import make_private
+
+log = logging.getLogger(__name__)
 
 # How often a waiter looks again: short at first, since most waits end soon, then easy on the
 # processor.
@@ -38,6 +45,16 @@ def ask_for(fd: int) -> None:
     os.pwrite(fd, b"w", 0)
 
 
+def _opened(path: Path) -> int:
+    """A descriptor of a lock file, which is made, with its folder, where it is missing; raises `OSError`."""
+    how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, how, 0o600)
+    except FileNotFoundError:
+        make_private(path.parent)
+        return os.open(path, how, 0o600)
+
+
 class LockTimeout(Exception):
     """The lock was not free within the time given."""
 
@@ -59,7 +76,7 @@ def exclusive(
     deadline = clock() + timeout_s
     waited = False
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = _opened(path)
         held = False
         try:
             pause = FIRST_LOOK_S
@@ -89,6 +106,33 @@ def exclusive(
             os.close(fd)
 
 
+def _whole_file(kind: int) -> bytes:
+    """A `struct flock` over a whole file (fcntl(2))."""
+    return struct.pack("@hhqqi0q", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def mark_in_use(fd: int) -> None:
+    """Mark a file as being written until the descriptor, and all its duplicates, are closed.
+
+    An open file description lock: the kernel drops it when the process dies, and `flock` on the same file
+    stays free for others. Raises `OSError`.
+    """
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
+
+
+def in_use(path: Path) -> bool:
+    """Whether a process that is alive marked the file at `path`; False when it is gone."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        found = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
+        return bool(struct.unpack_from("@h", found)[0] != fcntl.F_UNLCK)
+    finally:
+        os.close(fd)
+
+
 class Gate:
     """Lets background work step aside while anybody works on what a viewer waits for.
 
@@ -98,12 +142,19 @@ class Gate:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = _opened(path)
+        self._lock = threading.Lock()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Say that somebody waits for what is done inside."""
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = _opened(self._path)
+        except OSError as error:
+            # Background work then does not step aside, which is no reason to fail who waits.
+            log.warning("no file to say that a viewer waits: %s", error)
+            yield
+            return
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
             yield
@@ -112,12 +163,27 @@ class Gate:
 
     def open(self) -> bool:
         """Whether nobody is inside `busy`."""
+        with self._lock:
+            if not self._in_place():
+                # The file was deleted: who is busy now has another one open.
+                try:
+                    fd = _opened(self._path)
+                except OSError:
+                    return True  # and nobody can say so
+                os.close(self._fd)
+                self._fd = fd
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            return True
+
+    def _in_place(self) -> bool:
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        except OSError:
             return False
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        return True
 
     def close(self) -> None:
         """Give the descriptor back."""

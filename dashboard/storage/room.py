@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 # What was used this lately is on somebody's screen; taking it would only have it decoded again.
 IN_USE_S = 2.0
 
+# What an entry takes beside its bytes: two folders (4 KiB each), its last block, its row and the indexes over it.
+# The first few MiB of it are not counted, so that few large entries may fill a limit to the byte.
+ENTRY_BYTES = 12 * 1024
+UNCOUNTED_BYTES = 16 * 2**20
+
 
 class UseLog:
     """When entries were last used, noted in memory and written once a second in one transaction.
@@ -47,7 +52,11 @@ class UseLog:
 
 
 class Room:
-    """The byte limit of a cache that several processes fill."""
+    """The byte limit of a cache that several processes fill.
+
+    `limit` may be changed at any time. `beside` gives the bytes of files that are to be in the cache soon and
+    count already.
+    """
 
     def __init__(
         self,
@@ -59,8 +68,14 @@ class Room:
     ) -> None:
         self.cache = cache
         self.limit = limit
+        self.beside: Callable[[], int] = int
         self._lock = lock
         self._clock = clock
+
+    def used(self) -> int:
+        """Bytes that the cache takes on the disk; raises what the database raises."""
+        nbytes, entries = self.cache.totals()
+        return nbytes + max(entries * ENTRY_BYTES - UNCOUNTED_BYTES, 0) + self.beside()
 
     def make(
         self,
@@ -79,7 +94,7 @@ class Room:
         if need > self.limit:
             return None
         try:
-            used, _ = self.cache.totals()
+            used = self.used()
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("no room made in a cache: %s", error)
             return None
@@ -116,7 +131,7 @@ class Room:
         may_take_protected: bool,
         leaving: Callable[[str], None] | None,
     ) -> int | None:
-        used, _ = self.cache.totals()
+        used = self.used()
         over = used + need - self.limit
         if over <= 0:
             return 0

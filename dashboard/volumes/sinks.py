@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.storage.checksum import PlaneSums
 from dashboard.volumes.address import BrickAddress
 
 
@@ -19,13 +20,17 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """Writes a brick into a file, planes one after the other."""
+    """Writes a brick into a file, planes one after the other; `sums` gets its checksums meanwhile."""
 
-    def __init__(self, fd: int, address: BrickAddress) -> None:
+    def __init__(self, fd: int, address: BrickAddress, sums: PlaneSums | None = None) -> None:
         self._fd = fd
+        self._sums = sums
         self._rows, self._cols = address.shape[-2:]
 
     def put(self, row: int, band: NDArray[Any]) -> None:
+        # Here, where the band still lies in the processor's cache.
+        if self._sums is not None:
+            self._sums.add(row, band)
         line = self._cols * band.itemsize
         for plane in range(len(band)):
             _write_all(self._fd, band[plane], (plane * self._rows + row) * line)
@@ -34,16 +39,24 @@ class FileSink:
 class GatheringSink:
     """Puts a brick together in memory, planes one after the other as in its file.
 
-    `memory` has the brick's bytes at least; it holds them once all bands were put.
+    `memory` has the brick's bytes at least; it holds them once all bands were put. `sums` gets its
+    checksums meanwhile.
     """
 
     def __init__(
-        self, memory: NDArray[np.uint8], address: BrickAddress, dtype: np.dtype[Any]
+        self,
+        memory: NDArray[np.uint8],
+        address: BrickAddress,
+        dtype: np.dtype[Any],
+        sums: PlaneSums | None = None,
     ) -> None:
+        self._sums = sums
         self.values = memory[: address.nbytes(dtype.itemsize)]
         self._planes = self.values.view(dtype).reshape(-1, *address.shape[-2:])
 
     def put(self, row: int, band: NDArray[Any]) -> None:
+        if self._sums is not None:
+            self._sums.add(row, band)
         self._planes[:, row : row + band.shape[1]] = band
 
 

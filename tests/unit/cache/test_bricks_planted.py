@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 from dashboard.cache import bricks as module
+from dashboard.cache import plane_sums
 from dashboard.cache.bricks import BrickStore
 from dashboard.cache.story import Purpose
+from dashboard.storage.checksum import seal
 from dashboard.storage.disk import BytesCache
-from tests.bricks import DTYPE, brick_at, put, values_of
+from tests.bricks import DATA_BYTES, DTYPE, brick_at, put, values_of
 
 
 def entry(cache: BytesCache) -> dict[str, Any]:
@@ -46,7 +49,9 @@ def test_a_planted_header_is_a_miss(
     store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture, header: str
 ) -> None:
     put(store, brick_at(0))
-    cache._sql("UPDATE Cache SET value = ?", (HEADERS[header],))
+    planted = HEADERS[header]
+    sealed = planted + seal(planted) if isinstance(planted, bytes) else planted
+    cache._sql("UPDATE Cache SET value = ?", (sealed,))
     gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     with caplog.at_level(logging.WARNING):
@@ -61,10 +66,76 @@ def test_a_planted_header_leaves_a_log_line(
     store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(store, brick_at(0))
-    cache._sql("UPDATE Cache SET value = ?", (b"{}",))
+    cache._sql("UPDATE Cache SET value = ?", (b"{}" + seal(b"{}"),))
     with caplog.at_level(logging.WARNING):
         store.get(brick_at(0), DTYPE)
     assert "brick refused" in caplog.text
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_plane_with_flipped_bytes_is_never_given_out(
+    make_store: Callable[..., BrickStore],
+    cache: BytesCache,
+    caplog: pytest.LogCaptureFixture,
+    restart: bool,
+) -> None:
+    store = make_store(keep_open=4)
+    put(store, brick_at(0))
+    opened = store.get(brick_at(0), DTYPE, 2)
+    assert opened is not None
+    path = Path(cache.directory) / entry(cache)["filename"]
+    with path.open("r+b") as stream:
+        stream.seek(DATA_BYTES // 4 + 9)  # within plane 1
+        stream.write(b"!")
+    store = make_store() if restart else store
+    good = store.get(brick_at(0), DTYPE, 0)
+    assert good is not None
+    np.testing.assert_array_equal(good.plane(0), values_of(brick_at(0))[0])
+    with caplog.at_level(logging.WARNING):
+        assert store.get(brick_at(0), DTYPE, 1) is None
+        assert store.get(brick_at(0), DTYPE, 0) is None
+    assert [r for r in caplog.records if "damaged brick" in r.getMessage()] == caplog.records
+    assert len(caplog.records) == 1
+    assert not path.exists()
+    put(store, brick_at(0))
+    found = store.get(brick_at(0), DTYPE, 1)
+    assert found is not None
+    np.testing.assert_array_equal(found.plane(1), values_of(brick_at(0))[1])
+
+
+@pytest.mark.parametrize("at", [-1, -4 * 4])
+def test_a_damaged_checksum_is_a_miss(store: BrickStore, cache: BytesCache, at: int) -> None:
+    put(store, brick_at(0))
+    path = Path(cache.directory) / entry(cache)["filename"]
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert store.get(brick_at(0), DTYPE, 3 if at == -1 else 0) is None
+
+
+def test_the_file_of_another_brick_is_a_miss(store: BrickStore, cache: BytesCache) -> None:
+    put(store, brick_at(0))
+    put(store, brick_at(4))
+    names = cache._sql("SELECT filename FROM Cache ORDER BY rowid").fetchall()
+    first, second = (Path(cache.directory) / name for (name,) in names)
+    first.write_bytes(second.read_bytes())
+    assert store.get(brick_at(4), DTYPE, 0) is not None
+    assert store.get(brick_at(0), DTYPE, 0) is None
+
+
+def test_a_plane_is_verified_once(store: BrickStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, brick_at(0))
+    checked: list[int] = []
+    matches = plane_sums.matches
+
+    def noted(fd: int, offset: int, key: str, number: int, plane: Any) -> bool:
+        checked.append(number)
+        return matches(fd, offset, key, number, plane)
+
+    monkeypatch.setattr(plane_sums, "matches", noted)
+    for number in (0, 1, 0, 1):
+        assert store.get(brick_at(0), DTYPE, number) is not None
+    assert checked == [0, 1]
 
 
 @pytest.mark.parametrize("change", ["shorter", "longer", "empty", "gone", "a folder", "a link"])

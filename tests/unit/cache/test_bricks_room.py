@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.cache.bricks import BrickStore
-from dashboard.cache.story import Purpose, story_bytes
+from dashboard.cache.story import Purpose
 from dashboard.storage.disk import BytesCache
-from tests.bricks import DTYPE, FILE_BYTES, brick_at, put
+from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put
 from tests.clock import Clock
 from tests.parts import Counts
 
@@ -86,7 +86,7 @@ def test_what_was_decoded_for_nothing_is_counted(
     for n in range(3, 6):
         put(store, brick_at(4 * n))
     assert ledger.counted["bricks.evictions"] == 3
-    assert ledger.counted["prefetch.wasted_bytes"] == 2 * (FILE_BYTES - story_bytes(4))
+    assert ledger.counted["prefetch.wasted_bytes"] == 2 * DATA_BYTES
 
 
 def test_what_killed_processes_left_is_swept(

@@ -19,6 +19,7 @@ from flask_caching import Cache
 
 from dashboard.cache import frames as module
 from dashboard.cache.frames import DiskcacheBackend, Frames, make_cache
+from dashboard.storage import disk as storage
 from dashboard.storage.disk import BytesCache, open_cache
 from dashboard.storage.guard import Space
 from dashboard.storage.room import Room
@@ -168,15 +169,13 @@ def test_on_a_full_disk_nothing_is_stored(
 def test_a_write_that_fails_leaves_no_half_file(
     make_backend: Callable[..., DiskcacheBackend], disk: BytesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        write(path, data[:1000])
+    def full(fd: int, data: bytes) -> None:
+        os.write(fd, data[:1000])
         raise OSError(28, "No space left on device")
 
     backend = make_backend()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(storage, "_write_all", full)
         assert backend.set("a", bytes(100_000)) is False
     found = [name for _, _, names in os.walk(disk.directory) for name in names]
     assert [name for name in found if name.endswith(".val")] == []

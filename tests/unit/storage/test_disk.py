@@ -14,6 +14,7 @@ import diskcache
 import pytest
 from diskcache.core import MODE_BINARY, MODE_PICKLE, MODE_RAW, MODE_TEXT
 
+from dashboard.storage.checksum import SEAL_BYTES
 from dashboard.storage.disk import (
     INLINE_BYTES,
     ROWS_A_TIME,
@@ -51,7 +52,9 @@ class Bomb:
 def test_bytes_come_back(cache: BytesCache, value: bytes) -> None:
     assert cache.set("key", value)
     assert cache.get("key") == value
-    assert cache.totals() == (len(value), 1)
+    in_a_file = len(value) > INLINE_BYTES
+    assert cache.totals() == (len(value) + SEAL_BYTES * in_a_file, 1)
+    assert cache.check() == []
     assert cache.delete("key")
     assert cache.get("key", "missing") == "missing"
     assert cache.totals() == (0, 0)
@@ -275,3 +278,32 @@ def test_the_sweep_leaves_the_database(cache: BytesCache) -> None:
     after = sorted(name for name in os.listdir(cache.directory) if name.startswith("cache.db"))
     assert after == before
     assert cache.get("key") == b"value"
+
+
+@pytest.mark.parametrize("value", [b"small", b"y" * (2 * INLINE_BYTES)], ids=len)
+def test_a_flipped_byte_is_a_miss_and_a_log_line(
+    cache: BytesCache, caplog: pytest.LogCaptureFixture, value: bytes
+) -> None:
+    cache.set("key", value)
+    for path in Path(cache.directory).rglob("*.val"):
+        with path.open("r+b") as stream:
+            stream.seek(len(value) // 2)
+            stream.write(b"!")
+    cache._sql(
+        "UPDATE Cache SET value = CAST(X'736D616C21' || substr(value, 6) AS BLOB)"
+        " WHERE filename IS NULL"
+    )
+    assert cache.get("key") is None
+    assert cache.newer(0) == []
+    assert "not as it was written" in caplog.text
+    assert cache.set("key", value)
+    assert cache.get("key") == value
+    assert cache.check() == []
+
+
+@pytest.mark.parametrize("cut", [0, 3, 4, 5, INLINE_BYTES + 4])
+def test_a_value_that_was_cut_short_is_a_miss(cache: BytesCache, cut: int) -> None:
+    cache.set("key", b"y" * (INLINE_BYTES + 1))
+    (path,) = Path(cache.directory).rglob("*.val")
+    os.truncate(path, cut)
+    assert cache.get("key") is None
