@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.cache.bricks import BrickStore, FileBrick, file_bytes
+from dashboard.cache.bricks import BrickStore, FileBrick
+from dashboard.cache.partial import file_bytes
 from dashboard.cache.story import Purpose
 from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
 

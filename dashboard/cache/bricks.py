@@ -12,8 +12,6 @@ import json
 import logging
 import mmap
 import os
-import tempfile
-import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,12 +23,11 @@ from numpy.typing import NDArray
 
 from dashboard.cache import plane_sums
 from dashboard.cache.opened import Opened
+from dashboard.cache.partial import Partial, file_bytes, partial_bytes
 from dashboard.cache.plane_sums import VerifiedPlanes, sums_bytes
-from dashboard.cache.story import Purpose, Story, Wanted, story_bytes
+from dashboard.cache.story import Purpose, Story, Wanted
 from dashboard.storage.checksum import PlaneSums
 from dashboard.storage.disk import Adopted, BytesCache, StoredFile
-from dashboard.storage.locks import in_use, mark_in_use
-from dashboard.storage.reserve import reserve
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress
@@ -38,16 +35,7 @@ from dashboard.volumes.chunkread import BadChunk
 
 log = logging.getLogger(__name__)
 
-# A file in `partial/` that is this old and that nobody writes belongs to a process that is gone.
-ABANDONED_S = 10.0
-
-
 _AHEAD = (Purpose.AHEAD, Purpose.RESTING)
-
-
-def file_bytes(address: BrickAddress, itemsize: int) -> int:
-    """Length of a brick's file."""
-    return address.nbytes(itemsize) + story_bytes(address.planes) + sums_bytes(address.planes)
 
 
 class Brick(Protocol):
@@ -168,40 +156,6 @@ class PlaneBrick:
                 os.close(self._fd)
 
 
-class Partial:
-    """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
-
-    def __init__(
-        self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
-    ) -> None:
-        self.address = address
-        self.purpose = purpose
-        self.began = time.monotonic()
-        self.data_bytes = address.nbytes(itemsize)
-        self.file_bytes = file_bytes(address, itemsize)
-        self.sums = PlaneSums(address.shape[-2])
-        self.fd, name = tempfile.mkstemp(prefix=address.key[:16] + "-", dir=folder)
-        self.path = Path(name)
-        try:
-            mark_in_use(self.fd)
-            reserve(self.fd, self.file_bytes)
-            Story.begin(self.fd, self.data_bytes, address.planes, purpose)
-        except OSError:
-            self.discard()
-            raise
-
-    def close(self) -> None:
-        """Give the descriptor back; the file stays."""
-        os.close(self.fd)
-
-    def discard(self) -> None:
-        """Remove the file."""
-        with suppress(OSError):
-            os.unlink(self.path)
-        with suppress(OSError):
-            os.close(self.fd)
-
-
 class BrickStore:
     """The brick cache: bounded in bytes, shared by all processes, kept over a restart."""
 
@@ -218,7 +172,7 @@ class BrickStore:
         self._cache = cache
         self._room = room
         self._partial = partial
-        room.beside = self._partial_bytes
+        room.beside = lambda: partial_bytes(partial)
         self._ledger = ledger
         self._protected = protected
         self.opened = Opened[FileBrick](keep_open)
@@ -392,19 +346,5 @@ class BrickStore:
 
     def sweep(self) -> None:
         """Remove what killed processes left behind; called at start and now and then."""
-        self._partial_bytes()
+        partial_bytes(self._partial)
         self._cache.sweep(older_than_s=60.0)
-
-    def _partial_bytes(self) -> int:
-        """Bytes of the files that are being written by any process; removes what killed ones left."""
-        total = 0
-        with suppress(OSError), os.scandir(self._partial) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    info = entry.stat(follow_symlinks=False)
-                    abandoned = info.st_mtime < time.time() - ABANDONED_S
-                    if abandoned and not in_use(Path(entry.path)):
-                        os.unlink(entry.path)
-                    else:
-                        total += info.st_size
-        return total

@@ -7,8 +7,9 @@ import time
 from collections.abc import Collection
 from typing import Protocol
 
-from dashboard.cache.bricks import BrickStore, FileBrick, Partial
+from dashboard.cache.bricks import BrickStore, FileBrick
 from dashboard.cache.pace import Paces
+from dashboard.cache.partial import Partial
 from dashboard.cache.story import Purpose
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.address import BrickAddress

@@ -17,10 +17,11 @@ from functools import partial as bind
 from pathlib import Path
 
 from dashboard import errors
-from dashboard.cache.bricks import Brick, BrickStore, FileBrick, Partial, PlaneBrick
+from dashboard.cache.bricks import Brick, BrickStore, FileBrick, PlaneBrick
 from dashboard.cache.gathering import Gathering
 from dashboard.cache.making import Making, Space
 from dashboard.cache.pace import Paces
+from dashboard.cache.partial import Partial
 from dashboard.cache.story import Purpose
 from dashboard.cache.underway import Underway
 from dashboard.storage.locks import Gate, Held, LockTimeout, ask_for, exclusive

@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from dashboard import errors
-from dashboard.cache.bricks import Partial, PlaneBrick
+from dashboard.cache.bricks import PlaneBrick
 from dashboard.cache.making import Making
+from dashboard.cache.partial import Partial
 from dashboard.cache.story import Purpose
 from dashboard.storage.locks import Gate
 from dashboard.telemetry.meter import meter

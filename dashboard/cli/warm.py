@@ -28,7 +28,7 @@ from rich.progress import (
 )
 
 from dashboard.cache import gathering
-from dashboard.cache.bricks import file_bytes
+from dashboard.cache.partial import file_bytes
 from dashboard.cache.story import Purpose
 from dashboard.cache.supply import NoRoom, Supplied
 from dashboard.errors import CannotShow, LamellaError, SetupError

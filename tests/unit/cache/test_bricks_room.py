@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dashboard.cache.bricks import BrickStore
 from dashboard.cache.story import Purpose
+from dashboard.storage import room as room_module
 from dashboard.storage.disk import BytesCache
 from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put
 from tests.clock import Clock
@@ -102,3 +105,46 @@ def test_what_killed_processes_left_is_swept(
     assert not old.exists()
     assert young.exists()
     assert store.get(brick_at(0), DTYPE) is not None
+
+
+def test_what_is_being_written_counts_and_stays_however_old_it_is(
+    make_store: Callable[..., BrickStore], cache: BytesCache, tmp_path: Path
+) -> None:
+    store, other = make_store(limit=2 * FILE_BYTES), make_store(limit=2 * FILE_BYTES)
+    put(store, brick_at(0))
+    cache._sql("UPDATE Cache SET access_time = 5.0")
+    first = store.begin(brick_at(4), DTYPE.itemsize, Purpose.DEMAND)
+    assert first is not None
+    assert store.has(brick_at(0))
+    os.utime(first.path, (1, 1))
+    second = other.begin(brick_at(8), DTYPE.itemsize, Purpose.DEMAND)
+    assert second is not None
+    assert not store.has(brick_at(0)), "two files that are written had the same bytes"
+    # Whatever is in the cache, no third one fits.
+    assert store.begin(brick_at(12), DTYPE.itemsize, Purpose.DEMAND) is None
+    assert first.path.exists()
+    first.discard()
+    second.close()
+    os.utime(second.path, (1, 1))
+    # Its writer is gone: so is the file, as soon as somebody needs its bytes.
+    third = store.begin(brick_at(12), DTYPE.itemsize, Purpose.DEMAND)
+    assert third is not None
+    assert list((tmp_path / "partial").iterdir()) == [third.path]
+    third.discard()
+
+
+def test_the_folder_of_unfinished_bricks_is_made_again(store: BrickStore, tmp_path: Path) -> None:
+    (tmp_path / "partial").rmdir()
+    store.sweep()
+    put(store, brick_at(0))
+    assert (tmp_path / "partial").stat().st_mode & 0o777 == 0o700
+
+
+def test_entries_count_with_what_they_take_beside_their_bytes(
+    make_store: Callable[..., BrickStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "UNCOUNTED_BYTES", 0)
+    store = make_store(limit=3 * (FILE_BYTES + room_module.ENTRY_BYTES), clock=Clock(4e9))
+    for n in range(5):
+        put(store, brick_at(4 * n))
+    assert sum(store.has(brick_at(4 * n)) for n in range(5)) == 3

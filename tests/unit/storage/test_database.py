@@ -169,6 +169,7 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
         lambda cache: cache.delete("a"),
         lambda cache: "a" in cache,
         lambda cache: cache.keys_like(""),
+        lambda cache: cache.newest_keys("", 9),
         lambda cache: cache.present(["a"]),
         lambda cache: cache.newer(0),
         lambda cache: list(cache.by_age()),
