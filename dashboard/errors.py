@@ -9,6 +9,7 @@
     ├── TooLarge      413  more than one answer may hold
     ├── WrongHost     421  the request was meant for another host
     ├── CannotShow    422  this file or dataset cannot be shown
+    ├── TooManyRequests 429  the caller sends more than is taken; `Retry-After` says when to go on
     ├── Busy          503  try again in a moment
     └── SetupError     –   the start-up is at fault; the command ends with status 2
 
@@ -24,6 +25,8 @@ class LamellaError(Exception):
 
     status = 500
     code = "internal"
+    # Whole seconds for the `Retry-After` header.
+    retry_after_s: int | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -84,6 +87,14 @@ class CannotShow(LamellaError):
 
     status = 422
     code = "cannot_show"
+
+
+class TooManyRequests(LamellaError):
+    """The caller sends more than is taken; it may go on after `retry_after_s`."""
+
+    status = 429
+    code = "too_many_requests"
+    retry_after_s = 1
 
 
 class Busy(LamellaError):

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial as bind
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import flask
 
-from dashboard import errors
 from dashboard.cache.bricks import BrickStore
 from dashboard.cache.frames import Frames, make_cache
 from dashboard.cache.pace import Paces
 from dashboard.cache.supply import Supply, remove_stale_locks
 from dashboard.prefetch.board import Board
 from dashboard.prefetch.plan_resolver import PlanResolver
-from dashboard.prefetch.planner import Geometry
 from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
+from dashboard.runtime.activity import Activity
 from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.slices.mapped import MappedPlanes
@@ -35,15 +31,11 @@ from dashboard.storage.guard import Space, free_bytes, own_directory
 from dashboard.storage.locks import Gate
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.posted import Report
 from dashboard.telemetry.stats import Stats
-from dashboard.volumes import selection
 from dashboard.volumes.catalog import Catalog, parse_roots
 from dashboard.volumes.children import Children
 from dashboard.volumes.decode import Decoder
 from dashboard.volumes.library import Library
-from dashboard.volumes.selection import Selection
-from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +44,6 @@ FACTS_BYTES = 512 * 2**20
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
-MOVEMENTS_WAITING = 512
 WORKER_WAIT_S = 1.0
 # A slice may lie in several bricks, and several viewers look at once.
 OPEN_BRICKS = 32
@@ -99,12 +90,7 @@ class Services:
     maintenance: Maintenance
     _reader: Reader | None = None
     _frames: Frames | None = None
-    _later: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="later")
-    )
-    _room_later: threading.Semaphore = field(
-        default_factory=lambda: threading.Semaphore(MOVEMENTS_WAITING)
-    )
+    _activity: Activity | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -112,6 +98,12 @@ class Services:
         """Makes frames; there once `serve_frames` has been called."""
         assert self._reader is not None
         return self._reader
+
+    @property
+    def activity(self) -> Activity:
+        """Notes what viewers did; there once `serve_frames` has been called."""
+        assert self._activity is not None
+        return self._activity
 
     def serve_frames(self, server: flask.Flask) -> None:
         """Put the frame cache behind `server` and make the reader."""
@@ -130,6 +122,9 @@ class Services:
             self._frames,
             self.windows,
             self.settings.max_cells,
+        )
+        self._activity = Activity(
+            self.library, self.board, self.ledger, self.supply, self._reader.record_demand
         )
 
     def start(self) -> None:
@@ -168,37 +163,11 @@ class Services:
             "worker": bool(beats) and min(beats) < HEARTBEAT_S,
         }
 
-    def moved(self, viewer: str, volume: Volume, chosen: Selection) -> None:
-        """A viewer wanted a slice; its plan is made after the answer has gone out."""
-        self.ledger.viewer(viewer)
-        if volume.direct(chosen):
-            return
-        self._submit(self._note, viewer, volume, chosen, time.time())
-
-    def painted(self, report: Report) -> None:
-        """What a page tells of painted slices: its stages, and demands that its ring had."""
-        self.ledger.viewer(report.viewer)
-        newest: tuple[Volume, Selection] | None = None
-        for painted in report.slices:
-            self.ledger.stages(painted.seconds)
-            if painted.source != "ring":
-                continue
-            self.ledger.demand("ring")
-            try:
-                volume = self.library.volume(painted.file, painted.dataset)
-                chosen = selection.parse(painted.selection, volume.shape)
-            except errors.LamellaError:
-                continue  # gone since; the demand was counted, there is nothing to plan for
-            self._submit(self._tell, volume, chosen)
-            newest = volume, chosen
-        if newest is not None:
-            # A report holds what was painted within a moment: as many looks at one time would be no speed.
-            self.moved(report.viewer, *newest)
-
     def close(self) -> None:
         """Finish what is on its way and end the processes and threads."""
         self._stop.set()
-        self._later.shutdown(wait=True)
+        if self._activity is not None:
+            self._activity.close()
         if self._frames is not None:
             self._frames.close()
         self.supply.close()
@@ -207,48 +176,6 @@ class Services:
         for uses in self.uses:
             uses.flush()
         self.ledger.close()
-
-    def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Have something done after the answer has gone out; when too much waits already, it is let go."""
-        if not self._room_later.acquire(blocking=False):
-            return
-
-        def run() -> None:
-            try:
-                work(*arguments)
-            except errors.LamellaError as error:
-                log.info("a look was not noted: %s", error)
-            except Exception:
-                log.exception("a look was not noted")
-            finally:
-                self._room_later.release()
-
-        self._later.submit(run)
-
-    def _tell(self, volume: Volume, chosen: Selection) -> None:
-        """The bricks that a slice out of the page's ring was made of have been wanted."""
-        self.reader.tell(volume, chosen)
-
-    def _note(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
-        rows, cols = chosen.plane
-        dims = sorted(chosen.fixed)
-        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
-        self.board.note(
-            viewer=viewer,
-            file=volume.address.file,
-            dataset=volume.address.dataset,
-            fingerprint=volume.address.fingerprint.as_list(),
-            selection=str(chosen),
-            plane=(rows, cols),
-            position=tuple(chosen.fixed[d] for d in dims),
-            geometry=Geometry(
-                tuple(volume.shape[d] for d in dims),
-                tuple(volume.grid.chunks[d] for d in dims),
-                brick_bytes,
-            ),
-            lead_s=self.supply.lead_s(volume, brick_bytes),
-            at=at,
-        )
 
 
 def build_services(settings: Settings, role: Role) -> Services:

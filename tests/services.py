@@ -12,13 +12,13 @@ SHAPE = (24, 40, 40)
 
 def later(services: Services) -> None:
     """Wait until all is done that was put off until after the answer."""
-    services._later.submit(lambda: None).result(60)
+    services.activity._deferred.submit(lambda: None).result(60)
 
 
 def look(services: Services, text: str, viewer: str = "v", dataset: str = "x") -> None:
     """Look at a slice of `data/a.h5`, and wait for what follows from it."""
     volume = services.library.volume("data/a.h5", dataset)
-    services.moved(viewer, volume, parse(text, volume.shape))
+    services.activity.viewed(viewer, volume, parse(text, volume.shape))
     later(services)
 
 

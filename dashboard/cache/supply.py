@@ -15,6 +15,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from dashboard import errors
 from dashboard.cache.bricks import Brick, BrickStore, FileBrick, PlaneBrick
@@ -128,6 +131,16 @@ class Supply:
         if counted:
             outcome = self._told(brick, outcome, plane, address.nbytes(volume.dtype.itemsize))
         return Supplied(brick, outcome)
+
+    def record_demand(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> str | None:
+        """Count a demand for a plane that the viewer has already; None when the brick is not in the cache.
+
+        Neither the file nor a child is asked, and nothing is decoded.
+        """
+        brick = self._store.get(address, dtype)
+        if brick is None:
+            return None
+        return self._told(brick, "hit", plane, address.nbytes(dtype.itemsize))
 
     def _fetch(
         self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int

@@ -167,26 +167,23 @@ class Reader:
         with self._lock:
             if not counted or address.key in self._told:
                 return "hit"
-        outcome = self.tell(address.volume, address.selection)
+        outcome = self.record_demand(address.volume, address.selection)
         self._remember(address.key)
         return outcome
 
-    def tell(self, volume: Volume, chosen: Selection) -> str:
-        """Have the stories of the bricks that are there hear that a viewer wants the slice.
+    def record_demand(self, volume: Volume, chosen: Selection) -> str:
+        """Note in the caches that a viewer wants a slice that it has; nothing is read or decoded for it.
 
-        Returns `prefetched` when one of them was decoded ahead and its plane not wanted before, else
-        `hit`.
+        Returns `prefetched` when one of its bricks was decoded ahead and its plane not wanted before, else `hit`.
         """
         outcome = "hit"
         if volume.direct(chosen):
             self._mapped.want(volume, chosen)
-        else:
-            for brick in volume.bricks(chosen):
-                if self._supply.has(brick):
-                    number = brick.plane_number(chosen.fixed)
-                    supplied = self._supply.get_or_decode(brick, plane=number, counted=True)
-                    if supplied.outcome == "prefetched":
-                        outcome = "prefetched"
+            return outcome
+        for brick in volume.bricks(chosen):
+            number = brick.plane_number(chosen.fixed)
+            if self._supply.record_demand(brick, volume.native, number) == "prefetched":
+                outcome = "prefetched"
         return outcome
 
     def _remember(self, key: str) -> None:

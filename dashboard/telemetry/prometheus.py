@@ -44,6 +44,12 @@ COUNTERS: Final = {
     "prefetch.used": "Bricks decoded ahead that were then wanted",
     "prefetch.used_bytes": "Bytes of bricks decoded ahead that were then wanted",
     "prefetch.wasted_bytes": "Bytes of bricks decoded ahead that left the cache unwanted",
+    "reports.accepted": "Rows of browsers' reports that counted",
+    "reports.contradictory": "Rows refused: selection, index and axis do not fit the volume",
+    "reports.malformed": "Rows refused: not readable, or a stage took less than 0 or more than 60 s",
+    "reports.refused": "Rows of browsers' reports that were refused, for any reason",
+    "reports.too_frequent": "Rows refused: their viewer sent more than 120 within a second",
+    "reports.unknown": "Rows refused: their volume, or that version of it, was not opened before",
 }
 
 GAUGES: Final = {

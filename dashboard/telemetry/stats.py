@@ -29,6 +29,17 @@ VIEWERS_S: Final = 60.0
 REMEMBERED: Final = 16
 
 
+# Of the rows in browsers' reports: `refused` is the sum of the reasons behind it.
+REPORTS: Final = (
+    "accepted",
+    "refused",
+    "malformed",
+    "unknown",
+    "contradictory",
+    "too_frequent",
+)
+
+
 class StageFigures(TypedDict):
     """One stage over a window: how often, its percentiles (ms) and its sum (s)."""
 
@@ -172,6 +183,7 @@ class Stats:
                 for name in ("bricks", "frames")
             },
             "prefetch": prefetch_figures(totals, gauges),
+            "reports": report_figures(totals),
             "viewers": len(viewers),
             "processes": [process.figures for process in self._reader.processes],
         }
@@ -278,6 +290,11 @@ def prefetch_figures(totals: Totals, gauges: dict[str, float]) -> dict[str, Any]
         "moving": _half(decoded_bytes - resting_bytes, used_bytes - resting_used),
         "resting": _half(resting_bytes, resting_used),
     }
+
+
+def report_figures(totals: Totals) -> dict[str, int]:
+    """Rows of browsers' reports that counted, that were refused, and why."""
+    return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
 
 
 def _half(decoded_bytes: float, used_bytes: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from dashboard.slices.reader import Answer, SliceAddress
 from dashboard.slices.scale import Norm
 from dashboard.slices.value import enum_name, exact_text
 from dashboard.slices.window import parse_window
-from dashboard.telemetry import posted, prometheus
+from dashboard.telemetry import prometheus
 from dashboard.volumes import selection
 from dashboard.web.timing import OUTCOME
 
@@ -49,8 +49,7 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.post("/api/v1/telemetry")
     def telemetry() -> tuple[str, int]:
-        report = posted.parse(flask.request.get_data())
-        services.painted(report)
+        services.activity.report(flask.request.get_data())
         return "", 204
 
     @api.get("/metrics")
@@ -146,7 +145,9 @@ def _slice(services: Services) -> flask.Response:
     if counted and viewer is not None:
         flask.request.environ[OUTCOME] = outcome
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
-        response.call_on_close(bind(services.moved, viewer, address.volume, address.selection))
+        response.call_on_close(
+            bind(services.activity.viewed, viewer, address.volume, address.selection)
+        )
     return response
 
 

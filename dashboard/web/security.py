@@ -79,7 +79,10 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
 
 def error_response(error: LamellaError) -> flask.Response:
     """`error` as JSON: `{"error": {"code", "message"}}` with its status."""
-    return _json_error(error.status, error.code, error.message)
+    response = _json_error(error.status, error.code, error.message)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def check_host(host: str, settings: Settings) -> None:

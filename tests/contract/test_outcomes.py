@@ -87,7 +87,7 @@ def test_what_the_page_fetches_ahead_is_no_demand(app: App) -> None:
 def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
     look(app, 3, viewer=None)
     look(app, 4, viewer=None)
-    app.services._later.submit(int).result()
+    app.services.activity._deferred.submit(int).result()
     figures = app.stats()
     assert sum(figures["demand"].values()) == 0
     assert figures["stages"] == {}
@@ -96,7 +96,7 @@ def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
 
 def test_a_demand_is_planned_for(app: App) -> None:
     look(app, 3)
-    app.services._later.submit(int).result()
+    app.services.activity._deferred.submit(int).result()
     (plan,) = app.services.board.plans()
     assert plan.viewer == "ann"
     assert plan.position == (3,)
@@ -209,6 +209,7 @@ def post(app: App, body: Any) -> Any:
 
 
 def test_ring_slices_are_demands(app: App) -> None:
+    look(app, 3, viewer="bob")
     report = {
         "viewer": "ann",
         "slices": [painted(), painted(source="bricks"), painted(index=None, axis=None)],
@@ -218,7 +219,7 @@ def test_ring_slices_are_demands(app: App) -> None:
     assert figures["demand"]["ring"] == 2
     assert figures["stages"]["draw"]["count"] == 3
     assert figures["stages"]["draw"]["total_s"] == pytest.approx(0.0075)
-    app.services._later.submit(int).result()
+    app.services.activity._deferred.submit(int).result()
     assert app.services.board.plans()[0].position == (3,)
 
 
@@ -244,10 +245,42 @@ def test_a_malformed_report_is_a_400_and_counts_nothing(app: App, body: Any) -> 
     assert sum(app.stats()["demand"].values()) == 0
 
 
-def test_a_report_of_what_is_gone_still_counts(app: App) -> None:
-    report = {"viewer": "ann", "slices": [painted(file="gone.h5"), painted(selection="nonsense")]}
-    assert post(app, report).status_code == 204
-    assert app.stats()["demand"]["ring"] == 2
+def test_rows_that_cannot_be_true_are_refused_and_counted_and_the_others_count(app: App) -> None:
+    look(app, 3, viewer="bob")
+    version = app.slice(FILE, "volume", "3,:,:").headers["X-Volume-Version"]
+    slices = [
+        painted(file="gone.h5"),
+        painted(version="0000000000000000"),
+        painted(selection="nonsense"),
+        painted(index=4),
+        painted(draw_ms=60_001),
+        painted(),
+        painted(version=version),
+    ]
+    response = post(app, {"viewer": "ann", "slices": slices})
+    assert response.status_code == 204
+    figures = app.stats()
+    assert figures["demand"]["ring"] == 2
+    assert figures["reports"] == {
+        "accepted": 2,
+        "refused": 5,
+        "malformed": 1,
+        "unknown": 2,
+        "contradictory": 2,
+        "too_frequent": 0,
+    }
+    text = app.get("/metrics").get_data(as_text=True)
+    assert "lamella_reports_refused_total 5.0" in text
+    assert "lamella_reports_contradictory_total 2.0" in text
+
+
+def test_a_viewer_that_reports_too_often_gets_429(app: App) -> None:
+    look(app, 3, viewer="bob")
+    assert post(app, {"viewer": "ann", "slices": [painted()] * 1000}).status_code == 204
+    response = post(app, {"viewer": "ann", "slices": [painted()]})
+    assert_told(response, 429)
+    assert response.headers["Retry-After"] == "1"
+    assert app.stats()["demand"]["ring"] == 120
 
 
 def test_a_report_from_another_site_or_too_long_is_refused(app: App) -> None:

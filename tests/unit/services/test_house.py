@@ -101,7 +101,7 @@ def test_the_end_keeps_what_was_on_its_way(make: Callable[..., Services], tmp_pa
     address = SliceAddress(volume, parse("2,:,:", SHAPE))
     services.reader.frame(address, counted=True, purpose=Purpose.DEMAND)
     services.ledger.demand("miss")
-    services.moved("v", volume, address.selection)
+    services.activity.viewed("v", volume, address.selection)
     threads = threading.active_count()
     services.close()
     assert threading.active_count() < threads

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard import services as module
 from dashboard.prefetch.board import PLAN, ViewerPlan
+from dashboard.runtime import activity as module
 from dashboard.services import Services
 from dashboard.volumes.selection import parse
 from tests import files
@@ -78,7 +78,7 @@ def test_a_volume_of_rank_two_is_planned_for_without_trouble(
     services = make()
     with caplog.at_level(logging.INFO):
         look(services, ":,:", dataset="plane")
-    assert "a look was not noted" not in caplog.text
+    assert "Planning for a viewer failed" not in caplog.text
 
 
 def test_trouble_with_a_plan_is_a_log_line(
@@ -91,7 +91,7 @@ def test_trouble_with_a_plan_is_a_log_line(
 
     monkeypatch.setattr(services.board, "note", fail)
     look(services, "3,:,:")
-    assert "a look was not noted" in caplog.text
+    assert "Planning for a viewer failed" in caplog.text
     monkeypatch.undo()
     look(services, "3,:,:")
     assert len(services.board.plans()) == 1
@@ -110,13 +110,13 @@ def test_looks_do_not_pile_up(
         noted.append(given["position"])
 
     monkeypatch.setattr(services.board, "note", slow)
-    for n in range(module.MOVEMENTS_WAITING + 50):
-        services.moved("v", volume, parse(f"{n % 24},:,:", SHAPE))
+    for n in range(module.MAX_DEFERRED + 50):
+        services.activity.viewed("v", volume, parse(f"{n % 24},:,:", SHAPE))
     assert begun.wait(60)
     go_on.set()
     later(services)
-    assert len(noted) == module.MOVEMENTS_WAITING
-    services.moved("v", volume, parse("5,:,:", SHAPE))
+    assert len(noted) == module.MAX_DEFERRED
+    services.activity.viewed("v", volume, parse("5,:,:", SHAPE))
     later(services)
     assert noted[-1] == (5,)
 
@@ -201,7 +201,7 @@ def test_a_file_replaced_by_another_shape_under_a_resting_viewer_stops_nobody(
     services = make()
     shutil.copy(data / "a.h5", data / "b.h5")
     volume = services.library.volume("data/b.h5", "x")
-    services.moved("eve", volume, parse("3,:,:", SHAPE))
+    services.activity.viewed("eve", volume, parse("3,:,:", SHAPE))
     look(services, "3,:,:", viewer="ann")
     now = time.time()
     worker = services.worker()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.errors import BadRequest
-from dashboard.telemetry.posted import parse
+from dashboard.telemetry.posted import MalformedReport, parse
 
 SLICE = {
     "file": "a.h5",
@@ -72,7 +72,9 @@ def test_every_source(source: str) -> None:
         {"source": None},
         {"transfer_ms": -0.1},
         {"transfer_ms": "1"},
-        {"convert_ms": 600_001},
+        {"convert_ms": 60_001},
+        {"version": "0" * 65},
+        {"version": 3},
         {"draw_ms": 1e308},
         {"display_ms": True},
         {"display_ms": [1]},
@@ -142,6 +144,24 @@ def test_a_batch_has_an_end() -> None:
         parse(json.dumps({"viewer": "v", "slices": [SLICE] * 1001}).encode())
 
 
+def test_malformed_rows_are_left_out_and_counted() -> None:
+    rows = [SLICE, 3, SLICE | {"draw_ms": 60_001}, {}, SLICE | {"selection": "8,:,:"}, None]
+    report = parse(json.dumps({"viewer": "v", "slices": rows}).encode())
+    assert [painted.selection for painted in report.slices] == ["7,:,:", "8,:,:"]
+    assert report.malformed == 4
+
+
+def test_malformed_rows_alone_are_no_report() -> None:
+    with pytest.raises(MalformedReport, match=r"slices\.0: ") as caught:
+        parse(json.dumps({"viewer": "v", "slices": [3, {}]}).encode())
+    assert caught.value.rows == 2
+
+
+def test_a_row_may_tell_the_version_of_its_slice() -> None:
+    assert parse(body(version="0123456789abcdef")).slices[0].version == "0123456789abcdef"
+    assert parse(body()).slices[0].version is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: (
@@ -155,7 +175,7 @@ JSON = st.recursive(
 def test_any_fields_are_read_or_refused(changes: dict[str, Any]) -> None:
     with suppress(BadRequest):
         (painted,) = parse(body(**changes)).slices
-        assert all(0 <= seconds <= 600 for seconds in painted.seconds.values())
+        assert all(0 <= seconds <= 60 for seconds in painted.seconds.values())
 
 
 @given(data=st.binary(max_size=200))

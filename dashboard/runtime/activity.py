@@ -1,0 +1,230 @@
+"""What viewers did, out of requests for slices and out of the reports of their browsers.
+
+What follows from them waits until the answer has been sent. Reports never have a file opened, a child asked or
+anything decoded: they are checked against what is known of volumes that were opened before.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from dashboard import errors
+from dashboard.bulkhead import Bulkhead
+from dashboard.prefetch.board import Board
+from dashboard.prefetch.planner import Geometry
+from dashboard.telemetry import posted
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.posted import Painted
+from dashboard.telemetry.row_limit import RowLimit
+from dashboard.volumes import selection
+from dashboard.volumes.library import Library
+from dashboard.volumes.selection import Selection
+from dashboard.volumes.volume import Volume
+
+log = logging.getLogger(__name__)
+
+MAX_DEFERRED = 512
+# A slice of more bricks is not planned for, and so many bricks of one report are marked as wanted: a report
+# that takes a millisecond to send must not take seconds to follow.
+MAX_BRICKS = 256
+
+Seen = tuple[Volume, Selection]
+
+
+class Pace(Protocol):
+    """What is needed of `dashboard.cache.supply.Supply`."""
+
+    def lead_s(self, volume: Volume, nbytes: int) -> float:
+        """How long decoding so many bytes of the volume probably takes."""
+
+
+class Activity:
+    """Turns demands into plans, and reports into figures.
+
+    `record_demand` notes in the caches, as far as they have it, that a slice was wanted. `clock` gives Unix
+    time, `monotonic` any other (s).
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        board: Board,
+        ledger: Ledger,
+        pace: Pace,
+        record_demand: Callable[[Volume, Selection], object],
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._library = library
+        self._board = board
+        self._ledger = ledger
+        self._pace = pace
+        self._record_demand = record_demand
+        self._clock = clock
+        self._limit = RowLimit(monotonic)
+        self._deferred = ThreadPoolExecutor(1, thread_name_prefix="deferred")
+        self._slots = threading.Semaphore(MAX_DEFERRED)
+        # One viewer's failures say nothing about its next slice: only the log lines are limited.
+        self._bulkhead = Bulkhead(log, pause_s=0.0, clock=monotonic)
+
+    def viewed(self, viewer: str, volume: Volume, chosen: Selection) -> None:
+        """A viewer asked for a slice; its plan is made after the answer has been sent."""
+        self._ledger.viewer(viewer)
+        if not volume.direct(chosen):
+            self.defer("Planning for a viewer", self._plan, viewer, volume, chosen, self._clock())
+
+    def report(self, body: bytes) -> None:
+        """Count what a browser reports of the slices that it painted, as far as it can be true.
+
+        Rows that cannot are left out and counted, by reason. Raises `BadRequest` when all rows are
+        malformed, and `TooManyRequests` when none counts since the viewer has sent too many lately.
+        """
+        try:
+            report = posted.parse(body)
+        except posted.MalformedReport as error:
+            self._refused("malformed", error.rows)
+            raise
+        admitted = self._limit.admit(report.viewer, len(report.slices))
+        too_frequent = len(report.slices) - admitted
+        self._refused("malformed", report.malformed)
+        self._refused("too_frequent", too_frequent)
+        if too_frequent and not admitted:
+            raise errors.TooManyRequests(
+                "This viewer reports more slices than anybody can see; wait a second."
+            )
+        known = _Known(self._library)
+        seen: list[Seen] = []
+        for painted in report.slices[:admitted]:
+            reason, slice_ = known.find(painted)
+            if slice_ is None:
+                self._refused(reason, 1)
+                continue
+            self._ledger.count("reports.accepted")
+            self._ledger.stages(painted.seconds)
+            if painted.source == "ring":
+                self._ledger.demand("ring")
+                seen.append(slice_)
+        if seen:
+            self._ledger.viewer(report.viewer)
+            current = known.is_current(seen[-1][0])
+            self.defer(
+                "Following a report", self._follow, report.viewer, seen, current, self._clock()
+            )
+
+    def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
+        """Do something after the answer; when too much waits for that already, it is left out."""
+        if not self._slots.acquire(blocking=False):
+            return
+
+        def run() -> None:
+            try:
+                self._bulkhead.run(name, lambda: work(*arguments), None)
+            finally:
+                self._slots.release()
+
+        self._deferred.submit(run)
+
+    def close(self) -> None:
+        """Finish what was deferred."""
+        self._deferred.shutdown(wait=True)
+
+    def _refused(self, reason: str, rows: int) -> None:
+        if rows:
+            self._ledger.count("reports.refused", rows)
+            self._ledger.count(f"reports.{reason}", rows)
+
+    def _follow(self, viewer: str, seen: list[Seen], current: bool, at: float) -> None:
+        left = MAX_BRICKS
+        for volume, chosen in seen:
+            left -= 1 if volume.direct(chosen) else _bricks(volume, chosen)
+            if left < 0:
+                break
+            self._record_demand(volume, chosen)
+        # A report has what was painted within a moment: several positions at one time would be no velocity.
+        volume, chosen = seen[-1]
+        if current and not volume.direct(chosen):
+            self._plan(viewer, volume, chosen, at)
+
+    def _plan(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
+        if _bricks(volume, chosen) > MAX_BRICKS:
+            return
+        rows, cols = chosen.plane
+        dims = sorted(chosen.fixed)
+        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
+        self._board.note(
+            viewer=viewer,
+            file=volume.address.file,
+            dataset=volume.address.dataset,
+            fingerprint=volume.address.fingerprint.as_list(),
+            selection=str(chosen),
+            plane=(rows, cols),
+            position=tuple(chosen.fixed[d] for d in dims),
+            geometry=Geometry(
+                tuple(volume.shape[d] for d in dims),
+                tuple(volume.grid.chunks[d] for d in dims),
+                brick_bytes,
+            ),
+            lead_s=self._pace.lead_s(volume, brick_bytes),
+            at=at,
+        )
+
+
+def _bricks(volume: Volume, chosen: Selection) -> int:
+    """How many bricks a slice lies in, without listing them."""
+    rows, cols = chosen.row_span, chosen.col_span
+    count, _ = volume.grid.touched(*chosen.plane, (rows.start, rows.stop), (cols.start, cols.stop))
+    return count
+
+
+class _Known:
+    """The states of volumes that one report may be about, each asked for once."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._states: dict[tuple[str, str], list[Volume]] = {}
+
+    def find(self, painted: Painted) -> tuple[str, Seen | None]:
+        """The volume and the selection of a row, or why it has none."""
+        reason = "unknown"
+        for volume in self._of(painted.file, painted.dataset):
+            if painted.version not in (None, volume.version):
+                continue
+            reason = "contradictory"
+            chosen = _chosen(painted, volume)
+            if chosen is not None:
+                return "", (volume, chosen)
+        return reason, None
+
+    def is_current(self, volume: Volume) -> bool:
+        """Whether no more recent state of the volume is known: a plan for an older one would replace it."""
+        states = self._of(volume.address.file, volume.address.dataset)
+        return bool(states) and states[0].address == volume.address
+
+    def _of(self, file: str, dataset: str) -> list[Volume]:
+        key = file, dataset
+        if key not in self._states:
+            self._states[key] = self._library.known(file, dataset)
+        return self._states[key]
+
+
+def _chosen(painted: Painted, volume: Volume) -> Selection | None:
+    """The row's selection; None when it does not fit the volume, or contradicts the row's axis and index."""
+    try:
+        chosen = selection.parse(painted.selection, volume.shape)
+    except errors.BadRequest:
+        return None
+    if painted.axis is not None:
+        agrees = painted.axis in chosen.fixed and painted.index in (
+            None,
+            chosen.fixed[painted.axis],
+        )
+    else:
+        # Volumes of two dimensions have one slice, which the page counts as number 0.
+        agrees = painted.index is None or painted.index in (chosen.fixed.values() or (0,))
+    return chosen if agrees else None
