@@ -5,6 +5,7 @@ They are opened without locks: a process that another thread starts at that mome
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,25 @@ def damage(path: Path, dataset: str, corner: tuple[int, ...]) -> None:
     with path.open("r+b") as stream:
         stream.seek(offset)
         stream.write(bytes((n * 37 + 11) % 256 for n in range(size)))
+
+
+def change_client_data(path: Path, dataset: str, number: int, change: Mapping[int, int]) -> None:
+    """Overwrite parameters (index → value) of a filter that one dataset of the file has.
+
+    The library would not write them, so its message is looked for in the file (H5Opline.c, version 1).
+    """
+    with h5py.File(path, locking=False) as file:
+        plist = file[dataset].id.get_create_plist()
+        filters = [plist.get_filter(n) for n in range(plist.get_nfilters())]
+    ((flags, values, name),) = [entry[1:] for entry in filters if entry[0] == number]
+    padded = name + bytes(8 - len(name) % 8)
+    header = struct.pack("<4H", number, len(padded), flags, len(values)) + padded
+    content = bytearray(path.read_bytes())
+    message = header + struct.pack(f"<{len(values)}I", *values)
+    assert content.count(message) == 1
+    for index, value in change.items():
+        struct.pack_into("<I", content, content.find(message) + len(header) + 4 * index, value)
+    path.write_bytes(content)
 
 
 def declare(path: Path, datasets: Mapping[str, tuple[tuple[int, ...], str, Any]]) -> Path:

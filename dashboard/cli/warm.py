@@ -127,9 +127,13 @@ def chosen(library: Library, file: str, dataset: str | None) -> str:
     """The dataset's name: the one given, or the only one that can be browsed; raises `SetupError`."""
     if dataset is not None:
         return dataset
-    names = [str(record["dataset"]) for record in library.datasets(file) if record["browsable"]]
+    records = library.datasets(file)
+    names = [str(record["dataset"]) for record in records if record["browsable"]]
     if not names:
-        raise SetupError(f"{file} has no dataset that can be browsed.")
+        # Of one dataset, or of as many as are refused for the same reason, that is the whole story.
+        reasons = {str(record["reason"]) for record in records}
+        why = f" {reasons.pop()}" if len(reasons) == 1 else ""
+        raise SetupError(f"{file} has no dataset that can be browsed.{why}")
     if len(names) > 1:
         shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
         raise SetupError(f"{file} has several datasets; choose one with --dataset: {shown}.")

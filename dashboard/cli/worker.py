@@ -38,6 +38,8 @@ def run(settings: Settings, parent: int | None = None) -> None:
     thread.start()
     signals.get()
     stop.set()
+    # Nobody waits for the brick in work.
+    services.decoder.stop()
     thread.join()
     services.close()
     if failures:

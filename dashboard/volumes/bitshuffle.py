@@ -17,6 +17,8 @@ import numpy as np
 from dashboard.volumes.damaged import Bytes, Damaged
 
 ALONE, LZ4, ZSTD = 0, 2, 3
+# Elements of a block, at least: each block costs some steps of Python. The filter's own choice is 128 or more.
+SHORTEST_BLOCK = 64
 # Elements of the widest type that can be shown, complex128, have 16 bytes.
 WIDEST = 16
 
@@ -30,6 +32,7 @@ def fits(values: tuple[int, ...]) -> bool:
         len(values) >= 3
         and 1 <= values[2] <= WIDEST
         and _block(values) % 8 == 0
+        and (_method(values) == ALONE or not 0 < _block(values) < SHORTEST_BLOCK)
         and _method(values) in (ALONE, LZ4, ZSTD)
     )
 
@@ -70,7 +73,7 @@ def _decompressed(
     claimed, block = _HEADER.unpack_from(_any(source))
     if claimed != size:
         raise Damaged(f"its header says {claimed} bytes instead of {size}")
-    if not block or block % (8 * width):
+    if block < SHORTEST_BLOCK * width or block % (8 * width):
         raise Damaged(f"its header says blocks of {block} bytes")
     loose = size % (8 * width)
     whole = size - loose

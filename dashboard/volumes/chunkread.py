@@ -18,6 +18,7 @@ from dashboard.volumes import codecs, pairwise
 from dashboard.volumes.chunks import ChunkIndex
 from dashboard.volumes.library import Library
 from dashboard.volumes.pairwise import Verdict
+from dashboard.volumes.timelimit import TimeLimit
 from dashboard.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class ChunkReader:
     fd: int
     buffers: Buffers
     clock: Clock
+    limit: TimeLimit
 
     def together(self, depth: int) -> int:
         """How many chunks had best be decoded to `depth` bytes at a time."""

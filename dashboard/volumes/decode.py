@@ -9,6 +9,7 @@ than decoding into it (docs/decisions.md).
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +32,7 @@ from dashboard.volumes.contiguous import ContiguousReader
 from dashboard.volumes.held import Box, HeldBrick, chunk_box, in_dataset_order
 from dashboard.volumes.library import Library
 from dashboard.volumes.sinks import Sink
+from dashboard.volumes.timelimit import TimeLimit, TooSlow
 from dashboard.volumes.volume import Volume
 
 T = TypeVar("T")
@@ -40,6 +42,9 @@ PIECE_BYTES = 64 * 1024
 BAND_BYTES = 16 * 1024 * 1024
 # Chunks that the kernel is told of in advance.
 ANNOUNCED = 64
+
+# Volumes that took too long to decode are not tried again for this long (s), so many at most.
+TOO_SLOW_S, MAX_TOO_SLOW = 600.0, 256
 
 # A child reads at least this fast, even over a network; slower than that is taken for a hang.
 CHILD_BYTES_PER_S = 4e6
@@ -53,9 +58,17 @@ class Decoder:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._buffers = Buffers()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._too_slow: dict[str, tuple[float, str]] = {}
+
+    def stop(self) -> None:
+        """End what is being decoded at its next chunk with `Busy`, and begin nothing more."""
+        self._stopping.set()
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop, and end the threads."""
+        self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def decode(
@@ -69,7 +82,7 @@ class Decoder:
 
         `step_aside` is called between bands and may block: background work gives way there. Charges
         `read` and `decode`, scaled to the wall time. Raises `Changed` when the file is not in the
-        state that `address` names.
+        state that `address` names, `TooSlow` or `Busy` beyond the time that `TimeLimit` allows.
         """
         if volume.mapped:
             self._copy(volume, address, sink, step_aside)
@@ -77,7 +90,8 @@ class Decoder:
         else:
             with self._reading(volume) as reader:
                 job = _Job(reader, address, sink, self._places(volume, address))
-                found = self._all(job.band, bands(volume, address), step_aside)
+                aside = step_aside and reader.limit.unlimited(step_aside)
+                found = self._all(job.band, bands(volume, address), aside)
                 bad = list(chain.from_iterable(found))
         self._library.verify(volume)
         return bad
@@ -152,15 +166,32 @@ class Decoder:
     @contextmanager
     def _reading(self, volume: Volume) -> Iterator[ChunkReader]:
         """A reader of the volume's chunks; what its threads measure is charged at the end."""
+        self._refuse_too_slow(volume)
         index = self._library.index(volume)
         fd, _ = open_source(self._library, volume)
         began = time.perf_counter()
         clock = Clock()
         try:
-            yield ChunkReader(volume, index, fd, self._buffers, clock)
+            limit = TimeLimit(self._stopping)
+            yield ChunkReader(volume, index, fd, self._buffers, clock, limit)
+        except TooSlow as error:
+            self._remember_too_slow(volume, error)
+            raise
         finally:
             os.close(fd)
             charge(clock.shares(time.perf_counter() - began))
+
+    def _remember_too_slow(self, volume: Volume, error: TooSlow) -> None:
+        with self._lock:
+            while len(self._too_slow) >= MAX_TOO_SLOW:
+                del self._too_slow[next(iter(self._too_slow))]
+            self._too_slow[volume.address.key] = time.monotonic() + TOO_SLOW_S, error.message
+
+    def _refuse_too_slow(self, volume: Volume) -> None:
+        """Raise `TooSlow` at once for a volume that was too slow a moment ago."""
+        until, message = self._too_slow.get(volume.address.key, (0.0, ""))
+        if time.monotonic() < until:
+            raise TooSlow(message)
 
     def _places(self, volume: Volume, address: BrickAddress) -> NDArray[np.int64]:
         """Each chunk's place in the index, as a grid over the brick; -1 where nothing is stored."""
@@ -219,7 +250,9 @@ def _band_buffer(
 def _inside(reader: ChunkReader, place: int) -> NDArray[Any]:
     """The voxels of a chunk that lie inside the volume; none when it is damaged."""
     volume, grid = reader.volume, reader.volume.grid
-    values, _ = reader.decoded(place)
+    with reader.limit.checked() as check:
+        values, _ = reader.decoded(place)
+        check(grid.chunk_bytes)
     if values is None:
         return np.empty(0, volume.native)
     corner = grid.corner(int(reader.index.numbers[place]))
@@ -251,9 +284,11 @@ class _Job:
         view = in_dataset_order(band, address)
         boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(places.shape)]
         together = reader.together(volume.grid.chunk_bytes)
-        for begin in range(0, len(boxes), together):
-            end = begin + together
-            bad.extend(self._put(boxes[begin:end], places.ravel()[begin:end].tolist()))
+        with reader.limit.checked() as check:
+            for begin in range(0, len(boxes), together):
+                end = begin + together
+                bad.extend(self._put(boxes[begin:end], places.ravel()[begin:end].tolist()))
+                check(together * volume.grid.chunk_bytes)
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
         reader.clock.add(0.0, time.perf_counter() - began)

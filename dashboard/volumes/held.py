@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -218,19 +218,29 @@ class HeldBrick:
         if fresh:
             reader.announce(places[first:last])
         step = reader.together(depth - self._depth)
-        for low in range(first, last, step):
-            numbers = range(low, min(low + step, last))
-            reasons = self._decoded(reader, depth, [n for n in numbers if places[n] >= 0], fresh)
-            for number in numbers:
-                chunk, reason = self._chunks[number], reasons.get(number, "")
-                if reason:
-                    at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
-                    # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
-                    self.bad.append(BadChunk(self._corner(at), reason))
-                if reason or (fresh and places[number] < 0):
-                    chunk[...] = self.volume.fill
-                if wanted is not None:
-                    wanted.put(number, chunk)
+        with reader.limit.checked() as check:
+            for low in range(first, last, step):
+                numbers = range(low, min(low + step, last))
+                stored = [n for n in numbers if places[n] >= 0]
+                reasons = self._decoded(reader, depth, stored, fresh)
+                self._take(numbers, reasons, fresh, wanted)
+                check(step * (depth - self._depth))
+
+    def _take(
+        self, numbers: Sequence[int], reasons: dict[int, str], fresh: bool, wanted: _Blocks | None
+    ) -> None:
+        """Fill what is damaged or, `fresh`, not stored, and put chunks of these numbers into a plane."""
+        places = self._places.reshape(-1)
+        for number in numbers:
+            chunk, reason = self._chunks[number], reasons.get(number, "")
+            if reason:
+                at = tuple(int(n) for n in np.unravel_index(number, self._places.shape))
+                # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
+                self.bad.append(BadChunk(self._corner(at), reason))
+            if reason or (fresh and places[number] < 0):
+                chunk[...] = self.volume.fill
+            if wanted is not None:
+                wanted.put(number, chunk)
 
     def _decoded(
         self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool

@@ -10,9 +10,8 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+from dashboard.volumes.clientdata import SZIP_BLOCKS_IN_A_LINE, SZIP_MAX_BLOCK, SZIP_OPTIONS
 from dashboard.volumes.damaged import Bytes, Damaged
-
-BLOCKS_IN_A_LINE = 128
 
 
 def fits(values: tuple[int, ...]) -> bool:
@@ -24,12 +23,13 @@ def fits(values: tuple[int, ...]) -> bool:
     """
     if len(values) < 4:
         return False
-    _, block, bits, line = values[:4]
+    options, block, bits, line = values[:4]
     return (
-        bits in (8, 16, 32, 64)
-        and 2 <= block <= 32
+        not options & ~SZIP_OPTIONS
+        and bits in (8, 16, 32, 64)
+        and 2 <= block <= SZIP_MAX_BLOCK
         and block % 2 == 0
-        and 0 < line <= BLOCKS_IN_A_LINE * block
+        and 0 < line <= SZIP_BLOCKS_IN_A_LINE * block
         and line % block == 0
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from dashboard.volumes.child.filters import client_data_fault
 from dashboard.volumes.child.listing import Found, Listing
 from dashboard.volumes.child.sources import Sources, outside_data, virtual_sources
 from dashboard.volumes.child.walk import Refused, Tree
@@ -179,6 +180,8 @@ def _common(
     shape = None if dataset.shape is None else [int(n) for n in dataset.shape]
     chunks = None if dataset.chunks is None else [int(n) for n in dataset.chunks]
     record = _basics(path, shape, kind, dtype, chunks, filters, dataset.id, sources)
+    if record["browsable"] and (fault := client_data_fault(dataset, plist)):
+        record |= {"browsable": False, "reason": fault}
     # What this dataset is can change without a change of this file.
     record["linked"] = bool(sources.depends or sources.missing or elsewhere)
     return record, dtype, plist, sources

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 
+from dashboard.volumes.child.filters import client_data_fault
 from dashboard.volumes.child.walk import Dangling, Refused, Tree, under
 
 MAX_DEPTH = 4
@@ -129,6 +130,8 @@ def _check_source(tree: Tree, path: Path, inner: str, found: Sources, depth: int
             found.missing += nested.missing[:1]
         elif plist.get_external_count():
             found.depends |= outside_data(other, source)
+        elif fault := client_data_fault(source, plist):
+            raise Refused(f"Its virtual source {path.name!r} cannot be read. {fault}")
 
 
 def outside_data(tree: Tree, dataset: h5py.Dataset) -> set[Path]:
