@@ -264,8 +264,9 @@ def change_client_data(path: Path, dataset: str, number: int, change: Mapping[in
     content = bytearray(path.read_bytes())
     message = header + struct.pack(f"<{len(values)}I", *values)
     assert content.count(message) == 1
+    first = content.find(message) + len(header)
     for index, value in change.items():
-        struct.pack_into("<I", content, content.find(message) + len(header) + 4 * index, value)
+        struct.pack_into("<I", content, first + 4 * index, value)
     path.write_bytes(content)
 
 

@@ -1,7 +1,8 @@
 """Damaged chunks for the decoders, in memory that ends at pages which nobody may touch.
 
 To be run in a process of its own, which a decoder that reads or writes one byte too many ends by
-SIGSEGV: `python -m tests.fuzzing GROUP CASES SEED`. Prints what came out, as JSON.
+SIGSEGV and one that does not come to an end by SIGALRM: `python -m tests.fuzzing GROUP CASES SEED`. The
+client data of filters is varied together with the stored bytes. Prints what came out, as JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import json
 import mmap
 import random
+import signal
 import sys
 import zlib
 from collections import Counter
@@ -21,7 +23,8 @@ import hdf5plugin
 import numpy as np
 
 from dashboard.volumes import codecs, pairwise
-from dashboard.volumes.codecs import BITSHUFFLE, FLETCHER32, SZIP, Filter
+from dashboard.volumes.clientdata import StoredType, check_client_data
+from dashboard.volumes.codecs import FLETCHER32, Filter
 
 BLOSCS = [
     dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))
@@ -46,6 +49,11 @@ GROUPS: dict[str, list[dict[str, Any]]] = {
         for options in (("nn", 8), ("nn", 32), ("ec", 16))
     ],
     "bzip2": [dict(hdf5plugin.BZip2())],
+    "shuffle": [
+        {"shuffle": True},
+        {"shuffle": True, "fletcher32": True},
+        {"shuffle": True, "compression": "lzf"},
+    ],
     "gzip": [{"compression": "gzip"}, {"compression": "gzip", "shuffle": True}],
     "lzf": [{"compression": "lzf"}, {"compression": "lzf", "fletcher32": True}],
     "lz4": [dict(hdf5plugin.LZ4()), dict(hdf5plugin.LZ4(nbytes=512))],
@@ -57,7 +65,12 @@ DTYPES = ["u1", "<u2", "<f4", ">f8", "<c16"]
 # What numbers in a header are overwritten with, besides such that lie near to what was there.
 ODD = [0, 1, 2, 3, 4, 7, 8, 16, 255, 256, 4096, 65535, 2**31 - 1, 2**31, 2**32 - 16, 2**32 - 1]
 
-Chunk = tuple[tuple[Filter, ...], bytes, int]
+# Parameters of filters are overwritten with, besides such that lie near to what was there.
+ODD_VALUES = [*ODD, *range(1, 65), 10**5 + 1, 2**20, 2**24 + 1, 2**31 + 169, 2**32 - 87]
+# A case takes milliseconds; what takes so long is a loop that somebody else decided the length of.
+CASE_S = 30.0
+
+Chunk = tuple[tuple[Filter, ...], bytes, int, StoredType]
 
 
 class Guarded:
@@ -81,7 +94,7 @@ class Guarded:
 
 
 def seeds(group: str) -> list[Chunk]:
-    """Sound chunks as the HDF5 library writes them: (pipeline, stored bytes, decoded length)."""
+    """Sound chunks as the HDF5 library writes them: (pipeline, stored bytes, decoded length, type)."""
     found = []
     rng = np.random.default_rng(0)
     for how in GROUPS[group]:
@@ -97,8 +110,12 @@ def seeds(group: str) -> list[Chunk]:
                     filters = [plist.get_filter(n) for n in range(plist.get_nfilters())]
                     pipeline = tuple((f[0], tuple(f[2])) for f in filters)
                     mask, data = dataset.id.read_direct_chunk((0, 0, 0))
+                kind = np.dtype(dtype)
+                parts = frozenset({kind.itemsize // 2} if kind.kind == "c" else ())
+                stored = StoredType(kind.itemsize, parts, values.size)
                 if not mask and codecs.can_decode(pipeline):
-                    found.append((pipeline, data, values.nbytes))
+                    assert check_client_data(pipeline, stored) is None
+                    found.append((pipeline, data, values.nbytes, stored))
     return found
 
 
@@ -137,34 +154,49 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
 
 
 def other_values(rng: random.Random, pipeline: tuple[Filter, ...]) -> tuple[Filter, ...]:
-    """Now and then other client data, as a file may claim it, which is still decoded here."""
-    number, values = pipeline[0]
-    if number not in (BITSHUFFLE, SZIP) or rng.random() < 0.8:
+    """Now and then other client data, as a file may claim it."""
+    if rng.random() < 0.6:
         return pipeline
-    changed = list(values)
-    at = rng.randrange(len(changed))
-    changed[at] = rng.choice((changed[at] ^ 1 << rng.randrange(8), *range(1, 65)))
-    other = ((number, tuple(changed)), *pipeline[1:])
-    return other if codecs.can_decode(other) else pipeline
+    filters = [(number, list(values)) for number, values in pipeline]
+    for _ in range(rng.choice((1, 1, 2))):
+        _, values = rng.choice(filters)
+        what = rng.randrange(8)
+        if what == 0:
+            values.append(rng.choice(ODD_VALUES) % 2**32)
+        elif what == 1 and values:
+            del values[rng.randrange(len(values)) :]
+        elif what == 2:
+            values[:] = [rng.randrange(2**32) for _ in values]
+        elif values:
+            at = rng.randrange(len(values))
+            near = (values[at] ^ 1 << rng.randrange(32), values[at] + rng.choice((-8, -1, 1, 8)))
+            values[at] = rng.choice((*near, rng.choice(ODD_VALUES))) % 2**32
+    return tuple((number, tuple(values)) for number, values in filters)
 
 
 def run(group: str, cases: int, seed: int) -> Counter[str]:
     """Decode so many damaged chunks; counts what came out of it."""
     rng = random.Random(seed)
     sound = seeds(group)
-    longest = max(max(len(data) + 64, size + 64) for _, data, size in sound)
+    longest = max(max(len(data) + 64, size + 64) for _, data, size, _ in sound)
     stored, *rooms = (Guarded(longest) for _ in range(4))
     outcomes: Counter[str] = Counter()
-    for pipeline, data, size in sound:
+    for pipeline, data, size, _ in sound:
         given = stored.take(len(data), True)
         given[:] = np.frombuffer(data, np.uint8)
         buffers = [room.take(size + 8, True) for room in rooms[: codecs.scratch_count(pipeline)]]
         codecs.decode(given, pipeline, 0, size, buffers)
         outcomes["sound"] += 1
     for _ in range(cases):
-        pipeline, data, size = rng.choice(sound)
-        broken = damaged(rng, data)
+        signal.setitimer(signal.ITIMER_REAL, CASE_S)
+        pipeline, data, size, kind = rng.choice(sound)
+        # Bytes that are sound get further with other parameters.
+        broken = damaged(rng, data) if rng.random() < 0.8 else data
         pipeline = other_values(rng, pipeline)
+        refused = check_client_data(pipeline, kind) is not None
+        if not codecs.can_decode(pipeline):
+            outcomes["refused" if refused else "left"] += 1
+            continue
         at_end = rng.random() < 0.75
         if rng.random() < 0.1:
             size = max(size + rng.choice((-16, -8, -1, 1, 8, 16)), 1)
@@ -184,9 +216,10 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
             except codecs.Damaged:
                 results.append(b"")
         # What was in the memory before must not show: it may be another file's.
-        outcomes[
-            "leaked" if results[0] != results[1] else "decoded" if results[0] else "damaged"
-        ] += 1
+        outcome = "decoded" if results[0] else "damaged"
+        # What is refused before it gets here is harmless even so.
+        outcomes["leaked" if results[0] != results[1] else "refused" if refused else outcome] += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
     return outcomes
 
 
