@@ -36,11 +36,11 @@ class TimeLimit:
 
     def __init__(
         self,
-        stopping: threading.Event,
+        stopping: threading.Event | None = None,
         wall: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._stopping = stopping
+        self._stopping = stopping or threading.Event()
         self._wall = wall
         self._processor = processor
         self._began = wall()

@@ -19,6 +19,7 @@ from dashboard.volumes.chunkread import (
 )
 from dashboard.volumes.decode import box_by_child
 from dashboard.volumes.library import Library
+from dashboard.volumes.timelimit import TimeLimit
 from dashboard.volumes.volume import Volume
 
 
@@ -70,7 +71,7 @@ def _from_chunk(library: Library, volume: Volume, index: Sequence[int]) -> np.ge
     fd, _ = open_source(library, volume)
     try:
         # Fresh buffers: those of a request's thread would otherwise stay as large as the largest chunk.
-        reader = ChunkReader(volume, chunk_index, fd, Buffers(), Clock())
+        reader = ChunkReader(volume, chunk_index, fd, Buffers(), Clock(), TimeLimit())
         values, reason = reader.decoded(entry)
     finally:
         os.close(fd)
