@@ -20,6 +20,14 @@ from dashboard.prefetch.plan_resolver import PlanResolver
 from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.activity import Activity
+from dashboard.runtime.cache_limits import (
+    FACTS_BYTES,
+    NOTES_BYTES,
+    PLANS_BYTES,
+    LimitFollower,
+    brick_limit,
+    frame_limit,
+)
 from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.slices.mapped import MappedPlanes
@@ -27,7 +35,7 @@ from dashboard.slices.reader import Reader
 from dashboard.slices.value import VoxelReader
 from dashboard.slices.window import VolumeWindows
 from dashboard.storage.disk import BytesCache, open_cache
-from dashboard.storage.guard import Space, free_bytes, own_directory
+from dashboard.storage.guard import Space, make_private, own_directory
 from dashboard.storage.locks import Gate
 from dashboard.storage.room import Room, UseLog
 from dashboard.telemetry.ledger import Ledger
@@ -39,8 +47,6 @@ from dashboard.volumes.library import Library
 
 log = logging.getLogger(__name__)
 
-GIB = 2**30
-FACTS_BYTES = 512 * 2**20
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
@@ -49,18 +55,6 @@ WORKER_WAIT_S = 1.0
 OPEN_BRICKS = 32
 
 Role = Literal["web", "worker", "cli"]
-
-
-def brick_limit(settings: Settings, folder: Path, used: int) -> int:
-    """Bytes that bricks may take: as set, else a quarter of what is free or theirs, at most 32 GiB."""
-    if settings.brick_cache_bytes is not None:
-        return int(settings.brick_cache_bytes)
-    return min((free_bytes(folder) + used) // 4, 32 * GIB)
-
-
-def frame_limit(settings: Settings, folder: Path, used: int) -> int:
-    """Bytes that frames may take: as set, but at most an eighth of what is free."""
-    return min(int(settings.frame_cache_bytes), (free_bytes(folder) + used) // 8)
 
 
 @dataclass
@@ -107,14 +101,16 @@ class Services:
 
     def serve_frames(self, server: flask.Flask) -> None:
         """Put the frame cache behind `server` and make the reader."""
-        used, _ = self.frame_disk.totals()
-        limit = frame_limit(self.settings, self.settings.cache_dir, used)
-        room = Room(self.frame_disk, limit, self.locks / "frames.room")
+        room = Room(self.frame_disk, 0, self.locks / "frames.room")
+        target = bind(frame_limit, self.settings, self.settings.cache_dir)
+        limit = LimitFollower(room, target, bind(room.make, 0, may_take_protected=True))
+        limit.follow()
+        self.maintenance.add("Limiting the frame cache", limit.follow)
         cache = make_cache(server, self.frame_disk, room, self.space, self.ledger)
         uses: UseLog = server.extensions["cache"][cache].uses
         self.uses.append(uses)
         self.maintenance.add("Writing the access times of frames", uses.flush)
-        self._frames = Frames(cache, self.ledger, self.frame_disk.totals, limit)
+        self._frames = Frames(cache, self.ledger, self.frame_disk.totals, lambda: room.limit)
         self._reader = Reader(
             self.library,
             self.supply,
@@ -202,16 +198,17 @@ def build_services(settings: Settings, role: Role) -> Services:
         max_chunk_bytes=int(settings.max_chunk_bytes),
     )
     brick_disk = open_cache(home / "bricks")
-    limit = brick_limit(settings, home, brick_disk.totals()[0])
+    brick_room = Room(brick_disk, 0, locks / "bricks.room")
+    board_disk = open_cache(home / "board")
     board = Board(
-        open_cache(home / "board"),
+        board_disk,
         plan_seconds=settings.plan_seconds,
         budget_bytes=int(settings.prefetch_bytes),
     )
     resolver = PlanResolver(library, board, int(settings.prefetch_bytes))
     bricks = BrickStore(
         brick_disk,
-        Room(brick_disk, limit, locks / "bricks.room"),
+        brick_room,
         home / "partial",
         ledger,
         resolver.planned_keys,
@@ -235,7 +232,15 @@ def build_services(settings: Settings, role: Role) -> Services:
         arena_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
     )
     frame_disk = open_cache(home / "frames")
-    facts_room = Room(facts, FACTS_BYTES, locks / "facts.room")
+    mapped = MappedPlanes(library, home / "mapped")
+    limit = LimitFollower(brick_room, bind(brick_limit, settings, home), bricks.trim)
+    limit.follow()
+    tasks = _maintenance(bricks, frame_disk, home)
+    tasks.add("Limiting the brick cache", limit.follow)
+    for disk, most, name in ((facts, FACTS_BYTES, "facts"), (board_disk, PLANS_BYTES, "board")):
+        room = Room(disk, most, locks / f"{name}.room")
+        tasks.add(f"Limiting the {name}", bind(room.make, 0, may_take_protected=True))
+    tasks.add("Limiting the notes", bind(mapped.trim, NOTES_BYTES), SWEEP_EVERY_S)
     return Services(
         settings=settings,
         role=role,
@@ -251,25 +256,27 @@ def build_services(settings: Settings, role: Role) -> Services:
         stats=Stats(ledger_disk),
         residency=Residency(bricks, resolver.planned_keys),
         windows=VolumeWindows(library, decoder),
-        mapped=MappedPlanes(library, home / "mapped"),
+        mapped=mapped,
         voxels=VoxelReader(library, bricks, settings.decode_threads),
         frame_disk=frame_disk,
         uses=[bricks.uses],
         locks=locks,
         resolver=resolver,
-        maintenance=_maintenance(bricks, frame_disk, facts_room, locks),
+        maintenance=tasks,
     )
 
 
-def _maintenance(
-    bricks: BrickStore, frame_disk: BytesCache, facts_room: Room, locks: Path
-) -> Maintenance:
+def _maintenance(bricks: BrickStore, frame_disk: BytesCache, home: Path) -> Maintenance:
     """What every process does once a second, and now and then."""
     tasks = Maintenance()
+    tasks.add("Making a cache directory that was deleted", bind(own_directory, home))
+    # Its children start in this one.
+    tasks.add("Making a folder that was deleted", bind(make_private, home / "empty"))
     tasks.add("Writing the access times of bricks", bricks.uses.flush)
     tasks.add("Closing bricks that are no longer used", bricks.opened.tidy)
     tasks.add("Sweeping the brick cache", bricks.sweep, SWEEP_EVERY_S)
     tasks.add("Sweeping the frame cache", bind(frame_disk.sweep, 60.0), SWEEP_EVERY_S)
-    tasks.add("Limiting the facts", bind(facts_room.make, 0), SWEEP_EVERY_S)
-    tasks.add("Removing stale locks", bind(remove_stale_locks, locks, LOCKS_OLD_S), SWEEP_EVERY_S)
+    tasks.add(
+        "Removing stale locks", bind(remove_stale_locks, home / "locks", LOCKS_OLD_S), SWEEP_EVERY_S
+    )
     return tasks

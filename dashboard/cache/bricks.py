@@ -344,6 +344,10 @@ class BrickStore:
         ):
             return None
 
+    def trim(self) -> None:
+        """Evict what is over the limit, but nothing that is planned or in use."""
+        self._left(self._room.make(0, **self._terms(Purpose.WARM)))
+
     def sweep(self) -> None:
         """Remove what killed processes left behind; called at start and now and then."""
         partial_bytes(self._partial)

@@ -104,7 +104,11 @@ class Frames:
     """
 
     def __init__(
-        self, cache: Cache, ledger: Ledger, totals: Callable[[], tuple[int, int]], limit: int
+        self,
+        cache: Cache,
+        ledger: Ledger,
+        totals: Callable[[], tuple[int, int]],
+        limit: Callable[[], int],
     ) -> None:
         self._cache = cache
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
@@ -114,7 +118,7 @@ class Frames:
         self._thread: threading.Thread | None = None
         ledger.gauge("frames.bytes", lambda: totals()[0])
         ledger.gauge("frames.entries", lambda: totals()[1])
-        ledger.gauge("frames.limit", lambda: limit)
+        ledger.gauge("frames.limit", limit)
 
     def get(self, key: str) -> bytes | None:
         """The packed frame, or None."""

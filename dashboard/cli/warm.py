@@ -67,7 +67,8 @@ def run(
 
     `roots` are those of the server that is to find the bricks.
     """
-    from dashboard.services import brick_limit, build_services  # noqa: PLC0415
+    from dashboard.runtime.cache_limits import brick_limit  # noqa: PLC0415
+    from dashboard.services import build_services  # noqa: PLC0415
 
     paths, name = served_as(file, roots, settings.data)
     home = own_directory(settings.cache_dir)

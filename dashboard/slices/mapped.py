@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dashboard.cache.story import Story, story_bytes
+from dashboard.storage.guard import make_private
 from dashboard.telemetry.meter import meter
 from dashboard.volumes.address import digest
 from dashboard.volumes.chunkread import Buffers, open_source
@@ -61,6 +63,26 @@ class MappedPlanes:
         with meter("decode"):
             return values.astype(volume.native, copy=False)
 
+    def trim(self, limit: int) -> None:
+        """Remove the notes that were changed longest ago until those left take `limit` bytes; raises `OSError`."""
+        notes: list[tuple[os.stat_result, str]] = []
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            notes += [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
+        total = 0
+        for info, path in sorted(notes, key=lambda note: -note[0].st_mtime_ns):
+            total += info.st_blocks * 512
+            if total > limit:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _opened(self, name: str) -> int:
+        path, how = self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(path, how, 0o600)
+        except FileNotFoundError:
+            make_private(self._folder)
+            return os.open(path, how, 0o600)
+
     def want(self, volume: Volume, selection: Selection) -> bool:
         """Note that a viewer wants the plane; True when it is the first time."""
         lengths = {d: volume.shape[d] for d in selection.fixed}
@@ -72,7 +94,7 @@ class MappedPlanes:
             number = number * lengths[dim] + index
         name = digest("mapped", volume.address.key, *selection.plane)
         try:
-            fd = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = self._opened(name)
             try:
                 if os.fstat(fd).st_size < story_bytes(planes):
                     os.truncate(fd, story_bytes(planes))

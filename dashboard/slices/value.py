@@ -60,13 +60,14 @@ class VoxelReader:
         for address, selection in found:
             if address.key not in present:
                 continue
-            brick = self._bricks.get(address, volume.native)
+            number = address.plane_number(selection.fixed)
+            brick = self._bricks.get(address, volume.native, number)
             if brick is None:
                 continue
             for bad in brick.bad:
                 if _is_within(index, bad.corner, volume.grid.chunks):
                     raise damage_error(volume, bad)
-            plane = brick.plane(address.plane_number(selection.fixed))
+            plane = brick.plane(number)
             row = index[address.rows] - address.start[address.rows]
             column = index[address.cols] - address.start[address.cols]
             value: np.generic = plane[row, column]

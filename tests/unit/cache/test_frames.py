@@ -54,7 +54,7 @@ def cache(tmp_path: Path, disk: BytesCache, ledger: Counts) -> Cache:
 
 @pytest.fixture
 def kept(cache: Cache, disk: BytesCache, ledger: Counts) -> Iterator[Frames]:
-    frames = Frames(cache, ledger, disk.totals, 2**20)
+    frames = Frames(cache, ledger, disk.totals, lambda: 2**20)
     yield frames
     frames.close()
 
@@ -291,7 +291,7 @@ def test_trouble_with_one_frame_does_not_end_the_storing(
 
 
 def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Counts) -> None:
-    frames = Frames(cache, ledger, disk.totals, 2**20)
+    frames = Frames(cache, ledger, disk.totals, lambda: 2**20)
     for n in range(5):
         frames.put(f"k{n}", lambda: b"x", 1)
     frames.close()
@@ -301,5 +301,5 @@ def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Count
 def test_frames_that_nobody_used_end_at_once(
     cache: Cache, disk: BytesCache, ledger: Counts
 ) -> None:
-    Frames(cache, ledger, disk.totals, 2**20).close()
+    Frames(cache, ledger, disk.totals, lambda: 2**20).close()
     assert disk.totals() == (0, 0)

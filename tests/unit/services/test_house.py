@@ -18,7 +18,7 @@ from dashboard.services import Services
 from dashboard.slices.reader import SliceAddress
 from dashboard.telemetry.ledger import Ledger
 from dashboard.volumes.selection import parse
-from tests.services import SHAPE, figures
+from tests.services import SHAPE, figures, look
 
 
 def test_house_is_kept(
@@ -121,3 +121,109 @@ def test_what_runs_beside_the_requests_ends_with_them(make: Callable[..., Servic
     services.close()
     left = [t.name for t in set(threading.enumerate()) - before if not t.daemon]
     assert left == []
+
+
+def seen(services: Services, text: str) -> Any:
+    """A slice as the reader makes it."""
+    volume = services.library.volume("data/a.h5", "x")
+    address = SliceAddress(volume, parse(text, SHAPE))
+    answer = services.reader.frame(address, counted=True, purpose=Purpose.DEMAND)
+    return np.frombuffer(answer.frame.body, "<u4").reshape(answer.frame.shape)
+
+
+def test_a_cache_directory_that_is_deleted_is_made_again(
+    make: Callable[..., Services], tmp_path: Path
+) -> None:
+    services = make()
+    expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
+    look(services, "0,:,:")
+    np.testing.assert_array_equal(seen(services, "0,:,:"), expected[0])
+    home = tmp_path / "cache"
+    before = {path.name for path in home.iterdir()}
+    home.rename(tmp_path / "away")  # at once: removed name by name, it may be made again meanwhile
+    shutil.rmtree(tmp_path / "away")
+    assert services.degraded() is None
+    for plane in (0, 1, 7):
+        np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
+    services.maintenance.tick()
+    look(services, "7,:,:")
+    services.mapped.want(services.library.volume("data/a.h5", "flat"), parse("3,:,:", SHAPE))
+    assert all(services.checks()[what] for what in ("roots", "cache"))
+    # Bricks, frames, plans and figures are kept again.
+    volume = services.library.volume("data/a.h5", "x")
+    assert services.bricks.has(volume.bricks(parse("7,:,:", SHAPE))[0])
+    assert services._frames is not None
+    services._frames.settle()
+    assert services.frame_disk.totals()[1] >= 1
+    assert [plan.viewer for plan in services.board.plans()] == ["v"]
+    services.ledger.demand("hit")
+    assert figures(services)["demand"]["hit"] >= 1
+    with services.supply._gate.busy():
+        assert not services.supply.quiet()
+    assert before - {"demand.gate"} <= {path.name for path in home.iterdir()}
+    for path in (home, *(path for path in home.rglob("*") if path.is_dir())):
+        assert path.stat().st_mode & 0o777 == 0o700, path
+
+
+def test_flipped_bytes_are_never_shown(make: Callable[..., Services], tmp_path: Path) -> None:
+    expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
+    services = make()
+    volume = services.library.volume("data/a.h5", "x")
+    for _ in range(2):
+        np.testing.assert_array_equal(seen(services, "2,:,:"), expected[2])
+        assert services._frames is not None
+        services._frames.settle()
+        # Each value's file, in the middle of plane 2, and all rows of the frame cache.
+        for path in (tmp_path / "cache").rglob("*.val"):
+            size = path.stat().st_size
+            with path.open("r+b") as stream:
+                stream.seek(size * 5 // 8)
+                stream.write(b"????")
+        services.frame_disk._sql("UPDATE Cache SET value = zeroblob(length(value))")
+        services = make()  # another process, which has verified nothing
+        np.testing.assert_array_equal(seen(services, "2,:,:"), expected[2])
+        value = services.voxels.read(volume, (2, 20, 20))
+        assert value == expected[2, 20, 20]
+
+
+@pytest.mark.parametrize("name", ["facts", "board", "frames", "ledger", "bricks"])
+@pytest.mark.parametrize("running", [False, True])
+def test_a_damaged_database_stops_neither_the_start_nor_the_service(
+    make: Callable[..., Services],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    running: bool,
+) -> None:
+    services = make()
+    expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
+    np.testing.assert_array_equal(seen(services, "3,:,:"), expected[3])
+    look(services, "3,:,:")
+    services.ledger.flush()
+    database = tmp_path / "cache" / name / "cache.db"
+    if not running:
+        services.close()
+    for path in database.parent.glob("cache.db*"):
+        path.unlink()
+    database.write_bytes(b"garbage " * 5000)
+    caplog.clear()
+    if not running:
+        services = make()
+    for plane in (3, 4, 9):
+        np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
+        look(services, f"{plane},:,:")
+    services.maintenance.tick()
+    assert services._frames is not None
+    services._frames.settle()
+    services.ledger.demand("hit")
+    assert figures(services)["demand"]["hit"] >= 1
+    assert services.board.plans()
+    assert services.bricks.has(
+        services.library.volume("data/a.h5", "x").bricks(parse("9,:,:", SHAPE))[0]
+    )
+    anew = [r for r in caplog.records if "made anew" in r.getMessage()]
+    assert [r.getMessage() for r in anew] == [
+        f"the cache {name} was made anew: file is not a database"
+    ]
+    for disk in (services.frame_disk, services.bricks._cache):
+        assert disk.check() == []

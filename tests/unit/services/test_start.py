@@ -10,7 +10,9 @@ import pytest
 
 from dashboard import errors
 from dashboard import services as module
-from dashboard.services import Services, brick_limit, build_services, frame_limit
+from dashboard.runtime import cache_limits as limits
+from dashboard.runtime.cache_limits import brick_limit, frame_limit
+from dashboard.services import Services, build_services
 from dashboard.settings import Settings
 
 GIB = 2**30
@@ -35,7 +37,7 @@ def test_the_limit_of_bricks(
     used: int,
     limit: int,
 ) -> None:
-    monkeypatch.setattr(module, "free_bytes", lambda _: free)
+    monkeypatch.setattr(limits, "free_bytes", lambda _: free)
     settings = make_settings(**({} if given is None else {"brick_cache_bytes": given}))
     assert brick_limit(settings, Path("/"), used) == limit
 
@@ -51,7 +53,7 @@ def test_the_limit_of_frames(
     used: int,
     limit: int,
 ) -> None:
-    monkeypatch.setattr(module, "free_bytes", lambda _: free)
+    monkeypatch.setattr(limits, "free_bytes", lambda _: free)
     assert frame_limit(make_settings(), Path("/"), used) == limit
 
 
