@@ -66,7 +66,7 @@ def made(folder: Path, kind: Kind, quick: bool) -> Path:
     def write(file: h5py.File) -> None:
         dataset = file.create_dataset(DATASET, shape, kind.dtype, **kind.options(shape))
         for at in range(0, shape[0], SLAB):
-            dataset[at : at + SLAB] = _slab(shape, at, np.dtype(kind.dtype))
+            dataset[at : at + SLAB] = slab(shape, at, np.dtype(kind.dtype))
 
     return _kept(path, write)
 
@@ -105,7 +105,7 @@ def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
     return path
 
 
-def _slab(shape: tuple[int, ...], at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def slab(shape: tuple[int, ...], at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Soft shapes and a detector's noise: compresses about as well as a real scan."""
     pick = np.random.default_rng(SEED + at)
     z, y, x = (

@@ -1,0 +1,157 @@
+"""Plays the viewers' traces against a real server, with and without the hostile driver beside them."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from bench.attacked import hostile_files
+from bench.attacked.hostile_files import ROOT
+from bench.volumes import slab
+from dashboard.bench.figures import quantile
+from dashboard.bench.player import Address, Seen, play
+from dashboard.bench.server import Server, serving
+from dashboard.bench.traces import Trace, Viewer, scroll, traces
+from dashboard.storage.guard import own_directory
+
+SEED: Final = 1
+SHAPE: Final = (256, 400, 400)
+CHUNKS: Final = (16, 64, 64)
+# Slices a second of those who scroll; the others jump about, and one goes over all axes. Together 31 a second,
+# which leaves two cores time to spare: beyond that, the slices' own queue would be measured.
+SCROLLS: Final = (2, 2, 2, 2, 5, 5)
+KINDS: Final = ("jumps", "jumps", "jumps", "axes")
+VIEWERS: Final = len(SCROLLS) + len(KINDS)
+ENDS_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the viewers saw: slices wanted, those not answered with 200 by status, lateness (ms)."""
+
+    wanted: int
+    lost: dict[str, int]
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    outcomes: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Both parts, and what became of the hostile requests."""
+
+    seconds: float
+    quiet: Figures
+    attacked: Figures
+    hostile: dict[str, int] = field(default_factory=dict)
+    log_lines: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """The 99th percentile under attack over the quiet one."""
+        return self.attacked.p99_ms / self.quiet.p99_ms
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return {**asdict(self), "p99_ratio": self.ratio}
+
+
+def measure(folder: Path, seconds: float, shape: tuple[int, ...] = SHAPE) -> Result:
+    """Both parts, so many seconds each, from servers with empty caches; files and caches lie in `folder`."""
+    data = folder / ROOT
+    data.mkdir(parents=True, exist_ok=True)
+    write_volumes(data, shape)
+    hostile_files.write_all(data)
+    trace = mixed(shape, seconds)
+    home = own_directory(folder / "cache")
+    with _served(home, data) as server:
+        quiet = figures(_play(trace, server))
+    with _served(home, data) as server:
+        with _driver(server, data, seconds) as driver:
+            attacked = figures(_play(trace, server))
+            answers, _ = driver.communicate(timeout=ENDS_WITHIN_S)
+        (log,) = home.glob("bench-*/log")
+        lines = log.read_text(errors="replace").count("\n")
+    return Result(seconds, quiet, attacked, json.loads(answers), lines)
+
+
+def write_volumes(folder: Path, shape: tuple[int, ...]) -> None:
+    """A volume for each viewer, `0.h5` …, all of the same values."""
+    first = folder / "0.h5"
+    with h5py.File(first, "w") as file:
+        dataset = file.create_dataset("volume", shape, "u2", chunks=CHUNKS, compression="gzip")
+        for at in range(0, shape[0], CHUNKS[0]):
+            dataset[at : at + CHUNKS[0]] = slab(shape, at, np.dtype("u2"))[: CHUNKS[0]]
+    for number in range(1, VIEWERS):
+        shutil.copyfile(first, folder / f"{number}.h5")
+
+
+def mixed(shape: Sequence[int], seconds: float) -> Trace:
+    """Ten viewers who browse in several ways, each a volume of its own."""
+    pick = random.Random(SEED)
+    found = {trace.name: trace for trace in traces(shape, seconds, SEED)}
+    steps = [scroll(shape[0], rate, seconds, pick) for rate in SCROLLS]
+    steps += [found[kind].viewers[0].steps for kind in KINDS]
+    viewers = tuple(Viewer(number, one) for number, one in enumerate(steps))
+    return Trace("mixed", "ten viewers of ten volumes", viewers)
+
+
+def figures(seen: Sequence[Seen]) -> Figures:
+    """What was seen, added up; a slice that was not asked for any more is lost."""
+    lost = Counter(str(one.status or "no answer") for one in seen if one.status != 200)
+    late = sorted(one.late_ms for one in seen if one.status == 200 and one.late_ms is not None)
+    outcomes = Counter(one.outcome for one in seen if one.status == 200)
+    return Figures(
+        len(seen),
+        dict(lost),
+        quantile(late, 0.50) if late else float("nan"),
+        quantile(late, 0.99) if late else float("nan"),
+        late[-1] if late else float("nan"),
+        {name: count / max(len(late), 1) for name, count in outcomes.items()},
+    )
+
+
+def _served(home: Path, data: Path) -> AbstractContextManager[Server]:
+    return serving([f"{ROOT}={data}"], home)
+
+
+def _play(trace: Trace, server: Server) -> list[Seen]:
+    address = Address(
+        [f"{ROOT}/{number}.h5" for number in range(VIEWERS)],
+        "/volume",
+        lambda axis, index: ",".join(str(index) if d == axis else ":" for d in range(3)),
+    )
+    return play(trace, address, server.client)
+
+
+@contextmanager
+def _driver(server: Server, data: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """The hostile side, in a process of its own: its work must not slow the viewers' clocks."""
+    arguments = [str(server.port), str(server.pid), str(data), str(seconds)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.attacked.driver", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(ENDS_WITHIN_S)
+        assert process.stdout is not None
+        process.stdout.close()
