@@ -22,6 +22,8 @@ RECEIVE_BYTES = 64 * 2**10
 UNSENT_LIMIT = 4 * 2**20
 SEND_PROGRESS_S = 30.0
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 # gunicorn refuses a bare line feed, but has to be given it.
 HEAD_END = re.compile(rb"\n\r?\n")
 
@@ -57,6 +59,7 @@ class Connection:
         self.keep_alive = False
         self.answered = False
         self.began_answer = False
+        self._expects_continue = False
         self._buffer = bytearray()
         self._scanned = 0
         self._unsent: deque[memoryview] = deque()
@@ -128,14 +131,16 @@ class Connection:
         else:
             self.body = SizedBody(int(headers.get("CONTENT-LENGTH", 0)))
         self.request = request
+        # gunicorn would ask when it makes the environment, where the body is there already.
+        self._expects_continue = request._expected_100_continue
+        request._expected_100_continue = False
 
-    def expects_continue(self) -> bool:
-        """Whether the client waits to be asked for its body, once."""
-        expected = bool(self.request is not None and self.request._expected_100_continue)
-        if expected:
-            # gunicorn would ask again when it makes the environment.
-            self.request._expected_100_continue = False
-        return expected and not self._buffer and not self.body.data
+    def ask_for_body(self) -> None:
+        """Send a client that waits to be asked the word, unless its body comes already; raises `OSError`."""
+        if self._expects_continue and not self._buffer and not self.body.data:
+            self.sendall(CONTINUE)
+            self.began_answer = False
+        self._expects_continue = False
 
     def next_request(self) -> None:
         """Forget the request that was answered; what came behind it stays."""

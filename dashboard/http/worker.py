@@ -41,16 +41,17 @@ SWEEP_EVERY_S = 0.5
 # Answers that slow readers leave in memory, of one process: the oldest are given up beyond it.
 UNSENT_TOTAL_LIMIT = 256 * 2**20
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
-    """Event loop for clients, threads for the application."""
+    """Event loop for clients, threads for the application; `clock` gives seconds."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def init_process(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._requests: SimpleQueue[Connection] = SimpleQueue()
+        self._requests: SimpleQueue[Connection | None] = SimpleQueue()
         self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._connections: set[Connection] = set()
         self._accepting = False
@@ -68,14 +69,17 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         while self.alive and self.ppid == os.getppid():
             self._step()
         self._accept_from_now(False)
-        end = time.monotonic() + self.cfg.graceful_timeout
+        end = self.clock() + self.cfg.graceful_timeout
         for connection in self._connections:
             if connection.state is State.IDLE:
-                connection.deadline = min(connection.deadline, time.monotonic() + CLOSE_WITHIN_S)
-        while self._connections and time.monotonic() < end:
+                connection.deadline = min(connection.deadline, self.clock() + CLOSE_WITHIN_S)
+        while self._connections and self.clock() < end:
             self._step()
         for connection in list(self._connections):
             self._close(connection)
+        for _ in range(self.cfg.threads):
+            self._requests.put(None)
+        self._selector.close()
 
     def _accept_from_now(self, accepting: bool) -> None:
         if accepting == self._accepting:
@@ -96,7 +100,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         """Wait for events, at most until the next sweep, and handle them."""
         for key, _ in self._selector.select(SWEEP_EVERY_S):
             key.data()
-        now = time.monotonic()
+        now = self.clock()
         if now - self._swept_at >= SWEEP_EVERY_S:
             self._swept_at = now
             self._sweep(now)
@@ -128,7 +132,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
                 self._accept_from_now(False)  # until the next sweep
                 self._make_room()
             return
-        now = time.monotonic()
+        now = self.clock()
         client.setblocking(False)
         with suppress(OSError):  # a socket that is not TCP
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -171,7 +175,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         """Hand the request to a thread if all of it has arrived."""
         if not connection.begun:
             return
-        now = time.monotonic()
+        now = self.clock()
         if connection.state is State.IDLE:
             connection.readable_at = now
             connection.enter(State.RECEIVING, now, RECEIVE_WITHIN_S)
@@ -185,9 +189,9 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             connection.state = State.ANSWERING
             self._unwatch(connection)
             self._requests.put(connection)
-        elif connection.expects_continue():
+        elif connection.request is not None:
             try:
-                connection.sendall(CONTINUE)
+                connection.ask_for_body()
             except OSError:
                 self._close(connection)
 
@@ -207,7 +211,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         """Send what a thread left, and go on with the connection when that is done."""
         if connection.unsent_bytes:
             self._unsent_bytes += connection.unsent_bytes
-            connection.enter(State.SENDING, time.monotonic(), SEND_PROGRESS_S)
+            connection.enter(State.SENDING, self.clock(), SEND_PROGRESS_S)
             self._watch(connection, selectors.EVENT_WRITE, self._writable)
             while self._unsent_bytes > UNSENT_TOTAL_LIMIT:
                 sending = [one for one in self._connections if one.state is State.SENDING]
@@ -226,7 +230,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             return
         self._unsent_bytes -= before - connection.unsent_bytes
         if progress:
-            connection.deadline = time.monotonic() + SEND_PROGRESS_S
+            connection.deadline = self.clock() + SEND_PROGRESS_S
         if not connection.unsent_bytes:
             self._unwatch(connection)
             connection.state = State.ANSWERING
@@ -239,7 +243,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._send(connection)
 
     def _after_answer(self, connection: Connection) -> None:
-        now = time.monotonic()
+        now = self.clock()
         if connection.keep_alive:
             connection.next_request()
             within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
@@ -272,8 +276,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             os.write(self.PIPE[1], b"\0")
 
     def _work(self) -> None:
-        while True:
-            connection = self._requests.get()
+        while (connection := self._requests.get()) is not None:
             try:
                 self._answer(connection)
             except (ConnectionError, TimeoutError):  # the client has gone
@@ -291,9 +294,13 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         environ["wsgi.input"] = io.BytesIO(connection.body.data)
         environ[READABLE_AT] = connection.readable_at
         environ[COMPLETE_AT] = connection.complete_at
-        if not self.alive:
-            response.force_close()
-        content = self.wsgi(environ, response.start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            if not self.alive:  # which may have changed since
+                response.force_close()
+            return response.start_response(status, headers, *rest)
+
+        content = self.wsgi(environ, start)
         try:
             for piece in content:
                 response.write(piece)

@@ -1,0 +1,360 @@
+"""The worker: clients that are slow, silent or malformed occupy no thread; the others are answered."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dashboard.http import worker as module
+from dashboard.http.worker import COMPLETE_AT, READABLE_AT
+
+WITHIN_S = 20.0
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE = (
+    bytes(range(256)) * 2**15
+)  # 8 MiB: more than the kernel takes for a client that does not read
+
+
+def echo(environ: dict[str, Any], start: Any) -> list[bytes]:
+    """Path and body."""
+    body = environ["PATH_INFO"].encode("latin-1") + b" " + environ["wsgi.input"].read()
+    start("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def large(environ: dict[str, Any], start: Any) -> list[bytes]:
+    if environ["PATH_INFO"] != "/large":
+        return echo(environ, start)
+    start("200 OK", [("Content-Length", str(len(LARGE)))])
+    return [LARGE]
+
+
+def test_requests_of_a_connection_are_answered_one_after_the_other(run: Any) -> None:
+    client = run(echo).connect()
+    for path in (b"/a", b"/b"):
+        reply = client.send(GET.replace(b"/ ", path + b" ")).reply()
+        assert (reply.status, reply.body) == (200, path + b" ")
+        assert reply.headers["connection"] == "keep-alive"
+    reply = client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").reply()
+    assert reply.headers["connection"] == "close"
+    assert client.rest() == b""
+
+
+POST = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("data", [POST, CHUNKED, GET])
+def test_a_request_may_come_in_any_pieces(run: Any, data: bytes) -> None:
+    client = run(echo).connect()
+    for at in range(len(data)):
+        client.send(data[at : at + 1])
+    path = data.split(b" ")[1]
+    assert client.reply().body == path + b" " + (b"hello" if data is not GET else b"")
+
+
+def test_requests_may_be_sent_ahead(run: Any) -> None:
+    client = run(echo).connect().send(POST + CHUNKED + GET + POST)
+    bodies = [client.reply().body for _ in range(4)]
+    assert bodies == [b"/p hello", b"/c hello", b"/ ", b"/p hello"]
+
+
+def test_head_has_no_body(run: Any) -> None:
+    client = run(echo).connect().send(b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.reply(head=True).headers["content-length"] == "3"
+    assert client.send(GET).reply().body == b"/ "
+
+
+def test_a_client_that_waits_to_be_asked_is_asked(run: Any) -> None:
+    head = POST.removesuffix(b"hello").replace(b"Host", b"Expect: 100-continue\r\nHost")
+    client = run(echo).connect().send(head)
+    assert client.reply().status == 100
+    assert client.send(b"hello").reply().body == b"/p hello"
+    # What comes with its body does not wait.
+    assert client.send(head + b"hello").reply().body == b"/p hello"
+
+
+def test_the_environment_says_when_the_request_arrived(run: Any) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def look(environ: dict[str, Any], start: Any) -> list[bytes]:
+        seen.append(environ)
+        return echo(environ, start)
+
+    running = run(look)
+    client = running.connect().send(GET)
+    client.reply()
+    running.clock.now += 7.0
+    client.send(GET).reply()
+    times = [(one[READABLE_AT], one[COMPLETE_AT]) for one in seen]
+    assert times == [(1000.0, 1000.0), (1007.0, 1007.0)]
+
+
+MALFORMED = [
+    (b"nonsense\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\nHost: x\n\n", 400, "bad_request"),
+    (b"\r\n\r\n", 400, "bad_request"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\n\n", 400, "bad_request"),
+    (b"GET /\x00 HTTP/1.1\r\n\r\n", 400, "bad_request"),
+    (b"GET /\xff HTTP/1.1\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/3.0\r\n\r\n", 505, "http_version_not_supported"),
+    (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nX: a\x00b\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "bad_request"),
+    (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "bad_request"),
+    (b"POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", 413, "too_large"),
+    (POST.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost"), 400, "bad_request"),
+    (CHUNKED.replace(b"chunked", b"gzip, chunked"), 501, "not_implemented"),
+    (CHUNKED.replace(b"chunked", b"mystery"), 501, "not_implemented"),
+    (CHUNKED.replace(b"chunked", b"chunked, chunked"), 400, "bad_request"),
+    (CHUNKED.replace(b"2\r\nhe", b"zz\r\nhe"), 400, "bad_request"),
+    (CHUNKED.replace(b"2\r\nhe", b"100001\r\nhe"), 413, "too_large"),
+    (CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0"), 400, "bad_request"),
+    (b"GET /" + b"x" * 8190 + b" HTTP/1.1\r\n\r\n", 414, "request_uri_too_long"),
+    (b"x" * 9000, 414, "request_uri_too_long"),
+    (GET[:-2] + b"X: " + b"y" * 8190 + b"\r\n\r\n", 431, "request_header_fields_too_large"),
+    (GET[:-2] + b"X: y\r\n" * 101 + b"\r\n", 431, "request_header_fields_too_large"),
+    (GET[:-2] + (b"X: " + b"y" * 8000 + b"\r\n") * 9, 431, "request_header_fields_too_large"),
+    (POST.replace(b"Host", b"Expect: magic\r\nHost"), 417, "expectation_failed"),
+]
+
+
+@pytest.mark.parametrize(("data", "status", "code"), MALFORMED, ids=lambda one: repr(one)[:40])
+def test_what_is_malformed_is_refused(
+    run: Any, caplog: pytest.LogCaptureFixture, data: bytes, status: int, code: str
+) -> None:
+    client = run(echo).connect().send(data)
+    reply = client.reply()
+    assert reply.status == status
+    assert reply.code == code
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["connection"] == "close"
+    assert client.rest() == b""
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is None
+
+
+@pytest.mark.parametrize("header", [b"SCRIPT_NAME: /x", b"PATH_INFO: /y", b"REMOTE_USER: z"])
+def test_headers_do_not_set_the_environment(run: Any, header: bytes) -> None:
+    client = run(echo).connect().send(GET[:-2] + header + b"\r\n\r\n")
+    assert client.reply().body == b"/ "
+
+
+@pytest.mark.parametrize("sent", [GET[:1], GET[:-1], POST[:-1], CHUNKED[:-1], CHUNKED[:-9]])
+def test_half_a_request_has_its_time(run: Any, sent: bytes) -> None:
+    running = run(echo)
+    client = running.connect().send(sent)
+    other = running.connect()
+    assert other.send(GET).reply().status == 200
+    running.clock.now += module.RECEIVE_WITHIN_S + 1
+    reply = client.reply()
+    assert (reply.status, reply.code) == (408, "request_timeout")
+    assert client.rest() == b""
+    assert other.send(GET).reply().status == 200
+
+
+def test_a_silent_connection_is_closed(run: Any) -> None:
+    running = run(echo)
+    silent, used = running.connect(), running.connect()
+    used.send(GET).reply()
+    running.clock.now += 29
+    assert used.send(GET).reply().status == 200
+    running.clock.now += 2
+    assert silent.rest() == b""
+    assert used.send(GET).reply().status == 200
+
+
+def test_no_connection_takes_a_thread_that_has_nothing_to_compute(run: Any) -> None:
+    running = run(large)
+    for sent in (b"", GET[:10], POST[:-2], CHUNKED[:-2]):
+        for _ in range(10):
+            running.connect().send(sent)
+    readers = [running.connect(2**16).send(GET.replace(b"/ ", b"/large ")) for _ in range(6)]
+    assert running.connect().send(GET).reply().status == 200
+    for reader in readers:
+        assert reader.reply().body == LARGE
+
+
+def test_a_reader_that_takes_nothing_is_given_up(run: Any) -> None:
+    running = run(large)
+    stuck = running.connect(2**16).send(GET.replace(b"/ ", b"/large "))
+    running.connect().send(GET).reply()
+    sending(running, 1)
+    running.clock.now += module.SEND_PROGRESS_S + 1
+    sending(running, 0)
+    with pytest.raises((EOFError, ConnectionError)):
+        stuck.reply()
+
+
+def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNSENT_TOTAL_LIMIT", 20 * 2**20)
+    running = run(large)
+    readers = []
+    for count in range(5):
+        readers.append(running.connect(2**16).send(GET.replace(b"/ ", b"/large ")))
+        sending(running, min(count + 1, 2 if count >= 2 else 9), at_least=True)
+        running.clock.now += 0.1
+    assert running.worker._unsent_bytes <= 20 * 2**20
+    assert readers[-1].reply().body == LARGE
+    with pytest.raises((EOFError, ConnectionError)):
+        readers[0].reply()
+
+
+def sending(running: Any, count: int, at_least: bool = False) -> None:
+    """Wait until so many connections wait for their readers."""
+    reached = threading.Event()
+
+    def check() -> None:
+        found = [one for one in running.worker._connections if one.state is module.State.SENDING]
+        if len(found) == count or (at_least and len(found) >= count):
+            reached.set()
+
+    for _ in range(400):
+        running.worker._call(check)
+        if reached.wait(0.05):
+            return
+    pytest.fail(f"there are not {count} connections that are being sent to")
+
+
+def test_an_answer_in_pieces_is_never_in_memory_as_a_whole(run: Any) -> None:
+    made: list[int] = []
+
+    def pieces(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        start("200 OK", [("Content-Length", str(24 * 2**20))])
+        for number in range(24):
+            made.append(number)
+            yield bytes([number]) * 2**20
+
+    client = run(pieces).connect(2**16).send(GET)
+    while len(client.left) < 1000:
+        client._more()
+    assert len(made) < 24
+    assert client.reply().body == b"".join(bytes([n]) * 2**20 for n in range(24))
+
+
+def test_the_next_request_waits_for_what_follows_the_answer(run: Any) -> None:
+    order: list[str] = []
+    go_on = threading.Event()
+
+    class Content:
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def __iter__(self) -> Iterator[bytes]:
+            order.append(f"answer {self.path}")
+            return iter([b"x"])
+
+        def close(self) -> None:
+            assert go_on.wait(WITHIN_S)
+            order.append(f"close {self.path}")
+
+    def wsgi(environ: dict[str, Any], start: Any) -> Content:
+        start("200 OK", [("Content-Length", "1")])
+        return Content(environ["PATH_INFO"])
+
+    client = run(wsgi).connect().send(GET.replace(b"/ ", b"/1 ") + GET.replace(b"/ ", b"/2 "))
+    assert client.reply().body == b"x"  # while `close` has not ended
+    go_on.set()
+    assert client.reply().body == b"x"
+    assert order[:3] == ["answer /1", "close /1", "answer /2"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_application_that_fails(run: Any, caplog: pytest.LogCaptureFixture, begun: bool) -> None:
+    def wsgi(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        if begun:
+            start("200 OK", [("Content-Length", "9")])
+            yield b"x"
+        raise RuntimeError("/secret/path")
+
+    running = run(wsgi)
+    client = running.connect().send(GET)
+    if begun:
+        assert client.rest().endswith(b"\r\n\r\nx")
+    else:
+        reply = client.reply()
+        assert (reply.status, reply.code) == (500, "internal")
+        assert b"secret" not in reply.body
+    assert [one.levelno for one in caplog.records if one.exc_info] == [logging.ERROR]
+    assert running.connect().send(b"nonsense\r\n\r\n").reply().status == 400
+
+
+def test_a_client_that_leaves_is_no_error(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/large":
+            arrived.set()
+            assert go_on.wait(WITHIN_S)
+        return large(environ, start)
+
+    running = run(wsgi)
+    for sent in (b"", GET[:5], POST[:-1]):
+        running.connect().send(sent).sock.close()
+    leaving = running.connect().send(GET.replace(b"/ ", b"/large "))
+    assert arrived.wait(WITHIN_S)
+    leaving.sock.close()
+    go_on.set()
+    assert running.connect().send(GET).reply().status == 200
+    assert caplog.records == []
+
+
+def test_beyond_the_limit_the_longest_idle_makes_room(run: Any) -> None:
+    running = run(echo, worker_connections=5)
+    used = running.connect()
+    used.send(GET).reply()
+    silent = []
+    for _ in range(8):
+        running.clock.now += 0.01
+        silent.append(running.connect())
+        latest = running.connect()
+        assert latest.send(GET).reply().status == 200
+        latest.sock.close()
+    assert used.send(GET).reply().status == 200
+    assert silent[0].rest() == b""
+
+
+def test_what_is_being_answered_is_finished(run: Any) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        arrived.set()
+        assert go_on.wait(WITHIN_S)
+        return echo(environ, start)
+
+    running = run(wsgi)
+    idle = running.connect()
+    busy = running.connect().send(GET)
+    assert arrived.wait(WITHIN_S)
+    running.stop()
+    # A request that comes on an open connection meanwhile is answered as well, and the last one there.
+    idle.send(GET)
+    go_on.set()
+    for client in (busy, idle):
+        reply = client.reply()
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert client.rest() == b""
+        client.sock.close()
+    running.thread.join(WITHIN_S)
+    assert not running.thread.is_alive()
+
+
+def test_an_idle_connection_does_not_delay_the_end(run: Any) -> None:
+    running = run(echo)
+    idle = running.connect()
+    idle.send(GET).reply()
+    running.stop()
+    running.clock.now += module.CLOSE_WITHIN_S + 0.1
+    assert idle.rest() == b""
+    idle.sock.close()
+    running.thread.join(WITHIN_S)
+    assert not running.thread.is_alive()
