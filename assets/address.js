@@ -19,21 +19,31 @@
     const colour = (query.get('colorscale') || '').toLowerCase();
     const name = colour.replace(/_r$/, '');
     const window_ = query.get('window');
-    return {
+    const known = (name, names) => (names.includes(query.get(name)) ? query.get(name) : null);
+    const link = {
       file: query.get('file'),
       dataset: query.get('dataset'),
       axis: query.get('axis'),
       index: query.get('index'),
       selection: query.get('selection'),
-      part: query.get('part'),
-      pool: ['mean', 'max', 'nearest'].includes(query.get('pool')) ? query.get('pool') : null,
-      norm: lamella.scale.norms.includes(query.get('norm')) ? query.get('norm') : null,
+      part: known('part', ['abs', 'real', 'imag', 'phase']),
+      pool: known('pool', ['mean', 'max', 'nearest']),
+      norm: known('norm', lamella.scale.norms),
       colorscale: lamella.scale.names.includes(name) ? name : null,
       reverse: /_r$/.test(colour),
       window: window_ === 'volume' || window_ === 'slice' ? window_ : pair(window_),
       x: pair(query.get('x')),
       y: pair(query.get('y')),
     };
+    link.unknown = ['part', 'pool', 'norm', 'colorscale', 'window', 'x', 'y']
+      .filter((key) => query.get(key) && link[key] === null)
+      .map((key) => 'The link has “' + short(query.get(key)) + '” for ' + key + ', which is not understood.');
+    return link;
+  }
+
+  /* As much of a foreign text as a sentence can have. */
+  function short(text) {
+    return text.length > 40 ? text.slice(0, 40) + '…' : text;
   }
 
   function format(view) {
@@ -48,12 +58,15 @@
     query.push(['norm', view.norm]);
     query.push(['colorscale', view.colorscale + (view.reverse ? '_r' : '')]);
     if (view.pool !== 'mean') query.push(['pool', view.pool]);
-    if (view.x) query.push(['x', view.x.map(short).join(',')]);
-    if (view.y) query.push(['y', view.y.map(short).join(',')]);
+    // Plotly's axes reach beyond the slice where its sides are not those of the plot.
+    const x = within(view.x, view.shape[view.cols], '', []);
+    const y = within(view.y, view.shape[view.rows], '', []);
+    if (x) query.push(['x', x.map(hundredths).join(',')]);
+    if (y) query.push(['y', y.map(hundredths).join(',')]);
     return '?' + query.map(([key, value]) => key + '=' + encode(value)).join('&');
   }
 
-  function short(value) {
+  function hundredths(value) {
     return String(Number(value.toFixed(2)));
   }
 
@@ -62,63 +75,110 @@
     return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':');
   }
 
-  function whole(text, length, what) {
-    if (!WHOLE.test(text)) throw new Error('The link asks for ' + what + ' “' + text + '”, which is no whole number.');
+  /* An index of a link, at most at the ends; `otherwise` for what is no whole number. */
+  function whole(text, length, what, otherwise, notes) {
+    if (!WHOLE.test(text)) {
+      notes.push('The link asks for ' + what + ' “' + short(text) + '”, which is no whole number: this is ' +
+        otherwise + '.');
+      return otherwise;
+    }
     const value = Number(text);
     if (value >= length || value < -length) {
-      throw new Error('The link asks for ' + what + ' ' + text + ', but there are only 0 to ' + (length - 1) + '.');
+      const end = value < 0 ? 0 : length - 1;
+      notes.push('The link asks for ' + what + ' ' + short(text) + ', but there are only 0 to ' + (length - 1) +
+        ': this is ' + end + '.');
+      return end;
     }
     return value < 0 ? value + length : value;
   }
 
-  /* Axis, plane and position for a shape: as the link wishes, else the middle of the first axis.
-     Throws an Error with a sentence when the link does not fit the dataset. */
+  /* Axis, plane, position and range for a shape: as the link wishes, else the middle of the first axis. `notes` has a
+     sentence for each wish that does not fit the dataset. */
   function plan(shape, link) {
+    const notes = [];
     const rank = shape.length;
     const position = shape.map((n) => Math.floor(n / 2));
-    if (rank === 2) return { axis: null, rows: 0, cols: 1, position: position, x: null, y: null };
-    if (link.selection) return fromSelection(shape, link, position);
-    const axis = link.axis === null ? 0 : whole(link.axis, rank, 'axis');
-    const plane = shape.map((_, d) => d).filter((d) => d !== axis).slice(-2);
-    if (link.index !== null) position[axis] = whole(link.index, shape[axis], 'slice');
-    return { axis: axis, rows: plane[0], cols: plane[1], position: position, x: null, y: null };
+    const place = (link.selection && fromSelection(shape, link, position, notes)) || fromAxis(shape, link, position, notes);
+    const x = within(link.x || place.x, shape[place.cols], 'columns', notes);
+    const y = within(link.y || place.y, shape[place.rows], 'rows', notes);
+    // Plotly's axes are zoomed together.
+    const all = (d) => [-0.5, shape[d] - 0.5];
+    const zoomed = Boolean(x || y);
+    return {
+      axis: rank === 2 ? null : place.axis, rows: place.rows, cols: place.cols, position: position, notes: notes,
+      x: zoomed ? x || all(place.cols) : null, y: zoomed ? y || all(place.rows) : null,
+    };
   }
 
-  function fromSelection(shape, link, position) {
-    const items = link.selection.split(',').map((item) => item.trim());
-    if (items.length !== shape.length) {
-      throw new Error('The link has a selection of ' + items.length + ' dimensions, but the dataset has ' +
-        shape.length + '.');
-    }
-    const plane = [];
-    const bounds = [];
-    items.forEach((item, d) => {
-      const span = SPAN.exec(item);
-      if (!span) {
-        position[d] = whole(item, shape[d], 'index');
-        return;
+  function fromAxis(shape, link, position, notes) {
+    if (shape.length === 2) {
+      if (link.axis !== null || link.index !== null) {
+        notes.push('The link names a slice, but this dataset has two dimensions and is shown whole.');
       }
-      plane.push(d);
-      bounds.push(extent(span, shape[d]));
+      return { axis: null, rows: 0, cols: 1 };
+    }
+    const axis = link.axis === null ? 0 : whole(link.axis, shape.length, 'axis', 0, notes);
+    const plane = shape.map((_, d) => d).filter((d) => d !== axis).slice(-2);
+    if (link.index !== null) position[axis] = whole(link.index, shape[axis], 'slice', position[axis], notes);
+    return { axis: axis, rows: plane[0], cols: plane[1] };
+  }
+
+  /* The place that the selection of a link names; null, with a note, when it is none of this dataset. */
+  function fromSelection(shape, link, position, notes) {
+    const items = link.selection.split(',').map((item) => item.trim());
+    const spans = items.map((item) => SPAN.exec(item));
+    const plane = items.map((_, d) => d).filter((d) => spans[d]);
+    const asks = 'The link asks for the selection “' + short(link.selection) + '”, but ';
+    if (items.length !== shape.length) {
+      notes.push(asks + 'this dataset has ' + shape.length + ' dimensions: this is the middle.');
+      return null;
+    }
+    if (plane.length !== 2) {
+      notes.push(asks + 'a slice needs exactly two ranges, as in 700,:,:. This is the middle.');
+      return null;
+    }
+    const fixed = items.map((_, d) => d).filter((d) => !spans[d]);
+    fixed.forEach((d) => {
+      position[d] = whole(items[d], shape[d], 'index', position[d], notes);
     });
-    if (plane.length !== 2) throw new Error('The selection of the link needs exactly two slices, as in 700,:,:.');
-    const fixed = shape.map((_, d) => d).filter((d) => !plane.includes(d));
-    const axis = link.axis === null ? fixed[0] : whole(link.axis, shape.length, 'axis');
-    if (!fixed.includes(axis)) throw new Error('The link slices axis ' + axis + ', which its selection shows whole.');
-    return { axis: axis, rows: plane[0], cols: plane[1], position: position, y: bounds[0], x: bounds[1] };
+    let axis = fixed.length ? fixed[0] : null;
+    if (axis !== null && link.axis !== null) {
+      const asked = whole(link.axis, shape.length, 'axis', axis, notes);
+      if (fixed.includes(asked)) axis = asked;
+      else notes.push('The link slices axis ' + asked + ', which its selection shows whole: this is axis ' + axis + '.');
+    }
+    const [y, x] = plane.map((d) => extent(spans[d], shape[d], notes));
+    return { axis: axis, rows: plane[0], cols: plane[1], y: y, x: x };
   }
 
   /* The voxels that a span names as a range of the plot's axis, null for all of them. */
-  function extent(span, length) {
+  function extent(span, length, notes) {
     const at = (text, dflt) => {
       if (text === '') return dflt;
       const value = Number(text);
-      return Math.min(Math.max(value < 0 ? value + length : value, 0), length);
+      return value < 0 ? value + length : value;
     };
-    const start = at(span[1], 0);
-    const stop = at(span[2], length);
-    if (stop <= start) throw new Error('The selection of the link is empty.');
+    const asked = [at(span[1], 0), at(span[2], length)];
+    const [start, stop] = asked.map((value) => Math.min(Math.max(value, 0), length));
+    if (stop <= start) {
+      notes.push('The range “' + short(span[0]) + '” of the link has none of 0 to ' + (length - 1) + ': all are shown.');
+      return null;
+    }
+    if (start !== asked[0] || stop !== asked[1]) {
+      notes.push('The link asks for the range “' + short(span[0]) + '”, but there are only 0 to ' + (length - 1) + '.');
+    }
     return start === 0 && stop === length ? null : [start - 0.5, stop - 0.5];
+  }
+
+  /* A range of the plot's axis as far as there are voxels; null for all of them. */
+  function within(range, length, what, notes) {
+    if (!range) return null;
+    const found = [Math.max(range[0], -0.5), Math.min(range[1], length - 0.5)];
+    if (found[0] === range[0] && found[1] === range[1]) return range;
+    const outside = found[1] <= found[0];
+    notes.push('The link asks for ' + what + ' ' + range.map(hundredths).join(' to ') + ', but there are only 0 to ' +
+      (length - 1) + (outside ? ': all of them are shown.' : '.'));
+    return outside || (found[0] === -0.5 && found[1] === length - 0.5) ? null : found;
   }
 
   function span(range, length, step) {

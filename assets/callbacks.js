@@ -21,7 +21,10 @@
 
   const actions = {
     'tree-toggle': () => lamella.shell.toggleTree(),
-    'tree-reload': () => lamella.tree.reload(),
+    'tree-reload': () => {
+      lamella.residency.now();
+      return lamella.tree.reload();
+    },
     'panels-toggle': () => lamella.shell.fold(),
     'attributes-button': () => {
       const view = lamella.viewer.current();
@@ -30,7 +33,12 @@
       lamella.controls.set('attributes-drawer', { opened: true });
     },
     'zoom-reset': () => lamella.viewer.showAll(),
-    'plot-retry': () => lamella.viewer.retry(),
+    'plot-retry': () => lamella.notice.again(),
+    'plot-leave': () => lamella.viewer.cancel(),
+    'plot-offer': () => lamella.notice.take(),
+    'plot-files': () => lamella.shell.toggleTree(),
+    'plot-note-action': () => lamella.notice.act(),
+    'plot-note-close': () => lamella.notice.unnote(),
     'plot-cancel': () => lamella.viewer.cancel(),
     'slice-previous': () => lamella.viewer.step(-1),
     'slice-next': () => lamella.viewer.step(1),
@@ -89,6 +97,13 @@
       press: () => {
         const action = actions[window.dash_clientside.callback_context.triggered_id];
         if (action) action();
+        // The button may be gone, and the focus with it.
+        if (!document.activeElement || document.activeElement === document.body || !document.activeElement.offsetParent) {
+          lamella.focus.soon();
+        }
+      },
+      dialog: (opened) => {
+        if (opened === false) lamella.focus.picture();
       },
       panels: (parts) => lamella.panels.put(parts),
     },

@@ -66,17 +66,12 @@
     const release = () => {
       if (!held) return;
       held = null;
+      lamella.focus.soon();
       onRelease();
     };
     document.addEventListener('pointerup', () => setTimeout(release, 0), true);
     document.addEventListener('pointercancel', release, true);
     document.addEventListener('focusout', () => setTimeout(onRelease, 0), true);
-    // A control that was clicked keeps the focus, and would take the keys that turn slices.
-    document.addEventListener('click', (event) => {
-      const focused = document.activeElement;
-      if (!event.detail || !(focused instanceof HTMLElement) || isField(focused)) return;
-      if (focused.closest('.mantine-SegmentedControl-root, .check, .stage button, #dataset-tree')) focused.blur();
-    });
   }
 
   function show(id, on) {
@@ -118,6 +113,13 @@
     put('pool-select', view.pool);
     colours(view);
     place(view);
+  }
+
+  /* Nothing is chosen. */
+  function clear() {
+    ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
+      .forEach((id) => set(id, { disabled: true }));
+    text('index-last', '');
   }
 
   function place(view) {
@@ -170,6 +172,7 @@
     put: put,
     heard: heard,
     sync: sync,
+    clear: clear,
     place: place,
     follow: follow,
     colours: colours,

@@ -58,7 +58,7 @@
         file: wanted.query.file, dataset: wanted.query.dataset, selection: one, format: 'u8', window: 'volume',
         norm: view.norm, part: wanted.query.part,
       });
-      const answer = lamella.source.ask(address).then((response) => {
+      const answer = lamella.source.ask(address, {}, wanted.generation).then((response) => {
         const ends = (response.headers.get('X-Slice-Window') || '').split(',').map(Number);
         return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
       }).catch(() => {

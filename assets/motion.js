@@ -27,7 +27,7 @@
   let ring = null;
   let link = null;
   let flow = null;
-  let heard = { painted: () => undefined, failed: () => undefined };
+  let heard = { painted: () => undefined, seen: () => undefined, failed: () => undefined };
   let wish = null;
   let onCanvas = null;
   let unmarked = false;
@@ -40,10 +40,10 @@
   let panel = { due: 0, last: null };
 
   /* What decides the bytes of all frames of a movement but their index. */
-  function sceneOf(view, generation) {
+  function sceneOf(view) {
     const look = lamella.look.last();
     const place = {
-      generation: generation, file: view.file, dataset: view.dataset, part: view.part,
+      generation: view.generation, file: view.file, dataset: view.dataset, part: view.part,
       // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
       pool: view.pool,
       norm: look.norm, window: view.window === 'slice' ? 'slice' : look.lo + ',' + look.hi,
@@ -51,7 +51,7 @@
     };
     const fixed = view.position.filter((_, d) => d !== view.axis && d !== view.rows && d !== view.cols);
     const scene = Object.assign(place, {
-      series: JSON.stringify([place, fixed]), position: view.position.slice(), index: view.position[view.axis],
+      series: JSON.stringify([place, fixed]), view: lamella.viewer.copy(view), position: view.position.slice(), index: view.position[view.axis],
     });
     scene.port = lamella.address.port(scene, cellsFor());
     frameBytes = Math.ceil((scene.port.row1 - scene.port.row0) / scene.port.step) *
@@ -68,10 +68,10 @@
   }
 
   /* Another slice of the plane on the screen is wished for. */
-  function want(view, generation) {
+  function want(view) {
     const before = wish;
     hasten(view);
-    wish = sceneOf(view, generation);
+    wish = sceneOf(view);
     if (before && before.series !== wish.series) flow.stop();
     ring.stand(wish.series, wish.index, pace.direction);
     attempt();
@@ -138,8 +138,8 @@
     });
     if (scene === wish) {
       flow.want(plan());
-      heard.painted();
-    }
+      heard.painted(scene.view);
+    } else heard.seen(scene.view);
   }
 
   /* The panel follows at a rate that can be read. */
@@ -186,7 +186,7 @@
 
   async function fetchFrame(scene, index, more, options, coming) {
     const asked = Object.assign(query(scene, index), more);
-    const answer = await lamella.source.load(asked, options, coming);
+    const answer = await lamella.source.load(asked, options, scene.generation, coming);
     const codes = new Uint8Array(answer.bytes);
     const [rows, cols] = answer.shape;
     if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
@@ -270,11 +270,11 @@
   /* Rest */
 
   /* The heatmap is drawn: nothing moves. What lies around is fetched, so that the first key finds it. */
-  function settled(view, generation) {
+  function settled(view) {
     end();
     if (view.axis === null) return;
     pace = Object.assign(pace, { speed: 0 });
-    wish = sceneOf(view, generation);
+    wish = sceneOf(view);
     onCanvas = null;
     ring.stand(wish.series, wish.index, pace.direction);
     const last = view.shape[view.axis] - 1;
@@ -302,11 +302,11 @@
   }
 
   /* Other colours: codes know them by their place on the scale, so that a new scale needs nothing else. */
-  function recolour(view, generation) {
+  function recolour(view) {
     if (!active || !wish) return;
     lamella.painter.again(lamella.look.last());
     const before = wish.series;
-    wish = sceneOf(view, generation);
+    wish = sceneOf(view);
     if (wish.series === before) return;
     ring.drop();
     flow.stop();

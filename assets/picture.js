@@ -15,8 +15,8 @@
   let shown = null;
   let next = null;
   let drawing = false;
-  let generation = 0;
   let wishes = 0;
+  let halts = 0;
   let wishedAt = 0;
 
   function viewNow() {
@@ -34,9 +34,10 @@
       pool: view.pool,
       part: view.part,
     };
-    const key = JSON.stringify([generation, query]);
+    const key = JSON.stringify([view.generation, query]);
     return {
-      generation: generation,
+      generation: view.generation,
+      view: lamella.viewer.copy(view),
       key: key,
       query: counted ? query : Object.assign(query, { viewer: lamella.viewerId }),
       port: port,
@@ -64,16 +65,22 @@
       calm(view);
       return;
     }
-    lamella.notice.busy(true);
+    lamella.notice.busy(true, what(view));
     if (moves(view)) {
       lamella.source.forget();
       next = null;
-      lamella.motion.want(view, generation);
+      lamella.motion.want(view);
       return;
     }
     lamella.motion.forget();
     lamella.source.want(wanted);
     lamella.look.prepare(view, wanted);
+  }
+
+  /* The name of what is awaited. */
+  function what(view) {
+    if (!shown || shown.wanted.generation !== view.generation) return view.dataset + ' of ' + view.file;
+    return view.axis === null ? view.dataset : 'slice ' + view.position[view.axis] + ' of axis ' + view.axis;
   }
 
   /* Whether the heatmap is what is wished for. */
@@ -83,7 +90,7 @@
 
   /* Whether it is another slice of the plane that the plot shows. */
   function moves(view) {
-    if (!shown || view.axis === null || shown.wanted.generation !== generation) return false;
+    if (!shown || view.axis === null || shown.wanted.generation !== view.generation) return false;
     const { wanted } = shown;
     if (wanted.rows !== view.rows || wanted.cols !== view.cols || wanted.part !== view.part) return false;
     if (lamella.motion.active()) return true;
@@ -91,8 +98,9 @@
   }
 
   /* The slice that was wished for is on the canvas. */
-  function painted() {
+  function painted(view) {
     lamella.notice.seen();
+    lamella.viewer.onScreen(view);
     lamella.play.painted();
     heatLater();
   }
@@ -134,7 +142,7 @@
       await lamella.plot.recolour(look, picture);
       mine.look = look;
     } catch (error) {
-      lamella.viewer.failed(error);
+      broken(error);
       return;
     } finally {
       drawing = false;
@@ -155,8 +163,19 @@
     return Boolean(scheduling && scheduling.isInputPending && scheduling.isInputPending());
   }
 
+  /* It cannot be drawn: what is on the screen is not to be trusted. */
+  function broken(error) {
+    if (shown) shown.failed = true;
+    lamella.viewer.broken(error);
+  }
+
+  function isCurrent(wanted) {
+    const view = viewNow();
+    return Boolean(view && view.generation === wanted.generation);
+  }
+
   function arrived(wanted, answer) {
-    if (wanted.generation !== generation) return;
+    if (!isCurrent(wanted)) return;
     next = { wanted: wanted, answer: answer };
     if (!drawing) drawNext();
   }
@@ -169,7 +188,7 @@
       try {
         await paint(wanted, answer);
       } catch (error) {
-        lamella.viewer.failed(error);
+        broken(error);
       }
     }
     drawing = false;
@@ -179,10 +198,11 @@
   async function paint(wanted, answer) {
     const begun = performance.now();
     const before = wishes;
+    const stopped = halts;
     const values = lamella.source.convert(answer);
     const converting = performance.now() - begun;
     const look = await lamella.look.of(viewNow(), wanted, values);
-    if (wanted.generation !== generation) return;
+    if (!isCurrent(wanted) || stopped !== halts) return;
     const cells = Object.assign(values, {
       step: wanted.port.step,
       row0: wanted.port.row0,
@@ -192,8 +212,9 @@
     await lamella.plot.ready();
     const picture = await lamella.heatmap.paint(cells, look);
     const covered = lamella.motion.active();
-    const late = covered && (before !== wishes || !(await idle()));
-    if (late || wanted.generation !== generation) {
+    const leaves = leavesFor(wanted);
+    const late = covered && !leaves && (before !== wishes || !(await idle()));
+    if (late || !isCurrent(wanted) || stopped !== halts) {
       if (picture) picture.drop();
       // What was pressed meanwhile comes first, and brings its own rest.
       if (late && before === wishes) heatLater();
@@ -212,7 +233,9 @@
     }, picture);
     const drawn = performance.now();
     shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
-    lamella.notice.clear();
+    // The canvas has a slice of what was left.
+    if (leaves) lamella.motion.end();
+    lamella.viewer.onScreen(wanted.view);
     if (!wanted.painted) {
       const told = await lamella.telemetry.painted(wanted, answer, {
         convert: lamella.telemetry.stage('convert', begun, converting + (picture ? picture.ms : 0)),
@@ -223,6 +246,14 @@
     }
     lamella.readout.detail(cells);
     lamella.readout.again(cells);
+    // It was cancelled when it could no longer be stopped.
+    if (stopped !== halts) lamella.viewer.resume();
+  }
+
+  /* Whether a picture is of another dataset, state or plane than the one on the screen. */
+  function leavesFor({ generation, rows, cols }) {
+    if (!shown) return true;
+    return shown.wanted.generation !== generation || shown.wanted.rows !== rows || shown.wanted.cols !== cols;
   }
 
   /* Nothing is under way. */
@@ -243,12 +274,12 @@
   function calm(view) {
     lamella.notice.busy(false);
     lamella.notice.clear();
-    if (lamella.look.last()) lamella.motion.settled(view, generation);
+    if (lamella.look.last()) lamella.motion.settled(view);
   }
 
   /* Other colours for what is on the screen. */
   async function recolour(view) {
-    if (!shown || shown.wanted.generation !== generation || drawing) return;
+    if (!shown || shown.wanted.generation !== view.generation || drawing) return;
     wishes += 1;
     const mine = shown;
     const before = wishes;
@@ -258,11 +289,11 @@
     const moving = lamella.motion.active() && lamella.motion.index() !== null;
     lamella.notice.busy(true);
     if (moving) {
-      lamella.motion.recolour(view, generation);
+      lamella.motion.recolour(view);
       heatLater();
     } else {
       lamella.motion.still(mine.cells, look);
-      lamella.notice.seen();
+      if (mine.key === request(view, false).key) lamella.notice.seen();
       heatLater(RECOLOUR_MS);
     }
   }
@@ -272,42 +303,51 @@
     next = null;
   }
 
-  /* Another dataset is opened. Returns whether that is still the newest one. */
-  function leave() {
-    generation += 1;
-    const mine = generation;
+  /* Await nothing any more; what is on the screen stays. */
+  function halt() {
+    wishes += 1;
+    halts += 1;
     clearTimeout(timers.heat);
     forget();
     lamella.motion.forget();
-    lamella.motion.drop();
-    return () => mine === generation;
   }
 
-  /* The slice on the screen, null before there is one. */
-  function index() {
-    const moving = lamella.motion.index();
-    if (moving !== null) return moving;
-    return shown && shown.wanted.generation === generation ? shown.wanted.index : null;
+  /* Show the view that is on the screen, after another one was awaited in vain. */
+  function back(view) {
+    halt();
+    lamella.plot.zoom(view.x, view.y);
+    const wanted = request(view, false);
+    if (lamella.motion.index() !== null) {
+      lamella.motion.want(view);
+      heatLater();
+    } else if (isDrawn(view, wanted) && !lamella.motion.active()) calm(view);
+    else if (shown && shown.key === wanted.key && !shown.failed) recolour(view);
+    else of(view);
   }
 
   function connect() {
-    const refused = (wanted, error) => {
-      if (wanted.generation === generation) lamella.viewer.failed(error, wanted);
-    };
-    lamella.source.connect(arrived, refused);
-    lamella.motion.connect({ painted: painted, failed: (error, scene) => refused({ generation: scene.generation, query: scene }, error) });
+    lamella.source.connect(arrived, (wanted, error) => {
+      if (isCurrent(wanted)) refused(wanted, error);
+    });
+    lamella.motion.connect({ painted: painted, seen: lamella.viewer.onScreen, failed: (error, scene) => lamella.viewer.refused(error, scene) });
+  }
+
+  function refused(wanted, error) {
+    // The slice is on the canvas: its values alone are missing.
+    if (wanted.painted && error.lost) {
+      lamella.notice.busy(false);
+      lamella.viewer.heartbeat(error);
+    } else lamella.viewer.refused(error, wanted);
   }
 
   lamella.picture = {
     connect: connect,
     of: of,
     recolour: recolour,
-    leave: leave,
-    index: index,
+    halt: halt,
+    back: back,
+    drop: () => lamella.motion.drop(),
     rest: heatLater,
     quietFor: quietFor,
-    fail: () => {
-      if (shown) shown.failed = true;
-    },
   };
 })((window.lamella = window.lamella || {}));

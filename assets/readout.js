@@ -84,7 +84,7 @@
       control = new AbortController();
       try {
         const address = lamella.source.url('/api/v1/slice', query);
-        const response = await lamella.source.ask(address, { signal: control.signal });
+        const response = await lamella.source.ask(address, { signal: control.signal }, wanted.generation);
         const values = lamella.source.convert({
           bytes: await response.arrayBuffer(),
           dtype: response.headers.get('X-Slice-Dtype'),

@@ -1,35 +1,61 @@
-/* The band under the slider: which slices are decoded, planned ahead, and under way. */
+/* The band under the slider: which slices are decoded, planned ahead, and under way. It is asked for every two seconds,
+   moving or not, so that it also tells when the file has become another one. */
 (function (lamella) {
   'use strict';
 
   const AGAIN_MS = 2000;
 
   let timer = 0;
+  let asked = null;
   let drawn = '';
 
+  /* The view is at rest, or there is none. */
   function look(view) {
-    clearTimeout(timer);
-    if (view.axis === null) {
-      draw({}, 1);
-      return;
-    }
-    poll(view, lamella.address.selection(view));
+    if (!view || view.axis === null) draw({}, 1);
+    now();
   }
 
-  async function poll(view, selection) {
-    const current = lamella.viewer.current();
-    if (current !== view || lamella.address.selection(view) !== selection || document.hidden) return;
-    try {
-      const found = await lamella.source.json('/api/v1/residency', {
-        file: view.file, dataset: view.dataset, selection: selection, axis: view.axis, viewer: lamella.viewerId,
-      });
-      if (lamella.viewer.current() === view) draw(found, view.shape[view.axis]);
-    } catch (error) {
-      draw({}, 1);
-      return;
-    }
+  function now() {
     clearTimeout(timer);
-    timer = setTimeout(() => poll(view, selection), AGAIN_MS);
+    if (asked) asked.abort();
+    const mine = new AbortController();
+    asked = mine;
+    poll(mine.signal).finally(() => {
+      if (asked === mine) timer = setTimeout(now, AGAIN_MS);
+    });
+  }
+
+  async function poll(signal) {
+    const view = lamella.viewer.current();
+    if (!view || document.hidden) return;
+    const { generation, axis } = view;
+    const length = axis === null ? 1 : view.shape[axis];
+    let found = {};
+    let failure = null;
+    try {
+      found = await ask(view, signal);
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      failure = error;
+    }
+    const same = lamella.viewer.current();
+    if (!same || same.generation !== generation) return;
+    if (same.axis === axis) draw(found, length);
+    lamella.viewer.heartbeat(failure);
+  }
+
+  /* Of two dimensions nothing is planned: one voxel tells the version. */
+  async function ask(view, signal) {
+    const query = { file: view.file, dataset: view.dataset };
+    if (view.axis === null) {
+      const voxel = lamella.source.url('/api/v1/slice', Object.assign(query, { selection: '0:1,0:1' }));
+      await lamella.source.ask(voxel, { signal: signal }, view.generation);
+      return {};
+    }
+    const band = lamella.source.url('/api/v1/residency', Object.assign(query, {
+      selection: lamella.address.selection(view), axis: view.axis, viewer: lamella.viewerId,
+    }));
+    return (await lamella.source.ask(band, { signal: signal }, view.generation)).json();
   }
 
   function draw(found, length) {
@@ -49,5 +75,9 @@
     });
   }
 
-  lamella.residency = { look: look };
+  function connect() {
+    document.addEventListener('visibilitychange', () => !document.hidden && now());
+  }
+
+  lamella.residency = { connect: connect, look: look, now: now };
 })((window.lamella = window.lamella || {}));

@@ -57,6 +57,9 @@
     lamella.painter.connect();
     lamella.panels.connect();
     connect();
+    lamella.focus.connect();
+    lamella.versions.connect(lamella.viewer.changed);
+    lamella.residency.connect();
     lamella.keys.connect();
     lamella.controls.connect(() => {
       const view = lamella.viewer.current();

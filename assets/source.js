@@ -29,8 +29,9 @@
     }
   }
 
-  /* The response, or an Error with one sentence; `lost` is set on it when there was no answer at all. */
-  async function ask(address, options) {
+  /* The response, or an Error with one sentence; `lost` is set on it when there was no answer at all. An answer of
+     another state of the volume than `generation` is as good as given up. */
+  async function ask(address, options, generation) {
     let response;
     try {
       response = await fetch(address, options);
@@ -40,7 +41,11 @@
       lost.lost = true;
       throw lost;
     }
-    if (response.ok) return response;
+    if (response.ok) {
+      const version = response.headers.get('X-Volume-Version');
+      if (generation === undefined || lamella.versions.check(generation, version)) return response;
+      throw new DOMException('another version', 'AbortError');
+    }
     let body = null;
     try {
       body = await response.json();
@@ -55,6 +60,13 @@
   async function json(path, query) {
     const response = await ask(url(path, query), { headers: { Accept: 'application/json' } });
     return response.json();
+  }
+
+  /* The datasets of a file, and the version that the listing is of. */
+  async function listing(file) {
+    const response = await ask(url('/api/v1/datasets', { file: file }));
+    const { datasets } = await response.json();
+    return { datasets: datasets, version: response.headers.get('X-Volume-Version') };
   }
 
   /* Ask for a slice; what is still under way for another one is given up sooner or later. */
@@ -95,7 +107,7 @@
     waiting = null;
     const mine = { request: request, control: new AbortController(), since: performance.now() };
     running = mine;
-    load(request.query, { signal: mine.control.signal }).then(
+    load(request.query, { signal: mine.control.signal }, request.generation).then(
       (answer) => {
         if (running !== mine) return;
         running = null;
@@ -112,14 +124,14 @@
     );
   }
 
-  /* One slice; `options` are those of fetch, `begins` is called when the server has answered and the bytes are to
-     come. */
-  async function load(query, options, begins) {
+  /* One slice of a generation; `options` are those of fetch, `begins` is called when the server has answered and the
+     bytes are to come. */
+  async function load(query, options, generation, begins) {
     const address = url('/api/v1/slice', query);
     for (let attempt = 1; ; attempt += 1) {
       const begun = performance.now();
       try {
-        const response = await ask(address, options);
+        const response = await ask(address, options, generation);
         if (begins) begins();
         const bytes = await response.arrayBuffer();
         return answerOf(response, bytes, address, begun);
@@ -270,6 +282,7 @@
     url: url,
     ask: ask,
     json: json,
+    listing: listing,
     want: want,
     forget: forget,
     convert: convert,

@@ -34,8 +34,9 @@
     if (known && !known.error) return known.waiting || known.list;
     const entry = { list: null, error: null };
     datasets.set(file, entry);
-    entry.waiting = lamella.source.json('/api/v1/datasets', { file: file }).then((answer) => {
+    entry.waiting = lamella.source.listing(file).then((answer) => {
       entry.list = answer.datasets;
+      entry.version = answer.version;
       entry.waiting = null;
       return entry.list;
     });
@@ -72,13 +73,37 @@
         if (failed.lost || only) throw failed;
         error = failed;
       }
-      // A volume is more likely meant than a table of numbers that happens to come first.
-      const shown = records.filter((r) => r.browsable);
-      const found = shown.find((r) => r.shape.length > 2) || shown[0];
+      const found = likely(records);
       if (found) return { file: file, dataset: found.dataset };
     }
     if (names.length === 1 && error) throw error;
     return null;
+  }
+
+  /* A volume is more likely meant than a table of numbers that happens to come first. */
+  function likely(records) {
+    const shown = records.filter((r) => r.browsable);
+    return shown.find((r) => r.shape.length > 2) || shown[0];
+  }
+
+  /* A dataset that can be shown instead of one, in its file or anywhere; null when there is none. */
+  async function other(file, dataset) {
+    try {
+      if (!file) return await first(null);
+      const found = likely((await load(file)).filter((r) => r.dataset !== dataset));
+      return found ? { file: file, dataset: found.dataset } : null;
+    } catch (error) {
+      return null;
+    }
+  }
+
+  /* Why the datasets that were read cannot be shown: a sentence for each, of one file or of all. */
+  function failures(only) {
+    return Array.from(datasets).filter(([file]) => !only || file === only).flatMap(([file, known]) => {
+      if (known.error) return [known.error];
+      return (known.list || []).filter((r) => !r.browsable)
+        .map((r) => r.dataset + (only ? '' : ' of ' + file) + ': ' + (r.reason || 'it cannot be shown.'));
+    });
   }
 
   /* Showing */
@@ -207,7 +232,8 @@
     }
     lamella.controls.text('tree-message', '');
     lamella.shell.closeTree();
-    lamella.viewer.open(Object.assign(lamella.address.parse(''), { file: file, dataset: dataset }), 'push');
+    lamella.focus.soon();
+    lamella.viewer.open({ file: file, dataset: dataset });
   }
 
   /* Only the dataset on the screen is marked, whatever was clicked. */
@@ -296,8 +322,11 @@
     selected: selected,
     opened: opened,
     reload: reload,
+    other: other,
+    failures: failures,
+    version: (file) => (datasets.get(file) || {}).version || null,
+    empty: () => Boolean(files) && !files.length,
     stale: (file) => datasets.delete(file),
-    knows: (view) => Boolean((datasets.get(view.file) || {}).list),
   };
   window.dashMantineFunctions = Object.assign(window.dashMantineFunctions || {}, { lamellaNode: node });
 })((window.lamella = window.lamella || {}));

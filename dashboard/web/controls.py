@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
-from dashboard.web import parts
+from dashboard.web import parts, picture
 from dashboard.web.ids import FIXED_INDICES, View
 
 COLORSCALES = (
@@ -33,34 +33,14 @@ ENDS = (("loop", "Start again"), ("bounce", "Turn round"), ("stop", "Stop"))
 TIMINGS = (("every", "Wait for each"), ("real", "Leave some out"))
 WINDOWS = (("volume", "Volume"), ("slice", "Slice"), ("manual", "Manual"))
 
-GRAPH_CONFIG: dict[str, Any] = {
-    "displayModeBar": False,
-    "displaylogo": False,
-    "doubleClick": False,
-    "scrollZoom": True,
-    "responsive": False,
-    "showTips": False,
-}
-
-# Nothing but an empty plot: all that it shows later is written by assets/plot.js.
-EMPTY_FIGURE: dict[str, Any] = {
-    "data": [],
-    "layout": {
-        "xaxis": {"visible": False},
-        "yaxis": {"visible": False},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-    },
-}
-
 
 def stage() -> Component:
     """Toolbars, plot, readout and slider, from the top."""
     return html.Section(
         [
             html.Div([_place(), _colour()], className="toolbar"),
-            _plot(),
+            picture.note(),
+            picture.plot(),
             html.Div(
                 [
                     html.Div(id=View.READOUT, className="readout-value"),
@@ -254,41 +234,6 @@ def _bound(id_: str, label: str) -> Component:
         className="bound",
         inputProps={"inputMode": "decimal"},
         **{"aria-label": label},
-    )
-
-
-def _plot() -> Component:
-    return html.Div(
-        [
-            html.Div(className="progress"),
-            html.Canvas(id=View.CANVAS, className="slice-canvas", **{"aria-hidden": "true"}),
-            dcc.Graph(
-                id=View.GRAPH,
-                figure=EMPTY_FIGURE,
-                config=GRAPH_CONFIG,
-                responsive=False,
-                className="plot",
-            ),
-            dmc.Button(
-                "Stay with this slice",
-                id=View.CANCEL,
-                className="cancel hidden",
-                size="compact-sm",
-                variant="default",
-                n_clicks=0,
-            ),
-            html.Div(
-                [
-                    html.Div(id=View.MESSAGE_TEXT, className="message-text"),
-                    dmc.Button("Try again", id=View.RETRY, size="xs", variant="light", n_clicks=0),
-                ],
-                id=View.MESSAGE,
-                className="message hidden",
-                role="alert",
-            ),
-        ],
-        id=View.FRAME,
-        className="plot-frame",
     )
 
 

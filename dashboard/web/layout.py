@@ -203,6 +203,8 @@ def _attributes() -> Component:
     return dmc.Drawer(
         id=Shell.ATTRIBUTES_DRAWER,
         title="Attributes",
+        # The picture gets the focus (assets/focus.js): on the button, space would open it again.
+        returnFocus=False,
         position="right",
         size="md",
         overlayProps={"backgroundOpacity": 0.25},

@@ -9,6 +9,7 @@
     dataset-tree ─────────────────────► tree.selected, tree.opened
     play-* ───────────────────────────► play.set
     buttons ──────────────────────────► whatever they say
+    attributes-drawer ────────────────► focus.picture
     attributes-of ──── server ────────► attributes
 
 The scripts write the controls back with `set_props`; `controls.js` tells such echoes from what the user
@@ -39,6 +40,11 @@ BUTTONS = (
     View.ZOOM_RESET,
     View.RETRY,
     View.CANCEL,
+    View.LEAVE,
+    View.OFFER,
+    View.FILES,
+    View.NOTE_ACTION,
+    View.NOTE_CLOSE,
     View.PREVIOUS,
     View.NEXT,
     View.PLAY,
@@ -90,6 +96,7 @@ def register(app: Dash, services: Services) -> None:
     _in_browser(app, "drag", Input(View.DRAG, "value"))
     _in_browser(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
     _in_browser(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
+    _in_browser(app, "dialog", Input(Shell.ATTRIBUTES_DRAWER, "opened"))
     _in_browser(app, "panels", Input(Panel.PARTS, "data"))
 
     @app.callback(

@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -223,19 +224,30 @@ def _write(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`lamella serve` on this session's files; its log is printed when it does not start."""
+    """`lamella serve` on this session's files."""
     folder = tmp_path_factory.mktemp("browser")
     arrays = _write(folder)
+    with serving(folder, [folder / "scan.h5", folder / "other.h5"], arrays) as served:
+        yield served
+
+
+@contextmanager
+def serving(
+    folder: Path, paths: Sequence[Path], arrays: dict[tuple[str, str], NDArray[Any]]
+) -> Iterator[Served]:
+    """`lamella serve PATHS`, cache and log in `folder`; its log is printed when it does not start."""
     log = folder / "server.log"
     command = [sys.executable, "-m", "dashboard", "serve"]
-    files = [str(folder / "scan.h5"), str(folder / "other.h5")]
     port = _free_port()
     options = ["--port", str(port), "--cache-dir", str(folder / "cache")]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMELLA_")}
     environment |= {"LAMELLA_BRICK_CACHE_BYTES": "256MiB", "LAMELLA_FRAME_CACHE_BYTES": "64MiB"}
     with log.open("w") as stream:
         process = subprocess.Popen(
-            [*command, *files, *options], stdout=stream, stderr=subprocess.STDOUT, env=environment
+            [*command, *map(str, paths), *options],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
         )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -276,7 +288,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def profile(browser: Browser) -> Iterator[BrowserContext]:
     """A profile for the tests that need none of their own: scripts are loaded and compiled once."""
-    context = _context(browser)
+    context = context_of(browser)
     yield context
     context.close()
 
@@ -284,7 +296,7 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
     """One tab at 1280×800; whatever the console says against it fails the test."""
-    viewer = _tab(profile, served)
+    viewer = tab_of(profile, served)
     yield viewer
     viewer.page.close()
     assert viewer.errors == []
@@ -297,8 +309,8 @@ def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., View
     viewers: list[Viewer] = []
 
     def make(**options: Any) -> Viewer:
-        contexts.append(_context(browser, **options))
-        viewers.append(_tab(contexts[-1], served))
+        contexts.append(context_of(browser, **options))
+        viewers.append(tab_of(contexts[-1], served))
         return viewers[-1]
 
     yield make
@@ -307,13 +319,13 @@ def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., View
     assert [viewer.errors for viewer in viewers] == [[] for _ in viewers]
 
 
-def _context(browser: Browser, **options: Any) -> BrowserContext:
+def context_of(browser: Browser, **options: Any) -> BrowserContext:
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
     context.add_init_script(COLLECT_MARKS)
     return context
 
 
-def _tab(context: BrowserContext, served: Served) -> Viewer:
+def tab_of(context: BrowserContext, served: Served) -> Viewer:
     viewer = Viewer(context.new_page(), served)
 
     def heard(message: ConsoleMessage) -> None:

@@ -81,30 +81,3 @@ def test_back_undoes_a_change_of_axis_and_of_dataset(viewer: Any) -> None:
     viewer.until("() => window.painted.length > 6")
     assert viewer.settled().trace["meta"]["selection"] == "6,:,:"
     assert viewer.index == 6
-
-
-@pytest.mark.parametrize(
-    ("link", "sentence"),
-    [
-        ("?file=scan.h5&dataset=/nothing", "has no dataset /nothing"),
-        (f"{SCAN}&axis=0&index=5000", "0 to 129"),
-        (f"{SCAN}&axis=7", "axis 7"),
-        (f"{SCAN}&selection=1,2,3,:", "dimensions"),
-        (f"{SCAN}&selection=1,2,:", "two slices"),
-        (f"{SCAN}&axis=0&index=abc", "whole number"),
-    ],
-)
-def test_a_link_that_does_not_fit_gets_a_sentence(viewer: Any, link: str, sentence: str) -> None:
-    viewer.load(link)
-    text = viewer.until("() => (document.getElementById('plot-message-text') || {}).textContent")
-    assert sentence in text
-    viewer.page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
-    viewer.settled()
-    assert viewer.trace["meta"]["selection"] == ":,:"
-    assert not viewer.page.is_visible("#plot-message")
-
-
-def test_a_dataset_that_cannot_be_shown_says_why(viewer: Any) -> None:
-    viewer.load("?file=other.h5&dataset=/title")
-    text = viewer.until("() => (document.getElementById('plot-message-text') || {}).textContent")
-    assert "/title cannot be shown" in text

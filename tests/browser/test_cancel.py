@@ -1,0 +1,283 @@
+"""Ways out of a wait: everything is as it was when the picture on the screen was asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:&axis=1"
+
+DIMMED = "() => document.getElementById('plot-frame').classList.contains('busy')"
+STATE = """
+() => {
+  const view = lamella.viewer.current();
+  const chosen = document.querySelector('#axis-select input:checked');
+  const slider = document.querySelector('#slice-slider [role=slider]');
+  const marked = document.querySelector('#dataset-tree [aria-selected=true]');
+  return {
+    file: view.file, dataset: view.dataset, axis: view.axis, position: view.position.slice(),
+    x: view.x && view.x.map(Math.round), y: view.y && view.y.map(Math.round), pool: view.pool,
+    axisControl: chosen && chosen.value, slider: slider.getAttribute('aria-valuenow'),
+    field: document.getElementById('index-input').value,
+    last: document.getElementById('index-last').textContent,
+    poolControl: document.getElementById('pool-select').value,
+    crumb: document.getElementById('crumb').textContent, marked: marked && marked.textContent,
+    title: document.title, address: decodeURIComponent(location.search),
+    range: lamella.plot.area().x.map(Math.round),
+  };
+}
+"""
+
+
+@pytest.fixture
+def waiting(viewer: Any) -> Callable[..., Any]:
+    """A viewer at rest on a link, whose slice requests then stay without an answer."""
+
+    def wait(link: str, pattern: str = r"/slice\?") -> Any:
+
+        viewer.open(link)
+        viewer.until(
+            "() => document.title !== 'Lamella' && location.search.includes('colorscale=')"
+        )
+        viewer.before = viewer.page.evaluate(STATE)
+        viewer.page.route(re.compile(pattern), lambda route: None)
+        return viewer
+
+    return wait
+
+
+def dimmed(viewer: Any) -> None:
+    """The wait lasts, under the name of the picture that is still there."""
+    viewer.until(DIMMED)
+    now = viewer.page.evaluate(STATE)
+    for name in ("crumb", "title", "address"):
+        assert now[name] == viewer.before[name]
+
+
+def assert_as_before(viewer: Any) -> None:
+    """All of it is as it was, with no answer of the server, and keys work."""
+    viewer.until(f"() => !({DIMMED})()")
+    viewer.settled()
+    viewer.until(
+        "(text) => document.querySelector('#slice-slider [role=slider]').ariaValueNow === text",
+        viewer.before["slider"],
+    )
+    viewer.until(
+        f"(text) => JSON.stringify(({STATE})()) === text",
+        viewer.page.evaluate("(state) => JSON.stringify(state)", viewer.before),
+    )
+    assert not viewer.page.is_visible("#plot-wait")
+    assert not viewer.page.is_visible("#plot-message")
+    viewer.page.unroute_all()
+    viewer.press("ArrowRight")
+    expected = viewer.before["position"]
+    if viewer.before["axis"] is not None:
+        expected[viewer.before["axis"]] += 1
+    assert viewer.page.evaluate("() => lamella.viewer.current().position") == expected
+    viewer.errors.clear()
+
+
+def cancel(viewer: Any) -> None:
+    viewer.page.locator("#plot-cancel").wait_for(state="visible")
+    assert viewer.page.inner_text("#plot-cancel") == "Cancel"
+    viewer.page.click("#plot-cancel")
+
+
+def escape(viewer: Any) -> None:
+    viewer.page.keyboard.press("Escape")
+
+
+WISHES: dict[str, tuple[str, Callable[[Any], object], str]] = {
+    "slice": (f"{SCAN}&axis=0&index=20", lambda page: page.keyboard.press("End"), "slice 129"),
+    "axis": (
+        f"{SCAN}&axis=0&index=20&x=10,60&y=20,70",
+        lambda page: page.locator("#axis-select").get_by_text("1 · 120").click(),
+        "slice 60 of axis 1",
+    ),
+    "axis and slice": (
+        f"{SCAN}&axis=0&index=20",
+        lambda page: (
+            page.locator("#axis-select").get_by_text("2 · 100").click(),
+            page.keyboard.press("ArrowLeft"),
+        ),
+        "slice 49 of axis 2",
+    ),
+    "dataset": (
+        f"{SCAN}&axis=1&index=20&x=10,60&y=20,70",
+        lambda page: page.locator("#dataset-tree").get_by_text("plane", exact=True).click(),
+        "/plane of scan.h5",
+    ),
+    "zoom": (
+        f"{SCAN}&axis=0&index=20&x=10,60&y=20,70",
+        lambda page: page.click("#zoom-reset"),
+        "slice 20",
+    ),
+    "pool": (
+        "?file=scan.h5&dataset=/large&axis=0&index=2",
+        lambda page: (
+            page.click("#pool-select"),
+            page.get_by_role("option", name="Max").click(),
+        ),
+        "slice 2",
+    ),
+    "other dimension": (STACK, lambda page: page.fill("#fixed-index-0", "3"), "slice 4 of axis 1"),
+}
+
+
+@pytest.mark.parametrize("leave", [cancel, escape])
+@pytest.mark.parametrize("wish", WISHES)
+def test_back_from_a_wait(
+    waiting: Callable[..., Any], wish: str, leave: Callable[[Any], None]
+) -> None:
+    link, ask, what = WISHES[wish]
+    viewer = waiting(link)
+    ask(viewer.page)
+    dimmed(viewer)
+    if leave is cancel:
+        viewer.until(
+            "(text) => document.getElementById('plot-wait-text').textContent.includes(text)", what
+        )
+    elif wish == "other dimension":
+        # In the field Escape gives the number back.
+        viewer.page.focus("#plot-frame")
+    leave(viewer)
+    assert_as_before(viewer)
+
+
+def test_back_from_a_file_whose_datasets_are_being_read(waiting: Callable[..., Any]) -> None:
+    viewer = waiting(f"{SCAN}&axis=0&index=20", r"/datasets\?file=other")
+    viewer.page.evaluate("() => lamella.viewer.open({file: 'other.h5', dataset: '/stack'})")
+    dimmed(viewer)
+    cancel(viewer)
+    assert_as_before(viewer)
+
+
+def test_back_from_the_browsers_back(waiting: Callable[..., Any]) -> None:
+    viewer = waiting(f"{SCAN}&axis=0&index=20", r"/nothing")
+    viewer.page.locator("#dataset-tree").get_by_text("large", exact=True).click()
+    viewer.address("dataset=/large")
+    viewer.settled()
+    viewer.until("() => location.search.includes('index=3')")
+    viewer.before = viewer.page.evaluate(STATE)
+    viewer.page.route(re.compile(r"/slice\?"), lambda route: None)
+    viewer.page.go_back()
+    viewer.until(DIMMED)
+    cancel(viewer)
+    assert_as_before(viewer)
+    viewer.page.go_back()
+    viewer.until("() => lamella.viewer.current().dataset === '/entry/data'")
+    viewer.settled()
+    viewer.until("() => document.title.startsWith('20 ')")
+
+
+def test_back_while_playing_is_the_slice_on_the_screen(waiting: Callable[..., Any]) -> None:
+    viewer = waiting(f"{SCAN}&axis=0&index=20", r"/slice\?.*selection=2[4-9],")
+    viewer.page.click("#slice-play")
+    viewer.until(DIMMED)
+    on_screen = viewer.painted[-1]["index"]
+    assert 20 <= on_screen <= 23
+    cancel(viewer)
+    viewer.until(f"() => !({DIMMED})()")
+    assert viewer.settled().index == on_screen
+    assert viewer.trace["meta"]["selection"] == f"{on_screen},:,:"
+    assert viewer.page.get_attribute("#slice-play", "aria-pressed") == "false"
+    viewer.address(f"index={on_screen}")
+    viewer.errors.clear()
+
+
+def test_colours_chosen_meanwhile_stay(waiting: Callable[..., Any]) -> None:
+    viewer = waiting(f"{SCAN}&axis=0&index=20")
+    viewer.page.locator("#axis-select").get_by_text("1 · 120").click()
+    dimmed(viewer)
+    viewer.page.evaluate("() => lamella.viewer.setColours({reverse: true})")
+    cancel(viewer)
+    viewer.until("() => lamella.viewer.current().axis === 0")
+    viewer.until(
+        "() => document.querySelector('#slice-graph .js-plotly-plot').data[0].colorscale[0][1]"
+        " === 'rgb(255,255,255)'"
+    )
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
+    viewer.errors.clear()
+
+
+@pytest.mark.parametrize("leave", [cancel, escape])
+@pytest.mark.parametrize("pattern", [r"/slice\?", r"/datasets\?"])
+def test_before_the_first_slice_there_is_nothing_to_go_back_to(
+    viewer: Any, leave: Callable[[Any], None], pattern: str
+) -> None:
+
+    viewer.page.route(re.compile(pattern), lambda route: None)
+    viewer.load(f"{SCAN}&axis=0&index=20")
+    viewer.page.locator("#plot-cancel").wait_for(state="visible")
+    leave(viewer)
+    viewer.until(
+        "() => document.getElementById('plot-message-text').textContent.includes('chosen')"
+    )
+    assert not viewer.page.is_visible("#plot-wait")
+    assert viewer.page.evaluate("() => lamella.viewer.current()") is None
+    # Nothing happens, and nothing breaks.
+    viewer.page.keyboard.press("ArrowRight")
+    viewer.page.keyboard.press("Space")
+    viewer.page.unroute_all()
+    viewer.page.click("#plot-retry")
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
+    viewer.press("ArrowRight")
+    viewer.errors.clear()
+
+
+@pytest.mark.parametrize("leave", ["button", "escape", "other"])
+def test_back_from_an_error(viewer: Any, leave: str) -> None:
+
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.until("() => location.search.includes('colorscale=')")
+    viewer.before = viewer.page.evaluate(STATE)
+    viewer.page.route(
+        re.compile(r"/slice\?.*selection=21,"),
+        lambda route: route.fulfill(
+            status=500, json={"error": {"code": "internal", "message": "The disk is on fire."}}
+        ),
+    )
+    viewer.page.keyboard.press("ArrowRight")
+    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('fire')")
+    if leave == "other":
+        viewer.page.click("#plot-offer")
+        viewer.settled(painted=2)
+        viewer.address("dataset=/large")
+        viewer.errors.clear()
+        return
+    if leave == "escape":
+        viewer.page.keyboard.press("Escape")
+    else:
+        viewer.page.click("#plot-leave")
+    assert_as_before(viewer)
+
+
+def test_back_from_a_lost_connection(viewer: Any) -> None:
+
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.until("() => location.search.includes('colorscale=')")
+    viewer.before = viewer.page.evaluate(STATE)
+    viewer.page.context.set_offline(True)
+    viewer.page.keyboard.press("End")
+    viewer.until(
+        "() => document.getElementById('plot-message-text').textContent.includes('connection')"
+    )
+    viewer.page.click("#plot-leave")
+    viewer.until("() => document.getElementById('plot-message-text').textContent === ''")
+    viewer.settled()
+    assert viewer.index == 20
+    # It is said without covering the picture, until the server answers again.
+    viewer.until("() => document.getElementById('plot-note-text').textContent.includes('lost')")
+    assert not viewer.page.is_visible("#plot-message")
+    viewer.page.context.set_offline(False)
+    viewer.until("() => document.getElementById('plot-note-text').textContent === ''")
+    assert_as_before(viewer)
+    assert viewer.painted[-1]["index"] == 21
