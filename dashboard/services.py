@@ -184,7 +184,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     ledger = Ledger(ledger_disk, role)
     facts = open_cache(home / "facts")
     children = Children(
-        catalog.roots,
+        catalog.beneath,
         home / "empty",
         count=settings.children if role == "web" else 1,
         memory_bytes=int(settings.child_memory_bytes),

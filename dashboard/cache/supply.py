@@ -221,7 +221,7 @@ class Supply:
                 # The child writes through a map, where a full disk would be a crash: ask for the
                 # room first.
                 os.posix_fallocate(partial.fd, 0, partial.data_bytes)
-                bad = read_by_child(self._library, volume, address, partial.path)
+                bad = read_by_child(self._library, volume, address, partial.fd)
         except OSError as error:
             self._making.not_written(partial, error)
             return None

@@ -117,10 +117,7 @@ class VolumeWindows:
                 min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True)
             )
             boxes.append((start, stop))
-        self._library.verify(volume)
-        _, body = self._library.children.ask(
-            "sample", volume.path, **child_terms(volume), boxes=boxes
-        )
+        _, body = self._library.ask(volume, "sample", "sample", **child_terms(volume), boxes=boxes)
         self._library.verify(volume)
         return np.frombuffer(body, volume.native)
 

@@ -18,6 +18,7 @@ from dashboard.volumes import codecs, pairwise
 from dashboard.volumes.chunks import ChunkIndex
 from dashboard.volumes.library import Library
 from dashboard.volumes.pairwise import Verdict
+from dashboard.volumes.roots import out_of_reach
 from dashboard.volumes.timelimit import TimeLimit
 from dashboard.volumes.volume import Volume
 
@@ -261,6 +262,8 @@ class ChunkReader:
         try:
             found = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]) + at)
         except OSError as error:
+            if busy := out_of_reach(error):
+                raise busy from error
             # Not handed on: an OSError from here on means that the cache's disk has no room.
             raise codecs.Damaged(f"it cannot be read ({error.strerror})") from None
         if found != count:
@@ -293,16 +296,5 @@ class ChunkReader:
 
 def open_source(library: Library, volume: Volume) -> tuple[int, Any]:
     """A descriptor of the file that holds the chunks, in the state that the volume was described in."""
-    library.verify(volume)
-    own = library.catalog.path(volume.address.file)
-    if volume.path == own:
-        fd, fingerprint = library.catalog.open(volume.address.file)
-        if fingerprint != volume.state and volume.growing is None:
-            os.close(fd)
-            raise errors.Changed(f"{volume.address.file!r} changed; open it again.")
-        return fd, fingerprint
-    try:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.open(volume.path, flags), None
-    except OSError:
-        raise errors.NotFound("The linked file is gone.") from None
+    source = library.source(volume)
+    return source.release(), source.fingerprint

@@ -70,6 +70,15 @@ class ChunkIndex:
         at = np.minimum(at, len(self.numbers) - 1)
         return np.where(self.numbers[at] == numbers, at, -1)
 
+    def includes(self, earlier: ChunkIndex) -> bool:
+        """Whether all chunks of an earlier state lie where they lay."""
+        at = self.find(earlier.numbers)
+        return bool(
+            (at >= 0).all()
+            and (self.offsets[at] == earlier.offsets).all()
+            and (self.sizes[at] == earlier.sizes).all()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.errors import Changed
+from dashboard.errors import CannotShow, Changed
 from dashboard.volumes.address import BrickAddress
 from dashboard.volumes.chunkread import Buffers
+from dashboard.volumes.roots import out_of_reach
 from dashboard.volumes.selection import Selection
 from dashboard.volumes.volume import Volume
 
@@ -95,7 +96,12 @@ class ContiguousReader:
     def _fill(self, out: NDArray[Any], offset: int) -> None:
         data = out.data.cast("B")
         while len(data):
-            count = os.preadv(self._fd, [data], offset)
+            try:
+                count = os.preadv(self._fd, [data], offset)
+            except OSError as error:
+                # Never an OSError: from here on that means that the cache's disk has no room.
+                unreadable = CannotShow(f"{self._volume.address.file!r} cannot be read there.")
+                raise out_of_reach(error) or unreadable from error
             if count == 0:
                 name = self._volume.address.file
                 raise Changed(f"{name!r} is shorter than it was; open it again.")

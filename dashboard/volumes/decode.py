@@ -309,9 +309,9 @@ class _Job:
 
 
 def read_by_child(
-    library: Library, volume: Volume, address: BrickAddress, out: os.PathLike[str]
+    library: Library, volume: Volume, address: BrickAddress, out: int
 ) -> list[BadChunk]:
-    """Have a child read the brick through libhdf5 into the file `out`, which has its full length.
+    """Have a child read the brick through libhdf5 into the file with descriptor `out`, which has its full length.
 
     Returns the chunks that are damaged, as `Decoder.decode` does; they hold the fill value.
     """
@@ -324,7 +324,7 @@ def read_by_child(
         start=list(address.start),
         stop=list(address.stop),
         order=list(address.order),
-        out=os.fspath(out),
+        out=out,
         seconds=10.0 + size / CHILD_BYTES_PER_S,
     )
     return bad
@@ -359,13 +359,12 @@ def _ask_child(
     **request: Any,
 ) -> tuple[list[BadChunk], bytes]:
     """What a child read and which chunks are damaged; an error names `box`, where it was to read."""
-    library.verify(volume)
+    shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
     try:
         with meter("decode"):
-            head, body = library.children.ask(op, volume.path, **child_terms(volume), **request)
+            head, body = library.ask(volume, op, shown, **child_terms(volume), **request)
     except (ChildFailed, Unreadable) as error:
         library.verify(volume)
-        shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
         raise errors.CannotShow(
             f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,17 @@ def _blocks(
     if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
         return (*(1 for _ in shape[:-1]), min(shape[-1], RUN_VOXELS))
     return blocks_for(shape, dtype.itemsize)
+
+
+def too_large(shape: list[int], chunks: list[int] | None, dtype: str, limit: int) -> str:
+    """Why a chunk of more than `limit` bytes is not even begun: one of 512 MiB may come out of a file of 2."""
+    count = prod(ceil(n / c) for n, c in zip(shape, chunks or shape, strict=True))
+    if count > MAX_NUMBER:
+        return f"It is declared with {count:,} chunks, more than can be numbered."
+    size = prod(chunks or (1,)) * np.dtype(dtype).itemsize
+    if size <= limit:
+        return ""
+    return (
+        f"Its chunks take {size / 2**20:,.0f} MiB decoded, and the limit is"
+        f" {limit / 2**20:,.0f} MiB (LAMELLA_MAX_CHUNK_BYTES)."
+    )

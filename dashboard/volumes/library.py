@@ -7,28 +7,26 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from math import ceil, prod
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
 from dashboard.storage.keyed import KeyedLocks
 from dashboard.volumes.address import Fingerprint, VolumeAddress, digest, file_version
-from dashboard.volumes.catalog import Catalog
+from dashboard.volumes.catalog import ABSENT, Catalog
 from dashboard.volumes.children import Children
 from dashboard.volumes.chunks import ChunkIndex
-from dashboard.volumes.dependencies import ABSENT, state_of, unchanged
 from dashboard.volumes.description import (
-    MAX_NUMBER,
     Listed,
     depends_of,
     is_growing,
     public_record,
+    too_large,
     volume_from,
 )
+from dashboard.volumes.failures import VERDICT_S, Failures
+from dashboard.volumes.roots import Source
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,6 @@ FACTS_VERSION = "3"
 REMEMBERED = 256
 
 INDEXES = 16
-VERDICT_S = 600.0
 MAX_PATH = 2_000
 
 
@@ -63,6 +60,7 @@ class Library:
         self._indexes: OrderedDict[str, ChunkIndex] = OrderedDict()
         self._lock = threading.Lock()
         self._making = KeyedLocks()
+        self._failures = Failures(facts)
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
@@ -76,14 +74,14 @@ class Library:
 
     def one(self, file: str, dataset: str) -> Listed:
         """A dataset by any of its names, also where a list has another one or was cut."""
-        path, fingerprint = self.catalog.fingerprint(file)
-        record = self._record(file, normal(dataset), path, fingerprint)
+        _, fingerprint = self.catalog.fingerprint(file)
+        record = self._record(file, normal(dataset), fingerprint)
         return Listed([self._public(record)], True, self.version(file))
 
     def _public(self, record: dict[str, Any]) -> dict[str, Any]:
         shown = public_record(record)
         if shown["browsable"] and shown["chunks"] is not None:
-            reason = self._too_large(shown["shape"], shown["chunks"], shown["dtype"])
+            reason = too_large(shown["shape"], shown["chunks"], shown["dtype"], self._max_chunk)
             if reason:
                 shown |= {"browsable": False, "reason": reason}
         return shown
@@ -100,18 +98,18 @@ class Library:
 
     def attributes(self, file: str, path: str) -> dict[str, Any]:
         """The attributes of a group or dataset as JSON values."""
-        place, fingerprint = self.catalog.fingerprint(file)
+        _, fingerprint = self.catalog.fingerprint(file)
         name = normal(path)
         fact = self._known(
             digest(FACTS_VERSION, "attributes", file, name, fingerprint.as_list()),
-            lambda: self.children.ask("attributes", place, dataset=name)[0],
+            lambda: self._asked(file, fingerprint, "attributes", dataset=name)[0],
         )
         shown: dict[str, Any] = fact["attributes"]
         return shown
 
     def volume(self, file: str, dataset: str) -> Volume:
         """The dataset as a volume; `NotFound`, `CannotShow` with the reason, or `Changed`."""
-        place, fingerprint = self.catalog.fingerprint(file)
+        _, fingerprint = self.catalog.fingerprint(file)
         name = normal(dataset)
         key = digest(FACTS_VERSION, "volume", file, name, fingerprint.as_list(), self._max_brick)
         with self._lock:
@@ -120,7 +118,7 @@ class Library:
                 self._volumes.move_to_end(key)
         if volume is not None and self._depends_hold(volume):
             return volume
-        volume = self._build(file, name, place, fingerprint)
+        volume = self._build(file, name, fingerprint)
         with self._lock:
             self._volumes[key] = volume
             while len(self._volumes) > REMEMBERED:
@@ -184,7 +182,8 @@ class Library:
             except ValueError:
                 log.warning("cached chunk index has the wrong length, made anew")
         if index is None:
-            raw = self._listed(volume.path, volume.inner)
+            with self.source(volume) as opened:
+                raw = self._listed(opened, volume.inner)
             self.verify(volume)
             index = ChunkIndex.from_bytes(raw)
             self._facts.set(key, raw)
@@ -200,8 +199,11 @@ class Library:
         A file that only grew is as it was where the volume's chunks still lie as they did.
         """
         _, now = self.catalog.fingerprint(volume.address.file)
-        if now == volume.state and self._depends_hold(volume):
-            return
+        if now != volume.state or not self._depends_hold(volume):
+            self._grown(volume)
+
+    def _grown(self, volume: Volume) -> None:
+        """Raise `Changed` unless the file, which is not in the volume's state, only grew."""
         if volume.growing is None or not self._only_grew(volume):
             raise errors.Changed(
                 f"{volume.address.file!r} changed while it was read; open it again."
@@ -212,18 +214,48 @@ class Library:
         now = self.volume(volume.address.file, volume.address.dataset)
         if now.growing is None or volume.growing is None or now.address != volume.address:
             return False
-        before, after = volume.growing, now.growing
-        at = after.find(before.numbers)
-        return bool(
-            (at >= 0).all()
-            and (after.offsets[at] == before.offsets).all()
-            and (after.sizes[at] == before.sizes).all()
-        )
+        return now.growing.includes(volume.growing)
 
-    def _listed(self, path: Path, inner: str) -> bytes:
+    def source(self, volume: Volume) -> Source:
+        """The file that holds a volume's values, opened in the state that the volume was described in.
+
+        Raises `Changed` for another state, `NotFound` when it is gone.
+        """
+        linked = dict(volume.depends).get(volume.path)
+        if linked is None:
+            source, state = self.catalog.source(volume.address.file), volume.state
+        else:
+            source, state = self.catalog.linked(volume.path), linked
+        try:
+            if source.fingerprint != state or not self._depends_hold(volume):
+                self._grown(volume)
+        except BaseException:
+            source.close()
+            raise
+        return source
+
+    def ask(
+        self, volume: Volume, op: str, part: str = "", **request: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """The answer of a child about a volume in its state; `part` names what of its values is read."""
+        with self.source(volume) as source:
+            return self._failures.ask(self.children, op, source, part, **request)
+
+    def _asked(
+        self, file: str, fingerprint: Fingerprint, op: str, **request: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """The answer of a child about a file in this state."""
+        with self.catalog.source(file) as source:
+            if source.fingerprint != fingerprint:
+                raise errors.Changed(f"{file!r} changed; open it again.")
+            return self._failures.ask(self.children, op, source, **request)
+
+    def _listed(self, source: Source, inner: str) -> bytes:
         """The chunk index of a dataset as the child writes it."""
         # A million chunks take libhdf5 a few seconds to list.
-        return self.children.ask("index", path, dataset=inner, seconds=60.0)[1]
+        return self._failures.ask(
+            self.children, "index", source, inner, dataset=inner, seconds=60.0
+        )[1]
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something derived from a file's state, remembered under `key` for all processes."""
@@ -268,37 +300,40 @@ class Library:
 
     def _listing(self, file: str) -> tuple[dict[str, Any], str]:
         """What a child lists of a file, and the version of the file."""
-        place, fingerprint = self.catalog.fingerprint(file)
+        _, fingerprint = self.catalog.fingerprint(file)
         fact = self._known(
             digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
-            lambda: self.children.ask("list", place)[0],
+            lambda: self._asked(file, fingerprint, "list")[0],
         )
         if fact["swmr"]:
             self._facts.set(_growing_key(file, fingerprint), b"1")
         # Whether sources are there is no property of the file alone.
         if any(record["linked"] for record in fact["datasets"]):
-            fact = self.children.ask("list", place)[0]
+            fact = self._asked(file, fingerprint, "list")[0]
         return fact, file_version(fingerprint, fact["swmr"])
 
-    def _record(self, file: str, name: str, path: Path, fingerprint: Fingerprint) -> dict[str, Any]:
+    def _record(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
         """What a child tells of one dataset."""
         key = _describe_key(file, name, fingerprint)
-        record = self._known(key, lambda: self._describe(path, name))
-        if record["linked"] and (not record["browsable"] or not unchanged(depends_of(record))):
+        record = self._known(key, lambda: self._describe(file, name, fingerprint))
+        if record["linked"] and not (
+            record["browsable"] and self.catalog.holds(depends_of(record))
+        ):
             self._facts.delete(key)
-            record = self._known(key, lambda: self._describe(path, name))
+            record = self._known(key, lambda: self._describe(file, name, fingerprint))
         return record
 
-    def _build(self, file: str, name: str, place: Path, fingerprint: Fingerprint) -> Volume:
-        record = self._record(file, name, place, fingerprint)
+    def _build(self, file: str, name: str, fingerprint: Fingerprint) -> Volume:
+        record = self._record(file, name, fingerprint)
         if not record["browsable"]:
             raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
-        if reason := self._too_large(record["shape"], record["chunks"], record["numpy"]):
+        if reason := too_large(record["shape"], record["chunks"], record["numpy"], self._max_chunk):
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
         growing = None
         if is_growing(record):
             self._facts.set(_growing_key(file, fingerprint), b"1")
-            growing = ChunkIndex.from_bytes(self._listed(Path(record["source"]), record["inner"]))
+            with self.catalog.source(file) as opened:
+                growing = ChunkIndex.from_bytes(self._listed(opened, record["inner"]))
         self._note_described(file, name, fingerprint)
         return volume_from(record, file, name, fingerprint, self._max_brick, growing)
 
@@ -323,32 +358,19 @@ class Library:
         if self._fact_known(key) != note:
             self._facts.set(key, json.dumps(note).encode())
 
-    def _too_large(self, shape: list[int], chunks: list[int] | None, dtype: str) -> str:
-        """Why a chunk is not even begun: one of 512 MiB may come out of a file of 2."""
-        count = prod(ceil(n / c) for n, c in zip(shape, chunks or shape, strict=True))
-        if count > MAX_NUMBER:
-            return f"It is declared with {count:,} chunks, more than can be numbered."
-        size = prod(chunks or (1,)) * np.dtype(dtype).itemsize
-        if size <= self._max_chunk:
-            return ""
-        return (
-            f"Its chunks take {size / 2**20:,.0f} MiB decoded, and the limit is"
-            f" {self._max_chunk / 2**20:,.0f} MiB (LAMELLA_MAX_CHUNK_BYTES)."
-        )
-
-    def _describe(self, place: Path, name: str) -> dict[str, Any]:
-        record, _ = self.children.ask("describe", place, dataset=name)
+    def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
+        record, _ = self._asked(file, fingerprint, "describe", dataset=name)
         # The fingerprints are taken after the look: a file that changed since then is noticed next
         # time.
         present, absent = record.get("depends", []), record.pop("absent", [])
-        states = [(path, state_of(Path(path))) for path in (*present, *absent)]
+        states = [(path, self.catalog.state(Path(path))) for path in (*present, *absent)]
         if any((state == ABSENT) != (path in absent) for path, state in states):
             raise errors.Changed(f"A file that {name!r} reads has just changed; open it again.")
         record["depends"] = [[path, state.as_list()] for path, state in states]
         return record
 
     def _depends_hold(self, volume: Volume) -> bool:
-        return not volume.depends or unchanged(volume.depends)
+        return not volume.depends or self.catalog.holds(volume.depends)
 
 
 def _describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:

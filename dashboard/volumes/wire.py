@@ -1,13 +1,22 @@
-"""Messages between a process and its HDF5 child: a JSON head and a body of bytes, each with its length."""
+"""Messages between a process and its HDF5 child.
+
+A request is a JSON head and a few descriptors, which a socket carries; an answer is a JSON head and a body
+of bytes, each with its length.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import struct
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 _LENGTHS = struct.Struct("<IQ")
+_LENGTH = struct.Struct("<I")
 MAX_HEAD = 64 * 1024 * 1024
+MAX_DESCRIPTORS = 3
 
 
 def send(stream: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
@@ -30,6 +39,40 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
     if not isinstance(parsed, dict):
         raise ValueError("message head is no object")
     return parsed, _exactly(stream, body)
+
+
+def send_request(
+    connection: socket.socket, head: dict[str, Any], descriptors: Sequence[int] = ()
+) -> None:
+    """Send one request; the descriptors stay open on this side."""
+    text = json.dumps(head, separators=(",", ":")).encode()
+    length = _LENGTH.pack(len(text))
+    # Descriptors travel with the first byte.
+    sent = socket.send_fds(connection, [length], descriptors)
+    connection.sendall(length[sent:] + text)
+
+
+def receive_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """(the head, descriptors that are the caller's to close); `EOFError` when the other side is gone."""
+    data, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, MAX_DESCRIPTORS)
+    try:
+        (count,) = _LENGTH.unpack(data + _received(connection, _LENGTH.size - len(data)))
+        return dict(json.loads(_received(connection, count))), descriptors
+    except BaseException:
+        for fd in descriptors:
+            os.close(fd)
+        raise
+
+
+def _received(connection: socket.socket, count: int) -> bytes:
+    parts = []
+    while count:
+        part = connection.recv(min(count, 2**20))
+        if not part:
+            raise EOFError("the other side closed the connection")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:

@@ -6,7 +6,6 @@ import importlib
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -14,8 +13,9 @@ import numpy as np
 
 from dashboard.volumes.child.filters import client_data_fault
 from dashboard.volumes.child.listing import Found, Listing
+from dashboard.volumes.child.refused import Refused
 from dashboard.volumes.child.sources import Sources, outside_data, virtual_sources
-from dashboard.volumes.child.walk import Refused, Tree
+from dashboard.volumes.child.walk import Tree, tree_of
 from dashboard.volumes.natural import natural_path_key
 
 # Beyond, a page is of no use, and the answer takes more than 10 MB.
@@ -54,10 +54,6 @@ FILTER_NAMES = {
 _known_types: dict[bytes, tuple[str, np.dtype[Any] | None]] = {}
 
 
-def _tree(request: dict[str, Any]) -> Tree:
-    return Tree(Path(request["path"]), [Path(root) for root in request["roots"]])
-
-
 def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """All datasets of a file, those that cannot be shown with the reason; groups as plain paths.
 
@@ -66,7 +62,7 @@ def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     records: list[dict[str, Any]] = []
     groups: list[str] = []
     began = time.monotonic()
-    with _tree(request) as tree:
+    with tree_of(request) as tree:
         listing = Listing(
             tree, MAX_OBJECTS, began + LISTING_SHARE * request.get("seconds", SECONDS)
         )
@@ -88,7 +84,7 @@ def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """One dataset, found link by link."""
-    with _tree(request) as tree:
+    with tree_of(request) as tree:
         try:
             found = tree.find(request["dataset"])
         except Refused as refused:
@@ -103,7 +99,7 @@ def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def attributes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The attributes of a group or dataset as JSON values; long ones are cut, and say so."""
-    with _tree(request) as tree:
+    with tree_of(request) as tree:
         found = tree.find(request["dataset"])
         shown: dict[str, Any] = {}
         for name in list(found.attrs)[:MAX_ATTRIBUTES]:
@@ -139,6 +135,8 @@ def _guarded(path: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return make()
     except Refused as refused:
+        if refused.code == "busy":
+            raise
         return _unknown(path, refused.message, linked=True)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError):
         return _unknown(path, "The HDF5 library cannot describe this dataset; it may be damaged.")

@@ -16,7 +16,8 @@ from typing import Any
 
 import h5py
 
-from dashboard.volumes.child.walk import DAMAGED, MAX_LINKS, UNREADABLE, Refused, Tree
+from dashboard.volumes.child.refused import Refused
+from dashboard.volumes.child.walk import DAMAGED, MAX_LINKS, UNREADABLE, Tree
 from dashboard.volumes.natural import natural_key
 
 # Objects are listed under the other names that links give to their groups as well; so many at most,
@@ -119,15 +120,17 @@ class Listing:
             opened = self._opened(group)
             links = _links(opened)
         except Refused as refused:
+            _pass_over(refused)
             yield Found(group.path or "/", None, file, refused.message)
             return
-        for _, name, raw, kind in links:
+        for _, name, raw, kind, address in links:
             path = f"{group.path}/{name}"
             try:
-                member, where = self._member(opened, file, name, raw, kind)
+                member, where = self._member(opened, file, name, raw, (kind, address))
                 is_group = isinstance(member, h5py.h5g.GroupID)
                 token = _token(where, member) if is_group else None
             except Refused as refused:
+                _pass_over(refused)
                 yield Found(path, None, file, refused.message)
                 continue
             yield Found(path, member, where)
@@ -158,25 +161,37 @@ class Listing:
             raise Refused("The linked file changed while it was listed.")
         return found.id
 
-    def _member(self, group: Any, file: Path, name: str, raw: bytes, kind: int) -> tuple[Any, Path]:
+    def _member(
+        self, group: Any, file: Path, name: str, raw: bytes, link: tuple[int, int]
+    ) -> tuple[Any, Path]:
         """(identifier, file) of what a link leads to."""
         if not _is_utf8(raw):
             # It cannot travel in a URL.
             raise Refused("Its name is not UTF-8 text.")
+        kind, address = link
         if kind == h5py.h5l.TYPE_HARD:
-            return self.tree.open_hard(group, raw), file
+            return self.tree.open_hard(group, raw, file, address), file
         found = self.tree.follow(h5py.Group(group), name, file, MAX_LINKS)
         return found.id, self.tree.path_of(found)
 
 
-def _links(group: Any) -> list[tuple[Any, str, bytes, int]]:
-    """(sort key, name, the same as bytes, type of the link) of all members in natural order."""
-    found: list[tuple[Any, str, bytes, int]] = []
+def _pass_over(refused: Refused) -> None:
+    """An object that is refused is listed with the reason; what is the machine's fault is none."""
+    if refused.code == "busy":
+        raise refused
+
+
+def _links(group: Any) -> list[tuple[Any, str, bytes, int, int]]:
+    """(sort key, name, the same as bytes, type of the link, its address) of all members in natural order.
+
+    The address is that of the object where the link is hard.
+    """
+    found: list[tuple[Any, str, bytes, int, int]] = []
 
     def note(raw: bytes, link: Any) -> None:
         name = raw.decode("utf-8", "replace")
         # h5py passes the same object for each link.
-        found.append((natural_key(name), name, raw, int(link.type)))
+        found.append((natural_key(name), name, raw, int(link.type), int(link.u)))
 
     try:
         group.links.iterate(note, info=True)

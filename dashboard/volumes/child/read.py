@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.volumes.child import describe
-from dashboard.volumes.child.walk import Refused, Tree
+from dashboard.volumes.child import describe, sources
+from dashboard.volumes.child.refused import Refused
+from dashboard.volumes.child.walk import Tree, tree_of
 
 # A brick is read in pieces of about this many bytes, so that memory stays small.
 PIECE_BYTES = 64 * 1024 * 1024
@@ -34,6 +35,7 @@ def _dataset(tree: Tree, request: dict[str, Any]) -> h5py.Dataset:
     found = tree.find(request["dataset"])
     if not isinstance(found, h5py.Dataset):
         raise Refused(f"{request['dataset']!r} is not a dataset.", "not_found")
+    sources.by_name(tree, found)
     plist = found.id.get_create_plist()
     for number in range(plist.get_nfilters()):
         code = plist.get_filter(number)[0]
@@ -51,7 +53,7 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length
     `count`.
     """
-    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+    with tree_of(request) as tree:
         dataset = _dataset(tree, request)
         chunks = dataset.chunks
         if chunks is None or dataset.shape is None:
@@ -86,7 +88,7 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Read the box start:stop into the file `out`, dimensions in `order`, native byte order.
+    """Read the box start:stop into the file with descriptor `out`, dimensions in `order`, native byte order.
 
     `bad` in the answer lists (first voxel, reason) of the damaged chunks; they hold `fill` there.
     """
@@ -95,13 +97,15 @@ def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     extent = [b - a for a, b in zip(start, stop, strict=True)]
     shape = tuple(extent[d] for d in order)
     bad: list[tuple[list[int], str]] = []
-    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+    with tree_of(request) as tree:
         dataset = _dataset(tree, request)
-        out = np.memmap(request["out"], fill.dtype, "r+", shape=shape)
+        with os.fdopen(request["out"], "r+b", closefd=False) as file:
+            out = np.memmap(file, fill.dtype, "r+", shape=shape)
         for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
             values = _values(dataset, piece, fill, bad)
             place = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
             out[place] = values.transpose(order)
+        sources.check_opened(tree, dataset, list(zip(start, stop, strict=True)))
         out.flush()
     return {"bad": bad}, b""
 
@@ -110,14 +114,12 @@ def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The values of some boxes, one after the other, in native byte order; `bad` as for a brick."""
     fill = _fill(request)
     bad: list[tuple[list[int], str]] = []
-    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+    with tree_of(request) as tree:
         dataset = _dataset(tree, request)
-        parts = [
-            _values(dataset, list(zip(start, stop, strict=True)), fill, bad)
-            .astype(fill.dtype)
-            .tobytes()
-            for start, stop in request["boxes"]
-        ]
+        boxes = [list(zip(start, stop, strict=True)) for start, stop in request["boxes"]]
+        parts = [_values(dataset, box, fill, bad).astype(fill.dtype).tobytes() for box in boxes]
+        for box in boxes:
+            sources.check_opened(tree, dataset, box)
     return {"bad": bad}, b"".join(parts)
 
 
@@ -125,11 +127,13 @@ def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """As `boxes`, without the boxes that hold a damaged chunk (for the contrast sample)."""
     fill = _fill(request)
     parts = []
-    with Tree(Path(request["path"]), [Path(root) for root in request["roots"]]) as tree:
+    with tree_of(request) as tree:
         dataset = _dataset(tree, request)
         for start, stop in request["boxes"]:
             bad: list[tuple[list[int], str]] = []
-            values = _values(dataset, list(zip(start, stop, strict=True)), fill, bad)
+            box = list(zip(start, stop, strict=True))
+            values = _values(dataset, box, fill, bad)
+            sources.check_opened(tree, dataset, box)
             if not bad:
                 parts.append(values.astype(fill.dtype).tobytes())
     return {}, b"".join(parts)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from dashboard.volumes.child import confine
 from dashboard.volumes.child.filters import client_data_fault
-from dashboard.volumes.child.walk import Dangling, Refused, Tree, under
+from dashboard.volumes.child.refused import Refused
+from dashboard.volumes.child.walk import UNREACHABLE, Dangling, Tree
+from dashboard.volumes.roots import ABSENT
 
 MAX_DEPTH = 4
 MAX_SOURCES = 10_000
@@ -50,7 +55,96 @@ def virtual_sources(tree: Tree, dataset: h5py.Dataset) -> Sources:
     """
     found = Sources()
     _collect(tree, dataset, found, MAX_DEPTH)
+    _allow(found.depends | found.absent)
     return found
+
+
+def by_name(tree: Tree, dataset: h5py.Dataset) -> None:
+    """`Refused` if reading makes the library open other files by name and nothing confines that."""
+    if confine.active():
+        return
+    plist = dataset.id.get_create_plist()
+    if plist.get_layout() == h5py.h5d.VIRTUAL:
+        virtual_sources(tree, dataset)
+    elif plist.get_external_count():
+        outside_data(tree, dataset)
+
+
+def check_opened(tree: Tree, dataset: h5py.Dataset, box: list[tuple[int, int]]) -> None:
+    """`Refused` unless the library has the sources open that a box of a virtual dataset was read from.
+
+    It takes one that it cannot open for missing, and gives the fill value: that must not pass for what is
+    there because a folder was elsewhere for a moment. Called right after the read, since sources are
+    closed with the dataset. Only the sources that the dataset names itself are asked for.
+    """
+    plist = dataset.id.get_create_plist()
+    if plist.get_layout() != h5py.h5d.VIRTUAL:
+        return
+    base = tree.path_of(dataset)
+    start, count = tuple(a for a, _ in box), tuple(b - a for a, b in box)
+    needed: set[tuple[str, str]] = set()
+    for number in range(plist.get_virtual_count()):
+        place = plist.get_virtual_filename(number), plist.get_virtual_dsetname(number)
+        if place[0] != "." and place not in needed:
+            space = plist.get_virtual_vspace(number)
+            if _touches(space, start, count):
+                needed.add(place)
+    opened = _open_files() if needed else set()
+    for name, inner in needed:
+        found = Sources()
+        path = _candidate(tree, name, base, found)
+        if path is None or _inode(tree, path) in opened:
+            continue  # of one that is missing the parent knows, and asks whether it still is
+        _check_source(tree, path, inner, found, MAX_DEPTH)
+        if not found.missing:
+            raise Refused("A virtual source changed while it was read; open it again.", "changed")
+
+
+def _touches(space: Any, start: tuple[int, ...], count: tuple[int, ...]) -> bool:
+    try:
+        space.select_hyperslab(start, count, op=h5py.h5s.SELECT_AND)
+        return bool(space.get_select_npoints())
+    except (RuntimeError, ValueError, TypeError):
+        # A selection without an end: by its first voxel alone.
+        low = space.get_select_bounds()[0]
+        return all(at < a + n for at, a, n in zip(low, start, count, strict=True))
+
+
+def _open_files() -> set[tuple[int, int]]:
+    """Device and inode of all that this process has open."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the list's own descriptor is closed by now
+            info = os.fstat(int(name))
+            found.add((info.st_dev, info.st_ino))
+    return found
+
+
+def _inode(tree: Tree, path: Path) -> tuple[int, int] | None:
+    try:
+        info = tree.roots.stat(path)
+    except OSError as error:
+        if error.errno in ABSENT:
+            return None
+        raise Refused(UNREACHABLE, "busy") from None
+    return info.st_dev, info.st_ino
+
+
+def _allow(depends: set[Path]) -> None:
+    if depends and not confine.active():
+        raise Refused(
+            "Its values lie in other files, which are read only where the kernel has Landlock"
+            " (Linux 5.13 and later) and lets the server use it."
+        )
+
+
+def _is_file(tree: Tree, path: Path) -> bool:
+    try:
+        return stat.S_ISREG(tree.roots.stat(path).st_mode)
+    except OSError as error:
+        if error.errno in ABSENT:
+            return False
+        raise Refused(UNREACHABLE, "busy") from None
 
 
 def _collect(tree: Tree, dataset: h5py.Dataset, found: Sources, depth: int) -> None:
@@ -94,9 +188,9 @@ def _candidate(tree: Tree, name: str, base: Path, found: Sources) -> Path | None
             path = place.resolve()
         except (OSError, RuntimeError, ValueError):
             continue
-        if not under(path, tree.roots):
+        if not tree.roots.contains(path):
             raise Refused("One of its virtual sources lies outside the data roots.")
-        if path.is_file():
+        if _is_file(tree, path):
             return path
         found.absent.add(path)
     if ".." in Path(name).parts:
@@ -107,7 +201,7 @@ def _candidate(tree: Tree, name: str, base: Path, found: Sources) -> Path | None
 
 def _check_source(tree: Tree, path: Path, inner: str, found: Sources, depth: int) -> None:
     """The source dataset must not lead on to places that were not looked at."""
-    with Tree(path, tree.roots) as other:
+    with Tree(path, tree.roots, noted=False) as other:
         try:
             source = other.find("/" + inner.lstrip("/"))
         except Refused as refused:
@@ -145,9 +239,10 @@ def outside_data(tree: Tree, dataset: h5py.Dataset) -> set[Path]:
             path = Path(os.path.join(base.parent, name)).resolve()
         except (OSError, RuntimeError, ValueError):
             raise Refused("Its external storage cannot be found.") from None
-        if not under(path, tree.roots):
+        if not tree.roots.contains(path):
             raise Refused("Its values lie in a file outside the data roots.")
-        if not path.is_file():
+        if not _is_file(tree, path):
             raise Refused(f"Its external storage {path.name!r} is missing.")
         found.add(path)
+    _allow(found)
     return found

@@ -2,34 +2,36 @@
 
 Left to itself the library follows soft and external links wherever they point, also when a soft
 link passes through an external one. Here each step is looked at first, and another file is opened
-only when its resolved path lies under a root.
+only when its resolved path lies under a root, by way of that root's descriptor.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import stat
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from dashboard.volumes.child import progress
+from dashboard.volumes.child.refused import Refused
+from dashboard.volumes.roots import ABSENT, AWAY, Roots, Source
+
+UNREACHABLE = "The server cannot reach its files just now; try again in a moment."
+
 MAX_STEPS = 256
 MAX_LINKS = 32
 # Linked files that are open at a time: a link needs the file that it is in and the one that it leads to.
 MAX_OPEN = 8
+# How often a link's target is resolved again when folders change meanwhile.
+ATTEMPTS = 3
 
 UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
 DAMAGED = "The HDF5 library cannot open this object; the file may be damaged."
-
-
-class Refused(Exception):
-    """An object that may not or cannot be opened; `code` names the error class for the parent."""
-
-    def __init__(self, message: str, code: str = "cannot_show") -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
 
 
 class Dangling(Refused):
@@ -40,9 +42,10 @@ class MissingFile(Dangling):
     """A link to a file that does not exist (yet)."""
 
 
-def under(path: Path, roots: list[Path]) -> bool:
-    """Whether a resolved path lies under one of the roots."""
-    return any(path == root or path.is_relative_to(root) for root in roots)
+def machine_at_fault(text: str) -> bool:
+    """Whether the library's words name an error that says nothing of the file (no descriptors, storage away)."""
+    found = re.search(r"errno = (\d+)", text)
+    return found is not None and int(found[1]) in AWAY
 
 
 def open_file(path: Path) -> h5py.File:
@@ -51,6 +54,8 @@ def open_file(path: Path) -> h5py.File:
         return h5py.File(path, "r", locking=False)
     except OSError as error:
         text = str(error)
+        if machine_at_fault(text):
+            raise Refused(UNREACHABLE, "busy") from None
         if "already open for write" in text or "SWMR" in text:
             try:
                 return h5py.File(path, "r", locking=False, swmr=True)
@@ -65,29 +70,60 @@ def open_file(path: Path) -> h5py.File:
         raise Refused("The HDF5 library cannot open this file; it may be damaged.") from None
 
 
+def open_source(source: Source) -> h5py.File:
+    """Open a file by way of its folder's descriptor, so that its own relative names start in that folder.
+
+    `Refused` when the folder has another file of that name by now.
+    """
+    file = open_file(Path(f"/proc/self/fd/{source.folder}", source.path.name))
+    opened, expected = os.fstat(file.id.get_vfd_handle()), os.fstat(source.fd)
+    if not os.path.samestat(opened, expected):
+        file.close()
+        raise Refused("The file was replaced while it was opened; open it again.", "changed")
+    return file
+
+
+@lru_cache(maxsize=1)
+def _roots(paths: tuple[str, ...]) -> Roots:
+    return Roots(Path(path) for path in paths)
+
+
+def tree_of(request: dict[str, Any]) -> Tree:
+    """The file of a request: `source` where the parent has opened it, else the one at `path`."""
+    return Tree(Path(request["path"]), _roots(tuple(request["roots"])), request.get("source"))
+
+
 @dataclass
 class Tree:
     """An open file and those that its external links lead to, all under `roots`.
 
     At most `MAX_OPEN` linked files are open at a time, the most recently used ones; what is in a file
     that was closed is not valid any more. `visited` are all that were opened, `absent` those that links
-    lead to and that do not exist.
+    lead to and that do not exist. With `noted`, the objects that are opened are noted for the parent.
     """
 
     path: Path
-    roots: list[Path]
+    roots: Roots
+    source: Source | None = None
+    noted: bool = True
+    sources: dict[str, Source] = field(default_factory=dict)
     files: dict[Path, h5py.File] = field(default_factory=dict)
     visited: set[Path] = field(default_factory=set)
     absent: set[Path] = field(default_factory=set)
 
     def __enter__(self) -> Tree:
-        self.files[self.path] = open_file(self.path)
-        self.visited.add(self.path)
+        try:
+            source = self.source or self.roots.open(self.path)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise Refused("The file is gone.", "not_found") from None
+            raise Refused(UNREACHABLE, "busy") from None
+        self._open(source)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self.files.values():
-            file.close()
+        for path in list(self.files):
+            self._close(path)
 
     @property
     def root(self) -> h5py.Group:
@@ -96,33 +132,59 @@ class Tree:
 
     def other(self, name: str, base: Path) -> h5py.File:
         """The file `name` that a link in the file `base` leads to, or `Refused`."""
-        try:
-            path = Path(os.path.join(base.parent, name)).resolve()
-        except (OSError, RuntimeError, ValueError):
-            raise MissingFile(_missing(name)) from None
         self._touch(base)  # so that it is not the one that is closed
-        return self._linked(path, name)
+        for _ in range(ATTEMPTS):
+            try:
+                path = Path(os.path.join(base.parent, name)).resolve()
+            except (OSError, RuntimeError, ValueError):
+                break
+            try:
+                return self._linked(path, name)
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise Refused(UNREACHABLE, "busy") from None
+                # Gone, or a link since it was resolved.
+        else:
+            self.absent.add(path)
+        raise MissingFile(_missing(name))
 
     def path_of(self, found: Any) -> Path:
         """The path of the file that a group or dataset of this tree is in."""
-        return Path(found.file.filename)
+        return self.sources[found.file.filename].path
+
+    def _open(self, source: Source) -> h5py.File:
+        try:
+            file = open_source(source)
+        except BaseException:
+            source.close()
+            raise
+        self.files[source.path] = file
+        self.sources[file.filename] = source
+        self.visited.add(source.path)
+        return file
+
+    def _close(self, path: Path) -> None:
+        file = self.files.pop(path)
+        name = file.filename
+        file.close()
+        self.sources.pop(name).close()
 
     def _linked(self, path: Path, name: str) -> h5py.File:
-        """The file at a resolved path, which a link calls `name`; opened unless it is open."""
+        """The file at a resolved path, which a link calls `name`; opened unless it is open. Or `OSError`."""
         # Asked first, so that nobody learns which files there are outside.
-        if not under(path, self.roots):
+        if not self.roots.contains(path):
             raise Refused("The link leads to a file outside the data roots.")
-        if not path.exists():
-            self.absent.add(path)
-            raise MissingFile(_missing(name))
-        if not path.is_file():
-            raise Refused(f"The linked file {Path(name).name!r} is no regular file.")
         if path not in self.files:
+            if not stat.S_ISREG(self.roots.stat(path).st_mode):
+                raise Refused(f"The linked file {Path(name).name!r} is no regular file.")
             linked = [other for other in self.files if other != self.path]
             if len(linked) >= MAX_OPEN:
-                self.files.pop(linked[0]).close()
-            self.files[path] = open_file(path)
-            self.visited.add(path)
+                self._close(linked[0])
+            try:
+                source = self.roots.open(path)
+            except PermissionError:
+                raise Refused("The server may not read this file.") from None
+            self._open(source)
         self._touch(path)
         return self.files[path]
 
@@ -135,7 +197,13 @@ class Tree:
 
     def find_in(self, file: Path, path: str) -> Any:
         """As `find`, in one of the visited files."""
-        opened = self._linked(file, file.name)
+        try:
+            opened = self._linked(file, file.name)
+        except OSError as error:
+            busy = error.errno not in ABSENT
+            raise Refused(
+                UNREACHABLE if busy else _missing(file.name), "busy" if busy else "not_found"
+            ) from None
         return self.follow(opened["/"], path, file, MAX_LINKS)
 
     def follow(self, group: h5py.Group, path: str, base: Path, links: int) -> Any:
@@ -155,6 +223,8 @@ class Tree:
             if link is None:
                 raise Refused(f"There is nothing at {path!r}.", "not_found")
             if isinstance(link, h5py.HardLink):
+                if self.noted:
+                    self._reach(base, int(here.id.links.get_info(step.encode()).u))
                 here = opened(here, step)
                 continue
             target = self._target(here, link, base, links - 1)
@@ -178,8 +248,12 @@ class Tree:
                 raise
             raise Dangling(_leads_nowhere(link, refused)) from None
 
-    def open_hard(self, group: Any, name: bytes) -> Any:
-        """The low-level identifier of what a hard link in a group leads to."""
+    def _reach(self, file: Path, address: int) -> None:
+        progress.reach(self.sources[self.files[file].filename].fingerprint.inode, address)
+
+    def open_hard(self, group: Any, name: bytes, file: Path, address: int) -> Any:
+        """The low-level identifier of what a hard link to `address` in a group of a file leads to."""
+        self._reach(file, address)
         try:
             return h5py.h5o.open(group, name)
         except UNREADABLE:

@@ -158,9 +158,7 @@ def test_a_file_that_shrank_is_changed_and_not_a_crash(
         here.reader._mapped.region(volume, parse(text, volume.shape), (0, 5, 1), 1)
     # Even if nobody notices that it changed.
     monkeypatch.setattr(here.library, "verify", lambda volume: None)
-    monkeypatch.setattr(
-        here.library.catalog, "open", lambda file: (os.open(path, os.O_RDONLY), volume.state)
-    )
+    monkeypatch.setattr(here.library, "source", lambda volume: here.library.catalog.linked(path))
     with pytest.raises(errors.Changed, match="shorter"):
         here.reader._mapped.region(volume, parse(text, volume.shape), (0, 5, 1), 1)
 

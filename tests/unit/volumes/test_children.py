@@ -6,10 +6,12 @@ import fcntl
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,11 +53,12 @@ def running(pool: Children) -> subprocess.Popen[bytes]:
 def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """From now on children run this instead: `receive()` gives requests, `send(...)` answers."""
     text = f"""
-import os, signal, sys
+import os, signal, socket, sys
 sys.path.insert(0, {ROOT!r})
 from dashboard.volumes import wire
 send = lambda head, body=b"": wire.send(sys.stdout.buffer, head, body)
-receive = lambda: wire.receive(sys.stdin.buffer)[0]
+requests = socket.socket(fileno=0)
+receive = lambda: wire.receive_request(requests)[0]
 {program}
 """
     popen = subprocess.Popen
@@ -114,7 +117,6 @@ def test_one_that_was_ended_in_between_is_replaced(
     [
         "os.kill(os.getpid(), signal.SIGSEGV)",
         "os.kill(os.getpid(), signal.SIGABRT)",
-        "os.kill(os.getpid(), signal.SIGXCPU)",
         "os._exit(3)",
         "sys.stdout.buffer.write(b'nonsense ' * 99); sys.stdout.buffer.flush(); receive()",
         "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
@@ -178,15 +180,92 @@ def test_one_that_does_not_come_up_is_not_the_file_s_fault(
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
-def test_one_that_hangs_is_ended(
+def test_one_that_waits_for_something_is_ended_and_no_verdict(
+    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "receive()")
+        with pytest.raises(errors.Busy, match="got nowhere"):
+            pool.ask("list", path, seconds=0.01)
+        pool._seconds = 0.01
+        with pytest.raises(errors.Busy, match="got nowhere"):
+            here.library.datasets("data/a.h5")
+    pool._seconds = 30.0
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_uses_up_its_time_is_ended(
     pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     with monkeypatch.context() as patch:
-        stand_in(patch, READY + "receive()")
+        stand_in(patch, READY + "while True: pass")
         with pytest.raises(ChildFailed, match="took longer than 0 s on this file"):
-            pool.ask("list", path, seconds=0.01)
+            pool.ask("list", path, seconds=0.2)
     assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
+def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
+    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    stand_in(monkeypatch, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
+    with pytest.raises(ChildFailed, match="used up its time"):
+        pool.ask("list", path)
+
+
+def test_one_that_others_keep_from_working_goes_on_for_a_while(
+    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    monkeypatch.setattr(module, "_STEP_SECONDS", 0.01)
+    # By the clock of its processor it has had half of what it may have.
+    began = time.monotonic()
+    half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
+    monkeypatch.setattr(module._Child, "_processor_seconds", half)
+    stand_in(monkeypatch, READY + "import time; time.sleep(1.0); send({'datasets': []})")
+    assert pool.ask("list", path, seconds=0.6)[0] == {"datasets": []}
+    stand_in(monkeypatch, READY + "receive()")
+    process = running(pool)
+    process.kill()
+    process.wait()
+    with pytest.raises(ChildFailed, match="took longer"):
+        pool.ask("list", path, seconds=0.1)
+    pool._seconds = 0.05
+    with pytest.raises(errors.Busy, match="got nowhere"):
+        pool.ask("list", path, seconds=0.15)
+
+
+def test_a_stopped_child_is_no_verdict_on_the_file(here: Parts, data: Path, pool: Children) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    pool.ask("list", path)
+    os.kill(running(pool).pid, signal.SIGSTOP)
+    pool._seconds = 0.2
+    with pytest.raises(errors.Busy, match="got nowhere"):
+        here.library.datasets("data/a.h5")
+    pool._seconds = 30.0
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_crash_alone_is_no_verdict(
+    here: Parts, data: Path, pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.children = pool
+    once = tmp_path / "once"
+    listing = {"datasets": [], "groups": [], "complete": True, "swmr": False}
+    program = f"""
+if not os.path.exists({str(once)!r}):
+    open({str(once)!r}, "w").close()
+    os.kill(os.getpid(), signal.SIGSEGV)
+send({listing!r}); receive()
+"""
+    stand_in(monkeypatch, READY + program)
+    assert here.library.datasets("data/a.h5") == []
+    assert once.exists()
 
 
 def test_a_verdict_is_remembered_for_a_state_of_the_file(
@@ -206,6 +285,7 @@ def test_a_verdict_is_remembered_for_a_state_of_the_file(
 
 def test_who_waits_too_long_for_a_child_is_told(tmp_path: Path) -> None:
     pool = make_children([tmp_path], tmp_path / "empty", seconds=0.01)
+    files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     child = pool._free.get()
     with pytest.raises(errors.Busy, match="All readers are busy"):
         pool.ask("list", tmp_path / "a.h5")
@@ -349,28 +429,33 @@ def test_a_listing_ends_at_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_loop_answers_every_request(tmp_path: Path) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    ours, theirs = socket.socketpair()
+    shared = os.memfd_create("place")
+    os.truncate(shared, 16)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.volumes.child", str(2**31)],
-        stdin=subprocess.PIPE,
+        [sys.executable, "-m", "dashboard.volumes.child", str(2**31), str(shared), str(tmp_path)],
+        stdin=theirs.fileno(),
         stdout=subprocess.PIPE,
+        pass_fds=(shared,),
         cwd=ROOT,
     )
-    assert process.stdin is not None
+    theirs.close()
+    os.close(shared)
     assert process.stdout is not None
-    with process:
+    roots = [str(tmp_path)]
+    with ours, process:
         wire.receive(process.stdout)  # type: ignore[arg-type]
-        ask: Callable[..., Any] = lambda **request: wire.send(process.stdin, request)  # type: ignore[arg-type]  # noqa: E731
         for request, code in (
             ({"op": "nothing"}, "unreadable"),
             ({}, "unreadable"),
             ({"op": "list"}, "unreadable"),
-            ({"op": "list", "path": str(path), "roots": []}, None),
-            ({"op": "describe", "path": str(path), "roots": [], "dataset": "/y"}, "not_found"),
-            ({"op": "index", "path": str(path), "roots": [], "dataset": "/x"}, "cannot_show"),
-            ({"op": "boxes", "path": str(path), "roots": [], "dataset": "/x"}, "unreadable"),
+            ({"op": "list", "path": str(path), "roots": roots}, None),
+            ({"op": "describe", "path": str(path), "roots": roots, "dataset": "/y"}, "not_found"),
+            ({"op": "index", "path": str(path), "roots": roots, "dataset": "/x"}, "cannot_show"),
+            ({"op": "boxes", "path": str(path), "roots": roots, "dataset": "/x"}, "unreadable"),
         ):
-            ask(**request)
+            wire.send_request(ours, request)
             head, _ = wire.receive(process.stdout)  # type: ignore[arg-type]
             assert head.get("error") == code, request
-        process.stdin.close()
+        ours.close()
     assert process.returncode == 0

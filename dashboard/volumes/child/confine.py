@@ -1,0 +1,138 @@
+"""What a child process may reach: the data roots and the interpreter's libraries, for reading.
+
+Landlock (Linux 5.13) confines every file that libhdf5 opens by a name out of a file: virtual sources,
+external raw data. A seccomp filter takes sockets and the start of programs from the process. Both hold
+for all that it opens from then on, not for descriptors that it was given.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
+
+# The same numbers on all processors that CPython runs on under Linux.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_CREATE_RULESET_VERSION, _PATH_BENEATH = 1, 1
+_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+# Rights on files that a version of Landlock knows (linux/landlock.h); all that are not granted are denied.
+_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_TCP = 0b11  # bind and connect, from version 4 on
+_SCOPES = 0b11  # abstract UNIX sockets and signals, from version 6 on
+
+# socket, execve, execveat, ptrace, process_vm_readv, process_vm_writev, io_uring_setup
+_DENIED = {
+    ("x86_64", 0xC000003E): (41, 59, 322, 101, 310, 311, 425),
+    ("aarch64", 0xC00000B7): (198, 221, 281, 117, 270, 271, 425),
+}
+_ALLOW, _FAIL = 0x7FFF0000, 0x00050000
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_X32 = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+# Set once Landlock holds.
+_confined = threading.Event()
+
+
+def active() -> bool:
+    """Whether the files that this process opens are confined."""
+    return _confined.is_set()
+
+
+def confine(roots: Iterable[Path]) -> bool:
+    """Confine this process, which has one thread; whether files are confined to `roots` as well.
+
+    False where the kernel lacks Landlock or somebody forbids its system calls.
+    """
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    if _restrict_files([*roots, *libraries()]):
+        _confined.set()
+    deny_calls(_calls(), errno.EACCES)
+    return active()
+
+
+def libraries() -> list[Path]:
+    """Folders and files that the interpreter and its packages read while they run."""
+    places = {*sys.path, *sysconfig.get_paths().values(), os.path.join(sys.base_prefix, "lib")}
+    places |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"}
+    # `/proc/self` is this process's own folder from here on; BLAS and compressors count processors.
+    places |= {"/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"}
+    return [Path(place) for place in sorted(places) if os.path.isabs(place)]
+
+
+def deny_calls(numbers: Iterable[int], error: int) -> None:
+    """Have these system calls fail with `error` from now on, where the processor's are known."""
+    known = [audit for machine, audit in _DENIED if machine == platform.machine()]
+    if not known:
+        return
+    fail = struct.pack("HBBI", _RETURN, 0, 0, _FAIL | error)
+    program = [
+        struct.pack("HBBI", _LOAD, 0, 0, 4),  # the processor that the call is meant for
+        struct.pack("HBBI", _EQUAL, 1, 0, known[0]),
+        fail,
+        struct.pack("HBBI", _LOAD, 0, 0, 0),  # the call's number
+        # The same calls under other numbers (x32).
+        struct.pack("HBBI", _AT_LEAST, 0, 1, _X32),
+        fail,
+    ]
+    for number in numbers:
+        program += [struct.pack("HBBI", _EQUAL, 0, 1, number), fail]
+    program.append(struct.pack("HBBI", _RETURN, 0, 0, _ALLOW))
+    code = ctypes.create_string_buffer(b"".join(program))
+    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0))
+
+
+def _calls() -> tuple[int, ...]:
+    return next((found for (name, _), found in _DENIED.items() if name == platform.machine()), ())
+
+
+def _restrict_files(places: Iterable[Path]) -> bool:
+    version = _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
+    if version < 1:
+        return False
+    rights = (1 << _FILE_RIGHTS.get(version, max(_FILE_RIGHTS.values()))) - 1
+    attributes = struct.pack("Q", rights)
+    if version >= 4:
+        attributes += struct.pack("Q", _TCP)
+    if version >= 6:
+        attributes += struct.pack("Q", _SCOPES)
+    ruleset = _libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
+    if ruleset < 0:
+        return False
+    try:
+        for place in places:
+            _allow(ruleset, place)
+        return bool(_libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow(ruleset: int, place: Path) -> None:
+    """Grant reading at and below `place`, if there is such a place."""
+    try:
+        fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        rights = _READ_FILE | (_READ_DIR if os.path.isdir(f"/proc/self/fd/{fd}") else 0)
+        rule = struct.pack("=Qi", rights, fd)
+        _checked(_libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0))
+    finally:
+        os.close(fd)
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
