@@ -165,6 +165,32 @@ def test_a_decoder_that_was_stopped_begins_nothing(here: Parts, data: Path) -> N
         here.frame("data/a.h5", "x", "3,:,:")
 
 
+@pytest.mark.parametrize("arena_bytes", [0, 2**20])
+def test_what_is_being_decoded_ends_at_the_next_chunk(
+    make_parts: Callable[..., Parts],
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arena_bytes: int,
+) -> None:
+    files.write(data / "a.h5", x=(VALUES, {"chunks": (2, 16, 16), "compression": "lzf"}))
+    monkeypatch.setattr(underway, "HELD_FROM_BYTES", 0)
+    monkeypatch.setattr(timelimit, "CHECK_S", 0.0)
+    here = make_parts(arena_bytes=arena_bytes, threads=1)
+    stored, read = chunkread.ChunkReader._stored, []
+
+    def stopped(self: Any, *given: Any) -> Any:
+        read.append(given)
+        here.decoder.stop()
+        return stored(self, *given)
+
+    monkeypatch.setattr(chunkread.ChunkReader, "_stored", stopped)
+    with pytest.raises(errors.Busy, match="stopping"):
+        here.frame("data/a.h5", "x", "3,:,:")
+    assert len(read) == 1 < CHUNKS
+    assert list((here.home / "locks").iterdir()) == []
+    assert list((here.home / "partial").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "raised", [OverflowError, RuntimeError, ValueError, KeyError, ZeroDivisionError, BufferError]
 )
