@@ -4,6 +4,12 @@
 
   const SPAN = /^([+-]?\d*):([+-]?\d*)(?::\d*)?$/;
   const WHOLE = /^[+-]?\d+$/;
+  // Cells are square unless one side of the view is longer than the other by this factor.
+  const SQUARE_RATIO = 8;
+  // Beyond it, cells of the short side are pooled only down to this number, and the long side is limited to the
+  // larger one: more cells than a screen has pixels, and fewer than the rows that a browser draws an image of.
+  const MIN_SHORT_CELLS = 64;
+  const MAX_LONG_CELLS = 4096;
 
   function pair(text) {
     if (!text) return null;
@@ -191,13 +197,31 @@
   /* The selection of a view in NumPy's syntax, of the voxels in `port` alone if that is given. */
   function selection(view, port) {
     return view.shape.map((length, d) => {
-      if (d === view.rows) return span(port && port.rows, length, port ? port.step : 1);
-      if (d === view.cols) return span(port && port.cols, length, port ? port.step : 1);
+      if (d === view.rows) return span(port && port.rows, length, port ? port.rowStep : 1);
+      if (d === view.cols) return span(port && port.cols, length, port ? port.colStep : 1);
       return String(view.position[d]);
     }).join(',');
   }
 
-  /* The voxels in view and the step at which they are at most `limit` cells.
+  /* Steps {rowStep, colStep} at which height × width voxels are about `limit` cells. A table of a million rows and
+     three columns is pooled along its rows alone. */
+  function steps(height, width, limit) {
+    const square = Math.max(1, Math.ceil(Math.sqrt((height * width) / limit)));
+    const [short, long] = height < width ? [height, width] : [width, height];
+    if (long / short <= SQUARE_RATIO) return { rowStep: square, colStep: square };
+    const shortStep = Math.min(square, Math.max(1, Math.floor(short / MIN_SHORT_CELLS)));
+    const longCells = Math.min(MAX_LONG_CELLS, Math.max(1, Math.floor(limit / Math.ceil(short / shortStep))));
+    const longStep = Math.max(1, Math.ceil(long / longCells));
+    return height < width ? { rowStep: shortStep, colStep: longStep } : { rowStep: longStep, colStep: shortStep };
+  }
+
+  /* How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown. */
+  function pool(view) {
+    const isLabel = view.isEnum || /^(u?int64|bool)$/.test(view.dtype);
+    return isLabel && view.pool === 'mean' ? 'nearest' : view.pool;
+  }
+
+  /* The voxels in view and the steps at which they are at most `limit` cells; `step` is the larger of both.
      Starts and stops are multiples of the step, so that blocks stay the same ones while the view moves. */
   function port(view, limit) {
     const rows = view.shape[view.rows];
@@ -215,17 +239,19 @@
       Math.min(Math.ceil(stop / step) * step, length),
     ];
     const cells = ([start, stop], step) => Math.ceil((stop - start) / step);
-    let step = Math.max(1, Math.ceil(Math.sqrt(((r[1] - r[0]) * (c[1] - c[0])) / limit)));
-    let rowSpan = aligned(r, rows, step);
-    let colSpan = aligned(c, cols, step);
-    while (cells(rowSpan, step) * cells(colSpan, step) > limit) {
-      step += 1;
-      rowSpan = aligned(r, rows, step);
-      colSpan = aligned(c, cols, step);
+    let { rowStep, colStep } = steps(r[1] - r[0], c[1] - c[0], limit);
+    let rowSpan = aligned(r, rows, rowStep);
+    let colSpan = aligned(c, cols, colStep);
+    while (cells(rowSpan, rowStep) * cells(colSpan, colStep) > limit && (rowStep < rows || colStep < cols)) {
+      [rowStep, colStep] = [rowStep + (rowStep >= colStep ? 1 : 0), colStep + (colStep >= rowStep ? 1 : 0)];
+      rowSpan = aligned(r, rows, rowStep);
+      colSpan = aligned(c, cols, colStep);
     }
     const all = (range, length) => (range[0] === 0 && range[1] === length ? null : range);
     return {
-      step: step,
+      step: Math.max(rowStep, colStep),
+      rowStep: rowStep,
+      colStep: colStep,
       rows: all(rowSpan, rows),
       cols: all(colSpan, cols),
       row0: rowSpan[0],
@@ -235,5 +261,5 @@
     };
   }
 
-  lamella.address = { parse: parse, format: format, plan: plan, selection: selection, port: port, encode: encode };
+  lamella.address = { parse: parse, format: format, plan: plan, selection: selection, port: port, pool: pool, encode: encode };
 })((window.lamella = window.lamella || {}));

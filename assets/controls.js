@@ -110,7 +110,7 @@
     text('index-last', view.axis === null ? '' : 'of ' + end);
     show('part-field', view.complex);
     if (view.complex) put('part-select', view.part);
-    put('pool-select', view.pool);
+    put('pool-select', lamella.address.pool(view));
     colours(view);
     place(view);
   }
@@ -159,12 +159,8 @@
     const manual = Array.isArray(view.window);
     element('window-control').classList.toggle('manual', manual);
     if (!manual) return;
-    put('window-lo', bare(look.lo));
-    put('window-hi', bare(look.hi));
-  }
-
-  function bare(value) {
-    return String(Number(value.toPrecision(6)));
+    put('window-lo', lamella.scale.bound(look.lo, look.lo, look.hi));
+    put('window-hi', lamella.scale.bound(look.hi, look.lo, look.hi));
   }
 
   lamella.controls = {

@@ -185,8 +185,6 @@
     cells.z = picture.z;
     show(picture);
     fill(image);
-    // The pointer may rest on a cell, whose value is another one now.
-    if (graph._fullLayout._rehover) graph._fullLayout._rehover();
     return true;
   }
 

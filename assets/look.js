@@ -24,6 +24,11 @@
       reverse: view.reverse,
       chosen: choice(view),
     };
+    const only = lamella.remark.single(values);
+    // A window that is there for want of another one has no other value to name.
+    const none = !Number.isFinite(values.min) && last.lo === 0 && last.hi === 1;
+    last.empty = none && !Array.isArray(view.window);
+    last.single = only && last.lo === values.min && last.hi === lamella.scale.widened(values.min).hi ? only : '';
     lamella.controls.bounds(view, last);
     return last;
   }
@@ -52,7 +57,7 @@
     if (!volumeWindows.has(key)) {
       const port = wanted.port;
       const one = lamella.address.selection(wanted, {
-        step: 1, rows: [port.row0, port.row0 + 1], cols: [port.col0, port.col0 + 1],
+        rowStep: 1, colStep: 1, rows: [port.row0, port.row0 + 1], cols: [port.col0, port.col0 + 1],
       });
       const address = lamella.source.url('/api/v1/slice', {
         file: wanted.query.file, dataset: wanted.query.dataset, selection: one, format: 'u8', window: 'volume',

@@ -45,7 +45,7 @@
     const place = {
       generation: view.generation, file: view.file, dataset: view.dataset, part: view.part,
       // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
-      pool: view.pool,
+      pool: lamella.address.pool(view),
       norm: look.norm, window: view.window === 'slice' ? 'slice' : look.lo + ',' + look.hi,
       shape: view.shape, rows: view.rows, cols: view.cols, axis: view.axis, x: view.x, y: view.y,
     };
@@ -54,8 +54,8 @@
       series: JSON.stringify([place, fixed]), view: lamella.viewer.copy(view), position: view.position.slice(), index: view.position[view.axis],
     });
     scene.port = lamella.address.port(scene, cellsFor());
-    frameBytes = Math.ceil((scene.port.row1 - scene.port.row0) / scene.port.step) *
-      Math.ceil((scene.port.col1 - scene.port.col0) / scene.port.step);
+    frameBytes = Math.ceil((scene.port.row1 - scene.port.row0) / scene.port.rowStep) *
+      Math.ceil((scene.port.col1 - scene.port.col0) / scene.port.colStep);
     return scene;
   }
 
@@ -190,9 +190,10 @@
     const codes = new Uint8Array(answer.bytes);
     const [rows, cols] = answer.shape;
     if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
-    const { step, row0, col0 } = scene.port;
+    const { step, rowStep, colStep, row0, col0 } = scene.port;
     return {
-      series: scene.series, codes: codes, rows: rows, cols: cols, step: step, row0: row0, col0: col0,
+      series: scene.series, codes: codes, rows: rows, cols: cols, step: step, rowStep: rowStep, colStep: colStep,
+      row0: row0, col0: col0,
       selection: asked.selection, answer: Object.assign(answer, { bytes: null }),
     };
   }
@@ -318,7 +319,7 @@
   function still(cells, look) {
     lamella.painter.paint({
       codes: lamella.painter.codes(cells, look), rows: cells.rows, cols: cells.cols,
-      step: cells.step, row0: cells.row0, col0: cells.col0,
+      step: cells.step, rowStep: cells.rowStep, colStep: cells.colStep, row0: cells.row0, col0: cells.col0,
     }, look);
     if (active) return;
     active = true;

@@ -38,8 +38,9 @@
     const out = new Uint8Array(cells.rows * cells.cols);
     const map = lamella.scale.mapping(look.norm, look.lo, look.hi);
     const linear = look.norm === 'linear';
-    const from = map.to(look.lo);
-    const scale = 254 / (map.to(look.hi) - from);
+    const part = lamella.scale.partOf(map, look.lo, look.hi);
+    const from = map.to(look.lo) * part;
+    const scale = 254 / (map.to(look.hi) * part - from);
     let at = 0;
     for (const row of cells.z) {
       for (let c = 0; c < cells.cols; c += 1, at += 1) {
@@ -48,7 +49,7 @@
           out[at] = GAP;
           continue;
         }
-        const t = ((linear ? v : map.to(v)) - from) * scale;
+        const t = ((linear ? v : map.to(v)) * part - from) * scale;
         // A value that is none has no colour; one that the norm cannot take has the lowest.
         out[at] = t > 0 ? (t < 254 ? t + 0.5 : 254) : v !== v ? GAP : 0;
       }
@@ -74,7 +75,7 @@
     });
   }
 
-  /* Paint a frame {codes, rows, cols, step, row0, col0}; says how long colours and drawing took (ms). */
+  /* Paint a frame {codes, rows, cols, rowStep, colStep, row0, col0}; says how long colours and drawing took (ms). */
   function paint(frame, look) {
     picture = { frame: frame, look: look };
     const begun = performance.now();
@@ -123,8 +124,8 @@
     const perRow = height / (area.y[1] - area.y[0]);
     const left = (frame.col0 - 0.5 - area.x[0]) * perCol;
     const top = (frame.row0 - 0.5 - area.y[0]) * perRow;
-    const w = frame.cols * frame.step * perCol;
-    const h = frame.rows * frame.step * perRow;
+    const w = frame.cols * frame.colStep * perCol;
+    const h = frame.rows * frame.rowStep * perRow;
     if (left > 0.5 || top > 0.5 || left + w < width - 0.5 || top + h < height - 0.5) {
       context.fillStyle = gap;
       context.fillRect(0, 0, width, height);

@@ -31,7 +31,7 @@
       dataset: view.dataset,
       selection: lamella.address.selection(view, port),
       format: 'raw',
-      pool: view.pool,
+      pool: lamella.address.pool(view),
       part: view.part,
     };
     const key = JSON.stringify([view.generation, query]);
@@ -141,6 +141,7 @@
     try {
       await lamella.plot.recolour(look, picture);
       mine.look = look;
+      lamella.remark.show(mine.wanted, mine.cells, look);
     } catch (error) {
       broken(error);
       return;
@@ -195,7 +196,25 @@
     if (!lamella.source.busy()) settle();
   }
 
+  /* Whether a slice was pooled as numbers and turns out to be one of an enum: then it is asked for anew. */
+  function averagesNames(wanted, answer) {
+    const view = viewNow();
+    if (!answer.isEnum || view.isEnum) return false;
+    view.isEnum = true;
+    lamella.controls.sync(view);
+    if (lamella.address.pool(view) === wanted.query.pool) return false;
+    if (wanted.port.step > 1) {
+      of(view);
+      return true;
+    }
+    // Single voxels are the same, however they would be pooled.
+    const { query, key } = request(view, wanted.painted);
+    Object.assign(wanted, { query: query, key: key });
+    return false;
+  }
+
   async function paint(wanted, answer) {
+    if (averagesNames(wanted, answer)) return;
     const begun = performance.now();
     const before = wishes;
     const stopped = halts;
@@ -205,6 +224,8 @@
     if (!isCurrent(wanted) || stopped !== halts) return;
     const cells = Object.assign(values, {
       step: wanted.port.step,
+      rowStep: wanted.port.rowStep,
+      colStep: wanted.port.colStep,
       row0: wanted.port.row0,
       col0: wanted.port.col0,
       meta: { selection: wanted.query.selection, pool: wanted.query.pool },
@@ -233,6 +254,7 @@
     }, picture);
     const drawn = performance.now();
     shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
+    lamella.remark.show(wanted, cells, look);
     // The canvas has a slice of what was left.
     if (leaves) lamella.motion.end();
     lamella.viewer.onScreen(wanted.view);

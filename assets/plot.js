@@ -4,7 +4,11 @@
 
   const BAR_WIDTH = 12;
   const BAR_GAP = 14;
-  const FEW_VOXELS = 8;
+  // A side of the plot that would be shorter (px) is filled instead: voxels are no longer square then.
+  const MIN_SIDE = 40;
+  const MAX_TICKS = 8;
+  const TICK_HEIGHT = 18;
+  const DIGIT_WIDTH = 7;
 
   let gd = null;
   let scene = null;
@@ -12,6 +16,9 @@
   let dragMode = 'zoom';
   let listeners = {};
   let ready = null;
+  let covered = false;
+  // Where a mouse or pen is over the picture (px of the window), null where none is.
+  let pointer = null;
   // All that decided the last drawing but values and picture; null when the axes have changed since.
   let drawn = null;
 
@@ -39,22 +46,44 @@
     gd.on('plotly_relayout', (change) => {
       drawn = null;
       lamella.painter.place(area());
+      rehover();
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
       const x = gd.layout.xaxis.range.slice();
       const y = gd.layout.yaxis.range.slice().reverse();
+      retick(x, y);
       listeners.zoom(x, y);
     });
     // A drag has not changed the axes yet, but tells where they are.
     gd.on('plotly_relayouting', (change) => lamella.painter.place(area(change)));
     gd.on('plotly_doubleclick', () => listeners.reset());
     gd.on('plotly_hover', (event) => {
+      // The heatmap is another slice than the one that is seen.
+      if (covered) return;
       const point = event.points.find((p) => p.curveNumber === 0);
       if (point) listeners.hover(point.pointNumber[0], point.pointNumber[1]);
     });
     gd.on('plotly_unhover', () => listeners.unhover());
+    frame().addEventListener('pointermove', (event) => {
+      pointer = event.pointerType === 'touch' ? null : { clientX: event.clientX, clientY: event.clientY };
+    }, true);
+    frame().addEventListener('pointerleave', () => {
+      pointer = null;
+    });
     new ResizeObserver(() => {
       if (scene && !writing) fit();
     }).observe(frame());
+  }
+
+  /* Ticks that fit the range that the user has zoomed to. */
+  function retick(x, y) {
+    const { xaxis, yaxis } = gd._fullLayout;
+    const marks = ticksOf(x, y, xaxis._length, yaxis._length);
+    const change = {};
+    Object.entries(marks).forEach(([name, wanted]) => Object.entries(wanted).forEach(([key, value]) => {
+      const now = gd.layout[name + 'axis'][key];
+      if (JSON.stringify(now || null) !== JSON.stringify(value || null)) change[name + 'axis.' + key] = value;
+    }));
+    if (Object.keys(change).length) write(() => window.Plotly.relayout(gd, change));
   }
 
   function frame() {
@@ -73,13 +102,16 @@
     const bottom = 44;
     const room = { w: width - left - right, h: height - top - bottom };
     const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : shape;
-    const ratio = Math.min(Math.max(seen[1] / seen[0], 0.12), 12);
-    const [w, h] = pixels(Math.max(40, Math.min(room.w, room.h * ratio)), ratio);
+    const ratio = seen[1] / seen[0];
+    const wide = Math.min(room.w, room.h * ratio);
+    const square = Math.min(wide, wide / ratio) >= MIN_SIDE;
+    const [w, h] = square ? pixels(wide, ratio) : [room.w, room.h];
     const x = Math.max(0, Math.floor((room.w - w) / 2));
     const y = Math.max(0, Math.floor((room.h - h) / 2));
     return {
       width: width,
       height: height,
+      square: square,
       plotWidth: w,
       plotHeight: h,
       margin: {
@@ -100,17 +132,33 @@
     return [best.w, best.h];
   }
 
-  /* Over a few voxels Plotly would put ticks between them. */
-  function whole(range, length) {
-    const span = range ? range[1] - range[0] : length;
-    return span <= FEW_VOXELS ? { tickmode: 'linear', tick0: 0, dtick: 1 } : { tickmode: 'auto' };
+  /* Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels, and no more than fit with `each` px for
+     one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out. */
+  function ticks(range, px, each) {
+    const most = Math.max(1, Math.min(MAX_TICKS, Math.floor(px / each)));
+    const span = range[1] - range[0];
+    if (span <= 1) {
+      const voxel = Math.round((range[0] + range[1]) / 2);
+      return { tickmode: 'array', tickvals: [voxel], ticktext: [String(voxel)], nticks: most };
+    }
+    // Plotly rounds the distance up to 1, 2 or 5: one tick more than voxels are in view makes it 1 at least.
+    return { tickmode: 'auto', nticks: Math.min(most, Math.floor(span) + 1), tickvals: null, ticktext: null };
+  }
+
+  /* The ticks of both axes over these ranges, both from low to high, in a plot area of so many px. */
+  function ticksOf(x, y, width, height) {
+    const digits = String(Math.ceil(Math.max(Math.abs(x[0]), Math.abs(x[1])))).length;
+    return { x: ticks(x, width, digits * DIGIT_WIDTH + 12), y: ticks(y, height, TICK_HEIGHT) };
   }
 
   function layout() {
     const place = box(scene.shape);
+    const x = scene.x || [-0.5, scene.shape[1] - 0.5];
+    const y = scene.y || [-0.5, scene.shape[0] - 0.5];
+    const marks = ticksOf(x, y, place.plotWidth, place.plotHeight);
     const axis = {
       showgrid: false, zeroline: false, autorange: false, ticks: 'outside', ticklen: 4, automargin: false,
-      tickfont: { size: 11 }, showline: false, separatethousands: false, tickformat: 'd', nticks: 8,
+      tickfont: { size: 11 }, showline: false, separatethousands: false, tickformat: 'd',
       exponentformat: 'none', fixedrange: dragMode === false,
     };
     return {
@@ -124,18 +172,30 @@
       hovermode: 'closest',
       hoverdistance: 1,
       dragmode: dragMode,
+      annotations: offsetNote(place),
       hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
-      xaxis: Object.assign({}, axis, whole(scene.x, scene.shape[1]), {
-        range: scene.x || [-0.5, scene.shape[1] - 0.5],
+      xaxis: Object.assign({}, axis, marks.x, {
+        range: x,
         title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
-        constrain: 'range', scaleanchor: 'y', scaleratio: 1,
+        constrain: 'range', scaleanchor: place.square ? 'y' : false, scaleratio: 1,
       }),
-      yaxis: Object.assign({}, axis, whole(scene.y, scene.shape[0]), {
-        range: (scene.y || [-0.5, scene.shape[0] - 0.5]).slice().reverse(),
+      yaxis: Object.assign({}, axis, marks.y, {
+        range: y.slice().reverse(),
         title: { text: scene.titles[0], font: { size: 11 }, standoff: 6 },
         constrain: 'range',
       }),
     };
+  }
+
+  /* Below the colour bar, what its ticks are distances from. */
+  function offsetNote(place) {
+    const { offset } = lamella.scale.ticks(scene.look);
+    if (!offset) return [];
+    return [{
+      xref: 'paper', x: 1 + (place.margin.r - 4) / place.plotWidth, xanchor: 'right',
+      yref: 'paper', y: 0, yanchor: 'top', yshift: -24,
+      text: offset + ' +', showarrow: false, font: { size: 11 },
+    }];
   }
 
   function traces() {
@@ -144,17 +204,16 @@
     const ticks = lamella.scale.ticks(look);
     const place = box(scene.shape);
     const cells = scene.cells;
-    const middle = (cells.step - 1) / 2;
     return [
       {
         type: 'heatmap',
         z: cells.z,
         // Cells are placed by first centre and step: Plotly draws evenly spaced ones many times faster. A last
         // block that the edge cuts is drawn whole, and what is outside the slice is outside the axes too.
-        x0: cells.col0 + middle,
-        dx: cells.step,
-        y0: cells.row0 + middle,
-        dy: cells.step,
+        x0: cells.col0 + (cells.colStep - 1) / 2,
+        dx: cells.colStep,
+        y0: cells.row0 + (cells.rowStep - 1) / 2,
+        dy: cells.rowStep,
         zauto: false,
         zmin: look.lo,
         zmax: look.hi,
@@ -228,7 +287,7 @@
     }
   }
 
-  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, step, row0, col0, meta}, shape, titles, look, x, y,
+  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape, titles, look, x, y,
      label(row, col)}, with the picture of its cells (heatmap.js). Resolves when the browser has that ready to be shown. */
   async function draw(next, picture) {
     scene = next;
@@ -241,6 +300,7 @@
       await write(() => window.Plotly.react(gd, [heat, bar], place));
       drawn = rest;
     }
+    rehover();
     const image = gd.querySelector('.heatmaplayer image');
     if (image) await lamella.heatmap.readable(image);
   }
@@ -255,11 +315,9 @@
     if (!scene) return;
     scene.x = x;
     scene.y = y;
-    const full = layout();
-    await write(() => window.Plotly.relayout(gd, {
-      'xaxis.range': full.xaxis.range,
-      'yaxis.range': full.yaxis.range,
-    }));
+    drawn = null;
+    // The whole layout: whether voxels are square, and the ticks, depend on the range.
+    await write(() => window.Plotly.relayout(gd, layout()));
   }
 
   async function fit() {
@@ -267,11 +325,22 @@
     drawn = null;
     await write(() => window.Plotly.react(gd, traces(), layout()));
     lamella.painter.place(area());
+    rehover();
   }
 
-  /* Show what is painted under the plot instead of the heatmap. */
+  /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
   function cover(on) {
+    covered = on;
+    if (on) window.Plotly.Fx.unhover(gd, {});
     frame().classList.toggle('moving', on);
+    rehover();
+  }
+
+  /* The hover label of what is under the pointer, which has not moved: the picture has. */
+  function rehover() {
+    const target = gd.querySelector('.nsewdrag');
+    if (!pointer || covered || !scene || !target) return;
+    window.Plotly.Fx.hover(gd, Object.assign({ target: target }, pointer), 'xy');
   }
 
   /* The plot area in px of the frame, and the voxels at its edges; null before there is one. */
@@ -306,6 +375,7 @@
     zoom: zoom,
     drag: drag,
     cover: cover,
+    rehover: rehover,
     area: area,
     scene: () => scene,
   };

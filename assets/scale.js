@@ -21,6 +21,8 @@
   };
   const NORMS = ['linear', 'log', 'symlog', 'sqrt'];
   const WARP_STOPS = 256;
+  // The colour bar has space for so many characters beside it.
+  const LONGEST_TICK = 8;
 
   // Symlog is linear where |v| is at most this share of the window's larger end.
   const LINEAR_SHARE = 0.01;
@@ -46,7 +48,8 @@
 
   /* The norm of a window as a function on values and its inverse. */
   function mapping(norm, lo, hi) {
-    const linear = LINEAR_SHARE * Math.max(Math.abs(lo), Math.abs(hi));
+    // Not zero, as a share of the smallest numbers would be.
+    const linear = Math.max(LINEAR_SHARE * Math.max(Math.abs(lo), Math.abs(hi)), Number.MIN_VALUE);
     switch (norm) {
       case 'log':
         return { to: Math.log10, from: (u) => Math.pow(10, u) };
@@ -64,6 +67,12 @@
     }
   }
 
+  /* The factor to take values by before their differences are formed: ends that are further apart than a double
+     reaches are halved. */
+  function partOf(map, lo, hi) {
+    return Number.isFinite(map.to(hi) - map.to(lo)) ? 1 : 0.5;
+  }
+
   /* The stops of Plotly's colour scale for a look, and the plain ones of its colour bar. */
   function stops(look) {
     const base = colours(look.colorscale, look.reverse);
@@ -75,7 +84,8 @@
     const warped = [];
     for (let i = 0; i < WARP_STOPS; i += 1) {
       const u = i / (WARP_STOPS - 1);
-      const place = (map.from(from + u * span) - look.lo) / (look.hi - look.lo);
+      // Halves, since the difference of the ends may overflow.
+      const place = (map.from(from + u * span) / 2 - look.lo / 2) / (look.hi / 2 - look.lo / 2);
       warped.push([Math.min(Math.max(place, 0), 1), 'rgb(' + mix(base, u).join(',') + ')']);
     }
     // Rounding must not leave the ends open: Plotly refuses a scale that does not begin at 0 and end at 1.
@@ -86,14 +96,19 @@
 
   /* Round numbers between lo and hi, about `count` of them. */
   function round(lo, hi, count) {
-    const rough = (hi - lo) / count;
+    const rough = hi / count - lo / count;
     const power = Math.pow(10, Math.floor(Math.log10(rough)));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) || rough;
+    let value = Math.ceil(lo / step - 1e-9) * step;
     const values = [];
-    for (let k = Math.ceil(lo / step - 1e-9); k * step <= hi * (1 + 1e-12) + step * 1e-9; k += 1) {
-      values.push(k === 0 ? 0 : Number((k * step).toPrecision(12)));
+    // Bounded: between large numbers that are close to each other a step may be less than their precision.
+    for (let k = 0; k <= 2 * count && value <= hi + step * 1e-9; k += 1, value += step) {
+      // Sums such as 0.1 + 0.2 are rounded; integers are exact.
+      const tick = Number.isInteger(value) ? value : Number(value.toPrecision(15));
+      if (Math.abs(tick) < step * 1e-9) values.push(0);
+      else if (tick !== values[values.length - 1]) values.push(tick);
     }
-    return values;
+    return values.length ? values : [lo, hi];
   }
 
   function powers(lo, hi) {
@@ -109,9 +124,12 @@
     return values;
   }
 
-  /* Values for the colour bar's ticks with their places 0…1 on it. */
+  /* Values for the colour bar's ticks with their places 0…1 on it. Where the texts would be too long for the bar they
+     are distances from `offset`, a text that is empty else. `look.single` is the value of a slice that has no other. */
   function ticks(look) {
     const { lo, hi, norm } = look;
+    if (look.empty) return { places: [], texts: [], offset: '' };
+    if (look.single) return { places: [0], texts: [look.single], offset: '' };
     let values;
     if (norm === 'log') {
       values = powers(lo, hi);
@@ -127,17 +145,27 @@
       values = round(lo, hi, 6);
     }
     const map = mapping(norm, lo, hi);
-    const from = map.to(lo);
-    const span = map.to(hi) - from;
+    const part = partOf(map, lo, hi);
+    const from = map.to(lo) * part;
+    const span = map.to(hi) * part - from;
     const places = [];
-    const texts = [];
+    const kept = [];
     values.filter((v) => v >= lo && v <= hi).sort((a, b) => a - b).forEach((v) => {
-      const place = (map.to(v) - from) / span;
+      const place = (map.to(v) * part - from) / span;
       if (places.length && place - places[places.length - 1] < 0.045) return;
       places.push(place);
-      texts.push(number(v, 4));
+      kept.push(v);
     });
-    return { places: places, texts: texts };
+    return Object.assign({ places: places }, texts(kept));
+  }
+
+  /* Four digits where these tell the values apart, else all of them, else what they have beyond the first one. */
+  function texts(values) {
+    const short = values.map((v) => number(v, 4));
+    if (new Set(short).size === short.length) return { texts: short, offset: '' };
+    const long = values.map((v) => exact(v, Number.isInteger(v) && Math.abs(v) < 1e21 ? 'int64' : 'float64'));
+    if (long.every((text) => text.length <= LONGEST_TICK)) return { texts: long, offset: '' };
+    return { texts: values.map((v) => '+' + number(v - values[0], 4)), offset: long[0] };
   }
 
   /* A window in which the norm is defined, or a sentence why there is none. */
@@ -146,11 +174,16 @@
     if ((norm === 'log' || norm === 'sqrt') && hi <= 0) {
       return { sentence: 'This norm needs values above zero, and the window has none: choose linear or symlog.' };
     }
-    if (norm === 'log' && lo <= 0) lo = smallest > 0 && smallest < hi ? smallest : hi / 1e4;
+    if (norm === 'log' && lo <= 0) lo = smallest > 0 && smallest < hi ? smallest : hi / 1e4 || Number.MIN_VALUE;
     if (norm === 'sqrt' && lo < 0) lo = 0;
-    if (hi > lo) return { lo: lo, hi: hi };
-    const half = Math.abs(lo) > 1 ? Math.abs(lo) * 0.01 : 0.5;
-    return norm === 'linear' || norm === 'symlog' ? { lo: lo - half, hi: lo + half } : { lo: lo / 2, hi: lo * 2 || 1 };
+    return hi > lo ? { lo: lo, hi: hi } : widened(lo);
+  }
+
+  /* A window for one value, at its lower end, as the server gives a volume of one value (dashboard/slices/window.py);
+     there the codes of a slice that is its own window are as well. */
+  function widened(value) {
+    const hi = Math.min(value + (Math.abs(value) || 1), Number.MAX_VALUE);
+    return hi > value ? { lo: value, hi: hi } : { lo: value / 2, hi: value };
   }
 
   /* A number as people read it: thousands grouped when whole, `digits` significant ones else. */
@@ -167,6 +200,46 @@
     return (v < 0 ? '−' : '') + text;
   }
 
+  // Between these floats are written without an exponent, as dashboard/slices/value.py does.
+  const POSITIONAL = [1e-4, 1e16];
+  const FLOAT_DIGITS = { float16: 5, float32: 9 };
+
+  /* All digits of a value of a type: those of an integer, of a float the fewest that name it in its own precision. */
+  function exact(v, dtype) {
+    if (typeof v === 'bigint') return signed(String(v));
+    if (!Number.isFinite(v)) return number(v, 1);
+    const size = Math.abs(v);
+    if (Number.isInteger(v) && (size < POSITIONAL[1] || !/^float/.test(dtype))) return signed(String(BigInt(v)));
+    let found = v;
+    for (let digits = 1; digits <= (FLOAT_DIGITS[dtype] || 0); digits += 1) {
+      found = Number(v.toPrecision(digits));
+      if ((dtype === 'float16' ? half(found) : Math.fround(found)) === v) break;
+    }
+    const plain = size >= POSITIONAL[0] && size < POSITIONAL[1];
+    return signed((plain ? String(found) : found.toExponential()).replace('e+', 'e'));
+  }
+
+  /* The text of a number with the sign that the page has for all. */
+  function signed(text) {
+    return text.replace(/^-/, '−');
+  }
+
+  /* The nearest float16 (IEEE 754 binary16): eleven digits of two, 24 places behind the point. */
+  function half(v) {
+    const unit = Math.pow(2, Math.max(Math.floor(Math.log2(Math.abs(v) || 1)), -14) - 10);
+    const units = v / unit;
+    const down = Math.floor(units);
+    const up = units - down > 0.5 || (units - down === 0.5 && down % 2 !== 0);
+    return (down + (up ? 1 : 0)) * unit;
+  }
+
+  /* A bound of a window as text, with as many digits as its width needs. */
+  function bound(value, lo, hi) {
+    const size = Math.max(Math.abs(lo), Math.abs(hi));
+    const digits = Math.ceil(Math.log10(size / (hi / 2 - lo / 2))) + 6;
+    return String(Number(value.toPrecision(Math.min(Math.max(digits, 6), 17))));
+  }
+
   function gradient(name, reverse) {
     const base = colours(name, reverse);
     return 'linear-gradient(90deg,' + base.map((rgb) => 'rgb(' + rgb.join(',') + ')').join(',') + ')';
@@ -177,10 +250,15 @@
     norms: NORMS,
     colour: colour,
     mapping: mapping,
+    partOf: partOf,
     stops: stops,
     ticks: ticks,
     usable: usable,
+    widened: widened,
     number: number,
+    exact: exact,
+    signed: signed,
+    bound: bound,
     gradient: gradient,
   };
 })((window.lamella = window.lamella || {}));

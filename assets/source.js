@@ -157,6 +157,7 @@
       bytes: bytes,
       dtype: response.headers.get('X-Slice-Dtype') || '',
       fill: fill(response.headers.get('X-Slice-Fill')),
+      isEnum: response.headers.get('X-Slice-Enum') === '1',
       shape: (response.headers.get('X-Slice-Shape') || '').split(',').map(Number),
       source: source(response.headers.get('Cache-Status') || ''),
       ahead: /detail="?prefetched/.test(response.headers.get('Cache-Status') || ''),
@@ -225,10 +226,12 @@
   }
 
   /* Values as rows of typed arrays without copying, with their range, of which the fill value is no part.
-     64-bit integers become the nearest doubles, float16 becomes float32. */
+     64-bit integers become the nearest doubles, and are there as `integers` as well; float16 becomes float32. */
   function convert(answer) {
     const [rows, cols] = answer.shape;
-    const flat = typed(answer.bytes, answer.dtype);
+    const dtype = answer.dtype.replace(/^[<|=]/, '');
+    const integers = WIDE[dtype] ? new WIDE[dtype](answer.bytes) : null;
+    const flat = integers ? Float64Array.from(integers, Number) : typed(answer.bytes, dtype);
     if (flat.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
     let min = Infinity;
     let max = -Infinity;
@@ -242,7 +245,10 @@
     }
     const z = new Array(rows);
     for (let r = 0; r < rows; r += 1) z[r] = flat.subarray(r * cols, (r + 1) * cols);
-    return { z: z, rows: rows, cols: cols, fill: answer.fill, min: min, max: max, smallest: smallest };
+    return {
+      z: z, integers: integers, dtype: dtype, isEnum: Boolean(answer.isEnum), rows: rows, cols: cols, fill: answer.fill,
+      min: min, max: max, smallest: smallest,
+    };
   }
 
   const TYPES = {
@@ -250,12 +256,11 @@
     uint32: Uint32Array, int32: Int32Array, float32: Float32Array, float64: Float64Array,
   };
 
+  const WIDE = { int64: BigInt64Array, uint64: BigUint64Array };
+
   function typed(bytes, dtype) {
-    const name = dtype.replace(/^[<|=]/, '');
-    if (TYPES[name]) return new TYPES[name](bytes);
-    if (name === 'int64') return Float64Array.from(new BigInt64Array(bytes), Number);
-    if (name === 'uint64') return Float64Array.from(new BigUint64Array(bytes), Number);
-    if (name === 'float16') return halves(new Uint16Array(bytes));
+    if (TYPES[dtype]) return new TYPES[dtype](bytes);
+    if (dtype === 'float16') return halves(new Uint16Array(bytes));
     throw new Error('This page cannot show values of type ' + dtype + '.');
   }
 

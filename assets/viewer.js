@@ -296,6 +296,8 @@
   function setPool(pool) {
     if (!view || opening || view.pool === pool) return;
     view.pool = pool;
+    // Labels stay unpooled by mean, whatever is chosen.
+    lamella.controls.put('pool-select', lamella.address.pool(view));
     refresh();
   }
 

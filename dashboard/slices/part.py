@@ -37,5 +37,7 @@ def part_of(values: NDArray[Any], part: Part) -> NDArray[Any]:
         return values.real
     if part is Part.IMAG:
         return values.imag
-    shown: NDArray[Any] = np.angle(values) if part is Part.PHASE else np.abs(values)
+    # The magnitude of large parts overflows to infinity, and the phase of NaN is NaN: both are values.
+    with np.errstate(over="ignore", invalid="ignore"):
+        shown: NDArray[Any] = np.angle(values) if part is Part.PHASE else np.abs(values)
     return shown

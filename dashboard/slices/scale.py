@@ -27,6 +27,7 @@ BLOCK = 32_768
 LINE_BLOCK = 8 * BLOCK
 # A line steeper than this leads out of float32.
 STEEPEST = 1e30
+SMALLEST = 5e-324
 _NIL, _TOP32 = np.float32(0), np.float32(TOP)
 
 Window = tuple[float, float]
@@ -55,13 +56,14 @@ def in_domain(values: NDArray[Any], norm: Norm) -> NDArray[np.bool_]:
 
 def normed(values: NDArray[np.float64], norm: Norm, window: Window) -> NDArray[np.float64]:
     """The norm applied to float64 values; NaN where it is not defined."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if norm is Norm.LOG:
             return np.where(values > 0, np.log10(values), np.nan)
         if norm is Norm.SQRT:
             return np.where(values >= 0, np.sqrt(values), np.nan)
         if norm is Norm.SYMLOG:
-            linear = LINEAR_SHARE * max(abs(window[0]), abs(window[1]))
+            # Not zero, as a share of the smallest numbers would be.
+            linear = max(LINEAR_SHARE * max(abs(window[0]), abs(window[1])), SMALLEST)
             size = np.abs(values)
             outer = np.sign(values) * linear * (LINEAR_HEIGHT + np.log10(size / linear))
             return np.where(size <= linear, values * LINEAR_HEIGHT, outer)
@@ -211,6 +213,9 @@ def _codes(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # In place from here on: a fresh block of memory for each step takes longer than the step.
         place = normed(wide, norm, window)
+        if not np.isfinite(high - low):
+            # The ends are further apart than float64 reaches: halves of all lie at the same places.
+            place, low, high = place * 0.5, low * 0.5, high * 0.5
         place -= low
         place /= high - low
         # fmax makes 0 of NaN, which is what a value outside the norm's domain is here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import replace
 from math import isfinite, prod
@@ -26,6 +27,8 @@ SAMPLE_BYTES = 16 * 1024 * 1024
 SAMPLE_BLOCK_BYTES = 256 * 1024
 SAMPLE_VALUES = 500_000
 REMEMBERED = 256
+# The difference of two values below it is finite.
+LARGE = sys.float_info.max / 2
 SEED = 20_260_101
 
 
@@ -76,7 +79,7 @@ class VolumeWindows:
 
     def window(self, volume: Volume, part: Part, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
-        key = digest("window", "1", volume.address.key, part)
+        key = digest("window", "2", volume.address.key, part)
         fact = self._known.get(key)
         if fact is None:
             fact = self._library.fact(key, lambda: self._sampled(volume, part))
@@ -131,10 +134,19 @@ def _percentiles(values: NDArray[Any], norm: Norm) -> Window:
     kept = values[in_domain(values, norm)].astype(np.float64)
     if not kept.size:
         return (1.0, 10.0) if norm is Norm.LOG else (0.0, 1.0)
-    low, high = (float(p) for p in np.percentile(kept, PERCENTILES))
+    lowest, highest = float(kept.min()), float(kept.max())
+    if max(-lowest, highest) > LARGE:
+        # NumPy interpolates by way of the difference of two values, which overflows; a power of two is exact.
+        low, high = (float(p) * 4.0 for p in np.percentile(kept * 0.25, PERCENTILES))
+    else:
+        low, high = (float(p) for p in np.percentile(kept, PERCENTILES))
     if low == high:
-        # Mostly one value, such as a mask's zero: then the extremes tell more.
-        low, high = float(kept.min()), float(kept.max())
-    if low == high:
-        high = low + (abs(low) or 1.0)
-    return low, high
+        # Mostly one value, such as a mask's zero: the extremes are a better window.
+        low, high = lowest, highest
+    return (low, high) if low < high else _widened(low)
+
+
+def _widened(value: float) -> Window:
+    """A window of finite ends that begins at the only value; it ends there if no float64 lies above."""
+    high = min(value + (abs(value) or 1.0), sys.float_info.max)
+    return (value, high) if value < high else (value / 2.0, value)

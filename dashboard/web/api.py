@@ -215,6 +215,8 @@ def _describe(response: flask.Response, address: SliceAddress, answer: Answer) -
     response.headers["X-Slice-Dtype"] = frame.dtype
     if frame.window is not None:
         response.headers["X-Slice-Window"] = f"{frame.window[0]!r},{frame.window[1]!r}"
+    if address.volume.enum is not None:
+        response.headers["X-Slice-Enum"] = "1"
     if address.form is Format.RAW:
         fill = fill_told(address.volume, np.dtype(frame.dtype))
         if fill is not None:

@@ -48,6 +48,7 @@ class View(StrEnum):
     NOTE_TEXT = "plot-note-text"
     NOTE_ACTION = "plot-note-action"
     NOTE_CLOSE = "plot-note-close"
+    REMARK = "slice-remark"
     READOUT = "readout"
     DETAIL = "readout-detail"
     AXIS = "axis-select"

@@ -46,6 +46,7 @@ def plot() -> Component:
                 responsive=False,
                 className="plot",
             ),
+            html.Div(id=View.REMARK, className="remark hidden", role="status"),
             html.Div(
                 [
                     html.Span(id=View.WAIT_TEXT, className="wait-text"),

@@ -53,6 +53,22 @@ FLOATS = ["f2", "f4", "f8"]
         ((5, 5), "linear", 6, 254),
         ((5, 5), "linear", 4, 0),
         ((0, 0), "symlog", 0, 0),
+        # Ends that are further apart than float64 reaches.
+        ((-1.7e308, 1.7e308), "linear", -1.7e308, 0),
+        ((-1.7e308, 1.7e308), "linear", -0.85e308, 64),
+        ((-1.7e308, 1.7e308), "linear", 0, 127),
+        ((-1.7e308, 1.7e308), "linear", 1.7e308, 254),
+        ((-1.7e308, 1.7e308), "linear", np.inf, 254),
+        ((-1.7e308, 1.7e308), "linear", np.nan, 255),
+        ((-1.7e308, 1.7e308), "symlog", -1.7e308, 0),
+        ((-1.7e308, 1.7e308), "symlog", 0, 127),
+        ((-1.7e308, 1.7e308), "symlog", 1.7e308, 254),
+        ((1e-300, 1.7e308), "log", 1.7e308, 254),
+        ((0, 1.7e308), "sqrt", 1.7e308, 254),
+        # Ends of which one per cent is less than the smallest number.
+        ((0, 5e-324), "linear", 5e-324, 254),
+        ((0, 5e-324), "symlog", 5e-324, 254),
+        ((0, 5e-324), "symlog", 1e308, 254),
     ],
 )
 def test_single_values(window: tuple[float, float], norm: str, value: float, code: int) -> None:

@@ -192,6 +192,49 @@ def test_a_constant_volume_has_a_window_with_two_ends(
     assert low == value < high
 
 
+@pytest.mark.parametrize("value", [1.7e308, np.finfo("f8").max, -np.finfo("f8").max, 1e300, 5e-324])
+@pytest.mark.parametrize("norm", list(Norm))
+def test_a_constant_volume_of_huge_values_has_finite_ends(
+    here: Parts, data: Path, value: float, norm: Norm
+) -> None:
+    files.write(data / "a.h5", x=np.full((4, 5, 6), value))
+    low, high = window(here, "x", norm)
+    assert -np.inf < low < high < np.inf
+    if not (norm in (Norm.LOG, Norm.SQRT) and value < 0):
+        assert low <= value <= high
+
+
+def test_percentiles_further_apart_than_float64_reaches(here: Parts, data: Path) -> None:
+    # The difference of two neighbours overflows as well where few values are given.
+    values = np.array([[-1.7e308, 1.7e308], [-1.6e308, 1.5e308]])
+    files.write(
+        data / "a.h5", few=values, many=np.linspace(-1.7, 1.7, 1600).reshape(40, 40) * 1e308
+    )
+    quarter = np.percentile(values / 4, [1, 99])
+    assert window(here, "few") == pytest.approx(tuple(quarter * 4))
+    assert window(here, "many") == pytest.approx((-1.666e308, 1.666e308))
+
+
+@pytest.mark.parametrize("norm", list(Norm))
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8"])
+def test_a_volume_without_any_value_has_finite_ends(
+    here: Parts, data: Path, dtype: str, norm: Norm
+) -> None:
+    files.write(data / "a.h5", x=np.full((4, 5, 6), np.nan, dtype))
+    low, high = window(here, "x", norm)
+    assert 0 <= low < high < np.inf
+
+
+def test_the_parts_of_the_largest_complex_values(here: Parts, data: Path) -> None:
+    largest = np.finfo("f4").max
+    values = np.full((4, 5, 6), complex(largest, largest), "c8")
+    values[0, 0] = complex(np.inf, np.nan)
+    files.write(data / "a.h5", x=values)
+    for part in Part:
+        low, high = window(here, "x", part=part)
+        assert -np.inf < low < high < np.inf
+
+
 def test_a_mask_shows_both_its_values(here: Parts, data: Path) -> None:
     mask = np.zeros((4, 50, 50), bool)
     mask[2, 3, 4] = True
