@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboard import errors
 from dashboard.storage.disk import BytesCache
-from dashboard.storage.keyed import KeyedLocks
+from dashboard.storage.keyed import ImpatientLocks, KeyedLocks
 from dashboard.volumes.address import Fingerprint, VolumeAddress, digest, file_version
 from dashboard.volumes.catalog import ABSENT, Catalog
 from dashboard.volumes.children import Children
@@ -25,18 +25,20 @@ from dashboard.volumes.description import (
     too_large,
     volume_from,
 )
+from dashboard.volumes.fact_keys import FACTS_VERSION, describe_key, growing_key, latest_key
 from dashboard.volumes.failures import VERDICT_S, Failures
 from dashboard.volumes.roots import Source
 from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 
-# Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
-FACTS_VERSION = "3"
 REMEMBERED = 256
 
 INDEXES = 16
 MAX_PATH = 2_000
+# Opening a file for the first time takes milliseconds, listing a million chunks seconds.
+FIRST_LOOK_S = 3.0
+BUSY = "This file takes long to open for the first time; try again in a moment."
 
 
 class Library:
@@ -60,6 +62,7 @@ class Library:
         self._indexes: OrderedDict[str, ChunkIndex] = OrderedDict()
         self._lock = threading.Lock()
         self._making = KeyedLocks()
+        self._first_looks = ImpatientLocks(FIRST_LOOK_S, BUSY)
         self._failures = Failures(facts)
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
@@ -89,7 +92,7 @@ class Library:
     def version(self, file: str) -> str:
         """`X-Volume-Version` of a file; no child is asked, so that errors can carry it as well."""
         _, fingerprint = self.catalog.fingerprint(file)
-        growing = self._facts.get(_growing_key(file, fingerprint)) is not None
+        growing = self._facts.get(growing_key(file, fingerprint)) is not None
         return file_version(fingerprint, growing)
 
     def groups(self, file: str) -> list[str]:
@@ -101,6 +104,7 @@ class Library:
         _, fingerprint = self.catalog.fingerprint(file)
         name = normal(path)
         fact = self._known(
+            file,
             digest(FACTS_VERSION, "attributes", file, name, fingerprint.as_list()),
             lambda: self._asked(file, fingerprint, "attributes", dataset=name)[0],
         )
@@ -163,7 +167,7 @@ class Library:
         if known is not None:
             return known
         # Fifty people who open one volume wait for one list of its chunks.
-        with self._making.held(key):
+        with self._first_looks.held(f"chunks of {volume.address.file}"):
             return self._index_known(key) or self._index_made(volume, key)
 
     def _index_known(self, key: str) -> ChunkIndex | None:
@@ -284,7 +288,7 @@ class Library:
                 log.warning("a cached fact cannot be read, made anew")
         return None
 
-    def _known(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _known(self, file: str, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """As `fact`, remembering as well that a file cannot be shown: it is not opened to crash again."""
 
         def attempt() -> dict[str, Any]:
@@ -293,7 +297,10 @@ class Library:
             except errors.CannotShow as error:
                 return {"error": error.code, "message": error.message}
 
-        fact = self.fact(key, attempt)
+        fact = self._fact_known(key)
+        if fact is None:
+            with self._first_looks.held(file):
+                fact = self.fact(key, attempt)
         if "error" in fact:
             raise errors.CannotShow(str(fact["message"]))
         return fact
@@ -302,25 +309,27 @@ class Library:
         """What a child lists of a file, and the version of the file."""
         _, fingerprint = self.catalog.fingerprint(file)
         fact = self._known(
+            file,
             digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
             lambda: self._asked(file, fingerprint, "list")[0],
         )
         if fact["swmr"]:
-            self._facts.set(_growing_key(file, fingerprint), b"1")
+            self._facts.set(growing_key(file, fingerprint), b"1")
         # Whether sources are there is no property of the file alone.
         if any(record["linked"] for record in fact["datasets"]):
-            fact = self._asked(file, fingerprint, "list")[0]
+            with self._first_looks.held(file):
+                fact = self._asked(file, fingerprint, "list")[0]
         return fact, file_version(fingerprint, fact["swmr"])
 
     def _record(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
         """What a child tells of one dataset."""
-        key = _describe_key(file, name, fingerprint)
-        record = self._known(key, lambda: self._describe(file, name, fingerprint))
+        key = describe_key(file, name, fingerprint)
+        record = self._known(file, key, lambda: self._describe(file, name, fingerprint))
         if record["linked"] and not (
             record["browsable"] and self.catalog.holds(depends_of(record))
         ):
             self._facts.delete(key)
-            record = self._known(key, lambda: self._describe(file, name, fingerprint))
+            record = self._known(file, key, lambda: self._describe(file, name, fingerprint))
         return record
 
     def _build(self, file: str, name: str, fingerprint: Fingerprint) -> Volume:
@@ -331,7 +340,7 @@ class Library:
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
         growing = None
         if is_growing(record):
-            self._facts.set(_growing_key(file, fingerprint), b"1")
+            self._facts.set(growing_key(file, fingerprint), b"1")
             with self.catalog.source(file) as opened:
                 growing = ChunkIndex.from_bytes(self._listed(opened, record["inner"]))
         self._note_described(file, name, fingerprint)
@@ -340,11 +349,11 @@ class Library:
     def _described(self, file: str, name: str, but: list[Fingerprint]) -> Volume | None:
         """The state that any process described last, unless it is one of `but`."""
         try:
-            latest = self._fact_known(_latest_key(file, name))
+            latest = self._fact_known(latest_key(file, name))
             fingerprint = None if latest is None else Fingerprint(*latest["fingerprint"])
             if fingerprint is None or fingerprint in but:
                 return None
-            record = self._fact_known(_describe_key(file, name, fingerprint))
+            record = self._fact_known(describe_key(file, name, fingerprint))
             if record is None or not record.get("browsable"):
                 return None
             return volume_from(record, file, name, fingerprint, self._max_brick)
@@ -354,7 +363,7 @@ class Library:
 
     def _note_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
         """Leave a note for `known` in other processes of the state that was described last."""
-        key, note = _latest_key(file, name), {"fingerprint": fingerprint.as_list()}
+        key, note = latest_key(file, name), {"fingerprint": fingerprint.as_list()}
         if self._fact_known(key) != note:
             self._facts.set(key, json.dumps(note).encode())
 
@@ -371,21 +380,6 @@ class Library:
 
     def _depends_hold(self, volume: Volume) -> bool:
         return not volume.depends or self.catalog.holds(volume.depends)
-
-
-def _describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:
-    """What a child said of a dataset in this state of its file."""
-    return digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
-
-
-def _latest_key(file: str, name: str) -> str:
-    """The state in which a dataset was described last."""
-    return digest(FACTS_VERSION, "latest", file, name)
-
-
-def _growing_key(file: str, fingerprint: Fingerprint) -> str:
-    """The fact that a file is open for appending (SWMR) in this state."""
-    return digest(FACTS_VERSION, "growing", file, fingerprint.as_list())
 
 
 def normal(path: str) -> str:

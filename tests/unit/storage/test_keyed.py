@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dashboard.storage.keyed import KeyedLocks
+from dashboard.errors import Busy
+from dashboard.storage.keyed import ImpatientLocks, KeyedLocks
+from tests.clock import Clock
 
 
 def test_one_thread_makes_and_the_others_find_it() -> None:
@@ -43,3 +45,64 @@ def test_an_exception_frees_the_key() -> None:
     with locks.held("a"):
         pass
     assert locks._locks == {}
+
+
+def test_impatient_locks_let_one_in_at_a_time() -> None:
+    locks = ImpatientLocks(60.0, "Later.")
+    inside: list[int] = []
+
+    def work() -> None:
+        with locks.held("a"):
+            inside.append(1)
+            assert len(inside) == 1
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work) for _ in range(100)]:
+            done.result(60)
+    assert locks._since == {}
+
+
+def test_whoever_comes_late_to_long_work_does_not_wait() -> None:
+    clock = Clock()
+    locks = ImpatientLocks(3.0, "Later.", clock)
+    with locks.held("a"):
+        clock.now += 3.0
+        for _ in range(20):
+            with pytest.raises(Busy, match="Later"), locks.held("a"):
+                pytest.fail("entered")
+        with locks.held("b"):
+            pass
+    with locks.held("a"):
+        pass
+
+
+def test_who_waits_for_long_work_gives_up_when_it_has_become_long() -> None:
+    locks = ImpatientLocks(0.05, "Later.")
+    go_on = threading.Event()
+    entered = threading.Event()
+
+    def hang() -> None:
+        with locks.held("a"):
+            entered.set()
+            assert go_on.wait(60)
+
+    def wait() -> None:
+        with pytest.raises(Busy, match="Later"), locks.held("a"):
+            pytest.fail("entered")
+
+    with ThreadPoolExecutor(5) as pool:
+        work = pool.submit(hang)
+        assert entered.wait(60)
+        for waiting in [pool.submit(wait) for _ in range(4)]:
+            waiting.result(60)
+        go_on.set()
+        work.result(60)
+
+
+def test_an_impatient_lock_is_free_after_an_error() -> None:
+    locks = ImpatientLocks(0.0, "Later.")
+    with pytest.raises(ValueError, match="x"), locks.held("a"):
+        raise ValueError("x")
+    with locks.held("a"):
+        pass
