@@ -144,11 +144,16 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
     def _make_room(self) -> None:
-        """Close the connection that has been of no use for longest, if there is one."""
+        """Close the connection that has been of no use for longest, if there is one.
+
+        One that was never used goes before one that was, and both before one that is being sent to.
+        """
         waiting = (State.IDLE, State.RECEIVING, State.CLOSING, State.SENDING)
         idle = [one for one in self._connections if one.state in waiting]
         if idle:
-            self._close(min(idle, key=lambda one: (one.served > 0, one.since)))
+            self._close(
+                min(idle, key=lambda one: (one.state is State.SENDING, one.served > 0, one.since))
+            )
 
     def _watch(
         self, connection: Connection, events: int, ready: Callable[[Connection], None]
