@@ -62,11 +62,11 @@
     return response.json();
   }
 
-  /* The datasets of a file, and the version that the listing is of. */
-  async function listing(file) {
-    const response = await ask(url('/api/v1/datasets', { file: file }));
-    const { datasets } = await response.json();
-    return { datasets: datasets, version: response.headers.get('X-Volume-Version') };
+  /* The datasets of a file, or `dataset` alone: whether that is all of them, and the version that the listing is of. */
+  async function listing(file, dataset) {
+    const response = await ask(url('/api/v1/datasets', { file: file, dataset: dataset }));
+    const { datasets, complete } = await response.json();
+    return { datasets: datasets, complete: complete, version: response.headers.get('X-Volume-Version') };
   }
 
   /* Ask for a slice; what is still under way for another one is given up sooner or later. */

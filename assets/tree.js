@@ -3,14 +3,18 @@
   'use strict';
 
   let files = null;
+  let allFiles = true;
   let listing = null;
   let expanded = [];
   let marked = null;
   const datasets = new Map();
   const OPEN_ALL_MOST = 40;
+  // A group that is opened puts all its members into the page; beyond some thousands that takes seconds.
+  const MAX_MEMBERS = 1000;
 
   const fileValue = (file) => 'f:' + file;
-  const dataValue = (file, dataset) => 'd:' + file + '\n' + dataset;
+  // Names may have any characters in them, line feeds too.
+  const dataValue = (file, dataset) => 'd:' + encodeURIComponent(file) + '\n' + encodeURIComponent(dataset);
 
   /* Asking */
 
@@ -18,6 +22,7 @@
     if (!listing) {
       listing = lamella.source.json('/api/v1/files').then((answer) => {
         files = answer.files;
+        allFiles = answer.complete !== false;
         draw();
         return files;
       });
@@ -37,6 +42,7 @@
     entry.waiting = lamella.source.listing(file).then((answer) => {
       entry.list = answer.datasets;
       entry.version = answer.version;
+      entry.complete = answer.complete !== false;
       entry.waiting = null;
       return entry.list;
     });
@@ -51,13 +57,23 @@
     }
   }
 
+  /* The record of a dataset by any of its names. The list of its file may have it under another one, be cut, or take
+     long: unless it is there already, the server is asked for this one, and the list comes by itself. */
   async function find(file, dataset) {
     list().catch(() => undefined);
     const path = '/' + dataset.replace(/^\/+/, '');
-    const records = await load(file);
-    const record = records.find((r) => r.dataset === dataset || r.dataset === path);
-    if (!record) throw new Error(file + ' has no dataset ' + dataset + '.');
-    return record;
+    const known = (datasets.get(file) || {}).list;
+    const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
+    if (record) return record;
+    load(file).catch(() => undefined);
+    try {
+      const answer = await lamella.source.json('/api/v1/datasets', { file: file, dataset: path });
+      return answer.datasets[0];
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      await load(file); // if it is the file that is not there, this says so
+      throw new Error(file + ' has no dataset ' + dataset + '. ' + error.message);
+    }
   }
 
   /* The first dataset that can be shown, of one file or of all; null when there is none. */
@@ -126,7 +142,9 @@
       });
       place.leaves.push({ name: steps[steps.length - 1], file: file });
     });
-    return nodes(root, 'g:', (leaf) => fileNode(leaf.name, leaf.file));
+    const shown = nodes(root, 'g:', (leaf) => fileNode(leaf.name, leaf.file));
+    if (!allFiles) shown.push(note('files', 'the first ' + count(files.length) + ' files are listed; others open by their link'));
+    return shown;
   }
 
   function branch() {
@@ -146,7 +164,10 @@
       const value = prefix + name;
       found.push({ value: value, label: name, kind: 'group', children: nodes(at, value + '/', leafNode) });
     });
-    return found.concat(place.leaves.map(leafNode));
+    const left = found.length + place.leaves.length - MAX_MEMBERS;
+    const members = found.concat(place.leaves.slice(0, Math.max(MAX_MEMBERS - found.length, 0)).map(leafNode));
+    if (left <= 0) return members;
+    return members.slice(0, MAX_MEMBERS).concat(note(prefix, count(left) + ' more, which open by their link'));
   }
 
   function fileNode(name, file) {
@@ -155,6 +176,9 @@
     let children;
     if (known && known.list) children = known.list.length ? groups(file.file, known.list) : [note(value, 'no datasets')];
     else children = [note(value, known && known.error ? known.error : 'reading …', Boolean(known && known.error))];
+    if (known && known.list && !known.complete) {
+      children.push(note(value + '\n', 'the first ' + count(known.list.length) + ' datasets are listed; others open by their link'));
+    }
     return { value: value, label: name, kind: 'file', meta: size(file.size), children: children };
   }
 
@@ -177,15 +201,26 @@
   }
 
   function datasetNode(file, name, record) {
-    const shape = record.shape && record.shape.length ? record.shape.join('×') : 'scalar';
-    const bytes = record.stored_bytes ? ' · ' + size(record.stored_bytes) : '';
+    // What a broken link would lead to has neither shape nor type: the reason says where it leads.
+    const parts = record.dtype ? [shapeText(record.shape), record.dtype] : [];
+    if (record.stored_bytes) parts.push(size(record.stored_bytes));
     return {
       value: dataValue(file, record.dataset),
       label: name,
       kind: record.browsable ? 'dataset' : 'refused',
-      meta: shape + ' · ' + record.dtype + bytes,
-      reason: record.browsable ? record.dataset : record.reason || 'It cannot be shown.',
+      meta: parts.join(' · '),
+      warning: record.browsable && record.reason,
+      reason: record.reason || (record.browsable ? record.dataset : 'It cannot be shown.'),
     };
+  }
+
+  function shapeText(shape) {
+    if (!shape) return 'empty';
+    return shape.length ? shape.join('×') : 'scalar';
+  }
+
+  function count(number) {
+    return number.toLocaleString('en');
   }
 
   function size(bytes) {
@@ -211,7 +246,7 @@
       h('span', { className: 'node-text' },
         h('span', { className: 'node-label' }, item.label),
         item.meta ? h('span', { className: 'node-meta' }, item.meta) : null,
-        item.kind === 'refused' ? h('span', { className: 'node-reason' }, item.reason) : null));
+        item.kind === 'refused' || item.warning ? h('span', { className: 'node-reason' }, item.reason) : null));
   }
 
   /* Listening */
@@ -222,7 +257,7 @@
       remark();
       return;
     }
-    const [file, dataset] = value.slice(2).split('\n');
+    const [file, dataset] = value.slice(2).split('\n').map(decodeURIComponent);
     const record = ((datasets.get(file) || {}).list || []).find((r) => r.dataset === dataset);
     if (!record || (marked && value === dataValue(marked.file, marked.dataset))) return;
     if (!record.browsable) {
