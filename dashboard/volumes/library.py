@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 REMEMBERED = 256
 
 INDEXES = 16
+# A list that the machine was too busy to finish is soon made again.
+HURRIED_S = 60.0
 MAX_PATH = 2_000
 # Opening a file for the first time takes milliseconds, listing a million chunks seconds.
 FIRST_LOOK_S = 3.0
@@ -272,8 +274,8 @@ class Library:
                 return known
             made = make()
             # A verdict is looked at again some time: the machine may have been too busy to read the
-            # file, or all of it.
-            expire = VERDICT_S if "error" in made or made.get("hurried") else None
+            # file; and soon a list that it was too busy to finish.
+            expire = VERDICT_S if "error" in made else HURRIED_S if made.get("hurried") else None
             self._facts.set(key, json.dumps(made).encode(), expire=expire)
             return made
 

@@ -21,7 +21,7 @@ from dashboard.volumes.natural import natural_path_key
 # Beyond, a page is of no use, and the answer takes more than 10 MB.
 MAX_OBJECTS = 50_000
 # Share of the time for a request after which a list ends as it is: a part is better than none.
-LISTING_SHARE, SECONDS = 0.5, 10.0
+LISTING_SHARE, SECONDS = 0.7, 10.0
 MAX_KNOWN_TYPES = 256
 MAX_RANK = 8
 MAX_ATTRIBUTES = 500

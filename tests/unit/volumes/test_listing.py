@@ -103,7 +103,7 @@ def test_a_list_ends_in_time_and_is_made_again(
     monkeypatch.setattr(here.library._facts, "set", noted)
     monkeypatch.setattr(here.library.children, "ask", lambda *_, **__: (found, b""))
     assert not here.library.listed("data/a.h5").complete
-    assert kept == [600.0]
+    assert kept == [60.0]
 
 
 def test_a_list_of_files_that_is_cut_says_so(
