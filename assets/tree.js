@@ -11,6 +11,7 @@
   const OPEN_ALL_MOST = 40;
   // A group that is opened puts all its members into the page; beyond some thousands that takes seconds.
   const MAX_MEMBERS = 1000;
+  const LIST_WAIT_MS = 200;
 
   const fileValue = (file) => 'f:' + file;
   // Names may have any characters in them, line feeds too.
@@ -65,9 +66,11 @@
     const known = (datasets.get(file) || {}).list;
     const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
     if (record) return record;
-    load(file).catch(() => undefined);
+    const listed = load(file).then((records) => unfold(file, records), () => undefined);
     try {
       const answer = await lamella.source.json('/api/v1/datasets', { file: file, dataset: path });
+      // Most lists are there by now, and then the tree is drawn once.
+      await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
       return answer.datasets[0];
     } catch (error) {
       if (error.status !== 404) throw error;
