@@ -67,16 +67,11 @@
     const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
     if (record) return record;
     const listed = load(file).then((records) => unfold(file, records), () => undefined);
-    try {
-      const answer = await lamella.source.json('/api/v1/datasets', { file: file, dataset: path });
-      // Most lists are there by now, and then the tree is drawn once.
-      await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
-      return answer.datasets[0];
-    } catch (error) {
-      if (error.status !== 404) throw error;
-      await load(file); // if it is the file that is not there, this says so
-      throw new Error(file + ' has no dataset ' + dataset + '. ' + error.message);
-    }
+    const answer = await lamella.source.json('/api/v1/datasets', { file: file, dataset: path });
+    // Most lists are there by now, and then the tree is drawn once.
+    await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
+    if (!answer.datasets.length) throw new Error(file + ' has no dataset ' + dataset + '.');
+    return answer.datasets[0];
   }
 
   /* The first dataset that can be shown, of one file or of all; null when there is none. */

@@ -78,10 +78,13 @@ class Library:
         return Listed(shown, bool(listing["complete"]), version)
 
     def one(self, file: str, dataset: str) -> Listed:
-        """A dataset by any of its names, also where a list has another one or was cut."""
+        """A dataset by any of its names, also where a list has another one or was cut; or none."""
         _, fingerprint = self.catalog.fingerprint(file)
-        record = self._record(file, normal(dataset), fingerprint)
-        return Listed([self._public(record)], True, self.version(file))
+        try:
+            records = [self._public(self._record(file, normal(dataset), fingerprint))]
+        except errors.NotFound:
+            records = []
+        return Listed(records, True, self.version(file))
 
     def _public(self, record: dict[str, Any]) -> dict[str, Any]:
         shown = public_record(record)

@@ -111,9 +111,14 @@ def test_a_dataset_opens_by_each_of_its_names(app: App, name: str) -> None:
 def test_what_is_not_there_says_so(app: App) -> None:
     asked = {"file": "data/links.h5"}
     get = app.get
-    said = assert_told(get("/api/v1/datasets", dataset="/entry/none", **asked), 404)
+    for name in ("/entry/none", "/entry", "/entry/detector/data/x"):
+        found = get("/api/v1/datasets", dataset=name, **asked)
+        assert found.get_json() == {"datasets": [], "complete": True}
+        assert len(found.headers["X-Volume-Version"]) == 16
+    said = assert_told(app.slice("data/links.h5", "/entry/none", ":,:"), 404)
     assert said == "There is nothing at '/entry/none'."
-    assert "group" in assert_told(get("/api/v1/datasets", dataset="/entry", **asked), 404)
+    assert "group" in assert_told(app.slice("data/links.h5", "/entry", ":,:"), 404)
+    assert_told(get("/api/v1/datasets", file="data/none.h5", dataset="/x"), 404)
     assert_told(get("/api/v1/datasets", dataset="", **asked), 400)
     (gone,) = get("/api/v1/datasets", dataset="/gone", **asked).get_json()["datasets"]
     assert not gone["browsable"]
