@@ -57,7 +57,9 @@
       window: link.window || (like.window === 'slice' ? 'slice' : defaults.window),
     };
     made.generation = lamella.versions.of(made.file, made.dataset, made.listed);
-    return { view: made, notes: (link.unknown || []).concat(place.notes) };
+    // What a dataset that can be shown has to say is a warning: parts of it are missing.
+    const warnings = record.reason ? [record.reason] : [];
+    return { view: made, notes: (link.unknown || []).concat(place.notes, warnings) };
   }
 
   /* A view of a dataset whose file is another one now: the same slice where there is one. */

@@ -67,7 +67,9 @@
     const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
     if (record) return record;
     const listed = load(file).then((records) => unfold(file, records), () => undefined);
-    const answer = await lamella.source.json('/api/v1/datasets', { file: file, dataset: path });
+    const answer = await lamella.source.listing(file, path);
+    const entry = datasets.get(file);
+    if (entry) entry.version = entry.version || answer.version;
     // Most lists are there by now, and then the tree is drawn once.
     await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
     if (!answer.datasets.length) throw new Error(file + ' has no dataset ' + dataset + '.');

@@ -102,6 +102,7 @@ def test_a_missing_source_is_told_beside_the_dataset(viewer: Viewer) -> None:
     viewer.open(link("virtual.h5", "/x", "&axis=0&index=0"))
     assert (viewer.trace["z"] == VALUES[0]).all()
     viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('are missing')")
+    viewer.until("() => document.body.innerText.includes('the first is \\'part_1.h5\\'')")
 
 
 def test_a_large_group_is_cut_and_says_so(viewer: Viewer) -> None:
