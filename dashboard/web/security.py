@@ -7,6 +7,7 @@ and to nobody who came through a proxy, which would open it to everyone.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.errors import BadRequest, Forbidden, LamellaError, TooLarge, WrongHost
+from dashboard.errors import BadRequest, Busy, Forbidden, LamellaError, TooLarge, WrongHost
 from dashboard.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
@@ -213,7 +214,14 @@ def _http_error(error: HTTPException) -> BaseResponse:
     return response
 
 
+# No memory, no descriptors: wherever in a request they run out, the next one may have them.
+_EXHAUSTED = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+
+
 def _unforeseen(error: Exception) -> flask.Response:
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _EXHAUSTED:
+        log.warning("memory or descriptors ran out: %s", error)
+        return error_response(Busy("The server has run out of memory or files; try again."))
     # As a literal, so that a line break in the address is none in the log.
     log.error("%s %.200r failed", flask.request.method, flask.request.path, exc_info=error)
     return _json_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -323,3 +324,21 @@ def test_every_response_is_hardened(make_settings: MakeSettings) -> None:
 def test_the_opener_policy_is_for_browsers_that_take_it(client: FlaskClient) -> None:
     headers = client.get("/page", headers=LINK).headers
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [
+        (MemoryError(), 503),
+        (OSError(errno.EMFILE, "Too many open files"), 503),
+        (OSError(errno.ENFILE, "Too many open files in system"), 503),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 503),
+        (OSError(errno.ENOENT, "No such file"), 500),
+    ],
+)
+def test_what_the_machine_lacks_is_asked_for_again(raised: Exception, status: int) -> None:
+    server = flask.Flask(__name__)
+    with server.test_request_context("/"):
+        response = security._unforeseen(raised)
+    assert response.status_code == status
+    assert (error(response)["code"] == "busy") == (status == 503)
