@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 START_SECONDS = 30.0
 
 # A request whose child had this share of its time on a processor has used it up. One that had less, but at
-# least `_IDLE`, is a busy machine's: it may go on for a while.
-_USED_UP, _IDLE = 0.9, 0.05
+# least `_IDLE`, is a busy machine's: it may go on for a while, and has then used it up with `_MOST` of it, since
+# a machine that stays busy would else be busy with this file for ever.
+_USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 _OVERTIME = 2.0
 _STEP_SECONDS = 0.5
 
@@ -156,9 +157,10 @@ class _Child:
         while not self._answered(limit):
             worked = self._processor_seconds() - used
             passed = time.monotonic() - began
-            if worked >= _USED_UP * seconds:
+            over = passed >= seconds + overtime
+            if worked >= (_MOST if over else _USED_UP) * seconds:
                 raise _SpentTime
-            if worked < _IDLE * passed or passed >= seconds + overtime:
+            if over or worked < _IDLE * passed:
                 raise _Stalled
             limit = min(_STEP_SECONDS, seconds + overtime - passed)
 

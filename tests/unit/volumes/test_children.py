@@ -233,7 +233,11 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     process.wait()
     with pytest.raises(ChildFailed, match="took longer"):
         pool.ask("list", path, seconds=0.1)
+    # Over time, half of its time is much and a tenth is not.
     pool._seconds = 0.05
+    with pytest.raises(ChildFailed, match="took longer"):
+        pool.ask("list", path, seconds=0.15)
+    monkeypatch.setattr(module._Child, "_processor_seconds", lambda _: time.monotonic() / 10)
     with pytest.raises(errors.Busy, match="got nowhere"):
         pool.ask("list", path, seconds=0.15)
 
