@@ -32,9 +32,10 @@
       node.getClientRects().length > 0);
   }
 
-  /* A list that hangs from this control. */
+  /* Whether a list or a popover hangs from this control: Mantine marks lists by data-expanded alone, and popovers on an
+     element around their button. */
   function isOpen(node) {
-    return node.getAttribute('aria-expanded') === 'true' && Boolean(node.closest('input, button'));
+    return node.hasAttribute('data-expanded') || Boolean(node.closest('[aria-haspopup][aria-expanded=true]'));
   }
 
   function clicked(event) {
@@ -48,7 +49,11 @@
   function pressed(event) {
     const node = event.target;
     if (!(node instanceof HTMLElement) || event.isComposing || !['Enter', 'Escape'].includes(event.key)) return;
-    if (openDialog()) return;
+    if (openDialog()) {
+      // A popover hears Escape only where the focus is inside.
+      if (event.key === 'Escape' && node.closest('#play-settings')) node.click();
+      return;
+    }
     const field = lamella.controls.isField(node);
     const done = field || isOpen(node);
     if (event.key === 'Enter') {
@@ -74,7 +79,8 @@
       before = { node: target, text: lamella.controls.isField(target) ? target.value : '' };
     });
     lamella.controls.element('plot-frame').addEventListener('pointerdown', picture, true);
-    const settings = lamella.controls.element('play-settings');
+    const button = lamella.controls.element('play-settings');
+    const settings = button.closest('[aria-haspopup]') || button;
     new MutationObserver(() => {
       if (settings.getAttribute('aria-expanded') === 'false') picture();
     }).observe(settings, { attributeFilter: ['aria-expanded'] });

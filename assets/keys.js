@@ -35,7 +35,7 @@
     const node = event.target;
     if (!(node instanceof HTMLElement)) return false;
     if (lamella.controls.isField(node)) return true;
-    if (node.getAttribute('aria-expanded') === 'true' && node.closest('.mantine-Select-root, .mantine-Select-input')) return true;
+    if (node.hasAttribute('data-expanded')) return true;
     if (node.closest('#dataset-tree, [role=dialog], [role=listbox], [role=menu]')) return true;
     const byKeyboard = node.matches(':focus-visible');
     if (event.key === ' ') return byKeyboard && Boolean(node.closest('button, a, input'));

@@ -53,7 +53,7 @@ def choose_by_key(field: str) -> Callable[[Any], None]:
     def chosen(page: Any) -> None:
         page.focus(field)
         page.keyboard.press("ArrowDown")
-        page.locator("[role=option]").first.wait_for(state="visible")
+        page.locator("[role=option]:visible").first.wait_for()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
 
@@ -62,7 +62,7 @@ def choose_by_key(field: str) -> Callable[[Any], None]:
 
 def leave_list(page: Any) -> None:
     page.click("#norm-select")
-    page.locator("[role=option]").first.wait_for(state="visible")
+    page.locator("[role=option]:visible").first.wait_for()
     page.keyboard.press("Escape")
 
 
