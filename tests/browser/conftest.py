@@ -190,6 +190,31 @@ class Viewer:
         return place[0], place[1]
 
 
+def _write_values(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:
+    """Narrow tables, values of many digits, and slices of nothing."""
+    grid = np.arange(48).reshape(6, 8)
+    values: dict[str, NDArray[Any]] = {
+        "column": np.sin(np.arange(500) / 20).reshape(500, 1),
+        "constant": np.full((3, 20, 20), 3.25, np.float32),
+        "counts": (grid + 16777245).astype(np.uint32),
+        "extreme": np.linspace(-1.7, 1.7, 1600).reshape(40, 40) * 1e308,
+        "fine": 1.0 + grid * 1e-12,
+        "labels": np.arange(3_000_000, dtype=np.uint64).reshape(3, 1000, 1000) + np.uint64(2**60),
+        "long": np.arange(3_000_000, dtype=np.float32).reshape(-1, 3),
+        "one": np.array([[7.5]]),
+        "row": np.sin(np.arange(500) / 20).reshape(1, 500),
+        "table": np.sin(np.arange(2 * 8398) / 50).reshape(8398, 2),
+        "unsigned": np.uint64(2**64 - 2) + (grid % 2).astype(np.uint64),
+        "void": np.full((3, 20, 20), np.nan, np.float32),
+        "wide": (grid + 2**53).astype(np.int64),
+    }
+    with h5py.File(path, "w") as handle:
+        for name, array in values.items():
+            handle[name] = arrays["values.h5", f"/{name}"] = array
+        names = h5py.enum_dtype({"AIR": 0, "WATER": 1, "BONE": 2}, basetype="u1")
+        handle.create_dataset("names", data=((grid + 1) % 3).astype("u1"), dtype=names)
+
+
 def _write(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
     """The files of these tests; the same on every run."""
     random = np.random.default_rng(20)
@@ -219,6 +244,7 @@ def _write(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
         handle.create_dataset("zfilled", data=filled, chunks=(1, 40, 50), fillvalue=-7)
     with h5py.File(folder / "other.h5", "a") as handle:
         handle["title"] = "not a volume"
+    _write_values(folder / "values.h5", arrays)
     return arrays
 
 
