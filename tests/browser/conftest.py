@@ -253,7 +253,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`lamella serve` on this session's files."""
     folder = tmp_path_factory.mktemp("browser")
     arrays = _write(folder)
-    with serving(folder, [folder / "scan.h5", folder / "other.h5"], arrays) as served:
+    with serving(
+        folder, [folder / "scan.h5", folder / "other.h5", folder / "values.h5"], arrays
+    ) as served:
         yield served
 
 

@@ -1,4 +1,4 @@
-"""Slices of any shape and of any values: ticks that fit, all digits, and a sentence where there is nothing to see."""
+"""Slices of any shape and of any values: ticks that fit, all digits, a sentence where there is nothing."""
 
 from __future__ import annotations
 

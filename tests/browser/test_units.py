@@ -276,6 +276,89 @@ def test_the_step_is_the_smallest_with_no_more_cells_than_pixels(page: Page) -> 
 
 
 @pytest.mark.parametrize(
+    ("shape", "limit", "steps"),
+    [
+        ((8398, 2), 462400, (3, 1)),
+        ((2, 8398), 462400, (1, 3)),
+        ((1_000_000, 3), 462400, (245, 1)),
+        ((2, 1_000_000), 462400, (1, 245)),
+        ((1, 1), 462400, (1, 1)),
+        ((500, 1), 462400, (1, 1)),
+        ((10_000, 400), 462400, (3, 3)),
+        ((1_000_000, 3), 6000, (500, 1)),
+    ],
+)
+def test_each_direction_is_pooled_by_itself(
+    page: Page, shape: tuple[int, int], limit: int, steps: tuple[int, int]
+) -> None:
+    port = run(
+        page,
+        "return lamella.address.port({shape: a, rows: 0, cols: 1, x: null, y: null}, b);",
+        shape,
+        limit,
+    )
+    assert (port["rowStep"], port["colStep"]) == steps
+    cells = [-(-length // step) for length, step in zip(shape, steps, strict=True)]
+    assert cells[0] * cells[1] <= limit
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "text"),
+    [
+        (16777246, "uint32", "16777246"),
+        (16777246, "float32", "16777246"),
+        (float(np.float32(0.1)), "float32", "0.1"),
+        (float(np.float16(1 / 7)), "float16", "0.1428"),
+        (65504, "float16", "65504"),
+        (1.000000000001, "float64", "1.000000000001"),
+        (1e300, "float64", "1e300"),
+        (-0.00001, "float64", "−1e-5"),
+        (2**53, "int64", "9007199254740992"),
+    ],
+)
+def test_a_value_has_all_its_digits(page: Page, value: float, dtype: str, text: str) -> None:
+    assert run(page, "return lamella.scale.exact(a, b);", value, dtype) == text
+
+
+@pytest.mark.parametrize(
+    ("window", "texts", "offset"),
+    [
+        ((16777217.63, 16777279.37), ["16777220", "16777240", "16777260"], ""),
+        ((2.0**53, 2.0**53 + 64), ["+0", "+20", "+40"], "9007199254741000"),
+        ((-1.7e308, 1.7e308), ["−1e308", "0", "1e308"], ""),
+        ((2.0**63, 2.0**63 + 2048), ["9.223e18"], ""),
+        ((0.0, 5e-324), ["0", "4.941e-324"], ""),
+    ],
+)
+def test_ticks_of_the_colour_bar_can_be_told_apart(
+    page: Page, window: tuple[float, float], texts: list[str], offset: str
+) -> None:
+    found = run(
+        page,
+        "return lamella.scale.ticks({lo: Number(a), hi: Number(b), norm: 'linear'});",
+        *map(repr, window),
+    )
+    assert (found["texts"], found["offset"]) == (texts, offset)
+    assert all(0 <= place <= 1 for place in found["places"])
+
+
+def test_codes_in_a_window_wider_than_a_double(page: Page) -> None:
+    values = [-1.7e308, -0.85e308, 0.0, 0.85e308, 1.7e308]
+    codes = run(
+        page,
+        """
+        return Array.from(lamella.painter.codes({z: [Float64Array.from(a, Number)], rows: 1, cols: 5},
+          {norm: 'linear', lo: -1.7e308, hi: 1.7e308}));
+        """,
+        [repr(value) for value in values],
+    )
+    # Rounding at the border of two codes may go either way.
+    assert codes == pytest.approx(
+        to_u8(np.array([values]), (-1.7e308, 1.7e308), Norm.LINEAR)[0], abs=1
+    )
+
+
+@pytest.mark.parametrize(
     ("index", "by", "end", "found"),
     [
         (3, 1, "loop", [4, 1]),

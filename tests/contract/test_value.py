@@ -126,6 +126,20 @@ def test_an_enum_with_many_names(tmp_path: Path) -> None:
     assert [s["name"] for s in shown] == ["region 0", "region 1499", "region 300", None]
 
 
+@pytest.mark.parametrize("form", ["raw", "u8"])
+def test_slices_of_an_enum_say_so(tmp_path: Path, form: str) -> None:
+    (tmp_path / "data").mkdir()
+    with h5py.File(tmp_path / "data" / "a.h5", "w") as file:
+        values = np.array([[0, 1], [1, 0]], "u1")
+        file.create_dataset("x", data=values, dtype=h5py.enum_dtype({"AIR": 0, "BONE": 1}, "u1"))
+        file.create_dataset("y", data=values)
+    with running(tmp_path, tmp_path / "data") as app:
+        said = [
+            app.slice("data/a.h5", n, ":,:", format=form).headers.get("X-Slice-Enum") for n in "xy"
+        ]
+    assert said == ["1", None]
+
+
 @pytest.mark.parametrize(
     "index",
     [
