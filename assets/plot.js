@@ -331,7 +331,11 @@
   /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
   function cover(on) {
     covered = on;
-    if (on) window.Plotly.Fx.unhover(gd, {});
+    if (on) {
+      // Plotly says nothing of it where no event of the mouse is behind it.
+      window.Plotly.Fx.unhover(gd, {});
+      listeners.unhover();
+    }
     frame().classList.toggle('moving', on);
     rehover();
   }
