@@ -21,11 +21,11 @@ from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
-    FACTS_BYTES,
     NOTES_BYTES,
     PLANS_BYTES,
     LimitFollower,
     brick_limit,
+    facts_limit,
     frame_limit,
 )
 from dashboard.runtime.maintenance import Maintenance
@@ -237,9 +237,13 @@ def build_services(settings: Settings, role: Role) -> Services:
     limit.follow()
     tasks = _maintenance(bricks, frame_disk, home)
     tasks.add("Limiting the brick cache", limit.follow)
-    for disk, most, name in ((facts, FACTS_BYTES, "facts"), (board_disk, PLANS_BYTES, "board")):
-        room = Room(disk, most, locks / f"{name}.room")
-        tasks.add(f"Limiting the {name}", bind(room.make, 0, may_take_protected=True))
+    for disk, target, name in (
+        (facts, lambda _: facts_limit(brick_room.limit), "facts"),
+        (board_disk, lambda _: PLANS_BYTES, "board"),
+    ):
+        room = Room(disk, 0, locks / f"{name}.room")
+        evict = bind(room.make, 0, may_take_protected=True)
+        tasks.add(f"Limiting the {name}", LimitFollower(room, target, evict).follow)
     tasks.add("Limiting the notes", bind(mapped.trim, NOTES_BYTES), SWEEP_EVERY_S)
     return Services(
         settings=settings,

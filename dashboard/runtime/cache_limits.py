@@ -1,7 +1,8 @@
 """The byte limits of all that lies in the cache directory, brought up to date once a second.
 
-`du` of the cache directory stays below the brick limit, the frame limit and `BESIDE_BYTES`: unfinished bricks
-count as bricks, and everything else has a limit of its own.
+`du` of the cache directory stays below the brick limit, the frame limit and `BESIDE_BYTES`, and where bricks may
+take more than 1 GiB, below a sixteenth of that more (448 MiB at most): unfinished bricks count as bricks, and
+everything else has a limit of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from dashboard.storage.room import UNCOUNTED_BYTES, Room
 
 MIB, GIB = 2**20, 2**30
 
-# Datasets' descriptions and chunk indexes (a million chunks: 20 MB), plans, notes on contiguous planes.
-FACTS_BYTES = 64 * MIB
+# Datasets' descriptions and chunk indexes (a million chunks: 20 MB) may take this share of what bricks may.
+FACTS_SHARE = 1 / 16
+MIN_FACTS_BYTES, MAX_FACTS_BYTES = 64 * MIB, 512 * MIB
+# Plans, notes on contiguous planes.
 PLANS_BYTES = 16 * MIB
 NOTES_BYTES = 8 * MIB
 # 15 minutes of rows of three processes; a row is some 2 kB, and 20 at most.
@@ -27,7 +30,7 @@ LEDGER_BYTES = 54 * MIB
 DATABASES = 5
 # The logs may grow to twice what they are cut back to, while a large transaction is written.
 BESIDE_BYTES = (
-    FACTS_BYTES
+    MIN_FACTS_BYTES
     + PLANS_BYTES
     + NOTES_BYTES
     + LEDGER_BYTES
@@ -51,6 +54,11 @@ def brick_limit(settings: Settings, folder: Path, used: int) -> int:
 def frame_limit(settings: Settings, folder: Path, used: int) -> int:
     """Bytes that frames may take: as set, but at most an eighth of what is free."""
     return min(int(settings.frame_cache_bytes), (free_bytes(folder) + used) // 8)
+
+
+def facts_limit(bricks: int) -> int:
+    """Bytes that descriptions and chunk indexes may take beside `bricks` bytes of bricks."""
+    return min(max(int(bricks * FACTS_SHARE), MIN_FACTS_BYTES), MAX_FACTS_BYTES)
 
 
 def next_limit(limit: int, target: int) -> int:
