@@ -308,6 +308,12 @@ class Children:
             dead, child = child, None
             seconds = time.monotonic() - began
             raise self._end_of(op, dead, error, seconds) from None
+        except BaseException:
+            # Interrupted: its answer is still to come, and would be taken for that to the next request.
+            if child is not None:
+                child.kill()
+                child = None
+            raise
         finally:
             if child is not None:
                 self._say_open(child)

@@ -7,20 +7,15 @@ links lead to it.
 from __future__ import annotations
 
 import json
-import time
-from collections import OrderedDict
 from typing import Any
 
-from dashboard import errors
 from dashboard.storage.disk import BytesCache
-from dashboard.storage.keyed import KeyedLocks
 from dashboard.volumes.address import digest
 from dashboard.volumes.children import ChildFailed, Children, FailedBefore
 from dashboard.volumes.roots import Source
 
 FAILURES_VERSION = "1"
 VERDICT_S = 600.0
-MAX_BUSY = 256
 
 # What fails alike, and how many failures of a kind make it the whole file's.
 _KINDS = {"list": "describe", "describe": "describe", "attributes": "attributes", "index": "index"}
@@ -37,9 +32,6 @@ class Failures:
 
     def __init__(self, facts: BytesCache) -> None:
         self._facts = facts
-        self._locks = KeyedLocks()
-        # When a look at a file last ended because the machine was busy (`time.monotonic`).
-        self._busy_at: OrderedDict[str, float] = OrderedDict()
 
     def ask(
         self, children: Children, op: str, source: Source, part: str = "", **request: Any
@@ -47,36 +39,13 @@ class Failures:
         """What `Children.ask` answers and raises; `part` names the box of values that is read."""
         kind = _KINDS.get(op, _VALUES)
         key = digest("failures", FAILURES_VERSION, source.fingerprint.as_list())
-        if kind != "describe":
-            return self._ask(children, op, source, key, kind, part, request)
-        began = time.monotonic()
-        # One first look at a file at a time: a file that keeps a child busy keeps no second one.
-        with self._locks.held(key):
-            if self._busy_at.get(key, began) > began:
-                # Those who waited for it meanwhile do not wait for as long again, one after the other.
-                raise errors.Busy("The reader of this file got nowhere; try again in a moment.")
-            try:
-                return self._first_look(children, op, source, key, kind, part, request)
-            except errors.Busy:
-                self._busy_at[key] = time.monotonic()
-                while len(self._busy_at) > MAX_BUSY:
-                    self._busy_at.popitem(last=False)
-                raise
-
-    def _first_look(
-        self,
-        children: Children,
-        op: str,
-        source: Source,
-        *terms: Any,
-    ) -> tuple[dict[str, Any], bytes]:
         try:
-            return self._ask(children, op, source, *terms)
+            return self._ask(children, op, source, key, kind, part, request)
         except ChildFailed as failed:
             if op != "list" or failed.place is None:
                 raise
         # Of an object that fails, a listing gives the reason.
-        return self._ask(children, op, source, *terms)
+        return self._ask(children, op, source, key, kind, part, request)
 
     def _ask(
         self,

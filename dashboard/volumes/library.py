@@ -40,6 +40,8 @@ HURRIED_S = 60.0
 MAX_PATH = 2_000
 # Opening a file for the first time takes milliseconds, listing a million chunks seconds.
 FIRST_LOOK_S = 3.0
+# Threads that wait for longer, over all files: with the one at work half of the eight that a process has.
+MAX_WAITING = 3
 BUSY = "This file takes long to open for the first time; try again in a moment."
 
 
@@ -64,7 +66,7 @@ class Library:
         self._indexes: OrderedDict[str, ChunkIndex] = OrderedDict()
         self._lock = threading.Lock()
         self._making = KeyedLocks()
-        self._first_looks = ImpatientLocks(FIRST_LOOK_S, BUSY)
+        self._first_looks = ImpatientLocks(FIRST_LOOK_S, BUSY, most=MAX_WAITING)
         self._failures = Failures(facts)
 
     def datasets(self, file: str) -> list[dict[str, Any]]:

@@ -134,7 +134,6 @@ SLICES: list[tuple[dict[str, Any], int, str]] = [
     ({"dataset": "group"}, 404, "group, not a dataset"),
     ({"dataset": "/"}, 404, "group, not a dataset"),
     ({"dataset": "volume/below"}, 404, "nothing"),
-    ({"file": "data/broken/links.h5", "dataset": "nowhere"}, 404, "nothing"),
     # what is too large
     ({"file": "data/broken/huge.h5", "dataset": "wide"}, 413, "one answer at most"),
     ({"file": "data/broken/huge.h5", "dataset": "chunk"}, 413, "LAMELLA_MAX_CHUNK_BYTES"),
@@ -146,7 +145,12 @@ SLICES: list[tuple[dict[str, Any], int, str]] = [
     ({"file": "data/broken/old.nc"}, 422, "not an HDF5 file"),
     ({"file": "data/broken/noise.h5"}, 422, "HDF5"),
     ({"file": "data/broken/links.h5", "dataset": "out"}, 422, "outside the data roots"),
-    ({"file": "data/broken/links.h5", "dataset": "gone"}, 422, "'gone.h5' is missing"),
+    ({"file": "data/broken/links.h5", "dataset": "gone"}, 422, "'gone.h5', which is missing"),
+    (
+        {"file": "data/broken/links.h5", "dataset": "nowhere"},
+        422,
+        "'/nothing', which does not exist",
+    ),
     *(
         ({"file": "data/unshowable.h5", "dataset": name}, 422, word)
         for name, word in files.UNSHOWABLE.items()

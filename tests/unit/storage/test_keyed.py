@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,7 +62,7 @@ def test_impatient_locks_let_one_in_at_a_time() -> None:
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(work) for _ in range(100)]:
             done.result(60)
-    assert locks._since == {}
+    assert locks._works == {}
 
 
 def test_whoever_comes_late_to_long_work_does_not_wait() -> None:
@@ -104,5 +106,53 @@ def test_an_impatient_lock_is_free_after_an_error() -> None:
     locks = ImpatientLocks(0.0, "Later.")
     with pytest.raises(ValueError, match="x"), locks.held("a"):
         raise ValueError("x")
+    with locks.held("a"):
+        pass
+
+
+def _waiting_for_long_work(locks: ImpatientLocks, end: Callable[[], None]) -> list[str]:
+    """What three who wait for work that is old get when it ends with `end`, and a fourth at once."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with locks.held("a"):
+            entered.set()
+            assert go_on.wait(60)
+            end()
+
+    def wait() -> str:
+        try:
+            with locks.held("a"):
+                return "entered"
+        except Busy as busy:
+            return busy.message
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(work)
+        assert entered.wait(60)
+        others = [pool.submit(wait) for _ in range(3)]
+        deadline = time.monotonic() + 60
+        while locks._waiting < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        with pytest.raises(Busy, match="Later"), locks.held("a"):
+            pytest.fail("entered")
+        go_on.set()
+        first.exception(60)
+        return [other.result(60) for other in others]
+
+
+def test_a_few_wait_for_long_work_to_its_end() -> None:
+    locks = ImpatientLocks(0.0, "Later.", most=3)
+    assert _waiting_for_long_work(locks, lambda: None).count("entered") >= 1
+    assert locks._waiting == 0
+
+
+def test_a_shortage_is_that_of_all_who_waited() -> None:
+    def stall() -> None:
+        raise Busy("The reader got nowhere.")
+
+    locks = ImpatientLocks(0.0, "Later.", most=3)
+    assert _waiting_for_long_work(locks, stall) == ["The reader got nowhere."] * 3
     with locks.held("a"):
         pass

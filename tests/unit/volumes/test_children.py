@@ -80,6 +80,24 @@ def test_a_child_is_kept(pool: Children, tmp_path: Path) -> None:
     assert running(pool).pid == first
 
 
+def test_an_interrupted_request_leaves_no_answer_behind(
+    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    receive = wire.receive
+    pool.ask("list", path)
+
+    def interrupted(stream: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wire, "receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.ask("list", path)
+    monkeypatch.setattr(wire, "receive", receive)
+    head, _ = pool.ask("describe", path, dataset="/x")
+    assert head["dataset"] == "/x"
+
+
 def test_warm_starts_one_before_it_is_needed(pool: Children, tmp_path: Path) -> None:
     pool.warm()
     first = running(pool).pid

@@ -7,8 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,43 +182,6 @@ def module_box(here: Parts, volume: Any, start: tuple[int, int], stop: tuple[int
     from dashboard.volumes.decode import box_by_child
 
     return box_by_child(here.library, volume, start, stop)
-
-
-def test_those_who_waited_for_a_stalled_look_do_not_wait_again(
-    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files.write(data / "a.h5", **{f"x{n}": np.zeros((2, 3)) for n in range(4)})
-    here.library.children = pool
-    asked, told = threading.Event(), []
-    attempts = []
-    ask = pool.ask
-
-    def stalled(*given: Any, **how: Any) -> Any:
-        attempts.append(given)
-        assert asked.wait(30)
-        raise errors.Busy("The reader got nowhere.")
-
-    def look(name: str) -> None:
-        try:
-            here.library.volume("data/a.h5", name)
-        except errors.Busy as busy:
-            told.append(busy)
-
-    monkeypatch.setattr(pool, "ask", stalled)
-    threads = [threading.Thread(target=look, args=(f"x{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    locks = here.library._failures._locks._locks
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and sum(users for _, users in locks.values()) < 4:
-        time.sleep(0.01)
-    asked.set()
-    for thread in threads:
-        thread.join()
-    assert len(told) == 4
-    assert len(attempts) == 1
-    monkeypatch.setattr(pool, "ask", ask)
-    assert here.library.volume("data/a.h5", "x0").shape == (2, 3)
 
 
 def test_what_somebody_else_wrote_among_the_failures_counts_as_none(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -31,9 +32,10 @@ def root(tmp_path: Path) -> Path:
 @contextmanager
 def descriptors_stay() -> Iterator[None]:
     """Nothing is left open."""
+    gc.collect()  # what earlier tests left may be closed meanwhile
     before = len(os.listdir("/proc/self/fd"))
     yield
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def number_of(act: Callable[[], object]) -> int | None:
