@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,31 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: An
         assert path[2] - 1 <= text[2]
         assert text[3] <= path[3] + 1
     assert index == 22
+
+
+def test_the_readout_of_a_phone_has_two_lines_and_stays_in_place(
+    make_viewer: Callable[..., Any], served: Any
+) -> None:
+    viewer = make_viewer(viewport={"width": 390, "height": 844})
+    open_values(viewer, "labels", "&axis=0&index=1")
+    places = """() => ['.readout', '#plot-frame'].map((name) => {
+      const {top, height} = document.querySelector(name).getBoundingClientRect();
+      return [top, height];
+    })"""
+    before = viewer.page.evaluate(places)
+    viewer.page.mouse.move(*viewer.point(300.5, 400.5))
+    text = f"[1, 400, 300] = {served.arrays['values.h5', '/labels'][1, 400, 300]}"
+    viewer.until(f"(text) => ({READOUT})().includes(text)", text)
+    assert viewer.page.evaluate(places) == before
+    boxes = viewer.page.evaluate(
+        """() => Array.from(document.querySelectorAll('#readout span'), (span) => {
+          const {top, right, bottom} = span.getBoundingClientRect();
+          return [top, right, bottom, span.getClientRects().length];
+        })"""
+    )
+    (top, height), _ = before
+    assert len({box[0] for box in boxes}) == 2
+    for first, right, last, lines in boxes:
+        assert top <= first < last <= top + height
+        assert right <= 390
+        assert lines == 1
