@@ -5,12 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,16 +18,13 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.volumes import children as module
 from dashboard.volumes import wire
 from dashboard.volumes.child import describe, walk
 from dashboard.volumes.child.walk import Refused
-from dashboard.volumes.children import ChildFailed, Children, Unreadable
+from dashboard.volumes.children import Children, Unreadable
 from tests import files
-from tests.parts import Parts, make_children
-
-ROOT = str(Path(module.__file__).resolve().parents[2])
-
+from tests.parts import make_children
+from tests.unit.volumes.stand_ins import ROOT, running
 
 FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
 
@@ -40,36 +35,6 @@ def pool(tmp_path: Path) -> Iterator[Children]:
     made = make_children([tmp_path], tmp_path / "empty")
     yield made
     made.close()
-
-
-def running(pool: Children) -> subprocess.Popen[bytes]:
-    """The process of the only child."""
-    child = pool._free.get_nowait()
-    pool._free.put(child)
-    assert child is not None
-    return child.process
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """From now on children run this instead: `receive()` gives requests, `send(...)` answers."""
-    text = f"""
-import os, signal, socket, sys
-sys.path.insert(0, {ROOT!r})
-from dashboard.volumes import wire
-send = lambda head, body=b"": wire.send(sys.stdout.buffer, head, body)
-requests = socket.socket(fileno=0)
-receive = lambda: wire.receive_request(requests)[0]
-{program}
-"""
-    popen = subprocess.Popen
-
-    def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-        return popen([sys.executable, "-c", text], **how)
-
-    monkeypatch.setattr(module.subprocess, "Popen", start)
-
-
-READY = "send({'ready': True}); request = receive()\n"
 
 
 def test_a_child_is_kept(pool: Children, tmp_path: Path) -> None:
@@ -115,194 +80,6 @@ def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
     pool._free.put(None)
     pool.warm()
     assert pool._free.get_nowait() is None
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_one_that_was_ended_in_between_is_replaced(
-    pool: Children, tmp_path: Path, number: signal.Signals
-) -> None:
-    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    pool.ask("list", path)
-    before = running(pool)
-    before.send_signal(number)
-    before.wait()
-    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
-    assert running(pool).pid != before.pid
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        "os.kill(os.getpid(), signal.SIGSEGV)",
-        "os.kill(os.getpid(), signal.SIGABRT)",
-        "os._exit(3)",
-        "sys.stdout.buffer.write(b'nonsense ' * 99); sys.stdout.buffer.flush(); receive()",
-        "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
-    ],
-)
-def test_a_crash_is_the_file_s_fault(
-    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + end)
-        with pytest.raises(ChildFailed) as caught:
-            pool.ask("list", path)
-        assert caught.value.status == 422
-        assert "crashed on this file" in caught.value.message
-        assert str(tmp_path) not in caught.value.message
-    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
-
-
-def test_one_that_somebody_killed_at_work_is_not_the_file_s_fault(
-    here: Parts, data: Path, tmp_path: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGKILL)")
-        with pytest.raises(errors.Busy, match="try again"):
-            here.library.datasets("data/a.h5")
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
-
-
-def test_one_that_cannot_be_started_is_not_the_file_s_fault(
-    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module.subprocess, "Popen", fail)
-        with pytest.raises(OSError, match="unavailable"):
-            pool.warm()
-        for _ in range(2):
-            with pytest.raises(errors.Busy, match="try again"):
-                here.library.datasets("data/a.h5")
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
-
-
-def test_one_that_does_not_come_up_is_not_the_file_s_fault(
-    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "START_SECONDS", 0.01)
-        stand_in(patch, "receive()")
-        with pytest.raises(errors.Busy, match="try again"):
-            here.library.datasets("data/a.h5")
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
-
-
-def test_one_that_waits_for_something_is_ended_and_no_verdict(
-    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "receive()")
-        with pytest.raises(errors.Busy, match="got nowhere"):
-            pool.ask("list", path, seconds=0.01)
-        pool._seconds = 0.01
-        with pytest.raises(errors.Busy, match="got nowhere"):
-            here.library.datasets("data/a.h5")
-    pool._seconds = 30.0
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
-
-
-def test_one_that_uses_up_its_time_is_ended(
-    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "while True: pass")
-        with pytest.raises(ChildFailed, match="took longer than 0 s on this file"):
-            pool.ask("list", path, seconds=0.2)
-    assert pool.ask("list", path)[0]["datasets"][0]["dataset"] == "/x"
-
-
-def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
-    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    stand_in(monkeypatch, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
-    with pytest.raises(ChildFailed, match="used up its time"):
-        pool.ask("list", path)
-
-
-def test_one_that_others_keep_from_working_goes_on_for_a_while(
-    pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    monkeypatch.setattr(module, "_STEP_SECONDS", 0.01)
-    # By the clock of its processor it has had half of what it may have.
-    began = time.monotonic()
-    half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
-    monkeypatch.setattr(module._Child, "_processor_seconds", half)
-    stand_in(monkeypatch, READY + "import time; time.sleep(1.0); send({'datasets': []})")
-    assert pool.ask("list", path, seconds=0.6)[0] == {"datasets": []}
-    stand_in(monkeypatch, READY + "receive()")
-    process = running(pool)
-    process.kill()
-    process.wait()
-    with pytest.raises(ChildFailed, match="took longer"):
-        pool.ask("list", path, seconds=0.1)
-    # Over time, half of its time is much and a tenth is not.
-    pool._seconds = 0.05
-    with pytest.raises(ChildFailed, match="took longer"):
-        pool.ask("list", path, seconds=0.15)
-    monkeypatch.setattr(module._Child, "_processor_seconds", lambda _: time.monotonic() / 10)
-    with pytest.raises(errors.Busy, match="got nowhere"):
-        pool.ask("list", path, seconds=0.15)
-
-
-def test_a_stopped_child_is_no_verdict_on_the_file(here: Parts, data: Path, pool: Children) -> None:
-    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    pool.ask("list", path)
-    os.kill(running(pool).pid, signal.SIGSTOP)
-    pool._seconds = 0.2
-    with pytest.raises(errors.Busy, match="got nowhere"):
-        here.library.datasets("data/a.h5")
-    pool._seconds = 30.0
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
-
-
-def test_one_crash_alone_is_no_verdict(
-    here: Parts, data: Path, pool: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    once = tmp_path / "once"
-    listing = {"datasets": [], "groups": [], "complete": True, "swmr": False}
-    program = f"""
-if not os.path.exists({str(once)!r}):
-    open({str(once)!r}, "w").close()
-    os.kill(os.getpid(), signal.SIGSEGV)
-send({listing!r}); receive()
-"""
-    stand_in(monkeypatch, READY + program)
-    assert here.library.datasets("data/a.h5") == []
-    assert once.exists()
-
-
-def test_a_verdict_is_remembered_for_a_state_of_the_file(
-    here: Parts, data: Path, pool: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
-    here.library.children = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGSEGV)")
-        with pytest.raises(errors.CannotShow):
-            here.library.datasets("data/a.h5")
-    with pytest.raises(errors.CannotShow, match="crashed on this file"):
-        here.library.datasets("data/a.h5")
-    os.utime(path)
-    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
 def test_who_waits_too_long_for_a_child_is_told(tmp_path: Path) -> None:
