@@ -66,7 +66,7 @@ def changes(draw: st.DrawFn) -> list[tuple[float, bytes]]:
     number=st.integers(0, 10**9),
 )
 @settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_bytes_are_shown_or_refused(
     here: Parts,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import BadRequest
@@ -171,6 +171,8 @@ JSON = st.recursive(
 )
 
 
+# A loaded machine draws slowly.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=st.dictionaries(st.sampled_from(sorted(SLICE)), JSON))
 def test_any_fields_are_read_or_refused(changes: dict[str, Any]) -> None:
     with suppress(BadRequest):
