@@ -63,9 +63,12 @@
       if (point) listeners.hover(point.pointNumber[0], point.pointNumber[1]);
     });
     gd.on('plotly_unhover', () => listeners.unhover());
-    frame().addEventListener('pointermove', (event) => {
-      pointer = event.pointerType === 'touch' ? null : { clientX: event.clientX, clientY: event.clientY };
-    }, true);
+    // A pointer may have been there before the picture, and then does not move.
+    for (const type of ['pointermove', 'pointerover', 'wheel']) {
+      frame().addEventListener(type, (event) => {
+        pointer = event.pointerType === 'touch' ? null : { clientX: event.clientX, clientY: event.clientY };
+      }, { capture: true, passive: true });
+    }
     frame().addEventListener('pointerleave', () => {
       pointer = null;
     });

@@ -136,6 +136,17 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: An
     assert index == 22
 
 
+def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel(viewer: Any) -> None:
+    link = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
+    viewer.open(link)
+    viewer.page.mouse.move(*viewer.point(50, 60))
+    viewer.open(link)
+    viewer.page.mouse.wheel(0, 60)
+    viewer.until("() => lamella.viewer.current().position[0] === 21")
+    viewer.settled()
+    viewer.until(f"() => ({LABEL})().includes('[21, 60, 50]')")
+
+
 def test_the_readout_of_a_phone_has_two_lines_and_stays_in_place(
     make_viewer: Callable[..., Any], served: Any
 ) -> None:
