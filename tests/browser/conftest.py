@@ -42,7 +42,7 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
 # waiting is done by a function.
 SETTLED = """
 (count) => new Promise((resolve, reject) => {
-  const end = performance.now() + 20000;
+  const end = performance.now() + 45000;
   const look = () => {
     const frame = document.getElementById('plot-frame');
     const busy = !frame || frame.getAttribute('aria-busy') !== 'false';
@@ -57,7 +57,7 @@ SETTLED = """
 
 UNTIL = """
 ([text, argument]) => new Promise((resolve, reject) => {
-  const end = performance.now() + 20000;
+  const end = performance.now() + 45000;
   const look = () => {
     const found = window[text](argument);
     if (found) resolve(found);

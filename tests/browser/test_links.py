@@ -10,9 +10,9 @@ pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
 
-NOTE = "() => document.getElementById('plot-note-text').textContent"
-MESSAGE = "() => document.getElementById('plot-message-text').textContent"
-OFFER = "() => document.getElementById('plot-offer').getClientRects().length > 0"
+NOTE = "() => document.getElementById('plot-note-text')?.textContent"
+MESSAGE = "() => document.getElementById('plot-message-text')?.textContent"
+OFFER = "() => document.getElementById('plot-offer')?.getClientRects().length > 0"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_zoom_beyond_the_edge_makes_a_link_that_fits(viewer: Any) -> None:
     ("link", "sentence", "offer"),
     [
         ("?file=scan.h5&dataset=/nothing", "has no dataset /nothing", "/entry/data of scan.h5"),
-        ("?file=other.h5&dataset=/title", "/title cannot be shown. ", "/half of other.h5"),
+        ("?file=other.h5&dataset=/title", "/title cannot be shown. ", "/field of other.h5"),
         ("?file=absent.h5&dataset=/x", "absent.h5", "of "),
         ("?file=absent.h5", "absent.h5", "of "),
     ],

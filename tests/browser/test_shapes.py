@@ -136,7 +136,9 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: An
     assert index == 22
 
 
-def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel(viewer: Any) -> None:
+def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel(
+    viewer: Any,
+) -> None:
     link = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
     viewer.open(link)
     viewer.page.mouse.move(*viewer.point(50, 60))
