@@ -240,8 +240,6 @@ def test_a_finger_on_the_picture_leaves_the_focus_there(make_viewer: Callable[..
 def test_the_focus_is_seen_where_keys_brought_it(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     style = "() => getComputedStyle(document.getElementById('plot-frame')).outlineStyle"
-    viewer.page.locator("#plot-frame").click(position={"x": 8, "y": 8})
-    assert viewer.page.evaluate(style) == "none"
     viewer.page.focus("#index-input")
     viewer.page.keyboard.press("Enter")
     viewer.until(ON_PICTURE)
