@@ -60,8 +60,15 @@ def _options(pairs: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
 
 
 def _select(
-    id_: str, pairs: tuple[tuple[str, str], ...], label: str, width: int, **more: Any
+    id_: str,
+    pairs: tuple[tuple[str, str], ...],
+    label: str,
+    width: int,
+    *,
+    portal: bool = True,
+    **more: Any,
 ) -> Component:
+    """A list to choose from. In a popover it needs `portal` False: a click outside would close that."""
     return dmc.Select(
         id=id_,
         data=_options(pairs),
@@ -71,7 +78,7 @@ def _select(
         size="xs",
         checkIconPosition="right",
         maxDropdownHeight=340,
-        comboboxProps={"width": "max-content", "position": "bottom-start"},
+        comboboxProps={"width": "max-content", "position": "bottom-start", "withinPortal": portal},
         **{"aria-label": label},
         **more,
     )
@@ -313,7 +320,10 @@ def _pace() -> Component:
                 html.Div(
                     [
                         parts.field(
-                            "Speed", _select(View.SPEED, SPEEDS, "Slices a second", 190, value="15")
+                            "Speed",
+                            _select(
+                                View.SPEED, SPEEDS, "Slices a second", 190, portal=False, value="15"
+                            ),
                         ),
                         parts.field(
                             "Direction",
