@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -190,6 +190,29 @@ class Viewer:
         return place[0], place[1]
 
 
+@dataclass
+class KeptViewer(Viewer):
+    """A tab for many tests. It loads the page once; later links are followed as the Back button follows them."""
+
+    loaded: bool = False
+
+    def open(self, link: str = "") -> Viewer:
+        if not self.loaded:
+            self.loaded = True
+            return super().open(link)
+        self.page.evaluate(
+            "(link) => { history.pushState(null, '', '/' + link); lamella.viewer.start(); }", link
+        )
+        return self.settled()
+
+    def load(self, link: str) -> None:
+        self.loaded = True
+        super().load(link)
+
+
+AnyViewer = TypeVar("AnyViewer", bound=Viewer)
+
+
 def _write_values(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:
     """Narrow tables, values of many digits, and slices of nothing."""
     grid = np.arange(48).reshape(6, 8)
@@ -330,6 +353,23 @@ def viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
     assert viewer.errors == []
 
 
+@pytest.fixture(scope="module")
+def kept_tab(profile: BrowserContext, served: Served) -> Iterator[KeptViewer]:
+    """The tab that the tests of a module share."""
+    viewer = heard(KeptViewer(profile.new_page(), served))
+    yield viewer
+    viewer.page.close()
+
+
+@pytest.fixture
+def kept_viewer(kept_tab: KeptViewer) -> Iterator[KeptViewer]:
+    """The shared tab, for tests that need no page of their own; loading one takes seconds."""
+    kept_tab.errors.clear()
+    yield kept_tab
+    kept_tab.page.unroute_all()
+    assert kept_tab.errors == []
+
+
 @pytest.fixture
 def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., Viewer]]:
     """Make tabs with a profile of their own, of the options given."""
@@ -354,12 +394,16 @@ def context_of(browser: Browser, **options: Any) -> BrowserContext:
 
 
 def tab_of(context: BrowserContext, served: Served) -> Viewer:
-    viewer = Viewer(context.new_page(), served)
+    return heard(Viewer(context.new_page(), served))
 
-    def heard(message: ConsoleMessage) -> None:
+
+def heard(viewer: AnyViewer) -> AnyViewer:
+    """The same viewer, which from now on collects what its console says against it."""
+
+    def said(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             viewer.errors.append(message.text)
 
-    viewer.page.on("console", heard)
+    viewer.page.on("console", said)
     viewer.page.on("pageerror", lambda error: viewer.errors.append(str(error)))
     return viewer

@@ -9,6 +9,12 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture
+def viewer(kept_viewer: Any) -> Any:
+    return kept_viewer
+
+
 SCAN = "?file=scan.h5&dataset=/entry/data"
 STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:"
 
@@ -90,6 +96,8 @@ def play_settings(leave: Callable[[Any], None]) -> Callable[[Any], None]:
         page.click("#play-settings")
         page.click("#play-speed")
         page.get_by_role("option", name="30 slices a second").click()
+        page.get_by_text("Turn round").click()
+        page.get_by_text("Start again").click()
         leave(page)
         page.locator("#play-speed").wait_for(state="hidden")
 

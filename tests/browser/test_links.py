@@ -8,6 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture
+def viewer(kept_viewer: Any) -> Any:
+    return kept_viewer
+
+
 SCAN = "?file=scan.h5&dataset=/entry/data"
 
 NOTE = "() => document.getElementById('plot-note-text')?.textContent"
@@ -55,9 +61,8 @@ def test_a_link_that_fits_has_no_note_and_neither_has_the_next_dataset(viewer: A
     viewer.open(f"{SCAN}&axis=0&index=-1&x=10,60&y=20,70&norm=sqrt&colorscale=viridis_r&window=1,9")
     assert not viewer.page.is_visible("#plot-note")
     assert viewer.index == 129
-    viewer.load(f"{SCAN}&axis=0&index=5000")
-    viewer.until(NOTE)
-    viewer.settled()
+    viewer.open(f"{SCAN}&axis=0&index=5000")
+    assert viewer.until(NOTE)
     viewer.page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
     viewer.address("dataset=/plane")
     assert not viewer.page.is_visible("#plot-note")
@@ -68,8 +73,7 @@ def test_a_zoom_beyond_the_edge_makes_a_link_that_fits(viewer: Any) -> None:
     viewer.page.evaluate("() => lamella.viewer.zoomed([-30, 60.5], [20, 110])")
     viewer.address("x=-0.5,60.5")
     viewer.settled()
-    viewer.load(viewer.page.evaluate("() => location.search"))
-    viewer.settled()
+    viewer.open(viewer.page.evaluate("() => location.search"))
     assert not viewer.page.is_visible("#plot-note")
 
 
@@ -89,6 +93,9 @@ def test_a_dead_end_says_why_and_offers_what_is_there(
     text = viewer.until(MESSAGE)
     assert sentence in text
     assert text.rstrip(".") != sentence
+    # There is nothing to go back to, and to try again helps only where a file may come.
+    assert not viewer.page.is_visible("#plot-leave")
+    assert viewer.page.is_visible("#plot-retry") == ("absent" in link)
     viewer.until(OFFER)
     assert offer in viewer.page.inner_text("#plot-offer")
     # The files, and the datasets of that one, can be seen.
@@ -102,17 +109,6 @@ def test_a_dead_end_says_why_and_offers_what_is_there(
     )
     viewer.press("ArrowRight")
     viewer.errors.clear()
-
-
-@pytest.mark.parametrize(
-    "link", ["?file=scan.h5&dataset=/nothing", "?file=other.h5&dataset=/title"]
-)
-def test_what_cannot_help_is_not_offered(viewer: Any, link: str) -> None:
-    viewer.load(link)
-    viewer.until(MESSAGE)
-    assert not viewer.page.is_visible("#plot-retry")
-    # There is nothing to go back to.
-    assert not viewer.page.is_visible("#plot-leave")
 
 
 def test_a_file_without_datasets_to_show_names_the_reason(
