@@ -70,6 +70,8 @@
       lamella.source.forget();
       next = null;
       lamella.motion.want(view);
+      // It is on the canvas already, and will not be painted again.
+      if (lamella.motion.done()) heatLater();
       return;
     }
     lamella.motion.forget();

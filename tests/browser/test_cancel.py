@@ -313,3 +313,12 @@ def test_back_from_a_lost_connection(make_viewer: Callable[..., Any]) -> None:
     viewer.until("() => document.getElementById('plot-note-text').textContent === ''")
     assert_as_before(viewer)
     assert viewer.painted[-1]["index"] == 21
+
+
+def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.keyboard.press("ArrowRight")
+    viewer.page.keyboard.press("ArrowLeft")
+    viewer.until("() => lamella.motion.active() && lamella.motion.done()")
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    assert viewer.trace["meta"]["selection"] == "20,:,:"
