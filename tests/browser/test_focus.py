@@ -24,27 +24,13 @@ PLAYING = "() => document.getElementById('slice-play').getAttribute('aria-presse
 
 
 def assert_keys_work(viewer: Any) -> None:
-    """The picture has the focus, and all keys do what they are for."""
+    """The picture has the focus, and a key turns the slice at once."""
     viewer.until(ON_PICTURE)
-    page = viewer.page
-    at = page.evaluate(INDEX)
-    end = page.evaluate("() => { const v = lamella.viewer.current(); return v.shape[v.axis] - 1; }")
-    for key, wanted in [
-        ("Home", 0),
-        ("ArrowRight", 1),
-        ("PageDown", min(11, end)),
-        ("PageUp", max(min(11, end) - 10, 0)),
-        ("End", end),
-        ("ArrowLeft", end - 1),
-    ]:
-        page.keyboard.press(key)
-        assert page.evaluate(INDEX) == wanted, key
-    page.keyboard.press("Space")
-    assert page.evaluate(PLAYING)
-    page.keyboard.press("Space")
-    assert not page.evaluate(PLAYING)
-    page.evaluate("(at) => lamella.viewer.go(at)", at)
-    viewer.settled()
+    at = viewer.page.evaluate(INDEX)
+    viewer.page.keyboard.press("ArrowLeft")
+    assert viewer.page.evaluate(INDEX) == max(at - 1, 0)
+    viewer.page.keyboard.press("ArrowRight")
+    assert viewer.page.evaluate(INDEX) == max(at - 1, 0) + 1
 
 
 def choose(field: str, option: str) -> Callable[[Any], None]:
@@ -153,6 +139,28 @@ def test_keys_turn_slices_after(viewer: Any, control: str) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     CONTROLS[control](viewer.page)
     assert_keys_work(viewer)
+
+
+def test_all_keys_of_the_picture(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    page = viewer.page
+    page.click("#scheme-toggle")
+    viewer.until(ON_PICTURE)
+    for key, wanted in [
+        ("Home", 0),
+        ("ArrowRight", 1),
+        ("PageDown", 11),
+        ("PageUp", 1),
+        ("End", 129),
+        ("ArrowLeft", 128),
+    ]:
+        page.keyboard.press(key)
+        assert page.evaluate(INDEX) == wanted, key
+    page.keyboard.press("Space")
+    assert page.evaluate(PLAYING)
+    page.keyboard.press("Space")
+    assert not page.evaluate(PLAYING)
+    page.click("#scheme-toggle")
 
 
 def test_after_a_click_on_a_dataset_keys_turn_its_slices(viewer: Any) -> None:
