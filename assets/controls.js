@@ -120,6 +120,10 @@
     ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
       .forEach((id) => set(id, { disabled: true }));
     text('index-last', '');
+    show('axis-field', false);
+    for (let d = 0; d < lamella.config.maxRank; d += 1) show('fixed-index-' + d + '-field', false);
+    put('slice-slider', 0);
+    put('index-input', '');
   }
 
   function place(view) {

@@ -28,7 +28,10 @@
     // A window that is there for want of another one has no other value to name.
     const none = !Number.isFinite(values.min) && last.lo === 0 && last.hi === 1;
     last.empty = none && !Array.isArray(view.window);
-    last.single = only && last.lo === values.min && last.hi === lamella.scale.widened(values.min).hi ? only : '';
+    // Integers of 64 bits that are the same double have no text of their own.
+    const alike = values.integers && values.min === values.max ? lamella.scale.number(values.min, 3) : '';
+    const isWidened = last.lo === values.min && last.hi === lamella.scale.widened(values.min).hi;
+    last.single = isWidened ? only || alike : '';
     lamella.controls.bounds(view, last);
     return last;
   }

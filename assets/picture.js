@@ -59,6 +59,7 @@
     wishes += 1;
     wishedAt = performance.now();
     clearTimeout(timers.heat);
+    lamella.notice.unnote('values');
     const wanted = request(view, false);
     if (isDrawn(view, wanted) && !lamella.motion.active()) {
       forget();
@@ -257,6 +258,7 @@
     const drawn = performance.now();
     shown = { key: wanted.key, wanted: wanted, cells: cells, look: look };
     lamella.remark.show(wanted, cells, look);
+    lamella.notice.unnote('values');
     // The canvas has a slice of what was left.
     if (leaves) lamella.motion.end();
     lamella.viewer.onScreen(wanted.view);
@@ -357,11 +359,15 @@
   }
 
   function refused(wanted, error) {
+    const passing = error.lost || error.status >= 500 || error.status === 429;
+    if (!wanted.painted || !passing) {
+      lamella.viewer.refused(error, wanted);
+      return;
+    }
     // The slice is on the canvas: its values alone are missing.
-    if (wanted.painted && error.lost) {
-      lamella.notice.busy(false);
-      lamella.viewer.heartbeat(error);
-    } else lamella.viewer.refused(error, wanted);
+    lamella.notice.busy(false);
+    if (error.lost) lamella.viewer.heartbeat(error);
+    else lamella.notice.note('The values of this slice are missing. ' + error.message, 'values', 'Try again', () => heatLater(0));
   }
 
   lamella.picture = {

@@ -100,7 +100,7 @@
     const height = Math.max(frame().clientHeight, 160);
     const narrow = width < 520;
     const left = narrow ? 46 : 60;
-    const right = narrow ? 66 : 84;
+    const right = narrow ? 72 : 84;
     const top = 10;
     const bottom = 44;
     const room = { w: width - left - right, h: height - top - bottom };

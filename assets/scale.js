@@ -129,7 +129,7 @@
   function ticks(look) {
     const { lo, hi, norm } = look;
     if (look.empty) return { places: [], texts: [], offset: '' };
-    if (look.single) return { places: [0], texts: [look.single], offset: '' };
+    if (look.single) return { places: [0], texts: [brief(look.single, lo)], offset: '' };
     let values;
     if (norm === 'log') {
       values = powers(lo, hi);
@@ -157,6 +157,11 @@
       kept.push(v);
     });
     return Object.assign({ places: places }, texts(kept));
+  }
+
+  /* The text of a single value, rounded where it is too long to stand beside the bar. */
+  function brief(text, value) {
+    return text.length > LONGEST_TICK ? number(value, 3) : text;
   }
 
   /* Four digits where these tell the values apart, else all of them, else what they have beyond the first one. */

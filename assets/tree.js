@@ -253,6 +253,8 @@
 
   function selected(values) {
     const value = (values || [])[0];
+    // Dash hears what remark writes as well: without end, where there is nothing to mark.
+    if (!value && !marked) return;
     if (!value || !value.startsWith('d:')) {
       remark();
       return;
@@ -316,6 +318,11 @@
     remark();
   }
 
+  function unmark() {
+    marked = null;
+    remark();
+  }
+
   /* Unfold the tree down to the datasets of a file. */
   function reveal(file) {
     if (!file) return;
@@ -338,9 +345,17 @@
     return list();
   }
 
-  /* Enter does what a click does; the arrows are DMC's. */
+  /* Enter does what a click does; the arrows are DMC's. A click on the node that is selected already changes nothing for
+     Dash: over an error it opens the dataset anew. */
   function connect() {
-    lamella.controls.element('dataset-tree').addEventListener('keydown', (event) => {
+    const root = lamella.controls.element('dataset-tree');
+    root.addEventListener('click', (event) => {
+      if (!marked || !lamella.notice.failing() || !event.target.closest('.node[data-selected]')) return;
+      lamella.shell.closeTree();
+      lamella.focus.soon();
+      lamella.viewer.open({ file: marked.file, dataset: marked.dataset });
+    }, true);
+    root.addEventListener('keydown', (event) => {
       const item = event.key === 'Enter' && event.target.closest('[role=treeitem]');
       const row = item && item.querySelector('.node');
       if (row) row.click();
@@ -353,6 +368,7 @@
     find: find,
     first: first,
     mark: mark,
+    unmark: unmark,
     reveal: reveal,
     selected: selected,
     opened: opened,

@@ -122,7 +122,7 @@
   function heartbeat(error) {
     if (!view || opening) return;
     const there = !error || error.status === 400;
-    if (there) lamella.notice.unnote('away');
+    if (there && lamella.notice.unnote('away')) lamella.picture.rest();
     if (there && comeback) comeback();
     else if (there && error && odd !== view.generation) {
       odd = view.generation;
@@ -198,6 +198,7 @@
     clearTimeout(timers.rest);
     lamella.picture.halt();
     lamella.controls.clear();
+    lamella.tree.unmark();
     lamella.residency.look(null);
     lamella.notice.failed(new Error('Nothing is chosen. Choose a dataset in the list of files.'), { retry: start });
     offer(null);
@@ -220,6 +221,7 @@
     opening = null;
     lamella.play.stop();
     lamella.picture.halt();
+    if (!view) lamella.controls.clear();
     lamella.notice.failed(error, { retry: passing && again ? again : null, cancel: Boolean(seen) });
     if (error.lost || !link) return;
     if (error.status === 404) lamella.tree.reload().catch(() => undefined);

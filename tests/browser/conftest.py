@@ -131,6 +131,17 @@ class Viewer:
         self.page.goto(f"{self.served.url}/{link}")
         return self.settled()
 
+    def switch(self, link: str) -> Viewer:
+        """Go to a link without loading the page anew, as the browser's own back does, and wait for its slice."""
+        self.page.evaluate(
+            """(link) => {
+              history.pushState(null, '', '/' + link);
+              dispatchEvent(new PopStateEvent('popstate'));
+            }""",
+            link,
+        )
+        return self.settled()
+
     def load(self, link: str) -> None:
         """Load the page, whatever comes of it."""
         self.page.goto(f"{self.served.url}/{link}")
@@ -200,10 +211,7 @@ class KeptViewer(Viewer):
         if not self.loaded:
             self.loaded = True
             return super().open(link)
-        self.page.evaluate(
-            "(link) => { history.pushState(null, '', '/' + link); lamella.viewer.start(); }", link
-        )
-        return self.settled()
+        return self.switch(link)
 
     def load(self, link: str) -> None:
         self.loaded = True

@@ -247,6 +247,8 @@ def test_before_the_first_slice_there_is_nothing_to_go_back_to(
     )
     assert not viewer.page.is_visible("#plot-wait")
     assert viewer.page.evaluate("() => lamella.viewer.current()") is None
+    assert not viewer.page.is_visible("#axis-select")
+    assert viewer.page.locator("#dataset-tree .node[data-selected]").count() == 0
     # Nothing happens, and nothing breaks.
     viewer.page.keyboard.press("ArrowRight")
     viewer.page.keyboard.press("Space")
@@ -288,6 +290,33 @@ def test_back_from_an_error(viewer: Any) -> None:
     viewer.address("dataset=/large")
     viewer.settled()
     viewer.press("ArrowRight")
+    viewer.errors.clear()
+
+
+def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None:
+    error = {"error": {"code": "internal", "message": "The disk is on fire."}}
+    viewer.page.route(
+        re.compile(r"/slice\?(?=.*format=raw).*selection=71,"),
+        lambda route: route.fulfill(status=500, json=error),
+    )
+    viewer.open(f"{SCAN}&axis=0&index=70")
+    viewer.page.keyboard.press("ArrowRight")
+    note = "() => document.getElementById('plot-note-text').textContent"
+    assert viewer.until(note) == "The values of this slice are missing. The disk is on fire."
+    viewer.settled()
+    assert not viewer.page.is_visible("#plot-message")
+    assert viewer.page.evaluate("() => lamella.motion.index()") == 71
+    # The way on.
+    viewer.press("ArrowRight")
+    viewer.until(f"() => ({note})() === ''")
+    assert viewer.trace["meta"]["selection"] == "72,:,:"
+    viewer.page.keyboard.press("ArrowLeft")
+    viewer.until(note)
+    viewer.page.unroute_all()
+    viewer.page.click("#plot-note-action")
+    viewer.until("() => !lamella.motion.active()")
+    assert viewer.trace["meta"]["selection"] == "71,:,:"
+    assert not viewer.page.is_visible("#plot-note")
     viewer.errors.clear()
 
 

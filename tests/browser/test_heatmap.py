@@ -87,40 +87,41 @@ def expected(viewer: Any, values: NDArray[Any], window: tuple[float, float], nor
     return np.array([*table, [0, 0, 0, 0]])[to_u8(values, window, norm)]
 
 
-@pytest.mark.parametrize(
-    ("link", "norm"),
-    [
-        (f"{SCAN}&axis=0&index=20", Norm.LINEAR),
-        (f"{SCAN}&axis=1&index=20&colorscale=viridis_r", Norm.LINEAR),
-        (f"{SCAN}&axis=0&index=20&window=10,2500&norm=log&colorscale=magma", Norm.LOG),
-        (f"{SCAN}&axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r", Norm.SYMLOG),
-        (f"{SCAN}&axis=0&index=20&x=20.3,61.2&y=30,75.5", Norm.LINEAR),
-        (f"{LARGE}&axis=0&index=1", Norm.LINEAR),
-        (f"{STACK}&window=50,150", Norm.LINEAR),
-    ],
-)
+LOOKS = {
+    f"{SCAN}&axis=0&index=20": Norm.LINEAR,
+    f"{SCAN}&axis=1&index=20&colorscale=viridis_r": Norm.LINEAR,
+    f"{SCAN}&axis=0&index=20&window=10,2500&norm=log&colorscale=magma": Norm.LOG,
+    f"{SCAN}&axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r": Norm.SYMLOG,
+    f"{SCAN}&axis=0&index=20&x=20.3,61.2&y=30,75.5&colorscale=gray": Norm.LINEAR,
+    f"{LARGE}&axis=0&index=1": Norm.LINEAR,
+    f"{STACK}&window=50,150": Norm.LINEAR,
+}
+
+
 def test_the_picture_has_the_datas_colours_and_plotlys_place(
-    viewer: Any, link: str, norm: Norm
+    viewer: Any, subtests: pytest.Subtests
 ) -> None:
     """Also after a key, when only values and picture are exchanged."""
-    viewer.open(link)
-    for keys in ([], ["ArrowRight"]):
-        trace = viewer.press(*keys).trace
-        ours = picture(viewer)
-        assert ours.kind == "blob"
-        wanted = expected(
-            viewer, trace["z"].astype(np.float32), (trace["zmin"], trace["zmax"]), norm
-        )
-        # Rounding at the border of two codes may go either way.
-        assert np.abs(ours.pixels - wanted).max() <= 8
-        assert (ours.pixels == wanted).all(axis=-1).mean() > 0.99
-        assert ((ours.pixels[..., 3] == 0) == np.isnan(trace["z"])).all()
-        plain = picture(viewer, PLAIN)
-        assert plain.kind == "data"
-        assert ours.place == plain.place
-        assert (ours.pixels[..., 3] == plain.pixels[..., 3]).all()
-        # Plotly's stops are straight lines between 256 places of the values, ours of the norm.
-        assert np.abs(ours.pixels - plain.pixels)[ours.pixels[..., 3] > 0].max() <= 8
+    viewer.open(SCAN)
+    for link, norm in LOOKS.items():
+        with subtests.test(link):
+            viewer.switch(link)
+            for keys in ([], ["ArrowRight"]):
+                trace = viewer.press(*keys).trace
+                ours = picture(viewer)
+                assert ours.kind == "blob"
+                window = (trace["zmin"], trace["zmax"])
+                wanted = expected(viewer, trace["z"].astype(np.float32), window, norm)
+                # Rounding at the border of two codes may go either way.
+                assert np.abs(ours.pixels - wanted).max() <= 8
+                assert (ours.pixels == wanted).all(axis=-1).mean() > 0.99
+                assert ((ours.pixels[..., 3] == 0) == np.isnan(trace["z"])).all()
+                plain = picture(viewer, PLAIN)
+                assert plain.kind == "data"
+                assert ours.place == plain.place
+                assert (ours.pixels[..., 3] == plain.pixels[..., 3]).all()
+                # Plotly's stops are straight lines between 256 places of the values, ours of the norm.
+                assert np.abs(ours.pixels - plain.pixels)[ours.pixels[..., 3] > 0].max() <= 8
 
 
 def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:

@@ -98,6 +98,9 @@ def test_a_dead_end_says_why_and_offers_what_is_there(
     assert viewer.page.is_visible("#plot-retry") == ("absent" in link)
     viewer.until(OFFER)
     assert offer in viewer.page.inner_text("#plot-offer")
+    # Of no dataset there are neither axes nor slices.
+    assert not viewer.page.is_visible("#axis-select")
+    assert viewer.page.is_disabled("#slice-next")
     # The files, and the datasets of that one, can be seen.
     tree = viewer.page.inner_text("#dataset-tree")
     assert "scan.h5" in tree
@@ -150,4 +153,11 @@ def test_a_dead_end_in_the_tree_leads_back_to_the_picture(viewer: Any) -> None:
     assert not viewer.page.is_visible("#plot-message")
     viewer.press("ArrowRight")
     assert viewer.trace["meta"]["selection"] == "21,:,:"
+    # A click on it while the error is there tries once more.
+    viewer.page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
+    viewer.until(MESSAGE)
+    viewer.page.unroute_all()
+    viewer.page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
+    viewer.address("dataset=/plane")
+    assert not viewer.page.is_visible("#plot-message")
     viewer.errors.clear()

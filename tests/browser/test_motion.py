@@ -58,25 +58,45 @@ def colours(codes: np.ndarray[Any, Any], *, reverse: bool = False) -> np.ndarray
     return (255 - gray if reverse else gray)[..., None].repeat(3, axis=-1)
 
 
-@pytest.mark.parametrize(
-    ("link", "plane", "window", "norm", "reverse"),
-    [
-        ("axis=0&index=20", np.s_[21, :, :], None, "linear", False),
-        ("axis=1&index=20&colorscale=gray_r", np.s_[:, 21, :], None, "linear", True),
-        ("axis=2&index=20&window=100,3000", np.s_[:, :, 21], (100, 3000), "linear", False),
-        ("axis=0&index=20&window=10,2500&norm=log", np.s_[21, :, :], (10, 2500), "log", False),
-        ("axis=0&index=20&window=0,2000&norm=sqrt", np.s_[21, :, :], (0, 2000), "sqrt", False),
-        (
-            "axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r",
-            np.s_[21, :, :],
-            (-900, 2000),
-            "symlog",
-            True,
-        ),
-        ("axis=0&index=20&x=20.3,61.2&y=30,75.5", np.s_[21, :, :], None, "linear", False),
-    ],
-)
+LOOKS: list[tuple[str, Any, tuple[float, float] | None, str, bool]] = [
+    ("axis=0&index=20", np.s_[21, :, :], None, "linear", False),
+    ("axis=1&index=20&colorscale=gray_r", np.s_[:, 21, :], None, "linear", True),
+    (
+        "axis=2&index=20&window=100,3000&colorscale=gray",
+        np.s_[:, :, 21],
+        (100, 3000),
+        "linear",
+        False,
+    ),
+    ("axis=0&index=20&window=10,2500&norm=log", np.s_[21, :, :], (10, 2500), "log", False),
+    ("axis=0&index=20&window=0,2000&norm=sqrt", np.s_[21, :, :], (0, 2000), "sqrt", False),
+    (
+        "axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r",
+        np.s_[21, :, :],
+        (-900, 2000),
+        "symlog",
+        True,
+    ),
+    (
+        "axis=0&index=20&x=20.3,61.2&y=30,75.5&colorscale=gray",
+        np.s_[21, :, :],
+        None,
+        "linear",
+        False,
+    ),
+]
+
+
 def test_the_screen_shows_the_data_moving_and_at_rest(
+    viewer: Any, served: Any, subtests: pytest.Subtests
+) -> None:
+    viewer.open(SCAN)
+    for link, *look in LOOKS:
+        with subtests.test(link):
+            assert_screen_shows(viewer, served, link, *look)
+
+
+def assert_screen_shows(
     viewer: Any,
     served: Any,
     link: str,
@@ -85,7 +105,7 @@ def test_the_screen_shows_the_data_moving_and_at_rest(
     norm: str,
     reverse: bool,
 ) -> None:
-    viewer.open(f"{SCAN}&{link}")
+    viewer.switch(f"{SCAN}&{link}")
     trace = viewer.trace
     window = window or (trace["zmin"], trace["zmax"])
     values = served.arrays["scan.h5", "/entry/data"][plane]

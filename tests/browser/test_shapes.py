@@ -11,12 +11,19 @@ from numpy.testing import assert_array_equal
 
 pytestmark = pytest.mark.browser
 
+SCAN = "?file=scan.h5&dataset=/entry/data"
 LABEL = "() => document.querySelector('#slice-graph .hoverlayer').textContent"
 READOUT = "() => document.getElementById('readout').textContent"
 REMARK = "() => document.getElementById('slice-remark').textContent"
 BAR = (
     "() => Array.from(document.querySelectorAll('#slice-graph .cbaxis text'), (t) => t.textContent)"
 )
+# How far the texts of the colour bar reach beyond the frame (px).
+BEYOND = """() => {
+  const {right} = document.getElementById('plot-frame').getBoundingClientRect();
+  return Array.from(document.querySelectorAll('#slice-graph .cbaxis text'),
+    (node) => node.getBoundingClientRect().right - right);
+}"""
 # Where label and arrow of the hover layer lie, none of them away from the other (px).
 HOVER_BOXES = """() => {
   const layer = document.querySelector('#slice-graph .hoverlayer');
@@ -32,48 +39,51 @@ def open_values(viewer: Any, dataset: str, more: str = "") -> Any:
     return viewer.open(f"?file=values.h5&dataset=/{dataset}{more}")
 
 
-@pytest.mark.parametrize(
-    ("dataset", "selection"),
-    [
-        ("column", ":,:"),
-        ("row", ":,:"),
-        ("one", ":,:"),
-        ("table", "::3,:"),
-        ("long", "::245,:"),
-    ],
-)
-def test_a_narrow_slice_fills_the_plot(
-    viewer: Any, served: Any, dataset: str, selection: str
-) -> None:
-    trace = open_values(viewer, dataset).trace
-    assert trace["meta"] == {"selection": selection, "pool": "mean"}
-    same = served.values(file="values.h5", dataset=f"/{dataset}", selection=selection, pool="mean")
-    assert_array_equal(trace["z"], same.astype(np.float64))
-    assert min(trace["pixels"]) >= 40
-    rows, cols = served.arrays["values.h5", f"/{dataset}"].shape
-    assert trace["x"] == pytest.approx([-0.5, cols - 0.5])
-    assert trace["y"] == pytest.approx([rows - 0.5, -0.5])
-    for axis in ("xtick", "ytick"):
-        ticks = viewer.page.locator(f"#slice-graph .{axis} text").all_text_contents()
-        assert 1 <= len(ticks) <= 10
-        assert len(set(ticks)) == len(ticks)
+def switch_values(viewer: Any, dataset: str) -> Any:
+    return viewer.switch(f"?file=values.h5&dataset=/{dataset}")
 
 
-@pytest.mark.parametrize(
-    ("dataset", "text"),
-    [
-        ("wide", "9007199254740993"),
-        ("unsigned", "18446744073709551615"),
-        ("counts", "16777246"),
-        ("fine", "1.000000000001"),
-        ("names", "2 · BONE"),
-    ],
-)
-def test_the_pointer_shows_all_digits(viewer: Any, dataset: str, text: str) -> None:
-    open_values(viewer, dataset)
-    viewer.page.mouse.move(*viewer.point(1, 0))
-    viewer.until(f"(text) => ({READOUT})().includes(text)", text)
-    viewer.until(f"(text) => ({LABEL})().includes(text)", text)
+NARROW = {"column": ":,:", "row": ":,:", "one": ":,:", "table": "::3,:", "long": "::245,:"}
+
+
+def test_a_narrow_slice_fills_the_plot(viewer: Any, served: Any, subtests: pytest.Subtests) -> None:
+    viewer.open(SCAN)
+    for dataset, selection in NARROW.items():
+        with subtests.test(dataset):
+            trace = switch_values(viewer, dataset).trace
+            assert trace["meta"] == {"selection": selection, "pool": "mean"}
+            same = served.values(
+                file="values.h5", dataset=f"/{dataset}", selection=selection, pool="mean"
+            )
+            assert_array_equal(trace["z"], same.astype(np.float64))
+            assert min(trace["pixels"]) >= 40
+            rows, cols = served.arrays["values.h5", f"/{dataset}"].shape
+            assert trace["x"] == pytest.approx([-0.5, cols - 0.5])
+            assert trace["y"] == pytest.approx([rows - 0.5, -0.5])
+            for axis in ("xtick", "ytick"):
+                ticks = viewer.page.locator(f"#slice-graph .{axis} text").all_text_contents()
+                assert 1 <= len(ticks) <= 10
+                assert len(set(ticks)) == len(ticks)
+
+
+DIGITS = {
+    "wide": "9007199254740993",
+    "unsigned": "18446744073709551615",
+    "counts": "16777246",
+    "fine": "1.000000000001",
+    "names": "2 · BONE",
+}
+
+
+def test_the_pointer_shows_all_digits(viewer: Any, subtests: pytest.Subtests) -> None:
+    viewer.open(SCAN)
+    for dataset, text in DIGITS.items():
+        with subtests.test(dataset):
+            viewer.page.mouse.move(0, 0)
+            switch_values(viewer, dataset)
+            viewer.page.mouse.move(*viewer.point(1, 0))
+            viewer.until(f"(text) => ({READOUT})().includes(text)", text)
+            viewer.until(f"(text) => ({LABEL})().includes(text)", text)
 
 
 def test_labels_are_not_averaged_and_their_blocks_name_a_voxel(viewer: Any, served: Any) -> None:
@@ -88,23 +98,26 @@ def test_labels_are_not_averaged_and_their_blocks_name_a_voxel(viewer: Any, serv
     assert "first of 2 × 2 voxels" in viewer.page.evaluate(LABEL)
 
 
-@pytest.mark.parametrize(
-    ("link", "sentence", "bar"),
-    [
-        ("void&axis=0&index=1", "This slice has no values (all NaN).", []),
-        ("constant&axis=0&index=1", "All values are 3.25.", ["3.25"]),
-        ("constant&axis=0&index=1&window=slice", "All values are 3.25.", ["3.25"]),
-        ("extreme", "", ["−1e308", "0", "1e308"]),
-        ("extreme&window=-1.7e308,1.7e308", "", ["−1e308", "0", "1e308"]),
-    ],
-)
-def test_a_slice_with_nothing_to_see_says_so(
-    viewer: Any, link: str, sentence: str, bar: list[str]
-) -> None:
-    open_values(viewer, link)
-    assert viewer.page.evaluate(REMARK) == sentence
-    assert viewer.page.is_visible("#slice-remark") == bool(sentence)
-    assert viewer.page.evaluate(BAR) == bar
+EMPTY: dict[str, tuple[str, list[str]]] = {
+    "void&axis=0&index=1": ("This slice has no values (all NaN).", []),
+    "constant&axis=0&index=1": ("All values are 3.25.", ["3.25"]),
+    "extreme": ("", ["−1e308", "0", "1e308"]),
+    "unsigned": ("The values differ by less than colours can show.", ["1.84e19"]),
+    "extreme&window=-1.7e308,1.7e308": ("", ["−1e308", "0", "1e308"]),
+    "constant&axis=0&index=1&window=slice": ("All values are 3.25.", ["3.25"]),
+}
+
+
+def test_a_slice_with_nothing_to_see_says_so(viewer: Any, subtests: pytest.Subtests) -> None:
+    viewer.open(SCAN)
+    for link, (sentence, bar) in EMPTY.items():
+        with subtests.test(link):
+            switch_values(viewer, link)
+            assert viewer.page.evaluate(REMARK) == sentence
+            assert viewer.page.is_visible("#slice-remark") == bool(sentence)
+            assert viewer.page.evaluate(BAR) == bar
+            # All of each text can be seen.
+            assert all(beyond <= 0 for beyond in viewer.page.evaluate(BEYOND))
 
 
 def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: Any) -> None:

@@ -112,14 +112,18 @@ def test_the_mark_tells_index_axis_and_source(viewer: Any) -> None:
     assert viewer.painted[-1]["axis"] is None
 
 
-@pytest.mark.parametrize("pool", ["mean", "max", "nearest"])
-def test_a_large_slice_is_pooled_and_says_so(viewer: Any, served: Any, pool: str) -> None:
-    trace = viewer.open(f"{LARGE}&axis=0&index=1&pool={pool}").trace
-    assert trace["meta"] == {"selection": "1,::2,::2", "pool": pool}
-    same = served.values(file="scan.h5", dataset="/large", selection="1,::2,::2", pool=pool)
-    assert_array_equal(trace["z"], same.astype(np.float64))
-    assert trace["z"].size <= 462_400
-    assert (trace["x0"], trace["dx"]) == (0.5, 2)
+def test_a_large_slice_is_pooled_and_says_so(
+    viewer: Any, served: Any, subtests: pytest.Subtests
+) -> None:
+    viewer.open(SCAN)
+    for pool in ("mean", "max", "nearest"):
+        with subtests.test(pool):
+            trace = viewer.switch(f"{LARGE}&axis=0&index=1&pool={pool}").trace
+            assert trace["meta"] == {"selection": "1,::2,::2", "pool": pool}
+            same = served.values(file="scan.h5", dataset="/large", selection="1,::2,::2", pool=pool)
+            assert_array_equal(trace["z"], same.astype(np.float64))
+            assert trace["z"].size <= 462_400
+            assert (trace["x0"], trace["dx"]) == (0.5, 2)
 
 
 def test_zooming_in_shows_the_files_own_values(viewer: Any, served: Any) -> None:
@@ -172,14 +176,15 @@ def test_hover_over_a_pooled_cell_names_the_block_and_fetches_the_voxel(
     assert "mean of 2 × 2 voxels" in viewer.page.locator("#slice-graph .hoverlayer").text_content()
 
 
-@pytest.mark.parametrize("dataset", ["/half", "/ids", "/stack"])
-def test_types_that_javascript_has_not(viewer: Any, served: Any, dataset: str) -> None:
-    trace = viewer.open(f"?file=other.h5&dataset={dataset}").trace
-    values = served.arrays["other.h5", dataset]
-    place = tuple(
-        slice(None) if item == ":" else int(item) for item in trace["meta"]["selection"].split(",")
-    )
-    assert_array_equal(trace["z"], values[place].astype(np.float64))
+def test_types_that_javascript_has_not(viewer: Any, served: Any, subtests: pytest.Subtests) -> None:
+    viewer.open(SCAN)
+    for dataset in ("/half", "/ids", "/stack"):
+        with subtests.test(dataset):
+            trace = viewer.switch(f"?file=other.h5&dataset={dataset}").trace
+            values = served.arrays["other.h5", dataset]
+            items = trace["meta"]["selection"].split(",")
+            place = tuple(slice(None) if item == ":" else int(item) for item in items)
+            assert_array_equal(trace["z"], values[place].astype(np.float64))
 
 
 def test_parts_of_complex_values(viewer: Any, served: Any) -> None:
