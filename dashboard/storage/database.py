@@ -88,8 +88,10 @@ def examine(database: Path, *, deep: bool = False) -> Fault | None:
             continue
         if not stat.S_ISREG(info.st_mode):
             return Fault("something else lies in its place", keep=False)
-        # Not by opening it: closing a second descriptor drops the locks that SQLite has on the file.
-        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        # Not by opening it: closing a second descriptor drops the locks that SQLite has on the file. The last
+        # connection to be closed removes the write-ahead log, which is no fault.
+        usable = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+        if not usable and (path == database or os.path.lexists(path)):
             return Fault("it cannot be read and written", keep=True)
     try:
         return _queried(database, deep)

@@ -95,8 +95,9 @@ def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(
     make_viewer: Callable[..., Any],
 ) -> None:
     viewer = make_viewer()
-    viewer.open(f"{SCAN}&axis=0&index=20")
+    # Before the page fetches ahead.
     viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
+    viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("End")
     viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
     assert viewer.painted[-1]["index"] == 20
@@ -113,8 +114,9 @@ def test_new_colours_do_not_hide_that_a_slice_is_awaited(
     make_viewer: Callable[..., Any],
 ) -> None:
     viewer = make_viewer()
-    viewer.open(f"{SCAN}&axis=0&index=20")
+    # Before the page fetches ahead.
     viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
+    viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.evaluate(
         """() => {
           const of = lamella.look.of;

@@ -319,6 +319,23 @@ def test_threads_do_not_set_aside_each_other_s_new_one(opened: BytesCache, direc
     assert opened.keys_like("mine") == [f"mine{n}" for n in range(8)]
 
 
+def test_a_log_that_is_removed_meanwhile_is_no_fault(
+    opened: BytesCache, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = directory / "cache.db-wal"
+    opened.get("key0")
+    opened.close()
+    log.touch()
+    access = os.access
+
+    def removing(path: Path, *how: Any, **more: Any) -> bool:
+        log.unlink(missing_ok=True)
+        return access(path, *how, **more)
+
+    monkeypatch.setattr(os, "access", removing)
+    assert module.examine(directory / "cache.db", deep=True) is None
+
+
 def _use(directory: Path, number: int, ready: object, go: object) -> None:
     cache = open_cache(directory)
     ready.release()  # type: ignore[attr-defined]
