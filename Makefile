@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/volumes/pairwise/*.[ch])
+BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/codecs/paired_inflate/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=

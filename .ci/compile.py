@@ -1,4 +1,4 @@
-"""Compiles `dashboard/volumes/pairwise` where that can be done; without it, everything works, a little slower."""
+"""Compiles `dashboard/codecs/paired_inflate` where a C compiler is found; everything works without it, slower."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-NAME = "dashboard.volumes.pairwise._lanes"
+NAME = "dashboard.codecs.paired_inflate._lanes"
 MACHINES = ("x86_64", "AMD64")
 
 

@@ -13,15 +13,15 @@ import click
 import numpy as np
 
 from bench import report
-from bench.ahead import scroll, warm
 from bench.browse import browse
 from bench.browser import browser
-from bench.context import Context, Volume, known, told
+from bench.context import Context, Volume, describe, progress
 from bench.machine import machine, versions
-from bench.many import many
+from bench.many_chunks import many
 from bench.model import Section
-from bench.others import others
+from bench.prefetch_and_warm import scroll, warm
 from bench.slices import cold, hits, in_a_row
+from bench.storage_variants import others
 from dashboard.cli import main as lamella
 from dashboard.errors import LamellaError
 
@@ -76,14 +76,14 @@ def bench(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     before = machine(folder)
-    with told("Getting to know the reference volume"):
-        reference = known((file or _reference(folder)).resolve(), folder)
+    with progress("Getting to know the reference volume"):
+        reference = describe((file or _reference(folder)).resolve(), folder)
     context = Context(folder, reference, quick, whole)
     sections: list[Section] = []
     for key, measure in PARTS.items():
         if only and key not in only:
             continue
-        with told(f"Measuring: {key}"):
+        with progress(f"Measuring: {key}"):
             found = measure(context)
         sections.extend(found if isinstance(found, list) else [found])
     why = tomllib.loads((TOP / "bench" / "why.toml").read_text())
@@ -99,7 +99,7 @@ def bench(
 def _reference(folder: Path) -> Path:
     path = folder / "reference.h5"
     if not path.exists():
-        with told("Making a reference volume, once"):
+        with progress("Making a reference volume, once"):
             try:
                 lamella(["sample", str(path), "--like", "reference"])
             except SystemExit as end:

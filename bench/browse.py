@@ -7,9 +7,9 @@ from typing import Any
 from bench.context import Context
 from bench.model import Section, Table
 from bench.report import number
-from dashboard.bench.traces import traces
+from dashboard.benchmarking.traces import traces
 from dashboard.cli.bench import SEED, measure
-from dashboard.storage.guard import own_directory
+from dashboard.storage.disk_space import ensure_private_directory
 
 QUICK = ("scroll-10", "scroll-60", "jumps", "ten-volumes")
 
@@ -30,7 +30,7 @@ def browse(context: Context) -> Section:
     for turn, trace in enumerate(traces(volume.shown.shape, seconds, SEED)):
         if context.quick and trace.name not in QUICK:
             continue
-        beside = own_directory(context.folder / "cache")
+        beside = ensure_private_directory(context.folder / "cache")
         played = measure(trace, volume.path, volume.shown, beside, seconds, turned=turn % 2 == 1)
         found.append(played)
     headings = (

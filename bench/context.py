@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.bench.server import Server, serving
-from dashboard.bench.volume import Shown, choose
-from dashboard.storage.guard import own_directory
+from dashboard.benchmarking.server import Server, serving
+from dashboard.benchmarking.volume import DatasetInfo, choose
+from dashboard.storage.disk_space import ensure_private_directory
 
 SEED = 1
 READ_BYTES = 16 * 2**20
@@ -25,7 +25,7 @@ class Volume:
     """A file and what is known of its dataset."""
 
     path: Path
-    shown: Shown
+    shown: DatasetInfo
 
     @property
     def fresh(self) -> random.Random:
@@ -48,12 +48,12 @@ class Context:
 
     def serving(self, *paths: str) -> AbstractContextManager[Server]:
         """`lamella serve` with an empty cache."""
-        return serving(paths, own_directory(self.folder / "cache"))
+        return serving(paths, ensure_private_directory(self.folder / "cache"))
 
 
-def known(path: Path, folder: Path) -> Volume:
+def describe(path: Path, folder: Path) -> Volume:
     """The file, as a server tells of it, and in the page cache of the system."""
-    home = own_directory(folder / "cache")
+    home = ensure_private_directory(folder / "cache")
     with serving([f"v={path}"], home) as server, server.client() as client:
         answer = client.json("/api/v1/datasets", file="v")
     read_through(path)
@@ -80,7 +80,7 @@ def pick_bricks(volume: Volume, axis: int, count: int, pick: random.Random) -> l
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def progress(what: str) -> Iterator[None]:
     """Say on the terminal what is being measured, and how long it took."""
     began = time.monotonic()
     print(f"{what} …", end=" ", file=sys.stderr, flush=True)

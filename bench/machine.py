@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from dashboard import __version__
-from dashboard.storage.guard import file_system
+from dashboard.storage.disk_space import filesystem_type
 
 PACKAGES = ("numpy", "imagecodecs", "h5py", "hidefix", "h5grove", "flask", "gunicorn", "diskcache")
 
@@ -23,7 +23,7 @@ def machine(folder: Path) -> dict[str, str]:
         "processor": f"{_first('/proc/cpuinfo', 'model name')}, {cores} cores",
         "memory": f"{int(_first('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
-        "disk": file_system(folder.resolve()) or "unknown",
+        "disk": filesystem_type(folder.resolve()) or "unknown",
         "load": "at the start {:.1f}, {:.1f}, {:.1f} (1, 5, 15 minutes)".format(*os.getloadavg()),
     }
 

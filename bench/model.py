@@ -26,7 +26,7 @@ class Figure:
     judge: Judge = "median"
 
     @property
-    def told(self) -> float:
+    def headline(self) -> float:
         """The value that counts."""
         if self.judge == "median":
             return median(self.values)
@@ -49,7 +49,7 @@ class Figure:
         return self.floor is not None and bool(self.values) and not self._reaches(self.floor)
 
     def _reaches(self, mark: float) -> bool:
-        return self.told >= mark if self.more else self.told <= mark
+        return self.headline >= mark if self.more else self.headline <= mark
 
 
 @dataclass

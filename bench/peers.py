@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.context import SETTLE_S, Volume
-from dashboard.bench import processes
-from dashboard.bench.client import Client
-from dashboard.bench.server import Server, free_port
+from dashboard.benchmarking import processes
+from dashboard.benchmarking.client import Client
+from dashboard.benchmarking.server import Server, free_port
 from dashboard.settings import Settings
 
 START_WITHIN_S = 30.0
@@ -64,7 +64,7 @@ class Ours:
         return got.ended - got.began, _from_npy(got.body)
 
     def rest(self) -> None:
-        processes.settle(self._server.pid, within_s=SETTLE_S)
+        processes.wait_until_idle(self._server.pid, within_s=SETTLE_S)
 
 
 class Plain:

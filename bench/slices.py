@@ -10,10 +10,10 @@ import h5py
 from bench.context import Context, Volume, average, pick_bricks
 from bench.model import Section, ratios
 from bench.peers import Ours, Plain, Side, interleaved, peers
-from dashboard.bench import processes
-from dashboard.bench.baseline import read_plainly
-from dashboard.bench.client import Client, Got
-from dashboard.bench.figures import quantile
+from dashboard.benchmarking import processes
+from dashboard.benchmarking.baseline import read_with_h5py
+from dashboard.benchmarking.client import Client, SliceResponse
+from dashboard.benchmarking.figures import quantile
 
 ROW = 136
 # As fast as a key that is held: each answer's plan is made, and its frame stored, before the next request.
@@ -123,15 +123,15 @@ def hits(context: Context) -> Section:
     indices = range(start, min(start + HITS, start + thick, volume.shown.shape[0]))
     with context.serving(f"v={volume.path}") as server, server.client() as client:
         _slice(client, volume, indices[-1], viewer="hits")
-        processes.settle(server.pid, within_s=60.0)
+        processes.wait_until_idle(server.pid, within_s=60.0)
         found: dict[bool, list[float]] = {False: [], True: []}
         for _ in range(2):
             for index in indices[:-1]:
                 got = _slice(client, volume, index, viewer="hits")
                 if got.outcome in ("hit", "prefetched"):
-                    found[got.from_frames].append(got.total_ms)
+                    found[got.frame_cache_hit].append(got.total_ms)
                 time.sleep(HIT_EVERY_S)
-            processes.settle(server.pid, within_s=60.0)
+            processes.wait_until_idle(server.pid, within_s=60.0)
     for from_frames, what, floor, aim in (
         (True, "frame hit", 1.5, 0.7),
         (False, "brick hit", 3.0, 1.5),
@@ -173,15 +173,15 @@ def _row(context: Context, volume: Volume, count: int, seed: int = 0) -> _Row:
         began = time.monotonic()
         got = [_slice(client, volume, index, viewer="row") for index in wanted]
         mine = (time.monotonic() - began) / count
-        processes.settle(server.pid, within_s=60.0)
+        processes.wait_until_idle(server.pid, within_s=60.0)
         plainly += [plain.read(0, index)[0] for index in (others * 2)[1:3]]
     # In a process of its own: the library shares what is open already, its small cache included.
     row = [(0, index) for index in wanted]
-    good = average(read_plainly(volume.path, shown, row, "chosen", GOOD_WITHIN_S)) / 1e3
+    good = average(read_with_h5py(volume.path, shown, row, "chosen", GOOD_WITHIN_S)) / 1e3
     return _Row(mine, average(plainly), good, sum(one.outcome == "miss" for one in got))
 
 
-def _slice(client: Client, volume: Volume, index: int, viewer: str) -> Got:
+def _slice(client: Client, volume: Volume, index: int, viewer: str) -> SliceResponse:
     shown = volume.shown
     got = client.slice("v", shown.dataset, shown.selection(0, index), format="u8", viewer=viewer)
     if got.status != 200:

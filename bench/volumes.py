@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.volumes.sample import DATASET
+from dashboard.samples.generator import DATASET
 
 SEED = 7
 SLAB = 32

@@ -6,17 +6,18 @@ import dash
 import flask
 
 from dashboard.assets_path import assets_folder
-from dashboard.services import Services, build_services
+from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, calls, layout, monitor, security, viewer, weight
-from dashboard.web.timing import TimedSlices
+from dashboard.web import api, callback_guard, compression, security
+from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
+from dashboard.web.server_timing import ServerTimingMiddleware
 
 
 def create_app(settings: Settings, services: Services | None = None) -> dash.Dash:
     """The Dash application, its Flask server at `.server`; services are built unless they are given."""
     services = services or build_services(settings, role="web")
     server = flask.Flask(__name__, static_folder=None)
-    weight.register(server)
+    compression.register(server)
     app = dash.Dash(
         __name__,
         server=server,
@@ -31,14 +32,14 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     app.layout = layout.build(settings)
     app.index_string = layout.index_string(settings)
     api.register(server, services)
-    viewer.register(app, services)
-    monitor.register(app, services)
+    viewer_callbacks.register(app, services)
+    panel_callbacks.register(app, services)
     security.register(server, settings, script_hashes=app.csp_hashes())
-    calls.register(app, server, settings.url_prefix)
-    server.wsgi_app = TimedSlices(  # type: ignore[method-assign]
+    callback_guard.register(app, server, settings.url_prefix)
+    server.wsgi_app = ServerTimingMiddleware(  # type: ignore[method-assign]
         server.wsgi_app, f"{settings.url_prefix}/api/v1/slice", services.ledger
     )
     server.extensions["lamella"] = services
     services.start()
-    services.warm()
+    services.prestart()
     return app

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
+
+from cachetools import LRUCache
 
 from dashboard.errors import Busy, LamellaError
 
@@ -33,7 +34,7 @@ class LogLimit:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._written: OrderedDict[str, float] = OrderedDict()
+        self._written: LRUCache[str, float] = LRUCache(REMEMBERED)
         self._since = clock()
         self._lines = 0
         self._left_out = 0
@@ -50,9 +51,6 @@ class LogLimit:
                 return None
             self._lines += 1
             self._written[name] = now
-            self._written.move_to_end(name)
-            if len(self._written) > REMEMBERED:
-                self._written.popitem(last=False)
             left_out, self._left_out = self._left_out, 0
             return left_out
 
@@ -79,7 +77,7 @@ class Bulkhead:
         self._limit = LogLimit(clock)
         self._lock = threading.Lock()
         # Compartment: (failures in a row, time of the last one, pause after it).
-        self._failed: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
+        self._failed: LRUCache[str, tuple[int, float, float]] = LRUCache(REMEMBERED)
 
     def run(self, compartment: str, work: Callable[[], T], otherwise: T) -> T:
         """What `work` returns; `otherwise` when it raises, and while it is left out after a failure."""
@@ -108,9 +106,6 @@ class Bulkhead:
             doublings = 0 if isinstance(error, Busy) else min(failures - 1, 16)
             pause = min(self._pause * 2.0**doublings, self._longest)
             self._failed[compartment] = failures, self._clock(), pause
-            self._failed.move_to_end(compartment)
-            if len(self._failed) > REMEMBERED:
-                self._failed.popitem(last=False)
         left_out = self._limit.admits(compartment)
         if left_out is None:
             return

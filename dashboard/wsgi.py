@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def make_application() -> flask.Flask:
     """The Flask application with the environment's settings, one for each process."""
     from dashboard.app import create_app  # noqa: PLC0415
-    from dashboard.cli.process import prepare  # noqa: PLC0415
+    from dashboard.cli.process import check_startup  # noqa: PLC0415
     from dashboard.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
-    prepare(settings)
+    check_startup(settings)
     server: flask.Flask = create_app(settings).server
     return server
 

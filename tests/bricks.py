@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.cache.bricks import BrickStore, FileBrick
-from dashboard.cache.partial import file_bytes
-from dashboard.cache.story import Purpose
-from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
+from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress
+from dashboard.bricks.pending_file import file_bytes
+from dashboard.bricks.store import BrickStore, FileBrick
+from dashboard.bricks.usage import Purpose
 
 VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))
 DTYPE = np.dtype("u2")
@@ -38,6 +38,6 @@ def put(
     partial = store.begin(address, DTYPE.itemsize, purpose)
     assert partial is not None
     os.pwrite(partial.fd, values_of(address).tobytes(), 0)
-    brick = store.keep(partial, DTYPE, how.pop("bad", ()))
+    brick = store.commit(partial, DTYPE, how.pop("bad", ()))
     assert brick is not None
     return brick

@@ -22,9 +22,11 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from dashboard.volumes import codecs, pairwise
-from dashboard.volumes.clientdata import StoredType, check_client_data
-from dashboard.volumes.codecs import FLETCHER32, Filter
+from dashboard.codecs import paired_inflate
+from dashboard.codecs import pipeline as codecs
+from dashboard.codecs.client_data import StoredType, check_client_data
+from dashboard.codecs.errors import Bytes
+from dashboard.codecs.pipeline import FLETCHER32, Filter
 
 BLOSCS = [
     dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))
@@ -88,7 +90,7 @@ class Guarded:
                 raise OSError(ctypes.get_errno(), "mprotect")
         self._usable = whole[page : page + self._inner]
 
-    def take(self, size: int, at_end: bool) -> codecs.Bytes:
+    def take(self, size: int, at_end: bool) -> Bytes:
         """`size` bytes that lie right before the last page, or right behind the first."""
         return self._usable[self._inner - size :] if at_end else self._usable[:size]
 
@@ -213,7 +215,7 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
                 buffer[:] = poison
             try:
                 results.append(codecs.decode(given, pipeline, 0, size, buffers).tobytes())
-            except codecs.Damaged:
+            except codecs.CorruptChunk:
                 results.append(b"")
         # What was in the memory before must not show: it may be another file's.
         outcome = "decoded" if results[0] else "damaged"
@@ -279,7 +281,7 @@ def inflated(
 ) -> list[bytes | None]:
     """What the streams come to, at once or by several calls; None where they are not sound."""
 
-    def part(number: int, first: int, most: int) -> codecs.Bytes:
+    def part(number: int, first: int, most: int) -> Bytes:
         data, _, given, _, at_end = jobs[number]
         held = data[first : first + most]
         taken = given.take(len(held), at_end)
@@ -288,14 +290,14 @@ def inflated(
 
     numbers, all_bytes = range(len(jobs)), 10**6
     if rng.random() < 0.5:
-        sound = pairwise.inflate([part(n, 0, all_bytes) for n in numbers], outs)
+        sound = paired_inflate.inflate([part(n, 0, all_bytes) for n in numbers], outs)
     else:
-        streams = [pairwise.stream(len(data)) for data, *_ in jobs]
+        streams = [paired_inflate.stream(len(data)) for data, *_ in jobs]
         for until in (*sorted((rng.randrange(40_000), rng.randrange(40_000))), 10**6):
             for most in (rng.randrange(100), rng.randrange(3_000), all_bytes):
                 parts = [part(n, streams[n].fed, most) for n in numbers]
-                verdicts = pairwise.inflate_on(streams, parts, outs, until)
-        sound = [verdict is pairwise.Verdict.SOUND for verdict in verdicts]
+                verdicts = paired_inflate.inflate_on(streams, parts, outs, until)
+        sound = [verdict is paired_inflate.Verdict.OK for verdict in verdicts]
     return [out.tobytes() if good else None for out, good in zip(outs, sound, strict=True)]
 
 

@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.cache.bricks import BrickStore
-from dashboard.cache.pace import Paces
-from dashboard.cache.story import Purpose
-from dashboard.cache.supply import Supply
-from dashboard.slices.encode import Format
-from dashboard.slices.mapped import MappedPlanes
-from dashboard.slices.reader import Answer, Reader, SliceAddress
-from dashboard.slices.window import VolumeWindows
-from dashboard.storage.disk import BytesCache, open_cache
-from dashboard.storage.guard import Space
-from dashboard.storage.locks import Gate
-from dashboard.storage.room import Room
+from dashboard.addressing import selection
+from dashboard.bricks.loader import BrickLoader
+from dashboard.bricks.store import BrickStore
+from dashboard.bricks.throughput import DecodeThroughput
+from dashboard.bricks.usage import Purpose
+from dashboard.catalog.metadata import MetadataService
+from dashboard.decoding.decoder import Decoder
+from dashboard.files.catalog import Catalog
+from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.encode import Format
+from dashboard.frames.renderer import FrameRenderer, RenderedSlice, SliceAddress
+from dashboard.frames.window import VolumeWindows
+from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.disk_space import DiskSpace
+from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.file_lock import DemandSignal
 from dashboard.telemetry.ledger import Ledger
-from dashboard.volumes import selection
-from dashboard.volumes.catalog import Catalog
-from dashboard.volumes.children import Children
-from dashboard.volumes.decode import Decoder
-from dashboard.volumes.library import Library
 
 MIB = 2**20
 
 
-def make_children(roots: Sequence[Path], folder: Path, **given: Any) -> Children:
+def make_children(roots: Sequence[Path], folder: Path, **given: Any) -> Hdf5WorkerPool:
     """Child processes; `given` changes the limits."""
     limits = {"count": 1, "memory_bytes": 2**31, "seconds": 30.0} | given
-    return Children(roots, folder, **limits)
+    return Hdf5WorkerPool(roots, folder, **limits)
 
 
 class FakeFrames(dict[str, bytes]):
@@ -60,15 +60,15 @@ class Parts:
     """What one process works with, without a web server."""
 
     home: Path
-    library: Library
+    library: MetadataService
     ledger: Counts
     disk: BytesCache
     store: BrickStore
     decoder: Decoder
-    supply: Supply
+    supply: BrickLoader
     windows: VolumeWindows
     frames: FakeFrames
-    reader: Reader
+    reader: FrameRenderer
 
     def frame(
         self,
@@ -80,11 +80,11 @@ class Parts:
         counted: bool = True,
         purpose: Purpose = Purpose.DEMAND,
         **how: Any,
-    ) -> Answer:
+    ) -> RenderedSlice:
         """The frame of a selection, given as text."""
         volume = self.library.volume(file, dataset)
         address = SliceAddress(volume, selection.parse(text, volume.shape), form, **how)
-        return self.reader.frame(address, counted=counted, purpose=purpose)
+        return self.reader.render(address, counted=counted, purpose=purpose)
 
     def bricks(self, file: str, dataset: str, text: str) -> list[Any]:
         """The addresses of the bricks that a selection touches."""
@@ -96,7 +96,7 @@ class Parts:
 def parts(
     roots: Mapping[str, Path],
     home: Path,
-    children: Children,
+    children: Hdf5WorkerPool,
     *,
     max_brick_bytes: int = 64 * MIB,
     max_chunk_bytes: int = 64 * MIB,
@@ -111,7 +111,7 @@ def parts(
     home.mkdir(parents=True, exist_ok=True)
     ledger = Counts(open_cache(home / "ledger"))
     facts = open_cache(home / "facts")
-    library = Library(
+    library = MetadataService(
         Catalog(roots),
         children,
         facts,
@@ -119,25 +119,25 @@ def parts(
         max_chunk_bytes=max_chunk_bytes,
     )
     disk = open_cache(home / "bricks")
-    store = BrickStore(disk, Room(disk, limit, home / "room.lock"), home / "partial", ledger)
+    store = BrickStore(disk, LruEvictor(disk, limit, home / "room.lock"), home / "partial", ledger)
     decoder = Decoder(library, threads)
-    gate = Gate(home / "gate")
-    supply = Supply(
+    gate = DemandSignal(home / "gate")
+    supply = BrickLoader(
         library,
         store,
         decoder,
         gate,
         home / "locks",
-        Space(home, floor),
+        DiskSpace(home, floor),
         ledger,
-        Paces(facts),
+        DecodeThroughput(facts),
         wait_s,
         arena_bytes,
     )
     windows = VolumeWindows(library, decoder)
     frames = FakeFrames()
-    reader = Reader(
-        library, supply, MappedPlanes(library, home / "mapped"), frames, windows, max_cells
+    reader = FrameRenderer(
+        library, supply, ContiguousPlanes(library, home / "mapped"), frames, windows, max_cells
     )
     try:
         yield Parts(home, library, ledger, disk, store, decoder, supply, windows, frames, reader)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboard.cache.story import Purpose
-from dashboard.prefetch.board import Board, ViewerPlan
-from dashboard.prefetch.planner import Geometry, Wanted
+from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress
+from dashboard.bricks.usage import Purpose
+from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.planner import Geometry, PlannedBrick
 from dashboard.prefetch.worker import (
     Worker,
 )
-from dashboard.storage.disk import open_cache
+from dashboard.storage.bytes_cache import open_cache
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.stats import Stats
-from dashboard.volumes.address import BrickAddress, Fingerprint, VolumeAddress
+from dashboard.telemetry.statistics import Stats
 
 CHUNK, PLANES = 68, 2160
 BRICK_BYTES = 1000
@@ -29,7 +29,7 @@ class World:
             open_cache(folder / "board"),
             open_cache(folder / "ledger"),
         )
-        self.board = Board(
+        self.board = PlanStore(
             self.board_store, plan_seconds=30.0, budget_bytes=8 * BRICK_BYTES, clock=self.clock
         )
         self.ledger = Ledger(self.ledger_store, "worker", self.clock)
@@ -52,15 +52,15 @@ class World:
         start = index // CHUNK * CHUNK
         return BrickAddress(volume, 1, 2, (start, 0, 0), (min(start + CHUNK, PLANES), 1360, 1360))
 
-    def resolve(self, plan: ViewerPlan) -> list[tuple[Wanted, list[BrickAddress]]]:
+    def resolve(self, plan: ViewerPlan) -> list[tuple[PlannedBrick, list[BrickAddress]]]:
         self.resolved += 1
-        return [(wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.wanted]
+        return [(wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.bricks]
 
     def has(self, address: BrickAddress) -> bool:
         self.looked += 1
         return address.key in self.cached
 
-    def quiet(self) -> bool:
+    def no_demand_pending(self) -> bool:
         return self.is_quiet
 
     def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
@@ -73,7 +73,7 @@ class World:
 
     def look(self, viewer: str, index: int) -> None:
         """Each viewer has a file of its own."""
-        self.board.note(
+        self.board.record_position(
             viewer=viewer,
             file=f"{viewer}.h5",
             dataset="/volume",
@@ -95,7 +95,7 @@ class World:
         """Turns until the worker idles; the numbers of the bricks decoded."""
         before = len(self.decoded)
         for _ in range(most):
-            if self.worker.turn() > 0:
+            if self.worker.run_once() > 0:
                 break
         return [brick for _, brick, _ in self.decoded[before:]]
 

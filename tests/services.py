@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.services import Services
-from dashboard.volumes.selection import parse
+from dashboard.addressing.selection import parse
+from dashboard.runtime.container import Services
 
 SHAPE = (24, 40, 40)
 
@@ -17,7 +17,7 @@ def later(services: Services) -> None:
 
 def look(services: Services, text: str, viewer: str = "v", dataset: str = "x") -> None:
     """Look at a slice of `data/a.h5`, and wait for what follows from it."""
-    volume = services.library.volume("data/a.h5", dataset)
+    volume = services.metadata.volume("data/a.h5", dataset)
     services.activity.viewed(viewer, volume, parse(text, volume.shape))
     later(services)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
-from dashboard.services import Services
+from dashboard.runtime.container import Services
 from dashboard.settings import Settings
 from tests.services import add_up
 

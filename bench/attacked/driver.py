@@ -25,7 +25,7 @@ from typing import Final
 from urllib.parse import quote
 
 from bench.attacked import hostile_files as files
-from dashboard.bench import processes
+from dashboard.benchmarking import processes
 
 REQUESTS_A_SECOND: Final = 50
 # Some answers take a child's whole time limit: others are sent meanwhile.
@@ -35,7 +35,7 @@ TIMEOUT_S = 12.0
 MAX_UNFINISHED = 60
 REPLACE_EVERY_S = 0.7
 STOP_EVERY_S, STOPPED_S = 12.0, 4.0
-CHILD_MODULE = "dashboard.volumes.child"
+CHILD_MODULE = "dashboard.hdf5.worker"
 
 Action = Callable[[], str]
 
@@ -218,7 +218,7 @@ class Driver:
 
     def _children(self) -> Iterator[int]:
         """The HDF5 children of the server."""
-        for pid in processes.family(self._pid):
+        for pid in processes.process_tree(self._pid):
             with suppress(OSError):
                 if CHILD_MODULE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
                     yield pid

@@ -20,11 +20,11 @@ import numpy as np
 from bench.attacked import hostile_files
 from bench.attacked.hostile_files import ROOT
 from bench.volumes import slab
-from dashboard.bench.figures import quantile
-from dashboard.bench.player import Address, Seen, play
-from dashboard.bench.server import Server, serving
-from dashboard.bench.traces import Trace, Viewer, scroll, traces
-from dashboard.storage.guard import own_directory
+from dashboard.benchmarking.figures import quantile
+from dashboard.benchmarking.player import TraceSample, TraceTarget, play
+from dashboard.benchmarking.server import Server, serving
+from dashboard.benchmarking.traces import Trace, Viewer, scroll, traces
+from dashboard.storage.disk_space import ensure_private_directory
 
 SEED: Final = 1
 SHAPE: Final = (256, 400, 400)
@@ -76,7 +76,7 @@ def measure(folder: Path, seconds: float, shape: tuple[int, ...] = SHAPE) -> Res
     write_volumes(data, shape)
     hostile_files.write_all(data)
     trace = mixed(shape, seconds)
-    home = own_directory(folder / "cache")
+    home = ensure_private_directory(folder / "cache")
     with _served(home, data) as server:
         quiet = figures(_play(trace, server))
     with _served(home, data) as server:
@@ -109,7 +109,7 @@ def mixed(shape: Sequence[int], seconds: float) -> Trace:
     return Trace("mixed", "ten viewers of ten volumes", viewers)
 
 
-def figures(seen: Sequence[Seen]) -> Figures:
+def figures(seen: Sequence[TraceSample]) -> Figures:
     """What was seen, added up; a slice that was not asked for any more is lost."""
     lost = Counter(str(one.status or "no answer") for one in seen if one.status != 200)
     late = sorted(one.late_ms for one in seen if one.status == 200 and one.late_ms is not None)
@@ -128,8 +128,8 @@ def _served(home: Path, data: Path) -> AbstractContextManager[Server]:
     return serving([f"{ROOT}={data}"], home)
 
 
-def _play(trace: Trace, server: Server) -> list[Seen]:
-    address = Address(
+def _play(trace: Trace, server: Server) -> list[TraceSample]:
+    address = TraceTarget(
         [f"{ROOT}/{number}.h5" for number in range(VIEWERS)],
         "/volume",
         lambda axis, index: ",".join(str(index) if d == axis else ":" for d in range(3)),

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from bench.browser.tab import Tab, chromium, tab
 from bench.context import Context, Volume, pick_bricks
 from bench.model import Section, ratios
-from dashboard.bench.server import free_port
+from dashboard.benchmarking.server import free_port
 
 STARTED_WITHIN_S = 60.0
 HEAP_SLICES = (200, 2000)
@@ -64,13 +64,13 @@ def _lamella(
         page.rest()
         first: dict[int, float] = {}
         for index in cold:
-            server.settle()
+            server.wait_until_idle()
             time_ms = page.put("slice-slider", index)
             # What was decoded ahead after all is not cold.
             if page.seen()[0][2] in ("miss", "coalesced"):
                 first[index] = time_ms
             page.rest()
-        server.settle()
+        server.wait_until_idle()
         at = length // 2
         page.put("slice-slider", at)
         page.rest()
@@ -86,7 +86,7 @@ def _lamella(
         _heap(context, page, section)
         loads, sizes = [], []
         for _ in range(context.times(5, 2)):
-            server.settle()
+            server.wait_until_idle()
             with tab(browser) as fresh:
                 fresh.page.goto(f"http://127.0.0.1:{server.port}/?{urlencode(query)}")
                 fresh.await_seen(length // 2)

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from math import ceil, prod
 from pathlib import Path
 
-from dashboard.volumes.chunks import AxisCost
-from dashboard.volumes.volume import Volume, nbytes
+from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.catalog.volume import Volume, decoded_bytes
 
 PAGE_BYTES = 4096
 
@@ -43,7 +43,7 @@ def axis_costs(volume: Volume) -> list[AxisCost]:
     """What the first slice across each axis costs; one entry for a volume that is a single plane."""
     axes = range(len(volume.shape)) if len(volume.shape) > 2 else range(1)
     costs = [volume.grid.axis_cost(axis) for axis in axes]
-    if not volume.mapped:
+    if not volume.contiguous_raw:
         return costs
     return [
         AxisCost(
@@ -112,9 +112,9 @@ def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
     shown = "×".join(map(str, better))
     worst = max(costs, key=lambda cost: cost.amplification)
     across = f"across axis {worst.axis}" if len(volume.shape) > 2 else "of it"
-    if nbytes(volume) <= SMALL_VOLUME_BYTES:
+    if decoded_bytes(volume) <= SMALL_VOLUME_BYTES:
         return Advice("It is so small that its layout does not matter.")
-    if volume.mapped:
+    if volume.contiguous_raw:
         if worst.amplification < 2 * WORTH_IT:
             return Advice("Contiguous and uncompressed: slices are taken straight out of the file.")
         return Advice(
@@ -130,7 +130,7 @@ def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
         f"The first slice {across} decodes {worst.amplification:.0f} times its own bytes; chunks of"
         f" {shown} make that {worst.amplification / gain:.0f}."
     )
-    if not volume.fast:
+    if not volume.decodes_in_process:
         names = ", ".join(volume.filters) or "none"
         sentence = (
             "It is read through the HDF5 library, one chunk after the other"

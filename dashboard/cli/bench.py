@@ -18,17 +18,17 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard import __version__
-from dashboard.bench.baseline import Kind, read_plainly, slices_of
-from dashboard.bench.figures import Spread, figures, spread, times_faster
-from dashboard.bench.player import Address, play
-from dashboard.bench.processes import PeakMemory
-from dashboard.bench.server import serving
-from dashboard.bench.traces import Trace, traces
-from dashboard.bench.volume import Shown, choose
+from dashboard.benchmarking.baseline import Kind, read_with_h5py, slices_of
+from dashboard.benchmarking.figures import Spread, figures, speedup, spread
+from dashboard.benchmarking.player import TraceTarget, play
+from dashboard.benchmarking.processes import PeakMemory
+from dashboard.benchmarking.server import serving
+from dashboard.benchmarking.traces import Trace, traces
+from dashboard.benchmarking.volume import DatasetInfo, choose
 from dashboard.errors import SetupError
+from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
-from dashboard.storage.guard import own_directory
-from dashboard.volumes.catalog import parse_roots
+from dashboard.storage.disk_space import ensure_private_directory
 
 SEED = 1
 # Plain h5py needs as long as a whole trace for a few slices: it reads the trace's first ones only.
@@ -48,10 +48,10 @@ def run(
     ((_, path),) = parse_roots((file,)).items()
     if path.is_dir():
         raise SetupError(f"{file} is a folder; name a file in it.")
-    beside = own_directory(settings.cache_dir)
+    beside = ensure_private_directory(settings.cache_dir)
     console = Console(stderr=True)
     with console.status("Looking at the file …") as status:
-        volume = look(path, beside, dataset)
+        volume = probe_dataset(path, beside, dataset)
         chosen = select(traces(volume.shape, seconds, SEED), names)
         results = []
         for number, trace in enumerate(chosen, 1):
@@ -66,7 +66,7 @@ def run(
     out.print(times_table(results))
 
 
-def look(path: Path, beside: Path, dataset: str | None) -> Shown:
+def probe_dataset(path: Path, beside: Path, dataset: str | None) -> DatasetInfo:
     """What the server says of the dataset; raises `SetupError`."""
     with serving([f"v0={path}"], beside) as server, server.client() as client:
         told = client.json("/api/v1/datasets", file="v0")
@@ -85,22 +85,22 @@ def select(every: Sequence[Trace], names: Sequence[str]) -> list[Trace]:
 
 
 def measure(
-    trace: Trace, path: Path, volume: Shown, beside: Path, seconds: float, *, turned: bool
+    trace: Trace, path: Path, volume: DatasetInfo, beside: Path, seconds: float, *, turned: bool
 ) -> dict[str, Any]:
     """One trace from an empty cache; h5py's two ways before and after it, or after and before it."""
     kinds: tuple[Kind, Kind] = ("chosen", "default") if turned else ("default", "chosen")
     slices = slices_of(trace)
     plain: dict[Kind, Spread | None] = {}
-    plain[kinds[0]] = spread(read_plainly(path, volume, slices, kinds[0], seconds * PLAIN_SHARE))
+    plain[kinds[0]] = spread(read_with_h5py(path, volume, slices, kinds[0], seconds * PLAIN_SHARE))
     # One file under several names is several volumes, as far as the server is concerned.
     files = [f"v{number}" for number in range(trace.volumes)]
     with ExitStack() as stack:
         server = stack.enter_context(serving([f"{name}={path}" for name in files], beside))
-        address = Address(files, volume.dataset, volume.selection)
+        address = TraceTarget(files, volume.dataset, volume.selection)
         with PeakMemory(server.pid) as memory:
             seen = play(trace, address, server.client)
         stats = server.stats()
-    plain[kinds[1]] = spread(read_plainly(path, volume, slices, kinds[1], seconds * PLAIN_SHARE))
+    plain[kinds[1]] = spread(read_with_h5py(path, volume, slices, kinds[1], seconds * PLAIN_SHARE))
     found = figures(trace, volume, seen)
     found |= {
         "prefetch": stats["prefetch"],
@@ -108,12 +108,12 @@ def measure(
         "memory_bytes": memory.bytes or None,
         "h5py_default_ms": plain["default"],
         "h5py_chosen_ms": plain["chosen"],
-        "times_faster": times_faster(plain["default"], found["client_ms"]),
+        "times_faster": speedup(plain["default"], found["client_ms"]),
     }
     return found
 
 
-def describe(path: Path, volume: Shown) -> dict[str, Any]:
+def describe(path: Path, volume: DatasetInfo) -> dict[str, Any]:
     """The volume, for whoever reads the figures later."""
     return {
         "file": path.name,

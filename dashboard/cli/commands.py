@@ -19,7 +19,7 @@ from dashboard.settings import PREFIX, Settings, describe, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-EXIT_MEND = 2
+EXIT_USAGE = 2
 
 
 def setting(flag: str, name: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -69,10 +69,10 @@ def serve(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
 
     Each PATH is a file or a folder, called by its own name or as NAME=PATH.
     """
-    from dashboard.cli.process import end_with  # noqa: PLC0415
+    from dashboard.cli.process import die_with_parent  # noqa: PLC0415
     from dashboard.cli.serve import run  # noqa: PLC0415
 
-    end_with(parent)
+    die_with_parent(parent)
     run(settings_from(given, paths))
 
 
@@ -244,11 +244,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         lamella.main(arguments, prog_name="lamella", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        sys.exit(EXIT_MEND)
+        sys.exit(EXIT_USAGE)
     except click.ClickException as error:
-        _tell(error.format_message())
+        _echo(error.format_message())
     except LamellaError as error:
-        _tell(error.message)
+        _echo(error.message)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
@@ -256,6 +256,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _tell(sentence: str) -> NoReturn:
+def _echo(sentence: str) -> NoReturn:
     click.echo(f"lamella: {sentence}", err=True)
-    sys.exit(EXIT_MEND)
+    sys.exit(EXIT_USAGE)

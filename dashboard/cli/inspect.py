@@ -16,17 +16,17 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.catalog.metadata import normalize_dataset_path
+from dashboard.catalog.volume import Volume, decoded_bytes
 from dashboard.cli.advice import advise, axis_costs
-from dashboard.cli.measure import Measured, Measuring
+from dashboard.cli.measure import Measured, SliceBenchmark
 from dashboard.errors import LamellaError, NotFound, SetupError
+from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
-from dashboard.storage.guard import own_directory
-from dashboard.volumes.catalog import parse_roots
-from dashboard.volumes.library import normal
-from dashboard.volumes.volume import Volume, nbytes
+from dashboard.storage.disk_space import ensure_private_directory
 
 if TYPE_CHECKING:
-    from dashboard.services import Services
+    from dashboard.runtime.container import Services
 
 # How long one dataset is measured (where a chunk takes long, up to twice that), and after how long no
 # other is begun: nobody waits for the last of a hundred datasets.
@@ -43,19 +43,23 @@ NOTE = (
 def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) -> None:
     """Print what is known about the file at `path`, or about one `dataset` of it; raises `LamellaError`."""
     with _opened(path, settings) as (services, file, place):
-        datasets = [dict(record) for record in services.library.datasets(file)]
+        datasets = [dict(record) for record in services.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
-            datasets = [record for record in datasets if record["dataset"] == normal(dataset)]
+            datasets = [
+                record
+                for record in datasets
+                if record["dataset"] == normalize_dataset_path(dataset)
+            ]
             if not datasets:
                 raise NotFound(f"There is no dataset {dataset!r} in {file}.")
-        measuring = Measuring(services)
+        measuring = SliceBenchmark(services)
         began = time.monotonic()
         for record in datasets:
             if not record["browsable"]:
                 continue
             try:
-                volume = services.library.volume(file, record["dataset"])
+                volume = services.metadata.volume(file, record["dataset"])
             except LamellaError as error:
                 record.update(browsable=False, reason=error.message)
                 continue
@@ -63,7 +67,7 @@ def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) ->
                 measured, why = _measured(volume, measuring)
             else:
                 measured, why = {}, f"Name it to have it measured: lamella inspect {path} DATASET."
-            record.update(_told(volume, measured, place, filters), not_measured=why)
+            record.update(_cost_report(volume, measured, place, filters), not_measured=why)
     if as_json:
         threads = settings.decode_threads
         shown = {"file": file, "datasets": datasets, "decode_threads": threads, "note": NOTE}
@@ -79,14 +83,14 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path
     They share nothing with a running server: their caches lie in a folder of their own beside its,
     since how fast that disk is belongs to what is measured.
     """
-    from dashboard.services import build_services  # noqa: PLC0415
+    from dashboard.runtime.container import build_services  # noqa: PLC0415
 
     ((file, place),) = parse_roots((path,)).items()
     if place.is_dir():
         raise SetupError(f"{path} is a folder; name a file in it.")
     beside: Path | None
     try:
-        beside = own_directory(settings.cache_dir)
+        beside = ensure_private_directory(settings.cache_dir)
     except SetupError:
         beside = None  # a server would not start there, but the file can be told of
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
@@ -99,7 +103,7 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path
             services.close()
 
 
-def _measured(volume: Volume, measuring: Measuring) -> tuple[dict[int, Measured], str | None]:
+def _measured(volume: Volume, measuring: SliceBenchmark) -> tuple[dict[int, Measured], str | None]:
     """(what slices across each axis cost, why some were not measured)."""
     costs = axis_costs(volume)
     found: dict[int, Measured] = {}
@@ -120,7 +124,7 @@ def _measured(volume: Volume, measuring: Measuring) -> tuple[dict[int, Measured]
     return found, None
 
 
-def _told(
+def _cost_report(
     volume: Volume, measured: dict[int, Measured], place: Path, filters: Collection[str]
 ) -> dict[str, Any]:
     """What slices of `volume` cost, and what to do about it."""
@@ -144,8 +148,10 @@ def _told(
             }
         )
     return {
-        "decoded_bytes": nbytes(volume),
-        "read_by": "hdf5" if not (volume.fast or volume.mapped) else "lamella",
+        "decoded_bytes": decoded_bytes(volume),
+        "read_by": "hdf5"
+        if not (volume.decodes_in_process or volume.contiguous_raw)
+        else "lamella",
         "axes": axes,
         "advice": advice.sentence,
         "better_chunks": advice.chunks and list(advice.chunks),

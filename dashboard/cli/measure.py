@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.cache.story import Purpose
-from dashboard.slices.encode import Format
-from dashboard.slices.part import Part, part_of
-from dashboard.slices.reader import Reader, SliceAddress
-from dashboard.slices.scale import Norm, Window
-from dashboard.slices.window import slice_window
-from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.chunks import AxisCost
-from dashboard.volumes.selection import Selection, Span
-from dashboard.volumes.volume import Volume
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.addressing.selection import Selection, Span
+from dashboard.bricks.usage import Purpose
+from dashboard.catalog.volume import Volume
+from dashboard.frames.complex_part import ComplexPart, select_part
+from dashboard.frames.encode import Format
+from dashboard.frames.quantize import Norm, Window
+from dashboard.frames.renderer import FrameRenderer, SliceAddress
+from dashboard.frames.window import slice_window
 
 if TYPE_CHECKING:
-    from dashboard.services import Services
+    from dashboard.runtime.container import Services
 
 # Samples grow from the first size until one takes long enough to be told from chance; where a filter is
 # so slow that the first one is enough, nobody waits for a larger one.
@@ -60,7 +60,7 @@ class Measured:
     bytes_per_s: float
 
 
-class Measuring:
+class SliceBenchmark:
     """Measures volumes with parts and caches that nobody else uses meanwhile."""
 
     def __init__(self, services: Services, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -69,10 +69,10 @@ class Measuring:
         self._random = np.random.default_rng(SEED)
         self._taken = 0
         self._most_cells = min(MOST_CELLS, services.settings.max_cells)
-        self._reader = Reader(
-            services.library,
-            services.supply,
-            services.mapped,
+        self._reader = FrameRenderer(
+            services.metadata,
+            services.loader,
+            services.contiguous,
             _NoFrames(),
             services.windows,
             services.settings.max_cells,
@@ -80,8 +80,8 @@ class Measuring:
 
     def prepare(self, volume: Volume) -> None:
         """What a server does once for each state of a file: it lists the chunks."""
-        if volume.fast:
-            self._services.library.index(volume)
+        if volume.decodes_in_process:
+            self._services.metadata.index(volume)
 
     def axis(self, volume: Volume, axis: int, seconds: float) -> Measured:
         """What a slice across `axis` costs, found in about `seconds`, or in what a chunk takes.
@@ -90,15 +90,15 @@ class Measuring:
         """
         cost = volume.grid.axis_cost(axis)
         until = self._clock() + seconds
-        if volume.direct(self._region(volume, cost)):
-            return self._straight(volume, cost, until)
+        if volume.reads_planes_directly(self._region(volume, cost)):
+            return self._measure_contiguous(volume, cost, until)
         return self._bricks(volume, cost, until)
 
-    def _straight(self, volume: Volume, cost: AxisCost, until: float) -> Measured:
+    def _measure_contiguous(self, volume: Volume, cost: AxisCost, until: float) -> Measured:
         """Planes that are taken out of the file: read at some places, and there once more."""
         times: dict[str, list[float]] = {"cold": [], "warm": [], "raw": []}
         region = self._region(volume, cost)
-        window = _window(np.arange(2).astype(volume.native))
+        window = _window(np.arange(2).astype(volume.memory_dtype))
         # The first round is for what is loaded and allocated once.
         for _ in range(1 + FRAMES):
             region = self._region(volume, cost)
@@ -130,7 +130,7 @@ class Measuring:
                 limit = larger
         decoding = median(took[count])
         size = count * volume.grid.chunk_bytes
-        warm, raw = self._kept(volume, cost, values)
+        warm, raw = self._measure_warm(volume, cost, values)
         # A frame is made of what was decoded as well.
         cold = decoding * cost.chunks / count + (warm or 0.0)
         return Measured(cold, warm, raw, size, size / decoding)
@@ -141,7 +141,7 @@ class Measuring:
         self._taken += 1
         box = replace(box, version=f"sample {self._taken}")
         plane = int(self._random.integers(box.planes))
-        supply = self._services.supply
+        supply = self._services.loader
         began = self._clock()
         brick = supply.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
         values = brick.plane(plane)
@@ -150,7 +150,7 @@ class Measuring:
         supply.get_or_decode(box, Purpose.DEMAND, plane=plane)
         return took, values
 
-    def _kept(
+    def _measure_warm(
         self, volume: Volume, cost: AxisCost, values: NDArray[Any]
     ) -> tuple[float | None, float | None]:
         """Seconds for a slice as `u8` and as `raw` whose bricks are in the cache.
@@ -175,7 +175,7 @@ class Measuring:
                 raise
         except OSError:
             return None, None
-        if store.keep(partial, volume.native, []) is None:
+        if store.commit(partial, volume.memory_dtype, []) is None:
             return None, None
         share = volume.shape[cost.rows] * volume.shape[cost.cols] / (rows * cols)
         window = _window(values)
@@ -189,13 +189,13 @@ class Measuring:
         """Seconds until a frame is made."""
         address = SliceAddress(volume, region, form, window)
         began = self._clock()
-        self._reader.frame(address, counted=False, purpose=Purpose.DEMAND)
+        self._reader.render(address, counted=False, purpose=Purpose.DEMAND)
         return self._clock() - began
 
     def _region(self, volume: Volume, cost: AxisCost) -> Selection:
         """A plane somewhere, or the first part of it where it is large; it lies in one brick."""
         height, width = volume.grid.tile(cost.rows, cost.cols)
-        if volume.mapped and cost.cols == len(volume.shape) - 1:
+        if volume.contiguous_raw and cost.cols == len(volume.shape) - 1:
             height, width = volume.shape[cost.rows], volume.shape[cost.cols]
         width = min(width, self._most_cells)
         height = min(height, max(self._most_cells // width, 1))
@@ -225,8 +225,10 @@ class Measuring:
     def _corner(self, volume: Volume) -> tuple[int, ...]:
         """The first voxel of any chunk that is stored, or of any block that is no rest at the edge."""
         grid = volume.grid
-        if volume.fast and len(stored := self._services.library.index(volume).numbers):
-            return grid.corner(int(self._random.choice(stored)))
+        if volume.decodes_in_process and len(
+            stored := self._services.metadata.index(volume).numbers
+        ):
+            return grid.chunk_origin(int(self._random.choice(stored)))
         return tuple(
             int(self._random.integers(max(n // c, 1))) * c
             for n, c in zip(grid.shape, grid.chunks, strict=True)
@@ -249,5 +251,5 @@ def _chunks(volume: Volume, box: BrickAddress) -> int:
 
 def _window(values: NDArray[Any]) -> Window:
     """A window for values of this kind; how long scaling takes does not depend on it."""
-    low, high = slice_window(part_of(values, Part.ABS), Norm.LINEAR, None)
+    low, high = slice_window(select_part(values, ComplexPart.ABS), Norm.LINEAR, None)
     return low, high if high > low else low + 1.0

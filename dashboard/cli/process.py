@@ -14,10 +14,10 @@ from queue import SimpleQueue
 from types import FrameType
 
 from dashboard.errors import SetupError
+from dashboard.files.catalog import parse_roots
 from dashboard.log_limit import LogRateFilter
 from dashboard.settings import Settings
-from dashboard.storage.guard import own_directory
-from dashboard.volumes.catalog import parse_roots
+from dashboard.storage.disk_space import ensure_private_directory
 
 BACKLOG = 512
 PR_SET_PDEATHSIG = 1
@@ -28,10 +28,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MAPPED_FROM_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20
 
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def prepare(settings: Settings) -> None:
+def check_startup(settings: Settings) -> None:
     """Check the data and the cache directory, and set up the log; raises `SetupError`."""
     logging.basicConfig(
         level=settings.log_level,
@@ -42,7 +42,7 @@ def prepare(settings: Settings) -> None:
     if not settings.data:
         raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
     parse_roots(settings.data)
-    own_directory(settings.cache_dir)
+    ensure_private_directory(settings.cache_dir)
 
 
 def limit_log(logger: logging.Logger) -> None:
@@ -52,7 +52,7 @@ def limit_log(logger: logging.Logger) -> None:
             handler.addFilter(LogRateFilter())
 
 
-def keep_freed_memory() -> None:
+def tune_malloc() -> None:
     """Have freed memory reused by this process instead of given back to the kernel, up to 64 MiB.
 
     A frame is made in some blocks of a few megabytes. Given back after each answer they cost the
@@ -67,7 +67,7 @@ def keep_freed_memory() -> None:
         mallopt(M_ARENA_MAX, 1)
 
 
-def spare_what_stays() -> None:
+def freeze_gc() -> None:
     """Have the garbage collector pass over what is there now: else a full pass takes some 70 ms."""
     gc.collect()
     gc.freeze()
@@ -97,7 +97,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def end_with(parent: int | None) -> None:
+def die_with_parent(parent: int | None) -> None:
     """Have the kernel end this process when the process `parent`, its own parent, is gone.
 
     A supervisor killed with -9 can tell its children nothing. Only Linux does this; elsewhere nothing happens.
@@ -110,7 +110,9 @@ def end_with(parent: int | None) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def queue_signals(queue: SimpleQueue[int], signals: tuple[signal.Signals, ...] = ENDING) -> None:
+def queue_signals(
+    queue: SimpleQueue[int], signals: tuple[signal.Signals, ...] = TERMINATION_SIGNALS
+) -> None:
     """Put the numbers of `signals` on `queue` as they come.
 
     A handler runs between any two steps of the main thread; of all means to wake that thread up, only a

@@ -18,17 +18,17 @@ from rich.progress import (
 )
 
 from dashboard.errors import SetupError
+from dashboard.files.catalog import has_signature
+from dashboard.samples import generator
 from dashboard.settings import Settings
-from dashboard.storage.guard import own_directory
-from dashboard.volumes import sample
-from dashboard.volumes.catalog import has_signature
+from dashboard.storage.disk_space import ensure_private_directory
 
 DEMO_FILE = "demo.h5"
 
 
 def demo_volume(settings: Settings) -> Path:
     """The path of the demo's volume in the cache directory, made now if it is not there."""
-    path = own_directory(settings.cache_dir) / "demo" / DEMO_FILE
+    path = ensure_private_directory(settings.cache_dir) / "demo" / DEMO_FILE
     try:
         if path.is_file() and has_signature(path):
             return path
@@ -37,7 +37,7 @@ def demo_volume(settings: Settings) -> Path:
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}."
         ) from None
     with _progress("Making the sample volume") as progress:
-        sample.write_sample(path, progress=progress)
+        generator.write_sample(path, progress=progress)
     return path
 
 
@@ -45,15 +45,15 @@ def write(
     out: Path, *, like: str, shape: str | None, dtype: str | None, chunks: str | None
 ) -> None:
     """Write a made-up volume to `out`; what is not given is as in the volume that it is `like`."""
-    recipe = sample.REFERENCE if like == "reference" else sample.DEMO
+    recipe = generator.REFERENCE if like == "reference" else generator.DEMO
     if out.exists():
         raise SetupError(f"{out} exists already; remove it or choose another name.")
     size = recipe.shape if shape is None else _numbers("--shape", shape)
-    cut: sample.Chunks = recipe.chunks if shape is None else "auto"
+    cut: generator.Chunks = recipe.chunks if shape is None else "auto"
     if chunks is not None:
         cut = "auto" if chunks == "auto" else _numbers("--chunks", chunks)
     with _progress(f"Writing {out.name}") as progress:
-        sample.write_sample(out, size, dtype or recipe.dtype, cut, progress)
+        generator.write_sample(out, size, dtype or recipe.dtype, cut, progress)
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[sample.Progress]:
+def _progress(title: str) -> Iterator[generator.Progress]:
     """A progress bar on the terminal's error stream, in decoded bytes."""
     columns = (
         TextColumn("{task.description}"),

@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from dashboard.cli.process import ENDING, listen, prepare, queue_signals
+from dashboard.cli.process import TERMINATION_SIGNALS, check_startup, listen, queue_signals
 from dashboard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ LAST_PAUSE_S = 2.0
 PROBE_EVERY_S = 0.1
 
 # gunicorn's statuses for an application that cannot be started, besides ours for what a person can mend.
-HOPELESS = (2, 3, 4)
+FATAL_STATUSES = (2, 3, 4)
 
 
-class GaveUp(Exception):
+class RestartLimitReached(Exception):
     """A child cannot be kept running; `status` is the one to leave with."""
 
     def __init__(self, message: str, status: int = 1) -> None:
@@ -45,7 +45,7 @@ class GaveUp(Exception):
 
 
 @dataclass
-class Child:
+class ManagedProcess:
     """A process that is started again when it dies; times are those of the `clock`."""
 
     name: str
@@ -55,10 +55,10 @@ class Child:
     clock: Callable[[], float] = time.monotonic
     process: subprocess.Popen[bytes] | None = None
     starts_at: float = 0.0
-    proven: bool = False
+    became_ready: bool = False
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DEATHS))
 
-    def tend(self) -> None:
+    def poll(self) -> None:
         """Start the process if it is due, note its death if it died; raises `GaveUp`."""
         if self.process is None:
             if self.clock() >= self.starts_at:
@@ -69,7 +69,7 @@ class Child:
             return
         self.end_group(signal.SIGKILL)  # what the dead one has left behind
         self.process = None
-        self.note_death(status)
+        self.on_exit(status)
 
     def start(self) -> None:
         """Start the process, in a group of its own: Ctrl-C is for the supervisor alone."""
@@ -81,15 +81,17 @@ class Child:
             process_group=0,
         )
 
-    def note_death(self, status: int) -> None:
+    def on_exit(self, status: int) -> None:
         """Decide when to start again, or raise `GaveUp`."""
         now = self.clock()
         self.deaths.append(now)
-        if not self.proven and status in HOPELESS:
-            raise GaveUp(f"The {self.name} process could not start.", 2 if status == 2 else 1)
+        if not self.became_ready and status in FATAL_STATUSES:
+            raise RestartLimitReached(
+                f"The {self.name} process could not start.", 2 if status == 2 else 1
+            )
         recent = [at for at in self.deaths if now - at <= DEATHS_WITHIN_S]
         if len(recent) >= MAX_DEATHS:
-            raise GaveUp(
+            raise RestartLimitReached(
                 f"The {self.name} process died {MAX_DEATHS} times within {DEATHS_WITHIN_S:.0f} s."
             )
         self.starts_at = now + min(FIRST_PAUSE_S * 2 ** (len(recent) - 1), LAST_PAUSE_S)
@@ -113,27 +115,27 @@ class Child:
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; leaves with status 1 when a child cannot be kept running."""
-    prepare(settings)
+    check_startup(settings)
     listener = listen(settings.host, settings.port)
     signals: SimpleQueue[int] = SimpleQueue()
-    queue_signals(signals, (*ENDING, signal.SIGCHLD))
+    queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
     # A folder called `dashboard` where the command was started is not ours.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     parent = ("--parent", str(os.getpid()))
     number = listener.fileno()
     children = (
-        Child(
+        ManagedProcess(
             "web",
             command(settings, "web", *parent, "--listener", str(number)),
             (number,),
             environment,
         ),
-        Child("prefetch", command(settings, "worker", *parent), (), environment),
+        ManagedProcess("prefetch", command(settings, "worker", *parent), (), environment),
     )
-    failure: GaveUp | None = None
+    failure: RestartLimitReached | None = None
     try:
         supervise(settings, children, signals)
-    except GaveUp as gave_up:
+    except RestartLimitReached as gave_up:
         failure = gave_up
     finally:
         listener.close()
@@ -154,17 +156,19 @@ def command(settings: Settings, role: str, *more: str) -> list[str]:
     return [sys.executable, "-m", "dashboard", role, *options, *more, "--", *settings.data]
 
 
-def supervise(settings: Settings, children: tuple[Child, Child], signals: SimpleQueue[int]) -> None:
+def supervise(
+    settings: Settings, children: tuple[ManagedProcess, ManagedProcess], signals: SimpleQueue[int]
+) -> None:
     """Keep the children running until an ending signal comes; says once when the server answers."""
     web = children[0]
     announced = False
     while True:
         for child in children:
-            child.tend()
-        if not announced and web.running and answers(settings):
+            child.poll()
+        if not announced and web.running and is_healthy(settings):
             announced = True
             for child in children:
-                child.proven = True
+                child.became_ready = True
             click.echo(f"Lamella is ready at {address(settings)} (Ctrl-C ends it)")
         waiting = not announced or any(child.process is None for child in children)
         try:
@@ -172,11 +176,11 @@ def supervise(settings: Settings, children: tuple[Child, Child], signals: Simple
             number = signals.get(timeout=PROBE_EVERY_S if waiting else 1.0)
         except Empty:
             continue
-        if number in ENDING:
+        if number in TERMINATION_SIGNALS:
             return
 
 
-def end(children: Sequence[Child], signals: SimpleQueue[int], patience_s: float) -> None:
+def end(children: Sequence[ManagedProcess], signals: SimpleQueue[int], patience_s: float) -> None:
     """End the children: politely first, and at once when asked a second time or after `patience_s`."""
     for child in children:
         child.ask_to_end()
@@ -186,7 +190,7 @@ def end(children: Sequence[Child], signals: SimpleQueue[int], patience_s: float)
             number = signals.get(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
         except Empty:
             number = 0
-        if number in ENDING or time.monotonic() >= deadline:
+        if number in TERMINATION_SIGNALS or time.monotonic() >= deadline:
             break
     for child in children:
         child.end_group(signal.SIGKILL)
@@ -194,7 +198,7 @@ def end(children: Sequence[Child], signals: SimpleQueue[int], patience_s: float)
             child.process.wait()
 
 
-def answers(settings: Settings) -> bool:
+def is_healthy(settings: Settings) -> bool:
     """Whether the server answers its health check."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host).strip("[]")  # noqa: S104
     connection = http.client.HTTPConnection(host, settings.port, timeout=1.0)

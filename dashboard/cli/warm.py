@@ -27,30 +27,30 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from dashboard.cache import gathering
-from dashboard.cache.partial import file_bytes
-from dashboard.cache.story import Purpose
-from dashboard.cache.supply import NoRoom, Supplied
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks import direct_write
+from dashboard.bricks.loader import CacheFull, LoadedBrick
+from dashboard.bricks.pending_file import file_bytes
+from dashboard.bricks.usage import Purpose
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
 from dashboard.errors import CannotShow, LamellaError, SetupError
+from dashboard.files.catalog import parse_roots
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.frames.quantize import Norm
 from dashboard.settings import Settings
-from dashboard.slices.part import Part
-from dashboard.slices.scale import Norm
-from dashboard.storage.disk import open_cache
-from dashboard.storage.guard import own_directory
-from dashboard.storage.room import IN_USE_S
-from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.catalog import parse_roots
-from dashboard.volumes.library import Library
-from dashboard.volumes.volume import Volume
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.eviction import IN_USE_S
 
 if TYPE_CHECKING:
-    from dashboard.services import Services
+    from dashboard.runtime.container import Services
 
 # One is decoded by all threads while the other's file is finished and the next one's is begun.
 IN_FLIGHT = 2
 # A list of more bricks than this takes longer to make than anyone expects; a range does.
 MAX_BRICKS = 100_000
-SPARE_EVERY_S = 0.5
+TOUCH_INTERVAL_S = 0.5
 
 
 def run(
@@ -68,10 +68,10 @@ def run(
     `roots` are those of the server that is to find the bricks.
     """
     from dashboard.runtime.cache_limits import brick_limit  # noqa: PLC0415
-    from dashboard.services import build_services  # noqa: PLC0415
+    from dashboard.runtime.container import build_services  # noqa: PLC0415
 
-    paths, name = served_as(file, roots, settings.data)
-    home = own_directory(settings.cache_dir)
+    paths, name = resolve_served_name(file, roots, settings.data)
+    home = ensure_private_directory(settings.cache_dir)
     disk = open_cache(home / "bricks")
     try:
         limit = brick_limit(settings, home, disk.totals()[0])
@@ -82,20 +82,20 @@ def run(
     services = build_services(settings.model_copy(update=fixed), role="cli")
     services.start()
     try:
-        volume = services.library.volume(name, chosen(services.library, name, dataset))
-        if volume.mapped:
+        volume = services.metadata.volume(name, chosen(services.metadata, name, dataset))
+        if volume.contiguous_raw:
             click.echo(
                 f"{volume.address.dataset} of {name} is stored as it is: its slices are taken straight"
                 " out of the file, and there is nothing to decode ahead."
             )
             return
         bricks = bricks_across(volume, axis, start, stop)
-        Warming(services, volume, bricks, limit).run()
+        WarmJob(services, volume, bricks, limit).run()
     finally:
         services.close()
 
 
-def served_as(
+def resolve_served_name(
     file: str, roots: Sequence[str], configured: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], str]:
     """(the roots, what `file` is called below them): bricks are kept under that name.
@@ -124,7 +124,7 @@ def served_as(
     return (file,), name
 
 
-def chosen(library: Library, file: str, dataset: str | None) -> str:
+def chosen(library: MetadataService, file: str, dataset: str | None) -> str:
     """The dataset's name: the one given, or the only one that can be browsed; raises `SetupError`."""
     if dataset is not None:
         return dataset
@@ -183,7 +183,7 @@ def bricks_across(
 
 
 @dataclass
-class Warming:
+class WarmJob:
     """The bricks of a volume on their way into the cache, whose limit is `limit` bytes."""
 
     services: Services
@@ -203,12 +203,12 @@ class Warming:
                 f"The brick cache holds {decimal(self.limit)} and one brick takes"
                 f" {decimal(self._size(self.bricks[0]))}; raise LAMELLA_BRICK_CACHE_BYTES."
             )
-        present = self.services.bricks.present([brick.key for brick in fitting])
+        present = self.services.bricks.existing([brick.key for brick in fitting])
         self.warm = [brick for brick in fitting if brick.key in present]
         missing = [brick for brick in fitting if brick.key not in present]
         sizes = [brick.nbytes(self.volume.dtype.itemsize) for brick in missing]
-        if missing and gathering.worthwhile(sum(sizes), max(sizes)):
-            self.services.supply.gather(max(sizes))
+        if missing and direct_write.should_bypass_page_cache(sum(sizes), max(sizes)):
+            self.services.loader.enable_direct_writes(max(sizes))
         began = time.monotonic()
         try:
             with self._bar(len(fitting)) as (bar, task):
@@ -216,16 +216,16 @@ class Warming:
         except KeyboardInterrupt:
             click.echo(f"Ended. {self._state()}; the same command goes on from there.", err=True)
             raise
-        except NoRoom:
+        except CacheFull:
             raise SetupError(
                 f"{self._state()}, and there is no room for more: "
                 + (self.services.degraded() or "what viewers look at now is not put out.")
             ) from None
         # The contrast that slices are shown with at first belongs to the wait for the first one.
-        self.services.windows.window(self.volume, Part.ABS, Norm.LINEAR)
-        self._tell(len(fitting), time.monotonic() - began)
+        self.services.windows.window(self.volume, ComplexPart.ABS, Norm.LINEAR)
+        self._report(len(fitting), time.monotonic() - began)
 
-    def _tell(self, fitting: int, took: float) -> None:
+    def _report(self, fitting: int, took: float) -> None:
         click.echo(f"{self._state()}; {self.decoded} decoded now, in {took:.2f} s.")
         if self.damaged:
             click.echo(
@@ -265,7 +265,7 @@ class Warming:
     def _decode(self, missing: list[BrickAddress], bar: Progress, task: TaskID) -> None:
         ahead = iter(missing)
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="warm")
-        flying: dict[Future[Supplied], BrickAddress] = {}
+        flying: dict[Future[LoadedBrick], BrickAddress] = {}
         spared = 0.0
         try:
             while True:
@@ -274,10 +274,10 @@ class Warming:
                     flying[work] = brick
                 if not flying:
                     return
-                done, _ = wait(flying, timeout=SPARE_EVERY_S, return_when=FIRST_COMPLETED)
-                if time.monotonic() - spared >= SPARE_EVERY_S:
+                done, _ = wait(flying, timeout=TOUCH_INTERVAL_S, return_when=FIRST_COMPLETED)
+                if time.monotonic() - spared >= TOUCH_INTERVAL_S:
                     spared = time.monotonic()
-                    self._spare()
+                    self._touch_warmed()
                 for work in done:
                     self._finished(flying.pop(work), work)
                     bar.update(
@@ -289,17 +289,17 @@ class Warming:
                 if not work.cancelled() and work.exception() is None:
                     self._finished(brick, work)
 
-    def _get(self, brick: BrickAddress) -> Supplied:
+    def _get(self, brick: BrickAddress) -> LoadedBrick:
         try:
-            return self.services.supply.get_or_decode(brick, Purpose.WARM)
-        except NoRoom:
+            return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
+        except CacheFull:
             if self.services.degraded():
                 raise
         # What was used a moment ago may leave in the next, unless somebody stays with it.
         time.sleep(IN_USE_S)
-        return self.services.supply.get_or_decode(brick, Purpose.WARM)
+        return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
 
-    def _finished(self, brick: BrickAddress, work: Future[Supplied]) -> None:
+    def _finished(self, brick: BrickAddress, work: Future[LoadedBrick]) -> None:
         try:
             supplied = work.result()
         except CannotShow as error:
@@ -307,12 +307,12 @@ class Warming:
             return
         self.warm.append(brick)
         self.decoded += supplied.outcome == "miss"
-        self.damaged += len(supplied.brick.bad)
+        self.damaged += len(supplied.brick.damaged_chunks)
 
-    def _spare(self) -> None:
+    def _touch_warmed(self) -> None:
         """Let what is warm count as used now: what is used longest ago leaves first, and that is others'."""
         for brick in self.warm:
-            self.services.bricks.uses.note(brick.key)
+            self.services.bricks.access_log.touch(brick.key)
 
     @contextmanager
     def _bar(self, count: int) -> Iterator[tuple[Progress, TaskID]]:

@@ -12,19 +12,19 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from dashboard.cli.process import (
-    end_with,
-    keep_freed_memory,
+    check_startup,
+    die_with_parent,
+    freeze_gc,
     limit_log,
     listen,
-    prepare,
-    spare_what_stays,
+    tune_malloc,
 )
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
-    from dashboard.services import Services
+    from dashboard.runtime.container import Services
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
@@ -75,7 +75,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "logger_class": ServerLog,
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
             "proc_name": "lamella",
-            "post_fork": lambda arbiter, _worker: end_with(arbiter.pid),
+            "post_fork": lambda arbiter, _worker: die_with_parent(arbiter.pid),
             "worker_exit": lambda _arbiter, _worker: self.close(),
         }
         for name, value in options.items():
@@ -85,12 +85,12 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         # A request that comes back from a system call waits this long, at most, for a thread that
         # computes: with the default of 5 ms the stores behind one answer would delay the next.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        keep_freed_memory()
+        tune_malloc()
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
 
         server = create_app(self._settings).server
         self._services = server.extensions["lamella"]
-        spare_what_stays()
+        freeze_gc()
         return server
 
     def close(self) -> None:
@@ -104,8 +104,8 @@ def run(settings: Settings, parent: int | None = None, listener: int | None = No
 
     A supervisor passes its process id as `parent` and the descriptor of a listening socket.
     """
-    prepare(settings)
-    end_with(parent)
+    check_startup(settings)
+    die_with_parent(parent)
     if listener is None:
         listener = listen(settings.host, settings.port).detach()
     WebServer(settings, listener).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
-from dashboard.cli.process import end_with, prepare, queue_signals
+from dashboard.cli.process import check_startup, die_with_parent, queue_signals
 from dashboard.settings import Settings
 
 ENDED_BY_ITSELF = 0
@@ -13,12 +13,12 @@ ENDED_BY_ITSELF = 0
 
 def run(settings: Settings, parent: int | None = None) -> None:
     """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
-    prepare(settings)
-    from dashboard.services import build_services  # noqa: PLC0415  # refusals do not wait for it
+    check_startup(settings)
+    from dashboard.runtime.container import build_services  # noqa: PLC0415  # refusals do not wait for it
 
     signals: SimpleQueue[int] = SimpleQueue()
     queue_signals(signals)
-    end_with(parent)
+    die_with_parent(parent)
 
     services = build_services(settings, role="worker")
     services.start()

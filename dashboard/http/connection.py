@@ -85,7 +85,7 @@ class Connection:
         return bool(data)
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether anything of a request has arrived."""
         return self.request is not None or bool(self._buffer)
 
@@ -135,7 +135,7 @@ class Connection:
         self._expects_continue = request._expected_100_continue
         request._expected_100_continue = False
 
-    def ask_for_body(self) -> None:
+    def send_continue(self) -> None:
         """Send a client that waits to be asked the word, unless its body comes already; raises `OSError`."""
         if self._expects_continue and not self._buffer and not self.body.data:
             self.sendall(CONTINUE)
@@ -163,13 +163,13 @@ class Connection:
             poller.register(self.sock, select.POLLOUT)
             if not poller.poll(SEND_PROGRESS_S * 1e3):
                 raise TimeoutError
-            self.send_on()
+            self.send_pending()
         self._unsent.append(memoryview(data))
         self.unsent_bytes += len(data)
         if len(self._unsent) == 1:
-            self.send_on()
+            self.send_pending()
 
-    def send_on(self) -> bool:
+    def send_pending(self) -> bool:
         """Send what the client takes now; returns whether it took anything, raises `OSError`."""
         taken = 0
         try:

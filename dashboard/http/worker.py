@@ -62,13 +62,13 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def run(self) -> None:
         """Serve until a signal clears `alive`, then finish what is being answered."""
         # gunicorn's signal handlers write to this pipe as well.
-        self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._woken)
+        self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._on_wakeup)
         for number in range(self.cfg.threads):
-            threading.Thread(target=self._work, name=f"http-{number}", daemon=True).start()
-        self._accept_from_now(True)
+            threading.Thread(target=self._run_request, name=f"http-{number}", daemon=True).start()
+        self._start_accepting(True)
         while self.alive and self.ppid == os.getppid():
             self._step()
-        self._accept_from_now(False)
+        self._start_accepting(False)
         end = self.clock() + self.cfg.graceful_timeout
         for connection in self._connections:
             if connection.state is State.IDLE:
@@ -81,7 +81,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._requests.put(None)
         self._selector.close()
 
-    def _accept_from_now(self, accepting: bool) -> None:
+    def _start_accepting(self, accepting: bool) -> None:
         if accepting == self._accepting:
             return
         self._accepting = accepting
@@ -105,7 +105,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._swept_at = now
             self._sweep(now)
 
-    def _woken(self) -> None:
+    def _on_wakeup(self) -> None:
         with suppress(BlockingIOError):
             os.read(self.PIPE[0], 4096)
         with suppress(Empty):
@@ -121,7 +121,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             elif connection.state is not State.ANSWERING:
                 self._close(connection)
         if self.alive:
-            self._accept_from_now(True)
+            self._start_accepting(True)
 
     def _accept(self, listener: Any) -> None:
         try:
@@ -129,21 +129,21 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         except OSError as error:
             if error.errno in NO_DESCRIPTORS:
                 log.warning("no connection can be accepted: %s", error.strerror)
-                self._accept_from_now(False)  # until the next sweep
-                self._make_room()
+                self._start_accepting(False)  # until the next sweep
+                self._close_oldest()
             return
         now = self.clock()
         client.setblocking(False)
         with suppress(OSError):  # a socket that is not TCP
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._connections) >= self.cfg.worker_connections:
-            self._make_room()
+            self._close_oldest()
         connection = Connection(client, peer, listener.getsockname(), now)
         connection.enter(State.IDLE, now, self.cfg.keepalive)
         self._connections.add(connection)
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
-    def _make_room(self) -> None:
+    def _close_oldest(self) -> None:
         """Close the connection that has been of no use for longest, if there is one.
 
         One that was never used goes before one that was, and both before one that is being sent to.
@@ -178,7 +178,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _parse(self, connection: Connection) -> None:
         """Hand the request to a thread if all of it has arrived."""
-        if not connection.begun:
+        if not connection.has_begun:
             return
         now = self.clock()
         if connection.state is State.IDLE:
@@ -196,7 +196,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._requests.put(connection)
         elif connection.request is not None:
             try:
-                connection.ask_for_body()
+                connection.send_continue()
             except OSError:
                 self._close(connection)
 
@@ -229,7 +229,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             return
         before = connection.unsent_bytes
         try:
-            progress = connection.send_on()
+            progress = connection.send_pending()
         except OSError:
             self._close(connection)
             return
@@ -242,7 +242,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             if connection.answered:
                 self._after_answer(connection)
 
-    def _answered(self, connection: Connection) -> None:
+    def _on_answer(self, connection: Connection) -> None:
         connection.answered = True
         if connection.state is not State.SENDING and connection in self._connections:
             self._send(connection)
@@ -280,7 +280,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         with suppress(BlockingIOError):
             os.write(self.PIPE[1], b"\0")
 
-    def _work(self) -> None:
+    def _run_request(self) -> None:
         while (connection := self._requests.get()) is not None:
             try:
                 self._answer(connection)
@@ -316,4 +316,4 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             if hasattr(content, "close"):
                 content.close()
-        self._call(bind(self._answered, connection))
+        self._call(bind(self._on_answer, connection))

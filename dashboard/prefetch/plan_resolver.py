@@ -6,18 +6,18 @@ import logging
 from collections.abc import Collection
 from functools import partial
 
+from dashboard.addressing import selection
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.selection import Selection, Span
 from dashboard.bulkhead import Bulkhead
-from dashboard.prefetch.board import Board, ViewerPlan
-from dashboard.prefetch.planner import Wanted
-from dashboard.volumes import selection
-from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.library import Library
-from dashboard.volumes.selection import Selection, Span
-from dashboard.volumes.volume import Volume
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.planner import PlannedBrick
 
 log = logging.getLogger(__name__)
 
-Entry = tuple[Wanted, list[BrickAddress]]
+Entry = tuple[PlannedBrick, list[BrickAddress]]
 
 
 class PlanResolver:
@@ -27,7 +27,7 @@ class PlanResolver:
     else wrote into the cache directory. `budget_bytes` is how much (decoded) may be planned for one viewer.
     """
 
-    def __init__(self, library: Library, board: Board, budget_bytes: int) -> None:
+    def __init__(self, library: MetadataService, board: PlanStore, budget_bytes: int) -> None:
         self._library = library
         self._board = board
         self._budget = budget_bytes
@@ -40,9 +40,13 @@ class PlanResolver:
     def other_axis_bricks(self, plan: ViewerPlan) -> list[BrickAddress]:
         """The bricks of the point that a resting viewer looks at, for slices across the other axes."""
         volume = self._current(plan)
-        if volume is None or (chosen := _chosen(volume, plan)) is None or not chosen.fixed:
+        if (
+            volume is None
+            or (chosen := _selected_entries(volume, plan)) is None
+            or not chosen.fixed
+        ):
             return []
-        moved = sorted(chosen.fixed)[plan.moved]
+        moved = sorted(chosen.fixed)[plan.last_moved_axis]
         bricks: list[BrickAddress] = []
         for dim in chosen.plane:
             items = list(chosen.items)
@@ -51,7 +55,7 @@ class PlanResolver:
             items[dim] = (span.start + span.stop) // 2
             items[moved] = Span(0, volume.shape[moved])
             other = Selection(tuple(items))
-            if not volume.direct(other):
+            if not volume.reads_planes_directly(other):
                 bricks.extend(volume.bricks(other))
         size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
         return bricks if size <= self._budget // 2 else []
@@ -91,12 +95,12 @@ def _is_state(volume: Volume, plan: ViewerPlan) -> bool:
     return tuple(volume.address.fingerprint.as_list()) == plan.fingerprint
 
 
-def _chosen(volume: Volume, plan: ViewerPlan) -> Selection | None:
+def _selected_entries(volume: Volume, plan: ViewerPlan) -> Selection | None:
     """The slice that the plan's viewer looks at; None when the plan's geometry is not the volume's."""
     chosen = selection.parse(plan.selection, volume.shape)
     extent = tuple(volume.shape[dim] for dim in sorted(chosen.fixed))
     # A growing dataset may be longer by now.
-    grown = volume.growing is not None and len(extent) == len(plan.geometry.extent)
+    grown = volume.swmr_index is not None and len(extent) == len(plan.geometry.extent)
     fits = extent == plan.geometry.extent or (
         grown and all(now >= then for now, then in zip(extent, plan.geometry.extent, strict=True))
     )
@@ -104,11 +108,11 @@ def _chosen(volume: Volume, plan: ViewerPlan) -> Selection | None:
 
 
 def _entries(volume: Volume | None, plan: ViewerPlan) -> list[Entry]:
-    if volume is None or (chosen := _chosen(volume, plan)) is None:
+    if volume is None or (chosen := _selected_entries(volume, plan)) is None:
         return []
     dims = sorted(chosen.fixed)
     entries: list[Entry] = []
-    for wanted in plan.wanted:
+    for wanted in plan.bricks:
         fixed = dict(zip(dims, wanted.position, strict=True))
         items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
         entries.append((wanted, volume.bricks(Selection(items))))

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple
 SHORT_S: Final = 0.05
 LONG_S: Final = 1.0
 REST_AFTER_S: Final = 0.7
-MAX_MOMENTS: Final = 32
+MAX_SAMPLES: Final = 32
 
 MIN_PROBABILITY: Final = 0.05
 BRICKS_A_DIRECTION: Final = 32
@@ -30,35 +30,35 @@ MAX_HORIZON_S: Final = 20.0
 # The first step after a rest says nothing of the speed. A key that is held down repeats after about this long.
 FIRST_STEP_S: Final = 0.25
 # Messages that arrive together were not made together; no speed is measured over less than this.
-SHORTEST_S: Final = 0.02
+MIN_DURATION_S: Final = 0.02
 # A speed is at best known to this share of it: people and browsers' timers are not even.
-UNEVEN: Final = 0.15
+MIN_RELATIVE_SPREAD: Final = 0.15
 
 # That a viewer turns round is taken to be as likely as if it had gone on for so many steps before those
 # that were seen, and turned once: the rule of succession, with people who leaf through as the prior.
-STEADY: Final = 10
+REVERSAL_PRIOR: Final = 10
 
 # From rest, or after a jump, a viewer is taken to set off within a moment and to leaf at this speed.
-SET_OFF_S: Final = 2.0
-LEAF_PER_S: Final = 10.0
+RESUME_DELAY_S: Final = 2.0
+BROWSE_RATE: Final = 10.0
 # Along a dimension other than the one moved along last it goes so much later (s).
 OTHER_DIMENSION_S: Final = 5.0
 JUMP_BRICKS: Final = 2
 # Steps within this factor of each other are of one pace.
-SAME_PACE: Final = 3.0
+STEADY_RATIO: Final = 3.0
 
 Position = tuple[int, ...]
 State = Literal["moving", "resting"]
 
 
-class Moment(NamedTuple):
+class PositionSample(NamedTuple):
     """Where a viewer was when: Unix time (s), and the index in each fixed dimension, in order."""
 
     t: float
     position: Position
 
 
-Movement = Sequence[Moment]
+Trajectory = Sequence[PositionSample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Geometry:
         return tuple(x // c for x, c in zip(position, self.chunk, strict=True))
 
 
-class Wanted(NamedTuple):
+class PlannedBrick(NamedTuple):
     """A brick, named by an index inside it, and when (Unix time, s) it will probably be needed."""
 
     position: Position
@@ -89,7 +89,7 @@ class Plan:
     """What to have ready for one viewer, soonest first."""
 
     state: State
-    wanted: tuple[Wanted, ...]
+    bricks: tuple[PlannedBrick, ...]
 
 
 class _Step(NamedTuple):
@@ -109,13 +109,13 @@ class _Motion:
 
     speed: float
     spread: float
-    turning: float
+    reversal_probability: float
     stride: int
     regular: bool
 
 
 def plan(
-    movement: Movement, geometry: Geometry, lead_s: float, budget_bytes: int, now: float
+    movement: Trajectory, geometry: Geometry, lead_s: float, budget_bytes: int, now: float
 ) -> Plan:
     """Plan for a viewer that moved like this, the newest moment last, as of `now` (Unix time, s).
 
@@ -132,31 +132,31 @@ def plan(
         min(max(x, 0), n - 1) for x, n in zip(moments[-1].position, geometry.extent, strict=True)
     )
     steps = _steps(moments)
-    found: list[Wanted] = []
+    found: list[PlannedBrick] = []
     if not moving:
-        found.extend(_around(steps, here, geometry, now, BRICKS_A_DIRECTION))
+        found.extend(_plan_both_sides(steps, here, geometry, now, BRICKS_A_DIRECTION))
     elif _jumped(steps, geometry):
-        found.extend(_around(steps, here, geometry, now, JUMP_BRICKS))
+        found.extend(_plan_both_sides(steps, here, geometry, now, JUMP_BRICKS))
     else:
-        found.extend(_ahead(_going_on(steps, geometry), here, geometry, lead_s, now))
+        found.extend(_plan_direction(_current_run(steps, geometry), here, geometry, lead_s, now))
         # Too slow or too uneven for anything to be likely, or at the end, or a brick's length to go yet.
-        found = found or list(_around(steps, here, geometry, now, 1))
-    chosen = {geometry.brick(here): Wanted(here, now)}
+        found = found or list(_plan_both_sides(steps, here, geometry, now, 1))
+    chosen = {geometry.brick(here): PlannedBrick(here, now)}
     for wanted in sorted(found, key=lambda w: w.deadline):
         chosen.setdefault(geometry.brick(wanted.position), wanted)
     return Plan(state, tuple(chosen.values())[:room])
 
 
-def _changes(movement: Movement) -> list[Moment]:
+def _changes(movement: Trajectory) -> list[PositionSample]:
     """The moments at which the position was another than before."""
-    changes: list[Moment] = []
+    changes: list[PositionSample] = []
     for moment in movement:
         if not changes or moment.position != changes[-1].position:
             changes.append(moment)
     return changes
 
 
-def _steps(moments: Sequence[Moment]) -> list[_Step]:
+def _steps(moments: Sequence[PositionSample]) -> list[_Step]:
     """The steps between the moments, newest first."""
     return [
         _Step(
@@ -170,26 +170,26 @@ def _steps(moments: Sequence[Moment]) -> list[_Step]:
 def _jumped(steps: Sequence[_Step], geometry: Geometry) -> bool:
     """Whether the last step led more than two bricks away, without having come on at such a pace."""
     on = len(steps) > 1 and steps[0].took < REST_AFTER_S
-    return not _keeps_pace(steps[0], steps[1] if on else None, geometry)
+    return not _is_steady(steps[0], steps[1] if on else None, geometry)
 
 
-def _keeps_pace(step: _Step, other: _Step | None, geometry: Geometry) -> bool:
+def _is_steady(step: _Step, other: _Step | None, geometry: Geometry) -> bool:
     """Whether a step is short, or like another one."""
     for dim, chunk in enumerate(geometry.chunk):
         size = step.voxels[dim]
         if abs(size) <= 2 * chunk:
             continue
         ratio = other.voxels[dim] / size if other is not None else 0.0
-        if not 1 / SAME_PACE <= ratio <= SAME_PACE:
+        if not 1 / STEADY_RATIO <= ratio <= STEADY_RATIO:
             return False
     return True
 
 
-def _going_on(steps: Sequence[_Step], geometry: Geometry) -> list[_Step]:
+def _current_run(steps: Sequence[_Step], geometry: Geometry) -> list[_Step]:
     """The steps of the motion that goes on: those since the last rest or jump, newest first."""
     motion: list[_Step] = []
     for step in steps:
-        if motion and not _keeps_pace(step, motion[-1], geometry):
+        if motion and not _is_steady(step, motion[-1], geometry):
             break
         if step.took >= REST_AFTER_S:
             motion.append(_Step(FIRST_STEP_S, step.voxels))
@@ -210,8 +210,8 @@ def _motion(steps: Sequence[_Step], dim: int) -> _Motion | None:
     run = next((n for n, voxels in enumerate(moves) if voxels * moves[0] < 0), len(moves))
     return _Motion(
         speed,
-        max(abs(short - long), UNEVEN * abs(speed)),
-        1 / (run + STEADY),
+        max(abs(short - long), MIN_RELATIVE_SPREAD * abs(speed)),
+        1 / (run + REVERSAL_PRIOR),
         moves[0],
         len(moves) > 1 and moves[0] == moves[1],
     )
@@ -225,12 +225,12 @@ def _velocity(steps: Sequence[_Step], dim: int, half_life_s: float) -> float:
         distance += weight * step.voxels[dim]
         duration += weight * step.took
         age += step.took
-    return distance / max(duration, SHORTEST_S)
+    return distance / max(duration, MIN_DURATION_S)
 
 
-def _ahead(
+def _plan_direction(
     steps: Sequence[_Step], here: Position, geometry: Geometry, lead_s: float, now: float
-) -> Iterator[Wanted]:
+) -> Iterator[PlannedBrick]:
     """What a moving viewer will need, by dimension and direction."""
     horizon = min(HORIZON_S + 2 * max(lead_s, 0.0), MAX_HORIZON_S)
     for dim, chunk in enumerate(geometry.chunk):
@@ -242,8 +242,11 @@ def _ahead(
         leap = stride if motion.regular and stride > chunk else 0
         met = 1.0 if leap else min(1.0, chunk / stride)
         onward = 1 if motion.speed > 0 else -1
-        for side, chance in ((onward, 1 - motion.turning), (-onward, motion.turning)):
-            for index in _along(here, side, dim, geometry, leap)[:BRICKS_A_DIRECTION]:
+        for side, chance in (
+            (onward, 1 - motion.reversal_probability),
+            (-onward, motion.reversal_probability),
+        ):
+            for index in _brick_entries(here, side, dim, geometry, leap)[:BRICKS_A_DIRECTION]:
                 distance = abs(index - here[dim])
                 # Whoever crosses a brick faster than it is decoded has left it before it is ready.
                 if (distance + chunk) / pace < lead_s:
@@ -252,25 +255,30 @@ def _ahead(
                 if need < MIN_PROBABILITY:
                     break
                 # The less likely it is that it will be needed at all, the longer it may wait.
-                yield _at(here, dim, index, now + distance / pace * (1 - motion.turning) / need)
+                yield _at(
+                    here,
+                    dim,
+                    index,
+                    now + distance / pace * (1 - motion.reversal_probability) / need,
+                )
 
 
-def _around(
+def _plan_both_sides(
     steps: Sequence[_Step], here: Position, geometry: Geometry, now: float, bricks: int
-) -> Iterator[Wanted]:
+) -> Iterator[PlannedBrick]:
     """What a viewer may need that may go anywhere: both sides alike, so that they alternate."""
     last = steps[0].voxels if steps else ()
     for dim in range(len(here)):
-        off = SET_OFF_S + (OTHER_DIMENSION_S if any(last) and not last[dim] else 0.0)
+        off = RESUME_DELAY_S + (OTHER_DIMENSION_S if any(last) and not last[dim] else 0.0)
         # With both sides equally far, the one that it was going to.
         forward = -1 if last and last[dim] < 0 else 1
         for side in (forward, -forward):
-            for index in _along(here, side, dim, geometry, 0)[:bricks]:
+            for index in _brick_entries(here, side, dim, geometry, 0)[:bricks]:
                 distance = abs(index - here[dim])
-                yield _at(here, dim, index, now + off + distance / LEAF_PER_S)
+                yield _at(here, dim, index, now + off + distance / BROWSE_RATE)
 
 
-def _along(here: Position, side: int, dim: int, geometry: Geometry, leap: int) -> range:
+def _brick_entries(here: Position, side: int, dim: int, geometry: Geometry, leap: int) -> range:
     """Where the next bricks on one side are entered, nearest first, or (`leap`) met at that distance."""
     at, chunk = here[dim], geometry.chunk[dim]
     end = geometry.extent[dim] if side > 0 else -1
@@ -280,8 +288,8 @@ def _along(here: Position, side: int, dim: int, geometry: Geometry, leap: int) -
     return range(first, end, side * chunk)
 
 
-def _at(here: Position, dim: int, index: int, deadline: float) -> Wanted:
-    return Wanted((*here[:dim], index, *here[dim + 1 :]), deadline)
+def _at(here: Position, dim: int, index: int, deadline: float) -> PlannedBrick:
+    return PlannedBrick((*here[:dim], index, *here[dim + 1 :]), deadline)
 
 
 def _normal(x: float) -> float:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from dashboard import errors
-from dashboard.cache.bricks import BrickStore
-from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.selection import Selection
-from dashboard.volumes.volume import Volume
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.selection import Selection
+from dashboard.bricks.store import BrickStore
+from dashboard.catalog.volume import Volume
 
 MAX_STEPS = 20_000
 # Stories are read from the bricks' files, one by one.
-MAX_STORIES = 1_000
+MAX_USAGE_READS = 1_000
 
 Ranges = list[list[int]]
 
@@ -32,18 +32,18 @@ class Residency:
         not wanted yet, `coming` what is planned or being decoded.
         """
         length = volume.shape[axis]
-        if volume.direct(selection):
+        if volume.reads_planes_directly(selection):
             return {"cached": [[0, length]], "ahead": [], "coming": []}
         step = volume.grid.chunks[axis]
         starts = range(0, length, step)
         if len(starts) * len(volume.bricks(selection)) > MAX_STEPS:
             raise errors.TooLarge(f"The axis has more than {MAX_STEPS:,} bricks.")
         planes = [self._bricks(volume, selection, axis, at) for at in starts]
-        present = self._store.present([brick.key for bricks in planes for brick in bricks])
+        present = self._store.existing([brick.key for bricks in planes for brick in bricks])
         cached = [all(brick.key in present for brick in bricks) for bricks in planes]
         ahead = [False] * len(planes)
-        for number in [n for n, whole in enumerate(cached) if whole][:MAX_STORIES]:
-            ahead[number] = all(self._store.unwanted(brick) for brick in planes[number])
+        for number in [n for n, whole in enumerate(cached) if whole][:MAX_USAGE_READS]:
+            ahead[number] = all(self._store.is_unused_prefetch(brick) for brick in planes[number])
         wanted = self._coming()
         coming = [
             not whole and any(brick.key in wanted for brick in bricks)

@@ -1,1 +1,1 @@
-"""What runs beside the requests, and what follows from them."""
+"""Composition of a process, and the work that runs beside the requests."""

@@ -14,32 +14,32 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from dashboard import errors
+from dashboard.addressing import selection
+from dashboard.addressing.selection import Selection
 from dashboard.bulkhead import Bulkhead
-from dashboard.prefetch.board import Board
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import Geometry
-from dashboard.telemetry import posted
+from dashboard.telemetry import browser_report
+from dashboard.telemetry.browser_report import PaintedSlice
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.posted import Painted
 from dashboard.telemetry.row_limit import RowLimit
-from dashboard.volumes import selection
-from dashboard.volumes.library import Library
-from dashboard.volumes.selection import Selection
-from dashboard.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 
 MAX_DEFERRED = 512
 # A slice of more bricks is not planned for, and so many bricks of one report are marked as wanted: a report
 # that takes a millisecond to send must not take seconds to follow.
-MAX_BRICKS = 256
+MAX_BRICKS_PER_REPORT = 256
 
-Seen = tuple[Volume, Selection]
+SliceView = tuple[Volume, Selection]
 
 
-class Pace(Protocol):
-    """What is needed of `dashboard.cache.supply.Supply`."""
+class DecodeEstimate(Protocol):
+    """What is needed of `dashboard.bricks.loader.Supply`."""
 
-    def lead_s(self, volume: Volume, nbytes: int) -> float:
+    def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding so many bytes of the volume probably takes."""
 
 
@@ -52,10 +52,10 @@ class Activity:
 
     def __init__(
         self,
-        library: Library,
-        board: Board,
+        library: MetadataService,
+        board: PlanStore,
         ledger: Ledger,
-        pace: Pace,
+        pace: DecodeEstimate,
         record_demand: Callable[[Volume, Selection], object],
         *,
         clock: Callable[[], float] = time.time,
@@ -64,7 +64,7 @@ class Activity:
         self._library = library
         self._board = board
         self._ledger = ledger
-        self._pace = pace
+        self._estimate = pace
         self._record_demand = record_demand
         self._clock = clock
         self._limit = RowLimit(monotonic)
@@ -76,7 +76,7 @@ class Activity:
     def viewed(self, viewer: str, volume: Volume, chosen: Selection) -> None:
         """A viewer asked for a slice; its plan is made after the answer has been sent."""
         self._ledger.viewer(viewer)
-        if not volume.direct(chosen):
+        if not volume.reads_planes_directly(chosen):
             self.defer("Planning for a viewer", self._plan, viewer, volume, chosen, self._clock())
 
     def report(self, body: bytes) -> None:
@@ -86,8 +86,8 @@ class Activity:
         malformed, and `TooManyRequests` when none counts since the viewer has sent too many lately.
         """
         try:
-            report = posted.parse(body)
-        except posted.MalformedReport as error:
+            report = browser_report.parse_report(body)
+        except browser_report.MalformedReport as error:
             self._refused("malformed", error.rows)
             raise
         admitted = self._limit.admit(report.viewer, len(report.slices))
@@ -98,8 +98,8 @@ class Activity:
             raise errors.TooManyRequests(
                 "This viewer reports more slices than anybody can see; wait a second."
             )
-        known = _Known(self._library)
-        seen: list[Seen] = []
+        known = _KnownVolumes(self._library)
+        seen: list[SliceView] = []
         for painted in report.slices[:admitted]:
             reason, slice_ = known.find(painted)
             if slice_ is None:
@@ -139,25 +139,25 @@ class Activity:
             self._ledger.count("reports.refused", rows)
             self._ledger.count(f"reports.{reason}", rows)
 
-    def _follow(self, viewer: str, seen: list[Seen], current: bool, at: float) -> None:
-        left = MAX_BRICKS
+    def _follow(self, viewer: str, seen: list[SliceView], current: bool, at: float) -> None:
+        left = MAX_BRICKS_PER_REPORT
         for volume, chosen in seen:
-            left -= 1 if volume.direct(chosen) else _bricks(volume, chosen)
+            left -= 1 if volume.reads_planes_directly(chosen) else _bricks(volume, chosen)
             if left < 0:
                 break
             self._record_demand(volume, chosen)
         # A report has what was painted within a moment: several positions at one time would be no velocity.
         volume, chosen = seen[-1]
-        if current and not volume.direct(chosen):
+        if current and not volume.reads_planes_directly(chosen):
             self._plan(viewer, volume, chosen, at)
 
     def _plan(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
-        if _bricks(volume, chosen) > MAX_BRICKS:
+        if _bricks(volume, chosen) > MAX_BRICKS_PER_REPORT:
             return
         rows, cols = chosen.plane
         dims = sorted(chosen.fixed)
         brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
-        self._board.note(
+        self._board.record_position(
             viewer=viewer,
             file=volume.address.file,
             dataset=volume.address.dataset,
@@ -170,7 +170,7 @@ class Activity:
                 tuple(volume.grid.chunks[d] for d in dims),
                 brick_bytes,
             ),
-            lead_s=self._pace.lead_s(volume, brick_bytes),
+            lead_s=self._estimate.estimate_decode_s(volume, brick_bytes),
             at=at,
         )
 
@@ -178,25 +178,27 @@ class Activity:
 def _bricks(volume: Volume, chosen: Selection) -> int:
     """How many bricks a slice lies in, without listing them."""
     rows, cols = chosen.row_span, chosen.col_span
-    count, _ = volume.grid.touched(*chosen.plane, (rows.start, rows.stop), (cols.start, cols.stop))
+    count, _ = volume.grid.count_touched(
+        *chosen.plane, (rows.start, rows.stop), (cols.start, cols.stop)
+    )
     return count
 
 
-class _Known:
+class _KnownVolumes:
     """The states of volumes that one report may be about, each asked for once."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: MetadataService) -> None:
         self._library = library
         self._states: dict[tuple[str, str], list[Volume]] = {}
 
-    def find(self, painted: Painted) -> tuple[str, Seen | None]:
+    def find(self, painted: PaintedSlice) -> tuple[str, SliceView | None]:
         """The volume and the selection of a row, or why it has none."""
         reason = "unknown"
         for volume in self._of(painted.file, painted.dataset):
             if painted.version not in (None, volume.version):
                 continue
             reason = "contradictory"
-            chosen = _chosen(painted, volume)
+            chosen = _selection(painted, volume)
             if chosen is not None:
                 return "", (volume, chosen)
         return reason, None
@@ -213,7 +215,7 @@ class _Known:
         return self._states[key]
 
 
-def _chosen(painted: Painted, volume: Volume) -> Selection | None:
+def _selection(painted: PaintedSlice, volume: Volume) -> Selection | None:
     """The row's selection; None when it does not fit the volume, or contradicts the row's axis and index."""
     try:
         chosen = selection.parse(painted.selection, volume.shape)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.settings import Settings
-from dashboard.storage.database import KEPT_BYTES
-from dashboard.storage.disk import WAL_BYTES
-from dashboard.storage.guard import free_bytes
-from dashboard.storage.room import UNCOUNTED_BYTES, Room
+from dashboard.storage.bytes_cache import WAL_BYTES
+from dashboard.storage.database import SET_ASIDE_BYTES
+from dashboard.storage.disk_space import free_bytes
+from dashboard.storage.eviction import UNCOUNTED_BYTES, LruEvictor
 
 MIB, GIB = 2**20, 2**30
 
@@ -34,7 +34,7 @@ BESIDE_BYTES = (
     + PLANS_BYTES
     + NOTES_BYTES
     + LEDGER_BYTES
-    + DATABASES * (2 * WAL_BYTES + KEPT_BYTES)
+    + DATABASES * (2 * WAL_BYTES + SET_ASIDE_BYTES)
     + 2 * UNCOUNTED_BYTES
 )
 
@@ -75,13 +75,13 @@ class LimitFollower:
     `target` gives the limit for the bytes that the cache uses now; `evict` evicts down to the limit.
     """
 
-    room: Room
+    evictor: LruEvictor
     target: Callable[[int], int]
     evict: Callable[[], object]
 
     def follow(self) -> None:
         """One second's step; raises what the database raises."""
-        used = self.room.used()
-        self.room.limit = next_limit(self.room.limit, self.target(used))
-        if used > self.room.limit:
+        used = self.evictor.used()
+        self.evictor.limit = next_limit(self.evictor.limit, self.target(used))
+        if used > self.evictor.limit:
             self.evict()

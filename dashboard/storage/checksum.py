@@ -16,7 +16,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-SUM = np.dtype("<u4")
+CHECKSUM_DTYPE = np.dtype("<u4")
 SEAL_BYTES = 4
 # Below this a call into imagecodecs takes longer than zlib's (1.7 and 0.3 µs for 100 bytes).
 SMALL_BYTES = 4096
@@ -34,7 +34,7 @@ def seal(data: bytes) -> bytes:
     return crc32(data).to_bytes(SEAL_BYTES, "little")
 
 
-def unsealed(data: bytes) -> bytes | None:
+def unseal(data: bytes) -> bytes | None:
     """What lies before the checksum at the end of `data`; None when that is not its checksum."""
     value = data[:-SEAL_BYTES]
     return value if len(data) >= SEAL_BYTES and data[-SEAL_BYTES:] == seal(value) else None
@@ -54,7 +54,7 @@ def _tables(length: int) -> NDArray[np.uint32]:
     return tables
 
 
-def combined(
+def combine_crc32(
     before: NDArray[np.uint32], after: NDArray[np.uint32], length: int
 ) -> NDArray[np.uint32]:
     """The CRCs of two parts in a row, from those of either; the second part has `length` bytes.
@@ -69,7 +69,7 @@ def combined(
     return shifted
 
 
-class PlaneSums:
+class PlaneChecksums:
     """The checksum of each plane of a brick, from bands that come in any order and from any thread."""
 
     def __init__(self, rows: int) -> None:
@@ -91,5 +91,5 @@ class PlaneSums:
             if row != at:
                 return None
             at += height
-            total = sums if total is None else combined(total, sums, length)
+            total = sums if total is None else combine_crc32(total, sums, length)
         return total if at == self._rows else None

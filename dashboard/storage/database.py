@@ -27,8 +27,8 @@ from urllib.parse import quote
 import diskcache
 from diskcache.core import DBNAME
 
-from dashboard.storage.guard import make_private
-from dashboard.storage.locks import LockTimeout, exclusive
+from dashboard.storage.disk_space import make_private
+from dashboard.storage.file_lock import LockTimeout, file_lock
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 # The format of rows and files (PRAGMA user_version); caches of another one are emptied. 2: checksums.
 FORMAT = 2
 # A database that was set aside stays up to this size, the newest of each cache, so that its fault can be examined.
-KEPT_BYTES = 4 * 2**20
+SET_ASIDE_BYTES = 4 * 2**20
 # At the start a database up to this size is checked to its end (10 ms); beyond, damage is found when it is met.
 CHECKED_BYTES = 8 * 2**20
 LOCK_S = 30.0
@@ -68,18 +68,18 @@ class Fault:
     keep: bool
 
 
-def code_of(error: BaseException) -> int:
+def sqlite_code(error: BaseException) -> int:
     """SQLite's primary result code; 0 where there is none."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
 
 
-def examine(database: Path, *, deep: bool = False) -> Fault | None:
+def check_database(database: Path, *, deep: bool = False) -> Fault | None:
     """What is wrong with a cache's database; None when it can be used, or when that cannot be known now.
 
     `deep` has SQLite check all of it, where it is small.
     """
-    for path in (database, *_companions(database)):
+    for path in (database, *_wal_files(database)):
         try:
             info = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -94,15 +94,15 @@ def examine(database: Path, *, deep: bool = False) -> Fault | None:
         if not usable and (path == database or os.path.lexists(path)):
             return Fault("it cannot be read and written", keep=True)
     try:
-        return _queried(database, deep)
+        return _query(database, deep)
     except sqlite3.Error as error:
         short_read = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ
-        if code_of(error) in _PASSING and not short_read:
+        if sqlite_code(error) in _PASSING and not short_read:
             return None
         return Fault(str(error), keep=True)
 
 
-def _queried(database: Path, deep: bool) -> Fault | None:
+def _query(database: Path, deep: bool) -> Fault | None:
     address = f"file:{quote(os.fspath(database))}?mode=rw"
     connection = sqlite3.connect(address, uri=True, timeout=0.0, isolation_level=None)
     try:
@@ -127,7 +127,7 @@ def _queried(database: Path, deep: bool) -> Fault | None:
     return None
 
 
-def _companions(database: Path) -> tuple[Path, Path]:
+def _wal_files(database: Path) -> tuple[Path, Path]:
     return database.with_name(database.name + "-wal"), database.with_name(database.name + "-shm")
 
 
@@ -145,17 +145,17 @@ def set_aside(directory: Path, fault: Fault) -> None:
         # A full disk has no room for the new name either.
         shutil.rmtree(directory, ignore_errors=True)
     for path in directory.parent.glob(f"{directory.name}.damaged-*"):
-        if path != aside or not fault.keep or not _stripped(path):
+        if path != aside or not fault.keep or not _without_wal(path):
             _remove(path)
 
 
-def _stripped(aside: Path) -> bool:
+def _without_wal(aside: Path) -> bool:
     """Remove all but the database itself; whether there is one that is worth keeping."""
     try:
         for path in aside.iterdir():
             if path.name != DBNAME:
                 _remove(path)
-        return bool(0 < (aside / DBNAME).stat().st_size <= KEPT_BYTES)
+        return bool(0 < (aside / DBNAME).stat().st_size <= SET_ASIDE_BYTES)
     except OSError:
         return False
 
@@ -171,19 +171,19 @@ def _remove(path: Path) -> None:
 @contextmanager
 def cache_lock(directory: Path) -> Iterator[None]:
     """Nobody else examines, sets aside or makes the cache in `directory`; raises `OSError`, `LockTimeout`."""
-    with exclusive(directory.with_name(directory.name + ".lock"), LOCK_S):
+    with file_lock(directory.with_name(directory.name + ".lock"), LOCK_S):
         yield
 
 
 @dataclass(slots=True)
-class _Seen:
+class _OpenedFile:
     """The files that a connection has open: their inodes, and the length of the shared-memory file."""
 
     inodes: tuple[int, int, int]
     shared_bytes: int
 
 
-class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
+class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     """A `diskcache.Cache` whose database is made anew when it is found damaged or gone."""
 
     def __init__(self, directory: str, **settings: Any) -> None:
@@ -200,7 +200,7 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
     @property
     def _con(self) -> Any:
         if getattr(self._local, "con", None) is not None:
-            if self._making or self._in_transaction() or self._in_place():
+            if self._making or self._in_transaction() or self._has_current_files():
                 return diskcache.Cache._con.fget(self)
             self.close()
             raise sqlite3.OperationalError("other files lie in the place of the database")
@@ -210,13 +210,13 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
         self._local.seen = None
         connection = diskcache.Cache._con.fget(self)
         connection.text_factory = _TEXT
-        self._local.seen = self._look()
+        self._local.seen = self._stat_files()
         return connection
 
     def _in_transaction(self) -> bool:
         return bool(self._txn_id == threading.get_ident())
 
-    def _look(self) -> _Seen:
+    def _stat_files(self) -> _OpenedFile:
         inodes, size = [], 0
         for name in self._names:
             try:
@@ -227,14 +227,14 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
                 inodes.append(info.st_ino)
                 size = info.st_size
         first, second, third = inodes
-        return _Seen((first, second, third), size if third else 0)
+        return _OpenedFile((first, second, third), size if third else 0)
 
-    def _in_place(self) -> bool:
+    def _has_current_files(self) -> bool:
         """Whether the files that this thread's connection has open are those that lie in the directory."""
-        seen: _Seen | None = self._local.seen
+        seen: _OpenedFile | None = self._local.seen
         if seen is None:
             return True  # diskcache sets it up
-        now = self._look()
+        now = self._stat_files()
         if now.inodes != seen.inodes:
             return False
         if now.shared_bytes < seen.shared_bytes:
@@ -246,7 +246,7 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
             seen.shared_bytes = now.shared_bytes
         return True
 
-    def _twice(self, call: Callable[[], T]) -> T:
+    def _retry_once(self, call: Callable[[], T]) -> T:
         """What `call` returns, called once more after a database that failed was replaced; raises as it does."""
         try:
             return call()
@@ -265,7 +265,7 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
         trouble: BaseException | None = None
         try:
             if outer:
-                self._twice(lambda: self._con)
+                self._retry_once(lambda: self._con)
             with super().transact(retry):
                 yield
         except (sqlite3.Error, diskcache.Timeout) as error:
@@ -279,13 +279,13 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
 
     def _recover(self, error: BaseException) -> bool:
         """Replace the database if it is at fault for `error`; whether it is worth trying again."""
-        if code_of(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}:
+        if sqlite_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}:
             return False
         if time.monotonic() < self._retry_at:
             return False
         try:
             with cache_lock(Path(self.directory)):
-                return self._replaced(error)
+                return self._replace(error)
         except (OSError, LockTimeout, sqlite3.Error, diskcache.Timeout) as trouble:
             self._retry_at = time.monotonic() + RETRY_S
             log.warning("the cache %s cannot be made anew: %s", self._name, trouble)
@@ -293,11 +293,11 @@ class HealingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no
         finally:
             self._forget_connection()
 
-    def _replaced(self, error: BaseException) -> bool:
-        seen: _Seen | None = getattr(self._local, "seen", None)
-        moved = seen is not None and seen.inodes != self._look().inodes
-        fault = examine(Path(self._database), deep=moved)
-        if fault is None and code_of(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    def _replace(self, error: BaseException) -> bool:
+        seen: _OpenedFile | None = getattr(self._local, "seen", None)
+        moved = seen is not None and seen.inodes != self._stat_files().inodes
+        fault = check_database(Path(self._database), deep=moved)
+        if fault is None and sqlite_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             # Damaged deeper down, unless somebody else has replaced it already.
             fault = None if moved else Fault(str(error), keep=True)
         if fault is None:
@@ -324,7 +324,7 @@ def _renew(directory: Path, fault: Fault) -> None:
     log.warning("the cache %s was made anew: %s", directory.name, fault.reason)
 
 
-def open_healing(kind: type[T], directory: Path, **settings: Any) -> T:
+def open_repairing(kind: type[T], directory: Path, **settings: Any) -> T:
     """Open or make a cache of this kind in `directory`, in place of one that is damaged.
 
     Raises `OSError`, `LockTimeout` and `sqlite3.Error` where not even a new one can be made.
@@ -333,14 +333,14 @@ def open_healing(kind: type[T], directory: Path, **settings: Any) -> T:
         empty = not os.path.lexists(directory) or (
             directory.is_dir() and not any(directory.iterdir())
         )
-        fault = None if empty else examine(directory / DBNAME, deep=True)
+        fault = None if empty else check_database(directory / DBNAME, deep=True)
         if fault is not None:
             _renew(directory, fault)
         make_private(directory)
         try:
             return kind(str(directory), **settings)  # type: ignore[call-arg]
         except sqlite3.DatabaseError as error:
-            if code_of(error) in _PASSING:
+            if sqlite_code(error) in _PASSING:
                 raise
             _renew(directory, Fault(str(error), keep=True))
             return kind(str(directory), **settings)  # type: ignore[call-arg]

@@ -25,10 +25,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.disk import BytesCache
-from dashboard.storage.locks import LockTimeout, exclusive
+from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.file_lock import LockTimeout, file_lock
+from dashboard.telemetry.aggregates import (
+    NAME,
+    VIEWER,
+    Histogram,
+    LedgerRow,
+    Totals,
+    decode_row,
+    encode_row,
+    is_valid_duration,
+)
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.totals import NAME, VIEWER, Histogram, Row, Totals, read, sound, spell
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +96,7 @@ class Ledger:
             raise ValueError(f"no such outcome: {outcome!r}")
         with self._lock:
             self._new.demand[outcome] = self._new.demand.get(outcome, 0) + 1
-        self._keep_running()
+        self._ensure_flusher()
 
     def stages(self, seconds: Mapping[str, float]) -> None:
         """Count how long stages took (s); raises ValueError for a stage that does not exist.
@@ -99,17 +108,17 @@ class Ledger:
                 raise ValueError(f"no such stage: {stage!r}")
         with self._lock:
             for stage, taken in seconds.items():
-                if sound(taken):
+                if is_valid_duration(taken):
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
-        self._keep_running()
+        self._ensure_flusher()
 
     def count(self, name: str, amount: float = 1.0) -> None:
         """Add to a counter; raises ValueError for a malformed name or amount."""
-        if NAME.fullmatch(name) is None or not sound(amount):
+        if NAME.fullmatch(name) is None or not is_valid_duration(amount):
             raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
         with self._lock:
             self._new.counts[name] = self._new.counts.get(name, 0.0) + amount
-        self._keep_running()
+        self._ensure_flusher()
 
     def gauge(self, name: str, fn: Callable[[], float]) -> None:
         """Sample `fn` at each flush; raises ValueError for a malformed name."""
@@ -129,9 +138,9 @@ class Ledger:
         """Flush once a second from a daemon thread, until `close`."""
         self._started = True
         self._stop.clear()
-        self._keep_running()
+        self._ensure_flusher()
 
-    def _keep_running(self) -> None:
+    def _ensure_flusher(self) -> None:
         # A forked child has no threads; the first count in it brings the flusher back.
         if self._started and self._thread is None:
             with self._lock:
@@ -186,9 +195,9 @@ class Ledger:
             new, viewers = self._new, tuple(self._viewers)
             self._new, self._viewers = Totals(), {}
         if new or viewers or gauges != self._written_gauges:
-            row = Row(now, self._process, new, gauges, viewers)
-            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in spell(row)}
-        self._write(self._unwritten, self._sign_of_life(now, gauges))
+            row = LedgerRow(now, self._process, new, gauges, viewers)
+            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)}
+        self._write(self._unwritten, self._heartbeat(now, gauges))
         self._unwritten = {}
         self._written_gauges = gauges
         if not 0.0 <= now - self._compact_at < COMPACT_S:
@@ -219,7 +228,7 @@ class Ledger:
                 gauges[name] = value
         return gauges
 
-    def _sign_of_life(self, now: float, gauges: Mapping[str, float]) -> dict[str, bytes]:
+    def _heartbeat(self, now: float, gauges: Mapping[str, float]) -> dict[str, bytes]:
         record: dict[str, Any] = {
             "pid": os.getpid(),
             "role": self._role,
@@ -236,7 +245,7 @@ class Ledger:
         Raises what the store raises.
         """
         try:
-            with exclusive(Path(self._cache.directory) / "compact.lock", timeout_s=0.0):
+            with file_lock(Path(self._cache.directory) / "compact.lock", timeout_s=0.0):
                 return self._compact()
         except LockTimeout:
             return False  # another process is at it
@@ -247,10 +256,10 @@ class Ledger:
         now = self._clock()
         merged = Totals()
         bases, gone = 0, []
-        for _, key, value in self._cache.newer(0):
+        for _, key, value in self._cache.rows_after(0):
             if key.startswith((ROW, BASE)):
                 try:
-                    row = read(value)
+                    row = decode_row(value)
                 except ValueError as error:
                     if self._lines.admits("rows") is not None:
                         log.warning("ledger row %.64r dropped: %s", key, error)
@@ -266,7 +275,7 @@ class Ledger:
         with self._cache.transact():
             # First in, then out: SQLite gives the highest row number anew once its row has gone, and a
             # reader would take the row that gets it for one it has seen.
-            for piece in spell(Row(0.0, "", merged)):
+            for piece in encode_row(LedgerRow(0.0, "", merged)):
                 self._put(BASE + uuid.uuid4().hex, piece)
             for key in gone:
                 if not self._cache.delete(key):

@@ -57,7 +57,7 @@ class Recording:
             self._book()
             self._spans[0].stage = stage
 
-    def listens(self) -> bool:
+    def accepts(self) -> bool:
         """Whether times of the calling thread belong into this recording now."""
         return self._ended is None and threading.get_ident() == self._thread
 
@@ -75,7 +75,7 @@ class Recording:
             self._book()
             del self._spans[self._spans.index(span) :]
 
-    def charge(self, parts: Mapping[str, float]) -> None:
+    def reattribute(self, parts: Mapping[str, float]) -> None:
         """Move measured seconds out of the innermost stage; see the function `charge`."""
         self._book()
         span = self._spans[-1]
@@ -126,7 +126,7 @@ def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iter
 def meter(stage: str) -> Iterator[None]:
     """Book the time spent inside, less that of nested stages; does nothing when nobody listens."""
     record = _listener.get()
-    if record is None or not record.listens():
+    if record is None or not record.accepts():
         yield
         return
     span = record.enter(stage)
@@ -136,7 +136,7 @@ def meter(stage: str) -> Iterator[None]:
         record.leave(span)
 
 
-def charge(parts: Mapping[str, float]) -> None:
+def reattribute(parts: Mapping[str, float]) -> None:
     """Book seconds by stage that were measured elsewhere, and take them off the enclosing stage.
 
     For work done by other threads while this one waited: the caller scales the parts to the wall time
@@ -144,5 +144,5 @@ def charge(parts: Mapping[str, float]) -> None:
     in proportion.
     """
     record = _listener.get()
-    if record is not None and record.listens():
-        record.charge(parts)
+    if record is not None and record.accepts():
+        record.reattribute(parts)

@@ -19,9 +19,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.stats import Stats
-from dashboard.telemetry.totals import Histogram, Totals
+from dashboard.telemetry.statistics import Stats
 
 # Every one is a boundary of the fine histograms, so that these counts are exact (s).
 BUCKETS: Final = (

@@ -13,22 +13,22 @@ import flask
 import numpy as np
 
 from dashboard import errors
-from dashboard.cache.story import Purpose
-from dashboard.slices.encode import Format
-from dashboard.slices.fill import fill_told
-from dashboard.slices.part import Part
-from dashboard.slices.pool import Pool
-from dashboard.slices.reader import Answer, SliceAddress
-from dashboard.slices.scale import Norm
-from dashboard.slices.value import enum_name, exact_text
-from dashboard.slices.window import parse_window
+from dashboard.addressing import selection
+from dashboard.bricks.usage import Purpose
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.frames.encode import Format
+from dashboard.frames.fill import fill_header
+from dashboard.frames.pooling import PoolMode
+from dashboard.frames.quantize import Norm
+from dashboard.frames.renderer import RenderedSlice, SliceAddress
+from dashboard.frames.voxel_value import enum_name, exact_text
+from dashboard.frames.window import parse_window
 from dashboard.telemetry import prometheus
-from dashboard.volumes import selection
-from dashboard.web.timing import OUTCOME
+from dashboard.web.server_timing import OUTCOME
 
 if TYPE_CHECKING:
-    from dashboard.services import Services
-    from dashboard.volumes.volume import Volume
+    from dashboard.catalog.volume import Volume
+    from dashboard.runtime.container import Services
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -63,7 +63,7 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.get("/readyz")
     def readyz() -> tuple[flask.Response, int]:
-        checks = services.checks()
+        checks = services.readiness()
         ready = all(checks.values())
         return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
 
@@ -90,7 +90,7 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
     @api.get("/api/v1/datasets")
     def datasets() -> flask.Response:
         file, dataset = _required("file"), flask.request.args.get("dataset")
-        library = services.library
+        library = services.metadata
         with _versioned(services, file):
             found = library.listed(file) if dataset is None else library.one(file, dataset)
         flask.g.volume_version = found.version
@@ -124,19 +124,19 @@ def _slice(services: Services) -> flask.Response:
     counted = viewer is not None and not ahead
     address = _address(services)
     if flask.request.if_none_match.contains(address.key):
-        outcome = services.reader.retold(address, counted)
+        outcome = services.renderer.cached_outcome(address, counted)
         response = flask.Response(status=304)
         from_frames = True
     else:
-        purpose = Purpose.AHEAD if ahead else Purpose.DEMAND
+        purpose = Purpose.PREFETCH_MOVING if ahead else Purpose.DEMAND
         try:
-            answer = services.reader.frame(address, counted=counted, purpose=purpose)
+            answer = services.renderer.render(address, counted=counted, purpose=purpose)
         except errors.Changed:
             # The file was replaced under the read: its new state is as good an answer.
             address = _address(services)
-            answer = services.reader.frame(address, counted=counted, purpose=purpose)
-        outcome, from_frames = answer.outcome, answer.from_frames
-        response = flask.Response(answer.frame.body, content_type=address.form.content_type)
+            answer = services.renderer.render(address, counted=counted, purpose=purpose)
+        outcome, from_frames = answer.outcome, answer.frame_cache_hit
+        response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
     response.headers["ETag"] = f'"{address.key}"'
     # The browser keeps the bytes but asks each time: every look is a demand that is counted.
@@ -181,11 +181,11 @@ def _address(services: Services) -> SliceAddress:
     return SliceAddress(
         volume=volume,
         selection=selection.parse(_required("selection"), volume.shape),
-        form=_choice(Format, "format", Format.RAW),
+        format=_choice(Format, "format", Format.RAW),
         window=parse_window(args.get("window", "volume"), norm),
         norm=norm,
-        pool=_choice(Pool, "pool", Pool.NEAREST),
-        part=_choice(Part, "part", Part.ABS),
+        pool=_choice(PoolMode, "pool", PoolMode.NEAREST),
+        part=_choice(ComplexPart, "part", ComplexPart.ABS),
     )
 
 
@@ -193,7 +193,7 @@ def _volume(services: Services) -> Volume:
     """The volume that is asked for; its version, or the file's, goes with the answer, also an error."""
     file, dataset = _required("file"), _required("dataset")
     with _versioned(services, file):
-        volume = services.library.volume(file, dataset)
+        volume = services.metadata.volume(file, dataset)
     flask.g.volume_version = volume.version
     return volume
 
@@ -205,11 +205,11 @@ def _versioned(services: Services, file: str) -> Iterator[None]:
         yield
     except errors.LamellaError:
         with suppress(errors.LamellaError):
-            flask.g.volume_version = services.library.version(file)
+            flask.g.volume_version = services.metadata.version(file)
         raise
 
 
-def _describe(response: flask.Response, address: SliceAddress, answer: Answer) -> None:
+def _describe(response: flask.Response, address: SliceAddress, answer: RenderedSlice) -> None:
     frame = answer.frame
     response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
     response.headers["X-Slice-Dtype"] = frame.dtype
@@ -217,8 +217,8 @@ def _describe(response: flask.Response, address: SliceAddress, answer: Answer) -
         response.headers["X-Slice-Window"] = f"{frame.window[0]!r},{frame.window[1]!r}"
     if address.volume.enum is not None:
         response.headers["X-Slice-Enum"] = "1"
-    if address.form is Format.RAW:
-        fill = fill_told(address.volume, np.dtype(frame.dtype))
+    if address.format is Format.RAW:
+        fill = fill_header(address.volume, np.dtype(frame.dtype))
         if fill is not None:
             response.headers["X-Slice-Fill"] = fill
 

@@ -75,7 +75,7 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
 
     server.register_error_handler(LamellaError, error_response)
     server.register_error_handler(HTTPException, _http_error)
-    server.register_error_handler(Exception, _unforeseen)
+    server.register_error_handler(Exception, _internal_error)
 
 
 def error_response(error: LamellaError) -> flask.Response:
@@ -218,7 +218,7 @@ def _http_error(error: HTTPException) -> BaseResponse:
 _EXHAUSTED = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
-def _unforeseen(error: Exception) -> flask.Response:
+def _internal_error(error: Exception) -> flask.Response:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) in _EXHAUSTED:
         log.warning("memory or descriptors ran out: %s", error)
         return error_response(Busy("The server has run out of memory or files; try again."))

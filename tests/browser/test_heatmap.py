@@ -14,7 +14,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from dashboard.slices.scale import Norm, to_u8
+from dashboard.frames.quantize import Norm, quantize_u8
 
 pytestmark = pytest.mark.browser
 
@@ -84,7 +84,7 @@ def expected(viewer: Any, values: NDArray[Any], window: tuple[float, float], nor
         """() => Array.from({length: 255},
           (_, code) => lamella.scale.colour(lamella.look.last(), code / 254).concat(255))"""
     )
-    return np.array([*table, [0, 0, 0, 0]])[to_u8(values, window, norm)]
+    return np.array([*table, [0, 0, 0, 0]])[quantize_u8(values, window, norm)]
 
 
 LOOKS = {

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from playwright.sync_api import Request, Route
 
-from dashboard.slices.scale import Norm, to_u8
+from dashboard.frames.quantize import Norm, quantize_u8
 
 pytestmark = pytest.mark.browser
 
@@ -109,7 +109,7 @@ def assert_screen_shows(
     trace = viewer.trace
     window = window or (trace["zmin"], trace["zmax"])
     values = served.arrays["scan.h5", "/entry/data"][plane]
-    expected = colours(to_u8(values, window, Norm(norm)), reverse=reverse)
+    expected = colours(quantize_u8(values, window, Norm(norm)), reverse=reverse)
     left, right = trace["x"]
     bottom, top = trace["y"]
     rows = range(max(int(top) + 2, 0), min(int(bottom) - 1, values.shape[0]), 7)
@@ -135,7 +135,9 @@ def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, serve
     for row in rows:
         for col in cols:
             x, y = viewer.point(col + middle, row + middle)
-            wanted = colours(to_u8(values[row : row + 1, col : col + 1], (0, 4000), Norm.LINEAR))
+            wanted = colours(
+                quantize_u8(values[row : row + 1, col : col + 1], (0, 4000), Norm.LINEAR)
+            )
             assert np.abs(picture[int(y), int(x)] - wanted[0, 0]).max() <= 2
 
 
@@ -170,7 +172,9 @@ def test_another_theme_and_another_size_are_followed_while_moving(
     )
     assert canvas[:2] == [round(2 * side) for side in canvas[2:]]
     picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
-    expected = colours(to_u8(served.arrays["scan.h5", "/entry/data"][21], (0, 3000), Norm.LINEAR))
+    expected = colours(
+        quantize_u8(served.arrays["scan.h5", "/entry/data"][21], (0, 3000), Norm.LINEAR)
+    )
     for row, col in ((5, 5), (60, 50), (115, 95), (8, 90)):
         x, y = viewer.point(col, row)
         assert np.abs(picture[int(2 * y), int(2 * x)] - expected[row, col]).max() <= 2
@@ -259,7 +263,7 @@ def test_the_authors_fill_value_is_a_gap_in_motion_and_at_rest(
     # The ground shows through where the heatmap has a gap, and is what the canvas paints there.
     assert np.array_equal(screen(viewer, rows, cols), moving)
     gaps = (values == -7)[np.ix_(rows, cols)]
-    codes = to_u8(values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)[np.ix_(rows, cols)]
+    codes = quantize_u8(values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)[np.ix_(rows, cols)]
     assert np.abs(moving[~gaps] - colours(codes)[~gaps]).max() <= 4
     ground = np.unique(moving[gaps], axis=0)
     assert len(ground) == 1
@@ -269,7 +273,7 @@ def test_the_authors_fill_value_is_a_gap_in_motion_and_at_rest(
 def test_colours_are_on_the_screen_before_plotly_has_drawn_them(viewer: Any, served: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     rows, cols = range(5, 115, 13), range(5, 95, 11)
-    codes = to_u8(served.arrays["scan.h5", "/entry/data"][20], (0, 3000), Norm.LINEAR)
+    codes = quantize_u8(served.arrays["scan.h5", "/entry/data"][20], (0, 3000), Norm.LINEAR)
     asked: list[str] = []
     viewer.page.on("request", lambda r: asked.append(r.url) if "format=raw" in r.url else None)
     painted = viewer.page.evaluate(
@@ -310,7 +314,7 @@ def test_a_window_that_is_changed_while_moving_is_painted(viewer: Any, served: A
         "() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))"
     )
     values = served.arrays["scan.h5", "/entry/data"][21]
-    expected = colours(to_u8(values, (500, 1500), Norm.SQRT))[np.ix_(rows, cols)]
+    expected = colours(quantize_u8(values, (500, 1500), Norm.SQRT))[np.ix_(rows, cols)]
     assert np.abs(screen(viewer, rows, cols) - expected).max() <= 2
     rest(viewer)
     assert np.abs(screen(viewer, rows, cols) - expected).max() <= 4

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dashboard.assets_path import assets_folder
-from dashboard.slices.scale import Norm, to_u8
+from dashboard.frames.quantize import Norm, quantize_u8
 
 pytestmark = pytest.mark.browser
 
@@ -235,7 +235,7 @@ def test_codes_are_those_of_the_server(page: Page, norm: Norm) -> None:
         norm.value,
         window,
     )
-    expected = to_u8(values, window, norm).reshape(-1).astype(int)
+    expected = quantize_u8(values, window, norm).reshape(-1).astype(int)
     assert np.abs(np.array(codes) - expected).max() <= 1
     assert (np.array(codes) == expected).mean() > 0.99
     assert ((np.array(codes) == 255) == np.isnan(values).reshape(-1)).all()
@@ -354,7 +354,7 @@ def test_codes_in_a_window_wider_than_a_double(page: Page) -> None:
     )
     # Rounding at the border of two codes may go either way.
     assert codes == pytest.approx(
-        to_u8(np.array([values]), (-1.7e308, 1.7e308), Norm.LINEAR)[0], abs=1
+        quantize_u8(np.array([values]), (-1.7e308, 1.7e308), Norm.LINEAR)[0], abs=1
     )
 
 

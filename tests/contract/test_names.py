@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from dashboard.volumes import catalog
-from dashboard.volumes.child import describe
+from dashboard.files import catalog
+from dashboard.hdf5.worker import describe
 from tests import files
 from tests.contract.test_slice import assert_told
 from tests.web import App, running
@@ -136,7 +136,7 @@ def test_what_a_list_leaves_out_can_be_opened(
         assert made.get("/api/v1/datasets", file="data/many.h5").get_json()["complete"] is True
         monkeypatch.setattr(describe, "MAX_OBJECTS", 5)
         cut = describe.list_datasets(request)
-        monkeypatch.setattr(made.services.library, "_listing", lambda _: (cut[0], "0" * 16))
+        monkeypatch.setattr(made.services.metadata, "_listing", lambda _: (cut[0], "0" * 16))
         listed = made.get("/api/v1/datasets", file="data/many.h5").get_json()
         assert listed["complete"] is False
         assert len(listed["datasets"]) == 5

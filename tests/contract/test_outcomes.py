@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.cache.story import Purpose
-from dashboard.volumes import selection
+from dashboard.addressing import selection
+from dashboard.bricks.usage import Purpose
 from tests import files
 from tests.contract.test_slice import assert_told
 from tests.web import App, running
@@ -39,7 +39,7 @@ def look(app: App, index: int, viewer: str | None = "ann", **query: Any) -> str:
 
 def settled(app: App) -> None:
     """Wait until the frames of the answers so far are stored."""
-    app.services._frames.settle()  # type: ignore[union-attr]
+    app.services._frames.flush()  # type: ignore[union-attr]
 
 
 def test_miss_then_hits(app: App) -> None:
@@ -58,9 +58,9 @@ def test_miss_then_hits(app: App) -> None:
 
 
 def test_prefetched_is_the_first_look_at_each_slice_of_a_brick_decoded_ahead(app: App) -> None:
-    volume = app.services.library.volume(FILE, "volume")
+    volume = app.services.metadata.volume(FILE, "volume")
     for brick in volume.bricks(selection.parse("25,:,:", volume.shape)):
-        app.services.supply.get_or_decode(brick, Purpose.AHEAD)
+        app.services.loader.get_or_decode(brick, Purpose.PREFETCH_MOVING)
     ahead = "bricks; hit; detail=prefetched, frames; fwd=miss"
     assert look(app, 25) == ahead
     assert look(app, 26) == ahead
@@ -91,16 +91,16 @@ def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
     figures = app.stats()
     assert sum(figures["demand"].values()) == 0
     assert figures["stages"] == {}
-    assert app.services.board.plans() == []
+    assert app.services.plans.plans() == []
 
 
 def test_a_demand_is_planned_for(app: App) -> None:
     look(app, 3)
     app.services.activity._deferred.submit(int).result()
-    (plan,) = app.services.board.plans()
+    (plan,) = app.services.plans.plans()
     assert plan.viewer == "ann"
     assert plan.position == (3,)
-    assert plan.wanted
+    assert plan.bricks
 
 
 def test_a_304_counts_as_the_demand_it_is(app: App) -> None:
@@ -220,7 +220,7 @@ def test_ring_slices_are_demands(app: App) -> None:
     assert figures["stages"]["draw"]["count"] == 3
     assert figures["stages"]["draw"]["total_s"] == pytest.approx(0.0075)
     app.services.activity._deferred.submit(int).result()
-    assert app.services.board.plans()[0].position == (3,)
+    assert app.services.plans.plans()[0].position == (3,)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_slice(
         tmp_path / FILE, volume=(VALUES, {"chunks": (10, 16, 16), "compression": "gzip"})
     )
     with running(tmp_path, path) as app:
-        monkeypatch.setattr(app.services.space, "may_write", lambda nbytes: False)
+        monkeypatch.setattr(app.services.space, "reserve", lambda nbytes: False)
         for _ in range(2):
             assert look(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
             settled(app)

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 from hypothesis import strategies as st
 
-from dashboard.volumes.address import digest
+from dashboard.addressing.addresses import digest
 from tests import files
 
 HOW = [*files.CHUNKED, "contiguous"]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import LamellaError
-from dashboard.slices.encode import Format
+from dashboard.frames.encode import Format
 from tests import files
 from tests.parts import Parts, make_children, parts
 

@@ -34,9 +34,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             raise AssertionError("a report asked for work")
 
         for owner, name in (
-            (app.services.children, "ask"),
+            (app.services.hdf5, "ask"),
             (app.services.decoder, "decode"),
-            (app.services.library, "volume"),
+            (app.services.metadata, "volume"),
             (app.services.catalog, "path"),
         ):
             setattr(owner, name, fail)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from dashboard.runtime.cache_limits import BESIDE_BYTES
-from dashboard.storage.room import ENTRY_BYTES
+from dashboard.storage.eviction import ENTRY_BYTES
 from tests import files
 
 pytestmark = pytest.mark.stress

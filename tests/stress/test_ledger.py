@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.storage.disk import open_cache
+from dashboard.storage.bytes_cache import open_cache
 from dashboard.telemetry.ledger import BASE, ROW
-from dashboard.telemetry.stats import Stats
+from dashboard.telemetry.statistics import Stats
 
 pytestmark = pytest.mark.stress
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stress
 WRITER = """
     import sys, time
     from pathlib import Path
-    from dashboard.storage.disk import open_cache
+    from dashboard.storage.bytes_cache import open_cache
     from dashboard.telemetry.ledger import Ledger
 
     began = time.time()
@@ -74,8 +74,8 @@ def test_every_count_arrives_once(tmp_path: Path) -> None:
             4 * sum(0.001 * i for i in range(flushes))
         )
         assert totals.counts["bricks.decoded_bytes"] == 4 * flushes * 1_000_003
-    assert cache.keys_like(BASE), "nothing was compacted"
-    assert len(cache.keys_like(ROW)) < 4 * flushes
+    assert cache.keys_with_prefix(BASE), "nothing was compacted"
+    assert len(cache.keys_with_prefix(ROW)) < 4 * flushes
     assert cache.check() == []
     cache.close()
 

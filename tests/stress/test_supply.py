@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from dashboard.errors import LamellaError
-from dashboard.storage.disk import open_cache
-from dashboard.telemetry.stats import Stats
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.telemetry.statistics import Stats
 from tests import files
 from tests.parts import Parts, make_children, parts
 
@@ -35,13 +35,13 @@ import json, sys, threading
 import numpy as np
 from collections import Counter
 from pathlib import Path
-from dashboard.cache import supply
-from dashboard.cache.story import Purpose
+from dashboard.bricks import in_flight, loader
+from dashboard.bricks.usage import Purpose
 from tests import files
 from tests.parts import make_children, parts
 
 data, home, how = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
-supply.HELD_FROM_BYTES = 1
+in_flight.MIN_PROGRESSIVE_BYTES = 1
 values = files.made_up("<u2", {SHAPE})
 children = make_children([data], home / "empty")
 outcomes, wrong, lock = Counter(), [], threading.Lock()
@@ -50,7 +50,7 @@ def read(here, number):
     rng = np.random.default_rng(1000 * how["seed"] + number)
     for _ in range(how["rounds"]):
         plane, name = int(rng.choice(how["planes"])), str(rng.choice(how["names"]))
-        purpose = Purpose.DEMAND if rng.random() < how["demand"] else Purpose.AHEAD
+        purpose = Purpose.DEMAND if rng.random() < how["demand"] else Purpose.PREFETCH_MOVING
         counted = purpose is Purpose.DEMAND
         (address,) = here.bricks("data/a.h5", name, f"{{plane}},:,:")
         at = plane - address.start[0]
@@ -59,7 +59,7 @@ def read(here, number):
             outcome = found.outcome
             if found.brick.plane(at).tobytes() != values[plane].tobytes():
                 wrong.append(plane)
-        except supply.NoRoom:
+        except loader.CacheFull:
             outcome = "no room"
         with lock:
             outcomes[outcome] += 1
@@ -94,7 +94,7 @@ with parts({"data": data}, home, children) as here:
         threading.Event().wait()
 
     here.decoder.decode = stop
-    here.library.children.ask = stop
+    here.library.hdf5.call = stop
     here.supply.get_or_decode(address)
 """
 
@@ -171,7 +171,7 @@ def check_clean(home: Path) -> None:
     for path in (home / "partial").iterdir():
         os.utime(path, (1, 1))
     cache = open_cache(home / "bricks")
-    cache.sweep(older_than_s=-1)
+    cache.remove_orphans(older_than_s=-1)
     assert cache.check() == []
     cache.close()
 

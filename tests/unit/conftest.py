@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.volumes import pairwise
-from dashboard.volumes.children import Children
-from tests.parts import Parts, make_children, parts
+from dashboard.codecs import paired_inflate
+from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.storage.bytes_cache import open_cache
+from tests.parts import Counts, Parts, make_children, parts
 
 
 @pytest.fixture(scope="session")
-def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdf5WorkerPool]:
     """One child for all tests of a session; links may lead anywhere below the temporary folder."""
     pool = make_children([tmp_path_factory.getbasetemp()], tmp_path_factory.mktemp("empty"))
     yield pool
@@ -34,7 +35,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_parts(tmp_path: Path, data: Path, children: Children) -> Iterator[Callable[..., Parts]]:
+def make_parts(
+    tmp_path: Path, data: Path, children: Hdf5WorkerPool
+) -> Iterator[Callable[..., Parts]]:
     """Put the parts together over `data`; what differs from the defaults is given."""
     with ExitStack() as stack:
 
@@ -90,8 +93,8 @@ def opens() -> Iterator[Callable[[Path], Callable[[], list[str]]]]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With what was compiled, and without."""
     if request.param == "one by one":
-        monkeypatch.setattr(pairwise, "available", lambda: False)
-    elif not pairwise.available():
+        monkeypatch.setattr(paired_inflate, "available", lambda: False)
+    elif not paired_inflate.available():
         pytest.skip("not compiled on this machine")
     return str(request.param)
 
@@ -99,5 +102,13 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def part_by_part() -> None:
     """Chunks can be inflated in part."""
-    if not pairwise.available():
+    if not paired_inflate.available():
         pytest.skip("not compiled on this machine")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Counts]:
+    """One of the test's own, whose counts can be read at once."""
+    counts = Counts(open_cache(tmp_path / "ledger"))
+    yield counts
+    counts.close()

@@ -10,7 +10,7 @@ import pytest
 from bench.context import Volume, pick_bricks
 from bench.model import Figure, Section, Table, ratios
 from bench.report import number, page
-from dashboard.bench.volume import Shown
+from dashboard.benchmarking.volume import DatasetInfo
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_numbers_have_three_digits() -> None:
 
 
 def test_each_pick_is_in_a_brick_of_its_own() -> None:
-    volume = Volume(Path("v.h5"), Shown("/v", (100, 50, 50), 2, (8, 50, 7)))
+    volume = Volume(Path("v.h5"), DatasetInfo("/v", (100, 50, 50), 2, (8, 50, 7)))
     picks = pick_bricks(volume, 0, 20, random.Random(1))
     assert len({index // 8 for index in picks}) == len(picks) == 12
     assert all(8 <= index < 100 for index in picks)

@@ -221,7 +221,7 @@ def test_the_demo_is_made_once(
         path.parent.mkdir()
         path.write_bytes(b"\x89HDF\r\n\x1a\n")
 
-    monkeypatch.setattr(sample_command.sample, "write_sample", write)
+    monkeypatch.setattr(sample_command.generator, "write_sample", write)
     settings = make_settings()
     assert sample_command.demo_volume(settings) == sample_command.demo_volume(settings)
     assert made == [settings.cache_dir.resolve() / "demo" / "demo.h5"]
@@ -253,9 +253,9 @@ def test_memory_that_was_freed_is_used_again() -> None:
     """Page faults of making blocks of 2 MB again, once as it is and once after the call."""
     script = (
         "import resource, sys\n"
-        "from dashboard.cli.process import keep_freed_memory\n"
+        "from dashboard.cli.process import tune_malloc\n"
         "if sys.argv[1] == 'kept':\n"
-        "    keep_freed_memory()\n"
+        "    tune_malloc()\n"
         "def make():\n"
         "    return [bytes([n]) * 2_000_000 for n in range(8)]\n"
         "make(), make()\n"
@@ -278,9 +278,9 @@ def test_memory_that_was_freed_is_used_again() -> None:
 def test_the_collector_passes_over_what_is_spared() -> None:
     script = (
         "import gc\n"
-        "from dashboard.cli.process import spare_what_stays\n"
+        "from dashboard.cli.process import freeze_gc\n"
         "kept = [[] for _ in range(1000)]\n"
-        "spare_what_stays()\n"
+        "freeze_gc()\n"
         "print(any(one is kept for one in gc.get_objects()))\n"
     )
     done = subprocess.run(

@@ -17,7 +17,7 @@ import pytest
 
 from dashboard.cli import inspect as module
 from dashboard.cli import main, measure
-from dashboard.cli.measure import Measuring
+from dashboard.cli.measure import SliceBenchmark
 from dashboard.errors import Changed, SetupError
 from dashboard.settings import Settings
 from tests import files
@@ -125,7 +125,7 @@ def test_without_a_cache_directory_it_is_measured_elsewhere(
     def refused(_: Path) -> Path:
         raise SetupError("not there")
 
-    monkeypatch.setattr(module, "own_directory", refused)
+    monkeypatch.setattr(module, "ensure_private_directory", refused)
     assert found(path, capsys, "scan")["/scan"]["not_measured"] is None
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_measured_says_why(
 
     for step in ("prepare", "axis"):
         with monkeypatch.context() as patch:
-            patch.setattr(Measuring, step, changed)
+            patch.setattr(SliceBenchmark, step, changed)
             told = found(path, capsys, "scan")["/scan"]["not_measured"]
         assert told == "It could not be measured: It changed."
 
@@ -232,7 +232,7 @@ def ticking(path: Path, tmp_path: Path, make_settings: Callable[..., Settings]) 
     """Measures with a clock on which whatever is measured takes a second."""
     with module._opened(str(path), make_settings()) as (services, file, _):
         seconds = itertools.count()
-        yield services.library, file, Measuring(services, clock=lambda: float(next(seconds)))
+        yield services.metadata, file, SliceBenchmark(services, clock=lambda: float(next(seconds)))
 
 
 def test_a_sample_is_scaled_to_the_slice(ticking: Any) -> None:
@@ -257,9 +257,9 @@ def test_samples_grow_while_they_are_quick(
     path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with module._opened(str(path), make_settings()) as (services, file, _):
-        measuring = Measuring(services, clock=lambda: 0.0)
+        measuring = SliceBenchmark(services, clock=lambda: 0.0)
         monkeypatch.setattr(measuring, "_decoded", lambda box: (1e-3, VALUES[0]))
-        volume = services.library.volume(file, "scan")
+        volume = services.metadata.volume(file, "scan")
         assert measuring.axis(volume, 0, 1.0).sample_bytes == VALUES.nbytes
         monkeypatch.setattr(measure, "ENOUGH_S", 0.0)
         assert measuring.axis(volume, 0, 1.0).sample_bytes < VALUES.nbytes
@@ -269,6 +269,6 @@ def test_where_no_brick_can_be_kept_nothing_is_warm(
     path: Path, make_settings: Callable[..., Settings]
 ) -> None:
     with module._opened(str(path), make_settings(brick_cache_bytes=0)) as (services, file, _):
-        cost = Measuring(services).axis(services.library.volume(file, "scan"), 0, 0.0)
+        cost = SliceBenchmark(services).axis(services.metadata.volume(file, "scan"), 0, 0.0)
         assert cost.cold > 0
         assert (cost.warm, cost.warm_raw) == (None, None)

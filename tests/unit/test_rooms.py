@@ -17,30 +17,34 @@ ROOT = Path(dashboard.__file__).parent
 # From the cellar up. Rooms on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "errors", "assets_path", "log_limit"}),
-    frozenset({"settings", "bulkhead"}),
-    frozenset({"storage", "http"}),
-    frozenset({"telemetry"}),
-    frozenset({"volumes"}),
-    frozenset({"cache"}),
-    frozenset({"slices", "prefetch"}),
+    frozenset({"addressing", "settings", "bulkhead", "samples"}),
+    frozenset({"storage", "http", "codecs"}),
+    frozenset({"telemetry", "files"}),
+    frozenset({"hdf5"}),
+    frozenset({"catalog"}),
+    frozenset({"decoding"}),
+    frozenset({"bricks"}),
+    frozenset({"frames", "prefetch"}),
     frozenset({"runtime"}),
-    frozenset({"web", "services", "app"}),
+    frozenset({"web", "app"}),
     # A client of the finished product.
-    frozenset({"bench"}),
+    frozenset({"benchmarking"}),
     frozenset({"cli", "wsgi", "__main__"}),
 )
-# The composition root builds what the web room's modules are given, and the app is made of both.
-NEIGHBOURS = {("services", "web"), ("app", "web"), ("app", "services"), ("web", "services")}
-NEIGHBOURS |= {("wsgi", "cli"), ("__main__", "cli")}
+# The app is made of the composition root and the web room.
+NEIGHBOURS = {("app", "web"), ("wsgi", "cli"), ("__main__", "cli")}
 
 WEB_LIBRARIES = {"dash", "dash_mantine_components", "flask", "flask_compress", "werkzeug"}
 ALLOWED_WEB = {
     # flask-caching hands its backends the Flask application that they belong to.
-    "cache/frames.py": {"flask", "flask_caching"},
+    "frames/cache.py": {"flask", "flask_caching"},
+    "runtime/container.py": {"flask"},
 }
 # Made files only, and a process of its own that plain h5py is measured in: what somebody else made is
 # opened in the child process.
-MAY_LOAD_HDF5 = {"volumes/sample.py", "bench/plain.py"}
+MAY_LOAD_HDF5 = {"samples/generator.py", "benchmarking/h5py_reader.py"}
+
+READING = {"addressing", "codecs", "files", "hdf5", "catalog", "decoding", "bricks"}
 
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
@@ -79,7 +83,7 @@ def test_imports_run_downwards(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_web_libraries_stay_in_the_web_room(file: str) -> None:
-    if room(file) in ("web", "app", "services", "cli", "wsgi"):
+    if room(file) in ("web", "app", "cli", "wsgi"):
         return
     used = {name.split(".")[0] for name in imports(file)}
     assert used & (WEB_LIBRARIES | {"flask_caching"}) <= ALLOWED_WEB.get(file, set())
@@ -87,13 +91,15 @@ def test_web_libraries_stay_in_the_web_room(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_libhdf5_stays_in_the_child(file: str) -> None:
-    if file.startswith("volumes/child/") or file in MAY_LOAD_HDF5:
+    if file.startswith("hdf5/worker/") or file in MAY_LOAD_HDF5:
         return
     used = {name.split(".")[0] for name in imports(file)}
     assert not used & {"h5py", "hdf5plugin"}
 
 
-@pytest.mark.parametrize("modules", ["dashboard.app", "dashboard.services", "dashboard.cli"])
+@pytest.mark.parametrize(
+    "modules", ["dashboard.app", "dashboard.runtime.container", "dashboard.cli"]
+)
 def test_a_process_that_serves_does_not_load_libhdf5(modules: str) -> None:
     script = (
         f"import {modules}, sys; sys.exit('h5py' in sys.modules or 'hdf5plugin' in sys.modules)"
@@ -101,11 +107,11 @@ def test_a_process_that_serves_does_not_load_libhdf5(modules: str) -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_importing_a_volume_room_is_light() -> None:
+def test_importing_the_rooms_that_read_is_light() -> None:
     rooms = [
         ".".join(("dashboard", *Path(file).with_suffix("").parts))
         for file in FILES
-        if room(file) == "volumes" and "/child/" not in file and "__init__" not in file
+        if room(file) in READING and "/worker/" not in file and "__init__" not in file
     ]
     script = f"import sys, {', '.join(rooms)}; sys.exit(bool({{'h5py', 'dash', 'flask'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

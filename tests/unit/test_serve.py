@@ -13,7 +13,14 @@ from queue import SimpleQueue
 import pytest
 
 from dashboard.cli.process import queue_signals
-from dashboard.cli.serve import MAX_DEATHS, Child, GaveUp, address, end, supervise
+from dashboard.cli.serve import (
+    MAX_DEATHS,
+    ManagedProcess,
+    RestartLimitReached,
+    address,
+    end,
+    supervise,
+)
 from dashboard.settings import Settings
 from tests.clock import Clock
 
@@ -32,23 +39,23 @@ def test_the_address(make_settings: MakeSettings, host: str, prefix: str, url: s
     assert address(make_settings(host=host, url_prefix=prefix)) == url
 
 
-def child(clock: Clock, script: str = "input()") -> Child:
-    return Child("test", [sys.executable, "-c", script], clock=clock)
+def child(clock: Clock, script: str = "input()") -> ManagedProcess:
+    return ManagedProcess("test", [sys.executable, "-c", script], clock=clock)
 
 
 def test_a_child_that_dies_is_started_again() -> None:
     clock = Clock()
     tended = child(clock, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    tended.tend()
+    tended.poll()
     assert tended.process is not None
     first = tended.process
     first.wait()
-    tended.tend()
+    tended.poll()
     assert tended.process is None
-    tended.tend()
+    tended.poll()
     assert tended.process is None, "not before the pause is over"
     clock.now = tended.starts_at
-    tended.tend()
+    tended.poll()
     assert tended.process is not None
     assert tended.process.pid != first.pid
     tended.process.wait()
@@ -59,12 +66,12 @@ def test_the_pauses_grow_and_it_gives_up() -> None:
     tended = child(clock)
     pauses = []
     for _ in range(MAX_DEATHS - 1):
-        tended.note_death(-9)
+        tended.on_exit(-9)
         pauses.append(round(tended.starts_at - clock.now, 3))
         clock.now = tended.starts_at
     assert pauses == [0.1, 0.2, 0.4, 0.8]
-    with pytest.raises(GaveUp, match="died 5 times within 10 s") as caught:
-        tended.note_death(-9)
+    with pytest.raises(RestartLimitReached, match="died 5 times within 10 s") as caught:
+        tended.on_exit(-9)
     assert caught.value.status == 1
 
 
@@ -72,19 +79,19 @@ def test_deaths_that_lie_apart_are_forgiven() -> None:
     clock = Clock()
     tended = child(clock)
     for _ in range(50):
-        tended.note_death(-9)
+        tended.on_exit(-9)
         clock.now += 3.0
     assert tended.starts_at - clock.now < 2.0
 
 
 @pytest.mark.parametrize(("status", "leaves_with"), [(2, 2), (3, 1), (4, 1)])
 def test_what_cannot_start_is_not_tried_again(status: int, leaves_with: int) -> None:
-    with pytest.raises(GaveUp, match="could not start") as caught:
-        child(Clock()).note_death(status)
+    with pytest.raises(RestartLimitReached, match="could not start") as caught:
+        child(Clock()).on_exit(status)
     assert caught.value.status == leaves_with
     proven = child(Clock())
-    proven.proven = True
-    proven.note_death(status)
+    proven.became_ready = True
+    proven.on_exit(status)
 
 
 def test_ending_is_polite_and_then_firm() -> None:
@@ -143,8 +150,8 @@ def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> N
 def test_a_child_ends_with_its_parent() -> None:
     script = """
 import os, signal, sys
-from dashboard.cli.process import end_with
-end_with(int(sys.argv[1]))
+from dashboard.cli.process import die_with_parent
+die_with_parent(int(sys.argv[1]))
 print("still here")
 """
     fine = subprocess.run(

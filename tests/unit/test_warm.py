@@ -10,15 +10,15 @@ import h5py
 import numpy as np
 import pytest
 
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.chunk_grid import ChunkGrid
 from dashboard.app import create_app
-from dashboard.cache.supply import NoRoom, Purpose, Supply
+from dashboard.bricks.loader import BrickLoader, CacheFull, Purpose
 from dashboard.cli import main, warm
 from dashboard.errors import CannotShow
-from dashboard.services import build_services
+from dashboard.runtime.container import build_services
 from dashboard.settings import Settings
-from dashboard.storage import direct, room
-from dashboard.volumes.address import BrickAddress
-from dashboard.volumes.chunks import Grid
+from dashboard.storage import direct_io, eviction
 
 MakeSettings = Callable[..., Settings]
 
@@ -98,7 +98,7 @@ def test_it_never_puts_out_what_it_has_put_in(
     run: Any, monkeypatch: pytest.MonkeyPatch, make_settings: MakeSettings, volume: Path
 ) -> None:
     monkeypatch.setenv("LAMELLA_BRICK_CACHE_BYTES", str(2 * BRICK + 1000))
-    monkeypatch.setattr(room, "IN_USE_S", -1.0)
+    monkeypatch.setattr(eviction, "IN_USE_S", -1.0)
     status, out, err = run(volume)
     assert status == 2
     assert "2 of 4 bricks" in out
@@ -123,14 +123,14 @@ def test_more_than_the_page_cache_is_good_for_goes_past_it(
     gathered: int,
 ) -> None:
     written = []
-    honest = direct.write
+    honest = direct_io.write
 
     def write(fd: int, data: memoryview) -> None:
         written.append(len(data))
         honest(fd, data)
 
-    monkeypatch.setattr(direct, "memory_bytes", lambda: memory)
-    monkeypatch.setattr(direct, "write", write)
+    monkeypatch.setattr(direct_io, "memory_bytes", lambda: memory)
+    monkeypatch.setattr(direct_io, "write", write)
     assert run(volume)[1].startswith("4 of 4 bricks")
     assert written == [BRICK] * gathered
     answer = ask(make_settings(data=(str(volume),)), "v.h5", "31,:,:")
@@ -155,9 +155,9 @@ def test_no_room_beside_the_viewers_is_said(
 
     def refuse(*_: object, **__: object) -> None:
         tries.append(True)
-        raise NoRoom("")
+        raise CacheFull("")
 
-    monkeypatch.setattr(Supply, "get_or_decode", refuse)
+    monkeypatch.setattr(BrickLoader, "get_or_decode", refuse)
     monkeypatch.setattr(warm, "IN_USE_S", 0.0)
     status, _, err = run(volume)
     assert status == 2
@@ -168,15 +168,15 @@ def test_no_room_beside_the_viewers_is_said(
 def test_a_brick_that_cannot_be_read_does_not_stop_the_others(
     run: Any, monkeypatch: pytest.MonkeyPatch, volume: Path
 ) -> None:
-    honest = Supply.get_or_decode
+    honest = BrickLoader.get_or_decode
 
-    def get(self: Supply, address: BrickAddress, purpose: Purpose) -> Any:
-        assert purpose is Purpose.WARM
+    def get(self: BrickLoader, address: BrickAddress, purpose: Purpose) -> Any:
+        assert purpose is Purpose.WARMUP
         if address.start[0] == 8:
             raise CannotShow("It is broken.")
         return honest(self, address, purpose)
 
-    monkeypatch.setattr(Supply, "get_or_decode", get)
+    monkeypatch.setattr(BrickLoader, "get_or_decode", get)
     status, out, err = run(volume)
     assert status == 2
     assert "3 of 4 bricks" in out
@@ -259,14 +259,14 @@ class TestNames:
     """What the file is called by the server that is meant."""
 
     def test_alone_it_has_its_own_name(self, volume: Path) -> None:
-        assert warm.served_as(str(volume), ()) == ((str(volume),), "v.h5")
-        assert warm.served_as(f"n={volume}", ())[1] == "n"
+        assert warm.resolve_served_name(str(volume), ()) == ((str(volume),), "v.h5")
+        assert warm.resolve_served_name(f"n={volume}", ())[1] == "n"
 
     def test_below_what_is_configured(self, volume: Path, tmp_path: Path) -> None:
         data = (str(tmp_path / "data"),)
-        assert warm.served_as(str(volume), (), data) == (data, "data/below/v.h5")
-        assert warm.served_as(str(volume), (), ("/usr",)) == ((str(volume),), "v.h5")
-        assert warm.served_as(str(volume), (str(volume),), data)[1] == "v.h5"
+        assert warm.resolve_served_name(str(volume), (), data) == (data, "data/below/v.h5")
+        assert warm.resolve_served_name(str(volume), (), ("/usr",)) == ((str(volume),), "v.h5")
+        assert warm.resolve_served_name(str(volume), (str(volume),), data)[1] == "v.h5"
 
     def test_links_go_by_their_own_name(
         self, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -274,10 +274,10 @@ class TestNames:
         (tmp_path / "data" / "link.h5").symlink_to(volume)
         (tmp_path / "way").symlink_to(tmp_path / "data")
         data = (f"n={tmp_path / 'way'}",)
-        assert warm.served_as(str(tmp_path / "way" / "link.h5"), data)[1] == "n/link.h5"
+        assert warm.resolve_served_name(str(tmp_path / "way" / "link.h5"), data)[1] == "n/link.h5"
         monkeypatch.chdir(tmp_path)
-        assert warm.served_as("way/link.h5", data)[1] == "n/link.h5"
-        assert warm.served_as("./data/below/../below/v.h5", data)[1] == "n/below/v.h5"
+        assert warm.resolve_served_name("way/link.h5", data)[1] == "n/link.h5"
+        assert warm.resolve_served_name("./data/below/../below/v.h5", data)[1] == "n/below/v.h5"
 
 
 def test_the_bricks_across_an_axis(
@@ -289,7 +289,7 @@ def test_the_bricks_across_an_axis(
         file.create_dataset("v", (3, 20, 16, 16), "u1", chunks=(2, 8, 8, 8), compression="gzip")
     services = build_services(make_settings(data=(str(path),)), "cli")
     try:
-        volume = services.library.volume("four.h5", "v")
+        volume = services.metadata.volume("four.h5", "v")
     finally:
         services.close()
     found = warm.bricks_across(volume, 1, 9, 10)
@@ -298,7 +298,7 @@ def test_the_bricks_across_an_axis(
         ((2, 8, 0, 0), (3, 16, 16, 16)),
     ]
     assert len(warm.bricks_across(volume, 0, None, None)) == 2 * 3
-    monkeypatch.setattr(Grid, "tile", lambda *_: (8, 16))
+    monkeypatch.setattr(ChunkGrid, "tile", lambda *_: (8, 16))
     assert len(warm.bricks_across(volume, 1, 9, 10)) == 4
     monkeypatch.setattr(warm, "MAX_BRICKS", 3)
     with pytest.raises(Exception, match="more than 3 bricks"):

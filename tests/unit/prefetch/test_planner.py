@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from dashboard.prefetch.planner import (
     BRICKS_A_DIRECTION,
-    MAX_MOMENTS,
+    MAX_SAMPLES,
     REST_AFTER_S,
     Geometry,
-    Moment,
-    Movement,
     Plan,
+    PositionSample,
+    Trajectory,
     plan,
 )
 
@@ -27,12 +27,12 @@ PLENTY = 2**60
 T0 = 1_700_000_000.0
 
 
-def walk(start: int, step: int, every_s: float, count: int, t: float = T0) -> list[Moment]:
-    return [Moment(t + i * every_s, (start + i * step,)) for i in range(count)]
+def walk(start: int, step: int, every_s: float, count: int, t: float = T0) -> list[PositionSample]:
+    return [PositionSample(t + i * every_s, (start + i * step,)) for i in range(count)]
 
 
 def planned(
-    movement: Movement,
+    movement: Trajectory,
     geometry: Geometry = REFERENCE,
     *,
     lead_s: float = LEAD_S,
@@ -43,7 +43,7 @@ def planned(
 
 
 def bricks(found: Plan, geometry: Geometry = REFERENCE) -> list[int]:
-    return [geometry.brick(wanted.position)[0] for wanted in found.wanted]
+    return [geometry.brick(wanted.position)[0] for wanted in found.bricks]
 
 
 # What holds for any movement
@@ -52,7 +52,7 @@ def bricks(found: Plan, geometry: Geometry = REFERENCE) -> list[int]:
 @st.composite
 def scenes(
     draw: st.DrawFn, whole_bricks: bool = False
-) -> tuple[list[Moment], Geometry, float, float]:
+) -> tuple[list[PositionSample], Geometry, float, float]:
     """(movement, geometry, lead_s, now)"""
     rank = draw(st.integers(1, 3))
     chunk = tuple(draw(st.lists(st.integers(1, 70), min_size=rank, max_size=rank)))
@@ -62,8 +62,8 @@ def scenes(
         extent = tuple(draw(st.integers(1, n)) for n in extent)
     t, moments = T0, []
     position = [draw(st.integers(0, n - 1)) for n in extent]
-    for _ in range(draw(st.integers(1, MAX_MOMENTS))):
-        moments.append(Moment(t, tuple(position)))
+    for _ in range(draw(st.integers(1, MAX_SAMPLES))):
+        moments.append(PositionSample(t, tuple(position)))
         t += draw(st.sampled_from([0.0, 0.001, 0.033, 0.1, 0.5, 0.8, 30.0]))
         dim = draw(st.integers(0, rank - 1))
         step = draw(st.sampled_from([0, 1, 1, -1, 10, -10, 100, -1000]))
@@ -74,17 +74,17 @@ def scenes(
 
 @given(scenes(), st.integers(-1, 200))
 def test_any_plan_is_sound(
-    scene: tuple[list[Moment], Geometry, float, float], bricks_allowed: int
+    scene: tuple[list[PositionSample], Geometry, float, float], bricks_allowed: int
 ) -> None:
     movement, geometry, lead_s, now = scene
     found = plan(movement, geometry, lead_s, bricks_allowed * 1000 + 999, now)
-    positions = [wanted.position for wanted in found.wanted]
+    positions = [wanted.position for wanted in found.bricks]
     for position in positions:
         assert len(position) == len(geometry.extent)
         assert all(0 <= x < n for x, n in zip(position, geometry.extent, strict=True))
     numbers = [geometry.brick(position) for position in positions]
     assert len(set(numbers)) == len(numbers)
-    deadlines = [wanted.deadline for wanted in found.wanted]
+    deadlines = [wanted.deadline for wanted in found.bricks]
     assert deadlines == sorted(deadlines)
     assert all(math.isfinite(deadline) and deadline >= now for deadline in deadlines)
     assert len(positions) <= max(0, bricks_allowed)
@@ -98,7 +98,7 @@ def test_any_plan_is_sound(
 
 @given(scenes(whole_bricks=True))
 def test_a_mirrored_movement_has_the_mirrored_plan(
-    scene: tuple[list[Moment], Geometry, float, float],
+    scene: tuple[list[PositionSample], Geometry, float, float],
 ) -> None:
     movement, geometry, lead_s, now = scene
     last = tuple(n - 1 for n in geometry.extent)
@@ -106,22 +106,22 @@ def test_a_mirrored_movement_has_the_mirrored_plan(
     def mirror(position: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(n - x for x, n in zip(position, last, strict=True))
 
-    mirrored = [Moment(t, mirror(position)) for t, position in movement]
+    mirrored = [PositionSample(t, mirror(position)) for t, position in movement]
     here = plan(movement, geometry, lead_s, PLENTY, now)
     there = plan(mirrored, geometry, lead_s, PLENTY, now)
     assert here.state == there.state
-    assert {w.position: w.deadline for w in here.wanted} == {
-        mirror(w.position): w.deadline for w in there.wanted
+    assert {w.position: w.deadline for w in here.bricks} == {
+        mirror(w.position): w.deadline for w in there.bricks
     }
 
 
 @given(scenes(), st.integers(1, 100))
 def test_a_smaller_budget_keeps_what_is_soonest(
-    scene: tuple[list[Moment], Geometry, float, float], room: int
+    scene: tuple[list[PositionSample], Geometry, float, float], room: int
 ) -> None:
     movement, geometry, lead_s, now = scene
     everything = plan(movement, geometry, lead_s, PLENTY, now)
-    assert plan(movement, geometry, lead_s, room * 1000, now).wanted == everything.wanted[:room]
+    assert plan(movement, geometry, lead_s, room * 1000, now).bricks == everything.bricks[:room]
 
 
 # What it does with movements that people make
@@ -149,7 +149,7 @@ def test_a_steady_scroll_is_one_brick_ahead(at: int) -> None:
 def test_the_deadline_is_when_the_brick_is_reached() -> None:
     movement = walk(1000, 1, 1 / 30, 25)  # at 1024, 30 a second; the next brick begins at 1088
     found = planned(movement)
-    assert found.wanted[1].deadline - movement[-1].t == pytest.approx(64 / 30, rel=0.1)
+    assert found.bricks[1].deadline - movement[-1].t == pytest.approx(64 / 30, rel=0.1)
 
 
 def test_turning_round_turns_the_plan() -> None:
@@ -180,7 +180,7 @@ def test_just_before_rest_it_still_moves() -> None:
 def test_the_first_look_is_rest() -> None:
     found = planned(walk(1000, 0, 1.0, 1))
     assert found.state == "resting"
-    assert len(found.wanted) == BUDGET // REFERENCE.brick_bytes
+    assert len(found.bricks) == BUDGET // REFERENCE.brick_bytes
 
 
 def test_showing_the_same_slice_again_is_no_movement() -> None:
@@ -194,7 +194,7 @@ def test_showing_the_same_slice_again_is_no_movement() -> None:
 )
 def test_a_jump_looks_to_both_sides(target: int, around: list[int]) -> None:
     leafing = walk(700, 1, 1 / 30, 20)
-    found = planned([*leafing, Moment(leafing[-1].t + 0.05, (target,))])
+    found = planned([*leafing, PositionSample(leafing[-1].t + 0.05, (target,))])
     here, *others = bricks(found)
     assert found.state == "moving"
     assert here == target // 68
@@ -220,7 +220,7 @@ def test_a_steady_sweep_is_no_jump() -> None:
 def test_after_uneven_leaps_no_single_brick_is_likely() -> None:
     thin = Geometry((2000,), (1,), 3_700_000)
     leaps = [0, 30, 70, 95, 140, 171, 200, 240]
-    movement = [Moment(T0 + 0.1 * i, (100 + x,)) for i, x in enumerate(leaps)]
+    movement = [PositionSample(T0 + 0.1 * i, (100 + x,)) for i, x in enumerate(leaps)]
     found = bricks(planned(movement, thin, lead_s=0.02, budget=PLENTY), thin)
     assert found == [340, 341, 339]
 
@@ -228,7 +228,7 @@ def test_after_uneven_leaps_no_single_brick_is_likely() -> None:
 def test_the_first_step_after_a_rest_shows_the_direction() -> None:
     found = planned([*walk(1085, 1, 1.0, 1), *walk(1086, 1, 1.0, 1, T0 + 100)])
     assert bricks(found)[1] == 16
-    assert found.wanted[1].deadline - (T0 + 100) == pytest.approx(0.5, abs=0.2)
+    assert found.bricks[1].deadline - (T0 + 100) == pytest.approx(0.5, abs=0.2)
 
 
 def test_what_takes_long_to_decode_is_planned_earlier() -> None:
@@ -240,7 +240,7 @@ def test_what_takes_long_to_decode_is_planned_earlier() -> None:
 def test_what_is_passed_before_it_is_ready_is_left_out() -> None:
     """300 slices a second cross a brick in 0.23 s, and one takes 0.5 s to decode."""
     found = planned(walk(700, 10, 1 / 30, 20))
-    assert found.wanted[1].deadline + 68 / 300 >= T0 + 19 / 30 + LEAD_S
+    assert found.bricks[1].deadline + 68 / 300 >= T0 + 19 / 30 + LEAD_S
     assert bricks(found)[1] > bricks(found)[0] + 1
 
 
@@ -252,12 +252,12 @@ def test_single_steps_now_and_then_look_to_both_sides() -> None:
 
 def test_the_dimension_moved_along_comes_first_at_rest() -> None:
     film = Geometry((200, 90), (1, 30), 1000)
-    movement = [Moment(T0 + 0.1 * i, (100, 40 + i)) for i in range(5)]
+    movement = [PositionSample(T0 + 0.1 * i, (100, 40 + i)) for i in range(5)]
     found = plan(movement, film, 0.1, 5000, T0 + 60)
-    assert [w.position for w in found.wanted[:3]] == [(100, 44), (100, 29), (100, 60)]
-    leafed = [Moment(T0 + 0.1 * i, (100 + i, 44)) for i in range(5)]
+    assert [w.position for w in found.bricks[:3]] == [(100, 44), (100, 29), (100, 60)]
+    leafed = [PositionSample(T0 + 0.1 * i, (100 + i, 44)) for i in range(5)]
     found = plan(leafed, film, 0.1, 5000, T0 + 60)
-    assert [w.position[0] - 104 for w in found.wanted] == [0, 1, -1, 2, -2]
+    assert [w.position[0] - 104 for w in found.bricks] == [0, 1, -1, 2, -2]
 
 
 def test_at_the_end_there_is_only_the_way_back() -> None:
@@ -265,10 +265,10 @@ def test_at_the_end_there_is_only_the_way_back() -> None:
 
 
 def test_no_budget_no_plan() -> None:
-    assert planned(walk(0, 1, 0.1, 5), budget=REFERENCE.brick_bytes - 1).wanted == ()
+    assert planned(walk(0, 1, 0.1, 5), budget=REFERENCE.brick_bytes - 1).bricks == ()
     assert plan([], REFERENCE, 0.5, BUDGET, T0) == Plan("resting", ())
 
 
 def test_messages_that_arrive_at_once_are_no_infinite_speed() -> None:
     at_once = walk(1000, 1, 0.0, 10)
-    assert all(math.isfinite(w.deadline) for w in planned(at_once, lead_s=0.0).wanted)
+    assert all(math.isfinite(w.deadline) for w in planned(at_once, lead_s=0.0).bricks)

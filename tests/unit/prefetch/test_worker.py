@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.cache.story import Purpose
-from dashboard.prefetch.board import FLIGHT_S, ViewerPlan
-from dashboard.prefetch.planner import Geometry, Moment, Wanted
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks.usage import Purpose
+from dashboard.prefetch.plan_store import FLIGHT_S, ViewerPlan
+from dashboard.prefetch.planner import Geometry, PlannedBrick, PositionSample
 from dashboard.prefetch.worker import (
-    ALONE_S,
-    ASIDE_S,
-    BELIEVED_S,
-    LONG_REST_S,
-    PATIENCE_S,
+    CACHED_TTL_S,
+    DEMAND_POLL_S,
+    IDLE_BEFORE_OTHER_AXES_S,
+    IDLE_POLL_S,
+    MAX_STARVATION_S,
     POLL_S,
     SWEEP_S,
     Worker,
 )
-from dashboard.volumes.address import BrickAddress
 from tests.prefetching import BRICK_BYTES, CHUNK, PLANES, World
 
 
 def test_nobody_there(world: World) -> None:
-    assert world.worker.turn() == ALONE_S
+    assert world.worker.run_once() == IDLE_POLL_S
     assert world.decoded == []
 
 
@@ -31,13 +31,13 @@ def test_bricks_are_decoded_soonest_first(world: World) -> None:
     here = at // CHUNK
     world.takes_s = 0.1
     assert world.work(3) == [here, here + 1, here + 2]
-    assert {purpose for _, _, purpose in world.decoded} == {Purpose.AHEAD}
+    assert {purpose for _, _, purpose in world.decoded} == {Purpose.PREFETCH_MOVING}
 
 
 def test_nothing_is_begun_while_somebody_waits(world: World) -> None:
     world.leaf("ann", 1000, 3)
     world.is_quiet = False
-    assert world.worker.turn() == ASIDE_S
+    assert world.worker.run_once() == DEMAND_POLL_S
     assert world.decoded == []
     # By then the viewer has turned round for good, and what lay before it is no longer wanted.
     for index in range(1002, 960, -1):
@@ -52,8 +52,8 @@ def test_at_rest_it_says_so(world: World) -> None:
     world.now += 5
     here, *others = world.work()
     assert [brick - here for brick in others] == [1, -1, 2, -2, 3, -3, 4]
-    assert {purpose for _, _, purpose in world.decoded} == {Purpose.RESTING}
-    assert world.worker.turn() == POLL_S
+    assert {purpose for _, _, purpose in world.decoded} == {Purpose.PREFETCH_IDLE}
+    assert world.worker.run_once() == POLL_S
 
 
 def test_what_is_cached_is_left_alone(world: World) -> None:
@@ -66,15 +66,15 @@ def test_what_is_cached_is_left_alone(world: World) -> None:
 def test_idling_is_cheap(world: World) -> None:
     world.look("ann", 1000)
     world.work()
-    world.now += 2 * BELIEVED_S
-    world.worker.turn()
+    world.now += 2 * CACHED_TTL_S
+    world.worker.run_once()
     looked, resolved = world.looked, world.resolved
     for _ in range(15):
         world.now += POLL_S
-        assert world.worker.turn() == POLL_S
+        assert world.worker.run_once() == POLL_S
     assert (world.looked, world.resolved) == (looked, resolved)
-    world.now += BELIEVED_S
-    world.worker.turn()
+    world.now += CACHED_TTL_S
+    world.worker.run_once()
     assert world.resolved > resolved
 
 
@@ -103,11 +103,11 @@ def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float])
                 selection="0,:,:",
                 plane=(1, 2),
                 geometry=Geometry((10_000 * CHUNK,), (CHUNK,), BRICK_BYTES),
-                lead_s=0.5,
-                noted_at=world.now,
-                movement=(Moment(world.now, (0,)),),
+                decode_s=0.5,
+                last_request_at=world.now,
+                movement=(PositionSample(world.now, (0,)),),
                 state="moving",
-                wanted=(Wanted((next(bricks) * CHUNK,), world.now + seconds),),
+                bricks=(PlannedBrick((next(bricks) * CHUNK,), world.now + seconds),),
             )
             for viewer, seconds in due.items()
         ]
@@ -139,7 +139,7 @@ def test_a_long_sweep_does_not_starve_another_viewer(
 ) -> None:
     """Ann's bricks are always due now, Bob's never; he gets a turn when his patience ends."""
     always(world, monkeypatch, {"ann": -overdue_s, "bob": 60.0})
-    turns = int(PATIENCE_S / world.takes_s)
+    turns = int(MAX_STARVATION_S / world.takes_s)
     order = served(world, 4 * turns + 4)
     gaps = [len(gap) for gap in order.split("b")]
     assert order.count("b") >= 3
@@ -150,7 +150,7 @@ def test_gauges(world: World) -> None:
     seen = []
     world.during = lambda address: seen.append((world.figures(), world.board.in_flight(), address))
     world.look("ann", 1000)
-    world.worker.turn()
+    world.worker.run_once()
     ((figures, flying, address),) = seen
     assert figures == (8, 1, 0)
     assert flying == {address.key}
@@ -166,30 +166,30 @@ def test_a_long_flight_is_said_again(world: World) -> None:
     def slow(address: BrickAddress) -> None:
         for _ in range(4):
             world.now += FLIGHT_S / 3
-            world.worker.refresh_flight()
+            world.worker.renew_in_flight()
         seen.append(world.board.in_flight())
 
     world.during = slow
     world.look("ann", 1000)
-    world.worker.turn()
+    world.worker.run_once()
     assert seen == [{world.address("ann.h5", 1000).key}]
-    world.worker.refresh_flight()
+    world.worker.renew_in_flight()
     assert world.board.in_flight() == frozenset()
 
 
 def test_a_brick_that_lands_while_its_flight_is_said_again_has_landed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_off = world.board.take_off
+    take_off = world.board.mark_in_flight
 
     def slow(brick: str) -> None:
         world.worker._flight = None
-        world.board.land(brick)
+        world.board.clear_in_flight(brick)
         take_off(brick)
 
     world.worker._flight = "aaaa"
-    monkeypatch.setattr(world.board, "take_off", slow)
-    world.worker.refresh_flight()
+    monkeypatch.setattr(world.board, "mark_in_flight", slow)
+    world.worker.renew_in_flight()
     assert world.board.in_flight() == frozenset()
 
 
@@ -197,7 +197,7 @@ def test_expired_rows_are_swept_now_and_then(world: World, monkeypatch: pytest.M
     sweeps: list[float] = []
     monkeypatch.setattr(world.board, "sweep", lambda: sweeps.append(world.now))
     for _ in range(10):
-        world.worker.turn()
+        world.worker.run_once()
         world.now += SWEEP_S / 4
     assert len(sweeps) == 3
 
@@ -218,11 +218,11 @@ def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
     world.work()
     assert other.key not in world.cached
     assert asked == []
-    world.now += LONG_REST_S + BELIEVED_S
+    world.now += IDLE_BEFORE_OTHER_AXES_S + CACHED_TTL_S
     world.work()
     assert other.key in world.cached
-    assert world.decoded[-1][2] is Purpose.RESTING
+    assert world.decoded[-1][2] is Purpose.PREFETCH_IDLE
     count = len(world.decoded)
-    world.now += LONG_REST_S + BELIEVED_S
+    world.now += IDLE_BEFORE_OTHER_AXES_S + CACHED_TTL_S
     world.work()
     assert len(world.decoded) == count

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.runtime import cache_limits as module
 from dashboard.runtime.cache_limits import LimitFollower, brick_limit, facts_limit, next_limit
 from dashboard.settings import Settings
-from dashboard.slices.mapped import MappedPlanes
-from dashboard.storage.disk import open_cache
-from dashboard.storage.room import Room
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.eviction import LruEvictor
 
 GIB = 2**30
 
@@ -35,7 +35,7 @@ def test_the_limit_of_bricks_follows_the_free_space(
     tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = open_cache(tmp_path / "cache")
-    room = Room(cache, 0, tmp_path / "lock")
+    room = LruEvictor(cache, 0, tmp_path / "lock")
     settings = make_settings()
     evicted: list[int] = []
     follower = LimitFollower(
@@ -68,7 +68,7 @@ def test_what_is_set_does_not_follow(
 
 
 def test_notes_are_bounded_the_newest_stay(tmp_path: Path) -> None:
-    mapped = MappedPlanes(None, tmp_path / "notes")  # type: ignore[arg-type]
+    mapped = ContiguousPlanes(None, tmp_path / "notes")  # type: ignore[arg-type]
     for number in range(5):
         path = tmp_path / "notes" / str(number)
         path.write_bytes(bytes(4096))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.storage.disk import BytesCache, open_cache
+from dashboard.storage.bytes_cache import BytesCache, open_cache
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.storage.checksum import SMALL_BYTES, PlaneSums, crc32, seal, unsealed
+from dashboard.storage.checksum import SMALL_BYTES, PlaneChecksums, crc32, seal, unseal
 
 
 @pytest.mark.parametrize("size", [0, 1, SMALL_BYTES - 1, SMALL_BYTES, 3 * SMALL_BYTES + 7])
@@ -29,7 +29,7 @@ def test_bands_in_any_order_give_the_planes_checksums(
     starts = np.cumsum([0, *heights[:-1]]).tolist()
     bands = list(zip(starts, heights, strict=True))
     order.shuffle(bands)
-    sums = PlaneSums(rows)
+    sums = PlaneChecksums(rows)
     for number, (row, height) in enumerate(bands):
         assert number == 0 or sums.finish() is None
         sums.add(row, np.ascontiguousarray(values[:, row : row + height]))
@@ -40,8 +40,8 @@ def test_bands_in_any_order_give_the_planes_checksums(
 
 def test_a_seal_fits_its_value_alone() -> None:
     for value in (b"", b"value", bytes(10_000)):
-        assert unsealed(value + seal(value)) == value
-        assert unsealed(value + seal(value + b"!")) is None
-        assert unsealed(value[1:]) is None
+        assert unseal(value + seal(value)) == value
+        assert unseal(value + seal(value + b"!")) is None
+        assert unseal(value[1:]) is None
     # A file of zeros, as a crash of the machine may leave it, has no valid seal.
-    assert unsealed(bytes(5)) is None
+    assert unseal(bytes(5)) is None

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dashboard.storage import database as module
-from dashboard.storage.disk import INLINE_BYTES, BytesCache, open_cache
+from dashboard.storage.bytes_cache import INLINE_BYTES, BytesCache, open_cache
 
 LARGE = b"x" * (INLINE_BYTES + 1)
 
@@ -106,7 +106,7 @@ def works(cache: BytesCache) -> None:
         assert cache.set("new", value)
         assert cache.get("new") == value
         assert "new" in cache
-        assert cache.present(["new"]) == {"new"}
+        assert cache.existing(["new"]) == {"new"}
     assert cache.totals()[1] >= 1
     assert cache.delete("new")
 
@@ -114,7 +114,7 @@ def works(cache: BytesCache) -> None:
 def sound(cache: BytesCache) -> None:
     """That the cache works, and has no damage that was not met yet."""
     works(cache)
-    cache.sweep(-1.0)
+    cache.remove_orphans(-1.0)
     assert cache.check() == []
 
 
@@ -169,15 +169,15 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
         lambda cache: cache.set("a", LARGE),
         lambda cache: cache.delete("a"),
         lambda cache: "a" in cache,
-        lambda cache: cache.keys_like(""),
+        lambda cache: cache.keys_with_prefix(""),
         lambda cache: cache.newest_keys("", 9),
-        lambda cache: cache.present(["a"]),
-        lambda cache: cache.newer(0),
-        lambda cache: list(cache.by_age()),
-        lambda cache: cache.note_uses({"a": 1.0}),
+        lambda cache: cache.existing(["a"]),
+        lambda cache: cache.rows_after(0),
+        lambda cache: list(cache.lru_rows()),
+        lambda cache: cache.update_access_times({"a": 1.0}),
         lambda cache: cache.totals(),
         lambda cache: cache.expire(),
-        lambda cache: cache.sweep(-1.0),
+        lambda cache: cache.remove_orphans(-1.0),
     ],
 )
 @pytest.mark.parametrize("harm", [_replaced, _home_deleted])
@@ -189,7 +189,7 @@ def test_each_use_makes_it_anew(
 ) -> None:
     harm(directory / "cache.db")
     use(opened)
-    assert module.examine(directory / "cache.db", deep=True) is None
+    assert module.check_database(directory / "cache.db", deep=True) is None
     sound(opened)
 
 
@@ -247,7 +247,7 @@ def test_what_was_set_aside_is_there_once_and_without_its_files(
 def test_a_large_damaged_database_is_not_kept(
     opened: BytesCache, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_BYTES", 100)
+    monkeypatch.setattr(module, "SET_ASIDE_BYTES", 100)
     _replaced(directory / "cache.db")
     works(opened)
     assert not list(directory.parent.glob("cache.damaged-*"))
@@ -271,7 +271,7 @@ def test_a_busy_database_is_not_set_aside(opened: BytesCache, directory: Path) -
     blocker = sqlite3.connect(directory / "cache.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     try:
-        assert module.examine(directory / "cache.db") is None
+        assert module.check_database(directory / "cache.db") is None
         assert opened.set("key", b"new") is False
     finally:
         blocker.execute("ROLLBACK")
@@ -317,7 +317,7 @@ def test_threads_do_not_set_aside_each_other_s_new_one(opened: BytesCache, direc
     for thread in threads:
         thread.join(60)
     assert lost == []
-    assert opened.keys_like("mine") == [f"mine{n}" for n in range(8)]
+    assert opened.keys_with_prefix("mine") == [f"mine{n}" for n in range(8)]
 
 
 def test_a_log_that_is_removed_meanwhile_is_no_fault(
@@ -334,7 +334,7 @@ def test_a_log_that_is_removed_meanwhile_is_no_fault(
         return access(path, *how, **more)
 
     monkeypatch.setattr(os, "access", removing)
-    assert module.examine(directory / "cache.db", deep=True) is None
+    assert module.check_database(directory / "cache.db", deep=True) is None
 
 
 def _use(directory: Path, number: int, ready: object, go: object) -> None:
@@ -361,7 +361,7 @@ def test_processes_do_not_set_aside_each_other_s_new_one(
     for user in users:
         user.join(60)
         assert user.exitcode == 0
-    assert opened.keys_like("mine") == [f"mine{n}" for n in range(4)]
+    assert opened.keys_with_prefix("mine") == [f"mine{n}" for n in range(4)]
     assert opened.check() == []
 
 

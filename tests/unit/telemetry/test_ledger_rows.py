@@ -12,8 +12,9 @@ from typing import Any
 import diskcache
 import pytest
 
-from dashboard.storage.disk import BytesCache
-from dashboard.storage.locks import exclusive
+from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.file_lock import file_lock
+from dashboard.telemetry.aggregates import Totals, decode_row
 from dashboard.telemetry.ledger import (
     BASE,
     COMPACT_S,
@@ -24,18 +25,17 @@ from dashboard.telemetry.ledger import (
     Ledger,
     rss_bytes,
 )
-from dashboard.telemetry.totals import Totals, read
 from tests.clock import Clock
 
 
 def rows(cache: BytesCache, prefix: str = ROW) -> list[bytes]:
-    return [value for _, key, value in cache.newer(0) if key.startswith(prefix)]
+    return [value for _, key, value in cache.rows_after(0) if key.startswith(prefix)]
 
 
 def summed(cache: BytesCache) -> Totals:
     totals = Totals()
     for value in rows(cache, ROW) + rows(cache, BASE):
-        totals.merge(read(value).totals)
+        totals.merge(decode_row(value).totals)
     return totals
 
 
@@ -54,7 +54,7 @@ def test_a_flush_writes_one_row_of_differences(
     ledger.demand("hit")
     clock.now += 1
     ledger.flush()
-    first, second = (read(value) for value in rows(cache))
+    first, second = (decode_row(value) for value in rows(cache))
     assert first.t == 1_000_000.0
     assert first.totals.demand == {"hit": 2, "miss": 1}
     assert first.totals.stages["decode"].total_s == 0.3
@@ -69,7 +69,7 @@ def test_nothing_new_writes_no_row(ledger: Ledger, cache: BytesCache) -> None:
     level = 5.0
     ledger.gauge("bricks.bytes", lambda: level)
     ledger.flush()
-    assert [read(value).gauges for value in rows(cache)] == [{"bricks.bytes": 5.0}]
+    assert [decode_row(value).gauges for value in rows(cache)] == [{"bricks.bytes": 5.0}]
     ledger.flush()
     assert len(rows(cache)) == 1
     level = 6.0
@@ -82,7 +82,7 @@ def test_the_process_record_is_refreshed(ledger: Ledger, cache: BytesCache, cloc
     ledger.flush()
     clock.now += 1
     ledger.flush()
-    (key,) = cache.keys_like(PROCESS)
+    (key,) = cache.keys_with_prefix(PROCESS)
     record = json.loads(cache.get(key))
     assert key.startswith(f"{PROCESS}{os.getpid()}:")
     assert record["pid"] == os.getpid()
@@ -114,7 +114,7 @@ def test_what_browsers_make_up_is_left_out(ledger: Ledger, cache: BytesCache) ->
     for i in range(VIEWERS_A_ROW + 50):
         ledger.viewer(f"v{i}")
     ledger.flush()
-    (row,) = map(read, rows(cache))
+    (row,) = map(decode_row, rows(cache))
     assert row.totals == Totals()
     assert len(row.viewers) == VIEWERS_A_ROW
 
@@ -127,7 +127,7 @@ def test_a_failing_gauge_does_not_stop_the_others(ledger: Ledger, cache: BytesCa
     ledger.gauge("bricks.limit", lambda: float("nan"))
     ledger.gauge("bricks.entries", lambda: 2.0)
     ledger.flush()
-    assert read(rows(cache)[0]).gauges == {"bricks.entries": 2.0}
+    assert decode_row(rows(cache)[0]).gauges == {"bricks.entries": 2.0}
 
 
 def test_a_gauge_that_always_fails_is_logged_once(
@@ -237,18 +237,18 @@ def test_compaction_leaves_no_row_number_free_at_the_top(
 ) -> None:
     ledger.demand("hit")
     ledger.flush()
-    top = cache.newer(0)[-1][0]
+    top = cache.rows_after(0)[-1][0]
     clock.now += KEEP_S + 1
     assert ledger.compact()
-    assert cache.newer(0)[-1][0] > top
-    assert cache.newer(0)[-1][1].startswith(BASE)
+    assert cache.rows_after(0)[-1][0] > top
+    assert cache.rows_after(0)[-1][1].startswith(BASE)
 
 
 def test_only_one_compacts_at_a_time(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
     ledger.demand("hit")
     ledger.flush()
     clock.now += KEEP_S + 1
-    with exclusive(Path(cache.directory) / "compact.lock", 0.0):
+    with file_lock(Path(cache.directory) / "compact.lock", 0.0):
         assert not ledger.compact()
     assert ledger.compact()
 
@@ -270,7 +270,7 @@ def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: Byte
         ledger.demand("hit")
     ledger.close()
     assert summed(cache).demand == {"hit": 100}
-    assert cache.keys_like(PROCESS) == []
+    assert cache.keys_with_prefix(PROCESS) == []
 
 
 def test_a_forked_child_does_not_write_the_parents_rows(
@@ -287,7 +287,7 @@ def test_a_forked_child_does_not_write_the_parents_rows(
     assert os.waitpid(child, 0)[1] == 0
     ledger.flush()
     assert summed(cache).demand == {"hit": 1, "miss": 1}
-    assert len({read(value).process for value in rows(cache)}) == 2
+    assert len({decode_row(value).process for value in rows(cache)}) == 2
 
 
 def test_compaction_removes_processes_that_are_gone(
@@ -298,5 +298,5 @@ def test_compaction_removes_processes_that_are_gone(
     cache.set(PROCESS + "1:2", b"{}", expire=-1.0)
     clock.now += KEEP_S + 1
     assert ledger.compact()
-    assert not [key for _, key, _ in cache.newer(0) if key == PROCESS + "1:2"]
+    assert not [key for _, key, _ in cache.rows_after(0) if key == PROCESS + "1:2"]
     assert summed(cache).demand == {"hit": 1}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.telemetry.meter import charge, meter, recording
+from dashboard.telemetry.meter import meter, reattribute, recording
 from tests.clock import Clock
 
 
@@ -56,7 +56,7 @@ def test_time_is_kept_when_the_work_fails(clock: Clock) -> None:
 
 def test_without_a_recording_nothing_happens() -> None:
     with meter("decode"):
-        charge({"read": 1.0})
+        reattribute({"read": 1.0})
 
 
 def test_total_runs_until_the_end_and_stays(clock: Clock) -> None:
@@ -75,7 +75,7 @@ def test_charge_takes_from_the_enclosing_stage(clock: Clock) -> None:
         clock.pass_(1)
         with meter("wait"):
             clock.pass_(10)
-            charge({"read": 3.0, "decode": 6.0, "index": 0.0})
+            reattribute({"read": 3.0, "decode": 6.0, "index": 0.0})
         clock.pass_(1)
     assert rec.seconds == {"cache": 2, "wait": 1, "read": 3, "decode": 6}
 
@@ -85,9 +85,9 @@ def test_charge_never_books_more_than_there_was(clock: Clock) -> None:
         clock.pass_(5)
         with meter("wait"):
             clock.pass_(4)
-            charge({"read": 2.0, "decode": 6.0})
-            charge({"decode": 6.0})
-        charge({})
+            reattribute({"read": 2.0, "decode": 6.0})
+            reattribute({"decode": 6.0})
+        reattribute({})
     assert rec.seconds == {"cache": 5, "wait": 0, "read": 1, "decode": 3}
     assert rec.total_s == 9
 
@@ -105,7 +105,7 @@ def test_an_inner_recording_listens_alone(clock: Clock) -> None:
 def test_a_copied_context_in_another_thread_books_nothing(clock: Clock) -> None:
     def work() -> None:
         with meter("decode"):
-            charge({"read": 1.0})
+            reattribute({"read": 1.0})
 
     with recording("cache", clock) as rec:
         context = contextvars.copy_context()
@@ -151,7 +151,7 @@ def test_the_parts_are_the_whole(tree: Tree, booked: list[tuple[str, float]]) ->
                 clock.pass_(seconds)
                 walk(below)
         for stage, seconds in booked:
-            charge({stage: seconds})
+            reattribute({stage: seconds})
 
     with recording("cache", clock) as rec:
         walk(tree)

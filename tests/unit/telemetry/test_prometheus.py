@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.storage.disk import open_cache
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.telemetry.aggregates import BOUNDS
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.prometheus import BUCKETS, exposition
 from dashboard.telemetry.stages import STAGE_NAMES
-from dashboard.telemetry.stats import Stats
-from dashboard.telemetry.totals import BOUNDS
+from dashboard.telemetry.statistics import Stats
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

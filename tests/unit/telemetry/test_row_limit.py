@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.telemetry.row_limit import ROWS_A_SECOND, VIEWERS, WINDOW_S, RowLimit
+from dashboard.telemetry.row_limit import ROWS_PER_SECOND, VIEWERS, WINDOW_S, RowLimit
 from tests.clock import Clock
 
 
@@ -20,14 +20,14 @@ def test_no_second_has_more_rows_than_admitted(reports: list[tuple[float, int]])
         assert 0 <= count <= rows
         admitted.append((clock.now, count))
         within = sum(n for at, n in admitted if clock.now - at < WINDOW_S)
-        assert within <= ROWS_A_SECOND
+        assert within <= ROWS_PER_SECOND
         # Nothing is refused while there is room.
-        assert count == rows or within == ROWS_A_SECOND
+        assert count == rows or within == ROWS_PER_SECOND
 
 
 def test_viewers_have_limits_of_their_own() -> None:
     limit = RowLimit(Clock())
-    assert limit.admit("a", 1000) == ROWS_A_SECOND
+    assert limit.admit("a", 1000) == ROWS_PER_SECOND
     assert limit.admit("a", 1) == 0
     assert limit.admit("b", 5) == 5
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 import flask
 import pytest
 
+from dashboard.addressing.selection import parse
 from dashboard.errors import BadRequest
-from dashboard.volumes.selection import parse
 from dashboard.web import api
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.stats import Series, StageSeries
-from dashboard.web import figures, monitor
-from dashboard.web.panels import OUTCOME_COLORS, STAGE_COLORS
+from dashboard.telemetry.statistics import Series, StageSeries
+from dashboard.web.page import charts, panel_callbacks
+from dashboard.web.page.panels import OUTCOME_COLORS, STAGE_COLORS
 
 STEPS = 60
 
@@ -41,7 +41,7 @@ def a_series(**stages: tuple[float | None, ...]) -> Series:
 
 
 def test_latency_stacks_the_stages_in_their_order() -> None:
-    figure = figures.latency(a_series(draw=(20.0, None), decode=(300.0, 12.3456)))
+    figure = charts.latency(a_series(draw=(20.0, None), decode=(300.0, 12.3456)))
     *layers, told = figure["data"]
     assert [trace["name"] for trace in layers] == ["decode", "draw"]
     assert [trace["fillcolor"] for trace in layers] == [
@@ -56,7 +56,7 @@ def test_latency_stacks_the_stages_in_their_order() -> None:
 
 
 def test_outcomes_are_always_all_there_in_one_order() -> None:
-    figure = figures.outcomes(a_series())
+    figure = charts.outcomes(a_series())
     layers = figure["data"][:-1]
     assert [trace["name"] for trace in layers] == list(OUTCOMES)
     assert [trace["fillcolor"] for trace in layers] == list(OUTCOME_COLORS.values())
@@ -66,12 +66,12 @@ def test_outcomes_are_always_all_there_in_one_order() -> None:
 
 
 def test_a_step_tells_its_layers_the_highest_first_and_no_zeros() -> None:
-    figure = figures.latency(a_series(draw=(20.0, None), decode=(300.0, 12.34), index=(0.04, 0.06)))
+    figure = charts.latency(a_series(draw=(20.0, None), decode=(300.0, 12.34), index=(0.04, 0.06)))
     texts = [re.sub("<span[^>]*>■</span> ", "", text) for text in figure["data"][-1]["text"]]
     assert texts[-2:] == ["draw 20.0 ms<br>decode 300.0 ms", "index 0.1 ms<br>decode 12.3 ms"]
     assert set(texts[:-2]) == {""}
     assert STAGE_COLORS["draw"] in figure["data"][-1]["text"][-2]
-    counts = figures.outcomes(a_series())["data"][-1]["text"]
+    counts = charts.outcomes(a_series())["data"][-1]["text"]
     assert [re.sub("<.*?>", "", text) for text in counts[-2:]] == [
         "■ miss 1■ hit 1",
         "■ miss 2■ hit 2",
@@ -79,15 +79,15 @@ def test_a_step_tells_its_layers_the_highest_first_and_no_zeros() -> None:
 
 
 def test_a_step_with_next_to_nothing_in_it_has_nothing_to_tell() -> None:
-    figure = figures.latency(a_series(index=(0.01, 3.0)))
+    figure = charts.latency(a_series(index=(0.01, 3.0)))
     told = figure["data"][-1]
     assert told["text"][-2:] == ["", told["text"][-1]]
     assert told["y"][-2:] == [None, 3.0]
-    assert not figures.empty(figures.latency(a_series(index=(0.01,))))
+    assert not charts.empty(charts.latency(a_series(index=(0.01,))))
 
 
 def test_time_runs_from_five_minutes_ago_to_now() -> None:
-    figure = figures.outcomes(a_series())
+    figure = charts.outcomes(a_series())
     *layers, told = figure["data"]
     for layer in layers:
         assert len(layer["x"]) == len(layer["y"]) == STEPS + 1
@@ -105,13 +105,13 @@ def test_time_runs_from_five_minutes_ago_to_now() -> None:
 
 def test_a_figure_without_anything_is_empty() -> None:
     nothing = Series(5.0, (), {}, {}, {}, {})
-    assert figures.empty(figures.latency(nothing))
-    assert figures.empty(figures.outcomes(nothing))
-    assert not figures.empty(figures.outcomes(a_series()))
+    assert charts.empty(charts.latency(nothing))
+    assert charts.empty(charts.outcomes(nothing))
+    assert not charts.empty(charts.outcomes(a_series()))
 
 
 def test_figures_serve_both_themes_and_are_json() -> None:
-    for figure in (figures.latency(a_series(draw=(1.0,))), figures.outcomes(a_series())):
+    for figure in (charts.latency(a_series(draw=(1.0,))), charts.outcomes(a_series())):
         assert figure["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
         assert figure["layout"]["plot_bgcolor"] == "rgba(0,0,0,0)"
         json.dumps(figure, allow_nan=False)
@@ -132,13 +132,13 @@ def test_figures_serve_both_themes_and_are_json() -> None:
     ],
 )
 def test_ceilings_are_round_and_above(value: float, top: float) -> None:
-    assert figures.ceiling(value) == pytest.approx(top)
+    assert charts.nice_ceiling(value) == pytest.approx(top)
 
 
 def test_the_hit_rate_counts_what_nobody_waited_for() -> None:
-    assert figures.hit_rate({}) is None
+    assert charts.hit_rate({}) is None
     assert (
-        figures.hit_rate({"ring": 1, "hit": 2, "prefetched": 3, "coalesced": 1, "miss": 1}) == 0.75
+        charts.hit_rate({"ring": 1, "hit": 2, "prefetched": 3, "coalesced": 1, "miss": 1}) == 0.75
     )
 
 
@@ -154,7 +154,7 @@ def test_the_hit_rate_counts_what_nobody_waited_for() -> None:
     ],
 )
 def test_sizes_as_people_read_them(count: float, text: str) -> None:
-    assert monitor.size(count) == text
+    assert panel_callbacks.size(count) == text
 
 
 def test_every_stage_and_outcome_has_a_colour_of_its_own() -> None:

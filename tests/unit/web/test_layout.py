@@ -13,9 +13,9 @@ from dash.development.base_component import Component
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
-from dashboard.web import layout, monitor, viewer
-from dashboard.web.controls import COLORSCALES, NORMS
-from dashboard.web.ids import FIXED_INDICES, Panel, Shell, View
+from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
+from dashboard.web.page.controls import COLORSCALES, NORMS
+from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
 
 CONTRACT = (
     "slice-graph slice-slider axis-select dataset-tree colorscale-select window-control"
@@ -85,7 +85,7 @@ def test_the_scripts_know_what_python_calls(page: Component) -> None:
             return lambda function: function
 
     recorder = Recorder()
-    viewer.register(recorder, None)  # type: ignore[arg-type]
+    viewer_callbacks.register(recorder, None)  # type: ignore[arg-type]
     callbacks = (assets_folder() / "callbacks.js").read_text()
     for name in recorder.names:
         assert re.search(rf"^ +{name}: \(", callbacks, re.MULTILINE), name
@@ -148,13 +148,13 @@ def test_the_layout_is_json(page: Component) -> None:
 
 
 def test_attributes_become_a_table() -> None:
-    table = viewer.attribute_table(
+    table = viewer_callbacks.attribute_table(
         "/data", {"b": [1, 2], "a": "<img onerror=alert(1)>", "c": "x" * 9000}
     )
     sent = json.dumps(table.to_plotly_json(), default=lambda c: c.to_plotly_json())
     assert sent.index("<img onerror") < sent.index("[1, 2]")
     assert len(sent) < 4000
-    nothing = viewer.attribute_table("/data", {})
+    nothing = viewer_callbacks.attribute_table("/data", {})
     assert nothing.children == "/data has no attributes."
 
 
@@ -170,7 +170,7 @@ def test_the_prefetch_panel_shows_shares_and_caches(page: Component) -> None:
             for name in ("bricks", "frames")
         },
     }  # fmt: skip
-    part = monitor.prefetch(snapshot)
+    part = panel_callbacks.prefetch(snapshot)
     texts = {
         "accuracy": "50 %", "coverage": "–", "timeliness": "100 %", "planned": "4", "in_flight": "1",
         "decoded": "9", "used": "6", "wasted_bytes": "3.0 MB", "bricks": "5.0 MB of 10.0 MB",
@@ -186,19 +186,19 @@ def test_the_prefetch_panel_shows_shares_and_caches(page: Component) -> None:
 
 
 def test_the_hit_rate_is_written_into_elements_that_exist(page: Component) -> None:
-    texts = monitor.demand({"hit": 3000, "miss": 1000})
+    texts = panel_callbacks.demand({"hit": 3000, "miss": 1000})
     assert texts["hit-rate-value"] == "75 %"
     assert texts["outcome-hit"] == "3,000"
     assert texts["outcome-ring"] == "0"
     assert set(texts) <= set(ids(page))
-    assert monitor.demand({})["hit-rate-value"] == "–"
+    assert panel_callbacks.demand({})["hit-rate-value"] == "–"
 
 
 def test_a_graph_without_anything_leaves_the_one_before() -> None:
     nothing = {"data": [{"y": [None]}], "layout": {}}
-    assert monitor.graph(nothing, "latency-empty") == {"hidden": {"latency-empty": False}}
+    assert panel_callbacks.graph(nothing, "latency-empty") == {"hidden": {"latency-empty": False}}
     some = {"data": [{"y": [None, 1.0]}], "layout": {}}
-    assert monitor.graph(some, "latency-empty") == {
+    assert panel_callbacks.graph(some, "latency-empty") == {
         "figure": some,
         "hidden": {"latency-empty": True},
     }

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.storage.disk import open_cache
-from dashboard.telemetry.stats import Stats
-from dashboard.web import monitor
-from dashboard.web.ids import Panel, Shell
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.telemetry.statistics import Stats
+from dashboard.web.page import panel_callbacks
+from dashboard.web.page.ids import Panel, Shell
 
 Tick = Callable[[int], dict[str, Any]]
 
@@ -47,7 +47,7 @@ def services(tmp_path: Path) -> Iterator[FakeServices]:
 
 def registered(services: FakeServices) -> Tick:
     app = FakeApp()
-    monitor.register(app, services)  # type: ignore[arg-type]
+    panel_callbacks.register(app, services)  # type: ignore[arg-type]
     return app.tick
 
 
@@ -63,8 +63,8 @@ def test_all_parts_are_brought_up_to_date(services: FakeServices) -> None:
 @pytest.mark.parametrize(
     ("broken", "missing"),
     [
-        ("figures.latency", {Panel.LATENCY}),
-        ("figures.outcomes", {Panel.HIT_RATE}),
+        ("charts.latency", {Panel.LATENCY}),
+        ("charts.outcomes", {Panel.HIT_RATE}),
         ("prefetch", {Panel.PREFETCH}),
         ("medians", {Panel.PIPELINE}),
     ],
@@ -80,7 +80,7 @@ def test_a_panel_that_fails_leaves_the_others_alone(
         raise ZeroDivisionError("division by zero")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"dashboard.web.monitor.{broken}", fail)
+        patch.setattr(f"dashboard.web.page.panel_callbacks.{broken}", fail)
         tick = registered(services)
         for number in range(20):
             assert tick(number).keys() == ALL - missing

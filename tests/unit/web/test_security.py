@@ -339,6 +339,6 @@ def test_the_opener_policy_is_for_browsers_that_take_it(client: FlaskClient) -> 
 def test_what_the_machine_lacks_is_asked_for_again(raised: Exception, status: int) -> None:
     server = flask.Flask(__name__)
     with server.test_request_context("/"):
-        response = security._unforeseen(raised)
+        response = security._internal_error(raised)
     assert response.status_code == status
     assert (error(response)["code"] == "busy") == (status == 503)

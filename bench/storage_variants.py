@@ -1,0 +1,25 @@
+"""Four volumes that are stored in other ways."""
+
+from __future__ import annotations
+
+from bench.context import Context, describe
+from bench.model import Section
+from bench.slices import compared
+from bench.volumes import KINDS, made
+
+
+def others(context: Context) -> list[Section]:
+    """A section for each of them."""
+    found = []
+    for kind in KINDS:
+        volume = describe(made(context.folder, kind, context.quick), context.folder)
+        shape = "×".join(map(str, volume.shown.shape))
+        section = Section(
+            kind.name,
+            f"{kind.what[:1].upper()}{kind.what[1:]}",
+            f"{shape}. Cold slices across the first and the last axis and 64 slices in a row across the first, as"
+            " above.",
+        )
+        compared(context, volume, section)
+        found.append(section)
+    return found

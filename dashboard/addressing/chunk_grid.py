@@ -1,0 +1,201 @@
+"""The chunk grid of a volume, and the bricks that lie on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, isqrt, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.addressing.addresses import BrickAddress, VolumeAddress
+
+# Contiguous data that has to be read through the library has no grid; these blocks stand in for
+# one.
+BLOCK_BYTES = 4 * 1024 * 1024
+
+# A brick's chunks are listed before they are read; of chunks of a few bytes that list would be
+# larger than the brick.
+MAX_BRICK_CHUNKS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class AxisCost:
+    """What one slice across an axis costs when nothing is cached; sizes in bytes."""
+
+    axis: int
+    rows: int
+    cols: int
+    chunks: int
+    decoded_bytes: int
+    plane_bytes: int
+
+    @property
+    def amplification(self) -> float:
+        """Bytes decoded for each byte shown."""
+        return self.decoded_bytes / self.plane_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkIndex:
+    """Where the stored chunks of a volume lie, ordered by their number on the grid (C order).
+
+    All four arrays have the same length: grid number, file offset (bytes), stored size (bytes),
+    filter mask. Chunks that were never written are not among them; they hold the fill value.
+    """
+
+    numbers: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    masks: NDArray[np.uint32]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ChunkIndex:
+        """Read what the child (or the cache) wrote: int64, int64, int64, uint32 arrays in a row."""
+        count, rest = divmod(len(data), 28)
+        if rest:
+            raise ValueError("a chunk index of the wrong length")
+        numbers, offsets, sizes = (
+            np.frombuffer(data, np.int64, count, count * 8 * k) for k in range(3)
+        )
+        return cls(numbers, offsets, sizes, np.frombuffer(data, np.uint32, count, count * 24))
+
+    def find(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each grid number stands in the arrays, -1 for chunks that were never written."""
+        if not len(self.numbers):
+            return np.full(len(numbers), -1, np.int64)
+        at = np.searchsorted(self.numbers, numbers)
+        at = np.minimum(at, len(self.numbers) - 1)
+        return np.where(self.numbers[at] == numbers, at, -1)
+
+    def includes(self, earlier: ChunkIndex) -> bool:
+        """Whether all chunks of an earlier state lie where they lay."""
+        at = self.find(earlier.numbers)
+        return bool(
+            (at >= 0).all()
+            and (self.offsets[at] == earlier.offsets).all()
+            and (self.sizes[at] == earlier.sizes).all()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkGrid:
+    """A volume's shape and the chunks that it is cut into."""
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    itemsize: int
+    max_brick_bytes: int
+    max_brick_chunks: int = MAX_BRICK_CHUNKS
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Chunks along each dimension."""
+        return tuple(ceil(n / c) for n, c in zip(self.shape, self.chunks, strict=True))
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of one decoded chunk."""
+        return prod(self.chunks) * self.itemsize
+
+    def tile(self, rows: int, cols: int) -> tuple[int, int]:
+        """Rows and columns of a brick's plane: the whole plane, or as many whole chunks as the limit holds."""
+        thick = prod(c for d, c in enumerate(self.chunks) if d not in (rows, cols)) * self.itemsize
+        most = self.max_brick_chunks * self.chunks[rows] * self.chunks[cols]
+        limit = max(min(self.max_brick_bytes // thick, most), 1)
+        height, width = self.shape[rows], self.shape[cols]
+        if height * width <= limit:
+            return height, width
+        # Square tiles waste least for a view that is zoomed in anywhere.
+        side = isqrt(limit)
+        tall = max(side // self.chunks[rows], 1) * self.chunks[rows]
+        width = min(width, max(limit // tall // self.chunks[cols], 1) * self.chunks[cols])
+        height = min(height, max(limit // width // self.chunks[rows], 1) * self.chunks[rows])
+        return height, width
+
+    def bricks(
+        self,
+        volume: VolumeAddress,
+        position: Mapping[int, int],
+        rows: int,
+        cols: int,
+        row_range: tuple[int, int] | None = None,
+        col_range: tuple[int, int] | None = None,
+    ) -> list[BrickAddress]:
+        """The bricks that hold the plane at `position` (dimension → index), row by row of tiles.
+
+        With ranges (start, stop), only those tiles that they touch.
+        """
+        tile = dict(zip((rows, cols), self.tile(rows, cols), strict=True))
+        wanted = {
+            rows: row_range or (0, self.shape[rows]),
+            cols: col_range or (0, self.shape[cols]),
+        }
+        sides: list[list[tuple[int, int]]] = []
+        for dim, length in enumerate(self.shape):
+            if dim in tile:
+                step, (low, high) = tile[dim], wanted[dim]
+            else:
+                step = self.chunks[dim]
+                low, high = position[dim], position[dim] + 1
+            first = low // step * step
+            sides.append([(at, min(at + step, length)) for at in range(first, high, step)])
+        return [
+            BrickAddress(volume, rows, cols, tuple(a for a, _ in box), tuple(b for _, b in box))
+            for box in product(*sides)
+        ]
+
+    def count_touched(
+        self, rows: int, cols: int, row_range: tuple[int, int], col_range: tuple[int, int]
+    ) -> tuple[int, int]:
+        """(bricks, chunks) that a part of a plane lies in, told without listing them."""
+        bricks = chunks = 1
+        for dim, step, (low, high) in zip(
+            (rows, cols), self.tile(rows, cols), (row_range, col_range), strict=True
+        ):
+            tiles = ceil(high / step) - low // step
+            bricks *= tiles
+            chunks *= tiles * ceil(step / self.chunks[dim])
+        return bricks, chunks
+
+    def chunk_numbers(self, address: BrickAddress) -> NDArray[np.int64]:
+        """Grid numbers of the chunks in a brick, in C order of the dataset's dimensions."""
+        counts = self.counts
+        total = np.zeros((1,) * len(counts), np.int64)
+        for dim, (a, b) in enumerate(zip(address.start, address.stop, strict=True)):
+            stride = prod(counts[dim + 1 :])
+            along = (
+                np.arange(a // self.chunks[dim], ceil(b / self.chunks[dim]), dtype=np.int64)
+                * stride
+            )
+            total = total + along.reshape([-1 if d == dim else 1 for d in range(len(counts))])
+        return total.ravel()
+
+    def chunk_origin(self, number: int) -> tuple[int, ...]:
+        """The first voxel of the chunk with this grid number."""
+        at = np.unravel_index(number, self.counts)
+        return tuple(int(n) * c for n, c in zip(at, self.chunks, strict=True))
+
+    def axis_cost(self, axis: int) -> AxisCost:
+        """The cost of a slice across `axis`, shown along the last two of the other dimensions."""
+        if len(self.shape) == 2:
+            rows, cols = 0, 1
+        else:
+            rows, cols = [d for d in range(len(self.shape)) if d != axis][-2:]
+        chunks = self.counts[rows] * self.counts[cols]
+        plane = self.shape[rows] * self.shape[cols] * self.itemsize
+        return AxisCost(axis, rows, cols, chunks, chunks * self.chunk_bytes, plane)
+
+
+def pseudo_chunks(shape: Sequence[int], itemsize: int, limit: int = BLOCK_BYTES) -> tuple[int, ...]:
+    """A grid for data that has none: boxes of at most about `limit` bytes, near cubes.
+
+    For layouts that only the library can read (virtual, external, compact).
+    """
+    blocks = list(shape)
+    while prod(blocks) * itemsize > limit and max(blocks) > 1:
+        longest = blocks.index(max(blocks))
+        blocks[longest] = ceil(blocks[longest] / 2)
+    return tuple(blocks)

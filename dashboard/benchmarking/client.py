@@ -1,0 +1,116 @@
+"""A client of the HTTP interface: one kept connection, and what the headers of a slice tell."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResponse:
+    """One answer. `outcome` is that of the demand; `from_frames` says that the frame was cached.
+
+    `began` and `ended` (monotonic, s) go from before the request is sent to the last byte; `total_ms` is the
+    server's own time.
+    """
+
+    status: int
+    outcome: str
+    frame_cache_hit: bool
+    total_ms: float
+    began: float
+    ended: float
+    body: bytes
+
+
+class Client:
+    """One keep-alive connection to a server on this machine; not to be shared between threads."""
+
+    def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def json(self, path: str, **query: str) -> Any:
+        """The JSON that the server answers, whatever the status."""
+        _, body = self._get(_target(path, query))
+        return json.loads(body)
+
+    def status(self, path: str) -> int:
+        """The status of the answer."""
+        return self._get(path)[0].status
+
+    def slice(self, file: str, dataset: str, selection: str, **more: str) -> SliceResponse:
+        """A slice; `more` are the interface's other parameters."""
+        query = {"file": file, "dataset": dataset, "selection": selection, **more}
+        began = time.monotonic()
+        answer, body = self._get(_target("/api/v1/slice", query))
+        ended = time.monotonic()
+        cache = answer.getheader("Cache-Status", "")
+        timing = answer.getheader("Server-Timing", "")
+        return SliceResponse(
+            answer.status,
+            outcome_of(cache),
+            cache.startswith("frames; hit"),
+            total_ms_of(timing),
+            began,
+            ended,
+            body,
+        )
+
+    def _get(self, target: str) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            return self._once(target)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            # The server closes a connection that was idle for long; that is no failure of a request.
+            self._connection.close()
+            return self._once(target)
+
+    def _once(self, target: str) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            self._connection.request("GET", target)
+            answer = self._connection.getresponse()
+            return answer, answer.read()
+        except BaseException:
+            self._connection.close()
+            raise
+
+
+def outcome_of(cache_status: str) -> str:
+    """The demand's outcome in a `Cache-Status` header (RFC 9211)."""
+    if "detail=prefetched" in cache_status:
+        return "prefetched"
+    if "collapsed" in cache_status:
+        return "coalesced"
+    return "miss" if cache_status.startswith("bricks; fwd=miss") else "hit"
+
+
+def total_ms_of(server_timing: str) -> float:
+    """`total` in a `Server-Timing` header, in ms; NaN where there is none."""
+    found = re.search(r"\btotal;dur=([0-9.]+)", server_timing)
+    return float(found[1]) if found else float("nan")
+
+
+def _target(path: str, query: dict[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path

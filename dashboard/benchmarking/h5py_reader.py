@@ -1,0 +1,43 @@
+"""Reads slices with plain h5py, one after the other, as a script would: what this product is compared with.
+
+Run as a process of its own, with JSON on both ends: `python -m dashboard.benchmarking.h5py_reader < job > times`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  # h5py reads what hdf5plugin decodes once that is imported
+
+
+def read_with_h5py(job: dict[str, Any]) -> list[float]:
+    """Milliseconds that each of the job's `boxes` took, until `seconds` are over (but at least one).
+
+    `boxes` are lists of an index or a [start, stop] for each dimension; `cache_bytes` and `cache_slots` are
+    those of the chunk cache, null for h5py's defaults.
+    """
+    options = {}
+    if job["cache_bytes"] is not None:
+        options = {"rdcc_nbytes": job["cache_bytes"], "rdcc_nslots": job["cache_slots"]}
+    times: list[float] = []
+    with h5py.File(job["path"], "r", locking=False, **options) as file:
+        dataset = file[job["dataset"]]
+        until = time.perf_counter() + job["seconds"]
+        for box in job["boxes"]:
+            at = tuple(slice(*item) if isinstance(item, list) else item for item in box)
+            began = time.perf_counter()
+            values = dataset[at]
+            ended = time.perf_counter()
+            del values
+            times.append((ended - began) * 1e3)
+            if ended > until:
+                break
+    return times
+
+
+if __name__ == "__main__":
+    json.dump(read_with_h5py(json.load(sys.stdin)), sys.stdout)

@@ -1,0 +1,146 @@
+"""Plays a trace against a server and notes what its viewers see."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from dashboard.benchmarking.client import SliceResponse
+from dashboard.benchmarking.traces import Step, Trace, Viewer
+
+# As many connections as browsers keep to one host.
+CONNECTIONS = 6
+# A server that cannot keep up is not waited for without end: what is due this long after is not asked for.
+MAX_WAIT_S = 20.0
+
+
+class Slices(Protocol):
+    """What is needed of `dashboard.benchmarking.client.Client`."""
+
+    def slice(self, file: str, dataset: str, selection: str, **more: str) -> SliceResponse:
+        """The answer to a request for a slice."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSample:
+    """A slice that a viewer wanted, by its number in the viewer's steps.
+
+    `late_ms` goes from when it was wanted to its last byte, or is None when it was not asked for any more;
+    `total_ms` is the server's own part of that.
+    """
+
+    viewer: int
+    number: int
+    step: Step
+    status: int = 0
+    outcome: str = ""
+    late_ms: float | None = None
+    total_ms: float = float("nan")
+
+
+@dataclass(frozen=True)
+class TraceTarget:
+    """Where the trace's volumes are: the files' names by number, the dataset, a slice's selection."""
+
+    files: Sequence[str]
+    dataset: str
+    selection: Callable[[int, int], str]
+    query: tuple[tuple[str, str], ...] = (("format", "u8"),)
+
+
+def play(
+    trace: Trace,
+    address: TraceTarget,
+    connect: Callable[[], Slices],
+    patience_s: float = MAX_WAIT_S,
+) -> list[TraceSample]:
+    """Every viewer asks for every slice in its order, each when it is due; nothing is skipped.
+
+    A slice that is due while all connections are taken waits for one, as in a browser.
+    """
+    each = 1 if trace.paced else CONNECTIONS
+    begin = time.monotonic() + 0.05
+    last = max(step.at_s for viewer in trace.viewers for step in viewer.steps)
+    until = begin + last + patience_s
+    ended = threading.Event()
+    with ThreadPoolExecutor(each * len(trace.viewers), thread_name_prefix="viewer") as pool:
+        work = []
+        for number, viewer in enumerate(trace.viewers):
+            turns = StepQueue(viewer)
+            for _ in range(min(each, len(viewer.steps))):
+                player = _Player(number, viewer, address, begin, until, ended, trace.paced)
+                work.append(pool.submit(player.run, turns, connect))
+        try:
+            seen = [one for done in work for one in done.result()]
+        except BaseException:
+            ended.set()
+            raise
+    return sorted(seen, key=lambda one: (one.viewer, one.number))
+
+
+class StepQueue:
+    """Hands out a viewer's steps in their order, each once, to whichever connection is free."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._steps = enumerate(viewer.steps)
+        self._lock = threading.Lock()
+
+    def next(self) -> tuple[int, Step] | None:
+        with self._lock:
+            return next(self._steps, None)
+
+
+@dataclass
+class _Player:
+    """One connection of one viewer."""
+
+    number: int
+    viewer: Viewer
+    address: TraceTarget
+    begin: float
+    until: float
+    ended: threading.Event
+    paced: bool
+
+    def run(self, turns: StepQueue, connect: Callable[[], Slices]) -> list[TraceSample]:
+        seen: list[TraceSample] = []
+        client = connect()
+        try:
+            while not self.ended.is_set() and (turn := turns.next()) is not None:
+                seen.append(self._play_step(client, *turn))
+        finally:
+            client.close()
+        return seen
+
+    def _play_step(self, client: Slices, number: int, step: Step) -> TraceSample:
+        due = self.begin + step.at_s
+        now = time.monotonic()
+        if now < due:
+            self.ended.wait(due - now)
+        elif self.paced:
+            self.begin += now - due
+            due = now
+        if time.monotonic() > self.until:
+            return TraceSample(self.number, number, step)
+        try:
+            got = client.slice(
+                self.address.files[self.viewer.volume],
+                self.address.dataset,
+                self.address.selection(step.axis, step.index),
+                viewer=f"bench-{self.number}",
+                **dict(self.address.query),
+            )
+        except (OSError, http.client.HTTPException):
+            return TraceSample(self.number, number, step, late_ms=(time.monotonic() - due) * 1e3)
+        late_ms = (got.ended - due) * 1e3
+        return TraceSample(
+            self.number, number, step, got.status, got.outcome, late_ms, got.total_ms
+        )

@@ -1,0 +1,103 @@
+"""What the processes of a server take: memory of their own, and processor time. Linux alone tells."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PROC = Path("/proc")
+
+
+def process_tree(pid: int) -> list[int]:
+    """The process and all below it; empty where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            # The name in parentheses may hold anything; after it come the state and the parent.
+            after = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            children.setdefault(int(after[1]), []).append(int(entry.name))
+    if not (PROC / str(pid)).is_dir():
+        return []
+    found = [pid]
+    for one in found:
+        found.extend(children.get(one, ()))
+    return found
+
+
+def private_bytes(pid: int) -> int:
+    """RssAnon and RssShmem of the process and all below it: what no other process shares."""
+    kilobytes = 0
+    for one in process_tree(pid):
+        with suppress(OSError, ValueError, IndexError):
+            for line in (PROC / str(one) / "status").read_text(errors="replace").splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    kilobytes += int(line.split()[1])
+    return kilobytes * 1024
+
+
+def busy_s(pid: int) -> float:
+    """Processor seconds that the process and all below it, as far as they live, have taken."""
+    ticks = 0
+    for one in process_tree(pid):
+        with suppress(OSError, ValueError, IndexError):
+            text = (PROC / str(one) / "stat").read_text(errors="replace")
+            after = text.rpartition(")")[2].split()
+            ticks += int(after[11]) + int(after[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(
+    pid: int,
+    *,
+    within_s: float = 20.0,
+    calm_share: float = 0.1,
+    look_every_s: float = 0.25,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until the processes rest (less than a tenth of a core, twice in a row); whether they do."""
+    deadline = clock() + within_s
+    calm, before = 0, busy_s(pid)
+    while clock() < deadline:
+        sleep(look_every_s)
+        now = busy_s(pid)
+        calm = calm + 1 if now - before < calm_share * look_every_s else 0
+        before = now
+        if calm >= 2:
+            return True
+    return False
+
+
+class PeakMemory:
+    """Looks at `private_bytes` of a process now and then while it is entered; `bytes` is the most."""
+
+    def __init__(self, pid: int, every_s: float = 0.2) -> None:
+        self.bytes = 0
+        self._pid = pid
+        self._every = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.bytes = max(self.bytes, private_bytes(self._pid))
+
+    def _sample(self) -> None:
+        while not self._stop.wait(self._every):
+            self.bytes = max(self.bytes, private_bytes(self._pid))

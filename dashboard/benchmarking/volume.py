@@ -1,0 +1,106 @@
+"""What a measurement has to know of a volume, as `/api/v1/datasets` tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from dashboard.errors import SetupError
+
+# A chunk cache of more than this is nothing that a script would be given.
+MOST_CACHE_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A dataset of at least three dimensions; slices are shown along the last two besides the axis."""
+
+    dataset: str
+    shape: tuple[int, ...]
+    itemsize: int
+    chunks: tuple[int, ...] | None
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that traces go along."""
+        return tuple(range(len(self.shape)))[:3]
+
+    def plane(self, axis: int) -> tuple[int, int]:
+        """The two dimensions that a slice across `axis` is shown along."""
+        rows, cols = [dim for dim in range(len(self.shape)) if dim != axis][-2:]
+        return rows, cols
+
+    def box(self, axis: int, index: int) -> list[int | list[int]]:
+        """For each dimension an index or [start, stop]; what is neither shown nor the axis stays in its middle."""
+        shown = self.plane(axis)
+        return [
+            [0, length] if dim in shown else index if dim == axis else length // 2
+            for dim, length in enumerate(self.shape)
+        ]
+
+    def selection(self, axis: int, index: int) -> str:
+        """The slice as the interface calls it."""
+        return ",".join(
+            ":" if isinstance(item, list) else str(item) for item in self.box(axis, index)
+        )
+
+    def thickness(self, axis: int) -> int:
+        """Slices that one brick holds along `axis`."""
+        return 1 if self.chunks is None else self.chunks[axis]
+
+    def good_cache(self, axes: Sequence[int]) -> tuple[int, int]:
+        """(bytes, slots) of a chunk cache that holds all chunks of a slice, for each of `axes` in turn.
+
+        Slots as https://docs.h5py.org/en/stable/high/file.html#chunk-cache says: a prime, about a hundred for
+        each chunk.
+        """
+        if self.chunks is None:
+            return 2**20, 521
+        held = []
+        for axis in axes:
+            shown = self.plane(axis)
+            held.append(prod(ceil(self.shape[dim] / self.chunks[dim]) for dim in shown))
+        chunk = prod(self.chunks) * self.itemsize
+        # One more, so that the last chunk does not push out the first.
+        wanted = (max(held) + 1) * chunk
+        return min(wanted, MOST_CACHE_BYTES), _prime_from(min(100 * max(held), 2_000_000))
+
+
+def choose(records: Sequence[Mapping[str, Any]], dataset: str | None) -> DatasetInfo:
+    """The dataset of that name, or the only one that can be leafed through; raises `SetupError`."""
+    if dataset is not None:
+        name = "/" + dataset.strip("/")
+        found = [record for record in records if record["dataset"] == name]
+        if not found:
+            raise SetupError(f"There is no dataset {name!r}.")
+        if not found[0]["browsable"]:
+            raise SetupError(f"{name!r} cannot be shown. {found[0]['reason']}")
+        if len(found[0]["shape"]) < 3:
+            raise SetupError(f"{name!r} is a single plane: there is nothing to leaf through.")
+    else:
+        found = [r for r in records if r["browsable"] and len(r["shape"]) > 2]
+        if not found:
+            raise SetupError("There is no dataset with slices to leaf through.")
+        if len(found) > 1:
+            names = ", ".join(str(record["dataset"]) for record in found[:20])
+            raise SetupError(f"There are several datasets; choose one with --dataset: {names}.")
+    record = found[0]
+    chunks = record["chunks"]
+    return DatasetInfo(
+        str(record["dataset"]),
+        tuple(record["shape"]),
+        np.dtype(record["dtype"]).itemsize,
+        None if chunks is None else tuple(chunks),
+    )
+
+
+def _prime_from(number: int) -> int:
+    """The least prime that is not below `number`."""
+    candidate = max(number, 521) | 1
+    while any(candidate % d == 0 for d in range(3, int(candidate**0.5) + 1, 2)):
+        candidate += 2
+    return candidate

@@ -1,0 +1,174 @@
+"""A brick that is still being made, whose planes are handed out meanwhile.
+
+The first plane goes out as soon as the chunks are decoded that deep, and so do the next ones while
+the brick is decoded to its end and laid down behind the answers. Its lock is held all that time, so
+that nothing is decoded twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks.pending_file import PendingBrickFile
+from dashboard.bricks.store import SinglePlaneBrick
+from dashboard.bricks.usage import Purpose
+from dashboard.bricks.writer import BrickWriter
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.decoder import Decoder
+from dashboard.decoding.progressive import ProgressiveBrick, ReusableBuffer, required_bytes
+from dashboard.decoding.sinks import FileSink
+from dashboard.storage.file_lock import DemandSignal
+from dashboard.telemetry.meter import meter
+
+log = logging.getLogger(__name__)
+
+# Smaller bricks are decoded and written in a few milliseconds anyway.
+MIN_PROGRESSIVE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class InFlightBrick:
+    """A brick being made: its decoded chunks, its file, and whether all of them proved whole."""
+
+    brick: ProgressiveBrick
+    pending: PendingBrickFile
+    integrity: Future[bool] = field(default_factory=Future)
+
+    def plane(self, number: int, timeout_s: float) -> SinglePlaneBrick | None:
+        """A plane as soon as it is decoded; None when the brick was given up or is in the cache."""
+        proof = None if self.brick.fully_verified else self.integrity
+        with self.brick.borrow_plane(number, timeout_s) as values:
+            if values is None:
+                return None
+            return SinglePlaneBrick(
+                values, number, tuple(self.brick.damaged_chunks), proof, self.pending
+            )
+
+
+class ProgressiveLoader:
+    """The brick that this process makes for a viewer, one at a time."""
+
+    def __init__(
+        self, decoder: Decoder, making: BrickWriter, gate: DemandSignal, arena_bytes: int
+    ) -> None:
+        self._decoder = decoder
+        self._writer = making
+        self._demand = gate
+        self._buffer = ReusableBuffer(arena_bytes)
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._in_flight: InFlightBrick | None = None
+
+    def plane(
+        self, address: BrickAddress, number: int, timeout_s: float
+    ) -> tuple[SinglePlaneBrick, str] | None:
+        """(a plane of the brick that is being made, outcome); None when it is another brick.
+
+        Raises `TimeoutError`.
+        """
+        work = self._in_flight
+        if work is None or work.brick.address != address:
+            return None
+        outcome = "hit" if work.brick.has_plane(number) else "coalesced"
+        with meter("wait"):
+            brick = work.plane(number, timeout_s)
+        return None if brick is None else (brick, outcome)
+
+    def start(
+        self, volume: Volume, address: BrickAddress, number: int, locked: ExitStack
+    ) -> SinglePlaneBrick | None:
+        """Plane `number` as soon as it is decoded; the brick is made behind it.
+
+        None when this brick is not worth it or the memory for it is taken. Else what `locked` holds
+        (the brick's lock) is kept until the brick is in the cache.
+        """
+        size = required_bytes(volume, address)
+        if not volume.decodes_in_process or size < MIN_PROGRESSIVE_BYTES:
+            return None
+        memory = self._buffer.acquire(size)
+        if memory is None:
+            return None
+        work = None
+        try:
+            partial = self._writer.begin(volume, address, Purpose.DEMAND)
+            if partial is None:
+                self._buffer.release()
+                return None
+            try:
+                work = InFlightBrick(
+                    self._decoder.start_progressive(volume, address, memory, number), partial
+                )
+            except BaseException:
+                partial.discard()
+                raise
+            self._in_flight = work
+            self._decoder.decode_to(work.brick, work.brick.first_pass_bytes(number))
+            brick = work.plane(number, 0.0)
+        except BaseException:
+            if work is None:
+                self._buffer.release()
+            else:
+                self._end(work)
+                work.pending.discard()
+                work.integrity.set_result(False)
+            raise
+        self._background.submit(self._write_behind, work, locked.pop_all())
+        return brick
+
+    def _write_behind(self, work: InFlightBrick, locked: ExitStack) -> None:
+        """Write the brick to its file and put it into the cache. Nobody waits for it."""
+        with locked:
+            try:
+                if self._write(work):
+                    self._writer.commit(work.pending, work.brick.volume, work.brick.damaged_chunks)
+            except Exception:
+                # Nobody looks at what this returns.
+                log.exception("brick not kept")
+            finally:
+                work.integrity.set_result(
+                    work.brick.fully_verified and not work.brick.damaged_chunks
+                )
+
+    def _write(self, work: InFlightBrick) -> bool:
+        held, partial = work.brick, work.pending
+        try:
+            with self._no_planes_after(work), self._demand.demand():
+                self._decoder.write_planes(
+                    held, FileSink(partial.fd, held.address, partial.checksums)
+                )
+        except OSError as error:
+            self._writer.abort_write(partial, error)
+        except errors.LamellaError as error:
+            partial.discard()
+            log.info("brick not laid down: %s", error)
+        except Exception:
+            partial.discard()
+            log.exception("brick not laid down")
+        else:
+            return True
+        return False
+
+    @contextmanager
+    def _no_planes_after(self, work: InFlightBrick) -> Iterator[None]:
+        """Whatever happens inside, no plane is taken afterwards.
+
+        A plane is taken with a descriptor of the brick's file, which whoever comes next gives back.
+        """
+        try:
+            yield
+        finally:
+            self._end(work)
+
+    def _end(self, work: InFlightBrick) -> None:
+        self._in_flight = None
+        work.brick.close()
+        self._buffer.release()
+
+    def close(self) -> None:
+        """Finish what is being made."""
+        self._background.shutdown(wait=True)

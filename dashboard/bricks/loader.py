@@ -1,0 +1,301 @@
+"""The one way to get a brick: out of the cache, or decoded by exactly one of all who want it.
+
+Demand and prefetch, threads and processes go through `Supply.get_or_decode`. Single flight is a
+`flock` on the brick's lock file: the kernel frees it when its holder is killed, so nothing is ever
+stuck.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial as bind
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks.direct_write import DirectBrickWriter
+from dashboard.bricks.in_flight import ProgressiveLoader
+from dashboard.bricks.pending_file import PendingBrickFile
+from dashboard.bricks.store import Brick, BrickStore, FileBrick, SinglePlaneBrick
+from dashboard.bricks.throughput import DecodeThroughput
+from dashboard.bricks.usage import Purpose
+from dashboard.bricks.writer import BrickWriter, SpaceGuard
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.decoding.decoder import Decoder, read_brick_via_hdf5, read_plane_via_hdf5
+from dashboard.decoding.sinks import FileSink, PlaneSink
+from dashboard.storage.file_lock import (
+    DemandSignal,
+    LockHandle,
+    LockTimeout,
+    file_lock,
+    signal_demand_waiting,
+)
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.meter import meter
+
+log = logging.getLogger(__name__)
+
+# How often work that stepped aside looks whether it may go on: a fraction of what one band takes.
+YIELD_POLL_S = 0.004
+
+_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
+
+
+class CacheFull(errors.Busy):
+    """There is no room to keep what was to be decoded ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBrick:
+    """A brick and how it was come by: `hit`, `prefetched`, `coalesced` or `miss`."""
+
+    brick: Brick
+    outcome: str
+
+
+class BrickLoader:
+    """Bricks on request."""
+
+    def __init__(
+        self,
+        library: MetadataService,
+        store: BrickStore,
+        decoder: Decoder,
+        gate: DemandSignal,
+        locks: Path,
+        space: SpaceGuard,
+        ledger: Ledger,
+        paces: DecodeThroughput,
+        wait_s: float,
+        arena_bytes: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._library = library
+        self._store = store
+        self._decoder = decoder
+        self._demand = gate
+        self._locks = locks
+        self._ledger = ledger
+        self._throughput = paces
+        self._max_wait_s = wait_s
+        self._sleep = sleep
+        self._writer = BrickWriter(store, space, ledger, paces)
+        self._progressive = ProgressiveLoader(decoder, self._writer, gate, arena_bytes)
+        self._direct_writer: DirectBrickWriter | None = None
+
+    def enable_direct_writes(self, limit: int) -> None:
+        """From now on put bricks of up to `limit` bytes together in memory and write each in one go.
+
+        For whoever decodes more than the page cache is good for (`gathering.worthwhile`).
+        """
+        self._direct_writer = DirectBrickWriter(self._decoder, limit)
+
+    def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
+        """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
+        return self._throughput.estimate_s(volume.address.key, nbytes)
+
+    def no_demand_pending(self) -> bool:
+        """Whether nobody waits for a slice that is being decoded, in any process."""
+        return self._demand.is_idle()
+
+    def has(self, address: BrickAddress) -> bool:
+        """Whether the brick is in the cache."""
+        return self._store.has(address)
+
+    def get_or_decode(
+        self,
+        address: BrickAddress,
+        purpose: Purpose = Purpose.DEMAND,
+        *,
+        plane: int = 0,
+        counted: bool = False,
+    ) -> LoadedBrick:
+        """The brick, decoded if nobody has it yet.
+
+        `plane` is the one that is wanted now; when the disk is full it is all that the brick
+        returned holds. `counted` says that a viewer's demand is behind it, which goes into the
+        brick's story and the ledger. Raises `Busy` when somebody else's decoding takes too long,
+        `NoRoom` when something was to be decoded ahead and there is no room, and whatever is wrong
+        with the file.
+        """
+        volume = self._library.resolve(address.volume)
+        brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
+        outcome = "hit"
+        if brick is None:
+            brick, outcome = self._load(volume, address, purpose, plane)
+        if counted:
+            outcome = self._record_demand(
+                brick, outcome, plane, address.nbytes(volume.dtype.itemsize)
+            )
+        return LoadedBrick(brick, outcome)
+
+    def record_demand(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> str | None:
+        """Count a demand for a plane that the viewer has already; None when the brick is not in the cache.
+
+        Neither the file nor a child is asked, and nothing is decoded.
+        """
+        brick = self._store.get(address, dtype)
+        if brick is None:
+            return None
+        return self._record_demand(brick, "hit", plane, address.nbytes(dtype.itemsize))
+
+    def _load(
+        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int
+    ) -> tuple[Brick, str]:
+        try:
+            early = self._progressive.plane(address, plane, self._max_wait_s)
+        except TimeoutError:
+            raise _decode_timed_out() from None
+        if early is not None:
+            return early
+        with ExitStack() as stack:
+            try:
+                with meter("wait"):
+                    held = stack.enter_context(
+                        file_lock(
+                            self._locks / f"{address.key}.lock",
+                            self._max_wait_s,
+                            on_wait=signal_demand_waiting if purpose is Purpose.DEMAND else None,
+                        )
+                    )
+            except LockTimeout:
+                raise _decode_timed_out() from None
+            except OSError as error:
+                # No file can be made there, or somebody removed the folder: do without the cache.
+                log.warning("no lock for a brick: %s", error)
+                if purpose is not Purpose.DEMAND:
+                    raise CacheFull("There is no room to decode ahead.") from None
+                return self._decode_single_plane(volume, address, plane), "miss"
+            brick = self._store.get(address, volume.memory_dtype, plane)
+            if brick is not None:
+                return brick, "coalesced" if held.waited else "hit"
+            if purpose is Purpose.DEMAND:
+                with self._demand.demand():
+                    first = self._progressive.start(volume, address, plane, stack)
+                    return first or self._decode(volume, address, purpose, plane, None), "miss"
+            aside = bind(self._yield_to_demand, held)
+            return self._decode(volume, address, purpose, plane, aside), "miss"
+
+    def close(self) -> None:
+        """Finish what is being made behind answers."""
+        self._progressive.close()
+
+    def _yield_to_demand(self, held: LockHandle) -> None:
+        """Let demand go first, unless what is decoded here is what somebody waits for."""
+        while not self.no_demand_pending() and not held.demand_waiting:
+            self._sleep(YIELD_POLL_S)
+
+    def _decode(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        purpose: Purpose,
+        plane: int,
+        step_aside: Callable[[], None] | None,
+    ) -> Brick:
+        partial = self._writer.begin(volume, address, purpose)
+        if partial is not None:
+            brick = self._into_file(volume, address, partial, step_aside)
+            if brick is not None:
+                return brick
+        if purpose is not Purpose.DEMAND:
+            raise CacheFull("There is no room to decode ahead.")
+        return self._decode_single_plane(volume, address, plane)
+
+    def _into_file(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        partial: PendingBrickFile,
+        step_aside: Callable[[], None] | None,
+    ) -> FileBrick | None:
+        try:
+            if volume.decodes_in_process or volume.contiguous_raw:
+                bad = self._decode_into(partial, volume, address, step_aside)
+            else:
+                if step_aside is not None:
+                    step_aside()
+                # The child writes through a map, where a full disk would be a crash: ask for the
+                # room first.
+                os.posix_fallocate(partial.fd, 0, partial.data_bytes)
+                bad = read_brick_via_hdf5(self._library, volume, address, partial.fd)
+        except OSError as error:
+            self._writer.abort_write(partial, error)
+            return None
+        except BaseException:
+            partial.discard()
+            raise
+        with meter("cache"):
+            return self._writer.commit(partial, volume, bad)
+
+    def _decode_into(
+        self,
+        partial: PendingBrickFile,
+        volume: Volume,
+        address: BrickAddress,
+        step_aside: Callable[[], None] | None,
+    ) -> list[DamagedChunk]:
+        if self._direct_writer is not None:
+            return self._direct_writer.decode(
+                volume, address, partial.fd, step_aside, partial.checksums
+            )
+        sink = FileSink(partial.fd, address, partial.checksums)
+        return self._decoder.decode(volume, address, sink, step_aside)
+
+    def _decode_single_plane(
+        self, volume: Volume, address: BrickAddress, plane: int
+    ) -> SinglePlaneBrick:
+        """The wanted plane alone, in memory: the disk has no room for the brick."""
+        if volume.decodes_in_process or volume.contiguous_raw:
+            sink = PlaneSink(address, volume.memory_dtype, plane)
+            bad = self._decoder.decode(volume, address, sink)
+            return SinglePlaneBrick(sink.values, plane, tuple(bad))
+        values, bad = read_plane_via_hdf5(self._library, volume, address, plane)
+        return SinglePlaneBrick(values, plane, tuple(bad))
+
+    def _record_demand(self, brick: Brick, outcome: str, plane: int, nbytes: int) -> str:
+        """Write the demand into the brick's story; the outcome that the story makes of it."""
+        wanted = brick.mark_accessed(plane)
+        count = self._ledger.count
+        if wanted.first_brick_access:
+            count("bricks.first_wanted")
+        if wanted.first_brick_access and wanted.purpose in _AHEAD and outcome != "miss":
+            count("prefetch.used")
+            count("prefetch.used_bytes", nbytes)
+            if outcome == "coalesced":
+                count("prefetch.late")
+            if wanted.purpose is Purpose.PREFETCH_IDLE:
+                count("prefetch.resting_used_bytes", nbytes)
+        if outcome == "hit" and wanted.first_plane_access and wanted.purpose is not Purpose.DEMAND:
+            return "prefetched"
+        return outcome
+
+
+def _decode_timed_out() -> errors.Busy:
+    return errors.Busy("This part is still being decoded; try again in a moment.")
+
+
+def remove_stale_locks(folder: Path, older_than_s: float) -> None:
+    """Delete lock files that nobody holds and that are older than that; killed holders leave them."""
+    limit = time.time() - older_than_s
+    for path in folder.glob("*.lock"):
+        try:
+            if path.stat().st_mtime < limit:
+                with file_lock(path, 0.0):
+                    pass  # releasing removes the file
+        except (LockTimeout, OSError):
+            continue
+
+
+__all__ = ["BrickLoader", "CacheFull", "LoadedBrick", "Purpose", "remove_stale_locks"]

@@ -1,0 +1,86 @@
+"""Brick files that are being written: beside the cache, and counted in its bytes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks.plane_checksums import checksum_bytes
+from dashboard.bricks.usage import BrickUsage, Purpose, usage_record_size
+from dashboard.storage.checksum import PlaneChecksums
+from dashboard.storage.disk_space import make_private
+from dashboard.storage.file_lock import in_use, mark_in_use
+from dashboard.storage.preallocate import preallocate
+
+# A file that is this old and that nobody writes belongs to a process that is gone.
+STALE_PENDING_S = 10.0
+
+
+def file_bytes(address: BrickAddress, itemsize: int) -> int:
+    """Length of a brick's file."""
+    return (
+        address.nbytes(itemsize)
+        + usage_record_size(address.planes)
+        + checksum_bytes(address.planes)
+    )
+
+
+class PendingBrickFile:
+    """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
+
+    def __init__(
+        self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
+    ) -> None:
+        self.address = address
+        self.purpose = purpose
+        self.started = time.monotonic()
+        self.data_bytes = address.nbytes(itemsize)
+        self.file_bytes = file_bytes(address, itemsize)
+        self.checksums = PlaneChecksums(address.shape[-2])
+        self.fd, name = _new_file(folder, address.key[:16] + "-")
+        self.path = Path(name)
+        try:
+            mark_in_use(self.fd)
+            preallocate(self.fd, self.file_bytes)
+            BrickUsage.begin(self.fd, self.data_bytes, address.planes, purpose)
+        except OSError:
+            self.discard()
+            raise
+
+    def close(self) -> None:
+        """Give the descriptor back; the file stays."""
+        os.close(self.fd)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            os.unlink(self.path)
+        with suppress(OSError):
+            os.close(self.fd)
+
+
+def _new_file(folder: Path, prefix: str) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(prefix=prefix, dir=folder)
+    except FileNotFoundError:
+        make_private(folder)
+        return tempfile.mkstemp(prefix=prefix, dir=folder)
+
+
+def pending_bytes(folder: Path) -> int:
+    """Bytes of the files that are being written by any process; removes what killed ones left."""
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                info = entry.stat(follow_symlinks=False)
+                abandoned = info.st_mtime < time.time() - STALE_PENDING_S
+                if abandoned and not in_use(Path(entry.path)):
+                    os.unlink(entry.path)
+                else:
+                    total += info.st_size
+    return total

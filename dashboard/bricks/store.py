@@ -1,0 +1,356 @@
+"""Decoded bricks as raw files behind a diskcache index, read back as read-only memory maps.
+
+A brick's file holds the values in native byte order, planes one after the other, and after them a
+few bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its
+planes were wanted. They live and die with the brick and are shared by all processes. At its end lies
+a checksum for each plane, which a process verifies before it uses the plane for the first time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mmap
+import os
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks import plane_checksums
+from dashboard.bricks.open_handles import OpenBrickCache
+from dashboard.bricks.pending_file import PendingBrickFile, file_bytes, pending_bytes
+from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
+from dashboard.bricks.usage import AccessResult, BrickUsage, Purpose
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
+from dashboard.storage.checksum import PlaneChecksums
+from dashboard.storage.eviction import AccessLog, LruEvictor
+from dashboard.telemetry.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
+
+
+class Brick(Protocol):
+    """Decoded planes, and whether each was wanted before.
+
+    `proof` is None, or tells later whether all chunks were whole: where they were decoded only as far
+    as the plane lies, their checksums were not met yet.
+    """
+
+    damaged_chunks: tuple[DamagedChunk, ...]
+    integrity: Future[bool] | None
+
+    def plane(self, number: int) -> NDArray[Any]:
+        """Plane `number` as an array (rows, columns); not to be written to."""
+
+    def mark_accessed(self, number: int) -> AccessResult:
+        """Note that a viewer wants plane `number`, and tell whether it is the first time."""
+
+
+class FileBrick:
+    """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
+
+    def __init__(
+        self,
+        fd: int,
+        address: BrickAddress,
+        dtype: np.dtype[Any],
+        bad: tuple[DamagedChunk, ...],
+        verified: bytearray,
+    ) -> None:
+        self.address = address
+        self._verified = verified
+        self.damaged_chunks = bad
+        self.integrity: Future[bool] | None = None
+        self.dtype = dtype
+        size = address.nbytes(dtype.itemsize)
+        self._length = file_bytes(address, dtype.itemsize)
+        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+        self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
+        self.usage = BrickUsage(fd, size)
+        # Last: until here it is the caller's to close.
+        self._fd = fd
+
+    def plane(self, number: int) -> NDArray[Any]:
+        plane: NDArray[Any] = self._planes[number]
+        return plane
+
+    def mark_accessed(self, number: int) -> AccessResult:
+        return self.usage.mark_accessed(number)
+
+    def seal(self, sums: PlaneChecksums) -> None:
+        """Write the checksums of a finished brick; raises `OSError`."""
+        found = sums.finish()
+        # What a child wrote is read once more: it lies in the page cache.
+        if found is None:
+            found = plane_checksums.plane_checksums(self._planes)
+        offset = self._length - checksum_bytes(self.address.planes)
+        plane_checksums.write(self._fd, offset, self.address.key, found)
+
+    def sound(self, number: int) -> bool:
+        """Whether plane `number` is as it was written; read and verified once in each process."""
+        if not 0 <= number < len(self._verified):
+            raise IndexError("the brick has no such plane")
+        if not self._verified[number]:
+            offset = self._length - checksum_bytes(self.address.planes)
+            key, plane = self.address.key, self._planes[number]
+            self._verified[number] = plane_checksums.matches(self._fd, offset, key, number, plane)
+        return bool(self._verified[number])
+
+    def is_intact(self) -> bool:
+        """Whether the file is still in the cache, and as long as it was."""
+        try:
+            info = os.fstat(self._fd)
+        except OSError:
+            return False
+        return info.st_nlink > 0 and info.st_size == self._length
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError):
+            os.close(self._fd)
+
+
+class SinglePlaneBrick:
+    """One plane of a brick, held in memory alone: when the disk is full, or the brick still made.
+
+    In the second case `partial` is the file that is being made, where the brick's story is.
+    """
+
+    def __init__(
+        self,
+        plane: NDArray[Any],
+        number: int,
+        bad: tuple[DamagedChunk, ...],
+        proof: Future[bool] | None = None,
+        partial: PendingBrickFile | None = None,
+    ) -> None:
+        self.damaged_chunks = bad
+        self.integrity = proof
+        self._plane = plane
+        self._number = number
+        # Its own, since the brick may be in the cache, and the writer's closed, before `want`.
+        self._fd = None if partial is None else os.dup(partial.fd)
+        self._offset = 0 if partial is None else partial.data_bytes
+
+    def plane(self, number: int) -> NDArray[Any]:
+        if number != self._number:
+            raise IndexError("this plane was not decoded")
+        return self._plane
+
+    def mark_accessed(self, number: int) -> AccessResult:
+        if self._fd is None:
+            return AccessResult(Purpose.DEMAND, True, True)
+        return BrickUsage(self._fd, self._offset).mark_accessed(number)
+
+    def __del__(self) -> None:
+        if self._fd is not None:
+            with suppress(OSError):
+                os.close(self._fd)
+
+
+class BrickStore:
+    """The brick cache: bounded in bytes, shared by all processes, kept over a restart."""
+
+    def __init__(
+        self,
+        cache: BytesCache,
+        room: LruEvictor,
+        partial: Path,
+        ledger: Ledger,
+        protected: Callable[[], Collection[str]] = tuple,
+        keep_open: int = 0,
+    ) -> None:
+        partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._cache = cache
+        self._evictor = room
+        self._pending = partial
+        room.beside = lambda: pending_bytes(partial)
+        self._ledger = ledger
+        self._protected = protected
+        self.open_handles = OpenBrickCache[FileBrick](keep_open)
+        self._verified = VerifiedPlanes()
+        self.access_log = AccessLog(cache)
+        ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
+        ledger.gauge("bricks.entries", lambda: cache.totals()[1])
+        ledger.gauge("bricks.limit", lambda: room.limit)
+
+    def has(self, address: BrickAddress) -> bool:
+        """Whether the brick is in the cache."""
+        return address.key in self._cache
+
+    def existing(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of `keys` that are in the cache."""
+        return self._cache.existing(keys)
+
+    def is_unused_prefetch(self, address: BrickAddress) -> bool:
+        """Whether a brick was decoded ahead and nobody has wanted it yet."""
+        story = self._usage(address.key)
+        return story is not None and story[0] in _AHEAD and not story[1]
+
+    def get(
+        self, address: BrickAddress, dtype: np.dtype[Any], plane: int | None = None
+    ) -> FileBrick | None:
+        """The brick mapped, or None; whatever is wrong with it is a miss.
+
+        A brick whose plane `plane` is not as it was written leaves the cache.
+        """
+        brick = self.open_handles.get(address.key)
+        if brick is None or brick.dtype != dtype:
+            brick = self._open(address, dtype)
+            if brick is None:
+                return None
+        if plane is not None and not brick.sound(plane):
+            log.warning("a damaged brick was removed: plane %d is not as it was written", plane)
+            self.open_handles.drop(address.key)
+            self._cache.delete(address.key)
+            return None
+        self.open_handles.put(address.key, brick)
+        self.access_log.touch(address.key)
+        return brick
+
+    def _open(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
+        stored = self._cache.get(address.key)
+        if not isinstance(stored, StoredFile):
+            return None
+        brick = self._map(stored, address, dtype)
+        if brick is None:
+            self._cache.delete(address.key)
+        return brick
+
+    def _map(
+        self, stored: StoredFile, address: BrickAddress, dtype: np.dtype[Any]
+    ) -> FileBrick | None:
+        expected = file_bytes(address, dtype.itemsize)
+        try:
+            head = json.loads(stored.header)
+            bad = tuple(DamagedChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
+            fd = os.open(stored.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            log.warning("brick refused: %s", error)
+            return None
+        try:
+            if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
+                verified = self._verified.flags(stored.path.name, address.planes)
+                return FileBrick(fd, address, dtype, bad, verified)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("brick cannot be mapped: %s", error)
+        os.close(fd)
+        return None
+
+    def begin(
+        self, address: BrickAddress, itemsize: int, purpose: Purpose
+    ) -> PendingBrickFile | None:
+        """A file to write the brick into, or None when there is no room and none can be made.
+
+        Only what a viewer waits for may push out what other viewers are about to see.
+        """
+        need = file_bytes(address, itemsize)
+        # Its file counts from here on, so that two who begin at once do not take the same bytes.
+        with self._evictor.reserve(need, **self._eviction_rules(purpose)) as gone:
+            self._count_evictions(gone)
+            if gone is None:
+                return None
+            return PendingBrickFile(self._pending, address, itemsize, purpose)
+
+    def commit(
+        self, partial: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+    ) -> FileBrick | None:
+        """Put a finished brick into the cache and hand it back mapped."""
+        header = json.dumps(
+            {
+                "dtype": dtype.str,
+                "data_bytes": partial.data_bytes,
+                "bad": [[list(b.origin), b.reason] for b in bad],
+            }
+        ).encode()
+        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
+        # planes.
+        brick = self._sealed(partial, dtype, bad)
+        if brick is None:
+            partial.discard()
+            return None
+        with self._evictor.reserve(0, **self._eviction_rules(partial.purpose)) as gone:
+            self._count_evictions(gone)
+            if gone is None:
+                partial.discard()
+                return None
+            partial.close()
+            if not self._cache.set(partial.address.key, FileToAdopt(partial.path, header)):
+                with suppress(OSError):
+                    os.unlink(partial.path)
+            return brick
+
+    def _sealed(
+        self, partial: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+    ) -> FileBrick | None:
+        """A finished brick mapped, its checksums written; None when that failed."""
+        try:
+            fd = os.dup(partial.fd)
+            try:
+                planes = bytearray(partial.address.planes)
+                brick = FileBrick(fd, partial.address, dtype, tuple(bad), planes)
+            except BaseException:
+                os.close(fd)
+                raise
+            brick.seal(partial.checksums)
+        except (OSError, ValueError) as error:
+            log.warning("brick cannot be mapped: %s", error)
+            return None
+        return brick
+
+    def _eviction_rules(self, purpose: Purpose) -> dict[str, Any]:
+        """What may leave for a brick that is decoded for this purpose."""
+        return {
+            "protected": self._protected,
+            "may_take_protected": purpose is Purpose.DEMAND,
+            "leaving": self._on_evict,
+        }
+
+    def _count_evictions(self, gone: int | None) -> None:
+        if gone:
+            self._ledger.count("bricks.evictions", gone)
+
+    def _on_evict(self, key: str) -> None:
+        """Count what was decoded ahead for nothing, and keep it open no longer."""
+        self.open_handles.drop(key)
+        story = self._usage(key)
+        if story is not None and story[0] in _AHEAD and not story[1]:
+            self._ledger.count("prefetch.wasted_bytes", story[2])
+
+    def _usage(self, key: str) -> tuple[Purpose, bool, int] | None:
+        """(why it was decoded, whether it was wanted, its bytes), without mapping it."""
+        stored = self._cache.get(key)
+        if not isinstance(stored, StoredFile):
+            return None
+        try:
+            data = int(json.loads(stored.header)["data_bytes"])
+            with stored.path.open("rb") as stream:
+                story = BrickUsage(stream.fileno(), data)
+                return story.purpose, story.accessed, data
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            RecursionError,
+            OverflowError,
+        ):
+            return None
+
+    def trim(self) -> None:
+        """Evict what is over the limit, but nothing that is planned or in use."""
+        self._count_evictions(self._evictor.evict_for(0, **self._eviction_rules(Purpose.WARMUP)))
+
+    def sweep(self) -> None:
+        """Remove what killed processes left behind; called at start and now and then."""
+        pending_bytes(self._pending)
+        self._cache.remove_orphans(older_than_s=60.0)

@@ -1,0 +1,84 @@
+"""A brick's file from its first byte to its place in the cache, and what is counted about it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+from typing import Protocol
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.bricks.pending_file import PendingBrickFile
+from dashboard.bricks.store import BrickStore, FileBrick
+from dashboard.bricks.throughput import DecodeThroughput
+from dashboard.bricks.usage import Purpose
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.telemetry.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
+
+
+class SpaceGuard(Protocol):
+    """Whether the disk has room; `dashboard.storage.disk_space.Space`."""
+
+    def reserve(self, nbytes: int) -> bool:
+        """Whether so many bytes may be written."""
+
+    def report_full(self) -> None:
+        """A write failed for want of space."""
+
+
+class BrickWriter:
+    """Begins and ends the files of bricks."""
+
+    def __init__(
+        self, store: BrickStore, space: SpaceGuard, ledger: Ledger, paces: DecodeThroughput
+    ) -> None:
+        self._store = store
+        self._space = space
+        self._ledger = ledger
+        self._throughput = paces
+
+    def begin(
+        self, volume: Volume, address: BrickAddress, purpose: Purpose
+    ) -> PendingBrickFile | None:
+        """A file to write the brick into; None when there is no room for it."""
+        itemsize = volume.dtype.itemsize
+        if not self._space.reserve(address.nbytes(itemsize)):
+            return None
+        try:
+            return self._store.begin(address, itemsize, purpose)
+        except OSError as error:
+            log.warning("no brick file: %s", error)
+            self._space.report_full()
+            return None
+
+    def abort_write(self, partial: PendingBrickFile, error: OSError) -> None:
+        """Give up a brick that the disk did not take."""
+        partial.discard()
+        log.warning("brick not written: %s", error)
+        self._space.report_full()
+
+    def commit(
+        self, partial: PendingBrickFile, volume: Volume, bad: Collection[DamagedChunk]
+    ) -> FileBrick | None:
+        """Put a finished brick into the cache; None when there is no room after all."""
+        brick = self._store.commit(partial, volume.memory_dtype, bad)
+        if brick is not None:
+            self._count(partial.purpose, partial.data_bytes)
+            seconds = time.monotonic() - partial.started
+            self._throughput.record(volume.address.key, partial.data_bytes, seconds)
+        return brick
+
+    def _count(self, purpose: Purpose, nbytes: int) -> None:
+        count = self._ledger.count
+        count("bricks.decoded")
+        count("bricks.decoded_bytes", nbytes)
+        if purpose in _AHEAD:
+            count("prefetch.decoded")
+            count("prefetch.decoded_bytes", nbytes)
+        if purpose is Purpose.PREFETCH_IDLE:
+            count("prefetch.resting_bytes", nbytes)

@@ -1,1 +1,0 @@
-"""Bricks and frames that are kept, and the one way to get a brick."""

@@ -1,0 +1,110 @@
+"""One dataset that can be shown, and the bricks that a slice of it lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress, digest
+from dashboard.addressing.chunk_grid import ChunkGrid, ChunkIndex
+from dashboard.addressing.selection import Selection
+from dashboard.codecs import pipeline as codecs
+
+# What one slice may be put together from. A file of a kilobyte can declare a plane of any size.
+MAX_BRICKS = 16_384
+MAX_CHUNKS = 4_194_304
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One dataset that can be shown, in one state of its file.
+
+    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the
+    file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
+    `fill_set` whether the author chose it. `state` is the file's fingerprint when it was described.
+    While the file is written (SWMR), `growing` is the chunk index of that state; the address then
+    stays the same, and bricks are told apart by their own chunks.
+    """
+
+    address: VolumeAddress
+    path: Path
+    dependencies: tuple[tuple[Path, Fingerprint], ...]
+    path_in_file: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
+    filters: tuple[str, ...]
+    pipeline: tuple[codecs.Filter, ...]
+    layout: str
+    offset: int | None
+    no_conversion: bool
+    fill: np.generic
+    fill_is_user_defined: bool
+    enum: dict[str, int] | None
+    stored_bytes: int
+    grid: ChunkGrid
+    fingerprint: Fingerprint
+    swmr_index: ChunkIndex | None = field(default=None, compare=False)
+
+    @property
+    def version(self) -> str:
+        """`X-Volume-Version`: a digest of the file's fingerprint and those of the sources elsewhere."""
+        return self.address.version
+
+    @property
+    def memory_dtype(self) -> np.dtype[Any]:
+        """The type that values have in memory and in bricks."""
+        return self.dtype.newbyteorder("=")
+
+    @property
+    def contiguous_raw(self) -> bool:
+        """Whether the values lie in the file as they are: contiguous, unfiltered, no conversion."""
+        return self.layout == "contiguous" and self.no_conversion and self.offset is not None
+
+    def reads_planes_directly(self, selection: Selection) -> bool:
+        """Whether the plane is taken straight out of the file.
+
+        Across the last dimension each voxel of a plane lies by itself, and one plane costs nearly
+        as much as many: then bricks are made.
+        """
+        return self.contiguous_raw and selection.plane[1] == len(self.shape) - 1
+
+    def bricks(self, selection: Selection) -> list[BrickAddress]:
+        """The bricks that a selection touches; `TooLarge` before there are too many to list."""
+        rows, cols = selection.plane
+        across = selection.row_span.start, selection.row_span.stop
+        along = selection.col_span.start, selection.col_span.stop
+        bricks, chunks = self.grid.count_touched(rows, cols, across, along)
+        if bricks > MAX_BRICKS or (chunks > MAX_CHUNKS and not self.contiguous_raw):
+            raise errors.TooLarge(
+                f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
+                f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
+            )
+        named = self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
+        if self.swmr_index is None:
+            return named
+        return [replace(brick, version=self._version(brick, self.swmr_index)) for brick in named]
+
+    def _version(self, brick: BrickAddress, index: ChunkIndex) -> str:
+        """What a brick's own chunks are: it stays the same brick while the file grows elsewhere."""
+        at = index.find(self.grid.chunk_numbers(brick))
+        stored = at[at >= 0]
+        parts = (at >= 0, index.offsets[stored], index.sizes[stored], index.masks[stored])
+        # Without a compressor chunks are written in place: then only the file's state tells them apart.
+        state = self.fingerprint.as_list() if codecs.keeps_length(self.pipeline) else []
+        return digest(state, *(part.tobytes().hex() for part in parts))
+
+    @property
+    def decodes_in_process(self) -> bool:
+        """Whether its chunks can be read and decoded here, without the HDF5 library."""
+        return self.layout == "chunked" and self.no_conversion and codecs.can_decode(self.pipeline)
+
+
+def decoded_bytes(volume: Volume) -> int:
+    """Bytes of the whole volume, decoded."""
+    return prod(volume.shape) * volume.dtype.itemsize

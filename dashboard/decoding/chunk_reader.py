@@ -1,0 +1,304 @@
+"""One stored chunk: read at its offset, decoded, and judged."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import errors
+from dashboard.addressing.chunk_grid import ChunkIndex
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.codecs import paired_inflate
+from dashboard.codecs import pipeline as codecs
+from dashboard.codecs.errors import CorruptChunk
+from dashboard.codecs.paired_inflate import Verdict
+from dashboard.decoding.time_limit import TimeLimit
+from dashboard.files.roots import out_of_reach
+
+if TYPE_CHECKING:
+    from dashboard.codecs.paired_inflate._lanes import Stream
+
+Bytes = NDArray[np.uint8]
+
+# A thread's buffer that is this many times larger than what is needed now is given back.
+SHRINK_FACTOR = 8
+SMALL_BYTES = 16 * 1024 * 1024
+# So much is decoded together, and no more chunks: what is done with them next still finds them in the
+# processor's cache.
+MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16
+# Stored bytes that are read for a part of a chunk, beyond the share that its length would suggest.
+SLACK, SLACK_BYTES = 1.05, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedChunk:
+    """A chunk that could not be decoded: its first voxel and the reason."""
+
+    origin: tuple[int, ...]
+    reason: str
+
+
+def damage_error(volume: Volume, bad: DamagedChunk) -> errors.CannotShow:
+    """The sentence about a damaged chunk of a volume."""
+    corner = ", ".join(map(str, bad.origin))
+    return errors.CannotShow(
+        f"The chunk at [{corner}] of {volume.address.dataset!r} in {volume.address.file!r} is damaged:"
+        f" {bad.reason}."
+    )
+
+
+@dataclass
+class BusyTime:
+    """Seconds that threads spent reading and decoding, added up."""
+
+    read: float = 0.0
+    decode: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, read: float, decode: float) -> None:
+        """Add what one thread measured."""
+        with self.lock:
+            self.read += read
+            self.decode += decode
+
+    def shares(self, wall: float) -> dict[str, float]:
+        """The two stages scaled to the wall time (s) that they took together."""
+        busy = self.read + self.decode
+        if busy <= 0:
+            return {}
+        return {"read": wall * self.read / busy, "decode": wall * self.decode / busy}
+
+
+class ThreadBuffers:
+    """Each thread's memory, kept from chunk to chunk.
+
+    Memory that was written before costs no page faults; a fresh buffer for each chunk would.
+    """
+
+    def __init__(self) -> None:
+        self._kept = threading.local()
+
+    def get(self, name: str, size: int) -> Bytes:
+        """This thread's buffer of that name with `size` bytes; made anew only when it does not fit."""
+        held: Bytes | None = getattr(self._kept, name, None)
+        if held is None or len(held) < size or len(held) > SHRINK_FACTOR * max(size, SMALL_BYTES):
+            held = np.empty(size, np.uint8)
+            setattr(self._kept, name, held)
+        return held[:size]
+
+
+def supports_partial_inflate(volume: Volume) -> bool:
+    """Whether chunks can be had in part: a shuffle spreads each plane over all of its chunk."""
+    return [number for number, _ in volume.pipeline] == [codecs.GZIP] and paired_inflate.available()
+
+
+@dataclass(frozen=True)
+class ChunkReader:
+    """Reads chunks of one volume through one descriptor; safe between threads."""
+
+    volume: Volume
+    index: ChunkIndex
+    fd: int
+    buffers: ThreadBuffers
+    clock: BusyTime
+    limit: TimeLimit
+
+    def batch_size(self, depth: int) -> int:
+        """How many chunks had best be decoded to `depth` bytes at a time."""
+        fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
+        return fits if fits >= 2 and self._inflates_pairs() else 1
+
+    def decode(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
+        """(the chunk at `place` in the index in its own type and shape, "") or (None, the reason).
+
+        The array lies in this thread's buffers until the next call, or in `out` where that is
+        given.
+        """
+        began = time.perf_counter()
+        read = began
+        try:
+            raw = self._stored(place, 0, int(self.index.sizes[place]))
+            read = time.perf_counter()
+            values = self._run_filters(raw, self.volume.pipeline, int(self.index.masks[place]), out)
+            return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
+        except CorruptChunk as damage:
+            return None, str(damage)
+        finally:
+            self.clock.add(read - began, time.perf_counter() - read)
+
+    def decode_batch(
+        self, places: Sequence[int], outs: Sequence[Bytes] | None = None
+    ) -> list[tuple[NDArray[Any] | None, str]]:
+        """What `decoded` gives for each of several chunks, at most `together`, all there at the same time."""
+        if outs is None and len(places) > 1:
+            size = self.volume.grid.chunk_bytes
+            outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(places))]
+        if outs is None:
+            return [self.decode(place) for place in places]
+        ahead = self._inflate(places, outs) if len(places) > 1 and self._inflates_pairs() else {}
+        # What is wrong with the others, if anything, is libdeflate's to say.
+        return [
+            self._finish(ahead[number], out) if number in ahead else self.decode(place, out)
+            for number, (place, out) in enumerate(zip(places, outs, strict=True))
+        ]
+
+    def _finish(self, data: Bytes, out: Bytes) -> tuple[NDArray[Any] | None, str]:
+        """A chunk whose last filter is undone."""
+        began = time.perf_counter()
+        try:
+            values = self._run_filters(data, self.volume.pipeline[:-1], 0, out)
+            return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
+        except CorruptChunk as damage:
+            return None, str(damage)
+        finally:
+            self.clock.add(0.0, time.perf_counter() - began)
+
+    def _inflates_pairs(self) -> bool:
+        return codecs.inflated_first(self.volume.pipeline) and paired_inflate.available()
+
+    def _inflate(self, places: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
+        """What the last filter of the chunks, gzip, makes of them: by number, those that are sound."""
+        began = time.perf_counter()
+        pipeline = self.volume.pipeline
+        size = codecs.inflated_bytes(pipeline, self.volume.grid.chunk_bytes)
+        numbers, streams, rooms = [], [], []
+        for number, (place, out) in enumerate(zip(places, outs, strict=True)):
+            if int(self.index.masks[place]):
+                continue
+            with suppress(CorruptChunk):
+                stored = int(self.index.sizes[place])
+                streams.append(self._stored(place, 0, stored, f"raw{number}"))
+                numbers.append(number)
+                room = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
+                rooms.append(room[:size])
+        read = time.perf_counter()
+        sound = paired_inflate.inflate(streams, rooms)
+        self.clock.add(read - began, time.perf_counter() - read)
+        return {n: room for n, room, good in zip(numbers, rooms, sound, strict=True) if good}
+
+    def _run_filters(
+        self, data: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int, out: Bytes | None
+    ) -> Bytes:
+        """Undo the filters of `pipeline`; the bytes of the chunk, in `out` where that is given."""
+        size = self.volume.grid.chunk_bytes
+        buffers = self._scratch(pipeline) if out is None else self._copy_into(out, pipeline, mask)
+        values = codecs.decode(data, pipeline, mask, size, buffers)
+        if out is None or np.shares_memory(values, out):
+            return values
+        np.copyto(out[:size], values)
+        return out[:size]
+
+    def stream(self, place: int) -> Stream:
+        """The chunk at `place` as a stream that is inflated part by part; only if `can_stop`."""
+        return paired_inflate.stream(int(self.index.sizes[place]))
+
+    def inflate_to(
+        self, places: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
+    ) -> list[str]:
+        """Inflate chunks on to their first `until` bytes; why each failed, or an empty string.
+
+        Reads no more of the stored bytes than that probably takes. With the last byte of the chunk its
+        checksum is met.
+        """
+        size = self.volume.grid.chunk_bytes
+        share = 1.0 if until == size else until / size * SLACK
+        reasons: dict[int, str] = {}
+        hungry = self._feed(range(len(places)), places, streams, outs, until, share, reasons)
+        # The rest of a chunk may be large.
+        step = self.batch_size(size)
+        for low in range(0, len(hungry), step):
+            self._feed(hungry[low : low + step], places, streams, outs, until, 1.0, reasons)
+        return [reasons.get(number, "") for number in range(len(places))]
+
+    def _feed(
+        self,
+        numbers: Sequence[int],
+        places: Sequence[int],
+        streams: Sequence[Stream],
+        outs: Sequence[Bytes],
+        until: int,
+        share: float,
+        reasons: dict[int, str],
+    ) -> list[int]:
+        """Inflate on with this share of the stored bytes, or a little more; those for whom it did not suffice."""
+        began = time.perf_counter()
+        found: list[int] = []
+        parts: list[Bytes] = []
+        for number in numbers:
+            stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
+            count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
+            try:
+                parts.append(self._stored(places[number], fed, count, f"raw{len(parts)}"))
+                found.append(number)
+            except CorruptChunk as damage:
+                reasons[number] = str(damage)
+        read = time.perf_counter()
+        verdicts = paired_inflate.inflate_on(
+            [streams[n] for n in found], parts, [outs[n] for n in found], until
+        )
+        self.clock.add(read - began, time.perf_counter() - read)
+        for number, verdict in zip(found, verdicts, strict=True):
+            if verdict is Verdict.CORRUPT:
+                # What is wrong with it is libdeflate's to say. Not in its place, where planes that came out
+                # before may be read just now.
+                values, reasons[number] = self.decode(places[number])
+                if values is not None:
+                    np.copyto(outs[number], values.reshape(-1).view(np.uint8))
+        return [
+            n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
+        ]
+
+    def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
+        """`count` of a chunk's bytes as they are stored, in a buffer of this thread; raises `Damaged`."""
+        stored = int(self.index.sizes[place])
+        if stored > 2 * self.volume.grid.chunk_bytes + 65536:
+            raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
+        raw = self.buffers.get(buffer, count)
+        try:
+            found = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]) + at)
+        except OSError as error:
+            if busy := out_of_reach(error):
+                raise busy from error
+            # Not handed on: an OSError from here on means that the cache's disk has no room.
+            raise CorruptChunk(f"it cannot be read ({error.strerror})") from None
+        if found != count:
+            raise CorruptChunk("it is cut short")
+        return raw
+
+    def readahead(self, places: Sequence[int] | NDArray[np.int64]) -> None:
+        """Tell the kernel what is read next, so that the disk works while others are decoded."""
+        for place in places:
+            if place >= 0:
+                offset, size = int(self.index.offsets[place]), int(self.index.sizes[place])
+                os.posix_fadvise(self.fd, offset, size, os.POSIX_FADV_WILLNEED)
+
+    def _scratch(self, pipeline: tuple[codecs.Filter, ...]) -> list[Bytes]:
+        size = codecs.scratch_bytes(self.volume.grid.chunk_bytes)
+        return [
+            self.buffers.get(f"scratch{n}", size) for n in range(codecs.scratch_count(pipeline))
+        ]
+
+    def _copy_into(self, out: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int) -> list[Bytes]:
+        """Scratch buffers such that the last decoder writes into `out`, if that has room for it."""
+        buffers = self._scratch(pipeline)
+        if any(number == codecs.FLETCHER32 for number, _ in pipeline):
+            return buffers  # between two filters a chunk may carry a checksum besides
+        last = codecs.last_buffer(pipeline, mask)
+        if last is not None and last < len(buffers):
+            buffers[last] = out
+        return buffers
+
+
+def open_source(library: MetadataService, volume: Volume) -> tuple[int, Any]:
+    """A descriptor of the file that holds the chunks, in the state that the volume was described in."""
+    source = library.source(volume)
+    return source.release(), source.fingerprint

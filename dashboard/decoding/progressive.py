@@ -1,0 +1,324 @@
+"""A brick that is not yet laid down: chunk by chunk in memory, its planes taken out as they are there.
+
+Ordering a brick's planes and writing them costs about a third of the whole (docs/decisions.md). Who
+waits for a plane of it gets that as soon as the chunks are decoded that deep; the rest is done
+behind it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.catalog.volume import Volume
+from dashboard.codecs import paired_inflate
+from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, supports_partial_inflate
+
+if TYPE_CHECKING:
+    from dashboard.codecs.paired_inflate._lanes import Stream
+
+# Of the chunks that are left, every piece of work gets this share: long ones first, which are few, and
+# pairs at last, so that no thread idles at the end.
+WORK_SHARE, MIN_WORK = 1 / 16, 2
+# Where a chunk goes in a band, what of it lies inside the volume, its first voxel.
+Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
+# Memory for chunks that are inflated in part; where it would take more, they are inflated whole.
+MAX_STREAM_STATE_BYTES = 128 * 1024 * 1024
+# The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
+# not shorter: each round reads and takes up every chunk anew.
+FIRST_PASS_SHARE = 1 / 8
+
+
+def required_bytes(volume: Volume, address: BrickAddress) -> int:
+    """Memory that holding a brick takes: its chunks, whole ones also at the volume's edge."""
+    return len(volume.grid.chunk_numbers(address)) * volume.grid.chunk_bytes
+
+
+def in_dataset_order(band: NDArray[Any], address: BrickAddress) -> NDArray[Any]:
+    """A band (planes first) seen in the order of the dataset's dimensions."""
+    return band.transpose(np.argsort(address.order))
+
+
+def plane_within(address: BrickAddress, plane: int) -> dict[int, int]:
+    """Where plane `plane` of a brick lies within its chunks, along each fixed dimension."""
+    offsets = np.unravel_index(plane, address.shape[:-2] or (1,))
+    return dict(zip(address.order[:-2], map(int, offsets), strict=False))
+
+
+def chunk_box(
+    volume: Volume, address: BrickAddress, view: NDArray[Any], at: tuple[int, ...], first: int
+) -> Box:
+    """(where a chunk goes in a band, what of it lies inside the volume, its first voxel).
+
+    `view` is a band with all planes of the brick from row `first` on, in the order of the dataset's
+    dimensions (`in_dataset_order`); `at` is the chunk's place on the grid of the band.
+    """
+    chunks = volume.grid.chunks
+    offset = [n * c for n, c in zip(at, chunks, strict=True)]
+    extent = [min(c, n - o) for c, n, o in zip(chunks, view.shape, offset, strict=True)]
+    corner = [a + o for a, o in zip(address.start, offset, strict=True)]
+    corner[address.rows] += first
+    target = view[tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))]
+    return target, tuple(slice(e) for e in extent), tuple(corner)
+
+
+class PlaneAssembler:
+    """A plane as blocks, one for each chunk of the brick that it crosses."""
+
+    def __init__(
+        self, volume: Volume, address: BrickAddress, grid: tuple[int, ...], plane: int
+    ) -> None:
+        rows, cols = address.rows, address.cols
+        within = plane_within(address, plane)
+        # In a chunk: what of it lies in the plane.
+        self._inside = tuple(within.get(d, slice(None)) for d in range(len(grid)))
+        # In the grid: a brick is one chunk thick, so rows and columns are all that it has.
+        self._ours = tuple(slice(None) if d in (rows, cols) else 0 for d in range(len(grid)))
+        self._across = grid[max(rows, cols)]
+        self._shape = address.shape[-2:]
+        tall, wide = volume.grid.chunks[rows], volume.grid.chunks[cols]
+        self._values = np.empty((grid[rows] * tall, grid[cols] * wide), volume.memory_dtype)
+        # The grid's dimensions in the order of the dataset, then those of the plane's part of a chunk.
+        blocks = self._values.reshape(grid[rows], tall, grid[cols], wide).transpose(0, 2, 1, 3)
+        self._blocks = blocks.transpose(1, 0, 3, 2) if rows > cols else blocks
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The plane (rows, columns), without what its last chunks hold beyond the volume."""
+        height, width = self._shape
+        return self._values[:height, :width]
+
+    def put(self, number: int, chunk: NDArray[Any]) -> None:
+        """Take the plane's part out of chunk `number` of the brick, an array of a chunk's shape."""
+        self._blocks[divmod(number, self._across)] = chunk[self._inside]
+
+    def put_all(self, chunks: NDArray[Any]) -> None:
+        """Take all parts at once: `chunks` has the grid's dimensions, then a chunk's."""
+        np.copyto(self._blocks, chunks[self._ours + self._inside])
+
+
+class ProgressiveBrick:
+    """The decoded chunks of a brick in an arena, whose planes are had while it is being laid down.
+
+    A brick is one chunk thick, so a plane lies at the same depth of all its chunks: it is there as
+    soon as all of them are decoded that deep. `plane` is the one that somebody waits for: it is put
+    together as the chunks are decoded, while they lie in the processor's cache. `bad` are the damaged
+    chunks found so far.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        places: NDArray[np.int64],
+        arena: NDArray[np.uint8],
+        plane: int,
+    ) -> None:
+        self.volume = volume
+        self.address = address
+        self.damaged_chunks: list[DamagedChunk] = []
+        self._index_positions = places
+        used = arena[: places.size * volume.grid.chunk_bytes]
+        self._slots = used.reshape(places.size, volume.grid.chunk_bytes)
+        self._chunks = used.view(volume.dtype).reshape(places.size, *volume.grid.chunks)
+        self._requested = plane
+        self._first: PlaneAssembler | None = PlaneAssembler(volume, address, places.shape, plane)
+        self._begun: dict[int, Stream] = {}
+        self._depth = 0
+        self._users = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    @property
+    def fully_verified(self) -> bool:
+        """Whether every chunk was decoded to its end, where its checksum stands."""
+        return self._depth == self.volume.grid.chunk_bytes
+
+    def first_pass_bytes(self, plane: int) -> int:
+        """How many bytes of each chunk are decoded first for the sake of this plane."""
+        kept = self._index_positions.size * paired_inflate.stream_bytes()
+        if supports_partial_inflate(self.volume) and kept <= MAX_STREAM_STATE_BYTES:
+            return self._bytes_needed(plane)
+        return self.volume.grid.chunk_bytes
+
+    def remaining_passes(self) -> list[int]:
+        """How far the chunks are decoded from here on, round by round.
+
+        The first of them is short: who scrolls wants the next planes at once.
+        """
+        size = self.volume.grid.chunk_bytes
+        soon = self._depth + int(FIRST_PASS_SHARE * size)
+        return [depth for depth in (soon, size) if self._depth < depth <= size]
+
+    def mark_decoded_to(self, depth: int) -> None:
+        """All chunks are decoded that deep: tell those who wait for it."""
+        with self._changed:
+            self._depth = depth
+            self._changed.notify_all()
+
+    def has_plane(self, plane: int) -> bool:
+        """Whether a plane is there."""
+        return self._depth >= self._bytes_needed(plane)
+
+    @contextmanager
+    def borrow_plane(self, plane: int, timeout_s: float) -> Iterator[NDArray[Any] | None]:
+        """Plane `plane` (rows, columns) in native byte order, copied as soon as it is there.
+
+        The brick is not closed before the block is left; None when it was closed already. Raises
+        `TimeoutError`.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or self.has_plane(plane), timeout_s):
+                raise TimeoutError
+            closed = self._closed
+            self._users += not closed
+            first = None
+            if plane == self._requested:
+                # Given away: what is found to be damaged later is not put into it any more.
+                first, self._first = self._first, None
+        if closed:
+            yield None
+            return
+        try:
+            yield self._copy_plane(plane) if first is None else first.values
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """From here on nothing is taken; returns when nobody is inside `taking` any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._users)
+
+    def work_ranges(self) -> list[tuple[int, int]]:
+        """The chunks' numbers within the brick, dealt out in ranges, long ones first."""
+        count, at, dealt = self._index_positions.size, 0, []
+        while at < count:
+            end = min(at + max(ceil((count - at) * WORK_SHARE), MIN_WORK), count)
+            dealt.append((at, end))
+            at = end
+        return dealt
+
+    def decode(self, reader: ChunkReader, depth: int, first: int, last: int) -> None:
+        """Decode chunks first … last into the arena, on from where they are to `depth` bytes."""
+        places = self._index_positions.reshape(-1)
+        fresh = not self._depth
+        wanted = self._first if fresh else None
+        if fresh:
+            reader.readahead(places[first:last])
+        step = reader.batch_size(depth - self._depth)
+        with reader.limit.checked() as check:
+            for low in range(first, last, step):
+                numbers = range(low, min(low + step, last))
+                stored = [n for n in numbers if places[n] >= 0]
+                reasons = self._decoded(reader, depth, stored, fresh)
+                self._take(numbers, reasons, fresh, wanted)
+                check(step * (depth - self._depth))
+
+    def _take(
+        self,
+        numbers: Sequence[int],
+        reasons: dict[int, str],
+        fresh: bool,
+        wanted: PlaneAssembler | None,
+    ) -> None:
+        """Fill what is damaged or, `fresh`, not stored, and put chunks of these numbers into a plane."""
+        places = self._index_positions.reshape(-1)
+        for number in numbers:
+            chunk, reason = self._chunks[number], reasons.get(number, "")
+            if reason:
+                at = tuple(int(n) for n in np.unravel_index(number, self._index_positions.shape))
+                # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
+                self.damaged_chunks.append(DamagedChunk(self._chunk_origin(at), reason))
+            if reason or (fresh and places[number] < 0):
+                chunk[...] = self.volume.fill
+            if wanted is not None:
+                wanted.put(number, chunk)
+
+    def _decoded(
+        self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool
+    ) -> dict[int, str]:
+        """Decode chunks on; by number, why that failed, or an empty string."""
+        places = self._index_positions.reshape(-1)
+        if fresh and depth == self.volume.grid.chunk_bytes:
+            slots = [self._slots[n] for n in numbers]
+            decoded = reader.decode_batch([int(places[n]) for n in numbers], slots)
+            return {n: reason for n, (_, reason) in zip(numbers, decoded, strict=True)}
+        skipped = [n for n in numbers if fresh and int(reader.index.masks[places[n]])]
+        reasons = {n: reader.decode(int(places[n]), self._slots[n])[1] for n in skipped}
+        if fresh:
+            streams = {n: reader.stream(int(places[n])) for n in numbers if n not in reasons}
+        else:
+            # Taken out, so that its memory is free as soon as it is done.
+            streams = {n: self._begun.pop(n) for n in numbers if n in self._begun}
+        at, slots = [int(places[n]) for n in streams], [self._slots[n] for n in streams]
+        found = reader.inflate_to(at, list(streams.values()), slots, depth)
+        reasons |= zip(streams, found, strict=True)
+        if depth < self.volume.grid.chunk_bytes:
+            self._begun.update((n, stream) for n, stream in streams.items() if not reasons[n])
+        return reasons
+
+    def _chunk_origin(self, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The first voxel of the chunk at this place on the brick's grid."""
+        chunks = self.volume.grid.chunks
+        return tuple(a + n * c for a, n, c in zip(self.address.start, at, chunks, strict=True))
+
+    def copy_rows(self, first: int, last: int, band: NDArray[Any]) -> None:
+        """Put the held chunks of rows first … last into `band`, in the order of the brick."""
+        rows = self.address.rows
+        step = self.volume.grid.chunks[rows]
+        numbers = np.arange(self._index_positions.size).reshape(self._index_positions.shape)
+        numbers = np.take(numbers, range(first // step, ceil(last / step)), axis=rows)
+        view = in_dataset_order(band, self.address)
+        for at in np.ndindex(numbers.shape):
+            target, inside, _ = chunk_box(self.volume, self.address, view, at, first)
+            target[...] = self._chunks[numbers[at]][inside]
+
+    def _bytes_needed(self, plane: int) -> int:
+        """How many bytes of each chunk a plane lies in."""
+        chunks, within = self.volume.grid.chunks, plane_within(self.address, plane)
+        last = [within.get(d, size - 1) for d, size in enumerate(chunks)]
+        return (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
+
+    def _copy_plane(self, plane: int) -> NDArray[Any]:
+        """A plane copied out of all chunks at once."""
+        grid, chunks = self._index_positions.shape, self.volume.grid.chunks
+        blocks = PlaneAssembler(self.volume, self.address, grid, plane)
+        blocks.put_all(self._chunks.reshape(*grid, *chunks))
+        return blocks.values
+
+
+class ReusableBuffer:
+    """One block of memory that a process keeps for holding a brick; one holder at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._memory: NDArray[np.uint8] | None = None
+
+    def acquire(self, size: int) -> NDArray[np.uint8] | None:
+        """At least `size` bytes, the caller's until `release`; None when taken or too much."""
+        if size > self._limit or not self._lock.acquire(blocking=False):
+            return None
+        if self._memory is None or len(self._memory) < size:
+            block = mmap.mmap(-1, size)
+            with suppress(OSError, AttributeError):
+                # Large pages: the first use of 250 MB costs 60,000 page faults otherwise.
+                block.madvise(mmap.MADV_HUGEPAGE)
+            self._memory = np.frombuffer(block, np.uint8)
+        return self._memory
+
+    def release(self) -> None:
+        """Give the memory back for the next holder; it stays allocated."""
+        self._lock.release()

@@ -1,0 +1,78 @@
+"""Where decoded bricks go: into a file, into memory, or all but one plane nowhere."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.storage.checksum import PlaneChecksums
+
+
+class Sink(Protocol):
+    """Takes decoded bands; called from several threads at once, for bands that do not overlap."""
+
+    def put(self, row: int, band: NDArray[Any]) -> None:
+        """Take rows row … row + n of all planes: `band` has the shape (planes, n, columns)."""
+
+
+class FileSink:
+    """Writes a brick into a file, planes one after the other; `sums` gets its checksums meanwhile."""
+
+    def __init__(self, fd: int, address: BrickAddress, sums: PlaneChecksums | None = None) -> None:
+        self._fd = fd
+        self._sums = sums
+        self._rows, self._cols = address.shape[-2:]
+
+    def put(self, row: int, band: NDArray[Any]) -> None:
+        # Here, where the band still lies in the processor's cache.
+        if self._sums is not None:
+            self._sums.add(row, band)
+        line = self._cols * band.itemsize
+        for plane in range(len(band)):
+            _write_all(self._fd, band[plane], (plane * self._rows + row) * line)
+
+
+class MemorySink:
+    """Puts a brick together in memory, planes one after the other as in its file.
+
+    `memory` has the brick's bytes at least; it holds them once all bands were put. `sums` gets its
+    checksums meanwhile.
+    """
+
+    def __init__(
+        self,
+        memory: NDArray[np.uint8],
+        address: BrickAddress,
+        dtype: np.dtype[Any],
+        sums: PlaneChecksums | None = None,
+    ) -> None:
+        self._sums = sums
+        self.values = memory[: address.nbytes(dtype.itemsize)]
+        self._planes = self.values.view(dtype).reshape(-1, *address.shape[-2:])
+
+    def put(self, row: int, band: NDArray[Any]) -> None:
+        if self._sums is not None:
+            self._sums.add(row, band)
+        self._planes[:, row : row + band.shape[1]] = band
+
+
+class PlaneSink:
+    """Keeps one plane of the brick in memory, for when there is no room on the disk."""
+
+    def __init__(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> None:
+        self.values = np.empty(address.shape[-2:], dtype)
+        self._plane = plane
+
+    def put(self, row: int, band: NDArray[Any]) -> None:
+        self.values[row : row + band.shape[1]] = band[self._plane]
+
+
+def _write_all(fd: int, values: NDArray[Any], offset: int) -> None:
+    data = values.data.cast("B")
+    while len(data):
+        written = os.pwrite(fd, data, offset)
+        data, offset = data[written:], offset + written

@@ -1,0 +1,306 @@
+"""The files that may be read: what lies under the data roots, by catalogue name.
+
+A name is `ROOT` for a root that is a file, `ROOT/below/it.h5` for a file of a folder root. Nothing
+else in the product turns a name into a path. Links may lead anywhere below a root, so names are resolved;
+what is opened is then walked to without following any (`roots.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dashboard.addressing.addresses import Fingerprint
+from dashboard.errors import BadRequest, CannotShow, Changed, NotFound, SetupError
+from dashboard.files.natural_order import natural_key, natural_path_key
+from dashboard.files.roots import Roots, SourceFile, out_of_reach
+
+T = TypeVar("T")
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# Names that HDF5 files go by; a folder is listed by these, since looking into each file would be
+# slow.
+SUFFIXES = frozenset(
+    ".h5 .hdf5 .hdf .he5 .h5p .h5ad .nc .nc4 .nxs .nexus .cxi .mat .ims .emd .loom .dream3d .mnc".split()
+)
+MAX_LISTED = 20_000
+MAX_DEPTH = 12
+MAX_NAME = 1024
+
+# Stands for a file that does not exist (yet).
+ABSENT = Fingerprint(0, 0, 0, 0)
+
+# How often a name with links in it is resolved again when its folders change meanwhile.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the catalogue; `size` in bytes, `modified` in Unix seconds."""
+
+    file: str
+    size: int
+    modified: float
+
+
+def has_signature(path: Path) -> bool:
+    """Whether the HDF5 signature stands at 0, 512, 1024, 2048 … (format specification, section II.A)."""
+    with path.open("rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        offset = 0
+        while offset + len(SIGNATURE) <= size:
+            if os.pread(stream.fileno(), len(SIGNATURE), offset) == SIGNATURE:
+                return True
+            offset = 512 if offset == 0 else offset * 2
+    return False
+
+
+def parse_roots(paths: Sequence[str]) -> dict[str, Path]:
+    """Name → resolved path, from `PATH` or `NAME=PATH`; `SetupError` when one cannot be served."""
+    roots: dict[str, Path] = {}
+    for text in paths:
+        name, path = _named(text)
+        if name in roots:
+            raise SetupError(f"Two roots are called {name!r}; tell them apart with NAME=PATH.")
+        roots[name] = path
+    return roots
+
+
+def _named(text: str) -> tuple[str, Path]:
+    given, sep, rest = text.partition("=")
+    explicit = bool(sep) and "/" not in given and not Path(text).exists()
+    shown = rest if explicit else text
+    try:
+        path = Path(shown).expanduser().resolve(strict=True)
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            os.listdir(path)
+        elif not stat.S_ISREG(mode):
+            raise SetupError(f"{shown} is neither a file nor a folder.")
+        elif not has_signature(path):
+            raise SetupError(f"{shown} is not an HDF5 file.")
+    except FileNotFoundError:
+        raise SetupError(f"{shown} does not exist.") from None
+    except (PermissionError, OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, SetupError):
+            raise
+        raise SetupError(f"{shown} cannot be read: {_why(error)}.") from None
+    name = given if explicit else (path.name if Path(shown).is_symlink() else Path(shown).name)
+    if name in ("", ".."):
+        name = path.name or "root"
+    if not name.isprintable():
+        raise SetupError(f"The name {name!r} has characters that cannot be shown; use NAME=PATH.")
+    return name, path
+
+
+def _why(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or "unknown reason").lower()
+
+
+class Catalog:
+    """The data roots and the files below them."""
+
+    def __init__(self, roots: Mapping[str, Path]) -> None:
+        self._named = dict(roots)
+        self.beneath = Roots(self._named.values())
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The resolved roots, which external links may lead to as well."""
+        return tuple(self._named.values())
+
+    def files(self) -> list[FileEntry]:
+        """All files that can be opened, in natural order of their names; at most `MAX_LISTED`."""
+        return self.listed()[0]
+
+    def listed(self) -> tuple[list[FileEntry], bool]:
+        """What `files` gives, and whether that is all of them."""
+        found: list[FileEntry] = []
+        for name, root in self._named.items():
+            try:
+                info = self.beneath.stat(root)
+                if stat.S_ISDIR(info.st_mode):
+                    found.extend(self._below(name, root))
+                elif stat.S_ISREG(info.st_mode):
+                    found.append(FileEntry(name, info.st_size, info.st_mtime))
+            except OSError as error:
+                _skip(error)
+            if len(found) > MAX_LISTED:
+                break
+        shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
+        return shown, len(found) <= MAX_LISTED
+
+    def path(self, file: str) -> Path:
+        """The resolved path of `file`; raises as `fingerprint`."""
+        return self.fingerprint(file)[0]
+
+    def contains(self, path: Path) -> bool:
+        """Whether a resolved path lies under a root (or is one)."""
+        return self.beneath.contains(path)
+
+    def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
+        """The resolved path of `file` and the fingerprint of what lies there now.
+
+        Raises `BadRequest` for a name that cannot be one, `NotFound` for whatever is missing, lies
+        outside the roots or is no regular file (the caller cannot tell which), and `Busy` when the
+        machine is at fault.
+        """
+        path, info = self._reached(file, self.beneath.stat)
+        if not stat.S_ISREG(info.st_mode):
+            raise _absent(file)
+        return path, Fingerprint.of(info)
+
+    def source(self, file: str) -> SourceFile:
+        """`file` opened for reading; raises as `fingerprint`, and `CannotShow` without the permission."""
+
+        def opened(path: Path) -> SourceFile:
+            try:
+                return self.beneath.open(path)
+            except PermissionError:
+                # A folder that may not be entered hides what is in it.
+                self.beneath.stat(path)
+                raise CannotShow(f"The server may not read {file!r}.") from None
+
+        return self._reached(file, opened)[1]
+
+    def open(self, file: str) -> tuple[int, Fingerprint]:
+        """A read-only descriptor of `file`, the caller's to close, and its fingerprint."""
+        source = self.source(file)
+        return source.release(), source.fingerprint
+
+    def linked(self, path: Path) -> SourceFile:
+        """A file that another one leads to, by its resolved path, opened for reading.
+
+        Raises `NotFound` when it is gone or a link has taken its place, and `Busy`.
+        """
+        try:
+            return self.beneath.open(path)
+        except OSError as error:
+            _skip(error)
+            raise NotFound("The linked file is gone.") from None
+
+    def state(self, path: Path) -> Fingerprint:
+        """The fingerprint of what lies at a resolved path, `ABSENT` for nothing.
+
+        Raises `Changed` when a link has taken its place, and `Busy`.
+        """
+        try:
+            return Fingerprint.of(self.beneath.stat(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT
+        except OSError as error:
+            _skip(error)
+            raise Changed("A linked file changed while it was read; open it again.") from None
+
+    def holds(self, known: Iterable[tuple[Path, Fingerprint]]) -> bool:
+        """Whether files are in the states that they were in; raises `Busy`."""
+        try:
+            return all(self.state(path) == fingerprint for path, fingerprint in known)
+        except Changed:
+            return False
+
+    def _reached(self, file: str, act: Callable[[Path], T]) -> tuple[Path, T]:
+        """What `act` makes of the resolved path of `file`, and that path."""
+        start = path = self._joined(file)
+        try:
+            # Most names have no link in them, and resolving one takes longer than walking it.
+            return path, act(path)
+        except OSError as error:
+            _skip(error)
+        for _ in range(ATTEMPTS):
+            try:
+                path = start.resolve(strict=True)
+            except (RuntimeError, ValueError):
+                break
+            except OSError as error:
+                _skip(error)
+                break
+            try:
+                return path, act(path)
+            except OSError as error:
+                # What was resolved a moment ago is a link, or gone: somebody exchanges folders.
+                _skip(error)
+            if not self.beneath.contains(path):
+                break
+        raise _absent(file)
+
+    def _joined(self, file: str) -> Path:
+        """The path that a name stands for, links in it not yet followed."""
+        if not file or len(file) > MAX_NAME or "\0" in file:
+            raise BadRequest("That is not the name of a file.")
+        name, _, rest = file.partition("/")
+        root = self._named.get(name)
+        if root is None:
+            root, rest = self._named.get(file), ""
+        if root is None:
+            raise _absent(file)
+        if os.path.isabs(rest) or ".." in rest.split("/"):
+            raise _absent(file)
+        return root / rest if rest else root
+
+    def _below(self, name: str, root: Path) -> Iterator[FileEntry]:
+        """The files of a folder root, of which each folder is opened from the one above it."""
+        seen = 0
+        folders = [(root, name, 0)]
+        while folders:
+            here, shown, depth = folders.pop()
+            try:
+                fd = self.beneath.open_folder(here)
+            except OSError as error:
+                _skip(error)
+                continue
+            try:
+                deeper = []
+                with os.scandir(fd) as scanned:
+                    entries = sorted(
+                        (entry for entry in scanned if not entry.name.startswith(".")),
+                        key=lambda entry: natural_key(entry.name),
+                    )
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if depth < MAX_DEPTH:
+                            deeper.append((here / entry.name, f"{shown}/{entry.name}", depth + 1))
+                        continue
+                    found = self._entry(f"{shown}/{entry.name}", entry)
+                    if found is not None:
+                        yield found
+                        seen += 1
+                    if seen > MAX_LISTED:
+                        return
+                folders.extend(reversed(deeper))
+            finally:
+                os.close(fd)
+
+    def _entry(self, file: str, entry: os.DirEntry[str]) -> FileEntry | None:
+        if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+            return None
+        try:
+            file.encode()  # a name that is no UTF-8 cannot travel in JSON
+            if entry.is_symlink():
+                _, info = self._reached(file, self.beneath.stat)
+            else:
+                info = entry.stat(follow_symlinks=False)
+        except (NotFound, BadRequest, UnicodeEncodeError):
+            return None
+        except OSError as error:
+            _skip(error)
+            return None
+        if not stat.S_ISREG(info.st_mode):
+            return None
+        return FileEntry(file, info.st_size, info.st_mtime)
+
+
+def _absent(file: str) -> NotFound:
+    return NotFound(f"There is no file {file!r}.")
+
+
+def _skip(error: OSError) -> None:
+    """Pass over a file that is not there; raise `Busy` where that is not what the error says."""
+    busy = out_of_reach(error)
+    if busy is not None:
+        raise busy from error

@@ -1,0 +1,1 @@
+"""Slices prepared for display: planes from bricks, contrast window, pooling, encoding, and the frame cache."""

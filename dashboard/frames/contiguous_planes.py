@@ -1,0 +1,107 @@
+"""Planes straight out of the file: contiguous, unfiltered values need no brick.
+
+That holds where the plane has the dataset's last dimension, so that its rows lie in the file as
+they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dashboard.addressing.addresses import digest
+from dashboard.addressing.selection import Selection
+from dashboard.bricks.usage import BrickUsage, usage_record_size
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.chunk_reader import ThreadBuffers, open_source
+from dashboard.decoding.contiguous import ContiguousReader
+from dashboard.storage.disk_space import make_private
+from dashboard.telemetry.meter import meter
+
+log = logging.getLogger(__name__)
+
+# Which planes were wanted is noted for volumes of at most so many; more planes take a file too
+# long.
+MAX_TRACKED_PLANES = 16_777_216
+
+
+class ContiguousPlanes:
+    """Reads planes of contiguous datasets, and notes in a small file which ones were wanted."""
+
+    def __init__(self, library: MetadataService, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._metadata = library
+        self._folder = folder
+        self._buffers = ThreadBuffers()
+
+    def region(
+        self,
+        volume: Volume,
+        selection: Selection,
+        rows: tuple[int, int, int],
+        step_c: int,
+    ) -> NDArray[Any]:
+        """Rows start:stop:step and the selection's columns at a step, in native byte order.
+
+        Raises `Changed` when the file is shorter than its dataset, or changes meanwhile.
+        """
+        with meter("read"):
+            fd, _ = open_source(self._metadata, volume)
+            try:
+                reader = ContiguousReader(volume, fd, self._buffers)
+                values = reader.region(selection, rows, step_c)
+            finally:
+                os.close(fd)
+            self._metadata.ensure_unchanged(volume)
+        with meter("decode"):
+            return values.astype(volume.memory_dtype, copy=False)
+
+    def trim(self, limit: int) -> None:
+        """Remove the notes that were changed longest ago until those left take `limit` bytes; raises `OSError`."""
+        notes: list[tuple[os.stat_result, str]] = []
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            notes += [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
+        total = 0
+        for info, path in sorted(notes, key=lambda note: -note[0].st_mtime_ns):
+            total += info.st_blocks * 512
+            if total > limit:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _opened(self, name: str) -> int:
+        path, how = self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(path, how, 0o600)
+        except FileNotFoundError:
+            make_private(self._folder)
+            return os.open(path, how, 0o600)
+
+    def mark_accessed(self, volume: Volume, selection: Selection) -> bool:
+        """Note that a viewer wants the plane; True when it is the first time."""
+        lengths = {d: volume.shape[d] for d in selection.fixed}
+        planes = prod(lengths.values())
+        if planes > MAX_TRACKED_PLANES:
+            return False
+        number = 0
+        for dim, index in selection.fixed.items():
+            number = number * lengths[dim] + index
+        name = digest("mapped", volume.address.key, *selection.plane)
+        try:
+            fd = self._opened(name)
+            try:
+                if os.fstat(fd).st_size < usage_record_size(planes):
+                    os.truncate(fd, usage_record_size(planes))
+                return BrickUsage(fd, 0).mark_accessed(number).first_plane_access
+            finally:
+                os.close(fd)
+        except OSError as error:
+            # A full disk costs the note, not the slice.
+            log.warning("not noted that a plane was wanted: %s", error)
+            return False

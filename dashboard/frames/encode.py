@@ -1,0 +1,94 @@
+"""The bytes that travel, and the frame that holds them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.frames.quantize import Window
+
+
+class Format(StrEnum):
+    """How a slice travels."""
+
+    RAW = "raw"
+    U8 = "u8"
+    NPY = "npy"
+    PNG = "png"
+
+    @property
+    def scaled(self) -> bool:
+        """Whether window and norm have gone into the bytes."""
+        return self in (Format.U8, Format.PNG)
+
+    @property
+    def content_type(self) -> str:
+        """The media type."""
+        return "image/png" if self is Format.PNG else "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A slice made ready: its bytes and what the headers say of them.
+
+    `told` says that a viewer's demand stood behind it when it was made, so its bricks' stories
+    know.
+    """
+
+    body: bytes
+    shape: tuple[int, int]
+    dtype: str
+    window: Window | None
+    demand_recorded: bool
+
+    def pack(self) -> bytes:
+        """One string of bytes for the frame cache: a line of JSON, then the body."""
+        head = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "window": self.window,
+            "told": self.demand_recorded,
+            "bytes": len(self.body),
+        }
+        return json.dumps(head).encode() + b"\n" + self.body
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Frame:
+        """Read what `pack` wrote; `ValueError` when it is something else."""
+        line, found, body = data.partition(b"\n")
+        try:
+            head = json.loads(line)
+            rows, cols = head["shape"]
+            window = head["window"]
+            frame = cls(
+                body,
+                (int(rows), int(cols)),
+                str(head["dtype"]),
+                None if window is None else (float(window[0]), float(window[1])),
+                bool(head["told"]),
+            )
+            if not found or head["bytes"] != len(body):
+                raise ValueError("cut short")
+        except (KeyError, TypeError, IndexError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError("not a frame") from error
+        return frame
+
+
+def encode(values: NDArray[Any], form: Format) -> bytes:
+    """The bytes of a 2-D array, row by row from the top, little-endian; for PNG it is uint8."""
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    if form is Format.PNG:
+        # Level 1: a third of the time of level 6 for a tenth more bytes.
+        return bytes(imagecodecs.png_encode(little, level=1))
+    if form is Format.NPY:
+        out = io.BytesIO()
+        np.lib.format.write_array(out, little, allow_pickle=False)
+        return out.getvalue()
+    return little.tobytes()

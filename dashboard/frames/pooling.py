@@ -1,0 +1,95 @@
+"""Levels of detail: k×k blocks of voxels made one cell, by one of three rules."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Blocks of so many integers of 16 bits have sums of less than 2**24.
+MAX_EXACT_BLOCK = 2**8
+
+
+class PoolMode(StrEnum):
+    """How a block becomes one cell: its first voxel, its mean, or its maximum."""
+
+    NEAREST = "nearest"
+    MEAN = "mean"
+    MAX = "max"
+
+
+def pooled_dtype(dtype: np.dtype[Any], pool: PoolMode, rows: int, cols: int) -> np.dtype[Any]:
+    """The type that pooling by `rows` × `cols` gives: float32 for a mean, else the type itself."""
+    if pool is PoolMode.MEAN and (rows > 1 or cols > 1):
+        return np.dtype(np.float32)
+    return dtype
+
+
+def pool_blocks(values: NDArray[Any], rows: int, cols: int, pool: PoolMode) -> NDArray[Any]:
+    """Pool a 2-D array of real numbers in blocks of `rows` × `cols`, cut at the lower and right edge.
+
+    NaN is ignored; a block of nothing but NaN stays NaN. A mean is taken in float64 and given as
+    float32.
+    """
+    if pool is PoolMode.NEAREST:
+        return values[::rows, ::cols]
+    if rows == 1 and cols == 1:
+        return values
+    if pool is PoolMode.MAX:
+        # fmax ignores NaN; for other types it is maximum.
+        return _reduce_blocks(_reduce_blocks(values, rows, np.fmax).T, cols, np.fmax).T
+    return _mean(values, rows, cols)
+
+
+def _mean(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.float32]:
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2 and rows * cols <= MAX_EXACT_BLOCK:
+        return _mean_of_small(values, rows, cols)
+    sums = _sums(values, rows, cols, np.dtype(np.float64))
+    counts = np.outer(_lengths(values.shape[0], rows), _lengths(values.shape[1], cols))
+    if values.dtype.kind == "f" and np.isnan(sums).any():
+        gaps = np.isnan(values)
+        sums = _sums(np.where(gaps, 0, values), rows, cols, np.dtype(np.float64))
+        counts = counts - _sums(gaps, rows, cols, np.dtype(np.int64))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        mean: NDArray[np.float32] = (sums / counts).astype(np.float32)
+    return mean
+
+
+def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.float32]:
+    """The same in float32: it holds these sums exactly, and of two exact numbers the rounded quotient is the
+    same whether it is rounded once or by way of float64 (Figueroa 1995, "When is double rounding innocuous?").
+    """
+    out = _sums(values, rows, cols, np.dtype(np.int32)).astype(np.float32)
+    tall, wide = _lengths(values.shape[0], rows), _lengths(values.shape[1], cols)
+    # Blocks at the lower and the right edge are divided by what is in them.
+    bottom, right = len(out) - (tall[-1] < rows), out.shape[1] - (wide[-1] < cols)
+    out[:bottom, :right] /= np.float32(rows * cols)
+    out[bottom:] /= tall[bottom:, np.newaxis] * wide
+    out[:bottom, right:] /= tall[:bottom, np.newaxis] * wide[right:]
+    return out
+
+
+def _sums(values: NDArray[Any], rows: int, cols: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Sums of blocks: whole rows are added first, which the processor does many cells at a time."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        down = _reduce_blocks(values, rows, np.add, kind)
+        return _reduce_blocks(down.T, cols, np.add).T
+
+
+def _reduce_blocks(
+    values: NDArray[Any], step: int, fold: np.ufunc, kind: np.dtype[Any] | None = None
+) -> NDArray[Any]:
+    """Every `step` rows folded into one; the last ones may be fewer."""
+    out: NDArray[Any] = values[::step].astype(kind or values.dtype)
+    for first in range(1, min(step, len(values))):
+        part = values[first::step]
+        fold(out[: len(part)], part, out=out[: len(part)])
+    return out
+
+
+def _lengths(length: int, step: int) -> NDArray[np.int64]:
+    """How many cells each block has along a side of this length."""
+    starts = np.arange(0, length, step, dtype=np.int64)
+    return np.minimum(starts + step, length) - starts

@@ -1,0 +1,389 @@
+"""A slice made ready: frames out of the cache, or made from bricks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+from typing import Any, Protocol
+
+import numpy as np
+from cachetools import FIFOCache
+from numpy.typing import NDArray
+
+from dashboard import errors
+from dashboard.addressing import selection
+from dashboard.addressing.addresses import BrickAddress, digest
+from dashboard.addressing.selection import Selection
+from dashboard.bricks.loader import BrickLoader
+from dashboard.bricks.usage import Purpose
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.chunk_reader import damage_error
+from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
+from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.encode import Format, Frame, encode
+from dashboard.frames.fill import fill_value
+from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
+from dashboard.frames.quantize import Norm, Window, quantize_u8
+from dashboard.frames.window import VolumeWindows, slice_window
+from dashboard.telemetry.meter import meter
+
+FRAMES_VERSION = "1"
+# A slice may have this much decoded for it; beyond, somebody asks for a whole archive at once.
+MAX_DECODED_BYTES = 8 * 2**30
+# Source cells that are pooled at a time, so that a pooled view of a huge plane stays small in
+# memory.
+STRIP_CELLS = 4_194_304
+MAX_RECORDED_FRAMES = 4096
+
+_RANK = {"hit": 0, "prefetched": 1, "coalesced": 2, "miss": 3}
+
+
+@dataclass(frozen=True)
+class SliceAddress:
+    """A frame's address: all that decides which bytes it has."""
+
+    volume: Volume
+    selection: Selection
+    format: Format = Format.RAW
+    window: str | Window = "volume"
+    norm: Norm = Norm.LINEAR
+    pool: PoolMode = PoolMode.NEAREST
+    part: ComplexPart = ComplexPart.ABS
+
+    @cached_property
+    def key(self) -> str:
+        """The name that the frame is kept under, and its ETag."""
+        scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
+        growing = [] if self.volume.swmr_index is None else self.volume.bricks(self.selection)
+        return digest(
+            FRAMES_VERSION,
+            self.volume.address.key,
+            str(self.selection),
+            self.format,
+            scaled if self.format.scaled else None,
+            self.pool,
+            self.part if self.volume.dtype.kind == "c" else None,
+            *(brick.version for brick in growing),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedSlice:
+    """A frame, how it was come by, and whether the frame cache had it."""
+
+    frame: Frame
+    outcome: str
+    frame_cache_hit: bool
+
+
+class FrameStore(Protocol):
+    """Where frames are kept; `dashboard.frames.cache.Frames`."""
+
+    def get(self, key: str) -> bytes | None:
+        """The packed frame, or None."""
+
+    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+        """Keep a packed frame of about `nbytes`, after the answer has gone out."""
+
+
+class FrameRenderer:
+    """Makes frames."""
+
+    def __init__(
+        self,
+        library: MetadataService,
+        supply: BrickLoader,
+        mapped: ContiguousPlanes,
+        frames: FrameStore,
+        windows: VolumeWindows,
+        max_cells: int,
+    ) -> None:
+        self._metadata = library
+        self._loader = supply
+        self._contiguous = mapped
+        self._frames = frames
+        self._windows = windows
+        self._max_cells = max_cells
+        self._recorded_frames: FIFOCache[str, None] = FIFOCache(MAX_RECORDED_FRAMES)
+        self._lock = threading.Lock()
+
+    def render(self, address: SliceAddress, *, counted: bool, purpose: Purpose) -> RenderedSlice:
+        """The frame at `address`.
+
+        `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for
+        damaged chunks in the selection, and whatever `Supply.get_or_decode` raises. A file that
+        grows may change under the read: then it is read once more, in its new state.
+        """
+        try:
+            return self._render_or_load(address, counted, purpose)
+        except errors.Changed:
+            if address.volume.swmr_index is None:
+                raise
+        named = address.volume.address
+        volume = self._metadata.volume(named.file, named.dataset)
+        chosen = selection.parse(str(address.selection), volume.shape)
+        return self._render_or_load(
+            replace(address, volume=volume, selection=chosen), counted, purpose
+        )
+
+    def _render_or_load(
+        self, address: SliceAddress, counted: bool, purpose: Purpose
+    ) -> RenderedSlice:
+        packed = self._frames.get(address.key)
+        if packed is not None:
+            try:
+                frame = Frame.unpack(packed)
+            except ValueError:
+                packed = None
+            else:
+                outcome = "hit" if frame.demand_recorded else self.cached_outcome(address, counted)
+                return RenderedSlice(frame, outcome, True)
+        frame, outcome, proofs = self._render(address, counted, purpose)
+        self._store(address.key, frame, proofs)
+        if counted:
+            self._remember(address.key)
+        return RenderedSlice(frame, outcome, False)
+
+    def _store(self, key: str, frame: Frame, proofs: list[Future[bool]]) -> None:
+        """Put a frame into the cache; one of chunks that were not read to their end yet, once they were."""
+        if not proofs:
+            self._frames.put(key, frame.pack, len(frame.body))
+            return
+
+        def proven(_: Future[bool]) -> None:
+            if all(proof.done() and not proof.cancelled() and proof.result() for proof in proofs):
+                self._frames.put(key, frame.pack, len(frame.body))
+
+        for proof in proofs:
+            proof.add_done_callback(proven)
+
+    def cached_outcome(self, address: SliceAddress, counted: bool) -> str:
+        """The outcome of a demand for a frame that the cache or the page has.
+
+        A frame that was fetched ahead was in nobody's sight before: its bricks' stories hear of the
+        first demand now.
+        """
+        with self._lock:
+            if not counted or address.key in self._recorded_frames:
+                return "hit"
+        outcome = self.record_demand(address.volume, address.selection)
+        self._remember(address.key)
+        return outcome
+
+    def record_demand(self, volume: Volume, chosen: Selection) -> str:
+        """Note in the caches that a viewer wants a slice that it has; nothing is read or decoded for it.
+
+        Returns `prefetched` when one of its bricks was decoded ahead and its plane not wanted before, else `hit`.
+        """
+        outcome = "hit"
+        if volume.reads_planes_directly(chosen):
+            self._contiguous.mark_accessed(volume, chosen)
+            return outcome
+        for brick in volume.bricks(chosen):
+            number = brick.plane_number(chosen.fixed)
+            if self._loader.record_demand(brick, volume.memory_dtype, number) == "prefetched":
+                outcome = "prefetched"
+        return outcome
+
+    def _remember(self, key: str) -> None:
+        with self._lock:
+            self._recorded_frames[key] = None
+
+    def _render(
+        self, address: SliceAddress, counted: bool, purpose: Purpose
+    ) -> tuple[Frame, str, list[Future[bool]]]:
+        volume = address.volume
+        _check_cells(address, self._max_cells)
+        planes = PlaneReader(
+            self._loader, self._contiguous, volume, address.selection, counted, purpose
+        )
+        planes.check()
+        # What stands for a complex fill value may stand for other values as well: there the gaps are
+        # found before.
+        gap = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
+        values = planes.values(address.part, address.pool, gap if address.format.scaled else None)
+        window: Window | None = None
+        if address.format.scaled:
+            with meter("scale"):
+                fill = None if gap is not None else fill_value(volume, values.dtype, address.part)
+                window = self._window(address, values, fill)
+                values = quantize_u8(values, window, address.norm, fill)
+        with meter("encode"):
+            body = encode(values, address.format)
+        rows, cols = values.shape
+        return (
+            Frame(body, (rows, cols), values.dtype.name, window, counted),
+            planes.outcome,
+            planes.integrity_checks,
+        )
+
+    def _window(
+        self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None
+    ) -> Window:
+        if address.window == "volume":
+            return self._windows.window(address.volume, address.part, address.norm)
+        if address.window == "slice":
+            return slice_window(values, address.norm, fill)
+        assert isinstance(address.window, tuple)
+        return address.window
+
+
+def _check_cells(address: SliceAddress, most: int) -> None:
+    """Refuse a slice with too many cells, or with blocks too large to be pooled in memory."""
+    rows, cols = address.selection.shape
+    if rows * cols > most:
+        raise errors.TooLarge(
+            f"The slice has {rows * cols:,} cells and one answer at most {most:,};"
+            " use a step or a part of it."
+        )
+    across, along = address.selection.row_span, address.selection.col_span
+    strip = min(across.step, across.stop - across.start) * (along.stop - along.start)
+    if address.pool is not PoolMode.NEAREST and strip > most:
+        raise errors.TooLarge(
+            f"One row of blocks is pooled from {strip:,} voxels, and at most {most:,} can be; use a"
+            " smaller step or a part of it."
+        )
+
+
+def _to_displayed(values: NDArray[Any], part: ComplexPart, gap: np.generic | None) -> NDArray[Any]:
+    shown = select_part(values, part)
+    return shown if gap is None else np.where(values == gap, np.nan, shown)
+
+
+class PlaneReader:
+    """One selection being read: which bricks it needs, and the worst outcome among them."""
+
+    def __init__(
+        self,
+        supply: BrickLoader,
+        mapped: ContiguousPlanes,
+        volume: Volume,
+        selection: Selection,
+        counted: bool,
+        purpose: Purpose,
+    ) -> None:
+        self._loader = supply
+        self._contiguous = mapped
+        self._volume = volume
+        self._selection = selection
+        self._is_demand = counted
+        self._purpose = purpose
+        self._bricks = [] if volume.reads_planes_directly(selection) else volume.bricks(selection)
+        self._planes: dict[str, NDArray[Any]] = {}
+        self.outcome = "hit"
+        self.integrity_checks: list[Future[bool]] = []
+
+    def check(self) -> None:
+        """Refuse what takes too much decoding before any of it is begun."""
+        decoded = sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
+        if decoded > MAX_DECODED_BYTES:
+            raise errors.TooLarge(
+                f"The slice needs {decoded / 2**30:.1f} GiB decoded and one request may take"
+                f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
+            )
+
+    def values(self, part: ComplexPart, pool: PoolMode, gap: np.generic | None) -> NDArray[Any]:
+        """The cells of the selection: real, native, pooled; NaN in place of the complex value `gap`."""
+        span_r, span_c = self._selection.row_span, self._selection.col_span
+        if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
+            region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
+            with meter("index"):
+                return _to_displayed(region, part, gap)
+        shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
+        out = np.empty(self._selection.shape, shown)
+        width = span_c.stop - span_c.start
+        height = max(STRIP_CELLS // (width * span_r.step), 1) * span_r.step
+        for at in range(span_r.start, span_r.stop, height):
+            region = self._region(at, min(at + height, span_r.stop), 1, 1)
+            with meter("scale"):
+                cells = pool_blocks(
+                    _to_displayed(region, part, gap), span_r.step, span_c.step, pool
+                )
+                first = (at - span_r.start) // span_r.step
+                out[first : first + len(cells)] = cells
+        return out
+
+    def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
+        """Rows low … high and the selection's columns at steps, in native byte order."""
+        span_c = self._selection.col_span
+        if self._volume.reads_planes_directly(self._selection):
+            region = self._contiguous.region(
+                self._volume, self._selection, (low, high, step_r), step_c
+            )
+            if self._is_demand and self._contiguous.mark_accessed(self._volume, self._selection):
+                self._note("miss")
+            return region
+        pieces = [b for b in self._bricks if b.start[b.rows] < high and b.stop[b.rows] > low]
+        if len(pieces) == 1:
+            plane = self._plane(pieces[0])
+            top, left = pieces[0].start[pieces[0].rows], pieces[0].start[pieces[0].cols]
+            with meter("index"):
+                return plane[
+                    low - top : high - top : step_r,
+                    span_c.start - left : span_c.stop - left : step_c,
+                ]
+        out = np.empty(
+            (ceil((high - low) / step_r), ceil((span_c.stop - span_c.start) / step_c)),
+            self._volume.memory_dtype,
+        )
+        for brick in pieces:
+            plane = self._plane(brick)
+            with meter("index"):
+                rows_to, rows_from = _overlap(
+                    low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows]
+                )
+                cols_to, cols_from = _overlap(
+                    span_c.start,
+                    span_c.stop,
+                    step_c,
+                    brick.start[brick.cols],
+                    brick.stop[brick.cols],
+                )
+                out[rows_to, cols_to] = plane[rows_from, cols_from]
+        return out
+
+    def _plane(self, brick: BrickAddress) -> NDArray[Any]:
+        held = self._planes.get(brick.key)
+        if held is not None:
+            return held
+        number = brick.plane_number(self._selection.fixed)
+        supplied = self._loader.get_or_decode(
+            brick, self._purpose, plane=number, counted=self._is_demand
+        )
+        self._note(supplied.outcome)
+        if supplied.brick.integrity is not None:
+            self.integrity_checks.append(supplied.brick.integrity)
+        for bad in supplied.brick.damaged_chunks:
+            if self._intersects(bad.origin):
+                raise damage_error(self._volume, bad)
+        plane = supplied.brick.plane(number)
+        self._planes[brick.key] = plane
+        return plane
+
+    def _intersects(self, corner: tuple[int, ...]) -> bool:
+        chunks = self._volume.grid.chunks
+        for dim, (at, size) in enumerate(zip(corner, chunks, strict=True)):
+            item = self._selection.items[dim]
+            low, high = (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
+            if at + size <= low or at >= high:
+                return False
+        return True
+
+    def _note(self, outcome: str) -> None:
+        if _RANK[outcome] > _RANK[self.outcome]:
+            self.outcome = outcome
+
+
+def _overlap(low: int, high: int, step: int, first: int, last: int) -> tuple[slice, slice]:
+    """Where the cells low:high:step that lie in first … last go to, and where they come from."""
+    begin = max(ceil((first - low) / step), 0)
+    end = max(ceil((min(high, last) - low) / step), begin)
+    if begin == end:
+        return slice(0, 0), slice(0, 0)  # the step passes over this tile
+    start = low + begin * step - first
+    return slice(begin, end), slice(start, start + (end - begin - 1) * step + 1, step)

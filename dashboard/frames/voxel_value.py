@@ -1,0 +1,109 @@
+"""The exact value of one voxel as text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.selection import Selection, Span
+from dashboard.bricks.store import BrickStore
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.decoding.chunk_reader import damage_error
+from dashboard.decoding.voxel import read_voxel
+
+# Waiting for another request's chunk takes no longer than this: a pointer has moved on by then.
+MAX_WAIT_S = 5.0
+# Between these floats are written without an exponent, as Python does.
+MIN_POSITIONAL, MAX_POSITIONAL = 1e-4, 1e16
+
+
+class VoxelReader:
+    """Reads single values: from a cached brick, else from the one chunk that has them.
+
+    No demand is recorded. At most `decodes` chunks are decoded at a time, so that pointer moves over
+    large chunks neither take all request threads nor much memory.
+    """
+
+    def __init__(self, library: MetadataService, bricks: BrickStore, decodes: int) -> None:
+        self._library = library
+        self._bricks = bricks
+        self._decodes = threading.BoundedSemaphore(decodes)
+
+    def read(self, volume: Volume, index: Sequence[int]) -> np.generic:
+        """The value at `index` in native byte order; `CannotShow` for a damaged chunk, `Changed`, `Busy`."""
+        value = None if volume.contiguous_raw else self._from_brick(volume, index)
+        if value is not None:
+            return value
+        if not self._decodes.acquire(timeout=MAX_WAIT_S):
+            raise errors.Busy("Other values are being read; try again in a moment.")
+        try:
+            return read_voxel(self._library, volume, index)
+        finally:
+            self._decodes.release()
+
+    def _from_brick(self, volume: Volume, index: Sequence[int]) -> np.generic | None:
+        """The value out of a cached brick of slices across any axes, or None."""
+        found: list[tuple[BrickAddress, Selection]] = []
+        for rows, cols in combinations(range(len(volume.shape)), 2):
+            items = [
+                Span(at, at + 1) if dim in (rows, cols) else at for dim, at in enumerate(index)
+            ]
+            selection = Selection(tuple(items))
+            found.extend((brick, selection) for brick in volume.bricks(selection))
+        present = self._bricks.existing([brick.key for brick, _ in found])
+        for address, selection in found:
+            if address.key not in present:
+                continue
+            number = address.plane_number(selection.fixed)
+            brick = self._bricks.get(address, volume.memory_dtype, number)
+            if brick is None:
+                continue
+            for bad in brick.damaged_chunks:
+                if _is_within(index, bad.origin, volume.grid.chunks):
+                    raise damage_error(volume, bad)
+            plane = brick.plane(number)
+            row = index[address.rows] - address.start[address.rows]
+            column = index[address.cols] - address.start[address.cols]
+            value: np.generic = plane[row, column]
+            return value
+        return None
+
+
+def _is_within(index: Sequence[int], corner: Sequence[int], sides: Sequence[int]) -> bool:
+    return all(a <= at < a + n for at, a, n in zip(index, corner, sides, strict=True))
+
+
+def exact_text(value: np.generic) -> str:
+    """The value so that it can be read back without loss.
+
+    Integers have all their digits, also as floats; other floats have the fewest that name them in their
+    own precision; a complex value is its real part, the sign and its imaginary part, and `j`.
+    """
+    if isinstance(value, np.complexfloating):
+        imaginary = _float_text(value.imag)
+        sign = "" if imaginary.startswith("-") else "+"
+        return f"{_float_text(value.real)}{sign}{imaginary}j"
+    return _float_text(value) if isinstance(value, np.floating) else str(value)
+
+
+def _float_text(value: np.floating) -> str:
+    wide = float(value)
+    if abs(wide) < MAX_POSITIONAL and wide.is_integer():
+        # The fewest digits of the half 65504 are 6.55e+04.
+        return repr(wide)
+    if MIN_POSITIONAL <= abs(wide) < MAX_POSITIONAL:
+        return np.format_float_positional(value, trim="0")
+    return str(value)
+
+
+def enum_name(volume: Volume, value: np.generic) -> str | None:
+    """The name of a value of an enum, or None."""
+    if volume.enum is None:
+        return None
+    return next((name for name, number in volume.enum.items() if number == value), None)

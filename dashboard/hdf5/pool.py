@@ -1,0 +1,389 @@
+"""libhdf5 at arm's length: child processes that are kept warm, limited, and replaced when they die.
+
+A damaged file can crash the library, hang it or make it eat memory, and no `try` catches that. So
+it runs in processes of its own; what happens to them is an error with a sentence, never the end of
+a server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from dashboard import errors
+from dashboard.files.roots import Roots, SourceFile, out_of_reach
+from dashboard.hdf5 import protocol
+
+log = logging.getLogger(__name__)
+
+# A child needs about half a second to import the library on a busy machine; a slow disk may take
+# longer.
+START_SECONDS = 30.0
+
+# A request whose child had this share of its time on a processor has used it up. One that had less, but at
+# least `_IDLE`, is a busy machine's: it may go on for a while, and has then used it up with `_MOST` of it, since
+# a machine that stays busy would else be busy with this file for ever.
+_USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
+_OVERTIME = 2.0
+_STEP_SECONDS = 0.5
+
+# Signals that others send: the kernel for want of memory, whoever stops the server.
+_ENDED = frozenset(
+    -number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+)
+
+# The object that a child works on: two numbers of 64 bits (`child/progress.py`).
+_PLACE_BYTES = 16
+
+
+class WorkerCrashed(errors.CannotShow):
+    """The library crashed twice, or used up its time, on this file; `place` is the object, if it is known.
+
+    A place is the inode of the file that the object is in, and the object's address there.
+    """
+
+    def __init__(self, message: str, place: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class FailedBefore(WorkerCrashed):
+    """The library failed on this object a while ago, and was not asked again."""
+
+
+class Unreadable(errors.CannotShow):
+    """The library reported an error of its own; `detail` is for the log alone."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class _Stalled(Exception):
+    """A child gave no answer in time, and it was not its own work that took it."""
+
+
+_ERRORS: dict[str, type[errors.LamellaError]] = {
+    "cannot_show": errors.CannotShow,
+    "not_found": errors.NotFound,
+    "changed": errors.Changed,
+    "busy": errors.Busy,
+    "failed": FailedBefore,
+}
+
+
+class _Crashed(Exception):
+    """A child died of what it was asked, or talked nonsense; `place` is the object, if it is known."""
+
+    def __init__(self, place: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.place = place
+
+
+class _SpentTime(Exception):
+    """A child used up its time on a processor."""
+
+
+class Hdf5Worker:
+    """One child process: a socket for requests, a pipe for answers, memory for where it is."""
+
+    def __init__(self, memory_bytes: int, folder: Path, roots: Roots) -> None:
+        environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        root = str(Path(__file__).resolve().parents[2])
+        path = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = root if not path else os.pathsep.join([root, path])
+        self.roots = roots.identity()
+        with ExitStack() as undo:
+            self._shared = os.memfd_create("lamella-place", os.MFD_CLOEXEC)
+            undo.callback(os.close, self._shared)
+            os.truncate(self._shared, _PLACE_BYTES)
+            self._requests, theirs = socket.socketpair()
+            undo.callback(self._requests.close)
+            with theirs:
+                # The library looks for relative names in the working directory last: it is an empty folder.
+                self.process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "dashboard.hdf5.worker"),
+                        *(str(memory_bytes), str(self._shared), *map(str, roots.paths)),
+                    ],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(self._shared,),
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,  # a Ctrl+C at the terminal is the supervisor's business
+                )
+            undo.pop_all()
+        assert self.process.stdout is not None
+        self.stdout: IO[bytes] = self.process.stdout
+        self.ready = False
+        self.asked = False
+        self.confined = True
+
+    def call(
+        self, request: dict[str, Any], descriptors: Sequence[int], seconds: float, overtime: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send one request and wait for the answer; `seconds` of work, more only while others are in its way.
+
+        Raises `_SpentTime`, `_Stalled`, and `EOFError`, `OSError` or `ValueError` when it died.
+        """
+        self.asked = False
+        if not self.ready:
+            if not self._answered(START_SECONDS):
+                raise _Stalled
+            self.confined = bool(protocol.receive(self.stdout)[0].get("confined"))  # type: ignore[arg-type]
+            self.ready = True
+        protocol.send_request(self._requests, request, descriptors)
+        self.asked = True
+        self._await(seconds, overtime)
+        return protocol.receive(self.stdout)  # type: ignore[arg-type]
+
+    def _await(self, seconds: float, overtime: float) -> None:
+        began, used = time.monotonic(), self._processor_seconds()
+        limit = seconds
+        while not self._answered(limit):
+            worked = self._processor_seconds() - used
+            passed = time.monotonic() - began
+            over = passed >= seconds + overtime
+            if worked >= (_MOST if over else _USED_UP) * seconds:
+                raise _SpentTime
+            if over or worked < _IDLE * passed:
+                raise _Stalled
+            limit = min(_STEP_SECONDS, seconds + overtime - passed)
+
+    def _answered(self, seconds: float) -> bool:
+        # Not select(): it fails on descriptors from 1024 on, which a busy server has.
+        poll = select.poll()
+        poll.register(self.stdout, select.POLLIN)
+        return bool(poll.poll(max(seconds, 0) * 1e3))
+
+    def _processor_seconds(self) -> float:
+        """Time on processors since the child began (proc(5): utime and stime in `stat`)."""
+        try:
+            after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
+        except FileNotFoundError:
+            return 0.0  # it has died and was waited for: the pipe says so
+        return sum(map(int, after_name.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def place(self) -> tuple[int, int] | None:
+        """The object that it worked on last."""
+        found = os.pread(self._shared, _PLACE_BYTES, 0)
+        inode, address = (int.from_bytes(found[k : k + 8], sys.byteorder) for k in (0, 8))
+        return (inode, address) if inode else None
+
+    def kill(self) -> None:
+        """End the process and give its descriptors back."""
+        self.process.kill()
+        with suppress(OSError):
+            self.stdout.close()
+        self._requests.close()
+        with suppress(OSError):
+            os.close(self._shared)
+        self.process.wait()
+
+
+class Hdf5WorkerPool:
+    """A few children; a request takes the first free one.
+
+    `roots` are the folders and files that links and virtual sources may lead to; `folder` is an
+    empty folder for the children to stand in.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Path] | Roots,
+        folder: Path,
+        *,
+        count: int,
+        memory_bytes: int,
+        seconds: float,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._roots = roots if isinstance(roots, Roots) else Roots(roots)
+        self._folder = folder
+        self._memory = memory_bytes
+        self._seconds = seconds
+        self._free: queue.LifoQueue[Hdf5Worker | None] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(None)
+        self._closed = threading.Event()
+        self._said_open = False
+
+    def prestart(self) -> None:
+        """Start one child now, so that the first person does not wait for it."""
+        slot = self._free.get()
+        try:
+            if slot is None and not self._closed.is_set():
+                slot = self._start()
+        finally:
+            self._release(slot)
+
+    def call(
+        self,
+        op: str,
+        file: SourceFile | Path,
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+        skip: Collection[tuple[int, int]] = (),
+        **request: Any,
+    ) -> tuple[dict[str, Any], bytes]:
+        """The answer of a child about a file: (JSON head, body).
+
+        `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip`
+        are not opened. Raises what the child reports, `ChildFailed` when that is the file's fault: two
+        children crashed on it, or one used up its time; and `Busy` when it is the machine's: no child
+        was free in time, started, lived or got anywhere.
+        """
+        if not isinstance(file, SourceFile):
+            try:
+                with self._roots.open(file) as source:
+                    return self.call(op, source, seconds=seconds, out=out, skip=skip, **request)
+            except OSError as error:
+                raise out_of_reach(error) or errors.NotFound("The file is gone.") from None
+        limit = self._seconds if seconds is None else seconds
+        message = {
+            "op": op,
+            "path": str(file.path),
+            "roots": [str(root) for root in self._roots.paths],
+            "seconds": limit,
+            "skip": list(skip),
+            **request,
+        }
+        descriptors = [file.folder, file.fd, *([] if out is None else [out])]
+        try:
+            head, body = self._asked(op, message, descriptors, limit)
+        except _Crashed:
+            try:
+                # Once may be the machine's fault, or that of what the child did before.
+                head, body = self._asked(op, message, descriptors, limit)
+            except _Crashed as crashed:
+                raise WorkerCrashed(
+                    "The HDF5 library crashed on this file; it is damaged or hostile.",
+                    crashed.place,
+                ) from None
+        return self._checked(op, head), body
+
+    def _asked(
+        self, op: str, message: dict[str, Any], descriptors: Sequence[int], limit: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """The answer of one child."""
+        began = time.monotonic()
+        try:
+            child = self._free.get(timeout=max(limit, self._seconds))
+        except queue.Empty:
+            raise errors.Busy("All readers are busy; try again in a moment.") from None
+        try:
+            child = self._fit(child)
+            return child.call(message, descriptors, limit, _OVERTIME * self._seconds)
+        except _SpentTime:
+            assert child is not None
+            place = child.place()
+            child.kill()
+            child = None
+            log.warning("child ended: %s took longer than %.0f s", op, limit)
+            raise WorkerCrashed(
+                f"The HDF5 library took longer than {limit:.0f} s on this file.", place
+            ) from None
+        except _Stalled:
+            assert child is not None
+            child.kill()
+            child = None
+            log.warning("child ended: %s got nowhere in %.1f s", op, time.monotonic() - began)
+            raise errors.Busy("The reader got nowhere; try again in a moment.") from None
+        except (EOFError, OSError, ValueError, MemoryError) as error:
+            dead, child = child, None
+            seconds = time.monotonic() - began
+            raise self._end_of(op, dead, error, seconds) from None
+        except BaseException:
+            # Interrupted: its answer is still to come, and would be taken for that to the next request.
+            if child is not None:
+                child.kill()
+                child = None
+            raise
+        finally:
+            if child is not None:
+                self._say_open(child)
+            self._release(child)
+
+    def _say_open(self, child: Hdf5Worker) -> None:
+        if not child.confined and not self._said_open:
+            self._said_open = True
+            log.warning(
+                "Landlock is not to be had here: virtual and external datasets whose values lie in other"
+                " files are refused"
+            )
+
+    def _fit(self, child: Hdf5Worker | None) -> Hdf5Worker:
+        """A child that lives and is confined to what the roots are now."""
+        if child is not None:
+            if child.process.poll() is None and child.roots == self._roots.identity():
+                return child
+            child.kill()
+        return self._start()
+
+    def _end_of(
+        self, op: str, child: Hdf5Worker | None, error: Exception, seconds: float
+    ) -> Exception:
+        """What a child that died, or could not be started, stands for."""
+        code, asked, place = None, False, None
+        if child is not None:
+            asked, place = child.asked, child.place()
+            # Whoever closed the pipe is about to end; what talks nonsense is not.
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(1.0 if isinstance(error, EOFError) else 0.0)
+            child.kill()
+            code = child.process.returncode
+        log.warning("child died: %s, status %s, after %.1f s", op, code, seconds)
+        if isinstance(error, ValueError):
+            return _Crashed(place)
+        if isinstance(error, MemoryError) or not asked or code in _ENDED:
+            # It could not be started, or somebody ended it (the kernel, for want of memory): that is
+            # no verdict on the file.
+            return errors.Busy("The reader was ended; try again in a moment.")
+        if code == -signal.SIGXCPU:
+            return WorkerCrashed("The HDF5 library used up its time on this file.", place)
+        return _Crashed(place)
+
+    def _release(self, child: Hdf5Worker | None) -> None:
+        # Closing took those that were free; who was busy then ends now.
+        if child is not None and self._closed.is_set():
+            child.kill()
+            child = None
+        self._free.put(child)
+
+    def close(self) -> None:
+        """End all children that are free; a busy one ends with its answer."""
+        self._closed.set()
+        with suppress(queue.Empty):
+            while True:
+                child = self._free.get_nowait()
+                if child is not None:
+                    child.kill()
+
+    def _start(self) -> Hdf5Worker:
+        return Hdf5Worker(self._memory, self._folder, self._roots)
+
+    def _checked(self, op: str, head: dict[str, Any]) -> dict[str, Any]:
+        code = head.get("error")
+        if code is None:
+            return head
+        message = str(head.get("message", "The file cannot be read."))
+        if code == "unreadable":
+            detail = str(head.get("detail", ""))
+            log.info("child: %s: %s", op, detail)
+            raise Unreadable(message, detail)
+        raise _ERRORS.get(str(code), errors.CannotShow)(message)

@@ -1,0 +1,157 @@
+"""The child's loop: one request in, one answer out, under limits on memory and processor time."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+# Closed before libhdf5 is loaded: no plug-in is taken from the file system (hdf5plugin registers
+# its own), and external raw data is looked for beside the file, not in the working directory.
+os.environ["HDF5_PLUGIN_PRELOAD"] = "::"
+os.environ["HDF5_EXTFILE_PREFIX"] = "${ORIGIN}"
+os.environ.pop("HDF5_PLUGIN_PATH", None)
+os.environ.pop("HDF5_VDS_PREFIX", None)
+os.environ.pop("HDF5_EXT_PREFIX", None)
+
+from dashboard.files.roots import UNREACHABLE_ERRNOS, SourceFile
+from dashboard.hdf5 import protocol
+from dashboard.hdf5.worker import confine, describe, progress, read
+from dashboard.hdf5.worker.links import UNREACHABLE, machine_at_fault
+from dashboard.hdf5.worker.refused import ObjectRefused
+
+NO_MEMORY = "The server has no memory to read it just now; try again in a moment."
+
+OPERATIONS: dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]] = {
+    "list": describe.list_datasets,
+    "describe": describe.describe_one,
+    "attributes": describe.attributes,
+    "index": read.chunk_index,
+    "brick": read.brick,
+    "boxes": read.boxes,
+    "sample": read.sample,
+}
+
+
+# What stays free of the address space for the interpreter itself when the machine is probed.
+_SLACK_BYTES = 4 * 2**20
+
+
+def limit_memory(extra_bytes: int) -> None:
+    """Allow `extra_bytes` of address space beyond what the interpreter and its libraries take now.
+
+    Where whoever started the server allows less, that stays.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    total = _address_space() + extra_bytes
+    if hard != resource.RLIM_INFINITY:
+        total = min(total, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (total, total))
+
+
+def machine_lacks_memory(extra_bytes: int, at_start: int) -> bool:
+    """Whether less is to be had than this process is allowed, so that its own limit was not what it met.
+
+    `at_start` is the address space (bytes) that it had when `extra_bytes` were allowed.
+    """
+    left = at_start + extra_bytes - _address_space() - _SLACK_BYTES
+    if left <= 0:
+        return False
+    try:
+        # Asked for and given back; no page of it is touched.
+        mmap.mmap(-1, left, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, MemoryError):
+        return True
+    return False
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+def allow_descriptors() -> None:
+    """As many open files as the system lets this process have: a virtual dataset opens all its sources."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def limit_seconds(seconds: float) -> None:
+    """Allow this many seconds of processor time from now; the kernel ends the process after them."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(usage.ru_utime + usage.ru_stime + seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def answer(
+    request: dict[str, Any], lacks_memory: Callable[[], bool] = lambda: False
+) -> tuple[dict[str, Any], bytes]:
+    """Do what is asked; every trouble becomes a code and a sentence."""
+    try:
+        progress.begin(request.get("skip", []))
+        return OPERATIONS[request["op"]](request)
+    except ObjectRefused as refused:
+        return {"error": refused.code, "message": refused.message}, b""
+    except MemoryError:
+        if lacks_memory():
+            return {"error": "busy", "message": NO_MEMORY}, b""
+        return {
+            "error": "cannot_show",
+            "message": "Reading it takes more memory than is allowed.",
+        }, b""
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
+        detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if machine_at_fault(str(error)) or getattr(error, "errno", None) in UNREACHABLE_ERRNOS:
+            return {"error": "busy", "message": UNREACHABLE}, b""
+        if "Cannot allocate memory" in str(error) and lacks_memory():
+            return {"error": "busy", "message": NO_MEMORY}, b""
+        return {
+            "error": "unreadable",
+            "message": "The HDF5 library could not read it.",
+            "detail": detail,
+        }, b""
+
+
+def serve(connection: socket.socket, sink: BinaryIO, extra_bytes: int) -> None:
+    """Answer requests until the other side closes the connection."""
+    at_start = _address_space()
+    while True:
+        try:
+            request, descriptors = protocol.receive_request(connection)
+        except EOFError:
+            return
+        limit_seconds(float(request.get("seconds", 10.0)))
+        with ExitStack() as opened:
+            if descriptors:
+                folder, file = descriptors[:2]
+                source = opened.enter_context(SourceFile(Path(request["path"]), folder, file))
+                request |= {"source": source, "out": descriptors[-1]}
+            for fd in descriptors[2:]:
+                opened.callback(os.close, fd)
+            found = answer(request, lambda: machine_lacks_memory(extra_bytes, at_start))
+        protocol.send(sink, *found)
+
+
+def main() -> None:
+    """Serve requests from standard input, a socket: arguments are bytes of memory, a descriptor, the roots."""
+    extra_bytes, shared, roots = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    allow_descriptors()
+    connection, sink = socket.socket(fileno=os.dup(0)), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 0)
+    os.dup2(2, 1)  # whatever a library prints must not get into the answers
+    progress.share(shared)
+    confined = confine.confine(map(Path, roots))
+    limit_memory(extra_bytes)
+    protocol.send(sink, {"ready": True, "confined": confined})
+    serve(connection, sink, extra_bytes)
+
+
+if __name__ == "__main__":
+    main()

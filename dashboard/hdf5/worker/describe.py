@@ -1,0 +1,396 @@
+"""What the datasets of a file are, as JSON, and whether and how they can be shown."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+
+from dashboard.files.natural_order import natural_path_key
+from dashboard.hdf5.worker.filters import client_data_fault
+from dashboard.hdf5.worker.links import LinkResolver, tree_of
+from dashboard.hdf5.worker.listing import ListedObject, Listing
+from dashboard.hdf5.worker.refused import ObjectRefused
+from dashboard.hdf5.worker.sources import Sources, external_files, virtual_sources
+
+# Beyond, a page is of no use, and the answer takes more than 10 MB.
+MAX_OBJECTS = 50_000
+# Share of the time for a request after which a list ends as it is: a part is better than none.
+LISTING_SHARE, SECONDS = 0.7, 10.0
+MAX_KNOWN_TYPES = 256
+MAX_RANK = 8
+MAX_ATTRIBUTES = 500
+MAX_ATTRIBUTE_VALUES = 1_000
+MAX_TEXT = 4_000
+
+FILTER_NAMES = {
+    1: "gzip",
+    2: "shuffle",
+    3: "fletcher32",
+    4: "szip",
+    5: "nbit",
+    6: "scaleoffset",
+    307: "bzip2",
+    32000: "lzf",
+    32001: "blosc",
+    32004: "lz4",
+    32008: "bitshuffle",
+    32013: "zfp",
+    32015: "zstd",
+    32017: "sz",
+    32018: "fcidecomp",
+    32024: "sz3",
+    32026: "blosc2",
+    32028: "sperr",
+    32033: "htj2k",
+}
+
+
+_known_types: dict[bytes, tuple[str, np.dtype[Any] | None]] = {}
+
+
+def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """All datasets of a file, those that cannot be shown with the reason; groups as plain paths.
+
+    `complete` says whether that is all of them; `hurried` that the time was up before.
+    """
+    records: list[dict[str, Any]] = []
+    groups: list[str] = []
+    began = time.monotonic()
+    with tree_of(request) as tree:
+        listing = Listing(
+            tree, MAX_OBJECTS, began + LISTING_SHARE * request.get("seconds", SECONDS)
+        )
+        for found in listing.objects():
+            if isinstance(found.id, h5py.h5g.GroupID):
+                groups.append(found.path)
+            elif found.id is None:
+                records.append(_unknown(found.path, found.reason, linked=True))
+            elif isinstance(found.id, h5py.h5d.DatasetID):
+                records.append(_summary(tree, found))
+        swmr = bool(tree.files[tree.path].swmr_mode)
+    if listing.aliases:
+        records.sort(key=lambda record: natural_path_key(record["dataset"]))
+        groups.sort(key=natural_path_key)
+    hurried = not listing.complete and len(records) + len(groups) < MAX_OBJECTS
+    head = {"datasets": records, "groups": groups, "complete": listing.complete}
+    return head | {"hurried": hurried, "swmr": swmr}, b""
+
+
+def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """One dataset, found link by link."""
+    with tree_of(request) as tree:
+        try:
+            found = tree.find(request["dataset"])
+        except ObjectRefused as refused:
+            if refused.code != "cannot_show":
+                raise
+            # Where a link leads can change without a change of this file.
+            return _unknown(request["dataset"], refused.message, linked=True), b""
+        if not isinstance(found, h5py.Dataset):
+            raise ObjectRefused(f"{request['dataset']!r} is a group, not a dataset.", "not_found")
+        return _record(tree, request["dataset"], found), b""
+
+
+def attributes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The attributes of a group or dataset as JSON values; long ones are cut, and say so."""
+    with tree_of(request) as tree:
+        found = tree.find(request["dataset"])
+        shown: dict[str, Any] = {}
+        for name in list(found.attrs)[:MAX_ATTRIBUTES]:
+            shown[str(name)] = _attribute(found, name)
+        return {"attributes": shown}, b""
+
+
+def _unknown(path: str, reason: str, linked: bool = False) -> dict[str, Any]:
+    return {
+        "dataset": path,
+        "shape": None,
+        "dtype": None,
+        "chunks": None,
+        "filters": [],
+        "stored_bytes": 0,
+        "browsable": False,
+        "reason": reason,
+        "linked": linked,
+    }
+
+
+def _record(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    """All that is known of a dataset that was found by the way of `tree.visited`."""
+    return _guarded(path, lambda: _describe(tree, path, dataset))
+
+
+def _summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
+    """What a list says of a dataset."""
+    return _guarded(found.path, lambda: _stored_here(tree, found) or _full_summary(tree, found))
+
+
+def _guarded(path: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return make()
+    except ObjectRefused as refused:
+        if refused.code == "busy":
+            raise
+        return _unknown(path, refused.message, linked=True)
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError):
+        return _unknown(path, "The HDF5 library cannot describe this dataset; it may be damaged.")
+
+
+def _stored_here(tree: LinkResolver, found: ListedObject) -> dict[str, Any] | None:
+    """The record of a contiguous dataset with values in the file itself, None for any other.
+
+    Its properties are not asked for: the library takes as long to copy them as for all the rest.
+    """
+    if found.file != tree.path or found.id.get_offset() is None:
+        return None
+    shape = [int(n) for n in found.id.shape]
+    kind, dtype = _dtype(found.id)
+    return _basics(found.path, shape, kind, dtype, None, [], found.id) | {"linked": False}
+
+
+def _full_summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
+    record, *_ = _common(tree, found.path, h5py.Dataset(found.id), found.file != tree.path)
+    return record
+
+
+def _common(
+    tree: LinkResolver, path: str, dataset: h5py.Dataset, elsewhere: bool
+) -> tuple[dict[str, Any], np.dtype[Any] | None, Any, Sources]:
+    """(what a list says of a dataset, its type, its properties, where its values are).
+
+    `elsewhere` says that it is not in the file itself.
+    """
+    plist = dataset.id.get_create_plist()
+    # Before the shape is asked for: an unlimited virtual dataset opens its sources to tell it.
+    sources = Sources()
+    if plist.get_layout() == h5py.h5d.VIRTUAL:
+        sources = virtual_sources(tree, dataset)
+    elif plist.get_external_count():
+        sources = Sources(external_files(tree, dataset))
+    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+    kind, dtype = _dtype(dataset.id)
+    shape = None if dataset.shape is None else [int(n) for n in dataset.shape]
+    chunks = None if dataset.chunks is None else [int(n) for n in dataset.chunks]
+    record = _basics(path, shape, kind, dtype, chunks, filters, dataset.id, sources)
+    if record["browsable"] and (fault := client_data_fault(dataset, plist)):
+        record |= {"browsable": False, "reason": fault}
+    # What this dataset is can change without a change of this file.
+    record["linked"] = bool(sources.depends or sources.missing or elsewhere)
+    return record, dtype, plist, sources
+
+
+def _basics(
+    path: str,
+    shape: list[int] | None,
+    kind: str,
+    dtype: np.dtype[Any] | None,
+    chunks: list[int] | None,
+    filters: list[tuple[int, int, tuple[int, ...], bytes]],
+    dataset: Any,
+    sources: Sources | None = None,
+) -> dict[str, Any]:
+    reason = _unbrowsable_reason(shape, kind, dtype, filters, sources)
+    warning = "" if sources is None else sources.warning()
+    return {
+        "dataset": path,
+        "shape": shape,
+        "dtype": kind,
+        "chunks": chunks,
+        "filters": [_filter_name(f) for f in filters],
+        "stored_bytes": int(dataset.get_storage_size()),
+        "browsable": not reason,
+        # Of one that can be shown it is a warning.
+        "reason": reason or warning,
+    }
+
+
+def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    # Any file on the way may lead somewhere else tomorrow.
+    passed = tree.visited - {tree.path}
+    record, dtype, plist, sources = _common(tree, path, dataset, bool(passed))
+    if not record["browsable"] or dtype is None:
+        return record
+    layout = plist.get_layout()
+    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+    return record | {
+        "numpy": dtype.str,
+        "layout": _layout(plist, layout),
+        "offset": _offset(dataset, layout, plist),
+        "pipeline": [[int(f[0]), [int(v) for v in f[2]]] for f in filters],
+        "plain": _is_plain(dataset, dtype),
+        "fill": _fill(plist, dtype, dataset),
+        "fill_set": plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED,
+        "swmr": bool(dataset.file.swmr_mode),
+        "enum": _enum(dataset),
+        "inner": dataset.name,
+        "source": str(tree.path_of(dataset)),
+        "depends": sorted(map(str, sources.depends | passed)),
+        "absent": sorted(map(str, sources.absent)),
+    }
+
+
+def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
+    return (
+        FILTER_NAMES.get(entry[0])
+        or entry[3].decode("utf-8", "replace")[:40]
+        or f"filter {entry[0]}"
+    )
+
+
+def _dtype(dataset: Any) -> tuple[str, np.dtype[Any] | None]:
+    """(word for the type, its NumPy type or None when no picture can be made of it).
+
+    Types are known again by their encoding, which takes a fifth of the time of making NumPy's.
+    """
+    stored = dataset.get_type()
+    key = stored.encode()
+    known = _known_types.get(key)
+    if known is None:
+        known = _classify(stored)
+        if len(_known_types) >= MAX_KNOWN_TYPES:
+            _known_types.clear()
+        _known_types[key] = known
+    return known
+
+
+def _classify(stored: Any) -> tuple[str, np.dtype[Any] | None]:
+    try:
+        dtype = stored.dtype
+    except TypeError:
+        return "an unknown type", None
+    if h5py.check_string_dtype(dtype) is not None or dtype.kind in "SU":
+        return "string", None
+    if h5py.check_vlen_dtype(dtype) is not None:
+        return "variable length", None
+    if h5py.check_ref_dtype(dtype) is not None:
+        return "reference", None
+    if dtype.subdtype is not None:
+        return "array", None
+    if dtype.kind == "V":
+        return "compound" if dtype.names else "opaque", None
+    if dtype.kind in "biu" and dtype.itemsize <= 8:
+        return dtype.name, np.dtype(dtype.str)
+    if (dtype.kind == "f" and dtype.itemsize in (2, 4, 8)) or (
+        dtype.kind == "c" and dtype.itemsize in (8, 16)
+    ):
+        return dtype.name, np.dtype(dtype.str)
+    return dtype.name, None
+
+
+def _unbrowsable_reason(
+    shape: list[int] | None,
+    kind: str,
+    dtype: np.dtype[Any] | None,
+    filters: list[tuple[int, int, tuple[int, ...], bytes]],
+    sources: Sources | None,
+) -> str:
+    if shape is None:
+        return "It is empty: it holds no values at all."
+    if dtype is None:
+        return f"Values of type {kind} cannot be shown as a picture."
+    if not shape:
+        return "It is a single value, not a volume."
+    if len(shape) < 2:
+        return "It has one dimension; a slice needs two."
+    if len(shape) > MAX_RANK:
+        return f"It has {len(shape)} dimensions; at most {MAX_RANK} can be shown."
+    if 0 in shape:
+        return "It is empty: one of its dimensions has no entries."
+    for entry in filters:
+        if not h5py.h5z.filter_avail(entry[0]) and not plugin_has(entry[0]):
+            name = _filter_name(entry)
+            return (
+                f"It needs the HDF5 filter {name!r} (number {entry[0]}), which this server lacks;"
+                " hdf5plugin may have it, else `h5repack` can rewrite the file without it."
+            )
+    if sources is not None and len(sources.missing) == sources.count > 0:
+        return f"Its virtual source {sources.missing[0]!r} is missing."
+    return ""
+
+
+def plugin_has(number: int) -> bool:
+    """Whether hdf5plugin brings the filter; it is loaded only when a file asks for one."""
+    importlib.import_module("hdf5plugin")
+    return bool(h5py.h5z.filter_avail(number))
+
+
+def _layout(plist: Any, layout: int) -> str:
+    if plist.get_external_count():
+        return "external"
+    names = {
+        h5py.h5d.CHUNKED: "chunked",
+        h5py.h5d.CONTIGUOUS: "contiguous",
+        h5py.h5d.COMPACT: "compact",
+        h5py.h5d.VIRTUAL: "virtual",
+    }
+    return names.get(layout, "other")
+
+
+def _offset(dataset: h5py.Dataset, layout: int, plist: Any) -> int | None:
+    """Where contiguous values begin in the file, in bytes, or None when nothing is stored yet."""
+    if layout != h5py.h5d.CONTIGUOUS or plist.get_external_count():
+        return None
+    offset = dataset.id.get_offset()
+    return None if offset is None else int(offset)
+
+
+def _is_plain(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> bool:
+    """Whether the bytes in the file are just what NumPy's type says, so that no conversion is needed."""
+    stored = dataset.id.get_type()
+    if isinstance(stored, h5py.h5t.TypeEnumID):
+        stored = stored.get_super()
+        dtype = np.dtype("i1") if dtype.kind == "b" else dtype
+        if stored.get_size() == 1 and dtype.itemsize == 1:
+            return True
+    return bool(stored.equal(h5py.h5t.py_create(dtype)))
+
+
+def _fill(plist: Any, dtype: np.dtype[Any], dataset: h5py.Dataset) -> str:
+    """The fill value as hexadecimal bytes in the dataset's own type."""
+    if plist.fill_value_defined() != h5py.h5d.FILL_VALUE_USER_DEFINED:
+        return bytes(dtype.itemsize).hex()
+    return np.asarray(dataset.fillvalue).astype(dtype).tobytes().hex()
+
+
+def _enum(dataset: h5py.Dataset) -> dict[str, int] | None:
+    values = h5py.check_enum_dtype(dataset.dtype)
+    # All of them: a type's description takes at most 64 kB of the file.
+    return None if values is None else {str(k): int(v) for k, v in values.items()}
+
+
+def _attribute(found: Any, name: str) -> Any:
+    try:
+        kind = found.attrs.get_id(name)
+        if int(np.prod(kind.shape or (1,))) > MAX_ATTRIBUTE_VALUES:
+            return f"… {'×'.join(map(str, kind.shape))} values"
+        return _plain(found.attrs[name])
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeDecodeError):
+        return "(cannot be read)"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, bytes | np.bytes_):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
+    if isinstance(value, np.ndarray):
+        return (
+            [_plain(item) for item in value.ravel().tolist()]
+            if value.dtype.names is None
+            else str(value)
+        )
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if isinstance(value, bool | int | float):
+        return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)[:MAX_TEXT]

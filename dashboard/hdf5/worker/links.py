@@ -1,0 +1,298 @@
+"""Finding an object link by link, so that no link leads out of the data roots.
+
+Left to itself the library follows soft and external links wherever they point, also when a soft
+link passes through an external one. Here each step is looked at first, and another file is opened
+only when its resolved path lies under a root, by way of that root's descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from dashboard.files.roots import ABSENT, UNREACHABLE_ERRNOS, Roots, SourceFile
+from dashboard.hdf5.worker import progress
+from dashboard.hdf5.worker.refused import ObjectRefused
+
+UNREACHABLE = "The server cannot reach its files just now; try again in a moment."
+
+MAX_STEPS = 256
+MAX_LINKS = 32
+# Linked files that are open at a time: a link needs the file that it is in and the one that it leads to.
+MAX_OPEN = 8
+# How often a link's target is resolved again when folders change meanwhile.
+ATTEMPTS = 3
+
+UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
+DAMAGED = "The HDF5 library cannot open this object; the file may be damaged."
+
+
+class Dangling(ObjectRefused):
+    """A link that leads to what does not exist (yet)."""
+
+
+class MissingFile(Dangling):
+    """A link to a file that does not exist (yet)."""
+
+
+def machine_at_fault(text: str) -> bool:
+    """Whether the library's words name an error that says nothing of the file (no descriptors, storage away)."""
+    found = re.search(r"errno = (\d+)", text)
+    return found is not None and int(found[1]) in UNREACHABLE_ERRNOS
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open for reading without a lock, so that the instrument's writer is never blocked."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        text = str(error)
+        if machine_at_fault(text):
+            raise ObjectRefused(UNREACHABLE, "busy") from None
+        if "already open for write" in text or "SWMR" in text:
+            try:
+                return h5py.File(path, "r", locking=False, swmr=True)
+            except OSError:
+                raise ObjectRefused(
+                    "The file is being written; try again later.", "changed"
+                ) from None
+        if "truncated" in text:
+            raise ObjectRefused("The file is truncated, or is still being written.") from None
+        if "Permission" in text or "errno = 13" in text:
+            raise ObjectRefused("The server may not read this file.") from None
+        if "signature" in text:
+            raise ObjectRefused("This is not an HDF5 file.") from None
+        raise ObjectRefused("The HDF5 library cannot open this file; it may be damaged.") from None
+
+
+def open_source(source: SourceFile) -> h5py.File:
+    """Open a file by way of its folder's descriptor, so that its own relative names start in that folder.
+
+    `Refused` when the folder has another file of that name by now.
+    """
+    file = open_file(Path(f"/proc/self/fd/{source.folder}", source.path.name))
+    opened, expected = os.fstat(file.id.get_vfd_handle()), os.fstat(source.fd)
+    if not os.path.samestat(opened, expected):
+        file.close()
+        raise ObjectRefused("The file was replaced while it was opened; open it again.", "changed")
+    return file
+
+
+@lru_cache(maxsize=1)
+def _roots(paths: tuple[str, ...]) -> Roots:
+    return Roots(Path(path) for path in paths)
+
+
+def tree_of(request: dict[str, Any]) -> LinkResolver:
+    """The file of a request: `source` where the parent has opened it, else the one at `path`."""
+    return LinkResolver(
+        Path(request["path"]), _roots(tuple(request["roots"])), request.get("source")
+    )
+
+
+@dataclass
+class LinkResolver:
+    """An open file and those that its external links lead to, all under `roots`.
+
+    At most `MAX_OPEN` linked files are open at a time, the most recently used ones; what is in a file
+    that was closed is not valid any more. `visited` are all that were opened, `absent` those that links
+    lead to and that do not exist. With `noted`, the objects that are opened are noted for the parent.
+    """
+
+    path: Path
+    roots: Roots
+    source: SourceFile | None = None
+    noted: bool = True
+    sources: dict[str, SourceFile] = field(default_factory=dict)
+    files: dict[Path, h5py.File] = field(default_factory=dict)
+    visited: set[Path] = field(default_factory=set)
+    absent: set[Path] = field(default_factory=set)
+
+    def __enter__(self) -> LinkResolver:
+        try:
+            source = self.source or self.roots.open(self.path)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise ObjectRefused("The file is gone.", "not_found") from None
+            raise ObjectRefused(UNREACHABLE, "busy") from None
+        self._open(source)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for path in list(self.files):
+            self._close(path)
+
+    @property
+    def root(self) -> h5py.Group:
+        """The root group of the file itself."""
+        return self.files[self.path]["/"]
+
+    def open_linked_file(self, name: str, base: Path) -> h5py.File:
+        """The file `name` that a link in the file `base` leads to, or `Refused`."""
+        self._touch(base)  # so that it is not the one that is closed
+        for _ in range(ATTEMPTS):
+            try:
+                path = Path(os.path.join(base.parent, name)).resolve()
+            except (OSError, RuntimeError, ValueError):
+                break
+            try:
+                return self._linked(path, name)
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise ObjectRefused(UNREACHABLE, "busy") from None
+                # Gone, or a link since it was resolved.
+        else:
+            self.absent.add(path)
+        raise MissingFile(_missing(name))
+
+    def path_of(self, found: Any) -> Path:
+        """The path of the file that a group or dataset of this tree is in."""
+        return self.sources[found.file.filename].path
+
+    def _open(self, source: SourceFile) -> h5py.File:
+        try:
+            file = open_source(source)
+        except BaseException:
+            source.close()
+            raise
+        self.files[source.path] = file
+        self.sources[file.filename] = source
+        self.visited.add(source.path)
+        return file
+
+    def _close(self, path: Path) -> None:
+        file = self.files.pop(path)
+        name = file.filename
+        file.close()
+        self.sources.pop(name).close()
+
+    def _linked(self, path: Path, name: str) -> h5py.File:
+        """The file at a resolved path, which a link calls `name`; opened unless it is open. Or `OSError`."""
+        # Asked first, so that nobody learns which files there are outside.
+        if not self.roots.contains(path):
+            raise ObjectRefused("The link leads to a file outside the data roots.")
+        if path not in self.files:
+            if not stat.S_ISREG(self.roots.stat(path).st_mode):
+                raise ObjectRefused(f"The linked file {Path(name).name!r} is no regular file.")
+            linked = [other for other in self.files if other != self.path]
+            if len(linked) >= MAX_OPEN:
+                self._close(linked[0])
+            try:
+                source = self.roots.open(path)
+            except PermissionError:
+                raise ObjectRefused("The server may not read this file.") from None
+            self._open(source)
+        self._touch(path)
+        return self.files[path]
+
+    def _touch(self, path: Path) -> None:
+        self.files[path] = self.files.pop(path)
+
+    def find(self, path: str) -> Any:
+        """The group or dataset at an absolute `path`, every link on the way looked at first."""
+        return self.follow(self.root, path, self.path, MAX_LINKS)
+
+    def find_in(self, file: Path, path: str) -> Any:
+        """As `find`, in one of the visited files."""
+        try:
+            opened = self._linked(file, file.name)
+        except OSError as error:
+            busy = error.errno not in ABSENT
+            raise ObjectRefused(
+                UNREACHABLE if busy else _missing(file.name), "busy" if busy else "not_found"
+            ) from None
+        return self.follow(opened["/"], path, file, MAX_LINKS)
+
+    def follow(self, group: h5py.Group, path: str, base: Path, links: int) -> Any:
+        """What `path`, absolute or from `group` on, leads to in the file `base`, over at most `links` links.
+
+        Raises `Refused`: `not_found` when there is no such object, `Dangling` when a link on the way
+        leads nowhere.
+        """
+        if links <= 0:
+            raise ObjectRefused("Too many links lead from one to the next.")
+        here: Any = self.files[base]["/"] if path.startswith("/") else group
+        steps = [step for step in path.split("/") if step not in ("", ".")]
+        if len(steps) > MAX_STEPS:
+            raise ObjectRefused("The path is too deep.")
+        for number, step in enumerate(steps):
+            link = _link(here, step)
+            if link is None:
+                raise ObjectRefused(f"There is nothing at {path!r}.", "not_found")
+            if isinstance(link, h5py.HardLink):
+                if self.noted:
+                    self._reach(base, int(here.id.links.get_info(step.encode()).u))
+                here = get_hard_link(here, step)
+                continue
+            target = self._target(here, link, base, links - 1)
+            rest = "/".join(steps[number + 1 :])
+            if not rest:
+                return target
+            if not isinstance(target, h5py.Group):
+                raise ObjectRefused(f"There is nothing at {path!r}.", "not_found")
+            return self.follow(target, rest, self.path_of(target), links - 1)
+        return here
+
+    def _target(self, group: h5py.Group, link: Any, base: Path, links: int) -> Any:
+        """What a soft or external link in a group leads to."""
+        try:
+            if isinstance(link, h5py.SoftLink):
+                return self.follow(group, link.path, base, links)
+            other = self.open_linked_file(link.filename, base)
+            return self.follow(other["/"], link.path, self.path_of(other), links)
+        except ObjectRefused as refused:
+            if refused.code != "not_found" and not isinstance(refused, Dangling):
+                raise
+            raise Dangling(_leads_nowhere(link, refused)) from None
+
+    def _reach(self, file: Path, address: int) -> None:
+        progress.reach(self.sources[self.files[file].filename].fingerprint.inode, address)
+
+    def open_hard(self, group: Any, name: bytes, file: Path, address: int) -> Any:
+        """The low-level identifier of what a hard link to `address` in a group of a file leads to."""
+        self._reach(file, address)
+        try:
+            return h5py.h5o.open(group, name)
+        except UNREADABLE:
+            raise ObjectRefused(DAMAGED) from None
+
+
+def get_hard_link(group: h5py.Group, name: str) -> Any:
+    """The object behind a hard link; damage becomes a sentence."""
+    try:
+        return group[name]
+    except UNREADABLE:
+        raise ObjectRefused(DAMAGED) from None
+
+
+def _link(group: Any, name: str) -> Any:
+    """The link `name` of a group, or None when there is none."""
+    if not isinstance(group, h5py.Group):
+        return None
+    try:
+        return group.get(name, getlink=True)
+    except (KeyError, RuntimeError, ValueError, TypeError):
+        return None
+
+
+def _missing(name: str) -> str:
+    return f"The linked file {Path(name).name!r} is missing."
+
+
+def _leads_nowhere(link: Any, why: ObjectRefused) -> str:
+    """Where a broken link leads; of a path to another file the last part alone."""
+    if isinstance(why, Dangling) and not isinstance(why, MissingFile):
+        return why.message  # a link further on is broken, and says where it leads
+    if isinstance(link, h5py.SoftLink):
+        return f"It is a link that leads to {link.path!r}, which does not exist."
+    name = Path(link.filename).name
+    if isinstance(why, MissingFile):
+        return f"It is a link that leads to {link.path!r} in the file {name!r}, which is missing."
+    return f"It is a link that leads to {link.path!r} in {name!r}, which does not exist there."

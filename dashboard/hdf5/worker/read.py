@@ -1,0 +1,200 @@
+"""Reading through libhdf5: the chunk index, and values where the fast path cannot decode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain, product
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.hdf5.worker import describe, sources
+from dashboard.hdf5.worker.links import LinkResolver, tree_of
+from dashboard.hdf5.worker.refused import ObjectRefused
+
+# A brick is read in pieces of about this many bytes, so that memory stays small.
+PIECE_BYTES = 64 * 1024 * 1024
+
+# Damaged chunks that one answer tells of. Where there are more, the whole of it is in doubt, and reading on
+# chunk by chunk would only take time.
+MAX_BAD = 1000
+
+# The library's own words tell of its inner parts and may hold paths.
+REASON = "the HDF5 library cannot decode it"
+
+# What h5py raises where the library or a filter cannot read a chunk.
+_DAMAGE = (OSError, RuntimeError, ValueError)
+
+Box = list[tuple[int, int]]
+
+
+def _dataset(tree: LinkResolver, request: dict[str, Any]) -> h5py.Dataset:
+    found = tree.find(request["dataset"])
+    if not isinstance(found, h5py.Dataset):
+        raise ObjectRefused(f"{request['dataset']!r} is not a dataset.", "not_found")
+    sources.by_name(tree, found)
+    plist = found.id.get_create_plist()
+    for number in range(plist.get_nfilters()):
+        code = plist.get_filter(number)[0]
+        if not h5py.h5z.filter_avail(code) and not describe.plugin_has(code):
+            # One error: without the filter, each chunk would look damaged.
+            raise ObjectRefused(
+                f"{request['dataset']!r} needs the HDF5 filter number {code}, which this server lacks."
+            )
+    return found
+
+
+def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
+
+    The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length
+    `count`.
+    """
+    with tree_of(request) as tree:
+        dataset = _dataset(tree, request)
+        chunks = dataset.chunks
+        if chunks is None or dataset.shape is None:
+            raise ObjectRefused("It is not stored in chunks.")
+        # As little Python as can be for each chunk: there may be a million.
+        found: list[Any] = []
+        dataset.id.chunk_iter(found.append)
+        corners = np.fromiter(
+            chain.from_iterable(info.chunk_offset for info in found),
+            np.int64,
+            count=len(found) * len(chunks),
+        ).reshape(-1, len(chunks))
+        offsets = np.fromiter((info.byte_offset for info in found), np.int64, len(found))
+        sizes = np.fromiter((info.size for info in found), np.int64, len(found))
+        masks = np.fromiter((info.filter_mask for info in found), np.uint32, len(found))
+        shape, growing = dataset.shape, bool(dataset.file.swmr_mode)
+    inside = ((corners >= 0) & (corners < shape)).all(axis=1)
+    number = np.zeros(len(found), np.int64)
+    for dim, chunk in enumerate(chunks):
+        number = number * -(-shape[dim] // chunk) + corners[:, dim] // chunk
+    order = np.argsort(number, kind="stable")
+    # Chunks of a growing dataset may be there before its shape says so.
+    order = order[inside[order]]
+    if (
+        not (growing or inside.all())
+        or (corners % chunks).any()
+        or (np.diff(number[order]) == 0).any()
+    ):
+        raise ObjectRefused("The index of its chunks is damaged.")
+    body = b"".join(part[order].tobytes() for part in (number, offsets, sizes, masks))
+    return {"count": len(order)}, body
+
+
+def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Read the box start:stop into the file with descriptor `out`, dimensions in `order`, native byte order.
+
+    `bad` in the answer lists (first voxel, reason) of the damaged chunks; they hold `fill` there.
+    """
+    start, stop, order = request["start"], request["stop"], request["order"]
+    fill = _fill(request)
+    extent = [b - a for a, b in zip(start, stop, strict=True)]
+    shape = tuple(extent[d] for d in order)
+    bad: list[tuple[list[int], str]] = []
+    with tree_of(request) as tree:
+        dataset = _dataset(tree, request)
+        with os.fdopen(request["out"], "r+b", closefd=False) as file:
+            out = np.memmap(file, fill.dtype, "r+", shape=shape)
+        for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
+            values = _values(dataset, piece, fill, bad)
+            place = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
+            out[place] = values.transpose(order)
+        sources.check_opened(tree, dataset, list(zip(start, stop, strict=True)))
+        out.flush()
+    return {"bad": bad}, b""
+
+
+def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The values of some boxes, one after the other, in native byte order; `bad` as for a brick."""
+    fill = _fill(request)
+    bad: list[tuple[list[int], str]] = []
+    with tree_of(request) as tree:
+        dataset = _dataset(tree, request)
+        boxes = [list(zip(start, stop, strict=True)) for start, stop in request["boxes"]]
+        parts = [_values(dataset, box, fill, bad).astype(fill.dtype).tobytes() for box in boxes]
+        for box in boxes:
+            sources.check_opened(tree, dataset, box)
+    return {"bad": bad}, b"".join(parts)
+
+
+def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """As `boxes`, without the boxes that hold a damaged chunk (for the contrast sample)."""
+    fill = _fill(request)
+    parts = []
+    with tree_of(request) as tree:
+        dataset = _dataset(tree, request)
+        for start, stop in request["boxes"]:
+            bad: list[tuple[list[int], str]] = []
+            box = list(zip(start, stop, strict=True))
+            values = _values(dataset, box, fill, bad)
+            sources.check_opened(tree, dataset, box)
+            if not bad:
+                parts.append(values.astype(fill.dtype).tobytes())
+    return {}, b"".join(parts)
+
+
+def _fill(request: dict[str, Any]) -> np.generic:
+    """What stands for a damaged chunk, in the type that values are handed on in."""
+    dtype = np.dtype(request["numpy"]).newbyteorder("=")
+    fill: np.generic = np.frombuffer(bytes.fromhex(request["fill"]), dtype)[0]
+    return fill
+
+
+def _values(
+    dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[tuple[list[int], str]]
+) -> NDArray[Any]:
+    """The values of a box; `fill` where a chunk is damaged, which is added to `bad`.
+
+    Raises what h5py raised when there are no chunks to be told apart, or too many are damaged.
+    """
+    try:
+        return np.asarray(dataset[tuple(slice(a, b) for a, b in box)])
+    except _DAMAGE:
+        if dataset.chunks is None:
+            raise
+    values = np.full([b - a for a, b in box], fill, fill.dtype)
+    for corner, part in _by_chunk(box, dataset.chunks):
+        place = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
+        try:
+            values[place] = dataset[tuple(slice(a, b) for a, b in part)]
+        except _DAMAGE:
+            if len(bad) >= MAX_BAD:
+                raise
+            bad.append((corner, REASON))
+    return values
+
+
+def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[list[int], Box]]:
+    """(first voxel of a chunk, the part of the box that lies in it), chunk by chunk."""
+    corners = (range(a // c * c, b, c) for (a, b), c in zip(box, chunks, strict=True))
+    for corner in product(*corners):
+        part = [
+            (max(at, a), min(at + c, b)) for at, c, (a, b) in zip(corner, chunks, box, strict=True)
+        ]
+        yield list(corner), part
+
+
+def _pieces(
+    start: list[int], stop: list[int], chunks: tuple[int, ...] | None, itemsize: int
+) -> list[Box]:
+    """Cut a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
+    steps = [b - a for a, b in zip(start, stop, strict=True)]
+    unit = list(chunks) if chunks is not None else [1] * len(steps)
+    for dim in range(len(steps)):
+        rest = itemsize * int(np.prod(steps[:dim] + steps[dim + 1 :], dtype=np.int64))
+        fit = max(PIECE_BYTES // max(rest, 1) // unit[dim], 1) * unit[dim]
+        steps[dim] = min(steps[dim], fit)
+        if itemsize * int(np.prod(steps, dtype=np.int64)) <= PIECE_BYTES:
+            break
+    return [
+        [(at, min(at + step, b)) for at, step, b in zip(corner, steps, stop, strict=True)]
+        for corner in product(
+            *(range(a, b, step) for a, b, step in zip(start, stop, steps, strict=True))
+        )
+    ]

@@ -1,0 +1,349 @@
+"""The plan board: one row for each viewer with its newest plan, which expires.
+
+Web processes write what their viewers do, the prefetch worker reads all plans. A plan is replaced as a
+whole by the next one: nothing is queued, so nothing piles up, and there is nothing to cancel. Beside the
+plans lies a row for each brick that is being decoded ahead.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import diskcache
+
+from dashboard.bulkhead import LogLimit
+from dashboard.prefetch import planner
+from dashboard.prefetch.planner import Geometry, Plan, PlannedBrick, Position, PositionSample, State
+from dashboard.storage.bytes_cache import BytesCache
+
+log = logging.getLogger(__name__)
+
+PLAN: Final = "plan:"
+FLIGHT: Final = "flight:"
+# A brick in flight is said to be so again every third of this; a killed worker's is forgotten after it.
+FLIGHT_S: Final = 6.0
+
+MAX_RANK: Final = 8
+# Viewers' ids are made up by the callers: no more plans than the newest of this number are considered.
+MAX_PLANS: Final = 256
+# Every row is this version; another one's is skipped.
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerPlan:
+    """What one viewer looks at, how it got there, and what it will probably want next.
+
+    `fingerprint` is the file's, as numbers. `selection` is the canonical text of the slice looked at, `plane` its
+    two dimensions (rows, columns). A `Wanted.position` has an index for each of the other dimensions, in
+    order. `noted_at` is when the viewer last asked for a slice (Unix time, s).
+    """
+
+    viewer: str
+    file: str
+    dataset: str
+    fingerprint: tuple[int, ...]
+    selection: str
+    plane: tuple[int, int]
+    geometry: Geometry
+    decode_s: float
+    last_request_at: float
+    movement: tuple[PositionSample, ...]
+    state: State
+    bricks: tuple[PlannedBrick, ...]
+
+    @property
+    def position(self) -> Position:
+        """Where the viewer is."""
+        return self.movement[-1].position
+
+    @property
+    def last_moved_axis(self) -> int:
+        """Which of the dimensions outside the plane the viewer moved along last; else the first."""
+        for before, after in zip(self.movement[-2::-1], self.movement[:0:-1], strict=False):
+            for number, (a, b) in enumerate(zip(before.position, after.position, strict=True)):
+                if a != b:
+                    return number
+        return 0
+
+    def continues(self, other: ViewerPlan) -> bool:
+        """Whether it is about the same planes of the same volume: then the movement goes on."""
+        return self._context == other._context
+
+    @property
+    def _context(self) -> tuple[object, ...]:
+        # Not the brick's bytes: zoomed in, a viewer needs fewer tiles and goes on all the same.
+        geometry = self.geometry
+        return (
+            self.file,
+            self.dataset,
+            self.fingerprint,
+            self.plane,
+            geometry.extent,
+            geometry.chunk,
+        )
+
+
+class PlanStore:
+    """The plans of all viewers, shared by all processes.
+
+    A plan expires `plan_seconds` after its viewer's last movement; `budget_bytes` is how much (decoded) may
+    be planned for one viewer. `clock` gives Unix time (s). Trouble with the store is no error: plans are
+    hints.
+    """
+
+    def __init__(
+        self,
+        cache: BytesCache,
+        *,
+        plan_seconds: float = 30.0,
+        budget_bytes: int = 2 * 2**30,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cache = cache
+        self._plan_seconds = plan_seconds
+        self._budget = budget_bytes
+        self._clock = clock
+        self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
+        self._lines = LogLimit()
+
+    def record_position(
+        self,
+        *,
+        viewer: str,
+        file: str,
+        dataset: str,
+        fingerprint: Sequence[int],
+        selection: str,
+        plane: tuple[int, int],
+        position: Sequence[int],
+        geometry: Geometry,
+        lead_s: float,
+        at: float | None = None,
+    ) -> bool:
+        """A viewer wants the slice at `position` (at the Unix time `at`, or now): plan anew.
+
+        Returns whether the plan could be written.
+        """
+        now = self._clock()
+        moment = PositionSample(now if at is None else at, tuple(position))
+        new = ViewerPlan(
+            viewer=viewer,
+            file=file,
+            dataset=dataset,
+            fingerprint=tuple(fingerprint),
+            selection=selection,
+            plane=plane,
+            geometry=geometry,
+            decode_s=lead_s,
+            last_request_at=moment.t,
+            movement=(moment,),
+            state="resting",
+            bricks=(),
+        )
+        key = PLAN + viewer
+        try:
+            # Two requests of one viewer may be answered by two processes at once.
+            with self._cache.transact():
+                new = self._planned(_extend_history(_read(key, self._cache.get(key)), new), now)
+                value = json.dumps(_to_json(new), separators=(",", ":")).encode()
+                return self._cache.set(key, value, expire=self._plan_seconds)
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("the plan of a viewer was not written: %s", error)
+            self._cache.close()  # a failed COMMIT leaves its connection inside the transaction
+            return False
+
+    def plans(self) -> list[ViewerPlan]:
+        """The live plans as of now: who has stopped moving meanwhile is planned for as one at rest."""
+        now = self._clock()
+        known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
+        live = []
+        for key in self._plan_keys():
+            value = self._cache.get(key)
+            # The worker looks many times a second, mostly at rows that it has read before.
+            before, plan = self._known.get(key, (None, None))
+            if before != value:
+                plan = _read(key, value)
+            if plan is not None and -1.0 <= now - plan.last_request_at < self._plan_seconds:
+                plan = self._as_of(plan, now)
+                if plan is not None:
+                    live.append(plan)
+            known[key] = value, plan
+        self._known = known
+        return live
+
+    def _as_of(self, plan: ViewerPlan, now: float) -> ViewerPlan | None:
+        """The plan, made anew where its viewer has stopped; None where none can be made."""
+        if plan.state != "moving" or now - plan.movement[-1].t < planner.REST_AFTER_S:
+            return plan
+        try:
+            return self._planned(plan, now)
+        except (ValueError, ArithmeticError, IndexError) as error:
+            # Rows that others wrote may hold lengths beyond what can be computed with.
+            if self._lines.admits(plan.viewer) is not None:
+                log.warning("the plan of viewer %s was skipped: %r", plan.viewer, error)
+            return None
+
+    def viewers(self) -> list[str]:
+        """The viewers with a live plan."""
+        return [plan.viewer for plan in self.plans()]
+
+    def mark_in_flight(self, brick: str) -> None:
+        """The brick with this key is being decoded ahead; to be said again while it is."""
+        until = self._clock() + FLIGHT_S
+        self._cache.set(FLIGHT + brick, json.dumps(until).encode(), expire=FLIGHT_S)
+
+    def clear_in_flight(self, brick: str) -> None:
+        """The brick with this key is no longer being decoded."""
+        self._cache.delete(FLIGHT + brick)
+
+    def in_flight(self) -> frozenset[str]:
+        """The keys of the bricks that are being decoded ahead."""
+        now = self._clock()
+        flying = set()
+        for key in self._keys(FLIGHT):
+            try:
+                until = float(json.loads(self._cache.get(key, b"0")))
+            except (ValueError, TypeError, RecursionError):
+                log.warning("board row %.80r skipped", key)
+                continue
+            if now < until <= now + FLIGHT_S:
+                flying.add(key.removeprefix(FLIGHT))
+        return frozenset(flying)
+
+    def sweep(self) -> None:
+        """Remove the rows that have expired."""
+        try:
+            self._cache.expire()
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("expired plans were not removed: %s", error)
+
+    def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
+        found: Plan = planner.plan(plan.movement, plan.geometry, plan.decode_s, self._budget, now)
+        return replace(plan, state=found.state, bricks=found.bricks)
+
+    def _plan_keys(self) -> list[str]:
+        try:
+            # The newest, since a caller that makes up ids must not crowd out the viewers that move; in order,
+            # so that plans have the same order each time.
+            return sorted(self._cache.newest_keys(PLAN, MAX_PLANS))
+        except (sqlite3.Error, diskcache.Timeout) as error:
+            log.warning("the plan board cannot be read: %s", error)
+            return []
+
+    def _keys(self, prefix: str) -> list[str]:
+        try:
+            keys: list[str] = self._cache.keys_with_prefix(prefix)
+        except sqlite3.Error as error:
+            log.warning("the plan board cannot be read: %s", error)
+            return []
+        return keys
+
+
+def _read(key: str, value: Any) -> ViewerPlan | None:
+    if not isinstance(value, bytes):
+        return None
+    try:
+        return _from_json(key.removeprefix(PLAN), json.loads(value))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        log.warning("board row %.80r skipped: %r", key, error)
+        return None
+
+
+def _extend_history(old: ViewerPlan | None, new: ViewerPlan) -> ViewerPlan:
+    """The new look at the end of the old movement, where they belong together."""
+    if old is None or not new.continues(old):
+        return new
+    last, moment = old.movement[-1], new.movement[-1]
+    # What two processes saw at nearly the same time may be written down the other way round.
+    moment = moment._replace(t=max(moment.t, last.t))
+    # Looking at the same slice again, with another contrast say, is no movement.
+    seen = () if moment.position == last.position else (moment,)
+    return replace(
+        new,
+        last_request_at=max(new.last_request_at, old.last_request_at),
+        movement=(*old.movement, *seen)[-planner.MAX_SAMPLES :],
+    )
+
+
+def _to_json(plan: ViewerPlan) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "file": plan.file,
+        "dataset": plan.dataset,
+        "fingerprint": plan.fingerprint,
+        "selection": plan.selection,
+        "plane": plan.plane,
+        "extent": plan.geometry.extent,
+        "chunk": plan.geometry.chunk,
+        "brick_bytes": plan.geometry.brick_bytes,
+        "lead_s": plan.decode_s,
+        "noted_at": plan.last_request_at,
+        "movement": plan.movement,
+        "state": plan.state,
+        "wanted": plan.bricks,
+    }
+
+
+def _from_json(viewer: str, data: dict[str, Any]) -> ViewerPlan:
+    """The plan out of its row; KeyError, TypeError, ValueError or AttributeError when it is none.
+
+    Others may be able to write into the cache directory: positions outside the volume must not get through.
+    """
+    if data["version"] != VERSION:
+        raise ValueError("another version")
+    extent = _integers(data["extent"], 1)
+    geometry = Geometry(extent, _integers(data["chunk"], 1), _integers([data["brick_bytes"]], 0)[0])
+    rows, cols = _integers(data["plane"], 0)
+    if len(geometry.chunk) != len(extent) or len(extent) > MAX_RANK or not data["movement"]:
+        raise ValueError("the dimensions do not agree")
+    state = data["state"]
+    if state not in ("moving", "resting"):
+        raise ValueError("an unknown state")
+    moments = data["movement"][-planner.MAX_SAMPLES :]
+    return ViewerPlan(
+        viewer=viewer,
+        file=_text(data["file"]),
+        dataset=_text(data["dataset"]),
+        fingerprint=_integers(data["fingerprint"], 0),
+        selection=_text(data["selection"]),
+        plane=(rows, cols),
+        geometry=geometry,
+        decode_s=_seconds(data["lead_s"]),
+        last_request_at=_seconds(data["noted_at"]),
+        movement=tuple(PositionSample(_seconds(t), _within(extent, at)) for t, at in moments),
+        state=state,
+        bricks=tuple(PlannedBrick(_within(extent, at), _seconds(t)) for at, t in data["wanted"]),
+    )
+
+
+def _integers(values: Any, least: int) -> tuple[int, ...]:
+    numbers = tuple(values)
+    if not all(type(n) is int and least <= n < 2**63 for n in numbers):
+        raise ValueError("no integers in their range")
+    return numbers
+
+
+def _within(extent: tuple[int, ...], values: Any) -> Position:
+    position = _integers(values, 0)
+    if len(position) != len(extent) or any(x >= n for x, n in zip(position, extent, strict=True)):
+        raise ValueError("a position outside the volume")
+    return position
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e11:
+        raise ValueError("no time")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("no text")
+    return value

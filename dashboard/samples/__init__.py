@@ -1,0 +1,1 @@
+"""Synthetic volumes for the demo, the tests and the benchmarks."""

@@ -1,1 +1,0 @@
-"""A slice made ready: the plane, its window, its level of detail, its bytes."""

@@ -1,0 +1,362 @@
+"""diskcache holding bytes under string keys, and nothing else.
+
+diskcache pickles whatever SQLite cannot hold, and unpickles whatever a row says is a pickle
+(CVE-2025-69872): whoever can write the cache directory can run code. Here both directions are
+closed. A planted row, or one whose file name leads out of the directory, reads as a miss and leaves
+a log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diskcache
+from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, UNKNOWN
+
+from dashboard.storage.checksum import SEAL_BYTES, seal, unseal
+from dashboard.storage.database import RepairingCache, open_repairing
+from dashboard.storage.disk_space import make_private
+
+log = logging.getLogger(__name__)
+
+# Rows up to this size lie in SQLite itself, where a read costs one system call less than a file.
+INLINE_BYTES = 32 * 1024
+
+
+# Files as diskcache calls them: two folders and a name.
+FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
+
+# The write-ahead log is cut back to this.
+WAL_BYTES = 4 * 2**20
+
+# Rows that eviction looks at in one go.
+PAGE_ROWS = 64
+
+
+class InvalidRow(OSError):
+    """A row that this product cannot have written; diskcache takes an OSError for a miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileToAdopt:
+    """A finished file that the cache shall take over by renaming it, with a small header for its row."""
+
+    path: Path
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What an adopted file reads back as: where it lies and its header."""
+
+    path: Path
+    header: bytes
+
+
+def _as_written(value: bytes | None) -> bytes:
+    if value is None:
+        log.warning("cache row refused: it is not as it was written")
+        raise InvalidRow("a row whose checksum does not match")
+    return value
+
+
+def _read_sealed(path: Path) -> bytes | None:
+    """What lies before the checksum in a file; None when it does not match. Raises `OSError`."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        # Two reads: cutting the checksum off would copy the value.
+        value = os.read(fd, max(os.fstat(fd).st_size - SEAL_BYTES, 0))
+        return value if os.read(fd, SEAL_BYTES + 1) == seal(value) else None
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
+    """Keys are strings, values are bytes or adopted files; sizes are counted for every row.
+
+    Behind each value, and behind the header of an adopted file, stands its checksum: what is not as it was
+    written reads as a miss.
+    """
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        if type(key) is not str:
+            raise TypeError(f"a cache key is a string, not {type(key).__name__}")
+        return key, True
+
+    def get(self, key: Any, raw: bool) -> str:
+        if not raw or type(key) is not str:
+            raise InvalidRow("a key that is no string")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
+        if isinstance(value, FileToAdopt):
+            name, full = self.filename(key, value)
+            make_private(Path(full).parent)
+            size = value.path.stat().st_size
+            value.path.rename(full)
+            return size, MODE_BINARY, name, value.header + seal(value.header)
+        if type(value) is not bytes:
+            raise TypeError(f"a cached value is bytes, not {type(value).__name__}")
+        if len(value) <= INLINE_BYTES:
+            return len(value), MODE_RAW, None, value + seal(value)
+        name, full = self.filename(key, value)
+        path = Path(full)
+        make_private(path.parent)
+        try:
+            with path.open("xb", buffering=0) as stream:
+                for part in (value, seal(value)):
+                    _write_all(stream.fileno(), part)
+        except OSError:
+            # Half a file would keep a full disk full.
+            path.unlink(missing_ok=True)
+            raise
+        return len(value) + SEAL_BYTES, MODE_BINARY, name, None
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | StoredFile:
+        if mode == MODE_RAW and filename is None and isinstance(value, bytes):
+            return _as_written(unseal(value))
+        if mode == MODE_BINARY and filename is not None:
+            path = self._inside(filename)
+            if value is None:
+                return _as_written(_read_sealed(path))
+            if isinstance(value, bytes):
+                return StoredFile(path, _as_written(unseal(value)))
+        log.warning("cache row refused: mode %r, file %r", mode, filename)
+        raise InvalidRow("a row that was not written here")
+
+    def remove(self, file_path: str) -> None:
+        # A planted name must not make the cache delete files elsewhere.
+        with suppress(InvalidRow):
+            path = self._inside(file_path)
+            with suppress(OSError):
+                path.unlink()
+            with suppress(OSError):
+                os.removedirs(path.parent)
+
+    def _inside(self, filename: Any) -> Path:
+        if type(filename) is str and FILE.fullmatch(filename):
+            # Three looks in place of two for each folder on the way from the root of the file system.
+            parts = [os.path.join(self._directory, filename[:end]) for end in (2, 5, None)]
+            if not any(map(os.path.islink, parts)):
+                return Path(parts[-1])
+        root = os.path.realpath(self._directory)
+        full = os.path.realpath(os.path.join(root, str(filename)))
+        if not full.startswith(root + os.sep):
+            log.warning("cache row refused: its file name leads outside: %r", filename)
+            raise InvalidRow("a file name that leads outside the cache")
+        return Path(full)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRow:
+    """What eviction needs to know of an entry; `used` is Unix time in seconds."""
+
+    key: str
+    size: int
+    used: float
+
+
+class BytesCache(RepairingCache):
+    """A `diskcache.Cache` of bytes whose trouble is a miss, with the few queries that eviction needs.
+
+    Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows
+    at a time, the newest included, which empties a cache of a few large entries.
+    """
+
+    def __init__(self, directory: str, **settings: Any) -> None:
+        super().__init__(directory, **settings)
+        # Else each entry that is stored in a full cache would have all rows sorted.
+        with suppress(sqlite3.OperationalError):
+            self._sql("CREATE INDEX IF NOT EXISTS Cache_by_use ON Cache (access_time)")
+
+    def get(self, key: str, default: Any = None, **kwargs: Any) -> Any:
+        get = super().get
+        try:
+            return self._retry_once(lambda: get(key, default, **kwargs))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache read failed, taken for a miss: %s", error)
+            return default
+
+    def set(self, key: str, value: Any, expire: float | None = None, **kwargs: Any) -> bool:
+        """Store and say whether it worked; a full disk or a busy database is no error of the caller's."""
+        store = super().set
+        try:
+            # Before the value's file is written or taken over: a database that is gone is made again now.
+            self._retry_once(lambda: self._con)
+            return bool(self._retry_once(lambda: store(key, value, expire=expire, **kwargs)))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache write failed: %s", error)
+            return False
+
+    def delete(self, key: str, retry: bool = False) -> bool:
+        delete = super().delete
+        try:
+            return bool(self._retry_once(lambda: delete(key, retry=retry)))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache delete failed: %s", error)
+            return False
+
+    def __contains__(self, key: object) -> bool:
+        contains = super().__contains__
+        try:
+            return bool(self._retry_once(lambda: contains(key)))
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            log.warning("cache read failed, taken for a miss: %s", error)
+            return False
+
+    def expire(self, now: float | None = None, retry: bool = False) -> int:
+        """Remove the rows that have expired; raises what the database raises."""
+        expire = super().expire
+        return int(self._retry_once(lambda: expire(now, retry)))
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """What a query finds; raises what the database raises."""
+        return self._retry_once(lambda: self._sql(query, values).fetchall())
+
+    def keys_with_prefix(self, prefix: str) -> list[str]:
+        """All live string keys that start with `prefix`, in order."""
+        high = prefix + "\U0010ffff"
+        rows = self._rows(
+            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key",
+            (prefix, high, time.time()),
+        )
+        return [key for (key,) in rows if isinstance(key, str)]
+
+    def newest_keys(self, prefix: str, count: int) -> list[str]:
+        """The live string keys that start with `prefix`, those stored last, at most `count`, newest first."""
+        rows = self._rows(
+            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
+            (prefix, prefix + "\U0010ffff", time.time(), count),
+        )
+        return [key for (key,) in rows if isinstance(key, str)]
+
+    def existing(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of `keys` that are in the cache."""
+        found = frozenset[str]()
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608
+            try:
+                found |= {key for (key,) in self._rows(query, tuple(part))}
+            except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+                log.warning("cache read failed, taken for a miss: %s", error)
+        return found
+
+    def rows_after(self, rowid: int) -> list[tuple[int, str, bytes]]:
+        """The inline rows written after `rowid`, oldest first, as (rowid, key, value)."""
+        rows = self._rows(
+            "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
+            " AND filename IS NULL ORDER BY rowid",
+            (rowid, MODE_RAW),
+        )
+        found = []
+        for number, key, sealed in rows:
+            if isinstance(key, str) and isinstance(sealed, bytes):
+                value = unseal(sealed)
+                if value is None:
+                    log.warning("cache row refused: it is not as it was written")
+                else:
+                    found.append((int(number), key, value))
+        return found
+
+    def lru_rows(self) -> Iterator[CacheRow]:
+        """All entries, least recently used first; read in parts, so that looking at the first costs little.
+
+        Entries may be deleted meanwhile.
+        """
+        after: tuple[float, int] = (-1.0, -1)
+        while True:
+            rows = self._rows(
+                "SELECT rowid, key, size, access_time FROM Cache"
+                " WHERE raw = 1 AND (access_time, rowid) > (?, ?)"
+                " ORDER BY access_time, rowid LIMIT ?",
+                (*after, PAGE_ROWS),
+            )
+            for rowid, key, size, used in rows:
+                after = (used, rowid)
+                if isinstance(key, str):
+                    yield CacheRow(key, int(size), float(used))
+            if len(rows) < PAGE_ROWS:
+                return
+
+    def update_access_times(self, uses: Mapping[str, float]) -> None:
+        """Write down when keys were last used (Unix time, s), all in one transaction."""
+        if not uses:
+            return
+        with suppress(sqlite3.Error, diskcache.Timeout), self.transact():
+            for key, used in uses.items():
+                self._sql(
+                    "UPDATE Cache SET access_time = MAX(access_time, ?) WHERE key = ? AND raw = 1",
+                    (used, key),
+                )
+
+    def totals(self) -> tuple[int, int]:
+        """(bytes, entries) of all rows, as the triggers in the database count them."""
+        rows = self._rows("SELECT key, value FROM Settings WHERE key IN ('size', 'count')")
+        known = dict(rows)
+        return int(known.get("size", 0)), int(known.get("count", 0))
+
+    def remove_orphans(self, older_than_s: float) -> int:
+        """Delete files that no row names and that are older than `older_than_s`; return how many.
+
+        A process killed between renaming a file and committing its row leaves such a file. The age
+        keeps the sweep from taking one whose row is being committed now.
+        """
+        named = {
+            os.path.join(self.directory, name)
+            for (name,) in self._rows("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+        }
+        limit = time.time() - older_than_s
+        removed = 0
+        for folder, _, files in os.walk(self.directory, topdown=False):
+            for name in files:
+                path = os.path.join(folder, name)
+                if DBNAME in name or path in named:
+                    continue
+                with suppress(OSError):
+                    # ctime: renaming sets it, while mtime is when the last byte was written.
+                    if os.stat(path).st_ctime <= limit:
+                        os.unlink(path)
+                        removed += 1
+            if folder != self.directory:
+                with suppress(OSError):
+                    os.rmdir(folder)  # refuses the folders that still hold something
+        return removed
+
+
+def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
+    """Open or make the cache in `directory` (mode 0700); `timeout_s` bounds the wait for a writer."""
+    return open_repairing(
+        BytesCache,
+        directory,
+        timeout=timeout_s,
+        disk=BytesDisk,
+        eviction_policy="none",
+        cull_limit=0,
+        statistics=0,
+        tag_index=0,
+        size_limit=2**62,
+        disk_min_file_size=INLINE_BYTES,
+        # Mapped, a database that somebody else cuts short would end the process (SIGBUS).
+        sqlite_mmap_size=0,
+        # The write-ahead log gives back what a large transaction took.
+        sqlite_journal_size_limit=WAL_BYTES,
+    )

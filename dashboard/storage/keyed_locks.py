@@ -1,0 +1,102 @@
+"""One lock for each key, for as long as somebody needs it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dashboard.errors import Busy
+
+
+class KeyedLocks:
+    """Lets one thread at a time make the thing called `key`; others wait and then find it made."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Hold the lock of `key` (within this process; threads of others are not kept out)."""
+        with self._guard:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks[key]
+                if users == 1:
+                    del self._locks[key]
+                else:
+                    self._locks[key] = lock, users - 1
+
+
+class _Work:
+    """What one thread does under a key: when it began (s), and the shortage that it ended with."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.shortage: Busy | None = None
+
+
+class ImpatientLocks:
+    """Locks by key for work that may take very long: few threads wait for work that has become old.
+
+    All wait until the work has taken `patience_s`; beyond that `most` threads may wait, over all keys, and
+    the others get `Busy` with `message`. So slow work on one key takes all threads of a server for
+    `patience_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for those who
+    waited as well: they would meet the same shortage one after the other. `clock` gives seconds.
+    """
+
+    def __init__(
+        self,
+        patience_s: float,
+        message: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        most: int = 0,
+    ) -> None:
+        self._patience = patience_s
+        self._message = message
+        self._clock = clock
+        self._most = most
+        self._waiting = 0
+        self._changed = threading.Condition()
+        self._works: dict[str, _Work] = {}
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """Hold the lock of `key`; raises `Busy` when its holder takes too long, or met a shortage."""
+        with self._changed:
+            while (before := self._works.get(key)) is not None:
+                self._await_end(key, before)
+                if before.shortage is not None:
+                    raise Busy(before.shortage.message)
+            work = self._works[key] = _Work(self._clock())
+        try:
+            yield
+        except Busy as shortage:
+            work.shortage = shortage
+            raise
+        finally:
+            with self._changed:
+                del self._works[key]
+                self._changed.notify_all()
+
+    def _await_end(self, key: str, work: _Work) -> None:
+        while self._works.get(key) is work:
+            left = work.since + self._patience - self._clock()
+            if left > 0.0:
+                self._changed.wait(left)
+                continue
+            if self._waiting >= self._most:
+                raise Busy(self._message)
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._works.get(key) is not work)
+            finally:
+                self._waiting -= 1

@@ -1,0 +1,233 @@
+"""What the ledger adds up: demands, counters, and times in fine histograms; and how a row spells it.
+
+A histogram's boundaries lie about 1.1 apart, so a percentile read out of it is at most 10 % off. They
+are the same in every process and for ever: sums of histograms are exact, and percentiles can be had over
+any window and all processes. Every power of ten from 1 µs on, and its 2.5- and 5-fold, is a boundary, so
+that the coarse histograms of `/metrics` are exact too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, Final
+
+from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+
+NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
+VIEWER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+# Well below the size from which the store puts a value into a file of its own, which readers do not follow.
+ROW_BYTES: Final = 24 * 1024
+
+
+def _bounds() -> tuple[float, ...]:
+    """Boundaries from 1 µs to 1000 s, in s: (1 … 2.5 … 5 … 10) in 10, 7 and 7 equal ratios a decade."""
+    parts = ((1.0, 2.5, 10), (2.5, 2.0, 7), (5.0, 2.0, 7))
+    mantissas = [low * ratio ** (i / n) for low, ratio, n in parts for i in range(n)]
+    # Through text: 2.5e-4 here has to be the very number that a reader writes as 0.00025.
+    return (*(float(f"{m!r}e{power}") for power in range(-6, 3) for m in mantissas), 1e3)
+
+
+# Bucket i holds what is > BOUNDS[i - 1] and <= BOUNDS[i]; the last one what is longer than all of them.
+BOUNDS: Final = _bounds()
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How often how many seconds: sparse counts by bucket, and their exact sum (s)."""
+
+    total_s: float = 0.0
+    counts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many times were added."""
+        return sum(self.counts.values())
+
+    def add(self, seconds: float) -> None:
+        """Add one time (s, finite, >= 0)."""
+        bucket = bisect_left(BOUNDS, seconds)
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
+        self.total_s += seconds
+
+    def merge(self, other: Histogram) -> None:
+        """Add all of `other`."""
+        counts = self.counts
+        for bucket, n in other.counts.items():
+            counts[bucket] = counts.get(bucket, 0) + n
+        self.total_s += other.total_s
+
+    def quantiles(self, *shares: float) -> list[float | None]:
+        """The times (s) below which each of the ascending `shares` (0…1) lies; None when empty.
+
+        Inside a bucket the times are taken to lie evenly on the logarithmic scale.
+        """
+        buckets = sorted(self.counts)
+        upto = list(accumulate(self.counts[bucket] for bucket in buckets))
+        if not upto:
+            return [None for _ in shares]
+        answer: list[float | None] = []
+        for share in shares:
+            rank = share * upto[-1]
+            place = min(bisect_left(upto, rank), len(buckets) - 1)
+            bucket = buckets[place]
+            n = self.counts[bucket]
+            within = (rank - (upto[place] - n)) / n
+            answer.append(_inside(bucket, within))
+        return answer
+
+    def at_most(self, bound_s: float) -> int:
+        """How many times were <= `bound_s`; exact where that is one of `BOUNDS`."""
+        last = bisect_left(BOUNDS, bound_s)
+        return sum(n for bucket, n in self.counts.items() if bucket <= last)
+
+
+def _inside(bucket: int, share: float) -> float:
+    if bucket == 0:
+        return BOUNDS[0]
+    if bucket == len(BOUNDS):
+        return BOUNDS[-1]
+    low, high = BOUNDS[bucket - 1], BOUNDS[bucket]
+    return low * math.exp(share * math.log(high / low))
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums that can be merged in any order: demands by outcome, times by stage, counters by name."""
+
+    demand: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, Histogram] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.demand or self.stages or self.counts)
+
+    def merge(self, other: Totals) -> None:
+        """Add all of `other`."""
+        for outcome, n in other.demand.items():
+            self.demand[outcome] = self.demand.get(outcome, 0) + n
+        for name, amount in other.counts.items():
+            self.counts[name] = self.counts.get(name, 0.0) + amount
+        for stage, histogram in other.stages.items():
+            self.stages.setdefault(stage, Histogram()).merge(histogram)
+
+
+@dataclass(slots=True)
+class LedgerRow:
+    """What one process saw up to `t` (Unix time, s) since its last row.
+
+    `process` tells processes apart, also when a process id comes round again.
+    """
+
+    t: float
+    process: str
+    totals: Totals
+    gauges: dict[str, float] = field(default_factory=dict)
+    viewers: tuple[str, ...] = ()
+
+
+def encode_row(row: LedgerRow) -> list[bytes]:
+    """The row as JSON, in several pieces when one would be too large; the pieces add up to it."""
+    whole = _json(row)
+    if len(whole) <= ROW_BYTES:
+        return [whole]
+    rest = Totals(demand=row.totals.demand, counts=row.totals.counts)
+    pieces = [
+        LedgerRow(row.t, row.process, rest, row.gauges),
+        LedgerRow(row.t, row.process, Totals(), {}, row.viewers),
+    ]
+    for stage, histogram in row.totals.stages.items():
+        pieces.append(LedgerRow(row.t, row.process, Totals(stages={stage: histogram})))
+    return [_json(piece) for piece in pieces]
+
+
+def _json(row: LedgerRow) -> bytes:
+    stages = {
+        stage: [h.total_s, {str(bucket): n for bucket, n in sorted(h.counts.items())}]
+        for stage, h in row.totals.stages.items()
+    }
+    fields: dict[str, Any] = {
+        "d": row.totals.demand,
+        "s": stages,
+        "c": row.totals.counts,
+        "g": row.gauges,
+        "v": row.viewers,
+    }
+    kept = {name: value for name, value in fields.items() if value}
+    return json.dumps({"t": row.t, "p": row.process, **kept}, separators=(",", ":")).encode()
+
+
+def decode_row(value: bytes) -> LedgerRow:
+    """The row out of its JSON; raises ValueError for anything that `spell` does not write.
+
+    Others may be able to write into the cache directory: what is read is taken for figures, never trusted.
+    """
+    try:
+        data = json.loads(value)
+        totals = Totals(
+            demand={_one_of(OUTCOMES, k): _count(n) for k, n in _items(data, "d")},
+            stages={_one_of(STAGE_NAMES, k): _histogram(h) for k, h in _items(data, "s")},
+            counts={validate_name(k): number(n) for k, n in _items(data, "c")},
+        )
+        gauges = {validate_name(k): number(n) for k, n in _items(data, "g")}
+        viewers = tuple(_text(VIEWER, v) for v in data.get("v", ()))
+        return LedgerRow(number(data["t"]), str(data["p"])[:64], totals, gauges, viewers)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no row of the ledger: {error!r}") from error
+
+
+def number(value: Any) -> float:
+    """A finite number out of JSON; raises ValueError or TypeError."""
+    if type(value) not in (int, float):
+        raise TypeError("not a number")
+    # Compared before it is converted: JSON's integers may be too long for a float.
+    if not -1e300 < value < 1e300:
+        raise ValueError("not a finite number")
+    return float(value)
+
+
+def is_valid_duration(seconds: float) -> bool:
+    """Whether this can be a time that something took (s)."""
+    return math.isfinite(seconds) and seconds >= 0.0
+
+
+def _items(data: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+    found: Iterable[tuple[str, Any]] = data.get(key, {}).items()
+    return found
+
+
+def _one_of(names: tuple[str, ...], name: str) -> str:
+    if name not in names:
+        raise ValueError("an unknown name")
+    return name
+
+
+def validate_name(name: str) -> str:
+    """The name of a counter or gauge, checked; raises ValueError or TypeError."""
+    return _text(NAME, name)
+
+
+def _text(pattern: re.Pattern[str], text: str) -> str:
+    if pattern.fullmatch(text) is None:
+        raise ValueError("a malformed name")
+    return text
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return value
+
+
+def _histogram(value: Any) -> Histogram:
+    total, counts = value
+    histogram = Histogram(number(total), {int(k): _count(n) for k, n in counts.items()})
+    if not all(0 <= bucket <= len(BOUNDS) for bucket in histogram.counts):
+        raise ValueError("a bucket that does not exist")
+    return histogram

@@ -1,0 +1,93 @@
+"""What a page reports of the slices that it painted: checked before anything is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashboard.errors import BadRequest
+
+# A stage that took longer was no stage of the pipeline: the laptop was closed meanwhile.
+Milliseconds = Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)]
+
+
+class PaintedSlice(BaseModel):
+    """One painted slice; times in ms."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    file: Annotated[str, Field(max_length=1024)]
+    dataset: Annotated[str, Field(max_length=2000)]
+    selection: Annotated[str, Field(max_length=400)]
+    index: Annotated[int, Field(ge=0)] | None = None
+    axis: Annotated[int, Field(ge=0, lt=8)] | None = None
+    source: Literal["ring", "frames", "bricks", "coalesced", "miss"]
+    # `X-Volume-Version` of the slice's answer, where the page sends it along.
+    version: Annotated[str, Field(max_length=64)] | None = None
+    transfer_ms: Milliseconds | None = None
+    convert_ms: Milliseconds | None = None
+    draw_ms: Milliseconds | None = None
+    display_ms: Milliseconds | None = None
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The browser's stages in seconds."""
+        stages = {
+            "transfer": self.transfer_ms,
+            "convert": self.convert_ms,
+            "draw": self.draw_ms,
+            "display": self.display_ms,
+        }
+        return {stage: ms / 1e3 for stage, ms in stages.items() if ms is not None}
+
+
+class MalformedReport(BadRequest):
+    """A report without a row that can be read; `rows` is how many it has, as far as that can be told."""
+
+    def __init__(self, message: str, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class _Posted(BaseModel):
+    """A report as it is sent; its rows are judged one by one."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    viewer: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    slices: Annotated[list[Any], Field(max_length=1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A batch of painted slices of one viewer, and how many more rows of it were malformed."""
+
+    viewer: str
+    slices: tuple[PaintedSlice, ...]
+    malformed: int = 0
+
+
+def parse_report(body: bytes) -> Report:
+    """Read a report without its malformed rows; `MalformedReport` names the first fault when no row is left."""
+    try:
+        posted = _Posted.model_validate_json(body)
+    except ValidationError as error:
+        raise MalformedReport(_fault(error), 1) from None
+    rows: list[PaintedSlice] = []
+    fault: str | None = None
+    for number, row in enumerate(posted.slices):
+        try:
+            rows.append(PaintedSlice.model_validate(row))
+        except ValidationError as error:
+            fault = fault or _fault(error, f"slices.{number}.")
+    if fault is not None and not rows:
+        raise MalformedReport(fault, len(posted.slices))
+    return Report(posted.viewer, tuple(rows), len(posted.slices) - len(rows))
+
+
+def _fault(error: ValidationError, row: str = "") -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = (row + ".".join(map(str, first["loc"]))).rstrip(".") or "the body"
+    return f"The report is malformed at {place}: {first['msg'].lower()}."

@@ -1,0 +1,152 @@
+"""Reads the ledger: only what is new, added up by the second of its time.
+
+What is older than the ledger keeps rows is in the sum alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypedDict
+
+from dashboard.bulkhead import LogLimit
+from dashboard.storage.bytes_cache import BytesCache
+from dashboard.telemetry.aggregates import Totals, decode_row, number, validate_name
+from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW
+
+log = logging.getLogger(__name__)
+
+# Gauges of one thing that all processes share: the newest counts. Others are each process's own: summed.
+SHARED: Final = ("bricks.", "frames.")
+
+
+class ProcessStats(TypedDict):
+    """One live process; `heartbeat_s` is how long ago its last sign of life was (s)."""
+
+    pid: int
+    role: str
+    rss_bytes: int
+    heartbeat_s: float
+
+
+@dataclass(slots=True)
+class Bin:
+    """All rows of one second; `own` holds each process's own gauges."""
+
+    totals: Totals = field(default_factory=Totals)
+    viewers: set[str] = field(default_factory=set)
+    shared: dict[str, float] = field(default_factory=dict)
+    per_process: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A live process; `name` is what its rows call it."""
+
+    name: str
+    figures: ProcessStats
+    gauges: dict[str, float]
+
+
+class LedgerReader:
+    """What is in the ledger, as of the last `refresh`; for one thread at a time.
+
+    `all` sums everything since the ledger began, `bins` the last 15 minutes by whole Unix seconds.
+    """
+
+    def __init__(self, cache: BytesCache) -> None:
+        self._cache = cache
+        self._shared: dict[str, float] = {}
+        self._lines = LogLimit()
+        self.processes: list[Process] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        self._mark: tuple[int, str] = (0, "")
+        self.all = Totals()
+        self.bins: dict[int, Bin] = {}
+
+    def refresh(self, now: float) -> None:
+        """Read what has come since the last time; `now` is Unix time (s). Raises sqlite3.Error, OSError."""
+        for key, value in self._new_rows():
+            if key.startswith((ROW, BASE)):
+                self._add(key, value)
+        oldest = math.floor(now - KEEP_S)
+        for second in [s for s in self.bins if s < oldest]:
+            del self.bins[second]
+        self.processes = list(self._read_processes(now))
+        for process in sorted(self.processes, key=lambda p: -p.figures["heartbeat_s"]):
+            self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
+
+    def gauges(self) -> dict[str, float]:
+        """All gauges as they are now; those of processes that are gone are gone, too."""
+        gauges = dict(self._shared)
+        for process in self.processes:
+            for name, value in process.gauges.items():
+                if not name.startswith(SHARED):
+                    gauges[name] = gauges.get(name, 0.0) + value
+        return gauges
+
+    def _new_rows(self) -> Iterator[tuple[str, bytes]]:
+        # The last row read is asked for again: when another one, or none, lies in its place, or when a new
+        # base has come, then rows that were read before are gone or merged, and all is read anew.
+        # One SELECT sees one state of the database, so a row and the base it went into never meet.
+        last, key = self._mark
+        rows = self._cache.rows_after(last - 1)
+        if last > 0:
+            there = bool(rows) and rows[0][:2] == (last, key)
+            rows = rows[1:] if there else rows
+            if not there or any(new.startswith(BASE) for _, new, _ in rows):
+                rows = self._cache.rows_after(0)
+                self._forget()
+        for number_, new, value in rows:
+            self._mark = (number_, new)
+            yield new, value
+
+    def _add(self, key: str, value: bytes) -> None:
+        try:
+            row = decode_row(value)
+        except ValueError as error:
+            self._skipped(key, error)
+            return
+        self.all.merge(row.totals)
+        if key.startswith(BASE):
+            return
+        second = self.bins.setdefault(math.floor(row.t), Bin())
+        second.totals.merge(row.totals)
+        second.viewers.update(row.viewers)
+        own = second.per_process.setdefault(row.process, {})
+        for name, gauge in row.gauges.items():
+            (second.shared if name.startswith(SHARED) else own)[name] = gauge
+
+    def _skipped(self, key: str, error: Exception) -> None:
+        if self._lines.admits(key) is not None:
+            log.warning("ledger row %.64r skipped: %r", key, error)
+
+    def _read_processes(self, now: float) -> Iterator[Process]:
+        for key in self._cache.keys_with_prefix(PROCESS):
+            value = self._cache.get(key)
+            if not isinstance(value, bytes):
+                continue
+            try:
+                process = _process(key, value, now)
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                self._skipped(key, error)
+                continue
+            if process.figures["heartbeat_s"] <= PROCESS_EXPIRES_S:
+                yield process
+
+
+def _process(key: str, value: bytes, now: float) -> Process:
+    data = json.loads(value)
+    figures: ProcessStats = {
+        "pid": int(number(data["pid"])),
+        "role": str(data["role"])[:32],
+        "rss_bytes": int(number(data["rss_bytes"])),
+        "heartbeat_s": max(0.0, round(now - number(data["heartbeat"]), 3)),
+    }
+    gauges = {validate_name(name): number(gauge) for name, gauge in data["gauges"].items()}
+    return Process(key.removeprefix(PROCESS), figures, gauges)

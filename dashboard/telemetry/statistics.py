@@ -1,0 +1,311 @@
+"""What the panels, `/api/v1/stats` and `/metrics` show, read out of the ledger.
+
+Each process reads for itself, only what is new, at most once a second, however many ask.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from cachetools import FIFOCache
+
+from dashboard.storage.bytes_cache import BytesCache
+from dashboard.telemetry.aggregates import Totals
+from dashboard.telemetry.ledger import KEEP_S
+from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
+from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+
+log = logging.getLogger(__name__)
+
+REFRESH_S: Final = 1.0
+# Viewers are told apart only as long as rows are kept: "all" counts those of the last minute.
+VIEWERS_S: Final = 60.0
+# How many different windows or step lengths are remembered between two refreshes.
+MAX_CACHED: Final = 16
+
+
+# Of the rows in browsers' reports: `refused` is the sum of the reasons behind it.
+REPORTS: Final = (
+    "accepted",
+    "refused",
+    "malformed",
+    "unknown",
+    "contradictory",
+    "too_frequent",
+)
+
+
+class StageStats(TypedDict):
+    """One stage over a window: how often, its percentiles (ms) and its sum (s)."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeries:
+    """One stage step by step; percentiles in ms, None where it did not occur."""
+
+    count: tuple[int, ...]
+    p50_ms: tuple[float | None, ...]
+    p95_ms: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Figures over time for the panels, one entry a step in every tuple.
+
+    `times` are the steps' beginnings (Unix time, s), whole multiples of `step_s`; the last step is still
+    going on. `outcomes` and `counts` are sums in the step. `gauges` are the last known values at its end,
+    None before the first. Only stages, counters and gauges that occur are listed; all outcomes are.
+    """
+
+    step_s: float
+    times: tuple[float, ...]
+    outcomes: dict[str, tuple[int, ...]]
+    stages: dict[str, StageSeries]
+    counts: dict[str, tuple[float, ...]]
+    gauges: dict[str, tuple[float | None, ...]]
+
+
+class Stats:
+    """Reads the ledger; all methods may be called from any thread.
+
+    `clock` gives Unix time (s).
+    """
+
+    def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_at = -math.inf
+        self._reader = LedgerReader(cache)
+        self._snapshots: FIFOCache[float | None, dict[str, Any]] = FIFOCache(MAX_CACHED)
+        # Windows are the callers' to choose.
+        self._series: FIFOCache[tuple[float, float], Series] = FIFOCache(MAX_CACHED)
+
+    def snapshot(self, window_s: float | None = None) -> dict[str, Any]:
+        """The figures of the last `window_s` seconds, or (None) since the ledger began, as JSON types.
+
+        A window longer than the ledger keeps rows (15 minutes) is cut to that. `viewers` is how many viewers
+        were seen in the window, for None in the last minute. Shares whose denominator is 0 are None.
+        The caller must not change what it gets.
+        """
+        window = None if window_s is None else min(max(1.0, window_s), KEEP_S)
+        with self._lock:
+            self._refresh()
+            if window not in self._snapshots:
+                self._snapshots[window] = self._snapshot(window)
+            return self._snapshots[window]
+
+    def series(self, seconds: float, step_s: float) -> Series:
+        """The last `seconds` (at most 15 minutes) in steps of `step_s` seconds (at least 1)."""
+        step = max(1.0, step_s)
+        span = min(max(step, seconds), KEEP_S)
+        with self._lock:
+            self._refresh()
+            if (span, step) not in self._series:
+                self._series[span, step] = self._steps(span, step)
+            return self._series[span, step]
+
+    def totals(self) -> Totals:
+        """Everything since the ledger began."""
+        with self._lock:
+            self._refresh()
+            copy = Totals()
+            copy.merge(self._reader.all)
+            return copy
+
+    def gauges(self) -> dict[str, float]:
+        """All gauges as they are now."""
+        with self._lock:
+            self._refresh()
+            return self._reader.gauges()
+
+    def processes(self) -> list[ProcessStats]:
+        """The live processes."""
+        with self._lock:
+            self._refresh()
+            return [process.figures for process in self._reader.processes]
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if abs(now - self._read_at) < REFRESH_S:
+            return
+        self._read_at = now
+        try:
+            self._reader.refresh(now)
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the ledger cannot be read, figures stay as they are: %s", error)
+            return
+        self._snapshots.clear()
+        self._series.clear()
+
+    def _window(self, window: float | None) -> tuple[Totals, set[str]]:
+        viewers: set[str] = set()
+        since = self._read_at - (VIEWERS_S if window is None else window)
+        recent = [b for second, b in self._reader.bins.items() if second >= math.floor(since)]
+        for bin_ in recent:
+            viewers |= bin_.viewers
+        if window is None:
+            return self._reader.all, viewers
+        totals = Totals()
+        for bin_ in recent:
+            totals.merge(bin_.totals)
+        return totals, viewers
+
+    def _snapshot(self, window: float | None) -> dict[str, Any]:
+        totals, viewers = self._window(window)
+        gauges = self._reader.gauges()
+        return {
+            "demand": {outcome: totals.demand.get(outcome, 0) for outcome in OUTCOMES},
+            "stages": {
+                stage: figures
+                for stage in STAGE_NAMES
+                if (figures := stage_stats(totals, stage)) is not None
+            },
+            "caches": {
+                name: {
+                    "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
+                    "limit": round(gauges.get(f"{name}.limit", 0.0)),
+                    "entries": round(gauges.get(f"{name}.entries", 0.0)),
+                    "evictions": round(totals.counts.get(f"{name}.evictions", 0.0)),
+                }
+                for name in ("bricks", "frames")
+            },
+            "prefetch": prefetch_stats(totals, gauges),
+            "reports": report_figures(totals),
+            "viewers": len(viewers),
+            "processes": [process.figures for process in self._reader.processes],
+        }
+
+    def _steps(self, span: float, step: float) -> Series:
+        last = math.floor(self._read_at / step)
+        steps = range(last - max(1, math.ceil(span / step)) + 1, last + 1)
+        sums = {number_: Totals() for number_ in steps}
+        for second, bin_ in self._reader.bins.items():
+            if (number_ := math.floor(second / step)) in sums:
+                sums[number_].merge(bin_.totals)
+        every = list(sums.values())
+        stages: dict[str, StageSeries] = {}
+        for stage in STAGE_NAMES:
+            figures = [stage_stats(totals, stage) for totals in every]
+            if any(figures):
+                stages[stage] = StageSeries(
+                    count=tuple(f["count"] if f else 0 for f in figures),
+                    p50_ms=tuple(f["p50_ms"] if f else None for f in figures),
+                    p95_ms=tuple(f["p95_ms"] if f else None for f in figures),
+                )
+        names = sorted({name for totals in every for name in totals.counts})
+        return Series(
+            step_s=step,
+            times=tuple(number_ * step for number_ in steps),
+            outcomes={o: tuple(t.demand.get(o, 0) for t in every) for o in OUTCOMES},
+            stages=stages,
+            counts={name: tuple(t.counts.get(name, 0.0) for t in every) for name in names},
+            gauges=self._gauge_steps(steps, step),
+        )
+
+    def _gauge_steps(self, steps: range, step: float) -> dict[str, tuple[float | None, ...]]:
+        live = {process.name for process in self._reader.processes}
+        last_seen: dict[str, int] = {}
+        for second, bin_ in self._reader.bins.items():
+            for process in bin_.per_process:
+                last_seen[process] = max(last_seen.get(process, second), second)
+        shared: dict[str, float] = {}
+        own: dict[str, dict[str, float]] = {}
+        values: list[dict[str, float]] = []
+        seconds = sorted(self._reader.bins)
+        place = 0
+        for number_ in steps:
+            while place < len(seconds) and seconds[place] < (number_ + 1) * step:
+                bin_ = self._reader.bins[seconds[place]]
+                shared |= bin_.shared
+                for process, gauges in bin_.per_process.items():
+                    own.setdefault(process, {}).update(gauges)
+                place += 1
+            known = dict(shared)
+            for process, gauges in own.items():
+                # What a dead process said last does not hold any longer.
+                if process in live or last_seen[process] >= number_ * step:
+                    for name, value in gauges.items():
+                        known[name] = known.get(name, 0.0) + value
+            values.append(known)
+        answer: dict[str, tuple[float | None, ...]] = {}
+        for name in sorted({name for known in values for name in known}):
+            answer[name] = tuple(known.get(name) for known in values)
+        # A row tells every change. What no row tells has not changed for as long as rows are kept.
+        for name, value in self._reader.gauges().items():
+            answer.setdefault(name, (value,) * len(values))
+        return answer
+
+
+def stage_stats(totals: Totals, stage: str) -> StageStats | None:
+    """Count, percentiles (ms) and sum (s) of a stage; None when it did not occur."""
+    histogram = totals.stages.get(stage)
+    if histogram is None or histogram.count == 0:
+        return None
+    p50, p95, p99 = (1e3 * (q or 0.0) for q in histogram.quantiles(0.50, 0.95, 0.99))
+    return {
+        "count": histogram.count,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "total_s": histogram.total_s,
+    }
+
+
+def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> dict[str, Any]:
+    """How well fetching ahead works: counts of bricks, bytes, and shares (0…1, None without any)."""
+    counts = totals.counts
+    decoded_bytes, used_bytes = (
+        counts.get(f"prefetch.{name}", 0.0) for name in ("decoded_bytes", "used_bytes")
+    )
+    resting_bytes, resting_used = (
+        counts.get(f"prefetch.{name}", 0.0) for name in ("resting_bytes", "resting_used_bytes")
+    )
+    used = counts.get("prefetch.used", 0.0)
+    return {
+        "planned": round(gauges.get("prefetch.planned", 0.0)),
+        "in_flight": round(gauges.get("prefetch.in_flight", 0.0)),
+        "decoded": round(counts.get("prefetch.decoded", 0.0)),
+        "used": round(used),
+        "late": round(counts.get("prefetch.late", 0.0)),
+        "failed": round(counts.get("prefetch.failed", 0.0)),
+        "decoded_bytes": round(decoded_bytes),
+        "used_bytes": round(used_bytes),
+        "wasted_bytes": round(counts.get("prefetch.wasted_bytes", 0.0)),
+        "accuracy": _share(used_bytes, decoded_bytes),
+        "coverage": _share(used, counts.get("bricks.first_wanted", 0.0)),
+        "timeliness": _share(used - counts.get("prefetch.late", 0.0), used),
+        "moving": _phase_stats(decoded_bytes - resting_bytes, used_bytes - resting_used),
+        "resting": _phase_stats(resting_bytes, resting_used),
+    }
+
+
+def report_figures(totals: Totals) -> dict[str, int]:
+    """Rows of browsers' reports that counted, that were refused, and why."""
+    return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
+
+
+def _phase_stats(decoded_bytes: float, used_bytes: float) -> dict[str, Any]:
+    return {
+        "decoded_bytes": round(max(0.0, decoded_bytes)),
+        "used_bytes": round(max(0.0, used_bytes)),
+        "accuracy": _share(used_bytes, decoded_bytes),
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    # Within a window, bricks may be used that were decoded before it: still, no share is above one.
+    return min(1.0, max(0.0, part / whole)) if whole > 0.0 else None

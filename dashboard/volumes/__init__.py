@@ -1,1 +1,0 @@
-"""HDF5 files: finding, describing, addressing and decoding them."""

@@ -1,0 +1,89 @@
+"""What Dash's own endpoints are sent: calls that this page makes, in their form, and scripts that exist.
+
+Dash takes both for granted; what lacks a key, or names no script, would be an error of the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash
+import flask
+from dash.fingerprint import check_fingerprint
+
+from dashboard.errors import BadRequest, NotFound
+
+PATH = "/_dash-update-component"
+SUITES = "/_dash-component-suites/"
+
+# The page's own calls have four levels; Dash walks through values by recursion.
+MAX_DEPTH = 32
+
+
+def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
+    """Refuse malformed calls before Dash sees them; to be registered behind the guard of all requests."""
+
+    @server.before_request
+    def check() -> None:
+        request = flask.request
+        if request.path.startswith(prefix + SUITES):
+            package, _, path = request.path.removeprefix(prefix + SUITES).partition("/")
+            # The registry is a defaultdict: asked for a package it would gain one.
+            if check_fingerprint(path)[0] not in app.registered_paths.get(package, ()):
+                raise NotFound("There is no such script.")
+        if request.path == prefix + PATH and request.method == "POST":
+            try:
+                body = request.get_json(force=True, silent=True)
+            except RecursionError:
+                body = None
+            if is_deeper(body, MAX_DEPTH) or not is_valid_callback(body, app.callback_map):
+                raise BadRequest("That is no call that this page makes.")
+
+
+def is_deeper(body: Any, levels: int) -> bool:
+    """Whether lists and objects lie in each other in `body` beyond so many levels."""
+    layer = [body]
+    for _ in range(levels):
+        layer = [
+            inner
+            for one in layer
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, (dict, list)) for one in layer)
+
+
+def is_valid_callback(body: Any, known: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether `body` has the form of a call of one of the `known` callbacks; values may be anything."""
+    if not isinstance(body, dict) or not isinstance(body.get("output"), str):
+        return False
+    callback = known.get(body["output"])
+    if callback is None or "callback" not in callback:
+        return False  # the page answers some calls itself
+    changed, outputs = body.get("changedPropIds", []), body.get("outputs")
+    several = body["output"].startswith("..")
+    return (
+        isinstance(changed, list)
+        and all(isinstance(name, str) for name in changed)
+        and _names(body.get("inputs")) == _names(callback["inputs"])
+        and _names(body.get("state", [])) == _names(callback["state"])
+        and _names(outputs if several else [outputs]) == _outputs(body["output"])
+    )
+
+
+def _outputs(name: str) -> list[tuple[str, str]]:
+    """The properties in a callback's name: `..a.b...c.d..`, or `a.b` for a single one."""
+    found = []
+    for part in name.removeprefix("..").removesuffix("..").split("..."):
+        owner, _, prop = part.rpartition(".")
+        found.append((owner, prop.partition("@")[0]))
+    return found
+
+
+def _names(entries: Any) -> list[tuple[str, str]] | None:
+    """(id, property) of each entry, or None for anything else."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return None
+    names = [(entry.get("id"), entry.get("property")) for entry in entries]
+    return names if all(isinstance(part, str) for name in names for part in name) else None

@@ -1,0 +1,1 @@
+"""The page: layout, panels, charts, and the callbacks that Dash knows of."""

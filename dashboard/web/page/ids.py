@@ -1,0 +1,132 @@
+"""The element ids of the page, in one place; those of the contract keep their names for ever."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+# Volumes have at most this many dimensions, so there is one number field for each.
+MAX_RANK = 8
+
+
+class Shell(StrEnum):
+    """The frame of the page: header, tree, drawers."""
+
+    APP = "shell"
+    CONFIG = "config"
+    BURGER = "tree-toggle"
+    BREADCRUMB = "crumb"
+    SCHEME = "scheme-toggle"
+    PANELS_TOGGLE = "panels-toggle"
+    PANELS = "panels"
+    TREE = "dataset-tree"
+    TREE_MESSAGE = "tree-message"
+    TREE_RELOAD = "tree-reload"
+    BANNER = "banner"
+    STATUS = "status"
+    ATTRIBUTES_BUTTON = "attributes-button"
+    ATTRIBUTES_DRAWER = "attributes-drawer"
+    ATTRIBUTES_OF = "attributes-of"
+    ATTRIBUTES = "attributes"
+
+
+class View(StrEnum):
+    """The slice, and what chooses it and colours it."""
+
+    FRAME = "plot-frame"
+    GRAPH = "slice-graph"
+    CANVAS = "slice-canvas"
+    WAIT = "plot-wait"
+    WAIT_TEXT = "plot-wait-text"
+    CANCEL = "plot-cancel"
+    MESSAGE = "plot-message"
+    MESSAGE_TEXT = "plot-message-text"
+    RETRY = "plot-retry"
+    LEAVE = "plot-leave"
+    OFFER = "plot-offer"
+    FILES = "plot-files"
+    NOTE = "plot-note"
+    NOTE_TEXT = "plot-note-text"
+    NOTE_ACTION = "plot-note-action"
+    NOTE_CLOSE = "plot-note-close"
+    REMARK = "slice-remark"
+    READOUT = "readout"
+    DETAIL = "readout-detail"
+    AXIS = "axis-select"
+    AXIS_FIELD = "axis-field"
+    POOL = "pool-select"
+    PART = "part-select"
+    PART_FIELD = "part-field"
+    DRAG = "drag-select"
+    ZOOM_RESET = "zoom-reset"
+    PNG = "download-png"
+    NPY = "download-npy"
+    COLORSCALE = "colorscale-select"
+    REVERSE = "colorscale-reverse"
+    NORM = "norm-select"
+    WINDOW = "window-control"
+    WINDOW_MODE = "window-mode"
+    WINDOW_LO = "window-lo"
+    WINDOW_HI = "window-hi"
+    WINDOW_ERROR = "window-error"
+    SLIDER = "slice-slider"
+    INDEX = "index-input"
+    LAST_INDEX = "index-last"
+    PREVIOUS = "slice-previous"
+    NEXT = "slice-next"
+    PLAY = "slice-play"
+    PLAYBACK_SETTINGS = "play-settings"
+    SPEED = "play-speed"
+    DIRECTION = "play-direction"
+    AT_END = "play-end"
+    TIMING = "play-timing"
+    RESIDENCY = "residency"
+
+
+class Panel(StrEnum):
+    """The four panels."""
+
+    TICK = "panels-tick"
+    PARTS = "panel-parts"
+    PIPELINE = "pipeline-panel"
+    PIPELINE_ROWS = "pipeline-rows"
+    PIPELINE_SOURCE = "pipeline-source"
+    PIPELINE_TOTAL = "pipeline-total"
+    LATENCY = "latency-panel"
+    LATENCY_GRAPH = "latency-graph"
+    LATENCY_EMPTY = "latency-empty"
+    HIT_RATE = "hit-rate-panel"
+    HIT_RATE_VALUE = "hit-rate-value"
+    HIT_RATE_GRAPH = "hit-rate-graph"
+    HIT_RATE_EMPTY = "hit-rate-empty"
+    HIT_RATE_COUNTS = "hit-rate-counts"
+    PREFETCH = "prefetch-panel"
+    PREFETCH_COUNTS = "prefetch-counts"
+    PREFETCH_EMPTY = "prefetch-empty"
+
+
+def outcome(name: str) -> str:
+    """The count of an outcome in the hit rate's legend."""
+    return f"outcome-{name}"
+
+
+def prefetched(name: str) -> str:
+    """A figure of the prefetch panel."""
+    return f"prefetch-{name}"
+
+
+def bar(name: str) -> str:
+    """The bar under such a figure."""
+    return f"prefetch-{name}-bar"
+
+
+def share(name: str) -> str:
+    """Such a figure with its bar."""
+    return f"prefetch-{name}-share"
+
+
+def fixed_index(dimension: int) -> str:
+    """The number field of a dimension that is neither sliced nor shown."""
+    return f"fixed-index-{dimension}"
+
+
+FIXED_INDICES = tuple(fixed_index(dimension) for dimension in range(MAX_RANK))

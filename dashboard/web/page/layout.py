@@ -1,0 +1,212 @@
+"""The page: header, tree, the slice with its controls, and a column of panels.
+
+What is here never changes after it was sent, but through `set_props` of the scripts in `assets/` and
+through the callbacks in `viewer.py` and `monitor.py`. The layout is the same for everyone: which slice
+is shown stands in the address bar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.settings import Settings
+from dashboard.telemetry.stages import STAGES
+from dashboard.web.page import components, controls, panels
+from dashboard.web.page.ids import MAX_RANK, Panel, Shell
+
+NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
+HEADER_HEIGHT = 48
+
+# A calm teal for what can be operated, and greys with a trace of it: the picture has the colours.
+TEAL = "#e8f5f6 #d2e8ea #a5d2d6 #74bac1 #4ca5ae #33969f #238a94 #147680 #06636d #00525b".split()
+SLATE = "#dce1e4 #b9c1c7 #98a2aa #707b84 #3c444b #2c3339 #22282d #191e22 #13171a #0e1113".split()
+
+THEME: dict[str, Any] = {
+    "colors": {"teal": TEAL, "dark": SLATE},
+    "primaryColor": "teal",
+    "primaryShade": {"light": 7, "dark": 4},
+    "autoContrast": True,
+    "defaultRadius": "sm",
+    "cursorType": "pointer",
+    "respectReducedMotion": True,
+    "fontFamily": (
+        '-apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+    ),
+    "fontFamilyMonospace": 'ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace',
+}
+
+
+def index_string(settings: Settings) -> str:
+    """The HTML around the app; it has no script of its own, so that none needs an exception."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {{%metas%}}
+        <title>{{%title%}}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="description" content="Leaf through HDF5 volumes, slice by slice">
+        <meta name="color-scheme" content="light dark">
+        <link rel="icon" type="image/svg+xml" href="{settings.url_prefix}/assets/favicon.svg">
+        {{%css%}}
+    </head>
+    <body>
+        <noscript>This page needs JavaScript.</noscript>
+        {{%app_entry%}}
+        <footer>
+            {{%config%}}
+            {{%scripts%}}
+            {{%renderer%}}
+        </footer>
+    </body>
+</html>
+"""
+
+
+def build(settings: Settings) -> Component:
+    """The whole page."""
+    return dmc.MantineProvider(
+        theme=THEME,
+        defaultColorScheme="auto",
+        children=[
+            dcc.Store(id=Shell.CONFIG, data=_config(settings)),
+            dcc.Store(id=Shell.ATTRIBUTES_OF),
+            dcc.Store(id=Panel.PARTS),
+            dcc.Interval(id=Panel.TICK, interval=panels.TICK_MS),
+            dmc.AppShell(
+                id=Shell.APP,
+                header={"height": HEADER_HEIGHT},
+                navbar={
+                    "width": NAVBAR_WIDTH,
+                    "breakpoint": "md",
+                    "collapsed": {"mobile": True, "desktop": False},
+                },
+                transitionDuration=150,
+                padding=0,
+                children=[
+                    _header(settings),
+                    dmc.AppShellNavbar(_tree(), p=0, **{"aria-label": "Files and datasets"}),
+                    dmc.AppShellMain(
+                        [
+                            html.Div(id=Shell.BANNER, className="banner", role="alert"),
+                            html.Div(
+                                [controls.viewer_section(), panels.build()],
+                                className="workbench",
+                            ),
+                        ]
+                    ),
+                ],
+            ),
+            _attributes(),
+            html.Div(id=Shell.STATUS, className="visually-hidden", role="status", **_LIVE),
+        ],
+    )
+
+
+_LIVE = {"aria-live": "polite"}
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    """What the scripts have to know; sizes in cells, times in ms."""
+    return {
+        "prefix": settings.url_prefix,
+        "restCells": settings.rest_cells,
+        "restDelay": settings.rest_delay_ms,
+        "stages": [
+            {
+                "name": stage.name,
+                "where": stage.where,
+                "what": stage.what,
+                "reference": stage.reference,
+                "color": panels.STAGE_COLORS[stage.name],
+            }
+            for stage in STAGES
+        ],
+        "maxRank": MAX_RANK,
+        "navbar": {"width": NAVBAR_WIDTH, "breakpoint": "md"},
+    }
+
+
+def _header(settings: Settings) -> Component:
+    prefix = settings.url_prefix
+    return dmc.AppShellHeader(
+        className="header",
+        children=[
+            components.icon_button(
+                Shell.BURGER, "menu", "Files and datasets", hiddenFrom="md", className="burger"
+            ),
+            html.Div(
+                [html.Span(className="mark"), html.Span("Lamella", className="name")],
+                className="brand",
+            ),
+            html.Div(id=Shell.BREADCRUMB, className="crumb"),
+            components.icon_button(Shell.ATTRIBUTES_BUTTON, "info", "Attributes of this dataset"),
+            html.Div(className="spacer"),
+            components.with_tooltip(
+                html.A(
+                    html.Span(className="icon icon-metrics"),
+                    href=f"{prefix}/api/v1/stats?window=300",
+                    target="_blank",
+                    className="icon-link wide-only",
+                    **{"aria-label": "Figures of the last five minutes as JSON"},
+                ),
+                "Figures of the last five minutes as JSON",
+            ),
+            components.icon_button(Shell.PANELS_TOGGLE, "panels", "Show or hide the panels"),
+            components.with_tooltip(
+                dmc.ColorSchemeToggle(
+                    id=Shell.SCHEME,
+                    lightIcon=html.Span(className="icon icon-sun"),
+                    darkIcon=html.Span(className="icon icon-moon"),
+                    variant="subtle",
+                    color="gray",
+                    size=32,
+                    **{"aria-label": "Light or dark theme"},
+                ),
+                "Light or dark theme",
+            ),
+        ],
+    )
+
+
+def _tree() -> list[Component]:
+    return [
+        html.Div(
+            [
+                html.H2("Files", className="section-title"),
+                components.icon_button(Shell.TREE_RELOAD, "reload", "Look for new files", size=26),
+            ],
+            className="tree-head",
+        ),
+        html.Div(
+            dmc.Tree(
+                id=Shell.TREE,
+                data=[],
+                selected=[],
+                expanded=[],
+                selectOnClick=True,
+                expandOnClick=True,
+                allowRangeSelection=False,
+                levelOffset=10,
+                renderNode={"function": "lamellaNode"},
+            ),
+            className="tree-scroll",
+        ),
+        html.Div(id=Shell.TREE_MESSAGE, className="tree-message", role="status"),
+    ]
+
+
+def _attributes() -> Component:
+    return dmc.Drawer(
+        id=Shell.ATTRIBUTES_DRAWER,
+        title="Attributes",
+        # The picture gets the focus (assets/focus.js): on the button, space would open it again.
+        returnFocus=False,
+        position="right",
+        size="md",
+        overlayProps={"backgroundOpacity": 0.25},
+        children=html.Div(id=Shell.ATTRIBUTES, className="attributes"),
+    )

@@ -1,0 +1,161 @@
+"""The callback of the panels: every two seconds, while somebody can see them.
+
+    panels-tick ─ server ─► panel-parts ─ browser ─► all panels and the banner, one after the other
+
+The browser shows what is new in a panel, each in a task of its own and hardly while slices move (`turns.js`,
+`panels.js`). Components made here would have to pass through Dash and React, which takes longer.
+The interval stands still while the tab is hidden or the panels are folded (`shell.js`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from dash import Dash, Input, Output
+
+from dashboard.bulkhead import Bulkhead
+from dashboard.telemetry.stages import OUTCOMES
+from dashboard.telemetry.statistics import Series
+from dashboard.web.page import charts, ids, panels
+from dashboard.web.page.ids import Panel, Shell
+
+log = logging.getLogger(__name__)
+
+PanelUpdate = dict[str, Any]
+
+
+class StatsSource(Protocol):
+    """What is needed of `dashboard.telemetry.statistics.Stats`."""
+
+    def snapshot(self, window_s: float | None = None) -> Mapping[str, Any]:
+        """The figures of the last seconds."""
+        ...
+
+    def series(self, seconds: float, step_s: float) -> Series:
+        """The same step by step."""
+        ...
+
+
+class PanelSources(Protocol):
+    """What is needed of the services."""
+
+    @property
+    def stats(self) -> StatsSource:
+        """The ledger's figures."""
+        ...
+
+    def degraded(self) -> str | None:
+        """One sentence while the caches cannot be written."""
+        ...
+
+
+def register(app: Dash, services: PanelSources) -> None:
+    """Keep the panels up to date."""
+
+    # Figures come every two seconds: a panel that failed is tried again with the next ones.
+    bulkhead = Bulkhead(log, pause_s=0.0)
+    parts: dict[str, Callable[[], PanelUpdate]] = {
+        Panel.PIPELINE: lambda: {
+            "stages": medians(services.stats.snapshot(charts.SPAN_S)["stages"])
+        },
+        Panel.LATENCY: lambda: graph(charts.latency(_series(services)), Panel.LATENCY_EMPTY),
+        Panel.HIT_RATE: lambda: hit_rate(services.stats),
+        Panel.PREFETCH: lambda: prefetch(services.stats.snapshot(charts.SPAN_S)),
+        Shell.BANNER: lambda: {"texts": {Shell.BANNER: services.degraded() or ""}},
+    }
+
+    @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))
+    def tick(_: int | None) -> dict[str, PanelUpdate]:
+        # Whatever is wrong with one panel, the others are brought up to date.
+        made = {id_: bulkhead.run(f"The part {id_}", make, None) for id_, make in parts.items()}
+        return {id_: part for id_, part in made.items() if part is not None}
+
+
+def _series(services: PanelSources) -> Series:
+    return services.stats.series(charts.SPAN_S, charts.STEP_S)
+
+
+def hit_rate(stats: StatsSource) -> PanelUpdate:
+    """The outcomes over time, the hit rate, and the counts in the legend."""
+    shown = graph(charts.outcomes(stats.series(charts.SPAN_S, charts.STEP_S)), Panel.HIT_RATE_EMPTY)
+    return {**shown, "texts": demand(stats.snapshot(charts.SPAN_S)["demand"])}
+
+
+def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
+    """A figure, or what is said where it has nothing to show: the one before stays under it."""
+    if charts.empty(figure):
+        return {"hidden": {empty_id: False}}
+    return {"figure": figure, "hidden": {empty_id: True}}
+
+
+def medians(stages: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """What the pipeline panel shows beside the slice on the screen (ms)."""
+    return {
+        name: {"p50_ms": stage["p50_ms"], "p95_ms": stage["p95_ms"]}
+        for name, stage in stages.items()
+    }
+
+
+def demand(counts: Mapping[str, int]) -> dict[str, str]:
+    """The hit rate, and the counts in its legend."""
+    rate = charts.hit_rate(counts)
+    return {
+        Panel.HIT_RATE_VALUE: "–" if rate is None else f"{100 * rate:.0f} %",
+        **{ids.outcome(name): f"{counts.get(name, 0):,}" for name in OUTCOMES},
+    }
+
+
+def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
+    """How well fetching ahead works, and how full the caches are."""
+    ahead = snapshot["prefetch"]
+    demanded = sum(snapshot["demand"].get(outcome, 0) for outcome in OUTCOMES)
+    moved = bool(demanded or ahead["decoded"])
+    texts: dict[str, str] = {}
+    shares: dict[str, float] = {}
+    titles: dict[str, str] = {}
+    for name in panels.SHARE_HELP:
+        value = ahead[name]
+        percent = None if value is None else min(100.0, max(0.0, 100.0 * value))
+        texts[ids.prefetched(name)] = "–" if percent is None else f"{percent:.0f} %"
+        shares[ids.bar(name)] = percent or 0.0
+    for name in panels.COUNT_LABELS:
+        value = ahead[name]
+        texts[ids.prefetched(name)] = size(value) if name == "wasted_bytes" else f"{value:,}"
+    for name in panels.CACHES:
+        cache = snapshot["caches"][name]
+        texts[ids.prefetched(name)] = f"{size(cache['bytes'])} of {size(cache['limit'])}"
+        shares[ids.bar(name)] = fill_percent(cache)
+        titles[ids.share(name)] = cache_summary(name, cache)
+    return {
+        "texts": texts,
+        "shares": {id_: round(percent, 1) for id_, percent in shares.items()},
+        "titles": titles,
+        "hidden": {Panel.PREFETCH_COUNTS: not moved, Panel.PREFETCH_EMPTY: moved},
+    }
+
+
+def fill_percent(cache: Mapping[str, int]) -> float:
+    """How full a cache is (%)."""
+    limit = cache["limit"]
+    return min(100.0, 100.0 * cache["bytes"] / limit) if limit else 0.0
+
+
+def cache_summary(name: str, cache: Mapping[str, int]) -> str:
+    """What is in a cache, as a sentence."""
+    entries = f"{cache['entries']:,} {'entry' if cache['entries'] == 1 else 'entries'}"
+    return (
+        f"{name.capitalize()} in the cache: {entries}, {cache['evictions']:,} evicted"
+        " in the last five minutes"
+    )
+
+
+def size(count: float) -> str:
+    """Bytes as people read them."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if value >= 99.5 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000.0
+    return f"{value:.1f} TB"

@@ -1,0 +1,144 @@
+"""The callbacks of the viewer. All but one run in the browser: the page talks to `/api/v1/` by itself.
+
+    config ───────────────────────────► shell.start: opens what the address bar names
+    slice-slider, index-input ────────► viewer.go
+    axis-select, fixed-index-N ───────► viewer.setAxis, setFixed
+    pool-select, part-select ─────────► viewer.setPool, setPart
+    colorscale-*, norm-select ────────► viewer.setColours
+    window-mode, window-lo, window-hi ► viewer.setColours
+    dataset-tree ─────────────────────► tree.selected, tree.opened
+    play-* ───────────────────────────► play.set
+    buttons ──────────────────────────► whatever they say
+    attributes-drawer ────────────────► focus.picture
+    attributes-of ──── server ────────► attributes
+
+The scripts write the controls back with `set_props`; `controls.js` tells such echoes from what the user
+did. Nothing here writes `slice-graph`: its only writer is `assets/plot.js`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, html
+from dash.development.base_component import Component
+
+from dashboard.errors import LamellaError
+from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
+
+# An attribute of a megabyte is no help to anyone who reads it.
+LONGEST_VALUE = 2000
+
+BUTTONS = (
+    Shell.BURGER,
+    Shell.TREE_RELOAD,
+    Shell.PANELS_TOGGLE,
+    Shell.ATTRIBUTES_BUTTON,
+    View.ZOOM_RESET,
+    View.RETRY,
+    View.CANCEL,
+    View.LEAVE,
+    View.OFFER,
+    View.FILES,
+    View.NOTE_ACTION,
+    View.NOTE_CLOSE,
+    View.PREVIOUS,
+    View.NEXT,
+    View.PLAY,
+)
+
+
+class Attributed(Protocol):
+    """What is needed of the library."""
+
+    def attributes(self, file: str, path: str) -> Mapping[str, Any]:
+        """The attributes of a dataset as JSON values."""
+        ...
+
+
+class AttributeSource(Protocol):
+    """What is needed of the services."""
+
+    @property
+    def metadata(self) -> Attributed:
+        """Files and datasets."""
+        ...
+
+
+def register(app: Dash, services: AttributeSource) -> None:
+    """Connect the controls."""
+    _clientside(app, "start", Input(Shell.CONFIG, "data"), initially=True)
+    _clientside(app, "index", Input(View.SLIDER, "value"), Input(View.INDEX, "value"))
+    _clientside(app, "axis", Input(View.AXIS, "value"))
+    _clientside(app, "fixed", *(Input(id_, "value") for id_ in FIXED_INDICES))
+    _clientside(app, "pool", Input(View.POOL, "value"))
+    _clientside(app, "part", Input(View.PART, "value"))
+    _clientside(
+        app,
+        "colours",
+        Input(View.COLORSCALE, "value"),
+        Input(View.REVERSE, "checked"),
+        Input(View.NORM, "value"),
+    )
+    _clientside(app, "mode", Input(View.WINDOW_MODE, "value"))
+    _clientside(app, "bounds", Input(View.WINDOW_LO, "value"), Input(View.WINDOW_HI, "value"))
+    _clientside(
+        app,
+        "playing",
+        Input(View.SPEED, "value"),
+        Input(View.DIRECTION, "value"),
+        Input(View.AT_END, "value"),
+        Input(View.TIMING, "value"),
+    )
+    _clientside(app, "drag", Input(View.DRAG, "value"))
+    _clientside(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
+    _clientside(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
+    _clientside(app, "dialog", Input(Shell.ATTRIBUTES_DRAWER, "opened"))
+    _clientside(app, "panels", Input(Panel.PARTS, "data"))
+
+    @app.callback(
+        Output(Shell.ATTRIBUTES, "children"),
+        Input(Shell.ATTRIBUTES_OF, "data"),
+        prevent_initial_call=True,
+    )
+    def attributes(of: object) -> Component:
+        match of:
+            case {"file": str(file), "dataset": str(dataset)}:
+                pass
+            case _:
+                return html.Div()
+        try:
+            return attribute_table(dataset, services.metadata.attributes(file, dataset))
+        except LamellaError as error:
+            return html.Div(error.message, className="field-error")
+
+
+def attribute_table(dataset: str, attributes: Mapping[str, Any]) -> Component:
+    """Names and values; a value that is too long is cut."""
+    if not attributes:
+        return html.Div(f"{dataset} has no attributes.", className="empty")
+    return dmc.Table(
+        [
+            dmc.TableTbody(
+                [
+                    dmc.TableTr([dmc.TableTh(name), dmc.TableTd(_text(value))])
+                    for name, value in sorted(attributes.items())
+                ]
+            )
+        ],
+        className="attribute-table",
+    )
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + " …"
+
+
+def _clientside(app: Dash, name: str, *inputs: Input, initially: bool = False) -> None:
+    app.clientside_callback(
+        ClientsideFunction("lamella", name), *inputs, prevent_initial_call=not initially
+    )

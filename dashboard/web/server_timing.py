@@ -1,0 +1,58 @@
+"""`Server-Timing`: the stages of a slice, from entering the application to sending the headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.meter import Recording, recording
+from dashboard.telemetry.stages import SERVER_STAGES
+
+RECORDING = "lamella.recording"
+OUTCOME = "lamella.outcome"
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class ServerTimingMiddleware:
+    """WSGI middleware around the whole application, so that nothing of it goes unmeasured.
+
+    Time that no stage claims is booked on `cache`: finding out what is asked for and whether it is
+    known already. The view leaves its outcome in the environment; the demand and its stages go into
+    the ledger when the headers are sent.
+    """
+
+    def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:
+        self._application = application
+        self._path = path
+        self._ledger = ledger
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != self._path:
+            return self._application(environ, start_response)
+        with recording("cache") as record:
+            environ[RECORDING] = record
+
+            def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+                record.end()
+                headers.append(("Server-Timing", server_timing(record)))
+                outcome = environ.get(OUTCOME)
+                if outcome is not None and status[:3] in ("200", "304"):
+                    self._ledger.demand(outcome)
+                    self._ledger.stages(record.seconds)
+                return start_response(status, headers, *rest)
+
+            return self._application(environ, started)
+
+
+def server_timing(record: Recording) -> str:
+    """The header's value: stages that took time, in the pipeline's order, and `total`, in ms."""
+    parts = [
+        f"{stage};dur={record.seconds[stage] * 1e3:.3f}"
+        for stage in SERVER_STAGES
+        if record.seconds.get(stage, 0.0) > 0.0
+    ]
+    return ", ".join([*parts, f"total;dur={record.total_s * 1e3:.3f}"])

@@ -1,0 +1,50 @@
+"""What the tests of the caches share: a cache and a ledger of the test's own, and a store of bricks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.bricks.store import BrickStore
+from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.eviction import LruEvictor
+from tests import files
+from tests.clock import Clock
+from tests.parts import Counts
+from tests.supplied import HOW, VALUES
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "cache")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make_store(tmp_path: Path, cache: BytesCache, ledger: Counts) -> Callable[..., BrickStore]:
+    def make(limit: int = 2**30, clock: Clock | None = None, **given: Any) -> BrickStore:
+        how = {} if clock is None else {"clock": clock}
+        room = LruEvictor(cache, limit, tmp_path / "room.lock", **how)
+        return BrickStore(cache, room, tmp_path / "partial", ledger, **given)
+
+    return make
+
+
+@pytest.fixture
+def store(make_store: Callable[..., BrickStore]) -> BrickStore:
+    return make_store()
+
+
+@pytest.fixture
+def volume_file(data: Path) -> Path:
+    """The small volume of `tests/supplied.py`: in bricks of two ways of decoding, and contiguous."""
+    return files.write(
+        data / "a.h5",
+        x=(VALUES, HOW),
+        b=(VALUES, {"chunks": (4, 10, 10), **files.CHUNKED["blosc2"]}),
+        c=VALUES,
+    )

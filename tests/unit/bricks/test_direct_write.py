@@ -1,0 +1,207 @@
+"""Bricks gathered in memory are the same bricks, and memory and turns are given back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import errors
+from dashboard.bricks import direct_write
+from dashboard.bricks.direct_write import DirectBrickWriter
+from dashboard.bricks.loader import CacheFull, Purpose
+from dashboard.bricks.store import FileBrick
+from dashboard.decoding.decoder import Decoder
+from dashboard.decoding.sinks import FileSink, MemorySink
+from dashboard.storage import direct_io
+from dashboard.storage.disk_space import DiskSpace
+from tests import files
+from tests.parts import Parts
+from tests.supplied import NBYTES, VALUES, brick, same
+
+pytestmark = pytest.mark.usefixtures("volume_file")
+
+
+@pytest.fixture
+def sinks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type]]:
+    """The kinds of sinks that bricks were decoded into."""
+    kinds: list[type] = []
+    honest = Decoder.decode
+
+    def decode(self: Any, volume: Any, address: Any, sink: Any, *rest: Any) -> Any:
+        kinds.append(type(sink))
+        return honest(self, volume, address, sink, *rest)
+
+    monkeypatch.setattr(Decoder, "decode", decode)
+    return kinds
+
+
+def test_the_same_bricks(here: Parts, sinks: list[type]) -> None:
+    here.supply.enable_direct_writes(NBYTES)
+    for first in (0, 4, 8):
+        found = here.supply.get_or_decode(brick(here, first), Purpose.WARMUP)
+        assert isinstance(found.brick, FileBrick)
+        assert found.outcome == "miss"
+        same(found, first)
+        same(here.supply.get_or_decode(brick(here, first)), first)
+    assert sinks == [MemorySink] * 3
+
+
+@pytest.mark.parametrize("text", [":,3,:", ":,:,29"])
+def test_across_every_axis(here: Parts, text: str) -> None:
+    expected = here.frame("data/a.h5", "c", text).frame.body
+    here.supply.enable_direct_writes(2**20)
+    for address in here.bricks("data/a.h5", "x", text):
+        here.supply.get_or_decode(address, Purpose.WARMUP)
+    answer = here.frame("data/a.h5", "x", text)
+    assert answer.frame.body == expected
+    assert answer.outcome == "prefetched"
+
+
+def test_what_children_decode_stays_as_it_is(here: Parts, sinks: list[type]) -> None:
+    here.supply.enable_direct_writes(NBYTES)
+    same(here.supply.get_or_decode(brick(here, 0, "b"), Purpose.WARMUP), 0)
+    assert sinks == []
+
+
+def test_damaged_chunks_are_told(here: Parts, data: Path) -> None:
+    files.damage(data / "a.h5", "x", (4, 10, 20))
+    here.supply.enable_direct_writes(NBYTES)
+    found = here.supply.get_or_decode(brick(here, 4), Purpose.WARMUP)
+    assert [bad.origin for bad in found.brick.damaged_chunks] == [(4, 10, 20)]
+
+
+def test_a_brick_that_is_too_large_is_written_piece_by_piece(
+    here: Parts, sinks: list[type]
+) -> None:
+    here.supply.enable_direct_writes(NBYTES - 1)
+    same(here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP), 0)
+    assert sinks == [FileSink]
+
+
+def test_a_full_disk_keeps_nothing_and_gives_the_memory_back(
+    here: Parts, monkeypatch: pytest.MonkeyPatch, sinks: list[type]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    here.supply.enable_direct_writes(NBYTES)
+    with monkeypatch.context() as patch:
+        patch.setattr(direct_io, "write", full)
+        with pytest.raises(CacheFull):
+            here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP)
+    assert list((here.home / "partial").iterdir()) == []
+    monkeypatch.setattr(DiskSpace, "reserve", lambda *_: True)  # it would rest a while
+    for first in (0, 4, 8):
+        same(here.supply.get_or_decode(brick(here, first), Purpose.WARMUP), first)
+    assert sinks == [MemorySink] * 4
+
+
+@pytest.mark.parametrize(("limit", "kind"), [(NBYTES, MemorySink), (NBYTES - 1, FileSink)])
+def test_it_steps_aside_either_way(
+    here: Parts, tmp_path: Path, sinks: list[type], limit: int, kind: type
+) -> None:
+    stepped: list[bool] = []
+    gathered = DirectBrickWriter(here.decoder, limit)
+    volume = here.library.volume("data/a.h5", "x")
+    with (tmp_path / "file").open("w+b") as stream:
+        gathered.decode(volume, brick(here, 4), stream.fileno(), lambda: stepped.append(True))
+    assert sinks == [kind]
+    assert stepped
+    assert (tmp_path / "file").read_bytes() == VALUES[4:8].tobytes()
+
+
+class Slow:
+    """A decoder whose bricks wait, in the order of asking, until they are let go."""
+
+    def __init__(self) -> None:
+        self.kinds: list[type] = []
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Semaphore(0)
+
+    def decode(self, volume: Any, address: Any, sink: Any, step_aside: Any) -> list[Any]:
+        self.kinds.append(type(sink))
+        self.begun.release()
+        assert self.go.acquire(timeout=20)
+        return []
+
+
+def begun(decoder: Slow, timeout: float = 20.0) -> bool:
+    return decoder.begun.acquire(timeout=timeout)
+
+
+@pytest.mark.parametrize(("turn_s", "at_once"), [(20.0, 1), (0.0, 2)])
+def test_one_is_decoded_after_the_other_unless_that_takes_long(
+    here: Parts, tmp_path: Path, turn_s: float, at_once: int
+) -> None:
+    """And a third, for which there is no memory, beside them."""
+    decoder: Any = Slow()
+    gathered = DirectBrickWriter(decoder, NBYTES, turn_s)
+    volume = here.library.volume("data/a.h5", "x")
+    fds = [os.open(tmp_path / f"{n}", os.O_RDWR | os.O_CREAT) for n in range(3)]
+    bricks = [brick(here, first) for first in (0, 4, 8)]
+
+    def work(number: int) -> list[Any]:
+        return gathered.decode(volume, bricks[number], fds[number])
+
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            working = [pool.submit(work, 0)]
+            assert begun(decoder)
+            working.append(pool.submit(work, 1))
+            assert begun(decoder, 20.0 if at_once == 2 else 0.2) is (at_once == 2)
+            assert decoder.kinds == [MemorySink] * at_once
+            working.append(pool.submit(work, 2))
+            assert begun(decoder)
+            assert decoder.kinds == [MemorySink] * at_once + [FileSink]
+            for _ in working:
+                decoder.go.release()
+            assert [one.result(timeout=20) for one in working] == [[], [], []]
+            decoder.go.release()
+            assert work(0) == []
+            assert decoder.kinds[-1] is MemorySink, "the memory was not given back"
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def test_an_error_gives_turn_and_memory_back(
+    here: Parts, monkeypatch: pytest.MonkeyPatch, sinks: list[type]
+) -> None:
+    def changed(*_: Any) -> None:
+        raise errors.Changed("It changed.")
+
+    here.supply.enable_direct_writes(NBYTES)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemorySink, "put", changed)
+        for first in (0, 4, 8):
+            with pytest.raises(errors.Changed):
+                here.supply.get_or_decode(brick(here, first), Purpose.WARMUP)
+    assert list((here.home / "partial").iterdir()) == []
+    same(here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP), 0)
+    assert sinks == [MemorySink] * 4
+    assert here.supply._direct_writer is not None
+    assert here.supply._direct_writer._slot.acquire(blocking=False)
+
+
+@pytest.mark.parametrize(
+    ("memory", "total", "largest", "expected"),
+    [
+        (1000, 200, 50, False),  # what stands unwritten
+        (1000, 201, 50, True),
+        (1000, 201, 62, True),
+        (1000, 201, 63, False),  # two of them are more than an eighth
+        (800, 8000, 50, True),
+        (799, 8000, 50, False),
+    ],
+)
+def test_when_it_is_worthwhile(
+    monkeypatch: pytest.MonkeyPatch, memory: int, total: int, largest: int, expected: bool
+) -> None:
+    monkeypatch.setattr(direct_io, "memory_bytes", lambda: memory)
+    assert direct_write.should_bypass_page_cache(total, largest) is expected

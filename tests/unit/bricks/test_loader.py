@@ -1,0 +1,228 @@
+"""The one way to get a brick: decoded once, and told apart by how it was come by."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard import errors
+from dashboard.bricks import in_flight
+from dashboard.bricks.store import FileBrick
+from dashboard.bricks.usage import Purpose
+from dashboard.decoding.progressive import ProgressiveBrick
+from dashboard.storage.file_lock import file_lock
+from dashboard.telemetry.meter import recording
+from tests.parts import Parts
+from tests.supplied import NBYTES, VALUES, brick, same
+
+pytestmark = pytest.mark.usefixtures("volume_file")
+
+
+def test_decoded_once_and_then_found(here: Parts) -> None:
+    address = brick(here, 5)
+    assert not here.supply.has(address)
+    first = here.supply.get_or_decode(address)
+    assert first.outcome == "miss"
+    same(first, 4)
+    assert here.supply.has(address)
+    second = here.supply.get_or_decode(address)
+    assert second.outcome == "hit"
+    assert isinstance(second.brick, FileBrick)
+    same(second, 4)
+    assert here.ledger.counted["bricks.decoded"] == 1
+    assert here.ledger.counted["bricks.decoded_bytes"] == NBYTES
+
+
+@pytest.mark.parametrize("dataset", ["x", "b"])
+def test_both_ways_of_decoding_end_in_the_same_brick(here: Parts, dataset: str) -> None:
+    assert here.library.volume("data/a.h5", dataset).decodes_in_process == (dataset == "x")
+    found = here.supply.get_or_decode(brick(here, 9, dataset))
+    same(found, 8)
+
+
+def test_contiguous_values_become_bricks_across_the_last_dimension(here: Parts) -> None:
+    (address,) = here.bricks("data/a.h5", "c", ":,:,7")
+    found = here.supply.get_or_decode(address)
+    for column in range(30):
+        np.testing.assert_array_equal(found.brick.plane(column), VALUES[:, :, column])
+
+
+def test_another_process_finds_it(here: Parts, make_parts: Callable[..., Parts]) -> None:
+    here.supply.get_or_decode(brick(here, 0))
+    other = make_parts()
+    found = other.supply.get_or_decode(brick(other, 0))
+    assert found.outcome == "hit"
+    same(found, 0)
+
+
+def test_decoded_ahead_is_prefetched_once_for_each_plane(here: Parts) -> None:
+    address = brick(here, 0)
+    here.supply.get_or_decode(address, Purpose.PREFETCH_MOVING)
+    demand = [here.supply.get_or_decode(address, plane=n, counted=True).outcome for n in (1, 1, 2)]
+    assert demand == ["prefetched", "hit", "prefetched"]
+    counted = here.ledger.counted
+    assert counted["prefetch.decoded"] == counted["prefetch.used"] == 1
+    assert counted["prefetch.decoded_bytes"] == counted["prefetch.used_bytes"] == NBYTES
+    assert counted["bricks.first_wanted"] == 1
+    assert "prefetch.late" not in counted
+
+
+def test_rest_is_counted_apart(here: Parts) -> None:
+    here.supply.get_or_decode(brick(here, 0), Purpose.PREFETCH_IDLE)
+    here.supply.get_or_decode(brick(here, 4), Purpose.PREFETCH_IDLE)
+    here.supply.get_or_decode(brick(here, 0), counted=True)
+    counted = here.ledger.counted
+    assert counted["prefetch.resting_bytes"] == counted["prefetch.decoded_bytes"] == 2 * NBYTES
+    assert counted["prefetch.resting_used_bytes"] == counted["prefetch.used_bytes"] == NBYTES
+
+
+def test_a_plane_seen_in_a_brick_of_demand_is_a_hit(here: Parts) -> None:
+    address = brick(here, 0)
+    assert here.supply.get_or_decode(address, plane=0, counted=True).outcome == "miss"
+    assert here.supply.get_or_decode(address, plane=1, counted=True).outcome == "hit"
+    assert here.ledger.counted["bricks.first_wanted"] == 1
+    assert "prefetch.decoded" not in here.ledger.counted
+
+
+def test_who_is_not_counted_leaves_no_trace(here: Parts) -> None:
+    address = brick(here, 0)
+    here.supply.get_or_decode(address, Purpose.PREFETCH_MOVING)
+    assert here.supply.get_or_decode(address, plane=1).outcome == "hit"
+    assert here.supply.get_or_decode(address, plane=1, counted=True).outcome == "prefetched"
+    assert "bricks.first_wanted" in here.ledger.counted
+
+
+def test_what_demand_decoded_itself_is_no_use_of_prefetching(here: Parts) -> None:
+    here.supply.get_or_decode(brick(here, 0), counted=True)
+    assert here.ledger.counted["bricks.first_wanted"] == 1
+    assert "prefetch.used" not in here.ledger.counted
+
+
+def test_the_stages_of_a_miss(here: Parts) -> None:
+    address = brick(here, 0)
+    here.library.index(here.library.volume("data/a.h5", "x"))
+    with recording("cache") as record:
+        here.supply.get_or_decode(address)
+    assert {"cache", "read", "decode"} <= set(record.seconds)
+    assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)
+
+
+@pytest.mark.usefixtures("part_by_part")
+def test_a_large_brick_shows_its_plane_first(
+    make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
+    here = make_parts(arena_bytes=2**20)
+    address = brick(here, 6)
+    go_on = threading.Event()
+    lay_down = here.decoder.write_planes
+
+    def slow(*arguments: Any) -> None:
+        assert go_on.wait(60)
+        lay_down(*arguments)
+
+    monkeypatch.setattr(here.decoder, "write_planes", slow)
+    first = here.supply.get_or_decode(address, plane=2, counted=True)
+    assert first.outcome == "miss"
+    np.testing.assert_array_equal(first.brick.plane(2), VALUES[6])
+    assert not here.supply.has(address)
+    with ThreadPoolExecutor(1) as pool:
+        # A plane that is decoded by now is there at once, a deeper one waits for its chunks; another
+        # brick is decoded beside it.
+        found = here.supply.get_or_decode(address, plane=1, counted=True)
+        assert found.outcome == "hit"
+        np.testing.assert_array_equal(found.brick.plane(1), VALUES[5])
+        waits = threading.Event()
+        taking = ProgressiveBrick.borrow_plane
+
+        def noted(held: ProgressiveBrick, plane: int, timeout_s: float) -> Any:
+            waits.set()
+            return taking(held, plane, timeout_s)
+
+        monkeypatch.setattr(ProgressiveBrick, "borrow_plane", noted)
+        later = pool.submit(here.supply.get_or_decode, address, plane=3, counted=True)
+        assert waits.wait(60)
+        same(here.supply.get_or_decode(brick(here, 0)), 0)
+        assert not later.done()
+        go_on.set()
+        found = later.result()
+    assert found.outcome == "coalesced"
+    np.testing.assert_array_equal(found.brick.plane(3), VALUES[7])
+    assert found.brick.mark_accessed(2).first_plane_access is False
+    here.supply.close()
+    kept = here.store.get(address, np.dtype("u2"))
+    assert kept is not None
+    assert [kept.mark_accessed(plane).first_plane_access for plane in range(4)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert here.ledger.counted["bricks.decoded"] == 2
+    assert here.ledger.counted["bricks.first_wanted"] == 1
+
+
+def test_what_was_held_is_kept_at_the_end(
+    make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
+    here = make_parts(arena_bytes=2**20)
+    for plane in (0, 4, 8):
+        here.supply.get_or_decode(brick(here, plane), plane=1)
+    here.supply.close()
+    for plane in (0, 4, 8):
+        found = here.store.get(brick(here, plane), np.dtype("u2"))
+        assert found is not None
+        np.testing.assert_array_equal(found.plane(3), VALUES[plane + 3])
+    assert list((here.home / "partial").iterdir()) == []
+    assert list((here.home / "locks").iterdir()) == []
+
+
+@pytest.mark.parametrize("trouble", ["full disk", "something else", "file changed"])
+def test_trouble_with_a_held_brick_frees_what_it_held(
+    make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
+    here = make_parts(arena_bytes=2**20)
+    address = brick(here, 6)
+    error = {
+        "full disk": OSError(28, "No space left on device"),
+        "something else": RuntimeError("broken"),
+        "file changed": errors.Changed("It changed."),
+    }[trouble]
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            here.decoder, "decode_to" if trouble == "file changed" else "write_planes", fail
+        )
+        if trouble == "file changed":
+            with pytest.raises(errors.Changed):
+                here.supply.get_or_decode(address, plane=2)
+        else:
+            found = here.supply.get_or_decode(address, plane=2)
+            np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
+        # The lock is free again, and so is the memory.
+        with file_lock(here.home / "locks" / f"{address.key}.lock", 60.0):
+            pass
+        assert here.supply._progressive._buffer.acquire(1) is not None
+        here.supply._progressive._buffer.release()
+    assert list((here.home / "partial").iterdir()) == []
+
+
+def test_the_lead_is_what_decoding_took_lately(here: Parts) -> None:
+    volume = here.library.volume("data/a.h5", "x")
+    guess = here.supply.estimate_decode_s(volume, NBYTES)
+    assert guess == pytest.approx(NBYTES / 4e8)
+    here.supply.get_or_decode(brick(here, 0))
+    assert here.supply.estimate_decode_s(volume, NBYTES) != guess
+    assert here.supply.estimate_decode_s(volume, 2 * NBYTES) == pytest.approx(
+        2 * here.supply.estimate_decode_s(volume, NBYTES)
+    )

@@ -1,0 +1,192 @@
+"""Bricks in the cache: their values and their story."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.bricks import store as module
+from dashboard.bricks.store import BrickStore, SinglePlaneBrick
+from dashboard.bricks.usage import BrickUsage, Purpose
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, open_cache
+from dashboard.storage.eviction import LruEvictor
+from tests.bricks import DTYPE, FILE_BYTES, brick_at, put, values_of
+from tests.parts import Counts
+
+
+def test_values_come_back_as_a_map_that_nobody_can_write(store: BrickStore) -> None:
+    address = brick_at(8)
+    fresh = put(store, address)
+    assert store.has(address)
+    again = store.get(address, DTYPE)
+    assert again is not None
+    for brick in (fresh, again):
+        for number, plane in enumerate(values_of(address)):
+            np.testing.assert_array_equal(brick.plane(number), plane)
+            assert not brick.plane(number).flags.writeable
+    with pytest.raises(IndexError):
+        again.plane(4)
+
+
+def test_damaged_chunks_are_kept_with_the_brick(store: BrickStore) -> None:
+    bad = DamagedChunk((8, 4, 0), "its bytes cannot be decoded (DeflateError)")
+    put(store, brick_at(8), bad=[bad])
+    found = store.get(brick_at(8), DTYPE)
+    assert found is not None
+    assert found.damaged_chunks == (bad,)
+
+
+def test_a_brick_outlives_its_entry(store: BrickStore, cache: BytesCache) -> None:
+    address = brick_at(0)
+    put(store, address)
+    found = store.get(address, DTYPE)
+    assert found is not None
+    assert cache.delete(address.key)
+    assert not store.has(address)
+    np.testing.assert_array_equal(found.plane(3), values_of(address)[3])
+    assert found.mark_accessed(3).first_plane_access
+
+
+def test_nothing_is_there_before_it_is_finished(store: BrickStore, tmp_path: Path) -> None:
+    address = brick_at(0)
+    partial = store.begin(address, DTYPE.itemsize, Purpose.DEMAND)
+    assert partial is not None
+    assert not store.has(address)
+    assert store.get(address, DTYPE) is None
+    partial.discard()
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_a_finished_brick_leaves_nothing_behind(
+    store: BrickStore, cache: BytesCache, tmp_path: Path
+) -> None:
+    gc.collect()  # what earlier tests left open is closed now, and not in between
+    before = len(os.listdir("/proc/self/fd"))
+    put(store, brick_at(0))
+    put(store, brick_at(0))
+    assert store.get(brick_at(0), DTYPE) is not None
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list((tmp_path / "partial").iterdir()) == []
+    assert cache.totals() == (FILE_BYTES, 1)
+    assert cache.check() == []
+
+
+def test_the_cache_is_kept_over_a_restart(
+    make_store: Callable[..., BrickStore], tmp_path: Path, ledger: Counts
+) -> None:
+    put(make_store(), brick_at(4))
+    other = open_cache(tmp_path / "cache")
+    room = LruEvictor(other, 2**30, tmp_path / "room.lock")
+    found = BrickStore(other, room, tmp_path / "partial", ledger).get(brick_at(4), DTYPE)
+    assert found is not None
+    np.testing.assert_array_equal(found.plane(2), values_of(brick_at(4))[2])
+    other.close()
+
+
+def test_the_story_of_a_brick(store: BrickStore) -> None:
+    address = brick_at(0)
+    brick = put(store, address, Purpose.PREFETCH_MOVING)
+    assert store.is_unused_prefetch(address)
+    first = brick.mark_accessed(2)
+    assert (first.purpose, first.first_brick_access, first.first_plane_access) == (
+        Purpose.PREFETCH_MOVING,
+        True,
+        True,
+    )
+    assert not store.is_unused_prefetch(address)
+    again = store.get(address, DTYPE)
+    assert again is not None
+    second = again.mark_accessed(2)
+    assert (second.first_brick_access, second.first_plane_access) == (False, False)
+    third = again.mark_accessed(3)
+    assert (third.purpose, third.first_brick_access, third.first_plane_access) == (
+        Purpose.PREFETCH_MOVING,
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_every_purpose_is_remembered(store: BrickStore, purpose: Purpose) -> None:
+    brick = put(store, brick_at(0), purpose)
+    assert brick.usage.purpose is purpose
+    assert store.is_unused_prefetch(brick_at(0)) == (
+        purpose in (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
+    )
+
+
+def test_a_brick_that_is_wanted_while_it_is_made(store: BrickStore) -> None:
+    partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
+    assert partial is not None
+    early = module.SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), partial=partial)
+    brick = store.commit(partial, DTYPE, ())
+    assert brick is not None
+    # By now the file is the cache's, and its story goes on.
+    assert early.mark_accessed(1) == module.AccessResult(Purpose.DEMAND, True, True)
+    assert brick.mark_accessed(1).first_plane_access is False
+    assert brick.mark_accessed(0) == module.AccessResult(Purpose.DEMAND, False, True)
+
+
+def test_one_of_many_is_the_first(store: BrickStore) -> None:
+    put(store, brick_at(0), Purpose.PREFETCH_MOVING)
+    ready = threading.Barrier(8)
+    told = []
+
+    def want(number: int) -> None:
+        brick = store.get(brick_at(0), DTYPE)
+        assert brick is not None
+        ready.wait()
+        for _ in range(50):
+            told.extend((n, brick.mark_accessed(n)) for n in range(4))
+
+    threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(wanted.first_brick_access for _, wanted in told) == 1
+    for number in range(4):
+        assert sum(w.first_plane_access for n, w in told if n == number) == 1
+
+
+def test_an_unknown_purpose_counts_as_demand(tmp_path: Path) -> None:
+    path = tmp_path / "story"
+    path.write_bytes(bytes([99, 0, 0]))
+    with path.open("r+b") as stream:
+        story = BrickUsage(stream.fileno(), 0)
+        assert story.purpose is Purpose.DEMAND
+        assert story.mark_accessed(0).purpose is Purpose.DEMAND
+
+
+def test_one_plane_in_memory_is_that_plane(store: BrickStore) -> None:
+    plane = np.arange(6).reshape(2, 3)
+    brick = SinglePlaneBrick(plane, 5, ())
+    assert brick.plane(5) is plane
+    assert brick.mark_accessed(5).first_plane_access
+    with pytest.raises(IndexError):
+        brick.plane(4)
+
+
+def test_present_tells_which_of_many_are_there(store: BrickStore) -> None:
+    for n in (0, 4):
+        put(store, brick_at(n))
+    keys = [brick_at(4 * n).key for n in range(1200)]
+    assert store.existing(keys) == {brick_at(0).key, brick_at(4).key}
+    assert store.existing([]) == frozenset()
+
+
+def test_a_name_that_is_taken_is_written_over(store: BrickStore, cache: BytesCache) -> None:
+    path = Path(cache.directory).parent / "other"
+    path.write_bytes(b"x")
+    assert cache.set(brick_at(0).key, FileToAdopt(path, b"{}"))
+    assert store.get(brick_at(0), DTYPE) is None
+    found = put(store, brick_at(0))
+    np.testing.assert_array_equal(found.plane(1), values_of(brick_at(0))[1])
+    assert cache.check() == []

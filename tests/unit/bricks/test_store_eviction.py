@@ -1,0 +1,150 @@
+"""Bricks keep within their bytes: who leaves, who stays, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.bricks.store import BrickStore
+from dashboard.bricks.usage import Purpose
+from dashboard.storage import eviction as room_module
+from dashboard.storage.bytes_cache import BytesCache
+from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put
+from tests.clock import Clock
+from tests.parts import Counts
+
+
+def test_the_cache_keeps_within_its_bytes(
+    make_store: Callable[..., BrickStore], cache: BytesCache, ledger: Counts
+) -> None:
+    clock = Clock(1e9)
+    clock.now += 1e9
+    store = make_store(limit=3 * FILE_BYTES + 10, clock=clock)
+    for n in range(8):
+        put(store, brick_at(4 * n))
+        assert cache.totals()[0] <= 3 * FILE_BYTES + 10
+    assert cache.totals() == (3 * FILE_BYTES, 3)
+    assert [store.has(brick_at(4 * n)) for n in range(8)] == [False] * 5 + [True] * 3
+    assert ledger.counted["bricks.evictions"] == 5
+    assert cache.check() == []
+
+
+def test_what_was_used_longest_ago_leaves_first(
+    make_store: Callable[..., BrickStore], cache: BytesCache
+) -> None:
+    clock = Clock(1e9)
+    store = make_store(limit=3 * FILE_BYTES, clock=clock)
+    for n in range(3):
+        put(store, brick_at(4 * n))
+    cache._sql("UPDATE Cache SET access_time = 5.0")
+    store.get(brick_at(0), DTYPE)
+    store.access_log.flush()
+    clock.now += 1e9
+    put(store, brick_at(12))
+    assert store.has(brick_at(0))
+    assert sum(store.has(brick_at(4 * n)) for n in range(3)) == 2
+
+
+def test_a_brick_larger_than_the_cache_is_not_begun(
+    make_store: Callable[..., BrickStore], tmp_path: Path
+) -> None:
+    store = make_store(limit=FILE_BYTES - 1)
+    assert store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND) is None
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_only_demand_pushes_out_what_is_planned_or_in_use(
+    make_store: Callable[..., BrickStore], cache: BytesCache
+) -> None:
+    clock = Clock(1e9)
+    planned = {brick_at(0).key}
+    store = make_store(limit=2 * FILE_BYTES, clock=clock, protected=lambda: planned)
+    put(store, brick_at(0))
+    put(store, brick_at(4))
+    # The second was used just now.
+    cache._sql("UPDATE Cache SET access_time = ?", (clock.now,))
+    assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.PREFETCH_MOVING) is None
+    assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.PREFETCH_IDLE) is None
+    assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.WARMUP) is None
+    clock.now += 60
+    put(store, brick_at(8), Purpose.PREFETCH_MOVING)
+    assert [store.has(brick_at(n)) for n in (0, 4, 8)] == [True, False, True]
+    planned.add(brick_at(8).key)
+    put(store, brick_at(12), Purpose.DEMAND)
+    assert store.has(brick_at(12))
+
+
+def test_what_was_decoded_for_nothing_is_counted(
+    make_store: Callable[..., BrickStore], ledger: Counts
+) -> None:
+    clock = Clock(1e9)
+    clock.now += 1e9
+    store = make_store(limit=3 * FILE_BYTES, clock=clock)
+    put(store, brick_at(0), Purpose.PREFETCH_MOVING)
+    put(store, brick_at(4), Purpose.PREFETCH_MOVING).mark_accessed(0)
+    put(store, brick_at(8), Purpose.PREFETCH_IDLE)
+    for n in range(3, 6):
+        put(store, brick_at(4 * n))
+    assert ledger.counted["bricks.evictions"] == 3
+    assert ledger.counted["prefetch.wasted_bytes"] == 2 * DATA_BYTES
+
+
+def test_what_killed_processes_left_is_swept(
+    store: BrickStore, cache: BytesCache, tmp_path: Path
+) -> None:
+    put(store, brick_at(0))
+    old = tmp_path / "partial" / "old"
+    young = tmp_path / "partial" / "young"
+    for path in (old, young):
+        path.write_bytes(b"half a brick")
+    os.utime(old, (1, 1))
+    store.sweep()
+    assert not old.exists()
+    assert young.exists()
+    assert store.get(brick_at(0), DTYPE) is not None
+
+
+def test_what_is_being_written_counts_and_stays_however_old_it_is(
+    make_store: Callable[..., BrickStore], cache: BytesCache, tmp_path: Path
+) -> None:
+    store, other = make_store(limit=2 * FILE_BYTES), make_store(limit=2 * FILE_BYTES)
+    put(store, brick_at(0))
+    cache._sql("UPDATE Cache SET access_time = 5.0")
+    first = store.begin(brick_at(4), DTYPE.itemsize, Purpose.DEMAND)
+    assert first is not None
+    assert store.has(brick_at(0))
+    os.utime(first.path, (1, 1))
+    second = other.begin(brick_at(8), DTYPE.itemsize, Purpose.DEMAND)
+    assert second is not None
+    assert not store.has(brick_at(0)), "two files that are written had the same bytes"
+    # Whatever is in the cache, no third one fits.
+    assert store.begin(brick_at(12), DTYPE.itemsize, Purpose.DEMAND) is None
+    assert first.path.exists()
+    first.discard()
+    second.close()
+    os.utime(second.path, (1, 1))
+    # Its writer is gone: so is the file, as soon as somebody needs its bytes.
+    third = store.begin(brick_at(12), DTYPE.itemsize, Purpose.DEMAND)
+    assert third is not None
+    assert list((tmp_path / "partial").iterdir()) == [third.path]
+    third.discard()
+
+
+def test_the_folder_of_unfinished_bricks_is_made_again(store: BrickStore, tmp_path: Path) -> None:
+    (tmp_path / "partial").rmdir()
+    store.sweep()
+    put(store, brick_at(0))
+    assert (tmp_path / "partial").stat().st_mode & 0o777 == 0o700
+
+
+def test_entries_count_with_what_they_take_beside_their_bytes(
+    make_store: Callable[..., BrickStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "UNCOUNTED_BYTES", 0)
+    store = make_store(limit=3 * (FILE_BYTES + room_module.ENTRY_BYTES), clock=Clock(4e9))
+    for n in range(5):
+        put(store, brick_at(4 * n))
+    assert sum(store.has(brick_at(4 * n)) for n in range(5)) == 3

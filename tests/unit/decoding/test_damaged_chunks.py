@@ -1,0 +1,70 @@
+"""No chunk makes a decoder read or write outside its memory, or show what was there before.
+
+Each group of decoders gets its chunks in a process of its own, which a byte too many would end. FUZZ_CASES and
+FUZZ_SEED in the environment ask for more of them, and others (`.ci/nightly`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.codecs import paired_inflate
+from tests import fuzzing
+
+ROOT = Path(__file__).parents[3]
+CASES = int(os.environ.get("FUZZ_CASES", "4000"))
+SEED = os.environ.get("FUZZ_SEED", "1")
+# Their decoders read no client data, or none that is not judged in the chunk's own header.
+UNJUDGED = {"bzip2", "lz4", "zstd", "pairs"}
+
+
+@pytest.mark.parametrize("group", [*fuzzing.GROUPS, "pairs"])
+def test_damaged_chunks_are_harmless(group: str) -> None:
+    if group == "pairs" and not paired_inflate.available():
+        pytest.skip("not compiled on this machine")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzzing", group, str(CASES), SEED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
+    outcomes = json.loads(done.stdout)
+    tried = outcomes["damaged"] + outcomes["decoded"]
+    assert tried + outcomes.get("refused", 0) + outcomes.get("left", 0) == CASES
+    # Most that is done to a chunk is noticed, and not all of it where there is no checksum.
+    assert outcomes["damaged"] > tried / (8 if group == "shuffle" else 4)
+    assert (outcomes.get("refused", 0) > CASES / 10) == (group not in UNJUDGED)
+    assert outcomes["sound" if group != "pairs" else "decoded"] > 0
+
+
+@pytest.mark.parametrize("byte", ["read", "write"])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_a_byte_too_many_ends_the_process(byte: str, at_end: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BYTE_TOO_MANY, byte, str(int(at_end))],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode < 0
+
+
+BYTE_TOO_MANY = """
+import ctypes, sys
+from tests.fuzzing import Guarded
+array = Guarded(100).take(100, sys.argv[2] == "1")
+array[:] = 1
+address = array.ctypes.data + (100 if sys.argv[2] == "1" else -1)
+if sys.argv[1] == "read":
+    ctypes.string_at(address, 1)
+else:
+    ctypes.memset(address, 0, 1)
+"""

@@ -1,0 +1,371 @@
+"""Bricks by the fast path equal what h5py reads, whichever way they are decoded and laid down."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.catalog.volume import Volume
+from dashboard.decoding import decoder as decoding
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.decoding.progressive import required_bytes
+from dashboard.decoding.sinks import FileSink, PlaneSink
+from dashboard.errors import Changed
+from dashboard.telemetry.meter import recording
+from tests import files
+from tests.parts import Parts
+
+FAST = [name for name in files.CHUNKED if name not in files.BY_CHILD]
+
+
+def brick_of(values: Any, address: BrickAddress) -> Any:
+    """What NumPy says the brick holds, planes first."""
+    box = tuple(slice(a, b) for a, b in zip(address.start, address.stop, strict=True))
+    native = values[box].astype(values.dtype.newbyteorder("="))
+    return native.transpose(address.order).reshape(-1, *address.shape[-2:])
+
+
+def laid_down(
+    here: Parts, volume: Volume, address: BrickAddress, path: Path
+) -> tuple[Any, list[DamagedChunk]]:
+    """The brick that the decoder writes into a file."""
+    with path.open("w+b") as stream:
+        bad = here.decoder.decode(volume, address, FileSink(stream.fileno(), address))
+    found = np.fromfile(path, volume.memory_dtype)
+    return found.reshape(-1, *address.shape[-2:]), bad
+
+
+def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
+    """(plane taken out first, the brick laid down after it, damaged chunks)."""
+    arena = np.full(required_bytes(volume, address) + 16, 0xEE, np.uint8)
+    kept = here.decoder.start_progressive(volume, address, arena, plane)
+    here.decoder.decode_to(kept, kept.first_pass_bytes(plane))
+    with kept.borrow_plane(plane, 0.0) as early, kept.borrow_plane(plane, 0.0) as again:
+        assert early is not None
+        assert again is not None
+        assert again.tobytes() == early.tobytes()
+    with kept.borrow_plane(0, 0.0) as other:
+        assert other is not None
+    with path.open("w+b") as stream:
+        here.decoder.write_planes(kept, FileSink(stream.fileno(), address))
+    found = np.fromfile(path, volume.memory_dtype).reshape(-1, *address.shape[-2:])
+    assert other.tobytes() == found[0].tobytes()
+    return early, found, kept.damaged_chunks
+
+
+def bricks(volume: Volume, rows: int, cols: int) -> list[BrickAddress]:
+    """All bricks of a volume whose planes have these two dimensions."""
+    grid = volume.grid
+    others = [d for d in range(len(volume.shape)) if d not in (rows, cols)]
+    spots: list[dict[int, int]] = [{}]
+    for dim in others:
+        steps = range(0, volume.shape[dim], grid.chunks[dim])
+        spots = [spot | {dim: at} for spot in spots for at in steps]
+    return [b for spot in spots for b in grid.bricks(volume.address, spot, rows, cols)]
+
+
+def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
+    """Every brick of every orientation, laid down at once and from memory."""
+    for rows, cols in combinations(range(len(volume.shape)), 2):
+        for address in bricks(volume, rows, cols):
+            expected = brick_of(values, address)
+            found, bad = laid_down(here, volume, address, scratch)
+            assert bad == []
+            assert found.tobytes() == expected.tobytes()
+            plane = address.planes - 1
+            early, later, bad = held(here, volume, address, plane, scratch)
+            assert bad == []
+            assert early.tobytes() == expected[plane].tobytes()
+            assert later.tobytes() == expected.tobytes()
+            sink = PlaneSink(address, volume.memory_dtype, 0)
+            here.decoder.decode(volume, address, sink)
+            assert sink.values.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("how", FAST)
+def test_every_filter(here: Parts, data: Path, tmp_path: Path, how: str) -> None:
+    values = files.made_up("<u2", (9, 20, 31))
+    files.write(data / "a.h5", x=(values, {"chunks": (4, 7, 8), **files.CHUNKED[how]}))
+    volume = here.library.volume("data/a.h5", "/x")
+    assert volume.decodes_in_process
+    check_all(here, volume, values, tmp_path / "brick")
+
+
+@pytest.mark.parametrize("dtype", files.DTYPES)
+def test_every_type(here: Parts, data: Path, tmp_path: Path, dtype: str) -> None:
+    values = files.made_up(dtype, (5, 9, 7))
+    how = {"chunks": (2, 4, 3), "compression": "gzip", "shuffle": True, "fletcher32": True}
+    files.write(data / "a.h5", x=(values, how))
+    volume = here.library.volume("data/a.h5", "/x")
+    assert volume.decodes_in_process
+    check_all(here, volume, values, tmp_path / "brick")
+
+
+@pytest.mark.parametrize("how", ["checksum-first", "checksum-amid"])
+def test_a_checksum_before_other_filters(here: Parts, data: Path, tmp_path: Path, how: str) -> None:
+    values = files.made_up("<i4", (4, 9, 7))
+    order = {"checksum-first": (3, 2, 1), "checksum-amid": (2, 3, 1)}[how]
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((2, 4, 3))
+    for number in order:
+        plist.set_filter(number, 0, (4,) if number == 1 else ())
+    with h5py.File(data / "a.h5", "w") as file:
+        files.write_low(file, "x", h5py.h5t.STD_I32LE, values, plist)
+    volume = here.library.volume("data/a.h5", "/x")
+    assert [number for number, _ in volume.pipeline] == list(order)
+    check_all(here, volume, values, tmp_path / "brick")
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
+    rank = draw(st.integers(2, 5))
+    shape = tuple(draw(st.lists(st.integers(1, 9), min_size=rank, max_size=rank)))
+    chunks = tuple(draw(st.integers(1, n)) for n in shape)
+    return shape, chunks, draw(st.integers(1, 3000)), draw(st.integers(1, 300))
+
+
+@given(layout=layouts())
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_grid_and_every_cut(
+    make_parts: Callable[..., Parts],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: tuple[tuple[int, ...], tuple[int, ...], int, int],
+) -> None:
+    shape, chunks, brick_bytes, piece = layout
+    values = files.made_up("<u2", shape)
+    name = f"{abs(hash(layout))}.h5"
+    files.write(data / name, x=(values, {"chunks": chunks, "compression": "gzip"}))
+    here = make_parts(f"home-{name}", max_brick_bytes=brick_bytes)
+    with monkeypatch.context() as patch:
+        # Bands of a few rows, so that small volumes have several of them.
+        patch.setattr(decoding, "PIECE_BYTES", piece)
+        volume = here.library.volume(f"data/{name}", "/x")
+        check_all(here, volume, values, tmp_path / "brick")
+
+
+def test_what_was_never_written_is_the_fill_value(here: Parts, data: Path, tmp_path: Path) -> None:
+    with h5py.File(data / "a.h5", "w") as file:
+        dataset = file.create_dataset("x", (8, 12, 10), ">i2", chunks=(3, 4, 5), fillvalue=-9)
+        dataset[3:5, 1:6, 5:8] = 7
+        values = dataset[()]
+        empty = file.create_dataset("y", (8, 12, 10), "f4", chunks=(3, 4, 5))
+        zeros = empty[()]
+    check_all(here, here.library.volume("data/a.h5", "/x"), values, tmp_path / "brick")
+    check_all(here, here.library.volume("data/a.h5", "/y"), zeros, tmp_path / "brick")
+
+
+def test_a_damaged_chunk_is_named_and_the_rest_is_right(
+    here: Parts, data: Path, tmp_path: Path
+) -> None:
+    values = files.made_up("<u2", (6, 20, 15))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (2, 6, 4), "compression": "gzip"}))
+    files.damage(path, "x", (2, 12, 8))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 3}, 1, 2)
+    expected = brick_of(values, address)
+    expected[:, 12:18, 8:12] = 0
+    found, bad = laid_down(here, volume, address, tmp_path / "brick")
+    assert [b.origin for b in bad] == [(2, 12, 8)]
+    assert "cannot be decoded" in bad[0].reason
+    assert found.tobytes() == expected.tobytes()
+    early, later, again = held(here, volume, address, 1, tmp_path / "brick")
+    assert list(again) == bad
+    assert early.tobytes() == expected[1].tobytes()
+    assert later.tobytes() == expected.tobytes()
+
+
+def change_index(here: Parts, volume: Volume, place: int, **columns: int) -> None:
+    """Have the library believe something else of one chunk."""
+    index = here.library.index(volume)
+    changed = {}
+    for name, value in columns.items():
+        column = getattr(index, name).copy()
+        column[place] = value
+        changed[name] = column
+    for key in list(here.library._indexes):
+        here.library._indexes[key] = replace(index, **changed)
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"sizes": 2**40}, "claims 1099511627776 stored bytes"),
+        ({"offsets": 2**40}, "cut short"),
+        ({"offsets": 2**63 - 2}, "cannot be read"),
+        ({"sizes": 3}, "cannot be decoded"),
+        ({"sizes": 0}, "cannot be decoded"),
+        ({"offsets": 0}, "cannot be decoded"),
+    ],
+    ids=str,
+)
+def test_an_index_that_lies_is_damage(
+    here: Parts, data: Path, tmp_path: Path, columns: dict[str, int], reason: str
+) -> None:
+    values = files.made_up("<u2", (2, 8, 8))
+    files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4), "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    change_index(here, volume, 1, **columns)
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    found, bad = laid_down(here, volume, address, tmp_path / "brick")
+    assert [b.origin for b in bad] == [(0, 0, 4)]
+    assert reason in bad[0].reason
+    expected = values[:1].copy()
+    expected[:, :4, 4:] = 0
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_another_state_of_the_file_is_refused(here: Parts, data: Path, tmp_path: Path) -> None:
+    values = files.made_up("<u2", (2, 8, 8))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4)}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    with path.open("r+b") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.write(b"more")
+    with pytest.raises(Changed):
+        laid_down(here, volume, address, tmp_path / "brick")
+
+
+def test_a_change_while_it_is_read_is_noticed(here: Parts, data: Path) -> None:
+    values = files.made_up("<u2", (2, 8, 8))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4)}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+
+    class Meddling(PlaneSink):
+        def put(self, row: int, band: Any) -> None:
+            path.rename(path.with_suffix(".old"))
+            files.write(path, x=(values + 1, {"chunks": (1, 4, 4)}))
+            super().put(row, band)
+
+    with pytest.raises(Changed):
+        here.decoder.decode(volume, address, Meddling(address, volume.memory_dtype, 0))
+
+
+def test_what_a_sink_raises_comes_out_and_the_next_brick_is_decoded(
+    here: Parts, data: Path, tmp_path: Path
+) -> None:
+    values = files.made_up("<u2", (2, 40, 40))
+    files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4)}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+
+    class Full(PlaneSink):
+        def put(self, row: int, band: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        here.decoder.decode(volume, address, Full(address, volume.memory_dtype, 0))
+    found, _ = laid_down(here, volume, address, tmp_path / "brick")
+    assert found.tobytes() == values[:1].tobytes()
+
+
+def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> None:
+    values = files.made_up("<u2", (2, 8, 8))
+    path = files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4), "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    laid_down(here, volume, address, tmp_path / "brick")
+    gc.collect()  # what earlier tests left open is closed now, and not in between
+    before = len(os.listdir("/proc/self/fd"))
+    laid_down(here, volume, address, tmp_path / "brick")
+    held(here, volume, address, 0, tmp_path / "brick")
+    here.decoder.sample(volume, 3, 1)
+    os.utime(path)
+    for work in (
+        lambda: laid_down(here, volume, address, tmp_path / "brick"),
+        lambda: held(here, volume, address, 0, tmp_path / "brick"),
+        lambda: here.decoder.sample(volume, 3, 1),
+    ):
+        with pytest.raises(Changed):
+            work()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_steps_aside_leaves_the_threads_to_the_others(
+    make_parts: Callable[..., Parts], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With one thread, work that waited inside it for another decoding would wait for ever.
+    here = make_parts(threads=1)
+    monkeypatch.setattr(decoding, "PIECE_BYTES", 1)
+    values = files.made_up("<u2", (2, 40, 8))
+    files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4)}))
+    volume = here.library.volume("data/a.h5", "/x")
+    background, demand = (volume.grid.bricks(volume.address, {0: n}, 1, 2)[0] for n in range(2))
+    assert len(decoding.bands(volume, background)) == 10
+    served = []
+
+    with ThreadPoolExecutor(1) as other:
+
+        def step_aside() -> None:
+            sink = PlaneSink(demand, volume.memory_dtype, 0)
+            other.submit(here.decoder.decode, volume, demand, sink).result(timeout=60)
+            served.append(sink.values.tobytes())
+
+        sink = PlaneSink(background, volume.memory_dtype, 0)
+        here.decoder.decode(volume, background, sink, step_aside)
+    assert served == [values[1].tobytes()] * 10
+    assert sink.values.tobytes() == values[0].tobytes()
+
+
+def test_reading_and_decoding_are_charged(here: Parts, data: Path, tmp_path: Path) -> None:
+    values = files.made_up("<u2", (4, 50, 50))
+    files.write(data / "a.h5", x=(values, {"chunks": (2, 10, 10), "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
+    here.library.index(volume)
+    with recording("cache") as record:
+        laid_down(here, volume, address, tmp_path / "brick")
+    assert record.seconds["read"] > 0
+    assert record.seconds["decode"] > 0
+    assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)
+
+
+@pytest.mark.parametrize("rank", [2, 3, 5])
+def test_a_sample_is_whole_chunks_and_the_same_each_time(
+    here: Parts, data: Path, rank: int
+) -> None:
+    shape = (9, 10, 7, 3, 2)[:rank]
+    values = np.arange(np.prod(shape), dtype=">u4").reshape(shape)
+    chunks = (4, 3, 7, 2, 1)[:rank]
+    files.write(data / "a.h5", x=(values, {"chunks": chunks, "compression": "gzip"}))
+    volume = here.library.volume("data/a.h5", "/x")
+    every = here.decoder.sample(volume, 10_000, 1)
+    assert every.dtype == np.dtype("u4")
+    assert sorted(every.tolist()) == list(range(values.size))
+    some = here.decoder.sample(volume, 3, 1)
+    assert some.tolist() == here.decoder.sample(volume, 3, 1).tolist()
+    assert some.tolist() != here.decoder.sample(volume, 3, 2).tolist()
+    assert len(set(some.tolist())) == len(some) < values.size
+
+
+def test_a_sample_leaves_out_what_is_damaged_or_not_there(here: Parts, data: Path) -> None:
+    values = np.arange(1, 65, dtype="u2").reshape(8, 8)
+    path = files.write(data / "a.h5", x=(values, {"chunks": (4, 4), "compression": "gzip"}))
+    files.damage(path, "x", (0, 4))
+    files.write(data / "b.h5")
+    with h5py.File(data / "b.h5", "a") as file:
+        file.create_dataset("x", (8, 8), "i4", chunks=(4, 4), fillvalue=-3)
+    damaged = here.library.volume("data/a.h5", "/x")
+    assert sorted(here.decoder.sample(damaged, 99, 1).tolist()) == sorted(
+        values[4:].ravel().tolist() + values[:4, :4].ravel().tolist()
+    )
+    never = here.library.volume("data/b.h5", "/x")
+    assert here.decoder.sample(never, 99, 1).tolist() == [-3]

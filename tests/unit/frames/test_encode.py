@@ -1,0 +1,103 @@
+"""The bytes that travel, and frames packed for the cache."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dashboard.frames.encode import Format, Frame, encode
+from tests import files
+
+FRAME = Frame(b"body\n{}\0", (2, 3), "uint8", (0.25, 1e300), True)
+
+
+@pytest.mark.parametrize("dtype", [t for t in files.DTYPES if "c" not in t])
+def test_raw_is_little_endian_row_by_row(dtype: str) -> None:
+    values = files.made_up(dtype, (5, 7))
+    little = values.astype(values.dtype.newbyteorder("<"))
+    assert encode(values, Format.RAW) == little.tobytes()
+    assert encode(values.T[::2], Format.RAW) == little.T[::2].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [t for t in files.DTYPES if "c" not in t])
+def test_npy_is_read_by_numpy(dtype: str) -> None:
+    values = files.made_up(dtype, (5, 7))
+    found = np.load(io.BytesIO(encode(values.T, Format.NPY)), allow_pickle=False)
+    np.testing.assert_array_equal(found, values.T)
+    assert found.dtype == values.dtype.newbyteorder("<")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (37, 50)])
+def test_png_is_read_by_others(shape: tuple[int, int]) -> None:
+    codes = files.made_up("u1", shape)
+    with Image.open(io.BytesIO(encode(codes, Format.PNG))) as image:
+        assert image.mode == "L"
+        assert image.size == shape[::-1]
+        np.testing.assert_array_equal(np.asarray(image), codes)
+
+
+@pytest.mark.parametrize(
+    ("form", "scaled", "kind"),
+    [
+        ("raw", False, "application/octet-stream"),
+        ("npy", False, "application/octet-stream"),
+        ("u8", True, "application/octet-stream"),
+        ("png", True, "image/png"),
+    ],
+)
+def test_formats(form: str, scaled: bool, kind: str) -> None:
+    assert Format(form).scaled is scaled
+    assert Format(form).content_type == kind
+
+
+@given(
+    body=st.binary(max_size=100),
+    shape=st.tuples(st.integers(1, 10**6), st.integers(1, 10**6)),
+    window=st.none() | st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)),
+    told=st.booleans(),
+)
+def test_a_frame_survives_packing(body: bytes, shape: Any, window: Any, told: bool) -> None:
+    frame = Frame(body, shape, "float32", window, told)
+    assert Frame.unpack(frame.pack()) == frame
+
+
+@pytest.mark.parametrize("length", range(0, len(FRAME.pack()), 3))
+def test_a_frame_cut_short_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Frame.unpack(FRAME.pack()[:length])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [],
+        3,
+        None,
+        "text",
+        {},
+        {"shape": [1, 2, 3], "dtype": "u1", "window": None, "told": True, "bytes": 0},
+        {"shape": None, "dtype": "u1", "window": None, "told": True, "bytes": 0},
+        {"shape": ["a", 2], "dtype": "u1", "window": None, "told": True, "bytes": 0},
+        {"shape": [1, 2], "dtype": "u1", "window": [], "told": True, "bytes": 0},
+        {"shape": [1, 2], "dtype": "u1", "window": 5, "told": True, "bytes": 0},
+        {"shape": [1, 2], "dtype": "u1", "window": None, "told": True},
+        {"shape": [1, 2], "dtype": "u1", "window": None, "told": True, "bytes": 1},
+    ],
+    ids=str,
+)
+def test_what_is_no_frame_is_refused(head: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Frame.unpack(json.dumps(head).encode() + b"\n")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n"], ids=len)
+def test_noise_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Frame.unpack(data)

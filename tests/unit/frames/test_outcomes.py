@@ -1,0 +1,87 @@
+"""How frames were come by: told for each slice, and counted when it was wanted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboard.addressing.selection import parse
+from dashboard.bricks.usage import Purpose
+from dashboard.frames.renderer import SliceAddress
+from tests.parts import Parts
+
+
+def test_the_worst_of_several_bricks_tells_the_outcome(
+    make_parts: Callable[..., Parts], values: Any
+) -> None:
+    here = make_parts(max_brick_bytes=2500)
+    bricks = here.bricks("data/a.h5", "gzip", "0,:,:")
+    assert len(bricks) > 2
+    here.supply.get_or_decode(bricks[0])
+    assert here.frame("data/a.h5", "gzip", "0,:,:").outcome == "miss"
+    assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "hit"
+    for brick in here.bricks("data/a.h5", "gzip", "4,:,:"):
+        here.supply.get_or_decode(brick, Purpose.PREFETCH_MOVING)
+    assert here.frame("data/a.h5", "gzip", "4,:,:").outcome == "prefetched"
+    assert here.frame("data/a.h5", "gzip", "4,1:,1:").outcome == "hit"
+
+
+def test_a_frame_fetched_ahead_is_prefetched_when_it_is_first_wanted(
+    here: Parts, values: Any
+) -> None:
+    ahead = here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
+    assert (ahead.outcome, ahead.frame_cache_hit) == ("miss", False)
+    first = here.frame("data/a.h5", "gzip", "1,:,:")
+    assert (first.outcome, first.frame_cache_hit) == ("prefetched", True)
+    second = here.frame("data/a.h5", "gzip", "1,:,:")
+    assert (second.outcome, second.frame_cache_hit) == ("hit", True)
+    assert here.ledger.counted["prefetch.used"] == 1
+
+
+def test_what_nobody_counts_is_neither_told_nor_remembered(here: Parts, values: Any) -> None:
+    here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
+    for _ in range(2):
+        assert here.frame("data/a.h5", "gzip", "1,:,:", counted=False).outcome == "hit"
+    assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "prefetched"
+
+
+def test_a_frame_that_the_page_has_is_told(here: Parts, values: Any) -> None:
+    here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
+    volume = here.library.volume("data/a.h5", "gzip")
+    address = SliceAddress(volume, parse("1,:,:", volume.shape))
+    assert here.reader.cached_outcome(address, counted=False) == "hit"
+    assert here.reader.cached_outcome(address, counted=True) == "prefetched"
+    assert here.reader.cached_outcome(address, counted=True) == "hit"
+    flat = here.library.volume("data/a.h5", "contiguous")
+    assert here.reader.cached_outcome(SliceAddress(flat, address.selection), counted=True) == "hit"
+
+
+def test_retelling_decodes_nothing(
+    here: Parts, values: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = here.library.volume("data/a.h5", "gzip")
+    address = SliceAddress(volume, parse("1,:,:", volume.shape))
+    assert here.reader.cached_outcome(address, counted=True) == "hit"
+    assert "bricks.decoded" not in here.ledger.counted
+
+
+@pytest.mark.parametrize("planted", [b"", b"garbage", b"{}\n", b"[]\nx", b"\x80\x04N."])
+def test_a_planted_frame_is_made_anew(here: Parts, values: Any, planted: bytes) -> None:
+    here.frame("data/a.h5", "gzip", "1,:,:")
+    (key,) = here.frames
+    here.frames[key] = planted
+    answer = here.frame("data/a.h5", "gzip", "1,:,:")
+    assert answer.frame.body == values[1].tobytes()
+    assert not answer.frame_cache_hit
+    assert here.frame("data/a.h5", "gzip", "1,:,:").frame_cache_hit
+
+
+def test_a_frame_of_another_length_is_made_anew(here: Parts, values: Any) -> None:
+    here.frame("data/a.h5", "gzip", "1,:,:")
+    ((key, packed),) = here.frames.items()
+    line, _, body = packed.partition(b"\n")
+    here.frames[key] = json.dumps(json.loads(line)).encode() + b"\n" + body[:-1]
+    assert here.frame("data/a.h5", "gzip", "1,:,:").frame.body == values[1].tobytes()

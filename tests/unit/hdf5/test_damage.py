@@ -1,0 +1,156 @@
+"""Damaged chunks of volumes that a child reads: each is named and spoils its own slices alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from dashboard import errors
+from dashboard.bricks.store import FileBrick, SinglePlaneBrick
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.hdf5.worker import read
+from dashboard.hdf5.worker.links import ObjectRefused
+from tests import files
+from tests.parts import Parts
+
+SHAPE = (4, 50, 45)
+CHUNKS = (2, 20, 20)
+VALUES = files.made_up("<u2", SHAPE)
+FILL = 7
+REASON = "the HDF5 library cannot decode it"
+
+EVERY = pytest.mark.parametrize("how", list(files.KEPT_BY_CHILD))
+
+
+def damaged(data: Path, how: str, *corners: tuple[int, ...]) -> Path:
+    """The file with a dataset `x` whose chunks at these corners are damaged."""
+    path = data / "a.h5"
+    files.write_kept_by_child(path, how, VALUES, CHUNKS, fill=FILL)
+    for corner in corners:
+        files.damage(path, "x", corner)
+    return path
+
+
+@EVERY
+def test_a_damaged_chunk_spoils_its_own_slices_alone(here: Parts, data: Path, how: str) -> None:
+    damaged(data, how, (2, 20, 40))
+    assert not here.library.volume("data/a.h5", "x").decodes_in_process
+    for text, expected in (
+        ("1,:,:", VALUES[1]),
+        ("3,:,:40", VALUES[3, :, :40]),
+        ("3,:20,:", VALUES[3, :20]),
+        (":,:,39", VALUES[:, :, 39]),
+        (":,19,:", VALUES[:, 19]),
+    ):
+        assert here.frame("data/a.h5", "x", text).frame.body == expected.tobytes()
+    for text in ("2,:,:", "3,:,:", "3,39:41,39:41", ":,:,44", ":,20,:"):
+        with pytest.raises(errors.CannotShow) as caught:
+            here.frame("data/a.h5", "x", text)
+        assert caught.value.message == (
+            f"The chunk at [2, 20, 40] of '/x' in 'data/a.h5' is damaged: {REASON}."
+        )
+
+
+@EVERY
+def test_a_brick_keeps_what_is_damaged_and_the_fill_value_there(
+    here: Parts, data: Path, how: str
+) -> None:
+    damaged(data, how, (0, 0, 0), (0, 40, 20))
+    (address,) = here.bricks("data/a.h5", "x", "0,:,:")
+    expected = VALUES[:2].copy()
+    expected[:, :20, :20] = expected[:, 40:, 20:40] = FILL
+    for outcome in ("miss", "hit"):
+        supplied = here.supply.get_or_decode(address)
+        assert supplied.outcome == outcome
+        assert isinstance(supplied.brick, FileBrick)
+        assert set(supplied.brick.damaged_chunks) == {
+            DamagedChunk((0, 0, 0), REASON),
+            DamagedChunk((0, 40, 20), REASON),
+        }
+        for number in range(2):
+            np.testing.assert_array_equal(supplied.brick.plane(number), expected[number])
+
+
+@EVERY
+def test_without_room_for_a_brick_its_planes_are_told_apart_as_well(
+    make_parts: Callable[..., Parts], data: Path, how: str
+) -> None:
+    here = make_parts(floor=2**62)
+    damaged(data, how, (2, 20, 40))
+    (address,) = here.bricks("data/a.h5", "x", "3,:,:")
+    supplied = here.supply.get_or_decode(address, plane=1)
+    assert isinstance(supplied.brick, SinglePlaneBrick)
+    assert supplied.brick.damaged_chunks == (DamagedChunk((2, 20, 40), REASON),)
+    expected = VALUES[3].copy()
+    expected[20:40, 40:] = FILL
+    np.testing.assert_array_equal(supplied.brick.plane(1), expected)
+    assert here.frame("data/a.h5", "x", "3,:,:40").frame.body == VALUES[3, :, :40].tobytes()
+    with pytest.raises(errors.CannotShow, match=r"chunk at \[2, 20, 40\]"):
+        here.frame("data/a.h5", "x", "3,:,:")
+
+
+def test_boxes_that_do_not_begin_with_a_chunk(data: Path) -> None:
+    path = damaged(data, "nbit-checksum", (2, 20, 40))
+    request = asked(path, boxes=[[(1, 19, 30), (4, 21, 43)], [(0, 0, 0), (1, 2, 3)]])
+    head, body = read.boxes(request)
+    assert head == {"bad": [([2, 20, 40], REASON)]}
+    first = VALUES[1:4, 19:21, 30:43].copy()
+    first[1:, 1:, 10:] = FILL
+    assert body == first.tobytes() + VALUES[:1, :2, :3].tobytes()
+
+
+def test_a_sample_leaves_damaged_boxes_out(data: Path) -> None:
+    path = damaged(data, "nbit-checksum", (2, 20, 40))
+    request = asked(path, boxes=[[(2, 20, 40), (4, 40, 45)], [(0, 0, 0), (2, 20, 20)]])
+    assert read.sample(request) == ({}, VALUES[:2, :20, :20].tobytes())
+
+
+def test_so_much_damage_is_one_error(
+    here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = damaged(data, "nbit-checksum", (0, 0, 0), (0, 40, 20), (2, 0, 0))
+    whole = asked(path, boxes=[[(0, 0, 0), SHAPE]])
+    monkeypatch.setattr(read, "MAX_BAD", 3)
+    assert len(read.boxes(whole)[0]["bad"]) == 3
+    monkeypatch.setattr(read, "MAX_BAD", 2)
+    with pytest.raises(OSError, match="read"):
+        read.boxes(whole)
+
+
+def test_a_virtual_dataset_whose_source_is_damaged_is_one_error(here: Parts, data: Path) -> None:
+    path = damaged(data, "nbit-checksum", (2, 20, 40))
+    with h5py.File(path, "a", locking=False) as file:
+        layout = h5py.VirtualLayout(SHAPE, "<u2")
+        layout[...] = h5py.VirtualSource(".", "x", SHAPE)
+        file.create_virtual_dataset("v", layout)
+    with pytest.raises(errors.CannotShow) as caught:
+        here.frame("data/a.h5", "v", "3,:,:")
+    assert "'/v' of 'data/a.h5' cannot be read at [" in caught.value.message
+    assert caught.value.message.endswith("The HDF5 library could not read it.")
+
+
+@pytest.mark.parametrize("op", ["brick", "boxes", "sample"])
+def test_an_unknown_filter_is_one_error(tmp_path: Path, op: str) -> None:
+    path = tmp_path / "a.h5"
+    files.write_unshowable(path)
+    out = tmp_path / "out"
+    out.write_bytes(bytes(32))
+    request = asked(path, boxes=[[(0, 0), (4, 4)]], start=[0, 0], stop=[4, 4], order=[0, 1])
+    request |= {"dataset": "/filter-missing", "out": str(out)}
+    with pytest.raises(ObjectRefused) as caught:
+        getattr(read, op)(request)
+    assert caught.value.message == (
+        "'/filter-missing' needs the HDF5 filter number 32099, which this server lacks."
+    )
+
+
+def asked(path: Path, **request: Any) -> dict[str, Any]:
+    """A request for values of `x` as a child gets it."""
+    fill = np.array(FILL, "<u2").tobytes().hex()
+    place = {"path": str(path), "roots": [str(path.parent)]}
+    return {**place, "dataset": "/x", "numpy": "<u2", "fill": fill, **request}

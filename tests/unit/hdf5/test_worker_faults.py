@@ -1,0 +1,220 @@
+"""What a child that dies, stalls or uses up its time stands for: a fault of the file or of the machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard import errors
+from dashboard.hdf5 import pool as module
+from dashboard.hdf5.pool import Hdf5WorkerPool, WorkerCrashed
+from tests import files
+from tests.parts import Parts, make_children
+from tests.unit.hdf5.stand_ins import READY, running, stand_in
+
+FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Hdf5WorkerPool]:
+    """One child of the test's own."""
+    made = make_children([tmp_path], tmp_path / "empty")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_one_that_was_ended_in_between_is_replaced(
+    pool: Hdf5WorkerPool, tmp_path: Path, number: signal.Signals
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    pool.call("list", path)
+    before = running(pool)
+    before.send_signal(number)
+    before.wait()
+    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert running(pool).pid != before.pid
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os.kill(os.getpid(), signal.SIGSEGV)",
+        "os.kill(os.getpid(), signal.SIGABRT)",
+        "os._exit(3)",
+        "sys.stdout.buffer.write(b'nonsense ' * 99); sys.stdout.buffer.flush(); receive()",
+        "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
+    ],
+)
+def test_a_crash_is_the_file_s_fault(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + end)
+        with pytest.raises(WorkerCrashed) as caught:
+            pool.call("list", path)
+        assert caught.value.status == 422
+        assert "crashed on this file" in caught.value.message
+        assert str(tmp_path) not in caught.value.message
+    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
+def test_one_that_somebody_killed_at_work_is_not_the_file_s_fault(
+    here: Parts, data: Path, tmp_path: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGKILL)")
+        with pytest.raises(errors.Busy, match="try again"):
+            here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_cannot_be_started_is_not_the_file_s_fault(
+    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.subprocess, "Popen", fail)
+        with pytest.raises(OSError, match="unavailable"):
+            pool.prestart()
+        for _ in range(2):
+            with pytest.raises(errors.Busy, match="try again"):
+                here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_does_not_come_up_is_not_the_file_s_fault(
+    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "START_SECONDS", 0.01)
+        stand_in(patch, "receive()")
+        with pytest.raises(errors.Busy, match="try again"):
+            here.library.datasets("data/a.h5")
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_waits_for_something_is_ended_and_no_verdict(
+    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "receive()")
+        with pytest.raises(errors.Busy, match="got nowhere"):
+            pool.call("list", path, seconds=0.01)
+        pool._seconds = 0.01
+        with pytest.raises(errors.Busy, match="got nowhere"):
+            here.library.datasets("data/a.h5")
+    pool._seconds = 30.0
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_that_uses_up_its_time_is_ended(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "while True: pass")
+        with pytest.raises(WorkerCrashed, match="took longer than 0 s on this file"):
+            pool.call("list", path, seconds=0.2)
+    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
+def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    stand_in(monkeypatch, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
+    with pytest.raises(WorkerCrashed, match="used up its time"):
+        pool.call("list", path)
+
+
+def test_one_that_others_keep_from_working_goes_on_for_a_while(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    monkeypatch.setattr(module, "_STEP_SECONDS", 0.01)
+    # By the clock of its processor it has had half of what it may have.
+    began = time.monotonic()
+    half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
+    monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", half)
+    stand_in(monkeypatch, READY + "import time; time.sleep(1.0); send({'datasets': []})")
+    assert pool.call("list", path, seconds=0.6)[0] == {"datasets": []}
+    stand_in(monkeypatch, READY + "receive()")
+    process = running(pool)
+    process.kill()
+    process.wait()
+    with pytest.raises(WorkerCrashed, match="took longer"):
+        pool.call("list", path, seconds=0.1)
+    # Over time, half of its time is much and a tenth is not.
+    pool._seconds = 0.05
+    with pytest.raises(WorkerCrashed, match="took longer"):
+        pool.call("list", path, seconds=0.15)
+    monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", lambda _: time.monotonic() / 10)
+    with pytest.raises(errors.Busy, match="got nowhere"):
+        pool.call("list", path, seconds=0.15)
+
+
+def test_a_stopped_child_is_no_verdict_on_the_file(
+    here: Parts, data: Path, pool: Hdf5WorkerPool
+) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    pool.call("list", path)
+    os.kill(running(pool).pid, signal.SIGSTOP)
+    pool._seconds = 0.2
+    with pytest.raises(errors.Busy, match="got nowhere"):
+        here.library.datasets("data/a.h5")
+    pool._seconds = 30.0
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
+
+
+def test_one_crash_alone_is_no_verdict(
+    here: Parts, data: Path, pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    once = tmp_path / "once"
+    listing = {"datasets": [], "groups": [], "complete": True, "swmr": False}
+    program = f"""
+if not os.path.exists({str(once)!r}):
+    open({str(once)!r}, "w").close()
+    os.kill(os.getpid(), signal.SIGSEGV)
+send({listing!r}); receive()
+"""
+    stand_in(monkeypatch, READY + program)
+    assert here.library.datasets("data/a.h5") == []
+    assert once.exists()
+
+
+def test_a_verdict_is_remembered_for_a_state_of_the_file(
+    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(data / "a.h5", x=np.zeros((2, 3)))
+    here.library.hdf5 = pool
+    with monkeypatch.context() as patch:
+        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGSEGV)")
+        with pytest.raises(errors.CannotShow):
+            here.library.datasets("data/a.h5")
+    with pytest.raises(errors.CannotShow, match="crashed on this file"):
+        here.library.datasets("data/a.h5")
+    os.utime(path)
+    assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"

@@ -1,0 +1,362 @@
+"""The plan board: one row a viewer, replaced as a whole, expiring, whatever else lies in the store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.prefetch import planner
+from dashboard.prefetch.plan_store import FLIGHT_S, MAX_PLANS, PLAN, PlanStore, ViewerPlan
+from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
+from dashboard.storage.bytes_cache import BytesCache, open_cache
+from tests.clock import Clock
+
+GEOMETRY = Geometry((2160,), (68,), 1000)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1_700_000_000.0)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[BytesCache]:
+    opened = open_cache(tmp_path / "board", timeout_s=0.05)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def board(cache: BytesCache, clock: Clock) -> PlanStore:
+    return PlanStore(cache, plan_seconds=30.0, budget_bytes=8_000, clock=clock)
+
+
+def look(board: PlanStore, index: int, viewer: str = "ann", **other: Any) -> bool:
+    asked: dict[str, Any] = {
+        "viewer": viewer,
+        "file": "scan.h5",
+        "dataset": "/volume",
+        "fingerprint": [1, 2, 3, 4],
+        "selection": f"{index},0:1360:1,0:1360:1",
+        "plane": (1, 2),
+        "position": (index,),
+        "geometry": GEOMETRY,
+        "lead_s": 0.5,
+        **other,
+    }
+    return board.record_position(**asked)
+
+
+def only(board: PlanStore) -> ViewerPlan:
+    (plan,) = board.plans()
+    return plan
+
+
+def test_a_movement_is_gathered_and_planned_for(board: PlanStore, clock: Clock) -> None:
+    for index in range(1000, 1020):
+        clock.now += 1 / 30
+        assert look(board, index)
+    plan = only(board)
+    assert plan.viewer == "ann"
+    assert (plan.file, plan.dataset, plan.fingerprint) == ("scan.h5", "/volume", (1, 2, 3, 4))
+    assert plan.selection == "1019,0:1360:1,0:1360:1"
+    assert plan.plane == (1, 2)
+    assert plan.position == (1019,)
+    assert plan.last_request_at == clock.now
+    assert [moment.position[0] for moment in plan.movement] == list(range(1000, 1020))
+    assert plan.state == "moving"
+    assert [wanted.position for wanted in plan.bricks[:3]] == [(1019,), (1020,), (1088,)]
+
+
+def test_what_is_kept_of_a_movement_is_bounded(board: PlanStore, clock: Clock) -> None:
+    for index in range(100):
+        clock.now += 0.01
+        look(board, index)
+    plan = only(board)
+    assert len(plan.movement) == MAX_SAMPLES
+    assert plan.position == (99,)
+
+
+def test_a_new_plan_replaces_the_old_one(board: PlanStore, cache: BytesCache, clock: Clock) -> None:
+    look(board, 100)
+    clock.now += 0.1
+    look(board, 2000)
+    assert len(cache.keys_with_prefix(PLAN)) == 1
+    assert only(board).bricks[0].position == (2000,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"file": "other.h5"},
+        {"dataset": "/other"},
+        {"fingerprint": [9, 2, 3, 4]},
+        {"plane": (0, 2)},
+        {"geometry": Geometry((1360,), (43,), 1000)},
+    ],
+)
+def test_another_volume_or_orientation_starts_afresh(
+    board: PlanStore, clock: Clock, other: dict[str, Any]
+) -> None:
+    for index in range(100, 110):
+        clock.now += 0.05
+        look(board, index)
+    look(board, 500, **other)
+    plan = only(board)
+    assert [moment.position for moment in plan.movement] == [(500,)]
+    assert plan.state == "resting"
+
+
+def test_zooming_in_goes_on(board: PlanStore, clock: Clock) -> None:
+    look(board, 100)
+    clock.now += 0.1
+    look(board, 101, geometry=Geometry((2160,), (68,), 250), selection="101,0:10:1,0:10:1")
+    assert len(only(board).movement) == 2
+    assert only(board).geometry.brick_bytes == 250
+
+
+def test_the_same_slice_again_is_no_movement_but_a_sign_of_life(
+    board: PlanStore, clock: Clock
+) -> None:
+    look(board, 100)
+    clock.now += 20
+    look(board, 100)
+    clock.now += 20
+    assert len(only(board).movement) == 1
+
+
+def test_moments_are_in_order_whoever_writes_first(board: PlanStore, clock: Clock) -> None:
+    look(board, 100, at=clock.now)
+    look(board, 101, at=clock.now - 0.5)
+    times = [moment.t for moment in only(board).movement]
+    assert times == sorted(times)
+    assert only(board).last_request_at == clock.now
+
+
+def test_who_stops_moving_is_planned_for_as_resting(board: PlanStore, clock: Clock) -> None:
+    for index in range(1000, 1020):
+        clock.now += 1 / 30
+        look(board, index)
+    clock.now += REST_AFTER_S
+    plan = only(board)
+    assert plan.state == "resting"
+    assert {wanted.position[0] // 68 for wanted in plan.bricks} >= {13, 14, 15}
+    assert only(board) is plan, "a plan that was not replaced should be the same one"
+
+
+def test_plans_expire(board: PlanStore, clock: Clock) -> None:
+    look(board, 100)
+    look(board, 200, viewer="bob")
+    clock.now += 29
+    look(board, 201, viewer="bob")
+    assert sorted(board.viewers()) == ["ann", "bob"]
+    clock.now += 1
+    assert board.viewers() == ["bob"]
+
+
+def test_a_plan_from_the_future_is_not_live(board: PlanStore, clock: Clock) -> None:
+    look(board, 100, at=clock.now + 3600)
+    assert board.plans() == []
+
+
+def test_the_budget_is_kept(cache: BytesCache, clock: Clock) -> None:
+    board = PlanStore(cache, budget_bytes=3_999, clock=clock)
+    look(board, 1000)
+    assert len(only(board).bricks) == 3
+
+
+def test_no_more_plans_than_bounded(board: PlanStore) -> None:
+    for number in range(MAX_PLANS + 10):
+        look(board, 100, viewer=f"v{number}")
+    assert len(board.plans()) == MAX_PLANS
+
+
+def row(**changes: Any) -> bytes:
+    good: dict[str, Any] = {
+        "version": 1,
+        "file": "scan.h5",
+        "dataset": "/volume",
+        "fingerprint": [1, 2, 3, 4],
+        "selection": "700,:,:",
+        "plane": [1, 2],
+        "extent": [2160],
+        "chunk": [68],
+        "brick_bytes": 1000,
+        "lead_s": 0.5,
+        "noted_at": 1_700_000_000.0,
+        "movement": [[1_700_000_000.0, [700]]],
+        "state": "resting",
+        "wanted": [[[700], 1_700_000_000.0]],
+    }
+    return json.dumps({**good, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        row(version=2),
+        row(file=3),
+        row(plane=[1]),
+        row(plane=[1, "2"]),
+        row(extent=[0]),
+        row(extent=[True]),
+        row(chunk=[0]),
+        row(chunk=[68, 68]),
+        row(extent=[9] * 9, chunk=[9] * 9),
+        row(movement=[]),
+        row(movement=[[1.0, [2160]]]),
+        row(movement=[[1.0, [-1]]]),
+        row(movement=[[1.0, [1, 1]]]),
+        row(movement=[[float("nan"), [1]]]),
+        row(wanted=[[[10**6], 1.0]]),
+        row(wanted=[[[1.5], 1.0]]),
+        row(lead_s="1"),
+        row(noted_at=True),
+        row(state="flying"),
+    ],
+)
+def test_what_others_planted_is_skipped(
+    board: PlanStore, cache: BytesCache, value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set(PLAN + "eve", value)
+    look(board, 700)
+    assert only(board).viewer == "ann"
+    board.plans()
+    assert caplog.text.count("skipped") == 1
+    look(board, 800, viewer="eve")
+    assert sorted(board.viewers()) == ["ann", "eve"]
+
+
+def test_a_sound_row_reads_back(board: PlanStore, cache: BytesCache) -> None:
+    cache.set(PLAN + "ann", row())
+    assert only(board).bricks[0].position == (700,)
+
+
+def test_a_board_that_cannot_be_written_is_no_error(
+    board: PlanStore, cache: BytesCache, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "board" / "cache.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not look(board, 100)
+    other.execute("ROLLBACK")
+    other.close()
+    assert look(board, 100)
+
+
+def test_a_board_that_cannot_be_read_has_no_plans(
+    board: PlanStore, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise sqlite3.DatabaseError("malformed")
+
+    look(board, 100)
+    monkeypatch.setattr(cache, "keys_with_prefix", broken)
+    monkeypatch.setattr(cache, "newest_keys", broken)
+    assert board.plans() == []
+    assert board.in_flight() == frozenset()
+
+
+def test_bricks_in_flight(board: PlanStore, cache: BytesCache, clock: Clock) -> None:
+    board.mark_in_flight("aaaa")
+    board.mark_in_flight("bbbb")
+    cache.set("flight:planted", b"{")
+    cache.set("flight:forever", b"1e18")
+    assert board.in_flight() == {"aaaa", "bbbb"}
+    board.clear_in_flight("aaaa")
+    assert board.in_flight() == {"bbbb"}
+    clock.now += FLIGHT_S / 2
+    board.mark_in_flight("bbbb")
+    clock.now += FLIGHT_S / 2 + 1
+    assert board.in_flight() == {"bbbb"}
+    clock.now += FLIGHT_S
+    assert board.in_flight() == frozenset()
+
+
+def test_sweeping_removes_what_has_expired(cache: BytesCache, clock: Clock) -> None:
+    gone = PlanStore(cache, plan_seconds=-1.0, clock=clock)
+    look(gone, 100)
+    look(PlanStore(cache, clock=clock), 100, viewer="bob")
+    gone.sweep()
+    assert [key for _, key, _ in cache.rows_after(0)] == [PLAN + "bob"]
+
+
+def test_one_viewer_in_many_threads_loses_no_moment(cache: BytesCache, clock: Clock) -> None:
+    """Read, modify, write is one transaction: what two requests add at once is both there."""
+    patient = open_cache(Path(cache.directory), timeout_s=10.0)
+    board = PlanStore(patient, clock=clock)
+
+    def browse(first: int) -> None:
+        for index in range(first, first + 7):
+            assert look(board, index)
+        patient.close()
+
+    threads = [threading.Thread(target=browse, args=(100 * i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(only(board).movement) == 28
+    patient.close()
+
+
+def test_it_knows_which_dimension_was_moved_along_last(board: PlanStore, clock: Clock) -> None:
+    geometry = Geometry((10, 100), (1, 10), 1000)
+    for position in ((3, 50), (4, 50), (4, 51), (4, 51)):
+        clock.now += 0.1
+        look(board, 0, position=position, geometry=geometry)
+    assert only(board).last_moved_axis == 1
+    clock.now += 0.1
+    look(board, 0, position=(5, 51), geometry=geometry)
+    assert only(board).last_moved_axis == 0
+
+
+def test_who_has_not_moved_may_move_along_any_dimension(board: PlanStore) -> None:
+    look(board, 7)
+    assert only(board).last_moved_axis == 0
+
+
+def test_ids_that_a_caller_makes_up_do_not_crowd_out_a_viewer_that_moves(
+    board: PlanStore, clock: Clock
+) -> None:
+    look(board, 100, viewer="zoe")
+    for number in range(MAX_PLANS + 10):
+        look(board, 7, viewer=f"-{number}")
+        if number % 10 == 0:
+            look(board, 100 + number, viewer="zoe")
+    assert "zoe" in board.viewers()
+
+
+def test_a_plan_that_cannot_be_made_anew_leaves_out_that_viewer_alone(
+    board: PlanStore,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for index in (700, 701):
+        clock.now += 0.1
+        look(board, index)
+        look(board, index, viewer="eve", geometry=Geometry((2**62,), (1,), 1000))
+    plan = planner.plan
+
+    def overflow(movement: Any, geometry: Geometry, *rest: Any) -> Any:
+        if geometry.extent == (2**62,):
+            raise OverflowError("too large")
+        return plan(movement, geometry, *rest)
+
+    monkeypatch.setattr(planner, "plan", overflow)
+    assert sorted(board.viewers()) == ["ann", "eve"]
+    clock.now += REST_AFTER_S
+    assert board.viewers() == ["ann"]
+    assert board.viewers() == ["ann"]
+    assert caplog.text.count("was skipped") == 1

@@ -1,0 +1,212 @@
+"""Locks that the kernel frees: between threads, between processes, and after a kill -9."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.storage.file_lock import (
+    MAX_POLL_S,
+    MIN_POLL_S,
+    DemandSignal,
+    LockTimeout,
+    file_lock,
+    signal_demand_waiting,
+)
+
+# Takes a lock (or passes a gate), says so, and holds it until its standard input closes.
+HOLDER = """
+import sys
+from pathlib import Path
+from dashboard.storage.file_lock import DemandSignal, file_lock
+path = Path(sys.argv[2])
+held = file_lock(path, 5.0) if sys.argv[1] == "lock" else DemandSignal(path).demand()
+with held:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Time:
+    """A clock whose sleeper moves it, and calls `then` each time (s)."""
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self._then = then
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+        self._then()
+
+
+def holder(kind: str, path: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, kind, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
+    process.send_signal(number)
+    process.communicate()
+
+
+def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
+    time = Time()
+    with file_lock(tmp_path / "lock", 1.0, clock=time, sleep=time.sleep) as held:
+        assert not held.waited
+        assert (tmp_path / "lock").exists()
+    assert not (tmp_path / "lock").exists()
+    assert not time.pauses
+
+
+def test_it_is_freed_by_an_exception(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="inside"), file_lock(tmp_path / "lock", 1.0):
+        raise RuntimeError("inside")
+    with file_lock(tmp_path / "lock", 0.0) as held:
+        assert not held.waited
+
+
+def test_waiting_is_bounded(tmp_path: Path) -> None:
+    time = Time()
+    with (
+        file_lock(tmp_path / "lock", 1.0),
+        pytest.raises(LockTimeout),
+        file_lock(tmp_path / "lock", 1.0, clock=time, sleep=time.sleep),
+    ):
+        pytest.fail("two hold it")
+    assert 1.0 <= time.now <= 1.0 + MAX_POLL_S
+    assert time.pauses[0] == MIN_POLL_S
+    assert max(time.pauses) == MAX_POLL_S
+
+
+def test_who_waited_is_told(tmp_path: Path) -> None:
+    """The holder lets go while the other waits; the file that it removes does not confuse the waiter."""
+    first = file_lock(tmp_path / "lock", 1.0)
+    first.__enter__()
+    time = Time(then=lambda: first.__exit__(None, None, None) if len(time.pauses) == 2 else None)
+    calls: list[int] = []
+    with file_lock(
+        tmp_path / "lock", 1.0, on_wait=calls.append, clock=time, sleep=time.sleep
+    ) as held:
+        assert held.waited
+        assert (tmp_path / "lock").exists()
+        with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
+            pytest.fail("two hold it")
+    assert len(calls) == 1
+
+
+def test_the_holder_hears_that_somebody_waits(tmp_path: Path) -> None:
+    with file_lock(tmp_path / "lock", 1.0) as held:
+        assert not held.demand_waiting
+        with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
+            pytest.fail("two hold it")
+        assert not held.demand_waiting
+        with (
+            pytest.raises(LockTimeout),
+            file_lock(tmp_path / "lock", 0.0, on_wait=signal_demand_waiting),
+        ):
+            pytest.fail("two hold it")
+        assert held.demand_waiting
+    with file_lock(tmp_path / "lock", 1.0) as held:
+        assert not held.demand_waiting
+
+
+def test_threads_exclude_each_other(tmp_path: Path) -> None:
+    inside = 0
+    worst = 0
+    turns = 0
+
+    def work() -> None:
+        nonlocal inside, worst, turns
+        for _ in range(20):
+            with file_lock(tmp_path / "lock", 30.0):
+                inside += 1
+                worst = max(worst, inside)
+                turns += 1
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (worst, turns) == (1, 80)
+
+
+def test_another_process_holds_it(tmp_path: Path) -> None:
+    process = holder("lock", tmp_path / "lock")
+    try:
+        with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
+            pytest.fail("two hold it")
+    finally:
+        end(process)
+
+
+def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
+    end(holder("lock", tmp_path / "lock"))
+    assert (tmp_path / "lock").exists()
+    with file_lock(tmp_path / "lock", 0.0) as held:
+        assert not held.waited
+
+
+def test_descriptors_are_given_back(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests left open is closed now, and not in between
+    before = len(os.listdir("/proc/self/fd"))
+    with file_lock(tmp_path / "lock", 1.0):
+        for _ in range(5):
+            with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
+                pytest.fail("two hold it")
+    gate = DemandSignal(tmp_path / "gate")
+    with gate.demand():
+        assert not gate.is_idle()
+    gate.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_gate_is_shut_while_somebody_is_busy(tmp_path: Path) -> None:
+    gate = DemandSignal(tmp_path / "gate")
+    assert gate.is_idle()
+    with gate.demand():
+        assert not gate.is_idle()
+        with gate.demand():
+            assert not gate.is_idle()
+        assert not gate.is_idle()
+    assert gate.is_idle()
+    gate.close()
+
+
+def test_looking_at_the_gate_does_not_shut_it(tmp_path: Path) -> None:
+    gate, other = DemandSignal(tmp_path / "gate"), DemandSignal(tmp_path / "gate")
+    assert gate.is_idle()
+    assert other.is_idle()
+    with other.demand():
+        assert not gate.is_idle()
+    gate.close()
+    other.close()
+
+
+def test_the_gate_opens_when_the_busy_one_is_killed(tmp_path: Path) -> None:
+    gate = DemandSignal(tmp_path / "gate")
+    process = holder("gate", tmp_path / "gate")
+    assert not gate.is_idle()
+    end(process)
+    assert gate.is_idle()
+    gate.close()

@@ -1,0 +1,370 @@
+"""Figures out of the ledger: over windows, over processes, through compaction, whatever lies in it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.bulkhead import LINES
+from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
+from dashboard.telemetry.statistics import Stats
+from tests.clock import Clock
+
+T0 = 1_000_000.0
+
+
+@pytest.fixture
+def stats(cache: BytesCache, clock: Clock) -> Stats:
+    return Stats(cache, clock)
+
+
+def test_an_empty_ledger_has_the_whole_shape(stats: Stats) -> None:
+    snapshot = stats.snapshot(None)
+    assert json.loads(json.dumps(snapshot)) == snapshot
+    assert snapshot["demand"] == dict.fromkeys(
+        ("ring", "hit", "prefetched", "coalesced", "miss"), 0
+    )
+    assert snapshot["stages"] == {}
+    assert snapshot["caches"] == {
+        name: {"bytes": 0, "limit": 0, "entries": 0, "evictions": 0}
+        for name in ("bricks", "frames")
+    }
+    assert snapshot["viewers"] == 0
+    assert snapshot["processes"] == []
+    prefetch = snapshot["prefetch"]
+    assert {prefetch[name] for name in ("planned", "in_flight", "decoded", "used")} == {0}
+    assert prefetch["wasted_bytes"] == 0
+    assert prefetch["accuracy"] is prefetch["coverage"] is prefetch["timeliness"] is None
+    assert prefetch["moving"]["accuracy"] is prefetch["resting"]["accuracy"] is None
+
+
+def test_figures_add_up_over_processes(cache: BytesCache, clock: Clock, stats: Stats) -> None:
+    web, worker = Ledger(cache, "web", clock), Ledger(cache, "worker", clock)
+    web.gauge("bricks.bytes", lambda: 10.0)
+    web.gauge("bricks.limit", lambda: 100.0)
+    worker.gauge("bricks.bytes", lambda: 30.0)
+    worker.gauge("prefetch.planned", lambda: 4.0)
+    web.demand("hit")
+    web.viewer("a")
+    web.viewer("b")
+    web.stages({"decode": 0.2})
+    worker.stages({"decode": 0.4})
+    worker.count("bricks.evictions", 2)
+    web.flush()
+    clock.now += 1
+    worker.flush()
+    snapshot = stats.snapshot(300)
+    assert json.loads(json.dumps(snapshot)) == snapshot
+    assert snapshot["demand"]["hit"] == 1
+    assert snapshot["stages"]["decode"]["count"] == 2
+    assert snapshot["stages"]["decode"]["total_s"] == pytest.approx(0.6)
+    assert snapshot["stages"]["decode"]["p50_ms"] == pytest.approx(200, rel=0.1)
+    assert snapshot["stages"]["decode"]["p99_ms"] == pytest.approx(400, rel=0.1)
+    assert snapshot["caches"]["bricks"] == {
+        "bytes": 30,
+        "limit": 100,
+        "entries": 0,
+        "evictions": 2,
+    }
+    assert snapshot["prefetch"]["planned"] == 4
+    assert snapshot["viewers"] == 2
+    by_role = {process["role"]: process for process in snapshot["processes"]}
+    assert by_role["web"]["heartbeat_s"] == 1.0
+    assert by_role["worker"]["heartbeat_s"] == 0.0
+    assert by_role["web"]["rss_bytes"] > 1_000_000
+
+
+def test_prefetch_shares(ledger: Ledger, stats: Stats) -> None:
+    for name, amount in {
+        "prefetch.decoded": 10,
+        "prefetch.decoded_bytes": 1000,
+        "prefetch.used": 8,
+        "prefetch.used_bytes": 600,
+        "prefetch.late": 2,
+        "prefetch.wasted_bytes": 100,
+        "prefetch.resting_bytes": 400,
+        "prefetch.resting_used_bytes": 100,
+        "bricks.first_wanted": 16,
+    }.items():
+        ledger.count(name, amount)
+    ledger.flush()
+    prefetch = stats.snapshot(None)["prefetch"]
+    assert prefetch["decoded"] == 10
+    assert prefetch["used"] == 8
+    assert prefetch["wasted_bytes"] == 100
+    assert prefetch["accuracy"] == 0.6
+    assert prefetch["coverage"] == 0.5
+    assert prefetch["timeliness"] == 0.75
+    assert prefetch["moving"] == {
+        "decoded_bytes": 600,
+        "used_bytes": 500,
+        "accuracy": pytest.approx(5 / 6),
+    }
+    assert prefetch["resting"] == {"decoded_bytes": 400, "used_bytes": 100, "accuracy": 0.25}
+
+
+def test_no_share_is_above_one(ledger: Ledger, stats: Stats, clock: Clock) -> None:
+    ledger.count("prefetch.decoded_bytes", 100)
+    ledger.flush()
+    clock.now += 100
+    ledger.count("prefetch.decoded_bytes", 10)
+    ledger.count("prefetch.used_bytes", 90)
+    ledger.flush()
+    assert stats.snapshot(50)["prefetch"]["accuracy"] == 1.0
+    assert stats.snapshot(300)["prefetch"]["accuracy"] == pytest.approx(90 / 110)
+
+
+def test_a_window_holds_what_happened_in_it(ledger: Ledger, stats: Stats, clock: Clock) -> None:
+    for _ in range(10):
+        ledger.demand("hit")
+        ledger.viewer(f"v{clock.now:.0f}")
+        ledger.flush()
+        clock.now += 10
+    # The last one is 10 s old, the one before 20 s.
+    assert stats.snapshot(10)["demand"]["hit"] == 1
+    assert stats.snapshot(35)["demand"]["hit"] == 3
+    assert stats.snapshot(35)["viewers"] == 3
+    assert stats.snapshot(None)["demand"]["hit"] == 10
+    assert stats.snapshot(None)["viewers"] == 6
+    assert stats.snapshot(1e9)["demand"]["hit"] == 10
+    clock.now += KEEP_S
+    assert stats.snapshot(1e9)["demand"]["hit"] == 0
+    assert stats.snapshot(None)["demand"]["hit"] == 10
+
+
+def test_it_is_computed_once_a_second(
+    ledger: Ledger, stats: Stats, clock: Clock, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    newer: Callable[[int], Any] = cache.rows_after
+
+    def watched(rowid: int) -> Any:
+        looks.append(rowid)
+        return newer(rowid)
+
+    monkeypatch.setattr(cache, "rows_after", watched)
+    first = stats.snapshot(300)
+    clock.now += 0.5
+    ledger.demand("hit")
+    ledger.flush()
+    looks.clear()
+    assert stats.snapshot(300) is first
+    assert stats.snapshot(None)["demand"]["hit"] == 0
+    assert stats.series(60, 5).outcomes["hit"][-1] == 0
+    assert looks == []
+    clock.now += 1.0
+    assert stats.snapshot(300)["demand"]["hit"] == 1
+    assert len(looks) == 1
+
+
+def test_any_number_of_windows_takes_bounded_room(stats: Stats) -> None:
+    for window in range(1, 200):
+        stats.snapshot(float(window))
+        stats.series(60.0, float(window))
+    assert len(stats._snapshots) <= 16
+    assert len(stats._series) <= 16
+
+
+def test_compaction_neither_loses_nor_doubles(
+    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    for _ in range(3):
+        ledger.demand("hit")
+        ledger.flush()
+        clock.now += 1
+    assert stats.snapshot(None)["demand"]["hit"] == 3
+    clock.now += KEEP_S + 1
+    ledger.demand("hit")
+    ledger.flush()  # compacts, too
+    assert len(cache.keys_with_prefix(ROW)) == 1
+    assert stats.snapshot(None)["demand"]["hit"] == 4
+    assert Stats(cache, clock).snapshot(None)["demand"]["hit"] == 4
+    assert stats.snapshot(300)["demand"]["hit"] == 1
+
+
+def test_a_reused_row_number_is_not_taken_for_seen(
+    cache: BytesCache, clock: Clock, stats: Stats
+) -> None:
+    """SQLite gives the number of a deleted last row to the next one."""
+    ledger, short = Ledger(cache, "web", clock), Ledger(cache, "bench", clock)
+    ledger.demand("hit")
+    ledger.flush()
+    short.flush()
+    assert stats.snapshot(None)["demand"]["hit"] == 1
+    top = cache.rows_after(0)[-1][0]
+    short.close()
+    ledger.demand("hit")
+    ledger.flush()
+    assert cache.rows_after(0)[-1][0] == top
+    clock.now += 1
+    assert stats.snapshot(None)["demand"]["hit"] == 2
+
+
+def test_a_ledger_that_was_wiped_begins_anew(
+    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    assert stats.snapshot(None)["demand"]["hit"] == 1
+    cache.clear()
+    clock.now += 1
+    assert stats.snapshot(None)["demand"]["hit"] == 0
+    ledger.demand("miss")
+    ledger.flush()
+    clock.now += 1
+    assert stats.snapshot(None)["demand"]["miss"] == 1
+
+
+def test_what_others_planted_is_skipped(
+    cache: BytesCache, ledger: Ledger, stats: Stats, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    cache.set(ROW + "planted", b"{")
+    cache.set(PROCESS + "1:planted", b'{"pid":"x"}')
+    cache.set(PROCESS + "2:planted", b"[]")
+    cache.set(PROCESS + "3:planted", b"\xff")
+    snapshot = stats.snapshot(None)
+    assert snapshot["demand"]["hit"] == 1
+    assert len(snapshot["processes"]) == 1
+    assert caplog.text.count("skipped") == 4
+
+
+def test_rows_of_one_process_that_cannot_be_read_flood_no_log_and_hide_no_other_figures(
+    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(100):
+        cache.set(f"{PROCESS}bad-{number}", b'{"pid": 1e999}')
+        cache.set(f"{ROW}bad-{number}", b'{"t": 1, "p": "x", "d": {"hit": -1}}')
+    for _ in range(20):
+        ledger.demand("hit")
+        ledger.flush()
+        clock.now += 1
+        stats.snapshot(None)
+    assert stats.snapshot(None)["demand"]["hit"] == 20
+    assert len(stats.processes()) == 1
+    assert caplog.text.count("skipped") <= LINES
+
+
+def test_a_ledger_that_cannot_be_read_leaves_the_figures(
+    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    stats.snapshot(None)
+
+    def broken(rowid: int) -> Any:
+        raise sqlite3.DatabaseError("malformed")
+
+    monkeypatch.setattr(cache, "rows_after", broken)
+    clock.now += 1
+    assert stats.snapshot(None)["demand"]["hit"] == 1
+
+
+def test_a_silent_process_leaves_the_list_with_its_own_gauges(
+    ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    ledger.gauge("prefetch.planned", lambda: 7.0)
+    ledger.gauge("bricks.bytes", lambda: 9.0)
+    ledger.flush()
+    assert stats.snapshot(None)["prefetch"]["planned"] == 7
+    assert len(stats.processes()) == 1
+    clock.now += 20
+    snapshot = stats.snapshot(None)
+    assert snapshot["processes"] == []
+    assert snapshot["prefetch"]["planned"] == 0
+    assert snapshot["caches"]["bricks"]["bytes"] == 9
+
+
+def test_series_by_step(ledger: Ledger, stats: Stats, clock: Clock) -> None:
+    level = 1.0
+    ledger.gauge("bricks.bytes", lambda: level)
+    for i in range(4):
+        level = float(i)
+        ledger.demand("hit" if i % 2 else "miss")
+        ledger.stages({"decode": 0.1 * (i + 1)})
+        ledger.count("prefetch.decoded", i)
+        ledger.flush()
+        clock.now += 5
+    series = stats.series(30, 5)
+    assert series.times == tuple(T0 + 5 * i for i in range(-1, 5))
+    assert series.outcomes["miss"] == (0, 1, 0, 1, 0, 0)
+    assert series.outcomes["hit"] == (0, 0, 1, 0, 1, 0)
+    assert set(series.outcomes) == {"ring", "hit", "prefetched", "coalesced", "miss"}
+    assert series.counts == {"prefetch.decoded": (0, 0, 1, 2, 3, 0)}
+    assert series.gauges == {"bricks.bytes": (None, 0, 1, 2, 3, 3)}
+    decode = series.stages["decode"]
+    assert decode.count == (0, 1, 1, 1, 1, 0)
+    assert decode.p50_ms[0] is None
+    assert decode.p95_ms[4] == pytest.approx(400, rel=0.1)
+
+
+def test_a_gauge_that_never_changed_holds_throughout(
+    ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    ledger.gauge("bricks.limit", lambda: 100.0)
+    ledger.flush()
+    clock.now += KEEP_S + 10
+    ledger.flush()
+    assert stats.series(10, 5).gauges == {"bricks.limit": (100.0, 100.0)}
+
+
+def test_own_gauges_of_a_dead_process_end(cache: BytesCache, stats: Stats, clock: Clock) -> None:
+    dead, live = Ledger(cache, "worker", clock), Ledger(cache, "worker", clock)
+    dead.gauge("prefetch.planned", lambda: 5.0)
+    live.gauge("prefetch.planned", lambda: 2.0)
+    dead.flush()
+    live.flush()
+    clock.now += 20
+    live.flush()
+    assert stats.series(25, 5).gauges["prefetch.planned"] == (7.0, 2.0, 2.0, 2.0, 2.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("count"), st.integers(0, 1)),
+            st.tuples(st.just("flush"), st.integers(0, 1)),
+            st.tuples(st.just("compact"), st.integers(0, 1)),
+            st.tuples(st.just("look"), st.integers(0, 1)),
+            st.tuples(st.just("close"), st.integers(0, 1)),
+            st.tuples(st.just("wait"), st.sampled_from([1, 400, 1000])),
+        ),
+        max_size=30,
+    )
+)
+def test_every_reader_always_sees_what_was_flushed(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    clock = Clock()
+    cache = open_cache(tmp_path_factory.mktemp("ledger"))
+    ledgers = [Ledger(cache, "web", clock) for _ in range(2)]
+    readers = [Stats(cache, clock) for _ in range(2)]
+    pending, written = [0, 0], 0
+    for what, which in steps:
+        if what == "count":
+            ledgers[which].demand("hit")
+            pending[which] += 1
+        elif what in ("flush", "close"):
+            (ledgers[which].flush if what == "flush" else ledgers[which].close)()
+            written += pending[which]
+            pending[which] = 0
+        elif what == "compact":
+            ledgers[which].compact()
+        elif what == "look":
+            clock.now += 1
+            assert readers[which].snapshot(None)["demand"]["hit"] == written
+        else:
+            clock.now += which
+    clock.now += 1
+    for reader in [*readers, Stats(cache, clock)]:
+        assert reader.snapshot(None)["demand"]["hit"] == written
+    cache.close()

@@ -1,0 +1,126 @@
+"""`Server-Timing` and what goes into the ledger: the stages of slices alone, once the headers are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.storage.bytes_cache import open_cache
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.meter import meter, recording
+from dashboard.telemetry.statistics import Stats
+from dashboard.web.server_timing import OUTCOME, ServerTimingMiddleware, server_timing
+
+PATH = "/api/v1/slice"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterable[Ledger]:
+    made = Ledger(open_cache(tmp_path / "ledger"), "test")
+    yield made
+    made.close()
+
+
+def view(
+    status: str = "200 OK", outcome: str | None = "miss", *stages: str
+) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+    """An application that spends time in stages and leaves its outcome."""
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        for stage in stages:
+            with meter(stage):
+                pass
+        if outcome is not None:
+            environ[OUTCOME] = outcome
+        start(status, [("X-Mine", "1")])
+        return [b"body"]
+
+    return application
+
+
+def ask(
+    ledger: Ledger, application: Any, path: str = PATH
+) -> tuple[str, dict[str, str], list[bytes]]:
+    """(status, headers, body) through the middleware."""
+    answered: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> None:
+        answered.append((status, headers))
+
+    body = list(ServerTimingMiddleware(application, PATH, ledger)({"PATH_INFO": path}, start))
+    ((status, headers),) = answered
+    return status, dict(headers), body
+
+
+def figures(ledger: Ledger) -> dict[str, Any]:
+    """What the ledger holds."""
+    ledger.flush()
+    return Stats(ledger._cache).snapshot(None)
+
+
+def test_stages_come_in_the_pipeline_s_order_and_total_last(ledger: Ledger) -> None:
+    stages = ("encode", "decode", "read", "wait", "scale", "index")
+    status, headers, body = ask(ledger, view("200 OK", "miss", *stages))
+    assert (status, body) == ("200 OK", [b"body"])
+    assert headers["X-Mine"] == "1"
+    entries = [entry.split(";dur=") for entry in headers["Server-Timing"].split(", ")]
+    order = ["wait", "cache", "read", "decode", "index", "scale", "encode", "total"]
+    assert [name for name, _ in entries] == order
+    times = {name: float(ms) for name, ms in entries}
+    total = times.pop("total")
+    assert sum(times.values()) == pytest.approx(total, abs=0.001 * len(order))
+
+
+def test_stages_that_took_no_time_are_left_out() -> None:
+    now = [0.0]
+    with recording("cache", clock=lambda: now[0]) as record:
+        now[0] = 0.25
+        with meter("decode"):
+            now[0] = 0.2625
+        with meter("encode"):
+            pass
+    assert server_timing(record) == "cache;dur=250.000, decode;dur=12.500, total;dur=262.500"
+
+
+def test_a_demand_and_its_stages_go_into_the_ledger(ledger: Ledger) -> None:
+    ask(ledger, view("200 OK", "miss", "decode"))
+    ask(ledger, view("304 NOT MODIFIED", "hit"))
+    found = figures(ledger)
+    assert found["demand"]["miss"] == found["demand"]["hit"] == 1
+    assert found["stages"]["decode"]["count"] == 1
+    assert found["stages"]["cache"]["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("200 OK", None), ("404 NOT FOUND", None), ("503 SERVICE UNAVAILABLE", "miss")],
+)
+def test_what_is_no_demand_does_not(ledger: Ledger, status: str, outcome: str | None) -> None:
+    _, headers, _ = ask(ledger, view(status, outcome, "decode"))
+    assert "total" in headers["Server-Timing"]
+    found = figures(ledger)
+    assert set(found["demand"].values()) == {0}
+    assert found["stages"] == {}
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/files", "/api/v1/slice/", "/API/V1/SLICE", ""])
+def test_other_paths_are_passed_through(ledger: Ledger, path: str) -> None:
+    _, headers, body = ask(ledger, view("200 OK", "miss", "decode"), path)
+    assert headers == {"X-Mine": "1"}
+    assert body == [b"body"]
+    assert set(figures(ledger)["demand"].values()) == {0}
+
+
+def test_an_error_of_the_application_comes_out(ledger: Ledger) -> None:
+    def broken(environ: Any, start: Any) -> Any:
+        with meter("decode"):
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        ask(ledger, broken)
+    with recording("cache") as record:
+        pass
+    assert set(record.seconds) == {"cache"}, "the recording before was never ended"
