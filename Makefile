@@ -26,6 +26,7 @@ lint: $(VENV)/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/retired_words.py
 
 format: $(VENV)/dev.stamp ## Put the code into its one form
 	$(BIN)/ruff check --fix-only --quiet .

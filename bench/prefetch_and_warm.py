@@ -84,9 +84,9 @@ def _warm(context: Context, start: int, stop: int) -> tuple[float, float]:
             # All of it, however much of the disk is free: the default is a share of that.
             LAMELLA_BRICK_CACHE_BYTES=str(2 * prod(shown.shape) * shown.itemsize),
         )
-        told = re.search(r"(\d+) decoded now, in ([0-9.]+) s", printed)
-        assert told is not None, printed
-        return float(told[2]), took
+        found = re.search(r"(\d+) decoded now, in ([0-9.]+) s", printed)
+        assert found is not None, printed
+        return float(found[2]), took
 
 
 def _slabs(context: Context, start: int, stop: int) -> tuple[float, float]:
@@ -201,13 +201,13 @@ def _decoded_beyond(server: Server, volume: Volume, last: int) -> int:
     """Bytes of the bricks that were decoded ahead for slices after the last one."""
     shown = volume.shown
     with server.client() as client:
-        told = client.json(
+        residency = client.json(
             "/api/v1/residency",
             file="v",
             dataset=shown.dataset,
             selection=shown.selection(0, last),
             axis="0",
         )
-    slices = sum(stop - max(start, last) for start, stop in told["ahead"] if stop > last)
+    slices = sum(stop - max(start, last) for start, stop in residency["ahead"] if stop > last)
     rows, cols = shown.plane(0)
     return int(slices * shown.shape[rows] * shown.shape[cols] * shown.itemsize)

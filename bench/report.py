@@ -92,11 +92,11 @@ def _worst(figure: Figure) -> str:
 def _value(figure: Figure) -> str:
     if not figure.values:
         return "–"
-    told = f"{number(median(figure.values))} {figure.unit}"
+    median_text = f"{number(median(figure.values))} {figure.unit}"
     if len(figure.values) == 1:
-        return f"{told} (1)"
+        return f"{median_text} (1)"
     low, high = number(min(figure.values)), number(max(figure.values))
-    return f"{told} ({low} … {high}, {len(figure.values)})"
+    return f"{median_text} ({low} … {high}, {len(figure.values)})"
 
 
 def _mark(value: float | None, unit: str) -> str:

@@ -31,7 +31,7 @@ def cold(context: Context) -> Section:
         "One slice at a seeded depth of a brick that was never decoded, on each axis. All sides read the same"
         " slice one right after the other, each time another one first, and have to come to the same values."
         " Over HTTP: from before the request to the last byte, as `npy`, over one kept connection, without a"
-        " viewer's id, so that nothing is decoded ahead; the next side waits until the brick is laid down and"
+        " viewer's id, so that nothing is decoded ahead; the next side waits until the brick is written and"
         " the server is idle. h5py and hidefix have the file open and its index at hand, and so has the server."
         " h5grove answers over a kept connection too, from as many processes and threads.",
     )
@@ -160,8 +160,8 @@ def _row(context: Context, volume: Volume, count: int, seed: int = 0) -> _Row:
     pick.seed(seed)
     count = min(count, length)
     start = pick.randrange(0, length - count + 1) // thick * thick
-    wanted = range(start, start + count)
-    others = [n for n in pick_bricks(volume, 0, 12, pick) if n not in wanted] or [start]
+    row_indices = range(start, start + count)
+    others = [n for n in pick_bricks(volume, 0, 12, pick) if n not in row_indices] or [start]
     with (
         h5py.File(volume.path, "r", locking=False) as file,
         context.serving(f"v={volume.path}") as server,
@@ -171,12 +171,12 @@ def _row(context: Context, volume: Volume, count: int, seed: int = 0) -> _Row:
         plainly = [plain.read(0, others[0])[0]]
         client.json("/api/v1/datasets", file="v")
         began = time.monotonic()
-        got = [_slice(client, volume, index, viewer="row") for index in wanted]
+        got = [_slice(client, volume, index, viewer="row") for index in row_indices]
         mine = (time.monotonic() - began) / count
         processes.wait_until_idle(server.pid, within_s=60.0)
         plainly += [plain.read(0, index)[0] for index in (others * 2)[1:3]]
     # In a process of its own: the library shares what is open already, its small cache included.
-    row = [(0, index) for index in wanted]
+    row = [(0, index) for index in row_indices]
     good = average(read_with_h5py(volume.path, shown, row, "chosen", GOOD_WITHIN_S)) / 1e3
     return _Row(mine, average(plainly), good, sum(one.outcome == "miss" for one in got))
 

@@ -9,6 +9,7 @@ from dashboard.assets_path import assets_folder
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
 from dashboard.web import api, callback_guard, compression, security
+from dashboard.web.frame_cache import flask_cache
 from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
 
@@ -28,7 +29,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
         serve_locally=True,
         suppress_callback_exceptions=False,
     )
-    services.serve_frames(server)
+    services.frames.store = flask_cache(server, services.frame_backend)
     app.layout = layout.build(settings)
     app.index_string = layout.index_string(settings)
     api.register(server, services)

@@ -105,6 +105,6 @@ class Busy(LamellaError):
 
 
 class SetupError(LamellaError):
-    """Something that the person at the terminal can mend; the command ends with status 2."""
+    """A usage error, which the user can correct; the command exits with status 2."""
 
     code = "setup"

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         le=3600,
-        description="Seconds that a request waits for somebody else's decoding before it gets a 503",
+        description="Seconds that a request waits for another request's decoding before it gets a 503",
     )
     rest_cells: int = Field(
         default=462_400,

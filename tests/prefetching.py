@@ -82,7 +82,7 @@ class World:
             plane=(1, 2),
             position=(index,),
             geometry=Geometry((PLANES,), (CHUNK,), BRICK_BYTES),
-            lead_s=0.5,
+            decode_s=0.5,
         )
 
     def leaf(self, viewer: str, start: int, count: int, step: int = 1) -> int:

@@ -39,9 +39,9 @@ ENDS_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the viewers saw: slices wanted, those not answered with 200 by status, lateness (ms)."""
+    """What the viewers saw: slices requested, those not answered with 200 by status, lateness (ms)."""
 
-    wanted: int
+    requested: int
     lost: dict[str, int]
     p50_ms: float
     p99_ms: float

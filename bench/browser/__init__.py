@@ -82,7 +82,7 @@ def _lamella(
         section.add("key to slice, in the page", ring, "ms", floor=17, aim=5, more=False)
         section.add("key to slice, found on the server", found, "ms", floor=60, aim=34, more=False)
         section.add("slice that is cold", first.values(), "ms", more=False)
-        _held(context, page, length, section)
+        _key_repeat(context, page, length, section)
         _heap(context, page, section)
         loads, sizes = [], []
         for _ in range(context.times(5, 2)):
@@ -115,7 +115,7 @@ def _found(context: Context, page: Tab, volume: Volume, decoded: list[int]) -> l
     return times
 
 
-def _held(context: Context, page: Tab, length: int, section: Section) -> None:
+def _key_repeat(context: Context, page: Tab, length: int, section: Section) -> None:
     """A key held over slices that nobody has seen, back over them, and faster."""
     rates: list[list[float]] = [[], [], []]
     gaps: list[float] = []

@@ -1,4 +1,4 @@
-"""The chunk grid of a volume, and the bricks that lie on it."""
+"""The chunk grid of a volume, and the bricks on it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ChunkIndex:
         return np.where(self.numbers[at] == numbers, at, -1)
 
     def includes(self, earlier: ChunkIndex) -> bool:
-        """Whether all chunks of an earlier state lie where they lay."""
+        """Whether all chunks of an earlier index have the same offsets and sizes."""
         at = self.find(earlier.numbers)
         return bool(
             (at >= 0).all()
@@ -129,14 +129,14 @@ class ChunkGrid:
         With ranges (start, stop), only those tiles that they touch.
         """
         tile = dict(zip((rows, cols), self.tile(rows, cols), strict=True))
-        wanted = {
+        spans = {
             rows: row_range or (0, self.shape[rows]),
             cols: col_range or (0, self.shape[cols]),
         }
         sides: list[list[tuple[int, int]]] = []
         for dim, length in enumerate(self.shape):
             if dim in tile:
-                step, (low, high) = tile[dim], wanted[dim]
+                step, (low, high) = tile[dim], spans[dim]
             else:
                 step = self.chunks[dim]
                 low, high = position[dim], position[dim] + 1
@@ -150,7 +150,7 @@ class ChunkGrid:
     def count_touched(
         self, rows: int, cols: int, row_range: tuple[int, int], col_range: tuple[int, int]
     ) -> tuple[int, int]:
-        """(bricks, chunks) that a part of a plane lies in, told without listing them."""
+        """Number of (bricks, chunks) that a part of a plane intersects, without listing them."""
         bricks = chunks = 1
         for dim, step, (low, high) in zip(
             (rows, cols), self.tile(rows, cols), (row_range, col_range), strict=True

@@ -74,10 +74,10 @@ def play(
     with ThreadPoolExecutor(each * len(trace.viewers), thread_name_prefix="viewer") as pool:
         work = []
         for number, viewer in enumerate(trace.viewers):
-            turns = StepQueue(viewer)
+            steps = StepQueue(viewer)
             for _ in range(min(each, len(viewer.steps))):
                 player = _Player(number, viewer, address, begin, until, ended, trace.paced)
-                work.append(pool.submit(player.run, turns, connect))
+                work.append(pool.submit(player.run, steps, connect))
         try:
             seen = [one for done in work for one in done.result()]
         except BaseException:
@@ -110,12 +110,12 @@ class _Player:
     ended: threading.Event
     paced: bool
 
-    def run(self, turns: StepQueue, connect: Callable[[], Slices]) -> list[TraceSample]:
+    def run(self, steps: StepQueue, connect: Callable[[], Slices]) -> list[TraceSample]:
         seen: list[TraceSample] = []
         client = connect()
         try:
-            while not self.ended.is_set() and (turn := turns.next()) is not None:
-                seen.append(self._play_step(client, *turn))
+            while not self.ended.is_set() and (step := steps.next()) is not None:
+                seen.append(self._play_step(client, *step))
         finally:
             client.close()
         return seen

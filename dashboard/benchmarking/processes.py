@@ -57,7 +57,7 @@ def wait_until_idle(
     *,
     within_s: float = 20.0,
     calm_share: float = 0.1,
-    look_every_s: float = 0.25,
+    poll_s: float = 0.25,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
@@ -65,9 +65,9 @@ def wait_until_idle(
     deadline = clock() + within_s
     calm, before = 0, busy_s(pid)
     while clock() < deadline:
-        sleep(look_every_s)
+        sleep(poll_s)
         now = busy_s(pid)
-        calm = calm + 1 if now - before < calm_share * look_every_s else 0
+        calm = calm + 1 if now - before < calm_share * poll_s else 0
         before = now
         if calm >= 2:
             return True

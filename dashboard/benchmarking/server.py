@@ -40,7 +40,7 @@ class Server:
         return Client(self.port)
 
     def wait_until_idle(self) -> None:
-        """Wait until it has nothing to do, as far as that can be told."""
+        """Wait until the server appears to be idle."""
         processes.wait_until_idle(self.pid)
 
     def stats(self) -> Any:

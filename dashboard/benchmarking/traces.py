@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SCROLLS = (5, 10, 20, 30, 60)
-TURN_AT = 20
+REVERSAL_RATE = 20
 PAGE, PAGES_PER_S = 10, 4
 JUMPS_PER_S = 1
 AXIS_RATE, AXIS_EVERY_S = 10, 3.0
@@ -60,7 +60,7 @@ def traces(shape: Sequence[int], seconds: float, seed: int = 1) -> tuple[Trace, 
         for rate in SCROLLS
     ]
     found.append(
-        _one("there-and-back", f"{TURN_AT} slices/s, and back", _back(length, seconds, pick))
+        _one("there-and-back", f"{REVERSAL_RATE} slices/s, and back", _back(length, seconds, pick))
     )
     found.append(
         _one("pages", f"{PAGE} slices at a time, {PAGES_PER_S}/s", _pages(length, seconds, pick))
@@ -107,10 +107,10 @@ def _one(name: str, what: str, steps: tuple[Step, ...]) -> Trace:
 
 
 def _back(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
-    half = max(_count(TURN_AT, seconds) // 2, 1)
+    half = max(_count(REVERSAL_RATE, seconds) // 2, 1)
     begin = pick.randrange(max(length - half, 1))
     there = list(range(begin, begin + half))
-    return _timed([*there, *reversed(there)], length, TURN_AT)
+    return _timed([*there, *reversed(there)], length, REVERSAL_RATE)
 
 
 def _pages(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:

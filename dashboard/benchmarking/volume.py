@@ -60,14 +60,14 @@ class DatasetInfo:
         """
         if self.chunks is None:
             return 2**20, 521
-        held = []
+        counts = []
         for axis in axes:
             shown = self.plane(axis)
-            held.append(prod(ceil(self.shape[dim] / self.chunks[dim]) for dim in shown))
+            counts.append(prod(ceil(self.shape[dim] / self.chunks[dim]) for dim in shown))
         chunk = prod(self.chunks) * self.itemsize
         # One more, so that the last chunk does not push out the first.
-        wanted = (max(held) + 1) * chunk
-        return min(wanted, MOST_CACHE_BYTES), _prime_from(min(100 * max(held), 2_000_000))
+        needed = (max(counts) + 1) * chunk
+        return min(needed, MOST_CACHE_BYTES), _prime_from(min(100 * max(counts), 2_000_000))
 
 
 def choose(records: Sequence[Mapping[str, Any]], dataset: str | None) -> DatasetInfo:

@@ -1,6 +1,6 @@
-"""Many bricks in a row, each put together in memory and written to the disk past the page cache.
+"""Bulk decoding of bricks, each assembled in memory and written with direct I/O, bypassing the page cache.
 
-While one is written, the next one is decoded.
+Writing one brick overlaps with decoding the next.
 """
 
 from __future__ import annotations
@@ -21,29 +21,34 @@ from dashboard.decoding.sinks import FileSink, MemorySink
 from dashboard.storage import direct_io
 from dashboard.storage.checksum import PlaneChecksums
 
-# One is decoded, one is written.
+# One buffer is being decoded into while the other is written.
 BUFFERS = 2
-# Of the memory there is, both together take no more.
+# Upper bound of both buffers together, as a share of physical memory.
 MEMORY_SHARE = 0.125
-# Two that are decoded side by side are ready, and written, at the same time, and nothing is decoded
-# meanwhile. But nobody who waits for the later one may have to wait for whom the earlier one lets pass.
+# Decoding two bricks concurrently makes both start writing at the same moment and leaves the processors idle, so
+# decodes are serialised. The wait is bounded because the first one may itself be yielding to demand.
 MAX_SERIALIZE_WAIT_S = 1.0
 
 
 def should_bypass_page_cache(bricks_bytes: int, largest: int) -> bool:
-    """Whether bricks of so many bytes in all, the largest of so many, had best be written this way."""
+    """Whether `total` bytes of bricks, the largest of `largest` bytes, should bypass the page cache."""
     fits = BUFFERS * largest <= MEMORY_SHARE * direct_io.memory_bytes()
     return fits and not direct_io.fits_dirty_limit(bricks_bytes)
 
 
 class DirectBrickWriter:
-    """Decodes bricks into files; bricks of more than `limit` bytes, and a third at a time, piece by piece."""
+    """Decodes bricks into files with direct I/O.
 
-    def __init__(self, decoder: Decoder, limit: int, turn_s: float = MAX_SERIALIZE_WAIT_S) -> None:
+    Bricks larger than `limit` bytes, and a third concurrent one, are written band by band instead.
+    """
+
+    def __init__(
+        self, decoder: Decoder, limit: int, max_wait_s: float = MAX_SERIALIZE_WAIT_S
+    ) -> None:
         self._decoder = decoder
         self._buffers = [ReusableBuffer(limit) for _ in range(BUFFERS)]
         self._slot = threading.Lock()
-        self._max_serialize_wait_s = turn_s
+        self._max_serialize_wait_s = max_wait_s
 
     def decode(
         self,
@@ -82,7 +87,7 @@ class DirectBrickWriter:
 
     @contextmanager
     def _serialized(self) -> Iterator[None]:
-        """After the brick before is decoded, unless that takes too long."""
+        """Enter once the previous brick has been decoded, or after a bounded wait."""
         ours = self._slot.acquire(timeout=self._max_serialize_wait_s)
         try:
             yield

@@ -1,7 +1,7 @@
-"""A brick that is still being made, whose planes are handed out meanwhile.
+"""Progressive decoding: planes of a brick are returned while the rest of it is still being decoded.
 
-The first plane goes out as soon as the chunks are decoded that deep, and so do the next ones while
-the brick is decoded to its end and laid down behind the answers. Its lock is held all that time, so
+The requested plane is returned once the chunks are decoded to its depth, and so are further ones while the brick
+is decoded to its end and written after the responses (write-behind). The brick's lock is kept all that time, so
 that nothing is decoded twice.
 """
 
@@ -34,40 +34,40 @@ MIN_PROGRESSIVE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class InFlightBrick:
-    """A brick being made: its decoded chunks, its file, and whether all of them proved whole."""
+    """A brick in flight: its decoded chunks, its file, and whether all chunk checksums matched."""
 
     brick: ProgressiveBrick
     pending: PendingBrickFile
     integrity: Future[bool] = field(default_factory=Future)
 
     def plane(self, number: int, timeout_s: float) -> SinglePlaneBrick | None:
-        """A plane as soon as it is decoded; None when the brick was given up or is in the cache."""
-        proof = None if self.brick.fully_verified else self.integrity
+        """A plane once it is decoded; None when decoding was aborted or the brick is in the cache."""
+        integrity = None if self.brick.fully_verified else self.integrity
         with self.brick.borrow_plane(number, timeout_s) as values:
             if values is None:
                 return None
             return SinglePlaneBrick(
-                values, number, tuple(self.brick.damaged_chunks), proof, self.pending
+                values, number, tuple(self.brick.damaged_chunks), integrity, self.pending
             )
 
 
 class ProgressiveLoader:
-    """The brick that this process makes for a viewer, one at a time."""
+    """The brick that this process decodes progressively for a viewer; one at a time."""
 
     def __init__(
-        self, decoder: Decoder, making: BrickWriter, gate: DemandSignal, arena_bytes: int
+        self, decoder: Decoder, writer: BrickWriter, demand: DemandSignal, buffer_bytes: int
     ) -> None:
         self._decoder = decoder
-        self._writer = making
-        self._demand = gate
-        self._buffer = ReusableBuffer(arena_bytes)
+        self._writer = writer
+        self._demand = demand
+        self._buffer = ReusableBuffer(buffer_bytes)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._in_flight: InFlightBrick | None = None
 
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
     ) -> tuple[SinglePlaneBrick, str] | None:
-        """(a plane of the brick that is being made, outcome); None when it is another brick.
+        """(plane of the brick in flight, outcome); None when another brick is in flight.
 
         Raises `TimeoutError`.
         """
@@ -82,7 +82,7 @@ class ProgressiveLoader:
     def start(
         self, volume: Volume, address: BrickAddress, number: int, locked: ExitStack
     ) -> SinglePlaneBrick | None:
-        """Plane `number` as soon as it is decoded; the brick is made behind it.
+        """Plane `number` once it is decoded; the rest of the brick is decoded and written afterwards.
 
         None when this brick is not worth it or the memory for it is taken. Else what `locked` holds
         (the brick's lock) is kept until the brick is in the cache.
@@ -95,16 +95,16 @@ class ProgressiveLoader:
             return None
         work = None
         try:
-            partial = self._writer.begin(volume, address, Purpose.DEMAND)
-            if partial is None:
+            pending = self._writer.begin(volume, address, Purpose.DEMAND)
+            if pending is None:
                 self._buffer.release()
                 return None
             try:
                 work = InFlightBrick(
-                    self._decoder.start_progressive(volume, address, memory, number), partial
+                    self._decoder.start_progressive(volume, address, memory, number), pending
                 )
             except BaseException:
-                partial.discard()
+                pending.discard()
                 raise
             self._in_flight = work
             self._decoder.decode_to(work.brick, work.brick.first_pass_bytes(number))
@@ -121,13 +121,13 @@ class ProgressiveLoader:
         return brick
 
     def _write_behind(self, work: InFlightBrick, locked: ExitStack) -> None:
-        """Write the brick to its file and put it into the cache. Nobody waits for it."""
+        """Decode the remaining planes, write the brick to its file and add it to the cache (write-behind)."""
         with locked:
             try:
                 if self._write(work):
                     self._writer.commit(work.pending, work.brick.volume, work.brick.damaged_chunks)
             except Exception:
-                # Nobody looks at what this returns.
+                # The result of this future is never read.
                 log.exception("brick not kept")
             finally:
                 work.integrity.set_result(
@@ -135,29 +135,30 @@ class ProgressiveLoader:
                 )
 
     def _write(self, work: InFlightBrick) -> bool:
-        held, partial = work.brick, work.pending
+        brick, pending = work.brick, work.pending
         try:
             with self._no_planes_after(work), self._demand.demand():
                 self._decoder.write_planes(
-                    held, FileSink(partial.fd, held.address, partial.checksums)
+                    brick, FileSink(pending.fd, brick.address, pending.checksums)
                 )
         except OSError as error:
-            self._writer.abort_write(partial, error)
+            self._writer.abort_write(pending, error)
         except errors.LamellaError as error:
-            partial.discard()
-            log.info("brick not laid down: %s", error)
+            pending.discard()
+            log.info("brick not written: %s", error)
         except Exception:
-            partial.discard()
-            log.exception("brick not laid down")
+            pending.discard()
+            log.exception("brick not written")
         else:
             return True
         return False
 
     @contextmanager
     def _no_planes_after(self, work: InFlightBrick) -> Iterator[None]:
-        """Whatever happens inside, no plane is taken afterwards.
+        """No plane is returned after this block, whatever happens inside.
 
-        A plane is taken with a descriptor of the brick's file, which whoever comes next gives back.
+        Planes hold a duplicate of the brick's file descriptor. Once the writer closes it, the number may be
+        reused.
         """
         try:
             yield
@@ -170,5 +171,5 @@ class ProgressiveLoader:
         self._buffer.release()
 
     def close(self) -> None:
-        """Finish what is being made."""
+        """Wait for the brick in flight."""
         self._background.shutdown(wait=True)

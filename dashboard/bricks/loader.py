@@ -1,6 +1,6 @@
-"""The one way to get a brick: out of the cache, or decoded by exactly one of all who want it.
+"""The single way to get a brick: from the cache, or decoded by exactly one caller (single flight).
 
-Demand and prefetch, threads and processes go through `Supply.get_or_decode`. Single flight is a
+Demand and prefetch, threads and processes go through `BrickLoader.get_or_decode`. Single flight is a
 `flock` on the brick's lock file: the kernel frees it when its holder is killed, so nothing is ever
 stuck.
 """
@@ -45,68 +45,68 @@ from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)
 
-# How often work that stepped aside looks whether it may go on: a fraction of what one band takes.
+# Polling interval of work that yielded to demand: a fraction of the time that one band takes.
 YIELD_POLL_S = 0.004
 
 _AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
 class CacheFull(errors.Busy):
-    """There is no room to keep what was to be decoded ahead."""
+    """The cache has no space for a prefetched brick."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedBrick:
-    """A brick and how it was come by: `hit`, `prefetched`, `coalesced` or `miss`."""
+    """A brick and its outcome: `hit`, `prefetched`, `coalesced` or `miss`."""
 
     brick: Brick
     outcome: str
 
 
 class BrickLoader:
-    """Bricks on request."""
+    """Gets bricks from the cache or decodes them."""
 
     def __init__(
         self,
-        library: MetadataService,
+        metadata: MetadataService,
         store: BrickStore,
         decoder: Decoder,
-        gate: DemandSignal,
+        demand: DemandSignal,
         locks: Path,
         space: SpaceGuard,
         ledger: Ledger,
-        paces: DecodeThroughput,
+        throughput: DecodeThroughput,
         wait_s: float,
-        arena_bytes: int = 0,
+        buffer_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._library = library
+        self._metadata = metadata
         self._store = store
         self._decoder = decoder
-        self._demand = gate
+        self._demand = demand
         self._locks = locks
         self._ledger = ledger
-        self._throughput = paces
+        self._throughput = throughput
         self._max_wait_s = wait_s
         self._sleep = sleep
-        self._writer = BrickWriter(store, space, ledger, paces)
-        self._progressive = ProgressiveLoader(decoder, self._writer, gate, arena_bytes)
+        self._writer = BrickWriter(store, space, ledger, throughput)
+        self._progressive = ProgressiveLoader(decoder, self._writer, demand, buffer_bytes)
         self._direct_writer: DirectBrickWriter | None = None
 
     def enable_direct_writes(self, limit: int) -> None:
-        """From now on put bricks of up to `limit` bytes together in memory and write each in one go.
+        """Assemble bricks of up to `limit` bytes in memory from now on, and write each with direct I/O.
 
-        For whoever decodes more than the page cache is good for (`gathering.worthwhile`).
+        For bulk decoding that would evict the page cache (`direct_write.should_bypass_page_cache`).
         """
         self._direct_writer = DirectBrickWriter(self._decoder, limit)
 
     def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
-        """How long decoding `nbytes` of this volume will probably take, by what it took lately."""
+        """Estimated time to decode `nbytes` of this volume, from recent measurements (s)."""
         return self._throughput.estimate_s(volume.address.key, nbytes)
 
     def no_demand_pending(self) -> bool:
-        """Whether nobody waits for a slice that is being decoded, in any process."""
+        """Whether no process is decoding for a demand at this moment."""
         return self._demand.is_idle()
 
     def has(self, address: BrickAddress) -> bool:
@@ -121,15 +121,15 @@ class BrickLoader:
         plane: int = 0,
         counted: bool = False,
     ) -> LoadedBrick:
-        """The brick, decoded if nobody has it yet.
+        """The brick, decoded where it is neither cached nor in flight.
 
         `plane` is the one that is wanted now; when the disk is full it is all that the brick
-        returned holds. `counted` says that a viewer's demand is behind it, which goes into the
-        brick's story and the ledger. Raises `Busy` when somebody else's decoding takes too long,
+        returned holds. `counted` marks a viewer's demand, which is recorded in the brick's usage
+        record and in the ledger. Raises `Busy` when another caller's decoding takes too long,
         `NoRoom` when something was to be decoded ahead and there is no room, and whatever is wrong
         with the file.
         """
-        volume = self._library.resolve(address.volume)
+        volume = self._metadata.resolve(address.volume)
         brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
         outcome = "hit"
         if brick is None:
@@ -141,7 +141,7 @@ class BrickLoader:
         return LoadedBrick(brick, outcome)
 
     def record_demand(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> str | None:
-        """Count a demand for a plane that the viewer has already; None when the brick is not in the cache.
+        """Count a demand for a plane that the viewer already has; None when the brick is not cached.
 
         Neither the file nor a child is asked, and nothing is decoded.
         """
@@ -162,7 +162,7 @@ class BrickLoader:
         with ExitStack() as stack:
             try:
                 with meter("wait"):
-                    held = stack.enter_context(
+                    lock = stack.enter_context(
                         file_lock(
                             self._locks / f"{address.key}.lock",
                             self._max_wait_s,
@@ -172,28 +172,28 @@ class BrickLoader:
             except LockTimeout:
                 raise _decode_timed_out() from None
             except OSError as error:
-                # No file can be made there, or somebody removed the folder: do without the cache.
+                # The lock file cannot be created, or the directory was removed: decode without the cache.
                 log.warning("no lock for a brick: %s", error)
                 if purpose is not Purpose.DEMAND:
                     raise CacheFull("There is no room to decode ahead.") from None
                 return self._decode_single_plane(volume, address, plane), "miss"
             brick = self._store.get(address, volume.memory_dtype, plane)
             if brick is not None:
-                return brick, "coalesced" if held.waited else "hit"
+                return brick, "coalesced" if lock.waited else "hit"
             if purpose is Purpose.DEMAND:
                 with self._demand.demand():
                     first = self._progressive.start(volume, address, plane, stack)
                     return first or self._decode(volume, address, purpose, plane, None), "miss"
-            aside = bind(self._yield_to_demand, held)
-            return self._decode(volume, address, purpose, plane, aside), "miss"
+            yield_to_demand = bind(self._yield_to_demand, lock)
+            return self._decode(volume, address, purpose, plane, yield_to_demand), "miss"
 
     def close(self) -> None:
-        """Finish what is being made behind answers."""
+        """Wait for write-behind work."""
         self._progressive.close()
 
-    def _yield_to_demand(self, held: LockHandle) -> None:
-        """Let demand go first, unless what is decoded here is what somebody waits for."""
-        while not self.no_demand_pending() and not held.demand_waiting:
+    def _yield_to_demand(self, lock: LockHandle) -> None:
+        """Yield to demand, unless a demand is waiting for this very brick."""
+        while not self.no_demand_pending() and not lock.demand_waiting:
             self._sleep(YIELD_POLL_S)
 
     def _decode(
@@ -204,9 +204,9 @@ class BrickLoader:
         plane: int,
         step_aside: Callable[[], None] | None,
     ) -> Brick:
-        partial = self._writer.begin(volume, address, purpose)
-        if partial is not None:
-            brick = self._into_file(volume, address, partial, step_aside)
+        pending = self._writer.begin(volume, address, purpose)
+        if pending is not None:
+            brick = self._into_file(volume, address, pending, step_aside)
             if brick is not None:
                 return brick
         if purpose is not Purpose.DEMAND:
@@ -217,67 +217,67 @@ class BrickLoader:
         self,
         volume: Volume,
         address: BrickAddress,
-        partial: PendingBrickFile,
+        pending: PendingBrickFile,
         step_aside: Callable[[], None] | None,
     ) -> FileBrick | None:
         try:
             if volume.decodes_in_process or volume.contiguous_raw:
-                bad = self._decode_into(partial, volume, address, step_aside)
+                bad = self._decode_into(pending, volume, address, step_aside)
             else:
                 if step_aside is not None:
                     step_aside()
-                # The child writes through a map, where a full disk would be a crash: ask for the
-                # room first.
-                os.posix_fallocate(partial.fd, 0, partial.data_bytes)
-                bad = read_brick_via_hdf5(self._library, volume, address, partial.fd)
+                # The child writes through a memory map, where a full disk raises SIGBUS: allocate the
+                # blocks first.
+                os.posix_fallocate(pending.fd, 0, pending.data_bytes)
+                bad = read_brick_via_hdf5(self._metadata, volume, address, pending.fd)
         except OSError as error:
-            self._writer.abort_write(partial, error)
+            self._writer.abort_write(pending, error)
             return None
         except BaseException:
-            partial.discard()
+            pending.discard()
             raise
         with meter("cache"):
-            return self._writer.commit(partial, volume, bad)
+            return self._writer.commit(pending, volume, bad)
 
     def _decode_into(
         self,
-        partial: PendingBrickFile,
+        pending: PendingBrickFile,
         volume: Volume,
         address: BrickAddress,
         step_aside: Callable[[], None] | None,
     ) -> list[DamagedChunk]:
         if self._direct_writer is not None:
             return self._direct_writer.decode(
-                volume, address, partial.fd, step_aside, partial.checksums
+                volume, address, pending.fd, step_aside, pending.checksums
             )
-        sink = FileSink(partial.fd, address, partial.checksums)
+        sink = FileSink(pending.fd, address, pending.checksums)
         return self._decoder.decode(volume, address, sink, step_aside)
 
     def _decode_single_plane(
         self, volume: Volume, address: BrickAddress, plane: int
     ) -> SinglePlaneBrick:
-        """The wanted plane alone, in memory: the disk has no room for the brick."""
+        """The requested plane alone, in memory, because the disk has no space for the brick."""
         if volume.decodes_in_process or volume.contiguous_raw:
             sink = PlaneSink(address, volume.memory_dtype, plane)
             bad = self._decoder.decode(volume, address, sink)
             return SinglePlaneBrick(sink.values, plane, tuple(bad))
-        values, bad = read_plane_via_hdf5(self._library, volume, address, plane)
+        values, bad = read_plane_via_hdf5(self._metadata, volume, address, plane)
         return SinglePlaneBrick(values, plane, tuple(bad))
 
     def _record_demand(self, brick: Brick, outcome: str, plane: int, nbytes: int) -> str:
-        """Write the demand into the brick's story; the outcome that the story makes of it."""
-        wanted = brick.mark_accessed(plane)
+        """Record the demand in the brick's usage record; returns the outcome that follows from it."""
+        access = brick.mark_accessed(plane)
         count = self._ledger.count
-        if wanted.first_brick_access:
+        if access.first_brick_access:
             count("bricks.first_wanted")
-        if wanted.first_brick_access and wanted.purpose in _AHEAD and outcome != "miss":
+        if access.first_brick_access and access.purpose in _AHEAD and outcome != "miss":
             count("prefetch.used")
             count("prefetch.used_bytes", nbytes)
             if outcome == "coalesced":
                 count("prefetch.late")
-            if wanted.purpose is Purpose.PREFETCH_IDLE:
+            if access.purpose is Purpose.PREFETCH_IDLE:
                 count("prefetch.resting_used_bytes", nbytes)
-        if outcome == "hit" and wanted.first_plane_access and wanted.purpose is not Purpose.DEMAND:
+        if outcome == "hit" and access.first_plane_access and access.purpose is not Purpose.DEMAND:
             return "prefetched"
         return outcome
 
@@ -287,7 +287,7 @@ def _decode_timed_out() -> errors.Busy:
 
 
 def remove_stale_locks(folder: Path, older_than_s: float) -> None:
-    """Delete lock files that nobody holds and that are older than that; killed holders leave them."""
+    """Delete unlocked lock files older than `older_s`; killed processes leave them behind."""
     limit = time.time() - older_than_s
     for path in folder.glob("*.lock"):
         try:

@@ -1,4 +1,4 @@
-"""Bricks that were used just now, kept open: a brick's entry, file and map need not be found anew each time."""
+"""LRU cache of open bricks, which saves looking up the entry, opening the file and mapping it on each access."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.storage.eviction import IN_USE_S
 
 
 class Openable(Protocol):
-    """What is kept open; `dashboard.bricks.store.FileBrick`."""
+    """An open brick; `dashboard.bricks.store.FileBrick`."""
 
     def is_intact(self) -> bool:
         """Whether its file is still in its place, and as long as it was."""
@@ -24,8 +24,8 @@ B = TypeVar("B", bound=Openable)
 class OpenBrickCache(Generic[B]):
     """Open bricks by key.
 
-    One that has left the cache keeps its bytes on the disk as long as it is open. So none is open
-    for much longer than eviction spares it: whoever has a clock running calls `tidy` once a second.
+    An evicted brick occupies its bytes on the disk as long as it is open, so bricks are closed soon after
+    eviction may take them: maintenance calls `evict_idle` once a second.
     `clock` gives seconds.
     """
 
@@ -49,7 +49,7 @@ class OpenBrickCache(Generic[B]):
         return brick
 
     def put(self, key: str, brick: B) -> None:
-        """Keep a brick open that is used now; the one used longest ago goes when there are too many."""
+        """Keep a brick open; beyond the limit the least recently used one is closed."""
         with self._lock:
             self._bricks[key] = brick, self._clock()
             self._bricks.move_to_end(key)
@@ -57,12 +57,12 @@ class OpenBrickCache(Generic[B]):
                 self._bricks.popitem(last=False)
 
     def drop(self, key: str) -> None:
-        """Let a brick go, if it is open; who uses it just now keeps it until then."""
+        """Close a brick, if it is open; callers that still use it keep it alive by their reference."""
         with self._lock:
             self._bricks.pop(key, None)
 
     def evict_idle(self) -> None:
-        """Let go what was not used lately, or has left the cache."""
+        """Close bricks that were not used lately or have been evicted."""
         oldest = self._clock() - IN_USE_S
         with self._lock:
             known = list(self._bricks.items())

@@ -1,4 +1,4 @@
-"""Brick files that are being written: beside the cache, and counted in its bytes."""
+"""Files of bricks that are being written, beside the cache and counted in its size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.storage.disk_space import make_private
 from dashboard.storage.file_lock import in_use, mark_in_use
 from dashboard.storage.preallocate import preallocate
 
-# A file that is this old and that nobody writes belongs to a process that is gone.
+# An unlocked file of this age belongs to a process that has died.
 STALE_PENDING_S = 10.0
 
 
@@ -30,7 +30,7 @@ def file_bytes(address: BrickAddress, itemsize: int) -> int:
 
 
 class PendingBrickFile:
-    """A brick's file while it is written: invisible until it is kept, gone when its writer gives up."""
+    """A brick's file while it is written: invisible until it is committed, removed when it is discarded."""
 
     def __init__(
         self, folder: Path, address: BrickAddress, itemsize: int, purpose: Purpose
@@ -52,7 +52,7 @@ class PendingBrickFile:
             raise
 
     def close(self) -> None:
-        """Give the descriptor back; the file stays."""
+        """Close the descriptor; the file stays."""
         os.close(self.fd)
 
     def discard(self) -> None:
@@ -72,7 +72,7 @@ def _new_file(folder: Path, prefix: str) -> tuple[int, str]:
 
 
 def pending_bytes(folder: Path) -> int:
-    """Bytes of the files that are being written by any process; removes what killed ones left."""
+    """Size of the pending files of all processes; removes those of killed processes."""
     total = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

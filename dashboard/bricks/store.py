@@ -1,9 +1,8 @@
 """Decoded bricks as raw files behind a diskcache index, read back as read-only memory maps.
 
-A brick's file holds the values in native byte order, planes one after the other, and after them a
-few bytes that tell its story: how it came to be decoded, whether anyone wanted it, and which of its
-planes were wanted. They live and die with the brick and are shared by all processes. At its end lies
-a checksum for each plane, which a process verifies before it uses the plane for the first time.
+A brick's file has the values in native byte order, plane after plane, then the usage record (`usage.py`), which
+is evicted with the brick and shared by all processes, and a checksum for each plane, which a process verifies
+before it uses the plane for the first time.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
 class Brick(Protocol):
-    """Decoded planes, and whether each was wanted before.
+    """Decoded planes, and whether each was accessed before.
 
     `proof` is None, or tells later whether all chunks were whole: where they were decoded only as far
     as the plane lies, their checksums were not met yet.
@@ -52,7 +51,7 @@ class Brick(Protocol):
         """Plane `number` as an array (rows, columns); not to be written to."""
 
     def mark_accessed(self, number: int) -> AccessResult:
-        """Note that a viewer wants plane `number`, and tell whether it is the first time."""
+        """Mark plane `number` as accessed by a viewer; returns what was marked before."""
 
 
 class FileBrick:
@@ -76,7 +75,7 @@ class FileBrick:
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
         self.usage = BrickUsage(fd, size)
-        # Last: until here it is the caller's to close.
+        # Last, because the descriptor belongs to the caller until here.
         self._fd = fd
 
     def plane(self, number: int) -> NDArray[Any]:
@@ -89,7 +88,7 @@ class FileBrick:
     def seal(self, sums: PlaneChecksums) -> None:
         """Write the checksums of a finished brick; raises `OSError`."""
         found = sums.finish()
-        # What a child wrote is read once more: it lies in the page cache.
+        # A brick written by a child is read back, out of the page cache.
         if found is None:
             found = plane_checksums.plane_checksums(self._planes)
         offset = self._length - checksum_bytes(self.address.planes)
@@ -119,9 +118,9 @@ class FileBrick:
 
 
 class SinglePlaneBrick:
-    """One plane of a brick, held in memory alone: when the disk is full, or the brick still made.
+    """One plane of a brick in memory alone, because the disk is full or the brick is still in flight.
 
-    In the second case `partial` is the file that is being made, where the brick's story is.
+    In the second case `pending` is the brick's unfinished file, which has the usage record.
     """
 
     def __init__(
@@ -129,16 +128,16 @@ class SinglePlaneBrick:
         plane: NDArray[Any],
         number: int,
         bad: tuple[DamagedChunk, ...],
-        proof: Future[bool] | None = None,
-        partial: PendingBrickFile | None = None,
+        integrity: Future[bool] | None = None,
+        pending: PendingBrickFile | None = None,
     ) -> None:
         self.damaged_chunks = bad
-        self.integrity = proof
+        self.integrity = integrity
         self._plane = plane
         self._number = number
-        # Its own, since the brick may be in the cache, and the writer's closed, before `want`.
-        self._fd = None if partial is None else os.dup(partial.fd)
-        self._offset = 0 if partial is None else partial.data_bytes
+        # A duplicate, since the writer may close its descriptor before `mark_accessed` is called.
+        self._fd = None if pending is None else os.dup(pending.fd)
+        self._offset = 0 if pending is None else pending.data_bytes
 
     def plane(self, number: int) -> NDArray[Any]:
         if number != self._number:
@@ -157,22 +156,22 @@ class SinglePlaneBrick:
 
 
 class BrickStore:
-    """The brick cache: bounded in bytes, shared by all processes, kept over a restart."""
+    """The brick cache: bounded in bytes, shared by all processes, persistent across restarts."""
 
     def __init__(
         self,
         cache: BytesCache,
-        room: LruEvictor,
-        partial: Path,
+        evictor: LruEvictor,
+        pending: Path,
         ledger: Ledger,
         protected: Callable[[], Collection[str]] = tuple,
         keep_open: int = 0,
     ) -> None:
-        partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+        pending.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cache = cache
-        self._evictor = room
-        self._pending = partial
-        room.beside = lambda: pending_bytes(partial)
+        self._evictor = evictor
+        self._pending = pending
+        evictor.beside = lambda: pending_bytes(pending)
         self._ledger = ledger
         self._protected = protected
         self.open_handles = OpenBrickCache[FileBrick](keep_open)
@@ -180,7 +179,7 @@ class BrickStore:
         self.access_log = AccessLog(cache)
         ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
         ledger.gauge("bricks.entries", lambda: cache.totals()[1])
-        ledger.gauge("bricks.limit", lambda: room.limit)
+        ledger.gauge("bricks.limit", lambda: evictor.limit)
 
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
@@ -191,9 +190,9 @@ class BrickStore:
         return self._cache.existing(keys)
 
     def is_unused_prefetch(self, address: BrickAddress) -> bool:
-        """Whether a brick was decoded ahead and nobody has wanted it yet."""
-        story = self._usage(address.key)
-        return story is not None and story[0] in _AHEAD and not story[1]
+        """Whether a brick was prefetched and has not been accessed."""
+        usage = self._usage(address.key)
+        return usage is not None and usage[0] in _AHEAD and not usage[1]
 
     def get(
         self, address: BrickAddress, dtype: np.dtype[Any], plane: int | None = None
@@ -248,12 +247,13 @@ class BrickStore:
     def begin(
         self, address: BrickAddress, itemsize: int, purpose: Purpose
     ) -> PendingBrickFile | None:
-        """A file to write the brick into, or None when there is no room and none can be made.
+        """A file to write the brick into, or None when eviction cannot free enough space.
 
         Only what a viewer waits for may push out what other viewers are about to see.
         """
         need = file_bytes(address, itemsize)
-        # Its file counts from here on, so that two who begin at once do not take the same bytes.
+        # The file counts against the limit from here on, so that two concurrent writers do not reserve the same
+        # bytes.
         with self._evictor.reserve(need, **self._eviction_rules(purpose)) as gone:
             self._count_evictions(gone)
             if gone is None:
@@ -261,53 +261,53 @@ class BrickStore:
             return PendingBrickFile(self._pending, address, itemsize, purpose)
 
     def commit(
-        self, partial: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+        self, pending: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
     ) -> FileBrick | None:
-        """Put a finished brick into the cache and hand it back mapped."""
+        """Add a finished brick to the cache; returns it mapped."""
         header = json.dumps(
             {
                 "dtype": dtype.str,
-                "data_bytes": partial.data_bytes,
+                "data_bytes": pending.data_bytes,
                 "bad": [[list(b.origin), b.reason] for b in bad],
             }
         ).encode()
         # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
         # planes.
-        brick = self._sealed(partial, dtype, bad)
+        brick = self._sealed(pending, dtype, bad)
         if brick is None:
-            partial.discard()
+            pending.discard()
             return None
-        with self._evictor.reserve(0, **self._eviction_rules(partial.purpose)) as gone:
+        with self._evictor.reserve(0, **self._eviction_rules(pending.purpose)) as gone:
             self._count_evictions(gone)
             if gone is None:
-                partial.discard()
+                pending.discard()
                 return None
-            partial.close()
-            if not self._cache.set(partial.address.key, FileToAdopt(partial.path, header)):
+            pending.close()
+            if not self._cache.set(pending.address.key, FileToAdopt(pending.path, header)):
                 with suppress(OSError):
-                    os.unlink(partial.path)
+                    os.unlink(pending.path)
             return brick
 
     def _sealed(
-        self, partial: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+        self, pending: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """A finished brick mapped, its checksums written; None when that failed."""
         try:
-            fd = os.dup(partial.fd)
+            fd = os.dup(pending.fd)
             try:
-                planes = bytearray(partial.address.planes)
-                brick = FileBrick(fd, partial.address, dtype, tuple(bad), planes)
+                planes = bytearray(pending.address.planes)
+                brick = FileBrick(fd, pending.address, dtype, tuple(bad), planes)
             except BaseException:
                 os.close(fd)
                 raise
-            brick.seal(partial.checksums)
+            brick.seal(pending.checksums)
         except (OSError, ValueError) as error:
             log.warning("brick cannot be mapped: %s", error)
             return None
         return brick
 
     def _eviction_rules(self, purpose: Purpose) -> dict[str, Any]:
-        """What may leave for a brick that is decoded for this purpose."""
+        """Which entries may be evicted for a brick of this purpose."""
         return {
             "protected": self._protected,
             "may_take_protected": purpose is Purpose.DEMAND,
@@ -319,22 +319,22 @@ class BrickStore:
             self._ledger.count("bricks.evictions", gone)
 
     def _on_evict(self, key: str) -> None:
-        """Count what was decoded ahead for nothing, and keep it open no longer."""
+        """Count unused prefetched bytes, and close the brick."""
         self.open_handles.drop(key)
-        story = self._usage(key)
-        if story is not None and story[0] in _AHEAD and not story[1]:
-            self._ledger.count("prefetch.wasted_bytes", story[2])
+        usage = self._usage(key)
+        if usage is not None and usage[0] in _AHEAD and not usage[1]:
+            self._ledger.count("prefetch.wasted_bytes", usage[2])
 
     def _usage(self, key: str) -> tuple[Purpose, bool, int] | None:
-        """(why it was decoded, whether it was wanted, its bytes), without mapping it."""
+        """(purpose, whether it was accessed, bytes), without mapping the brick."""
         stored = self._cache.get(key)
         if not isinstance(stored, StoredFile):
             return None
         try:
             data = int(json.loads(stored.header)["data_bytes"])
             with stored.path.open("rb") as stream:
-                story = BrickUsage(stream.fileno(), data)
-                return story.purpose, story.accessed, data
+                usage = BrickUsage(stream.fileno(), data)
+                return usage.purpose, usage.accessed, data
         except (
             OSError,
             ValueError,
@@ -347,10 +347,10 @@ class BrickStore:
             return None
 
     def trim(self) -> None:
-        """Evict what is over the limit, but nothing that is planned or in use."""
+        """Evict down to the limit, sparing bricks that are planned or in use."""
         self._count_evictions(self._evictor.evict_for(0, **self._eviction_rules(Purpose.WARMUP)))
 
     def sweep(self) -> None:
-        """Remove what killed processes left behind; called at start and now and then."""
+        """Remove files that killed processes left behind; called at start and by maintenance."""
         pending_bytes(self._pending)
         self._cache.remove_orphans(older_than_s=60.0)

@@ -1,4 +1,4 @@
-"""How fast each volume is decoded on this machine, measured by all processes and shared by them."""
+"""Decode throughput of each volume on this machine, measured by all processes and shared between them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from cachetools import FIFOCache
 from dashboard.addressing.addresses import digest
 from dashboard.storage.bytes_cache import BytesCache
 
-# Until a volume's own decoding has been timed: gzip on two cores.
+# Before a volume has been measured: gzip on two cores.
 DEFAULT_BYTES_PER_S = 4e8
 MAX_CACHED = 256
-# How long this process goes by what it read or measured last.
+# How long a value that was read or measured is used before the cache is asked again.
 READ_TTL_S = 5.0
-# How often it tells the others at most: a small brick takes less time than a row in a database.
+# Shortest time between two writes to the cache: decoding a small brick takes less time than writing a row.
 PUBLISH_INTERVAL_S = 1.0
 
 
 class DecodeThroughput:
-    """Seconds per decoded byte, by volume; each new measurement counts for a third."""
+    """Seconds per decoded byte, by volume: an exponential moving average with weight 1/3."""
 
     def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.monotonic) -> None:
         self._cache = cache
@@ -32,21 +32,21 @@ class DecodeThroughput:
         self._lock = threading.Lock()
 
     def estimate_s(self, volume_key: str, nbytes: int) -> float:
-        """How long decoding so many bytes of the volume will probably take."""
-        pace = self._bytes_per_s(volume_key)
-        return nbytes / DEFAULT_BYTES_PER_S if pace is None else nbytes * pace
+        """Estimated time to decode `nbytes` of the volume (s)."""
+        s_per_byte = self._s_per_byte(volume_key)
+        return nbytes / DEFAULT_BYTES_PER_S if s_per_byte is None else nbytes * s_per_byte
 
     def record(self, volume_key: str, nbytes: int, seconds: float) -> None:
-        """Decoding so many bytes of the volume took so long."""
+        """Record that decoding `nbytes` of the volume took `seconds`."""
         measured = seconds / nbytes
-        pace = self._bytes_per_s(volume_key)
-        pace = measured if pace is None else pace + (measured - pace) / 3
-        self._remember(volume_key, pace)
+        s_per_byte = self._s_per_byte(volume_key)
+        s_per_byte = measured if s_per_byte is None else s_per_byte + (measured - s_per_byte) / 3
+        self._remember(volume_key, s_per_byte)
         if self._should_publish(volume_key):
-            self._cache.set(_key(volume_key), json.dumps(pace).encode())
+            self._cache.set(_key(volume_key), json.dumps(s_per_byte).encode())
 
     def _should_publish(self, volume_key: str) -> bool:
-        """Whether the others were not told of this volume lately; says that they are now."""
+        """Whether the volume's value is due to be published; marks it as published."""
         now = self._clock()
         with self._lock:
             if now - self._published_at.get(volume_key, -PUBLISH_INTERVAL_S) < PUBLISH_INTERVAL_S:
@@ -54,24 +54,24 @@ class DecodeThroughput:
             self._published_at[volume_key] = now
         return True
 
-    def _bytes_per_s(self, volume_key: str) -> float | None:
+    def _s_per_byte(self, volume_key: str) -> float | None:
         with self._lock:
-            read_at, pace = self._known.get(volume_key, (-READ_TTL_S, None))
+            read_at, s_per_byte = self._known.get(volume_key, (-READ_TTL_S, None))
         if self._clock() - read_at < READ_TTL_S:
-            return pace
-        pace = None
+            return s_per_byte
+        s_per_byte = None
         try:
             stored = float(json.loads(self._cache.get(_key(volume_key), b"null")))
-            # One second a byte is no measurement of anything.
-            pace = stored if 0.0 < stored < 1.0 else None
+            # Values of one second a byte and more are corrupt rows.
+            s_per_byte = stored if 0.0 < stored < 1.0 else None
         except (ValueError, TypeError):
-            pace = None
-        self._remember(volume_key, pace)
-        return pace
+            s_per_byte = None
+        self._remember(volume_key, s_per_byte)
+        return s_per_byte
 
-    def _remember(self, volume_key: str, pace: float | None) -> None:
+    def _remember(self, volume_key: str, s_per_byte: float | None) -> None:
         with self._lock:
-            self._known[volume_key] = self._clock(), pace
+            self._known[volume_key] = self._clock(), s_per_byte
 
 
 def _key(volume_key: str) -> str:

@@ -1,4 +1,4 @@
-"""A brick's story: the few bytes after its values that tell why it was decoded and what was wanted of it."""
+"""The usage record: the bytes after a brick's values that hold its purpose and which planes were accessed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ _CODES = {
 }
 _PURPOSES = {code: purpose for purpose, code in _CODES.items()}
 
-# In the bytes after the values: the purpose, then whether the brick was wanted, then one byte a
-# plane.
+# Layout: the purpose, whether the brick was accessed, then one byte for each plane.
 _HEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class AccessResult:
-    """What a brick's story says when a plane of it is wanted."""
+    """State of the usage record before an access."""
 
     purpose: Purpose
     first_brick_access: bool
@@ -40,7 +39,7 @@ class AccessResult:
 
 
 class BrickUsage:
-    """The bytes after a brick's values; test-and-set under a lock, right over threads and processes."""
+    """The bytes after a brick's values; test-and-set under a lock, across threads and processes."""
 
     def __init__(self, fd: int, offset: int) -> None:
         self._fd = fd
@@ -48,10 +47,10 @@ class BrickUsage:
 
     @staticmethod
     def begin(fd: int, offset: int, planes: int, purpose: Purpose) -> None:
-        """Write the story of a new brick, of which nothing was wanted yet."""
-        story = bytearray(_HEAD + planes)
-        story[0] = _CODES[purpose]
-        os.pwrite(fd, story, offset)
+        """Write the record of a new brick, none of whose planes was accessed."""
+        record = bytearray(_HEAD + planes)
+        record[0] = _CODES[purpose]
+        os.pwrite(fd, record, offset)
 
     @property
     def purpose(self) -> Purpose:
@@ -60,11 +59,11 @@ class BrickUsage:
 
     @property
     def accessed(self) -> bool:
-        """Whether any viewer wanted the brick."""
+        """Whether any viewer accessed the brick."""
         return os.pread(self._fd, 1, self._offset + 1) != b"\0"
 
     def mark_accessed(self, plane: int) -> AccessResult:
-        """Mark a plane as wanted and tell what was marked before."""
+        """Mark a plane as accessed; returns the state before."""
         at = self._offset + _HEAD + plane
         head = os.pread(self._fd, _HEAD, self._offset)
         purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
@@ -84,5 +83,5 @@ class BrickUsage:
 
 
 def usage_record_size(planes: int) -> int:
-    """Length of the story of a brick of so many planes."""
+    """Length of the usage record of a brick with `planes` planes."""
     return _HEAD + planes

@@ -1,4 +1,4 @@
-"""A brick's file from its first byte to its place in the cache, and what is counted about it."""
+"""Life of a brick's file from allocation to the cache entry, and the counters that follow from it."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
 class SpaceGuard(Protocol):
-    """Whether the disk has room; `dashboard.storage.disk_space.Space`."""
+    """Free space on the disk; `dashboard.storage.disk_space.DiskSpace`."""
 
     def reserve(self, nbytes: int) -> bool:
-        """Whether so many bytes may be written."""
+        """Reserve `nbytes`; whether they may be written."""
 
     def report_full(self) -> None:
-        """A write failed for want of space."""
+        """Record that a write failed because the disk is full."""
 
 
 class BrickWriter:
-    """Begins and ends the files of bricks."""
+    """Creates, commits and discards the files of bricks."""
 
     def __init__(
-        self, store: BrickStore, space: SpaceGuard, ledger: Ledger, paces: DecodeThroughput
+        self, store: BrickStore, space: SpaceGuard, ledger: Ledger, throughput: DecodeThroughput
     ) -> None:
         self._store = store
         self._space = space
         self._ledger = ledger
-        self._throughput = paces
+        self._throughput = throughput
 
     def begin(
         self, volume: Volume, address: BrickAddress, purpose: Purpose
     ) -> PendingBrickFile | None:
-        """A file to write the brick into; None when there is no room for it."""
+        """A file to write the brick into; None when there is no space for it."""
         itemsize = volume.dtype.itemsize
         if not self._space.reserve(address.nbytes(itemsize)):
             return None
@@ -57,7 +57,7 @@ class BrickWriter:
             return None
 
     def abort_write(self, partial: PendingBrickFile, error: OSError) -> None:
-        """Give up a brick that the disk did not take."""
+        """Discard a brick after a failed write."""
         partial.discard()
         log.warning("brick not written: %s", error)
         self._space.report_full()
@@ -65,7 +65,7 @@ class BrickWriter:
     def commit(
         self, partial: PendingBrickFile, volume: Volume, bad: Collection[DamagedChunk]
     ) -> FileBrick | None:
-        """Put a finished brick into the cache; None when there is no room after all."""
+        """Add a finished brick to the cache; None when there is no space after all."""
         brick = self._store.commit(partial, volume.memory_dtype, bad)
         if brick is not None:
             self._count(partial.purpose, partial.data_bytes)

@@ -1,1 +1,1 @@
-"""What is known of the datasets in a file: descriptions, chunk indexes, failures, cached by fingerprint."""
+"""Metadata of the datasets in a file: descriptions, chunk indexes and failures, cached by fingerprint."""

@@ -1,4 +1,4 @@
-"""A volume out of the record in which a child describes a dataset."""
+"""Conversion of the record in which an HDF5 worker describes a dataset to a volume."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def volume_from(
     max_brick: int,
     growing: ChunkIndex | None = None,
 ) -> Volume:
-    """The dataset `name` of `file` as a volume; `growing` is its chunk index while a writer appends to it."""
+    """The dataset `name` of `file` as a volume; `growing` is its chunk index if it is open for SWMR writing."""
     shape = tuple(record["shape"])
     dtype = np.dtype(record["numpy"])
     chunks = None if record["chunks"] is None else tuple(record["chunks"])
@@ -74,7 +74,7 @@ def volume_from(
     sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
     address = VolumeAddress(file, name, fingerprint, sources)
     if is_growing(record):
-        # Named by what stays while it grows; its bricks are told apart by their own chunks.
+        # The address omits what changes while the file grows; bricks are identified by their own chunks.
         address = VolumeAddress(file, name, fingerprint.while_growing(), GROWING)
     return Volume(
         address=address,
@@ -100,7 +100,7 @@ def volume_from(
             chunks or _blocks(record, shape, dtype),
             dtype.itemsize,
             max_brick,
-            # Without chunks there is nothing to list.
+            # Datasets without chunks have no index.
             MAX_BRICK_CHUNKS if chunks else MAX_NUMBER,
         ),
     )
@@ -109,14 +109,14 @@ def volume_from(
 def _blocks(
     record: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[int, ...]:
-    """What data without chunks is cut by: contiguous data in runs along its last dimension."""
+    """The grid of datasets without chunks: runs along the last dimension for contiguous data."""
     if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
         return (*(1 for _ in shape[:-1]), min(shape[-1], CONTIGUOUS_BRICK_VOXELS))
     return pseudo_chunks(shape, dtype.itemsize)
 
 
 def too_large(shape: list[int], chunks: list[int] | None, dtype: str, limit: int) -> str:
-    """Why a chunk of more than `limit` bytes is not even begun: one of 512 MiB may come out of a file of 2."""
+    """Reason to refuse chunks of more than `limit` bytes, or ""; 2 MiB of a file may decode to 512."""
     count = prod(ceil(n / c) for n, c in zip(shape, chunks or shape, strict=True))
     if count > MAX_NUMBER:
         return f"It is declared with {count:,} chunks, more than can be numbered."

@@ -1,7 +1,7 @@
-"""What the HDF5 library failed on, by the state of the file: it is asked again only after a while.
+"""Negative cache of failures of libhdf5: what it failed on is not tried again for a while.
 
-Kept by the file's fingerprint and the object's address in it, not by names: an object has as many names as
-links lead to it.
+The key is the file's fingerprint and the object's address in it, not a name, since an object has a name for every
+link to it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dashboard.storage.bytes_cache import BytesCache
 FAILURES_VERSION = "1"
 FAILURE_TTL_S = 600.0
 
-# What fails alike, and how many failures of a kind make it the whole file's.
+# Kinds of requests, and the number of failures of a kind after which the whole file counts as failing.
 _KINDS = {"list": "describe", "describe": "describe", "attributes": "attributes", "index": "index"}
 _VALUES = "values"
 _LIMITS = {_VALUES: 16}
@@ -28,7 +28,7 @@ Entry = tuple[str, int, int, str, str]
 
 
 class FailureCache:
-    """Asks children, but not for what they failed on within the last `VERDICT_S` seconds."""
+    """Calls HDF5 workers, except for objects that they failed on within the last `FAILURE_TTL_S` seconds."""
 
     def __init__(self, facts: BytesCache) -> None:
         self._facts = facts
@@ -36,7 +36,7 @@ class FailureCache:
     def call(
         self, children: Hdf5WorkerPool, op: str, source: SourceFile, part: str = "", **request: Any
     ) -> tuple[dict[str, Any], bytes]:
-        """What `Children.ask` answers and raises; `part` names the box of values that is read."""
+        """As `Hdf5WorkerPool.call`; `part` identifies the box of values that is read."""
         kind = _KINDS.get(op, _VALUES)
         key = digest("failures", FAILURES_VERSION, source.fingerprint.as_list())
         try:
@@ -44,7 +44,7 @@ class FailureCache:
         except WorkerCrashed as failed:
             if op != "list" or failed.place is None:
                 raise
-        # Of an object that fails, a listing gives the reason.
+        # A listing gives the reason for an object that fails.
         return self._ask(children, op, source, key, kind, part, request)
 
     def _ask(
@@ -80,4 +80,4 @@ class FailureCache:
             found = json.loads(raw) if isinstance(raw, bytes) else []
             return [(str(k), int(i), int(a), str(p), str(m)) for k, i, a, p, m in found]
         except (ValueError, TypeError, RecursionError):
-            return []  # written by somebody else: as good as none
+            return []  # Not a row of ours: ignored.

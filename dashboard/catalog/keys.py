@@ -1,23 +1,23 @@
-"""What facts about files and datasets are kept under."""
+"""Keys of the metadata cache."""
 
 from __future__ import annotations
 
 from dashboard.addressing.addresses import Fingerprint, digest
 
-# Raised whenever what is remembered changes its meaning, so that an older cache is not misread.
+# To be increased whenever cached metadata changes its meaning, so that an older cache is not misread.
 FACTS_VERSION = "3"
 
 
 def describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:
-    """What a child said of a dataset in this state of its file."""
+    """Description of a dataset at this fingerprint of its file."""
     return digest(FACTS_VERSION, "describe", file, name, fingerprint.as_list())
 
 
 def latest_key(file: str, name: str) -> str:
-    """The state in which a dataset was described last."""
+    """The fingerprint at which a dataset was described last."""
     return digest(FACTS_VERSION, "latest", file, name)
 
 
 def growing_key(file: str, fingerprint: Fingerprint) -> str:
-    """The fact that a file is open for appending (SWMR) in this state."""
+    """Whether a file is open for SWMR writing at this fingerprint."""
     return digest(FACTS_VERSION, "growing", file, fingerprint.as_list())

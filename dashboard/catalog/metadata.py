@@ -1,4 +1,4 @@
-"""What is known about files and datasets: asked of a child once per state of a file, then remembered."""
+"""Metadata of files and datasets, read once per fingerprint by an HDF5 worker and then cached."""
 
 from __future__ import annotations
 
@@ -35,52 +35,52 @@ log = logging.getLogger(__name__)
 
 MAX_CACHED_VOLUMES = 256
 MAX_CACHED_INDEXES = 16
-# A list that the machine was too busy to finish is soon made again.
+# Lifetime of a listing that could not be completed in time (s).
 HURRIED_S = 60.0
 MAX_PATH = 2_000
-# Opening a file for the first time takes milliseconds, listing a million chunks seconds.
-FIRST_LOOK_S = 3.0
-# Threads that wait for longer, over all files: with the one at work half of the eight that a process has.
+# Opening a file takes milliseconds, listing a million chunks seconds.
+FIRST_OPEN_S = 3.0
+# Threads that may wait for longer, over all files: with the working one, half of a process's eight.
 MAX_WAITING = 3
 BUSY = "This file takes long to open for the first time; try again in a moment."
 
 
 class MetadataService:
-    """The catalogue's files, their datasets and how each is stored."""
+    """Datasets of the catalogue's files: description, storage layout and chunk index."""
 
     def __init__(
         self,
         catalog: Catalog,
-        children: Hdf5WorkerPool,
-        facts: BytesCache,
+        pool: Hdf5WorkerPool,
+        cache: BytesCache,
         *,
         max_brick_bytes: int,
         max_chunk_bytes: int,
     ) -> None:
         self.catalog = catalog
-        self.hdf5 = children
-        self._metadata_cache = facts
+        self.hdf5 = pool
+        self._metadata_cache = cache
         self._max_brick = max_brick_bytes
         self._max_chunk = max_chunk_bytes
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
         self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
         self._lock = threading.Lock()
-        self._making = KeyedLocks()
-        self._first_looks = ImpatientLocks(FIRST_LOOK_S, BUSY, most=MAX_WAITING)
-        self._failures = FailureCache(facts)
+        self._locks = KeyedLocks()
+        self._first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
+        self._failures = FailureCache(cache)
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
         return self.listed(file).datasets
 
     def listed(self, file: str) -> DatasetListing:
-        """The datasets of a file; those that cannot be shown with the reason."""
+        """The datasets of a file; for those that cannot be displayed, the reason."""
         listing, version = self._listing(file)
         shown = [self._public(record) for record in listing["datasets"]]
         return DatasetListing(shown, bool(listing["complete"]), version)
 
     def one(self, file: str, dataset: str) -> DatasetListing:
-        """A dataset by any of its names, also where a list has another one or was cut; or none."""
+        """A dataset by any of its names, also where the listing has another name or is incomplete; or none."""
         _, fingerprint = self.catalog.fingerprint(file)
         try:
             records = [
@@ -99,7 +99,7 @@ class MetadataService:
         return shown
 
     def version(self, file: str) -> str:
-        """`X-Volume-Version` of a file; no child is asked, so that errors can carry it as well."""
+        """`X-Volume-Version` of a file; calls no HDF5 worker, so that error responses can have it as well."""
         _, fingerprint = self.catalog.fingerprint(file)
         growing = self._metadata_cache.get(growing_key(file, fingerprint)) is not None
         return file_version(fingerprint, growing)
@@ -135,17 +135,17 @@ class MetadataService:
         return volume
 
     def resolve(self, address: VolumeAddress) -> Volume:
-        """The volume that an address names; `Changed` when the file is no longer in that state."""
+        """The volume of an address; `Changed` when the file no longer has that fingerprint."""
         volume = self.volume(address.file, address.dataset)
         if volume.address != address:
             raise errors.Changed(f"{address.file!r} has changed; open it again.")
         return volume
 
     def known(self, file: str, dataset: str) -> list[Volume]:
-        """The states of a dataset that were described before, the most recent first.
+        """Versions of a dataset in the cache, the most recent first.
 
-        Neither the file system nor a child is asked. A state that another process described comes out
-        of the facts; of a growing file it lacks the chunk index, so that its bricks are named wrong.
+        Accesses neither the file system nor an HDF5 worker. Versions described by other processes come from the
+        metadata cache; those of a growing file lack the chunk index, so their bricks' addresses are wrong.
         """
         try:
             name = normalize_dataset_path(dataset)
@@ -160,19 +160,19 @@ class MetadataService:
         if described is None:
             return found
         if any(volume.address == described.address for volume in found):
-            return [*found, described]  # it grew elsewhere
+            return [*found, described]  # It grew outside of the volume's chunks.
         return [described, *found]
 
     def index(self, volume: Volume) -> ChunkIndex:
-        """Where the stored chunks of a volume lie."""
+        """The chunk index of a volume."""
         if volume.swmr_index is not None:
             return volume.swmr_index
         key = digest(FACTS_VERSION, "index", volume.address.key)
         known = self._index_known(key)
         if known is not None:
             return known
-        # Fifty people who open one volume wait for one list of its chunks.
-        with self._first_looks.held(f"chunks of {volume.address.file}"):
+        # Fifty viewers that open one volume share one listing of its chunks.
+        with self._first_opens.locked(f"chunks of {volume.address.file}"):
             return self._index_known(key) or self._index_made(volume, key)
 
     def _index_known(self, key: str) -> ChunkIndex | None:
@@ -198,32 +198,32 @@ class MetadataService:
         return index
 
     def ensure_unchanged(self, volume: Volume) -> None:
-        """Raise `Changed` unless the file and all that the volume depends on are as they were.
+        """Raise `Changed` unless the file and all of the volume's sources have their fingerprints.
 
-        A file that only grew is as it was where the volume's chunks still lie as they did.
+        A file that only grew is unchanged if the volume's chunks are where they were.
         """
         _, now = self.catalog.fingerprint(volume.address.file)
         if now != volume.fingerprint or not self._sources_unchanged(volume):
             self._grown(volume)
 
     def _grown(self, volume: Volume) -> None:
-        """Raise `Changed` unless the file, which is not in the volume's state, only grew."""
+        """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
         if volume.swmr_index is None or not self._chunks_unmoved(volume):
             raise errors.Changed(
                 f"{volume.address.file!r} changed while it was read; open it again."
             )
 
     def _chunks_unmoved(self, volume: Volume) -> bool:
-        """Whether all chunks that were there lie where they lay."""
+        """Whether all chunks of the volume have the same offsets and sizes."""
         now = self.volume(volume.address.file, volume.address.dataset)
         if now.swmr_index is None or volume.swmr_index is None or now.address != volume.address:
             return False
         return now.swmr_index.includes(volume.swmr_index)
 
     def source(self, volume: Volume) -> SourceFile:
-        """The file that holds a volume's values, opened in the state that the volume was described in.
+        """Open the file that has a volume's values, at the volume's fingerprint.
 
-        Raises `Changed` for another state, `NotFound` when it is gone.
+        Raises `Changed` for another fingerprint, `NotFound` when the file does not exist.
         """
         linked = dict(volume.dependencies).get(volume.path)
         if linked is None:
@@ -241,38 +241,38 @@ class MetadataService:
     def ask(
         self, volume: Volume, op: str, part: str = "", **request: Any
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer of a child about a volume in its state; `part` names what of its values is read."""
+        """Response of an HDF5 worker about a volume; `part` identifies the values that are read."""
         with self.source(volume) as source:
             return self._failures.call(self.hdf5, op, source, part, **request)
 
     def _asked(
         self, file: str, fingerprint: Fingerprint, op: str, **request: Any
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer of a child about a file in this state."""
+        """Response of an HDF5 worker about a file at this fingerprint."""
         with self.catalog.source(file) as source:
             if source.fingerprint != fingerprint:
                 raise errors.Changed(f"{file!r} changed; open it again.")
             return self._failures.call(self.hdf5, op, source, **request)
 
     def _listed(self, source: SourceFile, inner: str) -> bytes:
-        """The chunk index of a dataset as the child writes it."""
+        """The chunk index of a dataset as serialised by the HDF5 worker."""
         # A million chunks take libhdf5 a few seconds to list.
         return self._failures.call(self.hdf5, "index", source, inner, dataset=inner, seconds=60.0)[
             1
         ]
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Something derived from a file's state, remembered under `key` for all processes."""
+        """A value derived from a file, cached under `key` for all processes."""
         known = self._read_cached(key)
         if known is not None:
             return known
-        with self._making.locked(key):
+        with self._locks.locked(key):
             known = self._read_cached(key)
             if known is not None:
                 return known
             made = make()
-            # A verdict is looked at again some time: the machine may have been too busy to read the
-            # file; and soon a list that it was too busy to finish.
+            # Failures expire, since the machine may have been too busy to read the file; incomplete
+            # listings expire soon.
             expire = (
                 FAILURE_TTL_S if "error" in made else HURRIED_S if made.get("hurried") else None
             )
@@ -293,7 +293,7 @@ class MetadataService:
     def cached_or_failed(
         self, file: str, key: str, make: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """As `fact`, remembering as well that a file cannot be shown: it is not opened to crash again."""
+        """As `cached`, with a negative cache: a file that cannot be displayed is not opened to crash again."""
 
         def attempt() -> dict[str, Any]:
             try:
@@ -303,14 +303,14 @@ class MetadataService:
 
         fact = self._read_cached(key)
         if fact is None:
-            with self._first_looks.held(file):
+            with self._first_opens.locked(file):
                 fact = self.fact(key, attempt)
         if "error" in fact:
             raise errors.CannotShow(str(fact["message"]))
         return fact
 
     def _listing(self, file: str) -> tuple[dict[str, Any], str]:
-        """What a child lists of a file, and the version of the file."""
+        """The listing of a file by an HDF5 worker, and the file's version."""
         _, fingerprint = self.catalog.fingerprint(file)
         fact = self.cached_or_failed(
             file,
@@ -319,14 +319,14 @@ class MetadataService:
         )
         if fact["swmr"]:
             self._metadata_cache.set(growing_key(file, fingerprint), b"1")
-        # Whether sources are there is no property of the file alone.
+        # Whether sources exist does not depend on the file alone.
         if any(record["linked"] for record in fact["datasets"]):
-            with self._first_looks.held(file):
+            with self._first_opens.locked(file):
                 fact = self._asked(file, fingerprint, "list")[0]
         return fact, file_version(fingerprint, fact["swmr"])
 
     def _record(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
-        """What a child tells of one dataset."""
+        """Description of one dataset by an HDF5 worker."""
         key = describe_key(file, name, fingerprint)
         record = self.cached_or_failed(file, key, lambda: self._describe(file, name, fingerprint))
         if record["linked"] and not (
@@ -353,7 +353,7 @@ class MetadataService:
         return volume_from(record, file, name, fingerprint, self._max_brick, growing)
 
     def _described(self, file: str, name: str, but: list[Fingerprint]) -> Volume | None:
-        """The state that any process described last, unless it is one of `but`."""
+        """The version that any process described last, unless it is one of `but`."""
         try:
             latest = self._read_cached(latest_key(file, name))
             fingerprint = None if latest is None else Fingerprint(*latest["fingerprint"])
@@ -368,15 +368,15 @@ class MetadataService:
             return None
 
     def _note_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
-        """Leave a note for `known` in other processes of the state that was described last."""
+        """Publish the version that was described last to `known` in other processes."""
         key, note = latest_key(file, name), {"fingerprint": fingerprint.as_list()}
         if self._read_cached(key) != note:
             self._metadata_cache.set(key, json.dumps(note).encode())
 
     def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
         record, _ = self._asked(file, fingerprint, "describe", dataset=name)
-        # The fingerprints are taken after the look: a file that changed since then is noticed next
-        # time.
+        # The fingerprints are taken after the description: a later change is noticed at the next
+        # access.
         present, absent = record.get("depends", []), record.pop("absent", [])
         states = [(path, self.catalog.state(Path(path))) for path in (*present, *absent)]
         if any((state == ABSENT) != (path in absent) for path, state in states):

@@ -1,4 +1,4 @@
-"""One dataset that can be shown, and the bricks that a slice of it lies in."""
+"""A dataset that can be displayed, and the bricks of its slices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.addressing.chunk_grid import ChunkGrid, ChunkIndex
 from dashboard.addressing.selection import Selection
 from dashboard.codecs import pipeline as codecs
 
-# What one slice may be put together from. A file of a kilobyte can declare a plane of any size.
+# Largest number of bricks of a slice: a file of a kilobyte can declare a plane of any size.
 MAX_BRICKS = 16_384
 MAX_CHUNKS = 4_194_304
 
@@ -28,7 +28,7 @@ class Volume:
     file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
     `fill_set` whether the author chose it. `state` is the file's fingerprint when it was described.
     While the file is written (SWMR), `growing` is the chunk index of that state; the address then
-    stays the same, and bricks are told apart by their own chunks.
+    stays the same, and bricks are identified by their own chunks.
     """
 
     address: VolumeAddress
@@ -63,14 +63,14 @@ class Volume:
 
     @property
     def contiguous_raw(self) -> bool:
-        """Whether the values lie in the file as they are: contiguous, unfiltered, no conversion."""
+        """Whether the values are stored as they are displayed: contiguous, unfiltered, no conversion."""
         return self.layout == "contiguous" and self.no_conversion and self.offset is not None
 
     def reads_planes_directly(self, selection: Selection) -> bool:
-        """Whether the plane is taken straight out of the file.
+        """Whether the plane is read directly from the file.
 
-        Across the last dimension each voxel of a plane lies by itself, and one plane costs nearly
-        as much as many: then bricks are made.
+        Across the last dimension no two voxels of a plane are contiguous, and one plane costs nearly as much as
+        many: bricks are used then.
         """
         return self.contiguous_raw and selection.plane[1] == len(self.shape) - 1
 
@@ -91,11 +91,12 @@ class Volume:
         return [replace(brick, version=self._version(brick, self.swmr_index)) for brick in named]
 
     def _version(self, brick: BrickAddress, index: ChunkIndex) -> str:
-        """What a brick's own chunks are: it stays the same brick while the file grows elsewhere."""
+        """Digest of the brick's own chunks: the brick stays the same while the file grows elsewhere."""
         at = index.find(self.grid.chunk_numbers(brick))
         stored = at[at >= 0]
         parts = (at >= 0, index.offsets[stored], index.sizes[stored], index.masks[stored])
-        # Without a compressor chunks are written in place: then only the file's state tells them apart.
+        # Chunks without a compressor are rewritten in place, so that only the fingerprint distinguishes their
+        # versions.
         state = self.fingerprint.as_list() if codecs.keeps_length(self.pipeline) else []
         return digest(state, *(part.tobytes().hex() for part in parts))
 

@@ -32,7 +32,7 @@ SMALL_VOLUME_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to know about the layout, and the chunks and the command that mend it where they do."""
+    """Advice about the layout, with better chunks and the command that writes them where that helps."""
 
     sentence: str
     chunks: tuple[int, ...] | None = None

@@ -69,10 +69,10 @@ def run(
 def probe_dataset(path: Path, beside: Path, dataset: str | None) -> DatasetInfo:
     """What the server says of the dataset; raises `SetupError`."""
     with serving([f"v0={path}"], beside) as server, server.client() as client:
-        told = client.json("/api/v1/datasets", file="v0")
-    if "error" in told:
-        raise SetupError(str(told["error"]["message"]))
-    return choose(told["datasets"], dataset)
+        answer = client.json("/api/v1/datasets", file="v0")
+    if "error" in answer:
+        raise SetupError(str(answer["error"]["message"]))
+    return choose(answer["datasets"], dataset)
 
 
 def select(every: Sequence[Trace], names: Sequence[str]) -> list[Trace]:
@@ -114,7 +114,7 @@ def measure(
 
 
 def describe(path: Path, volume: DatasetInfo) -> dict[str, Any]:
-    """The volume, for whoever reads the figures later."""
+    """The volume, as context of the measurements."""
     return {
         "file": path.name,
         "dataset": volume.dataset,

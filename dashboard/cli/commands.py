@@ -1,7 +1,7 @@
-"""What can be said at the terminal: the commands, their options and how errors are told.
+"""The command line: commands, options and error messages.
 
-Every option of the serving commands is a setting; its text and its validation are those of the setting.
-Whatever a person can mend ends with exit status 2 and one sentence.
+Every option of the serving commands is a setting, with the setting's text and validation. Usage errors exit with
+status 2 and a one-line message.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from dashboard.storage.disk_space import ensure_private_directory
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
 
-# How long one dataset is measured (where a chunk takes long, up to twice that), and after how long no
-# other is begun: nobody waits for the last of a hundred datasets.
+# Time limit of measuring one dataset (up to twice that where a chunk takes long), and time after which no further
+# dataset is measured.
 DATASET_S, FILE_S = 1.5, 5.0
 
 NOTE = (
@@ -92,10 +92,10 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path
     try:
         beside = ensure_private_directory(settings.cache_dir)
     except SetupError:
-        beside = None  # a server would not start there, but the file can be told of
+        beside = None  # a server would not start there, but the file can be described
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
         own = {"data": (path,), "cache_dir": Path(name), "children": 1}
-        # As the web process has them: it keeps memory for the slices that somebody waits for.
+        # As in the web process, which has a buffer for progressive decoding.
         services = build_services(settings.model_copy(update=own), role="web")
         try:
             yield services, file, place

@@ -31,8 +31,8 @@ from dashboard.frames.window import slice_window
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
 
-# Samples grow from the first size until one takes long enough to be told from chance; where a filter is
-# so slow that the first one is enough, nobody waits for a larger one.
+# Samples grow from the first size until one takes long enough to be measured reliably; with a slow filter the
+# first one is enough.
 FIRST_BYTES, MOST_BYTES = 256 * 1024, 32 * 2**20
 ENOUGH_S = 0.08
 GROWTH = 8
@@ -141,13 +141,13 @@ class SliceBenchmark:
         self._taken += 1
         box = replace(box, version=f"sample {self._taken}")
         plane = int(self._random.integers(box.planes))
-        supply = self._services.loader
+        loader = self._services.loader
         began = self._clock()
-        brick = supply.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
+        brick = loader.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
         values = brick.plane(plane)
         took = self._clock() - began
-        # The brick may be laid down behind the plane: the next measurement is not to suffer from that.
-        supply.get_or_decode(box, Purpose.DEMAND, plane=plane)
+        # Waits for write-behind of the brick, so that it does not affect the next measurement.
+        loader.get_or_decode(box, Purpose.DEMAND, plane=plane)
         return took, values
 
     def _measure_warm(

@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 # glibc's mallopt (malloc.h): blocks from this size on are mapped one by one and given back when freed,
 # free memory beyond this at the end of the heap is given back, and so many heaps there are.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-MAPPED_FROM_BYTES = 32 * 2**20
+MMAP_THRESHOLD_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20
 
 TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -62,7 +62,7 @@ def tune_malloc() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES)
         mallopt(M_ARENA_MAX, 1)
 
@@ -123,6 +123,6 @@ def queue_signals(
         queue.put(number)
 
     for number in signals:
-        # Whoever starts it with nohup wants it to outlive the terminal.
+        # nohup: the process is meant to outlive the terminal.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, put)

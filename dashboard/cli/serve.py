@@ -32,7 +32,7 @@ FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
 PROBE_EVERY_S = 0.1
 
-# gunicorn's statuses for an application that cannot be started, besides ours for what a person can mend.
+# gunicorn's exit statuses for an application that cannot be started, and ours for usage errors.
 FATAL_STATUSES = (2, 3, 4)
 
 

@@ -131,7 +131,7 @@ def chosen(library: MetadataService, file: str, dataset: str | None) -> str:
     records = library.datasets(file)
     names = [str(record["dataset"]) for record in records if record["browsable"]]
     if not names:
-        # Of one dataset, or of as many as are refused for the same reason, that is the whole story.
+        # A single reason, of one dataset or common to all, explains the refusal.
         reasons = {str(record["reason"]) for record in records}
         why = f" {reasons.pop()}" if len(reasons) == 1 else ""
         raise SetupError(f"{file} has no dataset that can be browsed.{why}")
@@ -218,8 +218,8 @@ class WarmJob:
             raise
         except CacheFull:
             raise SetupError(
-                f"{self._state()}, and there is no room for more: "
-                + (self.services.degraded() or "what viewers look at now is not put out.")
+                f"{self._state()}, and the cache is full: "
+                + (self.services.degraded() or "bricks that are being viewed are not evicted.")
             ) from None
         # The contrast that slices are shown with at first belongs to the wait for the first one.
         self.services.windows.window(self.volume, ComplexPart.ABS, Norm.LINEAR)
@@ -301,13 +301,13 @@ class WarmJob:
 
     def _finished(self, brick: BrickAddress, work: Future[LoadedBrick]) -> None:
         try:
-            supplied = work.result()
+            loaded = work.result()
         except CannotShow as error:
             self.unreadable.append(error)  # the others may well be readable
             return
         self.warm.append(brick)
-        self.decoded += supplied.outcome == "miss"
-        self.damaged += len(supplied.brick.damaged_chunks)
+        self.decoded += loaded.outcome == "miss"
+        self.damaged += len(loaded.brick.damaged_chunks)
 
     def _touch_warmed(self) -> None:
         """Let what is warm count as used now: what is used longest ago leaves first, and that is others'."""

@@ -122,10 +122,10 @@ def _nbit(values: Values, stored: StoredType) -> str | None:
     )
 
 
-def _nbit_type(values: Values, at: int, room: int, depth: int) -> int | None:
+def _nbit_type(values: Values, at: int, available: int, depth: int) -> int | None:
     """Where the description of a type that begins at `at` ends; None if it takes more than `room` bytes."""
     kind, size, *rest = (*values[at : at + 5], 0, 0, 0, 0, 0)[:5]
-    if not 0 < size <= room or not depth:
+    if not 0 < size <= available or not depth:
         return None
     if kind == NBIT_OPAQUE:
         return at + 2

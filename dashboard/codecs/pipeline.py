@@ -196,16 +196,16 @@ def decode(
     Bit k of `mask` says that filter k was skipped when the chunk was written. Raises `Damaged`, and `Busy`
     when the machine is out of memory.
     """
-    turn, turns = 0, _ping_pong_buffers(pipeline)
+    current, count = 0, _ping_pong_buffers(pipeline)
     trailing = _trailing_checksum_bytes(pipeline, mask)
     for at in range(len(pipeline) - 1, -1, -1):
         if mask >> at & 1:
             continue
         number, values = pipeline[at]
         # A filter that lies before a checksum in the file's order gives four bytes more.
-        room = size + (trailing[at] if number not in (SHUFFLE, FLETCHER32) else 0)
+        capacity = size + (trailing[at] if number not in (SHUFFLE, FLETCHER32) else 0)
         try:
-            data = _DECODERS[number](data, values, room, buffers[turn], buffers[-1])
+            data = _DECODERS[number](data, values, capacity, buffers[current], buffers[-1])
         except CorruptChunk:
             raise
         except MemoryError:
@@ -215,7 +215,7 @@ def decode(
             # Bindings raise what they like, OverflowError and struct.error among it: a list would have gaps.
             raise CorruptChunk(f"its bytes cannot be decoded ({type(error).__name__})") from error
         if number != FLETCHER32:
-            turn = (turn + 1) % turns
+            current = (current + 1) % count
     decoded = _array(data)
     if len(decoded) != size:
         raise CorruptChunk(f"it decodes to {len(decoded)} bytes instead of {size}")

@@ -1,4 +1,4 @@
-"""One stored chunk: read at its offset, decoded, and judged."""
+"""Reading, decoding and validation of stored chunks."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-# A thread's buffer that is this many times larger than what is needed now is given back.
+# A thread's buffer is reallocated when it is this many times larger than needed.
 SHRINK_FACTOR = 8
 SMALL_BYTES = 16 * 1024 * 1024
-# So much is decoded together, and no more chunks: what is done with them next still finds them in the
-# processor's cache.
+# Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16
-# Stored bytes that are read for a part of a chunk, beyond the share that its length would suggest.
+# Stored bytes read for a part of a chunk, beyond the share that its length suggests.
 SLACK, SLACK_BYTES = 1.05, 4096
 
 
@@ -48,7 +47,7 @@ class DamagedChunk:
 
 
 def damage_error(volume: Volume, bad: DamagedChunk) -> errors.CannotShow:
-    """The sentence about a damaged chunk of a volume."""
+    """The error for a damaged chunk of a volume."""
     corner = ", ".join(map(str, bad.origin))
     return errors.CannotShow(
         f"The chunk at [{corner}] of {volume.address.dataset!r} in {volume.address.file!r} is damaged:"
@@ -58,20 +57,20 @@ def damage_error(volume: Volume, bad: DamagedChunk) -> errors.CannotShow:
 
 @dataclass
 class BusyTime:
-    """Seconds that threads spent reading and decoding, added up."""
+    """Seconds that threads spent reading and decoding, summed."""
 
     read: float = 0.0
     decode: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, read: float, decode: float) -> None:
-        """Add what one thread measured."""
+        """Add the times of one thread."""
         with self.lock:
             self.read += read
             self.decode += decode
 
     def shares(self, wall: float) -> dict[str, float]:
-        """The two stages scaled to the wall time (s) that they took together."""
+        """The two stages scaled to their common wall time (s)."""
         busy = self.read + self.decode
         if busy <= 0:
             return {}
@@ -79,31 +78,35 @@ class BusyTime:
 
 
 class ThreadBuffers:
-    """Each thread's memory, kept from chunk to chunk.
+    """Buffers of each thread, reused from chunk to chunk.
 
-    Memory that was written before costs no page faults; a fresh buffer for each chunk would.
+    Reused memory causes no page faults; a new buffer for each chunk would.
     """
 
     def __init__(self) -> None:
         self._kept = threading.local()
 
     def get(self, name: str, size: int) -> Bytes:
-        """This thread's buffer of that name with `size` bytes; made anew only when it does not fit."""
-        held: Bytes | None = getattr(self._kept, name, None)
-        if held is None or len(held) < size or len(held) > SHRINK_FACTOR * max(size, SMALL_BYTES):
-            held = np.empty(size, np.uint8)
-            setattr(self._kept, name, held)
-        return held[:size]
+        """This thread's buffer of that name with `size` bytes; reallocated only when it does not fit."""
+        buffer: Bytes | None = getattr(self._kept, name, None)
+        if (
+            buffer is None
+            or len(buffer) < size
+            or len(buffer) > SHRINK_FACTOR * max(size, SMALL_BYTES)
+        ):
+            buffer = np.empty(size, np.uint8)
+            setattr(self._kept, name, buffer)
+        return buffer[:size]
 
 
 def supports_partial_inflate(volume: Volume) -> bool:
-    """Whether chunks can be had in part: a shuffle spreads each plane over all of its chunk."""
+    """Whether chunks can be decoded partially; a shuffle filter spreads each plane over the whole chunk."""
     return [number for number, _ in volume.pipeline] == [codecs.GZIP] and paired_inflate.available()
 
 
 @dataclass(frozen=True)
 class ChunkReader:
-    """Reads chunks of one volume through one descriptor; safe between threads."""
+    """Reads chunks of one volume through one descriptor; thread-safe."""
 
     volume: Volume
     index: ChunkIndex
@@ -113,15 +116,14 @@ class ChunkReader:
     limit: TimeLimit
 
     def batch_size(self, depth: int) -> int:
-        """How many chunks had best be decoded to `depth` bytes at a time."""
+        """Number of chunks to decode to `depth` bytes in one batch."""
         fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
         return fits if fits >= 2 and self._inflates_pairs() else 1
 
     def decode(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
         """(the chunk at `place` in the index in its own type and shape, "") or (None, the reason).
 
-        The array lies in this thread's buffers until the next call, or in `out` where that is
-        given.
+        The array is in this thread's buffers and valid until the next call, or in `out` if given.
         """
         began = time.perf_counter()
         read = began
@@ -138,21 +140,21 @@ class ChunkReader:
     def decode_batch(
         self, places: Sequence[int], outs: Sequence[Bytes] | None = None
     ) -> list[tuple[NDArray[Any] | None, str]]:
-        """What `decoded` gives for each of several chunks, at most `together`, all there at the same time."""
+        """As `decode` for a batch of at most `batch_size` chunks, whose arrays are valid together."""
         if outs is None and len(places) > 1:
             size = self.volume.grid.chunk_bytes
             outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(places))]
         if outs is None:
             return [self.decode(place) for place in places]
         ahead = self._inflate(places, outs) if len(places) > 1 and self._inflates_pairs() else {}
-        # What is wrong with the others, if anything, is libdeflate's to say.
+        # libdeflate decides on the others and gives the reason.
         return [
             self._finish(ahead[number], out) if number in ahead else self.decode(place, out)
             for number, (place, out) in enumerate(zip(places, outs, strict=True))
         ]
 
     def _finish(self, data: Bytes, out: Bytes) -> tuple[NDArray[Any] | None, str]:
-        """A chunk whose last filter is undone."""
+        """Decode a chunk whose last filter is already undone."""
         began = time.perf_counter()
         try:
             values = self._run_filters(data, self.volume.pipeline[:-1], 0, out)
@@ -166,11 +168,11 @@ class ChunkReader:
         return codecs.inflated_first(self.volume.pipeline) and paired_inflate.available()
 
     def _inflate(self, places: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
-        """What the last filter of the chunks, gzip, makes of them: by number, those that are sound."""
+        """Inflate the last filter of the chunks, gzip; returns the valid ones by number."""
         began = time.perf_counter()
         pipeline = self.volume.pipeline
         size = codecs.inflated_bytes(pipeline, self.volume.grid.chunk_bytes)
-        numbers, streams, rooms = [], [], []
+        numbers, streams, buffers = [], [], []
         for number, (place, out) in enumerate(zip(places, outs, strict=True)):
             if int(self.index.masks[place]):
                 continue
@@ -178,12 +180,12 @@ class ChunkReader:
                 stored = int(self.index.sizes[place])
                 streams.append(self._stored(place, 0, stored, f"raw{number}"))
                 numbers.append(number)
-                room = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
-                rooms.append(room[:size])
+                buffer = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
+                buffers.append(buffer[:size])
         read = time.perf_counter()
-        sound = paired_inflate.inflate(streams, rooms)
+        sound = paired_inflate.inflate(streams, buffers)
         self.clock.add(read - began, time.perf_counter() - read)
-        return {n: room for n, room, good in zip(numbers, rooms, sound, strict=True) if good}
+        return {n: buffer for n, buffer, good in zip(numbers, buffers, sound, strict=True) if good}
 
     def _run_filters(
         self, data: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int, out: Bytes | None
@@ -198,16 +200,15 @@ class ChunkReader:
         return out[:size]
 
     def stream(self, place: int) -> Stream:
-        """The chunk at `place` as a stream that is inflated part by part; only if `can_stop`."""
+        """The chunk at `place` as a resumable stream; requires `supports_partial_inflate`."""
         return paired_inflate.stream(int(self.index.sizes[place]))
 
     def inflate_to(
         self, places: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
     ) -> list[str]:
-        """Inflate chunks on to their first `until` bytes; why each failed, or an empty string.
+        """Resume inflating chunks up to their first `until` bytes; the reason of each failure, or an empty string.
 
-        Reads no more of the stored bytes than that probably takes. With the last byte of the chunk its
-        checksum is met.
+        Reads no more stored bytes than that probably needs. At the last byte of a chunk its checksum is verified.
         """
         size = self.volume.grid.chunk_bytes
         share = 1.0 if until == size else until / size * SLACK
@@ -229,7 +230,7 @@ class ChunkReader:
         share: float,
         reasons: dict[int, str],
     ) -> list[int]:
-        """Inflate on with this share of the stored bytes, or a little more; those for whom it did not suffice."""
+        """Feed each stream this share of its stored bytes. Returns the chunks that need more input."""
         began = time.perf_counter()
         found: list[int] = []
         parts: list[Bytes] = []
@@ -248,8 +249,8 @@ class ChunkReader:
         self.clock.add(read - began, time.perf_counter() - read)
         for number, verdict in zip(found, verdicts, strict=True):
             if verdict is Verdict.CORRUPT:
-                # What is wrong with it is libdeflate's to say. Not in its place, where planes that came out
-                # before may be read just now.
+                # libdeflate decides and gives the reason. It decodes into another buffer, since planes decoded
+                # before may be read from this one at the moment.
                 values, reasons[number] = self.decode(places[number])
                 if values is not None:
                     np.copyto(outs[number], values.reshape(-1).view(np.uint8))
@@ -258,7 +259,7 @@ class ChunkReader:
         ]
 
     def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
-        """`count` of a chunk's bytes as they are stored, in a buffer of this thread; raises `Damaged`."""
+        """`count` stored bytes of a chunk, in a buffer of this thread; raises `CorruptChunk`."""
         stored = int(self.index.sizes[place])
         if stored > 2 * self.volume.grid.chunk_bytes + 65536:
             raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
@@ -268,14 +269,14 @@ class ChunkReader:
         except OSError as error:
             if busy := out_of_reach(error):
                 raise busy from error
-            # Not handed on: an OSError from here on means that the cache's disk has no room.
+            # Converted, because callers take an OSError for a full disk of the cache.
             raise CorruptChunk(f"it cannot be read ({error.strerror})") from None
         if found != count:
             raise CorruptChunk("it is cut short")
         return raw
 
     def readahead(self, places: Sequence[int] | NDArray[np.int64]) -> None:
-        """Tell the kernel what is read next, so that the disk works while others are decoded."""
+        """Start readahead of chunks (posix_fadvise), so that the disk works during decoding."""
         for place in places:
             if place >= 0:
                 offset, size = int(self.index.offsets[place]), int(self.index.sizes[place])
@@ -288,10 +289,10 @@ class ChunkReader:
         ]
 
     def _copy_into(self, out: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int) -> list[Bytes]:
-        """Scratch buffers such that the last decoder writes into `out`, if that has room for it."""
+        """Scratch buffers such that the last decoder writes into `out`, if that is large enough."""
         buffers = self._scratch(pipeline)
         if any(number == codecs.FLETCHER32 for number, _ in pipeline):
-            return buffers  # between two filters a chunk may carry a checksum besides
+            return buffers  # Between two filters a chunk may have a checksum in addition.
         last = codecs.last_buffer(pipeline, mask)
         if last is not None and last < len(buffers):
             buffers[last] = out
@@ -299,6 +300,6 @@ class ChunkReader:
 
 
 def open_source(library: MetadataService, volume: Volume) -> tuple[int, Any]:
-    """A descriptor of the file that holds the chunks, in the state that the volume was described in."""
+    """Open the file that has the chunks; raises `Changed` if its fingerprint is not the volume's."""
     source = library.source(volume)
     return source.release(), source.fingerprint

@@ -1,7 +1,7 @@
-"""Values of contiguous datasets, copied out of the file by `pread`.
+"""Values of contiguous datasets, read with `pread`.
 
-Not through a map: a file that is truncated while it is mapped ends the whole process with SIGBUS,
-and every viewer with it. The kernel's page cache is the cache here.
+Not memory-mapped: truncating a mapped file kills the process with SIGBUS, and with it the sessions of all viewers.
+The kernel's page cache serves as the cache.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dashboard.decoding.chunk_reader import ThreadBuffers
 from dashboard.errors import CannotShow, Changed
 from dashboard.files.roots import out_of_reach
 
-# A strided row is read whole up to this size at a time, and then picked from.
+# A strided row is read whole in pieces of this size and subsampled.
 MAX_READ_BYTES = 8 * 1024 * 1024
-# Beyond this distance between two runs, reading what lies between costs more than one call a run.
+# Beyond this distance between two runs, reading the gap costs more than a system call for each run.
 GAP_LIMIT_BYTES = 64 * 1024
 
 
 class ContiguousReader:
-    """Reads one contiguous dataset through one descriptor; safe between threads."""
+    """Reads one contiguous dataset through one descriptor; thread-safe."""
 
     def __init__(self, volume: Volume, fd: int, buffers: ThreadBuffers) -> None:
         self._volume = volume
@@ -60,8 +60,7 @@ class ContiguousReader:
     def band(self, address: BrickAddress, first: int, last: int, band: NDArray[Any]) -> None:
         """Rows first … last of all planes of a brick that is thick along the last dimension alone.
 
-        `band` has the order of the brick: the last dimension is the last of those outside the
-        plane.
+        `band` has the order of the brick: the dataset's last dimension is the last one outside the plane.
         """
         start = dict(enumerate(address.start))
         flat = band.reshape(-1, *band.shape[-2:])
@@ -101,7 +100,7 @@ class ContiguousReader:
             try:
                 count = os.preadv(self._fd, [data], offset)
             except OSError as error:
-                # Never an OSError: from here on that means that the cache's disk has no room.
+                # Converted, because callers take an OSError for a full disk of the cache.
                 unreadable = CannotShow(f"{self._volume.address.file!r} cannot be read there.")
                 raise out_of_reach(error) or unreadable from error
             if count == 0:

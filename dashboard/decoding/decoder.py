@@ -1,9 +1,8 @@
-"""The fast path: chunks by `pread` at their offsets, decoded in threads, laid down as bricks.
+"""In-process decoding: chunks are read with `pread` at their offsets and decoded to bricks by a thread pool.
 
-HDF5 decodes one chunk at a time behind one lock. Here every thread takes a band of the brick (a few
-rows of chunks), decodes it into a buffer that it keeps, and writes it plane by plane into the
-brick's file. The buffers stay small and are reused, since fresh memory costs more in page faults
-than decoding into it (docs/decisions.md).
+HDF5 decodes one chunk at a time behind a global lock. Here every thread takes a band of the brick (a few rows of
+chunks), decodes it into a reused buffer, and writes it plane by plane to the brick's file. The buffers are small
+and reused, because page faults of new memory cost more than decoding into it (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -44,24 +43,24 @@ from dashboard.telemetry.meter import meter, reattribute
 
 T = TypeVar("T")
 
-# Pieces shorter than this make more system calls than they are worth.
+# Shorter pieces cost more in system calls than they save.
 PIECE_BYTES = 64 * 1024
 BAND_BYTES = 16 * 1024 * 1024
-# Chunks that the kernel is told of in advance.
+# Chunks of readahead.
 READAHEAD_CHUNKS = 64
 
-# Volumes that took too long to decode are not tried again for this long (s), so many at most.
+# Volumes that were too slow to decode are refused for this time (s); at most this many are remembered.
 TOO_SLOW_S, MAX_TOO_SLOW = 600.0, 256
 
-# A child reads at least this fast, even over a network; slower than that is taken for a hang.
+# Assumed minimum throughput of an HDF5 worker, also over a network; a slower one counts as hanging.
 HDF5_BYTES_PER_S = 4e6
 
 
 class Decoder:
-    """Decodes bricks with a pool of threads that all requests of a process share."""
+    """Decodes bricks with a thread pool that all requests of a process share."""
 
-    def __init__(self, library: MetadataService, threads: int) -> None:
-        self._metadata = library
+    def __init__(self, metadata: MetadataService, threads: int) -> None:
+        self._metadata = metadata
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._buffers = ThreadBuffers()
@@ -70,7 +69,7 @@ class Decoder:
         self._too_slow: FIFOCache[str, tuple[float, str]] = FIFOCache(MAX_TOO_SLOW)
 
     def stop(self) -> None:
-        """End what is being decoded at its next chunk with `Busy`, and begin nothing more."""
+        """Abort running decodes at their next chunk with `Busy`, and start no more."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -85,11 +84,11 @@ class Decoder:
         sink: Sink,
         step_aside: Callable[[], None] | None = None,
     ) -> list[DamagedChunk]:
-        """Decode every chunk of the brick into `sink`; returns the chunks that are damaged.
+        """Decode every chunk of the brick into `sink`; returns the damaged chunks.
 
-        `step_aside` is called between bands and may block: background work gives way there. Charges
-        `read` and `decode`, scaled to the wall time. Raises `Changed` when the file is not in the
-        state that `address` names, `TooSlow` or `Busy` beyond the time that `TimeLimit` allows.
+        `step_aside` is called between bands and may block, so that background work can yield. Charges `read` and
+        `decode`, scaled to the wall time. Raises `Changed` when the file's fingerprint is not that of `address`,
+        `TooSlow` or `Busy` beyond the limits of `TimeLimit`.
         """
         if volume.contiguous_raw:
             self._copy(volume, address, sink, step_aside)
@@ -110,7 +109,7 @@ class Decoder:
         sink: Sink,
         step_aside: Callable[[], None] | None,
     ) -> None:
-        """Gather a brick of contiguous data, across whose last dimension the planes lie scattered."""
+        """Assemble a brick of contiguous data whose planes are across the last dimension, so not contiguous."""
         fd, _ = open_source(self._metadata, volume)
         reader = ContiguousReader(volume, fd, self._buffers)
 
@@ -128,38 +127,38 @@ class Decoder:
     def start_progressive(
         self, volume: Volume, address: BrickAddress, arena: NDArray[np.uint8], plane: int
     ) -> ProgressiveBrick:
-        """The brick as it will be held in `arena`, of which nothing is decoded yet.
+        """A progressive brick in `arena`, of which nothing is decoded yet.
 
-        Its planes, `plane` before all others, are had as they are decoded, which spares a viewer the
-        ordering and writing of all the others. `arena` has `held_bytes` bytes at least.
+        Its planes are available as they are decoded, `plane` first, so that a viewer does not wait for the
+        transposition and writing of the others. `arena` has at least `required_bytes` bytes.
         """
         return ProgressiveBrick(
             volume, address, self._index_positions(volume, address), arena, plane
         )
 
-    def decode_to(self, held: ProgressiveBrick, depth: int) -> None:
-        """Decode the first `depth` bytes of all chunks of a held brick; charges and raises as `decode`."""
-        with self._reading(held.volume) as reader:
-            self._map_ranges(bind(held.decode, reader, depth), held.work_ranges())
-        self._metadata.ensure_unchanged(held.volume)
-        held.mark_decoded_to(depth)
+    def decode_to(self, brick: ProgressiveBrick, depth: int) -> None:
+        """Decode the first `depth` bytes of all chunks of a progressive brick; charges and raises as `decode`."""
+        with self._reading(brick.volume) as reader:
+            self._map_ranges(bind(brick.decode, reader, depth), brick.work_ranges())
+        self._metadata.ensure_unchanged(brick.volume)
+        brick.mark_decoded_to(depth)
 
-    def write_planes(self, held: ProgressiveBrick, sink: Sink) -> None:
-        """Hand all planes of a held brick to `sink`; what was not decoded to its end is so before."""
-        for depth in held.remaining_passes():
-            self.decode_to(held, depth)
+    def write_planes(self, brick: ProgressiveBrick, sink: Sink) -> None:
+        """Decode the rest of a progressive brick and write all of its planes to `sink`."""
+        for depth in brick.remaining_passes():
+            self.decode_to(brick, depth)
 
         def band(first: int, last: int) -> None:
-            values = _band_buffer(self._buffers, held.volume, held.address, last - first)
-            held.copy_rows(first, last, values)
+            values = _band_buffer(self._buffers, brick.volume, brick.address, last - first)
+            brick.copy_rows(first, last, values)
             sink.put(first, values.reshape(-1, *values.shape[-2:]))
 
-        self._map_ranges(band, bands(held.volume, held.address))
+        self._map_ranges(band, bands(brick.volume, brick.address))
 
     def sample(self, volume: Volume, count: int, seed: int) -> NDArray[Any]:
         """Values of up to `count` stored chunks, chosen by `seed`, in one native array.
 
-        Damaged chunks are left out; what sticks out over the volume's edge is cut off.
+        Damaged chunks and voxels beyond the volume's edge are omitted.
         """
         stored = len(self._metadata.index(volume).numbers)
         if not stored:
@@ -174,7 +173,7 @@ class Decoder:
 
     @contextmanager
     def _reading(self, volume: Volume) -> Iterator[ChunkReader]:
-        """A reader of the volume's chunks; what its threads measure is charged at the end."""
+        """A reader of the volume's chunks; the times of its threads are charged at the end."""
         self._refuse_too_slow(volume)
         index = self._metadata.index(volume)
         fd, _ = open_source(self._metadata, volume)
@@ -195,13 +194,13 @@ class Decoder:
             self._too_slow[volume.address.key] = time.monotonic() + TOO_SLOW_S, error.message
 
     def _refuse_too_slow(self, volume: Volume) -> None:
-        """Raise `TooSlow` at once for a volume that was too slow a moment ago."""
+        """Raise `TooSlow` at once for a volume that was too slow recently."""
         until, message = self._too_slow.get(volume.address.key, (0.0, ""))
         if time.monotonic() < until:
             raise TooSlow(message)
 
     def _index_positions(self, volume: Volume, address: BrickAddress) -> NDArray[np.int64]:
-        """Each chunk's place in the index, as a grid over the brick; -1 where nothing is stored."""
+        """Index position of each chunk, as a grid over the brick; -1 for chunks that are not stored."""
         places = self._metadata.index(volume).find(volume.grid.chunk_numbers(address))
         sides = zip(address.start, address.stop, volume.grid.chunks, strict=True)
         return places.reshape([len(range(a, b, c)) for a, b, c in sides])
@@ -212,13 +211,14 @@ class Decoder:
         ranges: list[tuple[int, int]],
         step_aside: Callable[[], None] | None = None,
     ) -> list[T]:
-        """Run `work` on all ranges in the pool; what each of them returned."""
+        """Run `work` on all ranges in the pool; returns the results."""
         futures: list[Future[T]] = []
         try:
             for first, last in ranges:
                 if step_aside is not None:
-                    # Here and not in the pool, whose threads those whom we let pass need as well;
-                    # and no more at a time than the pool works on.
+                    # Yield here, not inside a pool thread: the demand we yield to needs those threads. No more
+                    # ranges
+                    # are submitted at a time than the pool works on.
                     if len(futures) >= self._threads:
                         futures[-self._threads].result()
                     step_aside()
@@ -227,7 +227,7 @@ class Decoder:
         except BaseException:
             for future in futures:
                 future.cancel()
-            # The descriptor and the sink stay valid until the last piece of work has ended.
+            # The descriptor and the sink have to stay valid until the last range has ended.
             for future in futures:
                 if not future.cancelled():
                     future.exception()
@@ -240,22 +240,22 @@ def bands(volume: Volume, address: BrickAddress) -> list[tuple[int, int]]:
     step = volume.grid.chunks[address.rows]
     line = cols * volume.dtype.itemsize
     fits = max(BAND_BYTES // max(address.planes * step * line, 1), 1)
-    wanted = ceil(PIECE_BYTES / (step * line))
-    height = step * max(min(wanted, fits), 1)
+    target = ceil(PIECE_BYTES / (step * line))
+    height = step * max(min(target, fits), 1)
     return [(at, min(at + height, rows)) for at in range(0, rows, height)]
 
 
 def _band_buffer(
     buffers: ThreadBuffers, volume: Volume, address: BrickAddress, rows: int
 ) -> NDArray[Any]:
-    """This thread's buffer for so many rows of all planes, in the order of the brick."""
+    """This thread's buffer for `rows` rows of all planes, in the order of the brick."""
     shape = (*address.shape[:-2], rows, address.shape[-1])
     size = prod(shape) * volume.memory_dtype.itemsize
     return buffers.get("band", size).view(volume.memory_dtype).reshape(shape)
 
 
 def _valid_voxels(reader: ChunkReader, place: int) -> NDArray[Any]:
-    """The voxels of a chunk that lie inside the volume; none when it is damaged."""
+    """The voxels of a chunk inside the volume; none when it is damaged."""
     volume, grid = reader.volume, reader.volume.grid
     with reader.limit.checked() as check:
         values, _ = reader.decode(place)
@@ -271,7 +271,7 @@ def _valid_voxels(reader: ChunkReader, place: int) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class BrickDecode:
-    """One brick being decoded; `places` holds each chunk's place in the index, as a grid."""
+    """One brick being decoded; `index_positions` is a grid of the chunks' positions in the index."""
 
     reader: ChunkReader
     address: BrickAddress
@@ -302,7 +302,7 @@ class BrickDecode:
         return bad
 
     def _put(self, boxes: Sequence[Box], places: Sequence[int]) -> Iterator[DamagedChunk]:
-        """Decode a few chunks to where they go; those that are damaged."""
+        """Decode a few chunks into the band; returns the damaged ones."""
         stored = [n for n, place in enumerate(places) if place >= 0]
         decoded = self.reader.decode_batch([places[n] for n in stored])
         began = time.perf_counter()
@@ -316,15 +316,15 @@ class BrickDecode:
 
 
 def read_brick_via_hdf5(
-    library: MetadataService, volume: Volume, address: BrickAddress, out: int
+    metadata: MetadataService, volume: Volume, address: BrickAddress, out: int
 ) -> list[DamagedChunk]:
-    """Have a child read the brick through libhdf5 into the file with descriptor `out`, which has its full length.
+    """Have an HDF5 worker read the brick into the file with descriptor `out`, which has its full length.
 
-    Returns the chunks that are damaged, as `Decoder.decode` does; they hold the fill value.
+    Returns the damaged chunks, as `Decoder.decode` does; they have the fill value.
     """
     size = address.nbytes(volume.dtype.itemsize)
     bad, _ = _call_hdf5_worker(
-        library,
+        metadata,
         volume,
         "brick",
         (address.start, address.stop),
@@ -338,49 +338,49 @@ def read_brick_via_hdf5(
 
 
 def read_plane_via_hdf5(
-    library: MetadataService, volume: Volume, address: BrickAddress, plane: int
+    metadata: MetadataService, volume: Volume, address: BrickAddress, plane: int
 ) -> tuple[NDArray[Any], list[DamagedChunk]]:
-    """(plane `plane` of the brick alone, the damaged chunks in it), read by a child."""
+    """(plane `plane` of the brick alone, its damaged chunks), read by an HDF5 worker."""
     at = np.unravel_index(plane, address.shape[:-2] or (1,))
     start, stop = list(address.start), list(address.stop)
     for dim, offset in zip(address.order[:-2], at, strict=False):
         start[dim] += int(offset)
         stop[dim] = start[dim] + 1
-    values, bad = box_by_child(library, volume, start, stop)
+    values, bad = box_by_child(metadata, volume, start, stop)
     return values.reshape(address.shape[-2:]), bad
 
 
 def box_by_child(
-    library: MetadataService, volume: Volume, start: Sequence[int], stop: Sequence[int]
+    metadata: MetadataService, volume: Volume, start: Sequence[int], stop: Sequence[int]
 ) -> tuple[NDArray[Any], list[DamagedChunk]]:
-    """(the values of the box start … stop in C order, the damaged chunks in it), read by a child."""
-    bad, body = _call_hdf5_worker(library, volume, "boxes", (start, stop), boxes=[(start, stop)])
+    """(values of the box start … stop in C order, its damaged chunks), read by an HDF5 worker."""
+    bad, body = _call_hdf5_worker(metadata, volume, "boxes", (start, stop), boxes=[(start, stop)])
     return np.frombuffer(body, volume.memory_dtype), bad
 
 
 def _call_hdf5_worker(
-    library: MetadataService,
+    metadata: MetadataService,
     volume: Volume,
     op: str,
     box: tuple[Sequence[int], Sequence[int]],
     **request: Any,
 ) -> tuple[list[DamagedChunk], bytes]:
-    """What a child read and which chunks are damaged; an error names `box`, where it was to read."""
+    """Values read by an HDF5 worker and the damaged chunks; errors name the region `box`."""
     shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
     try:
         with meter("decode"):
-            head, body = library.ask(volume, op, shown, **dataset_request(volume), **request)
+            head, body = metadata.ask(volume, op, shown, **dataset_request(volume), **request)
     except (WorkerCrashed, Unreadable) as error:
-        library.ensure_unchanged(volume)
+        metadata.ensure_unchanged(volume)
         raise errors.CannotShow(
             f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
         ) from error
-    library.ensure_unchanged(volume)
+    metadata.ensure_unchanged(volume)
     return [DamagedChunk(tuple(corner), reason) for corner, reason in head["bad"]], body
 
 
 def dataset_request(volume: Volume) -> dict[str, Any]:
-    """What a child has to know of a volume to read its values."""
+    """The part of a request to an HDF5 worker that describes the volume."""
     return {
         "dataset": volume.path_in_file,
         "numpy": volume.dtype.str,

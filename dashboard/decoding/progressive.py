@@ -1,8 +1,7 @@
-"""A brick that is not yet laid down: chunk by chunk in memory, its planes taken out as they are there.
+"""A brick in memory that is decoded in passes; its planes are available before the brick is written.
 
-Ordering a brick's planes and writing them costs about a third of the whole (docs/decisions.md). Who
-waits for a plane of it gets that as soon as the chunks are decoded that deep; the rest is done
-behind it.
+Transposing a brick's planes and writing them takes about a third of the total time (docs/decisions.md). A request
+for a plane is served once the chunks are decoded to its depth; the rest is done afterwards.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, supports_
 if TYPE_CHECKING:
     from dashboard.codecs.paired_inflate._lanes import Stream
 
-# Of the chunks that are left, every piece of work gets this share: long ones first, which are few, and
-# pairs at last, so that no thread idles at the end.
+# Each piece of work takes this share of the remaining chunks: few long pieces first, pairs at the end, so that no
+# thread idles (guided self-scheduling).
 WORK_SHARE, MIN_WORK = 1 / 16, 2
-# Where a chunk goes in a band, what of it lies inside the volume, its first voxel.
+# Target of a chunk in a band, its part inside the volume, its first voxel.
 Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
-# Memory for chunks that are inflated in part; where it would take more, they are inflated whole.
+# Limit of the memory for partially inflated streams; beyond it, chunks are inflated whole.
 MAX_STREAM_STATE_BYTES = 128 * 1024 * 1024
-# The part of each chunk that is inflated first behind a plane. Short: its planes are had the sooner;
-# not shorter: each round reads and takes up every chunk anew.
+# Share of each chunk that is inflated in the first pass after the requested plane. Short, so that its planes are
+# available soon; not shorter, since each pass reads and resumes every chunk.
 FIRST_PASS_SHARE = 1 / 8
 
 
 def required_bytes(volume: Volume, address: BrickAddress) -> int:
-    """Memory that holding a brick takes: its chunks, whole ones also at the volume's edge."""
+    """Memory of a progressive brick: all of its chunks, whole ones also at the volume's edge."""
     return len(volume.grid.chunk_numbers(address)) * volume.grid.chunk_bytes
 
 
 def in_dataset_order(band: NDArray[Any], address: BrickAddress) -> NDArray[Any]:
-    """A band (planes first) seen in the order of the dataset's dimensions."""
+    """View of a band (planes first) in the order of the dataset's dimensions."""
     return band.transpose(np.argsort(address.order))
 
 
 def plane_within(address: BrickAddress, plane: int) -> dict[int, int]:
-    """Where plane `plane` of a brick lies within its chunks, along each fixed dimension."""
+    """Position of plane `plane` of a brick within its chunks, along each fixed dimension."""
     offsets = np.unravel_index(plane, address.shape[:-2] or (1,))
     return dict(zip(address.order[:-2], map(int, offsets), strict=False))
 
@@ -56,7 +55,7 @@ def plane_within(address: BrickAddress, plane: int) -> dict[int, int]:
 def chunk_box(
     volume: Volume, address: BrickAddress, view: NDArray[Any], at: tuple[int, ...], first: int
 ) -> Box:
-    """(where a chunk goes in a band, what of it lies inside the volume, its first voxel).
+    """(target of a chunk in a band, its part inside the volume, its first voxel).
 
     `view` is a band with all planes of the brick from row `first` on, in the order of the dataset's
     dimensions (`in_dataset_order`); `at` is the chunk's place on the grid of the band.
@@ -71,16 +70,16 @@ def chunk_box(
 
 
 class PlaneAssembler:
-    """A plane as blocks, one for each chunk of the brick that it crosses."""
+    """A plane as blocks, one for each chunk of the brick."""
 
     def __init__(
         self, volume: Volume, address: BrickAddress, grid: tuple[int, ...], plane: int
     ) -> None:
         rows, cols = address.rows, address.cols
         within = plane_within(address, plane)
-        # In a chunk: what of it lies in the plane.
+        # Within a chunk: the part in the plane.
         self._inside = tuple(within.get(d, slice(None)) for d in range(len(grid)))
-        # In the grid: a brick is one chunk thick, so rows and columns are all that it has.
+        # Within the grid: a brick is one chunk thick, so it has rows and columns only.
         self._ours = tuple(slice(None) if d in (rows, cols) else 0 for d in range(len(grid)))
         self._across = grid[max(rows, cols)]
         self._shape = address.shape[-2:]
@@ -92,26 +91,25 @@ class PlaneAssembler:
 
     @property
     def values(self) -> NDArray[Any]:
-        """The plane (rows, columns), without what its last chunks hold beyond the volume."""
+        """The plane (rows, columns), cropped to the volume."""
         height, width = self._shape
         return self._values[:height, :width]
 
     def put(self, number: int, chunk: NDArray[Any]) -> None:
-        """Take the plane's part out of chunk `number` of the brick, an array of a chunk's shape."""
+        """Copy the plane's part from chunk `number` of the brick, an array of a chunk's shape."""
         self._blocks[divmod(number, self._across)] = chunk[self._inside]
 
     def put_all(self, chunks: NDArray[Any]) -> None:
-        """Take all parts at once: `chunks` has the grid's dimensions, then a chunk's."""
+        """Copy all parts at once: `chunks` has the grid's dimensions, then a chunk's."""
         np.copyto(self._blocks, chunks[self._ours + self._inside])
 
 
 class ProgressiveBrick:
-    """The decoded chunks of a brick in an arena, whose planes are had while it is being laid down.
+    """The decoded chunks of a brick in a buffer, whose planes are available while it is being written.
 
-    A brick is one chunk thick, so a plane lies at the same depth of all its chunks: it is there as
-    soon as all of them are decoded that deep. `plane` is the one that somebody waits for: it is put
-    together as the chunks are decoded, while they lie in the processor's cache. `bad` are the damaged
-    chunks found so far.
+    A brick is one chunk thick, so a plane is at the same depth of all chunks and available once all of them are
+    decoded to it. `plane` is the requested one: it is assembled as the chunks are decoded, while they are in the
+    processor's cache. `damaged_chunks` are those found so far.
     """
 
     def __init__(
@@ -139,41 +137,40 @@ class ProgressiveBrick:
 
     @property
     def fully_verified(self) -> bool:
-        """Whether every chunk was decoded to its end, where its checksum stands."""
+        """Whether every chunk was decoded to its end, where its checksum is."""
         return self._depth == self.volume.grid.chunk_bytes
 
     def first_pass_bytes(self, plane: int) -> int:
-        """How many bytes of each chunk are decoded first for the sake of this plane."""
+        """Bytes of each chunk that the first pass decodes for the requested plane."""
         kept = self._index_positions.size * paired_inflate.stream_bytes()
         if supports_partial_inflate(self.volume) and kept <= MAX_STREAM_STATE_BYTES:
             return self._bytes_needed(plane)
         return self.volume.grid.chunk_bytes
 
     def remaining_passes(self) -> list[int]:
-        """How far the chunks are decoded from here on, round by round.
+        """Depths of the remaining passes (bytes).
 
-        The first of them is short: who scrolls wants the next planes at once.
+        The first one is short, because a scrolling viewer needs the next planes at once.
         """
         size = self.volume.grid.chunk_bytes
         soon = self._depth + int(FIRST_PASS_SHARE * size)
         return [depth for depth in (soon, size) if self._depth < depth <= size]
 
     def mark_decoded_to(self, depth: int) -> None:
-        """All chunks are decoded that deep: tell those who wait for it."""
+        """Record that all chunks are decoded to this depth, and wake the waiting requests."""
         with self._changed:
             self._depth = depth
             self._changed.notify_all()
 
     def has_plane(self, plane: int) -> bool:
-        """Whether a plane is there."""
+        """Whether a plane is available."""
         return self._depth >= self._bytes_needed(plane)
 
     @contextmanager
     def borrow_plane(self, plane: int, timeout_s: float) -> Iterator[NDArray[Any] | None]:
-        """Plane `plane` (rows, columns) in native byte order, copied as soon as it is there.
+        """Plane `plane` (rows, columns) in native byte order, copied once it is available.
 
-        The brick is not closed before the block is left; None when it was closed already. Raises
-        `TimeoutError`.
+        The brick stays open until the block is left; None when it was already closed. Raises `TimeoutError`.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or self.has_plane(plane), timeout_s):
@@ -182,7 +179,7 @@ class ProgressiveBrick:
             self._users += not closed
             first = None
             if plane == self._requested:
-                # Given away: what is found to be damaged later is not put into it any more.
+                # The plane belongs to the caller now: damage found later is not written into it.
                 first, self._first = self._first, None
         if closed:
             yield None
@@ -195,14 +192,14 @@ class ProgressiveBrick:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """From here on nothing is taken; returns when nobody is inside `taking` any more."""
+        """Stop lending planes; returns when no caller is inside `borrow_plane`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._users)
 
     def work_ranges(self) -> list[tuple[int, int]]:
-        """The chunks' numbers within the brick, dealt out in ranges, long ones first."""
+        """Ranges of the chunks' numbers within the brick, long ones first."""
         count, at, dealt = self._index_positions.size, 0, []
         while at < count:
             end = min(at + max(ceil((count - at) * WORK_SHARE), MIN_WORK), count)
@@ -211,10 +208,10 @@ class ProgressiveBrick:
         return dealt
 
     def decode(self, reader: ChunkReader, depth: int, first: int, last: int) -> None:
-        """Decode chunks first … last into the arena, on from where they are to `depth` bytes."""
+        """Resume decoding chunks first … last into the buffer up to `depth` bytes."""
         places = self._index_positions.reshape(-1)
         fresh = not self._depth
-        wanted = self._first if fresh else None
+        plane = self._first if fresh else None
         if fresh:
             reader.readahead(places[first:last])
         step = reader.batch_size(depth - self._depth)
@@ -223,7 +220,7 @@ class ProgressiveBrick:
                 numbers = range(low, min(low + step, last))
                 stored = [n for n in numbers if places[n] >= 0]
                 reasons = self._decoded(reader, depth, stored, fresh)
-                self._take(numbers, reasons, fresh, wanted)
+                self._take(numbers, reasons, fresh, plane)
                 check(step * (depth - self._depth))
 
     def _take(
@@ -231,25 +228,25 @@ class ProgressiveBrick:
         numbers: Sequence[int],
         reasons: dict[int, str],
         fresh: bool,
-        wanted: PlaneAssembler | None,
+        plane: PlaneAssembler | None,
     ) -> None:
-        """Fill what is damaged or, `fresh`, not stored, and put chunks of these numbers into a plane."""
+        """Fill damaged chunks and, if `fresh`, those that are not stored, and copy chunks into a plane."""
         places = self._index_positions.reshape(-1)
         for number in numbers:
             chunk, reason = self._chunks[number], reasons.get(number, "")
             if reason:
                 at = tuple(int(n) for n in np.unravel_index(number, self._index_positions.shape))
-                # Before its place is overwritten: whoever copies it looks at `bad` afterwards.
+                # Before its memory is overwritten: a reader checks `damaged_chunks` after copying.
                 self.damaged_chunks.append(DamagedChunk(self._chunk_origin(at), reason))
             if reason or (fresh and places[number] < 0):
                 chunk[...] = self.volume.fill
-            if wanted is not None:
-                wanted.put(number, chunk)
+            if plane is not None:
+                plane.put(number, chunk)
 
     def _decoded(
         self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool
     ) -> dict[int, str]:
-        """Decode chunks on; by number, why that failed, or an empty string."""
+        """Resume decoding of chunks; the reason of each failure by number, or an empty string."""
         places = self._index_positions.reshape(-1)
         if fresh and depth == self.volume.grid.chunk_bytes:
             slots = [self._slots[n] for n in numbers]
@@ -260,7 +257,7 @@ class ProgressiveBrick:
         if fresh:
             streams = {n: reader.stream(int(places[n])) for n in numbers if n not in reasons}
         else:
-            # Taken out, so that its memory is free as soon as it is done.
+            # Removed, so that its memory is freed when it is done.
             streams = {n: self._begun.pop(n) for n in numbers if n in self._begun}
         at, slots = [int(places[n]) for n in streams], [self._slots[n] for n in streams]
         found = reader.inflate_to(at, list(streams.values()), slots, depth)
@@ -270,12 +267,12 @@ class ProgressiveBrick:
         return reasons
 
     def _chunk_origin(self, at: tuple[int, ...]) -> tuple[int, ...]:
-        """The first voxel of the chunk at this place on the brick's grid."""
+        """The first voxel of the chunk at this position of the brick's grid."""
         chunks = self.volume.grid.chunks
         return tuple(a + n * c for a, n, c in zip(self.address.start, at, chunks, strict=True))
 
     def copy_rows(self, first: int, last: int, band: NDArray[Any]) -> None:
-        """Put the held chunks of rows first … last into `band`, in the order of the brick."""
+        """Copy the chunks of rows first … last into `band`, in the order of the brick."""
         rows = self.address.rows
         step = self.volume.grid.chunks[rows]
         numbers = np.arange(self._index_positions.size).reshape(self._index_positions.shape)
@@ -286,13 +283,13 @@ class ProgressiveBrick:
             target[...] = self._chunks[numbers[at]][inside]
 
     def _bytes_needed(self, plane: int) -> int:
-        """How many bytes of each chunk a plane lies in."""
+        """Bytes of each chunk that have to be decoded for a plane."""
         chunks, within = self.volume.grid.chunks, plane_within(self.address, plane)
         last = [within.get(d, size - 1) for d, size in enumerate(chunks)]
         return (int(np.ravel_multi_index(last, chunks)) + 1) * self.volume.dtype.itemsize
 
     def _copy_plane(self, plane: int) -> NDArray[Any]:
-        """A plane copied out of all chunks at once."""
+        """Copy a plane from all chunks at once."""
         grid, chunks = self._index_positions.shape, self.volume.grid.chunks
         blocks = PlaneAssembler(self.volume, self.address, grid, plane)
         blocks.put_all(self._chunks.reshape(*grid, *chunks))
@@ -300,7 +297,7 @@ class ProgressiveBrick:
 
 
 class ReusableBuffer:
-    """One block of memory that a process keeps for holding a brick; one holder at a time."""
+    """One block of memory that a process keeps for progressive bricks; one user at a time."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -308,17 +305,17 @@ class ReusableBuffer:
         self._memory: NDArray[np.uint8] | None = None
 
     def acquire(self, size: int) -> NDArray[np.uint8] | None:
-        """At least `size` bytes, the caller's until `release`; None when taken or too much."""
+        """At least `size` bytes, the caller's until `release`; None when in use or too much."""
         if size > self._limit or not self._lock.acquire(blocking=False):
             return None
         if self._memory is None or len(self._memory) < size:
             block = mmap.mmap(-1, size)
             with suppress(OSError, AttributeError):
-                # Large pages: the first use of 250 MB costs 60,000 page faults otherwise.
+                # Huge pages: the first use of 250 MB causes 60,000 page faults otherwise.
                 block.madvise(mmap.MADV_HUGEPAGE)
             self._memory = np.frombuffer(block, np.uint8)
         return self._memory
 
     def release(self) -> None:
-        """Give the memory back for the next holder; it stays allocated."""
+        """Release the memory for the next user; it stays allocated."""
         self._lock.release()

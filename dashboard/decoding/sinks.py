@@ -1,4 +1,4 @@
-"""Where decoded bricks go: into a file, into memory, or all but one plane nowhere."""
+"""Destinations of decoded bricks: a file, memory, or a single plane in memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dashboard.storage.checksum import PlaneChecksums
 
 
 class Sink(Protocol):
-    """Takes decoded bands; called from several threads at once, for bands that do not overlap."""
+    """Receives decoded bands; called concurrently for bands that do not overlap."""
 
     def put(self, row: int, band: NDArray[Any]) -> None:
-        """Take rows row … row + n of all planes: `band` has the shape (planes, n, columns)."""
+        """Receive rows row … row + n of all planes: `band` has the shape (planes, n, columns)."""
 
 
 class FileSink:
-    """Writes a brick into a file, planes one after the other; `sums` gets its checksums meanwhile."""
+    """Writes a brick to a file, plane after plane, and computes its checksums in `sums`."""
 
     def __init__(self, fd: int, address: BrickAddress, sums: PlaneChecksums | None = None) -> None:
         self._fd = fd
@@ -28,7 +28,7 @@ class FileSink:
         self._rows, self._cols = address.shape[-2:]
 
     def put(self, row: int, band: NDArray[Any]) -> None:
-        # Here, where the band still lies in the processor's cache.
+        # Here, while the band is in the processor's cache.
         if self._sums is not None:
             self._sums.add(row, band)
         line = self._cols * band.itemsize
@@ -37,10 +37,9 @@ class FileSink:
 
 
 class MemorySink:
-    """Puts a brick together in memory, planes one after the other as in its file.
+    """Assembles a brick in memory, plane after plane as in its file, and computes its checksums in `sums`.
 
-    `memory` has the brick's bytes at least; it holds them once all bands were put. `sums` gets its
-    checksums meanwhile.
+    `memory` has at least the brick's size.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class MemorySink:
 
 
 class PlaneSink:
-    """Keeps one plane of the brick in memory, for when there is no room on the disk."""
+    """Keeps one plane of the brick in memory, for use when the disk is full."""
 
     def __init__(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> None:
         self.values = np.empty(address.shape[-2:], dtype)

@@ -1,8 +1,8 @@
-"""How long decoding one brick may take in a serving process, checked between chunks.
+"""Time limits of decoding one brick in a serving process, checked between chunks.
 
-Two bounds tell the file from the machine: the processor time of the decoding threads, which neither other
-processes nor a slow disk add to, and the wall time. Both grow with what is decoded already, so that a
-decoder that makes no progress is stopped soon, and a large brick never (docs/decisions.md).
+Two limits distinguish the file's fault from the machine's: the processor time of the decoding threads, to which
+neither other processes nor a slow disk contribute, and the wall time. Both grow with the bytes decoded so far, so
+that a decoder without progress is stopped soon, and a large brick never (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from contextlib import contextmanager
 
 from dashboard import errors
 
-# A seventh of what the slowest decoder makes of its slowest chunks.
+# A seventh of the throughput of the slowest decoder on its slowest chunks.
 BYTES_PER_S = 1e6
 PROCESSOR_S, WALL_S = 5.0, 30.0
-# The clock of a thread is a system call (0.85 µs, the other one 0.11): read no more often than this.
+# The thread clock is a system call (0.85 µs, the wall clock 0.11), so it is read at most this often.
 CHECK_S = 0.01
 
 Check = Callable[[int], None]
 
 
 class TooSlow(errors.CannotShow):
-    """Decoding took more processor time than bytes of any kind need."""
+    """Decoding took more processor time than any valid data needs."""
 
 
 class TimeLimit:
-    """The two bounds on one brick; shared by the threads that decode it.
+    """The two limits of one brick, shared by the threads that decode it.
 
-    `stopping` ends the work at the next check, whatever time is left. `wall` and `processor` are clocks in
-    seconds, the latter that of the calling thread.
+    `stopping` ends the work at the next check. `wall` and `processor` are clocks in seconds, the latter that of
+    the calling thread.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class TimeLimit:
 
     @contextmanager
     def checked(self) -> Iterator[Check]:
-        """Charge the block to this thread; it calls what it is given with the bytes it has decoded since.
+        """Charge the block to this thread; the yielded function takes the bytes decoded since its last call.
 
-        Entering and that call raise `TooSlow` (the file's fault) or `Busy` (the machine's, or the end).
+        Entering and that call raise `TooSlow` (the file's fault) or `Busy` (the machine's, or a shutdown).
         """
         self._check()
         last, since, undone = self._processor(), self._wall(), 0
@@ -80,7 +80,7 @@ class TimeLimit:
             charge()
 
     def unlimited(self, wait: Callable[[], None]) -> Callable[[], None]:
-        """`wait`, whose time does not count."""
+        """Call `wait` without counting its time."""
 
         def waiting() -> None:
             began = self._wall()

@@ -1,4 +1,4 @@
-"""Frames through flask-caching, on a diskcache backend of ours that holds bytes alone."""
+"""The frame cache: write-behind over a flask-caching backend on diskcache that stores bytes alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from flask import Flask
-from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
 
 from dashboard.storage.bytes_cache import BytesCache
@@ -20,10 +18,10 @@ from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-# Frames that wait to be stored, with the one that is being stored: memory that nobody else counts. As many as
-# this of a screen's size, but of the largest (half a gigabyte each) no more than one.
+# Bounds of the write-behind queue, including the frame being written, since no limit counts its memory: as many
+# frames of screen size, but only one of the largest (half a gigabyte each).
 MAX_PENDING, MAX_PENDING_BYTES = 16, 64 * 2**20
-# How long a frame waits at least. Storing begun at once took the interpreter's lock from its own answer.
+# Minimum delay of a write: storing at once competed with the response for the interpreter lock.
 WRITE_DELAY_S = 0.005
 
 
@@ -36,25 +34,24 @@ class DiskcacheBackend(BaseCache):
     def __init__(
         self,
         cache: BytesCache,
-        room: LruEvictor,
+        evictor: LruEvictor,
         space: DiskSpace,
         ledger: Ledger,
-        default_timeout: int = 0,
     ) -> None:
-        super().__init__(default_timeout=default_timeout)
+        super().__init__(default_timeout=0)
         self._cache = cache
-        self._evictor = room
+        self._evictor = evictor
         self._space = space
         self._ledger = ledger
         self.access_log = AccessLog(cache)
 
     @classmethod
     def factory(
-        cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
+        cls, app: Any, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> DiskcacheBackend:
-        """Called by flask-caching with `CACHE_OPTIONS` as `kwargs`."""
-        timeout = kwargs.get("default_timeout", 0)
-        return cls(kwargs["cache"], kwargs["room"], kwargs["space"], kwargs["ledger"], timeout)
+        """The backend given as `backend` in `CACHE_OPTIONS`; called by flask-caching."""
+        backend: DiskcacheBackend = kwargs["backend"]
+        return backend
 
     def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None."""
@@ -65,7 +62,7 @@ class DiskcacheBackend(BaseCache):
         return value
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep bytes; what was used longest ago leaves for them."""
+        """Store bytes, evicting least recently used entries for them."""
         if not isinstance(value, bytes):
             raise TypeError("a frame is bytes")
         if not self._space.reserve(len(value)):
@@ -76,7 +73,7 @@ class DiskcacheBackend(BaseCache):
             return gone is not None and self._cache.set(key, value)
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep bytes unless the key is there."""
+        """Store bytes unless the key exists."""
         return not self.has(key) and self.set(key, value, timeout)
 
     def delete(self, key: str) -> bool:
@@ -84,7 +81,7 @@ class DiskcacheBackend(BaseCache):
         return self._cache.delete(key)
 
     def has(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Whether the key exists."""
         return key in self._cache
 
     def clear(self) -> bool:
@@ -94,50 +91,51 @@ class DiskcacheBackend(BaseCache):
 
 
 class PendingFrame(NamedTuple):
-    """A frame that waits to be stored: what makes it, about how long it is, and from when on it may be."""
+    """A frame in the write-behind queue: the function that packs it, its approximate size, its earliest write."""
 
     make: Callable[[], bytes]
     nbytes: int
     due: float
 
 
-class FrameCache:
-    """The frame cache as the reader sees it: frames are stored after the answer has gone out.
+class FrameStore(Protocol):
+    """Where frames are stored: `DiskcacheBackend`, or `flask_caching.Cache` over it."""
 
-    Storing 1.85 MB takes some 4 ms that nobody should wait for. Until a frame is on the disk it is
-    found here.
+    def get(self, key: str) -> Any:
+        """The value under `key`, or None."""
+
+    def set(self, key: str, value: bytes) -> Any:
+        """Store a value."""
+
+
+class FrameCache:
+    """The frame cache as the renderer sees it: frames are written after the response (write-behind).
+
+    Writing 1.85 MB takes about 4 ms, which no response should include. Until a frame is on the disk it is returned
+    from the queue. `store` may be replaced by another one over the same backend.
     """
 
-    def __init__(
-        self,
-        cache: Cache,
-        ledger: Ledger,
-        totals: Callable[[], tuple[int, int]],
-        limit: Callable[[], int],
-    ) -> None:
-        self._cache = cache
+    def __init__(self, store: FrameStore) -> None:
+        self.store = store
         self._waiting: queue.Queue[str | None] = queue.Queue(MAX_PENDING)
         self._pending: dict[str, PendingFrame] = {}
         self._pending_bytes = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        ledger.gauge("frames.bytes", lambda: totals()[0])
-        ledger.gauge("frames.entries", lambda: totals()[1])
-        ledger.gauge("frames.limit", limit)
 
     def get(self, key: str) -> bytes | None:
         """The packed frame, or None."""
         with self._lock:
-            fresh = self._pending.get(key)
-        if fresh is not None:
-            return fresh.make()
-        value = self._cache.get(key)
+            pending = self._pending.get(key)
+        if pending is not None:
+            return pending.make()
+        value = self.store.get(key)
         return value if isinstance(value, bytes) else None
 
     def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
-        """Keep a frame of about `nbytes` soon; when too much waits already it is not kept at all.
+        """Queue a frame of about `nbytes`; it is dropped when the queue is full.
 
-        A frame that is larger than all that may wait is kept when nothing else waits.
+        A frame larger than the queue's bound is accepted when the queue is empty.
         """
         with self._lock:
             if self._thread is None:
@@ -152,7 +150,7 @@ class FrameCache:
             self._waiting.put_nowait(key)
 
     def flush(self) -> None:
-        """Wait until all that was put is stored."""
+        """Wait until the queue is written."""
         self._waiting.join()
 
     def _store(self) -> None:
@@ -162,13 +160,13 @@ class FrameCache:
                 if key is None:
                     return
                 with self._lock:
-                    fresh = self._pending[key]
-                # The answer that it was made for may still be going out. One that waited in the
-                # queue has waited long enough.
-                time.sleep(max(0.0, fresh.due - time.monotonic()))
-                self._cache.set(key, fresh.make())
+                    pending = self._pending[key]
+                # The response that the frame was rendered for may still be sent. Frames that have been queued
+                # for longer are written at once.
+                time.sleep(max(0.0, pending.due - time.monotonic()))
+                self.store.set(key, pending.make())
             except Exception:
-                # Without this thread no frame would be kept until the next start.
+                # If this thread ended, no frame would be stored until the next start.
                 log.exception("a frame was not stored")
             finally:
                 if key is not None:
@@ -177,22 +175,7 @@ class FrameCache:
                 self._waiting.task_done()
 
     def close(self) -> None:
-        """Store what waits and end the thread."""
+        """Write the queue and end the thread."""
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join(timeout=5.0)
-
-
-def make_cache(
-    app: Flask, cache: BytesCache, room: LruEvictor, space: DiskSpace, ledger: Ledger
-) -> Cache:
-    """flask-caching on our backend; entries do not expire, they are evicted."""
-    return Cache(
-        app,
-        with_jinja2_ext=False,
-        config={
-            "CACHE_TYPE": "dashboard.frames.cache.DiskcacheBackend",
-            "CACHE_DEFAULT_TIMEOUT": 0,
-            "CACHE_OPTIONS": {"cache": cache, "room": room, "space": space, "ledger": ledger},
-        },
-    )

@@ -1,4 +1,4 @@
-"""The real number that stands for a value: complex values show one of four."""
+"""The real number displayed for a value: one of four parts of a complex value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class ComplexPart(StrEnum):
-    """What of a complex value is shown."""
+    """The displayed part of a complex value."""
 
     ABS = "abs"
     REAL = "real"
@@ -19,7 +19,7 @@ class ComplexPart(StrEnum):
 
 
 def part_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of the values that are shown for a dataset of `dtype`: real, native, bool as uint8."""
+    """The type of the displayed values of a dataset of `dtype`: real, native, bool as uint8."""
     if dtype.kind == "c":
         return np.dtype(f"f{dtype.itemsize // 2}")
     if dtype.kind == "b":
@@ -28,7 +28,7 @@ def part_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def select_part(values: NDArray[Any], part: ComplexPart) -> NDArray[Any]:
-    """The real values that are shown; anything but complex and bool stays as it is."""
+    """The displayed values; types other than complex and bool are returned unchanged."""
     if values.dtype.kind == "b":
         return values.view(np.uint8)
     if values.dtype.kind != "c":
@@ -37,7 +37,7 @@ def select_part(values: NDArray[Any], part: ComplexPart) -> NDArray[Any]:
         return values.real
     if part is ComplexPart.IMAG:
         return values.imag
-    # The magnitude of large parts overflows to infinity, and the phase of NaN is NaN: both are values.
+    # The magnitude of large parts overflows to infinity, and the phase of NaN is NaN: both are intended.
     with np.errstate(over="ignore", invalid="ignore"):
         shown: NDArray[Any] = np.angle(values) if part is ComplexPart.PHASE else np.abs(values)
     return shown

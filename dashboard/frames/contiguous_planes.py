@@ -1,7 +1,6 @@
-"""Planes straight out of the file: contiguous, unfiltered values need no brick.
+"""Planes of contiguous, unfiltered datasets, read directly from the file without a brick.
 
-That holds where the plane has the dataset's last dimension, so that its rows lie in the file as
-they are.
+That requires the plane to include the dataset's last dimension, so that its rows are contiguous in the file.
 """
 
 from __future__ import annotations
@@ -27,17 +26,16 @@ from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)
 
-# Which planes were wanted is noted for volumes of at most so many; more planes take a file too
-# long.
+# Accesses are tracked for volumes of at most this many planes, which bounds the length of the tracking file.
 MAX_TRACKED_PLANES = 16_777_216
 
 
 class ContiguousPlanes:
-    """Reads planes of contiguous datasets, and notes in a small file which ones were wanted."""
+    """Reads planes of contiguous datasets, and tracks accesses in a small file."""
 
-    def __init__(self, library: MetadataService, folder: Path) -> None:
+    def __init__(self, metadata: MetadataService, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._metadata = library
+        self._metadata = metadata
         self._folder = folder
         self._buffers = ThreadBuffers()
 
@@ -50,7 +48,7 @@ class ContiguousPlanes:
     ) -> NDArray[Any]:
         """Rows start:stop:step and the selection's columns at a step, in native byte order.
 
-        Raises `Changed` when the file is shorter than its dataset, or changes meanwhile.
+        Raises `Changed` when the file is shorter than its dataset or changes during the read.
         """
         with meter("read"):
             fd, _ = open_source(self._metadata, volume)
@@ -64,7 +62,7 @@ class ContiguousPlanes:
             return values.astype(volume.memory_dtype, copy=False)
 
     def trim(self, limit: int) -> None:
-        """Remove the notes that were changed longest ago until those left take `limit` bytes; raises `OSError`."""
+        """Remove the least recently changed tracking files until `limit` bytes remain; raises `OSError`."""
         notes: list[tuple[os.stat_result, str]] = []
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
             notes += [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
@@ -84,7 +82,7 @@ class ContiguousPlanes:
             return os.open(path, how, 0o600)
 
     def mark_accessed(self, volume: Volume, selection: Selection) -> bool:
-        """Note that a viewer wants the plane; True when it is the first time."""
+        """Mark the plane as accessed by a viewer; True for the first access."""
         lengths = {d: volume.shape[d] for d in selection.fixed}
         planes = prod(lengths.values())
         if planes > MAX_TRACKED_PLANES:
@@ -102,6 +100,6 @@ class ContiguousPlanes:
             finally:
                 os.close(fd)
         except OSError as error:
-            # A full disk costs the note, not the slice.
+            # On a full disk the access is not tracked; the slice is served.
             log.warning("not noted that a plane was wanted: %s", error)
             return False

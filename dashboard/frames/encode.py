@@ -1,4 +1,4 @@
-"""The bytes that travel, and the frame that holds them."""
+"""Encoding of frames for transfer and for the frame cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.frames.quantize import Window
 
 
 class Format(StrEnum):
-    """How a slice travels."""
+    """Encoding of a slice."""
 
     RAW = "raw"
     U8 = "u8"
@@ -25,7 +25,7 @@ class Format(StrEnum):
 
     @property
     def scaled(self) -> bool:
-        """Whether window and norm have gone into the bytes."""
+        """Whether the values are mapped through window and norm."""
         return self in (Format.U8, Format.PNG)
 
     @property
@@ -36,10 +36,9 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A slice made ready: its bytes and what the headers say of them.
+    """An encoded slice: its bytes and the values of its headers.
 
-    `told` says that a viewer's demand stood behind it when it was made, so its bricks' stories
-    know.
+    `demand_recorded` says that it was rendered for a viewer's demand, which its bricks' usage records have.
     """
 
     body: bytes
@@ -49,7 +48,7 @@ class Frame:
     demand_recorded: bool
 
     def pack(self) -> bytes:
-        """One string of bytes for the frame cache: a line of JSON, then the body."""
+        """Serialise for the frame cache: a line of JSON, then the body."""
         head = {
             "shape": self.shape,
             "dtype": self.dtype,
@@ -61,7 +60,7 @@ class Frame:
 
     @classmethod
     def unpack(cls, data: bytes) -> Frame:
-        """Read what `pack` wrote; `ValueError` when it is something else."""
+        """Parse the output of `pack`; `ValueError` for anything else."""
         line, found, body = data.partition(b"\n")
         try:
             head = json.loads(line)
@@ -82,7 +81,7 @@ class Frame:
 
 
 def encode(values: NDArray[Any], form: Format) -> bytes:
-    """The bytes of a 2-D array, row by row from the top, little-endian; for PNG it is uint8."""
+    """Encode a 2-D array row by row from the top, little-endian; PNG needs uint8."""
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
     if form is Format.PNG:
         # Level 1: a third of the time of level 6 for a tenth more bytes.

@@ -1,4 +1,4 @@
-"""The fill value that a file's author set: a cell that has it has no value."""
+"""User-defined fill values: cells with this value are displayed as missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.frames.complex_part import ComplexPart, select_part
 
 
 def fill_value(volume: Volume, dtype: np.dtype[Any], part: ComplexPart) -> np.generic | None:
-    """The fill value in the type of the values shown, None where the author set none."""
+    """The fill value in the displayed type; None where none is defined."""
     if not volume.fill_is_user_defined:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -20,10 +20,10 @@ def fill_value(volume: Volume, dtype: np.dtype[Any], part: ComplexPart) -> np.ge
 
 
 def fill_header(volume: Volume, dtype: np.dtype[Any]) -> str | None:
-    """The same as a number for those who get raw values of `dtype`; None where there is nothing to tell.
+    """The fill value for the header of raw values of `dtype`; None where no header is needed.
 
-    NaN is a gap by itself, and what a complex fill value shows as may stand for other values as well.
-    Infinity is written out, since browsers read no `inf`.
+    NaN is missing by itself, and the displayed part of a complex fill value may equal that of valid values.
+    Infinity is spelled out, since JavaScript does not parse `inf`.
     """
     fill = None if volume.dtype.kind == "c" else fill_value(volume, dtype, ComplexPart.ABS)
     if fill is None or np.isnan(fill):

@@ -1,4 +1,4 @@
-"""Levels of detail: k×k blocks of voxels made one cell, by one of three rules."""
+"""Levels of detail: pooling of blocks of voxels to cells by nearest, mean or maximum."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Blocks of so many integers of 16 bits have sums of less than 2**24.
+# Sums of this many 16-bit integers are below 2**24, so float32 holds them exactly.
 MAX_EXACT_BLOCK = 2**8
 
 
 class PoolMode(StrEnum):
-    """How a block becomes one cell: its first voxel, its mean, or its maximum."""
+    """Pooling rule of a block: its first voxel, its mean, or its maximum."""
 
     NEAREST = "nearest"
     MEAN = "mean"
@@ -21,17 +21,16 @@ class PoolMode(StrEnum):
 
 
 def pooled_dtype(dtype: np.dtype[Any], pool: PoolMode, rows: int, cols: int) -> np.dtype[Any]:
-    """The type that pooling by `rows` × `cols` gives: float32 for a mean, else the type itself."""
+    """Result type of pooling by `rows` × `cols`: float32 for a mean, else the type itself."""
     if pool is PoolMode.MEAN and (rows > 1 or cols > 1):
         return np.dtype(np.float32)
     return dtype
 
 
 def pool_blocks(values: NDArray[Any], rows: int, cols: int, pool: PoolMode) -> NDArray[Any]:
-    """Pool a 2-D array of real numbers in blocks of `rows` × `cols`, cut at the lower and right edge.
+    """Pool a 2-D array of real numbers in blocks of `rows` × `cols`, smaller at the lower and right edge.
 
-    NaN is ignored; a block of nothing but NaN stays NaN. A mean is taken in float64 and given as
-    float32.
+    NaN is ignored; a block of only NaN stays NaN. Means are computed in float64 and returned as float32.
     """
     if pool is PoolMode.NEAREST:
         return values[::rows, ::cols]
@@ -58,12 +57,12 @@ def _mean(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.float32]:
 
 
 def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.float32]:
-    """The same in float32: it holds these sums exactly, and of two exact numbers the rounded quotient is the
-    same whether it is rounded once or by way of float64 (Figueroa 1995, "When is double rounding innocuous?").
+    """Means in float32, which holds these sums exactly; the quotient of two exact numbers rounds to the same
+    float32 with or without float64 in between (Figueroa 1995, "When is double rounding innocuous?").
     """
     out = _sums(values, rows, cols, np.dtype(np.int32)).astype(np.float32)
     tall, wide = _lengths(values.shape[0], rows), _lengths(values.shape[1], cols)
-    # Blocks at the lower and the right edge are divided by what is in them.
+    # Blocks at the lower and right edge are divided by the number of their voxels.
     bottom, right = len(out) - (tall[-1] < rows), out.shape[1] - (wide[-1] < cols)
     out[:bottom, :right] /= np.float32(rows * cols)
     out[bottom:] /= tall[bottom:, np.newaxis] * wide
@@ -72,7 +71,7 @@ def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.flo
 
 
 def _sums(values: NDArray[Any], rows: int, cols: int, kind: np.dtype[Any]) -> NDArray[Any]:
-    """Sums of blocks: whole rows are added first, which the processor does many cells at a time."""
+    """Sums of blocks: whole rows are added first, which vectorises."""
     with np.errstate(invalid="ignore", over="ignore"):
         down = _reduce_blocks(values, rows, np.add, kind)
         return _reduce_blocks(down.T, cols, np.add).T
@@ -81,7 +80,7 @@ def _sums(values: NDArray[Any], rows: int, cols: int, kind: np.dtype[Any]) -> ND
 def _reduce_blocks(
     values: NDArray[Any], step: int, fold: np.ufunc, kind: np.dtype[Any] | None = None
 ) -> NDArray[Any]:
-    """Every `step` rows folded into one; the last ones may be fewer."""
+    """Reduce every `step` rows to one; the last group may be smaller."""
     out: NDArray[Any] = values[::step].astype(kind or values.dtype)
     for first in range(1, min(step, len(values))):
         part = values[first::step]
@@ -90,6 +89,6 @@ def _reduce_blocks(
 
 
 def _lengths(length: int, step: int) -> NDArray[np.int64]:
-    """How many cells each block has along a side of this length."""
+    """Number of voxels of each block along a side of this length."""
     starts = np.arange(0, length, step, dtype=np.int64)
     return np.minimum(starts + step, length) - starts

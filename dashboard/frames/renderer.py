@@ -1,4 +1,4 @@
-"""A slice made ready: frames out of the cache, or made from bricks."""
+"""Rendering of slices: frames from the frame cache, or rendered from planes of bricks."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.telemetry.meter import meter
 
 FRAMES_VERSION = "1"
-# A slice may have this much decoded for it; beyond, somebody asks for a whole archive at once.
+# Decoded bytes that one slice may need; larger requests are refused.
 MAX_DECODED_BYTES = 8 * 2**30
-# Source cells that are pooled at a time, so that a pooled view of a huge plane stays small in
-# memory.
+# Source cells pooled at a time, which bounds the memory of a pooled view of a huge plane.
 STRIP_CELLS = 4_194_304
 MAX_RECORDED_FRAMES = 4096
 
@@ -45,7 +44,7 @@ _RANK = {"hit": 0, "prefetched": 1, "coalesced": 2, "miss": 3}
 
 @dataclass(frozen=True)
 class SliceAddress:
-    """A frame's address: all that decides which bytes it has."""
+    """Address of a frame: everything that determines its bytes."""
 
     volume: Volume
     selection: Selection
@@ -57,7 +56,7 @@ class SliceAddress:
 
     @cached_property
     def key(self) -> str:
-        """The name that the frame is kept under, and its ETag."""
+        """Key of the frame in the cache, and its ETag."""
         scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
         growing = [] if self.volume.swmr_index is None else self.volume.bricks(self.selection)
         return digest(
@@ -74,7 +73,7 @@ class SliceAddress:
 
 @dataclass(frozen=True, slots=True)
 class RenderedSlice:
-    """A frame, how it was come by, and whether the frame cache had it."""
+    """A frame, its outcome, and whether it came from the frame cache."""
 
     frame: Frame
     outcome: str
@@ -82,30 +81,30 @@ class RenderedSlice:
 
 
 class FrameStore(Protocol):
-    """Where frames are kept; `dashboard.frames.cache.Frames`."""
+    """The frame cache; `dashboard.frames.cache.FrameCache`."""
 
     def get(self, key: str) -> bytes | None:
         """The packed frame, or None."""
 
     def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
-        """Keep a packed frame of about `nbytes`, after the answer has gone out."""
+        """Store a packed frame of about `nbytes` after the response (write-behind)."""
 
 
 class FrameRenderer:
-    """Makes frames."""
+    """Renders frames."""
 
     def __init__(
         self,
-        library: MetadataService,
-        supply: BrickLoader,
-        mapped: ContiguousPlanes,
+        metadata: MetadataService,
+        loader: BrickLoader,
+        contiguous: ContiguousPlanes,
         frames: FrameStore,
         windows: VolumeWindows,
         max_cells: int,
     ) -> None:
-        self._metadata = library
-        self._loader = supply
-        self._contiguous = mapped
+        self._metadata = metadata
+        self._loader = loader
+        self._contiguous = contiguous
         self._frames = frames
         self._windows = windows
         self._max_cells = max_cells
@@ -115,9 +114,9 @@ class FrameRenderer:
     def render(self, address: SliceAddress, *, counted: bool, purpose: Purpose) -> RenderedSlice:
         """The frame at `address`.
 
-        `counted` says that a viewer's demand is behind it. Raises `TooLarge`, `CannotShow` for
-        damaged chunks in the selection, and whatever `Supply.get_or_decode` raises. A file that
-        grows may change under the read: then it is read once more, in its new state.
+        `counted` marks a viewer's demand. Raises `TooLarge`, `CannotShow` for damaged chunks in the selection,
+        and the errors of `BrickLoader.get_or_decode`. A growing file may change during the read; it is then read
+        once more in its new state.
         """
         try:
             return self._render_or_load(address, counted, purpose)
@@ -143,30 +142,29 @@ class FrameRenderer:
             else:
                 outcome = "hit" if frame.demand_recorded else self.cached_outcome(address, counted)
                 return RenderedSlice(frame, outcome, True)
-        frame, outcome, proofs = self._render(address, counted, purpose)
-        self._store(address.key, frame, proofs)
+        frame, outcome, checks = self._render(address, counted, purpose)
+        self._store(address.key, frame, checks)
         if counted:
             self._remember(address.key)
         return RenderedSlice(frame, outcome, False)
 
-    def _store(self, key: str, frame: Frame, proofs: list[Future[bool]]) -> None:
-        """Put a frame into the cache; one of chunks that were not read to their end yet, once they were."""
-        if not proofs:
+    def _store(self, key: str, frame: Frame, checks: list[Future[bool]]) -> None:
+        """Store a frame; if checksums of its chunks are still pending, after they have matched."""
+        if not checks:
             self._frames.put(key, frame.pack, len(frame.body))
             return
 
         def proven(_: Future[bool]) -> None:
-            if all(proof.done() and not proof.cancelled() and proof.result() for proof in proofs):
+            if all(check.done() and not check.cancelled() and check.result() for check in checks):
                 self._frames.put(key, frame.pack, len(frame.body))
 
-        for proof in proofs:
-            proof.add_done_callback(proven)
+        for check in checks:
+            check.add_done_callback(proven)
 
     def cached_outcome(self, address: SliceAddress, counted: bool) -> str:
-        """The outcome of a demand for a frame that the cache or the page has.
+        """The outcome of a demand for a frame that the frame cache or the page has.
 
-        A frame that was fetched ahead was in nobody's sight before: its bricks' stories hear of the
-        first demand now.
+        A prefetched frame has not been demanded yet, so its bricks' usage records are updated now.
         """
         with self._lock:
             if not counted or address.key in self._recorded_frames:
@@ -176,9 +174,9 @@ class FrameRenderer:
         return outcome
 
     def record_demand(self, volume: Volume, chosen: Selection) -> str:
-        """Note in the caches that a viewer wants a slice that it has; nothing is read or decoded for it.
+        """Record a demand for a slice that the viewer already has; nothing is read or decoded.
 
-        Returns `prefetched` when one of its bricks was decoded ahead and its plane not wanted before, else `hit`.
+        Returns `prefetched` when one of its bricks was prefetched and its plane not accessed before, else `hit`.
         """
         outcome = "hit"
         if volume.reads_planes_directly(chosen):
@@ -203,8 +201,8 @@ class FrameRenderer:
             self._loader, self._contiguous, volume, address.selection, counted, purpose
         )
         planes.check()
-        # What stands for a complex fill value may stand for other values as well: there the gaps are
-        # found before.
+        # The displayed part of a complex fill value may equal that of valid values, so missing cells are
+        # found before the part is taken.
         gap = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
         values = planes.values(address.part, address.pool, gap if address.format.scaled else None)
         window: Window | None = None
@@ -234,7 +232,7 @@ class FrameRenderer:
 
 
 def _check_cells(address: SliceAddress, most: int) -> None:
-    """Refuse a slice with too many cells, or with blocks too large to be pooled in memory."""
+    """Raise `TooLarge` for too many cells, or for blocks too large to be pooled in memory."""
     rows, cols = address.selection.shape
     if rows * cols > most:
         raise errors.TooLarge(
@@ -256,19 +254,19 @@ def _to_displayed(values: NDArray[Any], part: ComplexPart, gap: np.generic | Non
 
 
 class PlaneReader:
-    """One selection being read: which bricks it needs, and the worst outcome among them."""
+    """Reads the plane of one selection from its bricks, and keeps the worst outcome among them."""
 
     def __init__(
         self,
-        supply: BrickLoader,
-        mapped: ContiguousPlanes,
+        loader: BrickLoader,
+        contiguous: ContiguousPlanes,
         volume: Volume,
         selection: Selection,
         counted: bool,
         purpose: Purpose,
     ) -> None:
-        self._loader = supply
-        self._contiguous = mapped
+        self._loader = loader
+        self._contiguous = contiguous
         self._volume = volume
         self._selection = selection
         self._is_demand = counted
@@ -279,7 +277,7 @@ class PlaneReader:
         self.integrity_checks: list[Future[bool]] = []
 
     def check(self) -> None:
-        """Refuse what takes too much decoding before any of it is begun."""
+        """Raise `TooLarge` before decoding if the bricks have too many bytes."""
         decoded = sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
         if decoded > MAX_DECODED_BYTES:
             raise errors.TooLarge(
@@ -288,7 +286,7 @@ class PlaneReader:
             )
 
     def values(self, part: ComplexPart, pool: PoolMode, gap: np.generic | None) -> NDArray[Any]:
-        """The cells of the selection: real, native, pooled; NaN in place of the complex value `gap`."""
+        """The cells of the selection: real, native, pooled; NaN in place of the complex value `missing`."""
         span_r, span_c = self._selection.row_span, self._selection.col_span
         if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
             region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
@@ -348,20 +346,20 @@ class PlaneReader:
         return out
 
     def _plane(self, brick: BrickAddress) -> NDArray[Any]:
-        held = self._planes.get(brick.key)
-        if held is not None:
-            return held
+        plane = self._planes.get(brick.key)
+        if plane is not None:
+            return plane
         number = brick.plane_number(self._selection.fixed)
-        supplied = self._loader.get_or_decode(
+        loaded = self._loader.get_or_decode(
             brick, self._purpose, plane=number, counted=self._is_demand
         )
-        self._note(supplied.outcome)
-        if supplied.brick.integrity is not None:
-            self.integrity_checks.append(supplied.brick.integrity)
-        for bad in supplied.brick.damaged_chunks:
+        self._note(loaded.outcome)
+        if loaded.brick.integrity is not None:
+            self.integrity_checks.append(loaded.brick.integrity)
+        for bad in loaded.brick.damaged_chunks:
             if self._intersects(bad.origin):
                 raise damage_error(self._volume, bad)
-        plane = supplied.brick.plane(number)
+        plane = loaded.brick.plane(number)
         self._planes[brick.key] = plane
         return plane
 
@@ -380,10 +378,10 @@ class PlaneReader:
 
 
 def _overlap(low: int, high: int, step: int, first: int, last: int) -> tuple[slice, slice]:
-    """Where the cells low:high:step that lie in first … last go to, and where they come from."""
+    """Target and source ranges of the cells low:high:step that lie in first … last."""
     begin = max(ceil((first - low) / step), 0)
     end = max(ceil((min(high, last) - low) / step), begin)
     if begin == end:
-        return slice(0, 0), slice(0, 0)  # the step passes over this tile
+        return slice(0, 0), slice(0, 0)  # The step skips this tile.
     start = low + begin * step - first
     return slice(begin, end), slice(start, start + (end - begin - 1) * step + 1, step)

@@ -17,21 +17,21 @@ from dashboard.catalog.volume import Volume
 from dashboard.decoding.chunk_reader import damage_error
 from dashboard.decoding.voxel import read_voxel
 
-# Waiting for another request's chunk takes no longer than this: a pointer has moved on by then.
+# Longest wait for another request's chunk: by then the pointer has moved on.
 MAX_WAIT_S = 5.0
-# Between these floats are written without an exponent, as Python does.
+# Range in which floats are written without an exponent, as in Python.
 MIN_POSITIONAL, MAX_POSITIONAL = 1e-4, 1e16
 
 
 class VoxelReader:
     """Reads single values: from a cached brick, else from the one chunk that has them.
 
-    No demand is recorded. At most `decodes` chunks are decoded at a time, so that pointer moves over
-    large chunks neither take all request threads nor much memory.
+    No demand is recorded. At most `decodes` chunks are decoded concurrently, so that pointer movement over large
+    chunks occupies neither all request threads nor much memory.
     """
 
-    def __init__(self, library: MetadataService, bricks: BrickStore, decodes: int) -> None:
-        self._library = library
+    def __init__(self, metadata: MetadataService, bricks: BrickStore, decodes: int) -> None:
+        self._metadata = metadata
         self._bricks = bricks
         self._decodes = threading.BoundedSemaphore(decodes)
 
@@ -43,12 +43,12 @@ class VoxelReader:
         if not self._decodes.acquire(timeout=MAX_WAIT_S):
             raise errors.Busy("Other values are being read; try again in a moment.")
         try:
-            return read_voxel(self._library, volume, index)
+            return read_voxel(self._metadata, volume, index)
         finally:
             self._decodes.release()
 
     def _from_brick(self, volume: Volume, index: Sequence[int]) -> np.generic | None:
-        """The value out of a cached brick of slices across any axes, or None."""
+        """The value from a cached brick of any orientation, or None."""
         found: list[tuple[BrickAddress, Selection]] = []
         for rows, cols in combinations(range(len(volume.shape)), 2):
             items = [
@@ -80,10 +80,10 @@ def _is_within(index: Sequence[int], corner: Sequence[int], sides: Sequence[int]
 
 
 def exact_text(value: np.generic) -> str:
-    """The value so that it can be read back without loss.
+    """The value as text that can be parsed back without loss.
 
-    Integers have all their digits, also as floats; other floats have the fewest that name them in their
-    own precision; a complex value is its real part, the sign and its imaginary part, and `j`.
+    Integers have all digits, also as floats; other floats have the fewest digits that identify them in their own
+    precision; a complex value is its real part, the sign and its imaginary part, and `j`.
     """
     if isinstance(value, np.complexfloating):
         imaginary = _float_text(value.imag)
@@ -95,7 +95,7 @@ def exact_text(value: np.generic) -> str:
 def _float_text(value: np.floating) -> str:
     wide = float(value)
     if abs(wide) < MAX_POSITIONAL and wide.is_integer():
-        # The fewest digits of the half 65504 are 6.55e+04.
+        # The shortest form of float16 65504 would be 6.55e+04.
         return repr(wide)
     if MIN_POSITIONAL <= abs(wide) < MAX_POSITIONAL:
         return np.format_float_positional(value, trim="0")

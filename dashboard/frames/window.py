@@ -1,4 +1,4 @@
-"""The value range that maps onto the colour scale."""
+"""Contrast windows: the value range that is mapped onto the colour scale."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
 
 PERCENTILES = (1.0, 99.0)
-# The sample: enough chunks for stable percentiles, few enough to be decoded within some 100 ms.
+# Sample size: enough chunks for stable percentiles, few enough to be decoded within about 100 ms.
 SAMPLE_CHUNKS = 48
 SAMPLE_BYTES = 16 * 1024 * 1024
 SAMPLE_BLOCK_BYTES = 256 * 1024
 SAMPLE_VALUES = 500_000
 MAX_CACHED = 256
-# The difference of two values below it is finite.
+# The difference of two values below this is finite.
 LARGE = sys.float_info.max / 2
 SEED = 20_260_101
 
@@ -36,7 +36,7 @@ SEED = 20_260_101
 def parse_window(text: str, norm: Norm) -> str | Window:
     """`volume`, `slice` or the two ends of `LO,HI`; `BadRequest` for anything else.
 
-    The lower end lies below the upper one, and both lie in the domain of the norm.
+    The lower end is below the upper one, and both are in the domain of the norm.
     """
     if text in ("volume", "slice"):
         return text
@@ -57,7 +57,7 @@ def parse_window(text: str, norm: Norm) -> str | Window:
 
 
 def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> Window:
-    """Minimum and maximum of what has a value and lies in the norm's domain."""
+    """Minimum and maximum of the valid values in the norm's domain."""
     flat = values.reshape(-1)
     if flat.dtype.kind == "f" or norm is not Norm.LINEAR or fill is not None:
         keep = in_domain(flat, norm)
@@ -70,10 +70,10 @@ def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> W
 
 
 class VolumeWindows:
-    """The window of a whole volume: percentiles of a sample of chunks, one for each state of a file."""
+    """Windows of whole volumes: percentiles of a sample of chunks, cached by fingerprint."""
 
-    def __init__(self, library: MetadataService, decoder: Decoder) -> None:
-        self._metadata = library
+    def __init__(self, metadata: MetadataService, decoder: Decoder) -> None:
+        self._metadata = metadata
         self._decoder = decoder
         self._known: FIFOCache[str, dict[str, Any]] = FIFOCache(MAX_CACHED)
         self._lock = threading.Lock()
@@ -102,10 +102,10 @@ class VolumeWindows:
         }
 
     def _sample_values(self, volume: Volume) -> NDArray[Any]:
-        """Values of a seeded choice of chunks (or of blocks, where nothing is stored in chunks)."""
+        """Values of a seeded sample of chunks, or of blocks where the dataset is not chunked."""
         grid = volume.grid
         if volume.contiguous_raw:
-            # Its own grid is one of thin runs; these blocks see more of the volume.
+            # The grid of a contiguous dataset has thin runs; these blocks cover more of the volume.
             grid = replace(
                 grid, chunks=pseudo_chunks(volume.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
             )
@@ -129,7 +129,7 @@ class VolumeWindows:
 
 
 def _norm_domain(norm: Norm) -> str:
-    """Norms with one domain share a window."""
+    """Key of the norm's domain; norms of one domain share a window."""
     return {Norm.LOG: "positive", Norm.SQRT: "not negative"}.get(norm, "all")
 
 
@@ -139,17 +139,18 @@ def _percentiles(values: NDArray[Any], norm: Norm) -> Window:
         return (1.0, 10.0) if norm is Norm.LOG else (0.0, 1.0)
     lowest, highest = float(kept.min()), float(kept.max())
     if max(-lowest, highest) > LARGE:
-        # NumPy interpolates by way of the difference of two values, which overflows; a power of two is exact.
+        # NumPy interpolates with the difference of two values, which can overflow; scaling by a power of two is
+        # exact.
         low, high = (float(p) * 4.0 for p in np.percentile(kept * 0.25, PERCENTILES))
     else:
         low, high = (float(p) for p in np.percentile(kept, PERCENTILES))
     if low == high:
-        # Mostly one value, such as a mask's zero: the extremes are a better window.
+        # Mostly one value, as in a mask: the extremes are a better window.
         low, high = lowest, highest
     return (low, high) if low < high else _widened(low)
 
 
 def _widened(value: float) -> Window:
-    """A window of finite ends that begins at the only value; it ends there if no float64 lies above."""
+    """A window of finite ends that starts at the only value, and ends there if no float64 is larger."""
     high = min(value + (abs(value) or 1.0), sys.float_info.max)
     return (value, high) if value < high else (value / 2.0, value)

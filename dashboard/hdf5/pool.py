@@ -1,8 +1,7 @@
-"""libhdf5 at arm's length: child processes that are kept warm, limited, and replaced when they die.
+"""Pool of HDF5 workers: child processes that are kept warm, limited, and replaced when they die.
 
-A damaged file can crash the library, hang it or make it eat memory, and no `try` catches that. So
-it runs in processes of its own; what happens to them is an error with a sentence, never the end of
-a server.
+A damaged file can crash libhdf5, hang it or exhaust memory, which no `try` catches. The library therefore runs in
+processes of its own, whose failures become errors with a sentence and never end the server.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 _OVERTIME = 2.0
 _STEP_SECONDS = 0.5
 
-# Signals that others send: the kernel for want of memory, whoever stops the server.
+# Signals from outside: the kernel's OOM killer, or a stop of the server.
 _ENDED = frozenset(
     -number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 )
@@ -342,7 +341,7 @@ class Hdf5WorkerPool:
         code, asked, place = None, False, None
         if child is not None:
             asked, place = child.asked, child.place()
-            # Whoever closed the pipe is about to end; what talks nonsense is not.
+            # A worker that closed the pipe is about to exit; one that violates the protocol is not.
             with suppress(subprocess.TimeoutExpired):
                 child.process.wait(1.0 if isinstance(error, EOFError) else 0.0)
             child.kill()

@@ -1,1 +1,1 @@
-"""What viewers will want next, and the worker that decodes it ahead."""
+"""Prediction of the bricks that viewers will need, and the worker that decodes them ahead."""

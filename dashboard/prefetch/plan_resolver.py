@@ -1,4 +1,4 @@
-"""The bricks that a viewer's plan stands for, as long as its file is in the state that was planned for."""
+"""Resolution of a viewer's plan to brick addresses, as long as its file has the planned fingerprint."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ Entry = tuple[PlannedBrick, list[BrickAddress]]
 class PlanResolver:
     """Turns entries of plans into brick addresses.
 
-    A plan that disagrees with its volume stands for no bricks: the file was replaced since, or somebody
-    else wrote into the cache directory. `budget_bytes` is how much (decoded) may be planned for one viewer.
+    A plan that disagrees with its volume resolves to no bricks: the file was replaced, or the row was written by
+    something else. `budget_bytes` bounds the decoded bytes planned for one viewer.
     """
 
-    def __init__(self, library: MetadataService, board: PlanStore, budget_bytes: int) -> None:
-        self._library = library
-        self._board = board
+    def __init__(self, metadata: MetadataService, plans: PlanStore, budget_bytes: int) -> None:
+        self._metadata = metadata
+        self._plans = plans
         self._budget = budget_bytes
         self._bulkhead = Bulkhead(log)
 
     def bricks(self, plan: ViewerPlan) -> list[Entry]:
-        """The entries of a plan, each with its bricks; raises what is wrong with the file."""
+        """The entries of a plan, each with its bricks; raises the error of the file, if any."""
         return _entries(self._current(plan), plan)
 
     def other_axis_bricks(self, plan: ViewerPlan) -> list[BrickAddress]:
-        """The bricks of the point that a resting viewer looks at, for slices across the other axes."""
+        """The bricks of an idle viewer's position for slices across the other axes."""
         volume = self._current(plan)
         if (
             volume is None
@@ -63,31 +63,31 @@ class PlanResolver:
     def planned_keys(self) -> Collection[str]:
         """Keys of the bricks that are planned or being decoded.
 
-        Eviction asks for them with the store locked. So no child is asked, and whatever is wrong with
-        one plan leaves out the bricks of that plan alone.
+        Eviction calls this with the store locked, so no HDF5 worker is called, and an error in one plan omits
+        the bricks of that plan alone.
         """
-        keys: set[str] = set(self._board.in_flight())
-        for plan in self._board.plans():
+        keys: set[str] = set(self._plans.in_flight())
+        for plan in self._plans.plans():
             name = f"Resolving the plan of viewer {plan.viewer}"
             keys |= self._bulkhead.run(name, partial(self._keys, plan), set())
         return keys
 
     def _keys(self, plan: ViewerPlan) -> set[str]:
         volume = next(
-            (v for v in self._library.known(plan.file, plan.dataset) if _is_state(v, plan)), None
+            (v for v in self._metadata.known(plan.file, plan.dataset) if _is_state(v, plan)), None
         )
         return {brick.key for _, bricks in _entries(volume, plan) for brick in bricks}
 
     def _current(self, plan: ViewerPlan) -> Volume | None:
         """The plan's volume; None when its file is in another state.
 
-        The file system is asked first: a child may be busy for seconds with the file that took its
-        place, and would delay prefetching for everyone.
+        The fingerprint is compared first: describing a file that replaced it may take seconds in an HDF5 worker
+        and would delay prefetching for all viewers.
         """
-        _, now = self._library.catalog.fingerprint(plan.file)
+        _, now = self._metadata.catalog.fingerprint(plan.file)
         if plan.fingerprint not in (tuple(now.as_list()), tuple(now.while_growing().as_list())):
             return None
-        volume = self._library.volume(plan.file, plan.dataset)
+        volume = self._metadata.volume(plan.file, plan.dataset)
         return volume if _is_state(volume, plan) else None
 
 
@@ -96,7 +96,7 @@ def _is_state(volume: Volume, plan: ViewerPlan) -> bool:
 
 
 def _selected_entries(volume: Volume, plan: ViewerPlan) -> Selection | None:
-    """The slice that the plan's viewer looks at; None when the plan's geometry is not the volume's."""
+    """The slice that the plan's viewer is at; None when the plan's geometry is not the volume's."""
     chosen = selection.parse(plan.selection, volume.shape)
     extent = tuple(volume.shape[dim] for dim in sorted(chosen.fixed))
     # A growing dataset may be longer by now.
@@ -112,8 +112,8 @@ def _entries(volume: Volume | None, plan: ViewerPlan) -> list[Entry]:
         return []
     dims = sorted(chosen.fixed)
     entries: list[Entry] = []
-    for wanted in plan.bricks:
-        fixed = dict(zip(dims, wanted.position, strict=True))
+    for entry in plan.bricks:
+        fixed = dict(zip(dims, entry.position, strict=True))
         items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
-        entries.append((wanted, volume.bricks(Selection(items))))
+        entries.append((entry, volume.bricks(Selection(items))))
     return entries

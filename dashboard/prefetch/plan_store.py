@@ -1,8 +1,8 @@
-"""The plan board: one row for each viewer with its newest plan, which expires.
+"""The plan store: one row for each viewer with its newest plan, which expires.
 
-Web processes write what their viewers do, the prefetch worker reads all plans. A plan is replaced as a
-whole by the next one: nothing is queued, so nothing piles up, and there is nothing to cancel. Beside the
-plans lies a row for each brick that is being decoded ahead.
+Web processes record the positions of their viewers, the prefetch worker reads all plans. A new plan replaces the
+old one as a whole, so there is no queue that could grow and nothing to cancel. Each brick that is being prefetched
+has a row as well, its in-flight marker.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ log = logging.getLogger(__name__)
 
 PLAN: Final = "plan:"
 FLIGHT: Final = "flight:"
-# A brick in flight is said to be so again every third of this; a killed worker's is forgotten after it.
+# Lifetime of an in-flight marker; it is renewed after a third of it, and expires if the worker is killed.
 FLIGHT_S: Final = 6.0
 
 MAX_RANK: Final = 8
-# Viewers' ids are made up by the callers: no more plans than the newest of this number are considered.
+# Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
-# Every row is this version; another one's is skipped.
+# Version of the rows; rows of other versions are skipped.
 VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerPlan:
-    """What one viewer looks at, how it got there, and what it will probably want next.
+    """Position of one viewer, its trajectory, and the bricks that it will probably need.
 
-    `fingerprint` is the file's, as numbers. `selection` is the canonical text of the slice looked at, `plane` its
-    two dimensions (rows, columns). A `Wanted.position` has an index for each of the other dimensions, in
-    order. `noted_at` is when the viewer last asked for a slice (Unix time, s).
+    `fingerprint` is the file's, as numbers. `selection` is the canonical text of the current slice, `plane` its
+    two dimensions (rows, columns). A `PlannedBrick.position` has an index for each of the other dimensions, in
+    order. `last_request_at` is the time of the viewer's last request (Unix time, s).
     """
 
     viewer: str
@@ -60,12 +60,12 @@ class ViewerPlan:
 
     @property
     def position(self) -> Position:
-        """Where the viewer is."""
+        """Current position of the viewer."""
         return self.movement[-1].position
 
     @property
     def last_moved_axis(self) -> int:
-        """Which of the dimensions outside the plane the viewer moved along last; else the first."""
+        """The dimension outside the plane that the viewer moved along last; without movement, the first."""
         for before, after in zip(self.movement[-2::-1], self.movement[:0:-1], strict=False):
             for number, (a, b) in enumerate(zip(before.position, after.position, strict=True)):
                 if a != b:
@@ -73,12 +73,13 @@ class ViewerPlan:
         return 0
 
     def continues(self, other: ViewerPlan) -> bool:
-        """Whether it is about the same planes of the same volume: then the movement goes on."""
+        """Whether both plans have the same planes of the same volume, so that the trajectory continues."""
         return self._context == other._context
 
     @property
     def _context(self) -> tuple[object, ...]:
-        # Not the brick's bytes: zoomed in, a viewer needs fewer tiles and goes on all the same.
+        # The bricks' size is not compared: a zoomed view needs fewer tiles, and its trajectory continues all the
+        # same.
         geometry = self.geometry
         return (
             self.file,
@@ -93,9 +94,8 @@ class ViewerPlan:
 class PlanStore:
     """The plans of all viewers, shared by all processes.
 
-    A plan expires `plan_seconds` after its viewer's last movement; `budget_bytes` is how much (decoded) may
-    be planned for one viewer. `clock` gives Unix time (s). Trouble with the store is no error: plans are
-    hints.
+    A plan expires `plan_seconds` after its viewer's last movement; `budget_bytes` bounds the decoded bytes planned
+    for one viewer. `clock` gives Unix time (s). Database errors are logged, not raised: plans are hints.
     """
 
     def __init__(
@@ -124,10 +124,10 @@ class PlanStore:
         plane: tuple[int, int],
         position: Sequence[int],
         geometry: Geometry,
-        lead_s: float,
+        decode_s: float,
         at: float | None = None,
     ) -> bool:
-        """A viewer wants the slice at `position` (at the Unix time `at`, or now): plan anew.
+        """Record a viewer's request for the slice at `position` (at Unix time `at`, or now) and replan.
 
         Returns whether the plan could be written.
         """
@@ -141,7 +141,7 @@ class PlanStore:
             selection=selection,
             plane=plane,
             geometry=geometry,
-            decode_s=lead_s,
+            decode_s=decode_s,
             last_request_at=moment.t,
             movement=(moment,),
             state="resting",
@@ -149,24 +149,24 @@ class PlanStore:
         )
         key = PLAN + viewer
         try:
-            # Two requests of one viewer may be answered by two processes at once.
+            # Two processes may answer requests of one viewer concurrently.
             with self._cache.transact():
                 new = self._planned(_extend_history(_read(key, self._cache.get(key)), new), now)
                 value = json.dumps(_to_json(new), separators=(",", ":")).encode()
                 return self._cache.set(key, value, expire=self._plan_seconds)
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             log.warning("the plan of a viewer was not written: %s", error)
-            self._cache.close()  # a failed COMMIT leaves its connection inside the transaction
+            self._cache.close()  # A failed COMMIT leaves the connection inside the transaction.
             return False
 
     def plans(self) -> list[ViewerPlan]:
-        """The live plans as of now: who has stopped moving meanwhile is planned for as one at rest."""
+        """The live plans as of now; viewers that have stopped since get the plan of an idle viewer."""
         now = self._clock()
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
         for key in self._plan_keys():
             value = self._cache.get(key)
-            # The worker looks many times a second, mostly at rows that it has read before.
+            # The worker polls several times a second and has parsed most rows before.
             before, plan = self._known.get(key, (None, None))
             if before != value:
                 plan = _read(key, value)
@@ -179,13 +179,13 @@ class PlanStore:
         return live
 
     def _as_of(self, plan: ViewerPlan, now: float) -> ViewerPlan | None:
-        """The plan, made anew where its viewer has stopped; None where none can be made."""
+        """The plan, recomputed where its viewer has stopped; None where that is not possible."""
         if plan.state != "moving" or now - plan.movement[-1].t < planner.REST_AFTER_S:
             return plan
         try:
             return self._planned(plan, now)
         except (ValueError, ArithmeticError, IndexError) as error:
-            # Rows that others wrote may hold lengths beyond what can be computed with.
+            # Rows written by something else may have lengths that overflow.
             if self._lines.admits(plan.viewer) is not None:
                 log.warning("the plan of viewer %s was skipped: %r", plan.viewer, error)
             return None
@@ -195,16 +195,16 @@ class PlanStore:
         return [plan.viewer for plan in self.plans()]
 
     def mark_in_flight(self, brick: str) -> None:
-        """The brick with this key is being decoded ahead; to be said again while it is."""
+        """Mark the brick as being prefetched; the marker has to be renewed while that is so."""
         until = self._clock() + FLIGHT_S
         self._cache.set(FLIGHT + brick, json.dumps(until).encode(), expire=FLIGHT_S)
 
     def clear_in_flight(self, brick: str) -> None:
-        """The brick with this key is no longer being decoded."""
+        """Remove the brick's in-flight marker."""
         self._cache.delete(FLIGHT + brick)
 
     def in_flight(self) -> frozenset[str]:
-        """The keys of the bricks that are being decoded ahead."""
+        """The keys of the bricks that are being prefetched."""
         now = self._clock()
         flying = set()
         for key in self._keys(FLIGHT):
@@ -230,8 +230,8 @@ class PlanStore:
 
     def _plan_keys(self) -> list[str]:
         try:
-            # The newest, since a caller that makes up ids must not crowd out the viewers that move; in order,
-            # so that plans have the same order each time.
+            # The newest, since a client that invents ids must not displace the viewers that move; sorted, so that
+            # plans have the same order each time.
             return sorted(self._cache.newest_keys(PLAN, MAX_PLANS))
         except (sqlite3.Error, diskcache.Timeout) as error:
             log.warning("the plan board cannot be read: %s", error)
@@ -257,13 +257,13 @@ def _read(key: str, value: Any) -> ViewerPlan | None:
 
 
 def _extend_history(old: ViewerPlan | None, new: ViewerPlan) -> ViewerPlan:
-    """The new look at the end of the old movement, where they belong together."""
+    """The new position appended to the old trajectory, where it continues that."""
     if old is None or not new.continues(old):
         return new
     last, moment = old.movement[-1], new.movement[-1]
-    # What two processes saw at nearly the same time may be written down the other way round.
+    # Requests that two processes answer at nearly the same time may be recorded in the other order.
     moment = moment._replace(t=max(moment.t, last.t))
-    # Looking at the same slice again, with another contrast say, is no movement.
+    # A request for the same slice, with another contrast for instance, is no movement.
     seen = () if moment.position == last.position else (moment,)
     return replace(
         new,
@@ -292,9 +292,9 @@ def _to_json(plan: ViewerPlan) -> dict[str, Any]:
 
 
 def _from_json(viewer: str, data: dict[str, Any]) -> ViewerPlan:
-    """The plan out of its row; KeyError, TypeError, ValueError or AttributeError when it is none.
+    """Parse a row; KeyError, TypeError, ValueError or AttributeError when it is no plan.
 
-    Others may be able to write into the cache directory: positions outside the volume must not get through.
+    Rows are untrusted, so positions outside the volume are rejected.
     """
     if data["version"] != VERSION:
         raise ValueError("another version")

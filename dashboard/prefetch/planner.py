@@ -1,12 +1,12 @@
-"""What a viewer will want next: a pure function of how it moved.
+"""Prediction of the bricks that a viewer will need, as a pure function of its trajectory.
 
-A viewer's velocity is estimated along each dimension over a short and a long time (half-lives of 50 ms and
-1 s). Their mean says where it goes, their difference how sure that is. A brick is planned when it will be
-needed with a probability of at least 5 % within some seconds, at most 32 in a direction, and the less
-probable it is the later its deadline. The idea is neuroglancer's (`util/velocity_estimation.ts`); unlike
-there, turning round is part of the model, so that forward and backward are treated alike.
+A viewer's velocity is estimated along each dimension over a short and a long time (half-lives of 50 ms and 1 s).
+Their mean says where it goes, their difference how sure that is. A brick is planned when it will be needed with
+a probability of at least 5 % within some seconds, at most 32 in a direction, and its deadline is later the less
+probable it is. The idea is neuroglancer's (`util/velocity_estimation.ts`); unlike there, reversals are part of
+the model, so that forward and backward are treated alike.
 
-At rest nobody knows the direction: bricks on both sides, the nearest first. The same after a jump.
+At rest and after a jump the direction is unknown: bricks on both sides are planned, the nearest first.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ MAX_SAMPLES: Final = 32
 
 MIN_PROBABILITY: Final = 0.05
 BRICKS_A_DIRECTION: Final = 32
-# How far ahead is looked: this and the time that two bricks take, within reason.
+# Planning horizon: this plus twice the decode time of a brick, up to the maximum.
 HORIZON_S: Final = 4.0
 MAX_HORIZON_S: Final = 20.0
 
-# The first step after a rest says nothing of the speed. A key that is held down repeats after about this long.
+# The first step after a rest carries no speed. A key that is pressed and held repeats after about this delay.
 FIRST_STEP_S: Final = 0.25
-# Messages that arrive together were not made together; no speed is measured over less than this.
+# Requests may arrive in bursts, so no speed is measured over less than this.
 MIN_DURATION_S: Final = 0.02
-# A speed is at best known to this share of it: people and browsers' timers are not even.
+# Lower bound of the relative standard deviation of a speed: key repeat and browser timers jitter.
 MIN_RELATIVE_SPREAD: Final = 0.15
 
-# That a viewer turns round is taken to be as likely as if it had gone on for so many steps before those
-# that were seen, and turned once: the rule of succession, with people who leaf through as the prior.
+# Reversal probability = 1 / (steps in this direction + 10): Laplace's rule of succession with a prior of ten
+# steady steps.
 REVERSAL_PRIOR: Final = 10
 
-# From rest, or after a jump, a viewer is taken to set off within a moment and to leaf at this speed.
+# After a rest or a jump, a viewer is assumed to resume after this delay and to browse at this speed.
 RESUME_DELAY_S: Final = 2.0
 BROWSE_RATE: Final = 10.0
-# Along a dimension other than the one moved along last it goes so much later (s).
+# Extra delay of bricks along other dimensions than the one moved along last (s).
 OTHER_DIMENSION_S: Final = 5.0
 JUMP_BRICKS: Final = 2
-# Steps within this factor of each other are of one pace.
+# Steps whose durations differ by less than this factor count as steady.
 STEADY_RATIO: Final = 3.0
 
 Position = tuple[int, ...]
@@ -52,7 +52,7 @@ State = Literal["moving", "resting"]
 
 
 class PositionSample(NamedTuple):
-    """Where a viewer was when: Unix time (s), and the index in each fixed dimension, in order."""
+    """Position of a viewer at a Unix time (s): the index in each fixed dimension, in order."""
 
     t: float
     position: Position
@@ -65,7 +65,7 @@ Trajectory = Sequence[PositionSample]
 class Geometry:
     """The fixed dimensions of a volume: length and brick thickness along each, in voxels.
 
-    `brick_bytes` is what all bricks of one position take (decoded, bytes).
+    `brick_bytes` is the decoded size of all bricks of one position.
     """
 
     extent: tuple[int, ...]
@@ -78,7 +78,7 @@ class Geometry:
 
 
 class PlannedBrick(NamedTuple):
-    """A brick, named by an index inside it, and when (Unix time, s) it will probably be needed."""
+    """A brick, named by an index inside it, and its deadline (Unix time, s)."""
 
     position: Position
     deadline: float
@@ -86,14 +86,14 @@ class PlannedBrick(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to have ready for one viewer, soonest first."""
+    """The bricks to prefetch for one viewer, earliest deadline first."""
 
     state: State
     bricks: tuple[PlannedBrick, ...]
 
 
 class _Step(NamedTuple):
-    """One change of position: how long it took (s) and how far it went in each dimension (voxels)."""
+    """One change of position: its duration (s) and its length in each dimension (voxels)."""
 
     took: float
     voxels: tuple[int, ...]
@@ -101,10 +101,10 @@ class _Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Motion:
-    """How a viewer moves along one dimension.
+    """Motion of a viewer along one dimension.
 
-    `speed` (voxels/s, signed) with standard deviation `spread`; `turning` is the probability that it turns
-    round; `stride` is the voxels (signed) of the last step, and `regular` whether the one before was equal.
+    `speed` (voxels/s, signed) with standard deviation `spread`; `reversal_probability`; `stride` is the length of
+    the last step (voxels, signed), and `regular` whether the step before had the same length.
     """
 
     speed: float
@@ -115,18 +115,18 @@ class _Motion:
 
 
 def plan(
-    movement: Trajectory, geometry: Geometry, lead_s: float, budget_bytes: int, now: float
+    trajectory: Trajectory, geometry: Geometry, decode_s: float, budget_bytes: int, now: float
 ) -> Plan:
-    """Plan for a viewer that moved like this, the newest moment last, as of `now` (Unix time, s).
+    """Plan for a viewer with this trajectory, the newest sample last, as of `now` (Unix time, s).
 
-    `lead_s` is how long one brick takes to decode (s), `budget_bytes` how much may be planned altogether.
-    The brick that the viewer is in comes first. No brick comes twice; positions are within the volume.
+    `decode_s` is the decode time of a brick (s), `budget_bytes` the limit of decoded bytes. The brick that the
+    viewer is in comes first. No brick occurs twice; positions are within the volume.
     """
-    moments = _changes(movement)
+    moments = _changes(trajectory)
     moving = len(moments) > 1 and now - moments[-1].t < REST_AFTER_S
     state: State = "moving" if moving else "resting"
-    room = budget_bytes // max(1, geometry.brick_bytes)
-    if not moments or room < 1:
+    limit = budget_bytes // max(1, geometry.brick_bytes)
+    if not moments or limit < 1:
         return Plan(state, ())
     here = tuple(
         min(max(x, 0), n - 1) for x, n in zip(moments[-1].position, geometry.extent, strict=True)
@@ -138,26 +138,26 @@ def plan(
     elif _jumped(steps, geometry):
         found.extend(_plan_both_sides(steps, here, geometry, now, JUMP_BRICKS))
     else:
-        found.extend(_plan_direction(_current_run(steps, geometry), here, geometry, lead_s, now))
-        # Too slow or too uneven for anything to be likely, or at the end, or a brick's length to go yet.
+        found.extend(_plan_direction(_current_run(steps, geometry), here, geometry, decode_s, now))
+        # Too slow or irregular for any brick to be likely, at the end of the volume, or a whole brick still ahead.
         found = found or list(_plan_both_sides(steps, here, geometry, now, 1))
     chosen = {geometry.brick(here): PlannedBrick(here, now)}
-    for wanted in sorted(found, key=lambda w: w.deadline):
-        chosen.setdefault(geometry.brick(wanted.position), wanted)
-    return Plan(state, tuple(chosen.values())[:room])
+    for entry in sorted(found, key=lambda w: w.deadline):
+        chosen.setdefault(geometry.brick(entry.position), entry)
+    return Plan(state, tuple(chosen.values())[:limit])
 
 
-def _changes(movement: Trajectory) -> list[PositionSample]:
-    """The moments at which the position was another than before."""
+def _changes(trajectory: Trajectory) -> list[PositionSample]:
+    """The samples at which the position changed."""
     changes: list[PositionSample] = []
-    for moment in movement:
+    for moment in trajectory:
         if not changes or moment.position != changes[-1].position:
             changes.append(moment)
     return changes
 
 
 def _steps(moments: Sequence[PositionSample]) -> list[_Step]:
-    """The steps between the moments, newest first."""
+    """The steps between the samples, newest first."""
     return [
         _Step(
             max(after.t - before.t, 0.0),
@@ -168,7 +168,7 @@ def _steps(moments: Sequence[PositionSample]) -> list[_Step]:
 
 
 def _jumped(steps: Sequence[_Step], geometry: Geometry) -> bool:
-    """Whether the last step led more than two bricks away, without having come on at such a pace."""
+    """Whether the last step was longer than two bricks and no continuation of steps of that speed."""
     on = len(steps) > 1 and steps[0].took < REST_AFTER_S
     return not _is_steady(steps[0], steps[1] if on else None, geometry)
 
@@ -186,7 +186,7 @@ def _is_steady(step: _Step, other: _Step | None, geometry: Geometry) -> bool:
 
 
 def _current_run(steps: Sequence[_Step], geometry: Geometry) -> list[_Step]:
-    """The steps of the motion that goes on: those since the last rest or jump, newest first."""
+    """The steps since the last rest or jump, newest first."""
     motion: list[_Step] = []
     for step in steps:
         if motion and not _is_steady(step, motion[-1], geometry):
@@ -199,7 +199,7 @@ def _current_run(steps: Sequence[_Step], geometry: Geometry) -> list[_Step]:
 
 
 def _motion(steps: Sequence[_Step], dim: int) -> _Motion | None:
-    """How it moves along a dimension; None when it does not, or to and fro without getting on."""
+    """Motion along a dimension; None without net movement."""
     moves = [step.voxels[dim] for step in steps if step.voxels[dim]]
     if not moves:
         return None
@@ -218,7 +218,7 @@ def _motion(steps: Sequence[_Step], dim: int) -> _Motion | None:
 
 
 def _velocity(steps: Sequence[_Step], dim: int, half_life_s: float) -> float:
-    """Mean velocity (voxels/s), where what is `half_life_s` back counts half."""
+    """Exponentially weighted mean velocity (voxels/s) with a half-life of `half_life_s`."""
     age = distance = duration = 0.0
     for step in steps:
         weight = 0.5 ** (age / half_life_s)
@@ -229,16 +229,16 @@ def _velocity(steps: Sequence[_Step], dim: int, half_life_s: float) -> float:
 
 
 def _plan_direction(
-    steps: Sequence[_Step], here: Position, geometry: Geometry, lead_s: float, now: float
+    steps: Sequence[_Step], here: Position, geometry: Geometry, decode_s: float, now: float
 ) -> Iterator[PlannedBrick]:
-    """What a moving viewer will need, by dimension and direction."""
-    horizon = min(HORIZON_S + 2 * max(lead_s, 0.0), MAX_HORIZON_S)
+    """Bricks that a moving viewer will need, by dimension and direction."""
+    horizon = min(HORIZON_S + 2 * max(decode_s, 0.0), MAX_HORIZON_S)
     for dim, chunk in enumerate(geometry.chunk):
         motion = _motion(steps, dim)
         if motion is None:
             continue
-        pace, stride = abs(motion.speed), abs(motion.stride)
-        # Steps of equal length that leave out bricks leave out the same ones again; others may meet any.
+        speed, stride = abs(motion.speed), abs(motion.stride)
+        # Strides of equal length that skip bricks skip the same ones again; irregular ones may hit any brick.
         leap = stride if motion.regular and stride > chunk else 0
         met = 1.0 if leap else min(1.0, chunk / stride)
         onward = 1 if motion.speed > 0 else -1
@@ -248,29 +248,29 @@ def _plan_direction(
         ):
             for index in _brick_entries(here, side, dim, geometry, leap)[:BRICKS_A_DIRECTION]:
                 distance = abs(index - here[dim])
-                # Whoever crosses a brick faster than it is decoded has left it before it is ready.
-                if (distance + chunk) / pace < lead_s:
+                # A viewer that crosses a brick in less than its decode time has left it before it is ready.
+                if (distance + chunk) / speed < decode_s:
                     continue
-                need = met * chance * _normal((pace - distance / horizon) / motion.spread)
+                need = met * chance * _normal((speed - distance / horizon) / motion.spread)
                 if need < MIN_PROBABILITY:
                     break
-                # The less likely it is that it will be needed at all, the longer it may wait.
+                # The deadline is later the less likely the brick is needed at all.
                 yield _at(
                     here,
                     dim,
                     index,
-                    now + distance / pace * (1 - motion.reversal_probability) / need,
+                    now + distance / speed * (1 - motion.reversal_probability) / need,
                 )
 
 
 def _plan_both_sides(
     steps: Sequence[_Step], here: Position, geometry: Geometry, now: float, bricks: int
 ) -> Iterator[PlannedBrick]:
-    """What a viewer may need that may go anywhere: both sides alike, so that they alternate."""
+    """Bricks on both sides of a viewer of unknown direction, alternating."""
     last = steps[0].voxels if steps else ()
     for dim in range(len(here)):
         off = RESUME_DELAY_S + (OTHER_DIMENSION_S if any(last) and not last[dim] else 0.0)
-        # With both sides equally far, the one that it was going to.
+        # At equal distance, the side of the last movement first.
         forward = -1 if last and last[dim] < 0 else 1
         for side in (forward, -forward):
             for index in _brick_entries(here, side, dim, geometry, 0)[:bricks]:
@@ -279,7 +279,7 @@ def _plan_both_sides(
 
 
 def _brick_entries(here: Position, side: int, dim: int, geometry: Geometry, leap: int) -> range:
-    """Where the next bricks on one side are entered, nearest first, or (`leap`) met at that distance."""
+    """Positions at which the next bricks on one side are entered, or hit by strides that skip bricks."""
     at, chunk = here[dim], geometry.chunk[dim]
     end = geometry.extent[dim] if side > 0 else -1
     if leap:

@@ -1,4 +1,4 @@
-"""Which slices along an axis are cached, decoded ahead, or on their way."""
+"""Which slices along an axis are cached, prefetched or planned."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dashboard.bricks.store import BrickStore
 from dashboard.catalog.volume import Volume
 
 MAX_STEPS = 20_000
-# Stories are read from the bricks' files, one by one.
+# Usage records are read from the bricks' files, one by one.
 MAX_USAGE_READS = 1_000
 
 Ranges = list[list[int]]
 
 
 class Residency:
-    """Tells what the slider shows; `coming` gives the keys of bricks planned or being decoded."""
+    """Ranges for the slider's marks; `coming` returns the keys of planned and in-flight bricks."""
 
     def __init__(self, store: BrickStore, coming: Callable[[], Collection[str]]) -> None:
         self._store = store
@@ -28,8 +28,8 @@ class Residency:
     def ranges(self, volume: Volume, selection: Selection, axis: int) -> dict[str, Ranges]:
         """Half-open ranges of indices along `axis`, the selection's other indices fixed.
 
-        `cached` holds all that is in the cache, `ahead` the part of it that was decoded ahead and
-        not wanted yet, `coming` what is planned or being decoded.
+        `cached` has everything in the cache, `ahead` the prefetched part that was not accessed yet, `coming`
+        what is planned or in flight.
         """
         length = volume.shape[axis]
         if volume.reads_planes_directly(selection):
@@ -44,9 +44,9 @@ class Residency:
         ahead = [False] * len(planes)
         for number in [n for n, whole in enumerate(cached) if whole][:MAX_USAGE_READS]:
             ahead[number] = all(self._store.is_unused_prefetch(brick) for brick in planes[number])
-        wanted = self._coming()
+        planned = self._coming()
         coming = [
-            not whole and any(brick.key in wanted for brick in bricks)
+            not whole and any(brick.key in planned for brick in bricks)
             for whole, bricks in zip(cached, planes, strict=True)
         ]
         return {

@@ -1,9 +1,9 @@
-"""The prefetch worker: decodes, one after the other, what viewers will need soonest.
+"""The prefetch worker: decodes planned bricks one at a time, earliest deadline first.
 
-It looks at all plans anew before each brick, so a plan that was replaced takes effect at once. What is due
-soonest comes first; between viewers whose bricks are due at about the same time it takes turns, and nobody
-waits for ever. Nothing is begun while somebody waits for a slice: by the time that one is there, the plans may be
-others. What was begun gives way by itself, between two steps of the decoder's work.
+All plans are read again before each brick, so a replaced plan takes effect at once. Viewers whose deadlines are
+about equal are served round-robin, and no viewer starves. No brick is started while a demand is pending, since
+the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
+decoding.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from dashboard.telemetry.ledger import Ledger
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.05
-# With nobody there, looking less often costs a viewer who comes nothing: the first slice is decoded on demand.
+# Polling interval without viewers: a new viewer loses nothing, since its first slice is decoded on demand.
 IDLE_POLL_S: Final = 0.2
-# While somebody waits for a slice; bricks are decoded in some hundred milliseconds.
+# Polling interval while a demand is pending; bricks are decoded in some hundred milliseconds.
 DEMAND_POLL_S: Final = 0.01
-# For how long what was found in the cache is believed to be there.
+# How long a brick that was found in the cache is assumed to stay there.
 CACHED_TTL_S: Final = 1.0
-# What could not be decoded is left alone for a minute. So is, for as long as plans mostly live, what was
-# decoded and is gone again: a cache too small for all plans would be filled round and round otherwise.
+# A brick that failed is skipped for a minute. So is one that was decoded and already evicted, for about the
+# lifetime of a plan: a cache too small for all plans would thrash otherwise.
 FAILED_S: Final = 60.0
 DONE_S: Final = 30.0
-# There is no room now, or somebody else's decoding takes long.
+# Pause after a full cache, or after another process's decoding took too long.
 BUSY_S: Final = 5.0
-# A volume whose bricks take long to fail is left out for ten times as long, so that it delays other viewers by
-# a tenth at most.
+# A volume whose bricks fail slowly is skipped for ten times the time lost, so that it delays other viewers by a
+# tenth at most.
 FAILING_REST: Final = 10.0
 
 TIE_WINDOW_S: Final = 0.25
-# Whose bricks are always due later than another's gets a turn after this long all the same.
+# Starvation bound: a viewer whose deadlines are always later than another's is served after this time.
 MAX_STARVATION_S: Final = 3.0
-# Who rests this long may well look at the same point across another axis next.
+# A viewer that has been idle for this long may well change the axis next.
 IDLE_BEFORE_OTHER_AXES_S: Final = 2.0
 SWEEP_S: Final = 60.0
 MAX_ENTRIES: Final = 10_000
@@ -57,20 +57,20 @@ Resolve = Callable[[ViewerPlan], Iterable[tuple[PlannedBrick, Sequence[BrickAddr
 
 
 class BrickLoader(Protocol):
-    """What the worker needs of `dashboard.bricks.loader.Supply`."""
+    """The part of `dashboard.bricks.loader.BrickLoader` that the worker needs."""
 
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
 
     def no_demand_pending(self) -> bool:
-        """Whether nobody waits for a slice."""
+        """Whether no demand is pending."""
 
     def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
-        """See to it that the brick is in the cache."""
+        """Ensure that the brick is in the cache."""
 
 
 class Task(NamedTuple):
-    """A brick to decode, for whom, and when it is due (Unix time, s)."""
+    """A brick to decode, its viewer, and its deadline (Unix time, s)."""
 
     viewer: str
     address: BrickAddress
@@ -80,14 +80,14 @@ class Task(NamedTuple):
 
 @dataclass(slots=True)
 class FairnessState:
-    """When a viewer was served last and since when it has been waiting (Unix time, s)."""
+    """When a viewer was last served, and since when it has been waiting (Unix time, s)."""
 
     served: float = -math.inf
     waiting: float = math.inf
 
 
 class ExpiringSet:
-    """Keys with the time until which something holds of them (Unix time, s)."""
+    """Keys with expiry times (Unix time, s)."""
 
     def __init__(self) -> None:
         self._until: FIFOCache[str, float] = FIFOCache(MAX_ENTRIES)
@@ -100,34 +100,33 @@ class ExpiringSet:
 
 
 class Worker:
-    """Serves the plans on the board; `turn` does one brick, `run` goes on until it is stopped.
+    """Serves the plans: `run_once` decodes one brick, `run` repeats that until it is stopped.
 
-    `resolve` gives the entries of a plan with the bricks that each stands for. `wait(stop, seconds)` idles and
-    returns whether to stop. `clock` gives Unix time (s). The two gauges are the number of planned bricks that
-    are not cached yet, and of those being decoded. Whatever is wrong with a plan or a file is survived: that
-    plan, or that file, is left out for a while.
+    `resolve` returns the entries of a plan with their bricks. `wait(stop, seconds)` idles and returns whether to
+    stop. `clock` gives Unix time (s). Two gauges count the planned bricks that are not cached yet and those in
+    flight. An error of a plan or a file skips that plan or file for a while and affects no other.
     """
 
     def __init__(
         self,
-        board: PlanStore,
+        plans: PlanStore,
         resolve: Resolve,
-        supply: BrickLoader,
+        loader: BrickLoader,
         ledger: Ledger,
         *,
         elsewhere: Callable[[ViewerPlan], Sequence[BrickAddress]] | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        self._plans = board
+        self._plans = plans
         self._resolve = resolve
         self._other_axis_bricks = elsewhere
-        self._loader = supply
+        self._loader = loader
         self._ledger = ledger
         self._clock = clock
         self._wait = wait
         self._bulkhead = Bulkhead(log, pause_s=BUSY_S, longest_s=FAILED_S, clock=clock)
-        # What concerns no single plan is tried again at once; the log lines alone are limited.
+        # Errors that concern no single plan are retried at once; only their log lines are limited.
         self._tries = Bulkhead(log, pause_s=0.0, clock=clock)
         self._known_cached = ExpiringSet()
         self._skip = ExpiringSet()
@@ -140,7 +139,7 @@ class Worker:
         ledger.gauge("prefetch.in_flight", lambda: 0.0 if self._flight is None else 1.0)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; whatever happens to one brick or one look at the board, go on."""
+        """Work until `stop` is set; errors of single bricks and failed reads of the plans do not end it."""
         beat = threading.Thread(target=self._beat, args=(stop,), name="flight", daemon=True)
         beat.start()
         while not stop.is_set():
@@ -150,7 +149,7 @@ class Worker:
         beat.join(timeout=1.0)
 
     def run_once(self) -> float:
-        """Decode the brick that is due next, if any; returns how long to idle then (s)."""
+        """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self._clock()
         if not 0.0 <= now - self._swept < SWEEP_S:
             self._swept = now
@@ -165,17 +164,17 @@ class Worker:
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
         task = self._next(tasks, now)
-        turns = self._fairness[task.viewer]
+        state = self._fairness[task.viewer]
         self._decode(task)
-        turns.served, turns.waiting = self._clock(), math.inf
+        state.served, state.waiting = self._clock(), math.inf
         return 0.0
 
     def renew_in_flight(self) -> None:
-        """Say again that the brick in work is in work, so that its marker does not expire."""
+        """Renew the in-flight marker of the current brick, so that it does not expire."""
         flight = self._flight
         if flight is not None:
             self._plans.mark_in_flight(flight)
-            # It may have landed between the two lines above.
+            # Decoding may have ended between the two lines above.
             if self._flight != flight:
                 self._plans.clear_in_flight(flight)
 
@@ -184,11 +183,11 @@ class Worker:
             self._tries.run("Renewing the marker of a brick in flight", self.renew_in_flight, None)
 
     def _tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
-        """What is to be decoded for a plan; nothing for a while where that cannot be found out."""
+        """The tasks of a plan; none for a while after its resolution failed."""
         volume = _volume(plan.file, plan.dataset, plan.fingerprint)
         if self._skip.holds(volume, now):
             return []
-        # By viewer: the plans of others for the same volume may be sound.
+        # One compartment for each viewer, since plans of others for the same volume may be valid.
         name = f"Planning for viewer {plan.viewer}, {plan.file!r}, {plan.dataset!r}"
         compartment = f"{name}, {plan.fingerprint}"
         if self._bulkhead.closed(compartment):
@@ -203,26 +202,26 @@ class Worker:
         return tasks
 
     def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
-        """What of a plan is not in the cache and not left alone, in the plan's order."""
+        """The bricks of a plan that are neither cached nor skipped, in the plan's order."""
         purpose = Purpose.PREFETCH_MOVING if plan.state == "moving" else Purpose.PREFETCH_IDLE
         settled, until = self._complete.get(plan.viewer, (None, -math.inf))
         if settled is plan and now < until:
             return []
         tasks = [
-            Task(plan.viewer, address, wanted.deadline, purpose)
-            for wanted, addresses in self._resolve(plan)
+            Task(plan.viewer, address, entry.deadline, purpose)
+            for entry, addresses in self._resolve(plan)
             for address in addresses
             if self._is_missing(address, now)
         ]
         if not tasks and plan.state == "resting":
             tasks = self._idle_tasks(plan, now)
         if not tasks:
-            # The board hands out the same plan until it is replaced: no need to go through it 20 times a second.
+            # The plan store returns the same object until a plan is replaced, so it is resolved once.
             self._complete[plan.viewer] = plan, now + CACHED_TTL_S
         return tasks
 
     def _idle_tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
-        """With all that is near there, what a viewer at rest will want should it change the axis."""
+        """Tasks for an idle viewer whose plan is complete: the bricks it would need after changing the axis."""
         if self._other_axis_bricks is None or now - plan.last_request_at < IDLE_BEFORE_OTHER_AXES_S:
             return []
         return [
@@ -243,15 +242,15 @@ class Worker:
     def _update_fairness(self, tasks: Sequence[Task], now: float) -> None:
         waiting = {task.viewer for task in tasks}
         self._fairness = {viewer: self._fairness.get(viewer, FairnessState()) for viewer in waiting}
-        for turns in self._fairness.values():
-            turns.waiting = min(turns.waiting, now)
+        for state in self._fairness.values():
+            state.waiting = min(state.waiting, now)
 
     def _next(self, tasks: Sequence[Task], now: float) -> Task:
-        """Of each viewer's first brick the one that is due soonest; at about the same time, take turns."""
+        """The viewers' first task with the earliest deadline; round-robin at about equal deadlines."""
         first: dict[str, tuple[float, Task]] = {}
         for task in tasks:
             patient_until = self._fairness[task.viewer].waiting + MAX_STARVATION_S
-            # What is overdue is not more urgent than what is due now.
+            # An overdue brick is no more urgent than one that is due now.
             due = max(now, min(task.due, patient_until))
             first.setdefault(task.viewer, (due, task))
         soonest = min(due for due, _ in first.values())

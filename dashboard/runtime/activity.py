@@ -37,7 +37,7 @@ SliceView = tuple[Volume, Selection]
 
 
 class DecodeEstimate(Protocol):
-    """What is needed of `dashboard.bricks.loader.Supply`."""
+    """The part of `dashboard.bricks.loader.BrickLoader` that is needed here."""
 
     def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
         """How long decoding so many bytes of the volume probably takes."""
@@ -52,19 +52,19 @@ class Activity:
 
     def __init__(
         self,
-        library: MetadataService,
-        board: PlanStore,
+        metadata: MetadataService,
+        plans: PlanStore,
         ledger: Ledger,
-        pace: DecodeEstimate,
+        estimate: DecodeEstimate,
         record_demand: Callable[[Volume, Selection], object],
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._library = library
-        self._board = board
+        self._metadata = metadata
+        self._plans = plans
         self._ledger = ledger
-        self._estimate = pace
+        self._estimate = estimate
         self._record_demand = record_demand
         self._clock = clock
         self._limit = RowLimit(monotonic)
@@ -98,7 +98,7 @@ class Activity:
             raise errors.TooManyRequests(
                 "This viewer reports more slices than anybody can see; wait a second."
             )
-        known = _KnownVolumes(self._library)
+        known = _KnownVolumes(self._metadata)
         seen: list[SliceView] = []
         for painted in report.slices[:admitted]:
             reason, slice_ = known.find(painted)
@@ -157,7 +157,7 @@ class Activity:
         rows, cols = chosen.plane
         dims = sorted(chosen.fixed)
         brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
-        self._board.record_position(
+        self._plans.record_position(
             viewer=viewer,
             file=volume.address.file,
             dataset=volume.address.dataset,
@@ -170,7 +170,7 @@ class Activity:
                 tuple(volume.grid.chunks[d] for d in dims),
                 brick_bytes,
             ),
-            lead_s=self._estimate.estimate_decode_s(volume, brick_bytes),
+            decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),
             at=at,
         )
 
@@ -187,8 +187,8 @@ def _bricks(volume: Volume, chosen: Selection) -> int:
 class _KnownVolumes:
     """The states of volumes that one report may be about, each asked for once."""
 
-    def __init__(self, library: MetadataService) -> None:
-        self._library = library
+    def __init__(self, metadata: MetadataService) -> None:
+        self._metadata = metadata
         self._states: dict[tuple[str, str], list[Volume]] = {}
 
     def find(self, painted: PaintedSlice) -> tuple[str, SliceView | None]:
@@ -211,7 +211,7 @@ class _KnownVolumes:
     def _of(self, file: str, dataset: str) -> list[Volume]:
         key = file, dataset
         if key not in self._states:
-            self._states[key] = self._library.known(file, dataset)
+            self._states[key] = self._metadata.known(file, dataset)
         return self._states[key]
 
 

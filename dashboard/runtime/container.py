@@ -9,15 +9,13 @@ from functools import partial as bind
 from pathlib import Path
 from typing import Literal
 
-import flask
-
 from dashboard.bricks.loader import BrickLoader, remove_stale_locks
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
 from dashboard.decoding.decoder import Decoder
 from dashboard.files.catalog import Catalog, parse_roots
-from dashboard.frames.cache import FrameCache, make_cache
+from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.renderer import FrameRenderer
 from dashboard.frames.voxel_value import VoxelReader
@@ -78,50 +76,15 @@ class Services:
     contiguous: ContiguousPlanes
     voxels: VoxelReader
     frame_disk: BytesCache
+    frame_backend: DiskcacheBackend
+    frames: FrameCache
+    renderer: FrameRenderer
+    activity: Activity
     access_logs: list[AccessLog]
     locks: Path
     resolver: PlanResolver
     maintenance: Maintenance
-    _renderer: FrameRenderer | None = None
-    _frames: FrameCache | None = None
-    _activity: Activity | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def renderer(self) -> FrameRenderer:
-        """Makes frames; there once `serve_frames` has been called."""
-        assert self._renderer is not None
-        return self._renderer
-
-    @property
-    def activity(self) -> Activity:
-        """Notes what viewers did; there once `serve_frames` has been called."""
-        assert self._activity is not None
-        return self._activity
-
-    def serve_frames(self, server: flask.Flask) -> None:
-        """Put the frame cache behind `server` and make the reader."""
-        room = LruEvictor(self.frame_disk, 0, self.locks / "frames.room")
-        target = bind(frame_limit, self.settings, self.settings.cache_dir)
-        limit = LimitFollower(room, target, bind(room.evict_for, 0, may_take_protected=True))
-        limit.follow()
-        self.maintenance.add("Limiting the frame cache", limit.follow)
-        cache = make_cache(server, self.frame_disk, room, self.space, self.ledger)
-        uses: AccessLog = server.extensions["cache"][cache].access_log
-        self.access_logs.append(uses)
-        self.maintenance.add("Writing the access times of frames", uses.flush)
-        self._frames = FrameCache(cache, self.ledger, self.frame_disk.totals, lambda: room.limit)
-        self._renderer = FrameRenderer(
-            self.metadata,
-            self.loader,
-            self.contiguous,
-            self._frames,
-            self.windows,
-            self.settings.max_cells,
-        )
-        self._activity = Activity(
-            self.metadata, self.plans, self.ledger, self.loader, self._renderer.record_demand
-        )
 
     def start(self) -> None:
         """Start what runs beside the requests: the ledger, the use logs, the sweeps."""
@@ -129,7 +92,7 @@ class Services:
         self.maintenance.start(self._stop)
 
     def prestart(self) -> None:
-        """Have a child ready before somebody waits for it."""
+        """Start an HDF5 worker before the first request needs it."""
         threading.Thread(target=self.hdf5.prestart, name="warm", daemon=True).start()
 
     def worker(self) -> Worker:
@@ -162,15 +125,13 @@ class Services:
     def close(self) -> None:
         """Finish what is on its way and end the processes and threads."""
         self._stop.set()
-        if self._activity is not None:
-            self._activity.close()
-        if self._frames is not None:
-            self._frames.close()
+        self.activity.close()
+        self.frames.close()
         self.loader.close()
         self.decoder.close()
         self.hdf5.close()
-        for uses in self.access_logs:
-            uses.flush()
+        for access_log in self.access_logs:
+            access_log.flush()
         self.ledger.close()
 
 
@@ -182,88 +143,107 @@ def build_services(settings: Settings, role: Role) -> Services:
     locks.mkdir(exist_ok=True, mode=0o700)
     ledger_disk = open_cache(home / "ledger")
     ledger = Ledger(ledger_disk, role)
-    facts = open_cache(home / "facts")
-    children = Hdf5WorkerPool(
+    metadata_cache = open_cache(home / "facts")
+    hdf5 = Hdf5WorkerPool(
         catalog.beneath,
         home / "empty",
         count=settings.children if role == "web" else 1,
         memory_bytes=int(settings.child_memory_bytes),
         seconds=settings.child_seconds,
     )
-    library = MetadataService(
+    metadata = MetadataService(
         catalog,
-        children,
-        facts,
+        hdf5,
+        metadata_cache,
         max_brick_bytes=int(settings.max_brick_bytes),
         max_chunk_bytes=int(settings.max_chunk_bytes),
     )
     brick_disk = open_cache(home / "bricks")
-    brick_room = LruEvictor(brick_disk, 0, locks / "bricks.room")
-    board_disk = open_cache(home / "board")
-    board = PlanStore(
-        board_disk,
+    brick_evictor = LruEvictor(brick_disk, 0, locks / "bricks.room")
+    plan_disk = open_cache(home / "board")
+    plans = PlanStore(
+        plan_disk,
         plan_seconds=settings.plan_seconds,
         budget_bytes=int(settings.prefetch_bytes),
     )
-    resolver = PlanResolver(library, board, int(settings.prefetch_bytes))
+    resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
     bricks = BrickStore(
         brick_disk,
-        brick_room,
+        brick_evictor,
         home / "partial",
         ledger,
         resolver.planned_keys,
         # The worker does not look at bricks once they are there.
         keep_open=OPEN_BRICKS if role == "web" else 0,
     )
-    decoder = Decoder(library, settings.decode_threads)
+    decoder = Decoder(metadata, settings.decode_threads)
     space = DiskSpace(home, int(settings.free_floor_bytes))
-    supply = BrickLoader(
-        library,
+    loader = BrickLoader(
+        metadata,
         bricks,
         decoder,
         DemandSignal(home / "demand.gate"),
         locks,
         space,
         ledger,
-        DecodeThroughput(facts),
-        # A brick that another process decodes need not be decoded ahead: the worker goes on with the next one.
+        DecodeThroughput(metadata_cache),
+        # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
-        # The worker lays bricks down as it decodes them: nobody waits for a plane of them.
-        arena_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
+        # The worker writes bricks as it decodes them, since no request waits for a plane of them.
+        buffer_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
     )
     frame_disk = open_cache(home / "frames")
-    mapped = ContiguousPlanes(library, home / "mapped")
-    limit = LimitFollower(brick_room, bind(brick_limit, settings, home), bricks.trim)
+    frame_evictor = LruEvictor(frame_disk, 0, locks / "frames.room")
+    frame_backend = DiskcacheBackend(frame_disk, frame_evictor, space, ledger)
+    frames = FrameCache(frame_backend)
+    contiguous = ContiguousPlanes(metadata, home / "mapped")
+    limit = LimitFollower(brick_evictor, bind(brick_limit, settings, home), bricks.trim)
     limit.follow()
     tasks = _maintenance(bricks, frame_disk, home)
     tasks.add("Limiting the brick cache", limit.follow)
+    if role == "web":
+        frame_target = bind(frame_limit, settings, home)
+        evict_frames = bind(frame_evictor.evict_for, 0, may_take_protected=True)
+        follower = LimitFollower(frame_evictor, frame_target, evict_frames)
+        follower.follow()
+        tasks.add("Limiting the frame cache", follower.follow)
+        tasks.add("Writing the access times of frames", frame_backend.access_log.flush)
+        ledger.gauge("frames.bytes", lambda: frame_disk.totals()[0])
+        ledger.gauge("frames.entries", lambda: frame_disk.totals()[1])
+        ledger.gauge("frames.limit", lambda: frame_evictor.limit)
     for disk, target, name in (
-        (facts, lambda _: facts_limit(brick_room.limit), "facts"),
-        (board_disk, lambda _: PLANS_BYTES, "board"),
+        (metadata_cache, lambda _: facts_limit(brick_evictor.limit), "facts"),
+        (plan_disk, lambda _: PLANS_BYTES, "board"),
     ):
-        room = LruEvictor(disk, 0, locks / f"{name}.room")
-        evict = bind(room.evict_for, 0, may_take_protected=True)
-        tasks.add(f"Limiting the {name}", LimitFollower(room, target, evict).follow)
-    tasks.add("Limiting the notes", bind(mapped.trim, NOTES_BYTES), SWEEP_EVERY_S)
+        evictor = LruEvictor(disk, 0, locks / f"{name}.room")
+        evict = bind(evictor.evict_for, 0, may_take_protected=True)
+        tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
+    tasks.add("Limiting the notes", bind(contiguous.trim, NOTES_BYTES), SWEEP_EVERY_S)
+    windows = VolumeWindows(metadata, decoder)
+    renderer = FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells)
     return Services(
         settings=settings,
         role=role,
         catalog=catalog,
-        metadata=library,
-        hdf5=children,
+        metadata=metadata,
+        hdf5=hdf5,
         decoder=decoder,
         bricks=bricks,
-        loader=supply,
+        loader=loader,
         space=space,
-        plans=board,
+        plans=plans,
         ledger=ledger,
         stats=Stats(ledger_disk),
         residency=Residency(bricks, resolver.planned_keys),
-        windows=VolumeWindows(library, decoder),
-        contiguous=mapped,
-        voxels=VoxelReader(library, bricks, settings.decode_threads),
+        windows=windows,
+        contiguous=contiguous,
+        voxels=VoxelReader(metadata, bricks, settings.decode_threads),
         frame_disk=frame_disk,
-        access_logs=[bricks.access_log],
+        frame_backend=frame_backend,
+        frames=frames,
+        renderer=renderer,
+        activity=Activity(metadata, plans, ledger, loader, renderer.record_demand),
+        access_logs=[bricks.access_log, frame_backend.access_log],
         locks=locks,
         resolver=resolver,
         maintenance=tasks,

@@ -2,7 +2,7 @@
 
 A body with a rind, shells and folded lamellae, a bundle of fibres at its heart, pores whose sizes
 follow a power law, bright specks, texture and detector noise. Everything follows from the seed. The
-voxels are computed and compressed box by box in threads (NumPy and zlib let go of the interpreter's
+voxels are computed and compressed box by box in threads (NumPy and zlib release the interpreter
 lock), and the finished chunks are written past HDF5's filters, which would compress them one after
 the other.
 """
@@ -112,7 +112,7 @@ def _checked(recipe: SampleSpec) -> SampleSpec:
 
 
 def _write(path: Path, recipe: SampleSpec, progress: Progress | None) -> None:
-    import h5py  # noqa: PLC0415  # only whoever writes a sample loads libhdf5
+    import h5py  # noqa: PLC0415  # only writing a sample loads libhdf5
 
     dtype = np.dtype(recipe.dtype)
     with h5py.File(path, "w") as file:

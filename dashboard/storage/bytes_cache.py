@@ -1,9 +1,8 @@
 """diskcache holding bytes under string keys, and nothing else.
 
-diskcache pickles whatever SQLite cannot hold, and unpickles whatever a row says is a pickle
-(CVE-2025-69872): whoever can write the cache directory can run code. Here both directions are
-closed. A planted row, or one whose file name leads out of the directory, reads as a miss and leaves
-a log line.
+diskcache pickles values that SQLite cannot store, and unpickles what a row declares a pickle (CVE-2025-69872), so
+write access to the cache directory allows code execution. Both directions are closed here. A planted row, or one
+whose file name points outside the directory, reads as a miss and is logged.
 """
 
 from __future__ import annotations
@@ -28,27 +27,27 @@ from dashboard.storage.disk_space import make_private
 
 log = logging.getLogger(__name__)
 
-# Rows up to this size lie in SQLite itself, where a read costs one system call less than a file.
+# Values up to this size are stored in SQLite itself, which saves a system call on each read.
 INLINE_BYTES = 32 * 1024
 
 
-# Files as diskcache calls them: two folders and a name.
+# File names of diskcache: two directories and a name.
 FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
 
-# The write-ahead log is cut back to this.
+# Size to which the write-ahead log is truncated.
 WAL_BYTES = 4 * 2**20
 
-# Rows that eviction looks at in one go.
+# Page size of eviction's queries.
 PAGE_ROWS = 64
 
 
 class InvalidRow(OSError):
-    """A row that this product cannot have written; diskcache takes an OSError for a miss."""
+    """A row that Lamella cannot have written; diskcache treats an OSError as a miss."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileToAdopt:
-    """A finished file that the cache shall take over by renaming it, with a small header for its row."""
+    """A finished file that the cache adopts by renaming it, with a small header for its row."""
 
     path: Path
     header: bytes
@@ -56,7 +55,7 @@ class FileToAdopt:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What an adopted file reads back as: where it lies and its header."""
+    """An adopted file as read back: its path and its header."""
 
     path: Path
     header: bytes
@@ -70,7 +69,7 @@ def _as_written(value: bytes | None) -> bytes:
 
 
 def _read_sealed(path: Path) -> bytes | None:
-    """What lies before the checksum in a file; None when it does not match. Raises `OSError`."""
+    """The content of a file without its checksum; None when that does not match. Raises `OSError`."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         # Two reads: cutting the checksum off would copy the value.
@@ -89,8 +88,7 @@ def _write_all(fd: int, data: bytes) -> None:
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
     """Keys are strings, values are bytes or adopted files; sizes are counted for every row.
 
-    Behind each value, and behind the header of an adopted file, stands its checksum: what is not as it was
-    written reads as a miss.
+    A checksum follows each value and the header of an adopted file; a mismatch reads as a miss.
     """
 
     def put(self, key: Any) -> tuple[str, bool]:
@@ -122,7 +120,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
                 for part in (value, seal(value)):
                     _write_all(stream.fileno(), part)
         except OSError:
-            # Half a file would keep a full disk full.
+            # A partial file would keep a full disk full.
             path.unlink(missing_ok=True)
             raise
         return len(value) + SEAL_BYTES, MODE_BINARY, name, None
@@ -140,7 +138,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
         raise InvalidRow("a row that was not written here")
 
     def remove(self, file_path: str) -> None:
-        # A planted name must not make the cache delete files elsewhere.
+        # A planted name must not make the cache delete files outside.
         with suppress(InvalidRow):
             path = self._inside(file_path)
             with suppress(OSError):
@@ -150,7 +148,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
 
     def _inside(self, filename: Any) -> Path:
         if type(filename) is str and FILE.fullmatch(filename):
-            # Three looks in place of two for each folder on the way from the root of the file system.
+            # Three system calls instead of two for each directory from the root of the file system.
             parts = [os.path.join(self._directory, filename[:end]) for end in (2, 5, None)]
             if not any(map(os.path.islink, parts)):
                 return Path(parts[-1])
@@ -164,7 +162,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
 
 @dataclass(frozen=True, slots=True)
 class CacheRow:
-    """What eviction needs to know of an entry; `used` is Unix time in seconds."""
+    """An entry as eviction sees it; `used` is the Unix time of the last access (s)."""
 
     key: str
     size: int
@@ -172,15 +170,15 @@ class CacheRow:
 
 
 class BytesCache(RepairingCache):
-    """A `diskcache.Cache` of bytes whose trouble is a miss, with the few queries that eviction needs.
+    """A `diskcache.Cache` of bytes that treats errors as misses, with the queries that eviction needs.
 
-    Nothing is evicted behind our back: `cull_limit` is 0, since diskcache's culling drops ten rows
-    at a time, the newest included, which empties a cache of a few large entries.
+    `cull_limit` is 0, because diskcache's own culling drops ten rows at a time, the newest included, which
+    empties a cache of a few large entries.
     """
 
     def __init__(self, directory: str, **settings: Any) -> None:
         super().__init__(directory, **settings)
-        # Else each entry that is stored in a full cache would have all rows sorted.
+        # Without the index, each store into a full cache would sort all rows.
         with suppress(sqlite3.OperationalError):
             self._sql("CREATE INDEX IF NOT EXISTS Cache_by_use ON Cache (access_time)")
 
@@ -193,10 +191,10 @@ class BytesCache(RepairingCache):
             return default
 
     def set(self, key: str, value: Any, expire: float | None = None, **kwargs: Any) -> bool:
-        """Store and say whether it worked; a full disk or a busy database is no error of the caller's."""
+        """Store a value; returns whether that worked, as a full disk is no error of the caller."""
         store = super().set
         try:
-            # Before the value's file is written or taken over: a database that is gone is made again now.
+            # Before the value's file is written or adopted, so that a deleted database is recreated first.
             self._retry_once(lambda: self._con)
             return bool(self._retry_once(lambda: store(key, value, expire=expire, **kwargs)))
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
@@ -220,16 +218,16 @@ class BytesCache(RepairingCache):
             return False
 
     def expire(self, now: float | None = None, retry: bool = False) -> int:
-        """Remove the rows that have expired; raises what the database raises."""
+        """Remove expired rows; raises database errors."""
         expire = super().expire
         return int(self._retry_once(lambda: expire(now, retry)))
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """What a query finds; raises what the database raises."""
+        """Rows of a query; raises database errors."""
         return self._retry_once(lambda: self._sql(query, values).fetchall())
 
     def keys_with_prefix(self, prefix: str) -> list[str]:
-        """All live string keys that start with `prefix`, in order."""
+        """All live string keys with this prefix, sorted."""
         high = prefix + "\U0010ffff"
         rows = self._rows(
             "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
@@ -239,7 +237,7 @@ class BytesCache(RepairingCache):
         return [key for (key,) in rows if isinstance(key, str)]
 
     def newest_keys(self, prefix: str, count: int) -> list[str]:
-        """The live string keys that start with `prefix`, those stored last, at most `count`, newest first."""
+        """The `count` most recently stored live string keys with this prefix, newest first."""
         rows = self._rows(
             "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
             " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
@@ -278,9 +276,9 @@ class BytesCache(RepairingCache):
         return found
 
     def lru_rows(self) -> Iterator[CacheRow]:
-        """All entries, least recently used first; read in parts, so that looking at the first costs little.
+        """All entries, least recently used first; paged, so that reading only the first ones is cheap.
 
-        Entries may be deleted meanwhile.
+        Entries may be deleted during the iteration.
         """
         after: tuple[float, int] = (-1.0, -1)
         while True:
@@ -298,7 +296,7 @@ class BytesCache(RepairingCache):
                 return
 
     def update_access_times(self, uses: Mapping[str, float]) -> None:
-        """Write down when keys were last used (Unix time, s), all in one transaction."""
+        """Write access times by key (Unix time, s) in one transaction."""
         if not uses:
             return
         with suppress(sqlite3.Error, diskcache.Timeout), self.transact():
@@ -315,10 +313,10 @@ class BytesCache(RepairingCache):
         return int(known.get("size", 0)), int(known.get("count", 0))
 
     def remove_orphans(self, older_than_s: float) -> int:
-        """Delete files that no row names and that are older than `older_than_s`; return how many.
+        """Delete files without a row that are older than `older_than_s`; returns how many.
 
-        A process killed between renaming a file and committing its row leaves such a file. The age
-        keeps the sweep from taking one whose row is being committed now.
+        A process killed between renaming a file and committing its row leaves such an orphan. The age protects
+        files whose row is being committed now.
         """
         named = {
             os.path.join(self.directory, name)
@@ -338,7 +336,7 @@ class BytesCache(RepairingCache):
                         removed += 1
             if folder != self.directory:
                 with suppress(OSError):
-                    os.rmdir(folder)  # refuses the folders that still hold something
+                    os.rmdir(folder)  # Fails for directories that are not empty.
         return removed
 
 
@@ -355,8 +353,8 @@ def open_cache(directory: Path, *, timeout_s: float = 2.0) -> BytesCache:
         tag_index=0,
         size_limit=2**62,
         disk_min_file_size=INLINE_BYTES,
-        # Mapped, a database that somebody else cuts short would end the process (SIGBUS).
+        # With memory-mapped I/O, a database truncated by another process would raise SIGBUS.
         sqlite_mmap_size=0,
-        # The write-ahead log gives back what a large transaction took.
+        # Truncates the write-ahead log after a large transaction.
         sqlite_journal_size_limit=WAL_BYTES,
     )

@@ -1,10 +1,10 @@
 """diskcache over a database that may be damaged, deleted or replaced at any moment, also while it is open.
 
-Trouble is met in three places. What the operating system tells of the files is compared before each use: a
-connection to files that no longer lie in their place is closed, and a new one made. What SQLite finds damaged
-is set aside as `NAME.damaged-…` beside the cache's directory, and a new cache made in its place, by one process
-at a time (a lock file); whoever comes later finds that its connection belongs to another file and connects
-anew. And at the start the database is examined before it is used.
+Errors are handled in three places. The inodes of the files are compared before each use: a connection to files
+that have been replaced is closed, and a new one opened. A database that SQLite finds corrupt is moved to
+`NAME.damaged-…` beside the cache's directory and recreated, by one process at a time (a lock file); other
+processes find that their connection belongs to another file and reconnect. At startup the database is checked
+before use.
 """
 
 from __future__ import annotations

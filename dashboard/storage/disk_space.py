@@ -1,9 +1,8 @@
-"""Whose the cache directory is, what lies under it, and how much room is left there.
+"""Ownership and file system of the cache directory, and the free space on its disk.
 
-Whoever can write into the cache can make the viewer show other voxels, so the directory belongs to
-one user alone. SQLite's locks and write-ahead log need a local file system
-(https://sqlite.org/wal.html). A disk that fills up must not stop the viewer: below a floor nothing
-more is written, and slices are shown uncached.
+Write access to the cache would allow others to change the voxels shown, so the directory is private to one user.
+SQLite's locks and write-ahead log need a local file system (https://sqlite.org/wal.html). A full disk must not
+stop the server: below a floor of free space nothing is written, and slices are served uncached.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ REST_AFTER_FULL_S = 10.0
 
 
 def ensure_private_directory(path: Path) -> Path:
-    """Make `path` a directory for this user alone (mode 0700) and return its resolved path.
+    """Make `path` a private directory (mode 0700) and return its resolved path.
 
-    Raises `SetupError` where it cannot be made or written, belongs to somebody else, is open to
-    others' writing, or lies on a network file system.
+    Raises `SetupError` where it cannot be created or written, belongs to another user, is writable by others, or
+    is on a network file system.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,9 +69,9 @@ def ensure_private_directory(path: Path) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder for this user alone (mode 0700), and those above it that are missing.
+    """Make a private directory (mode 0700) and its missing parents.
 
-    Raises `OSError`, also where it belongs to another user or others can write to it.
+    Raises `OSError`, also where it belongs to another user or is writable by others.
     """
     if not folder.parent.is_dir():
         make_private(folder.parent)
@@ -84,7 +83,7 @@ def make_private(folder: Path) -> None:
 
 
 def filesystem_type(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """The type of the file system that the resolved `path` lies on; None where Linux does not tell."""
+    """The type of the file system of the resolved `path`; None where the mount table does not have it."""
     try:
         text = mounts.read_text(errors="surrogateescape")
     except OSError:
@@ -97,7 +96,7 @@ def filesystem_type(path: Path, mounts: Path = MOUNTS) -> str | None:
         if len(fields) < 5 or not after:
             continue
         point = Path(_unescaped(fields[4]))
-        # Later lines lie over earlier ones at the same place.
+        # Later mounts hide earlier ones at the same path.
         if path.is_relative_to(point) and (found is None or len(point.parts) >= found[0]):
             found = len(point.parts), after.split(" ", 1)[0]
     return found[1] if found else None
@@ -111,11 +110,11 @@ def _unescaped(text: str) -> str:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write to the disk of `path`, which need not be there; 0 if unknown."""
+    """Bytes that this user can still write to the disk of `path`, which need not exist; 0 if unknown."""
     try:
         info = os.statvfs(path)
     except FileNotFoundError:
-        # It is made again when something is written.
+        # It is recreated by the next write.
         return free_bytes(path.parent)
     except OSError:
         return 0
@@ -123,31 +122,31 @@ def free_bytes(path: Path) -> int:
 
 
 class DiskSpace:
-    """Room on the disk of the cache; it is looked at twice a second at most. Safe between threads."""
+    """Free space on the disk of the cache, probed at most twice a second; thread-safe."""
 
     def __init__(
         self,
         path: Path,
         floor_bytes: int,
         clock: Callable[[], float] = time.monotonic,
-        look: Callable[[Path], int] = free_bytes,
+        probe: Callable[[Path], int] = free_bytes,
     ) -> None:
         self._path = path
         self._floor = floor_bytes
         self._clock = clock
-        self._probe = look
+        self._probe = probe
         self._lock = threading.Lock()
         self._free = 0
-        self._looked: float | None = None
+        self._probed_at: float | None = None
         self._rests_until: float | None = None
 
     def free(self) -> int:
-        """Bytes free, less what was allowed to be written since the last look."""
+        """Free bytes, less what has been reserved since the last probe."""
         with self._lock:
             return self._seen()
 
     def reserve(self, nbytes: int) -> bool:
-        """Whether `nbytes` can be written without going below the floor; the caller then writes them."""
+        """Reserve `nbytes`; whether they can be written without going below the floor."""
         with self._lock:
             if self._resting() or self._seen() - nbytes < self._floor:
                 return False
@@ -155,14 +154,14 @@ class DiskSpace:
             return True
 
     def report_full(self) -> None:
-        """A write failed for lack of space or by quota, which statvfs does not know: rest a while."""
+        """Record a write that failed for lack of space or by quota, which statvfs does not show."""
         with self._lock:
             self._rests_until = self._clock() + REST_AFTER_FULL_S
-            self._looked = None
+            self._probed_at = None
 
     @property
     def degraded_message(self) -> str | None:
-        """One sentence for the page while nothing can be stored, else None."""
+        """One sentence for the page while nothing can be written, else None."""
         with self._lock:
             if not self._resting() and self._seen() >= self._floor:
                 return None
@@ -177,7 +176,7 @@ class DiskSpace:
 
     def _seen(self) -> int:
         now = self._clock()
-        if self._looked is None or now - self._looked >= PROBE_INTERVAL_S:
+        if self._probed_at is None or now - self._probed_at >= PROBE_INTERVAL_S:
             self._free = self._probe(self._path)
-            self._looked = now
+            self._probed_at = now
         return self._free

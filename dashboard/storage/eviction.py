@@ -1,4 +1,4 @@
-"""Keeping a cache within its bytes: what was used longest ago leaves first."""
+"""Byte limit of a cache with LRU eviction."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from dashboard.storage.file_lock import LockTimeout, file_lock
 
 log = logging.getLogger(__name__)
 
-# What was used this lately is on somebody's screen; taking it would only have it decoded again.
+# Entries used within this time are on a screen; evicting them would only have them decoded again.
 IN_USE_S = 2.0
 
-# What an entry takes beside its bytes: two folders (4 KiB each), its last block, its row and the indexes over it.
-# The first few MiB of it are not counted, so that few large entries may fill a limit to the byte.
+# Overhead of an entry: two directories (4 KiB each), its last block, its row and the indexes over it. The first
+# few MiB of it are not counted, so that few large entries may fill a limit to the byte.
 ENTRY_BYTES = 12 * 1024
 UNCOUNTED_BYTES = 16 * 2**20
 
 
 class AccessLog:
-    """When entries were last used, noted in memory and written once a second in one transaction.
+    """Access times of entries, collected in memory and written once a second in one transaction.
 
-    LRU inside diskcache turns each read into a write. `flush` is called by whoever has a clock
-    running; what a killed process had not flushed costs a little order, never data.
+    LRU inside diskcache turns each read into a write. Maintenance calls `flush`; access times that a killed
+    process had not flushed cost a little order, never data.
     """
 
     def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
@@ -40,12 +40,12 @@ class AccessLog:
         self._lock = threading.Lock()
 
     def touch(self, key: str) -> None:
-        """The entry was used now."""
+        """Record an access now."""
         with self._lock:
             self._uses[key] = self._clock()
 
     def flush(self) -> None:
-        """Write down what was noted since the last time."""
+        """Write the access times recorded since the last flush."""
         with self._lock:
             uses, self._uses = self._uses, {}
         self._cache.update_access_times(uses)
@@ -54,8 +54,7 @@ class AccessLog:
 class LruEvictor:
     """The byte limit of a cache that several processes fill.
 
-    `limit` may be changed at any time. `beside` gives the bytes of files that are to be in the cache soon and
-    count already.
+    `limit` may be changed at any time. `beside` returns the size of pending files, which count already.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class LruEvictor:
         self._clock = clock
 
     def used(self) -> int:
-        """Bytes that the cache takes on the disk; raises what the database raises."""
+        """Size of the cache on the disk (bytes); raises database errors."""
         nbytes, entries = self.cache.totals()
         return nbytes + max(entries * ENTRY_BYTES - UNCOUNTED_BYTES, 0) + self.beside()
 
@@ -85,11 +84,11 @@ class LruEvictor:
         may_take_protected: bool = False,
         leaving: Callable[[str], None] | None = None,
     ) -> int | None:
-        """Let entries leave until `need` bytes fit; returns how many left, or None if they cannot.
+        """Evict least recently used entries until `need` bytes fit.
 
-        What `protected` names (asked only when something has to leave), and what was used within the
-        last seconds, stays; with `may_take_protected` it goes when nothing else is left. `leaving`
-        hears of each key before it goes.
+        Returns the number evicted, or None if that is not possible. Entries that `protected` names (called only if
+        something has to be evicted) or that were used within the last seconds are spared; with
+        `may_take_protected` they are evicted last. `leaving` is called with each key before its eviction.
         """
         if need > self.limit:
             return None
@@ -102,8 +101,8 @@ class LruEvictor:
             return 0
         with self.reserve(
             need, protected=protected, may_take_protected=may_take_protected, leaving=leaving
-        ) as gone:
-            return gone
+        ) as evicted:
+            return evicted
 
     @contextmanager
     def reserve(
@@ -114,15 +113,15 @@ class LruEvictor:
         may_take_protected: bool = False,
         leaving: Callable[[str], None] | None = None,
     ) -> Iterator[int | None]:
-        """As `make`; and nobody else makes room or stores before the block ends, in which the caller does."""
+        """As `evict_for`, under the cache's lock: the caller stores its entry within the block."""
         with ExitStack() as stack:
-            gone = None
+            evicted = None
             try:
                 stack.enter_context(file_lock(self._lock, timeout_s=5.0))
-                gone = self._evict(need, protected, may_take_protected, leaving)
+                evicted = self._evict(need, protected, may_take_protected, leaving)
             except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("no room made in a cache: %s", error)
-            yield gone
+            yield evicted
 
     def _evict(
         self,
@@ -137,38 +136,38 @@ class LruEvictor:
             return 0
         if need > self.limit:
             return None
-        gone = 0
-        stuck: set[str] = set()
+        evicted = 0
+        undeletable: set[str] = set()
         spared = protected()
         while over > 0:
-            chosen = self._chosen(over, spared, may_take_protected, stuck)
+            chosen = self._chosen(over, spared, may_take_protected, undeletable)
             if chosen is None:
-                return gone if stuck else None
+                return evicted if undeletable else None
             for row in chosen:
                 if leaving is not None:
                     leaving(row.key)
                 if self.cache.delete(row.key):
                     over -= row.size
-                    gone += 1
+                    evicted += 1
                 else:
-                    stuck.add(row.key)
-        return gone
+                    undeletable.add(row.key)
+        return evicted
 
     def _chosen(
         self,
         over: int,
         protected: Collection[str],
         may_take_protected: bool,
-        stuck: Collection[str],
+        undeletable: Collection[str],
     ) -> list[CacheRow] | None:
-        """Entries that have `over` bytes together, or None where not so much may leave."""
+        """Entries of at least `over` bytes together, or None where not enough may be evicted."""
         fresh = self._clock() - IN_USE_S
         chosen: list[CacheRow] = []
         spared: list[CacheRow] = []
         for row in self.cache.lru_rows():
             if over <= 0 or (row.used >= fresh and not may_take_protected):
                 break
-            if row.key in stuck:
+            if row.key in undeletable:
                 continue
             if row.used >= fresh or row.key in protected:
                 spared.append(row)

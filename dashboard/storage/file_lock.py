@@ -1,4 +1,4 @@
-"""File locks that the kernel frees when their holder dies.
+"""File locks that the kernel releases when their holder dies.
 
 `flock` belongs to the open file description: it excludes threads of one process as well as
 processes, and a `kill -9` releases it. That is all that single flight needs.
@@ -21,32 +21,31 @@ from dashboard.storage.disk_space import make_private
 
 log = logging.getLogger(__name__)
 
-# How often a waiter looks again: short at first, since most waits end soon, then easy on the
-# processor.
+# Polling interval: starts short because most locks are held briefly, then backs off.
 MIN_POLL_S = 0.0005
 MAX_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class LockHandle:
-    """A lock that is held: whether it was waited for, and its descriptor."""
+    """An acquired lock: whether it had to be waited for, and its descriptor."""
 
     waited: bool
     fd: int
 
     @property
     def demand_waiting(self) -> bool:
-        """Whether somebody said, by writing into the lock file, that they wait for what it guards."""
+        """Whether a demand is waiting for this lock, as its waiter has written into the lock file."""
         return os.fstat(self.fd).st_size > 0
 
 
 def signal_demand_waiting(fd: int) -> None:
-    """Tell the holder of the lock file `fd` that a person waits."""
+    """Signal to the holder of the lock file `fd` that a demand is waiting."""
     os.pwrite(fd, b"w", 0)
 
 
 def _opened(path: Path) -> int:
-    """A descriptor of a lock file, which is made, with its folder, where it is missing; raises `OSError`."""
+    """Open a lock file, creating it and its directory where they are missing; raises `OSError`."""
     how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
         return os.open(path, how, 0o600)
@@ -56,7 +55,7 @@ def _opened(path: Path) -> int:
 
 
 class LockTimeout(Exception):
-    """The lock was not free within the time given."""
+    """The lock was not released within the timeout."""
 
 
 @contextmanager
@@ -68,16 +67,16 @@ def file_lock(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LockHandle]:
-    """Hold the lock file `path`; the yielded `Held` tells whether somebody else held it first.
+    """Acquire the lock file `path`; the yielded `LockHandle` says whether that had to wait.
 
-    `on_wait` gets the descriptor of the lock file once, when the wait begins. The file is removed
-    on release: a waiter that got hold of a removed one starts over. Raises `LockTimeout`.
+    `on_wait` is called once with the descriptor of the lock file when the wait begins. The file is removed
+    on release; a waiter that locked a removed file starts over. Raises `LockTimeout`.
     """
     deadline = clock() + timeout_s
     waited = False
     while True:
         fd = _opened(path)
-        held = False
+        locked = False
         try:
             pause = MIN_POLL_S
             while True:
@@ -93,14 +92,14 @@ def file_lock(
                     sleep(pause)
                     pause = min(pause * 1.5, MAX_POLL_S)
             if os.fstat(fd).st_nlink == 0:
-                continue  # its holder removed it while we waited; the name now leads elsewhere
-            held = True
-            # A holder that was killed left the mark of whoever waited for it then.
+                continue  # The holder removed the file during the wait; the name refers to another file now.
+            locked = True
+            # A killed holder leaves the mark of the demand that was waiting then.
             os.ftruncate(fd, 0)
             yield LockHandle(waited, fd)
             return
         finally:
-            if held:
+            if locked:
                 with suppress(OSError):
                     os.unlink(path)
             os.close(fd)
@@ -112,16 +111,16 @@ def _whole_file(kind: int) -> bytes:
 
 
 def mark_in_use(fd: int) -> None:
-    """Mark a file as being written until the descriptor, and all its duplicates, are closed.
+    """Mark a file as being written until the descriptor and all its duplicates are closed.
 
-    An open file description lock: the kernel drops it when the process dies, and `flock` on the same file
-    stays free for others. Raises `OSError`.
+    An open file description lock, which the kernel releases when the process dies and which does not interfere
+    with `flock` on the same file. Raises `OSError`.
     """
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
 
 
 def in_use(path: Path) -> bool:
-    """Whether a process that is alive marked the file at `path`; False when it is gone."""
+    """Whether a live process has marked the file at `path`; False when the file is gone."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -134,10 +133,10 @@ def in_use(path: Path) -> bool:
 
 
 class DemandSignal:
-    """Lets background work step aside while anybody works on what a viewer waits for.
+    """Lets background work yield while any process decodes for a demand.
 
-    Those who serve a viewer hold the gate's file shared, in any process; background work asks
-    between two steps whether anyone does. The kernel drops the hold of a process that dies.
+    Serving a demand takes a shared lock on the signal's file; background work tests for one between two steps.
+    The kernel releases the lock of a process that dies.
     """
 
     def __init__(self, path: Path) -> None:
@@ -147,11 +146,11 @@ class DemandSignal:
 
     @contextmanager
     def demand(self) -> Iterator[None]:
-        """Say that somebody waits for what is done inside."""
+        """Signal a pending demand for the duration of the block."""
         try:
             fd = _opened(self._path)
         except OSError as error:
-            # Background work then does not step aside, which is no reason to fail who waits.
+            # Background work does not yield then, which is no reason to fail the demand.
             log.warning("no file to say that a viewer waits: %s", error)
             yield
             return
@@ -162,14 +161,14 @@ class DemandSignal:
             os.close(fd)
 
     def is_idle(self) -> bool:
-        """Whether nobody is inside `busy`."""
+        """Whether no process is inside `demand`."""
         with self._lock:
             if not self._in_place():
-                # The file was deleted: who is busy now has another one open.
+                # The file was deleted: processes that serve demands now have another one open.
                 try:
                     fd = _opened(self._path)
                 except OSError:
-                    return True  # and nobody can say so
+                    return True  # Demands cannot be signalled then either.
                 os.close(self._fd)
                 self._fd = fd
             try:
@@ -186,5 +185,5 @@ class DemandSignal:
             return False
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         os.close(self._fd)

@@ -1,4 +1,4 @@
-"""One lock for each key, for as long as somebody needs it."""
+"""One lock for each key, for as long as a thread needs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.errors import Busy
 
 
 class KeyedLocks:
-    """Lets one thread at a time make the thing called `key`; others wait and then find it made."""
+    """Mutual exclusion by key: one thread computes a value, the others wait and then find it cached."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -19,7 +19,7 @@ class KeyedLocks:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Hold the lock of `key` (within this process; threads of others are not kept out)."""
+        """Acquire the lock of `key`, within this process."""
         with self._guard:
             lock, users = self._locks.get(key, (threading.Lock(), 0))
             self._locks[key] = lock, users + 1
@@ -36,7 +36,7 @@ class KeyedLocks:
 
 
 class _Work:
-    """What one thread does under a key: when it began (s), and the shortage that it ended with."""
+    """Work of one thread under a key: when it started (s), and the shortage that it ended with."""
 
     def __init__(self, since: float) -> None:
         self.since = since
@@ -44,12 +44,12 @@ class _Work:
 
 
 class ImpatientLocks:
-    """Locks by key for work that may take very long: few threads wait for work that has become old.
+    """Locks by key for work that may take very long, with a bound on the threads that wait for it.
 
-    All wait until the work has taken `patience_s`; beyond that `most` threads may wait, over all keys, and
-    the others get `Busy` with `message`. So slow work on one key takes all threads of a server for
-    `patience_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for those who
-    waited as well: they would meet the same shortage one after the other. `clock` gives seconds.
+    All threads wait until the work has taken `patience_s`; beyond that `most` threads may wait, over all keys,
+    and the others get `Busy` with `message`. So slow work on one key occupies all threads of a server for
+    `patience_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
+    waiters as well, which would meet the same shortage one after the other. `clock` gives seconds.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class ImpatientLocks:
         self._works: dict[str, _Work] = {}
 
     @contextmanager
-    def held(self, key: str) -> Iterator[None]:
-        """Hold the lock of `key`; raises `Busy` when its holder takes too long, or met a shortage."""
+    def locked(self, key: str) -> Iterator[None]:
+        """Acquire the lock of `key`; raises `Busy` when its holder takes too long or met a shortage."""
         with self._changed:
             while (before := self._works.get(key)) is not None:
                 self._await_end(key, before)

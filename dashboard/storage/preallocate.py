@@ -1,4 +1,4 @@
-"""Room for a file before it is written."""
+"""Preallocation of a file's blocks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import errno
 import os
 from typing import Any
 
-# What a file system answers that cannot set blocks aside (fallocate(2)).
+# Errors of file systems without preallocation (fallocate(2)).
 UNSUPPORTED_ERRNOS = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 def _find_fallocate() -> Any:
-    """The kernel's own call; None where the C library has none, or counts bytes in 32 bits.
+    """fallocate(2); None where the C library lacks it or has 32-bit offsets.
 
-    Not `os.posix_fallocate`: where a file system cannot, that writes a byte into each block.
+    Not `os.posix_fallocate`, which writes a byte into each block where the file system does not support it.
     """
     found = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
     if found is None or ctypes.sizeof(ctypes.c_long) < 8:
@@ -27,10 +27,10 @@ _fallocate = _find_fallocate()
 
 
 def preallocate(fd: int, nbytes: int) -> None:
-    """Make an empty file `nbytes` long, with its blocks set aside where the file system can do that.
+    """Extend an empty file to `nbytes`, allocating its blocks where the file system supports it.
 
-    A brick is then written in seven tenths of the processor time that finding the blocks piece by
-    piece takes (docs/decisions.md), and a disk that is too full is known at once. Raises `OSError`.
+    Writing a brick then takes seven tenths of the processor time of allocating block by block
+    (docs/decisions.md), and a full disk is detected before writing. Raises `OSError`.
     """
     while _fallocate is not None and nbytes:
         if _fallocate(fd, 0, 0, nbytes) == 0:

@@ -1,4 +1,4 @@
-"""What a page reports of the slices that it painted: checked before anything is believed."""
+"""Validation of the reports that pages send about the slices they painted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PaintedSlice(BaseModel):
 
 
 class MalformedReport(BadRequest):
-    """A report without a row that can be read; `rows` is how many it has, as far as that can be told."""
+    """A report without a valid row; `rows` is their number, as far as it can be determined."""
 
     def __init__(self, message: str, rows: int) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Where a request's time went, told by the deep code and listened to at the edge alone.
+"""Time of a request by stage: measured where the work is done, collected at the edge alone.
 
 Code that does the work says `with meter("decode"):` and knows nothing of requests. The edge says
 `with recording("cache") as rec:`. Each stage gets its self time: what a nested stage took is not counted
@@ -79,16 +79,16 @@ class Recording:
         """Move measured seconds out of the innermost stage; see the function `charge`."""
         self._book()
         span = self._spans[-1]
-        wanted = {stage: seconds for stage, seconds in parts.items() if seconds > 0.0}
-        asked = sum(wanted.values())
-        if asked <= 0.0:
+        measured = {stage: seconds for stage, seconds in parts.items() if seconds > 0.0}
+        total = sum(measured.values())
+        if total <= 0.0:
             return
         # Clocks of different threads round differently. No stage may fall below zero for it.
-        share = min(1.0, span.seconds / asked)
-        for stage, seconds in wanted.items():
+        share = min(1.0, span.seconds / total)
+        for stage, seconds in measured.items():
             self._add(stage, seconds * share)
-        self._add(span.stage, -asked * share)
-        span.seconds -= asked * share
+        self._add(span.stage, -total * share)
+        span.seconds -= total * share
 
     def end(self) -> None:
         """Stop the clock; later calls change nothing."""

@@ -26,7 +26,7 @@ class Stage:
 # A read through HDF5 cannot tell reading from inflating. The desktop viewer's 825 ms are such a read, so
 # `decode` carries them whole and `read` none: the reference column then adds up to what was measured.
 STAGES: Final[tuple[Stage, ...]] = (
-    Stage("wait", "server", "for a lock, for somebody else's decode", "0", 0.0),
+    Stage("wait", "server", "for a lock, for another request's decoding", "0", 0.0),
     Stage("cache", "server", "looking into the caches, validating the fingerprint", "~1 ms", 1.0),
     Stage("read", "server", "compressed bytes from disk", "part of 825 ms", 0.0),
     Stage("decode", "server", "the filter pipeline: inflate, unshuffle …", "part of 825 ms", 825.0),

@@ -25,7 +25,7 @@ from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 1.0
-# Viewers are told apart only as long as rows are kept: "all" counts those of the last minute.
+# Rows name viewers only while they are kept: "all" counts those of the last minute.
 VIEWERS_S: Final = 60.0
 # How many different windows or step lengths are remembered between two refreshes.
 MAX_CACHED: Final = 16
@@ -244,7 +244,7 @@ class Stats:
         answer: dict[str, tuple[float | None, ...]] = {}
         for name in sorted({name for known in values for name in known}):
             answer[name] = tuple(known.get(name) for known in values)
-        # A row tells every change. What no row tells has not changed for as long as rows are kept.
+        # Rows contain every change, so what is in no row has not changed for as long as rows are kept.
         for name, value in self._reader.gauges().items():
             answer.setdefault(name, (value,) * len(values))
         return answer

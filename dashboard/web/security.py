@@ -1,8 +1,8 @@
-"""What every request has to pass, and what every response carries.
+"""Request guards (Host, proxy, Origin, body size) and security headers.
 
-The server is open to whoever reaches it. It therefore listens on loopback unless told otherwise, and there
-answers only to loopback names (a page of another site can point its own name at 127.0.0.1: DNS rebinding)
-and to nobody who came through a proxy, which would open it to everyone.
+The server has no authentication, so by default it listens on loopback. There it accepts only loopback host
+names, against DNS rebinding (a page of another site can point its own name at 127.0.0.1), and no requests
+through a proxy, which would expose it.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def check_direct(request: flask.Request, settings: Settings) -> None:
         lower = name.lower()
         if lower in FORWARDING or lower.startswith("x-forwarded-"):
             raise Forbidden(
-                "This server is open to whoever reaches it and does not answer through a proxy;"
+                "This server has no authentication and does not answer through a proxy;"
                 " start it with --public if everyone behind the proxy may see the data."
             )
 
@@ -118,10 +118,10 @@ def check_path(path: str) -> None:
 
 
 def check_site(request: flask.Request, settings: Settings) -> None:
-    """Raise `Forbidden` for what another site's page makes a browser ask for, reads included.
+    """Raise `Forbidden` for requests that a page of another site makes a browser send, reads included.
 
     Another port of this machine, or another name below the same domain, is another site here: to a browser
-    it is `same-site`, and whoever runs a server there may be anybody. Links that lead to the page work.
+    it is `same-site`, but its server may belong to somebody else. Links to the page work.
     """
     # Browsers send Sec-Fetch-Site over HTTPS and to loopback. Elsewhere they send at most Origin, and what
     # they load without it, as an image, the resource policy keeps from the other page. Other clients send

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flask_caching import Cache
+from flask_caching.backends import NullCache
 
 from dashboard.addressing import selection
 from dashboard.bricks.usage import Purpose
@@ -39,7 +41,7 @@ def look(app: App, index: int, viewer: str | None = "ann", **query: Any) -> str:
 
 def settled(app: App) -> None:
     """Wait until the frames of the answers so far are stored."""
-    app.services._frames.flush()  # type: ignore[union-attr]
+    app.services.frames.flush()
 
 
 def test_miss_then_hits(app: App) -> None:
@@ -55,6 +57,19 @@ def test_miss_then_hits(app: App) -> None:
         "coalesced": 0,
         "miss": 1,
     }
+
+
+def test_frames_are_read_and_written_through_flask_caching(app: App) -> None:
+    store = app.services.frames.store
+    assert isinstance(store, Cache)
+    assert store.cache is app.services.frame_backend
+    look(app, 3)
+    settled(app)
+    app.client.application.extensions["cache"][store] = NullCache()
+    assert look(app, 3) == "bricks; hit, frames; fwd=miss"
+    settled(app)
+    app.client.application.extensions["cache"][store] = app.services.frame_backend
+    assert look(app, 3) == "frames; hit"
 
 
 def test_prefetched_is_the_first_look_at_each_slice_of_a_brick_decoded_ahead(app: App) -> None:

@@ -19,7 +19,7 @@ def test_viewers_lose_no_answer_to_hostile_requests(tmp_path: Path) -> None:
     print(result.to_json())
     assert result.quiet.lost == {}
     assert result.attacked.lost == {}
-    assert result.attacked.wanted == result.quiet.wanted > 250
+    assert result.attacked.requested == result.quiet.requested > 250
     # That there was an attack, and that it was answered.
     for kind in (
         "slice with a shuffle width",

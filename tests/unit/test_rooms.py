@@ -36,9 +36,8 @@ NEIGHBOURS = {("app", "web"), ("wsgi", "cli"), ("__main__", "cli")}
 
 WEB_LIBRARIES = {"dash", "dash_mantine_components", "flask", "flask_compress", "werkzeug"}
 ALLOWED_WEB = {
-    # flask-caching hands its backends the Flask application that they belong to.
-    "frames/cache.py": {"flask", "flask_caching"},
-    "runtime/container.py": {"flask"},
+    # The backend is one of flask-caching's; it needs no Flask application.
+    "frames/cache.py": {"flask_caching"},
 }
 # Made files only, and a process of its own that plain h5py is measured in: what somebody else made is
 # opened in the child process.

@@ -162,7 +162,7 @@ def test_no_room_beside_the_viewers_is_said(
     status, _, err = run(volume)
     assert status == 2
     assert len(tries) > 1, "what was used a moment ago may leave in the next"
-    assert "what viewers look at now is not put out" in err
+    assert "bricks that are being viewed are not evicted" in err
 
 
 def test_a_brick_that_cannot_be_read_does_not_stop_the_others(

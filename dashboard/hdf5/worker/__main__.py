@@ -46,7 +46,7 @@ _SLACK_BYTES = 4 * 2**20
 def limit_memory(extra_bytes: int) -> None:
     """Allow `extra_bytes` of address space beyond what the interpreter and its libraries take now.
 
-    Where whoever started the server allows less, that stays.
+    A lower limit that the server was started with stays in force.
     """
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     total = _address_space() + extra_bytes
@@ -77,7 +77,7 @@ def _address_space() -> int:
 
 
 def allow_descriptors() -> None:
-    """As many open files as the system lets this process have: a virtual dataset opens all its sources."""
+    """Raise the limit of open files to the hard limit, since a virtual dataset opens all its sources."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -151,7 +151,7 @@ def _values(
 ) -> NDArray[Any]:
     """The values of a box; `fill` where a chunk is damaged, which is added to `bad`.
 
-    Raises what h5py raised when there are no chunks to be told apart, or too many are damaged.
+    Raises h5py's error when the dataset has no chunks, or too many of them are damaged.
     """
     try:
         return np.asarray(dataset[tuple(slice(a, b) for a, b in box)])

@@ -118,7 +118,7 @@ def _figure(
         }
         for name, values in layers.items()
     ]
-    told = {
+    hover = {
         "type": "scatter",
         "mode": "none",
         "x": [round((a + b) / 2, 4) for a, b in pairwise(edges)],
@@ -131,7 +131,7 @@ def _figure(
     top = nice_ceiling(max(heights, default=0.0))
     # Below two, an axis of slices would have marks at halves of one.
     return {
-        "data": [*traces, told],
+        "data": [*traces, hover],
         "layout": _layout(max(2.0, top) if unit == "slices" else top, unit),
     }
 
@@ -142,7 +142,7 @@ def _hover_texts(
     decimals: int,
     unit: str,
 ) -> list[str]:
-    """A line for each layer, the highest first; without those that would be told as zero."""
+    """A line for each layer, the highest first, without layers that round to zero."""
     least = 0.5 * 10.0**-decimals
     lines = [
         [

@@ -287,7 +287,7 @@ def _transport() -> Component:
                 allowDecimal=False,
                 allowNegative=False,
                 clampBehavior="strict",
-                # Told on Enter and when it is left: the digits of 700 are not three slices.
+                # Reported on Enter and blur: the digits of 700 are not three slices.
                 debounce=True,
                 hideControls=True,
                 size="xs",

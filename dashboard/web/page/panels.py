@@ -39,8 +39,8 @@ OUTCOME_COLORS: Final = {
 OUTCOME_HELP: Final = {
     "ring": "the page had it",
     "hit": "in a cache, since it was seen before",
-    "prefetched": "decoded ahead, and wanted for the first time",
-    "coalesced": "waited for somebody else's decode",
+    "prefetched": "decoded ahead, and accessed for the first time",
+    "coalesced": "waited for another request's decoding",
     "miss": "decoded now",
 }
 

@@ -125,7 +125,7 @@ def test_every_purpose_is_remembered(store: BrickStore, purpose: Purpose) -> Non
 def test_a_brick_that_is_wanted_while_it_is_made(store: BrickStore) -> None:
     partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
     assert partial is not None
-    early = module.SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), partial=partial)
+    early = module.SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), pending=partial)
     brick = store.commit(partial, DTYPE, ())
     assert brick is not None
     # By now the file is the cache's, and its story goes on.

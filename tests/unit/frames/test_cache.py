@@ -18,11 +18,12 @@ import pytest
 from flask_caching import Cache
 
 from dashboard.frames import cache as module
-from dashboard.frames.cache import DiskcacheBackend, FrameCache, make_cache
+from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.storage import bytes_cache as storage
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
+from dashboard.web.frame_cache import flask_cache
 from tests.parts import Counts
 
 
@@ -39,7 +40,7 @@ def make_backend(
 ) -> Callable[..., DiskcacheBackend]:
     def make(limit: int = 2**20, free: int = 2**40, now: float = 4e9) -> DiskcacheBackend:
         room = LruEvictor(disk, limit, tmp_path / "room.lock", clock=lambda: now)
-        space = DiskSpace(tmp_path, 0, look=lambda _: free)
+        space = DiskSpace(tmp_path, 0, probe=lambda _: free)
         return DiskcacheBackend(disk, room, space, ledger)
 
     return make
@@ -49,12 +50,13 @@ def make_backend(
 def cache(tmp_path: Path, disk: BytesCache, ledger: Counts) -> Cache:
     """flask-caching as the application has it."""
     room = LruEvictor(disk, 2**20, tmp_path / "room.lock")
-    return make_cache(flask.Flask(__name__), disk, room, DiskSpace(tmp_path, 0), ledger)
+    backend = DiskcacheBackend(disk, room, DiskSpace(tmp_path, 0), ledger)
+    return flask_cache(flask.Flask(__name__), backend)
 
 
 @pytest.fixture
 def kept(cache: Cache, disk: BytesCache, ledger: Counts) -> Iterator[FrameCache]:
-    frames = FrameCache(cache, ledger, disk.totals, lambda: 2**20)
+    frames = FrameCache(cache)
     yield frames
     frames.close()
 
@@ -296,7 +298,7 @@ def test_trouble_with_one_frame_does_not_end_the_storing(
 
 
 def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Counts) -> None:
-    frames = FrameCache(cache, ledger, disk.totals, lambda: 2**20)
+    frames = FrameCache(cache)
     for n in range(5):
         frames.put(f"k{n}", lambda: b"x", 1)
     frames.close()
@@ -306,5 +308,5 @@ def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Count
 def test_frames_that_nobody_used_end_at_once(
     cache: Cache, disk: BytesCache, ledger: Counts
 ) -> None:
-    FrameCache(cache, ledger, disk.totals, lambda: 2**20).close()
+    FrameCache(cache).close()
     assert disk.totals() == (0, 0)

@@ -47,7 +47,7 @@ def look(board: PlanStore, index: int, viewer: str = "ann", **other: Any) -> boo
         "plane": (1, 2),
         "position": (index,),
         "geometry": GEOMETRY,
-        "lead_s": 0.5,
+        "decode_s": 0.5,
         **other,
     }
     return board.record_position(**asked)

@@ -174,7 +174,7 @@ def test_what_fails_for_one_viewer_is_decoded_for_another_with_the_same_volume(
             plane=(1, 2),
             position=(1000,),
             geometry=Geometry((PLANES,), (CHUNK,), BRICK_BYTES),
-            lead_s=0.5,
+            decode_s=0.5,
         )
     assert len(world.work()) == 8
     assert world.figures()[2] == 1

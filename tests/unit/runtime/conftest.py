@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import flask
 import numpy as np
 import pytest
 
@@ -39,7 +38,6 @@ def make(
     def build(role: Any = "web", **given: Any) -> Services:
         settings = make_settings(data=(str(data),), free_floor_bytes=0, children=1, **given)
         built = build_services(settings, role)
-        built.serve_frames(flask.Flask(__name__))
         made.append(built)
         return built
 

@@ -154,8 +154,7 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
     # Bricks, frames, plans and figures are kept again.
     volume = services.metadata.volume("data/a.h5", "x")
     assert services.bricks.has(volume.bricks(parse("7,:,:", SHAPE))[0])
-    assert services._frames is not None
-    services._frames.flush()
+    services.frames.flush()
     assert services.frame_disk.totals()[1] >= 1
     assert [plan.viewer for plan in services.plans.plans()] == ["v"]
     services.ledger.demand("hit")
@@ -173,8 +172,7 @@ def test_flipped_bytes_are_never_shown(make: Callable[..., Services], tmp_path: 
     volume = services.metadata.volume("data/a.h5", "x")
     for _ in range(2):
         np.testing.assert_array_equal(seen(services, "2,:,:"), expected[2])
-        assert services._frames is not None
-        services._frames.flush()
+        services.frames.flush()
         # Each value's file, in the middle of plane 2, and all rows of the frame cache.
         for path in (tmp_path / "cache").rglob("*.val"):
             size = path.stat().st_size
@@ -215,8 +213,7 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
         np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
         look(services, f"{plane},:,:")
     services.maintenance.tick()
-    assert services._frames is not None
-    services._frames.flush()
+    services.frames.flush()
     services.ledger.demand("hit")
     assert figures(services)["demand"]["hit"] >= 1
     assert services.plans.plans()

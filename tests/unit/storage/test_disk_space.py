@@ -31,7 +31,7 @@ class Disk:
         return self.free
 
     def space(self, floor: int) -> DiskSpace:
-        return DiskSpace(Path("/"), floor, clock=lambda: self.now, look=self.look)
+        return DiskSpace(Path("/"), floor, clock=lambda: self.now, probe=self.look)
 
 
 def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_impatient_locks_let_one_in_at_a_time() -> None:
     inside: list[int] = []
 
     def work() -> None:
-        with locks.held("a"):
+        with locks.locked("a"):
             inside.append(1)
             assert len(inside) == 1
             inside.pop()
@@ -68,14 +68,14 @@ def test_impatient_locks_let_one_in_at_a_time() -> None:
 def test_whoever_comes_late_to_long_work_does_not_wait() -> None:
     clock = Clock()
     locks = ImpatientLocks(3.0, "Later.", clock)
-    with locks.held("a"):
+    with locks.locked("a"):
         clock.now += 3.0
         for _ in range(20):
-            with pytest.raises(Busy, match="Later"), locks.held("a"):
+            with pytest.raises(Busy, match="Later"), locks.locked("a"):
                 pytest.fail("entered")
-        with locks.held("b"):
+        with locks.locked("b"):
             pass
-    with locks.held("a"):
+    with locks.locked("a"):
         pass
 
 
@@ -85,12 +85,12 @@ def test_who_waits_for_long_work_gives_up_when_it_has_become_long() -> None:
     entered = threading.Event()
 
     def hang() -> None:
-        with locks.held("a"):
+        with locks.locked("a"):
             entered.set()
             assert go_on.wait(60)
 
     def wait() -> None:
-        with pytest.raises(Busy, match="Later"), locks.held("a"):
+        with pytest.raises(Busy, match="Later"), locks.locked("a"):
             pytest.fail("entered")
 
     with ThreadPoolExecutor(5) as pool:
@@ -104,9 +104,9 @@ def test_who_waits_for_long_work_gives_up_when_it_has_become_long() -> None:
 
 def test_an_impatient_lock_is_free_after_an_error() -> None:
     locks = ImpatientLocks(0.0, "Later.")
-    with pytest.raises(ValueError, match="x"), locks.held("a"):
+    with pytest.raises(ValueError, match="x"), locks.locked("a"):
         raise ValueError("x")
-    with locks.held("a"):
+    with locks.locked("a"):
         pass
 
 
@@ -115,14 +115,14 @@ def _waiting_for_long_work(locks: ImpatientLocks, end: Callable[[], None]) -> li
     entered, go_on = threading.Event(), threading.Event()
 
     def work() -> None:
-        with locks.held("a"):
+        with locks.locked("a"):
             entered.set()
             assert go_on.wait(60)
             end()
 
     def wait() -> str:
         try:
-            with locks.held("a"):
+            with locks.locked("a"):
                 return "entered"
         except Busy as busy:
             return busy.message
@@ -135,7 +135,7 @@ def _waiting_for_long_work(locks: ImpatientLocks, end: Callable[[], None]) -> li
         while locks._waiting < 3:
             assert time.monotonic() < deadline
             time.sleep(0.001)
-        with pytest.raises(Busy, match="Later"), locks.held("a"):
+        with pytest.raises(Busy, match="Later"), locks.locked("a"):
             pytest.fail("entered")
         go_on.set()
         first.exception(60)
@@ -154,5 +154,5 @@ def test_a_shortage_is_that_of_all_who_waited() -> None:
 
     locks = ImpatientLocks(0.0, "Later.", most=3)
     assert _waiting_for_long_work(locks, stall) == ["The reader got nowhere."] * 3
-    with locks.held("a"):
+    with locks.locked("a"):
         pass

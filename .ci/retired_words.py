@@ -1,0 +1,88 @@
+"""Fails where a retired word has come back into names or prose; run by `make lint`.
+
+The words were private to this code base and had several meanings each; docs/glossary.md has the terms in use.
+Names are checked in their parts (`told` in `_told_at`), prose in docstrings, comments and messages.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKED = ("dashboard", "bench", ".ci")
+
+# Word in a name: what to use instead.
+NAMES = {
+    "told": "recorded, published, reported",
+    "retold": "cached_outcome",
+    "held": "lock, buffer, pending, a name of what it is",
+    "look": "view, probe, poll",
+    "looked": "probed_at, read_at",
+    "turns": "state, steps",
+    "pace": "speed, throughput, playback",
+    "paces": "throughput",
+    "room": "evictor, budget, buffer, capacity",
+    "wanted": "planned, requested, accessed",
+    "supply": "loader",
+    "supplied": "loaded",
+    "gathering": "direct_writer",
+    "underway": "in_flight",
+    "story": "usage, record",
+    "stories": "usage records",
+    "stuck": "undeletable",
+}
+# Phrase in prose: what to use instead.
+PROSE = {
+    r"whoever": "the caller, the process, the request",
+    r"whom": "a noun",
+    r"nobody (waits|looks|wants)": "no request waits …",
+    r"somebody (waits|looks|wants|else's)": "a demand, another process's",
+    r"la(y|id) down": "write, write-behind",
+    r"step(s|ped)? aside": "yield",
+    r"let(s)? go of": "release",
+    r"put(s)? out": "evict",
+    r"can be mended|can mend": "can be corrected",
+    r"told apart": "distinguished, identified",
+    r"be told": "be determined, be described",
+    r"stor(y|ies) of": "usage record of",
+    r"gives? way": "yield",
+    r"had best": "should",
+}
+_PROSE = {re.compile(rf"\b(?:{phrase})\b"): better for phrase, better in PROSE.items()}
+
+
+def problems(path: Path) -> Iterator[str]:
+    """Each retired word in a file, as `file:line: word`."""
+    with tokenize.open(path) as stream:
+        for token in tokenize.generate_tokens(stream.readline):
+            at = f"{path.relative_to(ROOT)}:{token.start[0]}"
+            if token.type == tokenize.NAME:
+                for part in token.string.lower().split("_"):
+                    if part in NAMES:
+                        yield f"{at}: {part} in {token.string}; better: {NAMES[part]}"
+            elif token.type in (tokenize.COMMENT, tokenize.STRING):
+                text = " ".join(token.string.split()).replace(" # ", " ")
+                for phrase, better in _PROSE.items():
+                    for found in phrase.finditer(text):
+                        yield f"{at}: {found.group()!r}; better: {better}"
+
+
+def main() -> int:
+    """Writes the retired words that are used, and returns the exit status."""
+    found = [
+        line
+        for folder in CHECKED
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != Path(__file__).resolve()
+        for line in problems(path)
+    ]
+    sys.stdout.writelines(f"{line}\n" for line in found)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
