@@ -8,6 +8,7 @@ compartments are named after files and viewers, whose names are the callers' to 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -110,11 +111,12 @@ class Bulkhead:
         if left_out is None:
             return
         more = f" ({left_out} more lines of this kind were left out)" if left_out else ""
-        foreseen = isinstance(error, LamellaError)
+        # Trouble with the disk is no bug either, and has no use for a traceback.
+        foreseen = isinstance(error, (LamellaError, OSError, sqlite3.Error))
         self._log.warning(
             "%.200s failed: %.300s%s",
             compartment,
-            error if foreseen else repr(error),
+            error if isinstance(error, LamellaError) else repr(error),
             more,
             exc_info=None if foreseen else error,
         )

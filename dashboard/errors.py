@@ -102,6 +102,7 @@ class Busy(LamellaError):
 
     status = 503
     code = "busy"
+    retry_after_s = 1
 
 
 class SetupError(LamellaError):

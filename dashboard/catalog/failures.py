@@ -63,7 +63,7 @@ class FailureCache:
         if unknown or len(alike) >= _LIMITS.get(kind, _LIMIT):
             raise FailedBefore((unknown or alike)[-1][4])
         try:
-            skip = [(inode, address) for _, inode, address, _, _ in same]
+            skip = [(inode, address, message) for _, inode, address, _, message in same]
             return children.call(op, source, skip=skip, **request)
         except FailedBefore:
             raise

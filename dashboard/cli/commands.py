@@ -110,12 +110,25 @@ def worker(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
     run(settings_from(given, paths), parent)
 
 
+roots_option = click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="PATH",
+    help="A folder or file that the server is given, as PATH or NAME=PATH; once for each. Other files that FILE"
+    " links to have to be below one. Default: LAMELLA_DATA if FILE is below it, else FILE itself.",
+)
+
+
 @lamella.command()
 @click.argument("file")
 @click.argument("dataset", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@roots_option
 @setting("--cache-dir", "cache_dir", metavar="FOLDER")
-def inspect(file: str, dataset: str | None, as_json: bool, **given: Any) -> None:
+def inspect(
+    file: str, dataset: str | None, as_json: bool, roots: tuple[str, ...], **given: Any
+) -> None:
     """Tell how the datasets of FILE are stored, what a slice costs, and what would make it cheaper.
 
     With DATASET, about that one alone. What a slice costs is measured on samples, which takes a second or
@@ -123,7 +136,7 @@ def inspect(file: str, dataset: str | None, as_json: bool, **given: Any) -> None
     """
     from dashboard.cli.inspect import run  # noqa: PLC0415
 
-    run(file, settings_from(given), dataset=dataset, as_json=as_json)
+    run(file, settings_from(given), dataset=dataset, as_json=as_json, roots=roots)
 
 
 @lamella.command()
@@ -138,14 +151,7 @@ def inspect(file: str, dataset: str | None, as_json: bool, **given: Any) -> None
 )
 @click.option("--start", type=int, metavar="INDEX", help="First slice of a range (default: 0).")
 @click.option("--stop", type=int, metavar="INDEX", help="End of the range, itself not part of it.")
-@click.option(
-    "--root",
-    "roots",
-    multiple=True,
-    metavar="PATH",
-    help="A folder or file that the server is given, as PATH or NAME=PATH; once for each."
-    " Default: LAMELLA_DATA if FILE lies below it, else FILE itself.",
-)
+@roots_option
 @setting("--cache-dir", "cache_dir", metavar="FOLDER")
 def warm(
     file: str,

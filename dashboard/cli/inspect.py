@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from dashboard.catalog.metadata import normalize_dataset_path
 from dashboard.catalog.volume import Volume, decoded_bytes
 from dashboard.cli.advice import advise, axis_costs
 from dashboard.cli.measure import Measured, SliceBenchmark
+from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import LamellaError, NotFound, SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
@@ -40,9 +41,19 @@ NOTE = (
 )
 
 
-def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) -> None:
-    """Print what is known about the file at `path`, or about one `dataset` of it; raises `LamellaError`."""
-    with _opened(path, settings) as (services, file, place):
+def run(
+    path: str,
+    settings: Settings,
+    *,
+    dataset: str | None,
+    as_json: bool,
+    roots: Sequence[str] = (),
+) -> None:
+    """Print what is known about the file at `path`, or about one `dataset` of it; raises `LamellaError`.
+
+    `roots` are those of a server, for sources in other files; see `resolve_served_name`.
+    """
+    with _opened(path, settings, roots) as (services, file, place):
         datasets = [dict(record) for record in services.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
@@ -57,6 +68,7 @@ def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) ->
         began = time.monotonic()
         for record in datasets:
             if not record["browsable"]:
+                record["reason"] = with_root_hint(str(record["reason"]))
                 continue
             try:
                 volume = services.metadata.volume(file, record["dataset"])
@@ -77,7 +89,9 @@ def run(path: str, settings: Settings, *, dataset: str | None, as_json: bool) ->
 
 
 @contextmanager
-def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path]]:
+def _opened(
+    path: str, settings: Settings, roots: Sequence[str] = ()
+) -> Iterator[tuple[Services, str, Path]]:
     """The parts of a server over that one file, the file's name and its place.
 
     They share nothing with a running server: their caches lie in a folder of their own beside its,
@@ -85,16 +99,15 @@ def _opened(path: str, settings: Settings) -> Iterator[tuple[Services, str, Path
     """
     from dashboard.runtime.container import build_services  # noqa: PLC0415
 
-    ((file, place),) = parse_roots((path,)).items()
-    if place.is_dir():
-        raise SetupError(f"{path} is a folder; name a file in it.")
+    ((_, place),) = parse_roots((path,)).items()
+    paths, file = resolve_served_name(path, roots, settings.data)
     beside: Path | None
     try:
         beside = ensure_private_directory(settings.cache_dir)
     except SetupError:
         beside = None  # a server would not start there, but the file can be described
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
-        own = {"data": (path,), "cache_dir": Path(name), "children": 1}
+        own = {"data": paths, "cache_dir": Path(name), "children": 1}
         # As in the web process, which has a buffer for progressive decoding.
         services = build_services(settings.model_copy(update=own), role="web")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, product
 from math import ceil, prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -34,8 +32,8 @@ from dashboard.bricks.pending_file import file_bytes
 from dashboard.bricks.usage import Purpose
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
+from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import CannotShow, LamellaError, SetupError
-from dashboard.files.catalog import parse_roots
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.quantize import Norm
 from dashboard.settings import Settings
@@ -95,35 +93,6 @@ def run(
         services.close()
 
 
-def resolve_served_name(
-    file: str, roots: Sequence[str], configured: Sequence[str] = ()
-) -> tuple[tuple[str, ...], str]:
-    """(the roots, what `file` is called below them): bricks are kept under that name.
-
-    `configured` roots count where none are given, if the file lies below them. Raises `SetupError`.
-    """
-    ((name, place),) = parse_roots((file,)).items()
-    if place.is_dir():
-        raise SetupError(f"{file} is a folder; name a file in it.")
-    if not roots and not configured:
-        return (file,), name
-    before, _, after = file.partition("=")
-    explicit = bool(after) and "/" not in before and not Path(file).exists()
-    given = Path(after if explicit else file).expanduser()
-    # As a folder lists it: links on the way are followed, the file's own name is kept.
-    listed = Path(os.path.abspath(given)).parent.resolve() / given.name
-    for root, path in parse_roots(roots or configured).items():
-        for candidate in (listed, place):
-            if candidate == path:
-                return tuple(roots or configured), root
-            if candidate.is_relative_to(path):
-                below = candidate.relative_to(path).as_posix()
-                return tuple(roots or configured), f"{root}/{below}"
-    if roots:
-        raise SetupError(f"{file} lies under none of the roots given.")
-    return (file,), name
-
-
 def chosen(library: MetadataService, file: str, dataset: str | None) -> str:
     """The dataset's name: the one given, or the only one that can be browsed; raises `SetupError`."""
     if dataset is not None:
@@ -133,7 +102,7 @@ def chosen(library: MetadataService, file: str, dataset: str | None) -> str:
     if not names:
         # A single reason, of one dataset or common to all, explains the refusal.
         reasons = {str(record["reason"]) for record in records}
-        why = f" {reasons.pop()}" if len(reasons) == 1 else ""
+        why = f" {with_root_hint(reasons.pop())}" if len(reasons) == 1 else ""
         raise SetupError(f"{file} has no dataset that can be browsed.{why}")
     if len(names) > 1:
         shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")

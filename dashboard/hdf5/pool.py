@@ -83,6 +83,10 @@ _ERRORS: dict[str, type[errors.LamellaError]] = {
 }
 
 
+class _Killed(Exception):
+    """A child was killed from outside, also while it was idle."""
+
+
 class _Crashed(Exception):
     """A child died of what it was asked, or talked nonsense; `place` is the object, if it is known."""
 
@@ -237,15 +241,15 @@ class Hdf5WorkerPool:
         *,
         seconds: float | None = None,
         out: int | None = None,
-        skip: Collection[tuple[int, int]] = (),
+        skip: Collection[tuple[int, int, str]] = (),
         **request: Any,
     ) -> tuple[dict[str, Any], bytes]:
         """The answer of a child about a file: (JSON head, body).
 
-        `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip`
-        are not opened. Raises what the child reports, `ChildFailed` when that is the file's fault: two
-        children crashed on it, or one used up its time; and `Busy` when it is the machine's: no child
-        was free in time, started, lived or got anywhere.
+        `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip` (inode,
+        address, reason) are not opened. Raises what the child reports, `WorkerCrashed` when that is the file's
+        fault: two children crashed on it, or one used up its time; and `Busy` when it is the machine's: no child
+        was free in time, started, lived or made progress.
         """
         if not isinstance(file, SourceFile):
             try:
@@ -265,10 +269,12 @@ class Hdf5WorkerPool:
         descriptors = [file.folder, file.fd, *([] if out is None else [out])]
         try:
             head, body = self._asked(op, message, descriptors, limit)
-        except _Crashed:
+        except (_Crashed, _Killed):
             try:
                 # Once may be the machine's fault, or that of what the child did before.
                 head, body = self._asked(op, message, descriptors, limit)
+            except _Killed:
+                raise errors.Busy("The reader was ended; try again in a moment.") from None
             except _Crashed as crashed:
                 raise WorkerCrashed(
                     "The HDF5 library crashed on this file; it is damaged or hostile.",
@@ -349,9 +355,11 @@ class Hdf5WorkerPool:
         log.warning("child died: %s, status %s, after %.1f s", op, code, seconds)
         if isinstance(error, ValueError):
             return _Crashed(place)
-        if isinstance(error, MemoryError) or not asked or code in _ENDED:
-            # It could not be started, or somebody ended it (the kernel, for want of memory): that is
-            # no verdict on the file.
+        if asked and code in _ENDED:
+            # By the kernel, for want of memory, or from outside: that is no verdict on the file.
+            return _Killed()
+        if isinstance(error, MemoryError) or not asked:
+            # It could not be started.
             return errors.Busy("The reader was ended; try again in a moment.")
         if code == -signal.SIGXCPU:
             return WorkerCrashed("The HDF5 library used up its time on this file.", place)

@@ -234,14 +234,19 @@ class PlanStore:
             # plans have the same order each time.
             return sorted(self._cache.newest_keys(PLAN, MAX_PLANS))
         except (sqlite3.Error, diskcache.Timeout) as error:
-            log.warning("the plan board cannot be read: %s", error)
+            self._log_unreadable(error)
             return []
+
+    def _log_unreadable(self, error: Exception) -> None:
+        # The worker polls several times a second.
+        if self._lines.admits("reading") is not None:
+            log.warning("the plans cannot be read: %s", error)
 
     def _keys(self, prefix: str) -> list[str]:
         try:
             keys: list[str] = self._cache.keys_with_prefix(prefix)
         except sqlite3.Error as error:
-            log.warning("the plan board cannot be read: %s", error)
+            self._log_unreadable(error)
             return []
         return keys
 

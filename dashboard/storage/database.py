@@ -321,7 +321,7 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
 def _renew(directory: Path, fault: Fault) -> None:
     set_aside(directory, fault)
     make_private(directory)
-    log.warning("the cache %s was made anew: %s", directory.name, fault.reason)
+    log.warning("the cache %s was made anew: %s", directory.name, " ".join(fault.reason.split()))
 
 
 def open_repairing(kind: type[T], directory: Path, **settings: Any) -> T:

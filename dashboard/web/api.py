@@ -191,9 +191,9 @@ def _address(services: Services) -> SliceAddress:
 
 def _volume(services: Services) -> Volume:
     """The volume that is asked for; its version, or the file's, goes with the answer, also an error."""
-    file, dataset = _required("file"), _required("dataset")
+    file = _required("file")
     with _versioned(services, file):
-        volume = services.metadata.volume(file, dataset)
+        volume = services.metadata.volume(file, _required("dataset"))
     flask.g.volume_version = volume.version
     return volume
 

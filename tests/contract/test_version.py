@@ -70,6 +70,7 @@ def test_errors_have_it_where_the_file_is_known(app: App, folder: Path) -> None:
     assert version(app, "slice", status=422, **SLICE) == known
     assert version(app, "slice", status=400, dataset="x", selection="9,:,:") == known
     assert version(app, "slice", status=400, dataset="x") == known
+    assert version(app, "slice", status=400) == known
     assert version(app, "slice", status=404, dataset="y", selection="0,:,:") == known
     assert version(app, "residency", status=400, axis=1, **SLICE) == known
     assert version(app, "slice", status=404, file="data/b.h5", **SLICE) == ""

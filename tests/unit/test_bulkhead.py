@@ -115,3 +115,12 @@ def test_the_limit_says_how_many_lines_were_left_out(clock: Clock) -> None:
     assert limit.admits("b") == 3
     clock.now += LOG_EVERY_S
     assert limit.admits("a") == 0
+
+
+def test_trouble_with_the_disk_has_no_traceback(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    bulkhead = Bulkhead(log, clock=clock)
+    bulkhead.run("a", lambda: fail(NotADirectoryError("cache")), 0)
+    bulkhead.run("b", lambda: fail(ValueError()), 0)
+    assert [record.exc_info is not None for record in caplog.records] == [False, True]

@@ -104,6 +104,25 @@ def test_every_kind_of_data_is_measured_cold_and_warm(
         assert axis["sample_bytes_per_s"] > 0
 
 
+def test_sources_in_other_files_are_found_below_the_roots(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.write(tmp_path / "part.h5", x=np.arange(24.0).reshape(4, 6))
+    layout = h5py.VirtualLayout((4, 6), "f8")
+    layout[:] = h5py.VirtualSource("part.h5", "x", (4, 6))
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file.create_virtual_dataset("v", layout)
+    _, out, _ = run(["--json", str(tmp_path / "all.h5")], capsys)
+    assert json.loads(out)["datasets"][0]["reason"] == (
+        "One of its virtual sources lies outside the data roots."
+        " Name its folder with --root, or in LAMELLA_DATA."
+    )
+    _, out, _ = run(["--json", "--root", str(tmp_path), str(tmp_path / "all.h5")], capsys)
+    record = json.loads(out)["datasets"][0]
+    assert record["browsable"]
+    assert record["axes"]
+
+
 def test_in_tables(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run([str(path)], capsys)
     assert status == 0

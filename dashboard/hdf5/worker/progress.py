@@ -21,7 +21,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self.shared: mmap.mmap | None = None
-        self.skipped: frozenset[tuple[int, int]] = frozenset()
+        self.skipped: dict[tuple[int, int], str] = {}
 
     def note(self, inode: int, address: int) -> None:
         if self.shared is not None:
@@ -37,15 +37,15 @@ def share(fd: int) -> None:
     os.close(fd)
 
 
-def begin(skipped: Collection[list[int]]) -> None:
-    """Begin a request: of no object yet; `skipped` are (inode, address) that are not to be opened."""
-    _progress.skipped = frozenset((inode, address) for inode, address in skipped)
+def begin(skipped: Collection[tuple[int, int, str]]) -> None:
+    """Begin a request, with no object yet; `skipped` has (inode, address, reason) of objects not to be opened."""
+    _progress.skipped = {(inode, address): reason for inode, address, reason in skipped}
     _progress.note(0, 0)
 
 
 def reach(inode: int, address: int) -> None:
     """Note that an object is about to be opened; `Refused` if the library failed on it before."""
-    if (inode, address) in _progress.skipped:
-        message = "The HDF5 library failed on this object a while ago; it may be damaged."
-        raise ObjectRefused(message, "failed")
+    reason = _progress.skipped.get((inode, address))
+    if reason is not None:
+        raise ObjectRefused(reason, "failed")
     _progress.note(inode, address)

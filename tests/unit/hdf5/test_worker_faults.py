@@ -43,6 +43,17 @@ def test_one_that_was_ended_in_between_is_replaced(
     assert running(pool).pid != before.pid
 
 
+def test_one_that_is_killed_at_its_request_is_replaced_once(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    pool.call("list", path)
+    # Killed between the check whether it lives and the request.
+    monkeypatch.setattr(running(pool), "poll", lambda: None)
+    os.kill(running(pool).pid, signal.SIGKILL)
+    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+
+
 @pytest.mark.parametrize(
     "end",
     [

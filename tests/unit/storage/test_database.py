@@ -296,6 +296,15 @@ def test_what_cannot_be_made_anew_is_a_miss_and_tried_again_later(
     works(opened)
 
 
+def test_a_fault_is_logged_in_one_line(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory.mkdir(parents=True)
+    fault = module.Fault("*** in database main ***\nPage 7: btreeInitPage() fails", keep=False)
+    module._renew(directory, fault)
+    assert "main *** Page 7: btreeInitPage() fails" in caplog.text
+
+
 def test_threads_do_not_set_aside_each_other_s_new_one(opened: BytesCache, directory: Path) -> None:
     start = threading.Barrier(8)
     lost: list[int] = []
