@@ -152,7 +152,7 @@ def grove(volume: Volume) -> Iterator[Grove]:
                 sys.executable,
                 "-m",
                 "gunicorn",
-                "bench.grove:application",
+                "bench.h5grove_app:application",
                 "-b",
                 f"127.0.0.1:{port}",
             ),

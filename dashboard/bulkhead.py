@@ -1,8 +1,8 @@
-"""Bulkheads: the failure of one owner's work ends neither the loop that it is part of nor the work of others.
+"""Bulkheads: a failure of one owner's work affects neither the loop that it is part of nor the work of others.
 
-The pattern is the bulkhead of M. Nygard, "Release It!", with a back-off for each compartment: work that failed
-is left out for a while, twice as long each time. Log lines are limited for each compartment and altogether:
-compartments are named after files and viewers, whose names are the callers' to choose.
+The pattern is the bulkhead of M. Nygard, "Release It!", with an exponential back-off for each compartment. Log
+lines are limited for each compartment and in total, since compartments are named after files and viewers, whose
+names are chosen by clients.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REMEMBERED = 1024
 
 
 class LogLimit:
-    """Says which log lines may be written: one per name and `LINES` per `LOG_EVERY_S`; safe for threads.
+    """Limits log lines to one per name and `LINES` in all per `LOG_EVERY_S`; thread-safe.
 
     `clock` gives seconds.
     """
@@ -41,7 +41,7 @@ class LogLimit:
         self._left_out = 0
 
     def admits(self, name: str) -> int | None:
-        """None, or the number of lines left out since the last one that was admitted."""
+        """None, or the number of lines suppressed since the last admitted one."""
         now = self._clock()
         with self._lock:
             if not 0.0 <= now - self._since < LOG_EVERY_S:
@@ -57,10 +57,10 @@ class LogLimit:
 
 
 class Bulkhead:
-    """Runs the work of many owners so that each fails for itself alone; safe for threads.
+    """Runs the work of many owners so that each fails for itself alone; thread-safe.
 
-    After a failure the owner's work is left out for `pause_s`, then for twice as long with each further
-    failure in a row, up to `longest_s`. With a pause of 0 it is tried each time. `clock` gives seconds.
+    After a failure the owner's work is skipped for `pause_s`, doubled with each further failure in a row, up to
+    `longest_s`. With a pause of 0 it is tried each time. `clock` gives seconds.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Bulkhead:
         self._failed: LRUCache[str, tuple[int, float, float]] = LRUCache(REMEMBERED)
 
     def run(self, compartment: str, work: Callable[[], T], otherwise: T) -> T:
-        """What `work` returns; `otherwise` when it raises, and while it is left out after a failure."""
+        """Result of `work`; `otherwise` when it raises, and while it is skipped after a failure."""
         if self.closed(compartment):
             return otherwise
         try:
@@ -93,17 +93,17 @@ class Bulkhead:
         return result
 
     def closed(self, compartment: str) -> bool:
-        """Whether the compartment's work is left out at this time."""
+        """Whether the compartment's work is skipped at this time."""
         with self._lock:
             _, at, pause = self._failed.get(compartment, (0, 0.0, 0.0))
-        # A clock that was set back must not leave the work out for ever.
+        # A clock that was set back must not skip the work for ever.
         return 0.0 <= self._clock() - at < pause
 
     def failed(self, compartment: str, error: Exception) -> None:
-        """Note a failure, and log it within the limits: with a traceback where no cause was foreseen."""
+        """Record a failure, and log it within the limits, with a traceback if it is unexpected."""
         with self._lock:
             failures = self._failed.get(compartment, (0, 0.0, 0.0))[0] + 1
-            # The machine is short of something for now: that says nothing about what comes after.
+            # A shortage of the machine says nothing about the next attempt.
             doublings = 0 if isinstance(error, Busy) else min(failures - 1, 16)
             pause = min(self._pause * 2.0**doublings, self._longest)
             self._failed[compartment] = failures, self._clock(), pause
@@ -111,7 +111,7 @@ class Bulkhead:
         if left_out is None:
             return
         more = f" ({left_out} more lines of this kind were left out)" if left_out else ""
-        # Trouble with the disk is no bug either, and has no use for a traceback.
+        # Errors of the disk are no bugs either and need no traceback.
         foreseen = isinstance(error, (LamellaError, OSError, sqlite3.Error))
         self._log.warning(
             "%.200s failed: %.300s%s",
@@ -122,7 +122,7 @@ class Bulkhead:
         )
 
     def succeeded(self, compartment: str) -> None:
-        """Forget the failures of a compartment."""
+        """Reset the failures of a compartment."""
         if self._failed:
             with self._lock:
                 self._failed.pop(compartment, None)

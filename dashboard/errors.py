@@ -9,19 +9,19 @@
     ├── TooLarge      413  more than one answer may hold
     ├── WrongHost     421  the request was meant for another host
     ├── CannotShow    422  this file or dataset cannot be shown
-    ├── TooManyRequests 429  the caller sends more than is taken; `Retry-After` says when to go on
+    ├── TooManyRequests 429  the client exceeds its rate limit; `Retry-After` has the delay
     ├── Busy          503  try again in a moment
-    └── SetupError     –   the start-up is at fault; the command ends with status 2
+    └── SetupError     –   a usage error; the command exits with status 2
 
 Every message is one sentence that says what is wrong and, where there is something to do, what to do.
-It never holds a path of the server: files go by their catalogue names.
+It never contains a path of the server; files have their catalogue names.
 """
 
 from __future__ import annotations
 
 
 class LamellaError(Exception):
-    """An error with one clear sentence for the person who asked."""
+    """An error with one clear sentence for the user."""
 
     status = 500
     code = "internal"
@@ -69,7 +69,7 @@ class Changed(LamellaError):
 
 
 class TooLarge(LamellaError):
-    """More was asked than one answer may hold."""
+    """The response would be larger than allowed."""
 
     status = 413
     code = "too_large"
@@ -90,7 +90,7 @@ class CannotShow(LamellaError):
 
 
 class TooManyRequests(LamellaError):
-    """The caller sends more than is taken; it may go on after `retry_after_s`."""
+    """The client exceeds its rate limit; it may retry after `retry_after_s`."""
 
     status = 429
     code = "too_many_requests"

@@ -1,6 +1,6 @@
-"""A limit on the lines of one kind that a log takes in a second.
+"""Rate limit of log lines of one kind.
 
-What anybody can send a thousand times a second must not fill the disk, or hide other lines.
+Requests that anybody can send a thousand times a second must not fill the disk or hide other lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 LINES_PER_SECOND = 5
 WINDOW_S = 1.0
 
-# The place in the code that logs, its level, and the type of the exception.
+# Source location, level, and type of the exception.
 Kind = tuple[str, int, int, str]
 
 
@@ -25,9 +25,9 @@ def later(seconds: float, call: Callable[[], None]) -> None:
 
 
 class LogRateFilter(logging.Filter):
-    """Passes so many lines of a kind in a second, and then one that says how many were left out.
+    """Passes `LINES_PER_SECOND` lines of a kind, then one with the number of suppressed lines.
 
-    Kinds are places in the code, so that there are few of them whatever is sent.
+    Kinds are source locations, so their number is bounded whatever is sent.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How the chunks of a volume suit slices, and what would suit them better."""
+"""Assessment of a volume's chunk shape for slicing, and a better one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PAGE_BYTES = 4096
 GOOD_CHUNK_BYTES = 64 * 1024
 SMALL_CHUNK_BYTES = 4 * 1024
 
-# What any h5repack has. A dataset whose filter it lacks is not in its output, with no more than a
-# warning: measured with h5repack 1.10.8, which also ends with status 0 then.
+# Filters of every h5repack. It omits a dataset whose filter it lacks from its output with only a warning and
+# exits with status 0 (seen with h5repack 1.10.8).
 BUILT_IN = frozenset({"gzip", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset"})
-# h5py alone has this one, so that no plug-in can be named for it.
+# This one is built into h5py alone, so there is no plug-in to name.
 NEVER = "lzf"
 
-# Rewriting a large file has to be worth it, and a small one is decoded whole before anyone notices.
+# Rewriting a large file has to be worthwhile, and a small one is decoded whole in no time.
 WORTH_IT = 1.5
 SMALL_VOLUME_BYTES = 8 * 2**20
 
@@ -77,7 +77,7 @@ def better_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
         short = [d for d, size in enumerate(shape) if chunks[d] < size]
         if not short:
             break
-        # Of equal edges the last doubles first: what lies together in the file is read together.
+        # Of equal edges the last doubles first, since it is contiguous in the file.
         grown = min(reversed(short), key=lambda d: chunks[d])
         chunks[grown] = min(chunks[grown] * 2, shape[grown])
     return tuple(chunks)
@@ -86,7 +86,7 @@ def better_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 def advise(
     volume: Volume, file: str, costs: Sequence[AxisCost], filters: Collection[str] = ()
 ) -> Advice:
-    """What to know about how the volume is stored in `file`, all of whose datasets have these `filters`."""
+    """Advice on the storage of the volume in `file`, whose datasets have these `filters`."""
     advice = _advise(volume, file, costs)
     if advice.command is None:
         return advice

@@ -31,7 +31,7 @@ from dashboard.settings import Settings
 from dashboard.storage.disk_space import ensure_private_directory
 
 SEED = 1
-# Plain h5py needs as long as a whole trace for a few slices: it reads the trace's first ones only.
+# Plain h5py takes as long for a few slices as a whole trace, so it reads only the trace's first ones.
 PLAIN_SHARE = 0.5
 
 
@@ -44,7 +44,7 @@ def run(
     seconds: float,
     as_json: bool,
 ) -> None:
-    """Play the traces of these `names` (or all), `seconds` each, and print what they come to."""
+    """Play the traces of these `names` (or all), `seconds` each, and print the results."""
     ((_, path),) = parse_roots((file,)).items()
     if path.is_dir():
         raise SetupError(f"{file} is a folder; name a file in it.")
@@ -67,7 +67,7 @@ def run(
 
 
 def probe_dataset(path: Path, beside: Path, dataset: str | None) -> DatasetInfo:
-    """What the server says of the dataset; raises `SetupError`."""
+    """The server's record of the dataset; raises `SetupError`."""
     with serving([f"v0={path}"], beside) as server, server.client() as client:
         answer = client.json("/api/v1/datasets", file="v0")
     if "error" in answer:
@@ -126,7 +126,7 @@ def describe(path: Path, volume: DatasetInfo) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures hold for."""
+    """The conditions of the measurement."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
@@ -137,7 +137,7 @@ def machine() -> dict[str, Any]:
 
 
 def outcomes_table(results: Sequence[dict[str, Any]]) -> Table:
-    """What became of the demands."""
+    """The outcomes of the demands."""
     outcomes = ("hit", "prefetched", "coalesced", "miss")
     table = _table("Where slices came from", ("slices", *outcomes, "accuracy", "memory"))
     for found in results:
@@ -154,7 +154,7 @@ def outcomes_table(results: Sequence[dict[str, Any]]) -> Table:
 
 
 def times_table(results: Sequence[dict[str, Any]]) -> Table:
-    """How long slices took."""
+    """The times of slices."""
     headings = ("seen", "in the server", "latest", "h5py", "good cache", "×")
     table = _table("Milliseconds: p50/p95/max, or the mean", headings)
     for found in results:

@@ -30,7 +30,7 @@ def setting(flag: str, name: str, **attributes: Any) -> Callable[[Command], Comm
 
 def serving(function: Command) -> Command:
     """The options that all serving commands share."""
-    # Texts, not numbers: the setting says what is wrong with a value, in one sentence that names it.
+    # As text, so that the setting validates the value and names it in its error message.
     options = (
         setting("--host", "host", metavar="ADDRESS"),
         setting("--port", "port", metavar="NUMBER"),
@@ -48,7 +48,7 @@ PATHS = click.argument("paths", metavar="PATH...", nargs=-1)
 
 
 def settings_from(given: dict[str, Any], paths: Sequence[str] = ()) -> Settings:
-    """The settings of this start; options and arguments that were not given are left to the rest."""
+    """The settings of this start; options that were not given come from the environment or the defaults."""
     return load_settings(
         {name: value or None for name, value in given.items()} | {"data": paths or None}
     )
@@ -104,7 +104,7 @@ def web(paths: tuple[str, ...], parent: int | None, listener: int | None, **give
 @serving
 @click.option("--parent", type=int, hidden=True)
 def worker(paths: tuple[str, ...], parent: int | None, **given: Any) -> None:
-    """Decode ahead of what viewers look at, for `lamella web` with the same cache."""
+    """Prefetch for the viewers of `lamella web` with the same cache."""
     from dashboard.cli.worker import run  # noqa: PLC0415
 
     run(settings_from(given, paths), parent)
@@ -129,10 +129,10 @@ roots_option = click.option(
 def inspect(
     file: str, dataset: str | None, as_json: bool, roots: tuple[str, ...], **given: Any
 ) -> None:
-    """Tell how the datasets of FILE are stored, what a slice costs, and what would make it cheaper.
+    """Show how the datasets of FILE are stored, what a slice costs, and what would make it cheaper.
 
-    With DATASET, about that one alone. What a slice costs is measured on samples, which takes a second or
-    two for each dataset; its files go into a new folder of the cache directory that is removed afterwards.
+    With DATASET, that one alone. The cost of a slice is measured on samples, which takes a second or two for each
+    dataset; temporary files are written to a new folder of the cache directory and removed afterwards.
     """
     from dashboard.cli.inspect import run  # noqa: PLC0415
 
@@ -162,12 +162,11 @@ def warm(
     roots: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Decode a dataset of FILE into the cache, or a range of its slices, before anybody looks.
+    """Decode a dataset of FILE, or a range of its slices, into the cache in advance.
 
-    What is there already is skipped: after Ctrl-C, the same command goes on. A server finds what was
-    decoded under the name that it has for the file, and that depends on what it serves: after `lamella
-    serve /data/scan.h5` it is scan.h5, after `lamella serve /data` it is data/scan.h5. Say with --root
-    what the server is given.
+    Cached bricks are skipped, so the same command resumes after Ctrl-C. Bricks are stored under the name that the
+    server has for the file, which depends on its roots: after `lamella serve /data/scan.h5` it is scan.h5, after
+    `lamella serve /data` it is data/scan.h5. Name the server's roots with --root.
     """
     from dashboard.cli.warm import run  # noqa: PLC0415
 
@@ -238,14 +237,14 @@ def bench(
 @click.option("--dtype", metavar="NAME", help="Type of a voxel, such as uint8, int16 or float32.")
 @click.option("--chunks", metavar="N,N,...", help="Voxels of a chunk in each dimension, or auto.")
 def sample(out: Path, like: str, shape: str | None, dtype: str | None, chunks: str | None) -> None:
-    """Write a made-up volume to the HDF5 file OUT."""
+    """Write a synthetic volume to the HDF5 file OUT."""
     from dashboard.cli.sample import write  # noqa: PLC0415
 
     write(out, like=like, shape=shape, dtype=dtype, chunks=chunks)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and leave with its status."""
+    """Run the command and exit with its status."""
     try:
         lamella.main(arguments, prog_name="lamella", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

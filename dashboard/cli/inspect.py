@@ -92,10 +92,10 @@ def run(
 def _opened(
     path: str, settings: Settings, roots: Sequence[str] = ()
 ) -> Iterator[tuple[Services, str, Path]]:
-    """The parts of a server over that one file, the file's name and its place.
+    """The services of a server over that one file, the file's name and its path.
 
-    They share nothing with a running server: their caches lie in a folder of their own beside its,
-    since how fast that disk is belongs to what is measured.
+    They share nothing with a running server: their caches are in a directory of their own on the same disk,
+    whose speed is part of the measurement.
     """
     from dashboard.runtime.container import build_services  # noqa: PLC0415
 
@@ -140,7 +140,7 @@ def _measured(volume: Volume, measuring: SliceBenchmark) -> tuple[dict[int, Meas
 def _cost_report(
     volume: Volume, measured: dict[int, Measured], place: Path, filters: Collection[str]
 ) -> dict[str, Any]:
-    """What slices of `volume` cost, and what to do about it."""
+    """Costs of slices of `volume`, with advice."""
     costs = axis_costs(volume)
     advice = advise(volume, str(place), costs, filters)
     axes = []
@@ -200,7 +200,7 @@ def _show(console: Console, file: str, datasets: list[dict[str, Any]]) -> None:
         console.print(_axes(record))
         console.print(Text(record["advice"]))
         if record["command"]:
-            # Wrapped by the terminal, not here: it is there to be copied.
+            # Not wrapped here, so that it can be copied.
             console.print(Text(f"  {record['command']}"), soft_wrap=True)
         if record["not_measured"]:
             console.print(Text(record["not_measured"]))

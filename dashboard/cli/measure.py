@@ -1,7 +1,7 @@
-"""What slices of a volume cost here, measured on a sample of it by the very parts that serve them.
+"""Cost of slices of a volume on this machine, measured on samples with the code that serves them.
 
-No figure is known beforehand: chunks of the file itself are decoded, and a plane of one of its bricks is
-made a frame of. What a sample took is scaled to the whole slice by its chunks or cells.
+Chunks of the file are decoded, and a plane of one of its bricks is rendered; the times are scaled to the whole
+slice by the number of chunks or cells.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ FIRST_BYTES, MOST_BYTES = 256 * 1024, 32 * 2**20
 ENOUGH_S = 0.08
 GROWTH = 8
 REPEATS = 3
-# Frames take milliseconds, so that there is time for as many as a median needs.
+# Rendering takes milliseconds, so there is time for as many repetitions as a median needs.
 FRAMES = 7
-# A part of a plane that is made a frame of: more than the pages of a screen, some milliseconds.
+# Cells of the rendered part of a plane: more than a screen, some milliseconds.
 MOST_CELLS = 4 * 2**20
 SEED = 1
 
@@ -61,7 +61,7 @@ class Measured:
 
 
 class SliceBenchmark:
-    """Measures volumes with parts and caches that nobody else uses meanwhile."""
+    """Measures volumes with services and caches of its own."""
 
     def __init__(self, services: Services, clock: Callable[[], float] = time.perf_counter) -> None:
         self._services = services
@@ -79,14 +79,14 @@ class SliceBenchmark:
         )
 
     def prepare(self, volume: Volume) -> None:
-        """What a server does once for each state of a file: it lists the chunks."""
+        """List the chunks, which a server does once for each fingerprint of a file."""
         if volume.decodes_in_process:
             self._services.metadata.index(volume)
 
     def axis(self, volume: Volume, axis: int, seconds: float) -> Measured:
-        """What a slice across `axis` costs, found in about `seconds`, or in what a chunk takes.
+        """Measure a slice across `axis` in about `seconds`, or the time of a chunk if that is longer.
 
-        Raises whatever reading the volume raises.
+        Raises the errors of reading the volume.
         """
         cost = volume.grid.axis_cost(axis)
         until = self._clock() + seconds
@@ -136,7 +136,7 @@ class SliceBenchmark:
         return Measured(cold, warm, raw, size, size / decoding)
 
     def _decoded(self, box: BrickAddress) -> tuple[float, NDArray[Any]]:
-        """Seconds until a plane of a box is there that nobody has decoded, and the plane."""
+        """Seconds until a plane of an uncached box is available, and the plane."""
         # Under a name of its own, so that no sample is found in the cache as an earlier one.
         self._taken += 1
         box = replace(box, version=f"sample {self._taken}")

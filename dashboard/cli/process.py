@@ -1,4 +1,4 @@
-"""What the long-running commands share: their log, their checks at start, and their end."""
+"""Common parts of the long-running commands: log, checks at startup, and shutdown."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def limit_log(logger: logging.Logger) -> None:
 
 
 def tune_malloc() -> None:
-    """Have freed memory reused by this process instead of given back to the kernel, up to 64 MiB.
+    """Keep up to 64 MiB of freed memory in this process instead of returning it to the kernel.
 
-    A frame is made in some blocks of a few megabytes. Given back after each answer they cost the
-    next one a page fault for every 4 KiB: 1360² uint8 from the frame cache, one right after the
-    other, took 2.1 ms or more with them and 0.5 ms without. One heap for all threads, so that the
-    bound holds for all of them together. Other C libraries than glibc are left as they are.
+    Rendering a frame allocates blocks of a few megabytes. If they are returned after each response, the next one
+    incurs a page fault for every 4 KiB: 1360² uint8 from the frame cache, in sequence, took 2.1 ms or more with
+    them and 0.5 ms without. One arena for all threads, so that the bound applies to all of them together. C
+    libraries other than glibc are not changed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -68,7 +68,7 @@ def tune_malloc() -> None:
 
 
 def freeze_gc() -> None:
-    """Have the garbage collector pass over what is there now: else a full pass takes some 70 ms."""
+    """Move all live objects to the permanent GC generation; otherwise a full collection takes about 70 ms."""
     gc.collect()
     gc.freeze()
 
@@ -98,15 +98,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def die_with_parent(parent: int | None) -> None:
-    """Have the kernel end this process when the process `parent`, its own parent, is gone.
+    """Make the kernel kill this process when its parent, the process `parent`, dies (Linux only).
 
-    A supervisor killed with -9 can tell its children nothing. Only Linux does this; elsewhere nothing happens.
+    A supervisor that is killed with SIGKILL cannot stop its children itself.
     """
     if parent is None:
         return
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it was gone before we asked
+    if os.getppid() != parent:  # The parent died before the call.
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -37,7 +37,7 @@ FATAL_STATUSES = (2, 3, 4)
 
 
 class RestartLimitReached(Exception):
-    """A child cannot be kept running; `status` is the one to leave with."""
+    """A child cannot be kept running; `status` is the exit status."""
 
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class RestartLimitReached(Exception):
 
 @dataclass
 class ManagedProcess:
-    """A process that is started again when it dies; times are those of the `clock`."""
+    """A process that is restarted when it dies; times are those of the `clock`."""
 
     name: str
     command: Sequence[str]
@@ -59,7 +59,7 @@ class ManagedProcess:
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DEATHS))
 
     def poll(self) -> None:
-        """Start the process if it is due, note its death if it died; raises `GaveUp`."""
+        """Start the process if it is due, handle its death; raises `RestartLimitReached`."""
         if self.process is None:
             if self.clock() >= self.starts_at:
                 self.start()
@@ -67,7 +67,7 @@ class ManagedProcess:
         status = self.process.poll()
         if status is None:
             return
-        self.end_group(signal.SIGKILL)  # what the dead one has left behind
+        self.end_group(signal.SIGKILL)  # Remaining processes of the dead one.
         self.process = None
         self.on_exit(status)
 
@@ -82,7 +82,7 @@ class ManagedProcess:
         )
 
     def on_exit(self, status: int) -> None:
-        """Decide when to start again, or raise `GaveUp`."""
+        """Schedule a restart, or raise `RestartLimitReached`."""
         now = self.clock()
         self.deaths.append(now)
         if not self.became_ready and status in FATAL_STATUSES:
@@ -104,7 +104,7 @@ class ManagedProcess:
                 os.killpg(self.process.pid, number)
 
     def ask_to_end(self) -> None:
-        """Ask the process alone: it ends its own children in good order."""
+        """Send a signal to the process alone, which ends its own children."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
@@ -119,7 +119,7 @@ def run(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     signals: SimpleQueue[int] = SimpleQueue()
     queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
-    # A folder called `dashboard` where the command was started is not ours.
+    # A directory called `dashboard` in the working directory must not be imported.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     parent = ("--parent", str(os.getpid()))
     number = listener.fileno()
@@ -172,7 +172,7 @@ def supervise(
             click.echo(f"Lamella is ready at {address(settings)} (Ctrl-C ends it)")
         waiting = not announced or any(child.process is None for child in children)
         try:
-            # A death may slip by unseen when SIGCHLDs coincide, so that even calm times end.
+            # SIGCHLD signals may coalesce, so the wait has a timeout.
             number = signals.get(timeout=PROBE_EVERY_S if waiting else 1.0)
         except Empty:
             continue

@@ -13,9 +13,9 @@ from dashboard.files.catalog import parse_roots
 def resolve_served_name(
     file: str, roots: Sequence[str], configured: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], str]:
-    """(the roots, what `file` is called below them): bricks are kept under that name.
+    """(roots, name of `file` below them), under which its bricks are stored.
 
-    `configured` roots count where none are given, if the file lies below them. Raises `SetupError`.
+    `configured` roots apply where none are given and the file is below them. Raises `SetupError`.
     """
     ((name, place),) = parse_roots((file,)).items()
     if place.is_dir():
@@ -25,7 +25,7 @@ def resolve_served_name(
     before, _, after = file.partition("=")
     explicit = bool(after) and "/" not in before and not Path(file).exists()
     given = Path(after if explicit else file).expanduser()
-    # As a folder lists it: links on the way are followed, the file's own name is kept.
+    # As in a listing: links of directories are resolved, the file's own name is kept.
     listed = Path(os.path.abspath(given)).parent.resolve() / given.name
     for root, path in parse_roots(roots or configured).items():
         for candidate in (listed, place):

@@ -1,4 +1,4 @@
-"""`lamella warm`: a dataset decoded into the cache before anybody looks at it."""
+"""`lamella warm`: decodes a dataset into the cache in advance."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ from dashboard.storage.eviction import IN_USE_S
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
 
-# One is decoded by all threads while the other's file is finished and the next one's is begun.
+# One brick is decoded by all threads while the other's file is finished and the next one's is created.
 IN_FLIGHT = 2
-# A list of more bricks than this takes longer to make than anyone expects; a range does.
+# Listing more bricks than this takes unexpectedly long; a range helps.
 MAX_BRICKS = 100_000
 TOUCH_INTERVAL_S = 0.5
 
@@ -75,7 +75,7 @@ def run(
         limit = brick_limit(settings, home, disk.totals()[0])
     finally:
         disk.close()
-    # Taken once, so that what fits is known before the first brick and stays so.
+    # Determined once, so that what fits is known before the first brick and does not change.
     fixed = {"data": paths, "brick_cache_bytes": ByteSize(limit)}
     services = build_services(settings.model_copy(update=fixed), role="cli")
     services.start()
@@ -153,7 +153,7 @@ def bricks_across(
 
 @dataclass
 class WarmJob:
-    """The bricks of a volume on their way into the cache, whose limit is `limit` bytes."""
+    """Decodes the bricks of a volume into the cache, whose limit is `limit` bytes."""
 
     services: Services
     volume: Volume
@@ -165,7 +165,7 @@ class WarmJob:
     unreadable: list[LamellaError] = field(default_factory=list)
 
     def run(self) -> None:
-        """Decode what is missing and say what came of it; raises `SetupError` where not all of it fits."""
+        """Decode missing bricks and report the result; raises `SetupError` where not all fit."""
         fitting = self._fitting()
         if not fitting:
             raise SetupError(
@@ -190,7 +190,7 @@ class WarmJob:
                 f"{self._state()}, and the cache is full: "
                 + (self.services.degraded() or "bricks that are being viewed are not evicted.")
             ) from None
-        # The contrast that slices are shown with at first belongs to the wait for the first one.
+        # The default contrast window is part of the time to the first slice.
         self.services.windows.window(self.volume, ComplexPart.ABS, Norm.LINEAR)
         self._report(len(fitting), time.monotonic() - began)
 
@@ -223,7 +223,7 @@ class WarmJob:
         return file_bytes(brick, self.volume.dtype.itemsize)
 
     def _fitting(self) -> list[BrickAddress]:
-        """As many bricks, from the first on, as the cache holds at once: more would push these out."""
+        """The first bricks that fit the cache together; further ones would evict these."""
         left = self.limit
         for number, brick in enumerate(self.bricks):
             left -= self._size(brick)
@@ -264,7 +264,7 @@ class WarmJob:
         except CacheFull:
             if self.services.degraded():
                 raise
-        # What was used a moment ago may leave in the next, unless somebody stays with it.
+        # Entries used a moment ago may be evicted soon unless they are touched again.
         time.sleep(IN_USE_S)
         return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
 
@@ -272,14 +272,14 @@ class WarmJob:
         try:
             loaded = work.result()
         except CannotShow as error:
-            self.unreadable.append(error)  # the others may well be readable
+            self.unreadable.append(error)  # Other bricks may be readable.
             return
         self.warm.append(brick)
         self.decoded += loaded.outcome == "miss"
         self.damaged += len(loaded.brick.damaged_chunks)
 
     def _touch_warmed(self) -> None:
-        """Let what is warm count as used now: what is used longest ago leaves first, and that is others'."""
+        """Touch the warmed bricks, so that LRU eviction takes other entries first."""
         for brick in self.warm:
             self.services.bricks.access_log.touch(brick.key)
 

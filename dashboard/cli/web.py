@@ -60,7 +60,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "worker_class": EventWorker,
             "workers": settings.web_processes,
             "threads": settings.web_threads,
-            # A heartbeat on a disk that is busy would get workers killed that are well.
+            # Heartbeat files on a busy disk would get healthy workers killed.
             "worker_tmp_dir": str(SHARED_MEMORY) if shared else None,
             # HDF5's children and the caches' connections must not be shared by a fork.
             "preload_app": False,
@@ -70,7 +70,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "keepalive": KEEP_ALIVE_S,
             "worker_connections": CONNECTIONS,
             "limit_request_line": LINE_LIMIT,
-            # Else a client on this machine sets the WSGI environment by headers of these names.
+            # Otherwise a local client could set the WSGI environment with headers of these names.
             "forwarder_headers": "",
             "logger_class": ServerLog,
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
@@ -82,8 +82,8 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        # A request that comes back from a system call waits this long, at most, for a thread that
-        # computes: with the default of 5 ms the stores behind one answer would delay the next.
+        # Longest wait of a request that returns from a system call for a computing thread: with the default
+        # of 5 ms, write-behind of one response would delay the next.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         tune_malloc()
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
@@ -94,13 +94,13 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         return server
 
     def close(self) -> None:
-        """In a worker that has answered its last request: write down what is only in memory."""
+        """In a worker after its last request: flush what is only in memory."""
         if self._services is not None:
             self._services.close()
 
 
 def run(settings: Settings, parent: int | None = None, listener: int | None = None) -> None:
-    """Serve until SIGTERM, then finish what is being answered.
+    """Serve until SIGTERM, then finish the requests in progress.
 
     A supervisor passes its process id as `parent` and the descriptor of a listening socket.
     """

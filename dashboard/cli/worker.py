@@ -38,7 +38,7 @@ def run(settings: Settings, parent: int | None = None) -> None:
     thread.start()
     signals.get()
     stop.set()
-    # Nobody waits for the brick in work.
+    # No request waits for the brick in progress.
     services.decoder.stop()
     thread.join()
     services.close()

@@ -27,13 +27,12 @@ from dashboard.hdf5 import protocol
 
 log = logging.getLogger(__name__)
 
-# A child needs about half a second to import the library on a busy machine; a slow disk may take
-# longer.
+# Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
 
-# A request whose child had this share of its time on a processor has used it up. One that had less, but at
-# least `_IDLE`, is a busy machine's: it may go on for a while, and has then used it up with `_MOST` of it, since
-# a machine that stays busy would else be busy with this file for ever.
+# A request whose child has used this share of its time limit as processor time counts as having spent it. With
+# less, but at least `_IDLE`, the machine is considered busy and the request may go on for a while; it has then
+# spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 _OVERTIME = 2.0
 _STEP_SECONDS = 0.5
@@ -43,14 +42,14 @@ _ENDED = frozenset(
     -number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 )
 
-# The object that a child works on: two numbers of 64 bits (`child/progress.py`).
+# The object that a child works on: two 64-bit numbers (`worker/progress.py`).
 _PLACE_BYTES = 16
 
 
 class WorkerCrashed(errors.CannotShow):
-    """The library crashed twice, or used up its time, on this file; `place` is the object, if it is known.
+    """The library crashed twice, or spent its time limit, on this file; `place` is the object, if known.
 
-    A place is the inode of the file that the object is in, and the object's address there.
+    A place is the inode of the object's file and the object's address in it.
     """
 
     def __init__(self, message: str, place: tuple[int, int] | None = None) -> None:
@@ -59,11 +58,11 @@ class WorkerCrashed(errors.CannotShow):
 
 
 class FailedBefore(WorkerCrashed):
-    """The library failed on this object a while ago, and was not asked again."""
+    """The library failed on this object recently and was not called again."""
 
 
 class Unreadable(errors.CannotShow):
-    """The library reported an error of its own; `detail` is for the log alone."""
+    """The library reported an error; `detail` is for the log alone."""
 
     def __init__(self, message: str, detail: str) -> None:
         super().__init__(message)
@@ -71,7 +70,7 @@ class Unreadable(errors.CannotShow):
 
 
 class _Stalled(Exception):
-    """A child gave no answer in time, and it was not its own work that took it."""
+    """A child did not respond in time, and not because of its own work."""
 
 
 _ERRORS: dict[str, type[errors.LamellaError]] = {
@@ -88,7 +87,7 @@ class _Killed(Exception):
 
 
 class _Crashed(Exception):
-    """A child died of what it was asked, or talked nonsense; `place` is the object, if it is known."""
+    """A child died during a request or violated the protocol; `place` is the object, if known."""
 
     def __init__(self, place: tuple[int, int] | None) -> None:
         super().__init__()
@@ -96,11 +95,11 @@ class _Crashed(Exception):
 
 
 class _SpentTime(Exception):
-    """A child used up its time on a processor."""
+    """A child spent its time limit."""
 
 
 class Hdf5Worker:
-    """One child process: a socket for requests, a pipe for answers, memory for where it is."""
+    """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
 
     def __init__(self, memory_bytes: int, folder: Path, roots: Roots) -> None:
         environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
@@ -115,7 +114,7 @@ class Hdf5Worker:
             self._requests, theirs = socket.socketpair()
             undo.callback(self._requests.close)
             with theirs:
-                # The library looks for relative names in the working directory last: it is an empty folder.
+                # libhdf5 searches the working directory last for relative names, so it is an empty directory.
                 self.process = subprocess.Popen(
                     [
                         *(sys.executable, "-m", "dashboard.hdf5.worker"),
@@ -127,7 +126,7 @@ class Hdf5Worker:
                     pass_fds=(self._shared,),
                     cwd=folder,
                     env=environment,
-                    start_new_session=True,  # a Ctrl+C at the terminal is the supervisor's business
+                    start_new_session=True,  # Ctrl+C at the terminal is handled by the supervisor.
                 )
             undo.pop_all()
         assert self.process.stdout is not None
@@ -139,9 +138,9 @@ class Hdf5Worker:
     def call(
         self, request: dict[str, Any], descriptors: Sequence[int], seconds: float, overtime: float
     ) -> tuple[dict[str, Any], bytes]:
-        """Send one request and wait for the answer; `seconds` of work, more only while others are in its way.
+        """Send one request and wait for the response: `seconds` of work, more only on a busy machine.
 
-        Raises `_SpentTime`, `_Stalled`, and `EOFError`, `OSError` or `ValueError` when it died.
+        Raises `_SpentTime`, `_Stalled`, and `EOFError`, `OSError` or `ValueError` when the child died.
         """
         self.asked = False
         if not self.ready:
@@ -168,27 +167,27 @@ class Hdf5Worker:
             limit = min(_STEP_SECONDS, seconds + overtime - passed)
 
     def _answered(self, seconds: float) -> bool:
-        # Not select(): it fails on descriptors from 1024 on, which a busy server has.
+        # poll() instead of select(), which fails for descriptors from 1024 on.
         poll = select.poll()
         poll.register(self.stdout, select.POLLIN)
         return bool(poll.poll(max(seconds, 0) * 1e3))
 
     def _processor_seconds(self) -> float:
-        """Time on processors since the child began (proc(5): utime and stime in `stat`)."""
+        """Processor time of the child (s; proc(5): utime and stime in `stat`)."""
         try:
             after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
         except FileNotFoundError:
-            return 0.0  # it has died and was waited for: the pipe says so
+            return 0.0  # It has died and was reaped: the pipe reports that.
         return sum(map(int, after_name.split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def place(self) -> tuple[int, int] | None:
-        """The object that it worked on last."""
+        """The object that the child worked on last."""
         found = os.pread(self._shared, _PLACE_BYTES, 0)
         inode, address = (int.from_bytes(found[k : k + 8], sys.byteorder) for k in (0, 8))
         return (inode, address) if inode else None
 
     def kill(self) -> None:
-        """End the process and give its descriptors back."""
+        """Kill the process and close its descriptors."""
         self.process.kill()
         with suppress(OSError):
             self.stdout.close()
@@ -199,10 +198,10 @@ class Hdf5Worker:
 
 
 class Hdf5WorkerPool:
-    """A few children; a request takes the first free one.
+    """A pool of children; a request takes the first free one.
 
-    `roots` are the folders and files that links and virtual sources may lead to; `folder` is an
-    empty folder for the children to stand in.
+    `roots` are the directories and files that links and virtual sources may lead to; `folder` is an empty
+    directory, the children's working directory.
     """
 
     def __init__(
@@ -226,7 +225,7 @@ class Hdf5WorkerPool:
         self._said_open = False
 
     def prestart(self) -> None:
-        """Start one child now, so that the first person does not wait for it."""
+        """Start one child, so that the first request does not wait for it."""
         slot = self._free.get()
         try:
             if slot is None and not self._closed.is_set():
@@ -244,7 +243,7 @@ class Hdf5WorkerPool:
         skip: Collection[tuple[int, int, str]] = (),
         **request: Any,
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer of a child about a file: (JSON head, body).
+        """The response of a child about a file: (JSON head, body).
 
         `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip` (inode,
         address, reason) are not opened. Raises what the child reports, `WorkerCrashed` when that is the file's
@@ -285,7 +284,7 @@ class Hdf5WorkerPool:
     def _asked(
         self, op: str, message: dict[str, Any], descriptors: Sequence[int], limit: float
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer of one child."""
+        """The response of one child."""
         began = time.monotonic()
         try:
             child = self._free.get(timeout=max(limit, self._seconds))
@@ -314,7 +313,7 @@ class Hdf5WorkerPool:
             seconds = time.monotonic() - began
             raise self._end_of(op, dead, error, seconds) from None
         except BaseException:
-            # Interrupted: its answer is still to come, and would be taken for that to the next request.
+            # Interrupted: its pending response would be taken for that of the next request.
             if child is not None:
                 child.kill()
                 child = None
@@ -333,7 +332,7 @@ class Hdf5WorkerPool:
             )
 
     def _fit(self, child: Hdf5Worker | None) -> Hdf5Worker:
-        """A child that lives and is confined to what the roots are now."""
+        """A live child that is confined to the current roots."""
         if child is not None:
             if child.process.poll() is None and child.roots == self._roots.identity():
                 return child
@@ -343,7 +342,7 @@ class Hdf5WorkerPool:
     def _end_of(
         self, op: str, child: Hdf5Worker | None, error: Exception, seconds: float
     ) -> Exception:
-        """What a child that died, or could not be started, stands for."""
+        """The error for a child that died or could not be started."""
         code, asked, place = None, False, None
         if child is not None:
             asked, place = child.asked, child.place()
@@ -356,7 +355,7 @@ class Hdf5WorkerPool:
         if isinstance(error, ValueError):
             return _Crashed(place)
         if asked and code in _ENDED:
-            # By the kernel, for want of memory, or from outside: that is no verdict on the file.
+            # By the OOM killer or from outside, which is not the file's fault.
             return _Killed()
         if isinstance(error, MemoryError) or not asked:
             # It could not be started.
@@ -366,14 +365,14 @@ class Hdf5WorkerPool:
         return _Crashed(place)
 
     def _release(self, child: Hdf5Worker | None) -> None:
-        # Closing took those that were free; who was busy then ends now.
+        # Closing has ended the free children; busy ones end here.
         if child is not None and self._closed.is_set():
             child.kill()
             child = None
         self._free.put(child)
 
     def close(self) -> None:
-        """End all children that are free; a busy one ends with its answer."""
+        """End all free children; a busy one ends after its response."""
         self._closed.set()
         with suppress(queue.Empty):
             while True:

@@ -1,7 +1,7 @@
-"""Messages between a process and its HDF5 child.
+"""Messages between a process and its HDF5 workers.
 
-A request is a JSON head and a few descriptors, which a socket carries; an answer is a JSON head and a body
-of bytes, each with its length.
+A request is a JSON head with a few descriptors, sent over a socket; a response is a JSON head and a body of
+bytes, each with its length.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def send(stream: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"")
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Read one message; `EOFError` when the other side is gone, `ValueError` when it talks nonsense."""
+    """Read one message; `EOFError` when the other side has exited, `ValueError` for a protocol violation."""
     lengths = _exactly(stream, _LENGTHS.size)
     head, body = _LENGTHS.unpack(lengths)
     if head > MAX_HEAD:
@@ -53,7 +53,7 @@ def send_request(
 
 
 def receive_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """(the head, descriptors that are the caller's to close); `EOFError` when the other side is gone."""
+    """(head, descriptors that the caller has to close); `EOFError` when the other side has exited."""
     data, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, MAX_DESCRIPTORS)
     try:
         (count,) = _LENGTH.unpack(data + _received(connection, _LENGTH.size - len(data)))

@@ -1,4 +1,4 @@
-"""Bodies of requests, as far as they have arrived: of a stated length, or in chunks."""
+"""Incremental parsing of request bodies, with a Content-Length or chunked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from dashboard.http.refusal import BODY_LIMIT, Malformed
 
-# RFC 9112 section 7.1: a size in hexadecimal digits, and extensions, which nobody here knows.
+# RFC 9112 section 7.1: a size in hexadecimal digits, and chunk extensions, which are ignored.
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 LINE_LIMIT = 256
 TRAILER_LIMIT = 8 * 2**10
@@ -22,7 +22,7 @@ class SizedBody:
         self.data = bytearray()
 
     def feed(self, buffer: bytearray) -> bool:
-        """Take what belongs to the body from the front of `buffer`; returns whether it is complete."""
+        """Consume the body's bytes from the front of `buffer`; returns whether it is complete."""
         missing = self._length - len(self.data)
         self.data += buffer[:missing]
         del buffer[:missing]
@@ -32,18 +32,18 @@ class SizedBody:
 class ChunkedBody:
     """A body in chunks (RFC 9112 section 7.1); trailers are skipped.
 
-    gunicorn's reader of chunks waits for the socket, and so takes a thread for as long as a client likes.
+    gunicorn's own chunk reader blocks on the socket, which occupies a thread for as long as the client wants.
     """
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self._left = 0  # of the current chunk, the line break behind it included
+        self._left = 0  # Of the current chunk, including the line break after it.
         self._trailer_bytes = -1  # not yet in the trailers
 
     def feed(self, buffer: bytearray) -> bool:
-        """Take what belongs to the body from the front of `buffer`; returns whether it is complete.
+        """Consume the body's bytes from the front of `buffer`; returns whether it is complete.
 
-        Raises `Malformed` for what is no sequence of chunks, and for more than 1 MiB.
+        Raises `Malformed` for an invalid sequence of chunks, and for more than 1 MiB.
         """
         at = 0
         try:
@@ -80,7 +80,7 @@ class ChunkedBody:
             self._trailer_bytes = 0
 
     def _take(self, buffer: bytearray, at: int) -> int:
-        """Take a piece of the current chunk from `at` on; returns where it ends."""
+        """Consume a piece of the current chunk from `at` on; returns its end."""
         count = min(max(self._left - 2, 0), len(buffer) - at)
         self.data += memoryview(buffer)[at : at + count]
         at += count

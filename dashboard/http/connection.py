@@ -1,4 +1,4 @@
-"""One connection of a client: what has arrived of its request, and what has not been sent of its answer."""
+"""One client connection: the received part of its request and the unsent part of its response."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from dashboard.http.refusal import HEAD_LIMIT, LINE_LIMIT, Malformed, status_of
 
 RECEIVE_BYTES = 64 * 2**10
 
-# A thread may leave this much for the event loop to send, and waits beyond: an answer is one piece and
-# never waits, a file that is read in pieces must not be in memory as a whole.
+# A thread may leave this many bytes for the event loop to send, and blocks beyond that: a response in one piece
+# never blocks, and a file that is read in pieces is never in memory as a whole.
 UNSENT_LIMIT = 4 * 2**20
 SEND_PROGRESS_S = 30.0
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-# gunicorn refuses a bare line feed, but has to be given it.
+# A bare line feed is passed on to gunicorn, which refuses it.
 HEAD_END = re.compile(rb"\n\r?\n")
 
 
 class State(Enum):
-    """What a connection waits for."""
+    """State of a connection."""
 
     IDLE = auto()  # the first byte of a request
     RECEIVING = auto()  # the rest of it
@@ -39,7 +39,7 @@ class State(Enum):
 
 
 class Connection:
-    """A client's socket without blocking; takes the place of the socket for gunicorn's response.
+    """A non-blocking client socket, which stands in for the socket in gunicorn's response.
 
     Times are those of `time.monotonic`, in seconds.
     """
@@ -69,13 +69,13 @@ class Connection:
         return self.sock.fileno()
 
     def enter(self, state: State, now: float, within_s: float) -> None:
-        """Go into `state`, which may last for `within_s` seconds."""
+        """Enter `state`, with a time limit of `within_s` seconds."""
         self.state = state
         self.since = now
         self.deadline = now + within_s
 
     def receive(self) -> bool:
-        """Take what has arrived; returns False at the client's end, raises `OSError`."""
+        """Receive available bytes; returns False at the end of the stream, raises `OSError`."""
         try:
             data = self.sock.recv(RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -90,7 +90,7 @@ class Connection:
         return self.request is not None or bool(self._buffer)
 
     def parse(self, config: Any) -> bool:
-        """Take the request apart as far as it has arrived; returns whether it is complete.
+        """Parse the received part of the request; returns whether it is complete.
 
         Raises `Malformed`.
         """
@@ -131,19 +131,19 @@ class Connection:
         else:
             self.body = SizedBody(int(headers.get("CONTENT-LENGTH", 0)))
         self.request = request
-        # gunicorn would ask when it makes the environment, where the body is there already.
+        # gunicorn would send it when it builds the environment, after the body has arrived.
         self._expects_continue = request._expected_100_continue
         request._expected_100_continue = False
 
     def send_continue(self) -> None:
-        """Send a client that waits to be asked the word, unless its body comes already; raises `OSError`."""
+        """Send `100 Continue` to a client that expects it, unless its body has begun; raises `OSError`."""
         if self._expects_continue and not self._buffer and not self.body.data:
             self.sendall(CONTINUE)
             self.began_answer = False
         self._expects_continue = False
 
     def next_request(self) -> None:
-        """Forget the request that was answered; what came behind it stays."""
+        """Discard the answered request; pipelined bytes after it are kept."""
         self.request = None
         self.body = SizedBody(0)
         self.answered = False
@@ -152,10 +152,10 @@ class Connection:
         self.served += 1
 
     def sendall(self, data: bytes) -> None:
-        """Send `data`, or keep what the client does not take at once for `send_on`.
+        """Send `data`, or keep what the socket does not accept for `send_pending`.
 
-        Called in the thread that answers. Raises `OSError`, and `TimeoutError` where a client that takes
-        nothing leaves more than a few megabytes of an answer that comes in pieces.
+        Called in the thread of the request. Raises `OSError`, and `TimeoutError` when a client that does not
+        read leaves more than a few megabytes of a response in pieces unsent.
         """
         self.began_answer = True
         while self.unsent_bytes > UNSENT_LIMIT:
@@ -170,7 +170,7 @@ class Connection:
             self.send_pending()
 
     def send_pending(self) -> bool:
-        """Send what the client takes now; returns whether it took anything, raises `OSError`."""
+        """Send pending bytes; returns whether any were accepted, raises `OSError`."""
         taken = 0
         try:
             while self._unsent:
@@ -187,11 +187,11 @@ class Connection:
         return taken > 0
 
     def finish(self) -> None:
-        """Say that nothing more will be sent; raises `OSError`."""
+        """Shut down the sending side; raises `OSError`."""
         self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the socket."""
         self._unsent.clear()
         self.unsent_bytes = 0
         self.sock.close()

@@ -1,4 +1,4 @@
-"""Answers to what is no request: in the form of all errors, and without the application."""
+"""Responses to invalid requests, in the format of all errors, without calling the application."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MESSAGES = {
     505: "The HTTP version is 1.0 or 1.1.",
 }
 
-# The same codes as for errors that the application finds; others are the status' own name.
+# The same codes as the application's errors; others are the name of the status.
 CODES = {400: "bad_request", 413: "too_large", 500: "internal"}
 
 
 class Malformed(Exception):
-    """What arrived cannot be answered by the application; `status` is the one to refuse it with."""
+    """An invalid request; `status` is that of the response."""
 
     def __init__(self, status: int = 400) -> None:
         super().__init__(MESSAGES[status])
@@ -46,13 +46,13 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
 
 
 def status_of(error: Exception) -> int:
-    """The status for what gunicorn's parser raised."""
+    """The status for an error of gunicorn's parser."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A complete answer of `status`, after which the connection is closed."""
+    """A complete response, after which the connection is closed."""
 
     status: int
 
@@ -63,7 +63,7 @@ class Refusal:
         return CODES.get(self.status, name)
 
     def encode(self) -> bytes:
-        """Head and body as they travel."""
+        """Head and body as bytes."""
         error = {"code": self.code, "message": MESSAGES[self.status]}
         body = json.dumps({"error": error}).encode()
         head = (

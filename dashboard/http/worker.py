@@ -1,8 +1,8 @@
 """A gunicorn worker whose threads never wait for a client.
 
-One event loop reads whole requests and sends what clients are slow to take; a thread is occupied for as
-long as the application computes. gunicorn's own threaded worker reads and writes in the thread: eight
-half-sent requests, or eight slow readers, stop the service. Parser, environment and response are gunicorn's.
+An event loop reads whole requests and sends what slow clients have not read yet; a thread is occupied only while
+the application runs. gunicorn's own threaded worker reads and writes in the thread, so eight half-sent requests
+or eight slow readers stop the service. Parser, environment and response are gunicorn's.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from dashboard.http.refusal import Malformed, Refusal
 
 log = logging.getLogger(__name__)
 
-# In the environment of each request: when its first byte arrived, and when all of it was there and it was
-# queued for a thread, both by `time.monotonic` in seconds.
+# Keys in the environment of each request: when its first byte arrived, and when it was complete and queued for a
+# thread, both by `time.monotonic` (s).
 READABLE_AT = "lamella.readable_at"
 COMPLETE_AT = "lamella.complete_at"
 
@@ -38,7 +38,7 @@ RECEIVE_WITHIN_S = 20.0
 CLOSE_WITHIN_S = 2.0
 SWEEP_EVERY_S = 0.5
 
-# Answers that slow readers leave in memory, of one process: the oldest are given up beyond it.
+# Limit of unsent responses in memory, per process; beyond it the connections of the oldest are closed.
 UNSENT_TOTAL_LIMIT = 256 * 2**20
 
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -60,7 +60,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         super().init_process()
 
     def run(self) -> None:
-        """Serve until a signal clears `alive`, then finish what is being answered."""
+        """Serve until a signal clears `alive`, then finish the requests in progress."""
         # gunicorn's signal handlers write to this pipe as well.
         self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._on_wakeup)
         for number in range(self.cfg.threads):
@@ -94,7 +94,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             else:
                 self._selector.unregister(listener)
 
-    # What follows runs in the event loop.
+    # The methods below run in the event loop.
 
     def _step(self) -> None:
         """Wait for events, at most until the next sweep, and handle them."""
@@ -113,7 +113,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
                 self._callbacks.get_nowait()()
 
     def _sweep(self, now: float) -> None:
-        """Sign of life for the arbiter; end what has taken too long."""
+        """Heartbeat for the arbiter; close connections beyond their time limit."""
         self.notify()
         for connection in [one for one in self._connections if now >= one.deadline]:
             if connection.state is State.RECEIVING:
@@ -144,9 +144,9 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
     def _close_oldest(self) -> None:
-        """Close the connection that has been of no use for longest, if there is one.
+        """Close the connection that has been idle for longest, if there is one.
 
-        One that was never used goes before one that was, and both before one that is being sent to.
+        Connections without any request come first, connections with unsent responses last.
         """
         waiting = (State.IDLE, State.RECEIVING, State.CLOSING, State.SENDING)
         idle = [one for one in self._connections if one.state in waiting]
@@ -177,7 +177,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._parse(connection)
 
     def _parse(self, connection: Connection) -> None:
-        """Hand the request to a thread if all of it has arrived."""
+        """Queue the request for a thread if it is complete."""
         if not connection.has_begun:
             return
         now = self.clock()
@@ -213,7 +213,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._send(connection)
 
     def _send(self, connection: Connection) -> None:
-        """Send what a thread left, and go on with the connection when that is done."""
+        """Send what a thread has left, then continue with the connection."""
         if connection.unsent_bytes:
             self._unsent_bytes += connection.unsent_bytes
             connection.enter(State.SENDING, self.clock(), SEND_PROGRESS_S)
@@ -271,10 +271,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._unwatch(connection)
         connection.close()
 
-    # What follows runs in the threads.
+    # The methods below run in the threads.
 
     def _call(self, callback: Callable[[], None]) -> None:
-        """Have the event loop call `callback`."""
+        """Make the event loop call `callback`."""
         self._callbacks.put(callback)
         # A full pipe wakes the loop as well.
         with suppress(BlockingIOError):

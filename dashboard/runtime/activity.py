@@ -1,7 +1,7 @@
-"""What viewers did, out of requests for slices and out of the reports of their browsers.
+"""Effects of viewers' activity, from requests for slices and from the reports of their browsers.
 
-What follows from them waits until the answer has been sent. Reports never have a file opened, a child asked or
-anything decoded: they are checked against what is known of volumes that were opened before.
+They are deferred until the response has been sent. A report never opens a file, calls an HDF5 worker or decodes:
+it is checked against the metadata of volumes that were opened before.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from dashboard.telemetry.row_limit import RowLimit
 log = logging.getLogger(__name__)
 
 MAX_DEFERRED = 512
-# A slice of more bricks is not planned for, and so many bricks of one report are marked as wanted: a report
-# that takes a millisecond to send must not take seconds to follow.
+# Slices of more bricks are not planned for, and at most this many bricks of a report are marked as accessed: a
+# report that takes a millisecond to send must not take seconds to process.
 MAX_BRICKS_PER_REPORT = 256
 
 SliceView = tuple[Volume, Selection]
@@ -40,14 +40,14 @@ class DecodeEstimate(Protocol):
     """The part of `dashboard.bricks.loader.BrickLoader` that is needed here."""
 
     def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
-        """How long decoding so many bytes of the volume probably takes."""
+        """Estimated time to decode `nbytes` of the volume (s)."""
 
 
 class Activity:
-    """Turns demands into plans, and reports into figures.
+    """Converts demands to plans, and reports to statistics.
 
-    `record_demand` notes in the caches, as far as they have it, that a slice was wanted. `clock` gives Unix
-    time, `monotonic` any other (s).
+    `record_demand` marks a slice as accessed in the caches, where it is cached. `clock` gives Unix time,
+    `monotonic` a monotonic one (s).
     """
 
     def __init__(
@@ -70,20 +70,21 @@ class Activity:
         self._limit = RowLimit(monotonic)
         self._deferred = ThreadPoolExecutor(1, thread_name_prefix="deferred")
         self._slots = threading.Semaphore(MAX_DEFERRED)
-        # One viewer's failures say nothing about its next slice: only the log lines are limited.
+        # A failure for one slice says nothing about the viewer's next one, so there is no pause; log lines are
+        # limited.
         self._bulkhead = Bulkhead(log, pause_s=0.0, clock=monotonic)
 
     def viewed(self, viewer: str, volume: Volume, chosen: Selection) -> None:
-        """A viewer asked for a slice; its plan is made after the answer has been sent."""
+        """Handle a viewer's demand; its plan is updated after the response has been sent."""
         self._ledger.viewer(viewer)
         if not volume.reads_planes_directly(chosen):
             self.defer("Planning for a viewer", self._plan, viewer, volume, chosen, self._clock())
 
     def report(self, body: bytes) -> None:
-        """Count what a browser reports of the slices that it painted, as far as it can be true.
+        """Count the plausible rows of a browser's report of painted slices.
 
-        Rows that cannot are left out and counted, by reason. Raises `BadRequest` when all rows are
-        malformed, and `TooManyRequests` when none counts since the viewer has sent too many lately.
+        Implausible rows are refused and counted by reason. Raises `BadRequest` when all rows are malformed, and
+        `TooManyRequests` when none is accepted because of the viewer's rate.
         """
         try:
             report = browser_report.parse_report(body)
@@ -118,7 +119,7 @@ class Activity:
             )
 
     def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
-        """Do something after the answer; when too much waits for that already, it is left out."""
+        """Run something after the response; dropped when the queue is full."""
         if not self._slots.acquire(blocking=False):
             return
 
@@ -131,7 +132,7 @@ class Activity:
         self._deferred.submit(run)
 
     def close(self) -> None:
-        """Finish what was deferred."""
+        """Wait for deferred work."""
         self._deferred.shutdown(wait=True)
 
     def _refused(self, reason: str, rows: int) -> None:
@@ -146,7 +147,7 @@ class Activity:
             if left < 0:
                 break
             self._record_demand(volume, chosen)
-        # A report has what was painted within a moment: several positions at one time would be no velocity.
+        # Only the last row: positions of one report have the same time and give no velocity.
         volume, chosen = seen[-1]
         if current and not volume.reads_planes_directly(chosen):
             self._plan(viewer, volume, chosen, at)
@@ -176,7 +177,7 @@ class Activity:
 
 
 def _bricks(volume: Volume, chosen: Selection) -> int:
-    """How many bricks a slice lies in, without listing them."""
+    """Number of bricks of a slice, without listing them."""
     rows, cols = chosen.row_span, chosen.col_span
     count, _ = volume.grid.count_touched(
         *chosen.plane, (rows.start, rows.stop), (cols.start, cols.stop)
@@ -185,14 +186,14 @@ def _bricks(volume: Volume, chosen: Selection) -> int:
 
 
 class _KnownVolumes:
-    """The states of volumes that one report may be about, each asked for once."""
+    """Known versions of the volumes of one report, each looked up once."""
 
     def __init__(self, metadata: MetadataService) -> None:
         self._metadata = metadata
         self._states: dict[tuple[str, str], list[Volume]] = {}
 
     def find(self, painted: PaintedSlice) -> tuple[str, SliceView | None]:
-        """The volume and the selection of a row, or why it has none."""
+        """The volume and the selection of a row, or the reason to refuse it."""
         reason = "unknown"
         for volume in self._of(painted.file, painted.dataset):
             if painted.version not in (None, volume.version):
@@ -204,7 +205,7 @@ class _KnownVolumes:
         return reason, None
 
     def is_current(self, volume: Volume) -> bool:
-        """Whether no more recent state of the volume is known: a plan for an older one would replace it."""
+        """Whether no more recent version of the volume is known, whose plan an older one would replace."""
         states = self._of(volume.address.file, volume.address.dataset)
         return bool(states) and states[0].address == volume.address
 

@@ -1,4 +1,4 @@
-"""The composition root: everything a process needs, put together from its settings."""
+"""The composition root: builds everything that a process needs from its settings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 HEARTBEAT_S = 10.0
 WORKER_WAIT_S = 1.0
-# A slice may lie in several bricks, and several viewers look at once.
+# A slice may have several bricks, and several viewers may be active.
 OPEN_BRICKS = 32
 
 Role = Literal["web", "worker", "cli"]
@@ -57,7 +57,7 @@ Role = Literal["web", "worker", "cli"]
 
 @dataclass
 class Services:
-    """What one process works with; made by `build_services`, ended by `close`."""
+    """The services of one process; built by `build_services`, ended by `close`."""
 
     settings: Settings
     role: Role
@@ -87,7 +87,7 @@ class Services:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Start what runs beside the requests: the ledger, the use logs, the sweeps."""
+        """Start the ledger's flusher and the periodic tasks."""
         self.ledger.start()
         self.maintenance.start(self._stop)
 
@@ -110,7 +110,7 @@ class Services:
         return self.space.degraded_message
 
     def readiness(self) -> dict[str, bool]:
-        """What readiness depends on. A full disk is none of it: slices are served uncached then."""
+        """Conditions of readiness. A full disk is none, since slices are served uncached then."""
         beats = [
             process["heartbeat_s"]
             for process in self.stats.processes()
@@ -123,7 +123,7 @@ class Services:
         }
 
     def close(self) -> None:
-        """Finish what is on its way and end the processes and threads."""
+        """Wait for deferred work, and end processes and threads."""
         self._stop.set()
         self.activity.close()
         self.frames.close()
@@ -136,7 +136,7 @@ class Services:
 
 
 def build_services(settings: Settings, role: Role) -> Services:
-    """Put everything together; `SetupError` for a root or a cache directory that will not do."""
+    """Build the services; `SetupError` for an unusable root or cache directory."""
     catalog = Catalog(parse_roots(settings.data))
     home = ensure_private_directory(settings.cache_dir)
     locks = home / "locks"
@@ -173,7 +173,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         home / "partial",
         ledger,
         resolver.planned_keys,
-        # The worker does not look at bricks once they are there.
+        # The worker does not read bricks.
         keep_open=OPEN_BRICKS if role == "web" else 0,
     )
     decoder = Decoder(metadata, settings.decode_threads)
@@ -251,10 +251,10 @@ def build_services(settings: Settings, role: Role) -> Services:
 
 
 def _maintenance(bricks: BrickStore, frame_disk: BytesCache, home: Path) -> Maintenance:
-    """What every process does once a second, and now and then."""
+    """The periodic tasks of every process."""
     tasks = Maintenance()
     tasks.add("Making a cache directory that was deleted", bind(ensure_private_directory, home))
-    # Its children start in this one.
+    # Working directory of the HDF5 workers.
     tasks.add("Making a folder that was deleted", bind(make_private, home / "empty"))
     tasks.add("Writing the access times of bricks", bricks.access_log.flush)
     tasks.add("Closing bricks that are no longer used", bricks.open_handles.evict_idle)

@@ -19,15 +19,15 @@ TICK_S = 1.0
 
 
 class Stop(Protocol):
-    """What is needed of `threading.Event`."""
+    """The part of `threading.Event` that is needed here."""
 
     def wait(self, timeout: float) -> bool:
-        """Wait so many seconds; whether to stop."""
+        """Wait for `timeout` seconds; returns whether to stop."""
 
 
 @dataclass
 class Task:
-    """Something to be done every `every_s` seconds; 0 means at each tick."""
+    """A task to be run every `every_s` seconds; 0 means at each tick."""
 
     name: str
     work: Callable[[], object]
@@ -53,7 +53,7 @@ class Maintenance:
         self._tasks.append(Task(name, work, every_s))
 
     def tick(self) -> None:
-        """Run what is due."""
+        """Run the tasks that are due."""
         for task in list(self._tasks):
             now = self._clock()
             if now - task.last_run < task.every_s:

@@ -1,1 +1,1 @@
-"""Where the time went: stages, the meter, the ledger and what is read out of it."""
+"""Telemetry: stages, the meter, the ledger, and statistics computed from it."""

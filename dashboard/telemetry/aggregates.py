@@ -1,9 +1,9 @@
-"""What the ledger adds up: demands, counters, and times in fine histograms; and how a row spells it.
+"""Mergeable aggregates of the ledger (demands, counters, fine histograms of times) and their encoding in rows.
 
-A histogram's boundaries lie about 1.1 apart, so a percentile read out of it is at most 10 % off. They
-are the same in every process and for ever: sums of histograms are exact, and percentiles can be had over
-any window and all processes. Every power of ten from 1 µs on, and its 2.5- and 5-fold, is a boundary, so
-that the coarse histograms of `/metrics` are exact too.
+The ratio of a histogram's boundaries is about 1.1, so a percentile is at most 10 % off. The boundaries are the
+same in every process and version, so histograms can be summed exactly, and percentiles computed over any window
+and all processes. Every power of ten from 1 µs on, and its 2.5- and 5-fold, is a boundary, so that the coarse
+histograms of `/metrics` are exact too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
 VIEWER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-# Well below the size from which the store puts a value into a file of its own, which readers do not follow.
+# Well below the size from which the store writes a value to a file of its own, which readers do not follow.
 ROW_BYTES: Final = 24 * 1024
 
 
@@ -30,24 +30,24 @@ def _bounds() -> tuple[float, ...]:
     """Boundaries from 1 µs to 1000 s, in s: (1 … 2.5 … 5 … 10) in 10, 7 and 7 equal ratios a decade."""
     parts = ((1.0, 2.5, 10), (2.5, 2.0, 7), (5.0, 2.0, 7))
     mantissas = [low * ratio ** (i / n) for low, ratio, n in parts for i in range(n)]
-    # Through text: 2.5e-4 here has to be the very number that a reader writes as 0.00025.
+    # Through text, so that 2.5e-4 equals the number parsed from 0.00025.
     return (*(float(f"{m!r}e{power}") for power in range(-6, 3) for m in mantissas), 1e3)
 
 
-# Bucket i holds what is > BOUNDS[i - 1] and <= BOUNDS[i]; the last one what is longer than all of them.
+# Bucket i counts times > BOUNDS[i - 1] and <= BOUNDS[i]; the last one times above all boundaries.
 BOUNDS: Final = _bounds()
 
 
 @dataclass(slots=True)
 class Histogram:
-    """How often how many seconds: sparse counts by bucket, and their exact sum (s)."""
+    """Histogram of times: sparse counts by bucket, and the exact sum (s)."""
 
     total_s: float = 0.0
     counts: dict[int, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
-        """How many times were added."""
+        """Number of added times."""
         return sum(self.counts.values())
 
     def add(self, seconds: float) -> None:
@@ -64,9 +64,9 @@ class Histogram:
         self.total_s += other.total_s
 
     def quantiles(self, *shares: float) -> list[float | None]:
-        """The times (s) below which each of the ascending `shares` (0…1) lies; None when empty.
+        """Quantiles (s) for ascending `shares` (0…1); None when empty.
 
-        Inside a bucket the times are taken to lie evenly on the logarithmic scale.
+        Within a bucket the times are assumed to be log-uniform.
         """
         buckets = sorted(self.counts)
         upto = list(accumulate(self.counts[bucket] for bucket in buckets))
@@ -83,7 +83,7 @@ class Histogram:
         return answer
 
     def at_most(self, bound_s: float) -> int:
-        """How many times were <= `bound_s`; exact where that is one of `BOUNDS`."""
+        """Number of times <= `bound_s`; exact for the values of `BOUNDS`."""
         last = bisect_left(BOUNDS, bound_s)
         return sum(n for bucket, n in self.counts.items() if bucket <= last)
 
@@ -120,9 +120,9 @@ class Totals:
 
 @dataclass(slots=True)
 class LedgerRow:
-    """What one process saw up to `t` (Unix time, s) since its last row.
+    """Differences counted by one process between its last row and `t` (Unix time, s).
 
-    `process` tells processes apart, also when a process id comes round again.
+    `process` identifies the process, also when a process id is reused.
     """
 
     t: float
@@ -164,9 +164,9 @@ def _json(row: LedgerRow) -> bytes:
 
 
 def decode_row(value: bytes) -> LedgerRow:
-    """The row out of its JSON; raises ValueError for anything that `spell` does not write.
+    """Parse a row; raises ValueError for anything that `encode_row` does not write.
 
-    Others may be able to write into the cache directory: what is read is taken for figures, never trusted.
+    Rows are untrusted: they are validated and used as numbers only.
     """
     try:
         data = json.loads(value)
@@ -183,17 +183,17 @@ def decode_row(value: bytes) -> LedgerRow:
 
 
 def number(value: Any) -> float:
-    """A finite number out of JSON; raises ValueError or TypeError."""
+    """Validate a finite number from JSON; raises ValueError or TypeError."""
     if type(value) not in (int, float):
         raise TypeError("not a number")
-    # Compared before it is converted: JSON's integers may be too long for a float.
+    # Compared before the conversion, since JSON integers may overflow a float.
     if not -1e300 < value < 1e300:
         raise ValueError("not a finite number")
     return float(value)
 
 
 def is_valid_duration(seconds: float) -> bool:
-    """Whether this can be a time that something took (s)."""
+    """Whether this is a valid duration (s)."""
     return math.isfinite(seconds) and seconds >= 0.0
 
 
@@ -209,7 +209,7 @@ def _one_of(names: tuple[str, ...], name: str) -> str:
 
 
 def validate_name(name: str) -> str:
-    """The name of a counter or gauge, checked; raises ValueError or TypeError."""
+    """Validate the name of a counter or gauge; raises ValueError or TypeError."""
     return _text(NAME, name)
 
 

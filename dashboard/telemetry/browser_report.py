@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.errors import BadRequest
 
-# A stage that took longer was no stage of the pipeline: the laptop was closed meanwhile.
+# Longer durations are not of the pipeline: a suspended laptop, for instance.
 Milliseconds = Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)]
 
 
@@ -52,7 +52,7 @@ class MalformedReport(BadRequest):
 
 
 class _Posted(BaseModel):
-    """A report as it is sent; its rows are judged one by one."""
+    """A report as it is sent; its rows are validated one by one."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -70,7 +70,7 @@ class Report:
 
 
 def parse_report(body: bytes) -> Report:
-    """Read a report without its malformed rows; `MalformedReport` names the first fault when no row is left."""
+    """Parse a report without its malformed rows; `MalformedReport` has the first error when no row is valid."""
     try:
         posted = _Posted.model_validate_json(body)
     except ValidationError as error:

@@ -1,12 +1,12 @@
-"""One ledger for all figures: every process appends what it saw, a row of differences a second.
+"""The ledger of all statistics: every process appends one row of differences a second.
 
-A row lies under a key of its own and is never changed. All figures are sums over rows, so nothing is
-shared between processes while they count, and nothing is counted twice or lost:
+A row has a key of its own and is immutable. All statistics are sums over rows, so processes share nothing while
+they count, and nothing is counted twice or lost:
 
-- a row that could not be written is written again under the same key, as it was;
-- rows older than `KEEP_S` are merged into a base row in one transaction. The base is a row like any
-  other, dated at the beginning of time. Its key is new each time, so that a reader who asks for
-  newer rows meets it and knows that what it has read before is no longer what is there.
+- a row that could not be written is written again, unchanged, under the same key;
+- rows older than `KEEP_S` are merged into a base row in one transaction. The base is a row like any other, dated
+  at the beginning of time. Its key is new each time, so that a reader of newer rows finds it and discards what it
+  has read before.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FLUSH_S: Final = 1.0
 KEEP_S: Final = 15 * 60.0
 COMPACT_S: Final = 5 * 60.0
 PROCESS_EXPIRES_S: Final = 15.0
-# Ids are made up by the callers: a row must stay small whatever they send.
+# Viewer ids are chosen by clients; this bounds the size of a row.
 VIEWERS_A_ROW: Final = 256
 
 ROW: Final = "row:"
@@ -54,7 +54,7 @@ PROCESS: Final = "process:"
 
 
 class _Interrupted(Exception):
-    """A write inside a transaction failed; the whole of it has to be taken back."""
+    """A write inside a transaction failed; the transaction has to be rolled back."""
 
 
 class Ledger:
@@ -101,7 +101,7 @@ class Ledger:
     def stages(self, seconds: Mapping[str, float]) -> None:
         """Count how long stages took (s); raises ValueError for a stage that does not exist.
 
-        Times that cannot be (negative, not finite) are left out: browsers' clocks produce them.
+        Invalid times (negative, not finite) are omitted; browsers' clocks produce them.
         """
         for stage in seconds:
             if stage not in STAGE_NAMES:
@@ -127,7 +127,7 @@ class Ledger:
         self._gauges[name] = fn
 
     def viewer(self, viewer: str) -> None:
-        """Note that this viewer was seen now; what is no viewer's id is left out."""
+        """Record that this viewer is active; invalid ids are ignored."""
         with self._lock:
             if len(self._viewers) < VIEWERS_A_ROW and VIEWER.fullmatch(viewer):
                 self._viewers[viewer] = None
@@ -141,7 +141,7 @@ class Ledger:
         self._ensure_flusher()
 
     def _ensure_flusher(self) -> None:
-        # A forked child has no threads; the first count in it brings the flusher back.
+        # A forked child has no threads; its first count restarts the flusher.
         if self._started and self._thread is None:
             with self._lock:
                 if self._thread is None:
@@ -152,10 +152,10 @@ class Ledger:
         self.flush()
         while not self._stop.wait(FLUSH_S):
             self.flush()
-        self._cache.close()  # the connection of this thread
+        self._cache.close()  # Closes the connection of this thread.
 
     def close(self) -> None:
-        """Stop the thread, write what is left and take this process off the list."""
+        """Stop the thread, write the remaining counts and remove this process from the list."""
         self._started = False
         self._stop.set()
         if self._thread is not None:
@@ -165,9 +165,9 @@ class Ledger:
         self._cache.delete(PROCESS + self._process)
 
     def flush(self) -> None:
-        """Write what has been counted since the last time, and a sign of life; never raises.
+        """Write the counts since the last flush, and a heartbeat; never raises.
 
-        What cannot be written now is kept for the next flush.
+        Rows that cannot be written are kept for the next flush.
         """
         with self._flushing:
             try:
@@ -176,18 +176,18 @@ class Ledger:
                     log.info("the ledger can be written again")
                 self._failing = False
             except Exception as error:  # noqa: BLE001
-                # Figures are not worth a request or a thread. Said once, not every second.
+                # A failure of telemetry must not fail a request or a thread. Logged once, not every second.
                 if not self._failing:
                     log.warning("the ledger cannot be written, figures are kept: %r", error)
                 self._failing = True
-                # A failed COMMIT leaves its connection inside the transaction; a new one starts clean.
+                # A failed COMMIT leaves the connection inside the transaction; a new connection starts clean.
                 self._cache.close()
 
     def _flush(self) -> None:
         now = self._clock()
         gauges = self._sample()
-        # Rows that failed are written as they were and under their keys: if the failed write got through
-        # after all, this one repeats it and adds nothing.
+        # Failed rows are written unchanged under their keys: if the failed write succeeded after all, this one
+        # is idempotent.
         if self._unwritten:
             self._write(self._unwritten, {})
             self._unwritten = {}
@@ -241,18 +241,18 @@ class Ledger:
     def compact(self) -> bool:
         """Merge the rows older than `KEEP_S` into the base row; returns whether there were any.
 
-        Readers lose nothing and meet nothing twice: the rows go and the base comes in one transaction.
-        Raises what the store raises.
+        Readers lose nothing and count nothing twice, since rows are removed and the base is added in one
+        transaction. Raises the store's errors.
         """
         try:
             with file_lock(Path(self._cache.directory) / "compact.lock", timeout_s=0.0):
                 return self._compact()
         except LockTimeout:
-            return False  # another process is at it
+            return False  # Another process is merging.
 
     def _compact(self) -> bool:
-        # Read outside the transaction, which others wait for: who holds the lock is the only one to take
-        # rows away, so these stay.
+        # Read outside the transaction, which blocks other writers: only the holder of the lock removes rows,
+        # so these stay.
         now = self._clock()
         merged = Totals()
         bases, gone = 0, []
@@ -265,7 +265,7 @@ class Ledger:
                         log.warning("ledger row %.64r dropped: %s", key, error)
                     gone.append(key)
                     continue
-                # Either side: a row from a clock that ran ahead must not stay for ever.
+                # In both directions: a row from a clock that was ahead must not stay for ever.
                 if abs(now - row.t) > KEEP_S:
                     merged.merge(row.totals)
                     gone.append(key)
@@ -273,27 +273,27 @@ class Ledger:
         if len(gone) == bases:
             return False
         with self._cache.transact():
-            # First in, then out: SQLite gives the highest row number anew once its row has gone, and a
-            # reader would take the row that gets it for one it has seen.
+            # Insert before deleting: SQLite reuses the highest row id after its row is deleted, and a reader would
+            # take the new row for one that it has read.
             for piece in encode_row(LedgerRow(0.0, "", merged)):
                 self._put(BASE + uuid.uuid4().hex, piece)
             for key in gone:
                 if not self._cache.delete(key):
                     raise _Interrupted("a row went away under the compaction lock")
-            # Records of processes that have gone; delete() would not see them.
+            # Expired records of dead processes, which delete() does not find.
             self._cache.expire()
         return True
 
 
 def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:
-    # Differences that a fork copied are the parent's to write, and a copied lock may be held for ever.
+    # Counts copied by a fork belong to the parent, and a copied lock may be locked for ever.
     alive = ledger()
     if alive is not None:
         alive._begin()
 
 
 def rss_bytes() -> int:
-    """Memory of this process's own (RssAnon + RssShmem, bytes); mapped files are the page cache's."""
+    """Private memory of this process (RssAnon + RssShmem, bytes); mapped files belong to the page cache."""
     kilobytes = 0
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:

@@ -1,6 +1,6 @@
-"""Reads the ledger: only what is new, added up by the second of its time.
+"""Incremental reader of the ledger: new rows, summed by second.
 
-What is older than the ledger keeps rows is in the sum alone.
+What is older than the ledger keeps rows is in the total alone.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S,
 
 log = logging.getLogger(__name__)
 
-# Gauges of one thing that all processes share: the newest counts. Others are each process's own: summed.
+# Gauges of shared resources, of which the newest value counts. All others are per process and summed.
 SHARED: Final = ("bricks.", "frames.")
 
 
 class ProcessStats(TypedDict):
-    """One live process; `heartbeat_s` is how long ago its last sign of life was (s)."""
+    """One live process; `heartbeat_s` is the age of its last heartbeat (s)."""
 
     pid: int
     role: str
@@ -34,7 +34,7 @@ class ProcessStats(TypedDict):
 
 @dataclass(slots=True)
 class Bin:
-    """All rows of one second; `own` holds each process's own gauges."""
+    """All rows of one second; `per_process` has the gauges of each process."""
 
     totals: Totals = field(default_factory=Totals)
     viewers: set[str] = field(default_factory=set)
@@ -52,7 +52,7 @@ class Process:
 
 
 class LedgerReader:
-    """What is in the ledger, as of the last `refresh`; for one thread at a time.
+    """Content of the ledger as of the last `refresh`; for one thread at a time.
 
     `all` sums everything since the ledger began, `bins` the last 15 minutes by whole Unix seconds.
     """
@@ -70,7 +70,7 @@ class LedgerReader:
         self.bins: dict[int, Bin] = {}
 
     def refresh(self, now: float) -> None:
-        """Read what has come since the last time; `now` is Unix time (s). Raises sqlite3.Error, OSError."""
+        """Read new rows; `now` is Unix time (s). Raises sqlite3.Error, OSError."""
         for key, value in self._new_rows():
             if key.startswith((ROW, BASE)):
                 self._add(key, value)
@@ -82,7 +82,7 @@ class LedgerReader:
             self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
 
     def gauges(self) -> dict[str, float]:
-        """All gauges as they are now; those of processes that are gone are gone, too."""
+        """Current values of all gauges, without those of dead processes."""
         gauges = dict(self._shared)
         for process in self.processes:
             for name, value in process.gauges.items():
@@ -91,9 +91,10 @@ class LedgerReader:
         return gauges
 
     def _new_rows(self) -> Iterator[tuple[str, bytes]]:
-        # The last row read is asked for again: when another one, or none, lies in its place, or when a new
-        # base has come, then rows that were read before are gone or merged, and all is read anew.
-        # One SELECT sees one state of the database, so a row and the base it went into never meet.
+        # The last row is read again: if it is missing or another one, or if there is a new base, rows that were
+        # read before
+        # have been removed or merged, and everything is read again.
+        # One SELECT sees one snapshot, so a row and the base that it was merged into never occur together.
         last, key = self._mark
         rows = self._cache.rows_after(last - 1)
         if last > 0:

@@ -22,7 +22,7 @@ from contextvars import ContextVar
 
 
 class _Span:
-    """One entered stage and the self time (s) that it has gathered so far."""
+    """One entered stage and its self time so far (s)."""
 
     __slots__ = ("seconds", "stage")
 
@@ -40,7 +40,7 @@ class Recording:
     def __init__(self, root: str, clock: Callable[[], float]) -> None:
         self.seconds: dict[str, float] = {}
         self._clock = clock
-        # The context may be copied into other threads, whose time runs beside ours and must not be added.
+        # The context may be copied into other threads, whose concurrent time must not be added.
         self._thread = threading.get_ident()
         self._began = self._mark = clock()
         self._ended: float | None = None
@@ -52,13 +52,13 @@ class Recording:
         return (self._clock() if self._ended is None else self._ended) - self._began
 
     def root(self, stage: str) -> None:
-        """From now on, time that no nested stage claims goes to `stage`; what was booked stays."""
+        """Attribute time outside of nested stages to `stage` from now on."""
         if self._ended is None:
             self._book()
             self._spans[0].stage = stage
 
     def accepts(self) -> bool:
-        """Whether times of the calling thread belong into this recording now."""
+        """Whether this recording accepts times of the calling thread now."""
         return self._ended is None and threading.get_ident() == self._thread
 
     def enter(self, stage: str) -> _Span:
@@ -69,21 +69,21 @@ class Recording:
         return span
 
     def leave(self, span: _Span) -> None:
-        """End a nested stage, and with it whatever inside it was never ended."""
-        # A generator that outlives its caller may leave late: then there is nothing left to end.
+        """End a nested stage, and all stages inside it that were not ended."""
+        # A generator that outlives its caller may leave late, when the stage has already ended.
         if self._ended is None and span in self._spans:
             self._book()
             del self._spans[self._spans.index(span) :]
 
     def reattribute(self, parts: Mapping[str, float]) -> None:
-        """Move measured seconds out of the innermost stage; see the function `charge`."""
+        """Move measured seconds from the innermost stage to others; see the function `reattribute`."""
         self._book()
         span = self._spans[-1]
         measured = {stage: seconds for stage, seconds in parts.items() if seconds > 0.0}
         total = sum(measured.values())
         if total <= 0.0:
             return
-        # Clocks of different threads round differently. No stage may fall below zero for it.
+        # Clocks of different threads round differently; no stage may become negative because of that.
         share = min(1.0, span.seconds / total)
         for stage, seconds in measured.items():
             self._add(stage, seconds * share)
@@ -112,7 +112,7 @@ _listener: ContextVar[Recording | None] = ContextVar("lamella_recording", defaul
 
 @contextmanager
 def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[Recording]:
-    """Listen to the meters of this thread; time that no stage claims goes to the stage `root`."""
+    """Record the stages of this thread; time outside of them is attributed to the stage `root`."""
     record = Recording(root, clock)
     token = _listener.set(record)
     try:
@@ -124,7 +124,7 @@ def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iter
 
 @contextmanager
 def meter(stage: str) -> Iterator[None]:
-    """Book the time spent inside, less that of nested stages; does nothing when nobody listens."""
+    """Measure the self time of the block as a stage; does nothing without a recording."""
     record = _listener.get()
     if record is None or not record.accepts():
         yield
@@ -137,11 +137,10 @@ def meter(stage: str) -> Iterator[None]:
 
 
 def reattribute(parts: Mapping[str, float]) -> None:
-    """Book seconds by stage that were measured elsewhere, and take them off the enclosing stage.
+    """Move seconds that were measured elsewhere from the enclosing stage to other stages.
 
-    For work done by other threads while this one waited: the caller scales the parts to the wall time
-    that they took together. More than the enclosing stage has lasted cannot be booked: the parts shrink
-    in proportion.
+    For work done by other threads while this one waited: the caller scales the parts to their common wall time.
+    Parts that exceed the enclosing stage's time are scaled down in proportion.
     """
     record = _listener.get()
     if record is not None and record.accepts():

@@ -1,7 +1,7 @@
-"""The ledger as Prometheus sees it: one collector over all processes' figures.
+"""Prometheus metrics of the ledger: one collector for all processes.
 
-Counters run since the ledger began, over restarts. Any web process answers for all of them, so nothing of
-prometheus_client's multi-process mode is needed.
+Counters run since the ledger began, across restarts. Any web process serves the metrics of all, so
+prometheus_client's multi-process mode is not needed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ GAUGES: Final = {
 
 
 class LedgerCollector(Collector):
-    """Turns the figures of a `Stats` into metrics, anew at each scrape."""
+    """Converts the statistics of a `Stats` to metrics at each scrape."""
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
@@ -75,7 +75,7 @@ class LedgerCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics, all labels, also those that never occurred."""
+        """All metrics with all labels, including those that never occurred."""
         totals = self._stats.totals()
         yield _demand(totals)
         yield _stages(totals)
@@ -135,7 +135,7 @@ def _stages(totals: Totals) -> Metric:
 
 
 def exposition(stats: Stats) -> tuple[bytes, str]:
-    """The answer to a scrape: (text, content type)."""
+    """Response to a scrape: (text, content type)."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LedgerCollector(stats))
     return generate_latest(registry), CONTENT_TYPE_LATEST

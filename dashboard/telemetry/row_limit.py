@@ -1,4 +1,4 @@
-"""How many rows of its reports count for each viewer: a sliding window of one second."""
+"""Rate limit of report rows for each viewer: a sliding window of one second."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cachetools import LRUCache
 # Twice as many slices as a screen shows at 60 frames a second.
 ROWS_PER_SECOND: Final = 120
 WINDOW_S: Final = 1.0
-# Ids are the callers' to choose; who sent nothing for the longest time is forgotten first.
+# Viewer ids are chosen by clients; the least recently active one is forgotten first.
 VIEWERS: Final = 4096
 
 
 class RowLimit:
-    """Admits at most `ROWS_A_SECOND` rows of a viewer within any second; safe for threads.
+    """Admits at most `ROWS_PER_SECOND` rows of a viewer within any second; thread-safe.
 
-    The window is that of this process: with several web processes, a viewer whose connections end in all of them
-    may have as many rows counted in each. `clock` gives seconds.
+    The limit is per process: with several web processes, a viewer that connects to all of them has it in each.
+    `clock` gives seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,7 +31,7 @@ class RowLimit:
         self._admitted: LRUCache[str, deque[tuple[float, int]]] = LRUCache(VIEWERS)
 
     def admit(self, viewer: str, rows: int) -> int:
-        """How many of so many rows count now."""
+        """The number of `rows` that are admitted now."""
         now = self._clock()
         with self._lock:
             recent = self._admitted.setdefault(viewer, deque())

@@ -1,4 +1,4 @@
-"""The stages of a slice's way from the disk to the eye, in the order in which they are passed.
+"""The stages of a slice from disk to screen, in order.
 
 These names appear in the code, in `Server-Timing`, in the panels, in `/metrics` and in the documentation.
 """
@@ -11,9 +11,9 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the pipeline and what it costs in a desktop viewer of the same pipeline.
+    """One step of the pipeline, with its time in a desktop viewer of the same pipeline.
 
-    `reference` is that cost as people read it, `reference_ms` the number to draw beside ours (ms).
+    `reference` is that time as text, `reference_ms` as a number for charts (ms).
     """
 
     name: str
@@ -23,8 +23,8 @@ class Stage:
     reference_ms: float
 
 
-# A read through HDF5 cannot tell reading from inflating. The desktop viewer's 825 ms are such a read, so
-# `decode` carries them whole and `read` none: the reference column then adds up to what was measured.
+# A read through HDF5 does not separate reading from inflating. The desktop viewer's 825 ms are such a read, so
+# they are attributed to `decode` and none to `read`: the reference column then sums to the measured total.
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("wait", "server", "for a lock, for another request's decoding", "0", 0.0),
     Stage("cache", "server", "looking into the caches, validating the fingerprint", "~1 ms", 1.0),
@@ -45,5 +45,5 @@ STAGE_NAMES: Final[tuple[str, ...]] = tuple(stage.name for stage in STAGES)
 SERVER_STAGES: Final[tuple[str, ...]] = tuple(s.name for s in STAGES if s.where == "server")
 BROWSER_STAGES: Final[tuple[str, ...]] = tuple(s.name for s in STAGES if s.where == "browser")
 
-# How a demand ended, from the nearest source to the farthest.
+# Outcomes of a demand, from the nearest source to the farthest.
 OUTCOMES: Final[tuple[str, ...]] = ("ring", "hit", "prefetched", "coalesced", "miss")

@@ -1,6 +1,6 @@
-"""What the panels, `/api/v1/stats` and `/metrics` show, read out of the ledger.
+"""Statistics of the ledger for the panels, `/api/v1/stats` and `/metrics`.
 
-Each process reads for itself, only what is new, at most once a second, however many ask.
+Each process reads new rows at most once a second, however many requests there are.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 REFRESH_S: Final = 1.0
 # Rows name viewers only while they are kept: "all" counts those of the last minute.
 VIEWERS_S: Final = 60.0
-# How many different windows or step lengths are remembered between two refreshes.
+# Number of windows or step lengths that are cached between two refreshes.
 MAX_CACHED: Final = 16
 
 
-# Of the rows in browsers' reports: `refused` is the sum of the reasons behind it.
+# Rows of browser reports: `refused` is the sum of the reasons after it.
 REPORTS: Final = (
     "accepted",
     "refused",
@@ -43,7 +43,7 @@ REPORTS: Final = (
 
 
 class StageStats(TypedDict):
-    """One stage over a window: how often, its percentiles (ms) and its sum (s)."""
+    """One stage over a window: count, percentiles (ms) and sum (s)."""
 
     count: int
     p50_ms: float
@@ -54,7 +54,7 @@ class StageStats(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class StageSeries:
-    """One stage step by step; percentiles in ms, None where it did not occur."""
+    """One stage by time step; percentiles in ms, None where it did not occur."""
 
     count: tuple[int, ...]
     p50_ms: tuple[float | None, ...]
@@ -63,11 +63,11 @@ class StageSeries:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Figures over time for the panels, one entry a step in every tuple.
+    """Time series for the panels, with one entry for each step in every tuple.
 
-    `times` are the steps' beginnings (Unix time, s), whole multiples of `step_s`; the last step is still
-    going on. `outcomes` and `counts` are sums in the step. `gauges` are the last known values at its end,
-    None before the first. Only stages, counters and gauges that occur are listed; all outcomes are.
+    `times` are the steps' starts (Unix time, s), whole multiples of `step_s`; the last step is incomplete.
+    `outcomes` and `counts` are sums in the step. `gauges` are the last known values at its end, None before the
+    first. Stages, counters and gauges that do not occur are omitted; all outcomes are listed.
     """
 
     step_s: float
@@ -91,15 +91,15 @@ class Stats:
         self._read_at = -math.inf
         self._reader = LedgerReader(cache)
         self._snapshots: FIFOCache[float | None, dict[str, Any]] = FIFOCache(MAX_CACHED)
-        # Windows are the callers' to choose.
+        # Bounded, since windows are chosen by clients.
         self._series: FIFOCache[tuple[float, float], Series] = FIFOCache(MAX_CACHED)
 
     def snapshot(self, window_s: float | None = None) -> dict[str, Any]:
-        """The figures of the last `window_s` seconds, or (None) since the ledger began, as JSON types.
+        """Statistics of the last `window_s` seconds, or (None) since the ledger began, as JSON types.
 
-        A window longer than the ledger keeps rows (15 minutes) is cut to that. `viewers` is how many viewers
-        were seen in the window, for None in the last minute. Shares whose denominator is 0 are None.
-        The caller must not change what it gets.
+        Windows are limited to the 15 minutes for which rows are kept. `viewers` is the number of viewers active
+        in the window, for None in the last minute. Shares with a denominator of 0 are None. The result must not
+        be modified.
         """
         window = None if window_s is None else min(max(1.0, window_s), KEEP_S)
         with self._lock:
@@ -119,7 +119,7 @@ class Stats:
             return self._series[span, step]
 
     def totals(self) -> Totals:
-        """Everything since the ledger began."""
+        """Totals since the ledger began."""
         with self._lock:
             self._refresh()
             copy = Totals()
@@ -127,7 +127,7 @@ class Stats:
             return copy
 
     def gauges(self) -> dict[str, float]:
-        """All gauges as they are now."""
+        """Current values of all gauges."""
         with self._lock:
             self._refresh()
             return self._reader.gauges()
@@ -236,7 +236,7 @@ class Stats:
                 place += 1
             known = dict(shared)
             for process, gauges in own.items():
-                # What a dead process said last does not hold any longer.
+                # The last values of a dead process are no longer valid.
                 if process in live or last_seen[process] >= number_ * step:
                     for name, value in gauges.items():
                         known[name] = known.get(name, 0.0) + value
@@ -266,7 +266,7 @@ def stage_stats(totals: Totals, stage: str) -> StageStats | None:
 
 
 def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> dict[str, Any]:
-    """How well fetching ahead works: counts of bricks, bytes, and shares (0…1, None without any)."""
+    """Prefetch statistics: counts of bricks, bytes, and shares (0…1, None without any)."""
     counts = totals.counts
     decoded_bytes, used_bytes = (
         counts.get(f"prefetch.{name}", 0.0) for name in ("decoded_bytes", "used_bytes")
@@ -294,7 +294,7 @@ def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> dict[str, Any]:
 
 
 def report_figures(totals: Totals) -> dict[str, int]:
-    """Rows of browsers' reports that counted, that were refused, and why."""
+    """Accepted and refused rows of browser reports, with the reasons."""
     return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
 
 
@@ -307,5 +307,5 @@ def _phase_stats(decoded_bytes: float, used_bytes: float) -> dict[str, Any]:
 
 
 def _share(part: float, whole: float) -> float | None:
-    # Within a window, bricks may be used that were decoded before it: still, no share is above one.
+    # Bricks used in a window may have been decoded before it, so the share is clipped to one.
     return min(1.0, max(0.0, part / whole)) if whole > 0.0 else None

@@ -1,1 +1,1 @@
-"""The HTTP interface and the page; the only room that knows Flask and Dash."""
+"""The HTTP interface and the page; the only package that imports Flask and Dash."""

@@ -1,4 +1,4 @@
-"""The HTTP interface: files, datasets, slices, what is cached, figures."""
+"""The HTTP interface: files, datasets, slices, values, residency, statistics."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.get("/api/<path:rest>")
     def nothing(**_: str) -> flask.Response:
-        # Else the page, which answers every path that is left, would be taken for an answer.
+        # Otherwise the page, which is served for every other path, would be the response.
         raise errors.NotFound("There is nothing at this address of the interface.")
 
     server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)
@@ -139,7 +139,7 @@ def _slice(services: Services) -> flask.Response:
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
     response.headers["ETag"] = f'"{address.key}"'
-    # The browser keeps the bytes but asks each time: every look is a demand that is counted.
+    # The browser caches the bytes but revalidates each time, so that every demand is counted.
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Cache-Status"] = cache_status(outcome, from_frames)
     if counted and viewer is not None:
@@ -190,7 +190,7 @@ def _address(services: Services) -> SliceAddress:
 
 
 def _volume(services: Services) -> Volume:
-    """The volume that is asked for; its version, or the file's, goes with the answer, also an error."""
+    """The requested volume; its version, or the file's, is sent with the response, also with an error."""
     file = _required("file")
     with _versioned(services, file):
         volume = services.metadata.volume(file, _required("dataset"))
@@ -200,7 +200,7 @@ def _volume(services: Services) -> Volume:
 
 @contextmanager
 def _versioned(services: Services, file: str) -> Iterator[None]:
-    """Put the version of the file on the error that the block raises, unless the file is unknown."""
+    """Send the file's version with an error that the block raises, unless the file is unknown."""
     try:
         yield
     except errors.LamellaError:
@@ -224,7 +224,7 @@ def _describe(response: flask.Response, address: SliceAddress, answer: RenderedS
 
 
 def cache_status(outcome: str, from_frames: bool) -> str:
-    """The `Cache-Status` header (RFC 9211) of an outcome: bricks lie nearer to the origin than frames."""
+    """The `Cache-Status` header (RFC 9211) of an outcome: bricks are nearer to the origin than frames."""
     detail = "; detail=prefetched" if outcome == "prefetched" else ""
     if from_frames:
         return f"frames; hit{detail}"

@@ -1,6 +1,6 @@
-"""What Dash's own endpoints are sent: calls that this page makes, in their form, and scripts that exist.
+"""Validation of requests to Dash's own endpoints: known callbacks in their form, and existing scripts.
 
-Dash takes both for granted; what lacks a key, or names no script, would be an error of the server's.
+Dash assumes both; a missing key or an unknown script would be a server error.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from dashboard.errors import BadRequest, NotFound
 PATH = "/_dash-update-component"
 SUITES = "/_dash-component-suites/"
 
-# The page's own calls have four levels; Dash walks through values by recursion.
+# The page's own requests have four levels; Dash traverses values recursively.
 MAX_DEPTH = 32
 
 
 def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
-    """Refuse malformed calls before Dash sees them; to be registered behind the guard of all requests."""
+    """Refuse malformed requests before Dash handles them; to be registered after the guards of all requests."""
 
     @server.before_request
     def check() -> None:
         request = flask.request
         if request.path.startswith(prefix + SUITES):
             package, _, path = request.path.removeprefix(prefix + SUITES).partition("/")
-            # The registry is a defaultdict: asked for a package it would gain one.
+            # The registry is a defaultdict, which would add an unknown package.
             if check_fingerprint(path)[0] not in app.registered_paths.get(package, ()):
                 raise NotFound("There is no such script.")
         if request.path == prefix + PATH and request.method == "POST":
@@ -42,7 +42,7 @@ def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
 
 
 def is_deeper(body: Any, levels: int) -> bool:
-    """Whether lists and objects lie in each other in `body` beyond so many levels."""
+    """Whether lists and objects in `body` are nested deeper than `levels`."""
     layer = [body]
     for _ in range(levels):
         layer = [
@@ -60,7 +60,7 @@ def is_valid_callback(body: Any, known: Mapping[str, Mapping[str, Any]]) -> bool
         return False
     callback = known.get(body["output"])
     if callback is None or "callback" not in callback:
-        return False  # the page answers some calls itself
+        return False  # Clientside callbacks are not requests.
     changed, outputs = body.get("changedPropIds", []), body.get("outputs")
     several = body["output"].startswith("..")
     return (

@@ -1,4 +1,4 @@
-"""What the page weighs on its way: scripts are compressed once and kept by browsers.
+"""Compression and caching of scripts: each is compressed once, and browsers cache it.
 
 Over plain HTTP browsers offer gzip and deflate alone. Compressing Plotly's script takes 0.2 s, and a first
 visit needs all of them.
@@ -32,7 +32,7 @@ TYPES = [
 
 
 class CompressedAssetCache:
-    """Compressed scripts by path; flask-compress asks it with `ALGORITHM;PATH`."""
+    """Compressed scripts by path; flask-compress uses the key `ALGORITHM;PATH`."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, bytes] = {}
@@ -44,7 +44,7 @@ class CompressedAssetCache:
         return self._bodies.get(key)
 
     def set(self, key: str, body: bytes) -> None:
-        """Keep a body, unless it is one that changes or there are too many."""
+        """Cache a body, unless it may change or the cache is full."""
         if SUITES not in key and ASSETS not in key:
             return
         with self._lock:
@@ -62,7 +62,7 @@ def register(server: flask.Flask) -> None:
     server.config["COMPRESS_CACHE_BACKEND"] = lambda: kept
     Compress(server)
 
-    # What is registered later is asked earlier.
+    # Handlers registered later run earlier.
     @server.after_request
     def read(response: flask.Response) -> flask.Response:
         text = ASSETS in flask.request.path and flask.request.path.endswith(TEXTS)
@@ -87,8 +87,8 @@ def register(server: flask.Flask) -> None:
 def is_fingerprinted(request: flask.Request, response: flask.Response) -> bool | None:
     """Whether the address names this state of a script or asset; None for everything else.
 
-    Dash puts the time of change into both addresses, and serves the file whatever time is asked for:
-    under the address of another state it must not last.
+    Dash puts the modification time into both addresses and serves the file for any time: under the address of
+    another state the response must not be cached.
     """
     names = request.view_args or {}
     if "fingerprinted_path" in names:

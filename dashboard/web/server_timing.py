@@ -18,11 +18,11 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class ServerTimingMiddleware:
-    """WSGI middleware around the whole application, so that nothing of it goes unmeasured.
+    """WSGI middleware around the whole application, so that all of it is measured.
 
-    Time that no stage claims is booked on `cache`: finding out what is asked for and whether it is
-    known already. The view leaves its outcome in the environment; the demand and its stages go into
-    the ledger when the headers are sent.
+    Time outside of stages is attributed to `cache`: parsing the request and looking up metadata. The view leaves
+    its outcome in the environment; the demand and its stages are recorded in the ledger when the headers are
+    sent.
     """
 
     def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:

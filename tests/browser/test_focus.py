@@ -82,7 +82,7 @@ def play_settings(leave: Callable[[Any], None]) -> Callable[[Any], None]:
         page.click("#play-settings")
         page.click("#play-speed")
         page.get_by_role("option", name="30 slices a second").click()
-        page.get_by_text("Turn round").click()
+        page.get_by_text("Bounce").click()
         page.get_by_text("Start again").click()
         leave(page)
         page.locator("#play-speed").wait_for(state="hidden")

@@ -62,7 +62,7 @@ def test_a_finger_turns_slices(make_viewer: Callable[..., Any]) -> None:
 def test_play_turns_round_and_leaves_none_out(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=126")
     viewer.page.click("#play-settings")
-    viewer.page.get_by_text("Turn round").click()
+    viewer.page.get_by_text("Bounce").click()
     viewer.page.click("#play-speed")
     viewer.page.get_by_role("option", name="30 slices a second").click()
     viewer.page.click("#slice-play")

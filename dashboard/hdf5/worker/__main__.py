@@ -1,4 +1,4 @@
-"""The child's loop: one request in, one answer out, under limits on memory and processor time."""
+"""Request loop of an HDF5 worker, under limits on memory and processor time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]] 
 }
 
 
-# What stays free of the address space for the interpreter itself when the machine is probed.
+# Address space left free for the interpreter when the available memory is probed.
 _SLACK_BYTES = 4 * 2**20
 
 
@@ -56,15 +56,15 @@ def limit_memory(extra_bytes: int) -> None:
 
 
 def machine_lacks_memory(extra_bytes: int, at_start: int) -> bool:
-    """Whether less is to be had than this process is allowed, so that its own limit was not what it met.
+    """Whether the machine has less memory than this process is allowed, so that its own limit was not the cause.
 
-    `at_start` is the address space (bytes) that it had when `extra_bytes` were allowed.
+    `at_start` is the address space (bytes) of the process when `extra_bytes` were allowed.
     """
     left = at_start + extra_bytes - _address_space() - _SLACK_BYTES
     if left <= 0:
         return False
     try:
-        # Asked for and given back; no page of it is touched.
+        # Mapped and unmapped without touching a page.
         mmap.mmap(-1, left, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except (OSError, MemoryError):
         return True
@@ -83,7 +83,7 @@ def allow_descriptors() -> None:
 
 
 def limit_seconds(seconds: float) -> None:
-    """Allow this many seconds of processor time from now; the kernel ends the process after them."""
+    """Allow this many seconds of processor time from now on; the kernel kills the process after them."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(usage.ru_utime + usage.ru_stime + seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
@@ -92,7 +92,7 @@ def limit_seconds(seconds: float) -> None:
 def answer(
     request: dict[str, Any], lacks_memory: Callable[[], bool] = lambda: False
 ) -> tuple[dict[str, Any], bytes]:
-    """Do what is asked; every trouble becomes a code and a sentence."""
+    """Handle a request; every error becomes a code and a sentence."""
     try:
         progress.begin(request.get("skip", []))
         return OPERATIONS[request["op"]](request)
@@ -119,7 +119,7 @@ def answer(
 
 
 def serve(connection: socket.socket, sink: BinaryIO, extra_bytes: int) -> None:
-    """Answer requests until the other side closes the connection."""
+    """Serve requests until the other side closes the connection."""
     at_start = _address_space()
     while True:
         try:
@@ -145,7 +145,7 @@ def main() -> None:
     allow_descriptors()
     connection, sink = socket.socket(fileno=os.dup(0)), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 0)
-    os.dup2(2, 1)  # whatever a library prints must not get into the answers
+    os.dup2(2, 1)  # Output of libraries must not get into the responses.
     progress.share(shared)
     confined = confine.confine(map(Path, roots))
     limit_memory(extra_bytes)

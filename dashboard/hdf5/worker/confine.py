@@ -1,8 +1,8 @@
-"""What a child process may reach: the data roots and the interpreter's libraries, for reading.
+"""Sandbox of an HDF5 worker: read access to the data roots and the interpreter's libraries only.
 
-Landlock (Linux 5.13) confines every file that libhdf5 opens by a name out of a file: virtual sources,
-external raw data. A seccomp filter takes sockets and the start of programs from the process. Both hold
-for all that it opens from then on, not for descriptors that it was given.
+Landlock (Linux 5.13) restricts every file that libhdf5 opens by a name stored in a file: virtual sources,
+external raw data. A seccomp filter denies sockets and the start of programs. Both apply to what is opened from
+then on, not to descriptors that the process was given.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 
-# The same numbers on all processors that CPython runs on under Linux.
+# The same numbers on all Linux architectures that CPython supports.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _CREATE_RULESET_VERSION, _PATH_BENEATH = 1, 1
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-# Rights on files that a version of Landlock knows (linux/landlock.h); all that are not granted are denied.
+# File access rights by Landlock version (linux/landlock.h); all that are not granted are denied.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP = 0b11  # bind and connect, from version 4 on
 _SCOPES = 0b11  # abstract UNIX sockets and signals, from version 6 on
@@ -51,7 +51,7 @@ def active() -> bool:
 def confine(roots: Iterable[Path]) -> bool:
     """Confine this process, which has one thread; whether files are confined to `roots` as well.
 
-    False where the kernel lacks Landlock or somebody forbids its system calls.
+    False where the kernel lacks Landlock or its system calls are forbidden.
     """
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if _restrict_files([*roots, *libraries()]):
@@ -61,16 +61,16 @@ def confine(roots: Iterable[Path]) -> bool:
 
 
 def libraries() -> list[Path]:
-    """Folders and files that the interpreter and its packages read while they run."""
+    """Directories and files that the interpreter and its packages read at run time."""
     places = {*sys.path, *sysconfig.get_paths().values(), os.path.join(sys.base_prefix, "lib")}
     places |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"}
-    # `/proc/self` is this process's own folder from here on; BLAS and compressors count processors.
+    # `/proc/self` is this process's own directory from here on; BLAS and compressors count processors.
     places |= {"/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"}
     return [Path(place) for place in sorted(places) if os.path.isabs(place)]
 
 
 def deny_calls(numbers: Iterable[int], error: int) -> None:
-    """Have these system calls fail with `error` from now on, where the processor's are known."""
+    """Make these system calls fail with `error` from now on, on architectures with known numbers."""
     known = [audit for machine, audit in _DENIED if machine == platform.machine()]
     if not known:
         return
@@ -119,7 +119,7 @@ def _restrict_files(places: Iterable[Path]) -> bool:
 
 
 def _allow(ruleset: int, place: Path) -> None:
-    """Grant reading at and below `place`, if there is such a place."""
+    """Grant read access at and below `place`, if it exists."""
     try:
         fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the datasets of a file are, as JSON, and whether and how they can be shown."""
+"""Description of the datasets of a file as JSON, and whether and how they can be displayed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dashboard.hdf5.worker.listing import ListedObject, Listing
 from dashboard.hdf5.worker.refused import ObjectRefused
 from dashboard.hdf5.worker.sources import Sources, external_files, virtual_sources
 
-# Beyond, a page is of no use, and the answer takes more than 10 MB.
+# A page with more is useless, and the response takes more than 10 MB.
 MAX_OBJECTS = 50_000
-# Share of the time for a request after which a list ends as it is: a part is better than none.
+# Share of the time limit after which a listing is returned incomplete.
 LISTING_SHARE, SECONDS = 0.7, 10.0
 MAX_KNOWN_TYPES = 256
 MAX_RANK = 8
@@ -55,9 +55,9 @@ _known_types: dict[bytes, tuple[str, np.dtype[Any] | None]] = {}
 
 
 def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """All datasets of a file, those that cannot be shown with the reason; groups as plain paths.
+    """All datasets of a file, with the reason where one cannot be displayed; groups as plain paths.
 
-    `complete` says whether that is all of them; `hurried` that the time was up before.
+    `complete` says whether nothing is missing; `hurried` that the time limit ended the listing.
     """
     records: list[dict[str, Any]] = []
     groups: list[str] = []
@@ -90,7 +90,7 @@ def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         except ObjectRefused as refused:
             if refused.code != "cannot_show":
                 raise
-            # Where a link leads can change without a change of this file.
+            # The target of a link can change without a change of this file.
             return _unknown(request["dataset"], refused.message, linked=True), b""
         if not isinstance(found, h5py.Dataset):
             raise ObjectRefused(f"{request['dataset']!r} is a group, not a dataset.", "not_found")
@@ -98,7 +98,7 @@ def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def attributes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The attributes of a group or dataset as JSON values; long ones are cut, and say so."""
+    """The attributes of a group or dataset as JSON values; long ones are truncated and marked."""
     with tree_of(request) as tree:
         found = tree.find(request["dataset"])
         shown: dict[str, Any] = {}
@@ -122,12 +122,12 @@ def _unknown(path: str, reason: str, linked: bool = False) -> dict[str, Any]:
 
 
 def _record(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
-    """All that is known of a dataset that was found by the way of `tree.visited`."""
+    """The full record of a dataset that was found through the files `tree.visited`."""
     return _guarded(path, lambda: _describe(tree, path, dataset))
 
 
 def _summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
-    """What a list says of a dataset."""
+    """The record of a dataset in a listing."""
     return _guarded(found.path, lambda: _stored_here(tree, found) or _full_summary(tree, found))
 
 
@@ -145,7 +145,7 @@ def _guarded(path: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _stored_here(tree: LinkResolver, found: ListedObject) -> dict[str, Any] | None:
     """The record of a contiguous dataset with values in the file itself, None for any other.
 
-    Its properties are not asked for: the library takes as long to copy them as for all the rest.
+    Does not read the creation properties, whose copy takes the library as long as everything else.
     """
     if found.file != tree.path or found.id.get_offset() is None:
         return None
@@ -162,12 +162,12 @@ def _full_summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
 def _common(
     tree: LinkResolver, path: str, dataset: h5py.Dataset, elsewhere: bool
 ) -> tuple[dict[str, Any], np.dtype[Any] | None, Any, Sources]:
-    """(what a list says of a dataset, its type, its properties, where its values are).
+    """(record in a listing, type, creation properties, sources of the values) of a dataset.
 
     `elsewhere` says that it is not in the file itself.
     """
     plist = dataset.id.get_create_plist()
-    # Before the shape is asked for: an unlimited virtual dataset opens its sources to tell it.
+    # Before reading the shape, for which an unlimited virtual dataset opens its sources.
     sources = Sources()
     if plist.get_layout() == h5py.h5d.VIRTUAL:
         sources = virtual_sources(tree, dataset)
@@ -180,7 +180,7 @@ def _common(
     record = _basics(path, shape, kind, dtype, chunks, filters, dataset.id, sources)
     if record["browsable"] and (fault := client_data_fault(dataset, plist)):
         record |= {"browsable": False, "reason": fault}
-    # What this dataset is can change without a change of this file.
+    # The description can change without a change of this file.
     record["linked"] = bool(sources.depends or sources.missing or elsewhere)
     return record, dtype, plist, sources
 
@@ -205,13 +205,13 @@ def _basics(
         "filters": [_filter_name(f) for f in filters],
         "stored_bytes": int(dataset.get_storage_size()),
         "browsable": not reason,
-        # Of one that can be shown it is a warning.
+        # For a dataset that can be displayed, the reason is a warning.
         "reason": reason or warning,
     }
 
 
 def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
-    # Any file on the way may lead somewhere else tomorrow.
+    # Any file on the path may link to another target later.
     passed = tree.visited - {tree.path}
     record, dtype, plist, sources = _common(tree, path, dataset, bool(passed))
     if not record["browsable"] or dtype is None:
@@ -244,9 +244,9 @@ def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
 
 
 def _dtype(dataset: Any) -> tuple[str, np.dtype[Any] | None]:
-    """(word for the type, its NumPy type or None when no picture can be made of it).
+    """(name of the type, its NumPy type or None when it cannot be displayed).
 
-    Types are known again by their encoding, which takes a fifth of the time of making NumPy's.
+    Cached by the encoded type, which takes a fifth of the time of constructing NumPy's.
     """
     stored = dataset.get_type()
     key = stored.encode()
@@ -315,7 +315,7 @@ def _unbrowsable_reason(
 
 
 def plugin_has(number: int) -> bool:
-    """Whether hdf5plugin brings the filter; it is loaded only when a file asks for one."""
+    """Whether hdf5plugin provides the filter; it is loaded when a file needs one."""
     importlib.import_module("hdf5plugin")
     return bool(h5py.h5z.filter_avail(number))
 
@@ -333,7 +333,7 @@ def _layout(plist: Any, layout: int) -> str:
 
 
 def _offset(dataset: h5py.Dataset, layout: int, plist: Any) -> int | None:
-    """Where contiguous values begin in the file, in bytes, or None when nothing is stored yet."""
+    """File offset of contiguous values (bytes), or None when nothing is stored yet."""
     if layout != h5py.h5d.CONTIGUOUS or plist.get_external_count():
         return None
     offset = dataset.id.get_offset()
@@ -341,7 +341,7 @@ def _offset(dataset: h5py.Dataset, layout: int, plist: Any) -> int | None:
 
 
 def _is_plain(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> bool:
-    """Whether the bytes in the file are just what NumPy's type says, so that no conversion is needed."""
+    """Whether the file's type has the same representation as NumPy's, so that no conversion is needed."""
     stored = dataset.id.get_type()
     if isinstance(stored, h5py.h5t.TypeEnumID):
         stored = stored.get_super()
@@ -360,7 +360,7 @@ def _fill(plist: Any, dtype: np.dtype[Any], dataset: h5py.Dataset) -> str:
 
 def _enum(dataset: h5py.Dataset) -> dict[str, int] | None:
     values = h5py.check_enum_dtype(dataset.dtype)
-    # All of them: a type's description takes at most 64 kB of the file.
+    # Without a limit: a type's description takes at most 64 kB of the file.
     return None if values is None else {str(k): int(v) for k, v in values.items()}
 
 

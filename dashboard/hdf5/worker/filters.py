@@ -1,4 +1,4 @@
-"""The filters of a dataset as libhdf5 has them, judged by what they say of its type and chunk."""
+"""Validation of a dataset's filters against its type and chunk shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.codecs.client_data import StoredType, check_client_data
 
 
 def client_data_fault(dataset: h5py.Dataset, plist: Any) -> str:
-    """Why HDF5 cannot have written the client data of its filters; empty where it can."""
+    """Reason why HDF5 cannot have written the client data of its filters; empty where it can."""
     filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
     if not filters or dataset.chunks is None:
         return ""

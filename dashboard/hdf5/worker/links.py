@@ -1,8 +1,8 @@
-"""Finding an object link by link, so that no link leads out of the data roots.
+"""Resolution of paths link by link, so that no link leads out of the data roots.
 
-Left to itself the library follows soft and external links wherever they point, also when a soft
-link passes through an external one. Here each step is looked at first, and another file is opened
-only when its resolved path lies under a root, by way of that root's descriptor.
+The library itself follows soft and external links to any target, also when a soft link passes through an
+external one. Here each link is checked first, and another file is opened only when its resolved path is below a
+root, through that root's descriptor.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ UNREACHABLE = "The server cannot reach its files just now; try again in a moment
 
 MAX_STEPS = 256
 MAX_LINKS = 32
-# Linked files that are open at a time: a link needs the file that it is in and the one that it leads to.
+# Maximum of open linked files: a link needs its own file and the target's.
 MAX_OPEN = 8
-# How often a link's target is resolved again when folders change meanwhile.
+# Number of attempts to resolve a link's target while directories are being replaced.
 ATTEMPTS = 3
 
 UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
@@ -35,15 +35,15 @@ DAMAGED = "The HDF5 library cannot open this object; the file may be damaged."
 
 
 class Dangling(ObjectRefused):
-    """A link that leads to what does not exist (yet)."""
+    """A link whose target does not exist (yet)."""
 
 
 class MissingFile(Dangling):
-    """A link to a file that does not exist (yet)."""
+    """A link whose target file does not exist (yet)."""
 
 
 def machine_at_fault(text: str) -> bool:
-    """Whether the library's words name an error that says nothing of the file (no descriptors, storage away)."""
+    """Whether the library's message is about the machine (no descriptors, storage unreachable), not the file."""
     found = re.search(r"errno = (\d+)", text)
     return found is not None and int(found[1]) in UNREACHABLE_ERRNOS
 
@@ -73,9 +73,9 @@ def open_file(path: Path) -> h5py.File:
 
 
 def open_source(source: SourceFile) -> h5py.File:
-    """Open a file by way of its folder's descriptor, so that its own relative names start in that folder.
+    """Open a file through its directory's descriptor, so that its relative names are resolved there.
 
-    `Refused` when the folder has another file of that name by now.
+    Raises `ObjectRefused` when the directory has another file of that name by now.
     """
     file = open_file(Path(f"/proc/self/fd/{source.folder}", source.path.name))
     opened, expected = os.fstat(file.id.get_vfd_handle()), os.fstat(source.fd)
@@ -91,7 +91,7 @@ def _roots(paths: tuple[str, ...]) -> Roots:
 
 
 def tree_of(request: dict[str, Any]) -> LinkResolver:
-    """The file of a request: `source` where the parent has opened it, else the one at `path`."""
+    """The file of a request: `source` if the parent has opened it, else the one at `path`."""
     return LinkResolver(
         Path(request["path"]), _roots(tuple(request["roots"])), request.get("source")
     )
@@ -99,11 +99,11 @@ def tree_of(request: dict[str, Any]) -> LinkResolver:
 
 @dataclass
 class LinkResolver:
-    """An open file and those that its external links lead to, all under `roots`.
+    """An open file and the targets of its external links, all below `roots`.
 
-    At most `MAX_OPEN` linked files are open at a time, the most recently used ones; what is in a file
-    that was closed is not valid any more. `visited` are all that were opened, `absent` those that links
-    lead to and that do not exist. With `noted`, the objects that are opened are noted for the parent.
+    At most `MAX_OPEN` linked files are open at a time (LRU); objects of a closed file are invalid. `visited` are
+    all files that were opened, `absent` the targets that do not exist. With `noted`, opened objects are recorded
+    for the parent.
     """
 
     path: Path
@@ -135,8 +135,8 @@ class LinkResolver:
         return self.files[self.path]["/"]
 
     def open_linked_file(self, name: str, base: Path) -> h5py.File:
-        """The file `name` that a link in the file `base` leads to, or `Refused`."""
-        self._touch(base)  # so that it is not the one that is closed
+        """The file `name`, target of a link in the file `base`; raises `ObjectRefused`."""
+        self._touch(base)  # Marks it as used, so that it is not the one that is closed.
         for _ in range(ATTEMPTS):
             try:
                 path = Path(os.path.join(base.parent, name)).resolve()
@@ -147,13 +147,13 @@ class LinkResolver:
             except OSError as error:
                 if error.errno not in ABSENT:
                     raise ObjectRefused(UNREACHABLE, "busy") from None
-                # Gone, or a link since it was resolved.
+                # Deleted, or replaced by a link after it was resolved.
         else:
             self.absent.add(path)
         raise MissingFile(_missing(name))
 
     def path_of(self, found: Any) -> Path:
-        """The path of the file that a group or dataset of this tree is in."""
+        """The path of the file of a group or dataset."""
         return self.sources[found.file.filename].path
 
     def _open(self, source: SourceFile) -> h5py.File:
@@ -174,8 +174,8 @@ class LinkResolver:
         self.sources.pop(name).close()
 
     def _linked(self, path: Path, name: str) -> h5py.File:
-        """The file at a resolved path, which a link calls `name`; opened unless it is open. Or `OSError`."""
-        # Asked first, so that nobody learns which files there are outside.
+        """The file at a resolved path, which a link calls `name`; opened unless it is open. Raises `OSError`."""
+        # Checked first, so that the existence of files outside is not disclosed.
         if not self.roots.contains(path):
             raise ObjectRefused("The link leads to a file outside the data roots.")
         if path not in self.files:
@@ -196,7 +196,7 @@ class LinkResolver:
         self.files[path] = self.files.pop(path)
 
     def find(self, path: str) -> Any:
-        """The group or dataset at an absolute `path`, every link on the way looked at first."""
+        """The group or dataset at an absolute `path`, with every link on it checked first."""
         return self.follow(self.root, path, self.path, MAX_LINKS)
 
     def find_in(self, file: Path, path: str) -> Any:
@@ -211,10 +211,10 @@ class LinkResolver:
         return self.follow(opened["/"], path, file, MAX_LINKS)
 
     def follow(self, group: h5py.Group, path: str, base: Path, links: int) -> Any:
-        """What `path`, absolute or from `group` on, leads to in the file `base`, over at most `links` links.
+        """Target of `path`, absolute or relative to `group`, in the file `base`, over at most `links` links.
 
-        Raises `Refused`: `not_found` when there is no such object, `Dangling` when a link on the way
-        leads nowhere.
+        Raises `ObjectRefused`: `not_found` when there is no such object, `Dangling` when a link on the path is
+        broken.
         """
         if links <= 0:
             raise ObjectRefused("Too many links lead from one to the next.")
@@ -241,7 +241,7 @@ class LinkResolver:
         return here
 
     def _target(self, group: h5py.Group, link: Any, base: Path, links: int) -> Any:
-        """What a soft or external link in a group leads to."""
+        """Target of a soft or external link in a group."""
         try:
             if isinstance(link, h5py.SoftLink):
                 return self.follow(group, link.path, base, links)
@@ -256,7 +256,7 @@ class LinkResolver:
         progress.reach(self.sources[self.files[file].filename].fingerprint.inode, address)
 
     def open_hard(self, group: Any, name: bytes, file: Path, address: int) -> Any:
-        """The low-level identifier of what a hard link to `address` in a group of a file leads to."""
+        """Low-level identifier of the target of a hard link to `address` in a group."""
         self._reach(file, address)
         try:
             return h5py.h5o.open(group, name)
@@ -265,7 +265,7 @@ class LinkResolver:
 
 
 def get_hard_link(group: h5py.Group, name: str) -> Any:
-    """The object behind a hard link; damage becomes a sentence."""
+    """The target of a hard link; a damaged one raises an error with a sentence."""
     try:
         return group[name]
     except UNREADABLE:
@@ -287,9 +287,9 @@ def _missing(name: str) -> str:
 
 
 def _leads_nowhere(link: Any, why: ObjectRefused) -> str:
-    """Where a broken link leads; of a path to another file the last part alone."""
+    """Target of a broken link; of a path to another file the last component alone."""
     if isinstance(why, Dangling) and not isinstance(why, MissingFile):
-        return why.message  # a link further on is broken, and says where it leads
+        return why.message  # A link further along the path is broken and names its target.
     if isinstance(link, h5py.SoftLink):
         return f"It is a link that leads to {link.path!r}, which does not exist."
     name = Path(link.filename).name

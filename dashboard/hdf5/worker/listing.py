@@ -1,7 +1,7 @@
-"""All objects of a file by their paths, each found link by link.
+"""Listing of all objects of a file by their paths, resolved link by link.
 
-A file may have tens of thousands of datasets, so this goes through h5py's low level: its groups and
-datasets take three times as long to make as the library takes to open an object.
+A file may have tens of thousands of datasets, so this uses h5py's low-level interface: constructing its groups and
+datasets takes three times as long as opening an object.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dashboard.files.natural_order import natural_key
 from dashboard.hdf5.worker.links import DAMAGED, MAX_LINKS, UNREADABLE, LinkResolver
 from dashboard.hdf5.worker.refused import ObjectRefused
 
-# Objects are listed under the other names that links give to their groups as well; so many at most,
-# since a few links in each of a few groups can make up any number of names.
+# Objects are also listed under the other names of their groups; at most this many, since a few links in each of
+# a few groups can form any number of names.
 MAX_ALIASES = 2_000
-# Longer paths cannot be asked for.
+# Longer paths cannot be requested.
 MAX_PATH = 2_000
 
 Token = tuple[Path, int]
@@ -44,7 +44,7 @@ class ListedObject:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A group to be listed; one of a linked file is opened again, since that file may be closed by then."""
+    """A group to be listed; one in a linked file is reopened, since that file may have been closed."""
 
     path: str
     token: Token
@@ -53,7 +53,7 @@ class _Group:
     above: _Group | None
 
     def is_below(self, token: Token) -> bool:
-        """Whether the group, or one on the way to it, is the one that `token` names."""
+        """Whether the group or one of its ancestors has this token."""
         here: _Group | None = self
         while here is not None:
             if here.token == token:
@@ -64,10 +64,9 @@ class _Group:
 
 @dataclass
 class Listing:
-    """Goes through a file until `limit` objects are found or the clock shows `deadline` (`time.monotonic`).
+    """Walks a file until `limit` objects are found or `deadline` (`time.monotonic`) has passed.
 
-    Afterwards `complete` says whether every object was found, and `aliases` whether some have several
-    names.
+    Afterwards `complete` says whether every object was found, and `aliases` whether some have several names.
     """
 
     tree: LinkResolver
@@ -79,9 +78,9 @@ class Listing:
     _again: deque[_Group] = field(default_factory=deque)
 
     def objects(self) -> Iterator[ListedObject]:
-        """Everything below the root, depth first, each group in natural order; then under other names.
+        """All objects below the root, depth first, each group in natural order; then under other names.
 
-        An identifier is valid until the next object is asked for.
+        An identifier is valid until the next object is requested.
         """
         root = self.tree.root
         top = _Group("", _token(self.tree.path, root.id), "/", root.id, None)
@@ -100,7 +99,7 @@ class Listing:
             yield found
 
     def _below(self, top: _Group) -> Iterator[ListedObject]:
-        """Everything below a group that was not met before."""
+        """All objects below a group that were not visited before."""
         stack = [top]
         while stack:
             below: list[_Group] = []
@@ -116,7 +115,7 @@ class Listing:
     def _members(
         self, group: _Group, below: list[_Group], again: bool = False
     ) -> Iterator[ListedObject]:
-        """The members of a group; the groups among them that are to be listed next go into `below`."""
+        """The members of a group; subgroups to be listed next are added to `below`."""
         file = group.token[0]
         try:
             opened = self._open(group)
@@ -152,7 +151,7 @@ class Listing:
             if own or file != self.tree.path:
                 below.append(entry)
             else:
-                # At once, while its file is open; the group that links to it stays open in any case.
+                # Immediately, while its file is open; the group with the link stays open in any case.
                 yield from self._below(replace(entry, id=member))
 
     def _open(self, group: _Group) -> Any:
@@ -166,7 +165,7 @@ class Listing:
     def _member(
         self, group: Any, file: Path, name: str, raw: bytes, link: tuple[int, int]
     ) -> tuple[Any, Path]:
-        """(identifier, file) of what a link leads to."""
+        """(identifier, file) of a link's target."""
         if not _is_utf8(raw):
             # It cannot travel in a URL.
             raise ObjectRefused("Its name is not UTF-8 text.")
@@ -178,21 +177,21 @@ class Listing:
 
 
 def _pass_over(refused: ObjectRefused) -> None:
-    """An object that is refused is listed with the reason; what is the machine's fault is none."""
+    """Return for errors of the object, which is listed with the reason; raise errors of the machine."""
     if refused.code == "busy":
         raise refused
 
 
 def _links(group: Any) -> list[tuple[Any, str, bytes, int, int]]:
-    """(sort key, name, the same as bytes, type of the link, its address) of all members in natural order.
+    """(sort key, name, name as bytes, link type, address) of all members in natural order.
 
-    The address is that of the object where the link is hard.
+    The address is that of the target of a hard link.
     """
     found: list[tuple[Any, str, bytes, int, int]] = []
 
     def note(raw: bytes, link: Any) -> None:
         name = raw.decode("utf-8", "replace")
-        # h5py passes the same object for each link.
+        # h5py reuses one object for all links.
         found.append((natural_key(name), name, raw, int(link.type), int(link.u)))
 
     try:

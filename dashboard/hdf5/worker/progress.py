@@ -1,6 +1,6 @@
-"""Which object of which file is being worked on, where the parent finds it when this process has died.
+"""The object that is being worked on, in shared memory, where the parent finds it after a crash.
 
-A verdict on an object then holds for all of its names: a cycle of hard links gives it as many as one likes.
+Failures are recorded by object, so that they apply to all of its names: a cycle of hard links gives it any number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ POSITION_BYTES = struct.Struct("QQ")
 
 
 class _Progress:
-    """One for the process: it works on one request at a time."""
+    """One for each process, which works on one request at a time."""
 
     def __init__(self) -> None:
         self.shared: mmap.mmap | None = None
@@ -32,7 +32,7 @@ _progress = _Progress()
 
 
 def share(fd: int) -> None:
-    """From now on note objects in this memory, which the parent has as well."""
+    """Record objects in this memory from now on, which is shared with the parent."""
     _progress.shared = mmap.mmap(fd, POSITION_BYTES.size)
     os.close(fd)
 
@@ -44,7 +44,7 @@ def begin(skipped: Collection[tuple[int, int, str]]) -> None:
 
 
 def reach(inode: int, address: int) -> None:
-    """Note that an object is about to be opened; `Refused` if the library failed on it before."""
+    """Record that an object is about to be opened; `ObjectRefused` if the library failed on it before."""
     reason = _progress.skipped.get((inode, address))
     if reason is not None:
         raise ObjectRefused(reason, "failed")

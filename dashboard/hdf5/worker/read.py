@@ -1,4 +1,4 @@
-"""Reading through libhdf5: the chunk index, and values where the fast path cannot decode."""
+"""Reading through libhdf5: the chunk index, and values that cannot be decoded in process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dashboard.hdf5.worker.refused import ObjectRefused
 # A brick is read in pieces of about this many bytes, so that memory stays small.
 PIECE_BYTES = 64 * 1024 * 1024
 
-# Damaged chunks that one answer tells of. Where there are more, the whole of it is in doubt, and reading on
-# chunk by chunk would only take time.
+# Maximum of damaged chunks reported in one response. Beyond it everything is in doubt, and reading on chunk by
+# chunk would only take time.
 MAX_BAD = 1000
 
-# The library's own words tell of its inner parts and may hold paths.
+# The library's messages are about its internals and may contain paths.
 REASON = "the HDF5 library cannot decode it"
 
-# What h5py raises where the library or a filter cannot read a chunk.
+# Exceptions of h5py when the library or a filter cannot read a chunk.
 _DAMAGE = (OSError, RuntimeError, ValueError)
 
 Box = list[tuple[int, int]]
@@ -40,7 +40,7 @@ def _dataset(tree: LinkResolver, request: dict[str, Any]) -> h5py.Dataset:
     for number in range(plist.get_nfilters()):
         code = plist.get_filter(number)[0]
         if not h5py.h5z.filter_avail(code) and not describe.plugin_has(code):
-            # One error: without the filter, each chunk would look damaged.
+            # A single error, since each chunk would appear damaged without the filter.
             raise ObjectRefused(
                 f"{request['dataset']!r} needs the HDF5 filter number {code}, which this server lacks."
             )
@@ -50,15 +50,14 @@ def _dataset(tree: LinkResolver, request: dict[str, Any]) -> h5py.Dataset:
 def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
 
-    The body holds four arrays one after the other: int64, int64, int64 and uint32, each of length
-    `count`.
+    The body has four consecutive arrays: int64, int64, int64 and uint32, each of length `count`.
     """
     with tree_of(request) as tree:
         dataset = _dataset(tree, request)
         chunks = dataset.chunks
         if chunks is None or dataset.shape is None:
             raise ObjectRefused("It is not stored in chunks.")
-        # As little Python as can be for each chunk: there may be a million.
+        # Minimal Python for each chunk, since there may be a million.
         found: list[Any] = []
         dataset.id.chunk_iter(found.append)
         corners = np.fromiter(
@@ -75,7 +74,7 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     for dim, chunk in enumerate(chunks):
         number = number * -(-shape[dim] // chunk) + corners[:, dim] // chunk
     order = np.argsort(number, kind="stable")
-    # Chunks of a growing dataset may be there before its shape says so.
+    # Chunks of a growing dataset may exist before its shape includes them.
     order = order[inside[order]]
     if (
         not (growing or inside.all())
@@ -90,7 +89,7 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Read the box start:stop into the file with descriptor `out`, dimensions in `order`, native byte order.
 
-    `bad` in the answer lists (first voxel, reason) of the damaged chunks; they hold `fill` there.
+    `bad` in the response lists (first voxel, reason) of the damaged chunks, which are filled with `fill`.
     """
     start, stop, order = request["start"], request["stop"], request["order"]
     fill = _fill(request)
@@ -111,7 +110,7 @@ def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The values of some boxes, one after the other, in native byte order; `bad` as for a brick."""
+    """The values of boxes, one after the other, in native byte order; `bad` as for a brick."""
     fill = _fill(request)
     bad: list[tuple[list[int], str]] = []
     with tree_of(request) as tree:
@@ -124,7 +123,7 @@ def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """As `boxes`, without the boxes that hold a damaged chunk (for the contrast sample)."""
+    """As `boxes`, without boxes that contain a damaged chunk (for the contrast sample)."""
     fill = _fill(request)
     parts = []
     with tree_of(request) as tree:
@@ -140,7 +139,7 @@ def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _fill(request: dict[str, Any]) -> np.generic:
-    """What stands for a damaged chunk, in the type that values are handed on in."""
+    """The fill value of damaged chunks in the type of the response."""
     dtype = np.dtype(request["numpy"]).newbyteorder("=")
     fill: np.generic = np.frombuffer(bytes.fromhex(request["fill"]), dtype)[0]
     return fill
@@ -171,7 +170,7 @@ def _values(
 
 
 def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[list[int], Box]]:
-    """(first voxel of a chunk, the part of the box that lies in it), chunk by chunk."""
+    """(first voxel of a chunk, the part of the box in it), chunk by chunk."""
     corners = (range(a // c * c, b, c) for (a, b), c in zip(box, chunks, strict=True))
     for corner in product(*corners):
         part = [
@@ -183,7 +182,7 @@ def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[list[int], Bo
 def _pieces(
     start: list[int], stop: list[int], chunks: tuple[int, ...] | None, itemsize: int
 ) -> list[Box]:
-    """Cut a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
+    """Divide a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
     steps = [b - a for a, b in zip(start, stop, strict=True)]
     unit = list(chunks) if chunks is not None else [1] * len(steps)
     for dim in range(len(steps)):

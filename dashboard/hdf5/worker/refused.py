@@ -1,4 +1,4 @@
-"""What a child answers when something may not or cannot be opened."""
+"""The error of an object that may not or cannot be opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the values of virtual and external datasets lie, checked before the library opens any of it."""
+"""Sources of virtual and external datasets, checked before the library opens any of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MAX_SOURCES = 10_000
 
 @dataclass
 class Sources:
-    """Where the values of a dataset are when they are not in its own file.
+    """Sources of a dataset whose values are not in its own file.
 
-    `depends` are the files, `absent` those that do not exist (yet), `missing` the names of the sources
-    that cannot be read for want of a file or a dataset, of `count` in all.
+    `depends` are the files, `absent` those that do not exist (yet), `missing` the names of the sources whose
+    file or dataset is missing, of `count` in all.
     """
 
     depends: set[Path] = field(default_factory=set)
@@ -35,7 +35,7 @@ class Sources:
     count: int = 0
 
     def warning(self) -> str:
-        """What to know before the values are believed: the library reads missing ones as the fill value."""
+        """A warning for the viewer: the library reads missing sources as the fill value."""
         if not self.missing:
             return ""
         first = f"Its virtual source {self.missing[0]!r} is missing"
@@ -50,8 +50,8 @@ class Sources:
 def virtual_sources(tree: LinkResolver, dataset: h5py.Dataset) -> Sources:
     """The files that a virtual dataset reads, and those that are missing.
 
-    Raises `Refused` when any place where the library would look for a source, directly or through
-    sources that are virtual or linked themselves, lies outside the roots.
+    Raises `ObjectRefused` when any path where the library would search for a source, directly or through sources
+    that are virtual or linked themselves, is outside the roots.
     """
     found = Sources()
     _collect(tree, dataset, found, MAX_DEPTH)
@@ -60,7 +60,7 @@ def virtual_sources(tree: LinkResolver, dataset: h5py.Dataset) -> Sources:
 
 
 def by_name(tree: LinkResolver, dataset: h5py.Dataset) -> None:
-    """`Refused` if reading makes the library open other files by name and nothing confines that."""
+    """Raise `ObjectRefused` if reading makes the library open other files by name without confinement."""
     if confine.active():
         return
     plist = dataset.id.get_create_plist()
@@ -71,11 +71,11 @@ def by_name(tree: LinkResolver, dataset: h5py.Dataset) -> None:
 
 
 def check_opened(tree: LinkResolver, dataset: h5py.Dataset, box: list[tuple[int, int]]) -> None:
-    """`Refused` unless the library has the sources open that a box of a virtual dataset was read from.
+    """Raise `ObjectRefused` unless the library has all sources open that a box of a virtual dataset needs.
 
-    It takes one that it cannot open for missing, and gives the fill value: that must not pass for what is
-    there because a folder was elsewhere for a moment. Called right after the read, since sources are
-    closed with the dataset. Only the sources that the dataset names itself are asked for.
+    A source that it cannot open counts as missing and reads as the fill value, which must not be served because
+    a directory was moved for a moment. Called right after the read, since sources are closed with the dataset.
+    Only the sources that the dataset names itself are checked.
     """
     plist = dataset.id.get_create_plist()
     if plist.get_layout() != h5py.h5d.VIRTUAL:
@@ -94,7 +94,7 @@ def check_opened(tree: LinkResolver, dataset: h5py.Dataset, box: list[tuple[int,
         found = Sources()
         path = _candidate(tree, name, base, found)
         if path is None or _inode(tree, path) in opened:
-            continue  # of one that is missing the parent knows, and asks whether it still is
+            continue  # The parent knows of missing sources and checks whether they still are.
         _check_source(tree, path, inner, found, MAX_DEPTH)
         if not found.missing:
             raise ObjectRefused(
@@ -107,16 +107,16 @@ def _touches(space: Any, start: tuple[int, ...], count: tuple[int, ...]) -> bool
         space.select_hyperslab(start, count, op=h5py.h5s.SELECT_AND)
         return bool(space.get_select_npoints())
     except (RuntimeError, ValueError, TypeError):
-        # A selection without an end: by its first voxel alone.
+        # An unlimited selection is checked by its first voxel alone.
         low = space.get_select_bounds()[0]
         return all(at < a + n for at, a, n in zip(low, start, count, strict=True))
 
 
 def _open_files() -> set[tuple[int, int]]:
-    """Device and inode of all that this process has open."""
+    """Device and inode of all open files of this process."""
     found = set()
     for name in os.listdir("/proc/self/fd"):
-        with suppress(OSError):  # the list's own descriptor is closed by now
+        with suppress(OSError):  # The descriptor of the directory listing itself is already closed.
             info = os.fstat(int(name))
             found.add((info.st_dev, info.st_ino))
     return found
@@ -179,10 +179,10 @@ def _collect(tree: LinkResolver, dataset: h5py.Dataset, found: Sources, depth: i
 
 
 def _candidate(tree: LinkResolver, name: str, base: Path, found: Sources) -> Path | None:
-    """The file that the library will take for `name`, or None; `Refused` if one place is outside.
+    """The file that the library will open for `name`, or None; `ObjectRefused` if a candidate is outside.
 
-    The library tries an absolute name as it is and then its last part beside the file, a relative
-    one beside the file and then in the working directory, which is an empty folder here.
+    The library tries an absolute name as it is and then its last component beside the file, a relative one
+    beside the file and then in the working directory, which is empty here.
     """
     tried = (
         [Path(name), base.parent / Path(name).name] if os.path.isabs(name) else [base.parent / name]
@@ -198,13 +198,13 @@ def _candidate(tree: LinkResolver, name: str, base: Path, found: Sources) -> Pat
             return path
         found.absent.add(path)
     if ".." in Path(name).parts:
-        # Next the library would look from its working directory upwards.
+        # The library would search its working directory next.
         raise ObjectRefused(f"Its virtual source {Path(name).name!r} is missing.")
     return None
 
 
 def _check_source(tree: LinkResolver, path: Path, inner: str, found: Sources, depth: int) -> None:
-    """The source dataset must not lead on to places that were not looked at."""
+    """Check that the source dataset does not link on to unchecked targets."""
     with LinkResolver(path, tree.roots, noted=False) as other:
         try:
             source = other.find("/" + inner.lstrip("/"))
@@ -212,7 +212,7 @@ def _check_source(tree: LinkResolver, path: Path, inner: str, found: Sources, de
             if refused.code != "not_found" and not isinstance(refused, Dangling):
                 raise
             source = None
-        # Any file on the way may lead somewhere else tomorrow.
+        # Any file on the path may link to another target later.
         found.depends |= other.visited - {path}
         found.absent |= other.absent
         if not isinstance(source, h5py.Dataset):
@@ -220,7 +220,7 @@ def _check_source(tree: LinkResolver, path: Path, inner: str, found: Sources, de
             return
         plist = source.id.get_create_plist()
         if plist.get_layout() == h5py.h5d.VIRTUAL:
-            # Only what is missing of the whole matters: its own sources are not counted.
+            # Only sources of the outermost dataset are counted as missing.
             nested = Sources()
             _collect(other, source, nested, depth - 1)
             found.depends |= nested.depends
@@ -233,7 +233,7 @@ def _check_source(tree: LinkResolver, path: Path, inner: str, found: Sources, de
 
 
 def external_files(tree: LinkResolver, dataset: h5py.Dataset) -> set[Path]:
-    """The raw files of a dataset with external storage; `Refused` when one is missing or outside."""
+    """The raw files of a dataset with external storage; `ObjectRefused` when one is missing or outside."""
     plist: Any = dataset.id.get_create_plist()
     base = tree.path_of(dataset)
     found: set[Path] = set()

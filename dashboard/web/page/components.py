@@ -1,4 +1,4 @@
-"""Small pieces that the parts of the page have in common."""
+"""Small components that are used all over the page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dash.development.base_component import Component
 
 
 def icon(name: str) -> Component:
-    """A picture from `30-icons.css`; it takes the colour of the text and says nothing by itself."""
+    """An icon from `30-icons.css` in the colour of the text; hidden from screen readers."""
     return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
 
 
 def with_tooltip(child: Component, label: str, *, block: bool = False) -> Component:
-    """`child` with a tooltip; `block` when it is to be as wide as there is room."""
+    """`child` with a tooltip; `block` for full width."""
     wrapper = {"boxWrapperProps": {"w": "100%"}} if block else {}
     return dmc.Tooltip(
         child, label=label, openDelay=400, withArrow=True, fz=12, multiline=True, maw=260, **wrapper
@@ -23,7 +23,7 @@ def with_tooltip(child: Component, label: str, *, block: bool = False) -> Compon
 
 
 def icon_button(id_: str, name: str, label: str, *, size: int = 32, **more: Any) -> Component:
-    """A button that is a picture, with its label as tooltip and for screen readers."""
+    """An icon button, with its label as tooltip and for screen readers."""
     button = dmc.ActionIcon(
         icon(name),
         id=id_,

@@ -1,4 +1,4 @@
-"""The middle of the page: the slice, what chooses it and what colours it."""
+"""The viewer section: the slice with the controls of its position and colours."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
 PARTS = (("abs", "Magnitude"), ("phase", "Phase"), ("real", "Real"), ("imag", "Imaginary"))
 SPEEDS = tuple((str(n), f"{n} slices a second") for n in (1, 2, 5, 10, 15, 25, 30, 60))
 DIRECTIONS = (("1", "Forward"), ("-1", "Backward"))
-ENDS = (("loop", "Start again"), ("bounce", "Turn round"), ("stop", "Stop"))
-TIMINGS = (("every", "Wait for each"), ("real", "Leave some out"))
+ENDS = (("loop", "Start again"), ("bounce", "Bounce"), ("stop", "Stop"))
+TIMINGS = (("every", "Show every slice"), ("real", "Skip late slices"))
 WINDOWS = (("volume", "Volume"), ("slice", "Slice"), ("manual", "Manual"))
 
 
@@ -68,7 +68,7 @@ def _select(
     portal: bool = True,
     **more: Any,
 ) -> Component:
-    """A list to choose from. In a popover it needs `portal` False: a click outside would close that."""
+    """A select. In a popover it needs `portal` False, since a click outside closes the popover."""
     return dmc.Select(
         id=id_,
         data=_options(pairs),
@@ -85,7 +85,7 @@ def _select(
 
 
 def _navigation_toolbar() -> Component:
-    """Which slice of the volume, and how it is looked at."""
+    """Controls of the position: axis, indices, pooling, complex part."""
     return html.Div(
         [
             components.labelled(
@@ -172,7 +172,7 @@ def _download(id_: str, text: str, label: str) -> Component:
 
 
 def _color_toolbar() -> Component:
-    """How values become colours."""
+    """Controls of the colour mapping."""
     return html.Div(
         [
             components.labelled(
@@ -231,7 +231,7 @@ def _window() -> Component:
 
 
 def _bound(id_: str, label: str) -> Component:
-    """A number field as text: numbers such as 1e5 are wanted, and a wrong one gets a sentence."""
+    """A number field as text, which allows 1e5 and an error message for invalid numbers."""
     return dmc.TextInput(
         id=id_,
         value="",
@@ -302,7 +302,7 @@ def _transport() -> Component:
 
 
 def _playback_settings() -> Component:
-    """How playing goes, behind a button."""
+    """Playback settings behind a button."""
     return dmc.Popover(
         [
             # A tooltip would cover what the button opens.

@@ -1,4 +1,4 @@
-"""The callback of the panels: every two seconds, while somebody can see them.
+"""The callback of the panels: every two seconds, while they are visible.
 
     panels-tick ─ server ─► panel-parts ─ browser ─► all panels and the banner, one after the other
 
@@ -54,7 +54,7 @@ class PanelSources(Protocol):
 def register(app: Dash, services: PanelSources) -> None:
     """Keep the panels up to date."""
 
-    # Figures come every two seconds: a panel that failed is tried again with the next ones.
+    # Statistics come every two seconds; a panel that failed is retried with the next ones.
     bulkhead = Bulkhead(log, pause_s=0.0)
     parts: dict[str, Callable[[], PanelUpdate]] = {
         Panel.PIPELINE: lambda: {
@@ -68,7 +68,7 @@ def register(app: Dash, services: PanelSources) -> None:
 
     @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))
     def tick(_: int | None) -> dict[str, PanelUpdate]:
-        # Whatever is wrong with one panel, the others are brought up to date.
+        # An error in one panel does not affect the others.
         made = {id_: bulkhead.run(f"The part {id_}", make, None) for id_, make in parts.items()}
         return {id_: part for id_, part in made.items() if part is not None}
 
@@ -84,7 +84,7 @@ def hit_rate(stats: StatsSource) -> PanelUpdate:
 
 
 def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
-    """A figure, or what is said where it has nothing to show: the one before stays under it."""
+    """A chart, or the text of an empty one, under which the previous chart stays."""
     if charts.empty(figure):
         return {"hidden": {empty_id: False}}
     return {"figure": figure, "hidden": {empty_id: True}}
@@ -108,7 +108,7 @@ def demand(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
-    """How well fetching ahead works, and how full the caches are."""
+    """Prefetch statistics and fill levels of the caches."""
     ahead = snapshot["prefetch"]
     demanded = sum(snapshot["demand"].get(outcome, 0) for outcome in OUTCOMES)
     moved = bool(demanded or ahead["decoded"])
@@ -137,7 +137,7 @@ def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
 
 
 def fill_percent(cache: Mapping[str, int]) -> float:
-    """How full a cache is (%)."""
+    """Fill level of a cache (%)."""
     limit = cache["limit"]
     return min(100.0, 100.0 * cache["bytes"] / limit) if limit else 0.0
 
