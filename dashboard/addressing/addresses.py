@@ -1,8 +1,8 @@
-"""Frozen addresses: what a file, a volume and a brick are called.
+"""Frozen addresses of files, volumes and bricks.
 
-Cache keys, log lines and what processes tell each other are derived from these, so that one thing
-has one name everywhere. Keys are made of scalars and short strings only: two addresses collide when
-they are equal, never because something long was abbreviated.
+Cache keys, log lines and messages between processes are derived from these, so that an object has the same name
+everywhere. Keys are made of scalars and short strings only: two addresses collide only if they are equal, never
+because of an abbreviated representation.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-# Stands for the sources of a dataset whose file is being appended to (SWMR).
+# Value of `sources` for a dataset whose file is open for SWMR writing.
 GROWING = "swmr"
 
 
 def digest(*parts: object) -> str:
-    """A 40-digit hexadecimal name for `parts`, which are JSON scalars or lists of them."""
+    """A digest of `parts` (JSON scalars or lists of them) as 40 hexadecimal digits."""
     text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells one state of a file from another.
+    """Identifies a state of a file.
 
-    mtime can be set back by anyone, ctime by nobody; the device number is left out since it differs
-    between hosts that mount the same storage.
+    mtime can be set by the owner, ctime cannot; the device number is omitted, because it differs between hosts
+    that mount the same storage.
     """
 
     inode: int
@@ -45,7 +45,7 @@ class Fingerprint:
         return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
     def while_growing(self) -> Fingerprint:
-        """What remains the same while a writer appends to the file (SWMR): the inode alone."""
+        """The part that stays the same while a writer appends to the file (SWMR): the inode alone."""
         return Fingerprint(self.inode, 0, 0, 0)
 
     def as_list(self) -> list[int]:
@@ -65,9 +65,9 @@ def file_version(fingerprint: Fingerprint, growing: bool) -> str:
 
 @dataclass(frozen=True)
 class VolumeAddress:
-    """One dataset in one state of one file; `file` is the catalogue's name, never a path.
+    """A dataset of a file with a fingerprint; `file` is the catalogue's name, never a path.
 
-    `sources` stands for the state of the other files that its values come from, if any.
+    `sources` is a digest of the fingerprints of other files that its values come from, if any.
     """
 
     file: str
@@ -77,12 +77,12 @@ class VolumeAddress:
 
     @cached_property
     def key(self) -> str:
-        """The name that everything known about this volume is kept under."""
+        """Cache key of everything that is known about this volume."""
         return digest(self.file, self.dataset, self.fingerprint.as_list(), self.sources)
 
     @cached_property
     def version(self) -> str:
-        """Another one whenever the values may be others."""
+        """Changes whenever the values may have changed."""
         return version(self.fingerprint, self.sources)
 
 
@@ -92,7 +92,7 @@ class BrickAddress:
 
     `rows` and `cols` are the two dimensions of the plane, `start` and `stop` the box in the order
     of the dataset's dimensions. The brick is stored with the other dimensions first, in order, then
-    rows, cols. `version` tells apart the states of a brick whose file is growing.
+    rows, cols. `version` distinguishes the states of a brick whose file is growing.
     """
 
     volume: VolumeAddress
@@ -104,7 +104,7 @@ class BrickAddress:
 
     @cached_property
     def key(self) -> str:
-        """The name that the brick is kept under."""
+        """Cache key of the brick."""
         return digest(self.volume.key, self.rows, self.cols, self.start, self.stop, self.version)
 
     @property
@@ -126,7 +126,7 @@ class BrickAddress:
 
     @property
     def planes(self) -> int:
-        """How many planes the brick holds."""
+        """Number of planes of the brick."""
         return prod(self.shape[:-2])
 
     def nbytes(self, itemsize: int) -> int:
@@ -141,7 +141,7 @@ class BrickAddress:
         return number
 
     def to_json(self) -> dict[str, Any]:
-        """All that is needed to decode the brick elsewhere, as JSON values."""
+        """Everything that another process needs to decode the brick, as JSON values."""
         return {
             "file": self.volume.file,
             "dataset": self.volume.dataset,
@@ -156,7 +156,7 @@ class BrickAddress:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> BrickAddress:
-        """The address that `to_json` wrote; KeyError, TypeError or ValueError when it did not."""
+        """Parse the output of `to_json`; KeyError, TypeError or ValueError for anything else."""
         volume = VolumeAddress(
             str(data["file"]),
             str(data["dataset"]),

@@ -1,1 +1,1 @@
-"""Data roots: which files there are, and opening them without leaving the roots."""
+"""Data roots: the catalogue of their files, and opening files without leaving the roots."""

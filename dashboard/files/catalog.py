@@ -1,8 +1,8 @@
-"""The files that may be read: what lies under the data roots, by catalogue name.
+"""The files that may be read, below the data roots, by catalogue name.
 
-A name is `ROOT` for a root that is a file, `ROOT/below/it.h5` for a file of a folder root. Nothing
-else in the product turns a name into a path. Links may lead anywhere below a root, so names are resolved;
-what is opened is then walked to without following any (`roots.py`).
+A name is `ROOT` for a root that is a file, `ROOT/below/it.h5` for a file of a directory root. No other code
+converts a name to a path. Links may have any target below a root, so names are resolved; the resolved path is
+then opened without following links (`roots.py`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ T = TypeVar("T")
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-# Names that HDF5 files go by; a folder is listed by these, since looking into each file would be
-# slow.
+# File name extensions of HDF5; directories are listed by these, since reading each file's signature would be slow.
 SUFFIXES = frozenset(
     ".h5 .hdf5 .hdf .he5 .h5p .h5ad .nc .nc4 .nxs .nexus .cxi .mat .ims .emd .loom .dream3d .mnc".split()
 )
@@ -32,10 +31,10 @@ MAX_LISTED = 20_000
 MAX_DEPTH = 12
 MAX_NAME = 1024
 
-# Stands for a file that does not exist (yet).
+# Fingerprint of a file that does not exist (yet).
 ABSENT = Fingerprint(0, 0, 0, 0)
 
-# How often a name with links in it is resolved again when its folders change meanwhile.
+# Number of attempts to resolve a name with links while its directories are being replaced.
 ATTEMPTS = 3
 
 
@@ -49,7 +48,7 @@ class FileEntry:
 
 
 def has_signature(path: Path) -> bool:
-    """Whether the HDF5 signature stands at 0, 512, 1024, 2048 … (format specification, section II.A)."""
+    """Whether the HDF5 signature is at 0, 512, 1024, 2048 … (format specification, section II.A)."""
     with path.open("rb", buffering=0) as stream:
         size = os.fstat(stream.fileno()).st_size
         offset = 0
@@ -119,7 +118,7 @@ class Catalog:
         return self.listed()[0]
 
     def listed(self) -> tuple[list[FileEntry], bool]:
-        """What `files` gives, and whether that is all of them."""
+        """The files, and whether the listing is complete."""
         found: list[FileEntry] = []
         for name, root in self._named.items():
             try:
@@ -140,15 +139,14 @@ class Catalog:
         return self.fingerprint(file)[0]
 
     def contains(self, path: Path) -> bool:
-        """Whether a resolved path lies under a root (or is one)."""
+        """Whether a resolved path is below a root (or is one)."""
         return self.beneath.contains(path)
 
     def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
-        """The resolved path of `file` and the fingerprint of what lies there now.
+        """The resolved path of `file` and its current fingerprint.
 
-        Raises `BadRequest` for a name that cannot be one, `NotFound` for whatever is missing, lies
-        outside the roots or is no regular file (the caller cannot tell which), and `Busy` when the
-        machine is at fault.
+        Raises `BadRequest` for an invalid name, `NotFound` for a file that is missing, outside the roots or not
+        regular (the client cannot distinguish these), and `Busy` when the machine is at fault.
         """
         path, info = self._reached(file, self.beneath.stat)
         if not stat.S_ISREG(info.st_mode):
@@ -162,7 +160,7 @@ class Catalog:
             try:
                 return self.beneath.open(path)
             except PermissionError:
-                # A folder that may not be entered hides what is in it.
+                # A directory without search permission hides its files.
                 self.beneath.stat(path)
                 raise CannotShow(f"The server may not read {file!r}.") from None
 
@@ -174,9 +172,9 @@ class Catalog:
         return source.release(), source.fingerprint
 
     def linked(self, path: Path) -> SourceFile:
-        """A file that another one leads to, by its resolved path, opened for reading.
+        """Open the target of another file's link, by its resolved path, for reading.
 
-        Raises `NotFound` when it is gone or a link has taken its place, and `Busy`.
+        Raises `NotFound` when it was deleted or replaced by a link, and `Busy`.
         """
         try:
             return self.beneath.open(path)
@@ -185,9 +183,9 @@ class Catalog:
             raise NotFound("The linked file is gone.") from None
 
     def state(self, path: Path) -> Fingerprint:
-        """The fingerprint of what lies at a resolved path, `ABSENT` for nothing.
+        """The fingerprint of the file at a resolved path, `ABSENT` if there is none.
 
-        Raises `Changed` when a link has taken its place, and `Busy`.
+        Raises `Changed` when it was replaced by a link, and `Busy`.
         """
         try:
             return Fingerprint.of(self.beneath.stat(path))
@@ -198,17 +196,17 @@ class Catalog:
             raise Changed("A linked file changed while it was read; open it again.") from None
 
     def holds(self, known: Iterable[tuple[Path, Fingerprint]]) -> bool:
-        """Whether files are in the states that they were in; raises `Busy`."""
+        """Whether files still have these fingerprints; raises `Busy`."""
         try:
             return all(self.state(path) == fingerprint for path, fingerprint in known)
         except Changed:
             return False
 
     def _reached(self, file: str, act: Callable[[Path], T]) -> tuple[Path, T]:
-        """What `act` makes of the resolved path of `file`, and that path."""
+        """Result of `act` on the resolved path of `file`, and that path."""
         start = path = self._joined(file)
         try:
-            # Most names have no link in them, and resolving one takes longer than walking it.
+            # Most names contain no link, and resolving a name takes longer than opening it component by component.
             return path, act(path)
         except OSError as error:
             _skip(error)
@@ -223,14 +221,14 @@ class Catalog:
             try:
                 return path, act(path)
             except OSError as error:
-                # What was resolved a moment ago is a link, or gone: somebody exchanges folders.
+                # The path that was just resolved is a link or missing: directories are being replaced.
                 _skip(error)
             if not self.beneath.contains(path):
                 break
         raise _absent(file)
 
     def _joined(self, file: str) -> Path:
-        """The path that a name stands for, links in it not yet followed."""
+        """The path of a name before links in it are resolved."""
         if not file or len(file) > MAX_NAME or "\0" in file:
             raise BadRequest("That is not the name of a file.")
         name, _, rest = file.partition("/")
@@ -244,7 +242,7 @@ class Catalog:
         return root / rest if rest else root
 
     def _below(self, name: str, root: Path) -> Iterator[FileEntry]:
-        """The files of a folder root, of which each folder is opened from the one above it."""
+        """The files of a directory root; each directory is opened relative to its parent."""
         seen = 0
         folders = [(root, name, 0)]
         while folders:
@@ -280,7 +278,7 @@ class Catalog:
         if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
             return None
         try:
-            file.encode()  # a name that is no UTF-8 cannot travel in JSON
+            file.encode()  # A name that is not UTF-8 cannot be sent as JSON.
             if entry.is_symlink():
                 _, info = self._reached(file, self.beneath.stat)
             else:
@@ -300,7 +298,7 @@ def _absent(file: str) -> NotFound:
 
 
 def _skip(error: OSError) -> None:
-    """Pass over a file that is not there; raise `Busy` where that is not what the error says."""
+    """Ignore the error of a missing file; raise `Busy` for an error of the machine."""
     busy = out_of_reach(error)
     if busy is not None:
         raise busy from error

@@ -1,9 +1,9 @@
-"""The data roots as descriptors: every file below them is opened and looked up by way of these.
+"""The data roots as directory descriptors, relative to which every file below them is opened.
 
-A path that was resolved and is then opened by name can lead elsewhere: a folder on the way may have
-been exchanged for a link in between. So a path is walked component by component from the descriptor
-of its root with `O_NOFOLLOW`, which no exchange leads out of that root. A hard link below a root is a
-file of that root like any other: nothing tells it from the name that it was made from.
+A path that is resolved and then opened by name is subject to a race: a directory of it may be replaced by a link
+in between. A path is therefore opened component by component from the descriptor of its root with `O_NOFOLLOW`,
+so that no replacement leads out of the root. A hard link below a root is a file of that root like any other,
+since it cannot be distinguished from the original name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dashboard.addressing.addresses import Fingerprint
 
 T = TypeVar("T")
 
-# What opening or finding a file reports when it is not there for this server, whatever the reason.
+# Errors of opening or finding a file that is not accessible to this server, whatever the reason.
 ABSENT = frozenset(
     {
         errno.ENOENT,
@@ -38,7 +38,7 @@ ABSENT = frozenset(
     }
 )
 
-# What reading reports when the machine or its storage is at fault, whatever is in the file.
+# Errors of the machine or its storage, independent of the file's content.
 UNREACHABLE_ERRNOS = frozenset(
     {
         errno.EMFILE,
@@ -64,19 +64,19 @@ UNREACHABLE_ERRNOS = frozenset(
 )
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: a FIFO would else wait for its writer.
+# O_NONBLOCK: opening a FIFO would otherwise wait for its writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def out_of_reach(error: OSError) -> errors.Busy | None:
-    """The answer to an error that says nothing of the file: no descriptors, no memory, storage away."""
+    """The `Busy` error for errors of the machine (no descriptors, no memory, storage unreachable), or None."""
     if error.errno in ABSENT:
         return None
     return errors.Busy("The server cannot reach its files just now; try again in a moment.")
 
 
 class SourceFile:
-    """A file that was opened for reading, with its folder; both descriptors are closed by `close`.
+    """A file opened for reading, with its directory; `close` closes both descriptors.
 
     `path` has no links in it. `fingerprint` is that of the descriptor.
     """
@@ -96,21 +96,21 @@ class SourceFile:
         self.close()
 
     def close(self) -> None:
-        """Close the descriptors that are open still."""
+        """Close the descriptors that are still open."""
         for fd in (self.fd, self.folder):
             if fd >= 0:
                 os.close(fd)
         self.fd = self.folder = -1
 
     def release(self) -> int:
-        """The file's descriptor, now the caller's to close; the folder's is closed."""
+        """Return the file's descriptor, which the caller has to close, and close the directory's."""
         fd, self.fd = self.fd, -1
         self.close()
         return fd
 
 
 class _Anchor:
-    """The descriptor of a folder, closed when nobody uses it any more."""
+    """The descriptor of a directory, closed after its last use."""
 
     def __init__(self, path: Path) -> None:
         self.fd = os.open("/", _FOLDER)
@@ -119,7 +119,7 @@ class _Anchor:
                 below = os.open(part, _FOLDER, dir_fd=self.fd)
             finally:
                 os.close(self.fd)
-                # Nothing to close if this was the last that could be opened.
+                # There is nothing to close if opening it failed.
                 self.fd = -1
             self.fd = below
         info = os.fstat(self.fd)
@@ -133,14 +133,14 @@ class _Anchor:
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A root: all of a folder, or one file (`name`) in it."""
+    """A root: a whole directory, or one file (`name`) in it."""
 
     path: Path
     folder: Path
     name: str
 
     def below(self, path: str) -> list[str] | None:
-        """The components of a resolved path from the folder on, or None for what is not of this root."""
+        """The components of a resolved path relative to the directory, or None if it is not below this root."""
         if path == str(self.path):
             return [self.name or "."]
         start = _released(self.path)
@@ -155,10 +155,10 @@ def _released(folder: Path) -> str:
 
 
 class Roots:
-    """Resolved root paths and the descriptors that paths below them are walked from.
+    """Resolved root paths, and the descriptors from which paths below them are opened.
 
-    Descriptors are opened once. Where another folder has taken a root's place since (it was moved and
-    made anew, or mounted again), that one is opened, again without following links.
+    Descriptors are opened once. A root that has been replaced by another directory since (recreated or
+    remounted) is opened again, without following links.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -171,7 +171,7 @@ class Roots:
         self._anchors: dict[Path, _Anchor] = {}
         self._lock = threading.Lock()
         for root in self._roots:
-            # One that is not there now is looked for again when it is needed.
+            # A root that does not exist now is looked up again when it is needed.
             with suppress(OSError):
                 self._anchor(root.folder)
 
@@ -181,11 +181,11 @@ class Roots:
         return tuple(root.path for root in self._roots)
 
     def contains(self, path: Path) -> bool:
-        """Whether a resolved path lies under a root, or is one."""
+        """Whether a resolved path is below a root, or is one."""
         return any(root.below(os.fspath(path)) is not None for root in self._roots)
 
     def identity(self) -> tuple[tuple[int, int], ...]:
-        """Which folders and files the roots are at present."""
+        """Identity of the directories and files that are the roots at present."""
         found = []
         for root in self._roots:
             try:
@@ -196,11 +196,11 @@ class Roots:
         return tuple(found)
 
     def stat(self, path: Path) -> os.stat_result:
-        """What lies at a path without links; `OSError` (ELOOP for a link, ENOENT outside the roots)."""
+        """Status of a path without links; `OSError` (ELOOP for a link, ENOENT outside the roots)."""
         return self._walk(path, _resolve)
 
     def open(self, path: Path) -> SourceFile:
-        """The regular file at a path without links; `OSError` as `stat`, or ENXIO."""
+        """Open the regular file at a path without links; `OSError` as `stat`, or ENXIO."""
 
         def opened(folder: int, name: str) -> SourceFile:
             with ExitStack() as undo:
@@ -215,7 +215,7 @@ class Roots:
         return self._walk(path, opened)
 
     def open_folder(self, path: Path) -> int:
-        """A descriptor that the folder at a path without links can be listed by."""
+        """A descriptor for listing the directory at a path without links."""
         return self._walk(
             path,
             lambda folder, name: os.open(
@@ -230,7 +230,7 @@ class Roots:
             if (info.st_dev, info.st_ino) == anchor.identity:
                 return anchor
         with self._lock:
-            # The old one may be in use by another thread, and is closed after its last use.
+            # The old descriptor may be in use by another thread; it is closed after its last use.
             anchor = self._anchors[folder] = _Anchor(folder)
         return anchor
 
