@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -197,11 +197,18 @@ def test_a_reader_that_takes_nothing_is_given_up(run: Any) -> None:
 
 def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNSENT_TOTAL_LIMIT", 20 * 2**20)
-    running = run(large)
+    asked: list[None] = []
+
+    def counted(environ: Any, start: Any) -> Any:
+        asked.append(None)
+        return large(environ, start)
+
+    running = run(counted)
     readers = []
-    for count in range(5):
+    for count in range(1, 6):
         readers.append(running.connect(2**16).send(GET.replace(b"/ ", b"/large ")))
-        sending(running, min(count + 1, 2 if count >= 2 else 9), at_least=True)
+        # Every request so far is answered, and waits for its reader or was given up.
+        eventually(running, lambda n=count: len(asked) == n and all_are_sent_to(running))  # type: ignore[misc]
         running.clock.now += 0.1
     assert running.worker._unsent_bytes <= 20 * 2**20
     assert readers[-1].reply().body == LARGE
@@ -209,20 +216,34 @@ def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.M
         readers[0].reply()
 
 
+def all_are_sent_to(running: Any) -> bool:
+    return all(one.state is module.State.SENDING for one in running.worker._connections)
+
+
 def sending(running: Any, count: int, at_least: bool = False) -> None:
     """Wait until so many connections wait for their readers."""
+
+    def reached() -> bool:
+        states = [one.state for one in running.worker._connections]
+        found = states.count(module.State.SENDING)
+        return found == count or (at_least and found >= count)
+
+    eventually(running, reached)
+
+
+def eventually(running: Any, holds: Callable[[], bool]) -> None:
+    """Wait until something holds in the event loop."""
     reached = threading.Event()
 
     def check() -> None:
-        found = [one for one in running.worker._connections if one.state is module.State.SENDING]
-        if len(found) == count or (at_least and len(found) >= count):
+        if holds():
             reached.set()
 
     for _ in range(400):
         running.worker._call(check)
         if reached.wait(0.05):
             return
-    pytest.fail(f"there are not {count} connections that are being sent to")
+    pytest.fail("that never came to hold")
 
 
 def test_an_answer_in_pieces_is_never_in_memory_as_a_whole(run: Any) -> None:
