@@ -33,7 +33,7 @@
     const head = document.createElement('div');
     head.className = 'stage-row head';
     head.setAttribute('role', 'row');
-    ['stage', '', 'current (ms)', 'p50', 'p95', 'desktop'].forEach((text, i) => {
+    ['stage', '', 'now (ms)', 'p50', 'p95', 'desktop'].forEach((text, i) => {
       const span = cell(head, ['name', 'lane', 'now', 'p50', 'p95', 'reference'][i], text);
       span.setAttribute('role', 'columnheader');
     });
