@@ -22,9 +22,9 @@ from dashboard.frames.renderer import FrameRenderer, RenderedSlice, SliceAddress
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
-from dashboard.storage.file_lock import DemandSignal
 from dashboard.telemetry.ledger import Ledger
 
 MIB = 2**20

@@ -23,7 +23,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.progressive import ProgressiveBrick, ReusableBuffer, required_bytes
 from dashboard.decoding.sinks import FileSink
-from dashboard.storage.file_lock import DemandSignal
+from dashboard.storage.demand_signal import DemandSignal
 from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)

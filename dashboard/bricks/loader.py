@@ -33,8 +33,8 @@ from dashboard.catalog.volume import Volume
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.decoder import Decoder, read_brick_via_hdf5, read_plane_via_hdf5
 from dashboard.decoding.sinks import FileSink, PlaneSink
+from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.file_lock import (
-    DemandSignal,
     LockHandle,
     LockTimeout,
     file_lock,

@@ -37,9 +37,9 @@ from dashboard.runtime.cache_limits import (
 from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace, ensure_private_directory, make_private
 from dashboard.storage.eviction import AccessLog, LruEvictor
-from dashboard.storage.file_lock import DemandSignal
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.statistics import Stats
 

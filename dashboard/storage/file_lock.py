@@ -7,10 +7,8 @@ processes, and a `kill -9` releases it. That is all that single flight needs.
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.storage.disk_space import make_private
-
-log = logging.getLogger(__name__)
 
 # Polling interval: starts short because most locks are held briefly, then backs off.
 MIN_POLL_S = 0.0005
@@ -44,7 +40,7 @@ def signal_demand_waiting(fd: int) -> None:
     os.pwrite(fd, b"w", 0)
 
 
-def _opened(path: Path) -> int:
+def open_lock_file(path: Path) -> int:
     """Open a lock file, creating it and its directory where they are missing; raises `OSError`."""
     how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
@@ -75,7 +71,7 @@ def file_lock(
     deadline = clock() + timeout_s
     waited = False
     while True:
-        fd = _opened(path)
+        fd = open_lock_file(path)
         locked = False
         try:
             pause = MIN_POLL_S
@@ -130,60 +126,3 @@ def in_use(path: Path) -> bool:
         return bool(struct.unpack_from("@h", found)[0] != fcntl.F_UNLCK)
     finally:
         os.close(fd)
-
-
-class DemandSignal:
-    """Lets background work yield while any process decodes for a demand.
-
-    Serving a demand takes a shared lock on the signal's file; background work tests for one between two steps.
-    The kernel releases the lock of a process that dies.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = _opened(path)
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def demand(self) -> Iterator[None]:
-        """Signal a pending demand for the duration of the block."""
-        try:
-            fd = _opened(self._path)
-        except OSError as error:
-            # Background work does not yield then, which is no reason to fail the demand.
-            log.warning("no file to say that a viewer waits: %s", error)
-            yield
-            return
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH)
-            yield
-        finally:
-            os.close(fd)
-
-    def is_idle(self) -> bool:
-        """Whether no process is inside `demand`."""
-        with self._lock:
-            if not self._in_place():
-                # The file was deleted: processes that serve demands now have another one open.
-                try:
-                    fd = _opened(self._path)
-                except OSError:
-                    return True  # Demands cannot be signalled then either.
-                os.close(self._fd)
-                self._fd = fd
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-            return True
-
-    def _in_place(self) -> bool:
-        try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._fd)

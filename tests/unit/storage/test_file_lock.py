@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,23 +13,11 @@ import pytest
 from dashboard.storage.file_lock import (
     MAX_POLL_S,
     MIN_POLL_S,
-    DemandSignal,
     LockTimeout,
     file_lock,
     signal_demand_waiting,
 )
-
-# Takes a lock (or passes a gate), says so, and holds it until its standard input closes.
-HOLDER = """
-import sys
-from pathlib import Path
-from dashboard.storage.file_lock import DemandSignal, file_lock
-path = Path(sys.argv[2])
-held = file_lock(path, 5.0) if sys.argv[1] == "lock" else DemandSignal(path).demand()
-with held:
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+from tests.unit.storage.lock_holder import end, hold
 
 
 class Time:
@@ -50,22 +35,6 @@ class Time:
         self.pauses.append(seconds)
         self.now += seconds
         self._then()
-
-
-def holder(kind: str, path: Path) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, kind, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"held\n"
-    return process
-
-
-def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
-    process.send_signal(number)
-    process.communicate()
 
 
 def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
@@ -152,7 +121,7 @@ def test_threads_exclude_each_other(tmp_path: Path) -> None:
 
 
 def test_another_process_holds_it(tmp_path: Path) -> None:
-    process = holder("lock", tmp_path / "lock")
+    process = hold("file_lock(path, 5.0)", tmp_path / "lock")
     try:
         with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
             pytest.fail("two hold it")
@@ -161,7 +130,7 @@ def test_another_process_holds_it(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
-    end(holder("lock", tmp_path / "lock"))
+    end(hold("file_lock(path, 5.0)", tmp_path / "lock"))
     assert (tmp_path / "lock").exists()
     with file_lock(tmp_path / "lock", 0.0) as held:
         assert not held.waited
@@ -174,39 +143,4 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
         for _ in range(5):
             with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
                 pytest.fail("two hold it")
-    gate = DemandSignal(tmp_path / "gate")
-    with gate.demand():
-        assert not gate.is_idle()
-    gate.close()
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_the_gate_is_shut_while_somebody_is_busy(tmp_path: Path) -> None:
-    gate = DemandSignal(tmp_path / "gate")
-    assert gate.is_idle()
-    with gate.demand():
-        assert not gate.is_idle()
-        with gate.demand():
-            assert not gate.is_idle()
-        assert not gate.is_idle()
-    assert gate.is_idle()
-    gate.close()
-
-
-def test_looking_at_the_gate_does_not_shut_it(tmp_path: Path) -> None:
-    gate, other = DemandSignal(tmp_path / "gate"), DemandSignal(tmp_path / "gate")
-    assert gate.is_idle()
-    assert other.is_idle()
-    with other.demand():
-        assert not gate.is_idle()
-    gate.close()
-    other.close()
-
-
-def test_the_gate_opens_when_the_busy_one_is_killed(tmp_path: Path) -> None:
-    gate = DemandSignal(tmp_path / "gate")
-    process = holder("gate", tmp_path / "gate")
-    assert not gate.is_idle()
-    end(process)
-    assert gate.is_idle()
-    gate.close()
