@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from functools import partial as bind
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import flask
 import numpy as np
@@ -15,25 +13,17 @@ import numpy as np
 from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.bricks.usage import Purpose
-from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
-from dashboard.frames.pooling import PoolMode
-from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
-from dashboard.frames.window import parse_window
 from dashboard.telemetry import prometheus
+from dashboard.web import query
 from dashboard.web.server_timing import OUTCOME
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
     from dashboard.runtime.container import Services
-
-T = TypeVar("T", bound=StrEnum)
-
-VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-MAX_WINDOW_S = 86_400.0
 
 
 def register(server: flask.Flask, services: Services) -> None:
@@ -44,8 +34,7 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.get("/api/v1/stats")
     def stats() -> flask.Response:
-        text = flask.request.args.get("window", "300")
-        return flask.jsonify(services.stats.snapshot(_window_seconds(text)))
+        return flask.jsonify(services.stats.snapshot(query.window_seconds()))
 
     @api.post("/api/v1/telemetry")
     def telemetry() -> tuple[str, int]:
@@ -89,7 +78,7 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/datasets")
     def datasets() -> flask.Response:
-        file, dataset = _required("file"), flask.request.args.get("dataset")
+        file, dataset = query.required("file"), flask.request.args.get("dataset")
         library = services.metadata
         with _versioned(services, file):
             found = library.listed(file) if dataset is None else library.one(file, dataset)
@@ -107,8 +96,8 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
     @api.get("/api/v1/residency")
     def residency() -> flask.Response:
         volume = _volume(services)
-        chosen = selection.parse(_required("selection"), volume.shape)
-        return flask.jsonify(services.residency.ranges(volume, chosen, _axis(chosen)))
+        chosen = query.chosen_slice(volume)
+        return flask.jsonify(services.residency.ranges(volume, chosen, query.axis(chosen)))
 
     @api.after_request
     def version(response: flask.Response) -> flask.Response:
@@ -118,11 +107,10 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
 
 def _slice(services: Services) -> flask.Response:
-    args = flask.request.args
-    viewer = _viewer(args.get("viewer"))
-    ahead = _flag("ahead")
+    viewer = query.viewer()
+    ahead = query.flag("ahead")
     counted = viewer is not None and not ahead
-    address = _address(services)
+    address = query.slice_address(_volume(services))
     if flask.request.if_none_match.contains(address.key):
         outcome = services.renderer.cached_outcome(address, counted)
         response = flask.Response(status=304)
@@ -133,7 +121,7 @@ def _slice(services: Services) -> flask.Response:
             answer = services.renderer.render(address, counted=counted, purpose=purpose)
         except errors.Changed:
             # The file was replaced under the read: its new state is as good an answer.
-            address = _address(services)
+            address = query.slice_address(_volume(services))
             answer = services.renderer.render(address, counted=counted, purpose=purpose)
         outcome, from_frames = answer.outcome, answer.frame_cache_hit
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
@@ -153,15 +141,15 @@ def _slice(services: Services) -> flask.Response:
 
 def _value(services: Services) -> flask.Response:
     """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
-    _flag("decode")
+    query.flag("decode")
     volume = _volume(services)
-    index = selection.parse_index(_required("index"), volume.shape)
+    index = selection.parse_index(query.required("index"), volume.shape)
     try:
         found = services.voxels.read(volume, index)
     except errors.Changed:
         # The file was replaced under the read, or grows: its new state is as good an answer.
         volume = _volume(services)
-        index = selection.parse_index(_required("index"), volume.shape)
+        index = selection.parse_index(query.required("index"), volume.shape)
         found = services.voxels.read(volume, index)
     response = flask.jsonify(
         index=index,
@@ -174,26 +162,11 @@ def _value(services: Services) -> flask.Response:
     return response
 
 
-def _address(services: Services) -> SliceAddress:
-    args = flask.request.args
-    volume = _volume(services)
-    norm = _choice(Norm, "norm", Norm.LINEAR)
-    return SliceAddress(
-        volume=volume,
-        selection=selection.parse(_required("selection"), volume.shape),
-        format=_choice(Format, "format", Format.RAW),
-        window=parse_window(args.get("window", "volume"), norm),
-        norm=norm,
-        pool=_choice(PoolMode, "pool", PoolMode.NEAREST),
-        part=_choice(ComplexPart, "part", ComplexPart.ABS),
-    )
-
-
 def _volume(services: Services) -> Volume:
     """The requested volume; its version, or the file's, is sent with the response, also with an error."""
-    file = _required("file")
+    file = query.required("file")
     with _versioned(services, file):
-        volume = services.metadata.volume(file, _required("dataset"))
+        volume = services.metadata.volume(file, query.required("dataset"))
     flask.g.volume_version = volume.version
     return volume
 
@@ -235,57 +208,3 @@ def cache_status(outcome: str, from_frames: bool) -> str:
         "miss": "bricks; fwd=miss",
     }[outcome]
     return f"{bricks}, frames; fwd=miss"
-
-
-def _required(name: str) -> str:
-    value = flask.request.args.get(name)
-    if not value:
-        raise errors.BadRequest(f"The parameter {name!r} is missing.")
-    return value
-
-
-def _choice(kind: type[T], name: str, default: T) -> T:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    try:
-        return kind(text)
-    except ValueError:
-        allowed = ", ".join(kind)
-        raise errors.BadRequest(f"The parameter {name!r} is one of {allowed}.") from None
-
-
-def _flag(name: str) -> bool:
-    text = flask.request.args.get(name, "0")
-    if text not in ("0", "1"):
-        raise errors.BadRequest(f"The parameter {name!r} is 0 or 1.")
-    return text == "1"
-
-
-def _viewer(text: str | None) -> str | None:
-    if text is None:
-        return None
-    if not VIEWER.fullmatch(text):
-        raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
-    return text
-
-
-def _axis(chosen: selection.Selection) -> int:
-    text = _required("axis")
-    fixed = sorted(chosen.fixed)
-    if not re.fullmatch(r"-?[0-9]{1,2}", text, re.ASCII) or int(text) not in fixed:
-        choice = " or ".join(map(str, fixed)) or "none: the dataset has two dimensions"
-        raise errors.BadRequest(f"The axis is a dimension that the selection fixes ({choice}).")
-    return int(text)
-
-
-def _window_seconds(text: str) -> float | None:
-    if text == "all":
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= MAX_WINDOW_S:
-        raise errors.BadRequest("The window is 'all' or a number of seconds up to 86400.")
-    return seconds

@@ -1,0 +1,104 @@
+"""Parameters of a request for the HTTP interface: parsed and validated, `BadRequest` for malformed ones."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TypeVar
+
+import flask
+
+from dashboard import errors
+from dashboard.addressing import selection
+from dashboard.addressing.selection import Selection
+from dashboard.catalog.volume import Volume
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.frames.encode import Format
+from dashboard.frames.pooling import PoolMode
+from dashboard.frames.quantize import Norm
+from dashboard.frames.renderer import SliceAddress
+from dashboard.frames.window import parse_window
+
+T = TypeVar("T", bound=StrEnum)
+
+VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+MAX_WINDOW_S = 86_400.0
+
+
+def required(name: str) -> str:
+    """A parameter that has to be given."""
+    value = flask.request.args.get(name)
+    if not value:
+        raise errors.BadRequest(f"The parameter {name!r} is missing.")
+    return value
+
+
+def choice(kind: type[T], name: str, default: T) -> T:
+    """A parameter with the values of an enumeration."""
+    text = flask.request.args.get(name)
+    if text is None:
+        return default
+    try:
+        return kind(text)
+    except ValueError:
+        allowed = ", ".join(kind)
+        raise errors.BadRequest(f"The parameter {name!r} is one of {allowed}.") from None
+
+
+def flag(name: str) -> bool:
+    """A parameter that is 0 (the default) or 1."""
+    text = flask.request.args.get(name, "0")
+    if text not in ("0", "1"):
+        raise errors.BadRequest(f"The parameter {name!r} is 0 or 1.")
+    return text == "1"
+
+
+def viewer() -> str | None:
+    """The id of the viewer, None for a request of a script."""
+    text = flask.request.args.get("viewer")
+    if text is not None and not VIEWER.fullmatch(text):
+        raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
+    return text
+
+
+def chosen_slice(volume: Volume) -> Selection:
+    """The selection in a volume."""
+    return selection.parse(required("selection"), volume.shape)
+
+
+def slice_address(volume: Volume) -> SliceAddress:
+    """The slice of a volume with its encoding, window, norm and pooling."""
+    norm = choice(Norm, "norm", Norm.LINEAR)
+    return SliceAddress(
+        volume=volume,
+        selection=chosen_slice(volume),
+        format=choice(Format, "format", Format.RAW),
+        window=parse_window(flask.request.args.get("window", "volume"), norm),
+        norm=norm,
+        pool=choice(PoolMode, "pool", PoolMode.NEAREST),
+        part=choice(ComplexPart, "part", ComplexPart.ABS),
+    )
+
+
+def axis(chosen: Selection) -> int:
+    """A dimension that the selection fixes."""
+    text = required("axis")
+    fixed = sorted(chosen.fixed)
+    if not re.fullmatch(r"-?[0-9]{1,2}", text, re.ASCII) or int(text) not in fixed:
+        among = " or ".join(map(str, fixed)) or "none: the dataset has two dimensions"
+        raise errors.BadRequest(f"The axis is a dimension that the selection fixes ({among}).")
+    return int(text)
+
+
+def window_seconds() -> float | None:
+    """The window of statistics (s), 300 by default; None for all of them."""
+    text = flask.request.args.get("window", "300")
+    if text == "all":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MAX_WINDOW_S:
+        raise errors.BadRequest("The window is 'all' or a number of seconds up to 86400.")
+    return seconds

@@ -1,0 +1,114 @@
+"""Parameters of requests, valid and malformed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import urlencode
+
+import flask
+import pytest
+from flask.ctx import RequestContext
+
+from dashboard.addressing.selection import parse
+from dashboard.errors import BadRequest
+from dashboard.web import query
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def asked(text: str = "", **parameters: str) -> RequestContext:
+    """A request with this query."""
+    return flask.Flask(__name__).test_request_context(f"/?{text or urlencode(parameters)}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("c=red", "red"), ("", "blue"), ("c=blue&c=red", "blue")]
+)
+def test_one_of_a_choice(text: str, value: str) -> None:
+    with asked(text):
+        assert query.choice(Colour, "c", Colour.BLUE) == value
+
+
+@pytest.mark.parametrize("text", ["c=", "c=green", "c=RED", "c=red%20", "c=Colour.RED"])
+def test_none_of_a_choice(text: str) -> None:
+    with asked(text), pytest.raises(BadRequest) as caught:
+        query.choice(Colour, "c", Colour.BLUE)
+    assert caught.value.message == "The parameter 'c' is one of red, blue."
+
+
+@pytest.mark.parametrize("text", ["", "f=", "F=x"])
+def test_what_is_required(text: str) -> None:
+    with asked(text), pytest.raises(BadRequest, match="'f' is missing"):
+        query.required("f")
+
+
+@pytest.mark.parametrize(("text", "flag"), [("", False), ("a=0", False), ("a=1", True)])
+def test_a_flag(text: str, flag: bool) -> None:
+    with asked(text):
+        assert query.flag("a") is flag
+
+
+@pytest.mark.parametrize("text", ["a=", "a=true", "a=2", "a=-1"])
+def test_no_flag(text: str) -> None:
+    with asked(text), pytest.raises(BadRequest, match="'a' is 0 or 1"):
+        query.flag("a")
+
+
+@pytest.mark.parametrize("text", ["v", "A-_9", "v" * 64])
+def test_a_viewer_s_id(text: str) -> None:
+    with asked(viewer=text):
+        assert query.viewer() == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "v" * 65, "a b", "é", "a\n", "../x", "plan:x", "<b>"], ids=ascii
+)
+def test_no_viewer_s_id(text: str) -> None:
+    with asked(viewer=text), pytest.raises(BadRequest, match="1 to 64 letters"):
+        query.viewer()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("300", 300.0), ("0.5", 0.5), ("86400", 86400.0), ("all", None)]
+)
+def test_a_stretch_of_time(text: str, seconds: float | None) -> None:
+    with asked(window=text):
+        assert query.window_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "86401", "1e9", "ALL", "x", "1,2"])
+def test_no_stretch_of_time(text: str) -> None:
+    with asked(window=text), pytest.raises(BadRequest, match="a number of seconds"):
+        query.window_seconds()
+
+
+@pytest.mark.parametrize(
+    ("selection", "shape", "axis", "fine"),
+    [
+        ("1,:,:", (3, 4, 5), "0", True),
+        (":,1,:", (3, 4, 5), "1", True),
+        ("1,:,2,:", (3, 4, 5, 6), "2", True),
+        ("1,:,:", (3, 4, 5), "1", False),
+        ("1,:,:", (3, 4, 5), "3", False),
+        ("1,:,:", (3, 4, 5), "-3", False),
+        ("1,:,:", (3, 4, 5), "0.0", False),
+        ("1,:,:", (3, 4, 5), "٠", False),
+        ("1,:,:", (3, 4, 5), "9" * 50, False),
+        (":,:", (3, 4), "0", False),
+    ],
+)
+def test_an_axis_is_one_that_is_fixed(
+    selection: str, shape: tuple[int, ...], axis: str, fine: bool
+) -> None:
+    with asked(axis=axis):
+        chosen = parse(selection, shape)
+        if fine:
+            assert query.axis(chosen) == int(axis)
+        else:
+            with pytest.raises(
+                BadRequest, match="The axis is a dimension that the selection fixes"
+            ):
+                query.axis(chosen)
