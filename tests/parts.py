@@ -25,6 +25,7 @@ from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.rows import Rows, open_rows
 from dashboard.telemetry.ledger import Ledger
 
 MIB = 2**20
@@ -46,8 +47,8 @@ class FakeFrames(dict[str, bytes]):
 class Counts(Ledger):
     """A ledger that also tells what was counted in this process."""
 
-    def __init__(self, cache: BytesCache) -> None:
-        super().__init__(cache, "test")
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows, "test")
         self.counted: dict[str, float] = {}
 
     def count(self, name: str, amount: float = 1.0) -> None:
@@ -109,8 +110,8 @@ def parts(
 ) -> Iterator[Parts]:
     """Everything below the web layer over `roots`, its caches below `home`."""
     home.mkdir(parents=True, exist_ok=True)
-    ledger = Counts(open_cache(home / "ledger"))
-    facts = open_cache(home / "facts")
+    ledger = Counts(open_rows(home / "ledger"))
+    facts = open_rows(home / "facts")
     library = MetadataService(
         Catalog(roots),
         children,

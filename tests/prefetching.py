@@ -12,7 +12,7 @@ from dashboard.prefetch.planner import Geometry, PlannedBrick
 from dashboard.prefetch.worker import (
     Worker,
 )
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.statistics import Stats
 
@@ -26,8 +26,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.now = 1_700_000_000.0
         self.board_store, self.ledger_store = (
-            open_cache(folder / "board"),
-            open_cache(folder / "ledger"),
+            open_rows(folder / "board"),
+            open_rows(folder / "ledger"),
         )
         self.board = PlanStore(
             self.board_store, plan_seconds=30.0, budget_bytes=8 * BRICK_BYTES, clock=self.clock

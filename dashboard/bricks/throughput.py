@@ -10,22 +10,22 @@ from collections.abc import Callable
 from cachetools import FIFOCache
 
 from dashboard.addressing.addresses import digest
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows
 
 # Before a volume has been measured: gzip on two cores.
 DEFAULT_BYTES_PER_S = 4e8
 MAX_CACHED = 256
-# How long a value that was read or measured is used before the cache is asked again.
+# How long a value that was read or measured is used before the row is read again.
 READ_TTL_S = 5.0
-# Shortest time between two writes to the cache: decoding a small brick takes less time than writing a row.
+# Shortest time between two writes of the row: decoding a small brick takes less time than writing a row.
 PUBLISH_INTERVAL_S = 1.0
 
 
 class DecodeThroughput:
     """Seconds per decoded byte, by volume: an exponential moving average with weight 1/3."""
 
-    def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cache = cache
+    def __init__(self, rows: Rows, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rows = rows
         self._clock = clock
         self._known: FIFOCache[str, tuple[float, float | None]] = FIFOCache(MAX_CACHED)
         self._published_at: FIFOCache[str, float] = FIFOCache(MAX_CACHED)
@@ -43,7 +43,7 @@ class DecodeThroughput:
         s_per_byte = measured if s_per_byte is None else s_per_byte + (measured - s_per_byte) / 3
         self._remember(volume_key, s_per_byte)
         if self._should_publish(volume_key):
-            self._cache.set(_key(volume_key), json.dumps(s_per_byte).encode())
+            self._rows.set(_key(volume_key), json.dumps(s_per_byte).encode())
 
     def _should_publish(self, volume_key: str) -> bool:
         """Whether the volume's value is due to be published; marks it as published."""
@@ -61,7 +61,7 @@ class DecodeThroughput:
             return s_per_byte
         s_per_byte = None
         try:
-            stored = float(json.loads(self._cache.get(_key(volume_key), b"null")))
+            stored = float(json.loads(self._rows.get(_key(volume_key)) or b"null"))
             # Values of one second a byte and more are corrupt rows.
             s_per_byte = stored if 0.0 < stored < 1.0 else None
         except (ValueError, TypeError):

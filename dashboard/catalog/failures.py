@@ -7,12 +7,15 @@ link to it.
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from dashboard.addressing.addresses import digest
 from dashboard.files.roots import SourceFile
 from dashboard.hdf5.pool import FailedBefore, Hdf5WorkerPool, WorkerCrashed
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows, RowsUnavailable, update
+
+log = logging.getLogger(__name__)
 
 FAILURES_VERSION = "1"
 FAILURE_TTL_S = 600.0
@@ -30,8 +33,8 @@ Entry = tuple[str, int, int, str, str]
 class FailureCache:
     """Calls HDF5 workers, except for objects that they failed on within the last `FAILURE_TTL_S` seconds."""
 
-    def __init__(self, facts: BytesCache) -> None:
-        self._facts = facts
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
     def call(
         self, children: Hdf5WorkerPool, op: str, source: SourceFile, part: str = "", **request: Any
@@ -57,7 +60,7 @@ class FailureCache:
         part: str,
         request: dict[str, Any],
     ) -> tuple[dict[str, Any], bytes]:
-        alike = [entry for entry in self._known(key) if entry[0] == kind]
+        alike = [entry for entry in _entries(self._rows.get(key)) if entry[0] == kind]
         same = [entry for entry in alike if entry[3] == part]
         unknown = [entry for entry in same if not entry[1]]
         if unknown or len(alike) >= _LIMITS.get(kind, _LIMIT):
@@ -70,14 +73,22 @@ class FailureCache:
         except WorkerCrashed as failed:
             inode, address = failed.place or (0, 0)
             entry = kind, inode, address, part, failed.message
-            known = json.dumps([*self._known(key), entry]).encode()
-            self._facts.set(key, known, expire=FAILURE_TTL_S)
+            self._remember(key, entry)
             raise
 
-    def _known(self, key: str) -> list[Entry]:
-        raw = self._facts.get(key)
+    def _remember(self, key: str, entry: Entry) -> None:
+        def with_entry(raw: bytes | None) -> bytes:
+            return json.dumps([*_entries(raw), entry]).encode()
+
         try:
-            found = json.loads(raw) if isinstance(raw, bytes) else []
-            return [(str(k), int(i), int(a), str(p), str(m)) for k, i, a, p, m in found]
-        except (ValueError, TypeError, RecursionError):
-            return []  # Not a row of ours: ignored.
+            update(self._rows, key, with_entry, FAILURE_TTL_S)
+        except RowsUnavailable as error:
+            log.warning("a failure was not recorded: %s", error)
+
+
+def _entries(raw: bytes | None) -> list[Entry]:
+    try:
+        found = json.loads(raw) if raw is not None else []
+        return [(str(k), int(i), int(a), str(p), str(m)) for k, i, a, p, m in found]
+    except (ValueError, TypeError, RecursionError):
+        return []  # Not a row of ours: ignored.

@@ -28,8 +28,8 @@ from dashboard.catalog.volume import Volume
 from dashboard.files.catalog import ABSENT, Catalog
 from dashboard.files.roots import SourceFile
 from dashboard.hdf5.pool import Hdf5WorkerPool
-from dashboard.storage.bytes_cache import BytesCache
 from dashboard.storage.keyed_locks import ImpatientLocks, KeyedLocks
+from dashboard.storage.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class MetadataService:
         self,
         catalog: Catalog,
         pool: Hdf5WorkerPool,
-        cache: BytesCache,
+        rows: Rows,
         *,
         max_brick_bytes: int,
         max_chunk_bytes: int,
     ) -> None:
         self.catalog = catalog
         self.hdf5 = pool
-        self._metadata_cache = cache
+        self._metadata_cache = rows
         self._max_brick = max_brick_bytes
         self._max_chunk = max_chunk_bytes
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
@@ -67,7 +67,7 @@ class MetadataService:
         self._lock = threading.Lock()
         self._locks = KeyedLocks()
         self._first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
-        self._failures = FailureCache(cache)
+        self._failures = FailureCache(rows)
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""

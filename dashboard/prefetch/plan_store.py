@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import diskcache
-
 from dashboard.bulkhead import LogLimit
 from dashboard.prefetch import planner
 from dashboard.prefetch.planner import Geometry, Plan, PlannedBrick, Position, PositionSample, State
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows, RowsUnavailable, update
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +92,18 @@ class PlanStore:
     """The plans of all viewers, shared by all processes.
 
     A plan expires `plan_seconds` after its viewer's last movement; `budget_bytes` bounds the decoded bytes planned
-    for one viewer. `clock` gives Unix time (s). Database errors are logged, not raised: plans are hints.
+    for one viewer. `clock` gives Unix time (s). An unavailable store is logged, not raised: plans are hints.
     """
 
     def __init__(
         self,
-        cache: BytesCache,
+        rows: Rows,
         *,
         plan_seconds: float = 30.0,
         budget_bytes: int = 2 * 2**30,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._cache = cache
+        self._rows = rows
         self._plan_seconds = plan_seconds
         self._budget = budget_bytes
         self._clock = clock
@@ -148,24 +145,27 @@ class PlanStore:
             bricks=(),
         )
         key = PLAN + viewer
+
+        def continued(row: bytes | None) -> bytes:
+            plan = self._planned(_extend_history(_read(key, row), new), now)
+            return json.dumps(_to_json(plan), separators=(",", ":")).encode()
+
         try:
             # Two processes may answer requests of one viewer concurrently.
-            with self._cache.transact():
-                new = self._planned(_extend_history(_read(key, self._cache.get(key)), new), now)
-                value = json.dumps(_to_json(new), separators=(",", ":")).encode()
-                return self._cache.set(key, value, expire=self._plan_seconds)
-        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            update(self._rows, key, continued, self._plan_seconds)
+        except RowsUnavailable as error:
             log.warning("the plan of a viewer was not written: %s", error)
-            self._cache.close()  # A failed COMMIT leaves the connection inside the transaction.
             return False
+        return True
 
     def plans(self) -> list[ViewerPlan]:
         """The live plans as of now; viewers that have stopped since get the plan of an idle viewer."""
         now = self._clock()
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
-        for key in self._plan_keys():
-            value = self._cache.get(key)
+        # The newest, since a client that invents ids must not displace the viewers that move.
+        for key in self._keys(PLAN, MAX_PLANS):
+            value = self._rows.get(key)
             # The worker polls several times a second and has parsed most rows before.
             before, plan = self._known.get(key, (None, None))
             if before != value:
@@ -197,11 +197,11 @@ class PlanStore:
     def mark_in_flight(self, brick: str) -> None:
         """Mark the brick as being prefetched; the marker has to be renewed while that is so."""
         until = self._clock() + FLIGHT_S
-        self._cache.set(FLIGHT + brick, json.dumps(until).encode(), expire=FLIGHT_S)
+        self._rows.set(FLIGHT + brick, json.dumps(until).encode(), expire=FLIGHT_S)
 
     def clear_in_flight(self, brick: str) -> None:
         """Remove the brick's in-flight marker."""
-        self._cache.delete(FLIGHT + brick)
+        self._rows.delete(FLIGHT + brick)
 
     def in_flight(self) -> frozenset[str]:
         """The keys of the bricks that are being prefetched."""
@@ -209,7 +209,7 @@ class PlanStore:
         flying = set()
         for key in self._keys(FLIGHT):
             try:
-                until = float(json.loads(self._cache.get(key, b"0")))
+                until = float(json.loads(self._rows.get(key) or b"0"))
             except (ValueError, TypeError, RecursionError):
                 log.warning("board row %.80r skipped", key)
                 continue
@@ -217,42 +217,22 @@ class PlanStore:
                 flying.add(key.removeprefix(FLIGHT))
         return frozenset(flying)
 
-    def sweep(self) -> None:
-        """Remove the rows that have expired."""
-        try:
-            self._cache.expire()
-        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-            log.warning("expired plans were not removed: %s", error)
-
     def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
         found: Plan = planner.plan(plan.movement, plan.geometry, plan.decode_s, self._budget, now)
         return replace(plan, state=found.state, bricks=found.bricks)
 
-    def _plan_keys(self) -> list[str]:
+    def _keys(self, prefix: str, newest: int | None = None) -> list[str]:
         try:
-            # The newest, since a client that invents ids must not displace the viewers that move; sorted, so that
-            # plans have the same order each time.
-            return sorted(self._cache.newest_keys(PLAN, MAX_PLANS))
-        except (sqlite3.Error, diskcache.Timeout) as error:
-            self._log_unreadable(error)
+            return self._rows.keys_with_prefix(prefix, newest)
+        except RowsUnavailable as error:
+            # The worker polls several times a second.
+            if self._lines.admits("reading") is not None:
+                log.warning("the plans cannot be read: %s", error)
             return []
 
-    def _log_unreadable(self, error: Exception) -> None:
-        # The worker polls several times a second.
-        if self._lines.admits("reading") is not None:
-            log.warning("the plans cannot be read: %s", error)
 
-    def _keys(self, prefix: str) -> list[str]:
-        try:
-            keys: list[str] = self._cache.keys_with_prefix(prefix)
-        except sqlite3.Error as error:
-            self._log_unreadable(error)
-            return []
-        return keys
-
-
-def _read(key: str, value: Any) -> ViewerPlan | None:
-    if not isinstance(value, bytes):
+def _read(key: str, value: bytes | None) -> ViewerPlan | None:
+    if value is None:
         return None
     try:
         return _from_json(key.removeprefix(PLAN), json.loads(value))

@@ -50,7 +50,6 @@ TIE_WINDOW_S: Final = 0.25
 MAX_STARVATION_S: Final = 3.0
 # A viewer that has been idle for this long may well change the axis next.
 IDLE_BEFORE_OTHER_AXES_S: Final = 2.0
-SWEEP_S: Final = 60.0
 MAX_ENTRIES: Final = 10_000
 
 Resolve = Callable[[ViewerPlan], Iterable[tuple[PlannedBrick, Sequence[BrickAddress]]]]
@@ -134,7 +133,6 @@ class Worker:
         self._complete: dict[str, tuple[ViewerPlan, float]] = {}
         self._planned = 0
         self._flight: str | None = None
-        self._swept = -math.inf
         ledger.gauge("prefetch.planned", lambda: float(self._planned))
         ledger.gauge("prefetch.in_flight", lambda: 0.0 if self._flight is None else 1.0)
 
@@ -151,9 +149,6 @@ class Worker:
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self._clock()
-        if not 0.0 <= now - self._swept < SWEEP_S:
-            self._swept = now
-            self._plans.sweep()
         plans = self._plans.plans()
         self._complete = {p.viewer: s for p in plans if (s := self._complete.get(p.viewer))}
         tasks = [task for plan in plans for task in self._tasks(plan, now)]

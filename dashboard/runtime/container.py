@@ -40,6 +40,7 @@ from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace, ensure_private_directory, make_private
 from dashboard.storage.eviction import AccessLog, LruEvictor
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.statistics import Stats
 
@@ -141,9 +142,10 @@ def build_services(settings: Settings, role: Role) -> Services:
     home = ensure_private_directory(settings.cache_dir)
     locks = home / "locks"
     locks.mkdir(exist_ok=True, mode=0o700)
-    ledger_disk = open_cache(home / "ledger")
-    ledger = Ledger(ledger_disk, role)
-    metadata_cache = open_cache(home / "facts")
+    ledger_rows, facts, plan_rows = (
+        open_rows(home / name) for name in ("ledger", "facts", "board")
+    )
+    ledger = Ledger(ledger_rows, role)
     hdf5 = Hdf5WorkerPool(
         catalog.beneath,
         home / "empty",
@@ -154,15 +156,14 @@ def build_services(settings: Settings, role: Role) -> Services:
     metadata = MetadataService(
         catalog,
         hdf5,
-        metadata_cache,
+        facts,
         max_brick_bytes=int(settings.max_brick_bytes),
         max_chunk_bytes=int(settings.max_chunk_bytes),
     )
     brick_disk = open_cache(home / "bricks")
     brick_evictor = LruEvictor(brick_disk, 0, locks / "bricks.room")
-    plan_disk = open_cache(home / "board")
     plans = PlanStore(
-        plan_disk,
+        plan_rows,
         plan_seconds=settings.plan_seconds,
         budget_bytes=int(settings.prefetch_bytes),
     )
@@ -186,7 +187,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         locks,
         space,
         ledger,
-        DecodeThroughput(metadata_cache),
+        DecodeThroughput(facts),
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
         # The worker writes bricks as it decodes them, since no request waits for a plane of them.
@@ -211,11 +212,13 @@ def build_services(settings: Settings, role: Role) -> Services:
         ledger.gauge("frames.bytes", lambda: frame_disk.totals()[0])
         ledger.gauge("frames.entries", lambda: frame_disk.totals()[1])
         ledger.gauge("frames.limit", lambda: frame_evictor.limit)
-    for disk, target, name in (
-        (metadata_cache, lambda _: facts_limit(brick_evictor.limit), "facts"),
-        (plan_disk, lambda _: PLANS_BYTES, "board"),
+    for rows, name in ((ledger_rows, "statistics"), (facts, "facts"), (plan_rows, "plans")):
+        tasks.add(f"Removing expired {name}", rows.remove_expired, SWEEP_EVERY_S)
+    for rows, target, name in (
+        (facts, lambda _: facts_limit(brick_evictor.limit), "facts"),
+        (plan_rows, lambda _: PLANS_BYTES, "board"),
     ):
-        evictor = LruEvictor(disk, 0, locks / f"{name}.room")
+        evictor = LruEvictor(rows.cache, 0, locks / f"{name}.room")
         evict = bind(evictor.evict_for, 0, may_take_protected=True)
         tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
     tasks.add("Limiting the notes", bind(contiguous.trim, NOTES_BYTES), SWEEP_EVERY_S)
@@ -233,7 +236,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         space=space,
         plans=plans,
         ledger=ledger,
-        stats=Stats(ledger_disk),
+        stats=Stats(ledger_rows),
         residency=Residency(bricks, resolver.planned_keys),
         windows=windows,
         contiguous=contiguous,

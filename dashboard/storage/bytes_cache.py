@@ -222,28 +222,9 @@ class BytesCache(RepairingCache):
         expire = super().expire
         return int(self._retry_once(lambda: expire(now, retry)))
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a query; raises database errors."""
+    def select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Result of a query; raises database errors."""
         return self._retry_once(lambda: self._sql(query, values).fetchall())
-
-    def keys_with_prefix(self, prefix: str) -> list[str]:
-        """All live string keys with this prefix, sorted."""
-        high = prefix + "\U0010ffff"
-        rows = self._rows(
-            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
-            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key",
-            (prefix, high, time.time()),
-        )
-        return [key for (key,) in rows if isinstance(key, str)]
-
-    def newest_keys(self, prefix: str, count: int) -> list[str]:
-        """The `count` most recently stored live string keys with this prefix, newest first."""
-        rows = self._rows(
-            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
-            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
-            (prefix, prefix + "\U0010ffff", time.time(), count),
-        )
-        return [key for (key,) in rows if isinstance(key, str)]
 
     def existing(self, keys: Sequence[str]) -> frozenset[str]:
         """Those of `keys` that are in the cache."""
@@ -253,26 +234,9 @@ class BytesCache(RepairingCache):
             marks = ",".join("?" * len(part))
             query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608
             try:
-                found |= {key for (key,) in self._rows(query, tuple(part))}
+                found |= {key for (key,) in self.select(query, tuple(part))}
             except (sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("cache read failed, taken for a miss: %s", error)
-        return found
-
-    def rows_after(self, rowid: int) -> list[tuple[int, str, bytes]]:
-        """The inline rows written after `rowid`, oldest first, as (rowid, key, value)."""
-        rows = self._rows(
-            "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
-            " AND filename IS NULL ORDER BY rowid",
-            (rowid, MODE_RAW),
-        )
-        found = []
-        for number, key, sealed in rows:
-            if isinstance(key, str) and isinstance(sealed, bytes):
-                value = unseal(sealed)
-                if value is None:
-                    log.warning("cache row refused: it is not as it was written")
-                else:
-                    found.append((int(number), key, value))
         return found
 
     def lru_rows(self) -> Iterator[CacheRow]:
@@ -282,7 +246,7 @@ class BytesCache(RepairingCache):
         """
         after: tuple[float, int] = (-1.0, -1)
         while True:
-            rows = self._rows(
+            rows = self.select(
                 "SELECT rowid, key, size, access_time FROM Cache"
                 " WHERE raw = 1 AND (access_time, rowid) > (?, ?)"
                 " ORDER BY access_time, rowid LIMIT ?",
@@ -308,7 +272,7 @@ class BytesCache(RepairingCache):
 
     def totals(self) -> tuple[int, int]:
         """(bytes, entries) of all rows, as the triggers in the database count them."""
-        rows = self._rows("SELECT key, value FROM Settings WHERE key IN ('size', 'count')")
+        rows = self.select("SELECT key, value FROM Settings WHERE key IN ('size', 'count')")
         known = dict(rows)
         return int(known.get("size", 0)), int(known.get("count", 0))
 
@@ -320,7 +284,7 @@ class BytesCache(RepairingCache):
         """
         named = {
             os.path.join(self.directory, name)
-            for (name,) in self._rows("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+            for (name,) in self.select("SELECT filename FROM Cache WHERE filename IS NOT NULL")
         }
         limit = time.time() - older_than_s
         removed = 0

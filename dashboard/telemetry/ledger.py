@@ -4,7 +4,7 @@ A row has a key of its own and is immutable. All statistics are sums over rows, 
 they count, and nothing is counted twice or lost:
 
 - a row that could not be written is written again, unchanged, under the same key;
-- rows older than `KEEP_S` are merged into a base row in one transaction. The base is a row like any other, dated
+- rows older than `KEEP_S` are merged into a base row in one step. The base is a row like any other, dated
   at the beginning of time. Its key is new each time, so that a reader of newer rows finds it and discards what it
   has read before.
 """
@@ -21,12 +21,10 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.bytes_cache import BytesCache
-from dashboard.storage.file_lock import LockTimeout, file_lock
+from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import (
     NAME,
     VIEWER,
@@ -53,20 +51,14 @@ BASE: Final = "base:"
 PROCESS: Final = "process:"
 
 
-class _Interrupted(Exception):
-    """A write inside a transaction failed; the transaction has to be rolled back."""
-
-
 class Ledger:
     """Counts for one process; cheap to call from any thread.
 
     `role` names what the process does ("web", "worker" …), `clock` gives Unix time (s).
     """
 
-    def __init__(
-        self, cache: BytesCache, role: str, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._cache = cache
+    def __init__(self, rows: Rows, role: str, clock: Callable[[], float] = time.time) -> None:
+        self._rows = rows
         self._role = role
         self._clock = clock
         self._gauges: dict[str, Callable[[], float]] = {}
@@ -152,7 +144,7 @@ class Ledger:
         self.flush()
         while not self._stop.wait(FLUSH_S):
             self.flush()
-        self._cache.close()  # Closes the connection of this thread.
+        self._rows.close()  # Closes the connection of this thread.
 
     def close(self) -> None:
         """Stop the thread, write the remaining counts and remove this process from the list."""
@@ -162,7 +154,7 @@ class Ledger:
             self._thread.join(timeout=5.0)
             self._thread = None
         self.flush()
-        self._cache.delete(PROCESS + self._process)
+        self._rows.delete(PROCESS + self._process)
 
     def flush(self) -> None:
         """Write the counts since the last flush, and a heartbeat; never raises.
@@ -180,40 +172,33 @@ class Ledger:
                 if not self._failing:
                     log.warning("the ledger cannot be written, figures are kept: %r", error)
                 self._failing = True
-                # A failed COMMIT leaves the connection inside the transaction; a new connection starts clean.
-                self._cache.close()
 
     def _flush(self) -> None:
         now = self._clock()
         gauges = self._sample()
         # Failed rows are written unchanged under their keys: if the failed write succeeded after all, this one
         # is idempotent.
-        if self._unwritten:
-            self._write(self._unwritten, {})
-            self._unwritten = {}
+        self._write_rows()
         with self._lock:
             new, viewers = self._new, tuple(self._viewers)
             self._new, self._viewers = Totals(), {}
         if new or viewers or gauges != self._written_gauges:
             row = LedgerRow(now, self._process, new, gauges, viewers)
             self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)}
-        self._write(self._unwritten, self._heartbeat(now, gauges))
-        self._unwritten = {}
+        self._write_rows()
         self._written_gauges = gauges
+        if not self._rows.set(
+            PROCESS + self._process, self._heartbeat(now, gauges), expire=PROCESS_EXPIRES_S
+        ):
+            raise RowsUnavailable("a heartbeat was not stored")
         if not 0.0 <= now - self._compact_at < COMPACT_S:
             self._compact_at = now
             self.compact()
 
-    def _write(self, rows: Mapping[str, bytes], record: Mapping[str, bytes]) -> None:
-        with self._cache.transact():
-            for key, value in rows.items():
-                self._put(key, value)
-            for key, value in record.items():
-                self._put(key, value, expire=PROCESS_EXPIRES_S)
-
-    def _put(self, key: str, value: bytes, expire: float | None = None) -> None:
-        if not self._cache.set(key, value, expire=expire):
-            raise _Interrupted("a row was not stored")
+    def _write_rows(self) -> None:
+        if self._unwritten:
+            self._rows.replace((), self._unwritten)
+            self._unwritten = {}
 
     def _sample(self) -> dict[str, float]:
         gauges: dict[str, float] = {}
@@ -228,7 +213,7 @@ class Ledger:
                 gauges[name] = value
         return gauges
 
-    def _heartbeat(self, now: float, gauges: Mapping[str, float]) -> dict[str, bytes]:
+    def _heartbeat(self, now: float, gauges: Mapping[str, float]) -> bytes:
         record: dict[str, Any] = {
             "pid": os.getpid(),
             "role": self._role,
@@ -236,27 +221,18 @@ class Ledger:
             "heartbeat": now,
             "gauges": gauges,
         }
-        return {PROCESS + self._process: json.dumps(record).encode()}
+        return json.dumps(record).encode()
 
     def compact(self) -> bool:
-        """Merge the rows older than `KEEP_S` into the base row; returns whether there were any.
+        """Merge the rows older than `KEEP_S` into the base row; returns whether that was done.
 
-        Readers lose nothing and count nothing twice, since rows are removed and the base is added in one
-        transaction. Raises the store's errors.
+        Readers lose nothing and count nothing twice, since rows are removed and the base is added in one step,
+        which fails when another process has merged one of them meanwhile. Raises `RowsUnavailable`.
         """
-        try:
-            with file_lock(Path(self._cache.directory) / "compact.lock", timeout_s=0.0):
-                return self._compact()
-        except LockTimeout:
-            return False  # Another process is merging.
-
-    def _compact(self) -> bool:
-        # Read outside the transaction, which blocks other writers: only the holder of the lock removes rows,
-        # so these stay.
         now = self._clock()
         merged = Totals()
         bases, gone = 0, []
-        for _, key, value in self._cache.rows_after(0):
+        for _, key, value in self._rows.rows_after(0):
             if key.startswith((ROW, BASE)):
                 try:
                     row = decode_row(value)
@@ -272,17 +248,8 @@ class Ledger:
                     bases += key.startswith(BASE)
         if len(gone) == bases:
             return False
-        with self._cache.transact():
-            # Insert before deleting: SQLite reuses the highest row id after its row is deleted, and a reader would
-            # take the new row for one that it has read.
-            for piece in encode_row(LedgerRow(0.0, "", merged)):
-                self._put(BASE + uuid.uuid4().hex, piece)
-            for key in gone:
-                if not self._cache.delete(key):
-                    raise _Interrupted("a row went away under the compaction lock")
-            # Expired records of dead processes, which delete() does not find.
-            self._cache.expire()
-        return True
+        pieces = encode_row(LedgerRow(0.0, "", merged))
+        return self._rows.replace(gone, {BASE + uuid.uuid4().hex: piece for piece in pieces})
 
 
 def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows
 from dashboard.telemetry.aggregates import Totals, decode_row, number, validate_name
 from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW
 
@@ -57,8 +57,8 @@ class LedgerReader:
     `all` sums everything since the ledger began, `bins` the last 15 minutes by whole Unix seconds.
     """
 
-    def __init__(self, cache: BytesCache) -> None:
-        self._cache = cache
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
         self._shared: dict[str, float] = {}
         self._lines = LogLimit()
         self.processes: list[Process] = []
@@ -70,7 +70,7 @@ class LedgerReader:
         self.bins: dict[int, Bin] = {}
 
     def refresh(self, now: float) -> None:
-        """Read new rows; `now` is Unix time (s). Raises sqlite3.Error, OSError."""
+        """Read new rows; `now` is Unix time (s). Raises `RowsUnavailable`."""
         for key, value in self._new_rows():
             if key.startswith((ROW, BASE)):
                 self._add(key, value)
@@ -96,12 +96,12 @@ class LedgerReader:
         # have been removed or merged, and everything is read again.
         # One SELECT sees one snapshot, so a row and the base that it was merged into never occur together.
         last, key = self._mark
-        rows = self._cache.rows_after(last - 1)
+        rows = self._rows.rows_after(last - 1)
         if last > 0:
             there = bool(rows) and rows[0][:2] == (last, key)
             rows = rows[1:] if there else rows
             if not there or any(new.startswith(BASE) for _, new, _ in rows):
-                rows = self._cache.rows_after(0)
+                rows = self._rows.rows_after(0)
                 self._forget()
         for number_, new, value in rows:
             self._mark = (number_, new)
@@ -128,9 +128,9 @@ class LedgerReader:
             log.warning("ledger row %.64r skipped: %r", key, error)
 
     def _read_processes(self, now: float) -> Iterator[Process]:
-        for key in self._cache.keys_with_prefix(PROCESS):
-            value = self._cache.get(key)
-            if not isinstance(value, bytes):
+        for key in self._rows.keys_with_prefix(PROCESS):
+            value = self._rows.get(key)
+            if value is None:
                 continue
             try:
                 process = _process(key, value, now)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any, Final, TypedDict
 
 from cachetools import FIFOCache
 
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.ledger import KEEP_S
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
@@ -84,12 +83,11 @@ class Stats:
     `clock` gives Unix time (s).
     """
 
-    def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
-        self._cache = cache
+    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._read_at = -math.inf
-        self._reader = LedgerReader(cache)
+        self._reader = LedgerReader(rows)
         self._snapshots: FIFOCache[float | None, dict[str, Any]] = FIFOCache(MAX_CACHED)
         # Bounded, since windows are chosen by clients.
         self._series: FIFOCache[tuple[float, float], Series] = FIFOCache(MAX_CACHED)
@@ -145,7 +143,7 @@ class Stats:
         self._read_at = now
         try:
             self._reader.refresh(now)
-        except (sqlite3.Error, OSError) as error:
+        except RowsUnavailable as error:
             log.warning("the ledger cannot be read, figures stay as they are: %s", error)
             return
         self._snapshots.clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import BASE, ROW
 from dashboard.telemetry.statistics import Stats
 
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.stress
 WRITER = """
     import sys, time
     from pathlib import Path
-    from dashboard.storage.bytes_cache import open_cache
+    from dashboard.storage.rows import open_rows
     from dashboard.telemetry.ledger import Ledger
 
     began = time.time()
     ledger = Ledger(
-        open_cache(Path(sys.argv[1])), "stress", lambda: began + 1e5 * (time.time() - began)
+        open_rows(Path(sys.argv[1])), "stress", lambda: began + 1e5 * (time.time() - began)
     )
     for i in range(int(sys.argv[2])):
         for _ in range(3):
@@ -50,7 +50,7 @@ def start(directory: Path, flushes: int) -> subprocess.Popen[str]:
 
 def test_every_count_arrives_once(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
-    cache = open_cache(directory)
+    cache = open_rows(directory)
     now = 0.0
     stats = Stats(cache, lambda: now)
     flushes, processes = 250, [start(directory, 250) for _ in range(4)]
@@ -76,13 +76,13 @@ def test_every_count_arrives_once(tmp_path: Path) -> None:
         assert totals.counts["bricks.decoded_bytes"] == 4 * flushes * 1_000_003
     assert cache.keys_with_prefix(BASE), "nothing was compacted"
     assert len(cache.keys_with_prefix(ROW)) < 4 * flushes
-    assert cache.check() == []
+    assert cache.cache.check() == []
     cache.close()
 
 
 def test_a_killed_process_loses_at_most_its_last_second(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
-    cache = open_cache(directory)
+    cache = open_rows(directory)
     sure = 0
     for round_ in range(6):
         process = start(directory, 100_000)
@@ -96,5 +96,5 @@ def test_a_killed_process_loses_at_most_its_last_second(tmp_path: Path) -> None:
     seen = Stats(cache).snapshot(None)["demand"]["hit"]
     assert seen % 3 == 0
     assert 3 * sure <= seen <= 3 * (sure + 6)
-    assert cache.check() == []
+    assert cache.cache.check() == []
     cache.close()

@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.codecs import paired_inflate
 from dashboard.hdf5.pool import Hdf5WorkerPool
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from tests.parts import Counts, Parts, make_children, parts
 
 
@@ -109,6 +109,6 @@ def part_by_part() -> None:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Counts]:
     """One of the test's own, whose counts can be read at once."""
-    counts = Counts(open_cache(tmp_path / "ledger"))
+    counts = Counts(open_rows(tmp_path / "ledger"))
     yield counts
     counts.close()

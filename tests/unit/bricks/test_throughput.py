@@ -11,16 +11,21 @@ from dashboard.bricks.throughput import (
     READ_TTL_S,
     DecodeThroughput,
 )
-from dashboard.storage.bytes_cache import BytesCache
 from tests.clock import Clock
+from tests.rows import MemoryRows
 
 
-def test_until_it_was_measured_it_is_guessed(cache: BytesCache) -> None:
-    assert DecodeThroughput(cache).estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
+@pytest.fixture
+def rows() -> MemoryRows:
+    return MemoryRows()
 
 
-def test_the_newest_measurement_counts_for_a_third(cache: BytesCache) -> None:
-    paces = DecodeThroughput(cache)
+def test_until_it_was_measured_it_is_guessed(rows: MemoryRows) -> None:
+    assert DecodeThroughput(rows).estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
+
+
+def test_the_newest_measurement_counts_for_a_third(rows: MemoryRows) -> None:
+    paces = DecodeThroughput(rows)
     paces.record("v", 1000, 2.0)
     assert paces.estimate_s("v", 500) == pytest.approx(1.0)
     paces.record("v", 1000, 5.0)
@@ -28,9 +33,9 @@ def test_the_newest_measurement_counts_for_a_third(cache: BytesCache) -> None:
     assert paces.estimate_s("w", 1000) == 1000 / DEFAULT_BYTES_PER_S
 
 
-def test_another_process_hears_of_it(cache: BytesCache) -> None:
+def test_another_process_hears_of_it(rows: MemoryRows) -> None:
     clock = Clock()
-    mine, theirs = DecodeThroughput(cache, clock), DecodeThroughput(cache, clock)
+    mine, theirs = DecodeThroughput(rows, clock), DecodeThroughput(rows, clock)
     assert mine.estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
     theirs.record("v", 1000, 2.0)
     assert mine.estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
@@ -38,30 +43,30 @@ def test_another_process_hears_of_it(cache: BytesCache) -> None:
     assert mine.estimate_s("v", 1000) == pytest.approx(2.0)
 
 
-def test_the_others_are_told_once_a_second_at_most(cache: BytesCache) -> None:
+def test_the_others_are_told_once_a_second_at_most(rows: MemoryRows) -> None:
     clock = Clock()
-    mine = DecodeThroughput(cache, clock)
+    mine = DecodeThroughput(rows, clock)
     mine.record("v", 1000, 2.0)
     mine.record("v", 1000, 5.0)
     mine.record("w", 1000, 7.0)
     assert mine.estimate_s("v", 1000) == pytest.approx(3.0)
-    assert DecodeThroughput(cache, clock).estimate_s("v", 1000) == pytest.approx(2.0)
-    assert DecodeThroughput(cache, clock).estimate_s("w", 1000) == pytest.approx(7.0)
+    assert DecodeThroughput(rows, clock).estimate_s("v", 1000) == pytest.approx(2.0)
+    assert DecodeThroughput(rows, clock).estimate_s("w", 1000) == pytest.approx(7.0)
     clock.now += PUBLISH_INTERVAL_S
     mine.record("v", 1000, 3.0)
-    assert DecodeThroughput(cache, clock).estimate_s("v", 1000) == pytest.approx(3.0)
+    assert DecodeThroughput(rows, clock).estimate_s("v", 1000) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("planted", [b"null", b"nonsense", b"-1", b"NaN", b"[1]", b"1e9"])
-def test_a_planted_figure_is_none(cache: BytesCache, planted: bytes) -> None:
-    DecodeThroughput(cache).record("v", 1000, 2.0)
-    for key in cache.keys_with_prefix(""):
-        cache.set(key, planted)
-    assert DecodeThroughput(cache).estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
+def test_a_planted_figure_is_none(rows: MemoryRows, planted: bytes) -> None:
+    DecodeThroughput(rows).record("v", 1000, 2.0)
+    for key in rows.keys_with_prefix(""):
+        rows.set(key, planted)
+    assert DecodeThroughput(rows).estimate_s("v", 1000) == 1000 / DEFAULT_BYTES_PER_S
 
 
-def test_what_is_remembered_is_bounded(cache: BytesCache) -> None:
-    paces = DecodeThroughput(cache)
+def test_what_is_remembered_is_bounded(rows: MemoryRows) -> None:
+    paces = DecodeThroughput(rows)
     for number in range(MAX_CACHED + 10):
         paces.record(str(number), 1, 0.1)
     assert len(paces._known) == len(paces._published_at) == MAX_CACHED

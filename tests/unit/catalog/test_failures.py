@@ -191,10 +191,10 @@ def test_what_somebody_else_wrote_among_the_failures_counts_as_none(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
-    get = here.library._failures._facts.get
+    get = here.library._failures._rows.get
     for planted in (b"nonsense", b"[[1]]", b"[1]", b"{}", b'["abcde"]', b"[" * 9999):
         with monkeypatch.context() as patch:
-            patch.setattr(here.library._failures._facts, "get", lambda *_, p=planted: p)
+            patch.setattr(here.library._failures._rows, "get", lambda *_, p=planted: p)
             assert here.library._failures._known("key") == []
     assert get is not None
 

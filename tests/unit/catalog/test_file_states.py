@@ -84,7 +84,7 @@ def test_a_planted_fact_is_made_anew(
     files.write(data / "a.h5", x=(values, {"chunks": (4, 7)}))
     here.library.index(here.library.volume("data/a.h5", "x"))
     facts = here.library._metadata_cache
-    for key in list(facts):
+    for key in facts.keys_with_prefix(""):
         facts.set(key, b"\xff" * 27)
     other = make_parts()
     volume = other.library.volume("data/a.h5", "x")
@@ -145,8 +145,8 @@ def test_what_was_not_there_may_come(here: Parts, data: Path) -> None:
 
 def test_an_unknown_dataset_does_not_fill_the_cache(here: Parts, data: Path) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
-    before = len(list(here.library._metadata_cache))
+    before = len(here.library._metadata_cache.keys_with_prefix(""))
     for n in range(20):
         with pytest.raises(errors.NotFound):
             here.library.volume("data/a.h5", f"/guess{n}")
-    assert len(list(here.library._metadata_cache)) == before
+    assert len(here.library._metadata_cache.keys_with_prefix("")) == before

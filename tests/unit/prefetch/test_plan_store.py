@@ -14,7 +14,7 @@ import pytest
 from dashboard.prefetch import planner
 from dashboard.prefetch.plan_store import FLIGHT_S, MAX_PLANS, PLAN, PlanStore, ViewerPlan
 from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
-from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from tests.clock import Clock
 
 GEOMETRY = Geometry((2160,), (68,), 1000)
@@ -26,14 +26,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "board", timeout_s=0.05)
+def cache(tmp_path: Path) -> Iterator[DiskRows]:
+    opened = open_rows(tmp_path / "board", timeout_s=0.05)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def board(cache: BytesCache, clock: Clock) -> PlanStore:
+def board(cache: DiskRows, clock: Clock) -> PlanStore:
     return PlanStore(cache, plan_seconds=30.0, budget_bytes=8_000, clock=clock)
 
 
@@ -83,7 +83,7 @@ def test_what_is_kept_of_a_movement_is_bounded(board: PlanStore, clock: Clock) -
     assert plan.position == (99,)
 
 
-def test_a_new_plan_replaces_the_old_one(board: PlanStore, cache: BytesCache, clock: Clock) -> None:
+def test_a_new_plan_replaces_the_old_one(board: PlanStore, cache: DiskRows, clock: Clock) -> None:
     look(board, 100)
     clock.now += 0.1
     look(board, 2000)
@@ -165,7 +165,7 @@ def test_a_plan_from_the_future_is_not_live(board: PlanStore, clock: Clock) -> N
     assert board.plans() == []
 
 
-def test_the_budget_is_kept(cache: BytesCache, clock: Clock) -> None:
+def test_the_budget_is_kept(cache: DiskRows, clock: Clock) -> None:
     board = PlanStore(cache, budget_bytes=3_999, clock=clock)
     look(board, 1000)
     assert len(only(board).bricks) == 3
@@ -227,7 +227,7 @@ def row(**changes: Any) -> bytes:
     ],
 )
 def test_what_others_planted_is_skipped(
-    board: PlanStore, cache: BytesCache, value: bytes, caplog: pytest.LogCaptureFixture
+    board: PlanStore, cache: DiskRows, value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache.set(PLAN + "eve", value)
     look(board, 700)
@@ -238,13 +238,13 @@ def test_what_others_planted_is_skipped(
     assert sorted(board.viewers()) == ["ann", "eve"]
 
 
-def test_a_sound_row_reads_back(board: PlanStore, cache: BytesCache) -> None:
+def test_a_sound_row_reads_back(board: PlanStore, cache: DiskRows) -> None:
     cache.set(PLAN + "ann", row())
     assert only(board).bricks[0].position == (700,)
 
 
 def test_a_board_that_cannot_be_written_is_no_error(
-    board: PlanStore, cache: BytesCache, tmp_path: Path
+    board: PlanStore, cache: DiskRows, tmp_path: Path
 ) -> None:
     other = sqlite3.connect(tmp_path / "board" / "cache.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -255,19 +255,18 @@ def test_a_board_that_cannot_be_written_is_no_error(
 
 
 def test_a_board_that_cannot_be_read_has_no_plans(
-    board: PlanStore, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+    board: PlanStore, cache: DiskRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
-        raise sqlite3.DatabaseError("malformed")
+        raise RowsUnavailable("malformed")
 
     look(board, 100)
     monkeypatch.setattr(cache, "keys_with_prefix", broken)
-    monkeypatch.setattr(cache, "newest_keys", broken)
     assert board.plans() == []
     assert board.in_flight() == frozenset()
 
 
-def test_bricks_in_flight(board: PlanStore, cache: BytesCache, clock: Clock) -> None:
+def test_bricks_in_flight(board: PlanStore, cache: DiskRows, clock: Clock) -> None:
     board.mark_in_flight("aaaa")
     board.mark_in_flight("bbbb")
     cache.set("flight:planted", b"{")
@@ -283,17 +282,9 @@ def test_bricks_in_flight(board: PlanStore, cache: BytesCache, clock: Clock) -> 
     assert board.in_flight() == frozenset()
 
 
-def test_sweeping_removes_what_has_expired(cache: BytesCache, clock: Clock) -> None:
-    gone = PlanStore(cache, plan_seconds=-1.0, clock=clock)
-    look(gone, 100)
-    look(PlanStore(cache, clock=clock), 100, viewer="bob")
-    gone.sweep()
-    assert [key for _, key, _ in cache.rows_after(0)] == [PLAN + "bob"]
-
-
-def test_one_viewer_in_many_threads_loses_no_moment(cache: BytesCache, clock: Clock) -> None:
-    """Read, modify, write is one transaction: what two requests add at once is both there."""
-    patient = open_cache(Path(cache.directory), timeout_s=10.0)
+def test_one_viewer_in_many_threads_loses_no_moment(cache: DiskRows, clock: Clock) -> None:
+    """What requests add at once is all there."""
+    patient = open_rows(Path(cache.cache.directory), timeout_s=10.0)
     board = PlanStore(patient, clock=clock)
 
     def browse(first: int) -> None:

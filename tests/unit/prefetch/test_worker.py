@@ -15,7 +15,6 @@ from dashboard.prefetch.worker import (
     IDLE_POLL_S,
     MAX_STARVATION_S,
     POLL_S,
-    SWEEP_S,
     Worker,
 )
 from tests.prefetching import BRICK_BYTES, CHUNK, PLANES, World
@@ -191,15 +190,6 @@ def test_a_brick_that_lands_while_its_flight_is_said_again_has_landed(
     monkeypatch.setattr(world.board, "mark_in_flight", slow)
     world.worker.renew_in_flight()
     assert world.board.in_flight() == frozenset()
-
-
-def test_expired_rows_are_swept_now_and_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweeps: list[float] = []
-    monkeypatch.setattr(world.board, "sweep", lambda: sweeps.append(world.now))
-    for _ in range(10):
-        world.worker.run_once()
-        world.now += SWEEP_S / 4
-    assert len(sweeps) == 3
 
 
 def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:

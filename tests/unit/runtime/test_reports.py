@@ -297,7 +297,7 @@ def test_what_was_planted_among_the_facts_is_unknown(
         {}, [], 3, {"fingerprint": 3}, {"fingerprint": [1]}, {"fingerprint": [1, 2, 3, "x"]},
     ]  # fmt: skip
     for value in planted:
-        for key in list(facts.iterkeys()):
+        for key in facts.keys_with_prefix(""):
             facts.set(key, flask.json.dumps(value).encode())
         services.activity.report(report("3,:,:"))
     refused(services, unknown=len(planted))

@@ -18,6 +18,7 @@ import pytest
 
 from dashboard.storage import database as module
 from dashboard.storage.bytes_cache import INLINE_BYTES, BytesCache, open_cache
+from dashboard.storage.rows import DiskRows
 
 LARGE = b"x" * (INLINE_BYTES + 1)
 
@@ -169,10 +170,8 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
         lambda cache: cache.set("a", LARGE),
         lambda cache: cache.delete("a"),
         lambda cache: "a" in cache,
-        lambda cache: cache.keys_with_prefix(""),
-        lambda cache: cache.newest_keys("", 9),
         lambda cache: cache.existing(["a"]),
-        lambda cache: cache.rows_after(0),
+        lambda cache: cache.select("SELECT key FROM Cache"),
         lambda cache: list(cache.lru_rows()),
         lambda cache: cache.update_access_times({"a": 1.0}),
         lambda cache: cache.totals(),
@@ -326,7 +325,7 @@ def test_threads_do_not_set_aside_each_other_s_new_one(opened: BytesCache, direc
     for thread in threads:
         thread.join(60)
     assert lost == []
-    assert opened.keys_with_prefix("mine") == [f"mine{n}" for n in range(8)]
+    assert DiskRows(opened).keys_with_prefix("mine") == [f"mine{n}" for n in range(8)]
 
 
 def test_a_log_that_is_removed_meanwhile_is_no_fault(
@@ -370,7 +369,7 @@ def test_processes_do_not_set_aside_each_other_s_new_one(
     for user in users:
         user.join(60)
         assert user.exitcode == 0
-    assert opened.keys_with_prefix("mine") == [f"mine{n}" for n in range(4)]
+    assert DiskRows(opened).keys_with_prefix("mine") == [f"mine{n}" for n in range(4)]
     assert opened.check() == []
 
 

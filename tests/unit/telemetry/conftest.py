@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.rows import DiskRows, open_rows
 from dashboard.telemetry.ledger import Ledger
 from tests.clock import Clock
 
@@ -18,12 +18,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Iterator[BytesCache]:
-    opened = open_cache(tmp_path / "ledger", timeout_s=0.05)
+def cache(tmp_path: Path) -> Iterator[DiskRows]:
+    opened = open_rows(tmp_path / "ledger", timeout_s=0.05)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def ledger(cache: BytesCache, clock: Clock) -> Ledger:
+def ledger(cache: DiskRows, clock: Clock) -> Ledger:
     return Ledger(cache, "web", clock)

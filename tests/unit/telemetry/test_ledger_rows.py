@@ -12,8 +12,7 @@ from typing import Any
 import diskcache
 import pytest
 
-from dashboard.storage.bytes_cache import BytesCache
-from dashboard.storage.file_lock import file_lock
+from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.aggregates import Totals, decode_row
 from dashboard.telemetry.ledger import (
     BASE,
@@ -28,11 +27,11 @@ from dashboard.telemetry.ledger import (
 from tests.clock import Clock
 
 
-def rows(cache: BytesCache, prefix: str = ROW) -> list[bytes]:
+def rows(cache: DiskRows, prefix: str = ROW) -> list[bytes]:
     return [value for _, key, value in cache.rows_after(0) if key.startswith(prefix)]
 
 
-def summed(cache: BytesCache) -> Totals:
+def summed(cache: DiskRows) -> Totals:
     totals = Totals()
     for value in rows(cache, ROW) + rows(cache, BASE):
         totals.merge(decode_row(value).totals)
@@ -40,7 +39,7 @@ def summed(cache: BytesCache) -> Totals:
 
 
 def test_a_flush_writes_one_row_of_differences(
-    ledger: Ledger, cache: BytesCache, clock: Clock
+    ledger: Ledger, cache: DiskRows, clock: Clock
 ) -> None:
     ledger.demand("hit")
     ledger.demand("hit")
@@ -65,7 +64,7 @@ def test_a_flush_writes_one_row_of_differences(
     assert first.process == second.process
 
 
-def test_nothing_new_writes_no_row(ledger: Ledger, cache: BytesCache) -> None:
+def test_nothing_new_writes_no_row(ledger: Ledger, cache: DiskRows) -> None:
     level = 5.0
     ledger.gauge("bricks.bytes", lambda: level)
     ledger.flush()
@@ -77,7 +76,7 @@ def test_nothing_new_writes_no_row(ledger: Ledger, cache: BytesCache) -> None:
     assert len(rows(cache)) == 2
 
 
-def test_the_process_record_is_refreshed(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+def test_the_process_record_is_refreshed(ledger: Ledger, cache: DiskRows, clock: Clock) -> None:
     ledger.gauge("prefetch.planned", lambda: 3.0)
     ledger.flush()
     clock.now += 1
@@ -90,7 +89,7 @@ def test_the_process_record_is_refreshed(ledger: Ledger, cache: BytesCache, cloc
     assert record["heartbeat"] == 1_000_001.0
     assert record["rss_bytes"] == pytest.approx(rss_bytes(), rel=0.5)
     assert record["gauges"] == {"prefetch.planned": 3.0}
-    _, expires = cache.get(key, expire_time=True)
+    _, expires = cache.cache.get(key, expire_time=True)
     assert expires is not None
 
 
@@ -107,7 +106,7 @@ def test_wrong_names_are_the_callers_mistake(ledger: Ledger) -> None:
         ledger.gauge("", lambda: 1.0)
 
 
-def test_what_browsers_make_up_is_left_out(ledger: Ledger, cache: BytesCache) -> None:
+def test_what_browsers_make_up_is_left_out(ledger: Ledger, cache: DiskRows) -> None:
     ledger.stages({"draw": float("nan"), "display": -1.0, "convert": float("inf")})
     ledger.viewer("<script>")
     ledger.viewer("")
@@ -119,7 +118,7 @@ def test_what_browsers_make_up_is_left_out(ledger: Ledger, cache: BytesCache) ->
     assert len(row.viewers) == VIEWERS_A_ROW
 
 
-def test_a_failing_gauge_does_not_stop_the_others(ledger: Ledger, cache: BytesCache) -> None:
+def test_a_failing_gauge_does_not_stop_the_others(ledger: Ledger, cache: DiskRows) -> None:
     def broken() -> float:
         raise OSError("gone")
 
@@ -140,7 +139,7 @@ def test_a_gauge_that_always_fails_is_logged_once(
 
 
 def test_a_failed_write_keeps_the_differences(
-    ledger: Ledger, cache: BytesCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, cache: DiskRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     other = sqlite3.connect(tmp_path / "ledger" / "cache.db", isolation_level=None)
@@ -162,10 +161,11 @@ def test_a_failed_write_keeps_the_differences(
 
 @pytest.mark.parametrize("when", ["inside", "after"])
 def test_a_write_that_fails_midway_counts_once(
-    ledger: Ledger, cache: BytesCache, monkeypatch: pytest.MonkeyPatch, when: str
+    ledger: Ledger, cache: DiskRows, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Whether the failed transaction got through or not, the row is there once in the end."""
-    transact, put = cache.transact, cache.set
+    disk = cache.cache
+    transact, put = disk.transact, disk.set
 
     class Torn:
         def __enter__(self) -> None:
@@ -178,9 +178,9 @@ def test_a_write_that_fails_midway_counts_once(
 
     ledger.demand("hit")
     if when == "after":
-        monkeypatch.setattr(cache, "transact", Torn)
+        monkeypatch.setattr(disk, "transact", Torn)
     else:
-        monkeypatch.setattr(cache, "set", lambda *a, **k: put(*a, **k) and "expire" not in k)
+        monkeypatch.setattr(disk, "set", lambda *a, **k: put(*a, **k) and False)
     ledger.flush()
     monkeypatch.undo()
     ledger.demand("hit")
@@ -189,7 +189,7 @@ def test_a_write_that_fails_midway_counts_once(
     assert summed(cache).demand == {"hit": 2}
 
 
-def test_old_rows_merge_into_a_base(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+def test_old_rows_merge_into_a_base(ledger: Ledger, cache: DiskRows, clock: Clock) -> None:
     for _ in range(5):
         ledger.demand("hit")
         ledger.stages({"decode": 0.25})
@@ -210,7 +210,7 @@ def test_old_rows_merge_into_a_base(ledger: Ledger, cache: BytesCache, clock: Cl
     assert summed(cache) == before
 
 
-def test_flushing_compacts_now_and_then(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+def test_flushing_compacts_now_and_then(ledger: Ledger, cache: DiskRows, clock: Clock) -> None:
     ledger.demand("hit")
     ledger.flush()
     clock.now += KEEP_S + COMPACT_S
@@ -220,9 +220,7 @@ def test_flushing_compacts_now_and_then(ledger: Ledger, cache: BytesCache, clock
     assert summed(cache).demand == {"hit": 2}
 
 
-def test_a_row_from_the_future_does_not_stay(
-    ledger: Ledger, cache: BytesCache, clock: Clock
-) -> None:
+def test_a_row_from_the_future_does_not_stay(ledger: Ledger, cache: DiskRows, clock: Clock) -> None:
     clock.now += 10 * KEEP_S
     ledger.demand("hit")
     ledger.flush()
@@ -233,7 +231,7 @@ def test_a_row_from_the_future_does_not_stay(
 
 
 def test_compaction_leaves_no_row_number_free_at_the_top(
-    ledger: Ledger, cache: BytesCache, clock: Clock
+    ledger: Ledger, cache: DiskRows, clock: Clock
 ) -> None:
     ledger.demand("hit")
     ledger.flush()
@@ -244,17 +242,27 @@ def test_compaction_leaves_no_row_number_free_at_the_top(
     assert cache.rows_after(0)[-1][1].startswith(BASE)
 
 
-def test_only_one_compacts_at_a_time(ledger: Ledger, cache: BytesCache, clock: Clock) -> None:
+def test_rows_that_two_compact_at_a_time_are_merged_once(
+    ledger: Ledger, cache: DiskRows, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger.demand("hit")
     ledger.flush()
     clock.now += KEEP_S + 1
-    with file_lock(Path(cache.directory) / "compact.lock", 0.0):
-        assert not ledger.compact()
-    assert ledger.compact()
+    replace = cache.replace
+
+    def meanwhile(*changes: Any) -> bool:
+        monkeypatch.undo()
+        assert Ledger(cache, "web", clock).compact()
+        return replace(*changes)
+
+    monkeypatch.setattr(cache, "replace", meanwhile)
+    assert not ledger.compact()
+    assert len(rows(cache, BASE)) == 1
+    assert summed(cache).demand == {"hit": 1}
 
 
 def test_compaction_drops_what_is_no_row(
-    ledger: Ledger, cache: BytesCache, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, cache: DiskRows, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache.set(ROW + "planted", b'{"d":{"hit":1000}}')
     cache.set("elsewhere", b"kept")
@@ -264,7 +272,7 @@ def test_compaction_drops_what_is_no_row(
     assert cache.get("elsewhere") == b"kept"
 
 
-def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: BytesCache) -> None:
+def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: DiskRows) -> None:
     ledger.start()
     for _ in range(100):
         ledger.demand("hit")
@@ -274,7 +282,7 @@ def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: Byte
 
 
 def test_a_forked_child_does_not_write_the_parents_rows(
-    ledger: Ledger, cache: BytesCache, clock: Clock
+    ledger: Ledger, cache: DiskRows, clock: Clock
 ) -> None:
     ledger.demand("hit")
     cache.close()  # no connection may cross a fork
@@ -288,15 +296,3 @@ def test_a_forked_child_does_not_write_the_parents_rows(
     ledger.flush()
     assert summed(cache).demand == {"hit": 1, "miss": 1}
     assert len({decode_row(value).process for value in rows(cache)}) == 2
-
-
-def test_compaction_removes_processes_that_are_gone(
-    ledger: Ledger, cache: BytesCache, clock: Clock
-) -> None:
-    ledger.demand("hit")
-    ledger.flush()
-    cache.set(PROCESS + "1:2", b"{}", expire=-1.0)
-    clock.now += KEEP_S + 1
-    assert ledger.compact()
-    assert not [key for _, key, _ in cache.rows_after(0) if key == PROCESS + "1:2"]
-    assert summed(cache).demand == {"hit": 1}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.aggregates import BOUNDS
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.prometheus import BUCKETS, exposition
@@ -20,7 +20,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Ledger, Stats]]:
-    cache = open_cache(tmp_path / "ledger")
+    cache = open_rows(tmp_path / "ledger")
     yield Ledger(cache, "web", lambda: 1e6), Stats(cache, lambda: 1e6)
     cache.close()
 

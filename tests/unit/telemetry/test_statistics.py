@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.bulkhead import LINES
-from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
 from dashboard.telemetry.statistics import Stats
 from tests.clock import Clock
@@ -21,7 +20,7 @@ T0 = 1_000_000.0
 
 
 @pytest.fixture
-def stats(cache: BytesCache, clock: Clock) -> Stats:
+def stats(cache: DiskRows, clock: Clock) -> Stats:
     return Stats(cache, clock)
 
 
@@ -45,7 +44,7 @@ def test_an_empty_ledger_has_the_whole_shape(stats: Stats) -> None:
     assert prefetch["moving"]["accuracy"] is prefetch["resting"]["accuracy"] is None
 
 
-def test_figures_add_up_over_processes(cache: BytesCache, clock: Clock, stats: Stats) -> None:
+def test_figures_add_up_over_processes(cache: DiskRows, clock: Clock, stats: Stats) -> None:
     web, worker = Ledger(cache, "web", clock), Ledger(cache, "worker", clock)
     web.gauge("bricks.bytes", lambda: 10.0)
     web.gauge("bricks.limit", lambda: 100.0)
@@ -140,7 +139,7 @@ def test_a_window_holds_what_happened_in_it(ledger: Ledger, stats: Stats, clock:
 
 
 def test_it_is_computed_once_a_second(
-    ledger: Ledger, stats: Stats, clock: Clock, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, stats: Stats, clock: Clock, cache: DiskRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
     newer: Callable[[int], Any] = cache.rows_after
@@ -173,7 +172,7 @@ def test_any_number_of_windows_takes_bounded_room(stats: Stats) -> None:
 
 
 def test_compaction_neither_loses_nor_doubles(
-    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock
+    cache: DiskRows, ledger: Ledger, stats: Stats, clock: Clock
 ) -> None:
     for _ in range(3):
         ledger.demand("hit")
@@ -190,7 +189,7 @@ def test_compaction_neither_loses_nor_doubles(
 
 
 def test_a_reused_row_number_is_not_taken_for_seen(
-    cache: BytesCache, clock: Clock, stats: Stats
+    cache: DiskRows, clock: Clock, stats: Stats
 ) -> None:
     """SQLite gives the number of a deleted last row to the next one."""
     ledger, short = Ledger(cache, "web", clock), Ledger(cache, "bench", clock)
@@ -208,12 +207,12 @@ def test_a_reused_row_number_is_not_taken_for_seen(
 
 
 def test_a_ledger_that_was_wiped_begins_anew(
-    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock
+    cache: DiskRows, ledger: Ledger, stats: Stats, clock: Clock
 ) -> None:
     ledger.demand("hit")
     ledger.flush()
     assert stats.snapshot(None)["demand"]["hit"] == 1
-    cache.clear()
+    cache.cache.clear()
     clock.now += 1
     assert stats.snapshot(None)["demand"]["hit"] == 0
     ledger.demand("miss")
@@ -223,7 +222,7 @@ def test_a_ledger_that_was_wiped_begins_anew(
 
 
 def test_what_others_planted_is_skipped(
-    cache: BytesCache, ledger: Ledger, stats: Stats, caplog: pytest.LogCaptureFixture
+    cache: DiskRows, ledger: Ledger, stats: Stats, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger.demand("hit")
     ledger.flush()
@@ -238,7 +237,7 @@ def test_what_others_planted_is_skipped(
 
 
 def test_rows_of_one_process_that_cannot_be_read_flood_no_log_and_hide_no_other_figures(
-    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock, caplog: pytest.LogCaptureFixture
+    cache: DiskRows, ledger: Ledger, stats: Stats, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(100):
         cache.set(f"{PROCESS}bad-{number}", b'{"pid": 1e999}')
@@ -254,14 +253,14 @@ def test_rows_of_one_process_that_cannot_be_read_flood_no_log_and_hide_no_other_
 
 
 def test_a_ledger_that_cannot_be_read_leaves_the_figures(
-    cache: BytesCache, ledger: Ledger, stats: Stats, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    cache: DiskRows, ledger: Ledger, stats: Stats, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.demand("hit")
     ledger.flush()
     stats.snapshot(None)
 
     def broken(rowid: int) -> Any:
-        raise sqlite3.DatabaseError("malformed")
+        raise RowsUnavailable("malformed")
 
     monkeypatch.setattr(cache, "rows_after", broken)
     clock.now += 1
@@ -316,7 +315,7 @@ def test_a_gauge_that_never_changed_holds_throughout(
     assert stats.series(10, 5).gauges == {"bricks.limit": (100.0, 100.0)}
 
 
-def test_own_gauges_of_a_dead_process_end(cache: BytesCache, stats: Stats, clock: Clock) -> None:
+def test_own_gauges_of_a_dead_process_end(cache: DiskRows, stats: Stats, clock: Clock) -> None:
     dead, live = Ledger(cache, "worker", clock), Ledger(cache, "worker", clock)
     dead.gauge("prefetch.planned", lambda: 5.0)
     live.gauge("prefetch.planned", lambda: 2.0)
@@ -345,7 +344,7 @@ def test_every_reader_always_sees_what_was_flushed(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
     clock = Clock()
-    cache = open_cache(tmp_path_factory.mktemp("ledger"))
+    cache = open_rows(tmp_path_factory.mktemp("ledger"))
     ledgers = [Ledger(cache, "web", clock) for _ in range(2)]
     readers = [Stats(cache, clock) for _ in range(2)]
     pending, written = [0, 0], 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.statistics import Stats
 from dashboard.web.page import panel_callbacks
 from dashboard.web.page.ids import Panel, Shell
@@ -40,7 +40,7 @@ class FakeServices:
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[FakeServices]:
-    cache = open_cache(tmp_path / "ledger")
+    cache = open_rows(tmp_path / "ledger")
     yield FakeServices(Stats(cache))
     cache.close()
 

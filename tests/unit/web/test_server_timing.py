@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import meter, recording
 from dashboard.telemetry.statistics import Stats
@@ -19,7 +19,7 @@ PATH = "/api/v1/slice"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterable[Ledger]:
-    made = Ledger(open_cache(tmp_path / "ledger"), "test")
+    made = Ledger(open_rows(tmp_path / "ledger"), "test")
     yield made
     made.close()
 

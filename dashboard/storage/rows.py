@@ -1,0 +1,211 @@
+"""Rows: small values under string keys that processes share, and their implementation on diskcache.
+
+Plans, statistics, descriptions of files and throughputs are such rows. Nothing else of a process is shared except
+files, so another implementation of `Rows` is all that sharing between machines takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import diskcache
+
+from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.checksum import unseal
+
+log = logging.getLogger(__name__)
+
+# No key has a character above, so this ends the range of a prefix.
+_LAST = "\U0010ffff"
+# Between a read and a write of `update`, all other threads of all processes may write the row.
+_ATTEMPTS = 64
+
+
+class RowsUnavailable(Exception):
+    """The store cannot be used now; nothing was changed."""
+
+
+class NumberedRow(NamedTuple):
+    """A row with its number, which grows in the order in which keys were first stored."""
+
+    number: int
+    key: str
+    value: bytes
+
+
+class Rows(Protocol):
+    """Values of bytes under string keys, shared by processes.
+
+    `get`, `set` and `delete` never raise: an unavailable store reads as empty and stores nothing. All others
+    raise `RowsUnavailable`. A row may expire; it is gone then for every method.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """The value, None without one."""
+        ...
+
+    def set(self, key: str, value: bytes, expire: float | None = None) -> bool:
+        """Store a value for `expire` seconds, or until it is evicted; returns whether it was stored."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Remove a row; returns whether there was one."""
+        ...
+
+    def compare_and_set(
+        self, key: str, expected: bytes | None, value: bytes, expire: float | None = None
+    ) -> bool:
+        """Store a value if the present one is `expected` (None: if there is none); returns whether it was."""
+        ...
+
+    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+        """Remove rows and store others in one step, or neither when one of `removed` does not exist.
+
+        Returns whether it was done. The values have to be small enough to be listed by `rows_after`.
+        """
+        ...
+
+    def keys_with_prefix(self, prefix: str, newest: int | None = None) -> list[str]:
+        """Keys with this prefix, sorted; with `newest`, those of that many most recently stored rows."""
+        ...
+
+    def rows_after(self, number: int) -> list[NumberedRow]:
+        """The rows with a higher number, in order, without values above 32 kB.
+
+        A row that is overwritten keeps its number. The number of a removed last row may be given to the next one.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what this thread has open; later calls open it again."""
+        ...
+
+
+def update(
+    rows: Rows, key: str, change: Callable[[bytes | None], bytes], expire: float | None = None
+) -> None:
+    """Store what `change` makes of a row's value, again while other writers come in between.
+
+    Raises `RowsUnavailable`.
+    """
+    for _ in range(_ATTEMPTS):
+        before = rows.get(key)
+        if rows.compare_and_set(key, before, change(before), expire):
+            return
+    raise RowsUnavailable("too many processes write one row")
+
+
+class _Conflict(Exception):
+    """A row is gone; rolls the transaction back."""
+
+
+class DiskRows:
+    """Rows in a `BytesCache`: a SQLite database on a local disk."""
+
+    def __init__(self, cache: BytesCache) -> None:
+        self.cache = cache
+
+    def get(self, key: str) -> bytes | None:
+        value = self.cache.get(key)
+        # A planted row could name a file.
+        return value if isinstance(value, bytes) else None
+
+    def set(self, key: str, value: bytes, expire: float | None = None) -> bool:
+        return self.cache.set(key, value, expire=expire)
+
+    def delete(self, key: str) -> bool:
+        return self.cache.delete(key)
+
+    def compare_and_set(
+        self, key: str, expected: bytes | None, value: bytes, expire: float | None = None
+    ) -> bool:
+        with self._transaction():
+            if self.get(key) != expected:
+                return False
+            self._store(key, value, expire)
+        return True
+
+    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+        try:
+            with self._transaction():
+                # Stored before others are removed: SQLite reuses the highest number after its row is deleted,
+                # and a reader would take the new row for one that it has read.
+                for key, value in stored.items():
+                    self._store(key, value)
+                for key in removed:
+                    self._remove(key)
+        except _Conflict:
+            return False
+        return True
+
+    def keys_with_prefix(self, prefix: str, newest: int | None = None) -> list[str]:
+        rows = self._select(
+            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+            " AND (expire_time IS NULL OR expire_time > ?) ORDER BY store_time DESC LIMIT ?",
+            (prefix, prefix + _LAST, time.time(), -1 if newest is None else newest),
+        )
+        return sorted(key for (key,) in rows if isinstance(key, str))
+
+    def rows_after(self, number: int) -> list[NumberedRow]:
+        rows = self._select(
+            "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
+            " AND filename IS NULL AND (expire_time IS NULL OR expire_time > ?) ORDER BY rowid",
+            (number, diskcache.core.MODE_RAW, time.time()),
+        )
+        found = []
+        for rowid, key, sealed in rows:
+            if isinstance(key, str) and isinstance(sealed, bytes):
+                value = unseal(sealed)
+                if value is None:
+                    log.warning("cache row refused: it is not as it was written")
+                else:
+                    found.append(NumberedRow(int(rowid), key, value))
+        return found
+
+    def remove_expired(self) -> None:
+        """Remove the rows that have expired; raises `RowsUnavailable`."""
+        with self._translated():
+            self.cache.expire()
+
+    def close(self) -> None:
+        self.cache.close()
+
+    def _store(self, key: str, value: bytes, expire: float | None = None) -> None:
+        if not self.cache.set(key, value, expire=expire):
+            raise RowsUnavailable("a row was not stored")
+
+    def _remove(self, key: str) -> None:
+        if not self.cache.delete(key):
+            raise _Conflict
+
+    def _select(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._translated():
+            return self.cache.select(query, values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All changes of the block, or none when it raises."""
+        try:
+            with self._translated(), self.cache.transact():
+                yield
+        except RowsUnavailable:
+            self.cache.close()  # A failed COMMIT leaves the connection inside the transaction.
+            raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            raise RowsUnavailable(str(error) or type(error).__name__) from error
+
+
+def open_rows(directory: Path, *, timeout_s: float = 2.0) -> DiskRows:
+    """Open or make the rows in `directory`, as `open_cache` does."""
+    return DiskRows(open_cache(directory, timeout_s=timeout_s))
