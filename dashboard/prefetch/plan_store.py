@@ -12,11 +12,22 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from dashboard.bulkhead import LogLimit
 from dashboard.prefetch import planner
-from dashboard.prefetch.planner import Geometry, Plan, PlannedBrick, Position, PositionSample, State
+from dashboard.prefetch.planner import (
+    Geometry,
+    Index,
+    Plan,
+    PlannedBrick,
+    Position,
+    PositionSample,
+    State,
+    Time,
+)
 from dashboard.storage.rows import Rows, RowsUnavailable, update
 
 log = logging.getLogger(__name__)
@@ -30,7 +41,7 @@ MAX_RANK: Final = 8
 # Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
 # Version of the rows; rows of other versions are skipped.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +56,15 @@ class ViewerPlan:
     viewer: str
     file: str
     dataset: str
-    fingerprint: tuple[int, ...]
+    fingerprint: tuple[Index, ...]
     selection: str
-    plane: tuple[int, int]
+    plane: tuple[Index, Index]
     geometry: Geometry
-    decode_s: float
-    last_request_at: float
-    movement: tuple[PositionSample, ...]
+    decode_s: Time
+    last_request_at: Time
+    movement: Annotated[
+        tuple[PositionSample, ...], Field(min_length=1, max_length=planner.MAX_SAMPLES)
+    ]
     state: State
     bricks: tuple[PlannedBrick, ...]
 
@@ -148,7 +161,7 @@ class PlanStore:
 
         def continued(row: bytes | None) -> bytes:
             plan = self._planned(_extend_history(_read(key, row), new), now)
-            return json.dumps(_to_json(plan), separators=(",", ":")).encode()
+            return _ROW.dump_json(_Row(VERSION, plan))
 
         try:
             # Two processes may answer requests of one viewer concurrently.
@@ -211,7 +224,7 @@ class PlanStore:
             try:
                 until = float(json.loads(self._rows.get(key) or b"0"))
             except (ValueError, TypeError, RecursionError):
-                log.warning("board row %.80r skipped", key)
+                log.warning("in-flight marker %.80r skipped", key)
                 continue
             if now < until <= now + FLIGHT_S:
                 flying.add(key.removeprefix(FLIGHT))
@@ -231,14 +244,41 @@ class PlanStore:
             return []
 
 
+def _consistent(plan: ViewerPlan) -> ViewerPlan:
+    extent, chunk = plan.geometry.extent, plan.geometry.chunk
+    if len(chunk) != len(extent) or len(extent) > MAX_RANK:
+        raise ValueError("the dimensions do not agree")
+    for position, _ in (*((p, t) for t, p in plan.movement), *plan.bricks):
+        if len(position) != len(extent) or any(
+            x >= n for x, n in zip(position, extent, strict=True)
+        ):
+            raise ValueError("a position outside the volume")
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A plan as it is stored. Rows are untrusted, so they are validated when they are read."""
+
+    version: Literal[2]
+    plan: Annotated[ViewerPlan, AfterValidator(_consistent)]
+
+
+_ROW = TypeAdapter(_Row)
+
+
 def _read(key: str, value: bytes | None) -> ViewerPlan | None:
     if value is None:
         return None
     try:
-        return _from_json(key.removeprefix(PLAN), json.loads(value))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("board row %.80r skipped: %r", key, error)
+        plan = _ROW.validate_json(value, strict=True).plan
+    except ValidationError as error:
+        log.warning("plan %.80r skipped: %.200s", key, error.errors(include_url=False)[0]["msg"])
         return None
+    if key != PLAN + plan.viewer:
+        log.warning("plan %.80r skipped: it is of another viewer", key)
+        return None
+    return plan
 
 
 def _extend_history(old: ViewerPlan | None, new: ViewerPlan) -> ViewerPlan:
@@ -255,80 +295,3 @@ def _extend_history(old: ViewerPlan | None, new: ViewerPlan) -> ViewerPlan:
         last_request_at=max(new.last_request_at, old.last_request_at),
         movement=(*old.movement, *seen)[-planner.MAX_SAMPLES :],
     )
-
-
-def _to_json(plan: ViewerPlan) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "file": plan.file,
-        "dataset": plan.dataset,
-        "fingerprint": plan.fingerprint,
-        "selection": plan.selection,
-        "plane": plan.plane,
-        "extent": plan.geometry.extent,
-        "chunk": plan.geometry.chunk,
-        "brick_bytes": plan.geometry.brick_bytes,
-        "lead_s": plan.decode_s,
-        "noted_at": plan.last_request_at,
-        "movement": plan.movement,
-        "state": plan.state,
-        "wanted": plan.bricks,
-    }
-
-
-def _from_json(viewer: str, data: dict[str, Any]) -> ViewerPlan:
-    """Parse a row; KeyError, TypeError, ValueError or AttributeError when it is no plan.
-
-    Rows are untrusted, so positions outside the volume are rejected.
-    """
-    if data["version"] != VERSION:
-        raise ValueError("another version")
-    extent = _integers(data["extent"], 1)
-    geometry = Geometry(extent, _integers(data["chunk"], 1), _integers([data["brick_bytes"]], 0)[0])
-    rows, cols = _integers(data["plane"], 0)
-    if len(geometry.chunk) != len(extent) or len(extent) > MAX_RANK or not data["movement"]:
-        raise ValueError("the dimensions do not agree")
-    state = data["state"]
-    if state not in ("moving", "resting"):
-        raise ValueError("an unknown state")
-    moments = data["movement"][-planner.MAX_SAMPLES :]
-    return ViewerPlan(
-        viewer=viewer,
-        file=_text(data["file"]),
-        dataset=_text(data["dataset"]),
-        fingerprint=_integers(data["fingerprint"], 0),
-        selection=_text(data["selection"]),
-        plane=(rows, cols),
-        geometry=geometry,
-        decode_s=_seconds(data["lead_s"]),
-        last_request_at=_seconds(data["noted_at"]),
-        movement=tuple(PositionSample(_seconds(t), _within(extent, at)) for t, at in moments),
-        state=state,
-        bricks=tuple(PlannedBrick(_within(extent, at), _seconds(t)) for at, t in data["wanted"]),
-    )
-
-
-def _integers(values: Any, least: int) -> tuple[int, ...]:
-    numbers = tuple(values)
-    if not all(type(n) is int and least <= n < 2**63 for n in numbers):
-        raise ValueError("no integers in their range")
-    return numbers
-
-
-def _within(extent: tuple[int, ...], values: Any) -> Position:
-    position = _integers(values, 0)
-    if len(position) != len(extent) or any(x >= n for x, n in zip(position, extent, strict=True)):
-        raise ValueError("a position outside the volume")
-    return position
-
-
-def _seconds(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value < 1e11:
-        raise ValueError("no time")
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError("no text")
-    return value

@@ -14,7 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field
 
 SHORT_S: Final = 0.05
 LONG_S: Final = 1.0
@@ -47,14 +49,19 @@ JUMP_BRICKS: Final = 2
 # Steps whose durations differ by less than this factor count as steady.
 STEADY_RATIO: Final = 3.0
 
-Position = tuple[int, ...]
+# The limits hold for what is read from stored plans.
+Index = Annotated[int, Field(ge=0, lt=2**63)]
+Length = Annotated[int, Field(ge=1, lt=2**63)]
+Time = Annotated[float, Field(ge=0.0, lt=1e11, allow_inf_nan=False)]
+
+Position = tuple[Index, ...]
 State = Literal["moving", "resting"]
 
 
 class PositionSample(NamedTuple):
     """Position of a viewer at a Unix time (s): the index in each fixed dimension, in order."""
 
-    t: float
+    t: Time
     position: Position
 
 
@@ -68,9 +75,9 @@ class Geometry:
     `brick_bytes` is the decoded size of all bricks of one position.
     """
 
-    extent: tuple[int, ...]
-    chunk: tuple[int, ...]
-    brick_bytes: int
+    extent: tuple[Length, ...]
+    chunk: tuple[Length, ...]
+    brick_bytes: Index
 
     def brick(self, position: Position) -> Position:
         """The number of the brick along each dimension that holds `position`."""
@@ -81,7 +88,7 @@ class PlannedBrick(NamedTuple):
     """A brick, named by an index inside it, and its deadline (Unix time, s)."""
 
     position: Position
-    deadline: float
+    deadline: Time
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from dashboard.prefetch import planner
-from dashboard.prefetch.plan_store import FLIGHT_S, MAX_PLANS, PLAN, PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import (
+    FLIGHT_S,
+    MAX_PLANS,
+    PLAN,
+    VERSION,
+    PlanStore,
+    ViewerPlan,
+)
 from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from tests.clock import Clock
@@ -177,24 +184,24 @@ def test_no_more_plans_than_bounded(board: PlanStore) -> None:
     assert len(board.plans()) == MAX_PLANS
 
 
-def row(**changes: Any) -> bytes:
+def row(version: int = VERSION, **changes: Any) -> bytes:
+    geometry = {"extent": [2160], "chunk": [68], "brick_bytes": 1000}
+    geometry |= {name: changes.pop(name) for name in geometry if name in changes}
     good: dict[str, Any] = {
-        "version": 1,
+        "viewer": "eve",
         "file": "scan.h5",
         "dataset": "/volume",
         "fingerprint": [1, 2, 3, 4],
         "selection": "700,:,:",
         "plane": [1, 2],
-        "extent": [2160],
-        "chunk": [68],
-        "brick_bytes": 1000,
-        "lead_s": 0.5,
-        "noted_at": 1_700_000_000.0,
+        "geometry": geometry,
+        "decode_s": 0.5,
+        "last_request_at": 1_700_000_000.0,
         "movement": [[1_700_000_000.0, [700]]],
         "state": "resting",
-        "wanted": [[[700], 1_700_000_000.0]],
+        "bricks": [[[700], 1_700_000_000.0]],
     }
-    return json.dumps({**good, **changes}).encode()
+    return json.dumps({"version": version, "plan": good | changes}).encode()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +212,9 @@ def row(**changes: Any) -> bytes:
         b"[]",
         b"\xff",
         b"[" * 100_000,
-        row(version=2),
+        row(version=1),
+        row(viewer="ann"),
+        row(viewer=7),
         row(file=3),
         row(plane=[1]),
         row(plane=[1, "2"]),
@@ -219,10 +228,15 @@ def row(**changes: Any) -> bytes:
         row(movement=[[1.0, [-1]]]),
         row(movement=[[1.0, [1, 1]]]),
         row(movement=[[float("nan"), [1]]]),
-        row(wanted=[[[10**6], 1.0]]),
-        row(wanted=[[[1.5], 1.0]]),
-        row(lead_s="1"),
-        row(noted_at=True),
+        row(movement=[[1.0, [1]]] * (MAX_SAMPLES + 1)),
+        row(movement=[[1.0]]),
+        row(bricks=[[[10**6], 1.0]]),
+        row(bricks=[[[1.5], 1.0]]),
+        row(brick_bytes=-1),
+        row(fingerprint=[2**63]),
+        row(decode_s="1"),
+        row(decode_s=1e11),
+        row(last_request_at=True),
         row(state="flying"),
     ],
 )
@@ -239,7 +253,7 @@ def test_what_others_planted_is_skipped(
 
 
 def test_a_sound_row_reads_back(board: PlanStore, cache: DiskRows) -> None:
-    cache.set(PLAN + "ann", row())
+    cache.set(PLAN + "ann", row(viewer="ann"))
     assert only(board).bricks[0].position == (700,)
 
 
