@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from cachetools import FIFOCache
 
@@ -51,6 +51,54 @@ class StageStats(TypedDict):
     total_s: float
 
 
+class CacheStats(TypedDict):
+    """One cache: its size and limit now (bytes), its entries now, and the evictions in the window."""
+
+    bytes: int
+    limit: int
+    entries: int
+    evictions: int
+
+
+class PhaseStats(TypedDict):
+    """Bytes decoded ahead in one phase of viewing, and those of them that were used; share 0…1 or None."""
+
+    decoded_bytes: int
+    used_bytes: int
+    accuracy: float | None
+
+
+class PrefetchStats(TypedDict):
+    """Prefetching: counts of bricks, bytes, and shares (0…1, None without any)."""
+
+    planned: int
+    in_flight: int
+    decoded: int
+    used: int
+    late: int
+    failed: int
+    decoded_bytes: int
+    used_bytes: int
+    wasted_bytes: int
+    accuracy: float | None
+    coverage: float | None
+    timeliness: float | None
+    moving: PhaseStats
+    resting: PhaseStats
+
+
+class Snapshot(TypedDict):
+    """Statistics over a window, as `/api/v1/stats` has them."""
+
+    demand: dict[str, int]
+    stages: dict[str, StageStats]
+    caches: dict[str, CacheStats]
+    prefetch: PrefetchStats
+    reports: dict[str, int]
+    viewers: int
+    processes: list[ProcessStats]
+
+
 @dataclass(frozen=True, slots=True)
 class StageSeries:
     """One stage by time step; percentiles in ms, None where it did not occur."""
@@ -88,11 +136,11 @@ class Stats:
         self._lock = threading.Lock()
         self._read_at = -math.inf
         self._reader = LedgerReader(rows)
-        self._snapshots: FIFOCache[float | None, dict[str, Any]] = FIFOCache(MAX_CACHED)
+        self._snapshots: FIFOCache[float | None, Snapshot] = FIFOCache(MAX_CACHED)
         # Bounded, since windows are chosen by clients.
         self._series: FIFOCache[tuple[float, float], Series] = FIFOCache(MAX_CACHED)
 
-    def snapshot(self, window_s: float | None = None) -> dict[str, Any]:
+    def snapshot(self, window_s: float | None = None) -> Snapshot:
         """Statistics of the last `window_s` seconds, or (None) since the ledger began, as JSON types.
 
         Windows are limited to the 15 minutes for which rows are kept. `viewers` is the number of viewers active
@@ -162,7 +210,7 @@ class Stats:
             totals.merge(bin_.totals)
         return totals, viewers
 
-    def _snapshot(self, window: float | None) -> dict[str, Any]:
+    def _snapshot(self, window: float | None) -> Snapshot:
         totals, viewers = self._window(window)
         gauges = self._reader.gauges()
         return {
@@ -263,7 +311,7 @@ def stage_stats(totals: Totals, stage: str) -> StageStats | None:
     }
 
 
-def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> dict[str, Any]:
+def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
     """Prefetch statistics: counts of bricks, bytes, and shares (0…1, None without any)."""
     counts = totals.counts
     decoded_bytes, used_bytes = (
@@ -296,7 +344,7 @@ def report_figures(totals: Totals) -> dict[str, int]:
     return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
 
 
-def _phase_stats(decoded_bytes: float, used_bytes: float) -> dict[str, Any]:
+def _phase_stats(decoded_bytes: float, used_bytes: float) -> PhaseStats:
     return {
         "decoded_bytes": round(max(0.0, decoded_bytes)),
         "used_bytes": round(max(0.0, used_bytes)),

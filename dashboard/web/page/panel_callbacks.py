@@ -11,25 +11,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 from dash import Dash, Input, Output
 
 from dashboard.bulkhead import Bulkhead
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.statistics import Series
+from dashboard.telemetry.statistics import CacheStats, Series, Snapshot, StageStats
 from dashboard.web.page import charts, ids, panels
 from dashboard.web.page.ids import Panel, Shell
 
 log = logging.getLogger(__name__)
 
-PanelUpdate = dict[str, Any]
+
+class PanelUpdate(TypedDict, total=False):
+    """What is new in a panel, by element id; the pipeline panel shows `stages` (ms) by itself."""
+
+    figure: charts.Figure
+    hidden: dict[str, bool]
+    texts: dict[str, str]
+    shares: dict[str, float]
+    titles: dict[str, str]
+    stages: dict[str, dict[str, float]]
 
 
 class StatsSource(Protocol):
     """What is needed of `dashboard.telemetry.statistics.Stats`."""
 
-    def snapshot(self, window_s: float | None = None) -> Mapping[str, Any]:
+    def snapshot(self, window_s: float | None = None) -> Snapshot:
         """The figures of the last seconds."""
         ...
 
@@ -80,7 +89,8 @@ def _series(services: PanelSources) -> Series:
 def hit_rate(stats: StatsSource) -> PanelUpdate:
     """The outcomes over time, the hit rate, and the counts in the legend."""
     shown = graph(charts.outcomes(stats.series(charts.SPAN_S, charts.STEP_S)), Panel.HIT_RATE_EMPTY)
-    return {**shown, "texts": demand(stats.snapshot(charts.SPAN_S)["demand"])}
+    shown["texts"] = demand(stats.snapshot(charts.SPAN_S)["demand"])
+    return shown
 
 
 def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
@@ -90,7 +100,7 @@ def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
     return {"figure": figure, "hidden": {empty_id: True}}
 
 
-def medians(stages: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def medians(stages: Mapping[str, StageStats]) -> dict[str, dict[str, float]]:
     """What the pipeline panel shows beside the slice on the screen (ms)."""
     return {
         name: {"p50_ms": stage["p50_ms"], "p95_ms": stage["p95_ms"]}
@@ -107,7 +117,7 @@ def demand(counts: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
+def prefetch(snapshot: Snapshot) -> PanelUpdate:
     """Prefetch statistics and fill levels of the caches."""
     ahead = snapshot["prefetch"]
     demanded = sum(snapshot["demand"].get(outcome, 0) for outcome in OUTCOMES)
@@ -115,14 +125,14 @@ def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
     texts: dict[str, str] = {}
     shares: dict[str, float] = {}
     titles: dict[str, str] = {}
-    for name in panels.SHARE_HELP:
-        value = ahead[name]
+    for share in panels.SHARE_HELP:
+        value = ahead[share]
         percent = None if value is None else min(100.0, max(0.0, 100.0 * value))
-        texts[ids.prefetched(name)] = "–" if percent is None else f"{percent:.0f} %"
-        shares[ids.bar(name)] = percent or 0.0
-    for name in panels.COUNT_LABELS:
-        value = ahead[name]
-        texts[ids.prefetched(name)] = size(value) if name == "wasted_bytes" else f"{value:,}"
+        texts[ids.prefetched(share)] = "–" if percent is None else f"{percent:.0f} %"
+        shares[ids.bar(share)] = percent or 0.0
+    for label in panels.COUNT_LABELS:
+        count = ahead[label]
+        texts[ids.prefetched(label)] = size(count) if label == "wasted_bytes" else f"{count:,}"
     for name in panels.CACHES:
         cache = snapshot["caches"][name]
         texts[ids.prefetched(name)] = f"{size(cache['bytes'])} of {size(cache['limit'])}"
@@ -136,13 +146,13 @@ def prefetch(snapshot: Mapping[str, Any]) -> PanelUpdate:
     }
 
 
-def fill_percent(cache: Mapping[str, int]) -> float:
+def fill_percent(cache: CacheStats) -> float:
     """Fill level of a cache (%)."""
     limit = cache["limit"]
     return min(100.0, 100.0 * cache["bytes"] / limit) if limit else 0.0
 
 
-def cache_summary(name: str, cache: Mapping[str, int]) -> str:
+def cache_summary(name: str, cache: CacheStats) -> str:
     """What is in a cache, as a sentence."""
     entries = f"{cache['entries']:,} {'entry' if cache['entries'] == 1 else 'entries'}"
     return (

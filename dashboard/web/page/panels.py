@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from dash import dcc, html
 from dash.development.base_component import Component
@@ -44,13 +44,15 @@ OUTCOME_HELP: Final = {
     "miss": "decoded now",
 }
 
-SHARE_HELP: Final = {
+SHARE_HELP: Final[dict[Literal["accuracy", "coverage", "timeliness"], str]] = {
     "accuracy": "Of the bytes decoded ahead, the share in bricks that were then wanted",
     "coverage": "Of all bricks wanted for the first time, the share that was decoded ahead",
     "timeliness": "Of the bricks decoded ahead and wanted, the share that was ready in time",
 }
 
-COUNT_LABELS: Final = {
+COUNT_LABELS: Final[
+    dict[Literal["planned", "in_flight", "decoded", "used", "wasted_bytes"], str]
+] = {
     "planned": "planned",
     "in_flight": "under way",
     "decoded": "decoded",
