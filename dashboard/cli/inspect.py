@@ -27,7 +27,7 @@ from dashboard.settings import Settings
 from dashboard.storage.disk_space import ensure_private_directory
 
 if TYPE_CHECKING:
-    from dashboard.runtime.container import Services
+    from dashboard.runtime.engine import Engine
 
 # Time limit of measuring one dataset (up to twice that where a chunk takes long), and time after which no further
 # dataset is measured.
@@ -53,8 +53,8 @@ def run(
 
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
-    with _opened(path, settings, roots) as (services, file, place):
-        datasets = [dict(record) for record in services.metadata.datasets(file)]
+    with _opened(path, settings, roots) as (engine, file, place):
+        datasets = [dict(record) for record in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
             datasets = [
@@ -64,14 +64,14 @@ def run(
             ]
             if not datasets:
                 raise NotFound(f"There is no dataset {dataset!r} in {file}.")
-        measuring = SliceBenchmark(services)
+        measuring = SliceBenchmark(engine)
         began = time.monotonic()
         for record in datasets:
             if not record["browsable"]:
                 record["reason"] = with_root_hint(str(record["reason"]))
                 continue
             try:
-                volume = services.metadata.volume(file, record["dataset"])
+                volume = engine.metadata.volume(file, record["dataset"])
             except LamellaError as error:
                 record.update(browsable=False, reason=error.message)
                 continue
@@ -91,13 +91,13 @@ def run(
 @contextmanager
 def _opened(
     path: str, settings: Settings, roots: Sequence[str] = ()
-) -> Iterator[tuple[Services, str, Path]]:
-    """The services of a server over that one file, the file's name and its path.
+) -> Iterator[tuple[Engine, str, Path]]:
+    """The engine of a server over that one file, the file's name and its path.
 
-    They share nothing with a running server: their caches are in a directory of their own on the same disk,
+    It shares nothing with a running server: its caches are in a directory of their own on the same disk,
     whose speed is part of the measurement.
     """
-    from dashboard.runtime.container import build_services  # noqa: PLC0415
+    from dashboard.runtime.engine import build_engine  # noqa: PLC0415
 
     ((_, place),) = parse_roots((path,)).items()
     paths, file = resolve_served_name(path, roots, settings.data)
@@ -109,11 +109,11 @@ def _opened(
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
         own = {"data": paths, "cache_dir": Path(name), "children": 1}
         # As in the web process, which has a buffer for progressive decoding.
-        services = build_services(settings.model_copy(update=own), role="web")
+        engine = build_engine(settings.model_copy(update=own), role="web")
         try:
-            yield services, file, place
+            yield engine, file, place
         finally:
-            services.close()
+            engine.close()
 
 
 def _measured(volume: Volume, measuring: SliceBenchmark) -> tuple[dict[int, Measured], str | None]:

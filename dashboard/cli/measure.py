@@ -29,7 +29,7 @@ from dashboard.frames.renderer import FrameRenderer, SliceAddress
 from dashboard.frames.window import slice_window
 
 if TYPE_CHECKING:
-    from dashboard.runtime.container import Services
+    from dashboard.runtime.engine import Engine
 
 # Samples grow from the first size until one takes long enough to be measured reliably; with a slow filter the
 # first one is enough.
@@ -61,27 +61,27 @@ class Measured:
 
 
 class SliceBenchmark:
-    """Measures volumes with services and caches of its own."""
+    """Measures volumes with an engine and caches of its own."""
 
-    def __init__(self, services: Services, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._services = services
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._engine = engine
         self._clock = clock
         self._random = np.random.default_rng(SEED)
         self._taken = 0
-        self._most_cells = min(MOST_CELLS, services.settings.max_cells)
+        self._most_cells = min(MOST_CELLS, engine.settings.max_cells)
         self._reader = FrameRenderer(
-            services.metadata,
-            services.loader,
-            services.contiguous,
+            engine.metadata,
+            engine.loader,
+            engine.contiguous,
             _NoFrames(),
-            services.windows,
-            services.settings.max_cells,
+            engine.windows,
+            engine.settings.max_cells,
         )
 
     def prepare(self, volume: Volume) -> None:
         """List the chunks, which a server does once for each fingerprint of a file."""
         if volume.decodes_in_process:
-            self._services.metadata.index(volume)
+            self._engine.metadata.index(volume)
 
     def axis(self, volume: Volume, axis: int, seconds: float) -> Measured:
         """Measure a slice across `axis` in about `seconds`, or the time of a chunk if that is longer.
@@ -141,7 +141,7 @@ class SliceBenchmark:
         self._taken += 1
         box = replace(box, version=f"sample {self._taken}")
         plane = int(self._random.integers(box.planes))
-        loader = self._services.loader
+        loader = self._engine.loader
         began = self._clock()
         brick = loader.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
         values = brick.plane(plane)
@@ -160,7 +160,7 @@ class SliceBenchmark:
         """
         region = self._region(volume, cost)
         (brick,) = volume.bricks(region)
-        store = self._services.bricks
+        store = self._engine.bricks
         try:
             partial = store.begin(brick, volume.dtype.itemsize, Purpose.DEMAND)
             if partial is None:
@@ -225,9 +225,7 @@ class SliceBenchmark:
     def _corner(self, volume: Volume) -> tuple[int, ...]:
         """The first voxel of any chunk that is stored, or of any block that is no rest at the edge."""
         grid = volume.grid
-        if volume.decodes_in_process and len(
-            stored := self._services.metadata.index(volume).numbers
-        ):
+        if volume.decodes_in_process and len(stored := self._engine.metadata.index(volume).numbers):
             return grid.chunk_origin(int(self._random.choice(stored)))
         return tuple(
             int(self._random.integers(max(n // c, 1))) * c

@@ -188,7 +188,10 @@ class WarmJob:
         except CacheFull:
             raise SetupError(
                 f"{self._state()}, and the cache is full: "
-                + (self.services.degraded() or "bricks that are being viewed are not evicted.")
+                + (
+                    self.services.health.degraded()
+                    or "bricks that are being viewed are not evicted."
+                )
             ) from None
         # The default contrast window is part of the time to the first slice.
         self.services.windows.window(self.volume, ComplexPart.ABS, Norm.LINEAR)
@@ -262,7 +265,7 @@ class WarmJob:
         try:
             return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
         except CacheFull:
-            if self.services.degraded():
+            if self.services.health.degraded():
                 raise
         # Entries used a moment ago may be evicted soon unless they are touched again.
         time.sleep(IN_USE_S)

@@ -52,7 +52,7 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.get("/readyz")
     def readyz() -> tuple[flask.Response, int]:
-        checks = services.readiness()
+        checks = services.health.readiness()
         ready = all(checks.values())
         return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
 

@@ -47,6 +47,14 @@ class StatsSource(Protocol):
         ...
 
 
+class DegradedSource(Protocol):
+    """What is needed of `dashboard.runtime.health.Health`."""
+
+    def degraded(self) -> str | None:
+        """One sentence while the caches cannot be written."""
+        ...
+
+
 class PanelSources(Protocol):
     """What is needed of the services."""
 
@@ -55,8 +63,9 @@ class PanelSources(Protocol):
         """The ledger's figures."""
         ...
 
-    def degraded(self) -> str | None:
-        """One sentence while the caches cannot be written."""
+    @property
+    def health(self) -> DegradedSource:
+        """The health of the process."""
         ...
 
 
@@ -72,7 +81,7 @@ def register(app: Dash, services: PanelSources) -> None:
         Panel.LATENCY: lambda: graph(charts.latency(_series(services)), Panel.LATENCY_EMPTY),
         Panel.HIT_RATE: lambda: hit_rate(services.stats),
         Panel.PREFETCH: lambda: prefetch(services.stats.snapshot(charts.SPAN_S)),
-        Shell.BANNER: lambda: {"texts": {Shell.BANNER: services.degraded() or ""}},
+        Shell.BANNER: lambda: {"texts": {Shell.BANNER: services.health.degraded() or ""}},
     }
 
     @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))

@@ -30,7 +30,7 @@ def test_house_is_kept(
     services.loader.get_or_decode(address)
     services.bricks._cache._sql("UPDATE Cache SET access_time = 5.0")
     services.loader.get_or_decode(address)
-    half, lock = tmp_path / "cache" / "partial" / "half", services.locks / "old.lock"
+    half, lock = tmp_path / "cache" / "partial" / "half", services.caches.locks / "old.lock"
     for path in (half, lock):
         path.touch()
         os.utime(path, (1, 1))
@@ -142,7 +142,7 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
     before = {path.name for path in home.iterdir()}
     home.rename(tmp_path / "away")  # at once: removed name by name, it may be made again meanwhile
     shutil.rmtree(tmp_path / "away")
-    assert services.degraded() is None
+    assert services.health.degraded() is None
     for plane in (0, 1, 7):
         np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
     services.maintenance.tick()
@@ -150,12 +150,12 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
     services.contiguous.mark_accessed(
         services.metadata.volume("data/a.h5", "flat"), parse("3,:,:", SHAPE)
     )
-    assert all(services.readiness()[what] for what in ("roots", "cache"))
+    assert all(services.health.readiness()[what] for what in ("roots", "cache"))
     # Bricks, frames, plans and figures are kept again.
     volume = services.metadata.volume("data/a.h5", "x")
     assert services.bricks.has(volume.bricks(parse("7,:,:", SHAPE))[0])
     services.frames.flush()
-    assert services.frame_disk.totals()[1] >= 1
+    assert services.caches.frames.totals()[1] >= 1
     assert [plan.viewer for plan in services.plans.plans()] == ["v"]
     services.ledger.demand("hit")
     assert figures(services)["demand"]["hit"] >= 1
@@ -179,7 +179,7 @@ def test_flipped_bytes_are_never_shown(make: Callable[..., Services], tmp_path: 
             with path.open("r+b") as stream:
                 stream.seek(size * 5 // 8)
                 stream.write(b"????")
-        services.frame_disk._sql("UPDATE Cache SET value = zeroblob(length(value))")
+        services.caches.frames._sql("UPDATE Cache SET value = zeroblob(length(value))")
         services = make()  # another process, which has verified nothing
         np.testing.assert_array_equal(seen(services, "2,:,:"), expected[2])
         value = services.voxels.read(volume, (2, 20, 20))
@@ -224,5 +224,5 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
     assert [r.getMessage() for r in anew] == [
         f"the cache {name} was made anew: file is not a database"
     ]
-    for disk in (services.frame_disk, services.bricks._cache):
+    for disk in (services.caches.frames, services.bricks._cache):
         assert disk.check() == []

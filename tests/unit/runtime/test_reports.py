@@ -379,6 +379,6 @@ def test_a_ring_slice_whose_brick_is_gone_decodes_nothing(
     monkeypatch.setattr(services.decoder, "decode", lambda *_: pytest.fail("decoded"))
     services.activity.report(report("5,:,:"))
     later(services)
-    assert services.frame_disk.totals() == (0, 0)
+    assert services.caches.frames.totals() == (0, 0)
     assert not any(has(brick) for brick in volume.bricks(parse("5,:,:", SHAPE)))
     refused(services)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dashboard import errors
 from dashboard.runtime import cache_limits as limits
-from dashboard.runtime import container as module
 from dashboard.runtime.cache_limits import brick_limit, frame_limit
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
@@ -73,30 +71,3 @@ def test_the_caches_are_the_owner_s_alone(make: Callable[..., Services], tmp_pat
     assert home.stat().st_mode & 0o777 == 0o700
     for path in home.iterdir():
         assert path.stat().st_mode & 0o077 == 0 or path.is_dir(), path
-
-
-def test_ready_is_roots_cache_and_a_worker(
-    make: Callable[..., Services], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services = make()
-    assert services.readiness() == {"roots": True, "cache": True, "worker": False}
-    beats: list[dict[str, Any]] = [{"role": "web", "heartbeat_s": 0.1}]
-    monkeypatch.setattr(services.stats, "processes", lambda: beats)
-    assert not services.readiness()["worker"]
-    beats.append({"role": "worker", "heartbeat_s": module.HEARTBEAT_S + 1})
-    assert not services.readiness()["worker"]
-    beats.append({"role": "worker", "heartbeat_s": 1.0})
-    assert all(services.readiness().values())
-    data.rename(tmp_path / "away")
-    assert services.readiness() == {"roots": False, "cache": True, "worker": True}
-    (tmp_path / "away").rename(data)
-
-
-def test_a_full_disk_is_still_ready(
-    make: Callable[..., Services], make_settings: Callable[..., Settings]
-) -> None:
-    services = make()
-    assert services.degraded() is None
-    services.space.report_full()
-    assert "disk of the cache is full" in (services.degraded() or "")
-    assert services.readiness()["cache"]

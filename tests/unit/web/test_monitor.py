@@ -29,10 +29,11 @@ class FakeApp:
 
 
 class FakeServices:
-    """The figures of an empty ledger."""
+    """The figures of an empty ledger, on a full disk."""
 
     def __init__(self, stats: Stats) -> None:
         self.stats = stats
+        self.health = self
 
     def degraded(self) -> str | None:
         return "The disk is full."

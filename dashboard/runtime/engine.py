@@ -1,0 +1,154 @@
+"""The engine of a process: all that makes slices from files, without a web framework and periodic tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial as bind
+from typing import Literal
+
+from dashboard.bricks.loader import BrickLoader
+from dashboard.bricks.store import BrickStore
+from dashboard.bricks.throughput import DecodeThroughput
+from dashboard.catalog.metadata import MetadataService
+from dashboard.decoding.decoder import Decoder
+from dashboard.files.catalog import Catalog, parse_roots
+from dashboard.frames.cache import DiskcacheBackend, FrameCache
+from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.renderer import FrameRenderer
+from dashboard.frames.voxel_value import VoxelReader
+from dashboard.frames.window import VolumeWindows
+from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.prefetch.plan_resolver import PlanResolver
+from dashboard.prefetch.plan_store import PlanStore
+from dashboard.runtime.cache_limits import LimitFollower, brick_limit
+from dashboard.runtime.caches import Caches, open_caches
+from dashboard.settings import Settings
+from dashboard.storage.demand_signal import DemandSignal
+from dashboard.storage.disk_space import DiskSpace
+from dashboard.telemetry.ledger import Ledger
+
+WORKER_WAIT_S = 1.0
+# A slice may have several bricks, and several viewers may be active.
+OPEN_BRICKS = 32
+
+Role = Literal["web", "worker", "cli"]
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """The parts of an engine; built by `build_engine`, ended by `close`."""
+
+    settings: Settings
+    role: Role
+    caches: Caches
+    ledger: Ledger
+    catalog: Catalog
+    hdf5: Hdf5WorkerPool
+    metadata: MetadataService
+    plans: PlanStore
+    resolver: PlanResolver
+    bricks: BrickStore
+    brick_limit: LimitFollower
+    decoder: Decoder
+    space: DiskSpace
+    loader: BrickLoader
+    frame_backend: DiskcacheBackend
+    frames: FrameCache
+    contiguous: ContiguousPlanes
+    windows: VolumeWindows
+    voxels: VoxelReader
+    renderer: FrameRenderer
+
+    def close(self) -> None:
+        """Write what is pending, and end processes and threads."""
+        self.frames.close()
+        self.loader.close()
+        self.decoder.close()
+        self.hdf5.close()
+        self.bricks.access_log.flush()
+        self.frame_backend.access_log.flush()
+        self.ledger.close()
+
+
+def build_engine(settings: Settings, role: Role) -> Engine:
+    """Build the engine; `SetupError` for an unusable root or cache directory.
+
+    The brick cache has its limit of now, which `brick_limit.follow` updates; the other caches have none yet.
+    """
+    catalog = Catalog(parse_roots(settings.data))
+    caches = open_caches(settings.cache_dir)
+    home, locks = caches.home, caches.locks
+    ledger = Ledger(caches.ledger, role)
+    hdf5 = Hdf5WorkerPool(
+        catalog.beneath,
+        home / "empty",
+        count=settings.children if role == "web" else 1,
+        memory_bytes=int(settings.child_memory_bytes),
+        seconds=settings.child_seconds,
+    )
+    metadata = MetadataService(
+        catalog,
+        hdf5,
+        caches.facts,
+        max_brick_bytes=int(settings.max_brick_bytes),
+        max_chunk_bytes=int(settings.max_chunk_bytes),
+    )
+    plans = PlanStore(
+        caches.plans,
+        plan_seconds=settings.plan_seconds,
+        budget_bytes=int(settings.prefetch_bytes),
+    )
+    resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
+    bricks = BrickStore(
+        caches.bricks,
+        caches.brick_evictor,
+        home / "partial",
+        ledger,
+        resolver.planned_keys,
+        # The worker does not read bricks.
+        keep_open=OPEN_BRICKS if role == "web" else 0,
+    )
+    limit = LimitFollower(caches.brick_evictor, bind(brick_limit, settings, home), bricks.trim)
+    limit.follow()
+    decoder = Decoder(metadata, settings.decode_threads)
+    space = DiskSpace(home, int(settings.free_floor_bytes))
+    loader = BrickLoader(
+        metadata,
+        bricks,
+        decoder,
+        DemandSignal(home / "demand.gate"),
+        locks,
+        space,
+        ledger,
+        DecodeThroughput(caches.facts),
+        # A brick in flight in another process need not be prefetched: the worker continues with the next one.
+        min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
+        # The worker writes bricks as it decodes them, since no request waits for a plane of them.
+        buffer_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
+    )
+    frame_backend = DiskcacheBackend(caches.frames, caches.frame_evictor, space, ledger)
+    frames = FrameCache(frame_backend)
+    contiguous = ContiguousPlanes(metadata, home / "mapped")
+    windows = VolumeWindows(metadata, decoder)
+    return Engine(
+        settings=settings,
+        role=role,
+        caches=caches,
+        ledger=ledger,
+        catalog=catalog,
+        hdf5=hdf5,
+        metadata=metadata,
+        plans=plans,
+        resolver=resolver,
+        bricks=bricks,
+        brick_limit=limit,
+        decoder=decoder,
+        space=space,
+        loader=loader,
+        frame_backend=frame_backend,
+        frames=frames,
+        contiguous=contiguous,
+        windows=windows,
+        voxels=VoxelReader(metadata, bricks, settings.decode_threads),
+        renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
+    )

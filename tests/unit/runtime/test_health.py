@@ -1,0 +1,54 @@
+"""Readiness and degradation, each from what it depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.runtime.health import HEARTBEAT_S, Health
+from dashboard.storage.disk_space import DiskSpace
+from dashboard.telemetry.ledger_reader import ProcessStats
+
+
+def beat(role: str, age_s: float) -> ProcessStats:
+    return {"pid": 1, "role": role, "rss_bytes": 0, "heartbeat_s": age_s}
+
+
+@pytest.fixture
+def processes() -> list[ProcessStats]:
+    return []
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> DiskSpace:
+    return DiskSpace(tmp_path, 0)
+
+
+@pytest.fixture
+def health(tmp_path: Path, space: DiskSpace, processes: list[ProcessStats]) -> Health:
+    for name in ("data", "more", "cache"):
+        (tmp_path / name).mkdir()
+    roots = (tmp_path / "data", tmp_path / "more")
+    return Health(roots, tmp_path / "cache", space, lambda: processes)
+
+
+def test_readiness_takes_a_worker_that_beats(health: Health, processes: list[ProcessStats]) -> None:
+    assert health.readiness() == {"roots": True, "cache": True, "worker": False}
+    processes += [beat("web", 0.1), beat("worker", HEARTBEAT_S + 1)]
+    assert not health.readiness()["worker"]
+    processes.append(beat("worker", 1.0))
+    assert health.readiness() == {"roots": True, "cache": True, "worker": True}
+
+
+def test_readiness_takes_every_root_and_the_cache(health: Health, tmp_path: Path) -> None:
+    (tmp_path / "more").rename(tmp_path / "away")
+    (tmp_path / "cache").rmdir()
+    assert health.readiness() == {"roots": False, "cache": False, "worker": False}
+
+
+def test_a_full_disk_degrades_and_is_still_ready(health: Health, space: DiskSpace) -> None:
+    assert health.degraded() is None
+    space.report_full()
+    assert "disk of the cache is full" in (health.degraded() or "")
+    assert health.readiness()["cache"]
