@@ -45,7 +45,12 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A port of 127.0.0.1 that no process listens on."""
+    return unused_port()
+
+
+def unused_port() -> int:
+    """A port of 127.0.0.1 that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -83,7 +88,9 @@ def serving(folder: Path, port: int, *arguments: str, **environment: str) -> Ite
             stdout=subprocess.PIPE,
             stderr=stream,
             text=True,
-            env=os.environ | small | environment,
+            env={k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+            | small
+            | environment,
         )
     assert process.stdout is not None
     try:

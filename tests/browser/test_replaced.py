@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import Served, Viewer, context_of, serving, tab_of
+from tests.browser.conftest import serving
+from tests.browser.viewer import Served, Viewer, context_of, tab_of
 
 pytestmark = pytest.mark.browser
 

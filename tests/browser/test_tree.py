@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Served, Viewer, serving
+from tests.browser.conftest import serving
+from tests.browser.viewer import Served, Viewer
 
 pytestmark = pytest.mark.browser
 

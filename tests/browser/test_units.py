@@ -202,18 +202,15 @@ def test_a_fast_link_carries_several_frames_and_a_slow_one_two(page: Page) -> No
 
 
 def test_bodies_that_travel_together_share_the_link(page: Page) -> None:
-    rate = run(
-        page,
-        """
+    notes = """
         const link = lamella.makeLink();
         link.note({bytes: 100000, wait: 5, begin: 0, end: 100});
         link.note({bytes: 100000, wait: 5, begin: 0, end: 110});
         link.note({bytes: 100000, wait: 5, begin: 90, end: 200});
         link.note({bytes: 500, wait: 5, begin: 300, end: 900});
         return link.rate();
-        """,
-    )
-    assert rate == pytest.approx(300_000 / 200)
+    """
+    assert run(page, notes) == pytest.approx(300_000 / 200)
 
 
 @pytest.mark.parametrize("norm", list(Norm))
@@ -242,23 +239,13 @@ def test_codes_are_those_of_the_server(page: Page, norm: Norm) -> None:
 
 
 def test_the_table_of_colours_has_both_ends_and_the_gap(page: Page) -> None:
-    words = run(
-        page,
-        """
-        const table = lamella.painter.table({colorscale: 'viridis', reverse: a}, '#c9d0d4');
+    script = """
+        const table = lamella.painter.table({colorscale: 'viridis', reverse: a}, b);
         return [0, 254, 255].map((code) => Array.from(new Uint8Array(table.buffer, 4 * code, 4)));
-        """,
-        False,
-    )
-    assert words == [[0x44, 1, 0x54, 255], [0xFD, 0xE7, 0x25, 255], [0xC9, 0xD0, 0xD4, 255]]
-    low = run(
-        page,
         """
-        const table = lamella.painter.table({colorscale: 'viridis', reverse: true}, '#000000');
-        return Array.from(new Uint8Array(table.buffer, 0, 3));
-        """,
-    )
-    assert low == [0xFD, 0xE7, 0x25]
+    low, high = [0x44, 1, 0x54, 255], [0xFD, 0xE7, 0x25, 255]
+    assert run(page, script, False, "#c9d0d4") == [low, high, [0xC9, 0xD0, 0xD4, 255]]
+    assert run(page, script, True, "#000000") == [high, low, [0, 0, 0, 255]]
 
 
 def test_the_step_is_the_smallest_with_no_more_cells_than_pixels(page: Page) -> None:

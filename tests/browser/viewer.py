@@ -1,0 +1,228 @@
+"""A tab of a real Chromium on a real server, and what tests ask of both."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+# Marks may be cleared at once: an observer sees them all the same.
+COLLECT_MARKS = """
+window.painted = [];
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+  if (entry.name === 'slice-painted') window.painted.push(entry.detail);
+})).observe({type: 'mark'});
+"""
+
+# Resolves when the picture is the one that was asked for; the page's policy forbids evaluated text, so the
+# waiting is done by a function.
+SETTLED = """
+(count) => new Promise((resolve, reject) => {
+  const end = performance.now() + 45000;
+  const look = () => {
+    const frame = document.getElementById('plot-frame');
+    const busy = !frame || frame.getAttribute('aria-busy') !== 'false';
+    if (!busy && window.painted.length >= count) resolve(null);
+    else if (performance.now() > end) reject(new Error('the page is still busy'));
+    else requestAnimationFrame(look);
+  };
+  // What was pressed just now is heard before this looks for the first time.
+  setTimeout(look, 50);
+})
+"""
+
+UNTIL = """
+([text, argument]) => new Promise((resolve, reject) => {
+  const end = performance.now() + 45000;
+  const look = () => {
+    const found = window[text](argument);
+    if (found) resolve(found);
+    else if (performance.now() > end) reject(new Error('in vain: ' + text));
+    else setTimeout(look, 30);
+  };
+  look();
+})
+"""
+
+TRACE = """
+() => {
+  const gd = document.querySelector('#slice-graph .js-plotly-plot');
+  const trace = gd.data[0];
+  return {
+    type: trace.type, meta: trace.meta, zmin: trace.zmin, zmax: trace.zmax,
+    x0: trace.x0, dx: trace.dx, y0: trace.y0, dy: trace.dy,
+    stops: trace.colorscale.length, first: trace.colorscale[0][1],
+    z: Array.from(trace.z, (row) => Array.from(row, (v) => (Number.isNaN(v) ? 'nan' : v))),
+    x: gd.layout.xaxis.range, y: gd.layout.yaxis.range,
+    grid: gd.layout.xaxis.showgrid || gd.layout.yaxis.showgrid,
+    pixels: [gd._fullLayout.xaxis._length, gd._fullLayout.yaxis._length],
+  };
+}
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `lamella serve`; `arrays` are the datasets by file and path."""
+
+    url: str
+    arrays: dict[tuple[str, str], NDArray[Any]]
+
+    def get(self, path: str, **query: object) -> tuple[bytes, Any]:
+        """Body and headers of an answer."""
+        address = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(address, timeout=30) as response:
+            return response.read(), response.headers
+
+    def values(self, **query: object) -> NDArray[Any]:
+        """A slice as NumPy's own file."""
+        body, _ = self.get("/api/v1/slice", format="npy", **query)
+        values: NDArray[Any] = np.load(io.BytesIO(body))
+        return values
+
+    def stats(self) -> dict[str, Any]:
+        """The ledger's figures."""
+        body, _ = self.get("/api/v1/stats", window="all")
+        figures: dict[str, Any] = json.loads(body)
+        return figures
+
+    def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the ledger's figures are as wanted."""
+        end = time.monotonic() + 20
+        while not holds(self.stats()):
+            assert time.monotonic() < end, "the figures stay as they are"
+            time.sleep(0.2)
+
+
+@dataclass
+class Viewer:
+    """One tab. `errors` are those of its console; a test that expects some clears them."""
+
+    page: Page
+    served: Served
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, link: str = "") -> Viewer:
+        """Load the page and wait for the first slice."""
+        self.page.goto(f"{self.served.url}/{link}")
+        return self.settled()
+
+    def switch(self, link: str) -> Viewer:
+        """Go to a link without loading the page anew, as the browser's own back does, and wait for its slice."""
+        self.page.evaluate(
+            """(link) => {
+              history.pushState(null, '', '/' + link);
+              dispatchEvent(new PopStateEvent('popstate'));
+            }""",
+            link,
+        )
+        return self.settled()
+
+    def load(self, link: str) -> None:
+        """Load the page, whatever comes of it."""
+        self.page.goto(f"{self.served.url}/{link}")
+
+    def settled(self, painted: int = 1) -> Viewer:
+        """Wait until the slice on the screen is the one asked for, and so many were painted."""
+        self.page.evaluate(SETTLED, painted)
+        return self
+
+    def until(self, function: str, argument: object = None) -> Any:
+        """Wait for a JavaScript function of `argument` to give something."""
+        name = f"until{abs(hash(function))}"
+        self.page.evaluate(f"() => {{ window['{name}'] = {function}; }}")
+        return self.page.evaluate(UNTIL, [name, argument])
+
+    def press(self, *keys: str) -> Viewer:
+        """Press keys one after the other and wait for the slice."""
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.settled()
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The heatmap as Plotly has it."""
+        trace: dict[str, Any] = self.page.evaluate(TRACE)
+        trace["z"] = np.array(
+            [[np.nan if v == "nan" else v for v in row] for row in trace["z"]], np.float64
+        )
+        return trace
+
+    @property
+    def painted(self) -> list[dict[str, Any]]:
+        """The details of all marks so far."""
+        marks: list[dict[str, Any]] = self.page.evaluate("() => window.painted")
+        return marks
+
+    @property
+    def index(self) -> int:
+        """What the slider says."""
+        return int(self.page.locator("#slice-slider [role=slider]").get_attribute("aria-valuenow"))  # type: ignore[arg-type]
+
+    def address(self, wanted: str) -> None:
+        """Wait until the address bar has this text in it."""
+        self.until("(text) => decodeURIComponent(location.search).includes(text)", wanted)
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Where the voxel (row y, column x) is in the window (px)."""
+        place: list[float] = self.page.evaluate(
+            """([x, y]) => {
+              const gd = document.querySelector('#slice-graph .js-plotly-plot');
+              const box = gd.getBoundingClientRect();
+              const {_size: size, xaxis, yaxis} = gd._fullLayout;
+              return [box.left + size.l + xaxis.c2p(x), box.top + size.t + yaxis.c2p(y)];
+            }""",
+            [x, y],
+        )
+        return place[0], place[1]
+
+
+@dataclass
+class KeptViewer(Viewer):
+    """A tab for many tests. It loads the page once; later links are followed as the Back button follows them."""
+
+    loaded: bool = False
+
+    def open(self, link: str = "") -> Viewer:
+        if not self.loaded:
+            self.loaded = True
+            return super().open(link)
+        return self.switch(link)
+
+    def load(self, link: str) -> None:
+        self.loaded = True
+        super().load(link)
+
+
+AnyViewer = TypeVar("AnyViewer", bound=Viewer)
+
+
+def context_of(browser: Browser, **options: Any) -> BrowserContext:
+    context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
+    context.add_init_script(COLLECT_MARKS)
+    return context
+
+
+def tab_of(context: BrowserContext, served: Served) -> Viewer:
+    return listened(Viewer(context.new_page(), served))
+
+
+def listened(viewer: AnyViewer) -> AnyViewer:
+    """The same viewer, which from now on collects what its console says against it."""
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            viewer.errors.append(message.text)
+
+    viewer.page.on("console", said)
+    viewer.page.on("pageerror", lambda error: viewer.errors.append(str(error)))
+    return viewer
