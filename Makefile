@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test fuzz lint format bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,7 @@ BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/codecs/paired_inflat
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_S ?= 300
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -21,6 +22,9 @@ demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 test: $(VENV)/dev.stamp ## Run all tests
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
 		$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: $(VENV)/dev.stamp ## Fuzz the C inflate under AddressSanitizer, for FUZZ_S seconds
+	.ci/fuzz $(BIN)/python $(FUZZ_S)
 
 lint: $(VENV)/dev.stamp ## Check style and types
 	$(BIN)/ruff check .

@@ -40,6 +40,10 @@ class LogLimit:
         self._lines = 0
         self._left_out = 0
 
+    def __len__(self) -> int:
+        """Number of names that are remembered."""
+        return len(self._written)
+
     def admits(self, name: str) -> int | None:
         """None, or the number of lines suppressed since the last admitted one."""
         now = self._clock()

@@ -16,7 +16,7 @@ import signal
 import sys
 import zlib
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import hdf5plugin
@@ -93,6 +93,17 @@ class Guarded:
     def take(self, size: int, at_end: bool) -> Bytes:
         """`size` bytes that lie right before the last page, or right behind the first."""
         return self._usable[self._inner - size :] if at_end else self._usable[:size]
+
+
+class Exact:
+    """Memory of the very size that is taken, between the red zones of AddressSanitizer."""
+
+    def __init__(self, size: int) -> None:
+        """Fits in with `Guarded`; the memory is allocated when it is taken."""
+
+    def take(self, size: int, at_end: bool) -> Bytes:
+        """`size` bytes of the heap."""
+        return np.empty(size, np.uint8)
 
 
 def seeds(group: str) -> list[Chunk]:
@@ -225,6 +236,16 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
     return outcomes
 
 
+class Job(NamedTuple):
+    """A stream, the size that is expected of it (bytes), and the memory for both."""
+
+    data: bytes
+    size: int
+    stored: Guarded | Exact
+    out: Guarded | Exact
+    at_end: bool
+
+
 def deflated(rng: random.Random) -> tuple[bytes, int]:
     """A zlib stream of any make, and how long it is inflated."""
     length = rng.choice((0, 1, 30, 319, 321, 5_000, 40_000))
@@ -248,11 +269,23 @@ def deflated(rng: random.Random) -> tuple[bytes, int]:
     return made.compress(data) + made.flush(), len(data)
 
 
-def run_pairs(cases: int, seed: int) -> Counter[str]:
-    """Inflate so many streams, most of them damaged, two at a time, some part by part."""
+def by_zlib(stream: bytes, size: int) -> bytes | None:
+    """What zlib makes of a stream; None unless it is sound and comes to `size` bytes."""
+    made = zlib.decompressobj()
+    try:
+        # The checksum is met with the call after the last byte.
+        found = made.decompress(stream, size + 1)
+        found += made.decompress(made.unconsumed_tail, 1)
+    except zlib.error:
+        return None
+    return found if made.eof and len(found) == size else None
+
+
+def run_pairs(cases: int, seed: int, memory: type[Guarded] | type[Exact] = Guarded) -> Counter[str]:
+    """Inflate `cases` streams, most of them damaged, two at a time, some part by part."""
     rng = random.Random(seed)
     longest = 100_000
-    places = [(Guarded(longest), Guarded(longest)) for _ in range(3)]
+    places = [(memory(longest), memory(longest)) for _ in range(3)]
     outcomes: Counter[str] = Counter()
     while outcomes.total() < cases:
         jobs = []
@@ -262,37 +295,40 @@ def run_pairs(cases: int, seed: int) -> Counter[str]:
                 data = damaged(rng, data)[:longest]
             if rng.random() < 0.1:
                 size = max(size + rng.choice((-300, -1, 1, 300)), 0)
-            jobs.append((data, size, given, out, rng.random() < 0.75))
+            jobs.append(Job(data, size, given, out, rng.random() < 0.75))
         results = []
         state = rng.getstate()
         for poison in (0x55, 0xAA):
             rng.setstate(state)
-            outs = [out.take(size, at_end) for _, size, _, out, at_end in jobs]
+            outs = [job.out.take(job.size, job.at_end) for job in jobs]
             for out in outs:
                 out[:] = poison
             results.append(inflated(rng, jobs, outs))
-        for one, other in zip(*results, strict=True):
-            outcomes["leaked" if one != other else "damaged" if one is None else "decoded"] += 1
+        for job, one, other in zip(jobs, *results, strict=True):
+            if one != other:
+                outcomes["leaked"] += 1
+            elif one != by_zlib(job.data, job.size):
+                outcomes["wrong"] += 1
+            else:
+                outcomes["damaged" if one is None else "decoded"] += 1
     return outcomes
 
 
-def inflated(
-    rng: random.Random, jobs: list[tuple[bytes, int, Guarded, Guarded, bool]], outs: list[Any]
-) -> list[bytes | None]:
+def inflated(rng: random.Random, jobs: list[Job], outs: list[Any]) -> list[bytes | None]:
     """What the streams come to, at once or by several calls; None where they are not sound."""
 
     def part(number: int, first: int, most: int) -> Bytes:
-        data, _, given, _, at_end = jobs[number]
-        held = data[first : first + most]
-        taken = given.take(len(held), at_end)
-        taken[:] = np.frombuffer(held, np.uint8)
+        job = jobs[number]
+        fed = job.data[first : first + most]
+        taken = job.stored.take(len(fed), job.at_end)
+        taken[:] = np.frombuffer(fed, np.uint8)
         return taken
 
     numbers, all_bytes = range(len(jobs)), 10**6
     if rng.random() < 0.5:
         sound = paired_inflate.inflate([part(n, 0, all_bytes) for n in numbers], outs)
     else:
-        streams = [paired_inflate.stream(len(data)) for data, *_ in jobs]
+        streams = [paired_inflate.stream(len(job.data)) for job in jobs]
         for until in (*sorted((rng.randrange(40_000), rng.randrange(40_000))), 10**6):
             for most in (rng.randrange(100), rng.randrange(3_000), all_bytes):
                 parts = [part(n, streams[n].fed, most) for n in numbers]

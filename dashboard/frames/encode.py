@@ -73,10 +73,11 @@ class Frame:
                 None if window is None else (float(window[0]), float(window[1])),
                 bool(head["told"]),
             )
-            if not found or head["bytes"] != len(body):
-                raise ValueError("cut short")
-        except (KeyError, TypeError, IndexError, UnicodeDecodeError, RecursionError) as error:
+            nbytes = head["bytes"]
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise ValueError("not a frame") from error
+        if not found or nbytes != len(body):
+            raise ValueError("a frame that was cut short")
         return frame
 
 

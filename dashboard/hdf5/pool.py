@@ -201,7 +201,8 @@ class Hdf5WorkerPool:
     """A pool of children; a request takes the first free one.
 
     `roots` are the directories and files that links and virtual sources may lead to; `folder` is an empty
-    directory, the children's working directory.
+    directory, the children's working directory; `seconds` of work are the limit of a request that has none of its
+    own.
     """
 
     def __init__(
@@ -217,15 +218,21 @@ class Hdf5WorkerPool:
         self._roots = roots if isinstance(roots, Roots) else Roots(roots)
         self._folder = folder
         self._memory = memory_bytes
-        self._seconds = seconds
+        self.seconds = seconds
         self._free: queue.LifoQueue[Hdf5Worker | None] = queue.LifoQueue()
         for _ in range(count):
             self._free.put(None)
         self._closed = threading.Event()
         self._said_open = False
 
+    def idle(self) -> list[subprocess.Popen[bytes]]:
+        """The processes of the children that work on no request, the next to be taken last."""
+        return [child.process for child in list(self._free.queue) if child is not None]
+
     def prestart(self) -> None:
         """Start one child, so that the first request does not wait for it."""
+        if self._closed.is_set():
+            return
         slot = self._free.get()
         try:
             if slot is None and not self._closed.is_set():
@@ -256,7 +263,7 @@ class Hdf5WorkerPool:
                     return self.call(op, source, seconds=seconds, out=out, skip=skip, **request)
             except OSError as error:
                 raise out_of_reach(error) or errors.NotFound("The file is gone.") from None
-        limit = self._seconds if seconds is None else seconds
+        limit = self.seconds if seconds is None else seconds
         message = {
             "op": op,
             "path": str(file.path),
@@ -287,12 +294,12 @@ class Hdf5WorkerPool:
         """The response of one child."""
         began = time.monotonic()
         try:
-            child = self._free.get(timeout=max(limit, self._seconds))
+            child = self._free.get(timeout=max(limit, self.seconds))
         except queue.Empty:
             raise errors.Busy("All readers are busy; try again in a moment.") from None
         try:
             child = self._fit(child)
-            return child.call(message, descriptors, limit, _OVERTIME * self._seconds)
+            return child.call(message, descriptors, limit, _OVERTIME * self.seconds)
         except _SpentTime:
             assert child is not None
             place = child.place()

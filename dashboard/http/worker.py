@@ -45,7 +45,10 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
-    """Event loop for clients, threads for the application; `clock` gives seconds."""
+    """Event loop for clients, threads for the application; `clock` gives seconds.
+
+    `connections`, `accepting` and `unsent_bytes` (of all connections) belong to the event loop.
+    """
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
@@ -53,10 +56,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._selector = selectors.DefaultSelector()
         self._requests: SimpleQueue[Connection | None] = SimpleQueue()
         self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._connections: set[Connection] = set()
-        self._accepting = False
+        self.connections: set[Connection] = set()
+        self.accepting = False
         self._swept_at = 0.0
-        self._unsent_bytes = 0
+        self.unsent_bytes = 0
         super().init_process()
 
     def run(self) -> None:
@@ -70,21 +73,21 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._step()
         self._start_accepting(False)
         end = self.clock() + self.cfg.graceful_timeout
-        for connection in self._connections:
+        for connection in self.connections:
             if connection.state is State.IDLE:
                 connection.deadline = min(connection.deadline, self.clock() + CLOSE_WITHIN_S)
-        while self._connections and self.clock() < end:
+        while self.connections and self.clock() < end:
             self._step()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             self._close(connection)
         for _ in range(self.cfg.threads):
             self._requests.put(None)
         self._selector.close()
 
     def _start_accepting(self, accepting: bool) -> None:
-        if accepting == self._accepting:
+        if accepting == self.accepting:
             return
-        self._accepting = accepting
+        self.accepting = accepting
         for listener in self.sockets:
             if accepting:
                 listener.setblocking(False)
@@ -115,7 +118,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _sweep(self, now: float) -> None:
         """Heartbeat for the arbiter; close connections beyond their time limit."""
         self.notify()
-        for connection in [one for one in self._connections if now >= one.deadline]:
+        for connection in [one for one in self.connections if now >= one.deadline]:
             if connection.state is State.RECEIVING:
                 self._refuse(connection, 408)
             elif connection.state is not State.ANSWERING:
@@ -136,11 +139,11 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         client.setblocking(False)
         with suppress(OSError):  # a socket that is not TCP
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if len(self._connections) >= self.cfg.worker_connections:
+        if len(self.connections) >= self.cfg.worker_connections:
             self._close_oldest()
         connection = Connection(client, peer, listener.getsockname(), now)
         connection.enter(State.IDLE, now, self.cfg.keepalive)
-        self._connections.add(connection)
+        self.connections.add(connection)
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
     def _close_oldest(self) -> None:
@@ -149,7 +152,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         Connections without any request come first, connections with unsent responses last.
         """
         waiting = (State.IDLE, State.RECEIVING, State.CLOSING, State.SENDING)
-        idle = [one for one in self._connections if one.state in waiting]
+        idle = [one for one in self.connections if one.state in waiting]
         if idle:
             self._close(
                 min(idle, key=lambda one: (one.state is State.SENDING, one.served > 0, one.since))
@@ -165,7 +168,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._selector.unregister(connection.sock)
 
     def _readable(self, connection: Connection) -> None:
-        if connection not in self._connections:  # closed by an event of the same step
+        if connection not in self.connections:  # closed by an event of the same step
             return
         try:
             more = connection.receive()
@@ -215,17 +218,17 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _send(self, connection: Connection) -> None:
         """Send what a thread has left, then continue with the connection."""
         if connection.unsent_bytes:
-            self._unsent_bytes += connection.unsent_bytes
+            self.unsent_bytes += connection.unsent_bytes
             connection.enter(State.SENDING, self.clock(), SEND_PROGRESS_S)
             self._watch(connection, selectors.EVENT_WRITE, self._writable)
-            while self._unsent_bytes > UNSENT_TOTAL_LIMIT:
-                sending = [one for one in self._connections if one.state is State.SENDING]
+            while self.unsent_bytes > UNSENT_TOTAL_LIMIT:
+                sending = [one for one in self.connections if one.state is State.SENDING]
                 self._close(min(sending, key=lambda one: one.since))
         elif connection.answered:
             self._after_answer(connection)
 
     def _writable(self, connection: Connection) -> None:
-        if connection not in self._connections:
+        if connection not in self.connections:
             return
         before = connection.unsent_bytes
         try:
@@ -233,7 +236,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         except OSError:
             self._close(connection)
             return
-        self._unsent_bytes -= before - connection.unsent_bytes
+        self.unsent_bytes -= before - connection.unsent_bytes
         if progress:
             connection.deadline = self.clock() + SEND_PROGRESS_S
         if not connection.unsent_bytes:
@@ -244,7 +247,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _on_answer(self, connection: Connection) -> None:
         connection.answered = True
-        if connection.state is not State.SENDING and connection in self._connections:
+        if connection.state is not State.SENDING and connection in self.connections:
             self._send(connection)
 
     def _after_answer(self, connection: Connection) -> None:
@@ -266,14 +269,14 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _close(self, connection: Connection) -> None:
         if connection.state is State.SENDING:
-            self._unsent_bytes -= connection.unsent_bytes
-        self._connections.discard(connection)
+            self.unsent_bytes -= connection.unsent_bytes
+        self.connections.discard(connection)
         self._unwatch(connection)
         connection.close()
 
     # The methods below run in the threads.
 
-    def _call(self, callback: Callable[[], None]) -> None:
+    def call_in_loop(self, callback: Callable[[], None]) -> None:
         """Make the event loop call `callback`."""
         self._callbacks.put(callback)
         # A full pipe wakes the loop as well.
@@ -285,11 +288,11 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             try:
                 self._answer(connection)
             except (ConnectionError, TimeoutError):  # the client has gone
-                self._call(bind(self._close, connection))
+                self.call_in_loop(bind(self._close, connection))
             except Exception:
                 log.exception("a request could not be answered")
                 end = self._close if connection.began_answer else bind(self._refuse, status=500)
-                self._call(bind(end, connection))
+                self.call_in_loop(bind(end, connection))
 
     def _answer(self, connection: Connection) -> None:
         response, environ = wsgi.create(
@@ -312,8 +315,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             response.close()
             connection.keep_alive = not response.should_close()
             if connection.unsent_bytes:
-                self._call(bind(self._send, connection))
+                self.call_in_loop(bind(self._send, connection))
         finally:
             if hasattr(content, "close"):
                 content.close()
-        self._call(bind(self._on_answer, connection))
+        self.call_in_loop(bind(self._on_answer, connection))

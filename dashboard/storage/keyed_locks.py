@@ -17,6 +17,10 @@ class KeyedLocks:
         self._guard = threading.Lock()
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
 
+    def __len__(self) -> int:
+        """Number of keys that threads have or wait for."""
+        return len(self._locks)
+
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """Acquire the lock of `key`, within this process."""
@@ -64,9 +68,13 @@ class ImpatientLocks:
         self._message = message
         self._clock = clock
         self._most = most
-        self._waiting = 0
+        self.waiting = 0  # threads that wait beyond the patience
         self._changed = threading.Condition()
         self._works: dict[str, _Work] = {}
+
+    def __len__(self) -> int:
+        """Number of keys with work in progress."""
+        return len(self._works)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
@@ -93,10 +101,10 @@ class ImpatientLocks:
             if left > 0.0:
                 self._changed.wait(left)
                 continue
-            if self._waiting >= self._most:
+            if self.waiting >= self._most:
                 raise Busy(self._message)
-            self._waiting += 1
+            self.waiting += 1
             try:
                 self._changed.wait_for(lambda: self._works.get(key) is not work)
             finally:
-                self._waiting -= 1
+                self.waiting -= 1

@@ -178,7 +178,7 @@ def decode_row(value: bytes) -> LedgerRow:
         gauges = {validate_name(k): number(n) for k, n in _items(data, "g")}
         viewers = tuple(_text(VIEWER, v) for v in data.get("v", ()))
         return LedgerRow(number(data["t"]), str(data["p"])[:64], totals, gauges, viewers)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no row of the ledger: {error!r}") from error
 
 

@@ -105,8 +105,17 @@ def test_names_that_callers_make_up_flood_neither_log_nor_memory(
         bulkhead.run(f"{number}" + "x" * 5000, lambda: fail(ValueError("y" * 5000)), 0)
     assert len(caplog.records) == LINES
     assert all(len(record.getMessage()) < 600 for record in caplog.records)
-    assert len(bulkhead._failed) <= REMEMBERED
-    assert len(bulkhead._limit._written) <= REMEMBERED
+    # The pauses of all are the same; those of the first are forgotten.
+    assert bulkhead.closed(f"{2 * REMEMBERED - 1}" + "x" * 5000)
+    assert not bulkhead.closed("0" + "x" * 5000)
+
+
+def test_the_limit_of_lines_remembers_a_bounded_number_of_names(clock: Clock) -> None:
+    limit = LogLimit(clock)
+    for number in range(2 * REMEMBERED):
+        clock.now += LOG_EVERY_S
+        assert limit.admits(f"{number}") == 0
+    assert len(limit) == REMEMBERED
 
 
 def test_the_limit_says_how_many_lines_were_left_out(clock: Clock) -> None:

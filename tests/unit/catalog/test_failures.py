@@ -96,7 +96,7 @@ def test_a_verdict_on_an_object_holds_for_all_of_its_names(
 ) -> None:
     write(data)
     here.library.hdf5 = pool
-    pool._seconds = 0.5
+    pool.seconds = 0.5
     monkeypatch.setattr(module, "_OVERTIME", 100)  # of a busy machine it may take long to use it up
     changed_child(monkeypatch, on_bad(act))
     with pytest.raises(errors.CannotShow, match=words):
@@ -231,16 +231,15 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
         "fill": "00",
         "boxes": [((0, 0), shape)],
     }
-    child = pool._free.queue[-1]
-    assert child is not None
-    pid = child.process.pid
+    (child,) = pool.idle()
+    pid = child.pid
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
     size = pages * resource.getpagesize() + 2**20
     resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
     with pytest.raises(errors.Busy, match="no memory"):
         here.library.ask(volume, "boxes", "all", **request)
-    child.process.kill()
-    child.process.wait()
+    child.kill()
+    child.wait()
     _, body = here.library.ask(volume, "boxes", "all", **request)
     assert len(body) == shape[0] * shape[1]
 

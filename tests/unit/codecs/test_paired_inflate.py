@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dashboard.codecs import paired_inflate
 from dashboard.errors import CannotShow
 from tests import files
+from tests.fuzzing import by_zlib
 from tests.parts import Parts
 
 WITHOUT = pytest.mark.skipif(not paired_inflate.available(), reason="not compiled on this machine")
@@ -43,20 +44,6 @@ def inflate(streams: list[bytes], sizes: list[int]) -> list[bytes | None]:
     places = [np.full(size, 0xAA, np.uint8) for size in sizes]
     sound = paired_inflate.inflate([np.frombuffer(stream, np.uint8) for stream in streams], places)
     return [place.tobytes() if good else None for place, good in zip(places, sound, strict=True)]
-
-
-def by_zlib(stream: bytes, size: int) -> bytes | None:
-    made = zlib.decompressobj()
-    try:
-        found = made.decompress(stream, size + 1)
-    except zlib.error:
-        return None
-    # The checksum is met with the call after the last byte.
-    try:
-        found += made.decompress(made.unconsumed_tail, 1)
-    except zlib.error:
-        return None
-    return found if made.eof and len(found) == size else None
 
 
 @st.composite

@@ -70,8 +70,14 @@ def test_a_frame_survives_packing(body: bytes, shape: Any, window: Any, told: bo
 
 @pytest.mark.parametrize("length", range(0, len(FRAME.pack()), 3))
 def test_a_frame_cut_short_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"^(not a frame|a frame that was cut short)$"):
         Frame.unpack(FRAME.pack()[:length])
+
+
+def test_a_frame_of_another_length_is_refused() -> None:
+    for packed in (FRAME.pack()[:-1], FRAME.pack() + b"x"):
+        with pytest.raises(ValueError, match="cut short"):
+            Frame.unpack(packed)
 
 
 @pytest.mark.parametrize(
@@ -88,16 +94,15 @@ def test_a_frame_cut_short_is_refused(length: int) -> None:
         {"shape": [1, 2], "dtype": "u1", "window": [], "told": True, "bytes": 0},
         {"shape": [1, 2], "dtype": "u1", "window": 5, "told": True, "bytes": 0},
         {"shape": [1, 2], "dtype": "u1", "window": None, "told": True},
-        {"shape": [1, 2], "dtype": "u1", "window": None, "told": True, "bytes": 1},
     ],
     ids=str,
 )
 def test_what_is_no_frame_is_refused(head: Any) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match="not a frame"):
         Frame.unpack(json.dumps(head).encode() + b"\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n"], ids=len)
 def test_noise_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match="not a frame"):
         Frame.unpack(data)

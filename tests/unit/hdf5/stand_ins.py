@@ -17,10 +17,8 @@ ROOT = str(Path(module.__file__).resolve().parents[2])
 
 def running(pool: Hdf5WorkerPool) -> subprocess.Popen[bytes]:
     """The process of the only child."""
-    child = pool._free.get_nowait()
-    pool._free.put(child)
-    assert child is not None
-    return child.process
+    (process,) = pool.idle()
+    return process
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:

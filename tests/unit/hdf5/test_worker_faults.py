@@ -131,10 +131,10 @@ def test_one_that_waits_for_something_is_ended_and_no_verdict(
         stand_in(patch, READY + "receive()")
         with pytest.raises(errors.Busy, match="got nowhere"):
             pool.call("list", path, seconds=0.01)
-        pool._seconds = 0.01
+        pool.seconds = 0.01
         with pytest.raises(errors.Busy, match="got nowhere"):
             here.library.datasets("data/a.h5")
-    pool._seconds = 30.0
+    pool.seconds = 30.0
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
@@ -176,7 +176,7 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     with pytest.raises(WorkerCrashed, match="took longer"):
         pool.call("list", path, seconds=0.1)
     # Over time, half of its time is much and a tenth is not.
-    pool._seconds = 0.05
+    pool.seconds = 0.05
     with pytest.raises(WorkerCrashed, match="took longer"):
         pool.call("list", path, seconds=0.15)
     monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", lambda _: time.monotonic() / 10)
@@ -191,10 +191,10 @@ def test_a_stopped_child_is_no_verdict_on_the_file(
     here.library.hdf5 = pool
     pool.call("list", path)
     os.kill(running(pool).pid, signal.SIGSTOP)
-    pool._seconds = 0.2
+    pool.seconds = 0.2
     with pytest.raises(errors.Busy, match="got nowhere"):
         here.library.datasets("data/a.h5")
-    pool._seconds = 30.0
+    pool.seconds = 30.0
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 

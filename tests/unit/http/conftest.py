@@ -74,14 +74,14 @@ class Client:
     def reply(self, head: bool = False) -> Reply:
         """The next answer."""
         while b"\r\n\r\n" not in self.left:
-            self._more()
+            self.more()
         text, _, self.left = self.left.partition(b"\r\n\r\n")
         first, *lines = text.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         status = int(first.split(" ")[1])
         size = 0 if head or status == 100 else int(headers.get("content-length", 0))
         while len(self.left) < size:
-            self._more()
+            self.more()
         body, self.left = self.left[:size], self.left[size:]
         return Reply(status, headers, body)
 
@@ -89,11 +89,11 @@ class Client:
         """Everything until the server closes the connection."""
         try:
             while True:
-                self._more()
+                self.more()
         except EOFError:
             return self.left
 
-    def _more(self) -> None:
+    def more(self) -> None:
         data = self.sock.recv(2**20)
         if not data:
             raise EOFError
@@ -123,12 +123,12 @@ class Running:
         self.worker.alive = False
         os.write(self.worker.PIPE[1], b"\0")
         for _ in range(400):
-            if not self.worker._accepting:
+            if not self.worker.accepting:
                 break
             self.thread.join(0.05)
         # What is called from now on is called in a step of the end.
         noticed = threading.Event()
-        self.worker._call(noticed.set)
+        self.worker.call_in_loop(noticed.set)
         for _ in range(400):
             if noticed.wait(0.05) or not self.thread.is_alive():
                 return

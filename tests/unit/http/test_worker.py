@@ -210,21 +210,21 @@ def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.M
         # Every request so far is answered, and waits for its reader or was given up.
         eventually(running, lambda n=count: len(asked) == n and all_are_sent_to(running))  # type: ignore[misc]
         running.clock.now += 0.1
-    assert running.worker._unsent_bytes <= 20 * 2**20
+    assert running.worker.unsent_bytes <= 20 * 2**20
     assert readers[-1].reply().body == LARGE
     with pytest.raises((EOFError, ConnectionError)):
         readers[0].reply()
 
 
 def all_are_sent_to(running: Any) -> bool:
-    return all(one.state is module.State.SENDING for one in running.worker._connections)
+    return all(one.state is module.State.SENDING for one in running.worker.connections)
 
 
 def sending(running: Any, count: int, at_least: bool = False) -> None:
     """Wait until so many connections wait for their readers."""
 
     def reached() -> bool:
-        states = [one.state for one in running.worker._connections]
+        states = [one.state for one in running.worker.connections]
         found = states.count(module.State.SENDING)
         return found == count or (at_least and found >= count)
 
@@ -240,7 +240,7 @@ def eventually(running: Any, holds: Callable[[], bool]) -> None:
             reached.set()
 
     for _ in range(400):
-        running.worker._call(check)
+        running.worker.call_in_loop(check)
         if reached.wait(0.05):
             return
     pytest.fail("that never came to hold")
@@ -257,7 +257,7 @@ def test_an_answer_in_pieces_is_never_in_memory_as_a_whole(run: Any) -> None:
 
     client = run(pieces).connect(2**16).send(GET)
     while len(client.left) < 1000:
-        client._more()
+        client.more()
     assert len(made) < 24
     assert client.reply().body == b"".join(bytes([n]) * 2**20 for n in range(24))
 

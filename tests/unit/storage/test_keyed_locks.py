@@ -30,14 +30,14 @@ def test_one_thread_makes_and_the_others_find_it() -> None:
         found = set(pool.map(want, range(8)))
     assert len(makers) == 1
     assert found == set(makers)
-    assert locks._locks == {}
+    assert len(locks) == 0
 
 
 def test_keys_do_not_hold_each_other_up() -> None:
     locks = KeyedLocks()
     with locks.locked("a"), locks.locked("b"):
-        assert set(locks._locks) == {"a", "b"}
-    assert locks._locks == {}
+        assert len(locks) == 2
+    assert len(locks) == 0
 
 
 def test_an_exception_frees_the_key() -> None:
@@ -46,7 +46,7 @@ def test_an_exception_frees_the_key() -> None:
         raise KeyError
     with locks.locked("a"):
         pass
-    assert locks._locks == {}
+    assert len(locks) == 0
 
 
 def test_impatient_locks_let_one_in_at_a_time() -> None:
@@ -62,7 +62,7 @@ def test_impatient_locks_let_one_in_at_a_time() -> None:
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(work) for _ in range(100)]:
             done.result(60)
-    assert locks._works == {}
+    assert len(locks) == 0
 
 
 def test_whoever_comes_late_to_long_work_does_not_wait() -> None:
@@ -132,7 +132,7 @@ def _waiting_for_long_work(locks: ImpatientLocks, end: Callable[[], None]) -> li
         assert entered.wait(60)
         others = [pool.submit(wait) for _ in range(3)]
         deadline = time.monotonic() + 60
-        while locks._waiting < 3:
+        while locks.waiting < 3:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         with pytest.raises(Busy, match="Later"), locks.locked("a"):
@@ -145,7 +145,7 @@ def _waiting_for_long_work(locks: ImpatientLocks, end: Callable[[], None]) -> li
 def test_a_few_wait_for_long_work_to_its_end() -> None:
     locks = ImpatientLocks(0.0, "Later.", most=3)
     assert _waiting_for_long_work(locks, lambda: None).count("entered") >= 1
-    assert locks._waiting == 0
+    assert locks.waiting == 0
 
 
 def test_a_shortage_is_that_of_all_who_waited() -> None:

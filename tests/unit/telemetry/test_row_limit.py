@@ -42,9 +42,11 @@ def test_a_page_that_paints_sixty_slices_a_second_is_never_refused() -> None:
 
 def test_any_number_of_made_up_viewers_takes_bounded_memory() -> None:
     limit = RowLimit(Clock())
-    for number in range(2 * VIEWERS):
+    for number in range(VIEWERS + 1):
         limit.admit(f"{number}", 1)
-    assert len(limit._admitted) == VIEWERS
+    # The least recently active viewer is forgotten, and so is what it was admitted.
+    assert limit.admit("0", ROWS_PER_SECOND) == ROWS_PER_SECOND
+    assert limit.admit(f"{VIEWERS}", ROWS_PER_SECOND) == ROWS_PER_SECOND - 1
 
 
 def test_a_clock_that_is_set_back_refuses_nobody_for_ever() -> None:
