@@ -27,6 +27,9 @@ from dashboard.hdf5 import protocol
 
 log = logging.getLogger(__name__)
 
+# The program of a child; its limits and roots follow as arguments.
+COMMAND = (sys.executable, "-m", "dashboard.hdf5.worker")
+
 # Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
 
@@ -34,7 +37,7 @@ START_SECONDS = 30.0
 # less, but at least `_IDLE`, the machine is considered busy and the request may go on for a while; it has then
 # spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
-_OVERTIME = 2.0
+OVERTIME = 2.0
 _STEP_SECONDS = 0.5
 
 # Signals from outside: the kernel's OOM killer, or a stop of the server.
@@ -101,7 +104,9 @@ class _SpentTime(Exception):
 class Hdf5Worker:
     """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
 
-    def __init__(self, memory_bytes: int, folder: Path, roots: Roots) -> None:
+    def __init__(
+        self, command: Sequence[str], memory_bytes: int, folder: Path, roots: Roots
+    ) -> None:
         environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
         root = str(Path(__file__).resolve().parents[2])
         path = environment.get("PYTHONPATH")
@@ -117,7 +122,7 @@ class Hdf5Worker:
                 # libhdf5 searches the working directory last for relative names, so it is an empty directory.
                 self.process = subprocess.Popen(
                     [
-                        *(sys.executable, "-m", "dashboard.hdf5.worker"),
+                        *command,
                         *(str(memory_bytes), str(self._shared), *map(str, roots.paths)),
                     ],
                     stdin=theirs.fileno(),
@@ -202,7 +207,7 @@ class Hdf5WorkerPool:
 
     `roots` are the directories and files that links and virtual sources may lead to; `folder` is an empty
     directory, the children's working directory; `seconds` of work are the limit of a request that has none of its
-    own.
+    own. `command` and `overtime` (in units of `seconds`) are those of the children to come.
     """
 
     def __init__(
@@ -219,6 +224,8 @@ class Hdf5WorkerPool:
         self._folder = folder
         self._memory = memory_bytes
         self.seconds = seconds
+        self.overtime = OVERTIME
+        self.command: Sequence[str] = COMMAND
         self._free: queue.LifoQueue[Hdf5Worker | None] = queue.LifoQueue()
         for _ in range(count):
             self._free.put(None)
@@ -299,7 +306,7 @@ class Hdf5WorkerPool:
             raise errors.Busy("All readers are busy; try again in a moment.") from None
         try:
             child = self._fit(child)
-            return child.call(message, descriptors, limit, _OVERTIME * self.seconds)
+            return child.call(message, descriptors, limit, self.overtime * self.seconds)
         except _SpentTime:
             assert child is not None
             place = child.place()
@@ -388,7 +395,7 @@ class Hdf5WorkerPool:
                     child.kill()
 
     def _start(self) -> Hdf5Worker:
-        return Hdf5Worker(self._memory, self._folder, self._roots)
+        return Hdf5Worker(self.command, self._memory, self._folder, self._roots)
 
     def _checked(self, op: str, head: dict[str, Any]) -> dict[str, Any]:
         code = head.get("error")

@@ -12,8 +12,8 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from dashboard.cli import main
 from tests import files
+from tests.terminal import run
 from tests.web import App, running
 
 VALUES = (np.arange(4 * 64 * 64) % 997).astype("u2").reshape(4, 64, 64)
@@ -72,13 +72,6 @@ def test_it_is_listed_with_the_reason_and_not_shown(app: App, name: str) -> None
     assert (app.values("data/good.h5", "/x", "2,:,:") == VALUES[2]).all()
 
 
-def terminal(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    return int(caught.value.code or 0), printed.out, printed.err
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMELLA_CACHE_DIR", str(tmp_path / "cache"))
@@ -89,12 +82,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inspect_has_a_row_that_says_why(
     folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, _ = terminal(capsys, "inspect", str(folder / f"{name}.h5"), "--json")
+    status, out, _ = run(capsys, "inspect", str(folder / f"{name}.h5"), "--json")
     (record,) = json.loads(out)["datasets"]
     assert status == 0
     assert not record["browsable"]
     assert LIES[name][3] in record["reason"]
-    status, out, _ = terminal(capsys, "inspect", str(folder / f"{name}.h5"))
+    status, out, _ = run(capsys, "inspect", str(folder / f"{name}.h5"))
     assert status == 0
     assert LIES[name][3] in out
 
@@ -105,7 +98,7 @@ def test_inspect_has_a_row_that_says_why(
 def test_warm_says_why(
     folder: Path, name: str, more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, err = terminal(capsys, "warm", str(folder / f"{name}.h5"), *more)
+    status, out, err = run(capsys, "warm", str(folder / f"{name}.h5"), *more)
     assert status == 2
     assert LIES[name][3] in err
     assert "Traceback" not in out + err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard.errors import LamellaError
 from tests import files
-from tests.parts import Parts, make_children, parts
+from tests.parts import Parts
 
 COUNT = itertools.count()
 SHAPE, CHUNKS = (4, 24, 30), (2, 12, 16)
@@ -40,16 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, how in HOWS.items():
         files.write(made / f"{name}.h5", x=(VALUES, {"chunks": CHUNKS, **how}))
     return made
-
-
-@pytest.fixture(scope="module")
-def here(folder: Path) -> Iterator[Parts]:
-    """The parts over the folder; what a child may take is little."""
-    home = folder.parent / "home"
-    pool = make_children([folder], home / "empty", memory_bytes=2**29, seconds=5.0)
-    with parts({"data": folder}, home, pool) as made:
-        yield made
-    pool.close()
 
 
 def _filters() -> list[tuple[str, int, int]]:

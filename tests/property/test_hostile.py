@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.errors import LamellaError
 from dashboard.frames.encode import Format
 from tests import files
-from tests.parts import Parts, make_children, parts
+from tests.parts import Parts
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file["soft"] = h5py.SoftLink("/a/b/flat")
         file["link"] = h5py.ExternalLink("storages.h5", "/gzip")
     return made
-
-
-@pytest.fixture(scope="module")
-def here(folder: Path) -> Iterator[Parts]:
-    """The parts over the folder; what a child may take is little."""
-    home = folder.parent / "home"
-    pool = make_children([folder], home / "empty", memory_bytes=2**29, seconds=5.0)
-    with parts({"data": folder}, home, pool) as made:
-        yield made
-    pool.close()
 
 
 NUMBERS = [0, 1, 2**16, 2**31, 2**32 - 1, 2**32, 2**63 - 10, 2**63, 2**64 - 1]

@@ -27,6 +27,14 @@ def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdf5WorkerPoo
 
 
 @pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Hdf5WorkerPool]:
+    """One child of the test's own; links may lead anywhere below the test's folder."""
+    made = make_children([tmp_path], tmp_path / "empty")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def data(tmp_path: Path) -> Path:
     """The folder that the parts serve as `data`."""
     folder = tmp_path / "data"

@@ -23,6 +23,7 @@ from dashboard.cli.serve import (
 )
 from dashboard.errors import SetupError
 from dashboard.settings import Settings
+from tests.terminal import run
 
 MakeSettings = Callable[..., Settings]
 
@@ -42,17 +43,9 @@ def volume(tmp_path: Path) -> Path:
     return path
 
 
-def run(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """(exit status, standard output, standard error)."""
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    return int(caught.value.code or 0), printed.out, printed.err
-
-
 def refused(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
     """The one sentence that a command is refused with."""
-    status, out, err = run(arguments, capsys)
+    status, out, err = run(capsys, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("lamella: ")
     assert err.count("\n") == 1
@@ -60,16 +53,16 @@ def refused(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(["--help"], capsys)
+    status, out, _ = run(capsys, "--help")
     assert status == 0
     for name in commands.lamella.commands:
         assert name in out
-        assert run([name, "--help"], capsys)[0] == 0
-    assert run(["--version"], capsys)[1].startswith("lamella, version ")
+        assert run(capsys, name, "--help")[0] == 0
+    assert run(capsys, "--version")[1].startswith("lamella, version ")
 
 
 def test_alone_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run([], capsys)
+    status, _, err = run(capsys)
     assert status == 2
     assert "serve" in err
 
@@ -187,7 +180,7 @@ def test_a_host_that_is_not_known() -> None:
 def test_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "s.h5"
     arguments = ["sample", str(out), "--shape", "9x20,30", "--dtype", "uint8", "--chunks", "4,5,6"]
-    assert run(arguments, capsys)[0] == 0
+    assert run(capsys, *arguments)[0] == 0
     with h5py.File(out) as file:
         dataset = file["volume"]
         assert (dataset.shape, dataset.dtype, dataset.chunks) == ((9, 20, 30), "uint8", (4, 5, 6))

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from dashboard.cli import inspect as module
-from dashboard.cli import main, measure
+from dashboard.cli import measure
 from dashboard.cli.measure import SliceBenchmark
 from dashboard.errors import Changed, SetupError
 from dashboard.settings import Settings
 from tests import files
+from tests.terminal import run
 
 SHAPE = (64, 96, 96)
 VALUES = np.arange(np.prod(SHAPE), dtype="u2").reshape(SHAPE)
@@ -46,17 +47,9 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """(exit status, standard output, standard error)."""
-    with pytest.raises(SystemExit) as caught:
-        main(["inspect", *arguments])
-    printed = capsys.readouterr()
-    return int(caught.value.code or 0), printed.out, printed.err
-
-
 def found(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
     """What `--json` prints: datasets by name, and all of it under an empty name."""
-    status, out, _ = run([str(path), *more, "--json"], capsys)
+    status, out, _ = run(capsys, "inspect", str(path), *more, "--json")
     assert status == 0
     told = json.loads(out)
     return {"": told} | {record["dataset"]: record for record in told["datasets"]}
@@ -112,19 +105,19 @@ def test_sources_in_other_files_are_found_below_the_roots(
     layout[:] = h5py.VirtualSource("part.h5", "x", (4, 6))
     with h5py.File(tmp_path / "all.h5", "w") as file:
         file.create_virtual_dataset("v", layout)
-    _, out, _ = run(["--json", str(tmp_path / "all.h5")], capsys)
+    _, out, _ = run(capsys, "inspect", "--json", str(tmp_path / "all.h5"))
     assert json.loads(out)["datasets"][0]["reason"] == (
         "One of its virtual sources lies outside the data roots."
         " Name its folder with --root, or in LAMELLA_DATA."
     )
-    _, out, _ = run(["--json", "--root", str(tmp_path), str(tmp_path / "all.h5")], capsys)
+    _, out, _ = run(capsys, "inspect", "--json", "--root", str(tmp_path), str(tmp_path / "all.h5"))
     record = json.loads(out)["datasets"][0]
     assert record["browsable"]
     assert record["axes"]
 
 
 def test_in_tables(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run([str(path)], capsys)
+    status, out, _ = run(capsys, "inspect", str(path))
     assert status == 0
     for text in ("/scan", "64×96×96", "64.0×", "across axis 2", "Values of type string", "warm"):
         assert text in out

@@ -14,7 +14,7 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.chunk_grid import ChunkGrid
 from dashboard.app import create_app
 from dashboard.bricks.loader import BrickLoader, CacheFull, Purpose
-from dashboard.cli import main, warm
+from dashboard.cli import warm
 from dashboard.errors import CannotShow
 from dashboard.runtime.container import build_services
 from dashboard.settings import Settings
@@ -40,14 +40,10 @@ def volume(tmp_path: Path) -> Path:
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run `lamella warm`: (exit status, standard output, standard error)."""
 
-    def call(*arguments: object) -> tuple[int, str, str]:
-        given = ["warm", "--cache-dir", str(tmp_path / "cache"), *map(str, arguments)]
-        with pytest.raises(SystemExit) as caught:
-            main(given)
-        printed = capsys.readouterr()
-        return int(caught.value.code or 0), printed.out, printed.err
-
-    return call
+    cache = str(tmp_path / "cache")
+    return lambda *arguments: terminal.run(
+        capsys, "warm", "--cache-dir", cache, *map(str, arguments)
+    )
 
 
 def ask(settings: Settings, file: str, selection: str) -> Any:

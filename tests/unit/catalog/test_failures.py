@@ -6,9 +6,6 @@ import errno
 import os
 import re
 import resource
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +16,21 @@ import pytest
 from dashboard import errors
 from dashboard.catalog import failures
 from dashboard.decoding import contiguous
-from dashboard.hdf5 import pool as module
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.hdf5.worker import __main__ as loop
 from tests import files
-from tests.parts import Parts, make_children
-
-
-@pytest.fixture
-def pool(tmp_path: Path, data: Path) -> Iterator[Hdf5WorkerPool]:
-    made = make_children([data], tmp_path / "empty")
-    yield made
-    made.close()
-
-
-def changed_child(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
-    """From now on children run this before their loop; `walk` is the module that opens objects."""
-    program = (
-        "import os, runpy, signal, sys, time\n"
-        "from dashboard.hdf5.worker import links as walk\n"
-        f"{change}\n"
-        "runpy.run_module('dashboard.hdf5.worker', run_name='__main__', alter_sys=True)\n"
-    )
-    popen = subprocess.Popen
-
-    def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-        at = command.index("dashboard.hdf5.worker")
-        return popen([sys.executable, "-c", program, *command[at + 1 :]], **how)
-
-    monkeypatch.setattr(module.subprocess, "Popen", start)
+from tests.parts import Parts
+from tests.unit.hdf5.stand_ins import preceded
 
 
 def on_bad(act: str) -> str:
     """Do something when the object called `bad` or `alias` is opened."""
     return (
-        "opened = walk.h5py.h5o.open\n"
+        "opened = links.h5py.h5o.open\n"
         "def meddling(group, name, **how):\n"
         f"    if name in (b'bad', b'alias'): {act}\n"
         "    return opened(group, name, **how)\n"
-        "walk.h5py.h5o.open = meddling"
+        "links.h5py.h5o.open = meddling"
     )
 
 
@@ -88,7 +61,6 @@ def test_a_verdict_on_an_object_holds_for_all_of_its_names(
     here: Parts,
     data: Path,
     pool: Hdf5WorkerPool,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     act: str,
     words: str,
@@ -97,8 +69,8 @@ def test_a_verdict_on_an_object_holds_for_all_of_its_names(
     write(data)
     here.library.hdf5 = pool
     pool.seconds = 0.5
-    monkeypatch.setattr(module, "_OVERTIME", 100)  # of a busy machine it may take long to use it up
-    changed_child(monkeypatch, on_bad(act))
+    pool.overtime = 100  # of a busy machine it may take long to use it up
+    preceded(pool, on_bad(act))
     with pytest.raises(errors.CannotShow, match=words):
         here.library.volume("data/a.h5", NAMES[0])
     assert ended(caplog) == attempts
@@ -122,12 +94,11 @@ def test_a_listing_gives_the_reason_for_an_object_that_crashes(
     here: Parts,
     data: Path,
     pool: Hdf5WorkerPool,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     write(data)
     here.library.hdf5 = pool
-    changed_child(monkeypatch, on_bad("os.kill(os.getpid(), signal.SIGSEGV)"))
+    preceded(pool, on_bad("os.kill(os.getpid(), signal.SIGSEGV)"))
     listed = {d["dataset"]: d["browsable"] for d in here.library.datasets("data/a.h5")}
     assert listed["/good"]
     assert not listed["/bad"]
@@ -139,13 +110,12 @@ def test_a_file_with_many_bad_objects_is_not_tried_for_each(
     here: Parts,
     data: Path,
     pool: Hdf5WorkerPool,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     files.write(data / "a.h5", **{f"x{n}": np.zeros((2, 3)) for n in range(9)})
     here.library.hdf5 = pool
-    crash = "walk.get_hard_link = lambda group, name: os.kill(os.getpid(), signal.SIGSEGV)"
-    changed_child(monkeypatch, crash)
+    crash = "links.get_hard_link = lambda group, name: os.kill(os.getpid(), signal.SIGSEGV)"
+    preceded(pool, crash)
     for n in range(9):
         with pytest.raises(errors.CannotShow, match="crashed on this file"):
             here.library.volume("data/a.h5", f"x{n}")
@@ -156,7 +126,6 @@ def test_a_box_that_crashes_is_not_read_again_and_others_are(
     here: Parts,
     data: Path,
     pool: Hdf5WorkerPool,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with h5py.File(data / "a.h5", "w") as file:
@@ -170,7 +139,7 @@ def test_a_box_that_crashes_is_not_read_again_and_others_are(
         "    return values(dataset, box, *rest)\n"
         "read._values = crash"
     )
-    changed_child(monkeypatch, change)
+    preceded(pool, change)
     volume = here.library.volume("data/a.h5", "x")
     for words in ("crashed", "crashed", "crashed"):
         with pytest.raises(errors.CannotShow, match=rf"cannot be read at \[0:1, 0:4\]: .* {words}"):

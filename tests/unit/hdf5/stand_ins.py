@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from dashboard.hdf5 import pool as module
 from dashboard.hdf5.pool import Hdf5WorkerPool
@@ -21,8 +20,12 @@ def running(pool: Hdf5WorkerPool) -> subprocess.Popen[bytes]:
     return process
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """From now on children run this instead: `receive()` gives requests, `send(...)` answers."""
+@contextmanager
+def stand_in(pool: Hdf5WorkerPool, program: str) -> Iterator[None]:
+    """Children that are started meanwhile run this instead.
+
+    `receive()` gives requests, `send(...)` answers.
+    """
     text = f"""
 import os, signal, socket, sys
 sys.path.insert(0, {ROOT!r})
@@ -32,12 +35,23 @@ requests = socket.socket(fileno=0)
 receive = lambda: protocol.receive_request(requests)[0]
 {program}
 """
-    popen = subprocess.Popen
+    pool.command = (sys.executable, "-c", text)
+    yield
+    pool.command = module.COMMAND
 
-    def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-        return popen([sys.executable, "-c", text], **how)
 
-    monkeypatch.setattr(module.subprocess, "Popen", start)
+def preceded(pool: Hdf5WorkerPool, change: str) -> None:
+    """Children that are started from now on run this before their loop.
+
+    `links` is the module that opens objects, `confine` the one that confines the process.
+    """
+    text = (
+        "import os, runpy, signal, sys, time\n"
+        "from dashboard.hdf5.worker import confine, links\n"
+        f"{change}\n"
+        "runpy.run_module('dashboard.hdf5.worker', run_name='__main__', alter_sys=True)\n"
+    )
+    pool.command = (sys.executable, "-c", text)
 
 
 READY = "send({'ready': True}); request = receive()\n"

@@ -6,9 +6,7 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -20,6 +18,7 @@ from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.hdf5.worker import confine
 from tests import files
 from tests.parts import Parts, make_children
+from tests.unit.hdf5.stand_ins import preceded
 
 ROOT = str(Path(module.__file__).resolve().parents[2])
 
@@ -129,24 +128,10 @@ def write(folder: Path) -> None:
 
 
 @pytest.fixture
-def unconfined(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Hdf5WorkerPool]:
+def unconfined(pool: Hdf5WorkerPool) -> Hdf5WorkerPool:
     """A child that cannot be confined: Landlock's system calls are forbidden to it."""
-    program = (
-        "import runpy; from dashboard.hdf5.worker import confine;"
-        f" {FORBID}; runpy.run_module('dashboard.hdf5.worker', run_name='__main__', alter_sys=True)"
-    )
-    popen = subprocess.Popen
-
-    def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-        at = command.index("dashboard.hdf5.worker")
-        return popen([sys.executable, "-c", program, *command[at + 1 :]], **how)
-
-    monkeypatch.setattr(module.subprocess, "Popen", start)
-    pool = make_children([data], tmp_path / "empty")
-    yield pool
-    pool.close()
+    preceded(pool, FORBID)
+    return pool
 
 
 @landlock

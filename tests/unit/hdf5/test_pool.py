@@ -29,14 +29,6 @@ from tests.unit.hdf5.stand_ins import ROOT, running
 FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
 
 
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Hdf5WorkerPool]:
-    """One child of the test's own."""
-    made = make_children([tmp_path], tmp_path / "empty")
-    yield made
-    made.close()
-
-
 def test_a_child_is_kept(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,18 +14,10 @@ from dashboard import errors
 from dashboard.hdf5 import pool as module
 from dashboard.hdf5.pool import Hdf5WorkerPool, WorkerCrashed
 from tests import files
-from tests.parts import Parts, make_children
+from tests.parts import Parts
 from tests.unit.hdf5.stand_ins import READY, running, stand_in
 
 FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Hdf5WorkerPool]:
-    """One child of the test's own."""
-    made = make_children([tmp_path], tmp_path / "empty")
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
@@ -64,12 +54,9 @@ def test_one_that_is_killed_at_its_request_is_replaced_once(
         "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
     ],
 )
-def test_a_crash_is_the_file_s_fault(
-    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
+def test_a_crash_is_the_file_s_fault(pool: Hdf5WorkerPool, tmp_path: Path, end: str) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + end)
+    with stand_in(pool, READY + end):
         with pytest.raises(WorkerCrashed) as caught:
             pool.call("list", path)
         assert caught.value.status == 422
@@ -79,33 +66,29 @@ def test_a_crash_is_the_file_s_fault(
 
 
 def test_one_that_somebody_killed_at_work_is_not_the_file_s_fault(
-    here: Parts, data: Path, tmp_path: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+    here: Parts, data: Path, tmp_path: Path, pool: Hdf5WorkerPool
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGKILL)")
-        with pytest.raises(errors.Busy, match="try again"):
-            here.library.datasets("data/a.h5")
+    kill = stand_in(pool, READY + "os.kill(os.getpid(), signal.SIGKILL)")
+    with kill, pytest.raises(errors.Busy, match="try again"):
+        here.library.datasets("data/a.h5")
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
 def test_one_that_cannot_be_started_is_not_the_file_s_fault(
-    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+    here: Parts, data: Path, pool: Hdf5WorkerPool
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
 
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module.subprocess, "Popen", fail)
-        with pytest.raises(OSError, match="unavailable"):
-            pool.prestart()
-        for _ in range(2):
-            with pytest.raises(errors.Busy, match="try again"):
-                here.library.datasets("data/a.h5")
+    pool.command = ("/nowhere/python",)
+    with pytest.raises(OSError, match="No such file"):
+        pool.prestart()
+    for _ in range(2):
+        with pytest.raises(errors.Busy, match="try again"):
+            here.library.datasets("data/a.h5")
+    pool.command = module.COMMAND
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
@@ -114,21 +97,19 @@ def test_one_that_does_not_come_up_is_not_the_file_s_fault(
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "START_SECONDS", 0.01)
-        stand_in(patch, "receive()")
-        with pytest.raises(errors.Busy, match="try again"):
-            here.library.datasets("data/a.h5")
+    monkeypatch.setattr(module, "START_SECONDS", 0.01)
+    with stand_in(pool, "receive()"), pytest.raises(errors.Busy, match="try again"):
+        here.library.datasets("data/a.h5")
+    monkeypatch.undo()
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
 def test_one_that_waits_for_something_is_ended_and_no_verdict(
-    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+    here: Parts, data: Path, pool: Hdf5WorkerPool
 ) -> None:
     path = files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "receive()")
+    with stand_in(pool, READY + "receive()"):
         with pytest.raises(errors.Busy, match="got nowhere"):
             pool.call("list", path, seconds=0.01)
         pool.seconds = 0.01
@@ -138,23 +119,20 @@ def test_one_that_waits_for_something_is_ended_and_no_verdict(
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
-def test_one_that_uses_up_its_time_is_ended(
-    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_uses_up_its_time_is_ended(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "while True: pass")
-        with pytest.raises(WorkerCrashed, match="took longer than 0 s on this file"):
-            pool.call("list", path, seconds=0.2)
+    loop = stand_in(pool, READY + "while True: pass")
+    with loop, pytest.raises(WorkerCrashed, match="took longer than 0 s on this file"):
+        pool.call("list", path, seconds=0.2)
     assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
 
 
 def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
-    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool: Hdf5WorkerPool, tmp_path: Path
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    stand_in(monkeypatch, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
-    with pytest.raises(WorkerCrashed, match="used up its time"):
+    crash = stand_in(pool, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
+    with crash, pytest.raises(WorkerCrashed, match="used up its time"):
         pool.call("list", path)
 
 
@@ -167,21 +145,22 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     began = time.monotonic()
     half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
     monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", half)
-    stand_in(monkeypatch, READY + "import time; time.sleep(1.0); send({'datasets': []})")
-    assert pool.call("list", path, seconds=0.6)[0] == {"datasets": []}
-    stand_in(monkeypatch, READY + "receive()")
+    with stand_in(pool, READY + "import time; time.sleep(1.0); send({'datasets': []})"):
+        assert pool.call("list", path, seconds=0.6)[0] == {"datasets": []}
     process = running(pool)
     process.kill()
     process.wait()
-    with pytest.raises(WorkerCrashed, match="took longer"):
-        pool.call("list", path, seconds=0.1)
-    # Over time, half of its time is much and a tenth is not.
-    pool.seconds = 0.05
-    with pytest.raises(WorkerCrashed, match="took longer"):
-        pool.call("list", path, seconds=0.15)
-    monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", lambda _: time.monotonic() / 10)
-    with pytest.raises(errors.Busy, match="got nowhere"):
-        pool.call("list", path, seconds=0.15)
+    with stand_in(pool, READY + "receive()"):
+        with pytest.raises(WorkerCrashed, match="took longer"):
+            pool.call("list", path, seconds=0.1)
+        # Over time, half of its time is much and a tenth is not.
+        pool.seconds = 0.05
+        with pytest.raises(WorkerCrashed, match="took longer"):
+            pool.call("list", path, seconds=0.15)
+        tenth = lambda _: time.monotonic() / 10  # noqa: E731
+        monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", tenth)
+        with pytest.raises(errors.Busy, match="got nowhere"):
+            pool.call("list", path, seconds=0.15)
 
 
 def test_a_stopped_child_is_no_verdict_on_the_file(
@@ -199,7 +178,7 @@ def test_a_stopped_child_is_no_verdict_on_the_file(
 
 
 def test_one_crash_alone_is_no_verdict(
-    here: Parts, data: Path, pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Parts, data: Path, pool: Hdf5WorkerPool, tmp_path: Path
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
@@ -211,20 +190,21 @@ if not os.path.exists({str(once)!r}):
     os.kill(os.getpid(), signal.SIGSEGV)
 send({listing!r}); receive()
 """
-    stand_in(monkeypatch, READY + program)
-    assert here.library.datasets("data/a.h5") == []
+    with stand_in(pool, READY + program):
+        assert here.library.datasets("data/a.h5") == []
     assert once.exists()
 
 
 def test_a_verdict_is_remembered_for_a_state_of_the_file(
-    here: Parts, data: Path, pool: Hdf5WorkerPool, monkeypatch: pytest.MonkeyPatch
+    here: Parts, data: Path, pool: Hdf5WorkerPool
 ) -> None:
     path = files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    with monkeypatch.context() as patch:
-        stand_in(patch, READY + "os.kill(os.getpid(), signal.SIGSEGV)")
-        with pytest.raises(errors.CannotShow):
-            here.library.datasets("data/a.h5")
+    with (
+        stand_in(pool, READY + "os.kill(os.getpid(), signal.SIGSEGV)"),
+        pytest.raises(errors.CannotShow),
+    ):
+        here.library.datasets("data/a.h5")
     with pytest.raises(errors.CannotShow, match="crashed on this file"):
         here.library.datasets("data/a.h5")
     os.utime(path)

@@ -1,0 +1,15 @@
+"""The commands of `lamella`, run in the test's own process."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """(exit status, standard output, standard error)."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    return int(caught.value.code or 0), printed.out, printed.err
