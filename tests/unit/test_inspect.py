@@ -232,7 +232,7 @@ def test_refusals(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ([str(tmp_path / "cut.h5")], ""),
         ([str(path), "nothing"], "no dataset 'nothing'"),
     ):
-        status, out, err = run(arguments, capsys)
+        status, out, err = run(capsys, "inspect", *arguments)
         assert (status, out) == (2, "")
         assert err.startswith("lamella: ")
         assert err.count("\n") == 1

@@ -19,6 +19,7 @@ from dashboard.errors import CannotShow
 from dashboard.runtime.container import build_services
 from dashboard.settings import Settings
 from dashboard.storage import direct_io, eviction
+from tests import terminal
 
 MakeSettings = Callable[..., Settings]
 

@@ -93,21 +93,6 @@ def test_flask_caching_works_on_it(cache: Cache, disk: BytesCache) -> None:
     assert disk.totals() == (0, 0)
 
 
-def test_it_takes_no_application_context(cache: Cache) -> None:
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append((cache.set("a", b"x"), cache.get("a"))))
-    thread.start()
-    thread.join()
-    assert found == [(True, b"x")]
-
-
-@pytest.mark.parametrize("value", ["text", 1, None, [b"x"], {"a": 1}, bytearray(b"x")])
-def test_nothing_but_bytes_is_stored(cache: Cache, disk: BytesCache, value: Any) -> None:
-    with pytest.raises(TypeError, match="bytes"):
-        cache.set("a", value)
-    assert disk.totals() == (0, 0)
-
-
 class Bomb:
     """Leaves a file behind when it is unpickled."""
 
