@@ -14,6 +14,7 @@ from dashboard.bricks.open_handles import OpenBrickCache
 from dashboard.bricks.store import BrickStore
 from dashboard.storage.bytes_cache import BytesCache
 from dashboard.storage.eviction import IN_USE_S
+from tests import database
 from tests.bricks import DTYPE, FILE_BYTES, brick_at, put, values_of
 from tests.clock import Clock
 
@@ -71,7 +72,7 @@ def test_there_are_only_so_many(clock: Clock) -> None:
 
 
 def file_of(cache: BytesCache) -> Path:
-    ((name,),) = cache._sql("SELECT filename FROM Cache").fetchall()
+    ((name,),) = database.execute(cache, "SELECT filename FROM Cache")
     return Path(cache.directory) / name
 
 
@@ -97,7 +98,7 @@ def test_the_use_of_an_open_brick_is_noted(
     put(store, brick_at(0))
     store.get(brick_at(0), DTYPE)
     store.access_log.flush()
-    cache._sql("UPDATE Cache SET access_time = 5.0")
+    database.touch(cache, 5.0)
     store.get(brick_at(0), DTYPE)
     store.access_log.flush()
     (row,) = cache.lru_rows()

@@ -12,6 +12,7 @@ from dashboard.bricks.store import BrickStore
 from dashboard.bricks.usage import Purpose
 from dashboard.storage import eviction as room_module
 from dashboard.storage.bytes_cache import BytesCache
+from tests import database
 from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put
 from tests.clock import Clock
 from tests.parts import Counts
@@ -39,7 +40,7 @@ def test_what_was_used_longest_ago_leaves_first(
     store = make_store(limit=3 * FILE_BYTES, clock=clock)
     for n in range(3):
         put(store, brick_at(4 * n))
-    cache._sql("UPDATE Cache SET access_time = 5.0")
+    database.touch(cache, 5.0)
     store.get(brick_at(0), DTYPE)
     store.access_log.flush()
     clock.now += 1e9
@@ -65,7 +66,7 @@ def test_only_demand_pushes_out_what_is_planned_or_in_use(
     put(store, brick_at(0))
     put(store, brick_at(4))
     # The second was used just now.
-    cache._sql("UPDATE Cache SET access_time = ?", (clock.now,))
+    database.touch(cache, clock.now)
     assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.PREFETCH_MOVING) is None
     assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.PREFETCH_IDLE) is None
     assert store.begin(brick_at(8), DTYPE.itemsize, Purpose.WARMUP) is None
@@ -112,7 +113,7 @@ def test_what_is_being_written_counts_and_stays_however_old_it_is(
 ) -> None:
     store, other = make_store(limit=2 * FILE_BYTES), make_store(limit=2 * FILE_BYTES)
     put(store, brick_at(0))
-    cache._sql("UPDATE Cache SET access_time = 5.0")
+    database.touch(cache, 5.0)
     first = store.begin(brick_at(4), DTYPE.itemsize, Purpose.DEMAND)
     assert first is not None
     assert store.has(brick_at(0))

@@ -20,12 +20,14 @@ from dashboard.bricks.store import BrickStore
 from dashboard.bricks.usage import Purpose
 from dashboard.storage.bytes_cache import BytesCache
 from dashboard.storage.checksum import seal
-from tests.bricks import DATA_BYTES, DTYPE, brick_at, put, values_of
+from tests import database
+from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put, values_of
+from tests.clock import Clock
 
 
 def entry(cache: BytesCache) -> dict[str, Any]:
     """The only row of the cache."""
-    rows = cache._sql("SELECT key, filename, value, mode, size FROM Cache").fetchall()
+    rows = database.execute(cache, "SELECT key, filename, value, mode, size FROM Cache")
     (row,) = rows
     return dict(zip(("key", "filename", "value", "mode", "size"), row, strict=True))
 
@@ -51,7 +53,7 @@ def test_a_planted_header_is_a_miss(
     put(store, brick_at(0))
     planted = HEADERS[header]
     sealed = planted + seal(planted) if isinstance(planted, bytes) else planted
-    cache._sql("UPDATE Cache SET value = ?", (sealed,))
+    database.execute(cache, "UPDATE Cache SET value = ?", sealed)
     gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     with caplog.at_level(logging.WARNING):
@@ -66,7 +68,7 @@ def test_a_planted_header_leaves_a_log_line(
     store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(store, brick_at(0))
-    cache._sql("UPDATE Cache SET value = ?", (b"{}" + seal(b"{}"),))
+    database.execute(cache, "UPDATE Cache SET value = ?", b"{}" + seal(b"{}"))
     with caplog.at_level(logging.WARNING):
         store.get(brick_at(0), DTYPE)
     assert "brick refused" in caplog.text
@@ -116,7 +118,7 @@ def test_a_damaged_checksum_is_a_miss(store: BrickStore, cache: BytesCache, at: 
 def test_the_file_of_another_brick_is_a_miss(store: BrickStore, cache: BytesCache) -> None:
     put(store, brick_at(0))
     put(store, brick_at(4))
-    names = cache._sql("SELECT filename FROM Cache ORDER BY rowid").fetchall()
+    names = database.execute(cache, "SELECT filename FROM Cache ORDER BY rowid")
     first, second = (Path(cache.directory) / name for (name,) in names)
     first.write_bytes(second.read_bytes())
     assert store.get(brick_at(4), DTYPE, 0) is not None
@@ -162,13 +164,17 @@ def test_a_file_that_was_tampered_with_is_a_miss(
     np.testing.assert_array_equal(found.plane(0), values_of(brick_at(0))[0])
 
 
-def test_a_header_with_any_length_leaves_when_room_is_made(
-    store: BrickStore, cache: BytesCache
+def test_a_header_with_any_length_can_be_evicted(
+    make_store: Callable[..., BrickStore], cache: BytesCache
 ) -> None:
+    store = make_store(limit=FILE_BYTES, clock=Clock(4e9))
     put(store, brick_at(0))
-    cache._sql("UPDATE Cache SET value = ?", (b'{"data_bytes": 1267650600228229401496703205376}',))
+    database.execute(
+        cache, "UPDATE Cache SET value = ?", b'{"data_bytes": 1267650600228229401496703205376}'
+    )
     assert not store.is_unused_prefetch(brick_at(0))
-    store._on_evict(brick_at(0).key)
+    put(store, brick_at(4))
+    assert not store.has(brick_at(0))
 
 
 def test_a_row_that_leads_outside_is_a_miss(
@@ -177,7 +183,7 @@ def test_a_row_that_leads_outside_is_a_miss(
     put(store, brick_at(0))
     secret = tmp_path / "secret"
     secret.write_bytes((Path(cache.directory) / entry(cache)["filename"]).read_bytes())
-    cache._sql("UPDATE Cache SET filename = '../secret'")
+    database.execute(cache, "UPDATE Cache SET filename = '../secret'")
     with caplog.at_level(logging.WARNING):
         assert store.get(brick_at(0), DTYPE) is None
     assert "leads outside" in caplog.text

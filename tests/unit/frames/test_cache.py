@@ -24,6 +24,7 @@ from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
 from dashboard.web.frame_cache import flask_cache
+from tests import database
 from tests.parts import Counts
 
 
@@ -138,7 +139,7 @@ def test_what_is_looked_at_stays(
     backend = make_backend(limit=1000)
     for n in range(3):
         backend.set(f"k{n}", bytes(300))
-    disk._sql("UPDATE Cache SET access_time = 5.0")
+    database.touch(disk, 5.0)
     assert backend.get("k0") == bytes(300)
     backend.access_log.flush()
     backend.set("k3", bytes(300))

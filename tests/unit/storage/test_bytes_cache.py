@@ -24,6 +24,7 @@ from dashboard.storage.bytes_cache import (
 )
 from dashboard.storage.checksum import SEAL_BYTES
 from dashboard.storage.rows import DiskRows
+from tests import database
 
 FRAMES = [b"", b"small", b"x" * INLINE_BYTES, b"y" * (INLINE_BYTES + 1)]
 
@@ -182,13 +183,14 @@ def test_all_entries_come_in_order_however_many_there_are(cache: BytesCache) -> 
     for number in range(count):
         cache.set(f"k{number}", b"x")
     # Many of one time: what is read in parts must neither leave out nor repeat any of them.
-    cache._sql("UPDATE Cache SET access_time = (rowid * 7919) % 5")
+    database.execute(cache, "UPDATE Cache SET access_time = (rowid * 7919) % 5")
     rows = list(cache.lru_rows())
     assert len({row.key for row in rows}) == len(rows) == count
     assert [row.used for row in rows] == sorted(row.used for row in rows)
-    ((_, _, _, plan),) = cache._sql(
+    ((_, _, _, plan),) = database.execute(
+        cache,
         "EXPLAIN QUERY PLAN SELECT rowid FROM Cache WHERE raw = 1"
-        " AND (access_time, rowid) > (1, 1) ORDER BY access_time, rowid LIMIT 1"
+        " AND (access_time, rowid) > (1, 1) ORDER BY access_time, rowid LIMIT 1",
     )
     assert "Cache_by_use" in plan
 
@@ -270,9 +272,10 @@ def test_a_flipped_byte_is_a_miss_and_a_log_line(
         with path.open("r+b") as stream:
             stream.seek(len(value) // 2)
             stream.write(b"!")
-    cache._sql(
+    database.execute(
+        cache,
         "UPDATE Cache SET value = CAST(X'736D616C21' || substr(value, 6) AS BLOB)"
-        " WHERE filename IS NULL"
+        " WHERE filename IS NULL",
     )
     assert cache.get("key") is None
     assert "not as it was written" in caplog.text

@@ -14,6 +14,7 @@ from dashboard.storage import eviction as module
 from dashboard.storage.bytes_cache import BytesCache, CacheRow, open_cache
 from dashboard.storage.eviction import IN_USE_S, AccessLog, LruEvictor
 from dashboard.storage.file_lock import file_lock
+from tests import database
 
 NOW = 1e9
 
@@ -27,7 +28,7 @@ def fill(cache: BytesCache, sizes: dict[str, int]) -> None:
     """Entries that were used long ago, one after the other."""
     for at, (key, size) in enumerate(sizes.items()):
         cache.set(key, bytes(size))
-        cache._sql("UPDATE Cache SET access_time = ? WHERE key = ?", (1000.0 + at, key))
+        database.touch(cache, 1000.0 + at, key)
 
 
 def keys(cache: BytesCache) -> set[str]:
@@ -134,7 +135,7 @@ def test_what_is_on_somebody_s_screen_stays(
     cache: BytesCache, lock: Path, ago: float, stays: bool
 ) -> None:
     cache.set("a", bytes(90))
-    cache._sql("UPDATE Cache SET access_time = ?", (NOW - ago,))
+    database.touch(cache, NOW - ago)
     room = make(cache, 100, lock)
     assert (room.evict_for(20) is None) == stays
     assert (keys(cache) == {"a"}) == stays
