@@ -11,8 +11,8 @@ SHAPE = (24, 40, 40)
 
 
 def later(services: Services) -> None:
-    """Wait until all is done that was put off until after the answer."""
-    services.activity._deferred.submit(lambda: None).result(60)
+    """Wait until the work that was deferred until after the response is done."""
+    services.activity.drain()
 
 
 def look(services: Services, text: str, viewer: str = "v", dataset: str = "x") -> None:
@@ -23,10 +23,9 @@ def look(services: Services, text: str, viewer: str = "v", dataset: str = "x") -
 
 
 def add_up(services: Services) -> None:
-    """Have the figures hold what was counted just now."""
+    """Have the figures include what was counted just now."""
     services.ledger.flush()
-    services.stats._read_at = float("-inf")
-    services.stats._snapshots.clear()
+    services.stats.refresh()
 
 
 def figures(services: Services) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Activity:
         self._estimate = estimate
         self._record_demand = record_demand
         self._clock = clock
-        self._limit = RowLimit(monotonic)
+        self.row_limit = RowLimit(monotonic)
         self._deferred = ThreadPoolExecutor(1, thread_name_prefix="deferred")
         self._slots = threading.Semaphore(MAX_DEFERRED)
         # A failure for one slice says nothing about the viewer's next one, so there is no pause; log lines are
@@ -91,7 +91,7 @@ class Activity:
         except browser_report.MalformedReport as error:
             self._refused("malformed", error.rows)
             raise
-        admitted = self._limit.admit(report.viewer, len(report.slices))
+        admitted = self.row_limit.admit(report.viewer, len(report.slices))
         too_frequent = len(report.slices) - admitted
         self._refused("malformed", report.malformed)
         self._refused("too_frequent", too_frequent)
@@ -131,8 +131,12 @@ class Activity:
 
         self._deferred.submit(run)
 
+    def drain(self) -> None:
+        """Wait for the work that is deferred by now."""
+        self._deferred.submit(int).result()
+
     def close(self) -> None:
-        """Wait for deferred work."""
+        """Wait for deferred work, and end the thread."""
         self._deferred.shutdown(wait=True)
 
     def _refused(self, reason: str, rows: int) -> None:

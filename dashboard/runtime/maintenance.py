@@ -36,7 +36,7 @@ class Task:
 
 
 class Maintenance:
-    """Runs tasks when they are due; a task that fails is retried with a back-off, the others go on.
+    """Runs `tasks` when they are due; a task that fails is retried with a back-off, the others go on.
 
     `clock` gives seconds.
     """
@@ -44,17 +44,17 @@ class Maintenance:
     def __init__(
         self, tasks: Iterable[Task] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._tasks = list(tasks)
+        self.tasks = list(tasks)
         self._clock = clock
         self._bulkhead = Bulkhead(log, clock=clock)
 
     def add(self, name: str, work: Callable[[], object], every_s: float = 0.0) -> None:
         """Add a task; it is due at the next tick."""
-        self._tasks.append(Task(name, work, every_s))
+        self.tasks.append(Task(name, work, every_s))
 
     def tick(self) -> None:
         """Run the tasks that are due."""
-        for task in list(self._tasks):
+        for task in list(self.tasks):
             now = self._clock()
             if now - task.last_run < task.every_s:
                 continue

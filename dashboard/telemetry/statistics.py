@@ -184,6 +184,12 @@ class Stats:
             self._refresh()
             return [process.figures for process in self._reader.processes]
 
+    def refresh(self) -> None:
+        """Read new rows now, however short a time ago that was done."""
+        with self._lock:
+            self._read_at = -math.inf
+            self._refresh()
+
     def _refresh(self) -> None:
         now = self._clock()
         if abs(now - self._read_at) < REFRESH_S:

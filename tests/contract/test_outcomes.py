@@ -102,7 +102,7 @@ def test_what_the_page_fetches_ahead_is_no_demand(app: App) -> None:
 def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
     look(app, 3, viewer=None)
     look(app, 4, viewer=None)
-    app.services.activity._deferred.submit(int).result()
+    app.services.activity.drain()
     figures = app.stats()
     assert sum(figures["demand"].values()) == 0
     assert figures["stages"] == {}
@@ -111,7 +111,7 @@ def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
 
 def test_a_demand_is_planned_for(app: App) -> None:
     look(app, 3)
-    app.services.activity._deferred.submit(int).result()
+    app.services.activity.drain()
     (plan,) = app.services.plans.plans()
     assert plan.viewer == "ann"
     assert plan.position == (3,)
@@ -234,7 +234,7 @@ def test_ring_slices_are_demands(app: App) -> None:
     assert figures["demand"]["ring"] == 2
     assert figures["stages"]["draw"]["count"] == 3
     assert figures["stages"]["draw"]["total_s"] == pytest.approx(0.0075)
-    app.services.activity._deferred.submit(int).result()
+    app.services.activity.drain()
     assert app.services.plans.plans()[0].position == (3,)
 
 

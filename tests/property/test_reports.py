@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dashboard.telemetry.row_limit import RowLimit
 from tests import files
 from tests.clock import Clock
 from tests.web import HOST, App, running
@@ -79,6 +80,14 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(scope="module")
+def clock(known: App) -> Clock:
+    """The clock of the limit of rows."""
+    clock = Clock()
+    known.services.activity.row_limit = RowLimit(clock)
+    return clock
+
+
 @given(
     viewer=st.sampled_from(["ann", "bob"]),
     rows=st.lists(st.one_of(ROWS, ROWS, ROWS, ANY), max_size=20),
@@ -89,11 +98,8 @@ ROWS = st.fixed_dictionaries(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_row_is_counted_or_refused(
-    known: App, viewer: str, rows: list[Any], repeat: int, pause_s: float
+    known: App, clock: Clock, viewer: str, rows: list[Any], repeat: int, pause_s: float
 ) -> None:
-    clock = known.services.activity._limit._clock
-    if not isinstance(clock, Clock):
-        clock = known.services.activity._limit._clock = Clock()
     clock.now += pause_s
     before = known.stats()
     sent = rows * repeat

@@ -61,7 +61,7 @@ def test_each_task_is_done_whatever_is_wrong_with_the_others(
 ) -> None:
     services = make()
     done: set[str] = set()
-    for task in services.maintenance._tasks:
+    for task in services.maintenance.tasks:
 
         def fail(name: str = task.name) -> None:
             done.add(name)
@@ -70,7 +70,7 @@ def test_each_task_is_done_whatever_is_wrong_with_the_others(
         task.work = fail
     services.maintenance.add("The last one", lambda: done.add("The last one"))
     services.maintenance.tick()
-    assert done == {task.name for task in services.maintenance._tasks}
+    assert done == {task.name for task in services.maintenance.tasks}
     assert len(done) >= 7
     assert caplog.text.count("No space left on device") >= 6
 

@@ -18,7 +18,7 @@ from dashboard.addressing.selection import parse
 from dashboard.bricks.usage import Purpose
 from dashboard.frames.renderer import SliceAddress
 from dashboard.runtime.container import Services
-from dashboard.telemetry.row_limit import ROWS_PER_SECOND
+from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
 from tests.clock import Clock
 from tests.services import SHAPE, figures, later, look
@@ -212,7 +212,7 @@ def test_a_volume_of_two_dimensions_has_one_slice(
 
 def test_a_viewer_has_so_many_rows_a_second_and_others_have_theirs(services: Services) -> None:
     clock = Clock()
-    services.activity._limit._clock = clock
+    services.activity.row_limit = RowLimit(clock)
     services.activity.report(report(*["3,:,:"] * (ROWS_PER_SECOND + 30)))
     refused(services, too_frequent=30)
     with pytest.raises(errors.TooManyRequests) as caught:
