@@ -1,4 +1,4 @@
-"""Bricks of one made-up volume, without a file that they come from."""
+"""Bricks of an invented volume that has no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock for tests, which never wait."""
+"""A clock that tests set."""
 
 from __future__ import annotations
 

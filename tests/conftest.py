@@ -27,7 +27,7 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the settings of whoever runs it."""
+    """No test depends on the settings of the environment."""
     for name in list(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -78,7 +78,7 @@ def serving(folder: Path, port: int, *arguments: str, **environment: str) -> Ite
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
-    # The limits of a test run: a full cache must not fill the disk of whoever runs the tests.
+    # The limits of a test run: a full cache must not fill the disk of the machine.
     small = {"LAMELLA_BRICK_CACHE_BYTES": "512MiB", "LAMELLA_FRAME_CACHE_BYTES": "64MiB"}
     common = ["--port", str(port), "--cache-dir", str(folder / "cache")]
     with log.open("w") as stream:

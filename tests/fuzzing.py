@@ -1,6 +1,6 @@
-"""Damaged chunks for the decoders, in memory that ends at pages which nobody may touch.
+"""Damaged chunks for the decoders, in front of guard pages.
 
-To be run in a process of its own, which a decoder that reads or writes one byte too many ends by
+To be run in a process of its own, which one byte read or written out of bounds ends by
 SIGSEGV and one that does not come to an end by SIGALRM: `python -m tests.fuzzing GROUP CASES SEED`. The
 client data of filters is varied together with the stored bytes. Prints what came out, as JSON.
 """
@@ -69,14 +69,14 @@ ODD = [0, 1, 2, 3, 4, 7, 8, 16, 255, 256, 4096, 65535, 2**31 - 1, 2**31, 2**32 -
 
 # Parameters of filters are overwritten with, besides such that lie near to what was there.
 ODD_VALUES = [*ODD, *range(1, 65), 10**5 + 1, 2**20, 2**24 + 1, 2**31 + 169, 2**32 - 87]
-# A case takes milliseconds; what takes so long is a loop that somebody else decided the length of.
+# A case takes milliseconds; a longer one is a loop whose length the data decides.
 CASE_S = 30.0
 
 Chunk = tuple[tuple[Filter, ...], bytes, int, StoredType]
 
 
 class Guarded:
-    """Memory between two pages that end the process when they are touched."""
+    """Memory between two guard pages."""
 
     def __init__(self, size: int) -> None:
         page = mmap.PAGESIZE

@@ -1,4 +1,4 @@
-"""The product's inner parts put together for a test, with caches of the test's own."""
+"""The layers below HTTP, assembled for a test with caches of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A world for the prefetch worker: a board, a cache that is a set, and a clock."""
+"""A simulated environment for the prefetch worker: a plan store, a cache that is a set, and a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What slices are to be, worked out from the contract's words with NumPy and plain arithmetic."""
+"""Reference implementation of slices, from the contract, with NumPy and plain arithmetic."""
 
 from __future__ import annotations
 

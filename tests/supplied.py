@@ -1,4 +1,4 @@
-"""A small volume for the tests of the supply, and its bricks."""
+"""A small volume for the tests of the brick loader, and its bricks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application in the test's own process, asked through Flask's test client."""
+"""The application in the test's process, behind Flask's test client."""
 
 from __future__ import annotations
 

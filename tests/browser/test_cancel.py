@@ -1,4 +1,4 @@
-"""Ways out of a wait: everything is as it was when the picture on the screen was asked for."""
+"""Cancelling a wait restores the view of the slice that is on the screen."""
 
 from __future__ import annotations
 

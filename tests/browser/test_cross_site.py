@@ -1,4 +1,4 @@
-"""A page of another origin gets nothing from the server, and may lead to it."""
+"""A page of another origin reads nothing from the server, and may link to it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[int]:
-    """The port of a server of somebody else's, on the same machine."""
+    """The port of another server on the same machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

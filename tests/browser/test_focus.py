@@ -1,4 +1,4 @@
-"""The keyboard's focus: keys turn slices at once after whatever was in hand."""
+"""Keyboard focus: after every control, keys change slices at once."""
 
 from __future__ import annotations
 

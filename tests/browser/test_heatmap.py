@@ -1,4 +1,4 @@
-"""The heatmap at rest: its picture is ours, its place is Plotly's, and no key waits for it."""
+"""The heatmap at rest: drawn by our painter, positioned by Plotly, and never waited for by a key."""
 
 from __future__ import annotations
 

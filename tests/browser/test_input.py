@@ -1,4 +1,4 @@
-"""Keys, wheel, finger, slider and playing."""
+"""Input by keys, wheel, touch and slider, and playback."""
 
 from __future__ import annotations
 

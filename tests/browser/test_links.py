@@ -1,4 +1,4 @@
-"""Links that do not fit: what is beyond the dataset is clamped, with a note, and dead ends have a way on."""
+"""Links beyond the dataset are clamped with a note; links to nothing offer a dataset that exists."""
 
 from __future__ import annotations
 

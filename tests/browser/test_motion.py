@@ -1,4 +1,4 @@
-"""What is on the screen while the view moves, and how it comes to rest."""
+"""The picture while the view moves, and how it settles."""
 
 from __future__ import annotations
 

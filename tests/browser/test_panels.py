@@ -1,4 +1,4 @@
-"""When the panels are redrawn: one in a task, hardly while slices move, and not where nobody could see them."""
+"""Panels are redrawn one per task, rarely while slices move, and not while they are invisible."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(viewer: 
         """() => [...document.querySelectorAll('#panels .js-plotly-plot')].every((gd) =>
           Math.abs(gd.querySelector('.main-svg').width.baseVal.value - gd.clientWidth) < 1)"""
     )
-    # Time enough for Dash to be told of the new size.
+    # Time enough for Dash to receive the new size.
     viewer.until("() => lamella.picture.quietFor() > 1500")
     assert viewer.page.evaluate("() => newest()") == "1,1"
     assert not viewer.page.query_selector("#panels .modebar-btn")

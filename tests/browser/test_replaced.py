@@ -1,4 +1,4 @@
-"""Files that change under the page: no picture of another state stays, and the view goes on."""
+"""Files that change while they are viewed: no slice of an older version stays, and the view is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slices of any shape and of any values: ticks that fit, all digits, a sentence where there is nothing."""
+"""Slices of any shape and any values: ticks that fit, all digits, a message for an empty slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on the screen is what the file holds, whichever way one got there."""
+"""The slice on the screen equals the file's values, however the view got there."""
 
 from __future__ import annotations
 

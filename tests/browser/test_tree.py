@@ -1,4 +1,4 @@
-"""The list of files and datasets: order, names, links, what is missing and what was cut."""
+"""The list of files and datasets: order, names, links, missing sources, truncated lists."""
 
 from __future__ import annotations
 

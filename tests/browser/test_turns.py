@@ -1,4 +1,4 @@
-"""The order in which parts of the page are shown, by a clock of the test's own."""
+"""The order in which the panels are updated, with an injected clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts' parts by themselves, in a page that has nothing else."""
+"""The page's modules alone, in a blank page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tab of a real Chromium on a real server, and what tests ask of both."""
+"""A tab of a real Chromium on a real server, with the operations that tests need."""
 
 from __future__ import annotations
 

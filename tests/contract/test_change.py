@@ -1,4 +1,4 @@
-"""Files that change underneath: the old values or the new ones, never a mixture, never a crash."""
+"""Files that change while they are read give old or new values, never a mixture or a crash."""
 
 from __future__ import annotations
 

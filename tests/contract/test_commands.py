@@ -1,4 +1,4 @@
-"""The real commands: what `lamella serve` answers, and how each refuses what a person can mend."""
+"""The real commands: responses of `lamella serve`, and usage errors of all commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad input of every kind: the right status and one clear sentence, never a traceback or a server's path."""
+"""Bad input of every kind gets its status and one sentence, never a traceback or a path of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/files`, `/datasets`, `/residency`, `/healthz`, `/readyz` and who is answered at all."""
+"""`/files`, `/datasets`, `/residency`, `/healthz`, `/readyz`, and the requests that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of files and datasets: any can be asked for, and what a list leaves out as well."""
+"""Names of files and datasets: every name can be requested, also one that a truncated list omits."""
 
 from __future__ import annotations
 

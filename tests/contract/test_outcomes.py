@@ -1,4 +1,4 @@
-"""What is counted: outcomes, `Cache-Status`, stages, telemetry, and what is not counted."""
+"""Outcomes, `Cache-Status`, stages and telemetry: which requests count, and which do not."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_a_process_that_is_killed_comes_back(
     with watched([before, *descendants(before)]) as left:
         os.kill(before, signal.SIGKILL)
         assert not left()
-    # The socket is the supervisor's: whoever asks now waits, and is not refused.
+    # The socket is the supervisor's: a request waits now, and is not refused.
     assert get(slice_url(server.url)) == expected
     assert json.loads(get(f"{server.url}/healthz"))
     assert server.stop() == 0

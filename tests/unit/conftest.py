@@ -1,4 +1,4 @@
-"""What the tests of inner parts share: a child process, and the parts put together over a folder."""
+"""Fixtures of the unit tests: a child process, and the layers assembled over a directory."""
 
 from __future__ import annotations
 

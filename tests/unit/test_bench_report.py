@@ -1,4 +1,4 @@
-"""How `make bench` judges its figures and writes them down; what it measures is not tested here."""
+"""How `make bench` judges and reports its figures; the measurements are not tested here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fails, fails for itself alone, is left out for a while, and does not flood the log."""
+"""A failure stays in its compartment, is retried with a back-off, and does not flood the log."""
 
 from __future__ import annotations
 

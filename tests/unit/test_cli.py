@@ -1,4 +1,4 @@
-"""What is said at the terminal: one sentence and status 2 for what can be mended; the supervisor."""
+"""Messages at the terminal: one sentence and status 2 for usage errors; the supervisor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set or said is documented, and what is documented exists."""
+"""Settings and commands are documented, and documented ones exist."""
 
 from __future__ import annotations
 

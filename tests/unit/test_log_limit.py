@@ -1,4 +1,4 @@
-"""A kind of line fills no log: so many in a second, then how many were left out."""
+"""Log lines of one kind are limited per second, followed by the number suppressed."""
 
 from __future__ import annotations
 

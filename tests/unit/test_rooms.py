@@ -1,4 +1,4 @@
-"""The house: imports run downwards only, and libhdf5 and Dash stay in their rooms."""
+"""The layers: imports run downwards only, and libhdf5 and Dash are used in their packages alone."""
 
 from __future__ import annotations
 

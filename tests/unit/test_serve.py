@@ -1,4 +1,4 @@
-"""The supervisor: what it starts again, when it gives up, how it ends its children."""
+"""The supervisor: restarts, its limit of restarts, the end of its children."""
 
 from __future__ import annotations
 

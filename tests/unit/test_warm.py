@@ -1,4 +1,4 @@
-"""`lamella warm`: what it decodes, under which name, and that it never undoes its own work."""
+"""`lamella warm`: the bricks that it decodes, their keys, and that it never evicts its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing has one name, and two things never share one."""
+"""Equal things have one key, and different things never share one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selections in NumPy's syntax: what they mean, what one text stands for, what is refused."""
+"""Selections in NumPy's syntax: meaning, canonical text, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of what the viewers saw."""
+"""Figures of the measured viewers."""
 
 from __future__ import annotations
 

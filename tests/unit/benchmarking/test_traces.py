@@ -1,4 +1,4 @@
-"""The traces: when which slice is wanted."""
+"""The traces: which slice is requested when."""
 
 from __future__ import annotations
 

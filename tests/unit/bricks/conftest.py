@@ -1,4 +1,4 @@
-"""What the tests of the caches share: a cache and a ledger of the test's own, and a store of bricks."""
+"""Fixtures of the brick tests: a cache and a brick store for one test."""
 
 from __future__ import annotations
 

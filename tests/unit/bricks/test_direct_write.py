@@ -1,4 +1,4 @@
-"""Bricks gathered in memory are the same bricks, and memory and turns are given back."""
+"""Bricks written directly are the same bricks, and buffers and locks are released."""
 
 from __future__ import annotations
 

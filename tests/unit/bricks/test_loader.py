@@ -1,4 +1,4 @@
-"""The one way to get a brick: decoded once, and told apart by how it was come by."""
+"""The brick loader: decodes once, and reports the outcome."""
 
 from __future__ import annotations
 

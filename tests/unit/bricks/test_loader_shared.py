@@ -1,4 +1,4 @@
-"""Several who want one brick: one decodes, the others wait or step aside."""
+"""Concurrent loads of one brick: one decodes, the others wait or yield."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_many_cold_requests_are_one_decode(here: Parts, monkeypatch: pytest.Monk
 
 
 def noted_wait(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set as soon as somebody waits for another's lock."""
+    """Set as soon as a thread waits for the lock."""
     waiting = threading.Event()
     hold = module.file_lock
 
@@ -140,7 +140,7 @@ def test_background_work_steps_aside_for_demand(
         demand = pool.submit(here.supply.get_or_decode, brick(here, 0))
         assert inside.wait(60)
         same(here.supply.get_or_decode(brick(here, 4), Purpose.PREFETCH_MOVING), 4)
-        assert steps, "it did not give way"
+        assert steps, "it did not yield"
         same(demand.result(), 0)
 
 
@@ -148,7 +148,7 @@ def test_what_somebody_waits_for_does_not_step_aside(
     here: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sleep(seconds: float) -> None:
-        raise AssertionError("it stepped aside")
+        raise AssertionError("it yielded")
 
     here.supply._sleep = sleep
     address = brick(here, 4)

@@ -1,4 +1,4 @@
-"""Bricks in the cache: their values and their story."""
+"""Bricks in the cache: their values and usage records."""
 
 from __future__ import annotations
 

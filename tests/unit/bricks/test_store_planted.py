@@ -1,4 +1,4 @@
-"""What is planted among the bricks, or broken there, is a miss."""
+"""Planted or broken entries of the brick cache are misses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast volumes are decoded: measured by one process, known to all."""
+"""Decode throughput: measured by one process, shared with all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the library failed on, by file and object and not by name; and what is the machine's fault alone."""
+"""Failures of the library are recorded by file and object, not by name; those of the machine are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is described once per state, and a new state is another volume."""
+"""A file is described once per fingerprint, and a new fingerprint is another volume."""
 
 from __future__ import annotations
 

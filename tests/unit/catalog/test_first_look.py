@@ -1,4 +1,4 @@
-"""The first look at one file, however long it takes, does not take all threads of a server."""
+"""Opening a file for the first time, however slow, never occupies all threads of a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files and datasets are, with a reason for what cannot be shown."""
+"""Descriptions of files and datasets, with a reason for each that cannot be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bitshuffled chunks are undone to what HDF5 gives."""
+"""Decoded bitshuffle chunks equal HDF5's result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks of the blosc filter are undone to what HDF5 gives."""
+"""Decoded blosc chunks equal HDF5's result."""
 
 from __future__ import annotations
 

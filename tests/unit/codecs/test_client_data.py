@@ -1,4 +1,4 @@
-"""Client data that HDF5 writes is taken for what it is; what it cannot have written is refused and named."""
+"""Client data that HDF5 writes is accepted; client data that it cannot have written is refused by name."""
 
 from __future__ import annotations
 

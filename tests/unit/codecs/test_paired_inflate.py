@@ -1,4 +1,4 @@
-"""Streams inflated two at a time come to what zlib makes of them, or are said to be unsound."""
+"""Streams inflated in pairs equal zlib's result, or are reported as corrupt."""
 
 from __future__ import annotations
 

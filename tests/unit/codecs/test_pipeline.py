@@ -1,4 +1,4 @@
-"""Filters undone here give what HDF5 gives, and say so when a chunk is damaged."""
+"""Decoded filters equal HDF5's result, and damaged chunks are reported."""
 
 from __future__ import annotations
 

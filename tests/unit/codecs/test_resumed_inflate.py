@@ -1,4 +1,4 @@
-"""Streams that are inflated part by part."""
+"""Resumable inflating."""
 
 from __future__ import annotations
 

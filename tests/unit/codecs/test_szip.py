@@ -1,4 +1,4 @@
-"""Chunks of the szip filter are undone to what HDF5 gives."""
+"""Decoded szip chunks equal HDF5's result."""
 
 from __future__ import annotations
 

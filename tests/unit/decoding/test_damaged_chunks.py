@@ -1,4 +1,4 @@
-"""No chunk makes a decoder read or write outside its memory, or show what was there before.
+"""No chunk makes a decoder access memory out of bounds or return stale memory.
 
 Each group of decoders gets its chunks in a process of its own, which a byte too many would end. FUZZ_CASES and
 FUZZ_SEED in the environment ask for more of them, and others (`.ci/nightly`).

@@ -1,4 +1,4 @@
-"""Bricks by the fast path equal what h5py reads, whichever way they are decoded and laid down."""
+"""Decoded bricks equal what h5py reads, for every way of decoding and writing them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def laid_down(
 
 
 def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
-    """(plane taken out first, the brick laid down after it, damaged chunks)."""
+    """(plane borrowed first, the brick written after it, damaged chunks)."""
     arena = np.full(required_bytes(volume, address) + 16, 0xEE, np.uint8)
     kept = here.decoder.start_progressive(volume, address, arena, plane)
     here.decoder.decode_to(kept, kept.first_pass_bytes(plane))
@@ -78,7 +78,7 @@ def bricks(volume: Volume, rows: int, cols: int) -> list[BrickAddress]:
 
 
 def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
-    """Every brick of every orientation, laid down at once and from memory."""
+    """Every brick of every orientation, written at once and from memory."""
     for rows, cols in combinations(range(len(volume.shape)), 2):
         for address in bricks(volume, rows, cols):
             expected = brick_of(values, address)

@@ -1,4 +1,4 @@
-"""Bricks that are held in memory while they are made."""
+"""Progressive bricks: in memory while they are decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding ends at the next chunk when it takes too long, or when the process is to end."""
+"""Decoding stops at the next chunk beyond its time limit, or when the process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths are walked from the roots' descriptors, and no exchange of folders leads out of them."""
+"""Paths are resolved from the roots' descriptors, and no exchange of directories leads out of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of slices share: one array, stored in every way that can be shown."""
+"""Fixtures of the frame tests: one array in every storage layout."""
 
 from __future__ import annotations
 

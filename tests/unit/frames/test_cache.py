@@ -1,4 +1,4 @@
-"""Frames through flask-caching on our backend: bytes only, bounded, stored behind the answer."""
+"""Frames through flask-caching on our backend: bytes only, bounded, write-behind."""
 
 from __future__ import annotations
 

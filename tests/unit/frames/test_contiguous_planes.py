@@ -1,4 +1,4 @@
-"""Contiguous data: planes straight out of the file, bricks across the last dimension."""
+"""Contiguous data: planes are read directly, bricks only across the last dimension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes that travel, and frames packed for the cache."""
+"""Encoded bytes of slices, and frames packed for the cache."""
 
 from __future__ import annotations
 

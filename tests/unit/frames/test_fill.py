@@ -1,4 +1,4 @@
-"""The fill value as it is told with raw values."""
+"""The fill value in the header of raw values."""
 
 from __future__ import annotations
 

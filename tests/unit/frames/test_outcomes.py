@@ -1,4 +1,4 @@
-"""How frames were come by: told for each slice, and counted when it was wanted."""
+"""Outcomes of frames: recorded for each slice, and counted for demands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels of detail: blocks as the contract has them."""
+"""Levels of detail: pooling by the contract's blocks."""
 
 from __future__ import annotations
 

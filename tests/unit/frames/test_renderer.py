@@ -1,4 +1,4 @@
-"""Frames: their values, however they are stored, and what is refused before anything is read."""
+"""Frames: their values for every storage layout, and requests that are refused before a read."""
 
 from __future__ import annotations
 

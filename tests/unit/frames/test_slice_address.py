@@ -1,4 +1,4 @@
-"""Frames that differ have different keys, and frames that are the same have one."""
+"""Different frames have different keys, and equal frames the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single values: where they are read from, and how they are written."""
+"""Single values: the source that they are read from, and their text."""
 
 from __future__ import annotations
 

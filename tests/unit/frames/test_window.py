@@ -1,4 +1,4 @@
-"""Windows: what a text means, a slice's own, and a volume's, which is the same everywhere."""
+"""Windows: as text, of a slice, and of a volume, which is the same for all its slices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A child reaches the data roots and the interpreter's libraries, for reading, and nothing else."""
+"""A child may read the data roots and the interpreter's libraries, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged chunks of volumes that a child reads: each is named and spoils its own slices alone."""
+"""Damaged chunks of volumes read by a child: each is named and affects its own slices alone."""
 
 from __future__ import annotations
 

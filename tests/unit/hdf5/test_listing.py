@@ -1,4 +1,4 @@
-"""Lists of files and datasets: their order, what is cut, and links to groups and to many files."""
+"""Lists of files and datasets: order, truncation, and links to groups and to many files."""
 
 from __future__ import annotations
 

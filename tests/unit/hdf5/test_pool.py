@@ -1,4 +1,4 @@
-"""libhdf5 at arm's length: whatever happens to a child is an error with a sentence, and the next one works."""
+"""libhdf5 in child processes: every failure is an error with a sentence, and the next child works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between a process and its child: whole, or an error that says the other side is gone."""
+"""Messages between a process and its child arrive whole, or raise an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a child that dies, stalls or uses up its time stands for: a fault of the file or of the machine."""
+"""A child that dies, stalls or spends its time: whether the file or the machine is at fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker in a thread of the test, on a real socket, with a clock of the test's own."""
+"""The HTTP worker in a thread, on a real socket, with an injected clock."""
 
 from __future__ import annotations
 

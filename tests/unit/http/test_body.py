@@ -1,4 +1,4 @@
-"""Bodies in chunks: whatever the pieces that they arrive in, the same bytes; and refusals."""
+"""Chunked request bodies: the same bytes for any fragmentation, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker: clients that are slow, silent or malformed occupy no thread; the others are answered."""
+"""The HTTP worker: slow, silent or malformed clients occupy no thread."""
 
 from __future__ import annotations
 

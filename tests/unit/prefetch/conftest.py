@@ -1,4 +1,4 @@
-"""The world that the prefetch worker is tried in."""
+"""The simulated environment of the prefetch worker."""
 
 from __future__ import annotations
 

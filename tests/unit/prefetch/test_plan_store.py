@@ -1,4 +1,4 @@
-"""The plan board: one row a viewer, replaced as a whole, expiring, whatever else lies in the store."""
+"""The plan store: one row per viewer, replaced as a whole, expiring, whatever other rows there are."""
 
 from __future__ import annotations
 

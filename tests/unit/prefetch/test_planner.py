@@ -1,4 +1,4 @@
-"""The planner: what holds for any movement, and what it does with movements that people make."""
+"""The planner: invariants for any movement, and plans for movements of real viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker: what it decodes next, and for whom."""
+"""The prefetch worker: the order in which it decodes, and its fairness between viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that goes wrong with a brick, a file or the board stops the worker."""
+"""No fault of a brick, a file or the plan store stops the prefetch worker."""
 
 from __future__ import annotations
 

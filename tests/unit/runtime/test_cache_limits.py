@@ -1,4 +1,4 @@
-"""Limits that follow the free space, and what lies beside bricks and frames."""
+"""Cache limits follow the free space; limits of the smaller caches."""
 
 from __future__ import annotations
 

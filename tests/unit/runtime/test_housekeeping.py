@@ -1,4 +1,4 @@
-"""House-keeping beside the requests, and the end."""
+"""Maintenance beside the requests, and shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Periodic tasks: done when they are due, and each whatever the others do."""
+"""Periodic tasks run when they are due, whatever the others do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages report of the slices that they painted: demands, movement, stages; and what cannot be true."""
+"""Reports of painted slices: demands, movement, stages, and rows that are implausible."""
 
 from __future__ import annotations
 

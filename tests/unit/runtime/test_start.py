@@ -1,4 +1,4 @@
-"""The parts put together: limits, what is checked first, readiness."""
+"""Start of the services: limits, checks, readiness."""
 
 from __future__ import annotations
 

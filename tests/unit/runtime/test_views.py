@@ -1,4 +1,4 @@
-"""What viewers look at becomes plans, and what is planned is spared."""
+"""Views become plans, and planned bricks are not evicted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up volumes: whole, readable, the same each time, and never half there."""
+"""Sample volumes: complete, readable, reproducible, and never half written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of the test's own; one that is locked gives up soon."""
+"""A cache for one test; a locked one times out soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diskcache without pickle: what was not written here reads as a miss, and trouble is a miss too."""
+"""diskcache without pickle: foreign rows and errors read as misses."""
 
 from __future__ import annotations
 

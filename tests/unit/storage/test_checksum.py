@@ -1,4 +1,4 @@
-"""Checksums that are put together from bands, and seals behind values."""
+"""Checksums combined from bands, and checksums after values."""
 
 from __future__ import annotations
 

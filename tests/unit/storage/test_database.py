@@ -1,4 +1,4 @@
-"""Cache databases that are damaged, deleted or replaced, at the start and while they are open."""
+"""Cache databases that are damaged, deleted or replaced, at start and while open."""
 
 from __future__ import annotations
 

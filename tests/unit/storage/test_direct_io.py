@@ -1,4 +1,4 @@
-"""What is written past the page cache is what was given, and where that cannot be, it is written as usual."""
+"""Direct I/O writes the bytes given, and falls back to buffered writes where it is not supported."""
 
 from __future__ import annotations
 

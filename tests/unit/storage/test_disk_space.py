@@ -1,4 +1,4 @@
-"""The cache belongs to one user, lies on a local disk, and leaves room there."""
+"""The cache directory is private, on a local disk, and keeps a floor of free space."""
 
 from __future__ import annotations
 

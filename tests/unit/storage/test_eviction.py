@@ -1,4 +1,4 @@
-"""A cache within its bytes: what leaves, what stays, and that uses are written down."""
+"""Byte limits of caches: which entries are evicted, and that access times are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks that the kernel frees: between threads, between processes, and after a kill -9."""
+"""File locks, released by the kernel: between threads, between processes, and after a kill -9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One maker for each key; nothing is left when nobody needs it."""
+"""One lock per key, removed when no thread uses it."""
 
 from __future__ import annotations
 

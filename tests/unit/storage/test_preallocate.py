@@ -1,4 +1,4 @@
-"""A file's room is set aside before it is written, where the file system can do that."""
+"""Files are preallocated where the file system supports it."""
 
 from __future__ import annotations
 

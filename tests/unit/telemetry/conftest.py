@@ -1,4 +1,4 @@
-"""A ledger of the test's own, and the clock that it goes by."""
+"""A ledger for one test, with its clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms are exact where they claim to be, and rows survive their spelling."""
+"""Histograms are exact within their bounds, and rows survive encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page reports is checked before any of it is believed."""
+"""Reports of browsers are validated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted is written once: through failures, forks, compaction and reuse of row numbers."""
+"""Counts are written once, through failures, forks, compaction and reuse of row numbers."""
 
 from __future__ import annotations
 

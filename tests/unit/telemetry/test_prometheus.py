@@ -1,4 +1,4 @@
-"""The exposition parses, is named as it should be, and its buckets are exact."""
+"""The Prometheus exposition parses, follows the naming rules, and has exact buckets."""
 
 from __future__ import annotations
 

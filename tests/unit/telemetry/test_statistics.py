@@ -1,4 +1,4 @@
-"""Figures out of the ledger: over windows, over processes, through compaction, whatever lies in it."""
+"""Statistics of the ledger over windows and processes, through compaction, whatever its rows are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dash's endpoint gets the page's own calls in their form, with any values; the rest is refused."""
+"""Dash's endpoint accepts callbacks of the page's form, with any values, and refuses others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts are compressed once; what changes is not kept."""
+"""Scripts are compressed once; responses that change are not cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panels' figures."""
+"""The panels' charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as it is sent, and that its scripts fit it."""
+"""The layout of the page, and that its scripts fit it."""
 
 from __future__ import annotations
 

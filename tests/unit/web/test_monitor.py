@@ -1,4 +1,4 @@
-"""The panels' callback: what fails in one panel leaves the others alone."""
+"""The panels' callback: a failure in one panel leaves the others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask what: hosts, proxies, other sites' pages, sizes; and the form of every error."""
+"""Request guards: hosts, proxies, cross-site requests, sizes; and the form of every error."""
 
 from __future__ import annotations
 

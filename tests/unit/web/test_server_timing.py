@@ -1,4 +1,4 @@
-"""`Server-Timing` and what goes into the ledger: the stages of slices alone, once the headers are sent."""
+"""`Server-Timing` and the ledger: stages of slices alone, recorded once the headers are sent."""
 
 from __future__ import annotations
 
