@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/codecs/paired_inflate/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 BENCH_ARGS ?=
 FUZZ_S ?= 300
 
@@ -21,7 +22,7 @@ demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 
 test: $(VENV)/dev.stamp ## Run all tests
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
-		$(BIN)/python -m pytest $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 fuzz: $(VENV)/dev.stamp ## Fuzz the C inflate under AddressSanitizer, for FUZZ_S seconds
 	.ci/fuzz $(BIN)/python $(FUZZ_S)
