@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import serving
-from tests.browser.viewer import Served, Viewer, context_of, tab_of
+from tests.browser.viewer import Served, Viewer, tab_of
 
 pytestmark = pytest.mark.browser
 
@@ -67,13 +67,12 @@ def path(changing: tuple[Served, Path]) -> Path:
 
 
 @pytest.fixture
-def viewer(browser: Browser, changing: tuple[Served, Path], path: Path) -> Iterator[Viewer]:
-    """A tab in a profile of its own; requests that are refused are written to its console."""
-    context = context_of(browser)
-    viewer = tab_of(context, changing[0])
+def viewer(profile: BrowserContext, changing: tuple[Served, Path], path: Path) -> Iterator[Viewer]:
+    """One tab; requests that are refused are written to its console."""
+    viewer = tab_of(profile, changing[0])
     yield viewer
+    viewer.page.close()
     assert [error for error in viewer.errors if "Failed to load" not in error] == []
-    context.close()
 
 
 def poll(viewer: Any) -> None:
