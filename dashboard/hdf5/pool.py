@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 # The program of a child; its limits and roots follow as arguments.
 COMMAND = (sys.executable, "-m", "dashboard.hdf5.worker")
-
 # Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
 
@@ -104,9 +103,7 @@ class _SpentTime(Exception):
 class Hdf5Worker:
     """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
 
-    def __init__(
-        self, command: Sequence[str], memory_bytes: int, folder: Path, roots: Roots
-    ) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, roots: Roots) -> None:
         environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
         root = str(Path(__file__).resolve().parents[2])
         path = environment.get("PYTHONPATH")
@@ -121,10 +118,7 @@ class Hdf5Worker:
             with theirs:
                 # libhdf5 searches the working directory last for relative names, so it is an empty directory.
                 self.process = subprocess.Popen(
-                    [
-                        *command,
-                        *(str(memory_bytes), str(self._shared), *map(str, roots.paths)),
-                    ],
+                    [*command, str(self._shared), *map(str, roots.paths)],
                     stdin=theirs.fileno(),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -205,9 +199,8 @@ class Hdf5Worker:
 class Hdf5WorkerPool:
     """A pool of children; a request takes the first free one.
 
-    `roots` are the directories and files that links and virtual sources may lead to; `folder` is an empty
-    directory, the children's working directory; `seconds` of work are the limit of a request that has none of its
-    own. `command` and `overtime` (in units of `seconds`) are those of the children to come.
+    `roots` are the directories and files that links and virtual sources may lead to; `folder` is the children's
+    working directory, an empty one. `seconds`, `overtime` (in units of it) and `command` may be changed.
     """
 
     def __init__(
@@ -242,8 +235,7 @@ class Hdf5WorkerPool:
             return
         slot = self._free.get()
         try:
-            if slot is None and not self._closed.is_set():
-                slot = self._start()
+            slot = slot or self._start()
         finally:
             self._release(slot)
 
@@ -341,8 +333,7 @@ class Hdf5WorkerPool:
         if not child.confined and not self._said_open:
             self._said_open = True
             log.warning(
-                "Landlock is not to be had here: virtual and external datasets whose values lie in other"
-                " files are refused"
+                "Landlock is not to be had here: datasets whose values are in other files are refused"
             )
 
     def _fit(self, child: Hdf5Worker | None) -> Hdf5Worker:
@@ -395,7 +386,7 @@ class Hdf5WorkerPool:
                     child.kill()
 
     def _start(self) -> Hdf5Worker:
-        return Hdf5Worker(self.command, self._memory, self._folder, self._roots)
+        return Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
 
     def _checked(self, op: str, head: dict[str, Any]) -> dict[str, Any]:
         code = head.get("error")
