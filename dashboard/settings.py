@@ -22,7 +22,7 @@ from dashboard.errors import SetupError
 
 PREFIX = "LAMELLA_"
 
-KIB, MIB, GIB = 2**10, 2**20, 2**30
+MIB, GIB = 2**20, 2**30
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 

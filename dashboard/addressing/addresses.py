@@ -1,8 +1,8 @@
 """Frozen addresses of files, volumes and bricks.
 
-Cache keys, log lines and messages between processes are derived from these, so that an object has the same name
-everywhere. Keys are made of scalars and short strings only: two addresses collide only if they are equal, never
-because of an abbreviated representation.
+Cache keys and log lines are derived from these, so that an object has the same name everywhere. Keys are made of
+scalars and short strings only: two addresses collide only if they are equal, never because of an abbreviated
+representation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
 
 # Value of `sources` for a dataset whose file is open for SWMR writing.
 GROWING = "swmr"
@@ -139,35 +138,3 @@ class BrickAddress:
         for dim in self.order[:-2]:
             number = number * (self.stop[dim] - self.start[dim]) + position[dim] - self.start[dim]
         return number
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything that another process needs to decode the brick, as JSON values."""
-        return {
-            "file": self.volume.file,
-            "dataset": self.volume.dataset,
-            "fingerprint": self.volume.fingerprint.as_list(),
-            "sources": self.volume.sources,
-            "rows": self.rows,
-            "cols": self.cols,
-            "start": list(self.start),
-            "stop": list(self.stop),
-            "version": self.version,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> BrickAddress:
-        """Parse the output of `to_json`; KeyError, TypeError or ValueError for anything else."""
-        volume = VolumeAddress(
-            str(data["file"]),
-            str(data["dataset"]),
-            Fingerprint(*map(int, data["fingerprint"])),
-            str(data["sources"]),
-        )
-        return cls(
-            volume,
-            int(data["rows"]),
-            int(data["cols"]),
-            tuple(map(int, data["start"])),
-            tuple(map(int, data["stop"])),
-            str(data["version"]),
-        )

@@ -113,10 +113,6 @@ class Catalog:
         """The resolved roots, which external links may lead to as well."""
         return tuple(self._named.values())
 
-    def files(self) -> list[FileEntry]:
-        """All files that can be opened, in natural order of their names; at most `MAX_LISTED`."""
-        return self.listed()[0]
-
     def listed(self) -> tuple[list[FileEntry], bool]:
         """The files, and whether the listing is complete."""
         found: list[FileEntry] = []
@@ -133,14 +129,6 @@ class Catalog:
                 break
         shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
         return shown, len(found) <= MAX_LISTED
-
-    def path(self, file: str) -> Path:
-        """The resolved path of `file`; raises as `fingerprint`."""
-        return self.fingerprint(file)[0]
-
-    def contains(self, path: Path) -> bool:
-        """Whether a resolved path is below a root (or is one)."""
-        return self.beneath.contains(path)
 
     def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
         """The resolved path of `file` and its current fingerprint.
@@ -165,11 +153,6 @@ class Catalog:
                 raise CannotShow(f"The server may not read {file!r}.") from None
 
         return self._reached(file, opened)[1]
-
-    def open(self, file: str) -> tuple[int, Fingerprint]:
-        """A read-only descriptor of `file`, the caller's to close, and its fingerprint."""
-        source = self.source(file)
-        return source.release(), source.fingerprint
 
     def linked(self, path: Path) -> SourceFile:
         """Open the target of another file's link, by its resolved path, for reading.

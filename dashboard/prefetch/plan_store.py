@@ -203,10 +203,6 @@ class PlanStore:
                 log.warning("the plan of viewer %s was skipped: %r", plan.viewer, error)
             return None
 
-    def viewers(self) -> list[str]:
-        """The viewers with a live plan."""
-        return [plan.viewer for plan in self.plans()]
-
     def mark_in_flight(self, brick: str) -> None:
         """Mark the brick as being prefetched; the marker has to be renewed while that is so."""
         until = self._clock() + FLIGHT_S

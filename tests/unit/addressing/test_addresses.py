@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress, digest
 
@@ -120,33 +118,3 @@ def test_a_plane_of_rank_two_is_number_zero() -> None:
     flat = BrickAddress(VOLUME, 0, 1, (0, 0), (3, 4))
     assert flat.planes == 1
     assert flat.plane_number({}) == 0
-
-
-def test_an_address_survives_json() -> None:
-    text = json.dumps(BRICK.to_json())
-    again = BrickAddress.from_json(json.loads(text))
-    assert again == BRICK
-    assert again.key == BRICK.key
-
-
-@pytest.mark.parametrize("missing", sorted(BRICK.to_json()))
-def test_json_that_lacks_something_is_refused(missing: str) -> None:
-    data = {key: value for key, value in BRICK.to_json().items() if key != missing}
-    with pytest.raises(KeyError):
-        BrickAddress.from_json(data)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"start": 3},
-        {"stop": ["x"]},
-        {"rows": None},
-        {"fingerprint": [1, 2]},
-        {"fingerprint": "abcd"},
-    ],
-    ids=str,
-)
-def test_json_of_another_shape_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        BrickAddress.from_json(BRICK.to_json() | wrong)

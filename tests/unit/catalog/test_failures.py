@@ -177,7 +177,7 @@ def test_too_few_descriptors_are_the_machine_s_fault(here: Parts, data: Path) ->
         for ask in (
             lambda: here.library.datasets("data/a.h5"),
             lambda: here.library.volume("data/a.h5", "x"),
-            here.library.catalog.files,
+            here.library.catalog.listed,
         ):
             with pytest.raises(errors.Busy, match="try again"):
                 ask()

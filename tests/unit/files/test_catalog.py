@@ -48,7 +48,7 @@ def catalog(folder: Path) -> Catalog:
 
 
 def test_files_are_listed_by_name(catalog: Catalog, folder: Path) -> None:
-    entries = catalog.files()
+    entries = catalog.listed()[0]
     assert [e.file for e in entries] == [
         "scans/a.NXS",
         "scans/b.h5",
@@ -60,19 +60,18 @@ def test_files_are_listed_by_name(catalog: Catalog, folder: Path) -> None:
 
 
 def test_every_listed_file_can_be_opened(catalog: Catalog) -> None:
-    for entry in catalog.files():
-        fd, fingerprint = catalog.open(entry.file)
-        os.close(fd)
-        path, again = catalog.fingerprint(entry.file)
-        assert fingerprint == again == Fingerprint.of(path.stat())
+    for entry in catalog.listed()[0]:
+        path, fingerprint = catalog.fingerprint(entry.file)
+        with catalog.source(entry.file) as source:
+            assert source.fingerprint == fingerprint == Fingerprint.of(path.stat())
 
 
 def test_a_root_that_is_a_file_is_one_file(folder: Path) -> None:
     catalog = Catalog(parse_roots([str(folder / "b.h5"), f"other={folder / 'below'}"]))
-    assert [e.file for e in catalog.files()] == ["b.h5", "other/c.nc"]
-    assert catalog.path("b.h5") == folder / "b.h5"
+    assert [e.file for e in catalog.listed()[0]] == ["b.h5", "other/c.nc"]
+    assert catalog.fingerprint("b.h5")[0] == folder / "b.h5"
     with pytest.raises(NotFound):
-        catalog.path("b.h5/c.nc")
+        catalog.fingerprint("b.h5/c.nc")
 
 
 @pytest.mark.parametrize(
@@ -103,18 +102,18 @@ def test_a_root_that_is_a_file_is_one_file(folder: Path) -> None:
 )
 def test_names_of_nothing_that_is_served(catalog: Catalog, name: str) -> None:
     with pytest.raises(NotFound) as caught:
-        catalog.path(name)
+        catalog.fingerprint(name)
     assert caught.value.message == f"There is no file {name!r}."
     with pytest.raises(NotFound):
         catalog.fingerprint(name)
     with pytest.raises(NotFound):
-        catalog.open(name)
+        catalog.source(name)
 
 
 @pytest.mark.parametrize("name", ["", "scans/\0", "\0", "s" * (MAX_NAME + 1)], ids=ascii)
 def test_what_cannot_be_a_name(catalog: Catalog, name: str) -> None:
     with pytest.raises(BadRequest):
-        catalog.path(name)
+        catalog.fingerprint(name)
 
 
 def test_a_link_to_the_outside_is_not_there(catalog: Catalog, folder: Path) -> None:
@@ -124,34 +123,33 @@ def test_a_link_to_the_outside_is_not_there(catalog: Catalog, folder: Path) -> N
     (folder / "up.h5").symlink_to("../outside/secret.h5")
     (folder / "loop.h5").symlink_to("loop.h5")
     (folder / "broken.h5").symlink_to("nothing.h5")
-    names = [e.file for e in catalog.files()]
+    names = [e.file for e in catalog.listed()[0]]
     for name in ("link.h5", "links/secret.h5", "up.h5", "loop.h5", "broken.h5"):
         assert f"scans/{name}" not in names
         with pytest.raises(NotFound):
-            catalog.path(f"scans/{name}")
+            catalog.fingerprint(f"scans/{name}")
 
 
 def test_a_link_that_stays_inside_is_a_file(catalog: Catalog, folder: Path) -> None:
     (folder / "link.h5").symlink_to("below/c.nc")
-    assert "scans/link.h5" in [e.file for e in catalog.files()]
-    assert catalog.path("scans/link.h5") == folder / "below" / "c.nc"
+    assert "scans/link.h5" in [e.file for e in catalog.listed()[0]]
+    assert catalog.fingerprint("scans/link.h5")[0] == folder / "below" / "c.nc"
 
 
 def test_a_link_may_lead_into_another_root(tmp_path: Path, folder: Path) -> None:
     (folder / "link.h5").symlink_to(tmp_path / "outside" / "secret.h5")
     catalog = Catalog(parse_roots([str(folder), str(tmp_path / "outside")]))
-    assert catalog.path("scans/link.h5") == tmp_path / "outside" / "secret.h5"
+    assert catalog.fingerprint("scans/link.h5")[0] == tmp_path / "outside" / "secret.h5"
 
 
 def test_a_link_swapped_in_after_the_look_is_not_followed(
     catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = catalog.path("scans/b.h5")
+    path = catalog.fingerprint("scans/b.h5")[0]
     path.unlink()
     path.symlink_to(folder.parent / "outside" / "secret.h5")
-    monkeypatch.setattr(catalog, "path", lambda file: path)
     with pytest.raises(NotFound):
-        catalog.open("scans/b.h5")
+        catalog.source("scans/b.h5")
 
 
 def test_pipes_sockets_and_devices_are_not_there(catalog: Catalog, folder: Path) -> None:
@@ -160,20 +158,19 @@ def test_pipes_sockets_and_devices_are_not_there(catalog: Catalog, folder: Path)
         listener.bind(str(folder / "socket.h5"))
         (folder / "device.h5").symlink_to("/dev/zero")
         for name in ("pipe.h5", "socket.h5", "device.h5"):
-            assert f"scans/{name}" not in [e.file for e in catalog.files()]
+            assert f"scans/{name}" not in [e.file for e in catalog.listed()[0]]
             with pytest.raises(NotFound):
-                catalog.open(f"scans/{name}")
+                catalog.source(f"scans/{name}")
 
 
 def test_a_pipe_swapped_in_after_the_look_does_not_block(
     catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = catalog.path("scans/b.h5")
+    path = catalog.fingerprint("scans/b.h5")[0]
     path.unlink()
     os.mkfifo(path)
-    monkeypatch.setattr(catalog, "path", lambda file: path)
     with pytest.raises(NotFound):
-        catalog.open("scans/b.h5")
+        catalog.source("scans/b.h5")
 
 
 def test_what_may_not_be_read_says_so(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,13 +179,13 @@ def test_what_may_not_be_read_says_so(catalog: Catalog, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "open", denied)
     with pytest.raises(CannotShow) as caught:
-        catalog.open("scans/b.h5")
+        catalog.source("scans/b.h5")
     assert caught.value.message == "The server may not read 'scans/b.h5'."
 
 
 def test_a_name_that_is_no_utf8_is_not_listed(catalog: Catalog, folder: Path) -> None:
     h5(Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.h5")))
-    assert [e.file for e in catalog.files()] == [
+    assert [e.file for e in catalog.listed()[0]] == [
         "scans/a.NXS",
         "scans/b.h5",
         "scans/below/c.nc",
@@ -201,7 +198,7 @@ def test_folders_are_listed_to_some_depth(tmp_path: Path) -> None:
     deep = root.joinpath(*["d"] * MAX_DEPTH)
     h5(deep / "last.h5")
     h5(deep / "d" / "beyond.h5")
-    names = [e.file for e in Catalog(parse_roots([str(root)])).files()]
+    names = [e.file for e in Catalog(parse_roots([str(root)])).listed()[0]]
     assert [name.rsplit("/", 1)[1] for name in names] == ["last.h5"]
 
 

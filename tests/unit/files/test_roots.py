@@ -234,17 +234,17 @@ def test_what_the_machine_lacks_is_no_missing_file(
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", fail)
         for ask in (
-            lambda: catalog.open("root/y.h5"),
+            lambda: catalog.source("root/y.h5"),
             lambda: catalog.fingerprint("root/a/b/x.h5"),
-            catalog.files,
+            catalog.listed,
             lambda: catalog.linked(root / "y.h5"),
             lambda: catalog.holds([(root / "a" / "b" / "x.h5", Fingerprint(0, 0, 0, 0))]),
         ):
             with pytest.raises(errors.Busy, match="try again") as caught:
                 ask()
             assert "/secret" not in caught.value.message
-    assert len(catalog.files()) == 2
-    os.close(catalog.open("root/y.h5")[0])
+    assert len(catalog.listed()[0]) == 2
+    catalog.source("root/y.h5").close()
 
 
 def test_only_what_says_nothing_of_the_file_is_out_of_reach() -> None:

@@ -33,7 +33,7 @@ def test_files_and_datasets_are_in_natural_order(here: Parts, data: Path) -> Non
         files.write(data / f"run{n}" / "x2.h5", x=PLANE)
         files.write(data / f"run{n}" / "x10.h5", x=PLANE)
     assert names(here) == [f"/scan_{n}/image" for n in range(1, 13)]
-    found = [entry.file for entry in here.library.catalog.files()]
+    found = [entry.file for entry in here.library.catalog.listed()[0]]
     runs = [f"data/run{n}/x{k}.h5" for n in (1, 9, 10) for k in (2, 10)]
     assert found == ["data/a.h5", *runs]
 

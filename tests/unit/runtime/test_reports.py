@@ -339,7 +339,7 @@ def test_a_slice_of_very_many_bricks_is_neither_marked_nor_planned(
     assert len(services.plans.plans()) == 1
     services.activity.viewed("w", volume, selection.parse("1,:,:", volume.shape))
     later(services)
-    assert services.plans.viewers() == ["v"]
+    assert [plan.viewer for plan in services.plans.plans()] == ["v"]
     services.activity.report(body(row(texts[1], file="data/wide.h5")))
     later(services)
     assert len(marked) == 1
