@@ -23,17 +23,17 @@ def _find_fallocate() -> Any:
     return found
 
 
-_fallocate = _find_fallocate()
+FALLOCATE = _find_fallocate()
 
 
-def preallocate(fd: int, nbytes: int) -> None:
+def preallocate(fd: int, nbytes: int, fallocate: Any = FALLOCATE) -> None:
     """Extend an empty file to `nbytes`, allocating its blocks where the file system supports it.
 
     Writing a brick then takes seven tenths of the processor time of allocating block by block
     (docs/decisions.md), and a full disk is detected before writing. Raises `OSError`.
     """
-    while _fallocate is not None and nbytes:
-        if _fallocate(fd, 0, 0, nbytes) == 0:
+    while fallocate is not None and nbytes:
+        if fallocate(fd, 0, 0, nbytes) == 0:
             return
         code = ctypes.get_errno()
         if code in UNSUPPORTED_ERRNOS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from dashboard.addressing.addresses import BrickAddress
@@ -176,19 +178,31 @@ def test_a_long_flight_is_said_again(world: World) -> None:
     assert world.board.in_flight() == frozenset()
 
 
-def test_a_brick_that_lands_while_its_flight_is_said_again_has_landed(
+def test_a_brick_that_is_decoded_while_its_marker_is_renewed_has_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_off = world.board.mark_in_flight
+    renewing, decoded = threading.Event(), threading.Event()
+    mark = world.board.mark_in_flight
 
     def slow(brick: str) -> None:
-        world.worker._flight = None
-        world.board.clear_in_flight(brick)
-        take_off(brick)
+        if threading.current_thread() is not threading.main_thread():
+            renewing.set()
+            assert decoded.wait(60)
+        mark(brick)
 
-    world.worker._flight = "aaaa"
     monkeypatch.setattr(world.board, "mark_in_flight", slow)
-    world.worker.renew_in_flight()
+    beat = threading.Thread(target=world.worker.renew_in_flight)
+
+    def during(address: BrickAddress) -> None:
+        beat.start()
+        assert renewing.wait(60)
+
+    world.during = during
+    world.look("ann", 1000)
+    world.worker.run_once()
+    assert world.decoded
+    decoded.set()
+    beat.join(60)
     assert world.board.in_flight() == frozenset()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.storage import preallocate
+from dashboard.storage.preallocate import preallocate
 
 SIZE = 3 * 2**20 + 5
 
@@ -34,7 +34,7 @@ def answering(*codes: int) -> Callable[[int, int, int, int], int]:
 
 
 def test_the_file_has_its_length_and_reads_as_zeros(fd: int) -> None:
-    preallocate.preallocate(fd, SIZE)
+    preallocate(fd, SIZE)
     assert os.fstat(fd).st_size == SIZE
     assert os.pread(fd, SIZE, 0) == bytes(SIZE)
 
@@ -46,33 +46,27 @@ def test_the_blocks_are_there_before_anything_is_written(fd: int, tmp_path: Path
             can = os.fstat(trial.fileno()).st_blocks > 0
     except OSError:
         can = False
-    preallocate.preallocate(fd, SIZE)
+    preallocate(fd, SIZE)
     assert (os.fstat(fd).st_blocks * 512 >= SIZE) == can
 
 
 @pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
-def test_a_file_system_that_cannot_gets_the_length_alone(
-    fd: int, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    monkeypatch.setattr(preallocate, "_fallocate", answering(code))
-    preallocate.preallocate(fd, SIZE)
+def test_a_file_system_that_cannot_gets_the_length_alone(fd: int, code: int) -> None:
+    preallocate(fd, SIZE, answering(code))
     assert (os.fstat(fd).st_size, os.fstat(fd).st_blocks) == (SIZE, 0)
 
 
-def test_so_does_a_system_without_the_call(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preallocate, "_fallocate", None)
-    preallocate.preallocate(fd, SIZE)
+def test_so_does_a_system_without_the_call(fd: int) -> None:
+    preallocate(fd, SIZE, None)
     assert os.fstat(fd).st_size == SIZE
 
 
-def test_a_signal_does_not_count(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preallocate, "_fallocate", answering(errno.EINTR, errno.EOPNOTSUPP))
-    preallocate.preallocate(fd, SIZE)
+def test_a_signal_does_not_count(fd: int) -> None:
+    preallocate(fd, SIZE, answering(errno.EINTR, errno.EOPNOTSUPP))
     assert os.fstat(fd).st_size == SIZE
 
 
-def test_a_full_disk_is_said(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preallocate, "_fallocate", answering(errno.ENOSPC))
+def test_a_full_disk_is_said(fd: int) -> None:
     with pytest.raises(OSError, match="No space left") as raised:
-        preallocate.preallocate(fd, SIZE)
+        preallocate(fd, SIZE, answering(errno.ENOSPC))
     assert raised.value.errno == errno.ENOSPC
