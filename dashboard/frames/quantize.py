@@ -85,7 +85,7 @@ def quantize_u8(
             flat = flat.view(np.uint8)
         index = flat.view(f"u{flat.dtype.itemsize}")
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
-            line = _exact_ramp(flat.dtype, window) if norm is Norm.LINEAR and fill is None else None
+            line = exact_ramp(flat.dtype, window) if norm is Norm.LINEAR and fill is None else None
             if line is not None:
                 return _apply_ramp(line, flat).reshape(values.shape)
             table = _build_lut(flat.dtype, window, norm, None if fill is None else fill.item())
@@ -110,7 +110,7 @@ class LinearRamp:
 
 
 @lru_cache(maxsize=64)
-def _exact_ramp(dtype: np.dtype[Any], window: Window) -> LinearRamp | None:
+def exact_ramp(dtype: np.dtype[Any], window: Window) -> LinearRamp | None:
     """The fastest ramp that gives every value of a small integer type its table's code, or None.
 
     float32 rounds some values at the border of two codes to the wrong side; then slightly different ramps are

@@ -184,7 +184,12 @@ class _OpenedFile:
 
 
 class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
-    """A `diskcache.Cache` whose database is made anew when it is found damaged or gone."""
+    """A `diskcache.Cache` whose database is made anew when it is found damaged or gone.
+
+    `clock` gives seconds.
+    """
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(self, directory: str, **settings: Any) -> None:
         self._given = settings
@@ -281,13 +286,13 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
         """Replace the database if it is at fault for `error`; whether it is worth trying again."""
         if sqlite_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}:
             return False
-        if time.monotonic() < self._retry_at:
+        if self.clock() < self._retry_at:
             return False
         try:
             with cache_lock(Path(self.directory)):
                 return self._replace(error)
         except (OSError, LockTimeout, sqlite3.Error, diskcache.Timeout) as trouble:
-            self._retry_at = time.monotonic() + RETRY_S
+            self._retry_at = self.clock() + RETRY_S
             log.warning("the cache %s cannot be made anew: %s", self._name, trouble)
             return False
         finally:
@@ -303,7 +308,7 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
         if fault is None:
             return moved or seen is None
         self._forget_connection()
-        _renew(Path(self.directory), fault)
+        renew(Path(self.directory), fault)
         type(self)(self.directory, **self._given).close()
         return True
 
@@ -318,7 +323,8 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
             self._local.__dict__.pop("con", None)
 
 
-def _renew(directory: Path, fault: Fault) -> None:
+def renew(directory: Path, fault: Fault) -> None:
+    """Set aside the cache in `directory` and make an empty directory; the caller has the cache's lock."""
     set_aside(directory, fault)
     make_private(directory)
     log.warning("the cache %s was made anew: %s", directory.name, " ".join(fault.reason.split()))
@@ -335,12 +341,12 @@ def open_repairing(kind: type[T], directory: Path, **settings: Any) -> T:
         )
         fault = None if empty else check_database(directory / DBNAME, deep=True)
         if fault is not None:
-            _renew(directory, fault)
+            renew(directory, fault)
         make_private(directory)
         try:
             return kind(str(directory), **settings)  # type: ignore[call-arg]
         except sqlite3.DatabaseError as error:
             if sqlite_code(error) in _PASSING:
                 raise
-            _renew(directory, Fault(str(error), keep=True))
+            renew(directory, Fault(str(error), keep=True))
             return kind(str(directory), **settings)  # type: ignore[call-arg]

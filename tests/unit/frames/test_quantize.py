@@ -133,7 +133,7 @@ def test_the_line_gives_every_value_its_code(
     kind = np.dtype(dtype)
     info = np.iinfo(kind)
     every = np.arange(info.min, info.max + 1).astype(kind)
-    line = quantize._exact_ramp(kind, window)
+    line = quantize.exact_ramp(kind, window)
     if straight is not None:
         assert (line is not None) is straight
     found = quantize_u8(every, window, Norm.LINEAR)

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from dashboard.storage import database as module
 from dashboard.storage.bytes_cache import INLINE_BYTES, BytesCache, open_cache
 from dashboard.storage.rows import DiskRows
+from tests import database
 
 LARGE = b"x" * (INLINE_BYTES + 1)
 
@@ -195,8 +197,9 @@ def test_each_use_makes_it_anew(
 def test_a_transaction_that_meets_damage_fails_and_the_next_one_does_not(
     opened: BytesCache, directory: Path
 ) -> None:
-    opened._sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    opened._sql("PRAGMA shrink_memory")
+    # After a write of another process, this one reads its pages anew.
+    database.execute(opened, "CREATE TABLE another (x)")
+    database.execute(opened, "PRAGMA wal_checkpoint(TRUNCATE)")
     _overwritten(directory / "cache.db")
 
     def write() -> bool:
@@ -210,7 +213,7 @@ def test_a_transaction_that_meets_damage_fails_and_the_next_one_does_not(
 
 
 def test_damage_in_the_middle_is_found_when_it_is_met(opened: BytesCache, directory: Path) -> None:
-    opened._sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.execute(opened, "PRAGMA wal_checkpoint(TRUNCATE)")
     opened.close()
     path = directory / "cache.db"
     with path.open("r+b") as stream:
@@ -255,7 +258,7 @@ def test_a_large_damaged_database_is_not_kept(
 def test_the_cache_of_another_version_is_emptied_without_an_error(
     opened: BytesCache, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    opened._sql("PRAGMA user_version = 0")
+    database.execute(opened, "PRAGMA user_version = 0")
     opened.close()
     again = open_cache(directory)
     assert again.totals() == (0, 0)
@@ -291,7 +294,8 @@ def test_what_cannot_be_made_anew_is_a_miss_and_tried_again_later(
         for _ in range(3):
             assert opened.get("key7") is None
             assert opened.set("key7", b"value") is False
-    opened._retry_at = 0.0
+    later = time.monotonic() + module.RETRY_S
+    opened.clock = lambda: later
     works(opened)
 
 
@@ -300,7 +304,7 @@ def test_a_fault_is_logged_in_one_line(
 ) -> None:
     directory.mkdir(parents=True)
     fault = module.Fault("*** in database main ***\nPage 7: btreeInitPage() fails", keep=False)
-    module._renew(directory, fault)
+    module.renew(directory, fault)
     assert "main *** Page 7: btreeInitPage() fails" in caplog.text
 
 

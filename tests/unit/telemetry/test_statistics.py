@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.bulkhead import LINES
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
-from dashboard.telemetry.statistics import Stats
+from dashboard.telemetry.statistics import MAX_CACHED, Stats
 from tests.clock import Clock
 
 T0 = 1_000_000.0
@@ -164,11 +164,14 @@ def test_it_is_computed_once_a_second(
 
 
 def test_any_number_of_windows_takes_bounded_room(stats: Stats) -> None:
-    for window in range(1, 200):
-        stats.snapshot(float(window))
-        stats.series(60.0, float(window))
-    assert len(stats._snapshots) <= 16
-    assert len(stats._series) <= 16
+    windows = [float(window) for window in range(1, MAX_CACHED + 2)]
+    snapshots = [stats.snapshot(window) for window in windows]
+    series = [stats.series(60.0, window) for window in windows]
+    # Those of the first window have been dropped, and the others are cached.
+    assert stats.snapshot(windows[-1]) is snapshots[-1]
+    assert stats.series(60.0, windows[-1]) is series[-1]
+    assert stats.snapshot(windows[0]) is not snapshots[0]
+    assert stats.series(60.0, windows[0]) is not series[0]
 
 
 def test_compaction_neither_loses_nor_doubles(
