@@ -26,12 +26,12 @@ class OpenBrickCache(Generic[B]):
 
     An evicted brick occupies its bytes on the disk as long as it is open, so bricks are closed soon after
     eviction may take them: maintenance calls `evict_idle` once a second.
-    `clock` gives seconds.
+    `clock` gives seconds and may be replaced.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_open = most
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._bricks: OrderedDict[str, tuple[B, float]] = OrderedDict()
 
@@ -51,7 +51,7 @@ class OpenBrickCache(Generic[B]):
     def put(self, key: str, brick: B) -> None:
         """Keep a brick open; beyond the limit the least recently used one is closed."""
         with self._lock:
-            self._bricks[key] = brick, self._clock()
+            self._bricks[key] = brick, self.clock()
             self._bricks.move_to_end(key)
             if len(self._bricks) > self._max_open:
                 self._bricks.popitem(last=False)
@@ -63,7 +63,7 @@ class OpenBrickCache(Generic[B]):
 
     def evict_idle(self) -> None:
         """Close bricks that were not used lately or have been evicted."""
-        oldest = self._clock() - IN_USE_S
+        oldest = self.clock() - IN_USE_S
         with self._lock:
             known = list(self._bricks.items())
         for key, (brick, used) in known:

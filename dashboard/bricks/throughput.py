@@ -31,6 +31,10 @@ class DecodeThroughput:
         self._published_at: FIFOCache[str, float] = FIFOCache(MAX_CACHED)
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        """Number of volumes that are remembered in this process."""
+        return len(self._known.keys() | self._published_at.keys())
+
     def estimate_s(self, volume_key: str, nbytes: int) -> float:
         """Estimated time to decode `nbytes` of the volume (s)."""
         s_per_byte = self._s_per_byte(volume_key)

@@ -60,7 +60,7 @@ class FailureCache:
         part: str,
         request: dict[str, Any],
     ) -> tuple[dict[str, Any], bytes]:
-        alike = [entry for entry in _entries(self._rows.get(key)) if entry[0] == kind]
+        alike = [entry for entry in parse_entries(self._rows.get(key)) if entry[0] == kind]
         same = [entry for entry in alike if entry[3] == part]
         unknown = [entry for entry in same if not entry[1]]
         if unknown or len(alike) >= _LIMITS.get(kind, _LIMIT):
@@ -78,7 +78,7 @@ class FailureCache:
 
     def _remember(self, key: str, entry: Entry) -> None:
         def with_entry(raw: bytes | None) -> bytes:
-            return json.dumps([*_entries(raw), entry]).encode()
+            return json.dumps([*parse_entries(raw), entry]).encode()
 
         try:
             update(self._rows, key, with_entry, FAILURE_TTL_S)
@@ -86,7 +86,8 @@ class FailureCache:
             log.warning("a failure was not recorded: %s", error)
 
 
-def _entries(raw: bytes | None) -> list[Entry]:
+def parse_entries(raw: bytes | None) -> list[Entry]:
+    """The failures of a row; none for a row that Lamella cannot have written."""
     try:
         found = json.loads(raw) if raw is not None else []
         return [(str(k), int(i), int(a), str(p), str(m)) for k, i, a, p, m in found]

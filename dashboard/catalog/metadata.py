@@ -66,8 +66,14 @@ class MetadataService:
         self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
         self._lock = threading.Lock()
         self._locks = KeyedLocks()
-        self._first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
+        self.first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
         self._failures = FailureCache(rows)
+
+    def forget(self) -> None:
+        """Drop the volumes and indexes that this process has in memory."""
+        with self._lock:
+            self._volumes.clear()
+            self._indexes.clear()
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
@@ -172,7 +178,7 @@ class MetadataService:
         if known is not None:
             return known
         # Fifty viewers that open one volume share one listing of its chunks.
-        with self._first_opens.locked(f"chunks of {volume.address.file}"):
+        with self.first_opens.locked(f"chunks of {volume.address.file}"):
             return self._index_known(key) or self._index_made(volume, key)
 
     def _index_known(self, key: str) -> ChunkIndex | None:
@@ -303,7 +309,7 @@ class MetadataService:
 
         fact = self._read_cached(key)
         if fact is None:
-            with self._first_opens.locked(file):
+            with self.first_opens.locked(file):
                 fact = self.fact(key, attempt)
         if "error" in fact:
             raise errors.CannotShow(str(fact["message"]))
@@ -321,7 +327,7 @@ class MetadataService:
             self._metadata_cache.set(growing_key(file, fingerprint), b"1")
         # Whether sources exist does not depend on the file alone.
         if any(record["linked"] for record in fact["datasets"]):
-            with self._first_opens.locked(file):
+            with self.first_opens.locked(file):
                 fact = self._asked(file, fingerprint, "list")[0]
         return fact, file_version(fingerprint, fact["swmr"])
 

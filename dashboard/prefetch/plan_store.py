@@ -119,7 +119,7 @@ class PlanStore:
         self._rows = rows
         self._plan_seconds = plan_seconds
         self._budget = budget_bytes
-        self._clock = clock
+        self.clock = clock
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         self._lines = LogLimit()
 
@@ -141,7 +141,7 @@ class PlanStore:
 
         Returns whether the plan could be written.
         """
-        now = self._clock()
+        now = self.clock()
         moment = PositionSample(now if at is None else at, tuple(position))
         new = ViewerPlan(
             viewer=viewer,
@@ -173,7 +173,7 @@ class PlanStore:
 
     def plans(self) -> list[ViewerPlan]:
         """The live plans as of now; viewers that have stopped since get the plan of an idle viewer."""
-        now = self._clock()
+        now = self.clock()
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
         # The newest, since a client that invents ids must not displace the viewers that move.
@@ -205,7 +205,7 @@ class PlanStore:
 
     def mark_in_flight(self, brick: str) -> None:
         """Mark the brick as being prefetched; the marker has to be renewed while that is so."""
-        until = self._clock() + FLIGHT_S
+        until = self.clock() + FLIGHT_S
         self._rows.set(FLIGHT + brick, json.dumps(until).encode(), expire=FLIGHT_S)
 
     def clear_in_flight(self, brick: str) -> None:
@@ -214,7 +214,7 @@ class PlanStore:
 
     def in_flight(self) -> frozenset[str]:
         """The keys of the bricks that are being prefetched."""
-        now = self._clock()
+        now = self.clock()
         flying = set()
         for key in self._keys(FLIGHT):
             try:

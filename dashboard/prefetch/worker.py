@@ -122,7 +122,7 @@ class Worker:
         self._other_axis_bricks = elsewhere
         self._loader = loader
         self._ledger = ledger
-        self._clock = clock
+        self.clock = clock
         self._wait = wait
         self._bulkhead = Bulkhead(log, pause_s=BUSY_S, longest_s=FAILED_S, clock=clock)
         # Errors that concern no single plan are retried at once; only their log lines are limited.
@@ -148,7 +148,7 @@ class Worker:
 
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
-        now = self._clock()
+        now = self.clock()
         plans = self._plans.plans()
         self._complete = {p.viewer: s for p in plans if (s := self._complete.get(p.viewer))}
         tasks = [task for plan in plans for task in self._tasks(plan, now)]
@@ -161,7 +161,7 @@ class Worker:
         task = self._next(tasks, now)
         state = self._fairness[task.viewer]
         self._decode(task)
-        state.served, state.waiting = self._clock(), math.inf
+        state.served, state.waiting = self.clock(), math.inf
         return 0.0
 
     def renew_in_flight(self) -> None:
@@ -255,22 +255,22 @@ class Worker:
     def _decode(self, task: Task) -> None:
         key = task.address.key
         self._flight = key
-        began = self._clock()
+        began = self.clock()
         try:
             self._plans.mark_in_flight(key)
             self._loader.get_or_decode(task.address, task.purpose)
-            self._skip.remember(key, self._clock() + DONE_S)
+            self._skip.remember(key, self.clock() + DONE_S)
         except errors.Busy as error:
             log.info("a brick was not decoded ahead: %s", error)
-            self._skip.remember(key, self._clock() + BUSY_S)
+            self._skip.remember(key, self.clock() + BUSY_S)
         except Exception as error:  # noqa: BLE001  # one bad brick must not end the worker
-            self._fail(task.address, error, self._clock() - began)
+            self._fail(task.address, error, self.clock() - began)
         finally:
             self._flight = None
             self._plans.clear_in_flight(key)
 
     def _fail(self, address: BrickAddress, error: Exception, took_s: float) -> None:
-        named, now = address.volume, self._clock()
+        named, now = address.volume, self.clock()
         self._ledger.count("prefetch.failed")
         self._tries.failed(f"Decoding ahead in {named.file!r}, {named.dataset!r}", error)
         self._skip.remember(address.key, now + FAILED_S)

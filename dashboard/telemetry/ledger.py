@@ -58,7 +58,7 @@ class Ledger:
     """
 
     def __init__(self, rows: Rows, role: str, clock: Callable[[], float] = time.time) -> None:
-        self._rows = rows
+        self.rows = rows
         self._role = role
         self._clock = clock
         self._gauges: dict[str, Callable[[], float]] = {}
@@ -76,7 +76,7 @@ class Ledger:
         self._viewers: dict[str, None] = {}
         self._unwritten: dict[str, bytes] = {}
         self._written_gauges: dict[str, float] = {}
-        self._failing = False
+        self.failing = False
         self._compact_at = -math.inf
         self._process = f"{os.getpid()}:{time.time_ns():x}"
 
@@ -144,7 +144,7 @@ class Ledger:
         self.flush()
         while not self._stop.wait(FLUSH_S):
             self.flush()
-        self._rows.close()  # Closes the connection of this thread.
+        self.rows.close()  # Closes the connection of this thread.
 
     def close(self) -> None:
         """Stop the thread, write the remaining counts and remove this process from the list."""
@@ -154,7 +154,7 @@ class Ledger:
             self._thread.join(timeout=5.0)
             self._thread = None
         self.flush()
-        self._rows.delete(PROCESS + self._process)
+        self.rows.delete(PROCESS + self._process)
 
     def flush(self) -> None:
         """Write the counts since the last flush, and a heartbeat; never raises.
@@ -164,14 +164,14 @@ class Ledger:
         with self._flushing:
             try:
                 self._flush()
-                if self._failing:
+                if self.failing:
                     log.info("the ledger can be written again")
-                self._failing = False
+                self.failing = False
             except Exception as error:  # noqa: BLE001
                 # A failure of telemetry must not fail a request or a thread. Logged once, not every second.
-                if not self._failing:
+                if not self.failing:
                     log.warning("the ledger cannot be written, figures are kept: %r", error)
-                self._failing = True
+                self.failing = True
 
     def _flush(self) -> None:
         now = self._clock()
@@ -187,7 +187,7 @@ class Ledger:
             self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)}
         self._write_rows()
         self._written_gauges = gauges
-        if not self._rows.set(
+        if not self.rows.set(
             PROCESS + self._process, self._heartbeat(now, gauges), expire=PROCESS_EXPIRES_S
         ):
             raise RowsUnavailable("a heartbeat was not stored")
@@ -197,7 +197,7 @@ class Ledger:
 
     def _write_rows(self) -> None:
         if self._unwritten:
-            self._rows.replace((), self._unwritten)
+            self.rows.replace((), self._unwritten)
             self._unwritten = {}
 
     def _sample(self) -> dict[str, float]:
@@ -232,7 +232,7 @@ class Ledger:
         now = self._clock()
         merged = Totals()
         bases, gone = 0, []
-        for _, key, value in self._rows.rows_after(0):
+        for _, key, value in self.rows.rows_after(0):
             if key.startswith((ROW, BASE)):
                 try:
                     row = decode_row(value)
@@ -249,7 +249,7 @@ class Ledger:
         if len(gone) == bases:
             return False
         pieces = encode_row(LedgerRow(0.0, "", merged))
-        return self._rows.replace(gone, {BASE + uuid.uuid4().hex: piece for piece in pieces})
+        return self.rows.replace(gone, {BASE + uuid.uuid4().hex: piece for piece in pieces})
 
 
 def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:

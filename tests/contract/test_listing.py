@@ -59,7 +59,7 @@ def test_a_missing_file_has_no_datasets(app: App) -> None:
 
 def test_residency_follows_what_is_decoded(app: App) -> None:
     asked = {"file": FILE, "dataset": "volume", "selection": "0,:,:"}
-    app.services.bricks._cache.clear()
+    app.services.caches.bricks.clear()
     empty = app.get("/api/v1/residency", axis=0, **asked).get_json()
     assert empty == {"cached": [], "ahead": [], "coming": []}
     app.slice(FILE, "volume", "9,:,:", window="slice", format="png")

@@ -35,7 +35,7 @@ WRITER = """
         ledger.stages({"decode": 0.001 * i})
         ledger.count("bricks.decoded_bytes", 1_000_003)
         ledger.flush()
-        assert not ledger._failing
+        assert not ledger.failing
         print(i + 1, flush=True)
 """
 

@@ -49,7 +49,7 @@ def limit_memory(extra_bytes: int) -> None:
     A lower limit that the server was started with stays in force.
     """
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    total = _address_space() + extra_bytes
+    total = address_space() + extra_bytes
     if hard != resource.RLIM_INFINITY:
         total = min(total, hard)
     resource.setrlimit(resource.RLIMIT_AS, (total, total))
@@ -60,7 +60,7 @@ def machine_lacks_memory(extra_bytes: int, at_start: int) -> bool:
 
     `at_start` is the address space (bytes) of the process when `extra_bytes` were allowed.
     """
-    left = at_start + extra_bytes - _address_space() - _SLACK_BYTES
+    left = at_start + extra_bytes - address_space() - _SLACK_BYTES
     if left <= 0:
         return False
     try:
@@ -71,7 +71,8 @@ def machine_lacks_memory(extra_bytes: int, at_start: int) -> bool:
     return False
 
 
-def _address_space() -> int:
+def address_space() -> int:
+    """Address space of this process (bytes)."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
 
@@ -120,7 +121,7 @@ def answer(
 
 def serve(connection: socket.socket, sink: BinaryIO, extra_bytes: int) -> None:
     """Serve requests until the other side closes the connection."""
-    at_start = _address_space()
+    at_start = address_space()
     while True:
         try:
             request, descriptors = protocol.receive_request(connection)

@@ -66,7 +66,7 @@ def test_a_planted_figure_is_none(rows: MemoryRows, planted: bytes) -> None:
 
 
 def test_what_is_remembered_is_bounded(rows: MemoryRows) -> None:
-    paces = DecodeThroughput(rows)
+    throughput = DecodeThroughput(rows)
     for number in range(MAX_CACHED + 10):
-        paces.record(str(number), 1, 0.1)
-    assert len(paces._known) == len(paces._published_at) == MAX_CACHED
+        throughput.record(str(number), 1, 0.1)
+    assert len(throughput) == MAX_CACHED

@@ -161,7 +161,7 @@ def module_box(here: Parts, volume: Any, start: tuple[int, int], stop: tuple[int
     "planted", [None, b"nonsense", b"[[1]]", b"[1]", b"{}", b'["abcde"]', b"[" * 9999]
 )
 def test_what_somebody_else_wrote_among_the_failures_counts_as_none(planted: bytes | None) -> None:
-    assert failures._entries(planted) == []
+    assert failures.parse_entries(planted) == []
 
 
 def test_too_few_descriptors_are_the_machine_s_fault(here: Parts, data: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
 
 
 def test_whose_limit_was_met_is_told_apart() -> None:
-    now = loop._address_space()
+    now = loop.address_space()
     assert not loop.machine_lacks_memory(2**20, now)  # less than the slack is left: it was its own
     assert not loop.machine_lacks_memory(2**26, now)
     assert loop.machine_lacks_memory(2**60, now)

@@ -44,7 +44,7 @@ def test_one_thread_waits_for_a_busy_file_and_the_others_are_told_so(
         raise errors.CannotShow("The HDF5 library took longer than 10 s on this file.")
 
     monkeypatch.setattr(here.library.hdf5, "call", hang)
-    monkeypatch.setattr(here.library, "_first_opens", ImpatientLocks(0.05, "Later."))
+    here.library.first_opens = ImpatientLocks(0.05, "Later.")
 
     def told(number: int) -> errors.LamellaError:
         with pytest.raises(errors.LamellaError) as caught:

@@ -41,7 +41,7 @@ def test_the_one_chunk_is_read(
     volume = here.library.volume("data/a.h5", "x")
     assert reader.read(volume, (8, 19, 30)) == whole[8, 19, 30]
     assert len(decoded) == 1
-    assert here.store._cache.totals()[1] == 0, "a brick was made"
+    assert here.disk.totals()[1] == 0, "a brick was made"
 
 
 @pytest.mark.parametrize("text", ["5,:,:", ":,5,:", ":,:,5"])

@@ -18,6 +18,7 @@ from dashboard.bricks.usage import Purpose
 from dashboard.frames.renderer import SliceAddress
 from dashboard.runtime.container import Services
 from dashboard.telemetry.ledger import Ledger
+from tests import database
 from tests.services import SHAPE, figures, look
 
 
@@ -28,7 +29,7 @@ def test_house_is_kept(
     volume = services.metadata.volume("data/a.h5", "x")
     (address,) = volume.bricks(parse("0,:,:", SHAPE))
     services.loader.get_or_decode(address)
-    services.bricks._cache._sql("UPDATE Cache SET access_time = 5.0")
+    database.touch(services.caches.bricks, 5.0)
     services.loader.get_or_decode(address)
     half, lock = tmp_path / "cache" / "partial" / "half", services.caches.locks / "old.lock"
     for path in (half, lock):
@@ -37,7 +38,7 @@ def test_house_is_kept(
     services.maintenance.tick()
     assert not half.exists()
     assert not lock.exists()
-    (row,) = services.bricks._cache.lru_rows()
+    (row,) = services.caches.bricks.lru_rows()
     assert row.used > 5.0
 
 
@@ -51,7 +52,7 @@ def test_a_brick_is_open_in_the_web_process_while_it_is_used(make: Callable[...,
         assert first is not None
         assert (services.bricks.get(address, volume.memory_dtype) is first) is is_open
     later = time.monotonic() + 60.0
-    web.bricks.open_handles._clock = lambda: later
+    web.bricks.open_handles.clock = lambda: later
     web.maintenance.tick()
     assert web.bricks.open_handles.get(address.key) is None
 
@@ -179,7 +180,7 @@ def test_flipped_bytes_are_never_shown(make: Callable[..., Services], tmp_path: 
             with path.open("r+b") as stream:
                 stream.seek(size * 5 // 8)
                 stream.write(b"????")
-        services.caches.frames._sql("UPDATE Cache SET value = zeroblob(length(value))")
+        database.execute(services.caches.frames, "UPDATE Cache SET value = zeroblob(length(value))")
         services = make()  # another process, which has verified nothing
         np.testing.assert_array_equal(seen(services, "2,:,:"), expected[2])
         value = services.voxels.read(volume, (2, 20, 20))
@@ -224,5 +225,5 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
     assert [r.getMessage() for r in anew] == [
         f"the cache {name} was made anew: file is not a database"
     ]
-    for disk in (services.caches.frames, services.bricks._cache):
+    for disk in (services.caches.frames, services.caches.bricks):
         assert disk.check() == []

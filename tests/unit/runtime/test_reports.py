@@ -249,7 +249,7 @@ def test_a_volume_that_left_the_memory_is_known_all_the_same(
 ) -> None:
     services = make()
     opened(services)
-    services.metadata._volumes.clear()
+    services.metadata.forget()
     forbid(services, monkeypatch)
     services.activity.report(report("3,:,:"))
     refused(services)
@@ -290,8 +290,8 @@ def test_what_was_planted_among_the_facts_is_unknown(
 ) -> None:
     services = make()
     opened(services)
-    facts = services.metadata._metadata_cache
-    services.metadata._volumes.clear()
+    facts = services.caches.facts
+    services.metadata.forget()
     forbid(services, monkeypatch)
     planted: list[Any] = [
         {}, [], 3, {"fingerprint": 3}, {"fingerprint": [1]}, {"fingerprint": [1, 2, 3, "x"]},
@@ -372,7 +372,7 @@ def test_a_ring_slice_whose_brick_is_gone_decodes_nothing(
     for plane in ("5,:,:", "9,:,:"):
         services.loader.get_or_decode(*volume.bricks(parse(plane, SHAPE)))
     for brick in volume.bricks(parse("5,:,:", SHAPE)):
-        services.bricks._cache.delete(brick.key)
+        services.caches.bricks.delete(brick.key)
     has = services.bricks.has
     # Evicted between the question and the answer, too.
     monkeypatch.setattr(services.bricks, "has", lambda address: True)

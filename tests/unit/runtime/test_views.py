@@ -22,7 +22,7 @@ from dashboard.addressing.selection import parse
 from dashboard.prefetch.plan_store import PLAN, ViewerPlan
 from dashboard.runtime import activity as module
 from dashboard.runtime.container import Services
-from tests import files
+from tests import database, files
 from tests.services import SHAPE, later, look
 
 
@@ -132,7 +132,7 @@ def test_bricks_that_are_planned_are_spared(make: Callable[..., Services]) -> No
 
     for plane in (0, 16):
         services.loader.get_or_decode(brick(plane))
-    services.bricks._cache._sql("UPDATE Cache SET access_time = 5.0 + rowid")
+    database.execute(services.caches.bricks, "UPDATE Cache SET access_time = 5.0 + rowid")
     look(services, "0,:,:")
     assert brick(0).key in services.resolver.planned_keys()
     assert brick(16).key not in services.resolver.planned_keys()
@@ -160,17 +160,20 @@ def planned(services: Services, viewer: str, **changes: Any) -> ViewerPlan:
     """The viewer's plan for slice 3, with some fields changed, on the board as others may write it."""
     look(services, "3,:,:", viewer=viewer)
     key = PLAN + viewer
-    row = json.loads(services.plans._cache.get(key)) | changes
-    services.plans._cache.set(key, json.dumps(row).encode())
+    row = json.loads(services.caches.plans.get(key) or b"")
+    geometry = row["plan"]["geometry"]
+    geometry |= {name: changes.pop(name) for name in geometry if name in changes}
+    row["plan"] |= changes
+    services.caches.plans.set(key, json.dumps(row).encode())
     (plan,) = [plan for plan in services.plans.plans() if plan.viewer == viewer]
     return plan
 
 
 OTHER_GEOMETRY = [
-    {"extent": [400], "wanted": [[[399], 0.0]]},
+    {"extent": [400], "bricks": [[[399], 0.0]]},
     {"selection": "3,3,:", "plane": [0, 1]},
     {"selection": "3,:,:", "plane": [0, 1]},
-    {"extent": [24, 40], "chunk": [4, 20], "movement": [[0.0, [3, 3]]], "wanted": [[[3, 3], 0.0]]},
+    {"extent": [24, 40], "chunk": [4, 20], "movement": [[0.0, [3, 3]]], "bricks": [[[3, 3], 0.0]]},
     {"selection": "300,:,:"},
     {"selection": "3,:,:,:"},
 ]
@@ -205,7 +208,7 @@ def test_a_file_replaced_by_another_shape_under_a_resting_viewer_stops_nobody(
     look(services, "3,:,:", viewer="ann")
     now = time.time()
     worker = services.worker()
-    worker._clock = services.plans._clock = lambda: now
+    worker.clock = services.plans.clock = lambda: now
     while worker.run_once() == 0.0:
         pass
     files.write(data / "new.h5", x=(np.zeros((5, 6), "u2"), {"chunks": (2, 2)}))

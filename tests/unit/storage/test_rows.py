@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.storage.bytes_cache import INLINE_BYTES
 from dashboard.storage.rows import DiskRows, Rows, RowsUnavailable, open_rows, update
+from tests import database
 from tests.rows import MemoryRows
 
 
@@ -156,7 +157,7 @@ class TestDiskRows(RowsContract):
         self, rows: DiskRows, caplog: pytest.LogCaptureFixture
     ) -> None:
         rows.set("key", b"value")
-        rows.cache._sql("UPDATE Cache SET value = zeroblob(length(value))")
+        database.execute(rows.cache, "UPDATE Cache SET value = zeroblob(length(value))")
         assert rows.get("key") is None
         assert rows.rows_after(0) == []
         assert "not as it was written" in caplog.text
@@ -166,7 +167,7 @@ class TestDiskRows(RowsContract):
     def test_a_row_that_names_a_file_is_a_miss(self, rows: DiskRows, tmp_path: Path) -> None:
         (tmp_path / "rows" / "planted.val").write_bytes(b"planted")
         rows.set("key", b"value")
-        rows.cache._sql("UPDATE Cache SET mode = 2, filename = 'planted.val'")
+        database.execute(rows.cache, "UPDATE Cache SET mode = 2, filename = 'planted.val'")
         assert rows.get("key") is None
 
     def test_a_busy_database_is_unavailable_and_works_afterwards(self, tmp_path: Path) -> None:

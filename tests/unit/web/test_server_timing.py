@@ -58,7 +58,7 @@ def ask(
 def figures(ledger: Ledger) -> dict[str, Any]:
     """What the ledger holds."""
     ledger.flush()
-    return Stats(ledger._cache).snapshot(None)
+    return Stats(ledger.rows).snapshot(None)
 
 
 def test_stages_come_in_the_pipeline_s_order_and_total_last(ledger: Ledger) -> None:
