@@ -25,13 +25,11 @@ END_WITHIN_S = 60.0
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for `pytest -n 2 --dist loadgroup`: each file's tests run in one process.
 
     Those with a browser or a load of their own are one group, so that no two of them share the machine.
     """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
     for item in items:
         alone = any(item.get_closest_marker(name) for name in ("browser", "stress"))
         item.add_marker(pytest.mark.xdist_group("alone" if alone else str(item.path)))
