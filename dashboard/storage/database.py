@@ -213,6 +213,7 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
             # Else SQLite would make an empty one.
             raise sqlite3.OperationalError("the database is gone")
         self._local.seen = None
+        self._local.opening = self._stat_files()
         connection = diskcache.Cache._con.fget(self)
         connection.text_factory = _TEXT
         self._local.seen = self._stat_files()
@@ -300,7 +301,9 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
 
     def _replace(self, error: BaseException) -> bool:
         seen: _OpenedFile | None = getattr(self._local, "seen", None)
-        moved = seen is not None and seen.inodes != self._stat_files().inodes
+        # Also the files that could not be opened may have been replaced since.
+        before: _OpenedFile | None = seen or getattr(self._local, "opening", None)
+        moved = before is not None and before.inodes != self._stat_files().inodes
         fault = check_database(Path(self._database), deep=moved)
         if fault is None and sqlite_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             # Damaged deeper down, unless somebody else has replaced it already.

@@ -201,6 +201,7 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
     np.testing.assert_array_equal(seen(services, "3,:,:"), expected[3])
     look(services, "3,:,:")
     services.ledger.flush()
+    services.frames.flush()
     database = tmp_path / "cache" / name / "cache.db"
     if not running:
         services.close()

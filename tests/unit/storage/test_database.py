@@ -3,109 +3,34 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
 import stat
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard.storage import database as module
-from dashboard.storage.bytes_cache import INLINE_BYTES, BytesCache, open_cache
-from dashboard.storage.rows import DiskRows
+from dashboard.storage.bytes_cache import BytesCache, open_cache
 from tests import database
-
-LARGE = b"x" * (INLINE_BYTES + 1)
-
-
-def _garbage(path: Path) -> None:
-    path.write_bytes(random.Random(1).randbytes(max(path.stat().st_size, 8192)))
+from tests.unit.storage import harm
 
 
-def _overwritten(path: Path) -> None:
-    """The same inode, filled with noise while others have it open."""
-    with path.open("r+b") as stream:
-        stream.write(random.Random(2).randbytes(max(path.stat().st_size, 8192)))
-
-
-def _truncated(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def _emptied(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def _deleted(path: Path) -> None:
-    path.unlink()
-
-
-def _replaced(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(b"no database" * 1000)
-    other.replace(path)
-
-
-def _directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-    (path / "inside").touch()
-
-
-def _link(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/dev/null")
-
-
-def _folder_deleted(path: Path) -> None:
-    shutil.rmtree(path.parent)
-
-
-def _home_deleted(path: Path) -> None:
-    shutil.rmtree(path.parent.parent)
-
-
-def _folder_is_a_file(path: Path) -> None:
-    shutil.rmtree(path.parent)
-    path.parent.write_bytes(b"a file")
-
-
-HARM = [_garbage, _overwritten, _truncated, _emptied, _deleted, _replaced, _directory, _link]
-WHOLE = [_folder_deleted, _home_deleted, _folder_is_a_file]
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "cache"
-
-
-@pytest.fixture
-def opened(directory: Path) -> Iterator[BytesCache]:
-    cache = open_cache(directory, timeout_s=0.5)
-    for number in range(200):
-        cache.set(f"key{number}", bytes(500))
-    cache.set("large", LARGE)
-    yield cache
-    cache.close()
-
-
-def damage(harm: Callable[[Path], None], path: Path) -> None:
-    """Do harm to one file of a cache; skip where that file is not there."""
+def damage(act: Callable[[Path], None], path: Path) -> None:
+    """Do act to one file of a cache; skip where that file is not there."""
     if not path.exists():
         pytest.skip("this cache has no such file")
-    harm(path)
+    act(path)
 
 
 def works(cache: BytesCache) -> None:
     """That the cache stores and finds again, and is sound."""
-    for value in (b"value", LARGE):
+    for value in (b"value", harm.LARGE):
         assert cache.set("new", value)
         assert cache.get("new") == value
         assert "new" in cache
@@ -122,11 +47,11 @@ def sound(cache: BytesCache) -> None:
 
 
 @pytest.mark.parametrize("name", ["cache.db", "cache.db-wal", "cache.db-shm"])
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("act", harm.HARM)
 def test_a_database_that_is_damaged_while_it_is_open_is_made_anew(
-    opened: BytesCache, directory: Path, harm: Callable[[Path], None], name: str
+    opened: BytesCache, directory: Path, act: Callable[[Path], None], name: str
 ) -> None:
-    damage(harm, directory / name)
+    damage(act, directory / name)
     # What cannot be read is a miss, now or once the database's own memory of it is gone.
     assert opened.get("key7") in (bytes(500), None)
     for number in range(200):
@@ -140,24 +65,24 @@ def test_a_database_that_is_damaged_while_it_is_open_is_made_anew(
 
 
 @pytest.mark.parametrize("name", ["cache.db", "cache.db-wal", "cache.db-shm"])
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("act", harm.HARM)
 def test_a_database_that_is_damaged_at_the_start_is_made_anew(
-    opened: BytesCache, directory: Path, harm: Callable[[Path], None], name: str, tmp_path: Path
+    opened: BytesCache, directory: Path, act: Callable[[Path], None], name: str, tmp_path: Path
 ) -> None:
     # As a killed process leaves it, with its log.
     killed = tmp_path / "killed" / "cache"
     shutil.copytree(directory, killed)
-    damage(harm, killed / name)
+    damage(act, killed / name)
     again = open_cache(killed)
     sound(again)
     again.close()
 
 
-@pytest.mark.parametrize("harm", WHOLE)
+@pytest.mark.parametrize("act", harm.WHOLE)
 def test_a_cache_whose_folder_is_gone_is_made_again(
-    opened: BytesCache, directory: Path, harm: Callable[[Path], None]
+    opened: BytesCache, directory: Path, act: Callable[[Path], None]
 ) -> None:
-    harm(directory / "cache.db")
+    act(directory / "cache.db")
     assert opened.get("key7") is None
     sound(opened)
     for folder in (directory, directory.parent):
@@ -169,7 +94,7 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
     [
         lambda cache: cache.get("a"),
         lambda cache: cache.set("a", b""),
-        lambda cache: cache.set("a", LARGE),
+        lambda cache: cache.set("a", harm.LARGE),
         lambda cache: cache.delete("a"),
         lambda cache: "a" in cache,
         lambda cache: cache.existing(["a"]),
@@ -181,14 +106,14 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
         lambda cache: cache.remove_orphans(-1.0),
     ],
 )
-@pytest.mark.parametrize("harm", [_replaced, _home_deleted])
+@pytest.mark.parametrize("act", [harm.replaced, harm.home_deleted])
 def test_each_use_makes_it_anew(
     opened: BytesCache,
     directory: Path,
     use: Callable[[BytesCache], object],
-    harm: Callable[[Path], None],
+    act: Callable[[Path], None],
 ) -> None:
-    harm(directory / "cache.db")
+    act(directory / "cache.db")
     use(opened)
     assert module.check_database(directory / "cache.db", deep=True) is None
     sound(opened)
@@ -200,7 +125,7 @@ def test_a_transaction_that_meets_damage_fails_and_the_next_one_does_not(
     # After a write of another process, this one reads its pages anew.
     database.execute(opened, "CREATE TABLE another (x)")
     database.execute(opened, "PRAGMA wal_checkpoint(TRUNCATE)")
-    _overwritten(directory / "cache.db")
+    harm.overwritten(directory / "cache.db")
 
     def write() -> bool:
         with opened.transact():
@@ -230,9 +155,9 @@ def test_what_was_set_aside_is_there_once_and_without_its_files(
     opened: BytesCache, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        opened.set("large", LARGE)
+        opened.set("large", harm.LARGE)
         opened.close()
-        _replaced(directory / "cache.db")
+        harm.replaced(directory / "cache.db")
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             assert opened.get("large") is None
@@ -250,7 +175,7 @@ def test_a_large_damaged_database_is_not_kept(
     opened: BytesCache, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SET_ASIDE_BYTES", 100)
-    _replaced(directory / "cache.db")
+    harm.replaced(directory / "cache.db")
     works(opened)
     assert not list(directory.parent.glob("cache.damaged-*"))
 
@@ -290,7 +215,7 @@ def test_what_cannot_be_made_anew_is_a_miss_and_tried_again_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "make_private", fail)
-        _folder_deleted(directory / "cache.db")
+        harm.folder_deleted(directory / "cache.db")
         for _ in range(3):
             assert opened.get("key7") is None
             assert opened.set("key7", b"value") is False
@@ -308,30 +233,6 @@ def test_a_fault_is_logged_in_one_line(
     assert "main *** Page 7: btreeInitPage() fails" in caplog.text
 
 
-def test_threads_do_not_set_aside_each_other_s_new_one(opened: BytesCache, directory: Path) -> None:
-    start = threading.Barrier(8)
-    lost: list[int] = []
-
-    def use(number: int) -> None:
-        opened.get("key0")
-        start.wait(30)
-        if number == 0:
-            _replaced(directory / "cache.db")
-        start.wait(30)
-        opened.get("key0")
-        if not opened.set(f"mine{number}", b"value"):
-            lost.append(number)
-        opened.close()
-
-    threads = [threading.Thread(target=use, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert lost == []
-    assert DiskRows(opened).keys_with_prefix("mine") == [f"mine{n}" for n in range(8)]
-
-
 def test_a_log_that_is_removed_meanwhile_is_no_fault(
     opened: BytesCache, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,42 +248,3 @@ def test_a_log_that_is_removed_meanwhile_is_no_fault(
 
     monkeypatch.setattr(os, "access", removing)
     assert module.check_database(directory / "cache.db", deep=True) is None
-
-
-def _use(directory: Path, number: int, ready: object, go: object) -> None:
-    cache = open_cache(directory)
-    ready.release()  # type: ignore[attr-defined]
-    go.wait(60)  # type: ignore[attr-defined]
-    cache.get("key0")
-    cache.set(f"mine{number}", b"value")
-    cache.close()
-
-
-def test_processes_do_not_set_aside_each_other_s_new_one(
-    opened: BytesCache, directory: Path
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, go = context.Semaphore(0), context.Event()
-    users = [context.Process(target=_use, args=(directory, n, ready, go)) for n in range(4)]
-    for user in users:
-        user.start()
-    for _ in users:
-        assert ready.acquire(timeout=60)
-    _replaced(directory / "cache.db")
-    go.set()
-    for user in users:
-        user.join(60)
-        assert user.exitcode == 0
-    assert DiskRows(opened).keys_with_prefix("mine") == [f"mine{n}" for n in range(4)]
-    assert opened.check() == []
-
-
-def test_a_connection_to_what_was_replaced_takes_nothing_from_the_new_one(
-    opened: BytesCache, directory: Path
-) -> None:
-    other = open_cache(directory, timeout_s=0.5)
-    _folder_deleted(directory / "cache.db")
-    opened.set("new", b"value")  # the log has it
-    other.close()  # the last connection to the old files, which removes their log
-    assert opened.get("new") == b"value"
-    assert opened.check() == []
