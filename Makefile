@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint format bench clean
+.PHONY: help demo test fuzz lint format reference docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,13 @@ format: $(VENV)/dev.stamp ## Put the code into its one form
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+reference: $(VENV)/run.stamp ## Regenerate the parts of docs/ that come from the code
+	$(BIN)/python .ci/reference.py
+
+docs: $(VENV)/docs.stamp ## Build the documentation; a broken link fails
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -E docs docs/_build
+	@echo "docs/_build/index.html"
+
 bench: $(VENV)/bench.stamp ## Measure beside h5py and others, and write docs/performance.md
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
@@ -49,6 +56,10 @@ $(VENV)/run.stamp: $(BUILT)
 
 $(VENV)/dev.stamp: $(BUILT)
 	@.ci/venv "$(VENV)" "[dev]"
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/docs.stamp: $(BUILT)
+	@.ci/venv "$(VENV)" "[docs]"
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/bench.stamp: $(BUILT)

@@ -1,8 +1,8 @@
 """All settings of the product, each with its default and what it is for, in one frozen object.
 
 A setting comes from the command line, else from the environment (`LAMELLA_PORT=8051`), else it has
-its default. They are validated once, at start. The descriptions below are the single source of the
-README's table and of `--help`.
+its default. They are validated once, at start. The descriptions below are the single source of
+`docs/reference/settings.md` and of `--help`.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
 
 
 def describe(name: str) -> str:
-    """What the setting `name` is for, as the README's table and `--help` say it."""
+    """What the setting `name` is for, as the reference and `--help` give it."""
     return Settings.model_fields[name].description or ""
 
 

@@ -34,24 +34,29 @@ def register(server: flask.Flask, services: Services) -> None:
 
     @api.get("/api/v1/stats")
     def stats() -> flask.Response:
+        """Statistics of the last `window` seconds (300 by default), or of `all` time."""
         return flask.jsonify(services.stats.snapshot(query.window_seconds()))
 
     @api.post("/api/v1/telemetry")
     def telemetry() -> tuple[str, int]:
+        """A page's report of the slices that it painted; no file is opened for it."""
         services.activity.report(flask.request.get_data())
         return "", 204
 
     @api.get("/metrics")
     def metrics() -> flask.Response:
+        """The same statistics for Prometheus."""
         body, content_type = prometheus.exposition(services.stats)
         return flask.Response(body, content_type=content_type)
 
     @api.get("/healthz")
     def healthz() -> flask.Response:
+        """200 while the web process responds."""
         return flask.jsonify(status="ok")
 
     @api.get("/readyz")
     def readyz() -> tuple[flask.Response, int]:
+        """200 when data roots, cache directory and prefetch worker are there, else 503."""
         checks = services.health.readiness()
         ready = all(checks.values())
         return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
@@ -69,6 +74,7 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/files")
     def files() -> flask.Response:
+        """All files below the data roots, in natural order (`scan_2` before `scan_10`)."""
         entries, complete = services.catalog.listed()
         listed = [
             {"file": entry.file, "size": entry.size, "modified": entry.modified}
@@ -78,6 +84,7 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/datasets")
     def datasets() -> flask.Response:
+        """The datasets of a file; with `dataset`, that one alone, by any of its names."""
         file, dataset = query.required("file"), flask.request.args.get("dataset")
         library = services.metadata
         with _versioned(services, file):
@@ -87,14 +94,17 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/slice")
     def slice_() -> flask.Response:
+        """One slice as bytes, raw, quantized to 8 bits, NPY or PNG."""
         return _slice(services)
 
     @api.get("/api/v1/value")
     def value() -> flask.Response:
+        """The exact value of one voxel as text."""
         return _value(services)
 
     @api.get("/api/v1/residency")
     def residency() -> flask.Response:
+        """Which slices across an axis are cached, were decoded ahead, or are planned."""
         volume = _volume(services)
         chosen = query.chosen_slice(volume)
         return flask.jsonify(services.residency.ranges(volume, chosen, query.axis(chosen)))

@@ -1,0 +1,289 @@
+"""Writes the generated parts of docs/ from the code: `make reference`.
+
+A page is prose with blocks between `<!-- generated: NAME -->` and `<!-- end -->`. `regenerated` replaces their
+content by what the code says; `tests/unit/test_reference.py` fails where a page differs from that.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import click
+import flask
+from prometheus_client.core import Metric
+from pydantic import ByteSize
+
+from dashboard import errors
+from dashboard.cli import lamella
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.frames.encode import Format
+from dashboard.frames.pooling import PoolMode
+from dashboard.frames.quantize import Norm
+from dashboard.settings import PREFIX, Settings, describe
+from dashboard.telemetry.aggregates import Totals
+from dashboard.telemetry.prometheus import LedgerCollector
+from dashboard.telemetry.stages import OUTCOMES, STAGES
+from dashboard.web import api
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+DOCS: Final = ROOT / "docs"
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# Defaults that depend on the machine.
+_COMPUTED = {
+    "cache_dir": "the user's cache directory",
+    "decode_threads": "one for each core",
+    "web_processes": "half as many as cores, up to 4",
+}
+
+# What the enumerated parameters of a slice stand for.
+_CHOICES: dict[str, type[StrEnum]] = {
+    "format": Format,
+    "norm": Norm,
+    "pool": PoolMode,
+    "part": ComplexPart,
+}
+
+# Name on the keyboard and effect of each key; the page's own table binds them.
+KEY_TEXTS = {
+    "ArrowLeft": ("←", "previous slice"),
+    "ArrowRight": ("→", "next slice"),
+    "PageUp": ("PgUp", "ten slices back"),
+    "PageDown": ("PgDn", "ten slices on"),
+    "Home": ("Home", "first slice"),
+    "End": ("End", "last slice"),
+    " ": ("Space", "play and pause"),
+}
+
+_OUTCOMES = {
+    "ring": "the page had the frame",
+    "hit": "cached and accessed before",
+    "prefetched": "decoded ahead, and accessed for the first time",
+    "coalesced": "another request was decoding it",
+    "miss": "decoded now",
+}
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def default(name: str) -> str:
+    """The default of a setting, as a person would write it."""
+    if name in _COMPUTED:
+        return _COMPUTED[name]
+    value = Settings.model_fields[name].default
+    if value in (None, (), ""):
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, ByteSize):
+        return value.human_readable(separator=" ").replace(".0", "")
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def _options() -> dict[str, str]:
+    """The command line option of each setting that has one."""
+    return {
+        parameter.name: parameter.opts[0]
+        for command in lamella.commands.values()
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.name in Settings.model_fields
+    }
+
+
+def settings() -> str:
+    """All settings, with their options and defaults."""
+    options = _options()
+    rows = [
+        (
+            f"`{PREFIX}{name.upper()}`",
+            f"`{options[name]}`" if name in options else "–",
+            default(name),
+            describe(name),
+        )
+        for name in Settings.model_fields
+    ]
+    return _table(("setting", "option", "default", "what it is for"), rows)
+
+
+def commands() -> str:
+    """A section for each command: usage, help text, arguments, options."""
+    return "\n".join(_command(name, command) for name, command in lamella.commands.items())
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"lamella {name}")
+    usage = " ".join(["lamella", name, *command.collect_usage_pieces(context)])
+    text = f"## lamella {name}\n\n```sh\n{usage}\n```\n\n{_paragraphs(command.help)}"
+    rows = []
+    for parameter in command.params:
+        record = isinstance(parameter, click.Option) and parameter.get_help_record(context)
+        if record:
+            rows.append((f"`{record[0]}`", record[1].replace("|", r"\|")))
+    return text + ("\n" + _table(("option", "what it does"), rows) if rows else "")
+
+
+def _paragraphs(text: str | None) -> str:
+    """The paragraphs of a docstring, one to a line."""
+    parts = (text or "").strip().split("\n\n")
+    return "\n".join(" ".join(part.split()) + "\n" for part in parts)
+
+
+def routes() -> str:
+    """All routes of the HTTP interface, each with the first line of its function's docstring."""
+    server = flask.Flask("reference")
+    api.register(server, _without_services())
+    rows = [
+        (f"`{method} {rule.rule}`", _first_line(server.view_functions[rule.endpoint].__doc__))
+        for rule in server.url_map.iter_rules()
+        if rule.endpoint.startswith("api.") and "<" not in rule.rule
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+    return _table(("request", "response"), rows)
+
+
+def _without_services() -> Any:
+    """What registering routes reads; requests would need more."""
+    return SimpleNamespace(settings=SimpleNamespace(url_prefix=""))
+
+
+def choices() -> str:
+    """The values of the enumerated parameters."""
+    rows = [
+        (f"`{name}`", ", ".join(f"`{value}`" for value in kind)) for name, kind in _CHOICES.items()
+    ]
+    return _table(("parameter", "values"), rows)
+
+
+def statuses() -> str:
+    """The errors of the HTTP interface."""
+    kinds = sorted(errors.LamellaError.__subclasses__(), key=lambda kind: kind.status)
+    rows = [
+        (
+            str(kind.status),
+            f"`{kind.code}`",
+            _first_line(kind.__doc__),
+            "–" if kind.retry_after_s is None else f"`Retry-After: {kind.retry_after_s}`",
+        )
+        for kind in kinds
+        if kind is not errors.SetupError
+    ]
+    return _table(("status", "`code`", "when", "header"), rows)
+
+
+def metrics() -> str:
+    """All metric families of `/metrics`, as an empty ledger gives them."""
+    empty = SimpleNamespace(
+        totals=Totals,
+        gauges=dict,
+        snapshot=lambda _: {"viewers": 0},
+        processes=lambda: [{"pid": 1, "role": "web", "rss_bytes": 0, "heartbeat_s": 0.0}],
+    )
+    collector = LedgerCollector(empty)  # type: ignore[arg-type]
+    rows = [
+        (
+            f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
+            family.type,
+            ", ".join(f"`{label}`" for label in _labels(family)) or "–",
+            family.documentation,
+        )
+        for family in collector.collect()
+    ]
+    return _table(("metric", "type", "labels", "what it counts"), rows)
+
+
+def _labels(family: Metric) -> list[str]:
+    return sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+
+
+def stages() -> str:
+    """The stages of the pipeline, in order."""
+    rows = [(f"`{stage.name}`", stage.where, stage.what, stage.reference) for stage in STAGES]
+    return _table(("stage", "where", "what", "desktop viewer"), rows)
+
+
+def outcomes() -> str:
+    """The outcomes of a demand."""
+    return _table(("outcome", "meaning"), [(f"`{name}`", _OUTCOMES[name]) for name in OUTCOMES])
+
+
+def keys() -> str:
+    """The keys that the page's table binds."""
+    return _table(("key", "what it does"), [KEY_TEXTS[key] for key in bound_keys()])
+
+
+def bound_keys() -> list[str]:
+    """The keys of the table `ACTIONS` in the page's scripts, in its order."""
+    scripts = [path for suffix in ("js", "mjs") for path in (ROOT / "assets").rglob(f"*.{suffix}")]
+    tables = [
+        found[1]
+        for path in scripts
+        if (found := re.search(r"const ACTIONS = \{\n(.*?)\n\s*\};", path.read_text(), re.DOTALL))
+    ]
+    (table,) = tables
+    return [
+        quoted or plain
+        for quoted, plain in re.findall(r"^\s*(?:'([^']+)'|(\w+)):", table, re.MULTILINE)
+    ]
+
+
+def decisions() -> str:
+    """The decision pages: number, title, status, date."""
+    rows = []
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        title, _, rest = path.read_text().partition("\n")
+        status, date = re.findall(r"^- (?:Status|Date): (.+)$", rest, re.MULTILINE)
+        rows.append((path.stem[:4], f"[{title.removeprefix('# ')}]({path.name})", status, date))
+    return _table(("number", "decision", "status", "date"), rows)
+
+
+BLOCKS: Final[dict[str, Callable[[], str]]] = {
+    function.__name__: function
+    for function in (
+        *(commands, settings, routes, choices, statuses),
+        *(metrics, stages, outcomes, keys, decisions),
+    )
+}
+
+
+def regenerated(page: str) -> str:
+    """The text of a page with all of its blocks as the code gives them."""
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n{found[3]}", page)
+
+
+def blocks_of(page: str) -> Iterator[str]:
+    """The names of a page's blocks."""
+    return (found[2] for found in _BLOCK.finditer(page))
+
+
+def pages() -> list[Path]:
+    """All pages that have blocks."""
+    return [path for path in sorted(DOCS.rglob("*.md")) if any(blocks_of(path.read_text()))]
+
+
+def main() -> int:
+    """Rewrites the pages that have changed, and names them."""
+    for path in pages():
+        before = path.read_text()
+        after = regenerated(before)
+        if after != before:
+            path.write_text(after)
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
