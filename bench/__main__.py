@@ -49,18 +49,20 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "--folder",
     type=click.Path(path_type=Path),
     default=TOP / ".lamella" / "bench",
-    help="Where made volumes are kept and caches lie meanwhile: on the disk that is to be measured.",
+    help="Folder for generated volumes, which are kept, and for caches: on the disk to be measured.",
 )
-@click.option("--quick", is_flag=True, help="Few repetitions and small volumes, in four minutes.")
+@click.option(
+    "--quick", is_flag=True, help="Few repetitions and small volumes; takes four minutes."
+)
 @click.option(
     "--whole",
     is_flag=True,
-    help="Warm the whole volume as well: a minute more, and its decoded size on the disk.",
+    help="Also warm the whole volume: takes another minute, and its decoded size on the disk.",
 )
 @click.option(
-    "--only", multiple=True, type=click.Choice(list(PARTS)), help="A part; once for each."
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="A part to run; may be repeated."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The page that is written.")
+@click.option("--out", type=click.Path(path_type=Path), help="The page to write.")
 def bench(
     file: Path | None,
     folder: Path,
@@ -69,14 +71,14 @@ def bench(
     only: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Measure on FILE (default: a made reference volume) and write docs/performance.md.
+    """Measure on FILE (default: a generated reference volume) and write docs/performance.md.
 
-    A quick run, or one of some parts, is written into the folder instead, unless --out says where.
+    A quick or partial run is written to the folder instead, unless --out is given.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     before = machine(folder)
-    with progress("Getting to know the reference volume"):
+    with progress("Describing the reference volume"):
         reference = describe((file or _reference(folder)).resolve(), folder)
     context = Context(folder, reference, quick, whole)
     sections: list[Section] = []
@@ -86,20 +88,20 @@ def bench(
         with progress(f"Measuring: {key}"):
             found = measure(context)
         sections.extend(found if isinstance(found, list) else [found])
-    why = tomllib.loads((TOP / "bench" / "why.toml").read_text())
-    text = report.page(sections, before, versions(), _described(reference), why, quick)
-    partly = quick or bool(only)
-    target = out or (folder / "performance.md" if partly else PAGE)
+    reasons = tomllib.loads((TOP / "bench" / "missed_targets.toml").read_text())
+    text = report.page(sections, before, versions(), _described(reference), reasons, quick)
+    partial = quick or bool(only)
+    target = out or (folder / "performance.md" if partial else PAGE)
     target.write_text(text)
     data = {"sections": [asdict(section) for section in sections], "machine": before}
     (folder / "performance.json").write_text(json.dumps(data, indent=1))
-    print(text if partly else f"{target} is written.")
+    print(text if partial else f"{target} is written.")
 
 
 def _reference(folder: Path) -> Path:
     path = folder / "reference.h5"
     if not path.exists():
-        with progress("Making a reference volume, once"):
+        with progress("Generating the reference volume, once"):
             try:
                 lamella(["sample", str(path), "--like", "reference"])
             except SystemExit as end:

@@ -15,16 +15,16 @@ QUICK = ("scroll-10", "scroll-60", "jumps", "ten-volumes")
 
 
 def browse(context: Context) -> Section:
-    """All traces, or a few when there is little time."""
+    """All traces, or a few in a quick run."""
     volume = context.reference
     seconds = context.times(5, 2)
     section = Section(
         "browse",
         "Traces",
         f"What `lamella bench --seconds {seconds}` plays, each from an empty cache. Times in ms, median / 95th"
-        " percentile / maximum. Seen: from when a slice is wanted to its last byte. Latest: of all but each"
-        " viewer's first slice. h5py: the mean for the same slices, one after the other, with its own chunk"
-        " cache, and with one that holds a slice's chunks, as many as it reads in half the time.",
+        " percentile / maximum. Seen: from a slice's due time to its last byte. Latest: without each"
+        " viewer's first slice. h5py: mean time for the same slices, one after the other, with its default chunk"
+        " cache, and with one that holds a slice's chunks, for as many as it reads in half the time.",
     )
     found = []
     for turn, trace in enumerate(traces(volume.shown.shape, seconds, SEED)):

@@ -1,4 +1,4 @@
-"""What all measurements share: the file, a folder to work in, a server, and how much time there is."""
+"""The context that all measurements share: file, working folder, server, and number of repetitions."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from dashboard.storage.disk_space import ensure_private_directory
 
 SEED = 1
 READ_BYTES = 16 * 2**20
-# Preparing what a viewer at rest may want next takes longer than the answer.
+# Prefetching for a viewer at rest takes longer than the response.
 SETTLE_S = 40.0
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A file and what is known of its dataset."""
+    """A file and the description of its dataset."""
 
     path: Path
     shown: DatasetInfo
 
     @property
     def fresh(self) -> random.Random:
-        """The same choice in every run."""
+        """A random generator with the same seed in every run."""
         return random.Random(SEED)
 
 
 @dataclass(frozen=True)
 class Context:
-    """One run. `folder` holds made volumes, which stay, and caches, which do not."""
+    """One run. `folder` holds generated volumes, which are kept, and caches, which are removed."""
 
     folder: Path
     reference: Volume
@@ -43,7 +43,7 @@ class Context:
     whole: bool
 
     def times(self, full: int, quick: int = 1) -> int:
-        """How often something is repeated."""
+        """Number of repetitions."""
         return quick if self.quick else full
 
     def serving(self, *paths: str) -> AbstractContextManager[Server]:
@@ -52,7 +52,7 @@ class Context:
 
 
 def describe(path: Path, folder: Path) -> Volume:
-    """The file, as a server tells of it, and in the page cache of the system."""
+    """The file with its description by a server; its content is in the page cache afterwards."""
     home = ensure_private_directory(folder / "cache")
     with serving([f"v={path}"], home) as server, server.client() as client:
         answer = client.json("/api/v1/datasets", file="v")
@@ -61,7 +61,7 @@ def describe(path: Path, folder: Path) -> Volume:
 
 
 def read_through(path: Path) -> None:
-    """Have the system read the file once, so that no side pays for the disk alone."""
+    """Read the file once, so that it is in the page cache for all sides."""
     with path.open("rb", buffering=0) as stream:
         while stream.read(READ_BYTES):
             pass
@@ -70,7 +70,7 @@ def read_through(path: Path) -> None:
 def pick_bricks(volume: Volume, axis: int, count: int, pick: random.Random) -> list[int]:
     """An index in each of up to `count` different bricks across `axis`, at any depth, in any order.
 
-    The first one across axis 0 is not among them: files are made known with it.
+    The first one across axis 0 is not among them: it is used for the first request to a file.
     """
     thick = volume.shown.thickness(axis)
     length = volume.shown.shape[axis]
@@ -81,7 +81,7 @@ def pick_bricks(volume: Volume, axis: int, count: int, pick: random.Random) -> l
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Say on the terminal what is being measured, and how long it took."""
+    """Print to the terminal what is being measured, and how long it took."""
     began = time.monotonic()
     print(f"{what} …", end=" ", file=sys.stderr, flush=True)
     try:
@@ -91,5 +91,5 @@ def progress(what: str) -> Iterator[None]:
 
 
 def average(values: Sequence[float]) -> float:
-    """The mean of what cannot be empty."""
+    """The mean of values, of which there is at least one."""
     return sum(values) / len(values)

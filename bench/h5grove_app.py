@@ -1,4 +1,4 @@
-"""h5grove's routes in a Flask application, as its documentation has them; `GROVE_FOLDER` holds the files."""
+"""h5grove's routes in a Flask application, as in its documentation; files are in `GROVE_FOLDER`."""
 
 from __future__ import annotations
 

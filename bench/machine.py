@@ -1,4 +1,4 @@
-"""What the figures hold for: the machine and the versions."""
+"""The machine and the versions that the figures apply to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("numpy", "imagecodecs", "h5py", "hidefix", "h5grove", "flask", "guni
 
 
 def machine(folder: Path) -> dict[str, str]:
-    """What is of weight, in words."""
+    """Properties of the machine that affect the figures, as text."""
     cores = len(os.sched_getaffinity(0))
     return {
         "processor": f"{_first('/proc/cpuinfo', 'model name')}, {cores} cores",
@@ -29,7 +29,7 @@ def machine(folder: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of ours and of what is compared with."""
+    """Versions of Lamella and of the packages that it is compared with."""
     found = {
         "lamella": f"{__version__} ({_commit()})",
         "Python": platform.python_version(),

@@ -15,14 +15,14 @@ MOST_S = 3.0
 
 
 def many(context: Context) -> Section:
-    """Opening it, up to the first slice."""
+    """Time to open it, up to the first slice."""
     volume = describe(many_chunks(context.folder), context.folder)
     section = Section(
         "many",
         "A million chunks",
         "uint8 1000×1000×1000 in chunks of 10×10×10. Opened: the list of its datasets and a first slice, from a"
-        " server that has never seen the file under that name; the slice has to list the index and to decode"
-        " ten thousand chunks. h5py's time for the same, from opening the file on.",
+        " server that has not opened the file before; the slice needs the chunk index and decodes"
+        " ten thousand chunks. h5py: the time for the same, including opening the file.",
     )
     shown = volume.shown
     middle = shown.shape[0] // 2

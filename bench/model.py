@@ -1,4 +1,4 @@
-"""What is measured: figures with their spread and the mark that they are to reach."""
+"""Figures: repeated measurements with their spread and target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Judge = Literal["median", "worst"]
 class Figure:
     """One quantity and its value in each repetition.
 
-    `floor` and `aim` are what is to be reached, if anything; `judge` says which of the values has to.
+    `floor` and `aim` are its targets, if any; `judge` selects the value that is compared with them.
     """
 
     what: str
@@ -27,14 +27,14 @@ class Figure:
 
     @property
     def headline(self) -> float:
-        """The value that counts."""
+        """The value that is compared with the targets."""
         if self.judge == "median":
             return median(self.values)
         return min(self.values) if self.more else max(self.values)
 
     @property
     def verdict(self) -> str:
-        """Which mark is reached; empty where there is none."""
+        """The target that is reached, as text; empty without targets."""
         if self.floor is None:
             return ""
         if not self.values:
@@ -45,7 +45,7 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether it should have been reached and is not."""
+        """Whether the floor is missed."""
         return self.floor is not None and bool(self.values) and not self._reaches(self.floor)
 
     def _reaches(self, mark: float) -> bool:
@@ -54,7 +54,7 @@ class Figure:
 
 @dataclass
 class Section:
-    """Figures that were measured in one way, which `method` tells in Markdown."""
+    """Figures measured by one method, which `method` describes in Markdown."""
 
     key: str
     title: str
@@ -74,7 +74,7 @@ class Section:
         more: bool = True,
         judge: Judge = "median",
     ) -> None:
-        """Add a figure; one without a mark and without values is left out."""
+        """Add a figure; one without targets and without values is omitted."""
         found = tuple(values)
         if found or floor is not None:
             self.figures.append(Figure(what, found, unit, floor, aim, more, judge))
@@ -82,7 +82,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """Anything else, in rows."""
+    """A table of text cells."""
 
     title: str
     headings: Sequence[str]
@@ -90,5 +90,5 @@ class Table:
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """Pair by pair: each pair was measured one right after the other."""
+    """Quotients of pairs; the two values of a pair were measured in immediate succession."""
     return [a / b for a, b in zip(above, below, strict=True)]

@@ -1,4 +1,4 @@
-"""The sides of a comparison: each reads one slice and says how long that took."""
+"""The sides of a comparison; each reads a slice and returns the time that it took."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Values = NDArray[Any]
 
 
 class Side(Protocol):
-    """Somebody who reads slices."""
+    """One side of a comparison."""
 
     name: str
 
@@ -40,7 +40,7 @@ class Side(Protocol):
         """(seconds, the slice's values)."""
 
     def rest(self) -> None:
-        """Wait until nothing of it runs any more, so that the next one has the machine."""
+        """Wait until this side is idle, so that the next one has the machine."""
 
 
 class Ours:
@@ -68,7 +68,7 @@ class Ours:
 
 
 class Plain:
-    """h5py in this process, the file opened once."""
+    """h5py in this process; the file is opened once."""
 
     def __init__(self, volume: Volume, file: h5py.File, name: str = "h5py") -> None:
         self.name = name
@@ -86,12 +86,12 @@ class Plain:
 
 
 class Hidefix:
-    """hidefix in this process, the index made once."""
+    """hidefix in this process; the index is built once."""
 
     name = "hidefix"
 
     def __init__(self, volume: Volume) -> None:
-        import hidefix  # noqa: PLC0415  # not there for every Python
+        import hidefix  # noqa: PLC0415  # no wheel for some versions of Python
 
         self._volume = volume
         self._index = hidefix.Index(str(volume.path))
@@ -108,7 +108,7 @@ class Hidefix:
 
 
 class Grove:
-    """h5grove's Flask server in processes of its own, over one kept connection."""
+    """h5grove's Flask server in separate processes, over one kept connection."""
 
     name = "h5grove"
 
@@ -143,7 +143,7 @@ class Grove:
 
 @contextmanager
 def grove(volume: Volume) -> Iterator[Grove]:
-    """h5grove behind gunicorn, with as many processes and threads as ours has by default."""
+    """h5grove behind gunicorn, with the default numbers of processes and threads of Lamella."""
     settings = Settings()
     port = free_port()
     process = subprocess.Popen(
@@ -178,7 +178,7 @@ def grove(volume: Volume) -> Iterator[Grove]:
 
 @contextmanager
 def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
-    """h5py, and those of hidefix and h5grove that read this dataset; else `remarks` says why not."""
+    """h5py, and hidefix and h5grove if they can read this dataset; otherwise the reason is added to `remarks`."""
     with ExitStack() as stack:
         file = stack.enter_context(h5py.File(volume.path, "r", locking=False))
         found: list[Side] = [Plain(volume, file)]
@@ -202,9 +202,9 @@ def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
 def interleaved(
     sides: Sequence[Side], picks: Sequence[tuple[int, int]]
 ) -> Mapping[str, list[float]]:
-    """Seconds of each side for each of `picks` (axis, index), side after side, each time another one first.
+    """Times (s) of each side for each of `picks` (axis, index); the side that comes first rotates.
 
-    All sides have to read the same values.
+    Raises `RuntimeError` when two sides read different values.
     """
     times: dict[str, list[float]] = {side.name: [] for side in sides}
     for number, (axis, index) in enumerate(picks):
@@ -217,12 +217,12 @@ def interleaved(
             if first is None:
                 first = values
             elif not np.array_equal(first, values):
-                raise RuntimeError(f"{side.name} reads other values at axis {axis}, {index}")
+                raise RuntimeError(f"{side.name} reads different values at axis {axis}, {index}")
     return times
 
 
 def _probed(volume: Volume) -> str:
-    """Why hidefix cannot be compared with on this file; tried in a process of its own, since it may not return."""
+    """The reason why hidefix cannot read this file, or None. Tested in another process: it may not return."""
     if importlib.util.find_spec("hidefix") is None:
         return "it is not installed"
     try:

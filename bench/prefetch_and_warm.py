@@ -1,4 +1,4 @@
-"""What is decoded before it is wanted: by `lamella warm`, and while somebody scrolls."""
+"""Decoding in advance: `lamella warm`, and prefetching while a viewer scrolls."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SCROLL_BRICKS = 10
 
 
 def warm(context: Context) -> Section:
-    """`lamella warm` beside h5py reading the same slabs."""
+    """`lamella warm` compared with h5py reading the same slabs."""
     volume = context.reference
     section = Section(
         "warm",
         "`lamella warm`",
-        "`lamella warm` into an empty cache, and a script that reads the same slabs with h5py into one buffer"
-        " that it keeps (`bench/slabs.py`), in turn. Both are timed by themselves, without starting Python and"
-        " opening the file; the ratio of the whole commands is given beside it. h5py writes nothing.",
+        "`lamella warm` into an empty cache, alternating with a script that reads the same slabs with h5py into"
+        " one reused buffer (`bench/slabs.py`). Both report their own time, without starting Python and opening"
+        " the file; the ratio of the whole commands is given as well. h5py writes nothing.",
     )
     thick, length = volume.shown.thickness(0), volume.shown.shape[0]
     bricks = WARM_BRICKS if not context.quick else WARM_BRICKS // 2
@@ -58,7 +58,7 @@ def warm(context: Context) -> Section:
 
 
 class _WarmPair:
-    """h5py's time over ours, as timed by themselves and for the whole commands."""
+    """h5py's time divided by Lamella's: by their own account, and for the whole commands."""
 
     def __init__(self, mine: tuple[float, float], plain: tuple[float, float]) -> None:
         (self.itself,) = ratios([plain[0]], [mine[0]])
@@ -81,7 +81,7 @@ def _warm(context: Context, start: int, stop: int) -> tuple[float, float]:
         took, printed = _run(
             *("dashboard", "warm", str(context.reference.path)),
             *("--start", str(start), "--stop", str(stop), "--cache-dir", str(cache)),
-            # All of it, however much of the disk is free: the default is a share of that.
+            # A limit for the whole volume: the default is a share of the free space.
             LAMELLA_BRICK_CACHE_BYTES=str(2 * prod(shown.shape) * shown.itemsize),
         )
         found = re.search(r"(\d+) decoded now, in ([0-9.]+) s", printed)
@@ -100,7 +100,7 @@ def _slabs(context: Context, start: int, stop: int) -> tuple[float, float]:
 
 
 def _run(*arguments: str, **settings: str) -> tuple[float, str]:
-    """(seconds of a Python module's run with these settings, what it printed)."""
+    """Run a Python module with these settings: (duration in s, its output)."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
@@ -124,10 +124,10 @@ def scroll(context: Context) -> Section:
         "scroll",
         "Scrolling",
         f"{SCROLL_RATE} slices/s across axis 0 over {bricks} bricks from an empty cache, `u8` at full size, over"
-        " up to six connections as in a browser. A slice's lateness goes from when it is wanted to its last"
-        " byte; none is skipped. Accuracy is the share of the bytes decoded ahead in movement that was wanted"
+        " up to six connections as in a browser. A slice's lateness is the time from its due time to its last"
+        " byte; none is skipped. Accuracy is the share of the bytes decoded ahead in movement that was accessed"
         " before the end. Memory is the most that all"
-        " processes of the server had for themselves (RssAnon and RssShmem), looked at five times a second.",
+        " processes of the server had (RssAnon and RssShmem), sampled five times a second.",
     )
     thick, length = shown.thickness(0), shown.shape[0]
     count = min(bricks * thick, length)
@@ -198,7 +198,7 @@ def scroll(context: Context) -> Section:
 
 
 def _decoded_beyond(server: Server, volume: Volume, last: int) -> int:
-    """Bytes of the bricks that were decoded ahead for slices after the last one."""
+    """Bytes of bricks that were decoded ahead for slices after the last one."""
     shown = volume.shown
     with server.client() as client:
         residency = client.json(

@@ -1,7 +1,7 @@
 """Whether hidefix reads a dataset as h5py does: python -m bench.probe FILE DATASET.
 
-Ends with status 0 if so; else the last line says why not. A process of its own, since a panic in there is no
-exception that could be caught for sure.
+Exits with status 0 if it does; otherwise the last line is the reason. A separate process, since a Rust panic
+cannot reliably be caught as an exception.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main(path: str, dataset: str) -> int:
     """Compare the first, a middle and the last slice across the first axis."""
     try:
         found = hidefix.Index(path).dataset(dataset.lstrip("/"))
-    except BaseException as error:  # noqa: BLE001  # a Rust panic is no Exception
+    except BaseException as error:  # noqa: BLE001  # a Rust panic is not an Exception
         print(f"it does not open this dataset ({_sentence(error)})")
         return 1
     with h5py.File(path, "r", locking=False) as file:
@@ -26,7 +26,7 @@ def main(path: str, dataset: str) -> int:
         rest = (slice(None),) * (plain.ndim - 1)
         for index in (0, len(plain) // 2, len(plain) - 1):
             try:
-                # The whole plane named: an open end is not understood everywhere.
+                # Explicit bounds: some versions of hidefix do not support open ends.
                 values = np.squeeze(found[(index, *(slice(0, n) for n in plain.shape[1:]))])
             except BaseException as error:  # noqa: BLE001
                 print(f"it does not read this dataset ({_sentence(error)})")

@@ -1,4 +1,4 @@
-"""The figures as a page of Markdown."""
+"""Formats the figures as a page of Markdown."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bench.model import Figure, Section, Table
 INTRODUCTION = """\
 # Performance
 
-Written by `make bench`; do not edit. Figures are ratios between sides that were measured in turn in one run, each
-with its median, its least and its greatest value over so many repetitions: on another machine the milliseconds are
-others, and so, a little, are the ratios. What they are judged by is the median, or the worst value where that is
-said. The file lies in the system's page cache for all sides.
+Written by `make bench`; do not edit. Figures are ratios between sides that were measured alternately in one run, each
+with the median, minimum and maximum of its repetitions. On another machine the times differ, and to a smaller extent
+the ratios. Targets apply to the median, or to the worst value where that is stated. The file is in the page cache for
+all sides.
 """
 
 
@@ -22,20 +22,20 @@ def page(
     machine: Mapping[str, str],
     versions: Mapping[str, str],
     volume: str,
-    why: Mapping[str, str],
+    reasons: Mapping[str, str],
     quick: bool,
 ) -> str:
-    """All of it; `why` explains by a section's key why its marks are not reached."""
+    """The page; `reasons` explains missed targets by section key."""
     parts = [INTRODUCTION]
     if quick:
         parts.append("**A quick run**: few repetitions and small volumes, not to be quoted.\n")
     parts.append(f"The reference volume: {volume}.\n")
     parts.append(_facts("Machine", machine))
     parts.append(_facts("Versions", versions))
-    parts.append("## Figures to reach\n")
+    parts.append("## Targets\n")
     parts.append(_summary(sections))
-    parts.append("## What is not reached, and why\n")
-    parts.append(_missed(sections, why))
+    parts.append("## Missed targets\n")
+    parts.append(_missed(sections, reasons))
     for section in sections:
         parts.append(f"## {section.title}\n")
         parts.append(section.method + "\n")
@@ -50,7 +50,7 @@ def page(
 
 
 def number(value: float) -> str:
-    """Three digits, no powers of ten."""
+    """A number with three significant digits, without an exponent."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     if abs(value) >= 10:
@@ -103,12 +103,12 @@ def _mark(value: float | None, unit: str) -> str:
     return "–" if value is None else f"{value:g} {unit}"
 
 
-def _missed(sections: Sequence[Section], why: Mapping[str, str]) -> str:
+def _missed(sections: Sequence[Section], reasons: Mapping[str, str]) -> str:
     lines = []
     for section in sections:
         missed = [figure.what for figure in section.figures if figure.missed]
         if missed:
-            reason = why.get(section.key, "Not explained yet.")
+            reason = reasons.get(section.key, "Not explained yet.")
             lines.append(f"- **{section.title}** ({'; '.join(missed)}): {reason}")
     return "\n".join(lines or ["Every floor is reached."]) + "\n"
 

@@ -1,6 +1,6 @@
 """Reads a volume slab by slab with h5py, as a script would: python -m bench.slabs FILE DATASET START STOP STEP.
 
-Prints the seconds that reading took. Into one buffer that is kept: fresh memory for each slab would be slower.
+Prints the time (s) for reading. One buffer is reused, since new memory for each slab would be slower.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def main(path: str, dataset: str, start: int, stop: int, step: int) -> float:
-    """Seconds for the slabs from `start` to `stop`, `step` slices each, across the first axis."""
+    """Time (s) for the slabs from `start` to `stop`, `step` slices each, across the first axis."""
     with h5py.File(path, "r", locking=False) as file:
         found = file[dataset]
         kept = np.zeros((step, *found.shape[1:]), found.dtype)

@@ -16,24 +16,24 @@ from dashboard.benchmarking.client import Client, SliceResponse
 from dashboard.benchmarking.figures import quantile
 
 ROW = 136
-# As fast as a key that is held: each answer's plan is made, and its frame stored, before the next request.
+# The rate of a held key: plan and frame of each response are stored before the next request.
 HIT_EVERY_S = 0.04
 HITS = 60
 GOOD_WITHIN_S = 30.0
 
 
 def cold(context: Context) -> Section:
-    """A slice that nobody has seen, of a brick that nobody has."""
+    """A slice that is not cached, of a brick that is not cached."""
     volume = context.reference
     section = Section(
         "cold",
         "A cold slice",
         "One slice at a seeded depth of a brick that was never decoded, on each axis. All sides read the same"
-        " slice one right after the other, each time another one first, and have to come to the same values."
+        " slice in immediate succession, in rotating order, and have to return the same values."
         " Over HTTP: from before the request to the last byte, as `npy`, over one kept connection, without a"
-        " viewer's id, so that nothing is decoded ahead; the next side waits until the brick is written and"
-        " the server is idle. h5py and hidefix have the file open and its index at hand, and so has the server."
-        " h5grove answers over a kept connection too, from as many processes and threads.",
+        " viewer's id, so that nothing is prefetched; the next side starts when the brick is written and"
+        " the server is idle. h5py, hidefix and the server have the file open and its chunk index in memory."
+        " h5grove responds over a kept connection too, with the same numbers of processes and threads.",
     )
     pick = volume.fresh
     axes = volume.shown.axes
@@ -85,12 +85,12 @@ def compared(context: Context, volume: Volume, section: Section) -> None:
 
 
 def in_a_row(context: Context) -> Section:
-    """136 slices, one after the other, from cold."""
+    """136 consecutive slices, with an empty cache at the start."""
     section = Section(
         "row",
         f"{ROW} slices in a row",
-        f"{ROW} slices across axis 0 from a brick's first on, over one connection, each asked for when the one"
-        " before is there, `u8` at full size, from a server with an empty cache that has listed the file's"
+        f"{ROW} slices across axis 0 from a brick's first on, over one connection, each requested when the"
+        " previous one has arrived, `u8` at full size, from a server with an empty cache that has listed the file's"
         " datasets. h5py's time for a slice is the mean of three slices of other bricks, read before and after."
         " With a good chunk cache (one that holds all chunks of a slice), h5py reads the same"
         f" {ROW} slices in a row; values only, not yet scaled to 8 bits.",
@@ -109,14 +109,14 @@ def in_a_row(context: Context) -> Section:
 
 
 def hits(context: Context) -> Section:
-    """What the caches have."""
+    """Slices that are in the caches."""
     volume = context.reference
     section = Section(
         "hits",
         "Slices that are cached",
-        f"`total` of Server-Timing, `u8` at full size, asked for by a viewer every {HIT_EVERY_S * 1e3:.0f} ms"
-        " over one connection when nothing is decoded any more. Brick hit: another slice of a brick that is"
-        " there, never shown before. Frame hit: the same slices once more.",
+        f"`total` of Server-Timing, `u8` at full size, requested by a viewer every {HIT_EVERY_S * 1e3:.0f} ms"
+        " over one connection while nothing is being decoded. Brick hit: another slice of a cached brick,"
+        " requested for the first time. Frame hit: the same slices again.",
     )
     thick = volume.shown.thickness(0)
     start = volume.shown.shape[0] // 2 // thick * thick
@@ -144,7 +144,7 @@ def hits(context: Context) -> Section:
 
 
 class _Row:
-    """Seconds for each slice of a row, ours and h5py's."""
+    """Time (s) per slice of a row: Lamella's, and h5py's relative to it."""
 
     def __init__(self, mine_s: float, default_s: float, good_s: float, missed: int) -> None:
         self.mine_s = mine_s
@@ -175,7 +175,7 @@ def _row(context: Context, volume: Volume, count: int, seed: int = 0) -> _Row:
         mine = (time.monotonic() - began) / count
         processes.wait_until_idle(server.pid, within_s=60.0)
         plainly += [plain.read(0, index)[0] for index in (others * 2)[1:3]]
-    # In a process of its own: the library shares what is open already, its small cache included.
+    # In a separate process: the library shares files that are already open, with their small chunk cache.
     row = [(0, index) for index in row_indices]
     good = average(read_with_h5py(volume.path, shown, row, "chosen", GOOD_WITHIN_S)) / 1e3
     return _Row(mine, average(plainly), good, sum(one.outcome == "miss" for one in got))
@@ -198,7 +198,7 @@ def _against_peers(
         peers(volume, section.remarks) as others,
     ):
         mine = Ours(volume, server, client)
-        # What getting to know a file costs is measured with a million chunks.
+        # The cost of describing a file is measured with a million chunks.
         mine.read(0, 0)
         mine.rest()
         sides: list[Side] = [mine, *others]

@@ -1,4 +1,4 @@
-"""Four volumes that are stored in other ways."""
+"""Four volumes with other storage layouts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.volumes import KINDS, made
 
 
 def others(context: Context) -> list[Section]:
-    """A section for each of them."""
+    """One section for each variant."""
     found = []
     for kind in KINDS:
         volume = describe(made(context.folder, kind, context.quick), context.folder)

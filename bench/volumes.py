@@ -1,4 +1,4 @@
-"""The volumes that are measured besides the reference volume; made once and kept."""
+"""The volumes besides the reference volume; generated once and kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MANY_CHUNK = 10
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to store a volume; `options` are `create_dataset`'s."""
+    """One storage layout; `options` are arguments of `create_dataset`."""
 
     name: str
     what: str
@@ -57,7 +57,7 @@ KINDS = (
 
 
 def made(folder: Path, kind: Kind, quick: bool) -> Path:
-    """The volume of that kind in `folder`, written now if it is not there."""
+    """The volume of that kind in `folder`, generated if it does not exist."""
     shape = QUICK if quick else FULL
     path = folder / f"{kind.name}{'-quick' if quick else ''}.h5"
     if kind.dtype == "<f4":
@@ -72,12 +72,12 @@ def made(folder: Path, kind: Kind, quick: bool) -> Path:
 
 
 def many_chunks(folder: Path) -> Path:
-    """A volume of a million chunks of 1,000 bytes each, which take a few bytes each in the file."""
+    """A volume of a million chunks of 1,000 bytes, each of which is a few bytes in the file."""
 
     def write(file: h5py.File) -> None:
         side = MANY_CHUNK
         dataset = file.create_dataset(DATASET, MANY, "u1", chunks=(side,) * 3, compression="gzip")
-        # Past the filters, which would take minutes.
+        # Written directly: the filters would take minutes.
         stored = [zlib.compress(bytes([value]) * side**3, 4) for value in range(7)]
         put = dataset.id.write_direct_chunk
         starts = (range(0, length, side) for length in MANY)
@@ -93,7 +93,7 @@ def many_chunks(folder: Path) -> Path:
 
 
 def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
-    """`path`, written under another name first: a run that was ended leaves no half of a file."""
+    """`path`, written under a temporary name first, so that an aborted run leaves no incomplete file."""
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
@@ -106,7 +106,7 @@ def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
 
 
 def slab(shape: tuple[int, ...], at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Soft shapes and a detector's noise: compresses about as well as a real scan."""
+    """Smooth shapes and detector noise; compresses about as well as a real scan."""
     pick = np.random.default_rng(SEED + at)
     z, y, x = (
         np.linspace(0, 9, length, dtype="f4").reshape([-1 if d == dim else 1 for d in range(3)])

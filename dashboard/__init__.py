@@ -1,3 +1,3 @@
-"""Lamella: leaf through HDF5 volumes that are larger than memory."""
+"""Lamella: browse HDF5 volumes that are larger than memory."""
 
 __version__ = "0.1.0"

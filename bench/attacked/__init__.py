@@ -1,1 +1,1 @@
-"""Ten viewers of ten volumes, first by themselves and then with hostile files and requests beside them."""
+"""Load of ten viewers on ten volumes, without and with concurrent hostile files and requests."""

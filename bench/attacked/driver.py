@@ -1,9 +1,9 @@
-"""Sends hostile requests to a server on this machine, a bounded number in a second; a process of its own.
+"""Sends hostile requests to a server on this machine at a bounded rate, in a separate process.
 
     python -m bench.attacked.driver PORT SERVER_PID FOLDER SECONDS
 
-prints as JSON how often each kind was sent and how it was answered. It only reaches 127.0.0.1, and stops only
-processes below SERVER_PID, each for a few seconds.
+Prints as JSON the number of requests by kind and response. It connects to 127.0.0.1 only, and stops only
+descendants of SERVER_PID, each for a few seconds.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from bench.attacked import hostile_files as files
 from dashboard.benchmarking import processes
 
 REQUESTS_A_SECOND: Final = 50
-# Some answers take a child's whole time limit: others are sent meanwhile.
+# Some responses take the whole time limit of an HDF5 worker; others are sent meanwhile.
 SENDERS = 24
 TIMEOUT_S = 12.0
-# Connections that never finish what they began.
+# Maximum number of open connections with an incomplete request.
 MAX_UNFINISHED = 60
 REPLACE_EVERY_S = 0.7
 STOP_EVERY_S, STOPPED_S = 12.0, 4.0
@@ -41,7 +41,7 @@ Action = Callable[[], str]
 
 
 class Driver:
-    """The hostile side; `run` goes on for some seconds and returns what was answered."""
+    """The hostile client; `run` sends for some seconds and returns the responses, counted."""
 
     def __init__(self, port: int, pid: int, folder: Path, seed: int = 1) -> None:
         self._port = port
@@ -54,7 +54,7 @@ class Driver:
         self.answers: Counter[str] = Counter()
 
     def run(self, seconds: float) -> dict[str, int]:
-        """Send until the time is over; then nothing is left stopped or open."""
+        """Send until the time is over; afterwards no process is stopped and no connection open."""
         begin = time.monotonic()
         replace_at = stop_at = begin
         try:
@@ -168,7 +168,7 @@ class Driver:
         return self._half(head.encode())
 
     def _half(self, beginning: bytes) -> str:
-        """Begin a request and leave it; the oldest one that was begun so is given up."""
+        """Send the beginning of a request and keep the connection; the oldest such connection is closed."""
         connection = self._connect()
         connection.sendall(beginning)
         self._unfinished.append(connection)
@@ -187,7 +187,7 @@ class Driver:
         return self._send(head.encode() + body)
 
     def _send(self, request: bytes) -> str:
-        """The status of the answer; the rest of it is read and dropped."""
+        """The status of the response; the rest of it is read and discarded."""
         with self._connect() as connection:
             connection.sendall(request)
             first = connection.recv(65536)
@@ -212,12 +212,12 @@ class Driver:
     def _continue(self, now: float) -> None:
         for pid in [pid for pid, until in self._stopped.items() if until <= now]:
             del self._stopped[pid]
-            # Its number may be another process's by now, to which this does nothing.
+            # The id may have been reused; SIGCONT has no effect on a running process.
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGCONT)
 
     def _children(self) -> Iterator[int]:
-        """The HDF5 children of the server."""
+        """The HDF5 workers of the server."""
         for pid in processes.process_tree(self._pid):
             with suppress(OSError):
                 if CHILD_MODULE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -229,9 +229,9 @@ def _served(file: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Drive a server as the command line says."""
+    """Send to the server given on the command line."""
     port, pid, folder, seconds = arguments
-    # A stop from outside ends it in good order: nothing stays stopped.
+    # SIGTERM ends it through `finally`, so that no process stays stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(json.dumps(Driver(int(port), int(pid), Path(folder)).run(float(seconds))))
 

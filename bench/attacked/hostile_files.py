@@ -1,4 +1,4 @@
-"""Files that cost a careless server much: each stands for a kind of fault."""
+"""Hostile files, each an example of one kind of fault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import h5py
 import numpy as np
 
-# The name of the folder in the catalogue.
+# Name of the root in the catalogue.
 ROOT: Final = "load"
 # Below that folder.
 WIDTH: Final = "hostile/width.h5"
@@ -18,7 +18,7 @@ BUSY: Final = "hostile/busy.h5"
 VICTIM: Final = "hostile/victim.h5"
 DATASET: Final = "/x"
 
-# A virtual dataset of so many sources keeps a child busy for seconds.
+# Number of sources of a virtual dataset that keeps an HDF5 worker busy for seconds.
 SOURCES = 9_900
 SHAPES: Final = ((40, 64, 64), (9, 30, 20, 10), (64, 40), (7, 7, 7))
 
@@ -34,7 +34,7 @@ def write_all(folder: Path) -> None:
 
 
 def replace(folder: Path, number: int) -> None:
-    """Put another file in the place of `VICTIM`: one of another shape, or none at all."""
+    """Replace `VICTIM` by a file of another shape, or by one that is truncated."""
     path = folder / VICTIM
     part = path.with_suffix(".part")
     shape = SHAPES[number % len(SHAPES)]
@@ -47,7 +47,7 @@ def replace(folder: Path, number: int) -> None:
 
 
 def _write_shuffle_width(path: Path) -> None:
-    """The shuffle filter's element width is 2³² - 1 in place of 8."""
+    """A shuffle filter with an element width of 2³² - 1 instead of 8."""
     with h5py.File(path, "w") as file:
         values = np.arange(4 * 64 * 64, dtype="f8").reshape(4, 64, 64)
         file.create_dataset("x", data=values, chunks=(1, 64, 64), shuffle=True, compression="lzf")
@@ -59,7 +59,7 @@ def _write_shuffle_width(path: Path) -> None:
 
 
 def _write_szip_options(path: Path) -> None:
-    """szip's options mask has its upper bits set."""
+    """An szip filter with the upper bits of its options mask set."""
     with h5py.File(path, "w") as file:
         values = np.arange(4 * 64 * 64, dtype="u2").reshape(4, 64, 64)
         dataset = file.create_dataset(
@@ -73,7 +73,7 @@ def _write_szip_options(path: Path) -> None:
 
 
 def _write_busy(folder: Path) -> None:
-    """A virtual dataset that takes a child long, under any number of names: a group contains itself."""
+    """A virtual dataset that is slow to open, with any number of names, since a group contains itself."""
     with h5py.File(folder / "sources.h5", "w", libver="latest") as file:
         dataset = file.create_dataset("x", data=np.zeros((4,), "u1"))
         for number in range(SOURCES):

@@ -1,4 +1,4 @@
-"""Plays the viewers' traces against a real server, with and without the hostile driver beside them."""
+"""Plays the viewers' traces against a real server, without and with the hostile driver."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from dashboard.storage.disk_space import ensure_private_directory
 SEED: Final = 1
 SHAPE: Final = (256, 400, 400)
 CHUNKS: Final = (16, 64, 64)
-# Slices a second of those who scroll; the others jump about, and one goes over all axes. Together 31 a second,
-# which leaves two cores time to spare: beyond that, the slices' own queue would be measured.
+# Rates (slices/s) of the scrolling viewers; the others jump, and one changes axes. 31 slices/s in total leave two
+# cores partly idle; at higher rates the queue of the load itself would be measured.
 SCROLLS: Final = (2, 2, 2, 2, 5, 5)
 KINDS: Final = ("jumps", "jumps", "jumps", "axes")
 VIEWERS: Final = len(SCROLLS) + len(KINDS)
@@ -39,7 +39,7 @@ ENDS_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the viewers saw: slices requested, those not answered with 200 by status, lateness (ms)."""
+    """Results of the viewers: number of slices, responses other than 200 by status, lateness (ms)."""
 
     requested: int
     lost: dict[str, int]
@@ -51,7 +51,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Both parts, and what became of the hostile requests."""
+    """Both parts, and the responses to the hostile requests."""
 
     seconds: float
     quiet: Figures
@@ -70,7 +70,7 @@ class Result:
 
 
 def measure(folder: Path, seconds: float, shape: tuple[int, ...] = SHAPE) -> Result:
-    """Both parts, so many seconds each, from servers with empty caches; files and caches lie in `folder`."""
+    """Measure both parts, `seconds` each, on servers with empty caches; files and caches are in `folder`."""
     data = folder / ROOT
     data.mkdir(parents=True, exist_ok=True)
     write_volumes(data, shape)
@@ -89,7 +89,7 @@ def measure(folder: Path, seconds: float, shape: tuple[int, ...] = SHAPE) -> Res
 
 
 def write_volumes(folder: Path, shape: tuple[int, ...]) -> None:
-    """A volume for each viewer, `0.h5` …, all of the same values."""
+    """Write a volume for each viewer, `0.h5` …, with equal values."""
     first = folder / "0.h5"
     with h5py.File(first, "w") as file:
         dataset = file.create_dataset("volume", shape, "u2", chunks=CHUNKS, compression="gzip")
@@ -100,7 +100,7 @@ def write_volumes(folder: Path, shape: tuple[int, ...]) -> None:
 
 
 def mixed(shape: Sequence[int], seconds: float) -> Trace:
-    """Ten viewers who browse in several ways, each a volume of its own."""
+    """Ten viewers with different traces, each on a volume of its own."""
     pick = random.Random(SEED)
     found = {trace.name: trace for trace in traces(shape, seconds, SEED)}
     steps = [scroll(shape[0], rate, seconds, pick) for rate in SCROLLS]
@@ -110,7 +110,7 @@ def mixed(shape: Sequence[int], seconds: float) -> Trace:
 
 
 def figures(seen: Sequence[TraceSample]) -> Figures:
-    """What was seen, added up; a slice that was not asked for any more is lost."""
+    """Totals of the samples; a slice that was not requested counts as lost."""
     lost = Counter(str(one.status or "no answer") for one in seen if one.status != 200)
     late = sorted(one.late_ms for one in seen if one.status == 200 and one.late_ms is not None)
     outcomes = Counter(one.outcome for one in seen if one.status == 200)
@@ -139,7 +139,7 @@ def _play(trace: Trace, server: Server) -> list[TraceSample]:
 
 @contextmanager
 def _driver(server: Server, data: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """The hostile side, in a process of its own: its work must not slow the viewers' clocks."""
+    """Run the hostile driver in a separate process, so that its work does not delay the viewers' clocks."""
     arguments = [str(server.port), str(server.pid), str(data), str(seconds)]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.attacked.driver", *arguments],

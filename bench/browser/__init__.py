@@ -1,4 +1,4 @@
-"""The page in a browser, beside a plain Dash app in the same run."""
+"""The page in a browser, compared with a plain Dash app in the same run."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ HEAP_SLICES = (200, 2000)
 
 
 def browser(context: Context) -> Section:
-    """Keys to slices, held keys, memory and the first load."""
+    """Time from key to slice, held keys, memory, and loading the page."""
     volume = context.reference
     section = Section(
         "browser",
         "In a browser",
         "Headless Chromium at 1280×800, drawing in software on the cores that serve it. Times from the key's own"
-        " time stamp to the animation frame behind the drawing; a key that is held repeats as often as told. The"
-        " plain Dash app is a slider, a callback and `go.Heatmap`, which keeps the slices it has read. Cold:"
-        " slices whose bricks nobody has decoded. Found on the server: ten slices on in a brick that is decoded,"
-        " right after a jump into it, so that the page has not fetched them ahead.",
+        " time stamp to the animation frame after drawing; a held key repeats at the given rate. The"
+        " plain Dash app is a slider, a callback and `go.Heatmap`, and caches slices in the server. Cold:"
+        " slices whose bricks are not cached. Found on the server: ten slices further in a cached brick,"
+        " right after a jump into it, so that the page has not prefetched them.",
     )
     cold = sorted(pick_bricks(volume, 0, context.times(8, 3), volume.fresh))
     with chromium() as browser:
@@ -55,7 +55,7 @@ def _all(above: list[float], below: list[float]) -> list[float]:
 def _lamella(
     context: Context, browser: Browser, volume: Volume, cold: list[int], section: Section
 ) -> tuple[dict[int, float], list[float]]:
-    """Fills the section; returns times (ms) cold by index, and found on the server."""
+    """Add figures to the section. Returns times (ms): cold slices by index, and slices found on the server."""
     length = volume.shown.shape[0]
     with context.serving(f"v={volume.path}") as server, tab(browser) as page:
         query = {"file": "v", "dataset": volume.shown.dataset, "axis": 0, "index": length // 2}
@@ -66,7 +66,7 @@ def _lamella(
         for index in cold:
             server.wait_until_idle()
             time_ms = page.put("slice-slider", index)
-            # What was decoded ahead after all is not cold.
+            # A slice that was prefetched meanwhile is not cold.
             if page.seen()[0][2] in ("miss", "coalesced"):
                 first[index] = time_ms
             page.rest()
@@ -100,7 +100,7 @@ def _lamella(
 
 
 def _found(context: Context, page: Tab, volume: Volume, decoded: list[int]) -> list[float]:
-    """Times (ms) of keys to slices of decoded bricks that the page does not have."""
+    """Times (ms) from key to slice, for slices of cached bricks that the page has not prefetched."""
     thick = volume.shown.thickness(0)
     times = []
     for turn in range(context.times(16, 4)):
@@ -116,7 +116,7 @@ def _found(context: Context, page: Tab, volume: Volume, decoded: list[int]) -> l
 
 
 def _key_repeat(context: Context, page: Tab, length: int, section: Section) -> None:
-    """A key held over slices that nobody has seen, back over them, and faster."""
+    """A key held over uncached slices, back over them, and at a higher rate."""
     rates: list[list[float]] = [[], [], []]
     gaps: list[float] = []
     seconds = context.times(5, 3)
@@ -139,7 +139,7 @@ def _key_repeat(context: Context, page: Tab, length: int, section: Section) -> N
 
 
 def _heap(context: Context, page: Tab, section: Section) -> None:
-    """The page's memory after few and after many slices."""
+    """JavaScript heap of the page after few and after many slices."""
     few, many = HEAP_SLICES
     sizes = []
     done = 0
@@ -160,7 +160,7 @@ def _heap(context: Context, page: Tab, section: Section) -> None:
 
 
 def _transferred(page: Tab) -> int:
-    """Bytes of scripts, styles and the page itself."""
+    """Bytes transferred for the page, scripts and styles."""
     size: int = page.page.evaluate(
         """() => performance.getEntriesByType('navigation')
           .concat(performance.getEntriesByType('resource'))
@@ -173,7 +173,7 @@ def _transferred(page: Tab) -> int:
 def _plain(
     context: Context, browser: Browser, volume: Volume, cold: list[int]
 ) -> tuple[list[float], list[float]]:
-    """Times of the plain app (ms), cold and warm."""
+    """Times (ms) of the plain app, cold and warm."""
     with _serving_plain(volume) as port, tab(browser) as page:
         page.page.goto(f"http://127.0.0.1:{port}/")
         page.page.wait_for_selector("#graph .main-svg", timeout=60_000)

@@ -1,4 +1,4 @@
-"""What Lamella is measured against: a slider, a callback and `go.Heatmap`, and slices kept in the server.
+"""The Dash app that Lamella is compared with: a slider, a callback, `go.Heatmap`, and slices cached in the server.
 
 python -m bench.browser.plain FILE DATASET PORT
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 
 def app(path: str, name: str) -> Dash:
-    """The app; 200 slices are kept once they were read."""
+    """The app; it caches 200 slices."""
     dataset = h5py.File(path, "r")[name]
 
     @lru_cache(maxsize=200)
@@ -38,7 +38,7 @@ def app(path: str, name: str) -> Dash:
     def show(index: int) -> go.Figure:
         figure = go.Figure(go.Heatmap(z=plane(index), colorscale="gray"))
         figure.update_yaxes(autorange="reversed")
-        # The index tells which slice it is that was drawn.
+        # Identifies the drawn slice to the observer in the page.
         figure.update_layout(meta=index)
         return figure
 

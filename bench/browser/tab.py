@@ -1,4 +1,4 @@
-"""A tab of Chromium that writes down when keys were pressed and slices were seen."""
+"""A tab of Chromium that records the times of key presses and painted slices."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FLAGS = (
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-# Every slice that is seen, as [when (ms), index, source], and every key (ms). Lamella marks its slices itself;
-# the plain app's are told by Plotly and count from the animation frame behind the drawing, as those do.
+# Records painted slices as [time (ms), index, source], and key presses (ms). Lamella marks its slices itself; the
+# plain app's are reported by Plotly and take the time of the animation frame after drawing, as Lamella's do.
 WATCH = """
 window.seen = [];
 window.keys = [];
@@ -47,28 +47,28 @@ window.watchPlain = () => {
 
 @dataclass
 class Tab:
-    """One page."""
+    """One page and its developer tools session."""
 
     page: Page
     tools: CDPSession
 
     def seen(self) -> list[tuple[float, int, str]]:
-        """What was seen since it was cleared: when (ms), index, source."""
+        """Painted slices since the last `clear`: time (ms), index, source."""
         return [
             (at, index, source) for at, index, source in self.page.evaluate("() => window.seen")
         ]
 
     def keys(self) -> list[float]:
-        """When keys were pressed since that was cleared (ms)."""
+        """Times (ms) of key presses since the last `clear`."""
         times: list[float] = self.page.evaluate("() => window.keys")
         return times
 
     def clear(self) -> None:
-        """Forget keys and slices."""
+        """Discard recorded keys and slices."""
         self.page.evaluate("() => { window.seen = []; window.keys = []; }")
 
     def await_seen(self, index: int, within_s: float = 60.0) -> None:
-        """Wait for a slice."""
+        """Wait until the slice `index` has been painted."""
         self.page.wait_for_function(
             "(index) => window.seen.some((one) => one[1] === index)",
             arg=index,
@@ -76,14 +76,14 @@ class Tab:
         )
 
     def press(self, key: str, index: int) -> float:
-        """Press a key once; the time until the slice `index` is seen (ms)."""
+        """Press a key once. Returns the time (ms) until the slice `index` is painted."""
         self.clear()
         self.page.keyboard.press(key)
         self.await_seen(index)
         return next(at for at, one, _ in self.seen() if one == index) - self.keys()[0]
 
     def put(self, slider: str, index: int) -> float:
-        """Set a slider; the time until its slice is seen (ms)."""
+        """Set a slider. Returns the time (ms) until its slice is painted."""
         self.clear()
         begun: float = self.page.evaluate(
             """([slider, index]) => {
@@ -97,8 +97,10 @@ class Tab:
         return next(at for at, one, _ in self.seen() if one == index) - begun
 
     def hold(self, key: str, rate: float, seconds: float) -> tuple[float, float]:
-        """Hold a key that repeats `rate` times a second; different slices seen a second, and the longest time
-        without one (ms)."""
+        """Hold a key that repeats at `rate` (1/s).
+
+        Returns the rate of distinct painted slices (1/s) and the longest time without one (ms).
+        """
         self.clear()
         begun = time.perf_counter()
         for turn in range(int(rate * seconds)):
@@ -114,7 +116,7 @@ class Tab:
         return different / ((last - first) / 1000), max(gaps)
 
     def rest(self) -> None:
-        """Wait until Lamella shows the heatmap and has fetched what lies around."""
+        """Wait until Lamella shows the heatmap and has prefetched neighbouring slices."""
         self.page.wait_for_function(
             "() => document.getElementById('plot-frame').getAttribute('aria-busy') === 'false'",
             timeout=60_000,
@@ -122,7 +124,7 @@ class Tab:
         self.page.wait_for_timeout(900)
 
     def heap(self) -> float:
-        """Bytes of JavaScript's heap after its garbage is out."""
+        """Bytes of the JavaScript heap after garbage collection."""
         self.tools.send("HeapProfiler.collectGarbage")
         usage: Any = self.tools.send("Runtime.getHeapUsage")
         return float(usage["usedSize"])
@@ -130,7 +132,7 @@ class Tab:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A Chromium: $CHROMIUM, one that is installed, or Playwright's own."""
+    """A Chromium: $CHROMIUM, an installed one, or Playwright's own."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     with sync_playwright() as playwright:
         if path is None and not os.path.exists(playwright.chromium.executable_path):
@@ -142,7 +144,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def tab(browser: Browser) -> Iterator[Tab]:
-    """An empty tab of 1280×800 with a profile of its own."""
+    """An empty tab of 1280×800 pixels with its own profile."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_init_script(WATCH)
     page = context.new_page()

@@ -1,1 +1,1 @@
-"""Names of what is asked for: volumes, selections, bricks and the chunk grid. Pure; imports no other room."""
+"""Addresses of volumes and bricks, selections, and the chunk grid. Pure; imports no other package."""

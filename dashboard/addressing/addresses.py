@@ -76,7 +76,7 @@ class VolumeAddress:
 
     @cached_property
     def key(self) -> str:
-        """Cache key of everything that is known about this volume."""
+        """Cache key of the metadata of this volume."""
         return digest(self.file, self.dataset, self.fingerprint.as_list(), self.sources)
 
     @cached_property

@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress, VolumeAddress
 
-# Contiguous data that has to be read through the library has no grid; these blocks stand in for
-# one.
+# Block size for data that has no chunk grid and is read through the library.
 BLOCK_BYTES = 4 * 1024 * 1024
 
-# A brick's chunks are listed before they are read; of chunks of a few bytes that list would be
-# larger than the brick.
+# A brick's chunks are listed before they are read; with chunks of a few bytes that list would be larger than
+# the brick.
 MAX_BRICK_CHUNKS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class AxisCost:
-    """What one slice across an axis costs when nothing is cached; sizes in bytes."""
+    """The cost of one slice across an axis when nothing is cached; sizes in bytes."""
 
     axis: int
     rows: int
@@ -34,16 +33,16 @@ class AxisCost:
 
     @property
     def amplification(self) -> float:
-        """Bytes decoded for each byte shown."""
+        """Bytes decoded for each byte displayed."""
         return self.decoded_bytes / self.plane_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkIndex:
-    """Where the stored chunks of a volume lie, ordered by their number on the grid (C order).
+    """File offsets of the stored chunks of a volume, ordered by grid number (C order).
 
     All four arrays have the same length: grid number, file offset (bytes), stored size (bytes),
-    filter mask. Chunks that were never written are not among them; they hold the fill value.
+    filter mask. Chunks that were never written are omitted; their voxels have the fill value.
     """
 
     numbers: NDArray[np.int64]
@@ -53,7 +52,7 @@ class ChunkIndex:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ChunkIndex:
-        """Read what the child (or the cache) wrote: int64, int64, int64, uint32 arrays in a row."""
+        """Parse what an HDF5 worker or the cache wrote: int64, int64, int64 and uint32 arrays in sequence."""
         count, rest = divmod(len(data), 28)
         if rest:
             raise ValueError("a chunk index of the wrong length")
@@ -63,7 +62,7 @@ class ChunkIndex:
         return cls(numbers, offsets, sizes, np.frombuffer(data, np.uint32, count, count * 24))
 
     def find(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where each grid number stands in the arrays, -1 for chunks that were never written."""
+        """The position of each grid number in the arrays, -1 for chunks that were never written."""
         if not len(self.numbers):
             return np.full(len(numbers), -1, np.int64)
         at = np.searchsorted(self.numbers, numbers)
@@ -82,7 +81,7 @@ class ChunkIndex:
 
 @dataclass(frozen=True, slots=True)
 class ChunkGrid:
-    """A volume's shape and the chunks that it is cut into."""
+    """The shape of a volume and its division into chunks."""
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
@@ -108,7 +107,7 @@ class ChunkGrid:
         height, width = self.shape[rows], self.shape[cols]
         if height * width <= limit:
             return height, width
-        # Square tiles waste least for a view that is zoomed in anywhere.
+        # Square tiles waste least for a zoomed view at an arbitrary position.
         side = isqrt(limit)
         tall = max(side // self.chunks[rows], 1) * self.chunks[rows]
         width = min(width, max(limit // tall // self.chunks[cols], 1) * self.chunks[cols])
@@ -126,7 +125,7 @@ class ChunkGrid:
     ) -> list[BrickAddress]:
         """The bricks that hold the plane at `position` (dimension → index), row by row of tiles.
 
-        With ranges (start, stop), only those tiles that they touch.
+        With ranges (start, stop), only the tiles that intersect them.
         """
         tile = dict(zip((rows, cols), self.tile(rows, cols), strict=True))
         spans = {
@@ -190,7 +189,7 @@ class ChunkGrid:
 
 
 def pseudo_chunks(shape: Sequence[int], itemsize: int, limit: int = BLOCK_BYTES) -> tuple[int, ...]:
-    """A grid for data that has none: boxes of at most about `limit` bytes, near cubes.
+    """A grid for data without chunks: nearly cubic blocks of at most about `limit` bytes.
 
     For layouts that only the library can read (virtual, external, compact).
     """

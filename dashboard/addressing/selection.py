@@ -1,4 +1,4 @@
-"""A slice's selection, in NumPy's own syntax: `700,:,:` or `700,100:900:2,50:850:2`."""
+"""The selection of a slice, as a NumPy index: `700,:,:` or `700,100:900:2,50:850:2`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from math import ceil
 
 from dashboard.errors import BadRequest
 
-# Longer texts hold nothing that eight dimensions need.
+# Eight dimensions never need a longer text.
 MAX_TEXT = 400
 
 _INT = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -26,16 +26,16 @@ class Span:
 
     @property
     def cells(self) -> int:
-        """How many cells are left at this step."""
+        """Number of cells at this step."""
         return ceil((self.stop - self.start) / self.step)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """One plane of a volume: two spans, the other dimensions fixed at an index.
+    """One plane of a volume: two spans, and an index in each other dimension.
 
-    `items` has one entry for each dimension of the dataset. Equal selections have equal texts,
-    whichever way they were written: `-1,:,:` of 68 planes is `67,0:1360,0:1360` here.
+    `items` has one entry for each dimension of the dataset. Equal selections have equal texts, however they
+    were written: `-1,:,:` of 68 planes is `67,0:1360,0:1360` here.
     """
 
     items: tuple[int | Span, ...]
@@ -67,7 +67,7 @@ class Selection:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the answer."""
+        """Rows and columns of the slice."""
         return self.row_span.cells, self.col_span.cells
 
     def __str__(self) -> str:

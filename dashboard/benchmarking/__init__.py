@@ -1,1 +1,1 @@
-"""Browsing as a client of the HTTP interface sees it, beside plain h5py on the same slices."""
+"""Browsing traces played as a client of the HTTP interface, compared with plain h5py on the same slices."""

@@ -1,4 +1,4 @@
-"""Has plain h5py read the same slices in a process of its own."""
+"""Times of plain h5py for the same slices, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dashboard.errors import SetupError
 
 Kind = Literal["default", "chosen"]
 
-# The library starts and opens the file besides reading.
+# Starting the library and opening the file take time besides reading.
 SPARE_S = 120.0
 
 
 def read_with_h5py(
     path: Path, volume: DatasetInfo, slices: Sequence[tuple[int, int]], kind: Kind, seconds: float
 ) -> list[float]:
-    """Milliseconds for each of `slices` (axis, index), as many as `seconds` allow.
+    """Times (ms) of `slices` (axis, index), for as many as can be read in `seconds`.
 
     The chunk cache is h5py's default, or one that is large enough for a slice. Raises `SetupError`.
     """
@@ -49,12 +49,14 @@ def read_with_h5py(
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise SetupError(f"h5py cannot read it: {lines[-1] if lines else 'it ended by itself'}.")
+        raise SetupError(
+            f"h5py cannot read it: {lines[-1] if lines else 'it exited without a message'}."
+        )
     times: list[float] = json.loads(done.stdout)
     return times
 
 
 def slices_of(trace: Trace) -> list[tuple[int, int]]:
-    """The slices of a trace's viewers in the order in which they are wanted."""
+    """The slices of all viewers of a trace, in the order of their due times."""
     steps = [step for viewer in trace.viewers for step in viewer.steps]
     return [(step.axis, step.index) for step in sorted(steps, key=lambda step: step.at_s)]

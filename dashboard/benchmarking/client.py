@@ -1,4 +1,4 @@
-"""A client of the HTTP interface: one kept connection, and what the headers of a slice tell."""
+"""A client of the HTTP interface: one keep-alive connection, and the headers of a slice."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SliceResponse:
-    """One answer. `outcome` is that of the demand; `from_frames` says that the frame was cached.
+    """One response. `outcome` is that of the demand; `frame_cache_hit` means that the frame was cached.
 
-    `began` and `ended` (monotonic, s) go from before the request is sent to the last byte; `total_ms` is the
+    `began` (monotonic, s) is taken before the request is sent, `ended` at the last byte; `total_ms` is the
     server's own time.
     """
 
@@ -32,7 +32,7 @@ class SliceResponse:
 
 
 class Client:
-    """One keep-alive connection to a server on this machine; not to be shared between threads."""
+    """One keep-alive connection to a server on this machine; not thread-safe."""
 
     def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
@@ -53,16 +53,16 @@ class Client:
         self._connection.close()
 
     def json(self, path: str, **query: str) -> Any:
-        """The JSON that the server answers, whatever the status."""
+        """The JSON of the response, whatever its status."""
         _, body = self._get(_target(path, query))
         return json.loads(body)
 
     def status(self, path: str) -> int:
-        """The status of the answer."""
+        """The status of the response."""
         return self._get(path)[0].status
 
     def slice(self, file: str, dataset: str, selection: str, **more: str) -> SliceResponse:
-        """A slice; `more` are the interface's other parameters."""
+        """Request a slice; `more` are other query parameters."""
         query = {"file": file, "dataset": dataset, "selection": selection, **more}
         began = time.monotonic()
         answer, body = self._get(_target("/api/v1/slice", query))
@@ -83,7 +83,7 @@ class Client:
         try:
             return self._once(target)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            # The server closes a connection that was idle for long; that is no failure of a request.
+            # The server closes idle connections, which is not a failure of the request.
             self._connection.close()
             return self._once(target)
 

@@ -1,4 +1,4 @@
-"""What a played trace comes to in figures. Pure."""
+"""Statistics of a played trace. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OK = 200
 
 
 class Spread(TypedDict):
-    """Milliseconds, or whatever else was measured several times."""
+    """Order statistics of repeated measurements, in their unit."""
 
     count: int
     p50: float
@@ -25,7 +25,7 @@ class Spread(TypedDict):
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """The figures of `values`; None without any."""
+    """The statistics of `values`; None if there are none."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -39,7 +39,7 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The quantile of sorted values, between two of them in proportion."""
+    """A quantile of sorted values, linearly interpolated."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
@@ -47,10 +47,10 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> dict[str, Any]:
-    """The figures of one trace; shares are of the slices that were answered, times in ms.
+    """The statistics of one trace; shares are relative to the slices that were answered, times in ms.
 
-    `beyond_first_brick` leaves out each viewer's first brick, which nobody can have decoded ahead.
-    `latest_after_first_ms` is how late the latest slice was, each viewer's first one apart.
+    `beyond_first_brick` leaves out each viewer's first brick, which cannot have been prefetched.
+    `latest_after_first_ms` is the lateness of the latest slice, except each viewer's first one.
     """
     answered = [one for one in seen if one.status == OK]
     first = {one.viewer: _brick(volume, one) for one in seen if one.number == 0}
@@ -77,7 +77,7 @@ def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> d
 
 
 def shares(answered: Sequence[TraceSample]) -> dict[str, float | None]:
-    """The share of each outcome that a client of the interface can have."""
+    """The share of each outcome that a client of the HTTP interface can observe."""
     counts = Counter(one.outcome for one in answered)
     return {
         outcome: _share(counts[outcome], len(answered)) for outcome in OUTCOMES if outcome != "ring"
@@ -85,7 +85,7 @@ def shares(answered: Sequence[TraceSample]) -> dict[str, float | None]:
 
 
 def speedup(plain: Spread | None, client: Spread | None) -> float | None:
-    """How many times as long plain h5py takes for a slice, on average."""
+    """Mean time of plain h5py for a slice, divided by the mean time of the server."""
     return plain["mean"] / client["mean"] if plain and client and client["mean"] else None
 
 

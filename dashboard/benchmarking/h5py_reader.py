@@ -1,6 +1,6 @@
-"""Reads slices with plain h5py, one after the other, as a script would: what this product is compared with.
+"""Reads slices with plain h5py, one after the other, as a script would; the baseline of `lamella bench`.
 
-Run as a process of its own, with JSON on both ends: `python -m dashboard.benchmarking.h5py_reader < job > times`.
+Run as a separate process with JSON on both ends: `python -m dashboard.benchmarking.h5py_reader < job > times`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import hdf5plugin  # noqa: F401  # h5py reads what hdf5plugin decodes once that 
 
 
 def read_with_h5py(job: dict[str, Any]) -> list[float]:
-    """Milliseconds that each of the job's `boxes` took, until `seconds` are over (but at least one).
+    """Time (ms) of each of the job's `boxes`, for as many as can be read in `seconds`, at least one.
 
-    `boxes` are lists of an index or a [start, stop] for each dimension; `cache_bytes` and `cache_slots` are
+    A box is a list with an index or [start, stop] for each dimension; `cache_bytes` and `cache_slots` are
     those of the chunk cache, null for h5py's defaults.
     """
     options = {}

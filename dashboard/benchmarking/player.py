@@ -1,4 +1,4 @@
-"""Plays a trace against a server and notes what its viewers see."""
+"""Plays a trace against a server and records what its viewers get."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Protocol
 from dashboard.benchmarking.client import SliceResponse
 from dashboard.benchmarking.traces import Step, Trace, Viewer
 
-# As many connections as browsers keep to one host.
+# Number of connections that browsers open to one host.
 CONNECTIONS = 6
-# A server that cannot keep up is not waited for without end: what is due this long after is not asked for.
+# Bounds the run against a server that cannot keep up: steps later than this are not requested.
 MAX_WAIT_S = 20.0
 
 
 class Slices(Protocol):
-    """What is needed of `dashboard.benchmarking.client.Client`."""
+    """The part of `dashboard.benchmarking.client.Client` that the player uses."""
 
     def slice(self, file: str, dataset: str, selection: str, **more: str) -> SliceResponse:
-        """The answer to a request for a slice."""
+        """The response to a request for a slice."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -31,10 +31,10 @@ class Slices(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TraceSample:
-    """A slice that a viewer wanted, by its number in the viewer's steps.
+    """One step of a viewer, by its number in the viewer's steps.
 
-    `late_ms` goes from when it was wanted to its last byte, or is None when it was not asked for any more;
-    `total_ms` is the server's own part of that.
+    `late_ms` is the time from the due time to the last byte, or None if the slice was not requested;
+    `total_ms` is the server's part of that.
     """
 
     viewer: int
@@ -48,7 +48,7 @@ class TraceSample:
 
 @dataclass(frozen=True)
 class TraceTarget:
-    """Where the trace's volumes are: the files' names by number, the dataset, a slice's selection."""
+    """The volumes of a trace: file names by number, the dataset, and the selection of a slice."""
 
     files: Sequence[str]
     dataset: str
@@ -62,9 +62,9 @@ def play(
     connect: Callable[[], Slices],
     patience_s: float = MAX_WAIT_S,
 ) -> list[TraceSample]:
-    """Every viewer asks for every slice in its order, each when it is due; nothing is skipped.
+    """Request every slice of every viewer in order, each at its due time; none is skipped.
 
-    A slice that is due while all connections are taken waits for one, as in a browser.
+    A slice that is due while all connections are busy waits for one, as in a browser.
     """
     each = 1 if trace.paced else CONNECTIONS
     begin = time.monotonic() + 0.05
@@ -87,7 +87,7 @@ def play(
 
 
 class StepQueue:
-    """Hands out a viewer's steps in their order, each once, to whichever connection is free."""
+    """A queue of a viewer's steps that its connections share; each step is taken once, in order."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._steps = enumerate(viewer.steps)

@@ -1,4 +1,4 @@
-"""What the processes of a server take: memory of their own, and processor time. Linux alone tells."""
+"""Private memory and processor time of a process tree, read from /proc (Linux only)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PROC = Path("/proc")
 
 
 def process_tree(pid: int) -> list[int]:
-    """The process and all below it; empty where there is no /proc."""
+    """The process and its descendants; empty where there is no /proc."""
     children: dict[int, list[int]] = {}
     for entry in PROC.glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold anything; after it come the state and the parent.
+            # The name in parentheses may contain any character; the fields after it are the state and the parent.
             after = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
             children.setdefault(int(after[1]), []).append(int(entry.name))
     if not (PROC / str(pid)).is_dir():
@@ -31,7 +31,7 @@ def process_tree(pid: int) -> list[int]:
 
 
 def private_bytes(pid: int) -> int:
-    """RssAnon and RssShmem of the process and all below it: what no other process shares."""
+    """RssAnon and RssShmem of the process tree (bytes): memory that is not shared with other processes."""
     kilobytes = 0
     for one in process_tree(pid):
         with suppress(OSError, ValueError, IndexError):
@@ -42,7 +42,7 @@ def private_bytes(pid: int) -> int:
 
 
 def busy_s(pid: int) -> float:
-    """Processor seconds that the process and all below it, as far as they live, have taken."""
+    """Processor time (s) of the process tree, as far as its processes are alive."""
     ticks = 0
     for one in process_tree(pid):
         with suppress(OSError, ValueError, IndexError):
@@ -61,7 +61,7 @@ def wait_until_idle(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Wait until the processes rest (less than a tenth of a core, twice in a row); whether they do."""
+    """Wait until the process tree is idle (less than a tenth of a core, twice in a row). Returns whether it is."""
     deadline = clock() + within_s
     calm, before = 0, busy_s(pid)
     while clock() < deadline:
@@ -75,7 +75,7 @@ def wait_until_idle(
 
 
 class PeakMemory:
-    """Looks at `private_bytes` of a process now and then while it is entered; `bytes` is the most."""
+    """Samples `private_bytes` of a process while the context is entered; `bytes` is the maximum."""
 
     def __init__(self, pid: int, every_s: float = 0.2) -> None:
         self.bytes = 0

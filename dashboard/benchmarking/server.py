@@ -1,4 +1,4 @@
-"""The real `lamella serve` for a measurement: a free loopback port and an empty cache of its own."""
+"""A real `lamella serve` for a measurement, on a free loopback port and with an empty cache."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from dashboard.settings import PREFIX
 START_WITHIN_S = 60.0
 END_WITHIN_S = 60.0
 
-# What is given here, or would make it another server than one that is open on loopback.
+# Settings that are given here, or that would change access to the server.
 OURS = ("DATA", "HOST", "PORT", "URL_PREFIX", "PUBLIC", "ALLOWED_HOSTS", "CACHE_DIR", "LOG_LEVEL")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running `lamella serve`: its port and the id of its uppermost process."""
+    """A running `lamella serve`: its port and the process id of its supervisor."""
 
     port: int
     pid: int
 
     def client(self) -> Client:
-        """A connection to it, the caller's to close."""
+        """A new connection, which the caller closes."""
         return Client(self.port)
 
     def wait_until_idle(self) -> None:
@@ -44,8 +44,8 @@ class Server:
         processes.wait_until_idle(self.pid)
 
     def stats(self) -> Any:
-        """`/api/v1/stats` since the cache began, when the last second is in it as well."""
-        # A row of the ledger is written once a second, and read as often.
+        """`/api/v1/stats` since the ledger began, including the last second."""
+        # Ledger rows are written once a second and read once a second.
         time.sleep(2.2)
         with self.client() as client:
             return client.json("/api/v1/stats", window="all")
@@ -55,16 +55,16 @@ class Server:
 def serving(
     paths: Sequence[str], beside: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """`lamella serve PATHS`, ready and at rest, with a cache in a new folder of `beside`.
+    """`lamella serve PATHS`, ready and idle, with a cache in a new folder of `beside`.
 
-    Both end with the context. Other settings are those of the environment, then `environment`. Raises
-    `SetupError` when it does not start.
+    Server and folder are removed with the context. Settings come from this process's environment, overridden by
+    `environment`. Raises `SetupError` when the server does not start.
     """
     with tempfile.TemporaryDirectory(
         prefix="bench-", dir=beside, ignore_cleanup_errors=True
     ) as folder:
         port = free_port()
-        # The kernel ends it with this process, however that ends.
+        # The kernel ends the server with this process, even on SIGKILL.
         arguments = ["--parent", str(os.getpid()), "--port", str(port)]
         arguments += ["--cache-dir", str(Path(folder) / "cache")]
         kept = {
@@ -79,7 +79,7 @@ def serving(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                # A folder called `dashboard` where the command was started is not ours.
+                # Do not import a folder called `dashboard` in the current directory.
                 env=kept
                 | {"PYTHONSAFEPATH": "1", f"{PREFIX}LOG_LEVEL": "WARNING"}
                 | dict(environment or {}),
@@ -88,7 +88,7 @@ def serving(
         try:
             _await_ready(process, port, log)
             server = Server(port, process.pid)
-            # Its children still start, which is not what is measured.
+            # HDF5 workers are still starting, which must not be measured.
             server.wait_until_idle()
             yield server
         finally:
@@ -96,7 +96,7 @@ def serving(
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """An unused port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -112,7 +112,7 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
             "The server did not start"
             + (f": {lines[-1].removeprefix('lamella: ')}" if lines else ".")
         )
-    # It answers as soon as the web process is there; the worker takes a little longer.
+    # The web process responds before the worker is ready.
     with Client(port) as client:
         while client.status("/readyz") != 200:
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""How people leaf through a volume: which slice is wanted when. Pure; everything follows from the seed."""
+"""Browsing traces: which slice each viewer requests at what time. Pure; determined by the seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAY_RATE = 25
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The slice `index` across `axis` is wanted at `at_s` seconds from the beginning."""
+    """Slice `index` across `axis` is due `at_s` seconds after the start."""
 
     at_s: float
     axis: int
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """One viewer's steps through the volume with this number."""
+    """The steps of one viewer through the volume with this number."""
 
     volume: int
     steps: tuple[Step, ...]
@@ -34,10 +34,9 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What some viewers do at the same time.
+    """The concurrent steps of some viewers.
 
-    With `paced`, the next slice is asked for only when the last one is there, and none is skipped or hurried
-    up for: that is how a page plays.
+    With `paced`, a slice is requested only when the previous one has arrived, and none is skipped, as in playback.
     """
 
     name: str
@@ -47,13 +46,13 @@ class Trace:
 
     @property
     def volumes(self) -> int:
-        """How many volumes are looked at."""
+        """The number of volumes."""
         return 1 + max(viewer.volume for viewer in self.viewers)
 
 
 def traces(shape: Sequence[int], seconds: float, seed: int = 1) -> tuple[Trace, ...]:
-    """All traces through volumes of `shape` (three dimensions or more), `seconds` long each."""
-    pick = random.Random(seed)  # noqa: S311  # repeatable, nothing else
+    """All traces through volumes of `shape` (at least three dimensions), each `seconds` long."""
+    pick = random.Random(seed)  # noqa: S311  # reproducible, not cryptographic
     length = shape[0]
     found = [
         _one(f"scroll-{rate}", f"{rate} slices/s", scroll(length, rate, seconds, pick))
@@ -95,7 +94,7 @@ def traces(shape: Sequence[int], seconds: float, seed: int = 1) -> tuple[Trace, 
 
 
 def scroll(length: int, rate: float, seconds: float, pick: random.Random) -> tuple[Step, ...]:
-    """One slice after the other, from anywhere, in either direction."""
+    """Consecutive slices from a random index, in a random direction."""
     count = _count(rate, seconds)
     begin = pick.randrange(max(length - count, 1))
     indices = range(begin, begin + count)
@@ -125,7 +124,7 @@ def _jumps(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]
 
 
 def _axes(shape: Sequence[int], seconds: float, pick: random.Random) -> tuple[Step, ...]:
-    """Each axis goes on where it was left, as the page does."""
+    """Each axis continues at its last index, as on the page."""
     places = [pick.randrange(length) for length in shape[:3]]
     steps = []
     for number in range(_count(AXIS_RATE, seconds)):
@@ -147,7 +146,7 @@ def _timed(indices: Iterable[int], length: int, rate: float) -> tuple[Step, ...]
 
 
 def _inside(index: int, length: int) -> int:
-    """A volume that is too short is turned round in at its ends."""
+    """Reflect an index at the ends of a volume that is too short."""
     if length == 1:
         return 0
     at = index % (2 * length - 2)

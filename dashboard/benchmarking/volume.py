@@ -1,4 +1,4 @@
-"""What a measurement has to know of a volume, as `/api/v1/datasets` tells it."""
+"""The properties of a volume that a measurement needs, from `/api/v1/datasets`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from dashboard.errors import SetupError
 
-# A chunk cache of more than this is nothing that a script would be given.
+# Upper bound of a chunk cache that a script would reasonably set.
 MOST_CACHE_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """A dataset of at least three dimensions; slices are shown along the last two besides the axis."""
+    """A dataset of at least three dimensions; a slice has the last two dimensions other than its axis."""
 
     dataset: str
     shape: tuple[int, ...]
@@ -26,16 +26,16 @@ class DatasetInfo:
 
     @property
     def axes(self) -> tuple[int, ...]:
-        """The axes that traces go along."""
+        """The axes of the traces."""
         return tuple(range(len(self.shape)))[:3]
 
     def plane(self, axis: int) -> tuple[int, int]:
-        """The two dimensions that a slice across `axis` is shown along."""
+        """The two dimensions of a slice across `axis`."""
         rows, cols = [dim for dim in range(len(self.shape)) if dim != axis][-2:]
         return rows, cols
 
     def box(self, axis: int, index: int) -> list[int | list[int]]:
-        """For each dimension an index or [start, stop]; what is neither shown nor the axis stays in its middle."""
+        """An index or [start, stop] for each dimension; all others than plane and axis are fixed at the middle."""
         shown = self.plane(axis)
         return [
             [0, length] if dim in shown else index if dim == axis else length // 2
@@ -43,13 +43,13 @@ class DatasetInfo:
         ]
 
     def selection(self, axis: int, index: int) -> str:
-        """The slice as the interface calls it."""
+        """The selection of the slice."""
         return ",".join(
             ":" if isinstance(item, list) else str(item) for item in self.box(axis, index)
         )
 
     def thickness(self, axis: int) -> int:
-        """Slices that one brick holds along `axis`."""
+        """Number of slices of a brick across `axis`."""
         return 1 if self.chunks is None else self.chunks[axis]
 
     def good_cache(self, axes: Sequence[int]) -> tuple[int, int]:
@@ -65,13 +65,13 @@ class DatasetInfo:
             shown = self.plane(axis)
             counts.append(prod(ceil(self.shape[dim] / self.chunks[dim]) for dim in shown))
         chunk = prod(self.chunks) * self.itemsize
-        # One more, so that the last chunk does not push out the first.
+        # One more, so that the last chunk does not evict the first.
         needed = (max(counts) + 1) * chunk
         return min(needed, MOST_CACHE_BYTES), _prime_from(min(100 * max(counts), 2_000_000))
 
 
 def choose(records: Sequence[Mapping[str, Any]], dataset: str | None) -> DatasetInfo:
-    """The dataset of that name, or the only one that can be leafed through; raises `SetupError`."""
+    """The dataset of that name, or the only one that has slices to browse; raises `SetupError`."""
     if dataset is not None:
         name = "/" + dataset.strip("/")
         found = [record for record in records if record["dataset"] == name]
@@ -80,11 +80,11 @@ def choose(records: Sequence[Mapping[str, Any]], dataset: str | None) -> Dataset
         if not found[0]["browsable"]:
             raise SetupError(f"{name!r} cannot be shown. {found[0]['reason']}")
         if len(found[0]["shape"]) < 3:
-            raise SetupError(f"{name!r} is a single plane: there is nothing to leaf through.")
+            raise SetupError(f"{name!r} is a single plane: it has no slices to browse.")
     else:
         found = [r for r in records if r["browsable"] and len(r["shape"]) > 2]
         if not found:
-            raise SetupError("There is no dataset with slices to leaf through.")
+            raise SetupError("There is no dataset with slices to browse.")
         if len(found) > 1:
             names = ", ".join(str(record["dataset"]) for record in found[:20])
             raise SetupError(f"There are several datasets; choose one with --dataset: {names}.")
@@ -99,7 +99,7 @@ def choose(records: Sequence[Mapping[str, Any]], dataset: str | None) -> Dataset
 
 
 def _prime_from(number: int) -> int:
-    """The least prime that is not below `number`."""
+    """The smallest prime ≥ `number`."""
     candidate = max(number, 521) | 1
     while any(candidate % d == 0 for d in range(3, int(candidate**0.5) + 1, 2)):
         candidate += 2

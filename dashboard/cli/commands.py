@@ -57,7 +57,7 @@ def settings_from(given: dict[str, Any], paths: Sequence[str] = ()) -> Settings:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lamella")
 def lamella() -> None:
-    """Leaf through HDF5 volumes that are larger than memory, slice by slice, in a browser."""
+    """Browse HDF5 volumes that are larger than memory, slice by slice, in a browser."""
 
 
 @lamella.command()

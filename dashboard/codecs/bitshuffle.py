@@ -1,8 +1,8 @@
 """The bitshuffle filter (32008): alone, with LZ4 as detectors write it, or with Zstandard.
 
-A compressed chunk has a header of twelve bytes (its decoded length in eight, the length of a block in
-four), then each block behind its compressed length (four), then as they are the last elements that
-do not make eight; all numbers are big-endian. The format:
+A compressed chunk consists of a header of twelve bytes (decoded length in eight, block length in four), the
+blocks, each preceded by its compressed length in four bytes, and the uncompressed last elements, fewer than
+eight. All numbers are big-endian. The format:
 https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from dashboard.codecs.errors import Bytes, CorruptChunk
+from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
 
 UNCOMPRESSED, LZ4, ZSTD = 0, 2, 3
-# Elements of a block, at least: each block costs some steps of Python. The filter's own choice is 128 or more.
+# Minimum elements of a block: each block costs some steps of Python. The filter's own choice is 128 or more.
 SHORTEST_BLOCK = 64
-# Elements of the widest type that can be shown, complex128, have 16 bytes.
+# Elements of the widest supported type, complex128, have 16 bytes.
 WIDEST = 16
 
 _HEADER = struct.Struct(">QI")
@@ -27,7 +27,7 @@ _LENGTH = struct.Struct(">I")
 
 
 def is_supported(values: tuple[int, ...]) -> bool:
-    """Whether chunks of a filter with this client data are undone here."""
+    """Whether chunks of a filter with this client data are decoded in process."""
     return (
         len(values) >= 3
         and 1 <= values[2] <= WIDEST
@@ -43,9 +43,9 @@ def keeps_length(values: tuple[int, ...]) -> bool:
 
 
 def decode(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
-    """Undo the filter: `size` bytes in `scratch`; what is still shuffled lies in `spare` meanwhile.
+    """Decode a chunk to `size` bytes in `scratch`, with the shuffled bytes in `spare`.
 
-    Both have room for `size` bytes. Raises `Damaged`.
+    Both buffers have at least `size` bytes. Raises `CorruptChunk`.
     """
     width, method = values[2], _method(values)
     if size % width:
@@ -55,11 +55,11 @@ def decode(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare:
         source, block = _decompressed(source, method, width, size, spare)
     if len(source) != size:
         raise CorruptChunk(f"it has {len(source)} bytes instead of {size}")
-    # A type without a meaning: the decoder goes by its width alone, and takes any.
+    # Any type of this width: the decoder uses only the width.
     kind = np.dtype((np.void, width))
     out: Any = scratch[:size]
     imagecodecs.bitshuffle_decode(
-        _any(source.view(kind)), blocksize=block // width, out=out.view(kind)
+        as_buffer(source.view(kind)), blocksize=block // width, out=out.view(kind)
     )
     return scratch[:size]
 
@@ -70,17 +70,17 @@ def _decompressed(
     """(the shuffled bytes in `spare`, the length of a block)."""
     if len(source) < _HEADER.size:
         raise CorruptChunk("its header is cut short")
-    claimed, block = _HEADER.unpack_from(_any(source))
+    claimed, block = _HEADER.unpack_from(as_buffer(source))
     if claimed != size:
         raise CorruptChunk(f"its header says {claimed} bytes instead of {size}")
     if block < SHORTEST_BLOCK * width or block % (8 * width):
         raise CorruptChunk(f"its header says blocks of {block} bytes")
-    loose = size % (8 * width)
-    whole = size - loose
+    tail = size % (8 * width)
+    whole = size - tail
     ends = _ends(source, whole, block)
     end = ends[-1]
-    if len(source) != end + loose:
-        raise CorruptChunk(f"it has {len(source)} bytes, and its blocks say {end + loose}")
+    if len(source) != end + tail:
+        raise CorruptChunk(f"it has {len(source)} bytes, and its blocks add up to {end + tail}")
     if method == LZ4:
         _lz4(source, ends, whole, block, spare[:size])
     else:
@@ -92,8 +92,8 @@ def _decompressed(
 
 
 def _ends(source: Bytes, whole: int, block: int) -> list[int]:
-    """Where the header and each block end; all lie inside `source`."""
-    view, at, ends = memoryview(_any(source)), _HEADER.size, [_HEADER.size]
+    """End offsets of the header and of each block, checked to be inside `source`."""
+    view, at, ends = memoryview(as_buffer(source)), _HEADER.size, [_HEADER.size]
     length, last = _LENGTH.unpack_from, len(source) - _LENGTH.size
     for _ in range(0, whole, block):
         if at > last:
@@ -106,33 +106,33 @@ def _ends(source: Bytes, whole: int, block: int) -> list[int]:
 
 
 def _lz4(source: Bytes, ends: list[int], whole: int, block: int, out: Bytes) -> None:
-    """All blocks in one call: up to the last elements the format is that of HDF5's LZ4 filter.
+    """Decode all blocks in one call: except for the last elements, the format is that of HDF5's LZ4 filter.
 
-    With a call for each block, the interpreter lock is released so often that two threads are no
-    faster than one (1.9 GB/s of uint16, in one call 3.4 with one and 6.3 with two).
+    With a call for each block, the interpreter lock is released so often that two threads are no faster than
+    one (1.9 GB/s of uint16; in one call 3.4 with one thread and 6.3 with two).
     """
     count = len(ends) - 1
-    # With last elements behind it, the last block is none that the other filter would write.
-    joint = count if whole == len(out) else count - 1
-    if joint > 0:
-        expected = min(joint * block, whole)
-        found = imagecodecs.lz4h5_decode(_any(source[: ends[joint]]), out=_any(out))
+    # The LZ4 filter would not write a last block that is followed by uncompressed elements.
+    batched = count if whole == len(out) else count - 1
+    if batched > 0:
+        expected = min(batched * block, whole)
+        found = imagecodecs.lz4h5_decode(as_buffer(source[: ends[batched]]), out=as_buffer(out))
         if len(found) != expected:
             raise CorruptChunk(f"its blocks decode to {len(found)} bytes instead of {expected}")
-    # The LZ4 filter stores what LZ4 does not shorten, so that a block that is as long as what it
-    # decodes to was taken as it is; here it is compressed like the others.
-    alone = [
+    # The LZ4 filter stores blocks that LZ4 does not shorten, so it copied blocks that are as long as their
+    # decoded bytes; in this format they are compressed like the others.
+    separate = [
         at
         for at in range(count)
-        if at >= joint or ends[at + 1] - ends[at] - 4 == min(block, whole - at * block)
+        if at >= batched or ends[at + 1] - ends[at] - 4 == min(block, whole - at * block)
     ]
-    _decode_blocks(imagecodecs.lz4_decode, source, ends, alone, whole, block, out)
+    _decode_blocks(imagecodecs.lz4_decode, source, ends, separate, whole, block, out)
 
 
 def _decode_blocks(
     decoder: Any, source: Bytes, ends: list[int], chosen: Any, whole: int, block: int, out: Bytes
 ) -> None:
-    """Decode the blocks of the numbers `chosen`, each to its place in `out`."""
+    """Decode the blocks numbered `chosen`, each to its position in `out`."""
     for at in chosen:
         first, last = at * block, min(at * block + block, whole)
         found = decoder(source[ends[at] + 4 : ends[at + 1]], out=out[first:last])
@@ -141,14 +141,9 @@ def _decode_blocks(
 
 
 def _block(values: tuple[int, ...]) -> int:
-    """Elements of a block as the client data has it; 0 where the library chooses."""
+    """Elements of a block in the client data; 0 if the library chooses."""
     return values[3] if len(values) > 3 else 0
 
 
 def _method(values: tuple[int, ...]) -> int:
     return values[4] if len(values) > 4 else UNCOMPRESSED
-
-
-def _any(data: Any) -> Any:
-    # Arrays are taken wherever bytes are, which the type hints do not say.
-    return data

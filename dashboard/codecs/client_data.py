@@ -1,10 +1,10 @@
-"""The client data of filters, judged against the dataset's type and chunk before anything is decoded.
+"""Checks of filters' client data against the dataset's type and chunk, before anything is decoded.
 
-A filter's client data is numbers out of the file, and decoders (libhdf5's included) loop and allocate by
-them. Each check is what the filter's own `set_local` can have written for this type and chunk; sources:
+Client data consists of numbers out of the file, and decoders (libhdf5's included) loop and allocate by them. Each
+check admits what the filter's own `set_local` can have written for this type and chunk; sources:
 https://github.com/HDFGroup/hdf5/tree/develop/src (H5Zshuffle.c, H5Zszip.c, H5Znbit.c, H5Zscaleoffset.c),
 https://github.com/h5py/h5py/tree/master/lzf, and those that docs/RegisteredFilterPlugins.md of hdf5_plugins
-names. Numbers that no decoder reads (the levels of bzip2, lz4 and zstd) are not judged.
+names. Numbers that no decoder reads (the levels of bzip2, lz4 and zstd) are not checked.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ GZIP, SHUFFLE, SZIP, NBIT, SCALEOFFSET = 1, 2, 4, 5, 6
 LZF, BLOSC, BITSHUFFLE, BLOSC2 = 32000, 32001, 32008, 32026
 
 MAX_GZIP_LEVEL = 9
-# All options of szip that HDF5 knows: K13, chip, EC, LSB, MSB, NN, raw.
+# All options of szip in HDF5: K13, chip, EC, LSB, MSB, NN, raw.
 SZIP_OPTIONS = 1 | 2 | 4 | 8 | 16 | 32 | 128
 SZIP_MAX_BLOCK, SZIP_BLOCKS_IN_A_LINE = 32, 128
-# Where a type has more bits than these, H5Zszip.c rounds up to 32 or 64.
+# H5Zszip.c rounds wider types up to 32 or 64 bits.
 SZIP_MAX_BITS = 24
-# Of wider elements c-blosc sees single bytes.
+# c-blosc treats wider elements as single bytes.
 BLOSC_MAX_WIDTH = 255
 BITSHUFFLE_METHODS = (0, 2, 3)
 NBIT_ATOMIC, NBIT_ARRAY, NBIT_COMPOUND, NBIT_OPAQUE = 1, 2, 3, 4
@@ -33,7 +33,7 @@ SCALEOFFSET_VALUES = 20
 
 @dataclass(frozen=True, slots=True)
 class StoredType:
-    """What filters see of a dataset: bytes of an element, bytes of its parts, elements of a chunk.
+    """The properties of a dataset that filters use: bytes of an element and of its parts, elements of a chunk.
 
     `parts` are the members of a compound (a complex number's two halves) and the base of an array.
     """
@@ -48,12 +48,12 @@ class StoredType:
         return self.size * self.elements
 
     def has_width(self, width: int) -> bool:
-        """Whether elements of `width` bytes are what a filter deals with here."""
+        """Whether a filter processes elements of `width` bytes here."""
         return width == self.size or width in self.parts
 
 
 def check_client_data(filters: Sequence[tuple[int, Values]], stored: StoredType) -> str | None:
-    """Why HDF5 cannot have written these filters for this type and chunk; None where it can.
+    """The reason why HDF5 cannot have written these filters for this type and chunk, or None.
 
     `filters` are (number of the filter, its client data).
     """
@@ -86,7 +86,7 @@ def _width(name: str, width: int, stored: StoredType) -> str | None:
 
 
 def _szip(values: Values, stored: StoredType) -> str | None:
-    # With an optional filter that cannot be applied HDF5 leaves what the author gave, and stores chunks as
+    # If an optional filter cannot be applied, HDF5 keeps the author's parameters and stores chunks as
     # they are; of those that were not, libhdf5 says that parameters are missing.
     if len(values) < 4:
         return None
@@ -114,7 +114,7 @@ def _nbit(values: Values, stored: StoredType) -> str | None:
             f"Its filter nbit says chunks of {values[2]} elements, and they have {stored.elements}."
         )
     if values[1]:
-        return None  # no bits to spare: chunks are stored as they are, and the rest is not read
+        return None  # no unused bits: chunks are stored unchanged, and the other parameters are not read
     if len(values) < 5 or values[4] != stored.size:
         return f"{wrong}."
     return (
@@ -123,7 +123,7 @@ def _nbit(values: Values, stored: StoredType) -> str | None:
 
 
 def _nbit_type(values: Values, at: int, available: int, depth: int) -> int | None:
-    """Where the description of a type that begins at `at` ends; None if it takes more than `room` bytes."""
+    """End of the type description that begins at `at`; None if the type takes more than `room` bytes."""
     kind, size, *rest = (*values[at : at + 5], 0, 0, 0, 0, 0)[:5]
     if not 0 < size <= available or not depth:
         return None
@@ -171,7 +171,7 @@ def _lzf(values: Values, stored: StoredType) -> str | None:
 def _blosc(values: Values, stored: StoredType) -> str | None:
     if len(values) < 4:
         return None
-    # No decoder goes by this width, and writers of their own may have set another.
+    # No decoder uses this width, and some writers set another one.
     if not 1 <= values[2] <= BLOSC_MAX_WIDTH:
         return (
             f"Its filter blosc says elements of {values[2]} bytes, and its type has {stored.size}."

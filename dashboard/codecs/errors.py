@@ -1,6 +1,8 @@
-"""What a decoder raises, and what it decodes from and into."""
+"""The error that decoders raise, and the types of their buffers."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,4 +11,9 @@ Bytes = NDArray[np.uint8]
 
 
 class CorruptChunk(ValueError):
-    """A chunk's bytes are not what its filters write."""
+    """The bytes of a chunk cannot be the output of its filters."""
+
+
+def as_buffer(data: Any) -> Any:
+    """The same object, for functions that accept arrays although their type hints say bytes."""
+    return data

@@ -1,8 +1,8 @@
-"""Filters that are undone here, by decoders that release the interpreter lock.
+"""Filters that are decoded in process, by decoders that release the interpreter lock.
 
-A pipeline is undone from its last filter to its first. Each decoder gets the bytes, a scratch array
-to decode into and a spare one for what it has in between, and returns what it decoded as bytes-like
-of uint8. The formats are those of the registered HDF5 filters:
+A pipeline is decoded from its last filter to its first. Each decoder gets the bytes, a scratch buffer for the
+result and a spare one for intermediate values, and returns the result as a bytes-like object of uint8. The formats
+are those of the registered HDF5 filters:
 https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.codecs import bitshuffle, blosc, szip
-from dashboard.codecs.errors import Bytes, CorruptChunk
+from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
 
 # (number of the filter, its client data)
 Filter = tuple[int, tuple[int, ...]]
@@ -26,12 +26,12 @@ Filter = tuple[int, tuple[int, ...]]
 GZIP, SHUFFLE, FLETCHER32, SZIP, BZIP2, LZF = 1, 2, 3, 4, 307, 32000
 BLOSC, LZ4, BITSHUFFLE, ZSTD = 32001, 32004, 32008, 32015
 
-# Pipelines (with their masks) of which is kept what each of their chunks asks for anew.
+# Number of pipelines (with their masks) whose properties are cached, since each chunk needs them.
 MAX_CACHED_PIPELINES = 256
 
 
 def _gzip(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
-    # libdeflate behind imagecodecs: twice the speed of zlib, and the lock is free meanwhile.
+    # libdeflate through imagecodecs: twice the speed of zlib, and it releases the interpreter lock.
     return _array(imagecodecs.deflate_decode(data, out=_out_view(scratch, size)))
 
 
@@ -43,8 +43,8 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spar
         return source
     out = scratch[: len(source)]
     if width in (2, 4) and sys.byteorder == "little":
-        # All elements at once, a byte of each at a time: 14 and 7 GB/s, against 1 and 1.5 for a copy of the
-        # transposed bytes and 4 for the columns.
+        # All elements at once, one byte of each at a time: 14 and 7 GB/s, against 1 and 1.5 for copying the
+        # transposed bytes and 4 for copying columns.
         whole = out[: count * width].view(f"u{width}")
         np.copyto(whole, source[(width - 1) * count : width * count])
         for at in range(width - 2, -1, -1):
@@ -67,8 +67,8 @@ def _fletcher32(
         raise CorruptChunk("its checksum is missing")
     body = source[:-4]
     stored = int.from_bytes(source[-4:].tobytes(), "little")
-    found = int(imagecodecs.h5checksum_fletcher32(_any(body)))
-    # HDF5 before 1.6.3 wrote each half with its bytes swapped, and readers accept both.
+    found = int(imagecodecs.h5checksum_fletcher32(as_buffer(body)))
+    # HDF5 before 1.6.3 wrote each half byte-swapped, and readers accept both.
     swapped = ((found & 0x00FF00FF) << 8) | ((found >> 8) & 0x00FF00FF)
     if stored not in (found, swapped):
         raise CorruptChunk("its checksum does not fit its bytes")
@@ -88,7 +88,7 @@ def _lz4(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: B
 
 
 def _bzip2(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
-    # Room for a byte too many: libbz2 says nothing when what is left has no room.
+    # One byte more than expected: libbz2 reports no error when the rest does not fit.
     found = _array(imagecodecs.bz2_decode(data, out=_out_view(spare, size + 1)))
     if len(found) != size:
         raise CorruptChunk(f"it does not decode to {size} bytes")
@@ -104,8 +104,8 @@ def _blosc(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare:
     return blosc.decode(data, size, scratch)
 
 
-# Only decoders that stand damaged bytes: what is decoded here can end a server. Those for which this
-# does not hold stay in the children (docs/decisions.md).
+# Only decoders that withstand damaged bytes, since a crash here ends a server. Others stay in the HDF5 workers
+# (docs/decisions/0013-decoders-by-robustness.md).
 _DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]] = {
     GZIP: _gzip,
     SHUFFLE: _shuffle,
@@ -119,16 +119,16 @@ _DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]]
     ZSTD: _zstd,
 }
 _WITH_SPARE = {BZIP2, BITSHUFFLE}
-# The widest type that can be shown, complex128, has elements of 16 bytes.
+# Elements of the widest supported type, complex128, have 16 bytes.
 WIDEST = 16
 
 
 def _shuffle_fits(values: tuple[int, ...]) -> bool:
-    # The decoder goes through an element byte by byte, so the width is what its time depends on.
+    # The decoder loops over the bytes of an element, so its time depends on the width.
     return len(values) == 1 and 1 <= values[0] <= WIDEST
 
 
-# Whether a filter's client data is such that it is undone here; without an entry any is.
+# Whether a filter with this client data is decoded in process; a filter without an entry always is.
 _IS_SUPPORTED: dict[int, Callable[[tuple[int, ...]], bool]] = {
     SHUFFLE: _shuffle_fits,
     SZIP: szip.is_supported,
@@ -138,9 +138,9 @@ _IS_SUPPORTED: dict[int, Callable[[tuple[int, ...]], bool]] = {
 
 
 def can_decode(pipeline: Sequence[Filter]) -> bool:
-    """Whether the pipeline is undone here: at most one shuffle and one compressor, and checksums.
+    """Whether the pipeline is decoded in process: at most one shuffle and one compressor, and checksums.
 
-    What two compressors in a row leave in between may be longer than the chunk.
+    The intermediate result of two compressors may be longer than the chunk.
     """
     numbers = [number for number, _ in pipeline]
     compressors = [n for n in numbers if n not in (SHUFFLE, FLETCHER32)]
@@ -155,22 +155,22 @@ def can_decode(pipeline: Sequence[Filter]) -> bool:
 
 
 def scratch_bytes(size: int) -> int:
-    """Length of a scratch buffer for chunks of `size` bytes.
+    """Size of a scratch buffer for chunks of `size` bytes.
 
-    There is room for the checksum that a chunk still carries between two filters.
+    Includes the checksum that a chunk still carries between two filters.
     """
     return size + 8
 
 
 @lru_cache(maxsize=MAX_CACHED_PIPELINES)
 def scratch_count(pipeline: tuple[Filter, ...]) -> int:
-    """How many scratch buffers `decode` wants: up to two that it takes turns with, and a spare one."""
+    """Number of scratch buffers for `decode`: up to two that alternate, and a spare one."""
     return _ping_pong_buffers(pipeline) + any(n in _WITH_SPARE for n, _ in pipeline)
 
 
 @lru_cache(maxsize=MAX_CACHED_PIPELINES)
 def last_buffer(pipeline: tuple[Filter, ...], mask: int) -> int | None:
-    """Which buffer the decoded bytes end up in; None when no decoder writes them, or a checksum with them."""
+    """Index of the buffer with the decoded bytes; None when no decoder writes them, or a checksum follows them."""
     writers = [at for at, (n, _) in enumerate(pipeline) if n != FLETCHER32 and not mask >> at & 1]
     if not writers or _trailing_checksum_bytes(pipeline, mask)[writers[0]]:
         return None
@@ -178,22 +178,22 @@ def last_buffer(pipeline: tuple[Filter, ...], mask: int) -> int | None:
 
 
 def inflated_first(pipeline: tuple[Filter, ...]) -> bool:
-    """Whether what is undone first is gzip, so that several chunks can be inflated together."""
+    """Whether gzip is decoded first, so that several chunks can be inflated together."""
     return bool(pipeline) and pipeline[-1][0] == GZIP
 
 
 @lru_cache(maxsize=MAX_CACHED_PIPELINES)
 def inflated_bytes(pipeline: tuple[Filter, ...], size: int) -> int:
-    """How long a chunk of `size` bytes is once its last filter is undone."""
+    """Size of a chunk of `size` bytes after its last filter has been decoded."""
     return size + _trailing_checksum_bytes(pipeline, 0)[-1]
 
 
 def decode(
     data: Any, pipeline: tuple[Filter, ...], mask: int, size: int, buffers: Sequence[Bytes]
 ) -> Bytes:
-    """Undo the filters of one chunk: `size` bytes as a uint8 array, which may lie in `buffers`.
+    """Decode one chunk to `size` bytes: a uint8 array, which may be a view of one of `buffers`.
 
-    Bit k of `mask` says that filter k was skipped when the chunk was written. Raises `Damaged`, and `Busy`
+    Bit k of `mask` is set if filter k was skipped when the chunk was written. Raises `CorruptChunk`, and `Busy`
     when the machine is out of memory.
     """
     current, count = 0, _ping_pong_buffers(pipeline)
@@ -202,17 +202,17 @@ def decode(
         if mask >> at & 1:
             continue
         number, values = pipeline[at]
-        # A filter that lies before a checksum in the file's order gives four bytes more.
+        # The output of a filter before a checksum, in the file's order, is four bytes longer.
         capacity = size + (trailing[at] if number not in (SHUFFLE, FLETCHER32) else 0)
         try:
             data = _DECODERS[number](data, values, capacity, buffers[current], buffers[-1])
         except CorruptChunk:
             raise
         except MemoryError:
-            # All that a chunk needs is in `buffers`: what is missing here is the decoder's own few kilobytes.
+            # A chunk is decoded within `buffers`; the missing memory is the decoder's own few kilobytes.
             raise errors.Busy("This machine is short of memory; try again in a moment.") from None
         except Exception as error:
-            # Bindings raise what they like, OverflowError and struct.error among it: a list would have gaps.
+            # Bindings raise many types, such as OverflowError and struct.error; a list would be incomplete.
             raise CorruptChunk(f"its bytes cannot be decoded ({type(error).__name__})") from error
         if number != FLETCHER32:
             current = (current + 1) % count
@@ -223,7 +223,7 @@ def decode(
 
 
 def keeps_length(pipeline: Sequence[Filter]) -> bool:
-    """Whether each chunk is as long in the file as decoded, so that HDF5 writes it in place."""
+    """Whether each chunk has the same size in the file as decoded, so that HDF5 writes it in place."""
     return all(
         n in (SHUFFLE, FLETCHER32) or (n == BITSHUFFLE and bitshuffle.keeps_length(values))
         for n, values in pipeline
@@ -244,11 +244,6 @@ def _trailing_checksum_bytes(pipeline: tuple[Filter, ...], mask: int) -> tuple[i
         if number == FLETCHER32 and not mask >> at & 1:
             extra += 4
     return tuple(result)
-
-
-def _any(data: Any) -> Any:
-    # imagecodecs takes arrays everywhere, its type hints do not say so.
-    return data
 
 
 def _out_view(scratch: Bytes, size: int) -> Any:

@@ -15,11 +15,11 @@ from dashboard.codecs.errors import Bytes, CorruptChunk
 
 
 def is_supported(values: tuple[int, ...]) -> bool:
-    """Whether chunks of a filter with this client data are undone here.
+    """Whether chunks of a filter with this client data are decoded in process.
 
     The client data is (options, pixels of a block, bits of a pixel, pixels of a line). Lines that are
-    no whole blocks are left to the children: for these libaec decodes into memory of its own, and of
-    a chunk that is cut short it hands out that memory as it found it.
+    not whole blocks are left to the HDF5 workers: libaec decodes these through memory that it does not clear,
+    and returns some of it for a chunk that is cut short.
     """
     if len(values) < 4:
         return False
@@ -35,7 +35,7 @@ def is_supported(values: tuple[int, ...]) -> bool:
 
 
 def decode(data: Any, values: tuple[int, ...], size: int, scratch: Bytes) -> Bytes:
-    """Undo the filter: `size` bytes in `scratch`. Raises `Damaged`."""
+    """Decode a chunk to `size` bytes in `scratch`. Raises `CorruptChunk`."""
     source: Any = np.frombuffer(data, np.uint8)
     if len(source) <= 4:
         raise CorruptChunk("its header is cut short")

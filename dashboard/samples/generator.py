@@ -1,10 +1,9 @@
-"""Made-up scans that look like something, for a first look, for tests and for measurements.
+"""Synthetic scans for demonstration, tests and measurements.
 
-A body with a rind, shells and folded lamellae, a bundle of fibres at its heart, pores whose sizes
-follow a power law, bright specks, texture and detector noise. Everything follows from the seed. The
-voxels are computed and compressed box by box in threads (NumPy and zlib release the interpreter
-lock), and the finished chunks are written past HDF5's filters, which would compress them one after
-the other.
+A body with a rind, shells and folded lamellae, a bundle of fibres at its centre, pores with a power-law size
+distribution, bright specks, texture and detector noise, all determined by the seed. Voxels are computed and
+compressed box by box in threads (NumPy and zlib release the interpreter lock). Compressed chunks are written
+directly, because HDF5's own filters would compress them one after the other.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ from dashboard.samples.phantom import Phantom
 DATASET = "volume"
 GZIP_LEVEL = 4
 
-# The least share of the decoded size that has to be free: noise hardly compresses.
+# Share of the decoded size that has to be free: noise hardly compresses.
 STORED_SHARE = 0.75
 
-# Decoded bytes of one piece of work: large enough that Python's part is small, and a few fit in
+# Decoded bytes of one work item: large enough that Python's overhead is small, small enough that several fit in
 # memory.
 BOX_BYTES = 48 * 2**20
 
@@ -44,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class SampleSpec:
-    """What a made-up volume is like."""
+    """Shape, type, chunks and seed of a synthetic volume."""
 
     shape: tuple[int, ...]
     dtype: str = "uint16"
@@ -62,10 +61,10 @@ def write_sample(
     chunks: Chunks = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a made-up volume of `shape` as the dataset `volume` of a new file at `path`.
+    """Write a synthetic volume as the dataset `volume` of a new file at `path`.
 
-    It is written under another name first and renamed when it is whole. `progress` is called with
-    the decoded bytes done and to do. Raises `SetupError` where the file cannot be made.
+    It is written under a temporary name and renamed when complete. `progress` is called with the decoded bytes
+    done and in total. Raises `SetupError` if the file cannot be written.
     """
     recipe = _checked(SampleSpec(tuple(shape), _name_of(dtype), chunks))
     decoded = int(np.prod(recipe.shape, dtype=object)) * np.dtype(recipe.dtype).itemsize
@@ -93,11 +92,11 @@ def _name_of(dtype: npt.DTypeLike) -> str:
     try:
         return np.dtype(dtype).str
     except TypeError:
-        raise SetupError(f"There is no type of a sample called {dtype!r}; try uint16.") from None
+        raise SetupError(f"{dtype!r} is not a type of a sample; try uint16.") from None
 
 
 def _checked(recipe: SampleSpec) -> SampleSpec:
-    """`recipe`, unless its shape, type or chunks make no volume."""
+    """`recipe`, if its shape, type and chunks are valid; raises `SetupError`."""
     shape, chunks, dtype = recipe.shape, recipe.chunks, np.dtype(recipe.dtype)
     if not 2 <= len(shape) <= MAX_RANK or min(shape) < 1:
         raise SetupError("A shape has 2 to 8 dimensions, each of at least 1.")
@@ -143,7 +142,7 @@ def _write(path: Path, recipe: SampleSpec, progress: Progress | None) -> None:
 def _in_threads(
     maker: ChunkGenerator,
 ) -> Iterator[tuple[_Box, Future[list[tuple[tuple[int, ...], bytes]]]]]:
-    """The boxes of `maker` in order, made by as many threads as there are cores, a few ahead."""
+    """The boxes of `maker` in order, computed by one thread for each core, a few in advance."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     pool = ThreadPoolExecutor(threads, thread_name_prefix="sample")
     boxes = maker.boxes()
@@ -160,7 +159,7 @@ def _in_threads(
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A box of whole chunks, in the order of the dataset's dimensions, cut at the volume's edge."""
+    """A box of whole chunks in the order of the dataset's dimensions, clipped at the volume's edge."""
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
@@ -177,7 +176,7 @@ class _Box:
 
 
 class ChunkGenerator:
-    """Computes the voxels of boxes and compresses their chunks; safe between threads."""
+    """Computes the voxels of boxes and compresses their chunks; thread-safe."""
 
     def __init__(
         self, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any]
@@ -189,7 +188,7 @@ class ChunkGenerator:
         self.decoded_bytes = _Box((0,) * len(shape), shape).nbytes(dtype.itemsize)
 
     def boxes(self) -> Iterator[_Box]:
-        """All boxes: one chunk in each dimension, all columns, and rows as many as the size allows."""
+        """All boxes: one chunk thick, all columns, and as many rows as fit the size of a work item."""
         rows, columns = self._chunks[-2], self._shape[-1]
         depth = _Box((0,) * (len(self._shape) - 2), self._chunks[:-2]).nbytes(4)
         bands = max(1, BOX_BYTES // max(1, depth * rows * columns))
@@ -202,7 +201,7 @@ class ChunkGenerator:
             yield _Box(start, stop)
 
     def make(self, box: _Box) -> list[tuple[tuple[int, ...], bytes]]:
-        """The compressed chunks of `box`, each with the place of its first voxel."""
+        """The compressed chunks of `box`, each with the index of its first voxel."""
         values = np.empty(box.shape, self._dtype)
         z = slice(box.start[-3], box.stop[-3]) if len(box.shape) > 2 else slice(0, 1)
         y = slice(box.start[-2], box.stop[-2])
@@ -225,7 +224,7 @@ class ChunkGenerator:
         for corner in itertools.product(*steps):
             part = values[tuple(slice(a, a + c) for a, c in zip(corner, self._chunks, strict=True))]
             if part.shape != whole.shape:
-                whole[...] = 0  # a chunk is stored whole, also where the volume ends within it
+                whole[...] = 0  # chunks at the edge are stored in full size
             whole[tuple(slice(0, n) for n in part.shape)] = part
             yield (
                 tuple(a + b for a, b in zip(box.start, corner, strict=True)),
@@ -234,7 +233,7 @@ class ChunkGenerator:
 
 
 def to_dtype(density: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """`density` (0 is air, 1 is dense) in `dtype`: integers are scaled to counts, floats stay."""
+    """`density` (0 is air, 1 is dense) as `dtype`: integers are scaled to counts, floats are kept."""
     if dtype.kind == "f":
         return density.astype(dtype)
     if dtype.kind == "b":

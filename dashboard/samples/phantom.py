@@ -1,7 +1,7 @@
-"""The density of a made-up body, for any box of its voxels.
+"""The density of a synthetic body, for any box of its voxels.
 
-Most structures are sums of a few products of functions of one coordinate each. In a plane these are
-matrices of low rank, which is what makes four thousand million voxels a matter of minutes.
+Most structures are sums of a few separable functions. In a plane these are matrices of low rank, so that four
+billion voxels take minutes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SMALLEST_PORE, LARGEST_PORE, PORE_EXPONENT = 0.006, 0.13, 2.6
 
 
 class Phantom:
-    """A body that fills a box of `size` voxels (z, y, x). Safe between threads once made."""
+    """A body in a box of `size` voxels (z, y, x). Thread-safe after construction."""
 
     def __init__(self, size: tuple[int, int, int], seed: int = SEED) -> None:
         self._size = size
@@ -66,9 +66,9 @@ class Phantom:
         return np.maximum(out, np.float32(0), out=out)
 
     def _draw_plane(self, out: Floats, plane: int, y: slice, moment: int) -> None:
-        """The body of one plane into `out` (rows, columns)."""
+        """Draw the body in one plane into `out` (rows, columns)."""
         z, ys, xs = float(self._z[plane]), self._y[y], self._x
-        edge = np.float32(self._half * 0.4)  # an edge is blurred over a few voxels
+        edge = np.float32(self._half * 0.4)  # edges are blurred over a few voxels
         radius = self._radius(z, ys, xs, moment)
         soft = np.empty_like(radius)
 
@@ -98,7 +98,7 @@ class Phantom:
         out *= step(radius, np.float32(1.0), -edge, out=soft)
 
     def _radius(self, z: float, ys: Doubles, xs: Doubles, moment: int) -> Floats:
-        """How far out each voxel lies: 0 in the middle of the body, 1 on its dented surface."""
+        """Normalized radius of each voxel: 0 at the centre of the body, 1 on its dented surface."""
         waves, phases = self._warp_waves, self._warp_phases + 0.35 * moment
         sizes = self._warp_sizes * np.sin(waves[:, 0] * z + phases[:, 0])
         left = np.sin(np.multiply.outer(ys, waves[:, 1]) + phases[:, 1]) * sizes
@@ -110,14 +110,14 @@ class Phantom:
         return np.sqrt(squared, out=squared)
 
     def _radii(self, y: slice) -> npt.NDArray[np.intp]:
-        """The number of the detector ring that each (row, column) lies on."""
+        """The detector ring of each (row, column)."""
         rows = np.arange(y.start, y.stop) - (self._size[1] - 1) / 2
         columns = np.arange(self._size[2]) - (self._size[2] - 1) / 2
         radii: npt.NDArray[np.intp] = np.hypot(rows[:, None], columns[None, :]).astype(np.intp)
         return radii
 
     def _noise_for(self, shape: tuple[int, ...], plane: int, row: int, moment: int) -> Floats:
-        """Noise for one plane's rows: a stretch of the pool that begins somewhere else each time."""
+        """Noise for the rows of one plane: a section of the pool at an offset that differs for each plane."""
         count = shape[0] * shape[1]
         begin = (plane * 2_654_435_761 + row * 40_503 + moment * 97_003_217) % NOISE_POOL
         numbers = np.arange(begin, begin + count) if begin + count > NOISE_POOL else None
@@ -129,7 +129,7 @@ class Phantom:
         return flat.reshape(shape)
 
     def _draw_spheres(self, out: Floats, z: slice, y: slice) -> None:
-        """Pores and specks that reach into the box."""
+        """Draw the pores and specks that intersect the box."""
         size = np.array(self._size)
         centre = (self._spheres[:, :3] + 1) / 2 * (size - 1)
         radius, value = self._spheres[:, 3], self._spheres[:, 4]
@@ -162,7 +162,7 @@ def step(values: Floats, at: np.float32, slope: Any, *, out: Floats) -> Floats:
 
 
 def blend(out: Floats, other: Floats, share: Floats) -> None:
-    """Move `out` towards `other` by `share`; `other` is used up."""
+    """Interpolate `out` towards `other` by `share`; `other` is overwritten."""
     other -= out
     other *= share
     out += other
@@ -171,8 +171,7 @@ def blend(out: Floats, other: Floats, share: Floats) -> None:
 def sum_of_products(rows: Sequence[Doubles], columns: Sequence[Doubles]) -> Floats:
     """The sum of rows[k] × columns[k] as a plane.
 
-    A matrix product by another name, which BLAS would do in threads of its own that spin beside
-    ours.
+    A matrix product without BLAS, whose own threads would compete with ours.
     """
     out = np.zeros((len(rows[0]), len(columns[0])), np.float32)
     product = np.empty_like(out)
@@ -183,12 +182,12 @@ def sum_of_products(rows: Sequence[Doubles], columns: Sequence[Doubles]) -> Floa
 
 
 def _coordinates(count: int) -> Doubles:
-    """-1 … 1 over an axis; the middle for a single voxel."""
+    """-1 … 1 along an axis; 0 for a single voxel."""
     return np.linspace(-1.0, 1.0, count) if count > 1 else np.array([0.05])
 
 
 def _lamellae(z: float, ys: Doubles, xs: Doubles) -> Floats:
-    """A gyroid with a finer one on it: a folded sheet that runs through the body in all directions."""
+    """A gyroid modulated by a finer one: a folded sheet in all directions."""
     rows, columns = [], []
     for wave, size in ((21.0, 1.0), (57.0, 0.3)):
         turn = 0.6 * np.sin(1.7 * z)
@@ -200,7 +199,7 @@ def _lamellae(z: float, ys: Doubles, xs: Doubles) -> Floats:
 
 
 def _fibres(z: float, ys: Doubles, xs: Doubles) -> Floats:
-    """A bundle of round fibres along z that is twisted like a rope."""
+    """A bundle of round fibres along z, twisted like a rope."""
     rows, columns = [], []
     for turn in (0.9 * z + 0.4, 0.9 * z + 0.4 + np.pi / 2):
         a = 135.0 * np.cos(turn) * xs + 2.0 * np.sin(3 * z)
@@ -220,7 +219,7 @@ def _spheres(rng: np.random.Generator, half: float) -> Doubles:
     value = np.concatenate([rng.uniform(0.0, 0.06, PORES), rng.uniform(0.85, SPECK, SPECKS)])
     direction = rng.standard_normal((PORES + SPECKS, 3))
     direction /= np.linalg.norm(direction, axis=1)[:, None]
-    # Within 0.8 of the surface, evenly by volume, so that no pore opens the body.
+    # Within 0.8 of the radius, uniform by volume, so that no pore breaks the surface.
     place = direction * (0.74 * rng.uniform(size=(PORES + SPECKS, 1)) ** (1 / 3))
     return np.column_stack([place, radius, value])
 
