@@ -10,10 +10,10 @@ from bench.model import Figure, Section, Table
 INTRODUCTION = """\
 # Performance
 
-Written by `make bench`; do not edit. Figures are ratios between sides that were measured alternately in one run, each
-with the median, minimum and maximum of its repetitions. On another machine the times differ, and to a smaller extent
-the ratios. Targets apply to the median, or to the worst value where that is stated. The file is in the page cache for
-all sides.
+Written by `make bench`; do not edit. Figures are ratios between sides that were measured alternately in one run,
+each with the median, minimum and maximum of its repetitions. On another machine the times differ, and to a smaller
+extent the ratios. Targets apply to the median, or to the worst value where that is stated. The file is in the page
+cache for all sides.
 """
 
 
