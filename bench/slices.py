@@ -91,8 +91,8 @@ def in_a_row(context: Context) -> Section:
         f"{ROW} slices in a row",
         f"{ROW} slices across axis 0 from a brick's first on, over one connection, each requested when the"
         " previous one has arrived, `u8` at full size, from a server with an empty cache that has listed the"
-        " file's datasets. h5py's time for a slice is the mean of three slices of other bricks, read before and after."
-        " With a good chunk cache (one that holds all chunks of a slice), h5py reads the same"
+        " file's datasets. h5py's time for a slice is the mean of three slices of other bricks, read before and"
+        " after. With a good chunk cache (one that holds all chunks of a slice), h5py reads the same"
         f" {ROW} slices in a row; values only, not yet scaled to 8 bits.",
     )
     rows = [_row(context, context.reference, ROW, seed) for seed in range(context.times(3))]
