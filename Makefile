@@ -1,4 +1,4 @@
-# Everything is set up on first use: a virtual environment in .venv, and for the tests a Chromium.
+# The first use sets everything up: a virtual environment in .venv, and a Chromium for the tests.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,7 +14,7 @@ TEST_PROCESSES ?= 2
 BENCH_ARGS ?=
 FUZZ_S ?= 300
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
 
 demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
@@ -33,7 +33,7 @@ lint: $(VENV)/dev.stamp ## Check style and types
 	$(BIN)/mypy
 	$(BIN)/python .ci/retired_words.py
 
-format: $(VENV)/dev.stamp ## Put the code into its one form
+format: $(VENV)/dev.stamp ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
@@ -44,7 +44,7 @@ docs: $(VENV)/docs.stamp ## Build the documentation; a broken link fails
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -E docs docs/_build
 	@echo "docs/_build/index.html"
 
-bench: $(VENV)/bench.stamp ## Measure beside h5py and others, and write docs/performance.md
+bench: $(VENV)/bench.stamp ## Measure, compared with h5py and others, and write docs/performance.md
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean: ## Remove the virtual environment

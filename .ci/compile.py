@@ -1,4 +1,4 @@
-"""Compiles `dashboard/codecs/paired_inflate` where a C compiler is found; everything works without it, slower."""
+"""Compiles `dashboard/codecs/paired_inflate` if there is a C compiler; without it, gzip is decoded more slowly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MACHINES = ("x86_64", "AMD64")
 
 
 class Compiling(BuildHookInterface):
-    """Puts the compiled module beside its sources, for a wheel as well as for an editable installation."""
+    """Adds the compiled module to its package, for a wheel as well as for an editable installation."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds."""

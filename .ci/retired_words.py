@@ -1,4 +1,4 @@
-"""Fails where a retired word has come back into names or prose; run by `make lint`.
+"""Fails if a retired word is used in names or prose; run by `make lint`.
 
 The words were private to this code base and had several meanings each; docs/glossary.md has the terms in use.
 Names are checked in their parts (`told` in `_told_at`), prose in docstrings, comments and messages.
@@ -56,7 +56,7 @@ _PROSE = {re.compile(rf"\b(?:{phrase})\b"): better for phrase, better in PROSE.i
 
 
 def problems(path: Path) -> Iterator[str]:
-    """Each retired word in a file, as `file:line: word`."""
+    """The retired words in a file, as `file:line: word`."""
     with tokenize.open(path) as stream:
         for token in tokenize.generate_tokens(stream.readline):
             at = f"{path.relative_to(ROOT)}:{token.start[0]}"
@@ -72,7 +72,7 @@ def problems(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Writes the retired words that are used, and returns the exit status."""
+    """Print the retired words in use; the exit status is 1 if there are any."""
     found = [
         line
         for folder in CHECKED

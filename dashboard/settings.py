@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on")
     cache_dir: Path = Field(
         default_factory=_user_cache,
-        description="Folder of the caches, on a local disk and writable by you alone",
+        description="Folder of the caches, on a local disk and writable by its owner only",
     )
     url_prefix: str = Field(
         default="", description="Path under which everything is served, such as `/lamella`"
@@ -96,30 +96,35 @@ class Settings(BaseSettings):
     max_chunk_bytes: ByteSize = Field(
         default=ByteSize(256 * MIB),
         ge=MIB,
-        description="Largest chunk, decoded, that is read at all",
+        description="Largest chunk, decoded; datasets with larger ones are not shown",
     )
-    max_cells: int = Field(default=67_108_864, ge=1, description="Most cells in one answer")
+    max_cells: int = Field(
+        default=67_108_864, ge=1, description="Maximum number of cells in one response"
+    )
     web_processes: int = Field(
         default_factory=lambda: max(1, min(4, _cores() // 2)),
         ge=1,
         le=256,
-        description="Processes that answer requests (none: half as many as there are cores, up to 4)",
+        description="Web processes",
     )
-    web_threads: int = Field(default=8, ge=1, le=256, description="Threads in each of these")
+    web_threads: int = Field(default=8, ge=1, le=256, description="Threads of each web process")
     decode_threads: int = Field(
         default_factory=_cores,
         ge=1,
         le=1024,
-        description="Threads that decode one brick (none: as many as there are cores)",
+        description="Threads that decode one brick",
     )
     children: int = Field(
-        default=2, ge=1, le=64, description="Child processes with HDF5 that each process keeps warm"
+        default=2, ge=1, le=64, description="HDF5 workers that each process starts in advance"
     )
     child_memory_bytes: ByteSize = Field(
-        default=ByteSize(2 * GIB), ge=64 * MIB, description="Memory that such a child may take"
+        default=ByteSize(2 * GIB), ge=64 * MIB, description="Memory limit of an HDF5 worker"
     )
     child_seconds: float = Field(
-        default=10.0, gt=0, le=3600, description="Seconds that such a child may work on one request"
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Time limit of an HDF5 worker for one request, in seconds",
     )
     wait_seconds: float = Field(
         default=30.0,
@@ -130,7 +135,7 @@ class Settings(BaseSettings):
     rest_cells: int = Field(
         default=462_400,
         ge=1,
-        description="Cells that the Plotly heatmap gets when the view rests (680²)",
+        description="Maximum number of cells of the Plotly heatmap when the view rests (680²)",
     )
     rest_delay_ms: int = Field(
         default=250,
@@ -144,10 +149,10 @@ class Settings(BaseSettings):
     prefetch_bytes: ByteSize = Field(
         default=ByteSize(2 * GIB),
         ge=0,
-        description="Decoded bytes that the prefetch worker is ahead of a viewer, at most",
+        description="Maximum number of decoded bytes that the prefetch worker is ahead of a viewer",
     )
     log_level: LogLevel = Field(
-        default="INFO", description="Least severity that is logged: DEBUG, INFO, WARNING or ERROR"
+        default="INFO", description="Minimum severity that is logged: DEBUG, INFO, WARNING or ERROR"
     )
 
     @field_validator("data", mode="before")

@@ -32,33 +32,33 @@ BUCKETS: Final = (
 COUNTERS: Final = {
     "bricks.decoded": "Bricks decoded",
     "bricks.decoded_bytes": "Bytes of bricks decoded",
-    "bricks.evictions": "Bricks that left the cache to make room",
-    "bricks.first_wanted": "Bricks that a viewer wanted for the first time",
-    "frames.evictions": "Frames that left the cache to make room",
+    "bricks.evictions": "Bricks evicted from the cache",
+    "bricks.first_wanted": "Bricks accessed by a viewer for the first time",
+    "frames.evictions": "Frames evicted from the cache",
     "prefetch.decoded": "Bricks decoded ahead",
     "prefetch.decoded_bytes": "Bytes of bricks decoded ahead",
     "prefetch.failed": "Bricks that could not be decoded ahead",
-    "prefetch.late": "Bricks decoded ahead that were wanted before they were ready",
-    "prefetch.resting_bytes": "Bytes of bricks decoded ahead while a viewer rested",
-    "prefetch.resting_used_bytes": "Bytes of these that were then wanted",
-    "prefetch.used": "Bricks decoded ahead that were then wanted",
-    "prefetch.used_bytes": "Bytes of bricks decoded ahead that were then wanted",
-    "prefetch.wasted_bytes": "Bytes of bricks decoded ahead that left the cache unwanted",
-    "reports.accepted": "Rows of browsers' reports that counted",
+    "prefetch.late": "Bricks decoded ahead that were accessed before they were complete",
+    "prefetch.resting_bytes": "Bytes of bricks decoded ahead for a viewer at rest",
+    "prefetch.resting_used_bytes": "Bytes of bricks decoded ahead for a viewer at rest that were then accessed",
+    "prefetch.used": "Bricks decoded ahead that were then accessed",
+    "prefetch.used_bytes": "Bytes of bricks decoded ahead that were then accessed",
+    "prefetch.wasted_bytes": "Bytes of bricks decoded ahead that were evicted without an access",
+    "reports.accepted": "Rows of browser reports that were counted",
     "reports.contradictory": "Rows refused: selection, index and axis do not fit the volume",
     "reports.malformed": "Rows refused: not readable, or a stage took less than 0 or more than 60 s",
-    "reports.refused": "Rows of browsers' reports that were refused, for any reason",
-    "reports.too_frequent": "Rows refused: their viewer sent more than 120 within a second",
-    "reports.unknown": "Rows refused: their volume, or that version of it, was not opened before",
+    "reports.refused": "Rows of browser reports that were refused, for any reason",
+    "reports.too_frequent": "Rows refused: the viewer sent more than 120 within a second",
+    "reports.unknown": "Rows refused: the volume, or that version of it, was not opened before",
 }
 
 GAUGES: Final = {
     "bricks.bytes": "Bytes in the brick cache",
     "bricks.entries": "Bricks in the brick cache",
-    "bricks.limit": "Most bytes that the brick cache may hold",
+    "bricks.limit": "Limit of the brick cache in bytes",
     "frames.bytes": "Bytes in the frame cache",
     "frames.entries": "Frames in the frame cache",
-    "frames.limit": "Most bytes that the frame cache may hold",
+    "frames.limit": "Limit of the frame cache in bytes",
     "prefetch.in_flight": "Bricks being decoded ahead",
     "prefetch.planned": "Bricks planned to be decoded ahead",
 }
@@ -94,18 +94,18 @@ class LedgerCollector(Collector):
         labels = ["pid", "role"]
         rss = GaugeMetricFamily(
             "lamella_process_rss_bytes",
-            "Memory of the process's own, the shared page cache apart",
+            "Private memory of the process, without the shared page cache",
             labels=labels,
         )
         beat = GaugeMetricFamily(
             "lamella_process_heartbeat_seconds",
-            "Seconds since the process's last sign of life",
+            "Seconds since the last heartbeat of the process",
             labels=labels,
         )
         for process in self._stats.processes():
-            who = [str(process["pid"]), process["role"]]
-            rss.add_metric(who, process["rss_bytes"])
-            beat.add_metric(who, process["heartbeat_s"])
+            values = [str(process["pid"]), process["role"]]
+            rss.add_metric(values, process["rss_bytes"])
+            beat.add_metric(values, process["heartbeat_s"])
         yield rss
         yield beat
 
@@ -116,7 +116,7 @@ def _metric(name: str) -> str:
 
 def _demand(totals: Totals) -> Metric:
     family = CounterMetricFamily(
-        "lamella_demand", "Slices that viewers wanted, by where they came from", labels=["outcome"]
+        "lamella_demand", "Demands of viewers by outcome", labels=["outcome"]
     )
     for outcome in OUTCOMES:
         family.add_metric([outcome], totals.demand.get(outcome, 0))
