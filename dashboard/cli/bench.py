@@ -169,7 +169,7 @@ def times_table(results: Sequence[dict[str, Any]]) -> Table:
             "-" if times is None else f"{times:.1f}",
         )
     table.caption = (
-        "seen: from when a slice is wanted to its last byte · latest: of all but each viewer's first slice ·"
+        "seen: from a slice's due time to its last byte · latest: without each viewer's first slice ·"
         " h5py: with its own chunk cache · good cache: h5py with one that holds a slice's chunks · ×: h5py's"
         " mean over that of seen"
     )

@@ -131,7 +131,7 @@ class SliceBenchmark:
         decoding = median(took[count])
         size = count * volume.grid.chunk_bytes
         warm, raw = self._measure_warm(volume, cost, values)
-        # A frame is made of what was decoded as well.
+        # A frame is rendered from the decoded values as well.
         cold = decoding * cost.chunks / count + (warm or 0.0)
         return Measured(cold, warm, raw, size, size / decoding)
 
@@ -186,14 +186,14 @@ class SliceBenchmark:
         return found[0], found[1]
 
     def _frame(self, volume: Volume, region: Selection, form: Format, window: Window) -> float:
-        """Seconds until a frame is made."""
+        """Time (s) for rendering a frame."""
         address = SliceAddress(volume, region, form, window)
         began = self._clock()
         self._reader.render(address, counted=False, purpose=Purpose.DEMAND)
         return self._clock() - began
 
     def _region(self, volume: Volume, cost: AxisCost) -> Selection:
-        """A plane somewhere, or the first part of it where it is large; it lies in one brick."""
+        """A plane at a sampled index, or the first part of a large one; it is part of one brick."""
         height, width = volume.grid.tile(cost.rows, cost.cols)
         if volume.contiguous_raw and cost.cols == len(volume.shape) - 1:
             height, width = volume.shape[cost.rows], volume.shape[cost.cols]
@@ -234,7 +234,7 @@ class SliceBenchmark:
 
 
 class _NoFrames:
-    """A frame store that keeps nothing, so that each frame is made."""
+    """A frame store that keeps nothing, so that each frame is rendered."""
 
     def get(self, key: str) -> bytes | None:
         return None

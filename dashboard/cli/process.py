@@ -22,8 +22,8 @@ from dashboard.storage.disk_space import ensure_private_directory
 BACKLOG = 512
 PR_SET_PDEATHSIG = 1
 
-# glibc's mallopt (malloc.h): blocks from this size on are mapped one by one and given back when freed,
-# free memory beyond this at the end of the heap is given back, and so many heaps there are.
+# Parameters of glibc's mallopt (malloc.h): free memory at the end of the heap beyond the first is returned to the
+# kernel, blocks of at least the second are mapped individually, and the third is the number of arenas.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MMAP_THRESHOLD_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20

@@ -27,7 +27,7 @@ DEMO_FILE = "demo.h5"
 
 
 def demo_volume(settings: Settings) -> Path:
-    """The path of the demo's volume in the cache directory, made now if it is not there."""
+    """The path of the demo volume in the cache directory, which is generated if it does not exist."""
     path = ensure_private_directory(settings.cache_dir) / "demo" / DEMO_FILE
     try:
         if path.is_file() and has_signature(path):
@@ -44,7 +44,7 @@ def demo_volume(settings: Settings) -> Path:
 def write(
     out: Path, *, like: str, shape: str | None, dtype: str | None, chunks: str | None
 ) -> None:
-    """Write a made-up volume to `out`; what is not given is as in the volume that it is `like`."""
+    """Write a synthetic volume to `out`; parameters that are not given are those of the volume `like`."""
     recipe = generator.REFERENCE if like == "reference" else generator.DEMO
     if out.exists():
         raise SetupError(f"{out} exists already; remove it or choose another name.")

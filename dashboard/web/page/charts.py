@@ -18,7 +18,7 @@ from dashboard.web.page.panels import OUTCOME_COLORS, STAGE_COLORS
 SPAN_S: Final = 300.0
 STEP_S: Final = 5.0
 
-# Outcomes for which nobody had to wait for decoding.
+# Outcomes without waiting for decoding.
 SERVED: Final = ("ring", "hit", "prefetched")
 
 Figure = dict[str, Any]
@@ -69,7 +69,7 @@ def outcomes(series: Steps) -> Figure:
 
 
 def hit_rate(demand: Mapping[str, int]) -> float | None:
-    """The share of demands (0…1) that nobody had to decode anything for; None without demands."""
+    """The share of demands (0…1) without decoding; None without demands."""
     total = sum(demand.get(outcome, 0) for outcome in OUTCOMES)
     return sum(demand.get(outcome, 0) for outcome in SERVED) / total if total else None
 

@@ -45,9 +45,9 @@ OUTCOME_HELP: Final = {
 }
 
 SHARE_HELP: Final[dict[Literal["accuracy", "coverage", "timeliness"], str]] = {
-    "accuracy": "Of the bytes decoded ahead, the share in bricks that were then wanted",
-    "coverage": "Of all bricks wanted for the first time, the share that was decoded ahead",
-    "timeliness": "Of the bricks decoded ahead and wanted, the share that was ready in time",
+    "accuracy": "Of the bytes decoded ahead, the share in bricks that were accessed afterwards",
+    "coverage": "Of all bricks accessed for the first time, the share that was decoded ahead",
+    "timeliness": "Of the bricks decoded ahead and accessed, the share that was complete in time",
 }
 
 COUNT_LABELS: Final[
