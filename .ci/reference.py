@@ -30,6 +30,7 @@ from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.prometheus import LedgerCollector
 from dashboard.telemetry.stages import OUTCOMES, STAGES
 from dashboard.web import api
+from dashboard.web.page.panels import OUTCOME_HELP
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
@@ -60,14 +61,6 @@ KEY_TEXTS = {
     "Home": ("Home", "first slice"),
     "End": ("End", "last slice"),
     " ": ("Space", "play and pause"),
-}
-
-_OUTCOMES = {
-    "ring": "the page had the frame",
-    "hit": "cached and accessed before",
-    "prefetched": "decoded ahead, and accessed for the first time",
-    "coalesced": "another request was decoding it",
-    "miss": "decoded now",
 }
 
 
@@ -217,7 +210,7 @@ def stages() -> str:
 
 def outcomes() -> str:
     """The outcomes of a demand."""
-    return _table(("outcome", "meaning"), [(f"`{name}`", _OUTCOMES[name]) for name in OUTCOMES])
+    return _table(("outcome", "meaning"), [(f"`{name}`", OUTCOME_HELP[name]) for name in OUTCOMES])
 
 
 def keys() -> str:

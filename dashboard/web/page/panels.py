@@ -37,8 +37,8 @@ OUTCOME_COLORS: Final = {
 }
 
 OUTCOME_HELP: Final = {
-    "ring": "the page had it",
-    "hit": "in a cache, since it was seen before",
+    "ring": "the page had the frame",
+    "hit": "cached and accessed before",
     "prefetched": "decoded ahead, and accessed for the first time",
     "coalesced": "waited for another request's decoding",
     "miss": "decoded now",
@@ -54,7 +54,7 @@ COUNT_LABELS: Final[
     dict[Literal["planned", "in_flight", "decoded", "used", "wasted_bytes"], str]
 ] = {
     "planned": "planned",
-    "in_flight": "under way",
+    "in_flight": "in flight",
     "decoded": "decoded",
     "used": "used",
     "wasted_bytes": "wasted",
