@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests import files
+from tests.examples import examples
 from tests.web import HOST, App
 
 CODES = {
@@ -265,7 +266,9 @@ ROUTES = ["slice", "files", "datasets", "residency", "stats"]
 
 @given(route=st.sampled_from(ROUTES), query=st.dictionaries(st.sampled_from(PARAMETERS), WORDS))
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(120),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_question_is_answered_or_refused(app: App, route: str, query: dict[str, str]) -> None:
     if route in ("slice", "residency"):
@@ -278,7 +281,9 @@ def test_any_question_is_answered_or_refused(app: App, route: str, query: dict[s
 
 @given(raw=st.binary(max_size=60), route=st.sampled_from(ROUTES))
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_query_string_is_answered_or_refused(app: App, raw: bytes, route: str) -> None:
     text = raw.decode("latin-1")
@@ -289,7 +294,9 @@ def test_any_query_string_is_answered_or_refused(app: App, raw: bytes, route: st
 
 @given(body=st.one_of(st.binary(max_size=80), st.text(max_size=40).map(str.encode)))
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_report_is_taken_or_refused(app: App, body: bytes) -> None:
     response = app.client.post("/api/v1/telemetry", data=body, base_url=HOST)
@@ -309,7 +316,9 @@ VALUES = st.recursive(
     body=st.one_of(VALUES, st.dictionaries(st.sampled_from(["output", "inputs", "state"]), VALUES))
 )
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_what_is_no_call_of_the_page_is_refused(app: App, body: Any) -> None:
     response = app.client.post(CALL, json=body, base_url=HOST)
@@ -318,7 +327,9 @@ def test_what_is_no_call_of_the_page_is_refused(app: App, body: Any) -> None:
 
 @given(data=st.data())
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_the_page_s_calls_stand_any_value(app: App, data: st.DataObject) -> None:
     calls = [

@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import files, reference
+from tests.examples import examples
 from tests.property.made import Made, datasets, looks
 from tests.web import App, array
 
 EXAMPLES = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(40),
 )
 REAL = [t for t in files.DTYPES if "c" not in t]
 PARTS = ["abs", "real", "imag", "phase"]
@@ -96,7 +99,7 @@ def test_codes_and_pools_are_the_contract_s(
 
 
 @given(data=st.data(), made=datasets(["<u2", "f4"], (2, 4)))
-@settings(EXAMPLES, max_examples=50)
+@settings(EXAMPLES, max_examples=examples(25))
 def test_what_the_page_has_is_what_the_server_has(
     app: App, folder: Path, data: st.DataObject, made: Made
 ) -> None:

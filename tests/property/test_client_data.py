@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard.errors import LamellaError
 from tests import files
+from tests.examples import examples
 from tests.parts import Parts
 
 COUNT = itertools.count()
@@ -60,7 +61,9 @@ def _filters() -> list[tuple[str, int, int]]:
     index=st.integers(0, SHAPE[0] - 1),
 )
 @settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_parameters_are_shown_or_refused(
     here: Parts, folder: Path, which: tuple[str, int, int], changes: dict[int, int], index: int

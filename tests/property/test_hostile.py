@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dashboard.errors import LamellaError
 from dashboard.frames.encode import Format
 from tests import files
+from tests.examples import examples
 from tests.parts import Parts
 
 
@@ -55,7 +56,9 @@ def changes(draw: st.DrawFn) -> list[tuple[float, bytes]]:
     number=st.integers(0, 10**9),
 )
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_bytes_are_shown_or_refused(
     here: Parts,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dashboard.telemetry.row_limit import RowLimit
 from tests import files
 from tests.clock import Clock
+from tests.examples import examples
 from tests.web import HOST, App, running
 
 SHAPE = (6, 20, 30)
@@ -95,7 +96,9 @@ def clock(known: App) -> Clock:
     pause_s=st.sampled_from([0.1, 1.0, 2.0]),
 )
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_row_is_counted_or_refused(
     known: App, clock: Clock, viewer: str, rows: list[Any], repeat: int, pause_s: float
@@ -134,7 +137,9 @@ def test_every_row_is_counted_or_refused(
     )
 )
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_what_is_no_report_is_a_400(known: App, body: bytes) -> None:
     response = known.client.post("/api/v1/telemetry", data=body, base_url=HOST)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import files
+from tests.examples import examples
 from tests.web import App, array
 
 HOW: dict[str, dict[str, Any]] = {
@@ -63,7 +64,7 @@ def looks(draw: st.DrawFn) -> tuple[Any, ...]:
     return shape, chunks, draw(st.sampled_from(files.DTYPES)), stored, chosen
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(look=looks(), seed=st.integers(0, 9))
 def test_a_slice_is_what_numpy_gives(app: App, look: Any, seed: int) -> None:
     shape, chunks, dtype, stored, chosen = look
@@ -80,7 +81,7 @@ def test_a_slice_is_what_numpy_gives(app: App, look: Any, seed: int) -> None:
             assert np.array_equal(found, wanted, equal_nan=wanted.dtype.kind == "f")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     dtype=st.sampled_from([d for d in files.DTYPES if np.dtype(d).kind in "iufb"]),
     shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),

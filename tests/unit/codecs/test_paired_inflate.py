@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dashboard.codecs import paired_inflate
 from dashboard.errors import CannotShow
 from tests import files
+from tests.examples import examples
 from tests.fuzzing import by_zlib
 from tests.parts import Parts
 
@@ -106,7 +107,7 @@ def test_one_of_another_length_is_unsound_and_leaves_the_others_alone(
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=4),
     kept=st.sampled_from([1.0, 1.0, 1.0, 0.999, 0.5, 0.0]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(150))
 def test_of_damaged_streams_it_says_what_zlib_says(
     stream: bytes, beside: bytes, changes: list[tuple[float, int]], kept: float
 ) -> None:
