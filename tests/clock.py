@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Clock:
-    """A clock that moves when it is told to (s), from `now` on."""
+    """A clock that moves only when set (s), starting at `now`."""
 
     def __init__(self, now: float = 1e6) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""What several kinds of tests share: settings, ports, a real server, a Chromium."""
+"""Fixtures of all tests: settings, ports, a real server, a Chromium."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from dashboard.settings import PREFIX, Settings
 
@@ -25,6 +26,10 @@ END_WITHIN_S = 60.0
 
 # Each new SQLite database waits for the disk several times.
 MEMORY, MEMORY_FREE_BYTES = Path("/dev/shm"), 8 * 2**30
+
+# On a busy machine, time says nothing about an example; `timeout` of pytest ends one that hangs.
+settings.register_profile("lamella", deadline=None)
+settings.load_profile("lamella")
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

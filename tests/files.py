@@ -1,4 +1,4 @@
-"""HDF5 files of all sorts, made up for tests, beside the values that NumPy should see.
+"""HDF5 files of many kinds, and the values that NumPy should read from them.
 
 They are opened without locks: a process that another thread starts at that moment would hold them on.
 """
@@ -220,7 +220,7 @@ def write_unshowable(path: Path) -> None:
 
 
 def _unknown_filter(file: h5py.File, name: str) -> None:
-    """A dataset with a filter that nobody has; marked optional, so that the library lets it pass.
+    """A dataset with an unknown filter; marked optional, so that the library lets it pass.
 
     Its first chunk says that the filter was applied to it.
     """

@@ -197,7 +197,7 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
     for pipeline, data, size, _ in sound:
         given = stored.take(len(data), True)
         given[:] = np.frombuffer(data, np.uint8)
-        buffers = [room.take(size + 8, True) for room in rooms[: codecs.scratch_count(pipeline)]]
+        buffers = [area.take(size + 8, True) for area in rooms[: codecs.scratch_count(pipeline)]]
         codecs.decode(given, pipeline, 0, size, buffers)
         outcomes["sound"] += 1
     for _ in range(cases):
@@ -218,7 +218,7 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
         # No byte more than what the chunk needs, and a checksum that it may carry in between.
         carried = 4 if any(number == FLETCHER32 for number, _ in pipeline) else 0
         buffers = [
-            room.take(size + carried, at_end) for room in rooms[: codecs.scratch_count(pipeline)]
+            area.take(size + carried, at_end) for area in rooms[: codecs.scratch_count(pipeline)]
         ]
         results = []
         for poison in (0x55, 0xAA):

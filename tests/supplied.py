@@ -16,12 +16,12 @@ NBYTES = 4 * 30 * 30 * 2
 
 
 def brick(here: Parts, plane: int, dataset: str = "x") -> Any:
-    """The brick that holds a plane."""
+    """The brick that contains a plane."""
     (address,) = here.bricks("data/a.h5", dataset, f"{plane},:,:")
     return address
 
 
 def same(found: Any, first: int) -> None:
-    """That a supplied brick holds four planes from `first` on."""
+    """Assert that a loaded brick has four planes from `first` on."""
     for number in range(4):
         np.testing.assert_array_equal(found.brick.plane(number), VALUES[first + number])

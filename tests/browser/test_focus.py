@@ -146,7 +146,7 @@ def test_all_keys_of_the_picture(viewer: Any) -> None:
     page = viewer.page
     page.click("#scheme-toggle")
     viewer.until(ON_PICTURE)
-    for key, wanted in [
+    for key, expected in [
         ("Home", 0),
         ("ArrowRight", 1),
         ("PageDown", 11),
@@ -155,7 +155,7 @@ def test_all_keys_of_the_picture(viewer: Any) -> None:
         ("ArrowLeft", 128),
     ]:
         page.keyboard.press(key)
-        assert page.evaluate(INDEX) == wanted, key
+        assert page.evaluate(INDEX) == expected, key
     page.keyboard.press("Space")
     assert page.evaluate(PLAYING)
     page.keyboard.press("Space")

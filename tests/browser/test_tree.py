@@ -103,7 +103,7 @@ def test_a_broken_link_says_where_it_leads(viewer: Viewer) -> None:
     assert "scalar" not in text
 
 
-def test_a_missing_source_is_told_beside_the_dataset(viewer: Viewer) -> None:
+def test_a_missing_source_is_reported_beside_the_dataset(viewer: Viewer) -> None:
     viewer.open(link("virtual.h5", "/x", "&axis=0&index=0"))
     assert (viewer.trace["z"] == VALUES[0]).all()
     viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('are missing')")

@@ -1,4 +1,4 @@
-"""One application for each module of tests, over a folder of files of all sorts."""
+"""One application per module, over a directory of various files."""
 
 from __future__ import annotations
 

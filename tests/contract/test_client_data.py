@@ -1,4 +1,4 @@
-"""A filter's client data that HDF5 cannot have written: refused over HTTP and at the terminal, with a sentence."""
+"""Client data that no HDF5 library writes is refused with a message, over HTTP and in the terminal."""
 
 from __future__ import annotations
 

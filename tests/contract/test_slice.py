@@ -82,9 +82,9 @@ def test_unusual_types_give_the_values(app: App, data: Path) -> None:
             lead = ",".join(["0"] * (stored.ndim - 2))
             text = f"{lead},:,:" if lead else ":,:"
             found = app.values("data/types.h5", name, text)
-            wanted = files.shown(stored[(0,) * (stored.ndim - 2)])
-            assert found.dtype == wanted.dtype, name
-            assert np.array_equal(found, wanted), name
+            reference = files.shown(stored[(0,) * (stored.ndim - 2)])
+            assert found.dtype == reference.dtype, name
+            assert np.array_equal(found, reference), name
 
 
 def test_headers_describe_the_answer(app: App) -> None:
@@ -224,8 +224,10 @@ def test_pools(app: App, name: str, rows: int, cols: int) -> None:
         for r, c in np.ndindex(found.shape):
             block = region[r * rows : (r + 1) * rows, c * cols : (c + 1) * cols].astype(np.float64)
             block = block[~np.isnan(block)]
-            wanted = math.nan if not block.size else block.mean() if pool == "mean" else block.max()
-            assert found[r, c] == pytest.approx(wanted, rel=1e-6, nan_ok=True)
+            reference = (
+                math.nan if not block.size else block.mean() if pool == "mean" else block.max()
+            )
+            assert found[r, c] == pytest.approx(reference, rel=1e-6, nan_ok=True)
         assert found.dtype == (
             np.float32 if pool == "mean" and (rows, cols) != (1, 1) else values.dtype
         )

@@ -1,4 +1,4 @@
-"""One application for all examples of a module, over a folder that they write their files into."""
+"""One application for all examples of a module, over the directory of their files."""
 
 from __future__ import annotations
 

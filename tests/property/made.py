@@ -1,4 +1,4 @@
-"""Made-up datasets and looks at them, for Hypothesis."""
+"""Hypothesis strategies for datasets and views of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to any look at any made-up dataset: NumPy's values, the reference's codes, cached or not."""
+"""Responses for any view of any generated dataset: NumPy's values, the reference's codes, cached or not."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_cached_and_uncached_are_the_same(
     ]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.get_data() for answer in answers}) == 1
-    told = [
+    all_headers = [
         {key: answer.headers.get(key) for key in ("ETag", "X-Slice-Shape", "X-Slice-Window")}
         for answer in answers
     ]
-    assert all(headers == told[0] for headers in told)
+    assert all(headers == all_headers[0] for headers in all_headers)
 
 
 @given(data=st.data(), made=datasets(REAL, (2, 3)))
@@ -92,8 +92,8 @@ def test_codes_and_pools_are_the_contract_s(
     if fill is not None:
         with np.errstate(over="ignore"):
             fill = np.asarray(fill).astype(found.dtype)
-    wanted = reference.own_window(found, norm, fill)
-    assert ends == pytest.approx(wanted if window == "slice" else (low, low + 30), rel=1e-12)
+    expected_ends = reference.own_window(found, norm, fill)
+    assert ends == pytest.approx(expected_ends if window == "slice" else (low, low + 30), rel=1e-12)
     expected, near = reference.codes(found, ends, norm, fill)
     reference.check_codes(array(response), expected, near)
 

@@ -1,4 +1,4 @@
-"""Files whose filters have any parameters: shown right, or refused with a sentence; nothing hangs."""
+"""Files whose filters have arbitrary parameters: shown correctly or refused with a message; nothing hangs."""
 
 from __future__ import annotations
 

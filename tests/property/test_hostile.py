@@ -1,4 +1,4 @@
-"""Files with any bytes changed: listed and shown, or refused with a sentence; nothing ends, nothing hangs."""
+"""Files with arbitrary damage: listed and shown, or refused with a message; no crash, no hang."""
 
 from __future__ import annotations
 

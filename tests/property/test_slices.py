@@ -1,4 +1,4 @@
-"""Any selection of any made-up dataset over HTTP is what NumPy gives, cached or not."""
+"""Any selection of any generated dataset over HTTP equals NumPy's result, cached or not."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def test_a_slice_is_what_numpy_gives(app: App, look: Any, seed: int) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("x", data=values, chunks=chunks, **HOW.get(stored, {}))
     for index, text in chosen:
-        wanted = files.shown(values[index])
+        reference = files.shown(values[index])
         for _ in range(2):
             found = app.values("data/made.h5", "x", text)
-            assert found.dtype == wanted.dtype
-            assert np.array_equal(found, wanted, equal_nan=wanted.dtype.kind == "f")
+            assert found.dtype == reference.dtype
+            assert np.array_equal(found, reference, equal_nan=reference.dtype.kind == "f")
 
 
 @settings(max_examples=examples(30), deadline=None)
@@ -109,8 +109,8 @@ def test_pool_window_and_norm_are_what_numpy_gives(
     text = f"::{step[0]},::{step[1]}"
     for pool in ("mean", "max"):
         pooled = app.values("data/pooled.h5", "x", text, pool=pool)
-        wanted = reference_pool(files.shown(values), step, pool)
-        assert np.array_equal(pooled, wanted, equal_nan=pooled.dtype.kind == "f")
+        reference = reference_pool(files.shown(values), step, pool)
+        assert np.array_equal(pooled, reference, equal_nan=pooled.dtype.kind == "f")
         how = {"pool": pool, "format": "u8", "norm": norm, "window": f"{low!r},{high!r}"}
         codes = array(app.slice("data/pooled.h5", "x", text, **how))
         assert np.array_equal(codes, reference_codes(pooled.astype(np.float64), low, high, norm))

@@ -77,7 +77,7 @@ def viewers(url: str, count: int) -> Iterator[tuple[list[object], list[int]]]:
 
 
 def more(answers: list[int], count: int) -> None:
-    """Wait until viewers had so many more answers."""
+    """Wait until viewers had `count` more responses."""
     goal, deadline = sum(answers) + count, time.monotonic() + 60.0
     while sum(answers) < goal:
         assert time.monotonic() < deadline, "viewers get no answers"
@@ -114,7 +114,7 @@ def test_the_cache_directory_keeps_within_its_limits_at_every_moment(
             now = usage(home)
             beside = now.pop("files") * ENTRY_BYTES
             bricks = now.get("bricks", 0) + now.get("partial", 0)
-            # A brick that is put in its place between two looks is seen twice.
+            # A brick that is committed between two probes is seen twice.
             if bricks > BRICKS + beside:
                 again = usage(home)
                 bricks = again.get("bricks", 0) + again.get("partial", 0)

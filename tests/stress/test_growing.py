@@ -1,4 +1,4 @@
-"""A file that its instrument still writes (SWMR): every slice right, and growth empties no cache."""
+"""A file that its instrument still writes (SWMR): every slice is correct, and growth empties no cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file whose instrument writes uncompressed planes in place (SWMR): what is shown is what was written."""
+"""A file whose instrument writes uncompressed planes in place (SWMR): slices show the written values."""
 
 from __future__ import annotations
 

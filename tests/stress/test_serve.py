@@ -1,4 +1,4 @@
-"""The real `lamella serve`: killed at any moment, ended in good order, and nothing left behind."""
+"""The real `lamella serve`: killed at any moment, shut down gracefully, and nothing left behind."""
 
 from __future__ import annotations
 

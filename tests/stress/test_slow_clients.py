@@ -197,6 +197,6 @@ def wait_until(holds: Callable[[], bool], failures: list[Exception]) -> None:
 
 
 def go_on_by(more: int, counts: list[int], failures: list[Exception]) -> None:
-    """Wait until each client has had so many more answers."""
+    """Wait until each client has had `count` more responses."""
     reached = [count + more for count in counts]
     wait_until(lambda: all(a >= b for a, b in zip(counts, reached, strict=True)), failures)

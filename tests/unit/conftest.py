@@ -68,7 +68,7 @@ IN_OPEN = 0x20
 
 @pytest.fixture
 def opens() -> Iterator[Callable[[Path], Callable[[], list[str]]]]:
-    """Watch a folder: `opens(folder)()` gives the names of what anybody opened in it since."""
+    """Watch a folder: `opens(folder)()` gives the names of what any process has opened in it since."""
     libc = ctypes.CDLL(None, use_errno=True)
     watches: list[int] = []
 

@@ -69,7 +69,7 @@ def test_alone_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["serve", "web", "worker"])
 class TestRefusals:
-    """What a person can mend is found before anything is started."""
+    """Usage errors are found before anything is started."""
 
     def test_nothing_to_show(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert "LAMELLA_DATA" in refused([name], capsys)
@@ -154,7 +154,7 @@ def test_without_arguments_the_environment_counts(
     assert seen[0].allowed_hosts == ("c",)
 
 
-def test_children_are_told_what_was_given(make_settings: MakeSettings) -> None:
+def test_children_get_the_given_settings(make_settings: MakeSettings) -> None:
     settings = make_settings(
         host="::1", port=81, url_prefix="x", allowed_hosts=("a", "b"), data=("-odd.h5", "n=p")
     )
@@ -174,7 +174,7 @@ def test_a_host_that_is_not_known() -> None:
     with pytest.raises(SetupError, match="is not known"):
         listen("no.such.host.invalid", 8050)
     with pytest.raises(SetupError, match="Cannot listen"):
-        listen("192.0.2.1", 8050)  # an address for documentation, nobody's
+        listen("192.0.2.1", 8050)  # an address reserved for documentation
 
 
 def test_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ READING = {"addressing", "codecs", "files", "hdf5", "catalog", "decoding", "bric
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 
-def room(file: str) -> str:
+def package(file: str) -> str:
     return file.split("/", maxsplit=1)[0].removesuffix(".py")
 
 
@@ -70,7 +70,7 @@ def imports(file: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES)
 def test_imports_run_downwards(file: str) -> None:
-    here = room(file)
+    here = package(file)
     for name in imports(file):
         if name.split(".")[0] != "dashboard" or name == "dashboard.__version__":
             continue
@@ -81,8 +81,8 @@ def test_imports_run_downwards(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_web_libraries_stay_in_the_web_room(file: str) -> None:
-    if room(file) in ("web", "app", "cli", "wsgi"):
+def test_web_libraries_stay_in_the_web_package(file: str) -> None:
+    if package(file) in ("web", "app", "cli", "wsgi"):
         return
     used = {name.split(".")[0] for name in imports(file)}
     assert used & (WEB_LIBRARIES | {"flask_caching"}) <= ALLOWED_WEB.get(file, set())
@@ -110,7 +110,7 @@ def test_importing_the_rooms_that_read_is_light() -> None:
     rooms = [
         ".".join(("dashboard", *Path(file).with_suffix("").parts))
         for file in FILES
-        if room(file) in READING and "/worker/" not in file and "__init__" not in file
+        if package(file) in READING and "/worker/" not in file and "__init__" not in file
     ]
     script = f"import sys, {', '.join(rooms)}; sys.exit(bool({{'h5py', 'dash', 'flask'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

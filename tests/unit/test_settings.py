@@ -1,4 +1,4 @@
-"""Settings come from arguments, then the environment, then defaults; a bad one is named."""
+"""Settings come from arguments, the environment, then defaults; an invalid one is named."""
 
 from __future__ import annotations
 

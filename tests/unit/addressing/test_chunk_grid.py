@@ -43,12 +43,12 @@ def test_an_index_of_the_wrong_length_is_refused(length: int) -> None:
 
 
 @given(st.sets(st.integers(0, 60)), st.lists(st.integers(0, 60), max_size=30))
-def test_chunks_are_found_by_number(stored: set[int], wanted: list[int]) -> None:
+def test_chunks_are_found_by_number(stored: set[int], numbers_sought: list[int]) -> None:
     numbers = sorted(stored)
     nothing = [0] * len(numbers)
     index = ChunkIndex.from_bytes(packed(numbers, nothing, nothing, nothing))
-    found = index.find(np.array(wanted, np.int64))
-    assert found.tolist() == [numbers.index(n) if n in stored else -1 for n in wanted]
+    found = index.find(np.array(numbers_sought, np.int64))
+    assert found.tolist() == [numbers.index(n) if n in stored else -1 for n in numbers_sought]
 
 
 def test_the_reference_volume_has_whole_planes() -> None:
@@ -166,7 +166,7 @@ def test_a_brick_of_tiny_chunks_holds_few_of_them() -> None:
     assert len(grid.chunk_numbers(brick)) <= MAX_BRICK_CHUNKS
 
 
-def test_what_a_huge_plane_touches_is_told_without_listing_it() -> None:
+def test_chunks_of_a_huge_plane_are_counted_without_listing_them() -> None:
     grid = ChunkGrid((2**40, 2**31, 2**31), (1, 512, 512), 8, 256 * MIB)
     bricks, chunks = grid.count_touched(1, 2, (0, 2**31), (0, 2**31))
     assert chunks >= (2**31 // 512) ** 2

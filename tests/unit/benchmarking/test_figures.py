@@ -64,7 +64,7 @@ def test_spread() -> None:
     assert quantile([7.0], 0.95) == 7.0
 
 
-def test_the_slices_come_in_the_order_in_which_they_are_wanted() -> None:
+def test_the_slices_come_in_the_order_of_the_plan() -> None:
     viewers = (
         Viewer(0, (Step(0.0, 0, 1), Step(0.2, 0, 2))),
         Viewer(1, (Step(0.1, 1, 7),)),

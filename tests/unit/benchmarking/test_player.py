@@ -208,7 +208,7 @@ class TestProcesses:
             monkeypatch.setattr(
                 "dashboard.benchmarking.processes.busy_s", lambda _, of=figures: float(next(of))
             )
-            told = wait_until_idle(
+            state = wait_until_idle(
                 1, within_s=20, clock=lambda: float(next(clock)), sleep=lambda _: None
             )
-            assert told is calm
+            assert state is calm

@@ -28,8 +28,8 @@ def cache(tmp_path: Path) -> Iterator[BytesCache]:
 def make_store(tmp_path: Path, cache: BytesCache, ledger: Counts) -> Callable[..., BrickStore]:
     def make(limit: int = 2**30, clock: Clock | None = None, **given: Any) -> BrickStore:
         how = {} if clock is None else {"clock": clock}
-        room = LruEvictor(cache, limit, tmp_path / "room.lock", **how)
-        return BrickStore(cache, room, tmp_path / "partial", ledger, **given)
+        evictor = LruEvictor(cache, limit, tmp_path / "room.lock", **how)
+        return BrickStore(cache, evictor, tmp_path / "partial", ledger, **given)
 
     return make
 

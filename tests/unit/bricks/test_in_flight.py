@@ -1,4 +1,4 @@
-"""The wanted plane before its brick: right at once, kept only when the whole chunk proves whole."""
+"""Progressive bricks: a plane is correct at once, and cached only if its whole chunk is intact."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_proves_whole_is_kept(early: Parts, data: Path) -> None:
     assert early.frame("data/a.h5", "/x", "2,:,:").frame_cache_hit
 
 
-def test_a_stream_that_is_cut_before_the_plane_is_told_at_once(early: Parts, data: Path) -> None:
+def test_a_stream_cut_before_the_plane_is_found_at_once(early: Parts, data: Path) -> None:
     with h5py.File(data / "a.h5", "w") as file:
         dataset = file.create_dataset("x", SHAPE, "u2", chunks=CHUNKS, compression="gzip")
         dataset[...] = VALUES

@@ -1,4 +1,4 @@
-"""Bricks that are kept open: never longer than they are in the cache, and no longer than they are used."""
+"""Open bricks: closed when they leave the cache or are no longer used."""
 
 from __future__ import annotations
 
@@ -110,11 +110,11 @@ def test_an_open_brick_that_another_process_evicts_is_a_miss(
 ) -> None:
     store, address = make_store(keep_open=4), brick_at(0)
     put(store, address)
-    held = store.get(address, DTYPE)
-    assert held is not None
+    in_use = store.get(address, DTYPE)
+    assert in_use is not None
     assert cache.delete(address.key)
     assert store.get(address, DTYPE) is None
-    np.testing.assert_array_equal(held.plane(1), values_of(address)[1])
+    np.testing.assert_array_equal(in_use.plane(1), values_of(address)[1])
 
 
 def test_a_brick_that_was_stored_anew_is_opened_anew(

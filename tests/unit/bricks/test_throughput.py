@@ -25,12 +25,12 @@ def test_until_it_was_measured_it_is_guessed(rows: MemoryRows) -> None:
 
 
 def test_the_newest_measurement_counts_for_a_third(rows: MemoryRows) -> None:
-    paces = DecodeThroughput(rows)
-    paces.record("v", 1000, 2.0)
-    assert paces.estimate_s("v", 500) == pytest.approx(1.0)
-    paces.record("v", 1000, 5.0)
-    assert paces.estimate_s("v", 1000) == pytest.approx(3.0)
-    assert paces.estimate_s("w", 1000) == 1000 / DEFAULT_BYTES_PER_S
+    measured = DecodeThroughput(rows)
+    measured.record("v", 1000, 2.0)
+    assert measured.estimate_s("v", 500) == pytest.approx(1.0)
+    measured.record("v", 1000, 5.0)
+    assert measured.estimate_s("v", 1000) == pytest.approx(3.0)
+    assert measured.estimate_s("w", 1000) == 1000 / DEFAULT_BYTES_PER_S
 
 
 def test_another_process_hears_of_it(rows: MemoryRows) -> None:
@@ -43,7 +43,7 @@ def test_another_process_hears_of_it(rows: MemoryRows) -> None:
     assert mine.estimate_s("v", 1000) == pytest.approx(2.0)
 
 
-def test_the_others_are_told_once_a_second_at_most(rows: MemoryRows) -> None:
+def test_throughput_is_published_once_a_second_at_most(rows: MemoryRows) -> None:
     clock = Clock()
     mine = DecodeThroughput(rows, clock)
     mine.record("v", 1000, 2.0)

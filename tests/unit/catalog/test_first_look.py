@@ -25,7 +25,7 @@ ASKS: dict[str, Callable[[Parts, int], Any]] = {
 
 
 @pytest.mark.parametrize("ask", ASKS)
-def test_one_thread_waits_for_a_busy_file_and_the_others_are_told_so(
+def test_one_thread_waits_for_a_busy_file_and_the_others_are_refused(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
     values = np.arange(400, dtype="u2").reshape(4, 10, 10)
@@ -46,15 +46,15 @@ def test_one_thread_waits_for_a_busy_file_and_the_others_are_told_so(
     monkeypatch.setattr(here.library.hdf5, "call", hang)
     here.library.first_opens = ImpatientLocks(0.05, "Later.")
 
-    def told(number: int) -> errors.LamellaError:
+    def outcome_of(number: int) -> errors.LamellaError:
         with pytest.raises(errors.LamellaError) as caught:
             ASKS[ask](here, number)
         return caught.value
 
     with ThreadPoolExecutor(9) as pool:
-        first = pool.submit(told, 0)
+        first = pool.submit(outcome_of, 0)
         assert inside.wait(60)
-        others = [pool.submit(told, number) for number in range(1, 9)]
+        others = [pool.submit(outcome_of, number) for number in range(1, 9)]
         assert {type(other.result(60)) for other in others} == {errors.Busy}
         assert here.library.volume("data/other.h5", "/x").shape == (4, 10, 10)
         assert len(asked) == 1

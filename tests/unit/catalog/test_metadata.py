@@ -90,16 +90,18 @@ def test_an_enum_has_its_names(here: Parts, data: Path) -> None:
     assert here.library.volume("data/a.h5", "bool").enum is None
 
 
-def test_a_fill_value_that_somebody_set_is_told_from_the_default(here: Parts, data: Path) -> None:
+def test_a_fill_value_that_was_set_is_distinguished_from_the_default(
+    here: Parts, data: Path
+) -> None:
     with h5py.File(data / "a.h5", "w") as file:
         for name, fill in (("set", -7), ("zero", 0), ("default", None)):
             file.create_dataset(name, (4, 5), ">i2", chunks=(2, 5), fillvalue=fill)
-    told = {
+    fills = {
         name: (volume.fill_is_user_defined, int(volume.fill))
         for name in ("set", "zero", "default")
         for volume in [here.library.volume("data/a.h5", name)]
     }
-    assert told == {"set": (True, -7), "zero": (True, 0), "default": (False, 0)}
+    assert fills == {"set": (True, -7), "zero": (True, 0), "default": (False, 0)}
 
 
 @pytest.mark.parametrize(

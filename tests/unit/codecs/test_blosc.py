@@ -116,7 +116,7 @@ def test_what_is_cut_short_is_noticed(sound: Any, length: int) -> None:
         decoded(data[:length], pipeline, 0, VALUES.nbytes)
 
 
-def test_what_lies_behind_a_chunk_is_not_looked_at(sound: Any) -> None:
+def test_bytes_behind_a_chunk_are_not_read(sound: Any) -> None:
     pipeline, data = sound
     assert decoded(data + b"behind", pipeline, 0, VALUES.nbytes) == VALUES.tobytes()
 

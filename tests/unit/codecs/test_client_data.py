@@ -123,8 +123,8 @@ NEVER |= {(kind, SCALEOFFSET) for kind in TYPES if "12" not in kind}
     ],
 )
 def test_no_type_of_the_library_is_refused(kind: str, number: int) -> None:
-    wanted = {GZIP: (4,), SZIP: (32, 8), SCALEOFFSET: (2, 0)}.get(number, ())
-    assert low(TYPES[kind], number, wanted) == ""
+    client_values = {GZIP: (4,), SZIP: (32, 8), SCALEOFFSET: (2, 0)}.get(number, ())
+    assert low(TYPES[kind], number, client_values) == ""
 
 
 FLOATS = StoredType(8, frozenset(), 4096)

@@ -181,9 +181,9 @@ def test_damaged_bytes_are_noticed(tmp_path: Path, number: int, change: str) -> 
         "longer": data,
         "shorter": data,
     }[change]
-    wanted = {"longer": size - 100, "shorter": size + 100}.get(change, size)
+    claimed = {"longer": size - 100, "shorter": size + 100}.get(change, size)
     with pytest.raises(CorruptChunk):
-        decode(broken, pipeline, wanted)
+        decode(broken, pipeline, claimed)
 
 
 VALUES_OF = {BITSHUFFLE: (0, 4, 2, 0, 2), BLOSC: (2, 2, 2, 64, 5, 1, 1), SZIP: (169, 8, 16, 8)}

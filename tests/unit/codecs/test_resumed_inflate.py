@@ -29,7 +29,7 @@ class Stored:
         self.out = np.full(size, 0xAA, np.uint8)
 
     def on(self, until: int, handed: int | None = None) -> Verdict:
-        """Inflate on with so many of the bytes that follow, or all."""
+        """Continue with `count` more bytes, or all."""
         # A copy, so that nothing behind it is there to be read.
         part = self.data[self.stream.fed :][:handed].copy()
         (verdict,) = paired_inflate.inflate_on([self.stream], [part], [self.out], until)
@@ -63,8 +63,8 @@ def test_the_parts_make_the_whole(
 @given(counts=st.lists(st.integers(1, 3), min_size=2, max_size=5), until=st.integers(0, SIZE))
 @settings(deadline=None)
 def test_several_at_once_do_not_mix(counts: list[int], until: int) -> None:
-    wanted = [np.roll(np.frombuffer(VALUES, np.uint8), 777 * n).tobytes() for n in counts]
-    stored = [Stored(zlib.compress(data, 4)) for data in wanted]
+    plain = [np.roll(np.frombuffer(VALUES, np.uint8), 777 * n).tobytes() for n in counts]
+    stored = [Stored(zlib.compress(data, 4)) for data in plain]
     for depth in (until // 2, until, SIZE):
         found = paired_inflate.inflate_on(
             [one.stream for one in stored],
@@ -73,11 +73,11 @@ def test_several_at_once_do_not_mix(counts: list[int], until: int) -> None:
             depth,
         )
         assert set(found) == {Verdict.OK}
-        for one, data in zip(stored, wanted, strict=True):
+        for one, data in zip(stored, plain, strict=True):
             assert one.out[:depth].tobytes() == data[:depth]
 
 
-def test_it_stops_soon_after_what_was_wanted() -> None:
+def test_reading_stops_soon_after_the_plane() -> None:
     stored = Stored(zlib.compress(VALUES))
     assert stored.on(SIZE // 10) is Verdict.OK
     assert stored.stream.fed < len(stored.data) / 5
@@ -86,13 +86,13 @@ def test_it_stops_soon_after_what_was_wanted() -> None:
 
 @given(need=st.integers(1, SIZE), cut=st.integers(0, 400))
 @settings(deadline=None)
-def test_a_stream_that_ends_too_early_is_told(need: int, cut: int) -> None:
+def test_a_stream_that_ends_too_early_is_found(need: int, cut: int) -> None:
     stored = Stored(zlib.compress(VALUES)[:cut])
     assert Verdict.CORRUPT in (stored.on(need), stored.on(SIZE))
 
 
 @pytest.mark.parametrize("ending", [-1, -2, -4])
-def test_a_checksum_that_is_wrong_is_told_at_the_end(ending: int) -> None:
+def test_a_wrong_checksum_is_found_at_the_end(ending: int) -> None:
     data = bytearray(zlib.compress(VALUES))
     data[ending] ^= 1
     stored = Stored(bytes(data))
@@ -103,7 +103,7 @@ def test_a_checksum_that_is_wrong_is_told_at_the_end(ending: int) -> None:
 
 
 @pytest.mark.parametrize("data", [VALUES + b"more", VALUES[:-4]])
-def test_a_stream_of_another_length_is_told_at_the_end(data: bytes) -> None:
+def test_a_stream_of_another_length_is_found_at_the_end(data: bytes) -> None:
     stored = Stored(zlib.compress(data))
     assert stored.on(1000) is Verdict.OK
     assert stored.on(SIZE) is Verdict.CORRUPT

@@ -1,4 +1,4 @@
-"""Names lead to files under the roots and nowhere else."""
+"""Names resolve to files below the roots and nowhere else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def h5(path: Path, **how: object) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with files, next to one that is nobody's business."""
+    """A directory with files, beside one outside of the roots."""
     h5(tmp_path / "outside" / "secret.h5")
     root = tmp_path / "scans"
     h5(root / "b.h5")
@@ -142,7 +142,7 @@ def test_a_link_may_lead_into_another_root(tmp_path: Path, folder: Path) -> None
     assert catalog.fingerprint("scans/link.h5")[0] == tmp_path / "outside" / "secret.h5"
 
 
-def test_a_link_swapped_in_after_the_look_is_not_followed(
+def test_a_link_swapped_in_after_the_check_is_not_followed(
     catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = catalog.fingerprint("scans/b.h5")[0]
@@ -163,7 +163,7 @@ def test_pipes_sockets_and_devices_are_not_there(catalog: Catalog, folder: Path)
                 catalog.source(f"scans/{name}")
 
 
-def test_a_pipe_swapped_in_after_the_look_does_not_block(
+def test_a_pipe_swapped_in_after_the_check_does_not_block(
     catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = catalog.fingerprint("scans/b.h5")[0]

@@ -1,4 +1,4 @@
-"""A folder is exchanged for a link to the outside, again and again: nothing from there is ever served.
+"""A directory is repeatedly exchanged for a link to the outside, from which nothing is ever served.
 
 `LAMELLA_TEST_EXCHANGED` sets how many listings, attributes and slices are asked for meanwhile (120).
 """
@@ -70,7 +70,7 @@ def exchanged(one: Path, other: Path, counts: Counter[str]) -> Iterator[None]:
         while not stop.is_set() or counts["exchanges"] % 2:
             exchange(one, other)
             counts["exchanges"] += 1
-            # More often inside than not, so that some looks come to their end.
+            # More often inside than not, so that some attempts are complete.
             time.sleep((0.4, 1.6)[counts["exchanges"] % 2 == 0] / PER_SECOND)
 
     thread = threading.Thread(target=run)
@@ -102,7 +102,7 @@ def pool(tmp_path: Path, data: Path) -> Iterator[Hdf5WorkerPool]:
     made.close()
 
 
-def look(act: Callable[[], Any], counts: Counter[str], kind: str) -> Any:
+def attempt(act: Callable[[], Any], counts: Counter[str], kind: str) -> Any:
     """What `act` returns; None where it is refused, which is counted."""
     try:
         found = act()
@@ -113,16 +113,16 @@ def look(act: Callable[[], Any], counts: Counter[str], kind: str) -> Any:
     return found
 
 
-def looked_at(here: Parts, number: int, counts: Counter[str], name: str) -> None:
-    """One look of each kind, from every name that leads to the file."""
+def attempt_all(here: Parts, number: int, counts: Counter[str], name: str) -> None:
+    """One access of each kind, by every name that leads to the file."""
     file = f"data/{('scan', 'other')[number % 2]}/a.h5"
-    for entry in look(lambda: here.library.catalog.listed()[0], counts, "files"):
+    for entry in attempt(lambda: here.library.catalog.listed()[0], counts, "files"):
         assert entry.size in SIZES, entry
-    listed = look(lambda: here.library.datasets(file), counts, "datasets")
+    listed = attempt(lambda: here.library.datasets(file), counts, "datasets")
     assert listed is None or "/outside" not in {record["dataset"] for record in listed}
-    found = look(lambda: here.library.attributes(file, "plain"), counts, "attributes")
+    found = attempt(lambda: here.library.attributes(file, "plain"), counts, "attributes")
     assert found in (None, {"mark": "inside"})
-    answer = look(lambda: here.frame(file, name, ":,:"), counts, f"slices of {name}")
+    answer = attempt(lambda: here.frame(file, name, ":,:"), counts, f"slices of {name}")
     if answer is not None:
         assert np.array_equal(np.frombuffer(answer.frame.body, "<i4").reshape(SHAPE), INSIDE), name
 
@@ -141,7 +141,7 @@ def test_nothing_from_outside_is_served_while_a_folder_is_exchanged_for_a_link(
     with exchanged(*swapped, counts):
         for number in range(LOOKS):
             os.utime(data / ".kept" / "a.h5")
-            looked_at(here, number, counts, NAMES[number % len(NAMES)])
+            attempt_all(here, number, counts, NAMES[number % len(NAMES)])
     print(dict(counts))
     assert counts["exchanges"] > LOOKS
     for kind in ("datasets", "attributes", "slices of plain"):
@@ -149,7 +149,7 @@ def test_nothing_from_outside_is_served_while_a_folder_is_exchanged_for_a_link(
     # Nothing wrong was remembered.
     for name in NAMES:
         counts.clear()
-        looked_at(here, 0, counts, name)
+        attempt_all(here, 0, counts, name)
         assert counts[f"slices of {name}"] == 1, (name, counts)
     assert sorted(e.file for e in here.library.catalog.listed()[0]) == [
         "data/scan/a.h5",

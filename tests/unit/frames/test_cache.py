@@ -40,9 +40,9 @@ def make_backend(
     tmp_path: Path, disk: BytesCache, ledger: Counts
 ) -> Callable[..., DiskcacheBackend]:
     def make(limit: int = 2**20, free: int = 2**40, now: float = 4e9) -> DiskcacheBackend:
-        room = LruEvictor(disk, limit, tmp_path / "room.lock", clock=lambda: now)
+        evictor = LruEvictor(disk, limit, tmp_path / "room.lock", clock=lambda: now)
         space = DiskSpace(tmp_path, 0, probe=lambda _: free)
-        return DiskcacheBackend(disk, room, space, ledger)
+        return DiskcacheBackend(disk, evictor, space, ledger)
 
     return make
 
@@ -50,8 +50,8 @@ def make_backend(
 @pytest.fixture
 def cache(tmp_path: Path, disk: BytesCache, ledger: Counts) -> Cache:
     """flask-caching as the application has it."""
-    room = LruEvictor(disk, 2**20, tmp_path / "room.lock")
-    backend = DiskcacheBackend(disk, room, DiskSpace(tmp_path, 0), ledger)
+    evictor = LruEvictor(disk, 2**20, tmp_path / "room.lock")
+    backend = DiskcacheBackend(disk, evictor, DiskSpace(tmp_path, 0), ledger)
     return flask_cache(flask.Flask(__name__), backend)
 
 
@@ -63,7 +63,7 @@ def kept(cache: Cache, disk: BytesCache, ledger: Counts) -> Iterator[FrameCache]
 
 
 @pytest.fixture
-def held_up(
+def slow_store(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[threading.Event, threading.Event]:
     """(storing has begun, it may go on): without the second, nothing is stored."""
@@ -133,7 +133,7 @@ def test_it_keeps_within_its_bytes(
     assert disk.totals() == (900, 3)
 
 
-def test_what_is_looked_at_stays(
+def test_a_brick_in_use_stays(
     make_backend: Callable[..., DiskcacheBackend], disk: BytesCache
 ) -> None:
     backend = make_backend(limit=1000)
@@ -171,9 +171,9 @@ def test_a_write_that_fails_leaves_no_half_file(
 
 
 def test_a_frame_is_there_before_it_is_stored(
-    cache: Cache, kept: FrameCache, held_up: tuple[threading.Event, threading.Event]
+    cache: Cache, kept: FrameCache, slow_store: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = held_up
+    begun, go_on = slow_store
     assert kept.get("a") is None
     kept.put("a", lambda: b"packed", 6)
     assert begun.wait(60)
@@ -186,10 +186,10 @@ def test_a_frame_is_there_before_it_is_stored(
 
 def test_frames_that_waited_in_the_queue_do_not_wait_again(
     kept: FrameCache,
-    held_up: tuple[threading.Event, threading.Event],
+    slow_store: tuple[threading.Event, threading.Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begun, go_on = held_up
+    begun, go_on = slow_store
     kept.put("first", lambda: b"x", 1)
     assert begun.wait(60)
     clock = [time.monotonic()]
@@ -209,9 +209,9 @@ def test_frames_that_waited_in_the_queue_do_not_wait_again(
 
 
 def test_no_more_than_a_few_frames_wait(
-    cache: Cache, kept: FrameCache, held_up: tuple[threading.Event, threading.Event]
+    cache: Cache, kept: FrameCache, slow_store: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = held_up
+    begun, go_on = slow_store
     kept.put("first", lambda: b"x", 1)
     assert begun.wait(60)
     for n in range(100):
@@ -225,9 +225,9 @@ def test_no_more_than_a_few_frames_wait(
 
 
 def test_what_waits_is_bounded_in_bytes(
-    cache: Cache, kept: FrameCache, held_up: tuple[threading.Event, threading.Event]
+    cache: Cache, kept: FrameCache, slow_store: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = held_up
+    begun, go_on = slow_store
     third = module.MAX_PENDING_BYTES // 3
     kept.put("first", lambda: b"x", third)
     assert begun.wait(60)
@@ -245,9 +245,9 @@ def test_what_waits_is_bounded_in_bytes(
 
 
 def test_a_frame_larger_than_all_that_may_wait_is_kept_alone(
-    cache: Cache, kept: FrameCache, held_up: tuple[threading.Event, threading.Event]
+    cache: Cache, kept: FrameCache, slow_store: tuple[threading.Event, threading.Event]
 ) -> None:
-    begun, go_on = held_up
+    begun, go_on = slow_store
     huge = module.MAX_PENDING_BYTES + 1
     kept.put("a", lambda: b"x", huge)
     assert begun.wait(60)

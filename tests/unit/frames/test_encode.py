@@ -61,10 +61,10 @@ def test_formats(form: str, scaled: bool, kind: str) -> None:
     body=st.binary(max_size=100),
     shape=st.tuples(st.integers(1, 10**6), st.integers(1, 10**6)),
     window=st.none() | st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)),
-    told=st.booleans(),
+    recorded=st.booleans(),
 )
-def test_a_frame_survives_packing(body: bytes, shape: Any, window: Any, told: bool) -> None:
-    frame = Frame(body, shape, "float32", window, told)
+def test_a_frame_survives_packing(body: bytes, shape: Any, window: Any, recorded: bool) -> None:
+    frame = Frame(body, shape, "float32", window, recorded)
     assert Frame.unpack(frame.pack()) == frame
 
 

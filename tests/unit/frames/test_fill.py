@@ -18,7 +18,7 @@ LOWEST = -(2**63)
 
 
 @pytest.mark.parametrize(
-    ("dtype", "fill", "told"),
+    ("dtype", "fill", "header"),
     [
         ("i2", -9, "-9"),
         ("i8", LOWEST, str(LOWEST)),
@@ -32,10 +32,10 @@ LOWEST = -(2**63)
         ("u1", None, None),
     ],
 )
-def test_a_fill_value_is_told_as_browsers_read_numbers(
-    here: Parts, data: Path, dtype: str, fill: Any, told: str | None
+def test_a_fill_value_is_written_as_browsers_read_numbers(
+    here: Parts, data: Path, dtype: str, fill: Any, header: str | None
 ) -> None:
     with h5py.File(data / "f.h5", "w") as file:
         file.create_dataset("x", (2, 4, 4), dtype, fillvalue=fill)
     volume = here.library.volume("data/f.h5", "x")
-    assert fill_header(volume, part_dtype(volume.dtype)) == told
+    assert fill_header(volume, part_dtype(volume.dtype)) == header

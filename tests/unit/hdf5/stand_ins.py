@@ -1,4 +1,4 @@
-"""The only child of a pool, and programs that stand in for it."""
+"""The only child of a pool, and programs that replace it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def strict(tmp_path: Path, data: Path) -> Any:
 
 
 def outside(tmp_path: Path) -> Path:
-    """A file that nobody may see."""
+    """A file that must not be served."""
     path = tmp_path / "secret" / "secret.h5"
     files.write(path, x=np.full((4, 5), 42, "u2"), g__x=np.full((4, 5), 42, "u2"))
     (path.parent / "raw.bin").write_bytes(np.full((4, 5), 42, "u2").tobytes())
@@ -215,7 +215,7 @@ def test_missing_virtual_sources_are_reported(here: Parts, data: Path) -> None:
     assert (plane(0) == 7).all()
 
 
-def test_a_source_that_vanishes_while_it_is_looked_at(
+def test_a_source_that_vanishes_while_it_is_resolved(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = files.write(data / "0.h5", x=np.ones((4, 5), "u1"))

@@ -73,7 +73,7 @@ def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
     assert pool.idle() == []
 
 
-def test_who_waits_too_long_for_a_child_is_told(tmp_path: Path) -> None:
+def test_a_request_that_no_child_is_free_for_is_refused(tmp_path: Path) -> None:
     pool = make_children([tmp_path], tmp_path / "empty", count=0, seconds=0.01)
     files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     with pytest.raises(errors.Busy, match="All readers are busy"):
@@ -105,11 +105,11 @@ def many_descriptors(count: int) -> Iterator[None]:
     """So many open files that new descriptors have high numbers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count + 200, hard)), hard))
-    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(count)]
+    descriptors = [os.open("/dev/null", os.O_RDONLY) for _ in range(count)]
     try:
         yield
     finally:
-        for fd in held:
+        for fd in descriptors:
             os.close(fd)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

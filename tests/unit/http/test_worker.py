@@ -82,11 +82,11 @@ def test_a_client_that_waits_to_be_asked_is_asked(run: Any) -> None:
 def test_the_environment_says_when_the_request_arrived(run: Any) -> None:
     seen: list[dict[str, Any]] = []
 
-    def look(environ: dict[str, Any], start: Any) -> list[bytes]:
+    def view(environ: dict[str, Any], start: Any) -> list[bytes]:
         seen.append(environ)
         return echo(environ, start)
 
-    running = run(look)
+    running = run(view)
     client = running.connect().send(GET)
     client.reply()
     running.clock.now += 7.0
@@ -186,13 +186,13 @@ def test_no_connection_takes_a_thread_that_has_nothing_to_compute(run: Any) -> N
 
 def test_a_reader_that_takes_nothing_is_given_up(run: Any) -> None:
     running = run(large)
-    stuck = running.connect(2**16).send(GET.replace(b"/ ", b"/large "))
+    stalled = running.connect(2**16).send(GET.replace(b"/ ", b"/large "))
     running.connect().send(GET).reply()
     sending(running, 1)
     running.clock.now += module.SEND_PROGRESS_S + 1
     sending(running, 0)
     with pytest.raises((EOFError, ConnectionError)):
-        stuck.reply()
+        stalled.reply()
 
 
 def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def all_are_sent_to(running: Any) -> bool:
 
 
 def sending(running: Any, count: int, at_least: bool = False) -> None:
-    """Wait until so many connections wait for their readers."""
+    """Wait until `count` connections wait for their readers."""
 
     def reached() -> bool:
         states = [one.state for one in running.worker.connections]
@@ -329,7 +329,7 @@ def test_a_client_that_leaves_is_no_error(run: Any, caplog: pytest.LogCaptureFix
     assert caplog.records == []
 
 
-def test_beyond_the_limit_the_longest_idle_makes_room(run: Any) -> None:
+def test_beyond_the_limit_the_longest_idle_is_closed(run: Any) -> None:
     running = run(echo, worker_connections=5)
     used = running.connect()
     used.send(GET).reply()

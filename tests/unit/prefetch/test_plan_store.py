@@ -82,7 +82,7 @@ def test_a_movement_is_gathered_and_planned_for(board: PlanStore, clock: Clock) 
     assert plan.last_request_at == clock.now
     assert [moment.position[0] for moment in plan.movement] == list(range(1000, 1020))
     assert plan.state == "moving"
-    assert [wanted.position for wanted in plan.bricks[:3]] == [(1019,), (1020,), (1088,)]
+    assert [brick.position for brick in plan.bricks[:3]] == [(1019,), (1020,), (1088,)]
 
 
 def test_what_is_kept_of_a_movement_is_bounded(board: PlanStore, clock: Clock) -> None:
@@ -157,7 +157,7 @@ def test_who_stops_moving_is_planned_for_as_resting(board: PlanStore, clock: Clo
     clock.now += REST_AFTER_S
     plan = only(board)
     assert plan.state == "resting"
-    assert {wanted.position[0] // 68 for wanted in plan.bricks} >= {13, 14, 15}
+    assert {brick.position[0] // 68 for brick in plan.bricks} >= {13, 14, 15}
     assert only(board) is plan, "a plan that was not replaced should be the same one"
 
 

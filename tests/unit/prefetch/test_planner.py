@@ -43,7 +43,7 @@ def planned(
 
 
 def bricks(found: Plan, geometry: Geometry = REFERENCE) -> list[int]:
-    return [geometry.brick(wanted.position)[0] for wanted in found.bricks]
+    return [geometry.brick(entry.position)[0] for entry in found.bricks]
 
 
 # What holds for any movement
@@ -78,13 +78,13 @@ def test_any_plan_is_sound(
 ) -> None:
     movement, geometry, lead_s, now = scene
     found = plan(movement, geometry, lead_s, bricks_allowed * 1000 + 999, now)
-    positions = [wanted.position for wanted in found.bricks]
+    positions = [entry.position for entry in found.bricks]
     for position in positions:
         assert len(position) == len(geometry.extent)
         assert all(0 <= x < n for x, n in zip(position, geometry.extent, strict=True))
     numbers = [geometry.brick(position) for position in positions]
     assert len(set(numbers)) == len(numbers)
-    deadlines = [wanted.deadline for wanted in found.bricks]
+    deadlines = [entry.deadline for entry in found.bricks]
     assert deadlines == sorted(deadlines)
     assert all(math.isfinite(deadline) and deadline >= now for deadline in deadlines)
     assert len(positions) <= max(0, bricks_allowed)
@@ -117,11 +117,11 @@ def test_a_mirrored_movement_has_the_mirrored_plan(
 
 @given(scenes(), st.integers(1, 100))
 def test_a_smaller_budget_keeps_what_is_soonest(
-    scene: tuple[list[PositionSample], Geometry, float, float], room: int
+    scene: tuple[list[PositionSample], Geometry, float, float], most: int
 ) -> None:
     movement, geometry, lead_s, now = scene
     everything = plan(movement, geometry, lead_s, PLENTY, now)
-    assert plan(movement, geometry, lead_s, room * 1000, now).bricks == everything.bricks[:room]
+    assert plan(movement, geometry, lead_s, most * 1000, now).bricks == everything.bricks[:most]
 
 
 # What it does with movements that people make
@@ -152,7 +152,7 @@ def test_the_deadline_is_when_the_brick_is_reached() -> None:
     assert found.bricks[1].deadline - movement[-1].t == pytest.approx(64 / 30, rel=0.1)
 
 
-def test_turning_round_turns_the_plan() -> None:
+def test_a_reversal_reverses_the_plan() -> None:
     there = walk(960, 1, 1 / 30, 25)
     back = walk(983, -1, 1 / 30, 5, there[-1].t + 1 / 30)
     found = planned(there + back)
@@ -177,7 +177,7 @@ def test_just_before_rest_it_still_moves() -> None:
     assert planned(walk(1000, 1, 1 / 30, 25), wait_s=REST_AFTER_S - 0.01).state == "moving"
 
 
-def test_the_first_look_is_rest() -> None:
+def test_the_first_position_is_rest() -> None:
     found = planned(walk(1000, 0, 1.0, 1))
     assert found.state == "resting"
     assert len(found.bricks) == BUDGET // REFERENCE.brick_bytes
@@ -244,7 +244,7 @@ def test_what_is_passed_before_it_is_ready_is_left_out() -> None:
     assert bricks(found)[1] > bricks(found)[0] + 1
 
 
-def test_single_steps_now_and_then_look_to_both_sides() -> None:
+def test_single_steps_now_and_then_plan_both_sides() -> None:
     found = planned(walk(970, 1, 0.5, 10))
     here = bricks(found)[0]
     assert set(bricks(found)[1:3]) == {here + 1, here - 1}

@@ -35,19 +35,19 @@ def test_the_limit_of_bricks_follows_the_free_space(
     tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = open_cache(tmp_path / "cache")
-    room = LruEvictor(cache, 0, tmp_path / "lock")
+    evictor = LruEvictor(cache, 0, tmp_path / "lock")
     settings = make_settings()
     evicted: list[int] = []
     follower = LimitFollower(
-        room, lambda used: brick_limit(settings, tmp_path, used), lambda: evicted.append(1)
+        evictor, lambda used: brick_limit(settings, tmp_path, used), lambda: evicted.append(1)
     )
-    # Started on a full disk, which somebody cleans up later.
+    # Started on a full disk, which is cleaned up later.
     for free, limit in ((48 * 2**20, 12 * 2**20), (80 * GIB, 20 * GIB), (64 * GIB, 18.75 * GIB)):
         monkeypatch.setattr(module, "free_bytes", lambda _, free=free: free)
         follower.follow()
-        assert room.limit == limit
+        assert evictor.limit == limit
     assert not evicted
-    room.beside = lambda: 40 * GIB
+    evictor.beside = lambda: 40 * GIB
     follower.follow()
     assert evicted
     cache.close()

@@ -30,7 +30,7 @@ FRAMES = [b"", b"small", b"x" * INLINE_BYTES, b"y" * (INLINE_BYTES + 1)]
 
 
 def plant(cache: BytesCache, key: Any, **columns: Any) -> None:
-    """Write a row as somebody with another program would."""
+    """Write a row as another program would."""
     row = {"key": key, "raw": 1, "mode": MODE_RAW, "value": b"", "size": 0} | columns
     row = {"store_time": 0.0, "access_time": 0.0, "access_count": 0, "tag": None} | row
     names = ", ".join(row)

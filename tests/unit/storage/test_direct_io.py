@@ -131,7 +131,7 @@ def test_a_system_that_knows_no_such_thing(file: int, monkeypatch: pytest.Monkey
     assert os.pread(file, 9000, 0) == bytes(given)
 
 
-def test_a_full_disk_is_told_and_the_descriptor_is_as_it_was(
+def test_a_full_disk_is_reported_and_the_descriptor_unchanged(
     file: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = fcntl.fcntl(file, fcntl.F_GETFL)

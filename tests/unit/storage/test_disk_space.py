@@ -19,19 +19,19 @@ from dashboard.storage.disk_space import (
 
 
 class Disk:
-    """A disk whose free space and clock are told; counts how often it was looked at."""
+    """A disk with a given free space and clock; counts how often it was probed."""
 
     def __init__(self, free: int) -> None:
         self.free = free
         self.now = 50.0
         self.looks = 0
 
-    def look(self, path: Path) -> int:
+    def free_now(self, path: Path) -> int:
         self.looks += 1
         return self.free
 
     def space(self, floor: int) -> DiskSpace:
-        return DiskSpace(Path("/"), floor, clock=lambda: self.now, probe=self.look)
+        return DiskSpace(Path("/"), floor, clock=lambda: self.now, probe=self.free_now)
 
 
 def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:

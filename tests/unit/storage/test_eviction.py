@@ -39,7 +39,7 @@ def make(cache: BytesCache, limit: int, lock: Path) -> LruEvictor:
     return LruEvictor(cache, limit, lock, clock=lambda: NOW)
 
 
-def test_nothing_leaves_while_there_is_room(cache: BytesCache, lock: Path) -> None:
+def test_nothing_is_evicted_below_the_limit(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 40})
     assert make(cache, 100, lock).evict_for(20) == 0
     assert keys(cache) == {"a", "b"}
@@ -47,28 +47,28 @@ def test_nothing_leaves_while_there_is_room(cache: BytesCache, lock: Path) -> No
 
 def test_the_oldest_leave_until_it_fits(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 10, "c": 40, "d": 10})
-    room = make(cache, 100, lock)
+    evictor = make(cache, 100, lock)
     left: list[str] = []
-    assert room.evict_for(45, leaving=left.append) == 2
+    assert evictor.evict_for(45, leaving=left.append) == 2
     assert left == ["a", "b"]
     assert keys(cache) == {"c", "d"}
 
 
-def test_a_full_cache_is_not_looked_through_for_each_entry(
+def test_a_full_cache_is_not_scanned_for_each_entry(
     cache: BytesCache, lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(cache, {f"k{n:03}": 1 for n in range(200)})
-    looked: list[str] = []
+    rows_read: list[str] = []
     by_age = cache.lru_rows
 
     def watched() -> Iterator[CacheRow]:
         for row in by_age():
-            looked.append(row.key)
+            rows_read.append(row.key)
             yield row
 
     monkeypatch.setattr(cache, "lru_rows", watched)
     assert make(cache, 200, lock).evict_for(2) == 2
-    assert looked == ["k000", "k001", "k002"]
+    assert rows_read == ["k000", "k001", "k002"]
 
 
 def test_what_never_fits_pushes_nothing_out(cache: BytesCache, lock: Path) -> None:
@@ -98,33 +98,37 @@ def test_what_is_protected_is_asked_for_only_when_something_has_to_leave(
         return set()
 
     fill(cache, {"a": 40})
-    room = make(cache, 100, lock)
-    assert room.evict_for(20, protected=protected) == 0
-    with room.reserve(60, protected=protected) as gone:
+    evictor = make(cache, 100, lock)
+    assert evictor.evict_for(20, protected=protected) == 0
+    with evictor.reserve(60, protected=protected) as gone:
         assert gone == 0
     assert not asked
-    assert room.evict_for(80, protected=protected) == 1
+    assert evictor.evict_for(80, protected=protected) == 1
     assert asked
 
 
 def test_what_is_protected_stays_even_if_it_is_oldest(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 40, "c": 20})
-    room = make(cache, 100, lock)
-    assert room.evict_for(20, protected=lambda: {"a"}) == 1
+    evictor = make(cache, 100, lock)
+    assert evictor.evict_for(20, protected=lambda: {"a"}) == 1
     assert keys(cache) == {"a", "c"}
-    assert room.evict_for(90, protected=lambda: {"a", "c"}) is None
+    assert evictor.evict_for(90, protected=lambda: {"a", "c"}) is None
     assert keys(cache) == {"a", "c"}, "something left although it was of no use"
 
 
 def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 40, "c": 20})
-    room = make(cache, 100, lock)
+    evictor = make(cache, 100, lock)
     left: list[str] = []
-    gone = room.evict_for(55, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append)
+    gone = evictor.evict_for(
+        55, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append
+    )
     assert gone == len(left) == 2
     assert left == ["b", "c"]
     assert (
-        room.evict_for(100, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append)
+        evictor.evict_for(
+            100, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append
+        )
         == 1
     )
     assert left == ["b", "c", "a"]
@@ -136,8 +140,8 @@ def test_what_is_on_somebody_s_screen_stays(
 ) -> None:
     cache.set("a", bytes(90))
     database.touch(cache, NOW - ago)
-    room = make(cache, 100, lock)
-    assert (room.evict_for(20) is None) == stays
+    evictor = make(cache, 100, lock)
+    assert (evictor.evict_for(20) is None) == stays
     assert (keys(cache) == {"a"}) == stays
 
 
@@ -157,7 +161,7 @@ def test_who_cannot_get_the_lock_stores_nothing(
 
 
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("I/O"), OSError(5, "I/O")])
-def test_trouble_with_the_disk_is_no_room(
+def test_a_disk_error_evicts_nothing(
     cache: BytesCache, lock: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     fill(cache, {"a": 90})
@@ -183,7 +187,7 @@ def test_what_cannot_be_deleted_is_not_counted_as_gone(
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_after_room_was_made_it_fits(
+def test_after_eviction_the_entry_fits(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("room")

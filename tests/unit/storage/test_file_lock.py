@@ -39,8 +39,8 @@ class Time:
 
 def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
     time = Time()
-    with file_lock(tmp_path / "lock", 1.0, clock=time, sleep=time.sleep) as held:
-        assert not held.waited
+    with file_lock(tmp_path / "lock", 1.0, clock=time, sleep=time.sleep) as lock:
+        assert not lock.waited
         assert (tmp_path / "lock").exists()
     assert not (tmp_path / "lock").exists()
     assert not time.pauses
@@ -49,8 +49,8 @@ def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
 def test_it_is_freed_by_an_exception(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="inside"), file_lock(tmp_path / "lock", 1.0):
         raise RuntimeError("inside")
-    with file_lock(tmp_path / "lock", 0.0) as held:
-        assert not held.waited
+    with file_lock(tmp_path / "lock", 0.0) as lock:
+        assert not lock.waited
 
 
 def test_waiting_is_bounded(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_waiting_is_bounded(tmp_path: Path) -> None:
     assert max(time.pauses) == MAX_POLL_S
 
 
-def test_who_waited_is_told(tmp_path: Path) -> None:
+def test_a_caller_that_waited_can_see_it(tmp_path: Path) -> None:
     """The holder lets go while the other waits; the file that it removes does not confuse the waiter."""
     first = file_lock(tmp_path / "lock", 1.0)
     first.__enter__()
@@ -74,8 +74,8 @@ def test_who_waited_is_told(tmp_path: Path) -> None:
     calls: list[int] = []
     with file_lock(
         tmp_path / "lock", 1.0, on_wait=calls.append, clock=time, sleep=time.sleep
-    ) as held:
-        assert held.waited
+    ) as lock:
+        assert lock.waited
         assert (tmp_path / "lock").exists()
         with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
             pytest.fail("two hold it")
@@ -83,33 +83,33 @@ def test_who_waited_is_told(tmp_path: Path) -> None:
 
 
 def test_the_holder_hears_that_somebody_waits(tmp_path: Path) -> None:
-    with file_lock(tmp_path / "lock", 1.0) as held:
-        assert not held.demand_waiting
+    with file_lock(tmp_path / "lock", 1.0) as lock:
+        assert not lock.demand_waiting
         with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
             pytest.fail("two hold it")
-        assert not held.demand_waiting
+        assert not lock.demand_waiting
         with (
             pytest.raises(LockTimeout),
             file_lock(tmp_path / "lock", 0.0, on_wait=signal_demand_waiting),
         ):
             pytest.fail("two hold it")
-        assert held.demand_waiting
-    with file_lock(tmp_path / "lock", 1.0) as held:
-        assert not held.demand_waiting
+        assert lock.demand_waiting
+    with file_lock(tmp_path / "lock", 1.0) as lock:
+        assert not lock.demand_waiting
 
 
 def test_threads_exclude_each_other(tmp_path: Path) -> None:
     inside = 0
     worst = 0
-    turns = 0
+    entries = 0
 
     def work() -> None:
-        nonlocal inside, worst, turns
+        nonlocal inside, worst, entries
         for _ in range(20):
             with file_lock(tmp_path / "lock", 30.0):
                 inside += 1
                 worst = max(worst, inside)
-                turns += 1
+                entries += 1
                 inside -= 1
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -117,7 +117,7 @@ def test_threads_exclude_each_other(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (worst, turns) == (1, 80)
+    assert (worst, entries) == (1, 80)
 
 
 def test_another_process_holds_it(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_another_process_holds_it(tmp_path: Path) -> None:
 def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     end(hold("file_lock(path, 5.0)", tmp_path / "lock"))
     assert (tmp_path / "lock").exists()
-    with file_lock(tmp_path / "lock", 0.0) as held:
-        assert not held.waited
+    with file_lock(tmp_path / "lock", 0.0) as lock:
+        assert not lock.waited
 
 
 def test_descriptors_are_given_back(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Stages get their self time and add up to the whole, whatever happens inside."""
+"""Stages have their self time and add up to the total, also with errors."""
 
 from __future__ import annotations
 

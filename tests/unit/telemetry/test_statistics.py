@@ -163,7 +163,7 @@ def test_it_is_computed_once_a_second(
     assert len(looks) == 1
 
 
-def test_any_number_of_windows_takes_bounded_room(stats: Stats) -> None:
+def test_any_number_of_windows_takes_bounded_memory(stats: Stats) -> None:
     windows = [float(window) for window in range(1, MAX_CACHED + 2)]
     snapshots = [stats.snapshot(window) for window in windows]
     series = [stats.series(60.0, window) for window in windows]

@@ -42,7 +42,7 @@ def a_series(**stages: tuple[float | None, ...]) -> Series:
 
 def test_latency_stacks_the_stages_in_their_order() -> None:
     figure = charts.latency(a_series(draw=(20.0, None), decode=(300.0, 12.3456)))
-    *layers, told = figure["data"]
+    *layers, hover = figure["data"]
     assert [trace["name"] for trace in layers] == ["decode", "draw"]
     assert [trace["fillcolor"] for trace in layers] == [
         STAGE_COLORS["decode"],
@@ -50,8 +50,8 @@ def test_latency_stacks_the_stages_in_their_order() -> None:
     ]
     assert figure["data"][0]["y"][-3:] == [300.0, 12.346, 12.346]
     assert {trace["stackgroup"] for trace in layers} == {"layers"}
-    assert "stackgroup" not in told
-    assert told["y"][-3:] == [None, 320.0, 12.346]
+    assert "stackgroup" not in hover
+    assert hover["y"][-3:] == [None, 320.0, 12.346]
     assert figure["layout"]["yaxis"]["range"] == [0, 400]
 
 
@@ -80,22 +80,22 @@ def test_a_step_tells_its_layers_the_highest_first_and_no_zeros() -> None:
 
 def test_a_step_with_next_to_nothing_in_it_has_nothing_to_tell() -> None:
     figure = charts.latency(a_series(index=(0.01, 3.0)))
-    told = figure["data"][-1]
-    assert [re.sub("<.*?>", "", text) for text in told["text"][-2:]] == ["", "■ index 3.0 ms"]
-    assert told["y"][-2:] == [None, 3.0]
+    hover = figure["data"][-1]
+    assert [re.sub("<.*?>", "", text) for text in hover["text"][-2:]] == ["", "■ index 3.0 ms"]
+    assert hover["y"][-2:] == [None, 3.0]
     assert not charts.empty(charts.latency(a_series(index=(0.01,))))
 
 
 def test_time_runs_from_five_minutes_ago_to_now() -> None:
     figure = charts.outcomes(a_series())
-    *layers, told = figure["data"]
+    *layers, hover = figure["data"]
     for layer in layers:
         assert len(layer["x"]) == len(layer["y"]) == STEPS + 1
         assert layer["x"][0] == -5
         assert layer["x"][-1] == 0
-    assert len(told["x"]) == len(told["y"]) == len(told["text"]) == STEPS
-    assert told["x"][0] == pytest.approx(-5 + 2.5 / 60, abs=1e-3)
-    assert told["x"][-1] == pytest.approx(-2.5 / 60, abs=1e-3)
+    assert len(hover["x"]) == len(hover["y"]) == len(hover["text"]) == STEPS
+    assert hover["x"][0] == pytest.approx(-5 + 2.5 / 60, abs=1e-3)
+    assert hover["x"][-1] == pytest.approx(-2.5 / 60, abs=1e-3)
     axis = figure["layout"]["xaxis"]
     assert axis["range"] == [-5, 0]
     assert not axis["autorange"]
