@@ -21,6 +21,7 @@ demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 	$(BIN)/lamella demo $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp ## Run all tests
+	$(BIN)/deno test --quiet --no-check tests/js
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
@@ -31,11 +32,15 @@ lint: $(VENV)/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deno check --quiet assets/main.mjs assets/boot.js
+	$(BIN)/deno lint --quiet
+	$(BIN)/deno fmt --quiet --check
 	$(BIN)/python .ci/retired_words.py
 
 format: $(VENV)/dev.stamp ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+	$(BIN)/deno fmt --quiet
 
 reference: $(VENV)/run.stamp ## Regenerate the parts of docs/ that come from the code
 	$(BIN)/python .ci/reference.py

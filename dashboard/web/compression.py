@@ -19,7 +19,7 @@ SUITES, ASSETS = "/_dash-component-suites/", "/assets/"
 MAX_CACHED_BYTES = 32 * 2**20
 YEAR_S = 31_536_000
 
-TEXTS = (".css", ".js", ".svg")
+TEXTS = (".css", ".js", ".mjs", ".svg")
 
 TYPES = [
     "text/html",

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 
@@ -20,25 +22,7 @@ SCAN = "?file=scan.h5&dataset=/entry/data"
 STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:&axis=1"
 
 DIMMED = "() => document.getElementById('plot-frame').classList.contains('busy')"
-STATE = """
-() => {
-  const view = lamella.viewer.current();
-  const chosen = document.querySelector('#axis-select input:checked');
-  const slider = document.querySelector('#slice-slider [role=slider]');
-  const marked = document.querySelector('#dataset-tree [aria-selected=true]');
-  return {
-    file: view.file, dataset: view.dataset, axis: view.axis, position: view.position.slice(),
-    x: view.x && view.x.map(Math.round), y: view.y && view.y.map(Math.round), pool: view.pool,
-    axisControl: chosen && chosen.value, slider: slider.getAttribute('aria-valuenow'),
-    field: document.getElementById('index-input').value,
-    last: document.getElementById('index-last').textContent,
-    poolControl: document.getElementById('pool-select').value,
-    crumb: document.getElementById('crumb').textContent, marked: marked && marked.textContent,
-    title: document.title, address: decodeURIComponent(location.search),
-    range: lamella.plot.area().x.map(Math.round),
-  };
-}
-"""
+STATE = script("cancel/state")
 
 
 @pytest.fixture
@@ -224,13 +208,10 @@ def test_colours_chosen_meanwhile_stay(waiting: Callable[..., Any]) -> None:
     viewer = waiting(f"{SCAN}&axis=0&index=20")
     viewer.page.locator("#axis-select").get_by_text("1 · 120").click()
     dimmed(viewer)
-    viewer.page.evaluate("() => lamella.viewer.setColours({reverse: true})")
+    viewer.page.evaluate("() => lamella.viewer.setColors({reverse: true})")
     cancel(viewer)
     viewer.until("() => lamella.viewer.current().axis === 0")
-    viewer.until(
-        "() => document.querySelector('#slice-graph .js-plotly-plot').data[0].colorscale[0][1]"
-        " === 'rgb(255,255,255)'"
-    )
+    viewer.until(script("cancel/first-color"))
     viewer.settled()
     assert viewer.trace["meta"]["selection"] == "20,:,:"
     viewer.errors.clear()
@@ -308,7 +289,7 @@ def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None
     assert viewer.until(note) == "The values of this slice are missing. The disk is on fire."
     viewer.settled()
     assert not viewer.page.is_visible("#plot-message")
-    assert viewer.page.evaluate("() => lamella.motion.index()") == 71
+    assert viewer.page.evaluate("() => lamella.scrubber.index()") == 71
     # The way on.
     viewer.press("ArrowRight")
     viewer.until(f"() => ({note})() === ''")
@@ -317,7 +298,7 @@ def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None
     viewer.until(note)
     viewer.page.unroute_all()
     viewer.page.click("#plot-note-action")
-    viewer.until("() => !lamella.motion.active()")
+    viewer.until("() => !lamella.scrubber.isActive()")
     assert viewer.trace["meta"]["selection"] == "71,:,:"
     assert not viewer.page.is_visible("#plot-note")
     viewer.errors.clear()
@@ -351,6 +332,6 @@ def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("ArrowRight")
     viewer.page.keyboard.press("ArrowLeft")
-    viewer.until("() => lamella.motion.active() && lamella.motion.done()")
+    viewer.until("() => lamella.scrubber.isActive() && lamella.scrubber.isDone()")
     viewer.open(f"{SCAN}&axis=0&index=20")
     assert viewer.trace["meta"]["selection"] == "20,:,:"

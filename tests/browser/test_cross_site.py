@@ -11,57 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Response
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 PNG = "/api/v1/slice?file=scan.h5&dataset=/entry/data&selection=3,:,:&format=png"
 
 # What the page could get at: nothing, or the words that say what it got.
-ATTEMPTS = """
-async ([target, png]) => {
-  const element = (name, set) => new Promise((resolve) => {
-    const made = document.createElement(name);
-    made.onload = () => resolve(made.naturalWidth === 0 ? 'nothing' : 'loaded');
-    made.onerror = () => resolve('nothing');
-    set(made);
-    document.body.append(made);
-  });
-  const fetched = (path, options) => fetch(target + path, options).then(
-    async (response) => `fetched ${response.type} ${(await response.blob()).size}`,
-    () => 'nothing',
-  );
-  const framed = (set) => new Promise((resolve) => {
-    const frame = document.createElement('iframe');
-    frame.name = `frame${document.querySelectorAll('iframe').length}`;
-    document.body.append(frame);
-    frame.onload = () => {
-      let text = 'nothing';
-      try { text = frame.contentDocument.body.textContent || 'nothing'; } catch { /* another origin's */ }
-      resolve(text);
-    };
-    set(frame);
-  });
-  return {
-    image: await element('img', (made) => { made.src = target + png; }),
-    credentialed: await element('img', (made) => { made.crossOrigin = 'anonymous'; made.src = target + png; }),
-    script: await element('script', (made) => { made.src = `${target}/assets/ring.js`; }),
-    style: await element('link', (made) => {
-      Object.assign(made, {rel: 'stylesheet', href: `${target}/assets/css/10-base.css`});
-    }),
-    opaque: await fetched(png, {mode: 'no-cors'}),
-    read: await fetched('/api/v1/files', {}),
-    health: await fetched('/healthz', {mode: 'no-cors'}),
-    posted: await fetched('/api/v1/telemetry', {method: 'POST', mode: 'no-cors', body: '{}'}),
-    preflight: await fetched('/api/v1/telemetry', {method: 'POST', headers: {'X-Y': 'z'}, body: '{}'}),
-    frame: await framed((frame) => { frame.src = `${target}/`; }),
-    form: await framed((frame) => {
-      const form = document.createElement('form');
-      Object.assign(form, {method: 'POST', action: `${target}/api/v1/telemetry`, target: frame.name});
-      document.body.append(form);
-      form.submit();
-    }),
-  };
-}
-"""
+ATTEMPTS = script("cross-site/attempts")
 
 
 class Elsewhere(BaseHTTPRequestHandler):
@@ -129,11 +86,7 @@ def test_a_link_on_another_site_leads_to_the_page(
     viewer = make_viewer()
     viewer.page.goto(f"http://localhost:{elsewhere}/")
     viewer.page.evaluate(
-        """(address) => {
-          const link = document.createElement('a');
-          Object.assign(link, {href: address, textContent: 'there'});
-          document.body.append(link);
-        }""",
+        script("cross-site/follow-link"),
         f"{served.url}/?file=scan.h5&dataset=/entry/data&axis=0&index=7",
     )
     viewer.page.click("a")

@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from dashboard.frames.quantize import Norm, quantize_u8
+from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
 
@@ -23,36 +24,12 @@ LARGE = "?file=scan.h5&dataset=/large"
 STACK = "?file=other.h5&dataset=/stack&selection=1,3,:,:&axis=1"
 
 # The picture of a graph: where it lies, the kind of its address, and itself as the browser reads it.
-READ = """
-async (gd) => {
-  const image = gd.querySelector('.heatmaplayer image');
-  const place = ['x', 'y', 'width', 'height', 'preserveAspectRatio'].map((name) => image.getAttribute(name));
-  const copy = new Image();
-  copy.src = image.href.baseVal;
-  await copy.decode();
-  const canvas = document.createElement('canvas');
-  canvas.width = copy.naturalWidth;
-  canvas.height = copy.naturalHeight;
-  canvas.getContext('2d').drawImage(copy, 0, 0);
-  return [[...place, image.style.imageRendering], copy.src.split(':')[0], canvas.toDataURL().split(',')[1]];
-}
-"""
+READ = script("heatmap/read")
 
 GRAPH = "document.querySelector('#slice-graph .js-plotly-plot')"
 
 # The same figure on a graph that is none of the page's: Plotly draws it by itself.
-PLAIN = f"""
-async () => {{
-  const gd = document.createElement('div');
-  document.body.append(gd);
-  const layout = JSON.parse(JSON.stringify({GRAPH}.layout));
-  await Plotly.newPlot(gd, {GRAPH}.data.map((trace) => Object.assign({{}}, trace)), layout);
-  const found = await ({READ})(gd);
-  Plotly.purge(gd);
-  gd.remove();
-  return found;
-}}
-"""
+PLAIN = f"() => ({script('heatmap/plain')})({READ})"
 
 
 @dataclass(frozen=True)
@@ -80,10 +57,7 @@ def decoded(text: str) -> NDArray[Any]:
 
 def expected(viewer: Any, values: NDArray[Any], window: tuple[float, float], norm: Norm) -> Any:
     """The colours of values: (rows, cols, 4), gaps transparent black."""
-    table = viewer.page.evaluate(
-        """() => Array.from({length: 255},
-          (_, code) => lamella.scale.colour(lamella.look.last(), code / 254).concat(255))"""
-    )
+    table = viewer.page.evaluate(script("heatmap/colors"))
     return np.array([*table, [0, 0, 0, 0]])[quantize_u8(values, window, norm)]
 
 
@@ -128,15 +102,7 @@ def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
     viewer.open(f"{LARGE}&axis=0&index=1&window=0,4000")
     viewer.press("ArrowRight")
     whole = picture(viewer)
-    viewer.page.evaluate(
-        """() => {
-          window.places = [];
-          document.querySelector('#slice-graph .js-plotly-plot').on('plotly_relayout', () => {
-            const image = document.querySelector('#slice-graph .heatmaplayer image');
-            window.places.push([image.href.baseVal.split(':')[0], Number(image.getAttribute('width'))]);
-          });
-        }"""
-    )
+    viewer.page.evaluate(script("heatmap/record-places"))
     viewer.page.mouse.move(*viewer.point(300, 400))
     viewer.page.mouse.down()
     viewer.page.mouse.move(*viewer.point(500, 600), steps=5)
@@ -148,8 +114,7 @@ def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
     for size in ({"width": 1280, "height": 800}, {"width": 1100, "height": 700}):
         viewer.page.set_viewport_size(size)
         viewer.until(
-            """(width) => Math.abs(document.querySelector('#slice-graph .main-svg').clientWidth
-              - document.getElementById('plot-frame').clientWidth) <= 1""",
+            script("heatmap/is-narrower"),
             size["width"],
         )
         ours, plain = picture(viewer), picture(viewer, PLAIN)
@@ -161,14 +126,7 @@ def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
 def exported(viewer: Any, places: list[tuple[int, int]]) -> list[NDArray[Any]]:
     """The pixels of cells (row, column) in Plotly's export of the graph."""
     text, points = viewer.page.evaluate(
-        f"""async (places) => {{
-          const gd = {GRAPH};
-          const {{_size: size, xaxis, yaxis, width, height}} = gd._fullLayout;
-          const address = await Plotly.toImage(gd, {{format: 'png', width: width, height: height}});
-          const points = places.map(([row, col]) => [
-            Math.floor(size.t + yaxis.c2p(row)), Math.floor(size.l + xaxis.c2p(col))]);
-          return [address.split(',')[1], points];
-        }}""",
+        script("heatmap/export"),
         places,
     )
     image = decoded(text)
@@ -198,78 +156,24 @@ def test_an_exported_image_has_gaps_where_the_fill_value_is(viewer: Any, served:
 
 def test_addresses_of_pictures_do_not_pile_up(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    counts = viewer.page.evaluate(
-        """async () => {
-          const living = new Set();
-          const {createObjectURL: make, revokeObjectURL: drop} = URL;
-          let made = 0;
-          let most = 0;
-          URL.createObjectURL = (blob) => {
-            const address = make.call(URL, blob);
-            living.add(address);
-            made += 1;
-            most = Math.max(most, living.size);
-            return address;
-          };
-          URL.revokeObjectURL = (address) => {
-            living.delete(address);
-            drop.call(URL, address);
-          };
-          lamella.config.restDelay = 0;
-          const frame = document.getElementById('plot-frame');
-          for (let i = 0; i < 50; i += 1) {
-            if (i % 3) lamella.viewer.step(1);
-            else lamella.viewer.setColours({reverse: i % 2 === 0});
-            await new Promise((drawn) => {
-              const done = () => made > i && frame.getAttribute('aria-busy') === 'false';
-              const look = () => (done() ? drawn() : setTimeout(look));
-              look();
-            });
-          }
-          return [made, most, living.size];
-        }"""
-    )
+    counts = viewer.page.evaluate(script("heatmap/counts"))
     assert counts[0] >= 50
     assert counts[1] <= 2
     assert counts[2] == 1
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [("lamella", "png"), ("lamella.plot", "draw"), ("lamella.heatmap", "swap")]
+    ("place", "name"),
+    [("patch", "buildImage"), ("plot", "draw"), ("patch", "replaceImage")],
 )
 def test_a_key_while_the_heatmap_is_drawn_is_painted(
     viewer: Any, served: Any, place: str, name: str
 ) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    drawn = viewer.page.evaluate(
-        f"""async () => {{
-          const drawn = [];
-          const draw = lamella.plot.draw;
-          lamella.plot.draw = (scene, ...rest) => {{
-            drawn.push(scene.cells.meta.selection);
-            return draw(scene, ...rest);
-          }};
-          const right = {{key: 'ArrowRight', bubbles: true}};
-          const key = () => document.dispatchEvent(new KeyboardEvent('keydown', right));
-          const before = {place}.{name};
-          let pressed = false;
-          {place}.{name} = (...all) => {{
-            if (!pressed) key();
-            pressed = true;
-            return before(...all);
-          }};
-          key();
-          await new Promise((seen) => {{
-            const look = () => (window.painted.length > 2 ? seen() : setTimeout(look));
-            look();
-          }});
-          window.drawn = drawn;
-          return drawn.slice();
-        }}"""
-    )
+    drawn = viewer.page.evaluate(script("heatmap/press-during"), [place, name])
     assert [mark["index"] for mark in viewer.painted] == [20, 21, 22]
     # What was not yet drawn when the key came is not drawn before it is painted.
-    assert drawn == ([] if name == "png" else ["21,:,:"])
+    assert drawn == ([] if name == "buildImage" else ["21,:,:"])
     viewer.settled()
     assert viewer.page.evaluate("window.drawn")[-1] == "22,:,:"
     trace = viewer.trace
@@ -290,37 +194,33 @@ def test_hover_tells_of_the_slice_that_took_the_place(viewer: Any) -> None:
     viewer.until(f"() => ({label})().includes('[1, 4, 7, 10]')")
 
 
-# The module of Plotly's heatmap as another version may have it, and a picture that the browser cannot read.
-STRANGE = """
-let found;
-window.lamella = {};
-Object.defineProperty(window.lamella, 'heatmap', {
-  get: () => found,
-  set: (made) => {
-    const {connect} = made;
-    found = Object.assign(made, {connect: (gd) => {
-      gd.on('plotly_beforeplot', () => {
-        (gd._fullData || []).forEach((trace) => {
-          trace._module = Object.assign({}, trace._module, {name: 'another'});
-        });
-      });
-      connect(gd);
-    }});
-  },
-});
-"""
-UNREADABLE = """
-window.lamella = {};
-Object.defineProperty(window.lamella, 'png', {get: () => () => new Blob(['none']), set: () => undefined});
-"""
+def forget_plotly(viewer: Any) -> None:
+    """Plotly's module for heatmaps is not the one that the page knows."""
+    known = "module.name !== 'heatmap'"
+
+    def alter(route: Any) -> None:
+        text = route.fetch().text()
+        assert known in text
+        route.fulfill(
+            body=text.replace(known, "module.name !== 'another'"), content_type="text/javascript"
+        )
+
+    viewer.page.route("**/render/plotly-patch.mjs*", alter)
 
 
-@pytest.mark.parametrize("script", [STRANGE, UNREADABLE])
+def spoil_pictures(viewer: Any) -> None:
+    """The browser cannot read the pictures that the page makes."""
+    viewer.page.add_init_script(
+        "const make = URL.createObjectURL; URL.createObjectURL = () => make(new Blob(['none']));"
+    )
+
+
+@pytest.mark.parametrize("spoil", [forget_plotly, spoil_pictures])
 def test_plotly_draws_what_cannot_be_drawn_for_it(
-    make_viewer: Callable[..., Any], served: Any, script: str
+    make_viewer: Callable[..., Any], served: Any, spoil: Callable[[Any], None]
 ) -> None:
     viewer = make_viewer()
-    viewer.page.add_init_script(script)
+    spoil(viewer)
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     viewer.press("ArrowRight")
     plain = picture(viewer)
@@ -334,12 +234,7 @@ def test_plotly_draws_what_cannot_be_drawn_for_it(
 def test_plotly_draws_an_axis_that_is_turned_round(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     before = picture(viewer)
-    viewer.page.evaluate(
-        f"""() => {{
-          {GRAPH}.removeAllListeners('plotly_relayout');
-          return Plotly.relayout({GRAPH}, {{'xaxis.range': [99.5, -0.5]}}).then(() => undefined);
-        }}"""
-    )
+    viewer.page.evaluate(script("heatmap/reverse-axis"))
     after = picture(viewer)
     assert (before.kind, after.kind) == ("blob", "data")
     assert np.abs(before.pixels[:, ::-1] - after.pixels).max() <= 2
@@ -347,7 +242,7 @@ def test_plotly_draws_an_axis_that_is_turned_round(viewer: Any) -> None:
 
 def test_the_installed_plotly_has_what_the_picture_needs(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,2000")
-    assert viewer.page.evaluate("() => lamella.heatmap.hooked()")
+    assert viewer.page.evaluate("() => lamella.patch.isInstalled()")
     # Plotly draws the frame of a zoom dark on bright pictures.
     bright = viewer.page.evaluate(f"() => {GRAPH}._hmlumcount / {GRAPH}._hmpixcount")
     mean = np.clip(viewer.trace["z"], 0, 2000).mean() / 2000

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
@@ -77,16 +79,7 @@ def test_play_turns_round_and_leaves_none_out(viewer: Any) -> None:
 
 def test_play_in_real_time_keeps_to_the_clock(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=0")
-    times = viewer.page.evaluate(
-        """async () => {
-          lamella.play.set({speed: 60, direction: -1, end: 'loop', timing: 'real'});
-          const begun = performance.now();
-          lamella.play.toggle();
-          await new Promise((next) => setTimeout(next, 1000));
-          lamella.play.toggle();
-          return [performance.now() - begun, lamella.viewer.current().position[0]];
-        }"""
-    )
+    times = viewer.page.evaluate(script("input/times"))
     viewer.settled()
     assert (130 - times[1]) == pytest.approx(times[0] / 1000 * 60, abs=6)
 
@@ -117,20 +110,7 @@ def test_new_colours_do_not_hide_that_a_slice_is_awaited(
     # Before the page fetches ahead.
     viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
     viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.page.evaluate(
-        """() => {
-          const of = lamella.look.of;
-          const gate = new Promise((resolve) => { window.goOn = resolve; });
-          lamella.look.of = async (...given) => {
-            const look = await of(...given);
-            await gate;
-            return look;
-          };
-          lamella.viewer.setColours({colorscale: 'viridis'});
-          lamella.viewer.end();
-          window.goOn();
-        }"""
-    )
+    viewer.page.evaluate(script("input/recolor-while-moving"))
     viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     viewer.page.click("#plot-cancel")
@@ -150,7 +130,7 @@ def test_the_slider_is_followed_while_it_is_dragged(viewer: Any) -> None:
     viewer.page.mouse.down()
     for i in range(1, 31):
         viewer.page.mouse.move(x + i * track["width"] / 60, y)
-    viewer.until("() => lamella.motion.done()")
+    viewer.until("() => lamella.scrubber.isDone()")
     # Several of them were seen on the way.
     assert len(viewer.painted) >= 6
     viewer.page.mouse.up()
@@ -168,20 +148,82 @@ def test_a_slow_link_lowers_the_resolution_and_not_the_rate(
     link.send("Network.enable")
     limits = {"offline": False, "latency": 10, "uploadThroughput": -1}
     link.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": 100_000})
-    steps = viewer.page.evaluate(
-        """async () => {
-          const steps = [];
-          for (let i = 0; i < 75; i += 1) {
-            document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
-            await new Promise((next) => setTimeout(next, 33));
-            steps.push(lamella.motion.step());
-          }
-          return steps;
-        }"""
-    )
+    steps = viewer.page.evaluate(script("input/steps"))
     link.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": -1})
     assert steps[-1] == 2
     viewer.settled()
     assert viewer.index == 75
     assert viewer.trace["meta"]["selection"] == "75,:,:"
     assert len({mark["index"] for mark in viewer.painted}) >= 12
+
+
+def touching(viewer: Any) -> Callable[..., None]:
+    """Sends touch events: the kind, then the places (px of the window) of the fingers."""
+    session = viewer.page.context.new_cdp_session(viewer.page)
+
+    def send(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return send
+
+
+SCREENS = [(390, 844), (820, 1180)]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_two_fingers_zoom_in_and_out(
+    make_viewer: Callable[..., Any], screen: tuple[int, int]
+) -> None:
+    width, height = screen
+    viewer = make_viewer(
+        viewport={"width": width, "height": height}, has_touch=True, is_mobile=True
+    )
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    send = touching(viewer)
+    x, y = viewer.point(30, 60)
+    send("touchStart", (x - 20, y), (x + 20, y))
+    for way in range(20, 61, 4):
+        send("touchMove", (x - way, y), (x + way, y))
+    # Nothing is asked for while the fingers are there.
+    assert viewer.page.evaluate("() => lamella.viewer.current().x") is None
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().x !== null")
+    viewer.settled()
+    left, right = viewer.trace["x"]
+    assert right - left == pytest.approx(100 / 3, rel=0.02)
+    assert left + (right - left) * 0.3 == pytest.approx(30, abs=1)
+    place = viewer.point(30, 60)
+    assert abs(place[1] - y) < 8
+    assert viewer.trace["meta"]["selection"].startswith("20,")
+    send("touchStart", (x - 60, y), (x + 60, y))
+    for way in range(60, 9, -5):
+        send("touchMove", (x - way, y), (x + way, y))
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().x === null")
+    viewer.settled()
+    assert viewer.trace["x"] == [-0.5, 99.5]
+    assert len(viewer.painted) == len({mark["index"] for mark in viewer.painted}) + 2
+
+
+@pytest.mark.parametrize("fingers", [1, 2])
+def test_fingers_pan_what_is_zoomed(make_viewer: Callable[..., Any], fingers: int) -> None:
+    viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    viewer.open(f"{SCAN}&axis=0&index=20&x=20,60&y=30,78")
+    send = touching(viewer)
+    x, y = viewer.point(40, 54)
+    places = [(x, y), (x + 30, y + 20)][:fingers]
+    before = viewer.trace
+    send("touchStart", *places)
+    for way in range(0, 41, 5):
+        send("touchMove", *((left - way, top - way) for left, top in places))
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().x[0] > 21")
+    viewer.settled()
+    after = viewer.trace
+    voxels = 40 / before["pixels"][0] * (before["x"][1] - before["x"][0])
+    assert after["x"] == pytest.approx([end + voxels for end in before["x"]], abs=0.7)
+    assert abs((after["x"][1] - after["x"][0]) - (before["x"][1] - before["x"][0])) < 0.5
+    # The slice is the same.
+    assert viewer.index == 20
+    assert viewer.page.evaluate("() => scrollY") == 0

@@ -70,7 +70,7 @@ def test_a_link_that_fits_has_no_note_and_neither_has_the_next_dataset(viewer: A
 
 def test_a_zoom_beyond_the_edge_makes_a_link_that_fits(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&x=10,60&y=20,70")
-    viewer.page.evaluate("() => lamella.viewer.zoomed([-30, 60.5], [20, 110])")
+    viewer.page.evaluate("() => lamella.viewer.setZoom([-30, 60.5], [20, 110])")
     viewer.address("x=-0.5,60.5")
     viewer.settled()
     viewer.open(viewer.page.evaluate("() => location.search"))

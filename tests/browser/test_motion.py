@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from playwright.sync_api import Request, Route
 
 from dashboard.frames.quantize import Norm, quantize_u8
+from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +32,7 @@ def move(viewer: Any, *keys: str) -> None:
     viewer.page.evaluate(NEVER_REST)
     for key in keys:
         viewer.page.keyboard.press(key)
-    viewer.until(f"() => ({MOVING})() && lamella.motion.done()")
+    viewer.until(f"() => ({MOVING})() && lamella.scrubber.isDone()")
     viewer.page.evaluate(
         "() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))"
     )
@@ -39,7 +40,9 @@ def move(viewer: Any, *keys: str) -> None:
 
 def rest(viewer: Any) -> None:
     """Let the view rest, and wait for the heatmap."""
-    viewer.page.evaluate("() => { lamella.config.restDelay = 250; lamella.picture.rest(0); }")
+    viewer.page.evaluate(
+        "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
+    )
     viewer.settled()
     assert not viewer.page.evaluate(MOVING)
 
@@ -127,7 +130,7 @@ def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, serve
     viewer.open(f"{LARGE}&axis=0&index=1&pool=nearest&window=0,4000")
     move(viewer, "ArrowRight")
     values = served.arrays["scan.h5", "/large"][2]
-    step = viewer.page.evaluate("() => lamella.motion.step()")
+    step = viewer.page.evaluate("() => lamella.scrubber.step()")
     rows, cols = range(step * 20, 1000 - step, step * 31), range(step * 20, 900 - step, step * 27)
     # The middle of a block shows its first voxel, whose row and column are multiples of the step.
     middle = (step - 1) / 2
@@ -164,12 +167,7 @@ def test_another_theme_and_another_size_are_followed_while_moving(
     viewer.until(
         "() => lamella.plot.area().height + 'px' === document.getElementById('slice-canvas').style.height"
     )
-    canvas = viewer.page.evaluate(
-        """() => {
-          const {width, height, style} = document.getElementById('slice-canvas');
-          return [width, height, parseFloat(style.width), parseFloat(style.height)];
-        }"""
-    )
+    canvas = viewer.page.evaluate(script("motion/canvas"))
     assert canvas[:2] == [round(2 * side) for side in canvas[2:]]
     picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
     expected = colours(
@@ -186,7 +184,7 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     turns = ["ArrowRight"] * 100 + ["ArrowLeft"] * 40 + ["PageDown"] * 5 + ["ArrowLeft"] * 55
     for key in turns:
         viewer.page.keyboard.press(key)
-    viewer.until("() => lamella.motion.done()")
+    viewer.until("() => lamella.scrubber.isDone()")
     assert viewer.index == 58
     viewer.settled()
     assert viewer.index == 58
@@ -200,13 +198,13 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     before = len(marks)
     viewer.page.wait_for_timeout(400)
     assert len(viewer.painted) == before
-    assert viewer.page.evaluate("() => lamella.motion.underWay()") <= 6
+    assert viewer.page.evaluate("() => lamella.scrubber.inFlight()") <= 6
 
 
 def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
     looks = sum(served.stats()["demand"].values())
     viewer.open(f"{SCAN}&axis=0&index=40")
-    viewer.until("() => lamella.motion.has(41) && lamella.motion.has(42)")
+    viewer.until("() => lamella.scrubber.isCached(41) && lamella.scrubber.isCached(42)")
     # The ledger is written once a second: the look that opening was has to be in it.
     served.until(lambda now: sum(now["demand"].values()) > looks)
     # The ledger is a second or two behind.
@@ -276,19 +274,7 @@ def test_colours_are_on_the_screen_before_plotly_has_drawn_them(viewer: Any, ser
     codes = quantize_u8(served.arrays["scan.h5", "/entry/data"][20], (0, 3000), Norm.LINEAR)
     asked: list[str] = []
     viewer.page.on("request", lambda r: asked.append(r.url) if "format=raw" in r.url else None)
-    painted = viewer.page.evaluate(
-        """() => new Promise((done) => {
-          lamella.viewer.setColours({reverse: true});
-          const look = () => {
-            if (document.getElementById('plot-frame').classList.contains('moving')) {
-              const {width, height} = document.getElementById('slice-canvas');
-              const context = document.getElementById('slice-canvas').getContext('2d');
-              done([width, height, Array.from(context.getImageData(0, 0, width, height).data)]);
-            } else setTimeout(look);
-          };
-          look();
-        })"""
-    )
+    painted = viewer.page.evaluate(script("motion/painted"))
     width, height, data = painted
     canvas = np.array(data).reshape(height, width, 4)
     area = viewer.page.evaluate("() => lamella.plot.area()")
@@ -308,8 +294,8 @@ def test_a_window_that_is_changed_while_moving_is_painted(viewer: Any, served: A
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     move(viewer, "ArrowRight")
     rows, cols = range(5, 115, 13), range(5, 95, 11)
-    viewer.page.evaluate("() => lamella.viewer.setColours({window: [500, 1500], norm: 'sqrt'})")
-    viewer.until("() => lamella.look.last().hi === 1500 && lamella.motion.done()")
+    viewer.page.evaluate("() => lamella.viewer.setColors({window: [500, 1500], norm: 'sqrt'})")
+    viewer.until("() => lamella.colors.current().hi === 1500 && lamella.scrubber.isDone()")
     viewer.page.evaluate(
         "() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))"
     )
@@ -322,23 +308,7 @@ def test_a_window_that_is_changed_while_moving_is_painted(viewer: Any, served: A
 
 def test_a_key_puts_the_heatmap_off(viewer: Any, served: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    drawn = viewer.page.evaluate(
-        """async () => {
-          let count = 0;
-          const draw = lamella.plot.draw;
-          lamella.plot.draw = (...all) => {
-            count += 1;
-            return draw(...all);
-          };
-          for (let i = 0; i < 20; i += 1) {
-            document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
-            await new Promise((next) => setTimeout(next, 80));
-          }
-          const during = count;
-          await new Promise((next) => setTimeout(next, 1500));
-          return [during, count];
-        }"""
-    )
+    drawn = viewer.page.evaluate(script("motion/drawn"))
     assert drawn == [0, 1]
     values = served.arrays["scan.h5", "/entry/data"][40]
     assert_array_equal(viewer.settled().trace["z"], values)
@@ -347,14 +317,7 @@ def test_a_key_puts_the_heatmap_off(viewer: Any, served: Any) -> None:
 def test_the_stages_stand_in_the_browsers_timeline(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.settled()
-    viewer.page.evaluate(
-        """() => {
-          window.measured = [];
-          new PerformanceObserver((list) => {
-            list.getEntries().forEach((entry) => window.measured.push([entry.name, entry.duration]));
-          }).observe({type: 'measure'});
-        }"""
-    )
+    viewer.page.evaluate(script("motion/collect-stages"))
 
     def told(request: Request) -> list[Any]:
         if not request.url.endswith("/api/v1/telemetry"):
@@ -373,22 +336,7 @@ def test_the_stages_stand_in_the_browsers_timeline(viewer: Any) -> None:
 
 def test_memory_is_bounded(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=0")
-    sizes = viewer.page.evaluate(
-        """async () => {
-          const leaf = async (key, count) => {
-            for (let i = 0; i < count; i += 1) {
-              document.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-              if (i % 4 === 0) await new Promise((next) => requestAnimationFrame(next));
-            }
-          };
-          for (let i = 0; i < 6; i += 1) {
-            await leaf('ArrowRight', 129);
-            await leaf('ArrowLeft', 129);
-          }
-          return [lamella.motion.bytes(), performance.getEntriesByType('mark').length,
-            performance.getEntriesByType('measure').length];
-        }"""
-    )
+    sizes = viewer.page.evaluate(script("motion/sizes"))
     viewer.settled()
     assert sizes[0] <= 96 * 2**20
     assert sizes[1:] == [0, 0]

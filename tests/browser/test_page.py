@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
@@ -24,10 +26,7 @@ def test_the_panels_move(viewer: Any, served: Any) -> None:
     rows = viewer.page.locator("#pipeline-rows .stage-row:not(.head)")
     assert [rows.nth(i).locator(".name").inner_text() for i in range(rows.count())] == STAGES
     assert "ms" in viewer.page.inner_text("#pipeline-total")
-    viewer.until(
-        """() => Array.from(document.querySelectorAll('#pipeline-rows .browser .p50'))
-          .some((cell) => /\\d/.test(cell.textContent))"""
-    )
+    viewer.until(script("page/percentiles-are-there"))
     for panel in ("#latency-graph", "#hit-rate-graph"):
         viewer.until(
             "(id) => document.querySelector(id + ' .js-plotly-plot .scatterlayer path.js-fill')",
@@ -146,17 +145,7 @@ def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -
 
 def test_new_colours_that_cannot_be_drawn_do_not_stop_the_page(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.page.evaluate(
-        """() => {
-          const { react } = window.Plotly;
-          window.Plotly.react = (gd, ...rest) => {
-            if (!gd.closest('#slice-graph')) return react(gd, ...rest);
-            window.Plotly.react = react;
-            throw new Error('There is no ink.');
-          };
-          lamella.viewer.setColours({ reverse: true });
-        }"""
-    )
+    viewer.page.evaluate(script("page/fail-next-drawing"))
     viewer.until("() => document.getElementById('plot-message-text').textContent.includes('ink')")
     viewer.press("ArrowRight")
     viewer.until("() => document.getElementById('plot-message-text').textContent === ''")
@@ -186,13 +175,7 @@ def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
 
 def test_controls_have_names(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    nameless = viewer.page.evaluate(
-        """() => Array.from(document.querySelectorAll('button, input:not([type=hidden]), [role=slider]'))
-          .filter((node) => node.offsetParent !== null && node.tabIndex >= 0)
-          .filter((node) => !(node.getAttribute('aria-label') || node.getAttribute('aria-labelledby')
-            || (node.labels && node.labels.length) || node.textContent.trim()))
-          .map((node) => node.outerHTML.slice(0, 120))"""
-    )
+    nameless = viewer.page.evaluate(script("page/nameless"))
     assert nameless == []
 
 

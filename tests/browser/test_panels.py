@@ -7,44 +7,19 @@ from typing import Any
 
 import pytest
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
 
 # From now on figures come from the test alone. Each drawing is [id, task, when].
-WATCH = """
-() => {
-  lamella.panels.put = () => undefined;
-  const panels = ['latency', 'hit-rate'];
-  const graph = (name) => document.querySelector('#' + name + '-graph .js-plotly-plot');
-  window.drawings = [];
-  let task = 0;
-  const { react } = Plotly;
-  Plotly.react = (gd, ...rest) => {
-    const name = panels.find((one) => graph(one) === gd);
-    if (name) {
-      drawings.push([name, task, performance.now()]);
-      setTimeout(() => { task += 1; });
-    }
-    return react(gd, ...rest);
-  };
-  window.newest = () => panels.map((name) => ((graph(name).data || [])[0] || { y: [] }).y[0]).join();
-}
-"""
+WATCH = script("panels/watch")
 
-FIGURES = """
-(number) => putFigures(Object.fromEntries(['latency', 'hit-rate'].map((name) => [name + '-panel', {
-  figure: { data: [{ type: 'scatter', x: [-2, -1], y: [number, number] }], layout: {} },
-}])))
-"""
+FIGURES = script("panels/figures")
 
 # Dash has drawn the empty graphs, and the browser has told that the panels are seen.
-READY = """
-() => lamella.panels.pipelineSeen() && ['latency', 'hit-rate'].every((name) => {
-  const gd = document.querySelector('#' + name + '-graph .js-plotly-plot');
-  return gd && gd.on && gd._fullLayout && !gd.classList.contains('dash-graph--pending');
-})
-"""
+READY = script("panels/ready")
 
 SHOWN = "(text) => newest() === text"
 
@@ -53,7 +28,7 @@ def watched(viewer: Any) -> Any:
     """The page with figures that have been drawn."""
     viewer.open(SCAN)
     viewer.until(READY)
-    viewer.page.evaluate("() => { window.putFigures = lamella.panels.put; }")
+    viewer.page.evaluate("() => { window.putFigures = lamella.panels.update; }")
     viewer.page.evaluate(WATCH)
     figures(viewer, 1)
     viewer.until(SHOWN, "1,1")
@@ -95,7 +70,7 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     watched(viewer)
     viewer.page.evaluate("() => { lamella.config.restDelay = 1e6; }")
     viewer.page.keyboard.press("ArrowRight")
-    viewer.until("() => lamella.motion.active()")
+    viewer.until("() => lamella.scrubber.isActive()")
     before = {name: when for name, _, when in drawings(viewer)}
     count = len(drawings(viewer))
     figures(viewer, 2, 3)
@@ -104,7 +79,9 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     assert sorted(name for name, _, _ in later) == ["hit-rate", "latency"]
     assert all(when - before[name] >= 2500 for name, _, when in later)
     figures(viewer, 4)
-    viewer.page.evaluate("() => { lamella.config.restDelay = 250; lamella.picture.rest(0); }")
+    viewer.page.evaluate(
+        "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
+    )
     viewer.until(SHOWN, "4,4")
 
 
@@ -113,12 +90,9 @@ def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(viewer: 
     watched(viewer)
     viewer.page.set_viewport_size({"width": 1600, "height": 900})
     viewer.page.emulate_media(color_scheme="dark")
-    viewer.until(
-        """() => [...document.querySelectorAll('#panels .js-plotly-plot')].every((gd) =>
-          Math.abs(gd.querySelector('.main-svg').width.baseVal.value - gd.clientWidth) < 1)"""
-    )
+    viewer.until(script("panels/graphs-fit"))
     # Time enough for Dash to receive the new size.
-    viewer.until("() => lamella.picture.quietFor() > 1500")
+    viewer.until("() => lamella.picture.idleMs() > 1500")
     assert viewer.page.evaluate("() => newest()") == "1,1"
     assert not viewer.page.query_selector("#panels .modebar-btn")
 
@@ -136,7 +110,7 @@ def test_panels_that_are_scrolled_away_are_drawn_when_nothing_moves(viewer: Any)
     viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
     viewer.press("ArrowRight")
     # The ledger's figures come every two seconds.
-    viewer.until("() => lamella.picture.quietFor() > 600")
+    viewer.until("() => lamella.picture.idleMs() > 600")
     viewer.page.evaluate(
         "() => putFigures({ 'pipeline-panel': { stages: { draw: { p50_ms: 1, p95_ms: 2 } } } })"
     )
@@ -148,12 +122,12 @@ def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..
     # The panel as it is while it cannot be seen.
     total = "document.getElementById('pipeline-total').textContent"
     viewer.page.click("#panels-toggle")
-    viewer.until("() => !lamella.panels.pipelineSeen()")
+    viewer.until("() => !lamella.panels.isPipelineVisible()")
     viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
     count = len(drawings(viewer))
     figures(viewer, 2)
     viewer.press("ArrowRight")
-    viewer.until("() => lamella.picture.quietFor() > 1000")
+    viewer.until("() => lamella.picture.idleMs() > 1000")
     assert len(drawings(viewer)) == count
     assert viewer.page.evaluate(f"() => {total} === told")
     viewer.page.click("#panels-toggle")

@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import serving
 from tests.browser.viewer import Served, Viewer, tab_of
+from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
 
@@ -23,12 +24,7 @@ NOTE = "() => document.getElementById('plot-note-text').textContent"
 MESSAGE = "() => document.getElementById('plot-message-text').textContent"
 CHANGED = f"() => ({NOTE})().includes('changed on disk')"
 # The value in the middle of what the heatmap has.
-VALUE = """
-() => {
-  const { z } = document.querySelector('#slice-graph .js-plotly-plot').data[0];
-  return z[5][5];
-}
-"""
+VALUE = script("replaced/value")
 
 
 def write(
@@ -77,7 +73,7 @@ def viewer(profile: BrowserContext, changing: tuple[Served, Path], path: Path) -
 
 def poll(viewer: Any) -> None:
     """The page asks what is cached now, as it does every two seconds."""
-    viewer.page.evaluate("() => lamella.residency.now()")
+    viewer.page.evaluate("() => lamella.residency.poll()")
 
 
 def assert_shows(viewer: Any, value: float, index: int | None = None) -> None:
@@ -117,7 +113,7 @@ def test_with_the_times_set_back_too(viewer: Any, path: Path) -> None:
 def test_slices_that_the_page_had_are_asked_for_again(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
     viewer.press("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft")
-    viewer.until("() => lamella.motion.has(21) && lamella.motion.has(22)")
+    viewer.until("() => lamella.scrubber.isCached(21) && lamella.scrubber.isCached(22)")
     write(path, 300)
     poll(viewer)
     viewer.until(CHANGED)
@@ -190,7 +186,9 @@ def test_another_type_and_another_rank(viewer: Any, path: Path) -> None:
 
 def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=0")
-    viewer.page.evaluate("() => lamella.play.set({speed: 30, end: 'loop', timing: 'every'})")
+    viewer.page.evaluate(
+        "() => lamella.player.configure({speed: 30, end: 'loop', timing: 'every'})"
+    )
     viewer.page.keyboard.press("Space")
     # All slices are in the page's own memory: nothing is asked for but what is cached.
     viewer.until("() => window.painted.length > 50")
@@ -281,12 +279,7 @@ def test_a_deleted_file_says_so_and_comes_back(viewer: Any, path: Path) -> None:
 def test_looking_for_new_files_finds_it_at_once(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
     # With nothing else that would notice.
-    viewer.page.evaluate(
-        """() => {
-          const wait = window.setTimeout;
-          window.setTimeout = (job, ms) => wait(job, ms === 2000 ? 1e8 : ms);
-        }"""
-    )
+    viewer.page.evaluate(script("replaced/stop-polling"))
     write(path, 300)
     viewer.page.click("#tree-reload")
     viewer.until(CHANGED)

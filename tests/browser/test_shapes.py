@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
@@ -19,20 +21,9 @@ BAR = (
     "() => Array.from(document.querySelectorAll('#slice-graph .cbaxis text'), (t) => t.textContent)"
 )
 # How far the texts of the colour bar reach beyond the frame (px).
-BEYOND = """() => {
-  const {right} = document.getElementById('plot-frame').getBoundingClientRect();
-  return Array.from(document.querySelectorAll('#slice-graph .cbaxis text'),
-    (node) => node.getBoundingClientRect().right - right);
-}"""
+BEYOND = script("shapes/beyond")
 # Where label and arrow of the hover layer lie, none of them away from the other (px).
-HOVER_BOXES = """() => {
-  const layer = document.querySelector('#slice-graph .hoverlayer');
-  const boxes = ['path', 'text'].map((name) => layer.querySelector(name)).filter(Boolean);
-  return boxes.map((node) => {
-    const {left, right, top, bottom} = node.getBoundingClientRect();
-    return [left, right, top, bottom];
-  });
-}"""
+HOVER_BOXES = script("shapes/hover-boxes")
 
 
 def open_values(viewer: Any, dataset: str, more: str = "") -> Any:
@@ -136,7 +127,9 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: An
         )
         assert viewer.page.evaluate(hidden) == "hidden"
         assert viewer.page.evaluate(READOUT) == ""
-        viewer.page.evaluate("() => { lamella.config.restDelay = 250; lamella.picture.rest(0); }")
+        viewer.page.evaluate(
+            "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
+        )
         viewer.settled()
         index = viewer.index
         viewer.until(f"(text) => ({LABEL})().includes(text)", f"[{index}, 60, 50]")
@@ -167,21 +160,13 @@ def test_the_readout_of_a_phone_has_two_lines_and_stays_in_place(
 ) -> None:
     viewer = make_viewer(viewport={"width": 390, "height": 844})
     open_values(viewer, "labels", "&axis=0&index=1")
-    places = """() => ['.readout', '#plot-frame'].map((name) => {
-      const {top, height} = document.querySelector(name).getBoundingClientRect();
-      return [top, height];
-    })"""
+    places = script("shapes/places")
     before = viewer.page.evaluate(places)
     viewer.page.mouse.move(*viewer.point(300.5, 400.5))
     text = f"[1, 400, 300] = {served.arrays['values.h5', '/labels'][1, 400, 300]}"
     viewer.until(f"(text) => ({READOUT})().includes(text)", text)
     assert viewer.page.evaluate(places) == before
-    boxes = viewer.page.evaluate(
-        """() => Array.from(document.querySelectorAll('#readout span'), (span) => {
-          const {top, right, bottom} = span.getBoundingClientRect();
-          return [top, right, bottom, span.getClientRects().length];
-        })"""
-    )
+    boxes = viewer.page.evaluate(script("shapes/boxes"))
     (top, height), _ = before
     assert len({box[0] for box in boxes}) == 2
     for first, right, last, lines in boxes:

@@ -11,6 +11,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from playwright.sync_api import Route
 
+from tests.page_scripts import script
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
@@ -236,12 +238,7 @@ def test_norms_move_the_stops_and_leave_the_values(viewer: Any, served: Any) -> 
     trace = viewer.trace
     assert trace["stops"] == 256
     assert_array_equal(trace["z"], served.arrays["scan.h5", "/entry/data"][7])
-    bar = viewer.page.evaluate(
-        """() => {
-          const marker = document.querySelector('#slice-graph .js-plotly-plot').data[1].marker;
-          return {texts: marker.colorbar.ticktext, places: marker.colorbar.tickvals};
-        }"""
-    )
+    bar = viewer.page.evaluate(script("slices/bar"))
     places = dict(zip(bar["texts"], bar["places"], strict=True))
     assert places["10"] == pytest.approx(0)
     assert places["100"] == pytest.approx(0.5)
@@ -319,12 +316,7 @@ def test_the_wheel_turns_slices_and_zooms_with_ctrl(viewer: Any) -> None:
 
 def test_colours_chosen_while_a_slice_is_drawn_are_not_lost(viewer: Any) -> None:
     viewer.open(f"{LARGE}&axis=0&index=1")
-    viewer.page.evaluate(
-        """() => {
-          window.lamella.viewer.step(1);
-          window.lamella.viewer.setColours({colorscale: 'magma', norm: 'sqrt'});
-        }"""
-    )
+    viewer.page.evaluate(script("slices/step-and-recolor"))
     viewer.settled(painted=2)
     viewer.until(
         "() => document.querySelector('#slice-graph .js-plotly-plot').data[0].colorscale[0][1] === 'rgb(0,0,4)'"

@@ -15,59 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from tests.page_scripts import script
+
 # Marks may be cleared at once: an observer sees them all the same.
-COLLECT_MARKS = """
-window.painted = [];
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-  if (entry.name === 'slice-painted') window.painted.push(entry.detail);
-})).observe({type: 'mark'});
-"""
+COLLECT_MARKS = script("viewer/collect-marks")
 
 # Resolves when the picture is the one that was asked for; the page's policy forbids evaluated text, so the
 # waiting is done by a function.
-SETTLED = """
-(count) => new Promise((resolve, reject) => {
-  const end = performance.now() + 45000;
-  const look = () => {
-    const frame = document.getElementById('plot-frame');
-    const busy = !frame || frame.getAttribute('aria-busy') !== 'false';
-    if (!busy && window.painted.length >= count) resolve(null);
-    else if (performance.now() > end) reject(new Error('the page is still busy'));
-    else requestAnimationFrame(look);
-  };
-  // What was pressed just now is heard before this looks for the first time.
-  setTimeout(look, 50);
-})
-"""
+SETTLED = script("viewer/settled")
 
-UNTIL = """
-([text, argument]) => new Promise((resolve, reject) => {
-  const end = performance.now() + 45000;
-  const look = () => {
-    const found = window[text](argument);
-    if (found) resolve(found);
-    else if (performance.now() > end) reject(new Error('in vain: ' + text));
-    else setTimeout(look, 30);
-  };
-  look();
-})
-"""
+UNTIL = script("viewer/until")
 
-TRACE = """
-() => {
-  const gd = document.querySelector('#slice-graph .js-plotly-plot');
-  const trace = gd.data[0];
-  return {
-    type: trace.type, meta: trace.meta, zmin: trace.zmin, zmax: trace.zmax,
-    x0: trace.x0, dx: trace.dx, y0: trace.y0, dy: trace.dy,
-    stops: trace.colorscale.length, first: trace.colorscale[0][1],
-    z: Array.from(trace.z, (row) => Array.from(row, (v) => (Number.isNaN(v) ? 'nan' : v))),
-    x: gd.layout.xaxis.range, y: gd.layout.yaxis.range,
-    grid: gd.layout.xaxis.showgrid || gd.layout.yaxis.showgrid,
-    pixels: [gd._fullLayout.xaxis._length, gd._fullLayout.yaxis._length],
-  };
-}
-"""
+TRACE = script("viewer/trace")
 
 
 @dataclass(frozen=True)
@@ -119,10 +78,7 @@ class Viewer:
     def switch(self, link: str) -> Viewer:
         """Go to a link without loading the page anew, as the browser's own back does, and wait for its slice."""
         self.page.evaluate(
-            """(link) => {
-              history.pushState(null, '', '/' + link);
-              dispatchEvent(new PopStateEvent('popstate'));
-            }""",
+            script("viewer/switch"),
             link,
         )
         return self.settled()
@@ -175,12 +131,7 @@ class Viewer:
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Where the voxel (row y, column x) is in the window (px)."""
         place: list[float] = self.page.evaluate(
-            """([x, y]) => {
-              const gd = document.querySelector('#slice-graph .js-plotly-plot');
-              const box = gd.getBoundingClientRect();
-              const {_size: size, xaxis, yaxis} = gd._fullLayout;
-              return [box.left + size.l + xaxis.c2p(x), box.top + size.t + yaxis.c2p(y)];
-            }""",
+            script("viewer/point"),
             [x, y],
         )
         return place[0], place[1]

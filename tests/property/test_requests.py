@@ -34,7 +34,7 @@ PIECES = [
     "plotly/package_data/plotly.v1m1.min.js",
     "x" * 3000,
     "/".join("x" * 500),
-    "ring.js",
+    "boot.js",
     "css",
     ".",
 ]

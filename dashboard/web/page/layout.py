@@ -1,8 +1,8 @@
 """The page: header, tree, the slice with its controls, and a column of panels.
 
-What is here never changes after it was sent, but through `set_props` of the scripts in `assets/` and
-through the callbacks in `viewer.py` and `monitor.py`. The layout is the same for everyone: which slice
-is shown stands in the address bar.
+What is here never changes after it was sent, but through `set_props` of the modules in `assets/` and
+through the callbacks in `viewer_callbacks.py` and `panel_callbacks.py`. The layout is the same for everyone:
+which slice is shown stands in the address bar.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ THEME: dict[str, Any] = {
 }
 
 
-def index_string(settings: Settings) -> str:
-    """The HTML around the app; it has no script of its own, so that none needs an exception."""
+def index_string(settings: Settings, module_tags: str) -> str:
+    """The HTML around the app; `module_tags` (web/modules.py) come before all scripts."""
     return f"""<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -51,6 +51,7 @@ def index_string(settings: Settings) -> str:
         <meta name="description" content="Leaf through HDF5 volumes, slice by slice">
         <meta name="color-scheme" content="light dark">
         <link rel="icon" type="image/svg+xml" href="{settings.url_prefix}/assets/favicon.svg">
+        {module_tags}
         {{%css%}}
     </head>
     <body>
@@ -203,7 +204,7 @@ def _attributes() -> Component:
     return dmc.Drawer(
         id=Shell.ATTRIBUTES_DRAWER,
         title="Attributes",
-        # The picture gets the focus (assets/focus.js): on the button, space would open it again.
+        # The picture gets the focus (assets/ui/focus.mjs): on the button, space would open it again.
         returnFocus=False,
         position="right",
         size="md",

@@ -2,9 +2,9 @@
 
     panels-tick ─ server ─► panel-parts ─ browser ─► all panels and the banner, one after the other
 
-The browser shows what is new in a panel, each in a task of its own and hardly while slices move (`turns.js`,
-`panels.js`). Components made here would have to pass through Dash and React, which takes longer.
-The interval stands still while the tab is hidden or the panels are folded (`shell.js`).
+The browser shows what is new in a panel, each in a task of its own and hardly while slices move
+(`panel-scheduler.mjs`, `panels.mjs`). Components made here would have to pass through Dash and React, which takes
+longer. The interval stands still while the tab is hidden or the panels are folded (`shell.mjs`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ GRAPH_CONFIG: dict[str, Any] = {
     "showTips": False,
 }
 
-# Nothing but an empty plot: all that it shows later is written by assets/plot.js.
+# Nothing but an empty plot: all that it shows later is written by assets/render/plot.mjs.
 EMPTY_FIGURE: dict[str, Any] = {
     "data": [],
     "layout": {

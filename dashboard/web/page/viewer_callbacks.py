@@ -1,19 +1,19 @@
 """The callbacks of the viewer. All but one run in the browser: the page talks to `/api/v1/` by itself.
 
-    config ───────────────────────────► shell.start: opens what the address bar names
+    config ───────────────────────────► main.start: opens what the address bar names
     slice-slider, index-input ────────► viewer.go
     axis-select, fixed-index-N ───────► viewer.setAxis, setFixed
     pool-select, part-select ─────────► viewer.setPool, setPart
-    colorscale-*, norm-select ────────► viewer.setColours
-    window-mode, window-lo, window-hi ► viewer.setColours
-    dataset-tree ─────────────────────► tree.selected, tree.opened
-    play-* ───────────────────────────► play.set
+    colorscale-*, norm-select ────────► viewer.setColors
+    window-mode, window-lo, window-hi ► viewer.setColors
+    dataset-tree ─────────────────────► tree.onSelect, tree.onExpand
+    play-* ───────────────────────────► player.configure
     buttons ──────────────────────────► whatever they say
-    attributes-drawer ────────────────► focus.picture
+    attributes-drawer ────────────────► focus.focusPicture
     attributes-of ──── server ────────► attributes
 
-The scripts write the controls back with `set_props`; `controls.js` tells such echoes from what the user
-did. Nothing here writes `slice-graph`: its only writer is `assets/plot.js`.
+The scripts write the controls back with `set_props`; `dash-bridge.mjs` tells such echoes from what the user
+did. Nothing here writes `slice-graph`: its only writer is `assets/render/plot.mjs`.
 """
 
 from __future__ import annotations

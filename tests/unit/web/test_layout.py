@@ -22,7 +22,7 @@ CONTRACT = (
     " pipeline-panel latency-panel hit-rate-panel prefetch-panel"
 ).split()
 
-SCRIPTS = sorted(assets_folder().glob("*.js"))
+SCRIPTS = sorted(path for end in ("js", "mjs") for path in assets_folder().rglob(f"*.{end}"))
 
 
 @pytest.fixture
@@ -67,7 +67,11 @@ def test_every_id_has_its_element(page: Component) -> None:
 def test_ids_in_the_scripts_exist(page: Component) -> None:
     found = set(ids(page))
     text = "\n".join(script.read_text() for script in SCRIPTS)
-    used = set(re.findall(r"(?:element|text|show|put|follow|set)\('([a-z]+(?:-[a-z]+)*)'", text))
+    used = set(
+        re.findall(
+            r"(?:element|setText|setVisible|setParts|setControl|set)\('([a-z]+(?:-[a-z]+)*)'", text
+        )
+    )
     assert len(used) > 20
     assert used - {"d"} <= found
 
@@ -86,15 +90,19 @@ def test_the_scripts_know_what_python_calls(page: Component) -> None:
 
     recorder = Recorder()
     viewer_callbacks.register(recorder, None)  # type: ignore[arg-type]
-    callbacks = (assets_folder() / "callbacks.js").read_text()
-    for name in recorder.names:
+    boot = (assets_folder() / "boot.js").read_text()
+    listed = re.search(r"const CALLBACKS = \[(.*?)\]", boot, re.DOTALL)
+    assert listed is not None
+    assert [*re.findall(r"'(\w+)'", listed[1]), "start"] == [*recorder.names[1:], recorder.names[0]]
+    callbacks = (assets_folder() / "ui/callbacks.mjs").read_text()
+    for name in recorder.names[1:]:
         assert re.search(rf"^ +{name}: \(", callbacks, re.MULTILINE), name
 
 
 def test_scales_and_norms_are_the_same_in_python_and_script() -> None:
-    text = (assets_folder() / "scale.js").read_text()
-    block = text[text.index("const SCALES") : text.index("const NORMS")]
-    assert re.findall(r"^    (\w+): '", block, re.MULTILINE) == [name for name, _ in COLORSCALES]
+    text = (assets_folder() / "model/colormap.mjs").read_text()
+    block = text[text.index("const SCALES") : text.index("export const NORMS")]
+    assert re.findall(r"^  (\w+): '", block, re.MULTILINE) == [name for name, _ in COLORSCALES]
     norms = re.search(r"const NORMS = \[(.*)\]", text)
     assert norms is not None
     assert re.findall(r"'(\w+)'", norms[1]) == [name for name, _ in NORMS]
@@ -129,9 +137,10 @@ def test_the_prefix_reaches_the_scripts_and_the_icon(
     assert config.data["prefix"] == "/lamella"
     assert [stage["name"] for stage in config.data["stages"]] == list(STAGE_NAMES)
     assert config.data["restCells"] == settings.rest_cells
-    html = layout.index_string(settings)
+    html = layout.index_string(settings, "<!-- modules -->")
     assert 'href="/lamella/assets/favicon.svg"' in html
     assert "<script" not in html
+    assert html.index("<!-- modules -->") < html.index("{%css%}")
     for part in ("metas", "title", "css", "app_entry", "config", "scripts", "renderer"):
         assert f"{{%{part}%}}" in html
 

@@ -1,0 +1,68 @@
+/* What the network took, out of the browser's own times and of the headers of an answer. */
+
+const REMEMBERED = 100;
+
+/* Book a stage in the browser's own timeline (User Timing), where its tools show it; returns its length (ms). An
+   observer sees the entry, the page itself keeps none. */
+export function measureStage(name, start, length) {
+  const entry = 'slice-' + name;
+  const { duration } = performance.measure(entry, { start, duration: length });
+  performance.clearMeasures(entry);
+  return duration;
+}
+
+/* Server-Timing as {stage: ms}. */
+export function parseServerTiming(text) {
+  const found = {};
+  (text || '').split(',').forEach((entry) => {
+    const match = /^\s*([\w-]+)\s*;.*?dur=([\d.eE+-]+)/.exec(entry);
+    if (match) found[match[1]] = Number(match[2]);
+  });
+  return found;
+}
+
+/* Where the slice came from, out of Cache-Status (RFC 9211). */
+export function parseCacheStatus(text) {
+  if (/(^|,)\s*frames\s*;\s*hit/.test(text)) return 'frames';
+  if (/(^|,)\s*bricks\s*;\s*hit/.test(text)) return 'bricks';
+  if (/collapsed/.test(text)) return 'coalesced';
+  return 'miss';
+}
+
+/* `onSample({bytes, wait, begin, end})` hears of each slice that came over the network (ms). */
+export function createNetworkTiming(onSample) {
+  // The browser's own times of requests by address, the newest last: they come a little after the answer.
+  const entries = new Map();
+
+  function start() {
+    new PerformanceObserver((list) => {
+      /** @type {PerformanceResourceTiming[]} */ (list.getEntries()).forEach((entry) => {
+        if (!entry.name.includes('/api/v1/slice?')) return;
+        entries.delete(entry.name);
+        entries.set(entry.name, entry);
+        if (entries.size > REMEMBERED) entries.delete(entries.keys().next().value);
+        if (entry.responseStart > 0 && entry.transferSize > 0) {
+          onSample({
+            bytes: entry.encodedBodySize,
+            wait: entry.responseStart - entry.requestStart,
+            begin: entry.responseStart,
+            end: entry.responseEnd,
+          });
+        }
+      });
+    }).observe({ type: 'resource', buffered: true });
+  }
+
+  /* From the request being sent to the last byte, less the server's own time (ms). What this thread did
+     meanwhile, while the answer lay there, is not the network's. */
+  function transferMs(answer) {
+    if (!answer.address) return undefined;
+    const entry = entries.get(new URL(answer.address, location.href).href);
+    const fits = entry && entry.requestStart >= answer.startedAt && entry.responseEnd > 0;
+    const spent = fits ? Math.min(answer.elapsed, entry.responseEnd - entry.requestStart) : answer.elapsed;
+    const length = Math.max(0, spent - (answer.server.total || 0));
+    return measureStage('transfer', fits ? entry.requestStart : answer.startedAt, length);
+  }
+
+  return { start, transferMs };
+}

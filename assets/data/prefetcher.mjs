@@ -1,0 +1,75 @@
+/* Fetching ahead: frames that will be requested soon, nearest first, never more at a time than the link carries. */
+
+const PAUSE_MS = 1000;
+
+/* `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` tells what
+   need not be fetched, `maxInFlight()` how many may be in flight. */
+export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, later = (job, ms) => setTimeout(job, ms)) {
+  const running = new Map();
+  let list = [];
+  let backingOff = false;
+  let isPaused = false;
+
+  /* Replace the queue. Requests in flight that are not in it are aborted. */
+  function setQueue(indices) {
+    list = indices;
+    const wanted = new Set(indices);
+    for (const [index, control] of running) {
+      if (!wanted.has(index)) cancel(index, control);
+    }
+    pump();
+  }
+
+  function cancel(index, control) {
+    running.delete(index);
+    control.abort();
+  }
+
+  function pump() {
+    if (backingOff || isPaused) return;
+    const limit = maxInFlight();
+    for (const index of list) {
+      if (running.size >= limit) return;
+      if (!running.has(index) && !has(index)) start(index);
+    }
+  }
+
+  function start(index) {
+    const control = new AbortController();
+    running.set(index, control);
+    fetchFrame(index, control.signal).then(
+      (frame) => {
+        if (running.get(index) !== control) return;
+        running.delete(index);
+        onFrame(index, frame);
+        pump();
+      },
+      (error) => {
+        if (running.get(index) !== control) return;
+        running.delete(index);
+        if (error.name === 'AbortError') return;
+        // A failed prefetch is not reported: the demand will say what is wrong.
+        backingOff = true;
+        later(() => {
+          backingOff = false;
+          pump();
+        }, PAUSE_MS);
+      },
+    );
+  }
+
+  /* While a demand needs the whole link no prefetch starts, and those in flight are aborted. */
+  function pause(on, except) {
+    isPaused = on;
+    if (!on) pump();
+    else for (const [index, control] of running) if (index !== except) cancel(index, control);
+  }
+
+  return {
+    setQueue,
+    pause,
+    stop: () => setQueue([]),
+    isRunning: (index) => running.has(index),
+    size: () => running.size,
+  };
+}

@@ -1,0 +1,116 @@
+/* What the browser's stages took, put into the page's own timeline and sent in batches to the server. */
+
+import { measureStage } from './network-timing.mjs';
+
+const BATCH_MS = 2000;
+
+// When the page has the slices, these reports alone tell the server the position.
+const RING_BATCH_MS = 300;
+const BATCH_MOST = 50;
+
+/* This tab's random name. crypto.randomUUID is missing over plain HTTP, getRandomValues is not. */
+export function identifyViewer() {
+  let id = null;
+  try {
+    id = sessionStorage.getItem('lamella-viewer');
+  } catch {
+    id = null;
+  }
+  // A duplicated tab has its opener's storage, but is another viewer.
+  const entry = /** @type {PerformanceNavigationTiming} */ (performance.getEntriesByType('navigation')[0]);
+  if (!id || (entry && entry.type === 'navigate' && history.length === 1)) {
+    id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
+  }
+  try {
+    sessionStorage.setItem('lamella-viewer', id);
+  } catch {
+    // Private windows may have no storage: the id then lasts as long as the page.
+  }
+  return id;
+}
+
+export function createTelemetry(api, network, viewerId) {
+  let pending = [];
+  let timer = 0;
+  let flushAt = 0;
+
+  /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages. */
+  function painted(wanted, answer, spent, drawn) {
+    return new Promise((resolve) => {
+      requestAnimationFrame(() => {
+        performance.mark('slice-painted', {
+          detail: { index: wanted.index, axis: wanted.axis, source: answer.source },
+        });
+        performance.clearMarks('slice-painted');
+        // This frame is on the screen when the browser turns to the next task.
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => {
+          channel.port1.close();
+          const display = measureStage('display', drawn, performance.now() - drawn);
+          const browser = {
+            transfer: network.transferMs(answer),
+            convert: spent.convert,
+            draw: spent.draw,
+            display,
+          };
+          note(wanted, answer.source, browser);
+          resolve({
+            stages: Object.assign({}, answer.server, browser),
+            source: answer.source,
+            ahead: answer.ahead,
+          });
+        };
+        channel.port2.postMessage(null);
+      });
+      // A hidden tab has no animation frames and shows no slice.
+      if (document.hidden) resolve({ stages: Object.assign({}, answer.server), source: answer.source });
+    });
+  }
+
+  function note(wanted, source, browser) {
+    pending.push({
+      file: wanted.query.file,
+      dataset: wanted.query.dataset,
+      selection: wanted.query.selection,
+      index: wanted.index,
+      axis: wanted.axis,
+      source,
+      transfer_ms: round(browser.transfer),
+      convert_ms: round(browser.convert),
+      draw_ms: round(browser.draw),
+      display_ms: round(browser.display),
+    });
+    const due = performance.now() + (source === 'ring' ? RING_BATCH_MS : BATCH_MS);
+    if (pending.length >= BATCH_MOST) flush();
+    else if (!timer || due < flushAt) {
+      clearTimeout(timer);
+      flushAt = due;
+      timer = setTimeout(flush, due - performance.now());
+    }
+  }
+
+  function round(ms) {
+    return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+  }
+
+  function flush() {
+    clearTimeout(timer);
+    timer = 0;
+    if (!pending.length) return;
+    const slices = pending;
+    pending = [];
+    fetch(api.url('/api/v1/telemetry'), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ viewer: viewerId, slices }),
+      keepalive: true,
+    }).catch(() => undefined);
+  }
+
+  function start() {
+    document.addEventListener('visibilitychange', () => document.hidden && flush());
+    addEventListener('pagehide', flush);
+  }
+
+  return { start, painted };
+}

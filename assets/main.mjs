@@ -1,0 +1,223 @@
+/* Wires the page, and is the only module that knows all others: model ← data ← render ← ui ← main. */
+
+import { createApi } from './data/api.mjs';
+import { createBandwidthEstimator } from './data/bandwidth.mjs';
+import { browserClock as clock } from './data/clock.mjs';
+import { createDatasets } from './data/datasets.mjs';
+import { createNetworkTiming } from './data/network-timing.mjs';
+import { createSliceLoader } from './data/slice-loader.mjs';
+import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
+import { createVersions } from './data/versions.mjs';
+import { gradient } from './model/colormap.mjs';
+import { createViewStore } from './model/view.mjs';
+import { createCanvas } from './render/canvas.mjs';
+import { createColorMapping } from './render/color-mapping.mjs';
+import { element, setText } from './render/dom.mjs';
+import { createPicture } from './render/picture.mjs';
+import { createPlot } from './render/plot.mjs';
+import { createPlotlyPatch } from './render/plotly-patch.mjs';
+import { createReadout } from './render/readout.mjs';
+import { createScrubber } from './render/scrubber.mjs';
+import { createStateMachine } from './render/state-machine.mjs';
+import { createCallbacks } from './ui/callbacks.mjs';
+import { createDashBridge } from './ui/dash-bridge.mjs';
+import { createFocus } from './ui/focus.mjs';
+import { createInput } from './ui/input.mjs';
+import { createNavigation } from './ui/navigation.mjs';
+import { createPanels } from './ui/panels.mjs';
+import { createPipelinePanel } from './ui/pipeline.mjs';
+import { createPlayer } from './ui/player.mjs';
+import { createResidencyBand } from './ui/residency.mjs';
+import { createShell } from './ui/shell.mjs';
+import { createStatus } from './ui/status.mjs';
+import { createTouch } from './ui/touch.mjs';
+import { createTree, renderNode } from './ui/tree.mjs';
+import { createViewer } from './ui/viewer.mjs';
+
+/* Components that Dash draws by a function. */
+export const renderers = {
+  lamellaNode: renderNode,
+  lamellaScale: (payload) => {
+    const h = globalThis.React.createElement;
+    const background = gradient(payload.option.value, false);
+    return h(
+      'div',
+      { className: 'scale-option' },
+      h('span', { className: 'swatch', style: { background } }),
+      h('span', null, payload.option.label),
+    );
+  },
+};
+
+/* Start the page with the server's configuration; returns what Dash calls when a control changes.
+
+   Constructor arguments are what a part works with. Where a lower part has to reach a higher one, it is given a
+   function that looks the higher one up when it is called: the objects below are all made before any of that. */
+export function start(config) {
+  const viewerId = identifyViewer();
+  const store = createViewStore();
+
+  const bandwidth = createBandwidthEstimator();
+  const versions = createVersions((generation, version) => viewer.onVersionChange(generation, version));
+  const api = createApi(config.prefix, versions);
+  const network = createNetworkTiming(bandwidth.addSample);
+  const telemetry = createTelemetry(api, network, viewerId);
+  const datasets = createDatasets(api, () => tree.draw(), (file, records) => tree.expandAll(file, records));
+  const loader = createSliceLoader(
+    api,
+    (request, answer) => picture.onValues(request, answer),
+    (request, error) => picture.onError(request, error),
+  );
+
+  const focus = createFocus({ onEscape: () => viewer.goBack() });
+  const bridge = createDashBridge({ maxRank: config.maxRank, onDragged: focus.restore });
+  const shell = createShell({ bridge, navbar: config.navbar });
+  const status = createStatus({ api, bridge });
+  const player = createPlayer({
+    store,
+    go: (index) => viewer.go(index),
+    onStop: () => picture.scheduleHeatmap(),
+  });
+  const pipeline = createPipelinePanel({ stages: config.stages, isVisible: () => panels.isPipelineVisible() });
+  const panels = createPanels({
+    pipeline,
+    isMoving: () => machine.state().covered || player.isPlaying(),
+    idleMs: () => picture.idleMs(),
+  });
+
+  const colors = createColorMapping({
+    api,
+    show: { error: (text) => setText('window-error', text), bounds: bridge.syncBounds },
+    isCurrent: (view) => store.current()?.generation === view.generation,
+  });
+  const canvas = createCanvas({ area: () => plot.area() });
+  const patch = createPlotlyPatch({ lut: canvas.lut });
+  const plot = createPlot({
+    canvas,
+    patch,
+    on: {
+      zoom: (x, y) => viewer.setZoom(x, y),
+      reset: () => viewer.showAll(),
+      hover: (row, column) => readout.hover(row, column),
+      unhover: () => readout.clear(),
+    },
+  });
+  const readout = createReadout({ api, plot });
+  const machine = createStateMachine((phase) => {
+    element('plot-frame').dataset.phase = phase;
+  });
+  const scrubber = createScrubber({
+    clock,
+    machine,
+    loader,
+    bandwidth,
+    telemetry,
+    plot,
+    canvas,
+    colors,
+    player,
+    pipeline,
+    panels,
+    viewerId,
+    on: {
+      painted: (view) => picture.onPainted(view),
+      seen: (view) => viewer.onScreen(view),
+      failed: (error, scene) => viewer.onRefused(error, scene),
+    },
+  });
+  const picture = createPicture({
+    clock,
+    machine,
+    config,
+    viewerId,
+    store,
+    loader,
+    scrubber,
+    plot,
+    patch,
+    colors,
+    readout,
+    status,
+    player,
+    telemetry,
+    pipeline,
+    on: {
+      shown: (view) => viewer.onScreen(view),
+      refused: (error, wanted) => viewer.onRefused(error, wanted),
+      drawError: (error) => viewer.onDrawError(error),
+      lost: (error) => viewer.onHeartbeat(error),
+      enumFound: () => viewer.onEnumFound(),
+      late: () => viewer.resume(),
+    },
+  });
+
+  const navigation = createNavigation({ api, bridge, colors });
+  const residency = createResidencyBand({
+    api,
+    store,
+    viewerId,
+    onAnswer: (error) => viewer.onHeartbeat(error),
+  });
+  const tree = createTree({
+    datasets,
+    bridge,
+    focus,
+    isFailing: status.isFailing,
+    closeTree: shell.closeTree,
+    onOpen: (found) => viewer.open(found),
+  });
+  const viewer = createViewer({
+    config,
+    store,
+    bridge,
+    colors,
+    datasets,
+    navigation,
+    picture,
+    player,
+    plot,
+    readout,
+    residency,
+    status,
+    tree,
+    versions,
+  });
+  const input = createInput({ viewer, player });
+  const touch = createTouch({ clock, store, viewer, player, plot });
+
+  network.start();
+  telemetry.start();
+  canvas.start();
+  panels.start();
+  shell.start();
+  focus.start();
+  residency.start();
+  input.start();
+  touch.start();
+  bridge.start(() => store.current() && bridge.syncPosition(store.current()));
+  if (matchMedia('(pointer: coarse)').matches) plot.setDragMode(false);
+  tree.start();
+  datasets.loadFiles().catch(() => undefined);
+  // The first slice is fetched while Plotly is still being loaded.
+  plot.start();
+  viewer.start();
+  addEventListener('popstate', viewer.start);
+
+  // For tests in a browser, and for nothing else.
+  globalThis.lamella = {
+    bandwidth,
+    bridge,
+    canvas,
+    colors,
+    config,
+    panels,
+    patch,
+    picture,
+    player,
+    plot,
+    residency,
+    scrubber,
+    viewer,
+  };
+  return createCallbacks({ bridge, focus, panels, player, plot, residency, shell, status, tree, viewer });
+}

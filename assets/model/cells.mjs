@@ -1,0 +1,108 @@
+/* The cells of a slice as text: indices, values, and what there is to say about all of them. */
+
+import { formatExact } from './number-format.mjs';
+
+export const POOL_NAMES = { mean: 'mean', max: 'maximum', nearest: 'first' };
+
+/* The voxels of a cell: [first, end) of its rows and columns. */
+export function cellBlock(wanted, cells, r, c) {
+  const rows = wanted.shape[wanted.rows];
+  const cols = wanted.shape[wanted.cols];
+  const top = cells.row0 + r * cells.rowStep;
+  const left = cells.col0 + c * cells.colStep;
+  return { rows: [top, Math.min(top + cells.rowStep, rows)], cols: [left, Math.min(left + cells.colStep, cols)] };
+}
+
+export function formatIndices(wanted, place) {
+  const one = ([from, end]) => (end - from === 1 ? String(from) : from + '–' + (end - 1));
+  return '[' + wanted.shape.map((_, d) => {
+    if (d === wanted.rows) return one(place.rows);
+    if (d === wanted.cols) return one(place.cols);
+    return String(wanted.position[d]);
+  }).join(', ') + ']';
+}
+
+export function formatPooling(cells, place) {
+  const count = (place.cols[1] - place.cols[0]) + ' × ' + (place.rows[1] - place.rows[0]);
+  if (cells.meta.pool === 'nearest') return 'first of ' + count + ' voxels';
+  return cells.meta.pool + ' of ' + count + ' voxels';
+}
+
+/* All digits of a cell's value. */
+export function cellText(cells, r, c) {
+  if (cells.integers) return formatExact(cells.integers[r * cells.cols + c], cells.dtype);
+  const value = cells.z[r][c];
+  return cells.dtype === 'bool' ? (value ? 'True' : 'False') : formatExact(value, cells.dtype);
+}
+
+export function withName(text, name) {
+  return name ? text + ' · ' + name : text;
+}
+
+/* The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle. */
+export function voxelOf(wanted, cells, place) {
+  const middle = ([from, end]) => (cells.meta.pool === 'nearest' ? from : Math.floor((from + end - 1) / 2));
+  const row = middle(place.rows);
+  const col = middle(place.cols);
+  const index = wanted.shape.map((_, d) => (d === wanted.rows ? row : d === wanted.cols ? col : wanted.position[d]));
+  return { index, key: JSON.stringify([wanted.generation, wanted.query.file, wanted.query.dataset, index]) };
+}
+
+/* Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown. */
+export function isCoarse(wanted, cells) {
+  return cells.step > 1 || Boolean(wanted.part);
+}
+
+/* Names are the file's, and Plotly takes markup in labels. */
+export function escapeMarkup(text) {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+}
+
+const isPooled = (cells) => cells.step > 1 && cells.meta.pool !== 'nearest';
+
+/* The only value of the cells as text; empty where there are several, or none. */
+export function singleValue(cells) {
+  if (cells.min !== cells.max || hasInfinite(cells)) return '';
+  const { integers } = cells;
+  const first = cells.z.findIndex((row) => row.includes(cells.min));
+  const at = [first, cells.z[first].indexOf(cells.min)];
+  // Integers of 64 bits may differ where the doubles of the picture do not.
+  const only = integers && integers[at[0] * cells.cols + at[1]];
+  if (integers && integers.some((v) => v !== only && Number(v) !== cells.fill)) return '';
+  return cellText(cells, at[0], at[1]);
+}
+
+function hasInfinite(cells) {
+  return cells.z.some((row) => row.includes(Infinity) || row.includes(-Infinity));
+}
+
+function hasFill(cells) {
+  return cells.z.some((row) => row.includes(cells.fill)) && !Number.isNaN(cells.fill);
+}
+
+function isPart(wanted) {
+  return Boolean(wanted.port.rows || wanted.port.cols);
+}
+
+/* A sentence about a slice whose picture shows nothing by itself: it has no values, or only one. */
+export function remarkOn(wanted, cells, mapping) {
+  const what = isPart(wanted) ? 'This part of the slice' : 'This slice';
+  if (!Number.isFinite(cells.min)) {
+    if (hasInfinite(cells)) return what + ' has no finite values.';
+    return what + ' has no values (all ' + (hasFill(cells) ? 'fill value' : 'NaN') + ').';
+  }
+  const only = singleValue(cells);
+  if (only && isPooled(cells)) {
+    return 'All cells are ' + only + ' (' + cells.meta.pool + ' of ' + cells.colStep + ' × ' + cells.rowStep +
+      ' voxels).';
+  }
+  if (only) {
+    return 'All values ' + (cells.step > 1 ? 'shown ' : isPart(wanted) ? 'of this part ' : '') + 'are ' + only + '.';
+  }
+  if (cells.integers && cells.min === cells.max) return 'The values differ by less than colours can show.';
+  if (mapping.norm === 'log' && cells.max <= 0) return what + ' has no values above zero, where the log norm begins.';
+  if (mapping.norm === 'sqrt' && cells.max < 0) {
+    return what + ' has no values from zero up, where the sqrt norm begins.';
+  }
+  return '';
+}

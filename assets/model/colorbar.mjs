@@ -1,0 +1,86 @@
+/* The ticks of the colour bar. */
+
+import { LINEAR_SHARE, normMapping, overflowFactor } from './colormap.mjs';
+import { formatExact, formatNumber } from './number-format.mjs';
+
+// The colour bar has space for this many characters beside it.
+const LONGEST_TICK = 8;
+
+/* Round numbers between lo and hi, about `count` of them. */
+function niceTicks(lo, hi, count) {
+  const rough = hi / count - lo / count;
+  const power = Math.pow(10, Math.floor(Math.log10(rough)));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) || rough;
+  let value = Math.ceil(lo / step - 1e-9) * step;
+  const values = [];
+  // Bounded: between large numbers that are close to each other a step may be less than their precision.
+  for (let k = 0; k <= 2 * count && value <= hi + step * 1e-9; k += 1, value += step) {
+    // Sums such as 0.1 + 0.2 are rounded; integers are exact.
+    const tick = Number.isInteger(value) ? value : Number(value.toPrecision(15));
+    if (Math.abs(tick) < step * 1e-9) values.push(0);
+    else if (tick !== values[values.length - 1]) values.push(tick);
+  }
+  return values.length ? values : [lo, hi];
+}
+
+function logTicks(lo, hi) {
+  const first = Math.ceil(Math.log10(lo) - 1e-9);
+  const last = Math.floor(Math.log10(hi) + 1e-9);
+  if (last - first < 1) return niceTicks(lo, hi, 5).filter((v) => v > 0);
+  const every = Math.max(1, Math.ceil((last - first + 1) / 6));
+  const values = [];
+  for (let p = first; p <= last; p += every) {
+    values.push(Math.pow(10, p));
+    if (last - first <= 2 && 3 * Math.pow(10, p) <= hi) values.push(3 * Math.pow(10, p));
+  }
+  return values;
+}
+
+/* Values for the colour bar's ticks with their places 0…1 on it. Where the texts would be too long for the bar they
+   are distances from `offset`, a text that is empty else. `mapping.single` is the value of a slice that has no other. */
+export function colorbarTicks(mapping) {
+  const { lo, hi, norm } = mapping;
+  if (mapping.empty) return { places: [], texts: [], offset: '' };
+  if (mapping.single) return { places: [0], texts: [brief(mapping.single, lo)], offset: '' };
+  let values;
+  if (norm === 'log') {
+    values = logTicks(lo, hi);
+  } else if (norm === 'symlog') {
+    const linear = LINEAR_SHARE * Math.max(Math.abs(lo), Math.abs(hi));
+    values = [0];
+    if (hi > linear) values = values.concat(logTicks(Math.max(lo, linear), hi));
+    if (lo < -linear) values = values.concat(logTicks(Math.max(-hi, linear), -lo).map((v) => -v));
+  } else if (norm === 'sqrt') {
+    const map = normMapping(norm, lo, hi);
+    values = niceTicks(map.to(lo), map.to(hi), 5).map(map.from);
+  } else {
+    values = niceTicks(lo, hi, 6);
+  }
+  const map = normMapping(norm, lo, hi);
+  const part = overflowFactor(map, lo, hi);
+  const from = map.to(lo) * part;
+  const span = map.to(hi) * part - from;
+  const places = [];
+  const kept = [];
+  values.filter((v) => v >= lo && v <= hi).sort((a, b) => a - b).forEach((v) => {
+    const place = (map.to(v) * part - from) / span;
+    if (places.length && place - places[places.length - 1] < 0.045) return;
+    places.push(place);
+    kept.push(v);
+  });
+  return Object.assign({ places }, texts(kept));
+}
+
+/* The text of a single value, rounded where it is too long to stand beside the bar. */
+function brief(text, value) {
+  return text.length > LONGEST_TICK ? formatNumber(value, 3) : text;
+}
+
+/* Four digits where these tell the values apart, else all of them, else what they have beyond the first one. */
+function texts(values) {
+  const short = values.map((v) => formatNumber(v, 4));
+  if (new Set(short).size === short.length) return { texts: short, offset: '' };
+  const long = values.map((v) => formatExact(v, Number.isInteger(v) && Math.abs(v) < 1e21 ? 'int64' : 'float64'));
+  if (long.every((text) => text.length <= LONGEST_TICK)) return { texts: long, offset: '' };
+  return { texts: values.map((v) => '+' + formatNumber(v - values[0], 4)), offset: long[0] };
+}

@@ -1,0 +1,39 @@
+/* Two fingers on the plot: the ranges of its axes that keep the voxels under the fingers. */
+
+// Zooming in ends where so few voxels are in view.
+const MIN_VOXELS = 2;
+
+/* The centroid and the distance of touches {clientX, clientY}, of which there are one or two (px). */
+export function gripOf(touches) {
+  const [a, b = a] = touches;
+  return {
+    x: (a.clientX + b.clientX) / 2,
+    y: (a.clientY + b.clientY) / 2,
+    distance: Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY),
+  };
+}
+
+/* The ranges {x, y} after fingers have gone from grip `from` to `to`; null where the whole slice is in view. `area` is the
+   plot area as it was at `from`, {width, height (px), x, y (voxels)}, `size` the slice as {rows, cols}. */
+export function moveGrip(area, from, to, size) {
+  const spans = { x: area.x[1] - area.x[0], y: area.y[1] - area.y[0] };
+  const zoom = from.distance && to.distance ? to.distance / from.distance : 1;
+  const most = Math.min(size.cols / spans.x, size.rows / spans.y);
+  const least = Math.max(Math.min(MIN_VOXELS / spans.x, 1), Math.min(MIN_VOXELS / spans.y, 1));
+  // Both axes by one factor: voxels keep their shape.
+  const factor = Math.max(Math.min(1 / zoom, Math.max(most, 1)), least);
+  if (factor >= most && most >= 1 - 1e-9) return null;
+  return {
+    x: moved(area.x, from.x - area.left, to.x - area.left, area.width, factor, size.cols),
+    y: moved(area.y, from.y - area.top, to.y - area.top, area.height, factor, size.rows),
+  };
+}
+
+/* A range of an axis: the voxel at `from` px is at `to` px afterwards, as far as there are voxels. */
+function moved([low, high], from, to, length, factor, count) {
+  const span = (high - low) * factor;
+  const voxel = low + (from / length) * (high - low);
+  const wanted = voxel - (to / length) * span;
+  const start = span >= count ? (count - span) / 2 - 0.5 : Math.min(Math.max(wanted, -0.5), count - 0.5 - span);
+  return [start, start + span];
+}

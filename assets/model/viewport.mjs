@@ -1,0 +1,83 @@
+/* The voxels in view: the selection that is requested, and the steps at which it is pooled. */
+
+// Cells are square unless one side of the view is longer than the other by this factor.
+const SQUARE_RATIO = 8;
+
+// Beyond it, cells of the short side are pooled only down to this number, and the long side is limited to the
+// larger one: more cells than a screen has pixels, and fewer than the rows that a browser draws an image of.
+const MIN_SHORT_CELLS = 64;
+const MAX_LONG_CELLS = 4096;
+
+function span(range, length, step) {
+  if (!range && step === 1) return ':';
+  if (!range) return '::' + step;
+  const text = range[0] + ':' + Math.min(range[1], length);
+  return step === 1 ? text : text + ':' + step;
+}
+
+/* The selection of a view in NumPy's syntax, of the voxels in `port` alone if that is given. */
+export function selectionOf(view, port) {
+  return view.shape.map((length, d) => {
+    if (d === view.rows) return span(port && port.rows, length, port ? port.rowStep : 1);
+    if (d === view.cols) return span(port && port.cols, length, port ? port.colStep : 1);
+    return String(view.position[d]);
+  }).join(',');
+}
+
+/* Steps {rowStep, colStep} at which height × width voxels are about `limit` cells. A table of a million rows and
+   three columns is pooled along its rows alone. */
+function steps(height, width, limit) {
+  const square = Math.max(1, Math.ceil(Math.sqrt((height * width) / limit)));
+  const [short, long] = height < width ? [height, width] : [width, height];
+  if (long / short <= SQUARE_RATIO) return { rowStep: square, colStep: square };
+  const shortStep = Math.min(square, Math.max(1, Math.floor(short / MIN_SHORT_CELLS)));
+  const longCells = Math.min(MAX_LONG_CELLS, Math.max(1, Math.floor(limit / Math.ceil(short / shortStep))));
+  const longStep = Math.max(1, Math.ceil(long / longCells));
+  return height < width ? { rowStep: shortStep, colStep: longStep } : { rowStep: longStep, colStep: shortStep };
+}
+
+/* How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown. */
+export function poolOf(view) {
+  const isLabel = view.isEnum || /^(u?int64|bool)$/.test(view.dtype);
+  return isLabel && view.pool === 'mean' ? 'nearest' : view.pool;
+}
+
+/* The voxels in view and the steps at which they are at most `limit` cells; `step` is the larger of both.
+   Starts and stops are multiples of the step, so that blocks stay the same ones while the view moves. */
+export function viewport(view, limit) {
+  const rows = view.shape[view.rows];
+  const cols = view.shape[view.cols];
+  const seen = (range, length) => {
+    if (!range) return [0, length];
+    const start = Math.min(Math.max(Math.floor(range[0] + 0.5 + 1e-6), 0), length - 1);
+    const stop = Math.max(Math.min(Math.ceil(range[1] + 0.5 - 1e-6), length), start + 1);
+    return [start, stop];
+  };
+  const r = seen(view.y, rows);
+  const c = seen(view.x, cols);
+  const aligned = (/** @type {number[]} */ [start, stop], length, step) => [
+    Math.floor(start / step) * step,
+    Math.min(Math.ceil(stop / step) * step, length),
+  ];
+  const cells = (/** @type {number[]} */ [start, stop], step) => Math.ceil((stop - start) / step);
+  let { rowStep, colStep } = steps(r[1] - r[0], c[1] - c[0], limit);
+  let rowSpan = aligned(r, rows, rowStep);
+  let colSpan = aligned(c, cols, colStep);
+  while (cells(rowSpan, rowStep) * cells(colSpan, colStep) > limit && (rowStep < rows || colStep < cols)) {
+    [rowStep, colStep] = [rowStep + (rowStep >= colStep ? 1 : 0), colStep + (colStep >= rowStep ? 1 : 0)];
+    rowSpan = aligned(r, rows, rowStep);
+    colSpan = aligned(c, cols, colStep);
+  }
+  const all = (range, length) => (range[0] === 0 && range[1] === length ? null : range);
+  return {
+    step: Math.max(rowStep, colStep),
+    rowStep,
+    colStep,
+    rows: all(rowSpan, rows),
+    cols: all(colSpan, cols),
+    row0: rowSpan[0],
+    col0: colSpan[0],
+    row1: rowSpan[1],
+    col1: colSpan[1],
+  };
+}

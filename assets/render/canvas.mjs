@@ -1,0 +1,116 @@
+/* The canvas under Plotly's plot area. Codes become colours by a table of 256, and cells lie where Plotly would
+   put them. All on the main thread: a frame takes 1 to 4 ms, and a worker's message alone costs half of that. */
+
+import { measureStage } from '../data/network-timing.mjs';
+import { colorLut } from '../model/quantize.mjs';
+import { element } from './dom.mjs';
+
+/* `area()` gives the plot area, see plot.mjs. */
+export function createCanvas({ area }) {
+  let canvas = null;
+  let buffer = null;
+  let image = null;
+  let pixels32 = null;
+  let picture = null;
+  let gap = '';
+  let cached = { key: '', lut: new Uint32Array() };
+
+  /* Read only when the theme changes: computing styles takes long. */
+  function readGap() {
+    gap = getComputedStyle(document.documentElement).getPropertyValue('--l-gap').trim();
+  }
+
+  function start() {
+    canvas = /** @type {HTMLCanvasElement} */ (element('slice-canvas'));
+    buffer = document.createElement('canvas');
+    // The theme has a colour of its own for gaps.
+    readGap();
+    new MutationObserver(() => {
+      readGap();
+      repaint();
+    }).observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ['data-mantine-color-scheme'],
+    });
+  }
+
+  /* Paint a frame {codes, rows, cols, rowStep, colStep, row0, col0}; says how long colours and drawing took (ms). */
+  function paint(frame, mapping) {
+    picture = { frame, mapping };
+    const begun = performance.now();
+    color(frame, mapping);
+    const coloured = performance.now();
+    draw(area());
+    return {
+      convert: measureStage('convert', begun, coloured - begun),
+      draw: measureStage('draw', coloured, performance.now() - coloured),
+    };
+  }
+
+  function color(frame, mapping) {
+    if (!image || image.width !== frame.cols || image.height !== frame.rows) {
+      buffer.width = frame.cols;
+      buffer.height = frame.rows;
+      image = new ImageData(frame.cols, frame.rows);
+      pixels32 = new Uint32Array(image.data.buffer);
+    }
+    const words = lut(mapping);
+    const { codes: source } = frame;
+    for (let i = 0; i < source.length; i += 1) pixels32[i] = words[source[i]];
+    buffer.getContext('2d', { alpha: false }).putImageData(image, 0, 0);
+  }
+
+  /* Draw what is in the buffer where the axes have it; `place` is {left, top, width, height, x, y}. */
+  function draw(place) {
+    if (!picture || !place) return;
+    const { frame } = picture;
+    const density = globalThis.devicePixelRatio || 1;
+    const width = Math.max(1, Math.round(place.width * density));
+    const height = Math.max(1, Math.round(place.height * density));
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    const css = [place.left, place.top, place.width, place.height].join();
+    if (canvas.dataset.place !== css) {
+      canvas.dataset.place = css;
+      Object.assign(canvas.style, {
+        left: place.left + 'px',
+        top: place.top + 'px',
+        width: place.width + 'px',
+        height: place.height + 'px',
+      });
+    }
+    const context = canvas.getContext('2d', { alpha: false });
+    const perCol = width / (place.x[1] - place.x[0]);
+    const perRow = height / (place.y[1] - place.y[0]);
+    const left = (frame.col0 - 0.5 - place.x[0]) * perCol;
+    const top = (frame.row0 - 0.5 - place.y[0]) * perRow;
+    const w = frame.cols * frame.colStep * perCol;
+    const h = frame.rows * frame.rowStep * perRow;
+    if (left > 0.5 || top > 0.5 || left + w < width - 0.5 || top + h < height - 0.5) {
+      context.fillStyle = gap;
+      context.fillRect(0, 0, width, height);
+    }
+    context.imageSmoothingEnabled = false;
+    context.drawImage(buffer, 0, 0, frame.cols, frame.rows, left, top, w, h);
+  }
+
+  /* The same frame once more, after the axes, the theme or the colours have changed. */
+  function repaint(mapping) {
+    if (picture) paint(picture.frame, mapping || picture.mapping);
+  }
+
+  /* The colour of each code under a colour mapping, see colorLut. */
+  function lut(mapping) {
+    const key = [mapping.colorscale, mapping.reverse, gap].join();
+    if (cached.key !== key) cached = { key, lut: colorLut(mapping, gap) };
+    return cached.lut;
+  }
+
+  function clear() {
+    picture = null;
+  }
+
+  return { start, paint, draw, repaint, lut, clear };
+}

@@ -1,0 +1,31 @@
+/* Elements of the page by their ids. */
+
+/** The layout has all ids used: tests/unit/web/test_layout.py. @param {string} id */
+export const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+export function setVisible(id, on) {
+  element(id).classList.toggle('hidden', !on);
+}
+
+export function setText(id, value) {
+  const node = element(id);
+  if (node && node.textContent !== value) node.textContent = value;
+}
+
+/* Replace what is in an element by one span for each [text, class name]. */
+export function setParts(id, parts) {
+  element(id).replaceChildren(...parts.map(([text, name]) => {
+    const span = document.createElement('span');
+    span.className = name;
+    span.textContent = text;
+    return span;
+  }));
+}
+
+/* Whether a node is a field that text is typed into. */
+export function isField(node) {
+  if (!(node instanceof HTMLElement)) return false;
+  if (node.isContentEditable || node.tagName === 'TEXTAREA') return true;
+  return node instanceof HTMLInputElement && !node.readOnly &&
+    !['radio', 'checkbox', 'button', 'range', 'submit'].includes(node.type);
+}

@@ -1,0 +1,211 @@
+/* What Plotly is given: margins, axes and traces of a scene. */
+
+import { colorbarTicks } from '../model/colorbar.mjs';
+import { colorStops } from '../model/colormap.mjs';
+
+const BAR_WIDTH = 12;
+const BAR_GAP = 14;
+
+// A side of the plot that would be shorter (px) is filled instead: voxels are no longer square then.
+const MIN_SIDE = 40;
+const MAX_TICKS = 8;
+const TICK_HEIGHT = 18;
+const DIGIT_WIDTH = 7;
+
+/* Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
+   beside the picture and the colour bar stands right beside it. */
+export function boxOf(scene, size) {
+  const width = Math.max(size.width, 160);
+  const height = Math.max(size.height, 160);
+  const narrow = width < 520;
+  const left = narrow ? 46 : 60;
+  const right = narrow ? 72 : 84;
+  const top = 10;
+  const bottom = 44;
+  const space = { w: width - left - right, h: height - top - bottom };
+  const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : scene.shape;
+  const ratio = seen[1] / seen[0];
+  const wide = Math.min(space.w, space.h * ratio);
+  const square = Math.min(wide, wide / ratio) >= MIN_SIDE;
+  const [w, h] = square ? pixels(wide, ratio) : [space.w, space.h];
+  const x = Math.max(0, Math.floor((space.w - w) / 2));
+  const y = Math.max(0, Math.floor((space.h - h) / 2));
+  return {
+    width,
+    height,
+    square,
+    plotWidth: w,
+    plotHeight: h,
+    margin: {
+      l: left + x,
+      r: width - left - x - w,
+      t: top + y,
+      b: height - top - y - h,
+      pad: 0,
+      autoexpand: false,
+    },
+  };
+}
+
+/* Whole pixels, a little smaller where the ratio then comes out better: Plotly makes up for the rest by
+   showing a strip beyond the slice. */
+function pixels(width, ratio) {
+  let best = { w: 0, h: 0, off: Infinity };
+  for (let w = Math.floor(width); w > Math.max(width - 24, 30); w -= 1) {
+    const h = Math.max(40, Math.round(w / ratio));
+    const off = Math.abs(w / h - ratio) / ratio;
+    if (off < best.off - 1e-4) best = { w, h, off };
+  }
+  return [best.w, best.h];
+}
+
+/* Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels, and no more than fit with `each` px for
+   one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out. */
+function ticks(range, px, each) {
+  const most = Math.max(1, Math.min(MAX_TICKS, Math.floor(px / each)));
+  const span = range[1] - range[0];
+  if (span <= 1) {
+    const voxel = Math.round((range[0] + range[1]) / 2);
+    return { tickmode: 'array', tickvals: [voxel], ticktext: [String(voxel)], nticks: most };
+  }
+  // Plotly rounds the distance up to 1, 2 or 5: one tick more than voxels are in view makes it 1 at least.
+  return { tickmode: 'auto', nticks: Math.min(most, Math.floor(span) + 1), tickvals: null, ticktext: null };
+}
+
+/* The ticks of both axes over these ranges, both from low to high, in a plot area of this size (px). */
+export function ticksOf(x, y, width, height) {
+  const digits = String(Math.ceil(Math.max(Math.abs(x[0]), Math.abs(x[1])))).length;
+  return { x: ticks(x, width, digits * DIGIT_WIDTH + 12), y: ticks(y, height, TICK_HEIGHT) };
+}
+
+/* The layout of a scene in a frame of `size` {width, height}. */
+export function layoutOf(scene, size, dragMode) {
+  const place = boxOf(scene, size);
+  // Copies: Plotly writes into ranges, and those of a view are frozen.
+  const x = scene.x ? [...scene.x] : [-0.5, scene.shape[1] - 0.5];
+  const y = scene.y ? [...scene.y] : [-0.5, scene.shape[0] - 0.5];
+  const marks = ticksOf(x, y, place.plotWidth, place.plotHeight);
+  const axis = {
+    showgrid: false,
+    zeroline: false,
+    autorange: false,
+    ticks: 'outside',
+    ticklen: 4,
+    automargin: false,
+    tickfont: { size: 11 },
+    showline: false,
+    separatethousands: false,
+    tickformat: 'd',
+    exponentformat: 'none',
+    fixedrange: dragMode === false,
+  };
+  return {
+    width: place.width,
+    height: place.height,
+    autosize: false,
+    margin: place.margin,
+    paper_bgcolor: 'rgba(0,0,0,0)',
+    plot_bgcolor: '#c9d0d4',
+    showlegend: false,
+    hovermode: 'closest',
+    hoverdistance: 1,
+    dragmode: dragMode,
+    annotations: offsetNote(scene, place),
+    hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
+    xaxis: Object.assign({}, axis, marks.x, {
+      range: x,
+      title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
+      constrain: 'range',
+      scaleanchor: place.square ? 'y' : false,
+      scaleratio: 1,
+    }),
+    yaxis: Object.assign({}, axis, marks.y, {
+      range: y.slice().reverse(),
+      title: { text: scene.titles[0], font: { size: 11 }, standoff: 6 },
+      constrain: 'range',
+    }),
+  };
+}
+
+/* Below the colour bar, what its ticks are distances from. */
+function offsetNote(scene, place) {
+  const { offset } = colorbarTicks(scene.mapping);
+  if (!offset) return [];
+  return [{
+    xref: 'paper',
+    x: 1 + (place.margin.r - 4) / place.plotWidth,
+    xanchor: 'right',
+    yref: 'paper',
+    y: 0,
+    yanchor: 'top',
+    yshift: -24,
+    text: offset + ' +',
+    showarrow: false,
+    font: { size: 11 },
+  }];
+}
+
+/* The heatmap and its colour bar; `hoverTexts` are the labels of the cells. */
+export function tracesOf(scene, size, hoverTexts) {
+  const { mapping } = scene;
+  const scales = colorStops(mapping);
+  const barTicks = colorbarTicks(mapping);
+  const place = boxOf(scene, size);
+  const cells = scene.cells;
+  return [
+    {
+      type: 'heatmap',
+      z: cells.z,
+      // Cells are placed by first centre and step: Plotly draws evenly spaced ones many times faster. A last
+      // block that the edge cuts is drawn whole, and what is outside the slice is outside the axes too.
+      x0: cells.col0 + (cells.colStep - 1) / 2,
+      dx: cells.colStep,
+      y0: cells.row0 + (cells.rowStep - 1) / 2,
+      dy: cells.rowStep,
+      zauto: false,
+      zmin: mapping.lo,
+      zmax: mapping.hi,
+      colorscale: scales.warped,
+      showscale: false,
+      zsmooth: false,
+      hoverongaps: true,
+      hovertext: hoverTexts,
+      hoverinfo: 'text',
+      meta: cells.meta,
+      name: '',
+    },
+    {
+      // The heatmap's own colour bar would show the warped scale: this trace has no points, but a plain one.
+      type: 'scatter',
+      x: [null],
+      y: [null],
+      mode: 'markers',
+      hoverinfo: 'skip',
+      showlegend: false,
+      marker: {
+        color: [0],
+        cmin: 0,
+        cmax: 1,
+        colorscale: scales.plain,
+        showscale: true,
+        colorbar: {
+          x: 1 + BAR_GAP / place.plotWidth,
+          xpad: 0,
+          ypad: 0,
+          xanchor: 'left',
+          y: 0.5,
+          yanchor: 'middle',
+          len: Math.max(1, 60 / place.plotHeight),
+          thickness: BAR_WIDTH,
+          outlinewidth: 0,
+          tickmode: 'array',
+          tickvals: barTicks.places,
+          ticktext: barTicks.texts,
+          ticks: 'outside',
+          ticklen: 4,
+          tickfont: { size: 11 },
+        },
+      },
+    },
+  ];
+}

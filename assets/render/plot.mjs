@@ -1,0 +1,223 @@
+/* The one writer of the slice graph: a heatmap and its colour bar. */
+
+import { element } from './dom.mjs';
+import { layoutOf, ticksOf, tracesOf } from './plot-layout.mjs';
+import { whenDecoded } from './plotly-patch.mjs';
+
+/* Dash loads Plotly after these modules. */
+const Plotly = () => globalThis.Plotly;
+const frame = () => element('plot-frame');
+const size = () => ({ width: frame().clientWidth, height: frame().clientHeight });
+
+/* `on` has what is called: zoom(x, y), reset(), hover(row, column), unhover(). */
+export function createPlot({ canvas, patch, on }) {
+  let gd = null;
+  let scene = null;
+  let writing = 0;
+  let dragMode = 'zoom';
+  let ready = null;
+  let covered = false;
+
+  // Where a mouse or pen is over the picture (px of the window), null where none is.
+  let pointer = null;
+
+  // All that decided the last drawing but values and picture; null when the axes have changed since.
+  let drawn = null;
+
+  /* Wait for Dash to draw the empty graph. */
+  function start() {
+    ready = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+      const probe = () => {
+        const found = /** @type {any} */ (document.querySelector('#slice-graph .js-plotly-plot'));
+        if (found && found.on && Plotly() && !found.classList.contains('dash-graph--pending')) {
+          gd = found;
+          patch.install(gd);
+          listen();
+          resolve();
+        } else requestAnimationFrame(probe);
+      };
+      probe();
+    });
+  }
+
+  function listen() {
+    // Dash answers these by writing the figure as it knows it, an empty one, over what is drawn here.
+    gd.removeAllListeners('plotly_relayout');
+    gd.removeAllListeners('plotly_restyle');
+    gd.on('plotly_relayout', (change) => {
+      drawn = null;
+      canvas.draw(area());
+      refreshHover();
+      if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
+      const x = gd.layout.xaxis.range.slice();
+      const y = gd.layout.yaxis.range.slice().reverse();
+      retick(x, y);
+      on.zoom(x, y);
+    });
+    // A drag has not changed the axes yet, but tells where they are.
+    gd.on('plotly_relayouting', (change) => canvas.draw(area(change)));
+    gd.on('plotly_doubleclick', () => on.reset());
+    gd.on('plotly_hover', (event) => {
+      // The heatmap is another slice than the one that is seen.
+      if (covered) return;
+      const point = event.points.find((p) => p.curveNumber === 0);
+      if (point) on.hover(point.pointNumber[0], point.pointNumber[1]);
+    });
+    gd.on('plotly_unhover', () => on.unhover());
+    // A pointer may have been there before the picture, and then does not move.
+    for (const type of /** @type {const} */ (['pointermove', 'pointerover', 'wheel'])) {
+      frame().addEventListener(type, (event) => {
+        const isFinger = 'pointerType' in event && event.pointerType === 'touch';
+        pointer = isFinger ? null : { clientX: event.clientX, clientY: event.clientY };
+      }, { capture: true, passive: true });
+    }
+    frame().addEventListener('pointerleave', () => {
+      pointer = null;
+    });
+    new ResizeObserver(() => {
+      if (scene && !writing) fit();
+    }).observe(frame());
+  }
+
+  /* Ticks that fit the range that the user has zoomed to. */
+  function retick(x, y) {
+    const { xaxis, yaxis } = gd._fullLayout;
+    const marks = ticksOf(x, y, xaxis._length, yaxis._length);
+    const change = {};
+    Object.entries(marks).forEach(([name, wanted]) =>
+      Object.entries(wanted).forEach(([key, value]) => {
+        const now = gd.layout[name + 'axis'][key];
+        if (JSON.stringify(now || null) !== JSON.stringify(value || null)) change[name + 'axis.' + key] = value;
+      })
+    );
+    if (Object.keys(change).length) write(() => Plotly().relayout(gd, change));
+  }
+
+  /* The hover label of each cell, made when Plotly asks for it: half a million texts would cost more than
+     drawing the slice. Plotly wants an array of arrays, and these read as such. */
+  const hoverTexts = new Proxy([], {
+    get(target, row) {
+      if (!isIndex(row)) return target[row];
+      return new Proxy([], {
+        get: (inner, col) => (isIndex(col) && scene ? scene.label(Number(row), Number(col)) : inner[col]),
+      });
+    },
+  });
+
+  async function write(job) {
+    writing += 1;
+    try {
+      await job();
+    } finally {
+      writing -= 1;
+    }
+  }
+
+  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape, titles, mapping, x, y,
+     label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the browser has that ready to be shown. */
+  async function draw(next, picture) {
+    scene = next;
+    frame().classList.add('painted');
+    const [heat, bar] = tracesOf(scene, size(), hoverTexts);
+    const place = layoutOf(scene, size(), dragMode);
+    const rest = JSON.stringify([
+      Object.assign({}, heat, { z: null, meta: null }),
+      bar,
+      place,
+      scene.cells.rows,
+      scene.cells.cols,
+    ]);
+    if (rest !== drawn || !patch.replaceImage(picture, heat.meta)) {
+      patch.setImage(picture);
+      await write(() => Plotly().react(gd, [heat, bar], place));
+      drawn = rest;
+    }
+    refreshHover();
+    const image = gd.querySelector('.heatmaplayer image');
+    if (image) await whenDecoded(image);
+  }
+
+  /* New colours for the same values. */
+  function recolor(mapping, picture) {
+    return draw(Object.assign(scene, { mapping }), picture);
+  }
+
+  /* Move the axes to a range of voxels, null for the whole slice. */
+  async function zoom(x, y) {
+    if (!scene) return;
+    scene.x = x;
+    scene.y = y;
+    drawn = null;
+    // The whole layout: whether voxels are square, and the ticks, depend on the range.
+    await write(() => Plotly().relayout(gd, layoutOf(scene, size(), dragMode)));
+  }
+
+  async function fit() {
+    if (!scene) return;
+    drawn = null;
+    await write(() => Plotly().react(gd, tracesOf(scene, size(), hoverTexts), layoutOf(scene, size(), dragMode)));
+    canvas.draw(area());
+    refreshHover();
+  }
+
+  /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
+  function cover(isCovered) {
+    covered = isCovered;
+    if (isCovered) {
+      // Plotly says nothing of it where no event of the mouse is behind it.
+      Plotly().Fx.unhover(gd, {});
+      on.unhover();
+    }
+    frame().classList.toggle('moving', isCovered);
+    refreshHover();
+  }
+
+  /* The hover label of what is under the pointer, which has not moved: the picture has. */
+  function refreshHover() {
+    const target = gd.querySelector('.nsewdrag');
+    if (!pointer || covered || !scene || !target) return;
+    Plotly().Fx.hover(gd, Object.assign({ target }, pointer), 'xy');
+  }
+
+  /* The plot area in px of the frame, and the voxels at its edges; null before there is one. */
+  function area(change) {
+    const full = gd && gd._fullLayout;
+    if (!scene || !full || !full.xaxis || !full.yaxis) return null;
+    const { xaxis, yaxis } = full;
+    const end = (name, i, range) => {
+      const dragged = change && change[name + '.range[' + i + ']'];
+      return dragged === undefined ? range[i] : dragged;
+    };
+    return {
+      left: xaxis._offset,
+      top: yaxis._offset,
+      width: xaxis._length,
+      height: yaxis._length,
+      x: [end('xaxis', 0, xaxis.range), end('xaxis', 1, xaxis.range)],
+      y: [end('yaxis', 1, yaxis.range), end('yaxis', 0, yaxis.range)],
+    };
+  }
+
+  function setDragMode(mode) {
+    dragMode = mode;
+    if (scene) Plotly().relayout(gd, { dragmode: mode });
+  }
+
+  return {
+    start,
+    ready: () => ready,
+    draw,
+    recolor,
+    zoom,
+    setDragMode,
+    cover,
+    refreshHover,
+    area,
+    scene: () => scene,
+  };
+}
+
+/* Copying an array asks it for symbols too. */
+function isIndex(key) {
+  return typeof key === 'string' && Number.isInteger(Number(key));
+}

@@ -1,0 +1,206 @@
+/* Plotly's heatmap with a picture of our own.
+
+   Plotly cleans the values one by one, asks a colour scale of closures for each colour and has the browser deflate
+   a PNG, all in one task: 50 to 180 ms for 680² cells, in which no key is handled. Here the picture is made beforehand
+   from the codes and the table that the canvas has, in short tasks, and Plotly only says where it lies. Its trace
+   module is wrapped for that, for this graph alone: an exported image is drawn on another one, all by Plotly. Where
+   something does not look as in the versions that pyproject.toml allows, drawing is left to Plotly, and the canary in
+   tests/browser/test_heatmap.py fails. */
+
+import { quantize } from '../model/quantize.mjs';
+import { encodePng } from './png.mjs';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const XLINK = 'http://www.w3.org/1999/xlink';
+const NO_CELLS = [];
+
+// One cell in this many is enough for the mean brightness.
+const SAMPLE = 97;
+const DECODE_WAIT_MS = 500;
+
+/* `lut(mapping)` gives the colour of each code. */
+export function createPlotlyPatch({ lut }) {
+  let graph = null;
+  let original = null;
+  let shown = null;
+
+  function install(gd) {
+    graph = gd;
+    // The module is known once the first trace is, and before it is drawn.
+    gd.on('plotly_beforeplot', wrap);
+  }
+
+  function wrap() {
+    const module = ((graph._fullData || [])[0] || {})._module;
+    if (original || !module || module.name !== 'heatmap') return;
+    if (typeof module.calc !== 'function' || typeof module.plot !== 'function') return;
+    original = { calc: module.calc, plot: module.plot };
+    module.calc = calc;
+    module.plot = plot;
+  }
+
+  /* The picture of cells under a colour mapping, ready to be shown: {z, address, luminance, ms, drop}. The caller sets it or drops it. `ms` is how long this thread was busy with it. Null where the browser cannot read it. */
+  async function buildImage(cells, mapping) {
+    const begun = performance.now();
+    const codes = quantize(cells, mapping);
+    const table = lut(mapping);
+    const coded = performance.now();
+    await yieldToInput();
+    const resumed = performance.now();
+    const address = URL.createObjectURL(encodePng(codes, cells.rows, cells.cols, table));
+    // Kept until the picture is dropped, so that the browser need not decode it again.
+    const image = new Image();
+    image.src = address;
+    const picture = {
+      z: cells.z,
+      fill: cells.fill,
+      address,
+      image,
+      luminance: meanLuminance(codes, table),
+      ms: coded - begun + performance.now() - resumed,
+      drop: () => URL.revokeObjectURL(address),
+    };
+    await whenDecoded(image);
+    if (image.naturalWidth === cells.cols) return picture;
+    picture.drop();
+    return null;
+  }
+
+  /* The next drawing of the graph has this picture; null leaves it to Plotly. */
+  function setImage(picture) {
+    const before = shown;
+    shown = picture;
+    // What is on the screen has been read.
+    if (before && before !== picture) before.drop();
+  }
+
+  /* Plotly's calc, which would look at each value; where the cells lie depends on their number alone. */
+  function calc(gd, trace) {
+    // An image that is exported is of the slice that is shown.
+    if (gd !== graph) return maskFill(original.calc(gd, trace));
+    if (!shown || trace.z !== shown.z) return original.calc(gd, trace);
+    const { z } = trace;
+    let found;
+    try {
+      trace.z = z.map((row, r) => (r ? NO_CELLS : row));
+      found = original.calc(gd, trace);
+    } finally {
+      trace.z = z;
+    }
+    found[0].z = z;
+    return found;
+  }
+
+  /* Plotly takes the fill value, which stands for none, for a value. */
+  function maskFill(found) {
+    const fill = shown ? shown.fill : NaN;
+    if (Number.isNaN(fill)) return found;
+    found[0].z.forEach((row) =>
+      row.forEach((value, c) => {
+        if (value === fill) row[c] = undefined;
+      })
+    );
+    return found;
+  }
+
+  /* Plotly's plot. It draws one cell as large as all of them beside the page, and the picture takes over its place. */
+  function plot(gd, plotinfo, found, layer) {
+    const cells = found[0][0];
+    if (gd !== graph || !shown || found.length > 1 || cells.z !== shown.z) {
+      return original.plot.call(this, gd, plotinfo, found, layer);
+    }
+    const ends = (all) => [all[0], all[all.length - 1]];
+    const one = Object.assign({}, cells, { x: ends(cells.x), y: ends(cells.y), z: [[undefined]] });
+    const aside = layer.select(() => document.createElementNS(SVG, 'g'));
+    original.plot.call(this, gd, plotinfo, [[one]], aside);
+    const place = aside.node().querySelector('image');
+    if (place && !fits(place, plotinfo, one)) {
+      cells.z = maskFill(original.calc(gd, cells.trace))[0].z;
+      return original.plot.call(this, gd, plotinfo, found, layer);
+    }
+    if (place) put(layer, place, one);
+    // The whole slice lies beyond the edges.
+    else layer.node().replaceChildren();
+  }
+
+  /* Whether the picture may be stretched over the place: not where the browser would blur it, nor upside down. */
+  function fits(place, plotinfo, { x, y }) {
+    const { xaxis, yaxis } = plotinfo;
+    return place.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);
+  }
+
+  function put(layer, place, one) {
+    const live = layer.node().querySelector('image');
+    if (live) {
+      // With a new address each time, the browser would take the picture away until it has read it again.
+      Array.from(place.attributes).filter((attribute) => attribute.localName !== 'href')
+        .forEach((attribute) => live.setAttribute(attribute.name, attribute.value));
+      layer.select(() => live).datum(one);
+    } else layer.node().replaceChildren(place.parentNode);
+    fill(live || place);
+  }
+
+  function fill(image) {
+    graph._hmpixcount = 1;
+    graph._hmlumcount = shown.luminance;
+    if (image.getAttributeNS(XLINK, 'href') === shown.address) return;
+    image.setAttributeNS(XLINK, 'xlink:href', shown.address);
+  }
+
+  /* Put another picture and its values in the place of the ones that are drawn, where nothing else has changed;
+     false where Plotly has to draw. */
+  function replaceImage(picture, meta) {
+    const trace = (graph.data || [])[0];
+    const full = (graph._fullData || [])[0];
+    const cells = ((graph.calcdata || [])[0] || [])[0];
+    const image = graph.querySelector('.heatmaplayer image');
+    if (!original || !picture || !shown || !image || !trace || !full || !cells) return false;
+    if (trace.z !== shown.z || full.z !== shown.z || cells.z !== shown.z) return false;
+    [trace, full].forEach((one) => Object.assign(one, { z: picture.z, meta }));
+    cells.z = picture.z;
+    setImage(picture);
+    fill(image);
+    return true;
+  }
+
+  return {
+    install,
+    buildImage,
+    setImage,
+    replaceImage,
+    isInstalled: () => original !== null,
+  };
+}
+
+/* The browser reads pictures in its own time, and in a hidden tab not at all. */
+export function whenDecoded(image) {
+  const read = typeof image.decode === 'function'
+    ? image.decode().catch(() => undefined)
+    : new Promise((resolve) => image.addEventListener('load', resolve, { once: true }));
+  return Promise.race([read, new Promise((resolve) => setTimeout(resolve, DECODE_WAIT_MS))]);
+}
+
+/* Pending input is handled first. */
+export function yieldToInput() {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}
+
+/* The relative luminance of the mean colour (WCAG 2), by which Plotly tells whether what it draws over the picture
+   has to be dark. */
+function meanLuminance(codes, table) {
+  const sums = [0, 0, 0];
+  let count = 0;
+  for (let i = 0; i < codes.length; i += SAMPLE) {
+    if (codes[i] === 255) continue;
+    const word = table[codes[i]];
+    count += 1;
+    for (let k = 0; k < 3; k += 1) sums[k] += (word >> (8 * k)) & 255;
+  }
+  const linear = sums.map((sum) => {
+    const c = sum / Math.max(count, 1) / 255;
+    return c <= 0.03928 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4);
+  });
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+}

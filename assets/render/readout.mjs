@@ -1,0 +1,133 @@
+/* What the pointer is on: the hover label, the line under the plot, and the exact voxel behind a cell. */
+
+import {
+  cellBlock,
+  cellText,
+  escapeMarkup,
+  formatIndices,
+  formatPooling,
+  isCoarse,
+  POOL_NAMES,
+  voxelOf,
+  withName,
+} from '../model/cells.mjs';
+import { formatSign } from '../model/number-format.mjs';
+import { setParts, setText } from './dom.mjs';
+
+const EXACT_DELAY_MS = 120;
+const MAX_CACHED = 500;
+
+export function createReadout({ api, plot }) {
+  let timer = 0;
+  let control = null;
+
+  // Voxels that were fetched, {text, name} by state of the dataset and index; names of an enum by state and value.
+  let voxels = new Map();
+  let names = new Map();
+  let hovered = null;
+
+  function nameKey(wanted, text) {
+    return wanted.generation + ' ' + text;
+  }
+
+  /* The value of a cell as text, with its name where it is one of an enum. */
+  function valueOf(wanted, cells, r, c) {
+    const text = cellText(cells, r, c);
+    return withName(text, cells.isEnum ? names.get(nameKey(wanted, text)) : null);
+  }
+
+  /* The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it. */
+  function exactOf(wanted, cells, place) {
+    const voxel = voxelOf(wanted, cells, place);
+    const found = voxels.get(voxel.key);
+    if (!found || !isCoarse(wanted, cells)) return '';
+    return '[' + voxel.index.join(', ') + '] = ' + withName(formatSign(found.text), found.name);
+  }
+
+  function label(wanted, cells, r, c) {
+    const place = cellBlock(wanted, cells, r, c);
+    const lines = ['<b>' + escapeMarkup(valueOf(wanted, cells, r, c)) + '</b>', formatIndices(wanted, place)];
+    if (cells.step > 1) lines.push(formatPooling(cells, place));
+    const exact = exactOf(wanted, cells, place);
+    if (exact) lines.push(escapeMarkup(exact));
+    return lines.join('<br>');
+  }
+
+  function hover(r, c) {
+    const scene = plot.scene();
+    if (!scene || !scene.cells.z[r]) return;
+    hovered = [r, c];
+    const { wanted, cells } = scene;
+    const place = cellBlock(wanted, cells, r, c);
+    render(cells, wanted, place, r, c);
+    clearTimeout(timer);
+    if (control) control.abort();
+    const unnamed = cells.isEnum && !names.has(nameKey(wanted, cellText(cells, r, c)));
+    if (!unnamed && !isCoarse(wanted, cells)) return;
+    if (!voxels.has(voxelOf(wanted, cells, place).key)) {
+      timer = setTimeout(() => fetchVoxel(cells, wanted, place, r, c), EXACT_DELAY_MS);
+    }
+  }
+
+  function render(cells, wanted, place, r, c) {
+    const parts = [];
+    const part = (text, name) => parts.push([text, name]);
+    part(formatIndices(wanted, place), 'at');
+    if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
+    part(valueOf(wanted, cells, r, c), 'value');
+    const exact = exactOf(wanted, cells, place);
+    if (exact) part(exact, 'exact');
+    setParts('readout', parts);
+  }
+
+  /* Ask for the voxel that stands for a cell, as the file has it; it is not counted as a slice. */
+  async function fetchVoxel(cells, wanted, place, r, c) {
+    const voxel = voxelOf(wanted, cells, place);
+    const { file, dataset } = wanted.query;
+    const address = api.url('/api/v1/value', { file, dataset, index: voxel.index.join(',') });
+    control = new AbortController();
+    let found;
+    try {
+      const response = await api.fetchOk(address, { signal: control.signal }, wanted.generation);
+      found = await response.json();
+    } catch {
+      // The cell's own value stays; the next move asks again.
+      return;
+    }
+    if (voxels.size > MAX_CACHED) voxels = new Map();
+    voxels.set(voxel.key, found);
+    if (cells.isEnum) {
+      if (names.size > MAX_CACHED) names = new Map();
+      names.set(nameKey(wanted, formatSign(found.text)), found.name);
+    }
+    const scene = plot.scene();
+    if (!scene || scene.cells !== cells || !hovered || hovered[0] !== r || hovered[1] !== c) return;
+    render(cells, wanted, place, r, c);
+    plot.refreshHover();
+  }
+
+  /* Other values have come under the pointer. */
+  function refresh(cells) {
+    if (!hovered) return;
+    if (!cells.z[hovered[0]] || hovered[1] >= cells.cols) clear();
+    else hover(hovered[0], hovered[1]);
+  }
+
+  function clear() {
+    hovered = null;
+    clearTimeout(timer);
+    if (control) control.abort();
+    setParts('readout', []);
+  }
+
+  /* What one cell of the picture is. */
+  function detail(cells) {
+    const size = cells.cols + ' × ' + cells.rows + ' cells';
+    const each = cells.step === 1
+      ? 'every voxel'
+      : POOL_NAMES[cells.meta.pool] + ' of ' + cells.colStep + ' × ' + cells.rowStep;
+    setText('readout-detail', size + ' · ' + each);
+  }
+
+  return { label, hover, clear, refresh, detail };
+}

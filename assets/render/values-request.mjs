@@ -1,0 +1,56 @@
+/* The values that the heatmap needs for a view, and what is drawn of them. */
+
+import { poolOf, selectionOf, viewport } from '../model/viewport.mjs';
+
+/* The request for the values of a view at no more than `limit` cells. A slice that was painted has been counted: its
+   values carry no viewer (`viewerId` null). */
+export function describeValues(view, limit, viewerId) {
+  const port = viewport(view, limit);
+  const query = {
+    file: view.file,
+    dataset: view.dataset,
+    selection: selectionOf(view, port),
+    format: 'raw',
+    pool: poolOf(view),
+    part: view.part,
+  };
+  const key = JSON.stringify([view.generation, query]);
+  return {
+    generation: view.generation,
+    view,
+    key,
+    query: viewerId === null ? query : Object.assign(query, { viewer: viewerId }),
+    port,
+    axis: view.axis,
+    index: view.axis === null ? 0 : view.position[view.axis],
+    position: view.position,
+    rows: view.rows,
+    cols: view.cols,
+    shape: view.shape,
+    x: view.x,
+    y: view.y,
+    part: view.part,
+    painted: viewerId === null,
+  };
+}
+
+/* Cells know where they lie, and what they are. */
+export function withPlace(values, { port, query }) {
+  const { step, rowStep, colStep, row0, col0 } = port;
+  const meta = { selection: query.selection, pool: query.pool };
+  return Object.assign(values, { step, rowStep, colStep, row0, col0, meta });
+}
+
+/* The scene that the plot draws, see plot.mjs. */
+export function sceneOf(wanted, cells, mapping, { x, y }, readout) {
+  return {
+    cells,
+    wanted,
+    shape: [wanted.shape[wanted.rows], wanted.shape[wanted.cols]],
+    titles: ['axis ' + wanted.rows, 'axis ' + wanted.cols],
+    mapping,
+    x,
+    y,
+    label: (r, c) => readout.label(wanted, cells, r, c),
+  };
+}

@@ -1,0 +1,107 @@
+/* What Dash calls when a control changes; the graph is in dashboard/web/page/viewer_callbacks.py. Each callback takes the
+   values of its inputs and `triggered`, the names of the properties that have changed (`slice-slider.value`). */
+
+import { setText } from '../render/dom.mjs';
+
+export function createCallbacks({ bridge, focus, panels, player, plot, residency, shell, status, tree, viewer }) {
+  const { isUserChange } = bridge;
+
+  const actions = {
+    'tree-toggle': () => shell.toggleTree(),
+    'tree-reload': () => {
+      residency.poll();
+      return tree.reload();
+    },
+    'panels-toggle': () => shell.togglePanels(),
+    'attributes-button': () => {
+      const view = viewer.current();
+      if (!view) return;
+      bridge.set('attributes-of', { data: { file: view.file, dataset: view.dataset } });
+      bridge.set('attributes-drawer', { opened: true });
+    },
+    'zoom-reset': () => viewer.showAll(),
+    'plot-retry': () => status.retry(),
+    'plot-leave': () => viewer.cancel(),
+    'plot-offer': () => status.acceptOffer(),
+    'plot-files': () => shell.toggleTree(),
+    'plot-note-action': () => status.runNoteAction(),
+    'plot-note-close': () => status.clearNote(),
+    'plot-cancel': () => viewer.cancel(),
+    'slice-previous': () => viewer.step(-1),
+    'slice-next': () => viewer.step(1),
+    'slice-play': () => player.toggle(),
+  };
+
+  function setManualWindow(lo, hi) {
+    const low = parseNumber(lo);
+    const high = parseNumber(hi);
+    let sentence = '';
+    if (!Number.isFinite(low) || !Number.isFinite(high)) sentence = 'The window needs two numbers.';
+    else if (low >= high) sentence = 'The lower end has to be below the upper one.';
+    setText('window-error', sentence);
+    if (!sentence) viewer.setColors({ window: [low, high] });
+  }
+
+  return {
+    index: ([slider, field], triggered) => {
+      const [id] = triggered[0].split('.');
+      const value = id === 'slice-slider' ? slider : field;
+      if (typeof value === 'number' && isUserChange(id, value)) viewer.go(value);
+    },
+    axis: ([value]) => {
+      if (isUserChange('axis-select', value)) viewer.setAxis(Number(value));
+    },
+    fixed: (values, triggered) => {
+      triggered.forEach((name) => {
+        const [id] = name.split('.');
+        const d = Number(id.split('-').pop());
+        if (typeof values[d] === 'number' && isUserChange(id, values[d])) viewer.setFixed(d, values[d]);
+      });
+    },
+    pool: ([value]) => {
+      if (isUserChange('pool-select', value)) viewer.setPool(value);
+    },
+    part: ([value]) => {
+      if (isUserChange('part-select', value)) viewer.setPart(value);
+    },
+    colours: ([colorscale, reverse, norm]) => {
+      const user = [
+        isUserChange('colorscale-select', colorscale),
+        isUserChange('colorscale-reverse', reverse, 'checked'),
+        isUserChange('norm-select', norm),
+      ];
+      if (user.some(Boolean)) viewer.setColors({ colorscale, reverse, norm });
+    },
+    mode: ([value]) => {
+      if (!isUserChange('window-mode', value)) return;
+      if (value === 'manual') viewer.freezeWindow();
+      else viewer.setColors({ window: value });
+    },
+    bounds: ([lo, hi]) => {
+      const user = [isUserChange('window-lo', lo), isUserChange('window-hi', hi)];
+      if (user.some(Boolean)) setManualWindow(lo, hi);
+    },
+    playing: ([speed, direction, end, timing]) =>
+      player.configure({ speed: Number(speed), direction: Number(direction), end, timing }),
+    drag: ([value]) => plot.setDragMode(value),
+    tree: ([selected, expanded], triggered) => {
+      const changed = triggered.map((name) => name.split('.')[1]);
+      if (changed.includes('expanded')) tree.onExpand(expanded);
+      if (changed.includes('selected')) tree.onSelect(selected);
+    },
+    press: (_clicks, triggered) => {
+      const action = actions[triggered[0].split('.')[0]];
+      if (action) action();
+      focus.restoreIfLost();
+    },
+    dialog: ([opened]) => {
+      if (opened === false) focus.focusPicture();
+    },
+    panels: ([parts]) => panels.update(parts),
+  };
+}
+
+function parseNumber(text) {
+  const trimmed = String(text === null || text === undefined ? '' : text).trim().replace('−', '-');
+  return trimmed === '' ? NaN : Number(trimmed);
+}

@@ -1,0 +1,142 @@
+/* The controls' values, written and read. The view is the truth: a control that the user works is read,
+   every other change is written to it. */
+
+import { formatBound } from '../model/number-format.mjs';
+import { gradient } from '../model/colormap.mjs';
+import { poolOf } from '../model/viewport.mjs';
+import { element, isField, setText, setVisible } from '../render/dom.mjs';
+import { createEchoFilter } from './echo-filter.mjs';
+
+/* `maxRank` is how many dimensions a dataset may have, `onDragged()` is called when the slider is released. */
+export function createDashBridge({ maxRank, onDragged }) {
+  const echoes = createEchoFilter({ isBeingEdited });
+  let draggedControl = null;
+
+  function set(id, props) {
+    globalThis.dash_clientside.set_props(id, props);
+  }
+
+  /* Write a control's value (or what `prop` names) unless it has it. */
+  function setControl(id, value, prop = 'value') {
+    if (!isBeingEdited(id) && echoes.write(id, prop, value)) set(id, { [prop]: value });
+  }
+
+  /* Whether the user is at this control just now: it is not written then. */
+  function isBeingEdited(id) {
+    if (draggedControl === id) return true;
+    const focused = document.activeElement;
+    return Boolean(focused && focused.id === id && isField(focused));
+  }
+
+  function start(onRelease) {
+    document.addEventListener('pointerdown', (event) => {
+      draggedControl = event.target instanceof Element && event.target.closest('#slice-slider') ? 'slice-slider' : null;
+    }, true);
+    const release = () => {
+      if (!draggedControl) return;
+      draggedControl = null;
+      onDragged();
+      onRelease();
+    };
+    document.addEventListener('pointerup', () => setTimeout(release, 0), true);
+    document.addEventListener('pointercancel', release, true);
+    document.addEventListener('focusout', () => setTimeout(onRelease, 0), true);
+  }
+
+  /* All controls as a view has them. */
+  function sync(view) {
+    const rank = view.shape.length;
+    setVisible('axis-field', view.axis !== null);
+    if (view.axis !== null) {
+      set('axis-select', {
+        data: view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? String(d) : d + ' · ' + n })),
+        disabled: false,
+      });
+      setControl('axis-select', String(view.axis));
+    }
+    for (let d = 0; d < maxRank; d += 1) {
+      const fixed = d < rank && d !== view.axis && d !== view.rows && d !== view.cols;
+      setVisible('fixed-index-' + d + '-field', fixed);
+      if (fixed) {
+        set('fixed-index-' + d, { max: view.shape[d] - 1 });
+        setControl('fixed-index-' + d, view.position[d]);
+      }
+    }
+    const end = view.axis === null ? 0 : view.shape[view.axis] - 1;
+    const still = view.axis === null || end === 0;
+    set('slice-slider', { min: 0, max: Math.max(end, 1), disabled: still });
+    set('index-input', { max: end, disabled: still });
+    ['slice-previous', 'slice-next', 'slice-play'].forEach((id) => set(id, { disabled: still }));
+    setText('index-last', view.axis === null ? '' : 'of ' + end);
+    setVisible('part-field', view.complex);
+    if (view.complex) setControl('part-select', view.part);
+    setControl('pool-select', poolOf(view));
+    syncColors(view);
+    syncPosition(view);
+  }
+
+  /* Nothing is chosen. */
+  function clear() {
+    ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
+      .forEach((id) => set(id, { disabled: true }));
+    setText('index-last', '');
+    setVisible('axis-field', false);
+    for (let d = 0; d < maxRank; d += 1) setVisible('fixed-index-' + d + '-field', false);
+    setControl('slice-slider', 0);
+    setControl('index-input', '');
+  }
+
+  function syncPosition(view) {
+    followPosition(view);
+    const index = view.axis === null ? 0 : view.position[view.axis];
+    setControl('slice-slider', index);
+    setControl('index-input', index);
+  }
+
+  /* Slider and number field as the view moves. Written past React, which takes 25 ms for both and hears of the
+     same values when the view rests. */
+  function followPosition(view) {
+    if (view.axis === null) return;
+    const index = view.position[view.axis];
+    const end = view.shape[view.axis] - 1;
+    const field = /** @type {HTMLInputElement} */ (element('index-input'));
+    if (!isBeingEdited('index-input') && field.value !== String(index)) field.value = String(index);
+    const thumb = /** @type {HTMLElement} */ (document.querySelector('#slice-slider [role=slider]'));
+    if (isBeingEdited('slice-slider') || !thumb) return;
+    const share = (100 * index) / Math.max(end, 1) + '%';
+    thumb.setAttribute('aria-valuenow', String(index));
+    thumb.style.setProperty('--slider-thumb-offset', share);
+    const bar = /** @type {HTMLElement} */ (document.querySelector('#slice-slider .mantine-Slider-bar'));
+    bar.style.setProperty('--slider-bar-width', 'calc(' + share + ' + 2 * var(--slider-size))');
+  }
+
+  function syncColors(view) {
+    setControl('colorscale-select', view.colorscale);
+    setControl('colorscale-reverse', view.reverse, 'checked');
+    setControl('norm-select', view.norm);
+    setControl('window-mode', Array.isArray(view.window) ? 'manual' : view.window);
+    document.documentElement.style.setProperty('--scale', gradient(view.colorscale, view.reverse));
+  }
+
+  /* The ends of the window that is in force, to start from when it is set by hand. */
+  function syncBounds(view, mapping) {
+    const manual = Array.isArray(view.window);
+    element('window-control').classList.toggle('manual', manual);
+    if (!manual) return;
+    setControl('window-lo', formatBound(mapping.lo, mapping.lo, mapping.hi));
+    setControl('window-hi', formatBound(mapping.hi, mapping.lo, mapping.hi));
+  }
+
+  return {
+    start,
+    set,
+    setControl,
+    isUserChange: echoes.isUserChange,
+    sync,
+    clear,
+    syncPosition,
+    followPosition,
+    syncColors,
+    syncBounds,
+  };
+}

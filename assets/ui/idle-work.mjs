@@ -1,0 +1,39 @@
+/* What is brought up to date when the view has not changed for a while: address bar, title, links and controls. */
+
+/* `isSeen()` tells whether the picture of the view is on the screen; what names it waits for that. */
+export function createIdleWork({ config, store, isSeen, bridge, navigation, residency }) {
+  let timer = 0;
+  // The picture was not there yet when its name was due.
+  let behind = false;
+
+  /* Each step is a task of its own, so that a key need not wait for all. */
+  function schedule() {
+    clearTimeout(timer);
+    behind = false;
+    const named = (job) => (view) => {
+      if (isSeen()) job(view);
+      else behind = true;
+    };
+    const steps = [
+      named((view) => navigation.updateUrl(view, 'replace')),
+      named((view) => navigation.updateDownloads(view)),
+      named((view) => navigation.announce(view)),
+      (view) => bridge.syncPosition(view),
+      (view) => residency.show(view),
+    ];
+    const next = () => {
+      if (!store.current()) return;
+      const [step] = steps.splice(0, 1);
+      step(store.current());
+      if (steps.length) timer = setTimeout(next, 0);
+    };
+    timer = setTimeout(next, config.restDelay);
+  }
+
+  /* A picture has come. */
+  function catchUp() {
+    if (behind) schedule();
+  }
+
+  return { schedule, catchUp, cancel: () => clearTimeout(timer) };
+}

@@ -1,0 +1,65 @@
+/* Keys and the wheel turn slices. */
+
+import { element, isField } from '../render/dom.mjs';
+
+const PAGE_STEP = 10;
+const WHEEL_STEP = 60;
+
+export function createInput({ viewer, player }) {
+  let wheel = 0;
+
+  const ACTIONS = {
+    ArrowLeft: () => viewer.step(-1),
+    ArrowRight: () => viewer.step(1),
+    PageUp: () => viewer.step(-PAGE_STEP),
+    PageDown: () => viewer.step(PAGE_STEP),
+    Home: () => viewer.go(0),
+    End: () => viewer.goToEnd(),
+    ' ': () => player.toggle(),
+  };
+
+  function onKeyDown(event) {
+    const action = ACTIONS[event.key];
+    if (!action || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!viewer.current() || handledByFocus(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key !== ' ') player.stop();
+    else if (event.repeat) return;
+    action();
+  }
+
+  /* The wheel over the picture turns slices; with Ctrl it zooms, which Plotly does. */
+  function onWheel(event) {
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    player.stop();
+    const lines = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
+    wheel += event.deltaY * lines;
+    const steps = Math.trunc(wheel / WHEEL_STEP);
+    if (!steps) return;
+    wheel -= steps * WHEEL_STEP;
+    viewer.step(Math.sign(steps) * Math.min(Math.abs(steps), PAGE_STEP));
+  }
+
+  function start() {
+    const frame = element('plot-frame');
+    document.addEventListener('keydown', onKeyDown, true);
+    frame.addEventListener('wheel', onWheel, { capture: true, passive: false });
+  }
+
+  return { start };
+}
+
+/* Whether the key means something else where the focus is. */
+function handledByFocus(event) {
+  const node = event.target;
+  if (!(node instanceof HTMLElement)) return false;
+  if (isField(node)) return true;
+  if (node.hasAttribute('data-expanded')) return true;
+  if (node.closest('#dataset-tree, [role=dialog], [role=listbox], [role=menu]')) return true;
+  const byKeyboard = node.matches(':focus-visible');
+  if (event.key === ' ') return byKeyboard && Boolean(node.closest('button, a, input'));
+  return byKeyboard && node.matches('input[type=radio]');
+}

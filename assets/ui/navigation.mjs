@@ -1,0 +1,58 @@
+/* The current position: address bar, title, breadcrumb, and the links to the slice itself. */
+
+import { formatLink } from '../model/address.mjs';
+import { selectionOf } from '../model/viewport.mjs';
+import { element, setParts, setText } from '../render/dom.mjs';
+
+export function createNavigation({ api, bridge, colors }) {
+  /* Put the view into the address bar; `how` is push, replace or none. */
+  function updateUrl(view, how) {
+    if (!view) return;
+    const index = view.axis === null ? '' : view.position[view.axis] + ' · ';
+    document.title = index + view.dataset + ' · ' + view.file + ' · Lamella';
+    const address = location.pathname + formatLink(view);
+    if (how === 'none' || address === location.pathname + location.search) return;
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
+  }
+
+  function updateDownloads(view) {
+    const query = {
+      file: view.file,
+      dataset: view.dataset,
+      selection: selectionOf(view),
+      part: view.part,
+    };
+    const name = (view.file + view.dataset + '_' + query.selection).replace(/[^\w.-]+/g, '_').replace(/_+$/, '');
+    const mapping = colors.current();
+    const colours = {
+      window: Array.isArray(view.window) && mapping ? [mapping.lo, mapping.hi].join(',') : view.window,
+      norm: mapping ? mapping.norm : view.norm,
+    };
+    const link = (id, format, more) =>
+      bridge.set(id, {
+        href: api.url('/api/v1/slice', Object.assign({}, query, { format }, more)),
+        download: name + '.' + format,
+      });
+    link('download-png', 'png', colours);
+    link('download-npy', 'npy', {});
+  }
+
+  function renderBreadcrumb(view) {
+    setParts('crumb', [
+      [view.file, 'crumb-file'],
+      [view.dataset, 'crumb-dataset'],
+      [view.shape.join(' × '), 'crumb-shape'],
+      [view.dtype, 'crumb-shape'],
+    ]);
+    element('crumb').title = view.file + ' · ' + view.dataset;
+  }
+
+  /* For screen readers. */
+  function announce(view) {
+    const where = view.axis === null ? '' : 'Slice ' + view.position[view.axis] + ' of axis ' + view.axis + ', ';
+    setText('status', where + view.dataset + ' of ' + view.file);
+  }
+
+  return { updateUrl, updateDownloads, renderBreadcrumb, announce };
+}

@@ -1,0 +1,91 @@
+/* The band under the slider: which slices are decoded, planned ahead, and in flight. It is polled every two seconds,
+   moving or not, so that it also tells when the file has changed. */
+
+import { selectionOf } from '../model/viewport.mjs';
+import { element } from '../render/dom.mjs';
+
+const POLL_MS = 2000;
+
+/* `onAnswer(error)` hears whether the volume has answered; null where it has. */
+export function createResidencyBand({ api, store, viewerId, onAnswer }) {
+  let timer = 0;
+  let inFlight = null;
+  let drawn = '';
+
+  /* The view is at rest, or there is none. */
+  function show(view) {
+    if (!view || view.axis === null) draw({}, 1);
+    poll();
+  }
+
+  function poll() {
+    clearTimeout(timer);
+    if (inFlight) inFlight.abort();
+    const mine = new AbortController();
+    inFlight = mine;
+    fetchAndDraw(mine.signal).finally(() => {
+      if (inFlight === mine) timer = setTimeout(poll, POLL_MS);
+    });
+  }
+
+  async function fetchAndDraw(signal) {
+    const view = store.current();
+    if (!view || document.hidden) return;
+    const { generation, axis } = view;
+    const length = axis === null ? 1 : view.shape[axis];
+    let found = {};
+    let failure = null;
+    try {
+      found = await fetchRanges(view, signal);
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      failure = error;
+    }
+    const same = store.current();
+    if (!same || same.generation !== generation) return;
+    if (same.axis === axis) draw(found, length);
+    onAnswer(failure);
+  }
+
+  /* Of two dimensions nothing is planned: one voxel tells the version. */
+  async function fetchRanges(view, signal) {
+    const query = { file: view.file, dataset: view.dataset };
+    if (view.axis === null) {
+      const voxel = api.url('/api/v1/slice', Object.assign(query, { selection: '0:1,0:1' }));
+      await api.fetchOk(voxel, { signal }, view.generation);
+      return {};
+    }
+    const band = api.url(
+      '/api/v1/residency',
+      Object.assign(query, {
+        selection: selectionOf(view),
+        axis: view.axis,
+        viewer: viewerId,
+      }),
+    );
+    return (await api.fetchOk(band, { signal }, view.generation)).json();
+  }
+
+  function draw(found, length) {
+    const text = JSON.stringify([found, length]);
+    if (text === drawn) return;
+    drawn = text;
+    const band = element('residency');
+    band.replaceChildren();
+    ['ahead', 'coming', 'cached'].forEach((kind) => {
+      (found[kind] || []).forEach(([from, end]) => {
+        const mark = document.createElement('span');
+        mark.className = kind;
+        mark.style.left = (100 * from / length) + '%';
+        mark.style.width = (100 * (end - from) / length) + '%';
+        band.append(mark);
+      });
+    });
+  }
+
+  function start() {
+    document.addEventListener('visibilitychange', () => !document.hidden && poll());
+  }
+
+  return { start, show, poll };
+}

@@ -1,0 +1,59 @@
+/* The frame of the page: the tree's drawer on narrow screens, and folding the panels. */
+
+import { element } from '../render/dom.mjs';
+
+const STORAGE_KEY = 'lamella-panels';
+
+export function createShell({ bridge, navbar }) {
+  let treeOpen = false;
+
+  function areFolded() {
+    return document.documentElement.classList.contains('panels-folded');
+  }
+
+  function fold(on) {
+    document.documentElement.classList.toggle('panels-folded', on);
+    element('panels-toggle').setAttribute('aria-pressed', String(!on));
+    try {
+      localStorage.setItem(STORAGE_KEY, on ? 'folded' : 'open');
+    } catch {
+      // Without storage the choice lasts as long as the page.
+    }
+    updatePolling();
+  }
+
+  /* The panels ask only while they are visible. */
+  function updatePolling() {
+    bridge.set('panels-tick', { disabled: document.hidden || areFolded() });
+  }
+
+  function openTree(open) {
+    treeOpen = open;
+    bridge.set('shell', {
+      navbar: Object.assign({}, navbar, { collapsed: { mobile: !open, desktop: false } }),
+    });
+  }
+
+  function start() {
+    if (storedChoice() === 'folded') fold(true);
+    document.addEventListener('visibilitychange', updatePolling);
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && treeOpen) openTree(false);
+    });
+  }
+
+  return {
+    start,
+    closeTree: () => treeOpen && openTree(false),
+    toggleTree: () => openTree(!treeOpen),
+    togglePanels: () => fold(!areFolded()),
+  };
+}
+
+function storedChoice() {
+  try {
+    return localStorage.getItem(STORAGE_KEY);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,84 @@
+/* Fingers on the picture: two zoom and pan. One pans where the picture is zoomed; at full view it turns slices when it
+   goes sideways, and scrolls the page when it goes up or down. */
+
+import { gripOf, moveGrip } from '../model/pinch.mjs';
+import { element } from '../render/dom.mjs';
+
+// A finger's way for one slice (px).
+const SLICE_PX = 7;
+
+export function createTouch({ clock, store, viewer, player, plot }) {
+  // {grip, area, moved} of the gesture, null without one; `area` is null while slices turn.
+  let gesture = null;
+  let ranges = null;
+  let frameDue = false;
+
+  /* Fingers have come or gone: the view has what they did, and what they do from here on begins anew. */
+  function begin(event) {
+    if (gesture && gesture.moved) viewer.setZoom(ranges && ranges.x, ranges && ranges.y);
+    const view = store.current();
+    const touches = Array.from(event.targetTouches);
+    const drags = touches.length === 2 || (touches.length === 1 && view && view.x !== null);
+    gesture = null;
+    if (!view || !touches.length || touches.length > 2) return;
+    gesture = { grip: gripOf(touches), area: drags ? areaOfWindow() : null, moved: false };
+    // One finger may still be a tap.
+    if (touches.length === 2) own(event);
+  }
+
+  /* The plot area in px of the window, as touches are. */
+  function areaOfWindow() {
+    const area = plot.area();
+    if (!area) return null;
+    const { left, top } = element('plot-frame').getBoundingClientRect();
+    return Object.assign({}, area, { left: area.left + left, top: area.top + top });
+  }
+
+  function move(event) {
+    if (!gesture) return;
+    const grip = gripOf(Array.from(event.targetTouches));
+    if (gesture.area) {
+      own(event);
+      drag(grip);
+    } else turn(grip);
+  }
+
+  /* The browser does not scroll or zoom the page, and Plotly does not drag. */
+  function own(event) {
+    if (event.cancelable) event.preventDefault();
+    event.stopPropagation();
+  }
+
+  function turn(grip) {
+    const steps = Math.trunc((grip.x - gesture.grip.x) / SLICE_PX);
+    if (!steps) return;
+    gesture.grip.x += steps * SLICE_PX;
+    player.stop();
+    viewer.step(steps);
+  }
+
+  function drag(grip) {
+    const view = store.current();
+    if (!view) return;
+    gesture.moved = true;
+    ranges = moveGrip(gesture.area, gesture.grip, grip, { rows: view.shape[view.rows], cols: view.shape[view.cols] });
+    // Axes are drawn once in a frame, however often fingers report.
+    if (frameDue) return;
+    frameDue = true;
+    clock.nextFrame(() => {
+      frameDue = false;
+      plot.zoom(ranges && ranges.x, ranges && ranges.y);
+    });
+  }
+
+  function start() {
+    const frame = element('plot-frame');
+    const options = { capture: true, passive: false };
+    frame.addEventListener('touchstart', begin, options);
+    frame.addEventListener('touchmove', move, options);
+    frame.addEventListener('touchend', begin, options);
+    frame.addEventListener('touchcancel', begin, options);
+  }
+
+  return { start };
+}

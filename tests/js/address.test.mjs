@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+
+import { formatLink, parseLink, resolvePlane } from '../../assets/model/address.mjs';
+import { createView } from '../../assets/model/view.mjs';
+
+const SHAPE = [10, 20, 30];
+
+function viewOf(link, shape = SHAPE) {
+  const record = { dataset: '/d', shape, dtype: 'uint16' };
+  return createView({ file: 'a/b.h5', listed: null, generation: 1, record }, parseLink(link), null, false).view;
+}
+
+Deno.test('a link leads to the view that it was made of', () => {
+  const links = [
+    '?file=a/b.h5&dataset=/d&axis=1&index=7&window=volume&norm=linear&colorscale=gray',
+    '?file=a/b.h5&dataset=/d&axis=0&index=4&window=1,2.5&norm=sqrt&colorscale=magma_r&pool=max&x=2,8.25&y=1,6',
+  ];
+  for (const link of links) assert.equal(formatLink(viewOf(link)), link);
+  const four = '?file=a/b.h5&dataset=/d&selection=3,1,:,:&axis=1&window=slice&norm=log&colorscale=gray';
+  assert.equal(formatLink(viewOf(four, [4, 5, 6, 7])), four);
+});
+
+Deno.test('what a link has beyond the dataset is clamped, and said', () => {
+  const plane = (link) => resolvePlane(SHAPE, parseLink(link));
+  assert.equal(plane('?axis=0&index=99').position[0], 9);
+  assert.match(plane('?axis=0&index=99').notes[0], /slice 99, but there are only 0 to 9/);
+  assert.equal(plane('?axis=0&index=-1').position[0], 9);
+  assert.match(plane('?axis=x').notes[0], /axis “x”, which is no whole number/);
+  assert.match(plane('?selection=1,2').notes[0], /this dataset has 3 dimensions/);
+  assert.deepEqual(plane('?axis=0&x=-5,3').x, [-0.5, 3]);
+});
+
+Deno.test('a selection names axis, plane and range', () => {
+  const { axis, rows, cols, position, x, y, notes } = resolvePlane(SHAPE, parseLink('?selection=:,4,5:15'));
+  assert.deepEqual([axis, rows, cols, position[1]], [1, 0, 2, 4]);
+  assert.deepEqual([x, y, notes], [[4.5, 14.5], [-0.5, 9.5], []]);
+});
+
+Deno.test('what is not understood is named and left out', () => {
+  const link = parseLink('?norm=cubic&window=2,1&colorscale=Viridis_R');
+  assert.deepEqual([link.norm, link.window, link.colorscale, link.reverse], [null, null, 'viridis', true]);
+  assert.deepEqual(link.unknown, [
+    'The link has “cubic” for norm, which is not understood.',
+    'The link has “2,1” for window, which is not understood.',
+  ]);
+});

@@ -1,0 +1,14 @@
+(() => {
+  const of = lamella.colors.resolve;
+  const gate = new Promise((resolve) => {
+    window.goOn = resolve;
+  });
+  lamella.colors.resolve = async (...given) => {
+    const look = await of(...given);
+    await gate;
+    return look;
+  };
+  lamella.viewer.setColors({ colorscale: 'viridis' });
+  lamella.viewer.goToEnd();
+  window.goOn();
+});

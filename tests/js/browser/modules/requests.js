@@ -1,0 +1,3 @@
+(() =>
+  performance.getEntriesByType('resource').filter(({ name }) => name.includes('.mjs'))
+    .map(({ name, initiatorType }) => [new URL(name).pathname, initiatorType]));

@@ -1,0 +1,4 @@
+(() => {
+  const { width, height, style } = document.getElementById('slice-canvas');
+  return [width, height, parseFloat(style.width), parseFloat(style.height)];
+});

@@ -1,0 +1,17 @@
+(async () => {
+  const leaf = async (key, count) => {
+    for (let i = 0; i < count; i += 1) {
+      document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      if (i % 4 === 0) await new Promise((next) => requestAnimationFrame(next));
+    }
+  };
+  for (let i = 0; i < 6; i += 1) {
+    await leaf('ArrowRight', 129);
+    await leaf('ArrowLeft', 129);
+  }
+  return [
+    lamella.scrubber.bytes(),
+    performance.getEntriesByType('mark').length,
+    performance.getEntriesByType('measure').length,
+  ];
+});

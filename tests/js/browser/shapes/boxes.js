@@ -1,0 +1,5 @@
+(() =>
+  Array.from(document.querySelectorAll('#readout span'), (span) => {
+    const { top, right, bottom } = span.getBoundingClientRect();
+    return [top, right, bottom, span.getClientRects().length];
+  }));

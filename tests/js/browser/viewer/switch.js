@@ -1,0 +1,4 @@
+((link) => {
+  history.pushState(null, '', '/' + link);
+  dispatchEvent(new PopStateEvent('popstate'));
+});

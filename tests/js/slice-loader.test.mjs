@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+
+import { createSliceLoader } from '../../assets/data/slice-loader.mjs';
+import { createFakeClock, settled } from './fake-clock.mjs';
+
+const HEADERS = { 'X-Slice-Shape': '2,3', 'X-Slice-Dtype': 'uint8', 'Cache-Status': 'bricks; hit; detail=prefetched' };
+
+/* The loader with a server that answers when told. */
+function setUp() {
+  const clock = createFakeClock();
+  const log = [];
+  const requests = [];
+  const api = {
+    url: (_path, { selection }) => selection,
+    fetchOk: (address, { signal }) =>
+      new Promise((resolve, reject) => {
+        requests.push({ address, resolve, reject, signal });
+        signal.addEventListener('abort', () => {
+          log.push('x' + address);
+          reject(new DOMException('', 'AbortError'));
+        });
+      }),
+  };
+  const onSlice = (request, answer) => log.push('=' + request.key + ' ' + answer.source);
+  const onError = (request, error) => log.push('!' + request.key + ' ' + error.message);
+  const loader = createSliceLoader(api, onSlice, onError, clock);
+  const request = (key) => loader.request({ key, query: { selection: key }, generation: 1 });
+  const newest = () => requests.at(-1);
+  const answer = async () => {
+    newest().resolve(new Response(new Uint8Array(6), { headers: HEADERS }));
+    await settled();
+    await settled();
+  };
+  return { clock, log, loader, request, requests, newest, answer };
+}
+
+Deno.test('the newest request waits until the one in flight is old enough', async () => {
+  const { clock, log, request, requests, answer } = setUp();
+  request('a');
+  await clock.pass(100);
+  request('b');
+  request('c');
+  assert.deepEqual(requests.map(({ address }) => address), ['a']);
+  await clock.pass(200);
+  assert.deepEqual(log, ['xa']);
+  assert.deepEqual(requests.map(({ address }) => address), ['a', 'c']);
+  await answer();
+  assert.deepEqual(log, ['xa', '=c bricks']);
+});
+
+Deno.test('a request that is in flight already is not made again', async () => {
+  const { log, loader, request, requests, answer } = setUp();
+  request('a');
+  request('b');
+  request('a');
+  assert.ok(loader.isBusy());
+  await answer();
+  assert.deepEqual([requests.length, log, loader.isBusy()], [1, ['=a bricks'], false]);
+});
+
+Deno.test('nothing comes of what is cancelled', async () => {
+  const { clock, log, loader, request } = setUp();
+  request('a');
+  request('b');
+  loader.cancel();
+  await clock.pass(1000);
+  assert.deepEqual([log, loader.isBusy()], [['xa'], false]);
+});
+
+Deno.test('a busy server is asked three times', async () => {
+  const { clock, log, request, requests, newest } = setUp();
+  const busy = Object.assign(new Error('busy'), { status: 503 });
+  request('a');
+  for (const count of [1, 2, 3]) {
+    assert.equal(requests.length, count);
+    newest().reject(busy);
+    await clock.pass(1000);
+  }
+  assert.deepEqual([requests.length, log], [3, ['!a busy']]);
+});
+
+Deno.test('an error of an earlier request is no news when another one waits', async () => {
+  const { log, request, newest, answer } = setUp();
+  request('a');
+  request('b');
+  newest().reject(new Error('gone'));
+  await settled();
+  assert.deepEqual([log, newest().address], [[], 'b']);
+  await answer();
+  assert.deepEqual(log, ['=b bricks']);
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+
+import {
+  carryOver,
+  createView,
+  describeChanges,
+  isSamePicture,
+  reduce,
+  withColorsOf,
+} from '../../assets/model/view.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+
+function viewOf(link = '', record = {}) {
+  const found = {
+    file: 'a.h5',
+    listed: 'v1',
+    generation: 1,
+    record: Object.assign({ dataset: '/d', shape: [10, 20, 30], dtype: 'uint16' }, record),
+  };
+  return createView(found, parseLink(link), null, false).view;
+}
+
+Deno.test('a view is frozen, its lists too', () => {
+  const view = viewOf();
+  assert.throws(() => {
+    view.axis = 1;
+  }, TypeError);
+  assert.throws(() => view.position.push(1), TypeError);
+  assert.throws(() => reduce(view, { type: 'index', index: 3 }).position.push(1), TypeError);
+});
+
+Deno.test('an action that changes nothing returns the same view', () => {
+  const view = viewOf('?axis=0&index=4');
+  const idle = [
+    { type: 'index', index: 4 },
+    { type: 'index', index: NaN },
+    { type: 'step', by: 0 },
+    { type: 'fixed', dimension: 0, index: 10 },
+    { type: 'fixed', dimension: 0, index: 1.5 },
+    { type: 'axis', axis: 0 },
+    { type: 'axis', axis: 3 },
+    { type: 'zoom', x: null, y: null },
+    { type: 'zoom', x: [-0.5, 29.5], y: [-0.495, 19.495] },
+    { type: 'colors', change: { norm: 'linear' } },
+    { type: 'pool', pool: 'mean' },
+    { type: 'part', part: 'real' },
+  ];
+  for (const action of idle) assert.equal(reduce(view, action), view, JSON.stringify(action));
+});
+
+Deno.test('an index stays within the axis', () => {
+  const view = viewOf('?axis=0&index=4');
+  const indexAfter = (action) => reduce(view, action).position[0];
+  assert.equal(indexAfter({ type: 'index', index: 99 }), 9);
+  assert.equal(indexAfter({ type: 'step', by: -99 }), 0);
+  assert.equal(indexAfter({ type: 'step', by: 2 }), 6);
+  assert.equal(view.position[0], 4);
+});
+
+Deno.test('the sliced axis takes the place of the one that is sliced next', () => {
+  const view = reduce(viewOf('?axis=0&x=3,9&y=2,8'), { type: 'axis', axis: 2 });
+  assert.deepEqual([view.axis, view.rows, view.cols, view.x, view.y], [2, 0, 1, null, null]);
+  const four = viewOf('', { shape: [2, 3, 4, 5] });
+  const other = reduce(four, { type: 'axis', axis: 1 });
+  assert.deepEqual([other.axis, other.rows, other.cols], [1, 2, 3]);
+});
+
+Deno.test('bounds of one complex part do not hold for another', () => {
+  const view = viewOf('?window=1,2', { dtype: 'complex64' });
+  assert.equal(view.part, 'abs');
+  const real = reduce(view, { type: 'part', part: 'real' });
+  assert.deepEqual([real.part, real.window], ['real', 'volume']);
+});
+
+Deno.test('colours are no part of the picture that is asked for', () => {
+  const view = viewOf('?axis=0&index=4');
+  const colored = reduce(view, { type: 'colors', change: { colorscale: 'magma', window: [1, 2] } });
+  assert.ok(isSamePicture(view, colored));
+  assert.ok(!isSamePicture(view, reduce(view, { type: 'step', by: 1 })));
+  const back = withColorsOf(viewOf('?axis=0&index=5'), colored);
+  assert.deepEqual([back.position[0], back.colorscale, back.window], [5, 'magma', [1, 2]]);
+});
+
+Deno.test('a file that has changed is shown at the same slice where there is one', () => {
+  const before = reduce(viewOf('?axis=1&index=7&window=5,9'), { type: 'zoom', x: [2, 8], y: [1, 6] });
+  const record = { dataset: '/d', shape: [10, 15, 30], dtype: 'float32' };
+  const found = { file: 'a.h5', listed: 'v2', generation: 2, record };
+  const { view } = carryOver(found, before);
+  assert.deepEqual([view.axis, view.position[1], view.x, view.window], [1, 7, [2, 8], 'volume']);
+  assert.equal(
+    describeChanges(before, view),
+    'This file changed on disk. Its shape was 10 × 20 × 30 and is 10 × 15 × 30. Its type was uint16 and is float32.',
+  );
+});
+
+Deno.test('an unknown action is an error', () => {
+  assert.throws(() => reduce(viewOf(), { type: 'nothing' }), /no such action: nothing/);
+});
