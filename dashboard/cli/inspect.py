@@ -53,7 +53,7 @@ def run(
 
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
-    with _opened(path, settings, roots) as (engine, file, place):
+    with isolated_services(path, settings, roots) as (engine, file, place):
         datasets = [dict(record) for record in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
@@ -89,7 +89,7 @@ def run(
 
 
 @contextmanager
-def _opened(
+def isolated_services(
     path: str, settings: Settings, roots: Sequence[str] = ()
 ) -> Iterator[tuple[Engine, str, Path]]:
     """The engine of a server over that one file, the file's name and its path.

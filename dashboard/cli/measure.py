@@ -68,7 +68,7 @@ class SliceBenchmark:
         self._clock = clock
         self._random = np.random.default_rng(SEED)
         self._taken = 0
-        self._most_cells = min(MOST_CELLS, engine.settings.max_cells)
+        self.most_cells = min(MOST_CELLS, engine.settings.max_cells)
         self._reader = FrameRenderer(
             engine.metadata,
             engine.loader,
@@ -119,7 +119,7 @@ class SliceBenchmark:
         while True:
             box = self._box(volume, cost, limit)
             count = _chunks(volume, box)
-            seconds, values = self._decoded(box)
+            seconds, values = self.time_decoding(box)
             repeats = took.setdefault(count, [])
             repeats.append(seconds)
             left = until - self._clock()
@@ -135,7 +135,7 @@ class SliceBenchmark:
         cold = decoding * cost.chunks / count + (warm or 0.0)
         return Measured(cold, warm, raw, size, size / decoding)
 
-    def _decoded(self, box: BrickAddress) -> tuple[float, NDArray[Any]]:
+    def time_decoding(self, box: BrickAddress) -> tuple[float, NDArray[Any]]:
         """Seconds until a plane of an uncached box is available, and the plane."""
         # Under a name of its own, so that no sample is found in the cache as an earlier one.
         self._taken += 1
@@ -197,8 +197,8 @@ class SliceBenchmark:
         height, width = volume.grid.tile(cost.rows, cost.cols)
         if volume.contiguous_raw and cost.cols == len(volume.shape) - 1:
             height, width = volume.shape[cost.rows], volume.shape[cost.cols]
-        width = min(width, self._most_cells)
-        height = min(height, max(self._most_cells // width, 1))
+        width = min(width, self.most_cells)
+        height = min(height, max(self.most_cells // width, 1))
         items: list[int | Span] = [int(self._random.integers(n)) for n in volume.shape]
         items[cost.rows], items[cost.cols] = Span(0, height), Span(0, width)
         return Selection(tuple(items))

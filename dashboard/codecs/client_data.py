@@ -58,7 +58,7 @@ def check_client_data(filters: Sequence[tuple[int, Values]], stored: StoredType)
     `filters` are (number of the filter, its client data).
     """
     for number, values in filters:
-        check = _CHECKS.get(number)
+        check = CHECKS.get(number)
         reason = check(values, stored) if check is not None else None
         if reason is not None:
             return reason
@@ -195,7 +195,7 @@ def _bitshuffle(values: Values, stored: StoredType) -> str | None:
     return None
 
 
-_CHECKS: dict[int, Callable[[Values, StoredType], str | None]] = {
+CHECKS: dict[int, Callable[[Values, StoredType], str | None]] = {
     GZIP: _gzip,
     SHUFFLE: _shuffle,
     SZIP: _szip,

@@ -106,7 +106,7 @@ def _blosc(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare:
 
 # Only decoders that withstand damaged bytes, since a crash here ends a server. Others stay in the HDF5 workers
 # (docs/decisions/0013-decoders-by-robustness.md).
-_DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]] = {
+DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]] = {
     GZIP: _gzip,
     SHUFFLE: _shuffle,
     FLETCHER32: _fletcher32,
@@ -146,7 +146,7 @@ def can_decode(pipeline: Sequence[Filter]) -> bool:
     compressors = [n for n in numbers if n not in (SHUFFLE, FLETCHER32)]
     return (
         all(
-            n in _DECODERS and (n not in _IS_SUPPORTED or _IS_SUPPORTED[n](values))
+            n in DECODERS and (n not in _IS_SUPPORTED or _IS_SUPPORTED[n](values))
             for n, values in pipeline
         )
         and len(compressors) <= 1
@@ -205,7 +205,7 @@ def decode(
         # The output of a filter before a checksum, in the file's order, is four bytes longer.
         capacity = size + (trailing[at] if number not in (SHUFFLE, FLETCHER32) else 0)
         try:
-            data = _DECODERS[number](data, values, capacity, buffers[current], buffers[-1])
+            data = DECODERS[number](data, values, capacity, buffers[current], buffers[-1])
         except CorruptChunk:
             raise
         except MemoryError:

@@ -242,7 +242,7 @@ def test_refusals(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.fixture
 def ticking(path: Path, tmp_path: Path, make_settings: Callable[..., Settings]) -> Any:
     """Measures with a clock on which whatever is measured takes a second."""
-    with module._opened(str(path), make_settings()) as (services, file, _):
+    with module.isolated_services(str(path), make_settings()) as (services, file, _):
         seconds = itertools.count()
         yield services.metadata, file, SliceBenchmark(services, clock=lambda: float(next(seconds)))
 
@@ -257,9 +257,9 @@ def test_a_sample_is_scaled_to_the_slice(ticking: Any) -> None:
     assert (cost.cold, cost.warm, cost.warm_raw) == (6.0 + 1.0, 1.0, 1.0)
 
 
-def test_large_planes_are_measured_in_part(ticking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_planes_are_measured_in_part(ticking: Any) -> None:
     library, file, measuring = ticking
-    monkeypatch.setattr(measuring, "_most_cells", 96 * 24)
+    measuring.most_cells = 96 * 24
     for dataset in ("scan", "plain"):
         cost = measuring.axis(library.volume(file, dataset), 0, 0.0)
         assert (cost.warm, cost.warm_raw) == (4.0, 4.0)
@@ -268,9 +268,9 @@ def test_large_planes_are_measured_in_part(ticking: Any, monkeypatch: pytest.Mon
 def test_samples_grow_while_they_are_quick(
     path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with module._opened(str(path), make_settings()) as (services, file, _):
+    with module.isolated_services(str(path), make_settings()) as (services, file, _):
         measuring = SliceBenchmark(services, clock=lambda: 0.0)
-        monkeypatch.setattr(measuring, "_decoded", lambda box: (1e-3, VALUES[0]))
+        monkeypatch.setattr(measuring, "time_decoding", lambda box: (1e-3, VALUES[0]))
         volume = services.metadata.volume(file, "scan")
         assert measuring.axis(volume, 0, 1.0).sample_bytes == VALUES.nbytes
         monkeypatch.setattr(measure, "ENOUGH_S", 0.0)
@@ -280,7 +280,11 @@ def test_samples_grow_while_they_are_quick(
 def test_where_no_brick_can_be_kept_nothing_is_warm(
     path: Path, make_settings: Callable[..., Settings]
 ) -> None:
-    with module._opened(str(path), make_settings(brick_cache_bytes=0)) as (services, file, _):
+    with module.isolated_services(str(path), make_settings(brick_cache_bytes=0)) as (
+        services,
+        file,
+        _,
+    ):
         cost = SliceBenchmark(services).axis(services.metadata.volume(file, "scan"), 0, 0.0)
         assert cost.cold > 0
         assert (cost.warm, cost.warm_raw) == (None, None)

@@ -209,7 +209,7 @@ NUMBERS = st.one_of(
 )
 
 
-@given(number=st.sampled_from(list(client_data._CHECKS)), values=st.lists(NUMBERS, max_size=24))
+@given(number=st.sampled_from(list(client_data.CHECKS)), values=st.lists(NUMBERS, max_size=24))
 def test_any_numbers_are_judged(number: int, values: list[int]) -> None:
     given_ = tuple(values)
     reason = check_client_data([(number, given_)], SHORTS)
