@@ -85,10 +85,10 @@ def test_the_picture_has_the_datas_colours_and_plotlys_place(
                 ours = picture(viewer)
                 assert ours.kind == "blob"
                 window = (trace["zmin"], trace["zmax"])
-                wanted = expected(viewer, trace["z"].astype(np.float32), window, norm)
+                reference = expected(viewer, trace["z"].astype(np.float32), window, norm)
                 # Rounding at the border of two codes may go either way.
-                assert np.abs(ours.pixels - wanted).max() <= 8
-                assert (ours.pixels == wanted).all(axis=-1).mean() > 0.99
+                assert np.abs(ours.pixels - reference).max() <= 8
+                assert (ours.pixels == reference).all(axis=-1).mean() > 0.99
                 assert ((ours.pixels[..., 3] == 0) == np.isnan(trace["z"])).all()
                 plain = picture(viewer, PLAIN)
                 assert plain.kind == "data"
@@ -137,10 +137,10 @@ def test_an_exported_image_shows_the_slice_that_is_seen(viewer: Any, served: Any
     viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     viewer.press("ArrowRight")
     values = served.arrays["scan.h5", "/entry/data"][21]
-    wanted = expected(viewer, values, (0, 3000), Norm.LINEAR)
+    reference = expected(viewer, values, (0, 3000), Norm.LINEAR)
     places = [(10, 20), (60, 50), (110, 90)]
     for (row, col), pixel in zip(places, exported(viewer, places), strict=True):
-        assert np.abs(pixel[:3] - wanted[row, col, :3]).max() <= 2
+        assert np.abs(pixel[:3] - reference[row, col, :3]).max() <= 2
 
 
 def test_an_exported_image_has_gaps_where_the_fill_value_is(viewer: Any, served: Any) -> None:
@@ -179,8 +179,8 @@ def test_a_key_while_the_heatmap_is_drawn_is_painted(
     trace = viewer.trace
     values = served.arrays["scan.h5", "/entry/data"][22]
     assert_array_equal(trace["z"], values)
-    wanted = expected(viewer, values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)
-    assert np.abs(picture(viewer).pixels - wanted).max() <= 1
+    reference = expected(viewer, values, (trace["zmin"], trace["zmax"]), Norm.LINEAR)
+    assert np.abs(picture(viewer).pixels - reference).max() <= 1
 
 
 def test_hover_tells_of_the_slice_that_took_the_place(viewer: Any) -> None:
@@ -227,8 +227,8 @@ def test_plotly_draws_what_cannot_be_drawn_for_it(
     assert plain.kind == "data"
     values = served.arrays["scan.h5", "/entry/data"][21]
     assert_array_equal(viewer.trace["z"], values)
-    wanted = expected(viewer, values, (0, 3000), Norm.LINEAR)
-    assert np.abs(plain.pixels - wanted).max() <= 2
+    reference = expected(viewer, values, (0, 3000), Norm.LINEAR)
+    assert np.abs(plain.pixels - reference).max() <= 2
 
 
 def test_plotly_draws_an_axis_that_is_turned_round(viewer: Any) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 SCAN = "?file=scan.h5&dataset=/entry/data"
 
 
-def test_the_wheel_turns_slices_and_zooms_with_ctrl(viewer: Any) -> None:
+def test_the_wheel_steps_through_slices_and_zooms_with_ctrl(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.mouse.move(*viewer.point(50, 60))
     viewer.page.mouse.wheel(0, 120)
@@ -41,7 +41,7 @@ def test_a_zoomed_view_stays_zoomed_while_it_moves(viewer: Any) -> None:
     assert viewer.trace["meta"]["selection"].startswith("22,30:")
 
 
-def test_a_finger_turns_slices(make_viewer: Callable[..., Any]) -> None:
+def test_a_finger_steps_through_slices(make_viewer: Callable[..., Any]) -> None:
     viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     viewer.open(f"{SCAN}&axis=0&index=20")
     x, y = viewer.point(30, 60)
@@ -61,7 +61,7 @@ def test_a_finger_turns_slices(make_viewer: Callable[..., Any]) -> None:
     assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
 
 
-def test_play_turns_round_and_leaves_none_out(viewer: Any) -> None:
+def test_play_bounces_and_leaves_none_out(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=126")
     viewer.page.click("#play-settings")
     viewer.page.get_by_text("Bounce").click()

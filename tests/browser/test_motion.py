@@ -117,12 +117,12 @@ def assert_screen_shows(
     bottom, top = trace["y"]
     rows = range(max(int(top) + 2, 0), min(int(bottom) - 1, values.shape[0]), 7)
     cols = range(max(int(left) + 2, 0), min(int(right) - 1, values.shape[1]), 9)
-    wanted = expected[np.ix_(rows, cols)]
+    reference = expected[np.ix_(rows, cols)]
     move(viewer, "ArrowRight")
     moving = screen(viewer, rows, cols)
-    assert np.abs(moving - wanted).max() <= 2
+    assert np.abs(moving - reference).max() <= 2
     rest(viewer)
-    assert np.abs(screen(viewer, rows, cols) - wanted).max() <= 4
+    assert np.abs(screen(viewer, rows, cols) - reference).max() <= 4
     assert viewer.painted[-1]["index"] == 21
 
 
@@ -138,10 +138,10 @@ def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, serve
     for row in rows:
         for col in cols:
             x, y = viewer.point(col + middle, row + middle)
-            wanted = colours(
+            reference = colours(
                 quantize_u8(values[row : row + 1, col : col + 1], (0, 4000), Norm.LINEAR)
             )
-            assert np.abs(picture[int(y), int(x)] - wanted[0, 0]).max() <= 2
+            assert np.abs(picture[int(y), int(x)] - reference[0, 0]).max() <= 2
 
 
 def test_gaps_have_their_own_colour_while_the_view_moves(viewer: Any, served: Any) -> None:
@@ -181,8 +181,8 @@ def test_another_theme_and_another_size_are_followed_while_moving(
 def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) -> None:
     values = served.arrays["scan.h5", "/entry/data"]
     viewer.open(f"{SCAN}&axis=0&index=3")
-    turns = ["ArrowRight"] * 100 + ["ArrowLeft"] * 40 + ["PageDown"] * 5 + ["ArrowLeft"] * 55
-    for key in turns:
+    presses = ["ArrowRight"] * 100 + ["ArrowLeft"] * 40 + ["PageDown"] * 5 + ["ArrowLeft"] * 55
+    for key in presses:
         viewer.page.keyboard.press(key)
     viewer.until("() => lamella.scrubber.isDone()")
     assert viewer.index == 58
@@ -201,7 +201,7 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     assert viewer.page.evaluate("() => lamella.scrubber.inFlight()") <= 6
 
 
-def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
+def test_repeated_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
     looks = sum(served.stats()["demand"].values())
     viewer.open(f"{SCAN}&axis=0&index=40")
     viewer.until("() => lamella.scrubber.isCached(41) && lamella.scrubber.isCached(42)")
@@ -222,10 +222,10 @@ def test_held_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: An
 
 def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[..., Any]) -> None:
     viewer = make_viewer()
-    held: list[Route] = []
+    routes: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route)
+        routes.append(route)
 
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.route(re.compile(r"/slice\?.*selection=(70|80|90),.*format=u8"), hold)
@@ -235,7 +235,7 @@ def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[
     viewer.page.keyboard.press("End")
     viewer.settled()
     assert viewer.trace["meta"]["selection"] == "129,:,:"
-    for route in held:
+    for route in routes:
         route.abort()
     viewer.page.wait_for_timeout(300)
     assert viewer.trace["meta"]["selection"] == "129,:,:"
@@ -319,15 +319,15 @@ def test_the_stages_stand_in_the_browsers_timeline(viewer: Any) -> None:
     viewer.settled()
     viewer.page.evaluate(script("motion/collect-stages"))
 
-    def told(request: Request) -> list[Any]:
+    def reported(request: Request) -> list[Any]:
         if not request.url.endswith("/api/v1/telemetry"):
             return []
         return [one for one in request.post_data_json["slices"] if one["index"] == 11]
 
     # What the page says before is about the slice that it opened with.
-    with viewer.page.expect_request(told) as posted:
+    with viewer.page.expect_request(reported) as posted:
         viewer.page.keyboard.press("ArrowRight")
-    (painted,) = told(posted.value)
+    (painted,) = reported(posted.value)
     measured = viewer.page.evaluate("window.measured")
     for stage in ("convert", "draw", "display"):
         entries = [length for name, length in measured if name == f"slice-{stage}"]

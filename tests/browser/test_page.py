@@ -1,4 +1,4 @@
-"""The page around the slice: panels, themes, narrow screens, a lost connection."""
+"""The page around the slice: panels, themes, narrow screens, connection loss."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_the_panels_move(viewer: Any, served: Any) -> None:
             "(id) => document.querySelector(id + ' .js-plotly-plot .scatterlayer path.js-fill')",
             panel,
         )
-    told = viewer.page.evaluate(counted)
+    at_first = viewer.page.evaluate(counted)
     viewer.press(*["ArrowRight"] * 3)
-    viewer.until(f"(told) => ({counted})() !== told", told)
+    viewer.until(f"(told) => ({counted})() !== told", at_first)
     assert "%" in viewer.page.inner_text("#hit-rate-value")
     assert "Bricks" in viewer.page.inner_text("#prefetch-panel")
     served.until(lambda now: sum(now["demand"].values()) >= sum(before["demand"].values()) + 4)

@@ -18,7 +18,7 @@ WATCH = script("panels/watch")
 
 FIGURES = script("panels/figures")
 
-# Dash has drawn the empty graphs, and the browser has told that the panels are seen.
+# Dash has drawn the empty graphs, and the browser has reported that the panels are visible.
 READY = script("panels/ready")
 
 SHOWN = "(text) => newest() === text"

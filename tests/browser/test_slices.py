@@ -83,18 +83,18 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
 
 def test_an_older_slice_never_covers_a_newer_one(make_viewer: Callable[..., Any]) -> None:
     viewer = make_viewer()
-    held: list[Route] = []
+    routes: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route)
+        routes.append(route)
 
     viewer.page.route(re.compile(r"/slice\?.*selection=11,"), hold)
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.keyboard.press("ArrowRight")
     viewer.until("() => document.getElementById('plot-frame').getAttribute('aria-busy') === 'true'")
     viewer.press("ArrowRight")
-    assert held, viewer.painted
-    for route in held:
+    assert routes, viewer.painted
+    for route in routes:
         route.abort()
     assert viewer.trace["meta"]["selection"] == "12,:,:"
     assert [mark["index"] for mark in viewer.painted] == [10, 12]
@@ -172,9 +172,9 @@ def test_hover_over_a_pooled_cell_names_the_block_and_fetches_the_voxel(
     assert abs(row - 400) <= 4
     assert abs(col - 300) <= 4
     assert value == served.arrays["scan.h5", "/large"][1, row, col]
-    told = viewer.page.inner_text("#readout")
-    assert f"[1, {row}–{row + 1}, {col}–{col + 1}]" in told
-    assert "mean" in told
+    readout = viewer.page.inner_text("#readout")
+    assert f"[1, {row}–{row + 1}, {col}–{col + 1}]" in readout
+    assert "mean" in readout
     assert "mean of 2 × 2 voxels" in viewer.page.locator("#slice-graph .hoverlayer").text_content()
 
 
@@ -245,7 +245,7 @@ def test_norms_move_the_stops_and_leave_the_values(viewer: Any, served: Any) -> 
     assert places["1000"] == pytest.approx(1)
 
 
-def test_play_turns_slices_until_it_is_stopped(viewer: Any) -> None:
+def test_play_steps_through_slices_until_it_is_stopped(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=3")
     viewer.page.keyboard.press(" ")
     viewer.until("() => window.painted.length > 4")
@@ -295,7 +295,7 @@ def test_a_slice_can_be_downloaded(viewer: Any, served: Any) -> None:
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_wheel_turns_slices_and_zooms_with_ctrl(viewer: Any) -> None:
+def test_the_wheel_steps_through_slices_and_zooms_with_ctrl(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.mouse.move(*viewer.point(50, 60))
     viewer.page.mouse.wheel(0, 120)

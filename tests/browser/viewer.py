@@ -88,7 +88,7 @@ class Viewer:
         self.page.goto(f"{self.served.url}/{link}")
 
     def settled(self, painted: int = 1) -> Viewer:
-        """Wait until the slice on the screen is the one asked for, and so many were painted."""
+        """Wait until the requested slice is on the screen and at least `painted` slices were painted."""
         self.page.evaluate(SETTLED, painted)
         return self
 
@@ -124,9 +124,9 @@ class Viewer:
         """What the slider says."""
         return int(self.page.locator("#slice-slider [role=slider]").get_attribute("aria-valuenow"))  # type: ignore[arg-type]
 
-    def address(self, wanted: str) -> None:
+    def address(self, part: str) -> None:
         """Wait until the address bar has this text in it."""
-        self.until("(text) => decodeURIComponent(location.search).includes(text)", wanted)
+        self.until("(text) => decodeURIComponent(location.search).includes(text)", part)
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Where the voxel (row y, column x) is in the window (px)."""

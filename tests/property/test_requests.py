@@ -1,4 +1,4 @@
-"""Requests of every kind to every route, Dash's own included: answered or refused, and never an error of ours."""
+"""Arbitrary requests to every route, Dash's included: answered or refused, never an internal error."""
 
 from __future__ import annotations
 
