@@ -145,7 +145,8 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def tab(browser: Browser) -> Iterator[Tab]:
     """An empty tab of 1280×800 pixels with its own profile."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    # `wait_for_function` evaluates text in the page, which the page's policy forbids.
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     context.add_init_script(WATCH)
     page = context.new_page()
     yield Tab(page, context.new_cdp_session(page))

@@ -174,10 +174,10 @@ def content_security_policy(script_hashes: Sequence[str]) -> str:
     return "; ".join(
         (
             "default-src 'self'",
-            # Tools that drive a browser evaluate expressions in the page, which itself does without;
-            # scripts still come from here alone, or are inline ones known by hash.
-            " ".join(("script-src 'self' 'unsafe-eval'", *script_hashes)),
-            # Mantine and Plotly write style elements while they run.
+            # No text is evaluated: neither Dash, Mantine nor Plotly needs it for what the page draws.
+            " ".join(("script-src 'self'", *script_hashes)),
+            # Plotly writes style attributes as text, to which no nonce applies, and the bundles of Dash insert
+            # style elements without one.
             "style-src 'self' 'unsafe-inline'",
             # A slice at rest is a blob: image, or a data: one where Plotly draws it by itself, as in exports.
             "img-src 'self' data: blob:",

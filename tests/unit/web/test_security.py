@@ -316,7 +316,7 @@ def test_every_response_is_hardened(make_settings: MakeSettings) -> None:
         assert "Cross-Origin-Opener-Policy" not in headers
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         assert policy["default-src"] == "'self'"
-        assert policy["script-src"] == "'self' 'unsafe-eval' 'sha256-abc=' 'sha256-def='"
+        assert policy["script-src"] == "'self' 'sha256-abc=' 'sha256-def='"
         assert policy["worker-src"] == "'self' blob:"
         assert policy["frame-ancestors"] == "'self'"
 
