@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.pending_file import file_bytes
 from dashboard.bricks.store import BrickStore, FileBrick
-from dashboard.bricks.usage import Purpose
 
 VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))
 DTYPE = np.dtype("u2")

@@ -8,13 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard import errors
 from dashboard.addressing import selection
-from dashboard.bricks.loader import BrickLoader
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.chunk_grid import ChunkIndex
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
+from dashboard.bricks.loader import BrickLoader, LoadedBrick
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
-from dashboard.bricks.usage import Purpose
 from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.brick_readers import BrickReaders
+from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.decoder import Decoder
+from dashboard.decoding.sinks import Sink
 from dashboard.files.catalog import Catalog
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.encode import Format
@@ -35,6 +44,11 @@ def make_children(roots: Sequence[Path], folder: Path, **given: Any) -> Hdf5Work
     """Child processes; `given` changes the limits."""
     limits = {"count": 1, "memory_bytes": 2**31, "seconds": 30.0} | given
     return Hdf5WorkerPool(roots, folder, **limits)
+
+
+def requester(purpose: Purpose = Purpose.DEMAND, *, counted: bool = True) -> Requester:
+    """A viewer, or with `counted=False` a script."""
+    return Requester(purpose, "v" if counted else None)
 
 
 class FakeFrames(dict[str, bytes]):
@@ -65,7 +79,7 @@ class Parts:
     ledger: Counts
     disk: BytesCache
     store: BrickStore
-    decoder: Decoder
+    readers: BrickReaders
     supply: BrickLoader
     windows: VolumeWindows
     frames: FakeFrames
@@ -85,7 +99,48 @@ class Parts:
         """The frame of a selection, given as text."""
         volume = self.library.volume(file, dataset)
         address = SliceAddress(volume, selection.parse(text, volume.shape), form, **how)
-        return self.reader.render(address, counted=counted, purpose=purpose)
+        return self.reader.render(address, requester(purpose, counted=counted))
+
+    def load(
+        self,
+        address: BrickAddress,
+        purpose: Purpose = Purpose.DEMAND,
+        *,
+        plane: int = 0,
+        counted: bool = False,
+    ) -> LoadedBrick:
+        """The brick at an address; `counted` says that a viewer asks for it."""
+        named = address.volume
+        volume = self.library.volume(named.file, named.dataset)
+        if volume.address != named:
+            raise errors.Changed("That is an address of another version.")
+        asks = requester(purpose, counted=counted)
+        return self.supply.load(volume, address, asks, plane=plane)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The reader of chunks."""
+        return self.readers.decoder
+
+    def open(self, volume: Volume) -> VolumeFile:
+        """A volume with its file."""
+        return VolumeFile(self.library, volume)
+
+    def decode(
+        self,
+        volume: Volume,
+        address: BrickAddress,
+        sink: Sink,
+        yield_to_demand: Callable[[], None] | None = None,
+    ) -> list[DamagedChunk]:
+        """A brick of chunks, decoded into a sink."""
+        with self.open(volume) as file:
+            return self.decoder.decode(file, address, sink, yield_to_demand)
+
+    def index(self, volume: Volume) -> ChunkIndex:
+        """The chunk index of a volume."""
+        with self.open(volume) as file:
+            return file.index()
 
     def bricks(self, file: str, dataset: str, text: str) -> list[Any]:
         """The addresses of the bricks that a selection touches."""
@@ -121,12 +176,12 @@ def parts(
     )
     disk = open_cache(home / "bricks")
     store = BrickStore(disk, LruEvictor(disk, limit, home / "room.lock"), home / "partial", ledger)
-    decoder = Decoder(library, threads)
+    readers = BrickReaders(threads)
     gate = DemandSignal(home / "gate")
     supply = BrickLoader(
         library,
         store,
-        decoder,
+        readers,
         gate,
         home / "locks",
         DiskSpace(home, floor),
@@ -135,16 +190,16 @@ def parts(
         wait_s,
         arena_bytes,
     )
-    windows = VolumeWindows(library, decoder)
+    windows = VolumeWindows(library, readers)
     frames = FakeFrames()
     reader = FrameRenderer(
-        library, supply, ContiguousPlanes(library, home / "mapped"), frames, windows, max_cells
+        library, supply, ContiguousPlanes(home / "mapped"), frames, windows, max_cells
     )
     try:
-        yield Parts(home, library, ledger, disk, store, decoder, supply, windows, frames, reader)
+        yield Parts(home, library, ledger, disk, store, readers, supply, windows, frames, reader)
     finally:
         supply.close()
-        decoder.close()
+        readers.close()
         gate.close()
         for cache in (disk, facts):
             cache.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
+from dashboard.catalog.volume import Volume
+from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
-from dashboard.prefetch.planner import Geometry, PlannedBrick
+from dashboard.prefetch.planner import Geometry
 from dashboard.prefetch.worker import (
     Worker,
 )
@@ -52,9 +56,14 @@ class World:
         start = index // CHUNK * CHUNK
         return BrickAddress(volume, 1, 2, (start, 0, 0), (min(start + CHUNK, PLANES), 1360, 1360))
 
-    def resolve(self, plan: ViewerPlan) -> list[tuple[PlannedBrick, list[BrickAddress]]]:
+    def resolve(self, plan: ViewerPlan) -> ResolvedPlan:
         self.resolved += 1
-        return [(wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.bricks]
+        entries = [
+            (wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.bricks
+        ]
+        keys = frozenset(address.key for _, (address,) in entries)
+        # The loader is a stand-in that reads no volume.
+        return ResolvedPlan(plan, cast(Volume, None), tuple(entries), keys)
 
     def has(self, address: BrickAddress) -> bool:
         self.looked += 1
@@ -63,10 +72,10 @@ class World:
     def no_demand_pending(self) -> bool:
         return self.is_quiet
 
-    def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
+    def load(self, volume: Volume, address: BrickAddress, requester: Requester) -> object:
         self.during(address)
         self.now += self.takes_s
-        self.decoded.append((address.volume.file, address.start[0] // CHUNK, purpose))
+        self.decoded.append((address.volume.file, address.start[0] // CHUNK, requester.purpose))
         if self.keeps:
             self.cached.add(address.key)
         return None

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from dashboard.addressing.outcomes import Outcome
+
 TIMEOUT_S = 60.0
 
 
@@ -97,13 +99,14 @@ class Client:
             raise
 
 
-def outcome_of(cache_status: str) -> str:
+def outcome_of(cache_status: str) -> Outcome:
     """The demand's outcome in a `Cache-Status` header (RFC 9211)."""
     if "detail=prefetched" in cache_status:
-        return "prefetched"
+        return Outcome.PREFETCHED
     if "collapsed" in cache_status:
-        return "coalesced"
-    return "miss" if cache_status.startswith("bricks; fwd=miss") else "hit"
+        return Outcome.COALESCED
+    missed = cache_status.startswith("bricks; fwd=miss")
+    return Outcome.MISS if missed else Outcome.HIT
 
 
 def total_ms_of(server_timing: str) -> float:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
+from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking.player import TraceSample
 from dashboard.benchmarking.traces import Trace
 from dashboard.benchmarking.volume import DatasetInfo
@@ -68,7 +69,7 @@ def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> d
         "outcomes": shares(answered),
         "beyond_first_brick": {
             "slices": len(beyond),
-            "not_missed": _share(sum(one.outcome != "miss" for one in beyond), len(beyond)),
+            "not_missed": _share(sum(one.outcome != Outcome.MISS for one in beyond), len(beyond)),
         },
         "client_ms": spread(one.late_ms for one in answered if one.late_ms is not None),
         "server_ms": spread(one.total_ms for one in answered),
@@ -80,7 +81,9 @@ def shares(answered: Sequence[TraceSample]) -> dict[str, float | None]:
     """The share of each outcome that a client of the HTTP interface can observe."""
     counts = Counter(one.outcome for one in answered)
     return {
-        outcome: _share(counts[outcome], len(answered)) for outcome in OUTCOMES if outcome != "ring"
+        outcome: _share(counts[outcome], len(answered))
+        for outcome in OUTCOMES
+        if outcome is not Outcome.RING
     }
 
 

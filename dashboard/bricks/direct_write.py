@@ -6,20 +6,19 @@ Writing one brick overlaps with decoding the next.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.addressing.addresses import BrickAddress
-from dashboard.catalog.volume import Volume
-from dashboard.decoding.chunk_reader import DamagedChunk
-from dashboard.decoding.decoder import Decoder
-from dashboard.decoding.progressive import ReusableBuffer
-from dashboard.decoding.sinks import FileSink, MemorySink
+from dashboard.bricks.pending_file import PendingBrickFile
+from dashboard.decoding.brick_reader import BrickTarget
+from dashboard.decoding.buffers import ReusableBuffer
+from dashboard.decoding.sinks import MemorySink, Sink
 from dashboard.storage import direct_io
-from dashboard.storage.checksum import PlaneChecksums
 
 # One buffer is being decoded into while the other is written.
 BUFFERS = 2
@@ -36,42 +35,53 @@ def should_bypass_page_cache(bricks_bytes: int, largest: int) -> bool:
     return fits and not direct_io.fits_dirty_limit(bricks_bytes)
 
 
+@dataclass(frozen=True)
+class DirectTarget:
+    """A brick's file that is written with direct I/O once the brick is assembled in memory."""
+
+    writer: DirectBrickWriter
+    pending: PendingBrickFile
+    dtype: np.dtype[Any]
+
+    @property
+    def data_bytes(self) -> int:
+        return self.pending.data_bytes
+
+    @property
+    def fd(self) -> int:
+        return self.pending.fd
+
+    def sink(self) -> AbstractContextManager[Sink]:
+        return self.writer.sink(self.pending, self.dtype)
+
+
 class DirectBrickWriter:
-    """Decodes bricks into files with direct I/O.
+    """Assembles bricks in memory and writes each to its file with direct I/O.
 
     Bricks larger than `limit` bytes, and a third concurrent one, are written band by band instead.
     """
 
-    def __init__(
-        self, decoder: Decoder, limit: int, max_wait_s: float = MAX_SERIALIZE_WAIT_S
-    ) -> None:
-        self._decoder = decoder
+    def __init__(self, limit: int, max_wait_s: float = MAX_SERIALIZE_WAIT_S) -> None:
         self._buffers = [ReusableBuffer(limit) for _ in range(BUFFERS)]
         self._slot = threading.Lock()
         self._max_serialize_wait_s = max_wait_s
 
-    def decode(
-        self,
-        volume: Volume,
-        address: BrickAddress,
-        fd: int,
-        step_aside: Callable[[], None] | None = None,
-        sums: PlaneChecksums | None = None,
-    ) -> list[DamagedChunk]:
-        """Decode a brick into the file `fd`; returns and raises what `Decoder.decode` does, and `OSError`.
+    def target(self, pending: PendingBrickFile, dtype: np.dtype[Any]) -> BrickTarget:
+        """The target that writes a brick of values of this type to `pending`."""
+        return DirectTarget(self, pending, dtype)
 
-        `sums` gets the checksums of its planes.
-        """
-        with self._memory(address.nbytes(volume.dtype.itemsize)) as memory:
+    @contextmanager
+    def sink(self, pending: PendingBrickFile, dtype: np.dtype[Any]) -> Iterator[Sink]:
+        """The sink for a brick, which is written at the end; raises `OSError` then."""
+        with self._memory(pending.data_bytes) as memory:
             if memory is None:
-                return self._decoder.decode(
-                    volume, address, FileSink(fd, address, sums), step_aside
-                )
-            sink = MemorySink(memory, address, volume.memory_dtype, sums)
+                with pending.sink() as direct:
+                    yield direct
+                return
+            sink = MemorySink(memory, pending.address, dtype, pending.checksums)
             with self._serialized():
-                bad = self._decoder.decode(volume, address, sink, step_aside)
-            direct_io.write(fd, sink.values.data)
-            return bad
+                yield sink
+            direct_io.write(pending.fd, sink.values.data)
 
     @contextmanager
     def _memory(self, size: int) -> Iterator[NDArray[np.uint8] | None]:

@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Outcome, Purpose, Stage
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.store import SinglePlaneBrick
-from dashboard.bricks.usage import Purpose
 from dashboard.bricks.writer import BrickWriter
-from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume import ReadPath
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.decoder import Decoder
-from dashboard.decoding.progressive import ProgressiveBrick, ReusableBuffer, required_bytes
-from dashboard.decoding.sinks import FileSink
+from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.telemetry.meter import meter
 
@@ -34,9 +35,12 @@ MIN_PROGRESSIVE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class InFlightBrick:
-    """A brick in flight: its decoded chunks, its file, and whether all chunk checksums matched."""
+    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, and whether all chunk
+    checksums matched.
+    """
 
     brick: ProgressiveBrick
+    file: VolumeFile
     pending: PendingBrickFile
     integrity: Future[bool] = field(default_factory=Future)
 
@@ -66,7 +70,7 @@ class ProgressiveLoader:
 
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
-    ) -> tuple[SinglePlaneBrick, str] | None:
+    ) -> tuple[SinglePlaneBrick, Outcome] | None:
         """(plane of the brick in flight, outcome); None when another brick is in flight.
 
         Raises `TimeoutError`.
@@ -74,21 +78,22 @@ class ProgressiveLoader:
         work = self._in_flight
         if work is None or work.brick.address != address:
             return None
-        outcome = "hit" if work.brick.has_plane(number) else "coalesced"
-        with meter("wait"):
+        outcome = Outcome.HIT if work.brick.has_plane(number) else Outcome.COALESCED
+        with meter(Stage.WAIT):
             brick = work.plane(number, timeout_s)
         return None if brick is None else (brick, outcome)
 
     def start(
-        self, volume: Volume, address: BrickAddress, number: int, locked: ExitStack
+        self, file: VolumeFile, address: BrickAddress, number: int, locked: ExitStack
     ) -> SinglePlaneBrick | None:
         """Plane `number` once it is decoded; the rest of the brick is decoded and written afterwards.
 
         None when this brick is not worth it or the memory for it is taken. Else what `locked` holds
         (the brick's lock) is kept until the brick is in the cache.
         """
+        volume = file.volume
         size = required_bytes(volume, address)
-        if not volume.decodes_in_process or size < MIN_PROGRESSIVE_BYTES:
+        if volume.read_path is not ReadPath.CHUNKS or size < MIN_PROGRESSIVE_BYTES:
             return None
         memory = self._buffer.acquire(size)
         if memory is None:
@@ -100,14 +105,14 @@ class ProgressiveLoader:
                 self._buffer.release()
                 return None
             try:
-                work = InFlightBrick(
-                    self._decoder.start_progressive(volume, address, memory, number), pending
-                )
+                started = self._decoder.start_progressive(file, address, memory, number)
+                # The request that opened the file may end before the brick is written.
+                work = InFlightBrick(started, file.duplicate(), pending)
             except BaseException:
                 pending.discard()
                 raise
             self._in_flight = work
-            self._decoder.decode_to(work.brick, work.brick.first_pass_bytes(number))
+            self._decoder.decode_to(work.file, work.brick, work.brick.first_pass_bytes(number))
             brick = work.plane(number, 0.0)
         except BaseException:
             if work is None:
@@ -137,10 +142,8 @@ class ProgressiveLoader:
     def _write(self, work: InFlightBrick) -> bool:
         brick, pending = work.brick, work.pending
         try:
-            with self._no_planes_after(work), self._demand.demand():
-                self._decoder.write_planes(
-                    brick, FileSink(pending.fd, brick.address, pending.checksums)
-                )
+            with self._no_planes_after(work), self._demand.demand(), pending.sink() as sink:
+                self._decoder.write_planes(work.file, brick, sink)
         except OSError as error:
             self._writer.abort_write(pending, error)
         except errors.LamellaError as error:
@@ -168,6 +171,7 @@ class ProgressiveLoader:
     def _end(self, work: InFlightBrick) -> None:
         self._in_flight = None
         work.brick.close()
+        work.file.close()
         self._buffer.release()
 
     def close(self) -> None:

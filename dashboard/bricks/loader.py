@@ -1,14 +1,12 @@
 """The single way to get a brick: from the cache, or decoded by exactly one caller (single flight).
 
-Demand and prefetch, threads and processes go through `BrickLoader.get_or_decode`. Single flight is a
-`flock` on the brick's lock file: the kernel frees it when its holder is killed, so nothing is ever
-stuck.
+Demand and prefetch, threads and processes go through `BrickLoader.get_or_decode`. Single flight is a `flock` on
+the brick's lock file: the kernel frees it when its holder is killed, so nothing is ever stuck.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,18 +19,19 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Outcome, Purpose, Stage
+from dashboard.addressing.requester import Requester
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.store import Brick, BrickStore, FileBrick, SinglePlaneBrick
 from dashboard.bricks.throughput import DecodeThroughput
-from dashboard.bricks.usage import Purpose
 from dashboard.bricks.writer import BrickWriter, SpaceGuard
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
-from dashboard.decoding.chunk_reader import DamagedChunk
-from dashboard.decoding.decoder import Decoder, read_brick_via_hdf5, read_plane_via_hdf5
-from dashboard.decoding.sinks import FileSink, PlaneSink
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.brick_reader import BrickTarget
+from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.file_lock import (
     LockHandle,
@@ -48,8 +47,6 @@ log = logging.getLogger(__name__)
 # Polling interval of work that yielded to demand: a fraction of the time that one band takes.
 YIELD_POLL_S = 0.004
 
-_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
-
 
 class CacheFull(errors.Busy):
     """The cache has no space for a prefetched brick."""
@@ -60,7 +57,7 @@ class LoadedBrick:
     """A brick and its outcome: `hit`, `prefetched`, `coalesced` or `miss`."""
 
     brick: Brick
-    outcome: str
+    outcome: Outcome
 
 
 class BrickLoader:
@@ -70,7 +67,7 @@ class BrickLoader:
         self,
         metadata: MetadataService,
         store: BrickStore,
-        decoder: Decoder,
+        readers: BrickReaders,
         demand: DemandSignal,
         locks: Path,
         space: SpaceGuard,
@@ -83,7 +80,7 @@ class BrickLoader:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._metadata = metadata
         self._store = store
-        self._decoder = decoder
+        self._readers = readers
         self._demand = demand
         self._locks = locks
         self._ledger = ledger
@@ -91,7 +88,7 @@ class BrickLoader:
         self._max_wait_s = wait_s
         self._sleep = sleep
         self._writer = BrickWriter(store, space, ledger, throughput)
-        self._progressive = ProgressiveLoader(decoder, self._writer, demand, buffer_bytes)
+        self._progressive = ProgressiveLoader(readers.decoder, self._writer, demand, buffer_bytes)
         self._direct_writer: DirectBrickWriter | None = None
 
     def enable_direct_writes(self, limit: int) -> None:
@@ -99,7 +96,7 @@ class BrickLoader:
 
         For bulk decoding that would evict the page cache (`direct_write.should_bypass_page_cache`).
         """
-        self._direct_writer = DirectBrickWriter(self._decoder, limit)
+        self._direct_writer = DirectBrickWriter(limit)
 
     def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
         """Estimated time to decode `nbytes` of this volume, from recent measurements (s)."""
@@ -113,34 +110,37 @@ class BrickLoader:
         """Whether the brick is in the cache."""
         return self._store.has(address)
 
-    def get_or_decode(
-        self,
-        address: BrickAddress,
-        purpose: Purpose = Purpose.DEMAND,
-        *,
-        plane: int = 0,
-        counted: bool = False,
+    def load(
+        self, volume: Volume, address: BrickAddress, requester: Requester, *, plane: int = 0
     ) -> LoadedBrick:
-        """The brick, decoded where it is neither cached nor in flight.
+        """As `get_or_decode`, for a single brick of a volume whose file is not open."""
+        with VolumeFile(self._metadata, volume) as file:
+            return self.get_or_decode(file, address, requester, plane=plane)
 
-        `plane` is the one that is wanted now; when the disk is full it is all that the brick
-        returned holds. `counted` marks a viewer's demand, which is recorded in the brick's usage
-        record and in the ledger. Raises `Busy` when another caller's decoding takes too long,
-        `NoRoom` when something was to be decoded ahead and there is no room, and whatever is wrong
-        with the file.
+    def get_or_decode(
+        self, file: VolumeFile, address: BrickAddress, requester: Requester, *, plane: int = 0
+    ) -> LoadedBrick:
+        """The brick at an address of the file's volume, decoded where it is neither cached nor in flight.
+
+        The file is opened only to decode. `plane` is the requested one; when the disk is full it is the only one
+        of the returned brick. A viewer's demand is recorded in the brick's usage record and in the ledger. Raises
+        `Busy` when another caller's decoding takes too long, `CacheFull` when a brick is to be decoded ahead and
+        there is no space for it, and the errors of reading the file.
         """
-        volume = self._metadata.resolve(address.volume)
+        volume = file.volume
         brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
-        outcome = "hit"
+        outcome = Outcome.HIT
         if brick is None:
-            brick, outcome = self._load(volume, address, purpose, plane)
-        if counted:
+            brick, outcome = self._load(file, address, requester.purpose, plane)
+        if requester.is_viewer_demand:
             outcome = self._record_demand(
                 brick, outcome, plane, address.nbytes(volume.dtype.itemsize)
             )
         return LoadedBrick(brick, outcome)
 
-    def record_demand(self, address: BrickAddress, dtype: np.dtype[Any], plane: int) -> str | None:
+    def record_demand(
+        self, address: BrickAddress, dtype: np.dtype[Any], plane: int
+    ) -> Outcome | None:
         """Count a demand for a plane that the viewer already has; None when the brick is not cached.
 
         Neither the file nor a child is asked, and nothing is decoded.
@@ -148,11 +148,11 @@ class BrickLoader:
         brick = self._store.get(address, dtype)
         if brick is None:
             return None
-        return self._record_demand(brick, "hit", plane, address.nbytes(dtype.itemsize))
+        return self._record_demand(brick, Outcome.HIT, plane, address.nbytes(dtype.itemsize))
 
     def _load(
-        self, volume: Volume, address: BrickAddress, purpose: Purpose, plane: int
-    ) -> tuple[Brick, str]:
+        self, file: VolumeFile, address: BrickAddress, purpose: Purpose, plane: int
+    ) -> tuple[Brick, Outcome]:
         try:
             early = self._progressive.plane(address, plane, self._max_wait_s)
         except TimeoutError:
@@ -161,7 +161,7 @@ class BrickLoader:
             return early
         with ExitStack() as stack:
             try:
-                with meter("wait"):
+                with meter(Stage.WAIT):
                     lock = stack.enter_context(
                         file_lock(
                             self._locks / f"{address.key}.lock",
@@ -176,16 +176,18 @@ class BrickLoader:
                 log.warning("no lock for a brick: %s", error)
                 if purpose is not Purpose.DEMAND:
                     raise CacheFull("There is no room to decode ahead.") from None
-                return self._decode_single_plane(volume, address, plane), "miss"
-            brick = self._store.get(address, volume.memory_dtype, plane)
+                return self._decode_single_plane(file, address, plane), Outcome.MISS
+            brick = self._store.get(address, file.volume.memory_dtype, plane)
             if brick is not None:
-                return brick, "coalesced" if lock.waited else "hit"
+                return brick, Outcome.COALESCED if lock.waited else Outcome.HIT
             if purpose is Purpose.DEMAND:
                 with self._demand.demand():
-                    first = self._progressive.start(volume, address, plane, stack)
-                    return first or self._decode(volume, address, purpose, plane, None), "miss"
-            yield_to_demand = bind(self._yield_to_demand, lock)
-            return self._decode(volume, address, purpose, plane, yield_to_demand), "miss"
+                    first = self._progressive.start(file, address, plane, stack)
+                    found = first or self._decode(file, address, purpose, plane, None)
+            else:
+                yield_to_demand = bind(self._yield_to_demand, lock)
+                found = self._decode(file, address, purpose, plane, yield_to_demand)
+            return found, Outcome.MISS
 
     def close(self) -> None:
         """Wait for write-behind work."""
@@ -198,87 +200,70 @@ class BrickLoader:
 
     def _decode(
         self,
-        volume: Volume,
+        file: VolumeFile,
         address: BrickAddress,
         purpose: Purpose,
         plane: int,
-        step_aside: Callable[[], None] | None,
+        yield_to_demand: Callable[[], None] | None,
     ) -> Brick:
-        pending = self._writer.begin(volume, address, purpose)
+        pending = self._writer.begin(file.volume, address, purpose)
         if pending is not None:
-            brick = self._into_file(volume, address, pending, step_aside)
+            brick = self._into_file(file, address, pending, yield_to_demand)
             if brick is not None:
                 return brick
         if purpose is not Purpose.DEMAND:
             raise CacheFull("There is no room to decode ahead.")
-        return self._decode_single_plane(volume, address, plane)
+        return self._decode_single_plane(file, address, plane)
 
     def _into_file(
         self,
-        volume: Volume,
+        file: VolumeFile,
         address: BrickAddress,
         pending: PendingBrickFile,
-        step_aside: Callable[[], None] | None,
+        yield_to_demand: Callable[[], None] | None,
     ) -> FileBrick | None:
+        volume = file.volume
+        target: BrickTarget = pending
+        if self._direct_writer is not None:
+            target = self._direct_writer.target(pending, volume.memory_dtype)
         try:
-            if volume.decodes_in_process or volume.contiguous_raw:
-                bad = self._decode_into(pending, volume, address, step_aside)
-            else:
-                if step_aside is not None:
-                    step_aside()
-                # The child writes through a memory map, where a full disk raises SIGBUS: allocate the
-                # blocks first.
-                os.posix_fallocate(pending.fd, 0, pending.data_bytes)
-                bad = read_brick_via_hdf5(self._metadata, volume, address, pending.fd)
+            reader = self._readers.of(volume)
+            bad = reader.read_brick(file, address, target, yield_to_demand)
         except OSError as error:
             self._writer.abort_write(pending, error)
             return None
         except BaseException:
             pending.discard()
             raise
-        with meter("cache"):
+        with meter(Stage.CACHE):
             return self._writer.commit(pending, volume, bad)
 
-    def _decode_into(
-        self,
-        pending: PendingBrickFile,
-        volume: Volume,
-        address: BrickAddress,
-        step_aside: Callable[[], None] | None,
-    ) -> list[DamagedChunk]:
-        if self._direct_writer is not None:
-            return self._direct_writer.decode(
-                volume, address, pending.fd, step_aside, pending.checksums
-            )
-        sink = FileSink(pending.fd, address, pending.checksums)
-        return self._decoder.decode(volume, address, sink, step_aside)
-
     def _decode_single_plane(
-        self, volume: Volume, address: BrickAddress, plane: int
+        self, file: VolumeFile, address: BrickAddress, plane: int
     ) -> SinglePlaneBrick:
         """The requested plane alone, in memory, because the disk has no space for the brick."""
-        if volume.decodes_in_process or volume.contiguous_raw:
-            sink = PlaneSink(address, volume.memory_dtype, plane)
-            bad = self._decoder.decode(volume, address, sink)
-            return SinglePlaneBrick(sink.values, plane, tuple(bad))
-        values, bad = read_plane_via_hdf5(self._metadata, volume, address, plane)
+        values, bad = self._readers.of(file.volume).read_plane(file, address, plane)
         return SinglePlaneBrick(values, plane, tuple(bad))
 
-    def _record_demand(self, brick: Brick, outcome: str, plane: int, nbytes: int) -> str:
+    def _record_demand(self, brick: Brick, outcome: Outcome, plane: int, nbytes: int) -> Outcome:
         """Record the demand in the brick's usage record; returns the outcome that follows from it."""
         access = brick.mark_accessed(plane)
         count = self._ledger.count
         if access.first_brick_access:
             count("bricks.first_wanted")
-        if access.first_brick_access and access.purpose in _AHEAD and outcome != "miss":
+        if access.first_brick_access and access.purpose.is_prefetch and outcome is not Outcome.MISS:
             count("prefetch.used")
             count("prefetch.used_bytes", nbytes)
-            if outcome == "coalesced":
+            if outcome is Outcome.COALESCED:
                 count("prefetch.late")
             if access.purpose is Purpose.PREFETCH_IDLE:
                 count("prefetch.resting_used_bytes", nbytes)
-        if outcome == "hit" and access.first_plane_access and access.purpose is not Purpose.DEMAND:
-            return "prefetched"
+        if (
+            outcome is Outcome.HIT
+            and access.first_plane_access
+            and access.purpose is not Purpose.DEMAND
+        ):
+            return Outcome.PREFETCHED
         return outcome
 
 
@@ -298,4 +283,4 @@ def remove_stale_locks(folder: Path, older_than_s: float) -> None:
             continue
 
 
-__all__ = ["BrickLoader", "CacheFull", "LoadedBrick", "Purpose", "remove_stale_locks"]
+__all__ = ["BrickLoader", "CacheFull", "LoadedBrick", "remove_stale_locks"]

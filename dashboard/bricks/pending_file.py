@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.plane_checksums import checksum_bytes
-from dashboard.bricks.usage import BrickUsage, Purpose, usage_record_size
+from dashboard.bricks.usage import BrickUsage, usage_record_size
+from dashboard.decoding.sinks import FileSink, Sink
 from dashboard.storage.checksum import PlaneChecksums
 from dashboard.storage.disk_space import make_private
 from dashboard.storage.file_lock import in_use, mark_in_use
@@ -50,6 +52,10 @@ class PendingBrickFile:
         except OSError:
             self.discard()
             raise
+
+    def sink(self) -> AbstractContextManager[Sink]:
+        """The sink that writes bands of the brick to the file at once."""
+        return nullcontext(FileSink(self.fd, self.address, self.checksums))
 
     def close(self) -> None:
         """Close the descriptor; the file stays."""

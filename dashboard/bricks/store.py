@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import plane_checksums
 from dashboard.bricks.open_handles import OpenBrickCache
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes, pending_bytes
 from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
-from dashboard.bricks.usage import AccessResult, BrickUsage, Purpose
+from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
 from dashboard.storage.checksum import PlaneChecksums
@@ -33,8 +34,6 @@ from dashboard.storage.eviction import AccessLog, LruEvictor
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
-
-_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
 class Brick(Protocol):
@@ -192,7 +191,7 @@ class BrickStore:
     def is_unused_prefetch(self, address: BrickAddress) -> bool:
         """Whether a brick was prefetched and has not been accessed."""
         usage = self._usage(address.key)
-        return usage is not None and usage[0] in _AHEAD and not usage[1]
+        return usage is not None and usage[0].is_prefetch and not usage[1]
 
     def get(
         self, address: BrickAddress, dtype: np.dtype[Any], plane: int | None = None
@@ -322,7 +321,7 @@ class BrickStore:
         """Count unused prefetched bytes, and close the brick."""
         self.open_handles.drop(key)
         usage = self._usage(key)
-        if usage is not None and usage[0] in _AHEAD and not usage[1]:
+        if usage is not None and usage[0].is_prefetch and not usage[1]:
             self._ledger.count("prefetch.wasted_bytes", usage[2])
 
     def _usage(self, key: str) -> tuple[Purpose, bool, int] | None:

@@ -5,17 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Purpose(StrEnum):
-    """Why a brick is decoded."""
-
-    DEMAND = "demand"
-    PREFETCH_MOVING = "ahead"
-    PREFETCH_IDLE = "resting"
-    WARMUP = "warm"
-
+from dashboard.addressing.outcomes import Purpose
 
 _CODES = {
     Purpose.DEMAND: 0,

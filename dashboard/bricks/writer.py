@@ -8,17 +8,15 @@ from collections.abc import Collection
 from typing import Protocol
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.store import BrickStore, FileBrick
 from dashboard.bricks.throughput import DecodeThroughput
-from dashboard.bricks.usage import Purpose
 from dashboard.catalog.volume import Volume
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
-
-_AHEAD = (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
 class SpaceGuard(Protocol):
@@ -77,7 +75,7 @@ class BrickWriter:
         count = self._ledger.count
         count("bricks.decoded")
         count("bricks.decoded_bytes", nbytes)
-        if purpose in _AHEAD:
+        if purpose.is_prefetch:
             count("prefetch.decoded")
             count("prefetch.decoded_bytes", nbytes)
         if purpose is Purpose.PREFETCH_IDLE:

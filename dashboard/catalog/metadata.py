@@ -7,12 +7,12 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
 from dashboard import errors
-from dashboard.addressing.addresses import Fingerprint, VolumeAddress, digest, file_version
+from dashboard.addressing.addresses import Fingerprint, digest, file_version
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.catalog.description import (
     DatasetListing,
@@ -30,6 +30,9 @@ from dashboard.files.roots import SourceFile
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.storage.keyed_locks import ImpatientLocks, KeyedLocks
 from dashboard.storage.rows import Rows
+
+if TYPE_CHECKING:
+    from dashboard.catalog.volume_file import VolumeFile
 
 log = logging.getLogger(__name__)
 
@@ -139,13 +142,6 @@ class MetadataService:
             self._volumes[key] = volume
         return volume
 
-    def resolve(self, address: VolumeAddress) -> Volume:
-        """The volume of an address; `Changed` when the file no longer has that fingerprint."""
-        volume = self.volume(address.file, address.dataset)
-        if volume.address != address:
-            raise errors.Changed(f"{address.file!r} has changed; open it again.")
-        return volume
-
     def known(self, file: str, dataset: str) -> list[Volume]:
         """Versions of a dataset in the cache, the most recent first.
 
@@ -168,8 +164,9 @@ class MetadataService:
             return [*found, described]  # It grew outside of the volume's chunks.
         return [described, *found]
 
-    def index(self, volume: Volume) -> ChunkIndex:
+    def index(self, file: VolumeFile) -> ChunkIndex:
         """The chunk index of a volume."""
+        volume = file.volume
         if volume.swmr_index is not None:
             return volume.swmr_index
         key = digest(FACTS_VERSION, "index", volume.address.key)
@@ -178,13 +175,13 @@ class MetadataService:
             return known
         # Fifty viewers that open one volume share one listing of its chunks.
         with self.first_opens.locked(f"chunks of {volume.address.file}"):
-            return self._index_known(key) or self._index_made(volume, key)
+            return self._index_known(key) or self._index_made(file, key)
 
     def _index_known(self, key: str) -> ChunkIndex | None:
         with self._lock:
             return self._indexes.get(key)
 
-    def _index_made(self, volume: Volume, key: str) -> ChunkIndex:
+    def _index_made(self, file: VolumeFile, key: str) -> ChunkIndex:
         raw = self._metadata_cache.get(key)
         index: ChunkIndex | None = None
         if isinstance(raw, bytes):
@@ -193,25 +190,15 @@ class MetadataService:
             except ValueError:
                 log.warning("cached chunk index has the wrong length, made anew")
         if index is None:
-            with self.source(volume) as opened:
-                raw = self._listed(opened, volume.path_in_file)
-            self.ensure_unchanged(volume)
+            raw = self._listed(file.source, file.volume.path_in_file)
+            file.ensure_unchanged()
             index = ChunkIndex.from_bytes(raw)
             self._metadata_cache.set(key, raw)
         with self._lock:
             self._indexes[key] = index
         return index
 
-    def ensure_unchanged(self, volume: Volume) -> None:
-        """Raise `Changed` unless the file and all of the volume's sources have their fingerprints.
-
-        A file that only grew is unchanged if the volume's chunks are where they were.
-        """
-        _, now = self.catalog.fingerprint(volume.address.file)
-        if now != volume.fingerprint or not self._sources_unchanged(volume):
-            self._grown(volume)
-
-    def _grown(self, volume: Volume) -> None:
+    def ensure_only_grew(self, volume: Volume) -> None:
         """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
         if volume.swmr_index is None or not self._chunks_unmoved(volume):
             raise errors.Changed(
@@ -225,30 +212,11 @@ class MetadataService:
             return False
         return now.swmr_index.includes(volume.swmr_index)
 
-    def source(self, volume: Volume) -> SourceFile:
-        """Open the file that has a volume's values, at the volume's fingerprint.
-
-        Raises `Changed` for another fingerprint, `NotFound` when the file does not exist.
-        """
-        linked = dict(volume.dependencies).get(volume.path)
-        if linked is None:
-            source, state = self.catalog.source(volume.address.file), volume.fingerprint
-        else:
-            source, state = self.catalog.linked(volume.path), linked
-        try:
-            if source.fingerprint != state or not self._sources_unchanged(volume):
-                self._grown(volume)
-        except BaseException:
-            source.close()
-            raise
-        return source
-
-    def ask(
-        self, volume: Volume, op: str, part: str = "", **request: Any
+    def call(
+        self, op: str, source: SourceFile, part: str = "", **request: Any
     ) -> tuple[dict[str, Any], bytes]:
-        """Response of an HDF5 worker about a volume; `part` identifies the values that are read."""
-        with self.source(volume) as source:
-            return self._failures.call(self.hdf5, op, source, part, **request)
+        """Response of an HDF5 worker about an open file; `part` identifies the values that are read."""
+        return self._failures.call(self.hdf5, op, source, part, **request)
 
     def _asked(
         self, file: str, fingerprint: Fingerprint, op: str, **request: Any
@@ -257,14 +225,12 @@ class MetadataService:
         with self.catalog.source(file) as source:
             if source.fingerprint != fingerprint:
                 raise errors.Changed(f"{file!r} changed; open it again.")
-            return self._failures.call(self.hdf5, op, source, **request)
+            return self.call(op, source, **request)
 
     def _listed(self, source: SourceFile, inner: str) -> bytes:
         """The chunk index of a dataset as serialised by the HDF5 worker."""
         # A million chunks take libhdf5 a few seconds to list.
-        return self._failures.call(self.hdf5, "index", source, inner, dataset=inner, seconds=60.0)[
-            1
-        ]
+        return self.call("index", source, inner, dataset=inner, seconds=60.0)[1]
 
     def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A value derived from a file, cached under `key` for all processes."""

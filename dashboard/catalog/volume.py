@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,26 @@ MAX_BRICKS = 16_384
 MAX_CHUNKS = 4_194_304
 
 
+class ReadPath(StrEnum):
+    """How the values of a volume are read; `dashboard.decoding.brick_readers` has the reader of each path."""
+
+    # Stored as they are displayed: contiguous, unfiltered, without conversion.
+    CONTIGUOUS = "contiguous"
+    # Chunks that this process reads and decodes without the HDF5 library.
+    CHUNKS = "chunks"
+    # All else, which an HDF5 worker reads.
+    HDF5 = "hdf5"
+
+
 @dataclass(frozen=True)
 class Volume:
-    """One dataset that can be shown, in one state of its file.
+    """One dataset that can be displayed, in one version of its file.
 
-    `dtype` is the type in the file; values are handed on in native byte order. `chunks` is what the
-    file says, `grid` what bricks are cut by. `fill` is the value of what was never written,
-    `fill_set` whether the author chose it. `state` is the file's fingerprint when it was described.
-    While the file is written (SWMR), `growing` is the chunk index of that state; the address then
-    stays the same, and bricks are identified by their own chunks.
+    `dtype` is the type in the file; values are returned in native byte order. `chunks` is the chunk shape of the
+    file, `grid` the grid of the bricks. `fill` is the value of voxels that were never written,
+    `fill_is_user_defined` whether the file's author chose it. `fingerprint` is the file's when it was described.
+    While the file is open for SWMR writing, `swmr_index` is the chunk index of that version; the address stays the
+    same then, and bricks are identified by their own chunks.
     """
 
     address: VolumeAddress
@@ -61,10 +74,14 @@ class Volume:
         """The type that values have in memory and in bricks."""
         return self.dtype.newbyteorder("=")
 
-    @property
-    def contiguous_raw(self) -> bool:
-        """Whether the values are stored as they are displayed: contiguous, unfiltered, no conversion."""
-        return self.layout == "contiguous" and self.no_conversion and self.offset is not None
+    @cached_property
+    def read_path(self) -> ReadPath:
+        """How its values are read."""
+        if self.layout == "contiguous" and self.no_conversion and self.offset is not None:
+            return ReadPath.CONTIGUOUS
+        if self.layout == "chunked" and self.no_conversion and codecs.can_decode(self.pipeline):
+            return ReadPath.CHUNKS
+        return ReadPath.HDF5
 
     def reads_planes_directly(self, selection: Selection) -> bool:
         """Whether the plane is read directly from the file.
@@ -72,7 +89,7 @@ class Volume:
         Across the last dimension no two voxels of a plane are contiguous, and one plane costs nearly as much as
         many: bricks are used then.
         """
-        return self.contiguous_raw and selection.plane[1] == len(self.shape) - 1
+        return self.read_path is ReadPath.CONTIGUOUS and selection.plane[1] == len(self.shape) - 1
 
     def bricks(self, selection: Selection) -> list[BrickAddress]:
         """The bricks that a selection touches; `TooLarge` before there are too many to list."""
@@ -80,7 +97,9 @@ class Volume:
         across = selection.row_span.start, selection.row_span.stop
         along = selection.col_span.start, selection.col_span.stop
         bricks, chunks = self.grid.count_touched(rows, cols, across, along)
-        if bricks > MAX_BRICKS or (chunks > MAX_CHUNKS and not self.contiguous_raw):
+        if bricks > MAX_BRICKS or (
+            chunks > MAX_CHUNKS and self.read_path is not ReadPath.CONTIGUOUS
+        ):
             raise errors.TooLarge(
                 f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
                 f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
@@ -99,11 +118,6 @@ class Volume:
         # versions.
         state = self.fingerprint.as_list() if codecs.keeps_length(self.pipeline) else []
         return digest(state, *(part.tobytes().hex() for part in parts))
-
-    @property
-    def decodes_in_process(self) -> bool:
-        """Whether its chunks can be read and decoded here, without the HDF5 library."""
-        return self.layout == "chunked" and self.no_conversion and codecs.can_decode(self.pipeline)
 
 
 def decoded_bytes(volume: Volume) -> int:

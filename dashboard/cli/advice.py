@@ -10,7 +10,7 @@ from math import ceil, prod
 from pathlib import Path
 
 from dashboard.addressing.chunk_grid import AxisCost
-from dashboard.catalog.volume import Volume, decoded_bytes
+from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
 
 PAGE_BYTES = 4096
 
@@ -43,7 +43,7 @@ def axis_costs(volume: Volume) -> list[AxisCost]:
     """What the first slice across each axis costs; one entry for a volume that is a single plane."""
     axes = range(len(volume.shape)) if len(volume.shape) > 2 else range(1)
     costs = [volume.grid.axis_cost(axis) for axis in axes]
-    if not volume.contiguous_raw:
+    if volume.read_path is not ReadPath.CONTIGUOUS:
         return costs
     return [
         AxisCost(
@@ -114,7 +114,7 @@ def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
     across = f"across axis {worst.axis}" if len(volume.shape) > 2 else "of it"
     if decoded_bytes(volume) <= SMALL_VOLUME_BYTES:
         return Advice("It is so small that its layout does not matter.")
-    if volume.contiguous_raw:
+    if volume.read_path is ReadPath.CONTIGUOUS:
         if worst.amplification < 2 * WORTH_IT:
             return Advice("Contiguous and uncompressed: slices are taken straight out of the file.")
         return Advice(
@@ -130,7 +130,7 @@ def _advise(volume: Volume, file: str, costs: Sequence[AxisCost]) -> Advice:
         f"The first slice {across} decodes {worst.amplification:.0f} times its own bytes; chunks of"
         f" {shown} make that {worst.amplification / gain:.0f}."
     )
-    if not volume.decodes_in_process:
+    if volume.read_path is ReadPath.HDF5:
         names = ", ".join(volume.filters) or "none"
         sentence = (
             "It is read through the HDF5 library, one chunk after the other"

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard import __version__
+from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking.baseline import Kind, read_with_h5py, slices_of
 from dashboard.benchmarking.figures import Spread, figures, speedup, spread
 from dashboard.benchmarking.player import TraceTarget, play
@@ -138,7 +139,7 @@ def machine() -> dict[str, Any]:
 
 def outcomes_table(results: Sequence[dict[str, Any]]) -> Table:
     """The outcomes of the demands."""
-    outcomes = ("hit", "prefetched", "coalesced", "miss")
+    outcomes = [outcome for outcome in Outcome if outcome is not Outcome.RING]
     table = _table("Where slices came from", ("slices", *outcomes, "accuracy", "memory"))
     for found in results:
         lost = found["slices"] - found["answered"]

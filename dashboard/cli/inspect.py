@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard.catalog.metadata import normalize_dataset_path
-from dashboard.catalog.volume import Volume, decoded_bytes
+from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
 from dashboard.cli.advice import advise, axis_costs
 from dashboard.cli.measure import Measured, SliceBenchmark
 from dashboard.cli.served_name import resolve_served_name, with_root_hint
@@ -162,9 +162,7 @@ def _cost_report(
         )
     return {
         "decoded_bytes": decoded_bytes(volume),
-        "read_by": "hdf5"
-        if not (volume.decodes_in_process or volume.contiguous_raw)
-        else "lamella",
+        "read_by": "hdf5" if volume.read_path is ReadPath.HDF5 else "lamella",
         "axes": axes,
         "advice": advice.sentence,
         "better_chunks": advice.chunks and list(advice.chunks),

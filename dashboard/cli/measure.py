@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.addressing.chunk_grid import AxisCost, ChunkIndex
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import SCRIPT
 from dashboard.addressing.selection import Selection, Span
-from dashboard.bricks.usage import Purpose
-from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.catalog.volume_file import VolumeFile
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.encode import Format
 from dashboard.frames.quantize import Norm, Window
@@ -80,8 +82,8 @@ class SliceBenchmark:
 
     def prepare(self, volume: Volume) -> None:
         """List the chunks, which a server does once for each fingerprint of a file."""
-        if volume.decodes_in_process:
-            self._engine.metadata.index(volume)
+        if volume.read_path is ReadPath.CHUNKS:
+            self._index(volume)
 
     def axis(self, volume: Volume, axis: int, seconds: float) -> Measured:
         """Measure a slice across `axis` in about `seconds`, or the time of a chunk if that is longer.
@@ -119,7 +121,7 @@ class SliceBenchmark:
         while True:
             box = self._box(volume, cost, limit)
             count = _chunks(volume, box)
-            seconds, values = self.time_decoding(box)
+            seconds, values = self.time_decoding(volume, box)
             repeats = took.setdefault(count, [])
             repeats.append(seconds)
             left = until - self._clock()
@@ -135,7 +137,7 @@ class SliceBenchmark:
         cold = decoding * cost.chunks / count + (warm or 0.0)
         return Measured(cold, warm, raw, size, size / decoding)
 
-    def time_decoding(self, box: BrickAddress) -> tuple[float, NDArray[Any]]:
+    def time_decoding(self, volume: Volume, box: BrickAddress) -> tuple[float, NDArray[Any]]:
         """Seconds until a plane of an uncached box is available, and the plane."""
         # Under a name of its own, so that no sample is found in the cache as an earlier one.
         self._taken += 1
@@ -143,11 +145,11 @@ class SliceBenchmark:
         plane = int(self._random.integers(box.planes))
         loader = self._engine.loader
         began = self._clock()
-        brick = loader.get_or_decode(box, Purpose.DEMAND, plane=plane).brick
+        brick = loader.load(volume, box, SCRIPT, plane=plane).brick
         values = brick.plane(plane)
         took = self._clock() - began
         # Waits for write-behind of the brick, so that it does not affect the next measurement.
-        loader.get_or_decode(box, Purpose.DEMAND, plane=plane)
+        loader.load(volume, box, SCRIPT, plane=plane)
         return took, values
 
     def _measure_warm(
@@ -189,13 +191,13 @@ class SliceBenchmark:
         """Time (s) for rendering a frame."""
         address = SliceAddress(volume, region, form, window)
         began = self._clock()
-        self._reader.render(address, counted=False, purpose=Purpose.DEMAND)
+        self._reader.render(address, SCRIPT)
         return self._clock() - began
 
     def _region(self, volume: Volume, cost: AxisCost) -> Selection:
         """A plane at a sampled index, or the first part of a large one; it is part of one brick."""
         height, width = volume.grid.tile(cost.rows, cost.cols)
-        if volume.contiguous_raw and cost.cols == len(volume.shape) - 1:
+        if volume.read_path is ReadPath.CONTIGUOUS and cost.cols == len(volume.shape) - 1:
             height, width = volume.shape[cost.rows], volume.shape[cost.cols]
         width = min(width, self.most_cells)
         height = min(height, max(self.most_cells // width, 1))
@@ -222,10 +224,14 @@ class SliceBenchmark:
             stop.append(min(first + span * chunk, length))
         return BrickAddress(volume.address, *plane, tuple(start), tuple(stop))
 
+    def _index(self, volume: Volume) -> ChunkIndex:
+        with VolumeFile(self._engine.metadata, volume) as file:
+            return file.index()
+
     def _corner(self, volume: Volume) -> tuple[int, ...]:
         """The first voxel of any chunk that is stored, or of any block that is no rest at the edge."""
         grid = volume.grid
-        if volume.decodes_in_process and len(stored := self._engine.metadata.index(volume).numbers):
+        if volume.read_path is ReadPath.CHUNKS and len(stored := self._index(volume).numbers):
             return grid.chunk_origin(int(self._random.choice(stored)))
         return tuple(
             int(self._random.integers(max(n // c, 1))) * c

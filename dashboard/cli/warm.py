@@ -26,12 +26,14 @@ from rich.progress import (
 )
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.requester import WARMUP
 from dashboard.bricks import direct_write
 from dashboard.bricks.loader import CacheFull, LoadedBrick
 from dashboard.bricks.pending_file import file_bytes
-from dashboard.bricks.usage import Purpose
 from dashboard.catalog.metadata import MetadataService
-from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.catalog.volume_file import VolumeFile
 from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import CannotShow, LamellaError, SetupError
 from dashboard.frames.complex_part import ComplexPart
@@ -81,7 +83,7 @@ def run(
     services.start()
     try:
         volume = services.metadata.volume(name, chosen(services.metadata, name, dataset))
-        if volume.contiguous_raw:
+        if volume.read_path is ReadPath.CONTIGUOUS:
             click.echo(
                 f"{volume.address.dataset} of {name} is stored as it is: its slices are taken straight"
                 " out of the file, and there is nothing to decode ahead."
@@ -194,7 +196,8 @@ class WarmJob:
                 )
             ) from None
         # The default contrast window is part of the time to the first slice.
-        self.services.windows.window(self.volume, ComplexPart.ABS, Norm.LINEAR)
+        with VolumeFile(self.services.metadata, self.volume) as file:
+            self.services.windows.window(file, ComplexPart.ABS, Norm.LINEAR)
         self._report(len(fitting), time.monotonic() - began)
 
     def _report(self, fitting: int, took: float) -> None:
@@ -263,13 +266,13 @@ class WarmJob:
 
     def _get(self, brick: BrickAddress) -> LoadedBrick:
         try:
-            return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
+            return self.services.loader.load(self.volume, brick, WARMUP)
         except CacheFull:
             if self.services.health.degraded():
                 raise
         # Entries used a moment ago may be evicted soon unless they are touched again.
         time.sleep(IN_USE_S)
-        return self.services.loader.get_or_decode(brick, Purpose.WARMUP)
+        return self.services.loader.load(self.volume, brick, WARMUP)
 
     def _finished(self, brick: BrickAddress, work: Future[LoadedBrick]) -> None:
         try:
@@ -278,7 +281,7 @@ class WarmJob:
             self.unreadable.append(error)  # Other bricks may be readable.
             return
         self.warm.append(brick)
-        self.decoded += loaded.outcome == "miss"
+        self.decoded += loaded.outcome is Outcome.MISS
         self.damaged += len(loaded.brick.damaged_chunks)
 
     def _touch_warmed(self) -> None:

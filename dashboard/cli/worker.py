@@ -39,7 +39,7 @@ def run(settings: Settings, parent: int | None = None) -> None:
     signals.get()
     stop.set()
     # No request waits for the brick in progress.
-    services.decoder.stop()
+    services.readers.stop()
     thread.join()
     services.close()
     if failures:

@@ -15,23 +15,19 @@ from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.addressing.chunk_grid import ChunkIndex
-from dashboard.catalog.metadata import MetadataService
+from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.codecs import paired_inflate
 from dashboard.codecs import pipeline as codecs
 from dashboard.codecs.errors import CorruptChunk
 from dashboard.codecs.paired_inflate import Verdict
+from dashboard.decoding.buffers import Bytes, ThreadBuffers
 from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
 
 if TYPE_CHECKING:
     from dashboard.codecs.paired_inflate._lanes import Stream
 
-Bytes = NDArray[np.uint8]
-
-# A thread's buffer is reallocated when it is this many times larger than needed.
-SHRINK_FACTOR = 8
-SMALL_BYTES = 16 * 1024 * 1024
 # Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16
 # Stored bytes read for a part of a chunk, beyond the share that its length suggests.
@@ -69,34 +65,12 @@ class BusyTime:
             self.read += read
             self.decode += decode
 
-    def shares(self, wall: float) -> dict[str, float]:
+    def shares(self, wall: float) -> dict[Stage, float]:
         """The two stages scaled to their common wall time (s)."""
         busy = self.read + self.decode
         if busy <= 0:
             return {}
-        return {"read": wall * self.read / busy, "decode": wall * self.decode / busy}
-
-
-class ThreadBuffers:
-    """Buffers of each thread, reused from chunk to chunk.
-
-    Reused memory causes no page faults; a new buffer for each chunk would.
-    """
-
-    def __init__(self) -> None:
-        self._kept = threading.local()
-
-    def get(self, name: str, size: int) -> Bytes:
-        """This thread's buffer of that name with `size` bytes; reallocated only when it does not fit."""
-        buffer: Bytes | None = getattr(self._kept, name, None)
-        if (
-            buffer is None
-            or len(buffer) < size
-            or len(buffer) > SHRINK_FACTOR * max(size, SMALL_BYTES)
-        ):
-            buffer = np.empty(size, np.uint8)
-            setattr(self._kept, name, buffer)
-        return buffer[:size]
+        return {Stage.READ: wall * self.read / busy, Stage.DECODE: wall * self.decode / busy}
 
 
 def supports_partial_inflate(volume: Volume) -> bool:
@@ -297,9 +271,3 @@ class ChunkReader:
         if last is not None and last < len(buffers):
             buffers[last] = out
         return buffers
-
-
-def open_source(library: MetadataService, volume: Volume) -> tuple[int, Any]:
-    """Open the file that has the chunks; raises `Changed` if its fingerprint is not the volume's."""
-    source = library.source(volume)
-    return source.release(), source.fingerprint

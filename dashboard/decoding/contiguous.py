@@ -7,6 +7,8 @@ The kernel's page cache serves as the cache.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,11 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.chunk_grid import pseudo_chunks
+from dashboard.addressing.outcomes import Stage
 from dashboard.addressing.selection import Selection
 from dashboard.catalog.volume import Volume
-from dashboard.decoding.chunk_reader import ThreadBuffers
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.bands import band_buffer, bands
+from dashboard.decoding.brick_reader import BandReader
+from dashboard.decoding.buffers import ThreadBuffers
+from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.decoding.decode_pool import DecodePool
+from dashboard.decoding.library_reader import LibraryReader
+from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES
+from dashboard.decoding.sinks import Sink
 from dashboard.errors import CannotShow, Changed
 from dashboard.files.roots import out_of_reach
+from dashboard.telemetry.meter import meter
 
 # A strided row is read whole in pieces of this size and subsampled.
 MAX_READ_BYTES = 8 * 1024 * 1024
@@ -26,7 +39,7 @@ MAX_READ_BYTES = 8 * 1024 * 1024
 GAP_LIMIT_BYTES = 64 * 1024
 
 
-class ContiguousReader:
+class ContiguousFile:
     """Reads one contiguous dataset through one descriptor; thread-safe."""
 
     def __init__(self, volume: Volume, fd: int, buffers: ThreadBuffers) -> None:
@@ -70,6 +83,13 @@ class ContiguousReader:
             self._read_runs(line, offset, self._strides[address.cols])
             flat[:, row - first, :] = line.T
 
+    def voxel(self, index: Sequence[int]) -> np.generic:
+        """The value at `index`, in native byte order; raises as `region`."""
+        out = np.empty(1, self._volume.dtype)
+        self._read_into(out, self._offset(dict(enumerate(index))))
+        value: np.generic = out.astype(self._volume.memory_dtype)[0]
+        return value
+
     def _offset(self, position: dict[int, int]) -> int:
         start = self._volume.offset or 0
         return start + sum(index * self._strides[dim] for dim, index in position.items())
@@ -107,3 +127,48 @@ class ContiguousReader:
                 name = self._volume.address.file
                 raise Changed(f"{name!r} is shorter than it was; open it again.")
             data, offset = data[count:], offset + count
+
+
+class ContiguousReader(BandReader):
+    """The `BrickReader` for `ReadPath.CONTIGUOUS`.
+
+    It reads bricks whose planes lie across the last dimension, where no two voxels of a plane are contiguous;
+    other planes are read without a brick.
+    """
+
+    def __init__(self, pool: DecodePool, library: LibraryReader) -> None:
+        self._pool = pool
+        self._library = library
+
+    def decode(
+        self,
+        file: VolumeFile,
+        address: BrickAddress,
+        sink: Sink,
+        yield_to_demand: Callable[[], None] | None = None,
+    ) -> list[DamagedChunk]:
+        """As `BandReader.decode`; there are no damaged chunks."""
+        volume, buffers = file.volume, self._pool.buffers
+        source = ContiguousFile(volume, file.fd, buffers)
+
+        def band(first: int, last: int) -> None:
+            values = band_buffer(buffers, volume, address, last - first)
+            source.band(address, first, last, values)
+            sink.put(first, values.reshape(-1, *values.shape[-2:]))
+
+        with meter(Stage.READ):
+            self._pool.map_ranges(band, bands(volume, address), yield_to_demand)
+        file.ensure_unchanged()
+        return []
+
+    def read_voxel(self, file: VolumeFile, index: Sequence[int]) -> np.generic:
+        """As `BrickReader.read_voxel`."""
+        value = ContiguousFile(file.volume, file.fd, self._pool.buffers).voxel(index)
+        file.ensure_unchanged()
+        return value
+
+    def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
+        """As `BrickReader.sample`: blocks, which cover more of the volume than the thin runs of its grid."""
+        grid = file.volume.grid
+        chunks = pseudo_chunks(grid.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
+        return self._library.sample(file, seed, replace(grid, chunks=chunks))

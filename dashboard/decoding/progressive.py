@@ -6,10 +6,9 @@ for a plane is served once the chunks are decoded to its depth; the rest is done
 
 from __future__ import annotations
 
-import mmap
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -294,28 +293,3 @@ class ProgressiveBrick:
         blocks = PlaneAssembler(self.volume, self.address, grid, plane)
         blocks.put_all(self._chunks.reshape(*grid, *chunks))
         return blocks.values
-
-
-class ReusableBuffer:
-    """One block of memory that a process keeps for progressive bricks; one user at a time."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._memory: NDArray[np.uint8] | None = None
-
-    def acquire(self, size: int) -> NDArray[np.uint8] | None:
-        """At least `size` bytes, the caller's until `release`; None when in use or too much."""
-        if size > self._limit or not self._lock.acquire(blocking=False):
-            return None
-        if self._memory is None or len(self._memory) < size:
-            block = mmap.mmap(-1, size)
-            with suppress(OSError, AttributeError):
-                # Huge pages: the first use of 250 MB causes 60,000 page faults otherwise.
-                block.madvise(mmap.MADV_HUGEPAGE)
-            self._memory = np.frombuffer(block, np.uint8)
-        return self._memory
-
-    def release(self) -> None:
-        """Release the memory for the next user; it stays allocated."""
-        self._lock.release()

@@ -102,6 +102,17 @@ class SourceFile:
                 os.close(fd)
         self.fd = self.folder = -1
 
+    def duplicate(self) -> SourceFile:
+        """The same open file, which is closed independently of this one."""
+        with ExitStack() as undo:
+            folder = os.dup(self.folder)
+            undo.callback(os.close, folder)
+            fd = os.dup(self.fd)
+            undo.callback(os.close, fd)
+            source = SourceFile(self.path, folder, fd)
+            undo.pop_all()
+        return source
+
     def release(self) -> int:
         """Return the file's descriptor, which the caller has to close, and close the directory's."""
         fd, self.fd = self.fd, -1

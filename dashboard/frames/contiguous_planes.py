@@ -15,12 +15,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import digest
+from dashboard.addressing.outcomes import Stage
 from dashboard.addressing.selection import Selection
 from dashboard.bricks.usage import BrickUsage, usage_record_size
-from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
-from dashboard.decoding.chunk_reader import ThreadBuffers, open_source
-from dashboard.decoding.contiguous import ContiguousReader
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.buffers import ThreadBuffers
+from dashboard.decoding.contiguous import ContiguousFile
 from dashboard.storage.disk_space import make_private
 from dashboard.telemetry.meter import meter
 
@@ -33,15 +34,14 @@ MAX_TRACKED_PLANES = 16_777_216
 class ContiguousPlanes:
     """Reads planes of contiguous datasets, and tracks accesses in a small file."""
 
-    def __init__(self, metadata: MetadataService, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._metadata = metadata
         self._folder = folder
         self._buffers = ThreadBuffers()
 
     def region(
         self,
-        volume: Volume,
+        file: VolumeFile,
         selection: Selection,
         rows: tuple[int, int, int],
         step_c: int,
@@ -50,16 +50,12 @@ class ContiguousPlanes:
 
         Raises `Changed` when the file is shorter than its dataset or changes during the read.
         """
-        with meter("read"):
-            fd, _ = open_source(self._metadata, volume)
-            try:
-                reader = ContiguousReader(volume, fd, self._buffers)
-                values = reader.region(selection, rows, step_c)
-            finally:
-                os.close(fd)
-            self._metadata.ensure_unchanged(volume)
-        with meter("decode"):
-            return values.astype(volume.memory_dtype, copy=False)
+        with meter(Stage.READ):
+            source = ContiguousFile(file.volume, file.fd, self._buffers)
+            values = source.region(selection, rows, step_c)
+            file.ensure_unchanged()
+        with meter(Stage.DECODE):
+            return values.astype(file.volume.memory_dtype, copy=False)
 
     def trim(self, limit: int) -> None:
         """Remove the least recently changed tracking files until `limit` bytes remain; raises `OSError`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 from typing import Any, Protocol
@@ -15,13 +15,14 @@ from cachetools import FIFOCache
 from numpy.typing import NDArray
 
 from dashboard import errors
-from dashboard.addressing import selection
 from dashboard.addressing.addresses import BrickAddress, digest
+from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
 from dashboard.bricks.loader import BrickLoader
-from dashboard.bricks.usage import Purpose
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.chunk_reader import damage_error
 from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
 from dashboard.frames.contiguous_planes import ContiguousPlanes
@@ -38,8 +39,6 @@ MAX_DECODED_BYTES = 8 * 2**30
 # Source cells pooled at a time, which bounds the memory of a pooled view of a huge plane.
 STRIP_CELLS = 4_194_304
 MAX_RECORDED_FRAMES = 4096
-
-_RANK = {"hit": 0, "prefetched": 1, "coalesced": 2, "miss": 3}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class RenderedSlice:
     """A frame, its outcome, and whether it came from the frame cache."""
 
     frame: Frame
-    outcome: str
+    outcome: Outcome
     frame_cache_hit: bool
 
 
@@ -111,28 +110,12 @@ class FrameRenderer:
         self._recorded_frames: FIFOCache[str, None] = FIFOCache(MAX_RECORDED_FRAMES)
         self._lock = threading.Lock()
 
-    def render(self, address: SliceAddress, *, counted: bool, purpose: Purpose) -> RenderedSlice:
+    def render(self, address: SliceAddress, requester: Requester) -> RenderedSlice:
         """The frame at `address`.
 
-        `counted` marks a viewer's demand. Raises `TooLarge`, `CannotShow` for damaged chunks in the selection,
-        and the errors of `BrickLoader.get_or_decode`. A growing file may change during the read; it is then read
-        once more in its new state.
+        Raises `TooLarge`, `CannotShow` for damaged chunks in the selection, and the errors of
+        `BrickLoader.get_or_decode`.
         """
-        try:
-            return self._render_or_load(address, counted, purpose)
-        except errors.Changed:
-            if address.volume.swmr_index is None:
-                raise
-        named = address.volume.address
-        volume = self._metadata.volume(named.file, named.dataset)
-        chosen = selection.parse(str(address.selection), volume.shape)
-        return self._render_or_load(
-            replace(address, volume=volume, selection=chosen), counted, purpose
-        )
-
-    def _render_or_load(
-        self, address: SliceAddress, counted: bool, purpose: Purpose
-    ) -> RenderedSlice:
         packed = self._frames.get(address.key)
         if packed is not None:
             try:
@@ -140,11 +123,15 @@ class FrameRenderer:
             except ValueError:
                 packed = None
             else:
-                outcome = "hit" if frame.demand_recorded else self.cached_outcome(address, counted)
+                outcome = (
+                    Outcome.HIT
+                    if frame.demand_recorded
+                    else self.cached_outcome(address, requester)
+                )
                 return RenderedSlice(frame, outcome, True)
-        frame, outcome, checks = self._render(address, counted, purpose)
+        frame, outcome, checks = self._render(address, requester)
         self._store(address.key, frame, checks)
-        if counted:
+        if requester.is_viewer_demand:
             self._remember(address.key)
         return RenderedSlice(frame, outcome, False)
 
@@ -161,31 +148,31 @@ class FrameRenderer:
         for check in checks:
             check.add_done_callback(proven)
 
-    def cached_outcome(self, address: SliceAddress, counted: bool) -> str:
+    def cached_outcome(self, address: SliceAddress, requester: Requester) -> Outcome:
         """The outcome of a demand for a frame that the frame cache or the page has.
 
         A prefetched frame has not been demanded yet, so its bricks' usage records are updated now.
         """
         with self._lock:
-            if not counted or address.key in self._recorded_frames:
-                return "hit"
+            if not requester.is_viewer_demand or address.key in self._recorded_frames:
+                return Outcome.HIT
         outcome = self.record_demand(address.volume, address.selection)
         self._remember(address.key)
         return outcome
 
-    def record_demand(self, volume: Volume, chosen: Selection) -> str:
+    def record_demand(self, volume: Volume, chosen: Selection) -> Outcome:
         """Record a demand for a slice that the viewer already has; nothing is read or decoded.
 
         Returns `prefetched` when one of its bricks was prefetched and its plane not accessed before, else `hit`.
         """
-        outcome = "hit"
+        outcome = Outcome.HIT
         if volume.reads_planes_directly(chosen):
             self._contiguous.mark_accessed(volume, chosen)
             return outcome
         for brick in volume.bricks(chosen):
             number = brick.plane_number(chosen.fixed)
-            if self._loader.record_demand(brick, volume.memory_dtype, number) == "prefetched":
-                outcome = "prefetched"
+            if self._loader.record_demand(brick, volume.memory_dtype, number) is Outcome.PREFETCHED:
+                outcome = Outcome.PREFETCHED
         return outcome
 
     def _remember(self, key: str) -> None:
@@ -193,13 +180,17 @@ class FrameRenderer:
             self._recorded_frames[key] = None
 
     def _render(
-        self, address: SliceAddress, counted: bool, purpose: Purpose
-    ) -> tuple[Frame, str, list[Future[bool]]]:
-        volume = address.volume
+        self, address: SliceAddress, requester: Requester
+    ) -> tuple[Frame, Outcome, list[Future[bool]]]:
         _check_cells(address, self._max_cells)
-        planes = PlaneReader(
-            self._loader, self._contiguous, volume, address.selection, counted, purpose
-        )
+        with VolumeFile(self._metadata, address.volume) as file:
+            return self._render_from(file, address, requester)
+
+    def _render_from(
+        self, file: VolumeFile, address: SliceAddress, requester: Requester
+    ) -> tuple[Frame, Outcome, list[Future[bool]]]:
+        volume = file.volume
+        planes = PlaneReader(self._loader, self._contiguous, file, address.selection, requester)
         planes.check()
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
         # found before the part is taken.
@@ -207,24 +198,28 @@ class FrameRenderer:
         values = planes.values(address.part, address.pool, gap if address.format.scaled else None)
         window: Window | None = None
         if address.format.scaled:
-            with meter("scale"):
+            with meter(Stage.SCALE):
                 fill = None if gap is not None else fill_value(volume, values.dtype, address.part)
-                window = self._window(address, values, fill)
+                window = self._window(file, address, values, fill)
                 values = quantize_u8(values, window, address.norm, fill)
-        with meter("encode"):
+        with meter(Stage.ENCODE):
             body = encode(values, address.format)
         rows, cols = values.shape
         return (
-            Frame(body, (rows, cols), values.dtype.name, window, counted),
+            Frame(body, (rows, cols), values.dtype.name, window, requester.is_viewer_demand),
             planes.outcome,
             planes.integrity_checks,
         )
 
     def _window(
-        self, address: SliceAddress, values: NDArray[Any], fill: np.generic | None
+        self,
+        file: VolumeFile,
+        address: SliceAddress,
+        values: NDArray[Any],
+        fill: np.generic | None,
     ) -> Window:
         if address.window == "volume":
-            return self._windows.window(address.volume, address.part, address.norm)
+            return self._windows.window(file, address.part, address.norm)
         if address.window == "slice":
             return slice_window(values, address.norm, fill)
         assert isinstance(address.window, tuple)
@@ -260,20 +255,20 @@ class PlaneReader:
         self,
         loader: BrickLoader,
         contiguous: ContiguousPlanes,
-        volume: Volume,
+        file: VolumeFile,
         selection: Selection,
-        counted: bool,
-        purpose: Purpose,
+        requester: Requester,
     ) -> None:
         self._loader = loader
         self._contiguous = contiguous
-        self._volume = volume
+        self._file = file
+        self._volume = volume = file.volume
         self._selection = selection
-        self._is_demand = counted
-        self._purpose = purpose
-        self._bricks = [] if volume.reads_planes_directly(selection) else volume.bricks(selection)
+        self._requester = requester
+        self._direct = volume.reads_planes_directly(selection)
+        self._bricks = [] if self._direct else volume.bricks(selection)
         self._planes: dict[str, NDArray[Any]] = {}
-        self.outcome = "hit"
+        self.outcome = Outcome.HIT
         self.integrity_checks: list[Future[bool]] = []
 
     def check(self) -> None:
@@ -290,7 +285,7 @@ class PlaneReader:
         span_r, span_c = self._selection.row_span, self._selection.col_span
         if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
             region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
-            with meter("index"):
+            with meter(Stage.INDEX):
                 return _to_displayed(region, part, gap)
         shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
@@ -298,7 +293,7 @@ class PlaneReader:
         height = max(STRIP_CELLS // (width * span_r.step), 1) * span_r.step
         for at in range(span_r.start, span_r.stop, height):
             region = self._region(at, min(at + height, span_r.stop), 1, 1)
-            with meter("scale"):
+            with meter(Stage.SCALE):
                 cells = pool_blocks(
                     _to_displayed(region, part, gap), span_r.step, span_c.step, pool
                 )
@@ -309,18 +304,20 @@ class PlaneReader:
     def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
         """Rows low … high and the selection's columns at steps, in native byte order."""
         span_c = self._selection.col_span
-        if self._volume.reads_planes_directly(self._selection):
+        if self._direct:
             region = self._contiguous.region(
-                self._volume, self._selection, (low, high, step_r), step_c
+                self._file, self._selection, (low, high, step_r), step_c
             )
-            if self._is_demand and self._contiguous.mark_accessed(self._volume, self._selection):
-                self._note("miss")
+            if self._requester.is_viewer_demand and self._contiguous.mark_accessed(
+                self._volume, self._selection
+            ):
+                self._note(Outcome.MISS)
             return region
         pieces = [b for b in self._bricks if b.start[b.rows] < high and b.stop[b.rows] > low]
         if len(pieces) == 1:
             plane = self._plane(pieces[0])
             top, left = pieces[0].start[pieces[0].rows], pieces[0].start[pieces[0].cols]
-            with meter("index"):
+            with meter(Stage.INDEX):
                 return plane[
                     low - top : high - top : step_r,
                     span_c.start - left : span_c.stop - left : step_c,
@@ -331,7 +328,7 @@ class PlaneReader:
         )
         for brick in pieces:
             plane = self._plane(brick)
-            with meter("index"):
+            with meter(Stage.INDEX):
                 rows_to, rows_from = _overlap(
                     low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows]
                 )
@@ -350,9 +347,7 @@ class PlaneReader:
         if plane is not None:
             return plane
         number = brick.plane_number(self._selection.fixed)
-        loaded = self._loader.get_or_decode(
-            brick, self._purpose, plane=number, counted=self._is_demand
-        )
+        loaded = self._loader.get_or_decode(self._file, brick, self._requester, plane=number)
         self._note(loaded.outcome)
         if loaded.brick.integrity is not None:
             self.integrity_checks.append(loaded.brick.integrity)
@@ -372,9 +367,8 @@ class PlaneReader:
                 return False
         return True
 
-    def _note(self, outcome: str) -> None:
-        if _RANK[outcome] > _RANK[self.outcome]:
-            self.outcome = outcome
+    def _note(self, outcome: Outcome) -> None:
+        self.outcome = self.outcome.farther(outcome)
 
 
 def _overlap(low: int, high: int, step: int, first: int, last: int) -> tuple[slice, slice]:

@@ -13,9 +13,10 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.selection import Selection, Span
 from dashboard.bricks.store import BrickStore
 from dashboard.catalog.metadata import MetadataService
-from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.decoding.chunk_reader import damage_error
-from dashboard.decoding.voxel import read_voxel
 
 # Longest wait for another request's chunk: by then the pointer has moved on.
 MAX_WAIT_S = 5.0
@@ -30,20 +31,26 @@ class VoxelReader:
     chunks occupies neither all request threads nor much memory.
     """
 
-    def __init__(self, metadata: MetadataService, bricks: BrickStore, decodes: int) -> None:
+    def __init__(
+        self, metadata: MetadataService, bricks: BrickStore, readers: BrickReaders, decodes: int
+    ) -> None:
         self._metadata = metadata
         self._bricks = bricks
+        self._readers = readers
         self._decodes = threading.BoundedSemaphore(decodes)
 
     def read(self, volume: Volume, index: Sequence[int]) -> np.generic:
         """The value at `index` in native byte order; `CannotShow` for a damaged chunk, `Changed`, `Busy`."""
-        value = None if volume.contiguous_raw else self._from_brick(volume, index)
+        # A contiguous file has a value at a known place, which is found sooner than a brick.
+        direct = volume.read_path is ReadPath.CONTIGUOUS
+        value = None if direct else self._from_brick(volume, index)
         if value is not None:
             return value
         if not self._decodes.acquire(timeout=MAX_WAIT_S):
             raise errors.Busy("Other values are being read; try again in a moment.")
         try:
-            return read_voxel(self._metadata, volume, index)
+            with VolumeFile(self._metadata, volume) as file:
+                return self._readers.of(volume).read_voxel(file, index)
         finally:
             self._decodes.release()
 

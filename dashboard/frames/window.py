@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import replace
-from math import isfinite, prod
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,14 @@ from cachetools import FIFOCache
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import digest
-from dashboard.addressing.chunk_grid import pseudo_chunks
 from dashboard.catalog.metadata import MetadataService
-from dashboard.catalog.volume import Volume
-from dashboard.decoding.decoder import Decoder, dataset_request
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.errors import BadRequest
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
 
 PERCENTILES = (1.0, 99.0)
-# Sample size: enough chunks for stable percentiles, few enough to be decoded within about 100 ms.
-SAMPLE_CHUNKS = 48
-SAMPLE_BYTES = 16 * 1024 * 1024
-SAMPLE_BLOCK_BYTES = 256 * 1024
 SAMPLE_VALUES = 500_000
 MAX_CACHED = 256
 # The difference of two values below this is finite.
@@ -72,25 +66,26 @@ def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> W
 class VolumeWindows:
     """Windows of whole volumes: percentiles of a sample of chunks, cached by fingerprint."""
 
-    def __init__(self, metadata: MetadataService, decoder: Decoder) -> None:
+    def __init__(self, metadata: MetadataService, readers: BrickReaders) -> None:
         self._metadata = metadata
-        self._decoder = decoder
+        self._readers = readers
         self._known: FIFOCache[str, dict[str, Any]] = FIFOCache(MAX_CACHED)
         self._lock = threading.Lock()
 
-    def window(self, volume: Volume, part: ComplexPart, norm: Norm) -> Window:
+    def window(self, file: VolumeFile, part: ComplexPart, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
-        key = digest("window", "2", volume.address.key, part)
+        key = digest("window", "2", file.volume.address.key, part)
         fact = self._known.get(key)
         if fact is None:
-            fact = self._metadata.fact(key, lambda: self._sample_percentiles(volume, part))
+            fact = self._metadata.fact(key, lambda: self._sample_percentiles(file, part))
             with self._lock:
                 self._known[key] = fact
         low, high = fact[_norm_domain(norm)]
         return float(low), float(high)
 
-    def _sample_percentiles(self, volume: Volume, part: ComplexPart) -> dict[str, Any]:
-        values = self._sample_values(volume)
+    def _sample_percentiles(self, file: VolumeFile, part: ComplexPart) -> dict[str, Any]:
+        volume = file.volume
+        values = self._readers.of(volume).sample(file, SEED)
         if volume.fill_is_user_defined:
             values = values[values != volume.fill]
         values = select_part(values, part)
@@ -100,32 +95,6 @@ class VolumeWindows:
             _norm_domain(norm): list(_percentiles(values, norm))
             for norm in (Norm.LINEAR, Norm.LOG, Norm.SQRT)
         }
-
-    def _sample_values(self, volume: Volume) -> NDArray[Any]:
-        """Values of a seeded sample of chunks, or of blocks where the dataset is not chunked."""
-        grid = volume.grid
-        if volume.contiguous_raw:
-            # The grid of a contiguous dataset has thin runs; these blocks cover more of the volume.
-            grid = replace(
-                grid, chunks=pseudo_chunks(volume.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
-            )
-        count = max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
-        if volume.decodes_in_process:
-            return self._decoder.sample(volume, count, SEED)
-        total = prod(grid.counts)
-        numbers = np.random.default_rng(SEED).choice(total, min(count, total), replace=False)
-        boxes = []
-        for number in sorted(int(n) for n in numbers):
-            start = grid.chunk_origin(number)
-            stop = tuple(
-                min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True)
-            )
-            boxes.append((start, stop))
-        _, body = self._metadata.ask(
-            volume, "sample", "sample", **dataset_request(volume), boxes=boxes
-        )
-        self._metadata.ensure_unchanged(volume)
-        return np.frombuffer(body, volume.memory_dtype)
 
 
 def _norm_domain(norm: Norm) -> str:

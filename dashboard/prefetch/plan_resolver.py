@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
+
+from cachetools import LRUCache
 
 from dashboard.addressing import selection
 from dashboard.addressing.addresses import BrickAddress
@@ -12,7 +16,7 @@ from dashboard.addressing.selection import Selection, Span
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import MAX_PLANS, PlanStore, ViewerPlan
 from dashboard.prefetch.planner import PlannedBrick
 
 log = logging.getLogger(__name__)
@@ -20,10 +24,20 @@ log = logging.getLogger(__name__)
 Entry = tuple[PlannedBrick, list[BrickAddress]]
 
 
-class PlanResolver:
-    """Turns entries of plans into brick addresses.
+@dataclass(frozen=True, slots=True)
+class ResolvedPlan:
+    """The entries of a plan, each with its bricks, in the version of the volume that the plan was made for."""
 
-    A plan that disagrees with its volume resolves to no bricks: the file was replaced, or the row was written by
+    plan: ViewerPlan
+    volume: Volume
+    entries: tuple[Entry, ...]
+    keys: frozenset[str]
+
+
+class PlanResolver:
+    """Turns entries of plans into brick addresses, once for each plan and version of its volume.
+
+    A plan that disagrees with its volume is not resolved: the file was replaced, or the row was written by
     something else. `budget_bytes` bounds the decoded bytes planned for one viewer.
     """
 
@@ -32,19 +46,20 @@ class PlanResolver:
         self._plans = plans
         self._budget = budget_bytes
         self._bulkhead = Bulkhead(log)
+        # By viewer. A plan store returns the same object until the plan is replaced.
+        self._resolved: LRUCache[str, ResolvedPlan] = LRUCache(MAX_PLANS)
+        self._lock = threading.Lock()
 
-    def bricks(self, plan: ViewerPlan) -> list[Entry]:
-        """The entries of a plan, each with its bricks; raises the error of the file, if any."""
-        return _entries(self._current(plan), plan)
-
-    def other_axis_bricks(self, plan: ViewerPlan) -> list[BrickAddress]:
-        """The bricks of an idle viewer's position for slices across the other axes."""
+    def resolve(self, plan: ViewerPlan) -> ResolvedPlan | None:
+        """The bricks of a plan; None when it disagrees with its volume. Raises the error of the file, if any."""
         volume = self._current(plan)
-        if (
-            volume is None
-            or (chosen := _selected_entries(volume, plan)) is None
-            or not chosen.fixed
-        ):
+        return None if volume is None else self._resolve(plan, volume)
+
+    def other_axis_bricks(self, resolved: ResolvedPlan) -> list[BrickAddress]:
+        """The bricks of an idle viewer's position for slices across the other axes."""
+        plan, volume = resolved.plan, resolved.volume
+        chosen = _selected_entries(volume, plan)
+        if chosen is None or not chosen.fixed:
             return []
         moved = sorted(chosen.fixed)[plan.last_moved_axis]
         bricks: list[BrickAddress] = []
@@ -69,14 +84,33 @@ class PlanResolver:
         keys: set[str] = set(self._plans.in_flight())
         for plan in self._plans.plans():
             name = f"Resolving the plan of viewer {plan.viewer}"
-            keys |= self._bulkhead.run(name, partial(self._keys, plan), set())
+            keys |= self._bulkhead.run(name, partial(self._keys, plan), frozenset())
         return keys
 
-    def _keys(self, plan: ViewerPlan) -> set[str]:
-        volume = next(
-            (v for v in self._metadata.known(plan.file, plan.dataset) if _is_state(v, plan)), None
-        )
-        return {brick.key for _, bricks in _entries(volume, plan) for brick in bricks}
+    def _keys(self, plan: ViewerPlan) -> frozenset[str]:
+        with self._lock:
+            resolved = self._resolved.get(plan.viewer)
+        # Bricks of a growing file get other keys when it grows, with the same plan.
+        if resolved is None or resolved.plan is not plan or resolved.volume.swmr_index is not None:
+            volume = next(
+                (v for v in self._metadata.known(plan.file, plan.dataset) if _is_state(v, plan)),
+                None,
+            )
+            resolved = None if volume is None else self._resolve(plan, volume)
+        return frozenset() if resolved is None else resolved.keys
+
+    def _resolve(self, plan: ViewerPlan, volume: Volume) -> ResolvedPlan | None:
+        with self._lock:
+            resolved = self._resolved.get(plan.viewer)
+        if resolved is None or resolved.plan is not plan or resolved.volume is not volume:
+            entries = _entries(volume, plan)
+            if entries is None:
+                return None
+            keys = frozenset(brick.key for _, bricks in entries for brick in bricks)
+            resolved = ResolvedPlan(plan, volume, tuple(entries), keys)
+            with self._lock:
+                self._resolved[plan.viewer] = resolved
+        return resolved
 
     def _current(self, plan: ViewerPlan) -> Volume | None:
         """The plan's volume; None when its file is in another state.
@@ -107,9 +141,10 @@ def _selected_entries(volume: Volume, plan: ViewerPlan) -> Selection | None:
     return chosen if fits and chosen.plane == plan.plane else None
 
 
-def _entries(volume: Volume | None, plan: ViewerPlan) -> list[Entry]:
-    if volume is None or (chosen := _selected_entries(volume, plan)) is None:
-        return []
+def _entries(volume: Volume, plan: ViewerPlan) -> list[Entry] | None:
+    chosen = _selected_entries(volume, plan)
+    if chosen is None:
+        return None
     dims = sorted(chosen.fixed)
     entries: list[Entry] = []
     for entry in plan.bricks:

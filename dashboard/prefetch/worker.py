@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -20,10 +20,12 @@ from cachetools import FIFOCache
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
 from dashboard.bulkhead import Bulkhead
+from dashboard.catalog.volume import Volume
+from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore, ViewerPlan
-from dashboard.prefetch.planner import PlannedBrick
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ MAX_STARVATION_S: Final = 3.0
 IDLE_BEFORE_OTHER_AXES_S: Final = 2.0
 MAX_ENTRIES: Final = 10_000
 
-Resolve = Callable[[ViewerPlan], Iterable[tuple[PlannedBrick, Sequence[BrickAddress]]]]
+Resolve = Callable[[ViewerPlan], ResolvedPlan | None]
 
 
 class BrickLoader(Protocol):
@@ -64,14 +66,15 @@ class BrickLoader(Protocol):
     def no_demand_pending(self) -> bool:
         """Whether no demand is pending."""
 
-    def get_or_decode(self, address: BrickAddress, purpose: Purpose) -> object:
+    def load(self, volume: Volume, address: BrickAddress, requester: Requester) -> object:
         """Ensure that the brick is in the cache."""
 
 
 class Task(NamedTuple):
-    """A brick to decode, its viewer, and its deadline (Unix time, s)."""
+    """A brick to decode, the viewer that it is for, and its deadline (Unix time, s)."""
 
     viewer: str
+    volume: Volume
     address: BrickAddress
     due: float
     purpose: Purpose
@@ -101,9 +104,9 @@ class ExpiringSet:
 class Worker:
     """Serves the plans: `run_once` decodes one brick, `run` repeats that until it is stopped.
 
-    `resolve` returns the entries of a plan with their bricks. `wait(stop, seconds)` idles and returns whether to
-    stop. `clock` gives Unix time (s). Two gauges count the planned bricks that are not cached yet and those in
-    flight. An error of a plan or a file skips that plan or file for a while and affects no other.
+    `resolve` returns the bricks of a plan, None when it disagrees with its file. `wait(stop, seconds)` idles and
+    returns whether to stop. `clock` gives Unix time (s). Two gauges count the planned bricks that are not cached
+    yet and those in flight. An error of a plan or a file skips that plan or file for a while and affects no other.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class Worker:
         loader: BrickLoader,
         ledger: Ledger,
         *,
-        elsewhere: Callable[[ViewerPlan], Sequence[BrickAddress]] | None = None,
+        elsewhere: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
@@ -202,26 +205,35 @@ class Worker:
         settled, until = self._complete.get(plan.viewer, (None, -math.inf))
         if settled is plan and now < until:
             return []
-        tasks = [
-            Task(plan.viewer, address, entry.deadline, purpose)
-            for entry, addresses in self._resolve(plan)
-            for address in addresses
-            if self._is_missing(address, now)
-        ]
-        if not tasks and plan.state == "resting":
-            tasks = self._idle_tasks(plan, now)
+        resolved = self._resolve(plan)
+        tasks: list[Task] = []
+        if resolved is not None:
+            tasks = [
+                Task(plan.viewer, resolved.volume, address, entry.deadline, purpose)
+                for entry, addresses in resolved.entries
+                for address in addresses
+                if self._is_missing(address, now)
+            ]
+            if not tasks and plan.state == "resting":
+                tasks = self._idle_tasks(resolved, now)
         if not tasks:
-            # The plan store returns the same object until a plan is replaced, so it is resolved once.
             self._complete[plan.viewer] = plan, now + CACHED_TTL_S
         return tasks
 
-    def _idle_tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
+    def _idle_tasks(self, resolved: ResolvedPlan, now: float) -> list[Task]:
         """Tasks for an idle viewer whose plan is complete: the bricks it would need after changing the axis."""
+        plan = resolved.plan
         if self._other_axis_bricks is None or now - plan.last_request_at < IDLE_BEFORE_OTHER_AXES_S:
             return []
         return [
-            Task(plan.viewer, address, now + IDLE_BEFORE_OTHER_AXES_S, Purpose.PREFETCH_IDLE)
-            for address in self._other_axis_bricks(plan)
+            Task(
+                plan.viewer,
+                resolved.volume,
+                address,
+                now + IDLE_BEFORE_OTHER_AXES_S,
+                Purpose.PREFETCH_IDLE,
+            )
+            for address in self._other_axis_bricks(resolved)
             if self._is_missing(address, now)
         ]
 
@@ -258,7 +270,7 @@ class Worker:
         began = self.clock()
         try:
             self._plans.mark_in_flight(key)
-            self._loader.get_or_decode(task.address, task.purpose)
+            self._loader.load(task.volume, task.address, Requester(task.purpose, task.viewer))
             self._skip.remember(key, self.clock() + DONE_S)
         except errors.Busy as error:
             log.info("a brick was not decoded ahead: %s", error)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from dashboard import errors
 from dashboard.addressing import selection
+from dashboard.addressing.outcomes import Outcome
 from dashboard.addressing.selection import Selection
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
@@ -109,7 +110,7 @@ class Activity:
             self._ledger.count("reports.accepted")
             self._ledger.stages(painted.seconds)
             if painted.source == "ring":
-                self._ledger.demand("ring")
+                self._ledger.demand(Outcome.RING)
                 seen.append(slice_)
         if seen:
             self._ledger.viewer(report.viewer)

@@ -53,7 +53,7 @@ class Services(Engine):
         """The prefetch worker."""
         return Worker(
             self.plans,
-            self.resolver.bricks,
+            self.resolver.resolve,
             self.loader,
             self.ledger,
             elsewhere=self.resolver.other_axis_bricks,

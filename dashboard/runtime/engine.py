@@ -10,7 +10,7 @@ from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
-from dashboard.decoding.decoder import Decoder
+from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.files.catalog import Catalog, parse_roots
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.frames.contiguous_planes import ContiguousPlanes
@@ -49,7 +49,7 @@ class Engine:
     resolver: PlanResolver
     bricks: BrickStore
     brick_limit: LimitFollower
-    decoder: Decoder
+    readers: BrickReaders
     space: DiskSpace
     loader: BrickLoader
     frame_backend: DiskcacheBackend
@@ -63,7 +63,7 @@ class Engine:
         """Write what is pending, and end processes and threads."""
         self.frames.close()
         self.loader.close()
-        self.decoder.close()
+        self.readers.close()
         self.hdf5.close()
         self.bricks.access_log.flush()
         self.frame_backend.access_log.flush()
@@ -110,12 +110,12 @@ def build_engine(settings: Settings, role: Role) -> Engine:
     )
     limit = LimitFollower(caches.brick_evictor, bind(brick_limit, settings, home), bricks.trim)
     limit.follow()
-    decoder = Decoder(metadata, settings.decode_threads)
+    readers = BrickReaders(settings.decode_threads)
     space = DiskSpace(home, int(settings.free_floor_bytes))
     loader = BrickLoader(
         metadata,
         bricks,
-        decoder,
+        readers,
         DemandSignal(home / "demand.gate"),
         locks,
         space,
@@ -128,8 +128,8 @@ def build_engine(settings: Settings, role: Role) -> Engine:
     )
     frame_backend = DiskcacheBackend(caches.frames, caches.frame_evictor, space, ledger)
     frames = FrameCache(frame_backend)
-    contiguous = ContiguousPlanes(metadata, home / "mapped")
-    windows = VolumeWindows(metadata, decoder)
+    contiguous = ContiguousPlanes(home / "mapped")
+    windows = VolumeWindows(metadata, readers)
     return Engine(
         settings=settings,
         role=role,
@@ -142,13 +142,13 @@ def build_engine(settings: Settings, role: Role) -> Engine:
         resolver=resolver,
         bricks=bricks,
         brick_limit=limit,
-        decoder=decoder,
+        readers=readers,
         space=space,
         loader=loader,
         frame_backend=frame_backend,
         frames=frames,
         contiguous=contiguous,
         windows=windows,
-        voxels=VoxelReader(metadata, bricks, settings.decode_threads),
+        voxels=VoxelReader(metadata, bricks, readers, settings.decode_threads),
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
 
-from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+from dashboard.addressing.outcomes import Outcome, Stage
 
 NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
 VIEWER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -101,8 +101,8 @@ def _inside(bucket: int, share: float) -> float:
 class Totals:
     """Sums that can be merged in any order: demands by outcome, times by stage, counters by name."""
 
-    demand: dict[str, int] = field(default_factory=dict)
-    stages: dict[str, Histogram] = field(default_factory=dict)
+    demand: dict[Outcome, int] = field(default_factory=dict)
+    stages: dict[Stage, Histogram] = field(default_factory=dict)
     counts: dict[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -171,8 +171,8 @@ def decode_row(value: bytes) -> LedgerRow:
     try:
         data = json.loads(value)
         totals = Totals(
-            demand={_one_of(OUTCOMES, k): _count(n) for k, n in _items(data, "d")},
-            stages={_one_of(STAGE_NAMES, k): _histogram(h) for k, h in _items(data, "s")},
+            demand={Outcome(k): _count(n) for k, n in _items(data, "d")},
+            stages={Stage(k): _histogram(h) for k, h in _items(data, "s")},
             counts={validate_name(k): number(n) for k, n in _items(data, "c")},
         )
         gauges = {validate_name(k): number(n) for k, n in _items(data, "g")}
@@ -200,12 +200,6 @@ def is_valid_duration(seconds: float) -> bool:
 def _items(data: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
     found: Iterable[tuple[str, Any]] = data.get(key, {}).items()
     return found
-
-
-def _one_of(names: tuple[str, ...], name: str) -> str:
-    if name not in names:
-        raise ValueError("an unknown name")
-    return name
 
 
 def validate_name(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest
 
 # Longer durations are not of the pipeline: a suspended laptop, for instance.
@@ -32,13 +33,13 @@ class PaintedSlice(BaseModel):
     display_ms: Milliseconds | None = None
 
     @property
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> dict[Stage, float]:
         """The browser's stages in seconds."""
         stages = {
-            "transfer": self.transfer_ms,
-            "convert": self.convert_ms,
-            "draw": self.draw_ms,
-            "display": self.display_ms,
+            Stage.TRANSFER: self.transfer_ms,
+            Stage.CONVERT: self.convert_ms,
+            Stage.DRAW: self.draw_ms,
+            Stage.DISPLAY: self.display_ms,
         }
         return {stage: ms / 1e3 for stage, ms in stages.items() if ms is not None}
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.bulkhead import LogLimit
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import (
@@ -35,7 +36,6 @@ from dashboard.telemetry.aggregates import (
     encode_row,
     is_valid_duration,
 )
-from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
 log = logging.getLogger(__name__)
 
@@ -82,24 +82,21 @@ class Ledger:
 
     # Counting
 
-    def demand(self, outcome: str) -> None:
+    def demand(self, outcome: Outcome) -> None:
         """Count one demand; raises ValueError for an outcome that does not exist."""
-        if outcome not in OUTCOMES:
-            raise ValueError(f"no such outcome: {outcome!r}")
+        outcome = Outcome(outcome)
         with self._lock:
             self._new.demand[outcome] = self._new.demand.get(outcome, 0) + 1
         self._ensure_flusher()
 
-    def stages(self, seconds: Mapping[str, float]) -> None:
+    def stages(self, seconds: Mapping[Stage, float]) -> None:
         """Count how long stages took (s); raises ValueError for a stage that does not exist.
 
         Invalid times (negative, not finite) are omitted; browsers' clocks produce them.
         """
-        for stage in seconds:
-            if stage not in STAGE_NAMES:
-                raise ValueError(f"no such stage: {stage!r}")
+        taken_s = {Stage(stage): taken for stage, taken in seconds.items()}
         with self._lock:
-            for stage, taken in seconds.items():
+            for stage, taken in taken_s.items():
                 if is_valid_duration(taken):
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
         self._ensure_flusher()

@@ -1,14 +1,14 @@
 """Time of a request by stage: measured where the work is done, collected at the edge alone.
 
-Code that does the work says `with meter("decode"):` and knows nothing of requests. The edge says
-`with recording("cache") as rec:`. Each stage gets its self time: what a nested stage took is not counted
+Code that does the work says `with meter(Stage.DECODE):` and knows nothing of requests. The edge says
+`with recording(Stage.CACHE) as rec:`. Each stage gets its self time: what a nested stage took is not counted
 twice, so the stages add up to the whole. The idea is that of `distributed.metrics.ContextMeter`.
 
-    >>> with recording("cache") as rec:
-    ...     with meter("decode"):
-    ...         with meter("read"):
+    >>> with recording(Stage.CACHE) as rec:
+    ...     with meter(Stage.DECODE):
+    ...         with meter(Stage.READ):
     ...             pass
-    >>> sorted(rec.seconds)
+    >>> sorted(map(str, rec.seconds))
     ['cache', 'decode', 'read']
 """
 
@@ -20,13 +20,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from dashboard.addressing.outcomes import Stage
+
 
 class _Span:
     """One entered stage and its self time so far (s)."""
 
     __slots__ = ("seconds", "stage")
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.seconds = 0.0
 
@@ -37,8 +39,8 @@ class Recording:
     `seconds` maps stage names to self time (s); it is complete once the recording has ended.
     """
 
-    def __init__(self, root: str, clock: Callable[[], float]) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, root: Stage, clock: Callable[[], float]) -> None:
+        self.seconds: dict[Stage, float] = {}
         self._clock = clock
         # The context may be copied into other threads, whose concurrent time must not be added.
         self._thread = threading.get_ident()
@@ -51,7 +53,7 @@ class Recording:
         """Wall time (s) from the beginning to the end, or until now."""
         return (self._clock() if self._ended is None else self._ended) - self._began
 
-    def root(self, stage: str) -> None:
+    def root(self, stage: Stage) -> None:
         """Attribute time outside of nested stages to `stage` from now on."""
         if self._ended is None:
             self._book()
@@ -61,7 +63,7 @@ class Recording:
         """Whether this recording accepts times of the calling thread now."""
         return self._ended is None and threading.get_ident() == self._thread
 
-    def enter(self, stage: str) -> _Span:
+    def enter(self, stage: Stage) -> _Span:
         """Begin a nested stage."""
         self._book()
         span = _Span(stage)
@@ -75,7 +77,7 @@ class Recording:
             self._book()
             del self._spans[self._spans.index(span) :]
 
-    def reattribute(self, parts: Mapping[str, float]) -> None:
+    def reattribute(self, parts: Mapping[Stage, float]) -> None:
         """Move measured seconds from the innermost stage to others; see the function `reattribute`."""
         self._book()
         span = self._spans[-1]
@@ -103,7 +105,7 @@ class Recording:
         self._add(span.stage, now - self._mark)
         self._mark = now
 
-    def _add(self, stage: str, seconds: float) -> None:
+    def _add(self, stage: Stage, seconds: float) -> None:
         self.seconds[stage] = max(0.0, self.seconds.get(stage, 0.0) + seconds)
 
 
@@ -111,7 +113,7 @@ _listener: ContextVar[Recording | None] = ContextVar("lamella_recording", defaul
 
 
 @contextmanager
-def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[Recording]:
+def recording(root: Stage, clock: Callable[[], float] = time.perf_counter) -> Iterator[Recording]:
     """Record the stages of this thread; time outside of them is attributed to the stage `root`."""
     record = Recording(root, clock)
     token = _listener.set(record)
@@ -123,7 +125,7 @@ def recording(root: str, clock: Callable[[], float] = time.perf_counter) -> Iter
 
 
 @contextmanager
-def meter(stage: str) -> Iterator[None]:
+def meter(stage: Stage) -> Iterator[None]:
     """Measure the self time of the block as a stage; does nothing without a recording."""
     record = _listener.get()
     if record is None or not record.accepts():
@@ -136,7 +138,7 @@ def meter(stage: str) -> Iterator[None]:
         record.leave(span)
 
 
-def reattribute(parts: Mapping[str, float]) -> None:
+def reattribute(parts: Mapping[Stage, float]) -> None:
     """Move seconds that were measured elsewhere from the enclosing stage to other stages.
 
     For work done by other threads while this one waited: the caller scales the parts to their common wall time.

@@ -15,6 +15,7 @@ from typing import Final, TypedDict
 
 from cachetools import FIFOCache
 
+from dashboard.addressing.outcomes import Stage
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.ledger import KEEP_S
@@ -302,7 +303,7 @@ class Stats:
         return answer
 
 
-def stage_stats(totals: Totals, stage: str) -> StageStats | None:
+def stage_stats(totals: Totals, stage: Stage) -> StageStats | None:
     """Count, percentiles (ms) and sum (s) of a stage; None when it did not occur."""
     histogram = totals.stages.get(stage)
     if histogram is None or histogram.count == 0:

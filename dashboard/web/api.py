@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial as bind
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import flask
 import numpy as np
 
 from dashboard import errors
 from dashboard.addressing import selection
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Outcome
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
@@ -24,6 +24,8 @@ from dashboard.web.server_timing import OUTCOME
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
     from dashboard.runtime.container import Services
+
+R = TypeVar("R")
 
 
 def register(server: flask.Flask, services: Services) -> None:
@@ -117,22 +119,20 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
 
 def _slice(services: Services) -> flask.Response:
-    viewer = query.viewer()
-    ahead = query.flag("ahead")
-    counted = viewer is not None and not ahead
-    address = query.slice_address(_volume(services))
-    if flask.request.if_none_match.contains(address.key):
-        outcome = services.renderer.cached_outcome(address, counted)
+    requester = query.requester()
+
+    def rendered() -> tuple[SliceAddress, RenderedSlice | None]:
+        address = query.slice_address(_volume(services))
+        if flask.request.if_none_match.contains(address.key):
+            return address, None
+        return address, services.renderer.render(address, requester)
+
+    address, answer = _again_if_changed(rendered)
+    if answer is None:
+        outcome = services.renderer.cached_outcome(address, requester)
         response = flask.Response(status=304)
         from_frames = True
     else:
-        purpose = Purpose.PREFETCH_MOVING if ahead else Purpose.DEMAND
-        try:
-            answer = services.renderer.render(address, counted=counted, purpose=purpose)
-        except errors.Changed:
-            # The file was replaced under the read: its new state is as good an answer.
-            address = query.slice_address(_volume(services))
-            answer = services.renderer.render(address, counted=counted, purpose=purpose)
         outcome, from_frames = answer.outcome, answer.frame_cache_hit
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
@@ -140,11 +140,11 @@ def _slice(services: Services) -> flask.Response:
     # The browser caches the bytes but revalidates each time, so that every demand is counted.
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Cache-Status"] = cache_status(outcome, from_frames)
-    if counted and viewer is not None:
+    if requester.is_viewer_demand and requester.viewer is not None:
         flask.request.environ[OUTCOME] = outcome
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(
-            bind(services.activity.viewed, viewer, address.volume, address.selection)
+            bind(services.activity.viewed, requester.viewer, address.volume, address.selection)
         )
     return response
 
@@ -152,15 +152,13 @@ def _slice(services: Services) -> flask.Response:
 def _value(services: Services) -> flask.Response:
     """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
     query.flag("decode")
-    volume = _volume(services)
-    index = selection.parse_index(query.required("index"), volume.shape)
-    try:
-        found = services.voxels.read(volume, index)
-    except errors.Changed:
-        # The file was replaced under the read, or grows: its new state is as good an answer.
+
+    def read() -> tuple[Volume, tuple[int, ...], np.generic]:
         volume = _volume(services)
         index = selection.parse_index(query.required("index"), volume.shape)
-        found = services.voxels.read(volume, index)
+        return volume, index, services.voxels.read(volume, index)
+
+    volume, index, found = _again_if_changed(read)
     response = flask.jsonify(
         index=index,
         text=exact_text(found),
@@ -170,6 +168,17 @@ def _value(services: Services) -> flask.Response:
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _again_if_changed(read: Callable[[], R]) -> R:
+    """The result of `read`, repeated once if the file changed meanwhile: its new version is as good a response.
+
+    This is the only place where that is done; what is called from here lets `Changed` pass.
+    """
+    try:
+        return read()
+    except errors.Changed:
+        return read()
 
 
 def _volume(services: Services) -> Volume:
@@ -206,15 +215,15 @@ def _describe(response: flask.Response, address: SliceAddress, answer: RenderedS
             response.headers["X-Slice-Fill"] = fill
 
 
-def cache_status(outcome: str, from_frames: bool) -> str:
+def cache_status(outcome: Outcome, from_frames: bool) -> str:
     """The `Cache-Status` header (RFC 9211) of an outcome: bricks are nearer to the origin than frames."""
-    detail = "; detail=prefetched" if outcome == "prefetched" else ""
+    detail = "; detail=prefetched" if outcome is Outcome.PREFETCHED else ""
     if from_frames:
         return f"frames; hit{detail}"
     bricks = {
-        "hit": "bricks; hit",
-        "prefetched": f"bricks; hit{detail}",
-        "coalesced": "bricks; fwd=miss; collapsed",
-        "miss": "bricks; fwd=miss",
+        Outcome.HIT: "bricks; hit",
+        Outcome.PREFETCHED: f"bricks; hit{detail}",
+        Outcome.COALESCED: "bricks; fwd=miss; collapsed",
+        Outcome.MISS: "bricks; fwd=miss",
     }[outcome]
     return f"{bricks}, frames; fwd=miss"

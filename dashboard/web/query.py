@@ -10,6 +10,8 @@ import flask
 
 from dashboard import errors
 from dashboard.addressing import selection
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
 from dashboard.catalog.volume import Volume
 from dashboard.frames.complex_part import ComplexPart
@@ -53,12 +55,12 @@ def flag(name: str) -> bool:
     return text == "1"
 
 
-def viewer() -> str | None:
-    """The id of the viewer, None for a request of a script."""
-    text = flask.request.args.get("viewer")
-    if text is not None and not VIEWER.fullmatch(text):
+def requester() -> Requester:
+    """Who asks: a viewer for what it shows, a viewer's page for what it may show next, or a script."""
+    viewer = flask.request.args.get("viewer")
+    if viewer is not None and not VIEWER.fullmatch(viewer):
         raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
-    return text
+    return Requester(Purpose.PREFETCH_MOVING if flag("ahead") else Purpose.DEMAND, viewer)
 
 
 def chosen_slice(volume: Volume) -> Selection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dashboard.addressing.outcomes import Stage
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.meter import Recording, recording
 from dashboard.telemetry.stages import SERVER_STAGES
@@ -33,7 +34,7 @@ class ServerTimingMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != self._path:
             return self._application(environ, start_response)
-        with recording("cache") as record:
+        with recording(Stage.CACHE) as record:
             environ[RECORDING] = record
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

@@ -7,11 +7,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from dashboard import errors
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.decoder import Decoder
 from tests import files
 from tests.contract.test_slice import assert_told
 from tests.web import App, array, running
@@ -49,6 +53,58 @@ def test_a_replaced_file_is_the_new_one(app: App, path: Path) -> None:
     write(path, 2)
     os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
     assert (app.values("data/a.h5", "volume", "3,:,:") == 2).all()
+
+
+@pytest.mark.parametrize("asked", ["slice", "value"])
+@pytest.mark.parametrize("changes", [1, 2])
+def test_a_file_that_changes_under_the_read_is_read_once_more(
+    app: App, path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, changes: int
+) -> None:
+    reads: list[str] = []
+
+    def changing(name: str) -> Any:
+        honest = getattr(Decoder, name)
+
+        def read(*arguments: Any) -> Any:
+            reads.append(name)
+            if len(reads) <= changes:
+                write(path, 1 + len(reads))
+            return honest(*arguments)
+
+        return read
+
+    for name in ("decode", "read_voxel"):
+        monkeypatch.setattr(Decoder, name, changing(name))
+    if asked == "slice":
+        response = app.slice("data/a.h5", "volume", "3,:,:")
+    else:
+        response = app.get("/api/v1/value", file="data/a.h5", dataset="volume", index="3,4,5")
+    assert len(reads) == 2
+    if changes == 2:
+        assert_told(response, 409)
+    elif asked == "slice":
+        assert (array(response) == 2).all()
+    else:
+        assert response.get_json()["text"] == "2"
+
+
+def test_a_growing_file_is_read_no_more_often(
+    app: App, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[bool] = []
+
+    def torn(_: Decoder, file: VolumeFile, *__: Any) -> Any:
+        reads.append(file.volume.swmr_index is not None)
+        raise errors.Changed("It changed.")
+
+    monkeypatch.setattr(Decoder, "decode", torn)
+    with h5py.File(path.parent / "growing.h5", "w", libver="latest", locking=False) as file:
+        file.create_dataset(
+            "x", data=np.ones(SHAPE, "u2"), chunks=(4, 16, 16), maxshape=(None, 50, 60)
+        )
+        file.swmr_mode = True
+        assert_told(app.slice("data/growing.h5", "x", "3,:,:"), 409)
+    assert reads == [True, True]
 
 
 def test_a_deleted_file_is_a_404(app: App, path: Path) -> None:

@@ -13,9 +13,10 @@ from flask_caching import Cache
 from flask_caching.backends import NullCache
 
 from dashboard.addressing import selection
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Purpose
 from tests import files
 from tests.contract.test_slice import assert_told
+from tests.services import load
 from tests.web import App, running
 
 VALUES = np.random.default_rng(8).integers(0, 4000, (40, 64, 64)).astype("u2")
@@ -75,7 +76,7 @@ def test_frames_are_read_and_written_through_flask_caching(app: App) -> None:
 def test_prefetched_is_the_first_look_at_each_slice_of_a_brick_decoded_ahead(app: App) -> None:
     volume = app.services.metadata.volume(FILE, "volume")
     for brick in volume.bricks(selection.parse("25,:,:", volume.shape)):
-        app.services.loader.get_or_decode(brick, Purpose.PREFETCH_MOVING)
+        load(app.services, brick, Purpose.PREFETCH_MOVING)
     ahead = "bricks; hit; detail=prefetched, frames; fwd=miss"
     assert look(app, 25) == ahead
     assert look(app, 26) == ahead

@@ -36,10 +36,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             raise AssertionError("a report asked for work")
 
         for owner, name in (
-            (app.services.hdf5, "ask"),
-            (app.services.decoder, "decode"),
+            (app.services.hdf5, "call"),
+            (app.services.readers.decoder, "decode"),
             (app.services.metadata, "volume"),
-            (app.services.catalog, "path"),
+            (app.services.catalog, "fingerprint"),
         ):
             setattr(owner, name, fail)
         yield app

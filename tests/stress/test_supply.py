@@ -36,7 +36,7 @@ import numpy as np
 from collections import Counter
 from pathlib import Path
 from dashboard.bricks import in_flight, loader
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Purpose
 from tests import files
 from tests.parts import make_children, parts
 
@@ -55,7 +55,7 @@ def read(here, number):
         (address,) = here.bricks("data/a.h5", name, f"{{plane}},:,:")
         at = plane - address.start[0]
         try:
-            found = here.supply.get_or_decode(address, purpose, plane=at, counted=counted)
+            found = here.load(address, purpose, plane=at, counted=counted)
             outcome = found.outcome
             if found.brick.plane(at).tobytes() != values[plane].tobytes():
                 wrong.append(plane)
@@ -95,7 +95,7 @@ with parts({"data": data}, home, children) as here:
 
     here.decoder.decode = stop
     here.library.hdf5.call = stop
-    here.supply.get_or_decode(address)
+    here.load(address)
 """
 
 

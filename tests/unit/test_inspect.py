@@ -270,7 +270,7 @@ def test_samples_grow_while_they_are_quick(
 ) -> None:
     with module.isolated_services(str(path), make_settings()) as (services, file, _):
         measuring = SliceBenchmark(services, clock=lambda: 0.0)
-        monkeypatch.setattr(measuring, "time_decoding", lambda box: (1e-3, VALUES[0]))
+        monkeypatch.setattr(measuring, "time_decoding", lambda volume, box: (1e-3, VALUES[0]))
         volume = services.metadata.volume(file, "scan")
         assert measuring.axis(volume, 0, 1.0).sample_bytes == VALUES.nbytes
         monkeypatch.setattr(measure, "ENOUGH_S", 0.0)

@@ -12,8 +12,10 @@ import pytest
 
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.chunk_grid import ChunkGrid
+from dashboard.addressing.requester import WARMUP, Requester
 from dashboard.app import create_app
-from dashboard.bricks.loader import BrickLoader, CacheFull, Purpose
+from dashboard.bricks.loader import BrickLoader, CacheFull
+from dashboard.catalog.volume import Volume
 from dashboard.cli import warm
 from dashboard.errors import CannotShow
 from dashboard.runtime.container import build_services
@@ -154,7 +156,7 @@ def test_no_room_beside_the_viewers_is_said(
         tries.append(True)
         raise CacheFull("")
 
-    monkeypatch.setattr(BrickLoader, "get_or_decode", refuse)
+    monkeypatch.setattr(BrickLoader, "load", refuse)
     monkeypatch.setattr(warm, "IN_USE_S", 0.0)
     status, _, err = run(volume)
     assert status == 2
@@ -165,15 +167,15 @@ def test_no_room_beside_the_viewers_is_said(
 def test_a_brick_that_cannot_be_read_does_not_stop_the_others(
     run: Any, monkeypatch: pytest.MonkeyPatch, volume: Path
 ) -> None:
-    honest = BrickLoader.get_or_decode
+    honest = BrickLoader.load
 
-    def get(self: BrickLoader, address: BrickAddress, purpose: Purpose) -> Any:
-        assert purpose is Purpose.WARMUP
+    def get(self: BrickLoader, volume: Volume, address: BrickAddress, requester: Requester) -> Any:
+        assert requester == WARMUP
         if address.start[0] == 8:
             raise CannotShow("It is broken.")
-        return honest(self, address, purpose)
+        return honest(self, volume, address, requester)
 
-    monkeypatch.setattr(BrickLoader, "get_or_decode", get)
+    monkeypatch.setattr(BrickLoader, "load", get)
     status, out, err = run(volume)
     assert status == 2
     assert "3 of 4 bricks" in out

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
+from dashboard.addressing.outcomes import Outcome
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.web.page.panels import OUTCOME_COLORS, STAGE_COLORS
 
@@ -19,7 +20,7 @@ SPAN_S: Final = 300.0
 STEP_S: Final = 5.0
 
 # Outcomes without waiting for decoding.
-SERVED: Final = ("ring", "hit", "prefetched")
+SERVED: Final = (Outcome.RING, Outcome.HIT, Outcome.PREFETCHED)
 
 Figure = dict[str, Any]
 
@@ -54,7 +55,7 @@ class Steps(Protocol):
 
 def latency(series: Steps) -> Figure:
     """Medians of all stages (ms), stacked: they are as high as a typical slice of that time took."""
-    layers = {
+    layers: dict[str, list[float | None]] = {
         stage: [None if v is None else round(v, 3) for v in series.stages[stage].p50_ms]
         for stage in STAGE_NAMES
         if stage in series.stages
@@ -64,7 +65,9 @@ def latency(series: Steps) -> Figure:
 
 def outcomes(series: Steps) -> Figure:
     """Demands by how they ended, stacked."""
-    layers = {name: list(series.outcomes.get(name, ())) for name in OUTCOMES}
+    layers: dict[str, list[float | None]] = {
+        name: list(series.outcomes.get(name, ())) for name in OUTCOMES
+    }
     return _figure(series.times, layers, OUTCOME_COLORS, 0, "slices")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.web.page import components, ids
 from dashboard.web.page.ids import Panel, Shell
 
@@ -14,34 +15,34 @@ TICK_MS: Final = 2000
 
 # Blues and greens on the server, warm colours in the browser, so that one sees at once whose time it is;
 # all have a contrast of 3:1 with both backgrounds.
-STAGE_COLORS: Final = {
-    "wait": "#7d8790",
-    "cache": "#5c7cba",
-    "read": "#3d8fc4",
-    "decode": "#1f97a8",
-    "index": "#2a9d78",
-    "scale": "#5f9f43",
-    "encode": "#8c9430",
-    "transfer": "#b8862b",
-    "convert": "#d07437",
-    "draw": "#cf5f56",
-    "display": "#b5608f",
+STAGE_COLORS: Final[dict[str, str]] = {
+    Stage.WAIT: "#7d8790",
+    Stage.CACHE: "#5c7cba",
+    Stage.READ: "#3d8fc4",
+    Stage.DECODE: "#1f97a8",
+    Stage.INDEX: "#2a9d78",
+    Stage.SCALE: "#5f9f43",
+    Stage.ENCODE: "#8c9430",
+    Stage.TRANSFER: "#b8862b",
+    Stage.CONVERT: "#d07437",
+    Stage.DRAW: "#cf5f56",
+    Stage.DISPLAY: "#b5608f",
 }
 
-OUTCOME_COLORS: Final = {
-    "ring": "#2a9d78",
-    "hit": "#3d8fc4",
-    "prefetched": "#6f7fc9",
-    "coalesced": "#c08a2c",
-    "miss": "#cf5f56",
+OUTCOME_COLORS: Final[dict[str, str]] = {
+    Outcome.RING: "#2a9d78",
+    Outcome.HIT: "#3d8fc4",
+    Outcome.PREFETCHED: "#6f7fc9",
+    Outcome.COALESCED: "#c08a2c",
+    Outcome.MISS: "#cf5f56",
 }
 
 OUTCOME_HELP: Final = {
-    "ring": "the page had the frame",
-    "hit": "cached and accessed before",
-    "prefetched": "decoded ahead, and accessed for the first time",
-    "coalesced": "waited for another request's decoding",
-    "miss": "decoded now",
+    Outcome.RING: "the page had the frame",
+    Outcome.HIT: "cached and accessed before",
+    Outcome.PREFETCHED: "decoded ahead, and accessed for the first time",
+    Outcome.COALESCED: "waited for another request's decoding",
+    Outcome.MISS: "decoded now",
 }
 
 SHARE_HELP: Final[dict[Literal["accuracy", "coverage", "timeliness"], str]] = {
@@ -127,7 +128,7 @@ def _hit_rate() -> Component:
         html.Span("–", id=Panel.HIT_RATE_VALUE, className="big"),
         _graph(Panel.HIT_RATE_GRAPH, Panel.HIT_RATE_EMPTY, "which the caches had"),
         html.Div(
-            [_outcome(name) for name in OUTCOME_COLORS],
+            [_outcome(outcome) for outcome in Outcome],
             id=Panel.HIT_RATE_COUNTS,
             className="outcomes",
         ),
@@ -159,7 +160,7 @@ def _blank() -> dict[str, Any]:
     }
 
 
-def _outcome(name: str) -> Component:
+def _outcome(name: Outcome) -> Component:
     """One of the hit rate's legend, with its count."""
     return components.with_tooltip(
         html.Span(

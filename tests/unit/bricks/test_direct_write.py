@@ -6,16 +6,21 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import direct_write
 from dashboard.bricks.direct_write import DirectBrickWriter
-from dashboard.bricks.loader import CacheFull, Purpose
+from dashboard.bricks.loader import CacheFull
+from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.store import FileBrick
+from dashboard.decoding.brick_reader import BrickTarget
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.sinks import FileSink, MemorySink
 from dashboard.storage import direct_io
@@ -44,11 +49,11 @@ def sinks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type]]:
 def test_the_same_bricks(here: Parts, sinks: list[type]) -> None:
     here.supply.enable_direct_writes(NBYTES)
     for first in (0, 4, 8):
-        found = here.supply.get_or_decode(brick(here, first), Purpose.WARMUP)
+        found = here.load(brick(here, first), Purpose.WARMUP)
         assert isinstance(found.brick, FileBrick)
         assert found.outcome == "miss"
         same(found, first)
-        same(here.supply.get_or_decode(brick(here, first)), first)
+        same(here.load(brick(here, first)), first)
     assert sinks == [MemorySink] * 3
 
 
@@ -57,7 +62,7 @@ def test_across_every_axis(here: Parts, text: str) -> None:
     expected = here.frame("data/a.h5", "c", text).frame.body
     here.supply.enable_direct_writes(2**20)
     for address in here.bricks("data/a.h5", "x", text):
-        here.supply.get_or_decode(address, Purpose.WARMUP)
+        here.load(address, Purpose.WARMUP)
     answer = here.frame("data/a.h5", "x", text)
     assert answer.frame.body == expected
     assert answer.outcome == "prefetched"
@@ -65,14 +70,14 @@ def test_across_every_axis(here: Parts, text: str) -> None:
 
 def test_what_children_decode_stays_as_it_is(here: Parts, sinks: list[type]) -> None:
     here.supply.enable_direct_writes(NBYTES)
-    same(here.supply.get_or_decode(brick(here, 0, "b"), Purpose.WARMUP), 0)
+    same(here.load(brick(here, 0, "b"), Purpose.WARMUP), 0)
     assert sinks == []
 
 
 def test_damaged_chunks_are_told(here: Parts, data: Path) -> None:
     files.damage(data / "a.h5", "x", (4, 10, 20))
     here.supply.enable_direct_writes(NBYTES)
-    found = here.supply.get_or_decode(brick(here, 4), Purpose.WARMUP)
+    found = here.load(brick(here, 4), Purpose.WARMUP)
     assert [bad.origin for bad in found.brick.damaged_chunks] == [(4, 10, 20)]
 
 
@@ -80,7 +85,7 @@ def test_a_brick_that_is_too_large_is_written_piece_by_piece(
     here: Parts, sinks: list[type]
 ) -> None:
     here.supply.enable_direct_writes(NBYTES - 1)
-    same(here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP), 0)
+    same(here.load(brick(here, 0), Purpose.WARMUP), 0)
     assert sinks == [FileSink]
 
 
@@ -94,11 +99,11 @@ def test_a_full_disk_keeps_nothing_and_gives_the_memory_back(
     with monkeypatch.context() as patch:
         patch.setattr(direct_io, "write", full)
         with pytest.raises(CacheFull):
-            here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP)
+            here.load(brick(here, 0), Purpose.WARMUP)
     assert list((here.home / "partial").iterdir()) == []
     monkeypatch.setattr(DiskSpace, "reserve", lambda *_: True)  # it would rest a while
     for first in (0, 4, 8):
-        same(here.supply.get_or_decode(brick(here, first), Purpose.WARMUP), first)
+        same(here.load(brick(here, first), Purpose.WARMUP), first)
     assert sinks == [MemorySink] * 4
 
 
@@ -107,28 +112,39 @@ def test_it_steps_aside_either_way(
     here: Parts, tmp_path: Path, sinks: list[type], limit: int, kind: type
 ) -> None:
     stepped: list[bool] = []
-    gathered = DirectBrickWriter(here.decoder, limit)
+    gathered = DirectBrickWriter(limit)
     volume = here.library.volume("data/a.h5", "x")
-    with (tmp_path / "file").open("w+b") as stream:
-        gathered.decode(volume, brick(here, 4), stream.fileno(), lambda: stepped.append(True))
+    with pending(tmp_path, brick(here, 4)) as made, here.open(volume) as file:
+        target = gathered.target(made, volume.memory_dtype)
+        here.decoder.read_brick(file, made.address, target, lambda: stepped.append(True))
+        assert os.pread(made.fd, NBYTES, 0) == VALUES[4:8].tobytes()
     assert sinks == [kind]
     assert stepped
-    assert (tmp_path / "file").read_bytes() == VALUES[4:8].tobytes()
+
+
+@contextmanager
+def pending(folder: Path, address: BrickAddress) -> Iterator[PendingBrickFile]:
+    """A file that a brick is to be written to."""
+    made = PendingBrickFile(folder, address, VALUES.itemsize, Purpose.WARMUP)
+    try:
+        yield made
+    finally:
+        made.discard()
 
 
 class Slow:
-    """A decoder whose bricks wait, in the order of asking, until they are let go."""
+    """Decodes bricks into their targets, which wait, in the order of asking, until they are let go."""
 
     def __init__(self) -> None:
         self.kinds: list[type] = []
         self.begun = threading.Semaphore(0)
         self.go = threading.Semaphore(0)
 
-    def decode(self, volume: Any, address: Any, sink: Any, step_aside: Any) -> list[Any]:
-        self.kinds.append(type(sink))
-        self.begun.release()
-        assert self.go.acquire(timeout=20)
-        return []
+    def decode(self, target: BrickTarget) -> None:
+        with target.sink() as sink:
+            self.kinds.append(type(sink))
+            self.begun.release()
+            assert self.go.acquire(timeout=20)
 
 
 def begun(decoder: Slow, timeout: float = 20.0) -> bool:
@@ -140,16 +156,14 @@ def test_one_is_decoded_after_the_other_unless_that_takes_long(
     here: Parts, tmp_path: Path, turn_s: float, at_once: int
 ) -> None:
     """And a third, for which there is no memory, beside them."""
-    decoder: Any = Slow()
-    gathered = DirectBrickWriter(decoder, NBYTES, turn_s)
-    volume = here.library.volume("data/a.h5", "x")
-    fds = [os.open(tmp_path / f"{n}", os.O_RDWR | os.O_CREAT) for n in range(3)]
-    bricks = [brick(here, first) for first in (0, 4, 8)]
+    decoder = Slow()
+    gathered = DirectBrickWriter(NBYTES, turn_s)
+    with ExitStack() as stack:
+        made = [stack.enter_context(pending(tmp_path, brick(here, n))) for n in (0, 4, 8)]
 
-    def work(number: int) -> list[Any]:
-        return gathered.decode(volume, bricks[number], fds[number])
+        def work(number: int) -> None:
+            decoder.decode(gathered.target(made[number], VALUES.dtype))
 
-    try:
         with ThreadPoolExecutor(3) as pool:
             working = [pool.submit(work, 0)]
             assert begun(decoder)
@@ -161,13 +175,11 @@ def test_one_is_decoded_after_the_other_unless_that_takes_long(
             assert decoder.kinds == [MemorySink] * at_once + [FileSink]
             for _ in working:
                 decoder.go.release()
-            assert [one.result(timeout=20) for one in working] == [[], [], []]
+            for one in working:
+                one.result(timeout=20)
             decoder.go.release()
-            assert work(0) == []
+            work(0)
             assert decoder.kinds[-1] is MemorySink, "the memory was not given back"
-    finally:
-        for fd in fds:
-            os.close(fd)
 
 
 def test_an_error_gives_turn_and_memory_back(
@@ -181,9 +193,9 @@ def test_an_error_gives_turn_and_memory_back(
         patch.setattr(MemorySink, "put", changed)
         for first in (0, 4, 8):
             with pytest.raises(errors.Changed):
-                here.supply.get_or_decode(brick(here, first), Purpose.WARMUP)
+                here.load(brick(here, first), Purpose.WARMUP)
     assert list((here.home / "partial").iterdir()) == []
-    same(here.supply.get_or_decode(brick(here, 0), Purpose.WARMUP), 0)
+    same(here.load(brick(here, 0), Purpose.WARMUP), 0)
     assert sinks == [MemorySink] * 4
     assert here.supply._direct_writer is not None
     assert here.supply._direct_writer._slot.acquire(blocking=False)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import in_flight
 from dashboard.bricks.store import FileBrick
-from dashboard.bricks.usage import Purpose
+from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.progressive import ProgressiveBrick
 from dashboard.storage.file_lock import file_lock
 from dashboard.telemetry.meter import recording
@@ -26,11 +27,11 @@ pytestmark = pytest.mark.usefixtures("volume_file")
 def test_decoded_once_and_then_found(here: Parts) -> None:
     address = brick(here, 5)
     assert not here.supply.has(address)
-    first = here.supply.get_or_decode(address)
+    first = here.load(address)
     assert first.outcome == "miss"
     same(first, 4)
     assert here.supply.has(address)
-    second = here.supply.get_or_decode(address)
+    second = here.load(address)
     assert second.outcome == "hit"
     assert isinstance(second.brick, FileBrick)
     same(second, 4)
@@ -40,30 +41,31 @@ def test_decoded_once_and_then_found(here: Parts) -> None:
 
 @pytest.mark.parametrize("dataset", ["x", "b"])
 def test_both_ways_of_decoding_end_in_the_same_brick(here: Parts, dataset: str) -> None:
-    assert here.library.volume("data/a.h5", dataset).decodes_in_process == (dataset == "x")
-    found = here.supply.get_or_decode(brick(here, 9, dataset))
+    path = ReadPath.CHUNKS if dataset == "x" else ReadPath.HDF5
+    assert here.library.volume("data/a.h5", dataset).read_path is path
+    found = here.load(brick(here, 9, dataset))
     same(found, 8)
 
 
 def test_contiguous_values_become_bricks_across_the_last_dimension(here: Parts) -> None:
     (address,) = here.bricks("data/a.h5", "c", ":,:,7")
-    found = here.supply.get_or_decode(address)
+    found = here.load(address)
     for column in range(30):
         np.testing.assert_array_equal(found.brick.plane(column), VALUES[:, :, column])
 
 
 def test_another_process_finds_it(here: Parts, make_parts: Callable[..., Parts]) -> None:
-    here.supply.get_or_decode(brick(here, 0))
+    here.load(brick(here, 0))
     other = make_parts()
-    found = other.supply.get_or_decode(brick(other, 0))
+    found = other.load(brick(other, 0))
     assert found.outcome == "hit"
     same(found, 0)
 
 
 def test_decoded_ahead_is_prefetched_once_for_each_plane(here: Parts) -> None:
     address = brick(here, 0)
-    here.supply.get_or_decode(address, Purpose.PREFETCH_MOVING)
-    demand = [here.supply.get_or_decode(address, plane=n, counted=True).outcome for n in (1, 1, 2)]
+    here.load(address, Purpose.PREFETCH_MOVING)
+    demand = [here.load(address, plane=n, counted=True).outcome for n in (1, 1, 2)]
     assert demand == ["prefetched", "hit", "prefetched"]
     counted = here.ledger.counted
     assert counted["prefetch.decoded"] == counted["prefetch.used"] == 1
@@ -73,9 +75,9 @@ def test_decoded_ahead_is_prefetched_once_for_each_plane(here: Parts) -> None:
 
 
 def test_rest_is_counted_apart(here: Parts) -> None:
-    here.supply.get_or_decode(brick(here, 0), Purpose.PREFETCH_IDLE)
-    here.supply.get_or_decode(brick(here, 4), Purpose.PREFETCH_IDLE)
-    here.supply.get_or_decode(brick(here, 0), counted=True)
+    here.load(brick(here, 0), Purpose.PREFETCH_IDLE)
+    here.load(brick(here, 4), Purpose.PREFETCH_IDLE)
+    here.load(brick(here, 0), counted=True)
     counted = here.ledger.counted
     assert counted["prefetch.resting_bytes"] == counted["prefetch.decoded_bytes"] == 2 * NBYTES
     assert counted["prefetch.resting_used_bytes"] == counted["prefetch.used_bytes"] == NBYTES
@@ -83,31 +85,31 @@ def test_rest_is_counted_apart(here: Parts) -> None:
 
 def test_a_plane_seen_in_a_brick_of_demand_is_a_hit(here: Parts) -> None:
     address = brick(here, 0)
-    assert here.supply.get_or_decode(address, plane=0, counted=True).outcome == "miss"
-    assert here.supply.get_or_decode(address, plane=1, counted=True).outcome == "hit"
+    assert here.load(address, plane=0, counted=True).outcome == "miss"
+    assert here.load(address, plane=1, counted=True).outcome == "hit"
     assert here.ledger.counted["bricks.first_wanted"] == 1
     assert "prefetch.decoded" not in here.ledger.counted
 
 
 def test_who_is_not_counted_leaves_no_trace(here: Parts) -> None:
     address = brick(here, 0)
-    here.supply.get_or_decode(address, Purpose.PREFETCH_MOVING)
-    assert here.supply.get_or_decode(address, plane=1).outcome == "hit"
-    assert here.supply.get_or_decode(address, plane=1, counted=True).outcome == "prefetched"
+    here.load(address, Purpose.PREFETCH_MOVING)
+    assert here.load(address, plane=1).outcome == "hit"
+    assert here.load(address, plane=1, counted=True).outcome == "prefetched"
     assert "bricks.first_wanted" in here.ledger.counted
 
 
 def test_what_demand_decoded_itself_is_no_use_of_prefetching(here: Parts) -> None:
-    here.supply.get_or_decode(brick(here, 0), counted=True)
+    here.load(brick(here, 0), counted=True)
     assert here.ledger.counted["bricks.first_wanted"] == 1
     assert "prefetch.used" not in here.ledger.counted
 
 
 def test_the_stages_of_a_miss(here: Parts) -> None:
     address = brick(here, 0)
-    here.library.index(here.library.volume("data/a.h5", "x"))
+    here.index(here.library.volume("data/a.h5", "x"))
     with recording("cache") as record:
-        here.supply.get_or_decode(address)
+        here.load(address)
     assert {"cache", "read", "decode"} <= set(record.seconds)
     assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)
 
@@ -127,14 +129,14 @@ def test_a_large_brick_shows_its_plane_first(
         lay_down(*arguments)
 
     monkeypatch.setattr(here.decoder, "write_planes", slow)
-    first = here.supply.get_or_decode(address, plane=2, counted=True)
+    first = here.load(address, plane=2, counted=True)
     assert first.outcome == "miss"
     np.testing.assert_array_equal(first.brick.plane(2), VALUES[6])
     assert not here.supply.has(address)
     with ThreadPoolExecutor(1) as pool:
         # A plane that is decoded by now is there at once, a deeper one waits for its chunks; another
         # brick is decoded beside it.
-        found = here.supply.get_or_decode(address, plane=1, counted=True)
+        found = here.load(address, plane=1, counted=True)
         assert found.outcome == "hit"
         np.testing.assert_array_equal(found.brick.plane(1), VALUES[5])
         waits = threading.Event()
@@ -145,9 +147,9 @@ def test_a_large_brick_shows_its_plane_first(
             return taking(held, plane, timeout_s)
 
         monkeypatch.setattr(ProgressiveBrick, "borrow_plane", noted)
-        later = pool.submit(here.supply.get_or_decode, address, plane=3, counted=True)
+        later = pool.submit(here.load, address, plane=3, counted=True)
         assert waits.wait(60)
-        same(here.supply.get_or_decode(brick(here, 0)), 0)
+        same(here.load(brick(here, 0)), 0)
         assert not later.done()
         go_on.set()
         found = later.result()
@@ -173,7 +175,7 @@ def test_what_was_held_is_kept_at_the_end(
     monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
     here = make_parts(arena_bytes=2**20)
     for plane in (0, 4, 8):
-        here.supply.get_or_decode(brick(here, plane), plane=1)
+        here.load(brick(here, plane), plane=1)
     here.supply.close()
     for plane in (0, 4, 8):
         found = here.store.get(brick(here, plane), np.dtype("u2"))
@@ -205,9 +207,9 @@ def test_trouble_with_a_held_brick_frees_what_it_held(
         )
         if trouble == "file changed":
             with pytest.raises(errors.Changed):
-                here.supply.get_or_decode(address, plane=2)
+                here.load(address, plane=2)
         else:
-            found = here.supply.get_or_decode(address, plane=2)
+            found = here.load(address, plane=2)
             np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
         # The lock is free again, and so is the memory.
         with file_lock(here.home / "locks" / f"{address.key}.lock", 60.0):
@@ -221,7 +223,7 @@ def test_the_lead_is_what_decoding_took_lately(here: Parts) -> None:
     volume = here.library.volume("data/a.h5", "x")
     guess = here.supply.estimate_decode_s(volume, NBYTES)
     assert guess == pytest.approx(NBYTES / 4e8)
-    here.supply.get_or_decode(brick(here, 0))
+    here.load(brick(here, 0))
     assert here.supply.estimate_decode_s(volume, NBYTES) != guess
     assert here.supply.estimate_decode_s(volume, 2 * NBYTES) == pytest.approx(
         2 * here.supply.estimate_decode_s(volume, NBYTES)

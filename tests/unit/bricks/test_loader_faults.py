@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.loader import CacheFull
 from dashboard.bricks.store import FileBrick, SinglePlaneBrick
-from dashboard.bricks.usage import Purpose
+from dashboard.catalog.volume_file import VolumeFile
 from tests import files
 from tests.parts import Parts
 from tests.supplied import HOW, NBYTES, SHAPE, VALUES, brick, same
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.usefixtures("volume_file")
 
 def test_a_brick_of_an_older_state_is_refused(here: Parts, data: Path) -> None:
     old = brick(here, 0)
-    here.supply.get_or_decode(old)
+    here.load(old)
     files.write(data / "a.h5", x=(VALUES + 1, HOW))
     with pytest.raises(errors.Changed):
-        here.supply.get_or_decode(old)
+        here.load(old)
     new = brick(here, 0)
-    found = here.supply.get_or_decode(new)
+    found = here.load(new)
     assert found.outcome == "miss"
     np.testing.assert_array_equal(found.brick.plane(0), VALUES[0] + 1)
 
@@ -41,17 +42,17 @@ def test_a_change_while_it_is_decoded_keeps_nothing(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch, dataset: str
 ) -> None:
     address = brick(here, 0, dataset)
-    here.library.index(here.library.volume("data/a.h5", "x"))
-    verify = here.library.ensure_unchanged
+    here.index(here.library.volume("data/a.h5", "x"))
+    verify = VolumeFile.ensure_unchanged
 
-    def meddling(volume: Any) -> None:
+    def meddling(file: VolumeFile) -> None:
         # Asked for after the read.
         os.utime(data / "a.h5")
-        verify(volume)
+        verify(file)
 
-    monkeypatch.setattr(here.library, "ensure_unchanged", meddling)
+    monkeypatch.setattr(VolumeFile, "ensure_unchanged", meddling)
     with pytest.raises(errors.Changed):
-        here.supply.get_or_decode(address)
+        here.load(address)
     assert here.disk.totals() == (0, 0)
     assert list((here.home / "partial").iterdir()) == []
     assert list((here.home / "locks").iterdir()) == []
@@ -59,8 +60,8 @@ def test_a_change_while_it_is_decoded_keeps_nothing(
 
 def test_a_damaged_chunk_is_kept_with_the_brick(here: Parts, data: Path) -> None:
     files.damage(data / "a.h5", "x", (4, 10, 20))
-    first = here.supply.get_or_decode(brick(here, 4))
-    again = here.supply.get_or_decode(brick(here, 4))
+    first = here.load(brick(here, 4))
+    again = here.load(brick(here, 4))
     assert [b.origin for b in first.brick.damaged_chunks] == [(4, 10, 20)]
     assert again.brick.damaged_chunks == first.brick.damaged_chunks
 
@@ -71,13 +72,13 @@ def test_without_space_demand_gets_its_plane_and_nothing_is_kept(
     here = make_parts(floor=2**60)
     for dataset in ("x", "b"):
         address = brick(here, 6, dataset)
-        found = here.supply.get_or_decode(address, plane=2, counted=True)
+        found = here.load(address, plane=2, counted=True)
         assert isinstance(found.brick, SinglePlaneBrick)
         assert found.outcome == "miss"
         np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
         for purpose in (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE, Purpose.WARMUP):
             with pytest.raises(CacheFull):
-                here.supply.get_or_decode(address, purpose)
+                here.load(address, purpose)
     assert here.disk.totals() == (0, 0)
     assert list((here.home / "partial").iterdir()) == []
 
@@ -99,7 +100,7 @@ def test_a_brick_too_large_for_the_cache_is_shown_uncached(
     make_parts: Callable[..., Parts],
 ) -> None:
     here = make_parts(limit=NBYTES // 2)
-    found = here.supply.get_or_decode(brick(here, 6), plane=2)
+    found = here.load(brick(here, 6), plane=2)
     np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
     assert here.disk.totals() == (0, 0)
 
@@ -115,12 +116,12 @@ def test_a_disk_that_fills_up_while_a_brick_is_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
         patch.setattr(os, "posix_fallocate", full)
-        found = here.supply.get_or_decode(address, plane=2)
+        found = here.load(address, plane=2)
     np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
     assert here.disk.totals() == (0, 0)
     assert list((here.home / "partial").iterdir()) == []
     # It rests for a while before it tries to write again.
-    assert isinstance(here.supply.get_or_decode(address, plane=2).brick, SinglePlaneBrick)
+    assert isinstance(here.load(address, plane=2).brick, SinglePlaneBrick)
 
 
 def test_a_source_that_cannot_be_read_is_no_full_disk_and_no_damage(
@@ -133,9 +134,9 @@ def test_a_source_that_cannot_be_read_is_no_full_disk_and_no_damage(
     with monkeypatch.context() as patch:
         patch.setattr(os, "preadv", fail)
         with pytest.raises(errors.Busy, match="try again"):
-            here.supply.get_or_decode(address)
+            here.load(address)
     assert here.disk.totals() == (0, 0)
-    found = here.supply.get_or_decode(address)
+    found = here.load(address)
     assert isinstance(found.brick, FileBrick), "it took the disk for full"
     assert not found.brick.damaged_chunks
 
@@ -148,9 +149,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
     with monkeypatch.context() as patch:
         patch.setattr(type(here.disk), "_sql", property(lambda self: fail))
-        found = here.supply.get_or_decode(brick(here, 6), plane=2)
+        found = here.load(brick(here, 6), plane=2)
         np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
-    same(here.supply.get_or_decode(brick(here, 4)), 4)
+    same(here.load(brick(here, 4)), 4)
 
 
 def test_a_virtual_dataset_changes_with_its_sources(here: Parts, data: Path) -> None:
@@ -159,18 +160,18 @@ def test_a_virtual_dataset_changes_with_its_sources(here: Parts, data: Path) -> 
         layout[...] = h5py.VirtualSource("a.h5", "x", SHAPE)
         file.create_virtual_dataset("v", layout)
     (old,) = here.bricks("data/v.h5", "v", "0,:,:")
-    np.testing.assert_array_equal(here.supply.get_or_decode(old).brick.plane(0), VALUES[0])
+    np.testing.assert_array_equal(here.load(old).brick.plane(0), VALUES[0])
     files.write(data / "a.h5", x=(VALUES + 1, HOW))
     with pytest.raises(errors.Changed):
-        here.supply.get_or_decode(old)
+        here.load(old)
     (new,) = here.bricks("data/v.h5", "v", "0,:,:")
     assert new.key != old.key
-    np.testing.assert_array_equal(here.supply.get_or_decode(new).brick.plane(0), VALUES[0] + 1)
+    np.testing.assert_array_equal(here.load(new).brick.plane(0), VALUES[0] + 1)
 
 
 def test_an_address_made_up_is_refused(here: Parts) -> None:
     address = brick(here, 0)
     made_up = replace(address, volume=replace(address.volume, sources="x"))
     with pytest.raises(errors.Changed):
-        here.supply.get_or_decode(made_up)
+        here.load(made_up)
     assert here.disk.totals() == (0, 0)

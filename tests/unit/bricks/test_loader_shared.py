@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import loader as module
 from dashboard.bricks.loader import remove_stale_locks
-from dashboard.bricks.usage import Purpose
 from dashboard.storage.file_lock import file_lock
 from dashboard.telemetry.meter import recording
 from tests.parts import Parts
@@ -53,7 +53,7 @@ def test_many_cold_requests_are_one_decode(here: Parts, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(module, "file_lock", noted)
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(50) as pool:
-        futures = [pool.submit(here.supply.get_or_decode, address, counted=True) for _ in range(50)]
+        futures = [pool.submit(here.load, address, counted=True) for _ in range(50)]
         assert begun.wait(60)
         for _ in range(49):
             assert waiting.acquire(timeout=60)
@@ -91,9 +91,9 @@ def test_what_is_wanted_while_it_is_decoded_ahead_is_late(
     address = brick(here, 0)
     waiting = noted_wait(monkeypatch)
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
-        ahead = pool.submit(here.supply.get_or_decode, address, Purpose.PREFETCH_MOVING)
+        ahead = pool.submit(here.load, address, Purpose.PREFETCH_MOVING)
         assert begun.wait(60)
-        demand = pool.submit(here.supply.get_or_decode, address, counted=True)
+        demand = pool.submit(here.load, address, counted=True)
         assert waiting.wait(60)
         go_on.set()
         assert ahead.result().outcome == "miss"
@@ -108,13 +108,13 @@ def test_waiting_is_bounded_and_booked(make_parts: Callable[..., Parts]) -> None
     locks = here.home / "locks"
     with file_lock(locks / f"{address.key}.lock", 1.0):
         with recording("cache") as record, pytest.raises(errors.Busy) as caught:
-            here.supply.get_or_decode(address)
+            here.load(address)
         assert caught.value.status == 503
         assert "try again" in caught.value.message
         assert record.seconds["wait"] >= 0.04
-        found = here.supply.get_or_decode(brick(here, 4))
+        found = here.load(brick(here, 4))
         same(found, 4)
-    same(here.supply.get_or_decode(address), 0)
+    same(here.load(address), 0)
 
 
 def test_background_work_steps_aside_for_demand(
@@ -124,11 +124,11 @@ def test_background_work_steps_aside_for_demand(
     decode = here.decoder.decode
     inside, leave = threading.Event(), threading.Event()
 
-    def watched(volume: Any, address: Any, sink: Any, step_aside: Any = None) -> Any:
-        if step_aside is None:
+    def watched(file: Any, address: Any, sink: Any, yields: Any = None) -> Any:
+        if yields is None:
             inside.set()
             assert leave.wait(60)
-        return decode(volume, address, sink, step_aside)
+        return decode(file, address, sink, yields)
 
     def sleep(seconds: float) -> None:
         steps.append("aside")
@@ -137,9 +137,9 @@ def test_background_work_steps_aside_for_demand(
     monkeypatch.setattr(here.decoder, "decode", watched)
     here.supply._sleep = sleep
     with ThreadPoolExecutor(1) as pool:
-        demand = pool.submit(here.supply.get_or_decode, brick(here, 0))
+        demand = pool.submit(here.load, brick(here, 0))
         assert inside.wait(60)
-        same(here.supply.get_or_decode(brick(here, 4), Purpose.PREFETCH_MOVING), 4)
+        same(here.load(brick(here, 4), Purpose.PREFETCH_MOVING), 4)
         assert steps, "it did not yield"
         same(demand.result(), 0)
 
@@ -155,9 +155,9 @@ def test_what_somebody_waits_for_does_not_step_aside(
     waiting = noted_wait(monkeypatch)
     gate = here.supply._demand
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
-        ahead = pool.submit(here.supply.get_or_decode, address, Purpose.PREFETCH_MOVING)
+        ahead = pool.submit(here.load, address, Purpose.PREFETCH_MOVING)
         assert begun.wait(60)
-        demand = pool.submit(here.supply.get_or_decode, address)
+        demand = pool.submit(here.load, address)
         assert waiting.wait(60)
         with gate.demand():
             go_on.set()

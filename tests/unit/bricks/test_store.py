@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import store as module
 from dashboard.bricks.store import BrickStore, SinglePlaneBrick
-from dashboard.bricks.usage import BrickUsage, Purpose
+from dashboard.bricks.usage import BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, open_cache
 from dashboard.storage.eviction import LruEvictor

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.store import BrickStore
-from dashboard.bricks.usage import Purpose
 from dashboard.storage import eviction as room_module
 from dashboard.storage.bytes_cache import BytesCache
 from tests import database

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import plane_checksums
 from dashboard.bricks import store as module
 from dashboard.bricks.store import BrickStore
-from dashboard.bricks.usage import Purpose
 from dashboard.storage.bytes_cache import BytesCache
 from dashboard.storage.checksum import seal
 from tests import database

@@ -16,6 +16,7 @@ import pytest
 from dashboard import errors
 from dashboard.catalog import failures
 from dashboard.decoding import contiguous
+from dashboard.decoding.library_reader import LibraryReader
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.hdf5.worker import __main__ as loop
 from tests import files
@@ -152,9 +153,8 @@ def test_a_box_that_crashes_is_not_read_again_and_others_are(
 
 def module_box(here: Parts, volume: Any, start: tuple[int, int], stop: tuple[int, int]) -> Any:
     """A box that a child reads."""
-    from dashboard.decoding.decoder import box_by_child
-
-    return box_by_child(here.library, volume, start, stop)
+    with here.open(volume) as file:
+        return LibraryReader().read_box(file, start, stop)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +205,12 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
     size = pages * resource.getpagesize() + 2**20
     resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
-    with pytest.raises(errors.Busy, match="no memory"):
-        here.library.ask(volume, "boxes", "all", **request)
-    child.kill()
-    child.wait()
-    _, body = here.library.ask(volume, "boxes", "all", **request)
+    with here.open(volume) as file:
+        with pytest.raises(errors.Busy, match="no memory"):
+            file.ask("boxes", "all", **request)
+        child.kill()
+        child.wait()
+        _, body = file.ask("boxes", "all", **request)
     assert len(body) == shape[0] * shape[1]
 
 

@@ -67,12 +67,12 @@ def test_another_process_knows_it_too(
     values = files.made_up("<u2", (9, 20, 31))
     files.write(data / "a.h5", x=(values, {"chunks": (4, 7, 8), "compression": "gzip"}))
     here.library.datasets("data/a.h5")
-    here.library.index(here.library.volume("data/a.h5", "x"))
+    here.index(here.library.volume("data/a.h5", "x"))
     other = make_parts()
     seen = asked(other, monkeypatch)
     volume = other.library.volume("data/a.h5", "x")
     other.library.datasets("data/a.h5")
-    found = other.library.index(volume)
+    found = other.index(volume)
     assert seen == []
     assert found.numbers.tolist() == list(range(3 * 3 * 4))
 
@@ -82,31 +82,29 @@ def test_a_planted_fact_is_made_anew(
 ) -> None:
     values = files.made_up("<u2", (9, 20))
     files.write(data / "a.h5", x=(values, {"chunks": (4, 7)}))
-    here.library.index(here.library.volume("data/a.h5", "x"))
+    here.index(here.library.volume("data/a.h5", "x"))
     facts = here.library._metadata_cache
     for key in facts.keys_with_prefix(""):
         facts.set(key, b"\xff" * 27)
     other = make_parts()
     volume = other.library.volume("data/a.h5", "x")
-    assert len(other.library.index(volume).numbers) == 9
+    assert len(other.index(volume).numbers) == 9
     assert other.frame("data/a.h5", "x", ":,:").frame.body == values.tobytes()
 
 
-def test_an_address_of_an_older_state_is_refused(here: Parts, data: Path) -> None:
+def test_a_volume_of_an_older_version_is_refused(here: Parts, data: Path) -> None:
     path = files.write(data / "a.h5", x=np.zeros((2, 3)))
     volume = here.library.volume("data/a.h5", "x")
-    assert here.library.resolve(volume.address) == volume
-    here.library.ensure_unchanged(volume)
-    files.write(path, x=np.ones((2, 3)))
-    with pytest.raises(errors.Changed):
-        here.library.resolve(volume.address)
-    with pytest.raises(errors.Changed):
-        here.library.ensure_unchanged(volume)
+    with here.open(volume) as file:
+        file.ensure_unchanged()
+        files.write(path, x=np.ones((2, 3)))
+        with pytest.raises(errors.Changed):
+            file.ensure_unchanged()
+    with here.open(volume) as file, pytest.raises(errors.Changed):
+        file.ensure_unchanged()
     path.unlink()
-    with pytest.raises(errors.NotFound):
-        here.library.resolve(volume.address)
-    with pytest.raises(errors.NotFound):
-        here.library.ensure_unchanged(volume)
+    with here.open(volume) as file, pytest.raises(errors.NotFound):
+        file.ensure_unchanged()
 
 
 def test_a_file_that_changes_while_its_chunks_are_listed(
@@ -123,9 +121,9 @@ def test_a_file_that_changes_while_its_chunks_are_listed(
 
     monkeypatch.setattr(here.library.hdf5, "call", meddling)
     with pytest.raises(errors.Changed):
-        here.library.index(volume)
+        here.index(volume)
     monkeypatch.undo()
-    assert len(here.library.index(here.library.volume("data/a.h5", "x")).numbers) == 6
+    assert len(here.index(here.library.volume("data/a.h5", "x")).numbers) == 6
 
 
 def test_what_was_not_there_may_come(here: Parts, data: Path) -> None:

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.catalog.volume import Volume
-from dashboard.decoding import decoder as decoding
+from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.decoding import bands as module
+from dashboard.decoding import sampling
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.progressive import required_bytes
 from dashboard.decoding.sinks import FileSink, PlaneSink
@@ -29,6 +30,13 @@ from tests import files
 from tests.parts import Parts
 
 FAST = [name for name in files.CHUNKED if name not in files.BY_CHILD]
+
+
+def sample(here: Parts, volume: Volume, count: int, seed: int) -> Any:
+    """A sample of at most `count` chunks."""
+    with pytest.MonkeyPatch.context() as patch, here.open(volume) as file:
+        patch.setattr(sampling, "SAMPLE_CHUNKS", count)
+        return here.decoder.sample(file, seed)
 
 
 def brick_of(values: Any, address: BrickAddress) -> Any:
@@ -43,7 +51,7 @@ def laid_down(
 ) -> tuple[Any, list[DamagedChunk]]:
     """The brick that the decoder writes into a file."""
     with path.open("w+b") as stream:
-        bad = here.decoder.decode(volume, address, FileSink(stream.fileno(), address))
+        bad = here.decode(volume, address, FileSink(stream.fileno(), address))
     found = np.fromfile(path, volume.memory_dtype)
     return found.reshape(-1, *address.shape[-2:]), bad
 
@@ -51,16 +59,17 @@ def laid_down(
 def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
     """(plane borrowed first, the brick written after it, damaged chunks)."""
     arena = np.full(required_bytes(volume, address) + 16, 0xEE, np.uint8)
-    kept = here.decoder.start_progressive(volume, address, arena, plane)
-    here.decoder.decode_to(kept, kept.first_pass_bytes(plane))
+    with here.open(volume) as file:
+        kept = here.decoder.start_progressive(file, address, arena, plane)
+        here.decoder.decode_to(file, kept, kept.first_pass_bytes(plane))
     with kept.borrow_plane(plane, 0.0) as early, kept.borrow_plane(plane, 0.0) as again:
         assert early is not None
         assert again is not None
         assert again.tobytes() == early.tobytes()
     with kept.borrow_plane(0, 0.0) as other:
         assert other is not None
-    with path.open("w+b") as stream:
-        here.decoder.write_planes(kept, FileSink(stream.fileno(), address))
+    with path.open("w+b") as stream, here.open(volume) as file:
+        here.decoder.write_planes(file, kept, FileSink(stream.fileno(), address))
     found = np.fromfile(path, volume.memory_dtype).reshape(-1, *address.shape[-2:])
     assert other.tobytes() == found[0].tobytes()
     return early, found, kept.damaged_chunks
@@ -91,7 +100,7 @@ def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
             assert early.tobytes() == expected[plane].tobytes()
             assert later.tobytes() == expected.tobytes()
             sink = PlaneSink(address, volume.memory_dtype, 0)
-            here.decoder.decode(volume, address, sink)
+            here.decode(volume, address, sink)
             assert sink.values.tobytes() == expected[0].tobytes()
 
 
@@ -100,7 +109,7 @@ def test_every_filter(here: Parts, data: Path, tmp_path: Path, how: str) -> None
     values = files.made_up("<u2", (9, 20, 31))
     files.write(data / "a.h5", x=(values, {"chunks": (4, 7, 8), **files.CHUNKED[how]}))
     volume = here.library.volume("data/a.h5", "/x")
-    assert volume.decodes_in_process
+    assert volume.read_path is ReadPath.CHUNKS
     check_all(here, volume, values, tmp_path / "brick")
 
 
@@ -110,7 +119,7 @@ def test_every_type(here: Parts, data: Path, tmp_path: Path, dtype: str) -> None
     how = {"chunks": (2, 4, 3), "compression": "gzip", "shuffle": True, "fletcher32": True}
     files.write(data / "a.h5", x=(values, how))
     volume = here.library.volume("data/a.h5", "/x")
-    assert volume.decodes_in_process
+    assert volume.read_path is ReadPath.CHUNKS
     check_all(here, volume, values, tmp_path / "brick")
 
 
@@ -155,7 +164,7 @@ def test_every_grid_and_every_cut(
     here = make_parts(f"home-{name}", max_brick_bytes=brick_bytes)
     with monkeypatch.context() as patch:
         # Bands of a few rows, so that small volumes have several of them.
-        patch.setattr(decoding, "PIECE_BYTES", piece)
+        patch.setattr(module, "PIECE_BYTES", piece)
         volume = here.library.volume(f"data/{name}", "/x")
         check_all(here, volume, values, tmp_path / "brick")
 
@@ -193,7 +202,7 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_right(
 
 def change_index(here: Parts, volume: Volume, place: int, **columns: int) -> None:
     """Have the library believe something else of one chunk."""
-    index = here.library.index(volume)
+    index = here.index(volume)
     changed = {}
     for name, value in columns.items():
         column = getattr(index, name).copy()
@@ -256,7 +265,7 @@ def test_a_change_while_it_is_read_is_noticed(here: Parts, data: Path) -> None:
             super().put(row, band)
 
     with pytest.raises(Changed):
-        here.decoder.decode(volume, address, Meddling(address, volume.memory_dtype, 0))
+        here.decode(volume, address, Meddling(address, volume.memory_dtype, 0))
 
 
 def test_what_a_sink_raises_comes_out_and_the_next_brick_is_decoded(
@@ -272,7 +281,7 @@ def test_what_a_sink_raises_comes_out_and_the_next_brick_is_decoded(
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        here.decoder.decode(volume, address, Full(address, volume.memory_dtype, 0))
+        here.decode(volume, address, Full(address, volume.memory_dtype, 0))
     found, _ = laid_down(here, volume, address, tmp_path / "brick")
     assert found.tobytes() == values[:1].tobytes()
 
@@ -287,12 +296,12 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     before = len(os.listdir("/proc/self/fd"))
     laid_down(here, volume, address, tmp_path / "brick")
     held(here, volume, address, 0, tmp_path / "brick")
-    here.decoder.sample(volume, 3, 1)
+    sample(here, volume, 3, 1)
     os.utime(path)
     for work in (
         lambda: laid_down(here, volume, address, tmp_path / "brick"),
         lambda: held(here, volume, address, 0, tmp_path / "brick"),
-        lambda: here.decoder.sample(volume, 3, 1),
+        lambda: sample(here, volume, 3, 1),
     ):
         with pytest.raises(Changed):
             work()
@@ -304,23 +313,23 @@ def test_who_steps_aside_leaves_the_threads_to_the_others(
 ) -> None:
     # With one thread, work that waited inside it for another decoding would wait for ever.
     here = make_parts(threads=1)
-    monkeypatch.setattr(decoding, "PIECE_BYTES", 1)
+    monkeypatch.setattr(module, "PIECE_BYTES", 1)
     values = files.made_up("<u2", (2, 40, 8))
     files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4)}))
     volume = here.library.volume("data/a.h5", "/x")
     background, demand = (volume.grid.bricks(volume.address, {0: n}, 1, 2)[0] for n in range(2))
-    assert len(decoding.bands(volume, background)) == 10
+    assert len(module.bands(volume, background)) == 10
     served = []
 
     with ThreadPoolExecutor(1) as other:
 
-        def step_aside() -> None:
+        def serve() -> None:
             sink = PlaneSink(demand, volume.memory_dtype, 0)
-            other.submit(here.decoder.decode, volume, demand, sink).result(timeout=60)
+            other.submit(here.decode, volume, demand, sink).result(timeout=60)
             served.append(sink.values.tobytes())
 
         sink = PlaneSink(background, volume.memory_dtype, 0)
-        here.decoder.decode(volume, background, sink, step_aside)
+        here.decode(volume, background, sink, serve)
     assert served == [values[1].tobytes()] * 10
     assert sink.values.tobytes() == values[0].tobytes()
 
@@ -330,7 +339,7 @@ def test_reading_and_decoding_are_charged(here: Parts, data: Path, tmp_path: Pat
     files.write(data / "a.h5", x=(values, {"chunks": (2, 10, 10), "compression": "gzip"}))
     volume = here.library.volume("data/a.h5", "/x")
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    here.library.index(volume)
+    here.index(volume)
     with recording("cache") as record:
         laid_down(here, volume, address, tmp_path / "brick")
     assert record.seconds["read"] > 0
@@ -347,12 +356,12 @@ def test_a_sample_is_whole_chunks_and_the_same_each_time(
     chunks = (4, 3, 7, 2, 1)[:rank]
     files.write(data / "a.h5", x=(values, {"chunks": chunks, "compression": "gzip"}))
     volume = here.library.volume("data/a.h5", "/x")
-    every = here.decoder.sample(volume, 10_000, 1)
+    every = sample(here, volume, 10_000, 1)
     assert every.dtype == np.dtype("u4")
     assert sorted(every.tolist()) == list(range(values.size))
-    some = here.decoder.sample(volume, 3, 1)
-    assert some.tolist() == here.decoder.sample(volume, 3, 1).tolist()
-    assert some.tolist() != here.decoder.sample(volume, 3, 2).tolist()
+    some = sample(here, volume, 3, 1)
+    assert some.tolist() == sample(here, volume, 3, 1).tolist()
+    assert some.tolist() != sample(here, volume, 3, 2).tolist()
     assert len(set(some.tolist())) == len(some) < values.size
 
 
@@ -364,8 +373,8 @@ def test_a_sample_leaves_out_what_is_damaged_or_not_there(here: Parts, data: Pat
     with h5py.File(data / "b.h5", "a") as file:
         file.create_dataset("x", (8, 8), "i4", chunks=(4, 4), fillvalue=-3)
     damaged = here.library.volume("data/a.h5", "/x")
-    assert sorted(here.decoder.sample(damaged, 99, 1).tolist()) == sorted(
+    assert sorted(sample(here, damaged, 99, 1).tolist()) == sorted(
         values[4:].ravel().tolist() + values[:4, :4].ravel().tolist()
     )
     never = here.library.volume("data/b.h5", "/x")
-    assert here.decoder.sample(never, 99, 1).tolist() == [-3]
+    assert sample(here, never, 99, 1).tolist() == [-3]

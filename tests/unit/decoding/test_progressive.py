@@ -11,8 +11,9 @@ import pytest
 
 from dashboard.codecs import paired_inflate
 from dashboard.decoding import progressive
+from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.chunk_reader import ChunkReader
-from dashboard.decoding.progressive import ProgressiveBrick, ReusableBuffer, required_bytes
+from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
 from tests import files
 from tests.parts import Parts
 
@@ -27,7 +28,7 @@ def damaged_behind_plane_1(here: Parts, data: Path) -> tuple[files.Values, Progr
         stream.seek(chunk.byte_offset + chunk.size - 4)
         stream.write(b"\0\0\0\0")
     kept = hold(here, 1)
-    here.decoder.decode_to(kept, kept.first_pass_bytes(1))
+    decode_to(here, kept, kept.first_pass_bytes(1))
     return values, kept
 
 
@@ -36,7 +37,14 @@ def hold(here: Parts, plane: int) -> ProgressiveBrick:
     volume = here.library.volume("data/a.h5", "/x")
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
     arena = np.zeros(required_bytes(volume, address), np.uint8)
-    return here.decoder.start_progressive(volume, address, arena, plane)
+    with here.open(volume) as file:
+        return here.decoder.start_progressive(file, address, arena, plane)
+
+
+def decode_to(here: Parts, kept: ProgressiveBrick, depth: int) -> None:
+    """Decode all chunks up to a depth."""
+    with here.open(kept.volume) as file:
+        here.decoder.decode_to(file, kept, depth)
 
 
 @pytest.mark.usefixtures("part_by_part")
@@ -47,7 +55,7 @@ def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
     with kept.borrow_plane(1, 0.0) as early:
         assert early is not None
         for depth in kept.remaining_passes():
-            here.decoder.decode_to(kept, depth)
+            decode_to(here, kept, depth)
         assert [bad.origin for bad in kept.damaged_chunks] == [(0, 10, 0)]
         assert early.tobytes() == values[1].tobytes()
     with kept.borrow_plane(1, 0.0) as late:
@@ -76,7 +84,7 @@ def test_planes_that_are_there_stay_whole_while_a_chunk_proves_damaged(
 
     monkeypatch.setattr(ChunkReader, "decode", scribbling)
     for depth in kept.remaining_passes():
-        here.decoder.decode_to(kept, depth)
+        decode_to(here, kept, depth)
     assert [bad.origin for bad in kept.damaged_chunks] == [(0, 10, 0)]
     assert seen == [values[0].tobytes()]
 
@@ -88,7 +96,7 @@ def test_chunks_that_begin_hard_to_compress_are_fed_again(here: Parts, data: Pat
     files.write(data / "a.h5", x=(values, {"chunks": (40, 10, 10), "compression": "gzip"}))
     kept = hold(here, 2)
     for depth in (kept.first_pass_bytes(2), *kept.remaining_passes()):
-        here.decoder.decode_to(kept, depth)
+        decode_to(here, kept, depth)
         with kept.borrow_plane(2, 0.0) as plane:
             assert plane is not None
             assert plane.tobytes() == values[2].tobytes()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import in_flight
-from dashboard.bricks.usage import Purpose
 from dashboard.codecs import pipeline as codecs
 from dashboard.decoding import chunk_reader, decoder, time_limit
 from dashboard.decoding.time_limit import BYTES_PER_S, PROCESSOR_S, WALL_S, TimeLimit, TooSlow
@@ -161,7 +161,7 @@ def test_a_file_in_another_state_is_tried_again(slow: Parts, data: Path) -> None
 
 def test_a_decoder_that_was_stopped_begins_nothing(here: Parts, data: Path) -> None:
     files.write(data / "a.h5", x=(VALUES, HOW))
-    here.decoder.stop()
+    here.readers.stop()
     with pytest.raises(errors.Busy, match="stopping"):
         here.frame("data/a.h5", "x", "3,:,:")
 
@@ -181,7 +181,7 @@ def test_what_is_being_decoded_ends_at_the_next_chunk(
 
     def stopped(self: Any, *given: Any) -> Any:
         read.append(given)
-        here.decoder.stop()
+        here.readers.stop()
         return stored(self, *given)
 
     monkeypatch.setattr(chunk_reader.ChunkReader, "_stored", stopped)

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from dashboard import errors
 from dashboard.addressing.selection import parse
 from dashboard.bricks.usage import BrickUsage
+from dashboard.catalog.volume import ReadPath
+from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding import contiguous
 from dashboard.frames import contiguous_planes as module
 from dashboard.frames.contiguous_planes import ContiguousPlanes
@@ -28,7 +30,7 @@ def test_every_plane_of_every_type(here: Parts, data: Path, dtype: str) -> None:
     values = files.made_up(dtype, (5, 6, 7))
     files.write(data / "a.h5", x=values)
     volume = here.library.volume("data/a.h5", "x")
-    assert volume.contiguous_raw
+    assert volume.read_path is ReadPath.CONTIGUOUS
     for axis, length in enumerate(values.shape):
         for index in (0, length - 1):
             text = ",".join(str(index) if d == axis else ":" for d in range(3))
@@ -107,8 +109,8 @@ def test_wanted_planes_are_noted_for_all_processes(
     here: Parts, make_parts: Callable[..., Parts], data: Path
 ) -> None:
     path = files.write(data / "a.h5", x=files.made_up("<u2", (3, 4, 6, 7)))
-    notes = ContiguousPlanes(here.library, here.home / "mapped")
-    other = ContiguousPlanes(make_parts().library, here.home / "mapped")
+    notes = ContiguousPlanes(here.home / "mapped")
+    other = ContiguousPlanes(here.home / "mapped")
     volume = here.library.volume("data/a.h5", "x")
     first = parse("1,2,:,:", volume.shape)
     assert notes.mark_accessed(volume, first)
@@ -124,7 +126,7 @@ def test_volumes_of_too_many_planes_are_not_noted(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(data / "a.h5", x=files.made_up("<u2", (5, 6, 7)))
-    notes = ContiguousPlanes(here.library, here.home / "mapped")
+    notes = ContiguousPlanes(here.home / "mapped")
     volume = here.library.volume("data/a.h5", "x")
     with monkeypatch.context() as patch:
         patch.setattr(module, "MAX_TRACKED_PLANES", 4)
@@ -154,13 +156,13 @@ def test_a_file_that_shrank_is_changed_and_not_a_crash(
     path = files.write(data / "a.h5", x=files.made_up("<u2", (5, 6, 7)))
     volume = here.library.volume("data/a.h5", "x")
     os.truncate(path, (volume.offset or 0) + 100)
-    with pytest.raises(errors.Changed):
-        here.reader._contiguous.region(volume, parse(text, volume.shape), (0, 5, 1), 1)
+    planes, chosen = ContiguousPlanes(here.home / "mapped"), parse(text, volume.shape)
+    with here.open(volume) as file, pytest.raises(errors.Changed):
+        planes.region(file, chosen, (0, 5, 1), 1)
     # Even if nobody notices that it changed.
-    monkeypatch.setattr(here.library, "ensure_unchanged", lambda volume: None)
-    monkeypatch.setattr(here.library, "source", lambda volume: here.library.catalog.linked(path))
-    with pytest.raises(errors.Changed, match="shorter"):
-        here.reader._contiguous.region(volume, parse(text, volume.shape), (0, 5, 1), 1)
+    monkeypatch.setattr(VolumeFile, "_verify", lambda *_: None)
+    with here.open(volume) as file, pytest.raises(errors.Changed, match="shorter"):
+        planes.region(file, chosen, (0, 5, 1), 1)
 
 
 def test_a_large_plane_of_contiguous_data_is_not_refused(

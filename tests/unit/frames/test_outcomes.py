@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import SCRIPT
 from dashboard.addressing.selection import parse
-from dashboard.bricks.usage import Purpose
 from dashboard.frames.renderer import SliceAddress
-from tests.parts import Parts
+from tests.parts import Parts, requester
 
 
 def test_the_worst_of_several_bricks_tells_the_outcome(
@@ -20,11 +21,11 @@ def test_the_worst_of_several_bricks_tells_the_outcome(
     here = make_parts(max_brick_bytes=2500)
     bricks = here.bricks("data/a.h5", "gzip", "0,:,:")
     assert len(bricks) > 2
-    here.supply.get_or_decode(bricks[0])
+    here.load(bricks[0])
     assert here.frame("data/a.h5", "gzip", "0,:,:").outcome == "miss"
     assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "hit"
     for brick in here.bricks("data/a.h5", "gzip", "4,:,:"):
-        here.supply.get_or_decode(brick, Purpose.PREFETCH_MOVING)
+        here.load(brick, Purpose.PREFETCH_MOVING)
     assert here.frame("data/a.h5", "gzip", "4,:,:").outcome == "prefetched"
     assert here.frame("data/a.h5", "gzip", "4,1:,1:").outcome == "hit"
 
@@ -52,11 +53,11 @@ def test_a_frame_that_the_page_has_is_told(here: Parts, values: Any) -> None:
     here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
     volume = here.library.volume("data/a.h5", "gzip")
     address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.cached_outcome(address, counted=False) == "hit"
-    assert here.reader.cached_outcome(address, counted=True) == "prefetched"
-    assert here.reader.cached_outcome(address, counted=True) == "hit"
+    assert here.reader.cached_outcome(address, SCRIPT) == "hit"
+    assert here.reader.cached_outcome(address, requester()) == "prefetched"
+    assert here.reader.cached_outcome(address, requester()) == "hit"
     flat = here.library.volume("data/a.h5", "contiguous")
-    assert here.reader.cached_outcome(SliceAddress(flat, address.selection), counted=True) == "hit"
+    assert here.reader.cached_outcome(SliceAddress(flat, address.selection), requester()) == "hit"
 
 
 def test_retelling_decodes_nothing(
@@ -64,7 +65,7 @@ def test_retelling_decodes_nothing(
 ) -> None:
     volume = here.library.volume("data/a.h5", "gzip")
     address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.cached_outcome(address, counted=True) == "hit"
+    assert here.reader.cached_outcome(address, requester()) == "hit"
     assert "bricks.decoded" not in here.ledger.counted
 
 

@@ -229,7 +229,7 @@ def test_a_damaged_chunk_hurts_only_who_looks_at_it(here: Parts, values: Any, da
 
 
 def test_the_stages_of_a_frame_add_up(here: Parts, values: Any) -> None:
-    here.library.index(here.library.volume("data/a.h5", "gzip"))
+    here.index(here.library.volume("data/a.h5", "gzip"))
     with recording("cache") as record:
         here.frame("data/a.h5", "gzip", "1,:,:", Format.U8, window="slice")
     assert {"read", "decode", "index", "scale", "encode"} <= set(record.seconds)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.decoding import voxel
+from dashboard.decoding.chunk_reader import ChunkReader
+from dashboard.decoding.decoder import Decoder
 from dashboard.frames import voxel_value as module
 from dashboard.frames.voxel_value import VoxelReader, exact_text
 from tests import files
@@ -22,7 +23,7 @@ CHUNKED = {"chunks": (4, 7, 8), "compression": "gzip"}
 
 @pytest.fixture
 def reader(here: Parts) -> VoxelReader:
-    return VoxelReader(here.library, here.store, 2)
+    return VoxelReader(here.library, here.store, here.readers, 2)
 
 
 def test_the_one_chunk_is_read(
@@ -31,13 +32,13 @@ def test_the_one_chunk_is_read(
     whole = files.made_up("<i4", (9, 20, 31))
     files.write(data / "a.h5", x=(whole, CHUNKED))
     decoded: list[int] = []
-    decode = voxel.ChunkReader.decode
+    decode = ChunkReader.decode
 
     def noted(self: Any, entry: int, *more: Any) -> Any:
         decoded.append(entry)
         return decode(self, entry, *more)
 
-    monkeypatch.setattr(voxel.ChunkReader, "decode", noted)
+    monkeypatch.setattr(ChunkReader, "decode", noted)
     volume = here.library.volume("data/a.h5", "x")
     assert reader.read(volume, (8, 19, 30)) == whole[8, 19, 30]
     assert len(decoded) == 1
@@ -52,7 +53,7 @@ def test_a_brick_across_any_axis_is_enough(
     files.write(data / "a.h5", x=(whole, CHUNKED))
     here.frame("data/a.h5", "x", text)
     volume = here.library.volume("data/a.h5", "x")
-    monkeypatch.setattr(module, "read_voxel", lambda *_: pytest.fail("the file was read"))
+    monkeypatch.setattr(Decoder, "read_voxel", lambda *_: pytest.fail("the file was read"))
     counted = dict(here.ledger.counted)
     assert reader.read(volume, (5, 5, 5)) == whole[5, 5, 5]
     assert here.ledger.counted == counted
@@ -78,7 +79,7 @@ def test_a_file_cut_short_has_changed(here: Parts, reader: VoxelReader, data: Pa
 def test_decodes_are_bounded(here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write(data / "a.h5", x=(np.ones((9, 20, 31)), CHUNKED))
     volume = here.library.volume("data/a.h5", "x")
-    reader = VoxelReader(here.library, here.store, 1)
+    reader = VoxelReader(here.library, here.store, here.readers, 1)
     inside, go_on = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> Any:
@@ -86,7 +87,7 @@ def test_decodes_are_bounded(here: Parts, data: Path, monkeypatch: pytest.Monkey
         assert go_on.wait(30)
         return np.float64(1)
 
-    monkeypatch.setattr(module, "read_voxel", slow)
+    monkeypatch.setattr(Decoder, "read_voxel", slow)
     monkeypatch.setattr(module, "MAX_WAIT_S", 0.01)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(reader.read, volume, (0, 0, 0))

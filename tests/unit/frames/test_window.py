@@ -98,7 +98,8 @@ def test_a_slice_without_any_value_has_a_window_all_the_same(norm: Norm, values:
 def window(
     here: Parts, dataset: str, norm: Norm = Norm.LINEAR, part: ComplexPart = ComplexPart.ABS
 ) -> Any:
-    return here.windows.window(here.library.volume("data/a.h5", dataset), part, norm)
+    with here.open(here.library.volume("data/a.h5", dataset)) as file:
+        return here.windows.window(file, part, norm)
 
 
 @pytest.mark.parametrize("how", ["gzip", "blosc2", "contiguous"])
@@ -158,8 +159,8 @@ from tests.parts import make_children, parts
 data, home = Path(sys.argv[1]), Path(sys.argv[2])
 children = make_children([data], home / "empty")
 with parts({"data": data}, home, children, threads=3) as here:
-    volume = here.library.volume("data/a.h5", "x")
-    print(*(n.hex() for n in here.windows.window(volume, ComplexPart.ABS, Norm.LINEAR)))
+    with here.open(here.library.volume("data/a.h5", "x")) as file:
+        print(*(n.hex() for n in here.windows.window(file, ComplexPart.ABS, Norm.LINEAR)))
 children.close()
 """
     found = subprocess.run(
@@ -279,8 +280,8 @@ def test_a_file_that_changes_while_it_is_sampled(
 
     with monkeypatch.context() as patch:
         patch.setattr(here.library.hdf5, "call", meddling)
-        with pytest.raises(errors.Changed):
-            here.windows.window(volume, ComplexPart.ABS, Norm.LINEAR)
+        with here.open(volume) as file, pytest.raises(errors.Changed):
+            here.windows.window(file, ComplexPart.ABS, Norm.LINEAR)
     assert window(here, "x") == pytest.approx(tuple(np.percentile(values + 1000, [1, 99])))
 
 

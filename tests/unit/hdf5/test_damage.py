@@ -12,6 +12,7 @@ import pytest
 
 from dashboard import errors
 from dashboard.bricks.store import FileBrick, SinglePlaneBrick
+from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.hdf5.worker import read
 from dashboard.hdf5.worker.links import ObjectRefused
@@ -39,7 +40,7 @@ def damaged(data: Path, how: str, *corners: tuple[int, ...]) -> Path:
 @EVERY
 def test_a_damaged_chunk_spoils_its_own_slices_alone(here: Parts, data: Path, how: str) -> None:
     damaged(data, how, (2, 20, 40))
-    assert not here.library.volume("data/a.h5", "x").decodes_in_process
+    assert here.library.volume("data/a.h5", "x").read_path is ReadPath.HDF5
     for text, expected in (
         ("1,:,:", VALUES[1]),
         ("3,:,:40", VALUES[3, :, :40]),
@@ -65,7 +66,7 @@ def test_a_brick_keeps_what_is_damaged_and_the_fill_value_there(
     expected = VALUES[:2].copy()
     expected[:, :20, :20] = expected[:, 40:, 20:40] = FILL
     for outcome in ("miss", "hit"):
-        supplied = here.supply.get_or_decode(address)
+        supplied = here.load(address)
         assert supplied.outcome == outcome
         assert isinstance(supplied.brick, FileBrick)
         assert set(supplied.brick.damaged_chunks) == {
@@ -83,7 +84,7 @@ def test_without_room_for_a_brick_its_planes_are_told_apart_as_well(
     here = make_parts(floor=2**62)
     damaged(data, how, (2, 20, 40))
     (address,) = here.bricks("data/a.h5", "x", "3,:,:")
-    supplied = here.supply.get_or_decode(address, plane=1)
+    supplied = here.load(address, plane=1)
     assert isinstance(supplied.brick, SinglePlaneBrick)
     assert supplied.brick.damaged_chunks == (DamagedChunk((2, 20, 40), REASON),)
     expected = VALUES[3].copy()

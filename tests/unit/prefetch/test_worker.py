@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.bricks.usage import Purpose
+from dashboard.addressing.outcomes import Purpose
+from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, ViewerPlan
 from dashboard.prefetch.planner import Geometry, PlannedBrick, PositionSample
 from dashboard.prefetch.worker import (
@@ -210,8 +211,8 @@ def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
     other = BrickAddress(world.address("ann", 0).volume, 0, 2, (0, 680, 0), (PLANES, 748, 1360))
     asked: list[str] = []
 
-    def elsewhere(plan: ViewerPlan) -> list[BrickAddress]:
-        asked.append(plan.viewer)
+    def elsewhere(resolved: ResolvedPlan) -> list[BrickAddress]:
+        asked.append(resolved.plan.viewer)
         return [other]
 
     world.worker = Worker(

@@ -9,8 +9,9 @@ import pytest
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import ViewerPlan
-from dashboard.prefetch.planner import Geometry, PlannedBrick
+from dashboard.prefetch.planner import Geometry
 from dashboard.prefetch.worker import (
     BUSY_S,
     CACHED_TTL_S,
@@ -74,7 +75,7 @@ def test_no_room_is_no_failure(world: World, caplog: pytest.LogCaptureFixture) -
 def test_a_volume_that_is_gone_is_left_alone(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(plan: ViewerPlan) -> list[tuple[PlannedBrick, list[BrickAddress]]]:
+    def gone(plan: ViewerPlan) -> ResolvedPlan:
         if plan.viewer == "ann":
             raise errors.NotFound("There is no such file.")
         return world.resolve(plan)
@@ -129,8 +130,8 @@ def test_running_goes_on_after_trouble_and_stops_when_told(
 def across_fails_for_ann(world: World) -> None:
     """The worker, with a look across the other axes that fails for one viewer's plan."""
 
-    def elsewhere(plan: ViewerPlan) -> list[BrickAddress]:
-        if plan.viewer == "ann":
+    def elsewhere(resolved: ResolvedPlan) -> list[BrickAddress]:
+        if resolved.plan.viewer == "ann":
             raise IndexError("tuple index out of range")
         return []
 
@@ -158,10 +159,10 @@ def test_a_plan_that_fails_at_rest_delays_no_other_viewer(
 def test_what_fails_for_one_viewer_is_decoded_for_another_with_the_same_volume(
     world: World,
 ) -> None:
-    def resolve(plan: ViewerPlan) -> list[tuple[PlannedBrick, list[BrickAddress]]]:
+    def resolve(plan: ViewerPlan) -> ResolvedPlan:
         if plan.viewer == "ann":
             raise ValueError("zip() argument 2 is shorter than argument 1")
-        return [(w, [world.address("bob.h5", w.position[0])]) for w in plan.bricks]
+        return world.resolve(plan)
 
     world.worker = Worker(world.board, resolve, world, world.ledger, clock=world.clock)
     for viewer in ("ann", "bob"):
@@ -184,7 +185,7 @@ def test_a_plan_that_fails_is_tried_again_later_and_less_and_less_often(world: W
     tried: list[float] = []
     began = world.now
 
-    def resolve(plan: ViewerPlan) -> list[tuple[PlannedBrick, list[BrickAddress]]]:
+    def resolve(plan: ViewerPlan) -> ResolvedPlan:
         tried.append(world.now - began)
         raise errors.NotFound("There is no such file.")
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from dashboard.addressing.selection import parse
-from dashboard.bricks.usage import Purpose
 from dashboard.frames.renderer import SliceAddress
 from dashboard.runtime.container import Services
 from dashboard.telemetry.ledger import Ledger
 from tests import database
-from tests.services import SHAPE, figures, look
+from tests.parts import requester
+from tests.services import SHAPE, figures, load, look
 
 
 def test_house_is_kept(
@@ -28,9 +28,9 @@ def test_house_is_kept(
     services = make()
     volume = services.metadata.volume("data/a.h5", "x")
     (address,) = volume.bricks(parse("0,:,:", SHAPE))
-    services.loader.get_or_decode(address)
+    load(services, address)
     database.touch(services.caches.bricks, 5.0)
-    services.loader.get_or_decode(address)
+    load(services, address)
     half, lock = tmp_path / "cache" / "partial" / "half", services.caches.locks / "old.lock"
     for path in (half, lock):
         path.touch()
@@ -46,7 +46,7 @@ def test_a_brick_is_open_in_the_web_process_while_it_is_used(make: Callable[...,
     web, worker = make("web"), make("worker")
     volume = web.metadata.volume("data/a.h5", "x")
     (address,) = volume.bricks(parse("0,:,:", SHAPE))
-    web.loader.get_or_decode(address)
+    load(web, address)
     for services, is_open in ((web, True), (worker, False)):
         first = services.bricks.get(address, volume.memory_dtype)
         assert first is not None
@@ -85,7 +85,7 @@ def test_slices_go_on_without_the_cache_s_folder(
 
     def seen(text: str) -> Any:
         address = SliceAddress(volume, parse(text, SHAPE))
-        answer = services.renderer.render(address, counted=True, purpose=Purpose.DEMAND)
+        answer = services.renderer.render(address, requester())
         return np.frombuffer(answer.frame.body, "<u4").reshape(answer.frame.shape)
 
     np.testing.assert_array_equal(seen("0,:,:"), expected[0])
@@ -100,14 +100,14 @@ def test_the_end_keeps_what_was_on_its_way(make: Callable[..., Services], tmp_pa
     services = make()
     volume = services.metadata.volume("data/a.h5", "x")
     address = SliceAddress(volume, parse("2,:,:", SHAPE))
-    services.renderer.render(address, counted=True, purpose=Purpose.DEMAND)
+    services.renderer.render(address, requester())
     services.ledger.demand("miss")
     services.activity.viewed("v", volume, address.selection)
     threads = threading.active_count()
     services.close()
     assert threading.active_count() < threads
     again = make()
-    answer = again.renderer.render(address, counted=True, purpose=Purpose.DEMAND)
+    answer = again.renderer.render(address, requester())
     assert answer.frame_cache_hit
     assert figures(again)["demand"]["miss"] == 1
     assert len(again.plans.plans()) == 1
@@ -128,7 +128,7 @@ def seen(services: Services, text: str) -> Any:
     """A slice as the reader makes it."""
     volume = services.metadata.volume("data/a.h5", "x")
     address = SliceAddress(volume, parse(text, SHAPE))
-    answer = services.renderer.render(address, counted=True, purpose=Purpose.DEMAND)
+    answer = services.renderer.render(address, requester())
     return np.frombuffer(answer.frame.body, "<u4").reshape(answer.frame.shape)
 
 

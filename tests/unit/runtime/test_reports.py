@@ -14,14 +14,15 @@ import pytest
 
 from dashboard import errors
 from dashboard.addressing import selection
+from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.selection import parse
-from dashboard.bricks.usage import Purpose
 from dashboard.frames.renderer import SliceAddress
 from dashboard.runtime.container import Services
 from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
 from tests.clock import Clock
-from tests.services import SHAPE, figures, later, look
+from tests.parts import requester
+from tests.services import SHAPE, figures, later, load, look
 
 
 def row(text: str = "3,:,:", **changes: Any) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def forbid(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a report asked for work")
 
     monkeypatch.setattr(services.hdf5, "call", fail)
-    monkeypatch.setattr(services.decoder, "decode", fail)
+    monkeypatch.setattr(services.readers.decoder, "decode", fail)
     monkeypatch.setattr(services.loader, "get_or_decode", fail)
     monkeypatch.setattr(services.metadata, "volume", fail)
     monkeypatch.setattr(services.metadata.catalog, "fingerprint", fail)
@@ -351,9 +352,9 @@ def test_what_the_ring_shows_was_not_decoded_ahead_in_vain(make: Callable[..., S
     volume = services.metadata.volume("data/a.h5", "x")
     chosen = parse("5,:,:", SHAPE)
     (address,) = volume.bricks(chosen)
-    services.loader.get_or_decode(address, Purpose.PREFETCH_MOVING)
+    load(services, address, Purpose.PREFETCH_MOVING)
     services.renderer.render(
-        SliceAddress(volume, chosen), counted=False, purpose=Purpose.PREFETCH_MOVING
+        SliceAddress(volume, chosen), requester(Purpose.PREFETCH_MOVING, counted=False)
     )
     assert services.bricks.is_unused_prefetch(address)
     services.activity.report(report("5,:,:"))
@@ -370,13 +371,13 @@ def test_a_ring_slice_whose_brick_is_gone_decodes_nothing(
     services = make()
     volume = opened(services)
     for plane in ("5,:,:", "9,:,:"):
-        services.loader.get_or_decode(*volume.bricks(parse(plane, SHAPE)))
+        load(services, *volume.bricks(parse(plane, SHAPE)))
     for brick in volume.bricks(parse("5,:,:", SHAPE)):
         services.caches.bricks.delete(brick.key)
     has = services.bricks.has
     # Evicted between the question and the answer, too.
     monkeypatch.setattr(services.bricks, "has", lambda address: True)
-    monkeypatch.setattr(services.decoder, "decode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(services.readers.decoder, "decode", lambda *_: pytest.fail("decoded"))
     services.activity.report(report("5,:,:"))
     later(services)
     assert services.caches.frames.totals() == (0, 0)

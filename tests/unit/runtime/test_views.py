@@ -19,11 +19,12 @@ import pytest
 
 from dashboard import errors
 from dashboard.addressing.selection import parse
+from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_store import PLAN, ViewerPlan
 from dashboard.runtime import activity as module
 from dashboard.runtime.container import Services
 from tests import database, files
-from tests.services import SHAPE, later, look
+from tests.services import SHAPE, later, load, look
 
 
 def test_a_look_becomes_a_plan(make: Callable[..., Services]) -> None:
@@ -39,7 +40,10 @@ def test_a_look_becomes_a_plan(make: Callable[..., Services]) -> None:
     volume = services.metadata.volume("data/a.h5", "x")
     assert plan.fingerprint == tuple(volume.address.fingerprint.as_list())
     assert plan.bricks
-    for wanted, (address,) in services.resolver.bricks(plan):
+    resolved = services.resolver.resolve(plan)
+    assert resolved is not None
+    assert len(resolved.entries) == len(plan.bricks)
+    for wanted, (address,) in resolved.entries:
         assert address.start[0] <= wanted.position[0] < address.stop[0]
         assert address.key in services.resolver.planned_keys()
 
@@ -56,12 +60,10 @@ def test_the_plan_of_an_older_state_stands_for_nothing_and_no_child_is_asked(
     (plan,) = services.plans.plans()
     os.utime(data / "a.h5")
     monkeypatch.setattr(services.hdf5, "call", no_child)
-    assert services.resolver.bricks(plan) == []
-    assert services.resolver.other_axis_bricks(plan) == []
+    assert services.resolver.resolve(plan) is None
     (data / "a.h5").unlink()
-    for resolve in (services.resolver.bricks, services.resolver.other_axis_bricks):
-        with pytest.raises(errors.NotFound):
-            resolve(plan)
+    with pytest.raises(errors.NotFound):
+        services.resolver.resolve(plan)
 
 
 def test_what_lies_in_the_file_as_it_is_needs_no_plan(make: Callable[..., Services]) -> None:
@@ -131,12 +133,12 @@ def test_bricks_that_are_planned_are_spared(make: Callable[..., Services]) -> No
         return address
 
     for plane in (0, 16):
-        services.loader.get_or_decode(brick(plane))
+        load(services, brick(plane))
     database.execute(services.caches.bricks, "UPDATE Cache SET access_time = 5.0 + rowid")
     look(services, "0,:,:")
     assert brick(0).key in services.resolver.planned_keys()
     assert brick(16).key not in services.resolver.planned_keys()
-    services.loader.get_or_decode(brick(20))
+    load(services, brick(20))
     assert services.bricks.has(brick(0))
     assert not services.bricks.has(brick(16))
 
@@ -147,13 +149,15 @@ def test_the_point_looked_at_has_bricks_across_the_other_axes(
     services = make()
     look(services, "6,10:20,:")
     (plan,) = services.plans.plans()
-    bricks = services.resolver.other_axis_bricks(plan)
+    resolved = services.resolver.resolve(plan)
+    assert resolved is not None
+    bricks = services.resolver.other_axis_bricks(resolved)
     assert {b.rows for b in bricks} | {b.cols for b in bricks} == {0, 1, 2}
     for brick in bricks:
         (fixed,) = ({0, 1, 2}) - {brick.rows, brick.cols}
         assert brick.start[fixed] <= {1: 15, 2: 20}[fixed] < brick.stop[fixed]
     small = make(prefetch_bytes=1)
-    assert small.resolver.other_axis_bricks(plan) == []
+    assert small.resolver.other_axis_bricks(resolved) == []
 
 
 def planned(services: Services, viewer: str, **changes: Any) -> ViewerPlan:
@@ -188,9 +192,8 @@ def test_a_plan_that_disagrees_with_its_volume_harms_no_other(
     keys = set(services.resolver.planned_keys())
     assert keys
     plan = planned(services, "eve", **changes)
-    for resolve in (services.resolver.bricks, services.resolver.other_axis_bricks):
-        with suppress(errors.LamellaError):
-            assert resolve(plan) == []
+    with suppress(errors.LamellaError):
+        assert services.resolver.resolve(plan) is None
     assert services.resolver.planned_keys() == keys
     worker = services.worker()
     while worker.run_once() == 0.0:
@@ -233,6 +236,30 @@ def test_keys_are_known_while_bricks_are_evicted_without_asking_a_child(
     assert other.resolver.planned_keys() == first.resolver.planned_keys() != set()
 
 
+def test_a_plan_is_resolved_once_not_for_each_eviction(
+    make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = make()
+    look(services, "3,:,:")
+    (plan,) = services.plans.plans()
+    keys = services.resolver.planned_keys()
+    resolved = services.resolver.resolve(plan)
+    assert resolved is not None
+    assert resolved.keys == keys
+
+    def again(*_: Any) -> Any:
+        raise AssertionError("the plan was resolved again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Volume, "bricks", again)
+        patched.setattr(services.metadata, "known", again)
+        assert services.resolver.resolve(plan) is resolved
+        for _ in range(3):
+            assert services.resolver.planned_keys() == keys
+    look(services, "15,:,:")
+    assert services.resolver.planned_keys() != keys
+
+
 def test_whatever_is_wrong_with_one_plan_bricks_are_evicted_and_slices_come(
     make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +278,6 @@ def test_whatever_is_wrong_with_one_plan_bricks_are_evicted_and_slices_come(
     volume = services.metadata.volume("data/a.h5", "x")
     for plane in (0, 16, 20):
         (address,) = volume.bricks(parse(f"{plane},:,:", SHAPE))
-        assert services.loader.get_or_decode(address).outcome == "miss"
+        assert load(services, address).outcome == "miss"
     ranges = services.residency.ranges(volume, parse("0,:,:", SHAPE), 0)
     assert ranges["cached"]

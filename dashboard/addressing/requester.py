@@ -1,0 +1,28 @@
+"""Who asks for a slice or a brick, and for what purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.addressing.outcomes import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """A viewer, a script, or a job of the product itself, and why it asks.
+
+    `viewer` is the id of a browser tab, None for scripts and jobs that belong to no viewer.
+    """
+
+    purpose: Purpose
+    viewer: str | None = None
+
+    @property
+    def is_viewer_demand(self) -> bool:
+        """Whether a viewer wants to see it now; nothing else is counted, recorded as an access or planned for."""
+        return self.viewer is not None and self.purpose is Purpose.DEMAND
+
+
+# Slices without a viewer are served with the priority of a demand, and counted nowhere.
+SCRIPT = Requester(Purpose.DEMAND)
+WARMUP = Requester(Purpose.WARMUP)

@@ -1,0 +1,122 @@
+"""The file of a volume: opened once for all that a request or a job reads of it, and checked by its descriptor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dashboard.addressing.addresses import Fingerprint
+from dashboard.addressing.chunk_grid import ChunkIndex
+from dashboard.catalog.volume import Volume
+from dashboard.files.roots import SourceFile, out_of_reach
+
+if TYPE_CHECKING:
+    from dashboard.catalog.metadata import MetadataService
+
+
+class VolumeFile:
+    """A volume and the file that has its values, opened at the first use.
+
+    A path that is resolved for each check costs more than the check, and may lead to another file each time. The
+    descriptor always leads to the same one, and its status tells whether that has changed. One thread may use an
+    object at a time; those that read through `fd` have to end before it is closed.
+    """
+
+    def __init__(
+        self, metadata: MetadataService, volume: Volume, source: SourceFile | None = None
+    ) -> None:
+        self.volume = volume
+        self._metadata = metadata
+        self._source = source
+        # Set where a link leads to another file with the values.
+        self._linked = dict(volume.dependencies).get(volume.path)
+
+    def __enter__(self) -> VolumeFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if it was opened."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    @property
+    def source(self) -> SourceFile:
+        """The open file, at the volume's fingerprint.
+
+        Raises `Changed` for another fingerprint, `NotFound` when the file does not exist.
+        """
+        if self._source is None:
+            catalog = self._metadata.catalog
+            if self._linked is None:
+                source = catalog.source(self.volume.address.file)
+            else:
+                source = catalog.linked(self.volume.path)
+            try:
+                self._verify(source.fingerprint)
+            except BaseException:
+                source.close()
+                raise
+            self._source = source
+        return self._source
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of the file; raises as `source`."""
+        return self.source.fd
+
+    def duplicate(self) -> VolumeFile:
+        """The same open file, which is closed independently of this one."""
+        with _machine_faults():
+            return VolumeFile(self._metadata, self.volume, self.source.duplicate())
+
+    def index(self) -> ChunkIndex:
+        """The chunk index of the volume."""
+        return self._metadata.index(self)
+
+    def ask(self, op: str, part: str = "", **request: Any) -> tuple[dict[str, Any], bytes]:
+        """Response of an HDF5 worker about the volume; `part` identifies the values that are read."""
+        return self._metadata.call(op, self.source, part, **request)
+
+    def ensure_unchanged(self) -> None:
+        """Raise `Changed` unless the file and all of the volume's sources have their fingerprints.
+
+        A file that only grew is unchanged if the volume's chunks are where they were.
+        """
+        fd = self.fd
+        with _machine_faults():
+            now = Fingerprint.of(os.fstat(fd))
+        self._verify(now)
+
+    def _verify(self, now: Fingerprint) -> None:
+        expected = self.volume.fingerprint if self._linked is None else self._linked
+        if now != expected or not self._others_unchanged():
+            self._metadata.ensure_only_grew(self.volume)
+
+    def _others_unchanged(self) -> bool:
+        """Whether the files that are not open, if the values come from several, have their fingerprints."""
+        volume, catalog = self.volume, self._metadata.catalog
+        if not volume.dependencies:
+            return True
+        if self._linked is not None:
+            _, main = catalog.fingerprint(volume.address.file)
+            if main != volume.fingerprint:
+                return False
+        return catalog.holds(volume.dependencies)
+
+
+@contextmanager
+def _machine_faults() -> Iterator[None]:
+    """Raise `Busy` for errors of the machine: callers take an `OSError` for a full disk of the cache."""
+    try:
+        yield
+    except OSError as error:
+        busy = out_of_reach(error)
+        if busy is None:
+            raise
+        raise busy from error

@@ -1,0 +1,66 @@
+"""Memory that is reused from chunk to chunk and from brick to brick.
+
+New memory costs a page fault for each 4 KiB, which takes longer than decoding into it (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+# A thread's buffer is reallocated when it is this many times larger than needed.
+SHRINK_FACTOR = 8
+SMALL_BYTES = 16 * 1024 * 1024
+
+
+class ThreadBuffers:
+    """Buffers of each thread, reused from chunk to chunk.
+
+    Reused memory causes no page faults; a new buffer for each chunk would.
+    """
+
+    def __init__(self) -> None:
+        self._kept = threading.local()
+
+    def get(self, name: str, size: int) -> Bytes:
+        """This thread's buffer of that name with `size` bytes; reallocated only when it does not fit."""
+        buffer: Bytes | None = getattr(self._kept, name, None)
+        if (
+            buffer is None
+            or len(buffer) < size
+            or len(buffer) > SHRINK_FACTOR * max(size, SMALL_BYTES)
+        ):
+            buffer = np.empty(size, np.uint8)
+            setattr(self._kept, name, buffer)
+        return buffer[:size]
+
+
+class ReusableBuffer:
+    """One block of memory that a process keeps for progressive bricks; one user at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._memory: Bytes | None = None
+
+    def acquire(self, size: int) -> Bytes | None:
+        """At least `size` bytes, the caller's until `release`; None when in use or too much."""
+        if size > self._limit or not self._lock.acquire(blocking=False):
+            return None
+        if self._memory is None or len(self._memory) < size:
+            block = mmap.mmap(-1, size)
+            with suppress(OSError, AttributeError):
+                # Huge pages: the first use of 250 MB causes 60,000 page faults otherwise.
+                block.madvise(mmap.MADV_HUGEPAGE)
+            self._memory = np.frombuffer(block, np.uint8)
+        return self._memory
+
+    def release(self) -> None:
+        """Release the memory for the next user; it stays allocated."""
+        self._lock.release()

@@ -1,0 +1,115 @@
+"""Reading through the HDF5 library, in a worker process, of all that is not decoded in this one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import errors
+from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.chunk_grid import ChunkGrid
+from dashboard.addressing.outcomes import Stage
+from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding.brick_reader import BrickTarget
+from dashboard.decoding.chunk_reader import DamagedChunk, damage_error
+from dashboard.decoding.sampling import sample_boxes
+from dashboard.hdf5.pool import Unreadable, WorkerCrashed
+from dashboard.telemetry.meter import meter
+
+# Assumed minimum throughput of an HDF5 worker, also over a network; a slower one counts as hanging.
+HDF5_BYTES_PER_S = 4e6
+
+
+class LibraryReader:
+    """The `BrickReader` for `ReadPath.HDF5`."""
+
+    def read_brick(
+        self,
+        file: VolumeFile,
+        address: BrickAddress,
+        target: BrickTarget,
+        yield_to_demand: Callable[[], None] | None = None,
+    ) -> list[DamagedChunk]:
+        """As `BrickReader.read_brick`; an HDF5 worker writes the values."""
+        if yield_to_demand is not None:
+            yield_to_demand()
+        # The worker writes through a memory map, where a full disk raises SIGBUS: allocate the blocks first.
+        os.posix_fallocate(target.fd, 0, target.data_bytes)
+        damaged, _ = _ask(
+            file,
+            "brick",
+            (address.start, address.stop),
+            start=list(address.start),
+            stop=list(address.stop),
+            order=list(address.order),
+            out=target.fd,
+            seconds=10.0 + target.data_bytes / HDF5_BYTES_PER_S,
+        )
+        return damaged
+
+    def read_plane(
+        self, file: VolumeFile, address: BrickAddress, plane: int
+    ) -> tuple[NDArray[Any], list[DamagedChunk]]:
+        """As `BrickReader.read_plane`; no more than the plane is read."""
+        at = np.unravel_index(plane, address.shape[:-2] or (1,))
+        start, stop = list(address.start), list(address.stop)
+        for dim, offset in zip(address.order[:-2], at, strict=False):
+            start[dim] += int(offset)
+            stop[dim] = start[dim] + 1
+        values, damaged = self.read_box(file, start, stop)
+        return values.reshape(address.shape[-2:]), damaged
+
+    def read_voxel(self, file: VolumeFile, index: Sequence[int]) -> np.generic:
+        """As `BrickReader.read_voxel`."""
+        values, damaged = self.read_box(file, list(index), [at + 1 for at in index])
+        if damaged:
+            raise damage_error(file.volume, damaged[0])
+        value: np.generic = values.reshape(-1)[0]
+        return value
+
+    def sample(self, file: VolumeFile, seed: int, grid: ChunkGrid | None = None) -> NDArray[Any]:
+        """As `BrickReader.sample`; `grid` replaces the volume's."""
+        volume = file.volume
+        boxes = sample_boxes(grid or volume.grid, seed)
+        _, body = file.ask("sample", "sample", **dataset_request(volume), boxes=boxes)
+        file.ensure_unchanged()
+        return np.frombuffer(body, volume.memory_dtype)
+
+    def read_box(
+        self, file: VolumeFile, start: Sequence[int], stop: Sequence[int]
+    ) -> tuple[NDArray[Any], list[DamagedChunk]]:
+        """(values of the box start … stop in C order, its damaged chunks)."""
+        damaged, body = _ask(file, "boxes", (start, stop), boxes=[(start, stop)])
+        return np.frombuffer(body, file.volume.memory_dtype), damaged
+
+
+def _ask(
+    file: VolumeFile, op: str, box: tuple[Sequence[int], Sequence[int]], **request: Any
+) -> tuple[list[DamagedChunk], bytes]:
+    """The damaged chunks and the values in the response of an HDF5 worker; errors name the region `box`."""
+    volume = file.volume
+    shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
+    try:
+        with meter(Stage.DECODE):
+            head, body = file.ask(op, shown, **dataset_request(volume), **request)
+    except (WorkerCrashed, Unreadable) as error:
+        file.ensure_unchanged()
+        raise errors.CannotShow(
+            f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
+        ) from error
+    file.ensure_unchanged()
+    return [DamagedChunk(tuple(corner), reason) for corner, reason in head["bad"]], body
+
+
+def dataset_request(volume: Volume) -> dict[str, Any]:
+    """The part of a request to an HDF5 worker that describes the volume."""
+    return {
+        "dataset": volume.path_in_file,
+        "numpy": volume.dtype.str,
+        "fill": volume.fill.tobytes().hex(),
+    }

@@ -1,0 +1,38 @@
+"""The parts of a volume from which its contrast window is estimated; the same in all processes."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from dashboard.addressing.chunk_grid import ChunkGrid
+
+# Enough chunks for stable percentiles, few enough to be decoded within about 100 ms.
+SAMPLE_CHUNKS = 48
+SAMPLE_BYTES = 16 * 1024 * 1024
+# Size of the blocks of a volume that has no chunks.
+SAMPLE_BLOCK_BYTES = 256 * 1024
+
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def sample_size(grid: ChunkGrid) -> int:
+    """The number of chunks in a sample."""
+    return max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
+
+
+def sample_boxes(grid: ChunkGrid, seed: int) -> list[Box]:
+    """The boxes (start, stop) of chunks of a grid that are chosen by `seed`."""
+    total = prod(grid.counts)
+    numbers = np.random.default_rng(seed).choice(
+        total, min(sample_size(grid), total), replace=False
+    )
+    starts = [grid.chunk_origin(number) for number in sorted(int(n) for n in numbers)]
+    return [
+        (
+            start,
+            tuple(min(a + c, n) for a, c, n in zip(start, grid.chunks, grid.shape, strict=True)),
+        )
+        for start in starts
+    ]
