@@ -27,6 +27,7 @@ import { createNavigation } from './ui/navigation.mjs';
 import { createPanels } from './ui/panels.mjs';
 import { createPipelinePanel } from './ui/pipeline.mjs';
 import { createPlayer } from './ui/player.mjs';
+import { showPlaying } from './ui/play-button.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
 import { createShell } from './ui/shell.mjs';
 import { createStatus } from './ui/status.mjs';
@@ -74,9 +75,14 @@ export function start(config) {
   const shell = createShell({ bridge, navbar: config.navbar });
   const status = createStatus({ api, bridge });
   const player = createPlayer({
+    clock,
     store,
     go: (index) => viewer.go(index),
-    onStop: () => picture.scheduleHeatmap(),
+    isHidden: () => document.hidden,
+    onChange: (playing) => {
+      showPlaying(playing);
+      if (!playing) picture.scheduleHeatmap();
+    },
   });
   const pipeline = createPipelinePanel({ stages: config.stages, isVisible: () => panels.isPipelineVisible() });
   const panels = createPanels({

@@ -5,7 +5,7 @@
  * @property {() => number} now Milliseconds since some moment.
  * @property {(job: () => void, ms: number) => any} later Calls a job in a task of its own; returns a handle.
  * @property {(handle: any) => void} cancel
- * @property {(job: () => void) => void} nextFrame Calls a job before the next frame is drawn.
+ * @property {(job: (now: number) => void) => void} nextFrame Calls a job before the next frame is drawn, with its time.
  */
 
 /** @type {Clock} */

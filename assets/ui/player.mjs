@@ -1,9 +1,9 @@
 /* Playback: every slice, or as many per second as the page has time to draw. */
 
 import { nextIndex } from '../model/playback.mjs';
-import { element } from '../render/dom.mjs';
 
-export function createPlayer({ store, go, onStop }) {
+/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` tells whether the tab is. */
+export function createPlayer({ clock, store, go, onChange, isHidden }) {
   const settings = { speed: 15, direction: 1, end: 'loop', timing: 'every' };
   let playing = false;
   let direction = 1;
@@ -25,22 +25,21 @@ export function createPlayer({ store, go, onStop }) {
     if (settings.end === 'stop' && view.position[view.axis] === end) {
       go(direction > 0 ? 0 : view.shape[view.axis] - 1);
     }
-    since = performance.now();
+    since = clock.now();
     seen = true;
-    label();
-    requestAnimationFrame(tick);
+    onChange(true);
+    clock.nextFrame(tick);
   }
 
   function stop() {
     if (!playing) return;
     playing = false;
-    label();
-    onStop();
+    onChange(false);
   }
 
   function tick(now) {
     if (!playing) return;
-    if (document.hidden) {
+    if (isHidden()) {
       stop();
       return;
     }
@@ -48,7 +47,7 @@ export function createPlayer({ store, go, onStop }) {
     // Frames come a little early or late; one that is due within half a frame is due.
     const due = Math.floor((now - since + 8) / each);
     if (due > 0 && (seen || settings.timing === 'real')) advance(settings.timing === 'real' ? due : 1, now, each);
-    requestAnimationFrame(tick);
+    clock.nextFrame(tick);
   }
 
   function advance(by, now, each) {
@@ -75,17 +74,10 @@ export function createPlayer({ store, go, onStop }) {
     seen = true;
   }
 
-  function label() {
-    const button = element('slice-play');
-    button.classList.toggle('playing', playing);
-    button.setAttribute('aria-label', playing ? 'Pause (space)' : 'Play (space)');
-    button.setAttribute('aria-pressed', String(playing));
-  }
-
   function configure(change) {
     Object.assign(settings, change);
     direction = settings.direction;
-    since = performance.now();
+    since = clock.now();
   }
 
   return {

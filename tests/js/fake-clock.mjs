@@ -16,7 +16,7 @@ export function createFakeClock() {
     cancel: (handle) => {
       jobs = jobs.filter((entry) => entry !== handle);
     },
-    nextFrame: (job) => later(job, FRAME_MS - (now % FRAME_MS)),
+    nextFrame: (job) => later(() => job(now), FRAME_MS - (now % FRAME_MS)),
     /* Let `ms` pass: timers are called in their order, and promises that are ready are heard after each. */
     pass: async (ms) => {
       const end = now + ms;
