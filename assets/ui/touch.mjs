@@ -13,11 +13,16 @@ export function createTouch({ clock, store, viewer, player, plot }) {
   let ranges = null;
   let frameDue = false;
 
+  /* All fingers on the picture, on whichever parts of the graph they are: `targetTouches` has those of one part. */
+  function touchesOf(event) {
+    return Array.from(event.touches).filter(({ target }) => element('plot-frame').contains(target));
+  }
+
   /* Fingers have come or gone: the view has what they did, and what they do from here on begins anew. */
   function begin(event) {
     if (gesture && gesture.moved) viewer.setZoom(ranges && ranges.x, ranges && ranges.y);
     const view = store.current();
-    const touches = Array.from(event.targetTouches);
+    const touches = touchesOf(event);
     const drags = touches.length === 2 || (touches.length === 1 && view && view.x !== null);
     gesture = null;
     if (!view || !touches.length || touches.length > 2) return;
@@ -36,7 +41,7 @@ export function createTouch({ clock, store, viewer, player, plot }) {
 
   function move(event) {
     if (!gesture) return;
-    const grip = gripOf(Array.from(event.targetTouches));
+    const grip = gripOf(touchesOf(event));
     if (gesture.area) {
       own(event);
       drag(grip);

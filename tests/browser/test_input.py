@@ -227,3 +227,23 @@ def test_fingers_pan_what_is_zoomed(make_viewer: Callable[..., Any], fingers: in
     # The slice is the same.
     assert viewer.index == 20
     assert viewer.page.evaluate("() => scrollY") == 0
+
+
+def test_fingers_on_different_parts_of_the_graph_are_one_gesture(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    send = touching(viewer)
+    # One finger on the picture, the other on the margin that has the axis.
+    inside, margin = viewer.point(60, 60), viewer.point(-8, 60)
+    targets = "([a, b]) => new Set([a, b].map(([x, y]) => document.elementFromPoint(x, y))).size"
+    assert viewer.page.evaluate(targets, [inside, margin]) == 2
+    send("touchStart", inside)
+    send("touchStart", inside, margin)
+    for way in range(0, 61, 6):
+        send("touchMove", (inside[0] + way, inside[1]), margin)
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().x !== null")
+    viewer.settled()
+    assert viewer.index == 20
