@@ -84,6 +84,7 @@ class Parts:
     windows: VolumeWindows
     frames: FakeFrames
     reader: FrameRenderer
+    facts: Rows
 
     def frame(
         self,
@@ -196,7 +197,9 @@ def parts(
         library, supply, ContiguousPlanes(home / "mapped"), frames, windows, max_cells
     )
     try:
-        yield Parts(home, library, ledger, disk, store, readers, supply, windows, frames, reader)
+        yield Parts(
+            home, library, ledger, disk, store, readers, supply, windows, frames, reader, facts
+        )
     finally:
         supply.close()
         readers.close()

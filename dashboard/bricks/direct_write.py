@@ -66,6 +66,11 @@ class DirectBrickWriter:
         self._slot = threading.Lock()
         self._max_serialize_wait_s = max_wait_s
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a brick is being assembled or waits for another."""
+        return self._slot.locked() or any(buffer.in_use for buffer in self._buffers)
+
     def target(self, pending: PendingBrickFile, dtype: np.dtype[Any]) -> BrickTarget:
         """The target that writes a brick of values of this type to `pending`."""
         return DirectTarget(self, pending, dtype)

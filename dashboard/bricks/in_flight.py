@@ -68,6 +68,11 @@ class ProgressiveLoader:
         self._background = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._in_flight: InFlightBrick | None = None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a brick is in this process's buffer."""
+        return self._buffer.in_use
+
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
     ) -> tuple[SinglePlaneBrick, Outcome] | None:

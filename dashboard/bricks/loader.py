@@ -81,12 +81,12 @@ class BrickLoader:
         self._metadata = metadata
         self._store = store
         self._readers = readers
-        self._demand = demand
+        self.demand_signal = demand
         self._locks = locks
         self._ledger = ledger
         self._throughput = throughput
         self._max_wait_s = wait_s
-        self._sleep = sleep
+        self.sleep = sleep
         self._writer = BrickWriter(store, space, ledger, throughput)
         self._progressive = ProgressiveLoader(readers.decoder, self._writer, demand, buffer_bytes)
         self._direct_writer: DirectBrickWriter | None = None
@@ -104,7 +104,7 @@ class BrickLoader:
 
     def no_demand_pending(self) -> bool:
         """Whether no process is decoding for a demand at this moment."""
-        return self._demand.is_idle()
+        return self.demand_signal.is_idle()
 
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
@@ -181,13 +181,19 @@ class BrickLoader:
             if brick is not None:
                 return brick, Outcome.COALESCED if lock.waited else Outcome.HIT
             if purpose is Purpose.DEMAND:
-                with self._demand.demand():
+                with self.demand_signal.demand():
                     first = self._progressive.start(file, address, plane, stack)
                     found = first or self._decode(file, address, purpose, plane, None)
             else:
                 yield_to_demand = bind(self._yield_to_demand, lock)
                 found = self._decode(file, address, purpose, plane, yield_to_demand)
             return found, Outcome.MISS
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a brick is in a buffer of this process."""
+        direct = self._direct_writer
+        return self._progressive.in_use or (direct is not None and direct.in_use)
 
     def close(self) -> None:
         """Wait for write-behind work."""
@@ -196,7 +202,7 @@ class BrickLoader:
     def _yield_to_demand(self, lock: LockHandle) -> None:
         """Yield to demand, unless a demand is waiting for this very brick."""
         while not self.no_demand_pending() and not lock.demand_waiting:
-            self._sleep(YIELD_POLL_S)
+            self.sleep(YIELD_POLL_S)
 
     def _decode(
         self,

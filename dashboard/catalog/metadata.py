@@ -73,9 +73,10 @@ class MetadataService:
         self._failures = FailureCache(rows)
 
     def forget(self) -> None:
-        """Drop the volumes that this process has in memory."""
+        """Drop the volumes and indexes that this process has in memory."""
         with self._lock:
             self._volumes.clear()
+            self._indexes.clear()
 
     def datasets(self, file: str) -> list[dict[str, Any]]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""

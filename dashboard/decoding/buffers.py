@@ -61,6 +61,11 @@ class ReusableBuffer:
             self._memory = np.frombuffer(block, np.uint8)
         return self._memory
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the memory is some caller's at this moment."""
+        return self._lock.locked()
+
     def release(self) -> None:
         """Release the memory for the next user; it stays allocated."""
         self._lock.release()

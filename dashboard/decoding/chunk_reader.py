@@ -102,7 +102,7 @@ class ChunkReader:
         began = time.perf_counter()
         read = began
         try:
-            raw = self._stored(place, 0, int(self.index.sizes[place]))
+            raw = self.read_stored(place, 0, int(self.index.sizes[place]))
             read = time.perf_counter()
             values = self._run_filters(raw, self.volume.pipeline, int(self.index.masks[place]), out)
             return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
@@ -152,7 +152,7 @@ class ChunkReader:
                 continue
             with suppress(CorruptChunk):
                 stored = int(self.index.sizes[place])
-                streams.append(self._stored(place, 0, stored, f"raw{number}"))
+                streams.append(self.read_stored(place, 0, stored, f"raw{number}"))
                 numbers.append(number)
                 buffer = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
                 buffers.append(buffer[:size])
@@ -212,7 +212,7 @@ class ChunkReader:
             stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
             count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
             try:
-                parts.append(self._stored(places[number], fed, count, f"raw{len(parts)}"))
+                parts.append(self.read_stored(places[number], fed, count, f"raw{len(parts)}"))
                 found.append(number)
             except CorruptChunk as damage:
                 reasons[number] = str(damage)
@@ -232,7 +232,7 @@ class ChunkReader:
             n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
         ]
 
-    def _stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
+    def read_stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
         """`count` stored bytes of a chunk, in a buffer of this thread; raises `CorruptChunk`."""
         stored = int(self.index.sizes[place])
         if stored > 2 * self.volume.grid.chunk_bytes + 65536:

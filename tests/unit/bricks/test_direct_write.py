@@ -197,8 +197,7 @@ def test_an_error_gives_turn_and_memory_back(
     assert list((here.home / "partial").iterdir()) == []
     same(here.load(brick(here, 0), Purpose.WARMUP), 0)
     assert sinks == [MemorySink] * 4
-    assert here.supply._direct_writer is not None
-    assert here.supply._direct_writer._slot.acquire(blocking=False)
+    assert not here.supply.in_use
 
 
 @pytest.mark.parametrize(

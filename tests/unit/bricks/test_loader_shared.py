@@ -135,7 +135,7 @@ def test_background_work_steps_aside_for_demand(
         leave.set()
 
     monkeypatch.setattr(here.decoder, "decode", watched)
-    here.supply._sleep = sleep
+    here.supply.sleep = sleep
     with ThreadPoolExecutor(1) as pool:
         demand = pool.submit(here.load, brick(here, 0))
         assert inside.wait(60)
@@ -150,10 +150,10 @@ def test_what_somebody_waits_for_does_not_step_aside(
     def sleep(seconds: float) -> None:
         raise AssertionError("it yielded")
 
-    here.supply._sleep = sleep
+    here.supply.sleep = sleep
     address = brick(here, 4)
     waiting = noted_wait(monkeypatch)
-    gate = here.supply._demand
+    gate = here.supply.demand_signal
     with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(here.load, address, Purpose.PREFETCH_MOVING)
         assert begun.wait(60)

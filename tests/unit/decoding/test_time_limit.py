@@ -116,13 +116,13 @@ def slow(
     monkeypatch.setattr(time_limit, "CHECK_S", 0.0)
     clock = Clock(0.0)
     monkeypatch.setattr(decoder, "TimeLimit", partial(TimeLimit, processor=clock))
-    stored = chunk_reader.ChunkReader._stored
+    stored = chunk_reader.ChunkReader.read_stored
 
     def slowly(self: Any, *given: Any) -> Any:
         clock.pass_(10.0)
         return stored(self, *given)
 
-    monkeypatch.setattr(chunk_reader.ChunkReader, "_stored", slowly)
+    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", slowly)
     return make_parts(arena_bytes=2**20 if request.param == "planes first" else 0, threads=1)
 
 
@@ -130,13 +130,13 @@ def test_a_slow_brick_leaves_nothing_behind(
     slow: Parts, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Any] = []
-    stored = chunk_reader.ChunkReader._stored
+    stored = chunk_reader.ChunkReader.read_stored
 
     def counting(self: Any, *given: Any) -> Any:
         read.append(given)
         return stored(self, *given)
 
-    monkeypatch.setattr(chunk_reader.ChunkReader, "_stored", counting)
+    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", counting)
     with pytest.raises(TooSlow, match="damaged or hostile"):
         slow.frame("data/a.h5", "x", "3,:,:")
     # No more were begun than are decoded together.
@@ -177,14 +177,14 @@ def test_what_is_being_decoded_ends_at_the_next_chunk(
     monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 0)
     monkeypatch.setattr(time_limit, "CHECK_S", 0.0)
     here = make_parts(arena_bytes=arena_bytes, threads=1)
-    stored, read = chunk_reader.ChunkReader._stored, []
+    stored, read = chunk_reader.ChunkReader.read_stored, []
 
     def stopped(self: Any, *given: Any) -> Any:
         read.append(given)
         here.readers.stop()
         return stored(self, *given)
 
-    monkeypatch.setattr(chunk_reader.ChunkReader, "_stored", stopped)
+    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", stopped)
     with pytest.raises(errors.Busy, match="stopping"):
         here.frame("data/a.h5", "x", "3,:,:")
     assert len(read) == 1 < CHUNKS

@@ -160,7 +160,7 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
     assert [plan.viewer for plan in services.plans.plans()] == ["v"]
     services.ledger.demand("hit")
     assert figures(services)["demand"]["hit"] >= 1
-    with services.loader._demand.demand():
+    with services.loader.demand_signal.demand():
         assert not services.loader.no_demand_pending()
     assert before - {"demand.gate"} <= {path.name for path in home.iterdir()}
     for path in (home, *(path for path in home.rglob("*") if path.is_dir())):
