@@ -73,7 +73,7 @@ class Driver:
                         stop_at = now + STOP_EVERY_S
                         self._stop_a_child(now)
                     self._continue(now)
-                    if pool._work_queue.qsize() < SENDERS:
+                    if pool._work_queue.qsize() < SENDERS:  # noqa: SLF001  # there is no other name
                         busy.append(pool.submit(self._count, name, action))
                     else:
                         self.answers["not sent: all senders wait"] += 1

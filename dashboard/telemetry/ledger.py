@@ -253,7 +253,7 @@ def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:
     # Counts copied by a fork belong to the parent, and a copied lock may be locked for ever.
     alive = ledger()
     if alive is not None:
-        alive._begin()
+        alive._begin()  # noqa: SLF001  # its own module
 
 
 def rss_bytes() -> int:

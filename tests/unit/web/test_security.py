@@ -336,9 +336,13 @@ def test_the_opener_policy_is_for_browsers_that_take_it(client: FlaskClient) -> 
         (OSError(errno.ENOENT, "No such file"), 500),
     ],
 )
-def test_what_the_machine_lacks_is_asked_for_again(raised: Exception, status: int) -> None:
-    server = flask.Flask(__name__)
-    with server.test_request_context("/"):
-        response = security._internal_error(raised)
+def test_what_the_machine_lacks_is_asked_for_again(
+    client: FlaskClient, raised: Exception, status: int
+) -> None:
+    def short() -> str:
+        raise raised
+
+    client.application.add_url_rule("/short", "short", short)
+    response = client.get("/short")
     assert response.status_code == status
     assert (error(response)["code"] == "busy") == (status == 503)
