@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CHECKED = ("dashboard", "bench", ".ci")
+CHECKED = ("dashboard", "bench", "tests", ".ci")
 
 # Word in a name: what to use instead.
 NAMES = {

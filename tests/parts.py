@@ -59,7 +59,7 @@ class FakeFrames(dict[str, bytes]):
 
 
 class Counts(Ledger):
-    """A ledger that also tells what was counted in this process."""
+    """A ledger that also returns the counts of this process."""
 
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows, "test")
@@ -80,7 +80,7 @@ class Parts:
     disk: BytesCache
     store: BrickStore
     readers: BrickReaders
-    supply: BrickLoader
+    loader: BrickLoader
     windows: VolumeWindows
     frames: FakeFrames
     reader: FrameRenderer
@@ -116,7 +116,7 @@ class Parts:
         if volume.address != named:
             raise errors.Changed("That is an address of another version.")
         asks = requester(purpose, counted=counted)
-        return self.supply.load(volume, address, asks, plane=plane)
+        return self.loader.load(volume, address, asks, plane=plane)
 
     @property
     def decoder(self) -> Decoder:
@@ -179,7 +179,7 @@ def parts(
     store = BrickStore(disk, LruEvictor(disk, limit, home / "room.lock"), home / "partial", ledger)
     readers = BrickReaders(threads)
     gate = DemandSignal(home / "gate")
-    supply = BrickLoader(
+    loader = BrickLoader(
         library,
         store,
         readers,
@@ -194,14 +194,14 @@ def parts(
     windows = VolumeWindows(library, readers)
     frames = FakeFrames()
     reader = FrameRenderer(
-        library, supply, ContiguousPlanes(home / "mapped"), frames, windows, max_cells
+        library, loader, ContiguousPlanes(home / "mapped"), frames, windows, max_cells
     )
     try:
         yield Parts(
-            home, library, ledger, disk, store, readers, supply, windows, frames, reader, facts
+            home, library, ledger, disk, store, readers, loader, windows, frames, reader, facts
         )
     finally:
-        supply.close()
+        loader.close()
         readers.close()
         gate.close()
         for cache in (disk, facts):

@@ -25,7 +25,7 @@ BRICK_BYTES = 1000
 
 
 class World:
-    """A board, a cache that is a set, and a clock that goes on while a brick is decoded."""
+    """A plan store, a cache that is a set, and a clock that advances while a brick is decoded."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 1_700_000_000.0
@@ -43,7 +43,7 @@ class World:
         self.is_quiet = True
         self.takes_s = 0.5
         self.decoded: list[tuple[str, int, Purpose]] = []
-        self.looked = 0
+        self.probes = 0
         self.resolved = 0
         self.during: Callable[[BrickAddress], None] = lambda address: None
         self.worker = Worker(self.board, self.resolve, self, self.ledger, clock=self.clock)
@@ -59,14 +59,14 @@ class World:
     def resolve(self, plan: ViewerPlan) -> ResolvedPlan:
         self.resolved += 1
         entries = [
-            (wanted, [self.address(plan.file, wanted.position[0])]) for wanted in plan.bricks
+            (planned, [self.address(plan.file, planned.position[0])]) for planned in plan.bricks
         ]
         keys = frozenset(address.key for _, (address,) in entries)
         # The loader is a stand-in that reads no volume.
         return ResolvedPlan(plan, cast(Volume, None), tuple(entries), keys)
 
     def has(self, address: BrickAddress) -> bool:
-        self.looked += 1
+        self.probes += 1
         return address.key in self.cached
 
     def no_demand_pending(self) -> bool:
@@ -80,7 +80,7 @@ class World:
             self.cached.add(address.key)
         return None
 
-    def look(self, viewer: str, index: int) -> None:
+    def view(self, viewer: str, index: int) -> None:
         """Each viewer has a file of its own."""
         self.board.record_position(
             viewer=viewer,
@@ -97,7 +97,7 @@ class World:
     def leaf(self, viewer: str, start: int, count: int, step: int = 1) -> int:
         for i in range(count):
             self.now += 1 / 30
-            self.look(viewer, start + i * step)
+            self.view(viewer, start + i * step)
         return start + (count - 1) * step
 
     def work(self, most: int = 100) -> list[int]:

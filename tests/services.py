@@ -19,7 +19,7 @@ def later(services: Services) -> None:
     services.activity.drain()
 
 
-def look(services: Services, text: str, viewer: str = "v", dataset: str = "x") -> None:
+def view(services: Services, text: str, viewer: str = "v", dataset: str = "x") -> None:
     """Look at a slice of `data/a.h5`, and wait for what follows from it."""
     volume = services.metadata.volume("data/a.h5", dataset)
     services.activity.viewed(viewer, volume, parse(text, volume.shape))

@@ -94,9 +94,9 @@ def test_the_screen_shows_the_data_moving_and_at_rest(
     viewer: Any, served: Any, subtests: pytest.Subtests
 ) -> None:
     viewer.open(SCAN)
-    for link, *look in LOOKS:
+    for link, *view in LOOKS:
         with subtests.test(link):
-            assert_screen_shows(viewer, served, link, *look)
+            assert_screen_shows(viewer, served, link, *view)
 
 
 def assert_screen_shows(

@@ -17,7 +17,7 @@ from dashboard import errors
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from tests import files
-from tests.contract.test_slice import assert_told
+from tests.contract.test_slice import assert_error
 from tests.web import App, array, running
 
 SHAPE = (12, 50, 60)
@@ -81,7 +81,7 @@ def test_a_file_that_changes_under_the_read_is_read_once_more(
         response = app.get("/api/v1/value", file="data/a.h5", dataset="volume", index="3,4,5")
     assert len(reads) == 2
     if changes == 2:
-        assert_told(response, 409)
+        assert_error(response, 409)
     elif asked == "slice":
         assert (array(response) == 2).all()
     else:
@@ -103,39 +103,39 @@ def test_a_growing_file_is_read_no_more_often(
             "x", data=np.ones(SHAPE, "u2"), chunks=(4, 16, 16), maxshape=(None, 50, 60)
         )
         file.swmr_mode = True
-        assert_told(app.slice("data/growing.h5", "x", "3,:,:"), 409)
+        assert_error(app.slice("data/growing.h5", "x", "3,:,:"), 409)
     assert reads == [True, True]
 
 
 def test_a_deleted_file_is_a_404(app: App, path: Path) -> None:
     app.values("data/a.h5", "volume", "3,:,:")
     path.unlink()
-    assert_told(app.slice("data/a.h5", "volume", "3,:,:"), 404)
+    assert_error(app.slice("data/a.h5", "volume", "3,:,:"), 404)
 
 
-def test_a_truncated_file_is_told(app: App, path: Path) -> None:
+def test_a_truncated_file_is_reported(app: App, path: Path) -> None:
     app.values("data/a.h5", "volume", "3,:,:")
     os.truncate(path, path.stat().st_size // 2)
-    assert_told(app.slice("data/a.h5", "volume", "3,:,:"), 422)
+    assert_error(app.slice("data/a.h5", "volume", "3,:,:"), 422)
 
 
-def test_what_is_no_hdf5_is_told(app: App, path: Path) -> None:
+def test_a_file_that_is_no_hdf5_is_reported(app: App, path: Path) -> None:
     (path.parent / "text.h5").write_text("This is no HDF5 file.")
     (path.parent / "empty.h5").touch()
-    assert "not an HDF5 file" in assert_told(app.get("/api/v1/datasets", file="data/text.h5"), 422)
-    assert_told(app.get("/api/v1/datasets", file="data/empty.h5"), 422)
+    assert "not an HDF5 file" in assert_error(app.get("/api/v1/datasets", file="data/text.h5"), 422)
+    assert_error(app.get("/api/v1/datasets", file="data/empty.h5"), 422)
 
 
 @pytest.mark.parametrize("how", [{}, {"chunks": (4, 16, 16), "compression": "gzip"}])
 def test_replacing_truncating_and_deleting_under_load(
     app: App, path: Path, how: dict[str, object]
 ) -> None:
-    turns, idle, ended = threading.Semaphore(0), threading.Event(), threading.Event()
+    permits, idle, ended = threading.Semaphore(0), threading.Event(), threading.Event()
     idle.set()
 
     def change() -> None:
         value = 1
-        while turns.acquire() and not ended.is_set():
+        while permits.acquire() and not ended.is_set():
             value = value % 9 + 1
             write(path, value, **(how or {"chunks": None}))
             if value % 3 == 0:
@@ -151,7 +151,7 @@ def test_replacing_truncating_and_deleting_under_load(
         for number in range(300):
             if number % 3 == 0 and idle.is_set():
                 idle.clear()
-                turns.release()  # a change runs beside the next requests
+                permits.release()  # a change runs beside the next requests
             response = app.slice("data/a.h5", "volume", f"{number % 12},:,:")
             statuses[response.status_code] += 1
             if response.status_code == 200:
@@ -160,7 +160,7 @@ def test_replacing_truncating_and_deleting_under_load(
                 assert len(np.unique(values)) == 1, "a mixture of two states"
     finally:
         ended.set()
-        turns.release()
+        permits.release()
         writer.join()
     assert set(statuses) <= {200, 404, 409, 422}
     write(path, 77)
@@ -174,7 +174,7 @@ def test_a_damaged_chunk_spoils_its_own_slices_alone(app: App, path: Path) -> No
         damaged, volume=(values, {"chunks": (4, 16, 16), "compression": "gzip", "fletcher32": True})
     )
     files.damage(damaged, "volume", (4, 16, 32))
-    message = assert_told(app.slice("data/b.h5", "volume", "5,:,:"), 422)
+    message = assert_error(app.slice("data/b.h5", "volume", "5,:,:"), 422)
     assert "[4, 16, 32]" in message
     assert "'data/b.h5'" in message
     assert np.array_equal(app.values("data/b.h5", "volume", "2,:,:"), values[2])
@@ -202,10 +202,10 @@ def test_links_and_sources_outside_are_refused(app: App, path: Path, tmp_path: P
     showable = {entry["dataset"] for entry in listed if entry["browsable"]}
     assert showable == {"/inside"}
     for name in ("external", "relative", "soft", "virtual", "storage"):
-        assert "outside" in assert_told(app.slice("data/links.h5", name, ":,:"), 422)
-    assert "gone.h5" in assert_told(app.slice("data/links.h5", "missing", ":,:"), 422)
+        assert "outside" in assert_error(app.slice("data/links.h5", name, ":,:"), 422)
+    assert "gone.h5" in assert_error(app.slice("data/links.h5", "missing", ":,:"), 422)
     assert (app.values("data/links.h5", "inside", "3,:,:") == 1).all()
-    assert_told(app.slice("data/linked.h5", "x", ":,:"), 404)
+    assert_error(app.slice("data/linked.h5", "x", ":,:"), 404)
 
 
 def test_bombs_are_refused_before_anything_is_allocated(app: App, path: Path) -> None:
@@ -216,7 +216,7 @@ def test_bombs_are_refused_before_anything_is_allocated(app: App, path: Path) ->
             "chunk": ((4, 2**15, 2**15), "u1", (1, 2**15, 2**14)),
         },
     )
-    assert "cells" in assert_told(app.slice("data/bombs.h5", "wide", "0,:,:"), 413)
-    assert_told(app.slice("data/bombs.h5", "wide", ":,:,0", pool="mean"), 413)
-    assert "512 MiB" in assert_told(app.slice("data/bombs.h5", "chunk", "0,:10,:10"), 413)
+    assert "cells" in assert_error(app.slice("data/bombs.h5", "wide", "0,:,:"), 413)
+    assert_error(app.slice("data/bombs.h5", "wide", ":,:,0", pool="mean"), 413)
+    assert "512 MiB" in assert_error(app.slice("data/bombs.h5", "chunk", "0,:10,:10"), 413)
     assert (app.values("data/bombs.h5", "wide", "5,1000:1010,1000:1020") == 0).all()

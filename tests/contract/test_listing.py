@@ -8,7 +8,7 @@ import pytest
 
 from tests import files
 from tests.contract.conftest import VOLUME
-from tests.contract.test_slice import assert_told
+from tests.contract.test_slice import assert_error
 from tests.web import App
 
 FILE = "data/volume.h5"
@@ -53,8 +53,8 @@ def test_what_cannot_be_shown_is_listed_with_the_reason(app: App) -> None:
 
 
 def test_a_missing_file_has_no_datasets(app: App) -> None:
-    assert_told(app.get("/api/v1/datasets", file="data/none.h5"), 404)
-    assert_told(app.get("/api/v1/datasets"), 400)
+    assert_error(app.get("/api/v1/datasets", file="data/none.h5"), 404)
+    assert_error(app.get("/api/v1/datasets"), 400)
 
 
 def test_residency_follows_what_is_decoded(app: App) -> None:
@@ -80,7 +80,7 @@ def test_contiguous_data_is_always_there(app: App) -> None:
 @pytest.mark.parametrize("axis", ["1", "2", "3", "-1", "x", ""])
 def test_residency_wants_an_axis_that_is_fixed(app: App, axis: str) -> None:
     asked = {"file": FILE, "dataset": "volume", "selection": "0,:,:", "axis": axis}
-    assert_told(app.get("/api/v1/residency", **asked), 400)
+    assert_error(app.get("/api/v1/residency", **asked), 400)
 
 
 def test_health_and_readiness(app: App) -> None:
@@ -98,7 +98,7 @@ def test_only_loopback_names_are_answered(app: App) -> None:
 
 
 def test_what_a_proxy_forwards_is_refused(app: App) -> None:
-    assert_told(app.get("/api/v1/files", {"X-Forwarded-For": "10.0.0.1"}), 403)
+    assert_error(app.get("/api/v1/files", {"X-Forwarded-For": "10.0.0.1"}), 403)
 
 
 def test_the_page_is_served(app: App) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dashboard.files import catalog
 from dashboard.hdf5.worker import describe
 from tests import files
-from tests.contract.test_slice import assert_told
+from tests.contract.test_slice import assert_error
 from tests.web import App, running
 
 VALUES = np.arange(3 * 4 * 5, dtype="i4").reshape(3, 4, 5)
@@ -115,15 +115,15 @@ def test_what_is_not_there_says_so(app: App) -> None:
         found = get("/api/v1/datasets", dataset=name, **asked)
         assert found.get_json() == {"datasets": [], "complete": True}
         assert len(found.headers["X-Volume-Version"]) == 16
-    said = assert_told(app.slice("data/links.h5", "/entry/none", ":,:"), 404)
+    said = assert_error(app.slice("data/links.h5", "/entry/none", ":,:"), 404)
     assert said == "There is nothing at '/entry/none'."
-    assert "group" in assert_told(app.slice("data/links.h5", "/entry", ":,:"), 404)
-    assert_told(get("/api/v1/datasets", file="data/none.h5", dataset="/x"), 404)
-    assert_told(get("/api/v1/datasets", dataset="", **asked), 400)
+    assert "group" in assert_error(app.slice("data/links.h5", "/entry", ":,:"), 404)
+    assert_error(get("/api/v1/datasets", file="data/none.h5", dataset="/x"), 404)
+    assert_error(get("/api/v1/datasets", dataset="", **asked), 400)
     (gone,) = get("/api/v1/datasets", dataset="/gone", **asked).get_json()["datasets"]
     assert not gone["browsable"]
     assert gone["reason"] == "It is a link that leads to '/nowhere', which does not exist."
-    assert gone["reason"] in assert_told(app.slice("data/links.h5", "/gone", ":,:"), 422)
+    assert gone["reason"] in assert_error(app.slice("data/links.h5", "/gone", ":,:"), 422)
 
 
 def test_what_a_list_leaves_out_can_be_opened(

@@ -15,7 +15,7 @@ from flask_caching.backends import NullCache
 from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Purpose
 from tests import files
-from tests.contract.test_slice import assert_told
+from tests.contract.test_slice import assert_error
 from tests.services import load
 from tests.web import App, running
 
@@ -32,7 +32,7 @@ def app(tmp_path: Path) -> Iterator[App]:
         yield made
 
 
-def look(app: App, index: int, viewer: str | None = "ann", **query: Any) -> str:
+def view(app: App, index: int, viewer: str | None = "ann", **query: Any) -> str:
     asked = query | ({} if viewer is None else {"viewer": viewer})
     response = app.slice(FILE, "volume", f"{index},:,:", format="u8", **asked)
     assert response.status_code in (200, 304)
@@ -46,11 +46,11 @@ def settled(app: App) -> None:
 
 
 def test_miss_then_hits(app: App) -> None:
-    assert look(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
-    assert look(app, 3) == "frames; hit"
-    assert look(app, 4) == "bricks; hit, frames; fwd=miss"
+    assert view(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
+    assert view(app, 3) == "frames; hit"
+    assert view(app, 4) == "bricks; hit, frames; fwd=miss"
     settled(app)
-    assert look(app, 4) == "frames; hit"
+    assert view(app, 4) == "frames; hit"
     assert app.stats()["demand"] == {
         "ring": 0,
         "hit": 3,
@@ -64,23 +64,23 @@ def test_frames_are_read_and_written_through_flask_caching(app: App) -> None:
     store = app.services.frames.store
     assert isinstance(store, Cache)
     assert store.cache is app.services.frame_backend
-    look(app, 3)
+    view(app, 3)
     settled(app)
     app.client.application.extensions["cache"][store] = NullCache()
-    assert look(app, 3) == "bricks; hit, frames; fwd=miss"
+    assert view(app, 3) == "bricks; hit, frames; fwd=miss"
     settled(app)
     app.client.application.extensions["cache"][store] = app.services.frame_backend
-    assert look(app, 3) == "frames; hit"
+    assert view(app, 3) == "frames; hit"
 
 
-def test_prefetched_is_the_first_look_at_each_slice_of_a_brick_decoded_ahead(app: App) -> None:
+def test_prefetched_is_the_first_view_of_each_slice_of_a_prefetched_brick(app: App) -> None:
     volume = app.services.metadata.volume(FILE, "volume")
     for brick in volume.bricks(selection.parse("25,:,:", volume.shape)):
         load(app.services, brick, Purpose.PREFETCH_MOVING)
     ahead = "bricks; hit; detail=prefetched, frames; fwd=miss"
-    assert look(app, 25) == ahead
-    assert look(app, 26) == ahead
-    assert look(app, 26, window="slice") == "bricks; hit, frames; fwd=miss"
+    assert view(app, 25) == ahead
+    assert view(app, 26) == ahead
+    assert view(app, 26, window="slice") == "bricks; hit, frames; fwd=miss"
     figures = app.stats()
     assert figures["demand"]["prefetched"] == 2
     assert figures["demand"]["hit"] == 1
@@ -90,19 +90,19 @@ def test_prefetched_is_the_first_look_at_each_slice_of_a_brick_decoded_ahead(app
 
 
 def test_what_the_page_fetches_ahead_is_no_demand(app: App) -> None:
-    look(app, 12, ahead="1")
+    view(app, 12, ahead="1")
     settled(app)
     figures = app.stats()
     assert sum(figures["demand"].values()) == 0
     assert figures["stages"] == {}
-    assert look(app, 12) == "frames; hit; detail=prefetched"
-    assert look(app, 12) == "frames; hit"
+    assert view(app, 12) == "frames; hit; detail=prefetched"
+    assert view(app, 12) == "frames; hit"
     assert app.stats()["demand"]["prefetched"] == 1
 
 
 def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
-    look(app, 3, viewer=None)
-    look(app, 4, viewer=None)
+    view(app, 3, viewer=None)
+    view(app, 4, viewer=None)
     app.services.activity.drain()
     figures = app.stats()
     assert sum(figures["demand"].values()) == 0
@@ -111,7 +111,7 @@ def test_without_a_viewer_nothing_is_counted_or_planned(app: App) -> None:
 
 
 def test_a_demand_is_planned_for(app: App) -> None:
-    look(app, 3)
+    view(app, 3)
     app.services.activity.drain()
     (plan,) = app.services.plans.plans()
     assert plan.viewer == "ann"
@@ -167,16 +167,16 @@ def test_fifty_who_want_the_same_decode_it_once(app: App) -> None:
 
 def test_a_sweep_decodes_each_brick_once(app: App) -> None:
     for index in range(40):
-        look(app, index)
+        view(app, index)
     for index in reversed(range(40)):
-        look(app, index, window="slice")
+        view(app, index, window="slice")
     assert app.stats()["demand"]["miss"] == 4
     assert app.services.stats.totals().counts["bricks.decoded"] == 4
 
 
 def test_stats_have_the_contracts_shape(app: App) -> None:
-    look(app, 3)
-    look(app, 4)
+    view(app, 3)
+    view(app, 4)
     figures = app.stats()
     assert set(figures) >= {"demand", "stages", "caches", "prefetch", "viewers", "processes"}
     assert set(figures["stages"]["decode"]) == {"count", "p50_ms", "p95_ms", "p99_ms", "total_s"}
@@ -192,11 +192,11 @@ def test_stats_have_the_contracts_shape(app: App) -> None:
     assert process["rss_bytes"] > 2**20
     assert app.get("/api/v1/stats", window="300").status_code == 200
     for bad in ("0", "-1", "x", "nan", "1e9", ""):
-        assert_told(app.get("/api/v1/stats", window=bad), 400)
+        assert_error(app.get("/api/v1/stats", window=bad), 400)
 
 
 def test_metrics_say_the_same(app: App) -> None:
-    look(app, 3)
+    view(app, 3)
     app.stats()
     text = app.get("/metrics").get_data(as_text=True)
     assert 'lamella_demand_total{outcome="miss"} 1.0' in text
@@ -225,7 +225,7 @@ def post(app: App, body: Any) -> Any:
 
 
 def test_ring_slices_are_demands(app: App) -> None:
-    look(app, 3, viewer="bob")
+    view(app, 3, viewer="bob")
     report = {
         "viewer": "ann",
         "slices": [painted(), painted(source="bricks"), painted(index=None, axis=None)],
@@ -257,12 +257,12 @@ def test_ring_slices_are_demands(app: App) -> None:
     ],
 )
 def test_a_malformed_report_is_a_400_and_counts_nothing(app: App, body: Any) -> None:
-    assert_told(post(app, body), 400)
+    assert_error(post(app, body), 400)
     assert sum(app.stats()["demand"].values()) == 0
 
 
 def test_rows_that_cannot_be_true_are_refused_and_counted_and_the_others_count(app: App) -> None:
-    look(app, 3, viewer="bob")
+    view(app, 3, viewer="bob")
     version = app.slice(FILE, "volume", "3,:,:").headers["X-Volume-Version"]
     slices = [
         painted(file="gone.h5"),
@@ -291,10 +291,10 @@ def test_rows_that_cannot_be_true_are_refused_and_counted_and_the_others_count(a
 
 
 def test_a_viewer_that_reports_too_often_gets_429(app: App) -> None:
-    look(app, 3, viewer="bob")
+    view(app, 3, viewer="bob")
     assert post(app, {"viewer": "ann", "slices": [painted()] * 1000}).status_code == 204
     response = post(app, {"viewer": "ann", "slices": [painted()]})
-    assert_told(response, 429)
+    assert_error(response, 429)
     assert response.headers["Retry-After"] == "1"
     assert app.stats()["demand"]["ring"] == 120
 
@@ -304,11 +304,11 @@ def test_a_report_from_another_site_or_too_long_is_refused(app: App) -> None:
     response = app.client.post(
         "/api/v1/telemetry", headers={"Origin": "http://evil.example"}, **send
     )
-    assert_told(response, 403)
+    assert_error(response, 403)
     response = app.client.post(
         "/api/v1/telemetry", data=b"x" * (2**20 + 1), base_url="http://127.0.0.1"
     )
-    assert_told(response, 413)
+    assert_error(response, 413)
 
 
 def test_a_restart_keeps_the_caches(tmp_path: Path) -> None:
@@ -316,11 +316,11 @@ def test_a_restart_keeps_the_caches(tmp_path: Path) -> None:
         tmp_path / FILE, volume=(VALUES, {"chunks": (10, 16, 16), "compression": "gzip"})
     )
     with running(tmp_path, path) as app:
-        look(app, 3)
+        view(app, 3)
         settled(app)
     with running(tmp_path, path) as app:
-        assert look(app, 3) == "frames; hit"
-        assert look(app, 4) == "bricks; hit, frames; fwd=miss"
+        assert view(app, 3) == "frames; hit"
+        assert view(app, 4) == "bricks; hit, frames; fwd=miss"
 
 
 def test_a_full_disk_costs_the_cache_and_not_the_slice(
@@ -332,7 +332,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_slice(
     with running(tmp_path, path) as app:
         monkeypatch.setattr(app.services.space, "reserve", lambda nbytes: False)
         for _ in range(2):
-            assert look(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
+            assert view(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
             settled(app)
             assert np.array_equal(app.values(FILE, "volume", "3,:,:"), VALUES[3])
         caches = app.stats()["caches"]

@@ -290,7 +290,7 @@ BAD_SELECTIONS = [
 
 @pytest.mark.parametrize("text", BAD_SELECTIONS)
 def test_a_bad_selection_is_a_400(app: App, text: str) -> None:
-    assert_told(app.slice(FILE, "volume", text), 400)
+    assert_error(app.slice(FILE, "volume", text), 400)
 
 
 @pytest.mark.parametrize(
@@ -316,24 +316,24 @@ def test_a_bad_selection_is_a_400(app: App, text: str) -> None:
     ],
 )
 def test_a_bad_parameter_is_a_400(app: App, query: dict[str, str]) -> None:
-    assert_told(app.slice(FILE, "volume", "0,:,:", format=query.pop("format", "u8"), **query), 400)
+    assert_error(app.slice(FILE, "volume", "0,:,:", format=query.pop("format", "u8"), **query), 400)
 
 
 @pytest.mark.parametrize("name", ["file", "dataset", "selection"])
 def test_a_missing_parameter_is_a_400(app: App, name: str) -> None:
     query = {"file": FILE, "dataset": "volume", "selection": "0,:,:"}
     del query[name]
-    assert_told(app.get("/api/v1/slice", **query), 400)
+    assert_error(app.get("/api/v1/slice", **query), 400)
 
 
 @pytest.mark.parametrize(("name", "word"), files.UNSHOWABLE.items())
 def test_what_cannot_be_shown_is_a_422_with_the_reason(app: App, name: str, word: str) -> None:
-    message = assert_told(app.slice("data/unshowable.h5", name, "0,:,:"), 422)
+    message = assert_error(app.slice("data/unshowable.h5", name, "0,:,:"), 422)
     assert word in message
 
 
 def test_a_missing_filter_says_what_to_do(app: App) -> None:
-    message = assert_told(app.slice("data/unshowable.h5", "filter-missing", ":,:"), 422)
+    message = assert_error(app.slice("data/unshowable.h5", "filter-missing", ":,:"), 422)
     assert "32099" in message
     assert "hdf5plugin" in message
 
@@ -343,11 +343,11 @@ def test_a_missing_filter_says_what_to_do(app: App) -> None:
     [("data/none.h5", "x"), ("none", "x"), (FILE, "none"), (FILE, "volume/below"), ("data", "x")],
 )
 def test_what_is_not_there_is_a_404(app: App, file: str, dataset: str) -> None:
-    assert_told(app.slice(file, dataset, "0,:,:"), 404)
+    assert_error(app.slice(file, dataset, "0,:,:"), 404)
 
 
 def test_a_group_is_no_dataset(app: App) -> None:
-    assert_told(app.slice(FILE, "group", "0,:,:"), 404)
+    assert_error(app.slice(FILE, "group", "0,:,:"), 404)
 
 
 @pytest.mark.parametrize(
@@ -356,14 +356,14 @@ def test_a_group_is_no_dataset(app: App) -> None:
 )
 def test_nothing_outside_is_reached(app: App, file: str) -> None:
     # The same answer as for a file that is nowhere: it does not reveal whether one exists.
-    assert assert_told(app.slice("data/none.h5", "x", "0,:,:"), 404) == (
+    assert assert_error(app.slice("data/none.h5", "x", "0,:,:"), 404) == (
         "There is no file 'data/none.h5'."
     )
-    assert assert_told(app.slice(file, "x", "0,:,:"), 404) == f"There is no file {file!r}."
+    assert assert_error(app.slice(file, "x", "0,:,:"), 404) == f"There is no file {file!r}."
 
 
 def test_a_name_too_long_for_a_file_is_refused(app: App) -> None:
-    message = assert_told(app.slice("a" * 2000, "x", "0,:,:"), 400)
+    message = assert_error(app.slice("a" * 2000, "x", "0,:,:"), 400)
     assert message == "That is not the name of a file."
 
 
@@ -374,7 +374,7 @@ def test_markup_in_names_is_inert(app: App) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def assert_told(response: Any, status: int) -> str:
+def assert_error(response: Any, status: int) -> str:
     """An error by the contract: the status, and one sentence without a path of the server."""
     assert response.status_code == status, response.get_data(as_text=True)
     error = response.get_json()["error"]

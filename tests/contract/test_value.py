@@ -11,7 +11,7 @@ import pytest
 
 from tests import files
 from tests.contract.conftest import VOLUME
-from tests.contract.test_slice import assert_told
+from tests.contract.test_slice import assert_error
 from tests.web import App, running
 
 FILE = "data/volume.h5"
@@ -161,17 +161,17 @@ def test_slices_of_an_enum_say_so(tmp_path: Path, form: str) -> None:
 )
 def test_a_wrong_index_is_a_400(app: App, index: str) -> None:
     asked = {"file": FILE, "dataset": "volume", "index": index}
-    assert_told(app.get("/api/v1/value", **asked), 400)
+    assert_error(app.get("/api/v1/value", **asked), 400)
 
 
 def test_other_errors(app: App) -> None:
-    assert_told(app.get("/api/v1/value", file=FILE, index="0,0,0"), 400)
+    assert_error(app.get("/api/v1/value", file=FILE, index="0,0,0"), 400)
     asked = {"file": FILE, "dataset": "volume", "index": "0,0,0"}
-    assert_told(app.get("/api/v1/value", decode="2", **asked), 400)
-    assert_told(app.get("/api/v1/value", **{**asked, "dataset": "none"}), 404)
-    assert_told(app.get("/api/v1/value", **{**asked, "file": "data/none.h5"}), 404)
+    assert_error(app.get("/api/v1/value", decode="2", **asked), 400)
+    assert_error(app.get("/api/v1/value", **{**asked, "dataset": "none"}), 404)
+    assert_error(app.get("/api/v1/value", **{**asked, "file": "data/none.h5"}), 404)
     strings = {"file": "data/unshowable.h5", "dataset": "strings", "index": "0,0"}
-    assert "string" in assert_told(app.get("/api/v1/value", **strings), 422)
+    assert "string" in assert_error(app.get("/api/v1/value", **strings), 422)
 
 
 def test_no_demand_is_counted(app: App) -> None:
@@ -195,12 +195,12 @@ def test_a_damaged_chunk_is_a_422(tmp_path: Path, name: str) -> None:
     files.damage(path, "x", (4, 16, 32))
     with running(tmp_path, path.parent) as app:
         bad = {"file": "data/a.h5", "dataset": "x", "index": "5,20,40"}
-        said = assert_told(app.get("/api/v1/value", **bad), 422)
+        said = assert_error(app.get("/api/v1/value", **bad), 422)
         assert "[4, 16, 32]" in said
         assert value(app, "data/a.h5", "x", "5,20,20")["text"] == str(whole[5, 20, 20])
         # The same once the slice's brick is in the cache.
         assert app.slice("data/a.h5", "x", "5,:,:").status_code == 422
-        assert assert_told(app.get("/api/v1/value", **bad), 422) == said
+        assert assert_error(app.get("/api/v1/value", **bad), 422) == said
         assert value(app, "data/a.h5", "x", "6,3,3")["text"] == str(whole[6, 3, 3])
 
 

@@ -1,4 +1,4 @@
-"""Reports of browsers with anything in them: each row counts or is refused, and no work is asked for."""
+"""Browser reports with arbitrary content: each row is counted or refused, and none causes reads or decodes."""
 
 from __future__ import annotations
 

@@ -65,9 +65,9 @@ def looks(draw: st.DrawFn) -> tuple[Any, ...]:
 
 
 @settings(max_examples=examples(60), deadline=None)
-@given(look=looks(), seed=st.integers(0, 9))
-def test_a_slice_is_what_numpy_gives(app: App, look: Any, seed: int) -> None:
-    shape, chunks, dtype, stored, chosen = look
+@given(view=looks(), seed=st.integers(0, 9))
+def test_a_slice_is_what_numpy_gives(app: App, view: Any, seed: int) -> None:
+    shape, chunks, dtype, stored, chosen = view
     values = files.made_up(dtype, shape, seed)
     path = folder_of(app) / "made.h5"
     path.unlink(missing_ok=True)

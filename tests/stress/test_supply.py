@@ -29,7 +29,7 @@ SHAPE = (24, 60, 60)
 VALUES = files.made_up("<u2", SHAPE)
 BRICK_BYTES = 4 * 60 * 60 * 2
 
-# Takes bricks in an order of its own and checks every plane; the last line tells how each was come by.
+# Takes bricks in an order of its own and checks every plane; the last line has the outcome of each.
 READER = f"""
 import json, sys, threading
 import numpy as np
@@ -184,12 +184,12 @@ def check_values(here: Parts) -> None:
             assert answer.frame.body == VALUES[plane].tobytes()
 
 
-@pytest.mark.parametrize("room", [100, 5])
+@pytest.mark.parametrize("capacity", [100, 5])
 def test_processes_and_threads_on_one_cache(
-    start: Start, data: Path, tmp_path: Path, room: int
+    start: Start, data: Path, tmp_path: Path, capacity: int
 ) -> None:
     home = tmp_path / "home"
-    limit = room * (BRICK_BYTES + 100)
+    limit = capacity * (BRICK_BYTES + 100)
     processes = [start(READER, data, home, options(seed, limit=limit)) for seed in range(3)]
     let_go(*processes)
     outcomes = sum((finished(process) for process in processes), Counter[str]())
@@ -200,7 +200,7 @@ def test_processes_and_threads_on_one_cache(
     assert list((home / "partial").iterdir()) == []
     assert list((home / "locks").iterdir()) == []
     assert cache.check() == []
-    if room == 100:
+    if capacity == 100:
         # Everything fits: each of the twelve bricks was decoded by one of them.
         assert entries == outcomes["miss"] == 12
         assert Stats(ledger).totals().counts["bricks.decoded"] == 12
@@ -292,7 +292,7 @@ for n, _ in enumerate(sys.stdin):
 """
 
 
-def look(here: Parts, n: int) -> Any:
+def view(here: Parts, n: int) -> Any:
     """The values of a slice, or the error."""
     name, text = ("x", "y")[n % 2], ("3,:,:", ":,7,:", ":,:,9")[n % 3]
     try:
@@ -308,7 +308,7 @@ def test_a_file_that_is_replaced_all_the_time(start: Start, data: Path, tmp_path
     with parts({"data": data}, tmp_path / "home", children) as here:
         for n in range(150):
             let_go(process)
-            meanwhile = look(here, n)
+            meanwhile = view(here, n)
             if isinstance(meanwhile, LamellaError):
                 assert meanwhile.status in (404, 409, 422), meanwhile
                 assert str(tmp_path) not in meanwhile.message
@@ -316,7 +316,7 @@ def test_a_file_that_is_replaced_all_the_time(start: Start, data: Path, tmp_path
                 # One state's values; what is not written yet of a file in the making reads as zero.
                 assert len(set(meanwhile) - {0}) <= 1, "torn"
             assert process.stdout.readline() == "done\n"
-            after = look(here, n // 2)
+            after = view(here, n // 2)
             if n % 7 in (2, 3):
                 assert after.status == {2: 422, 3: 404}[n % 7]
             else:

@@ -51,22 +51,22 @@ def found(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[st
     """What `--json` prints: datasets by name, and all of it under an empty name."""
     status, out, _ = run(capsys, "inspect", str(path), *more, "--json")
     assert status == 0
-    told = json.loads(out)
-    return {"": told} | {record["dataset"]: record for record in told["datasets"]}
+    report = json.loads(out)
+    return {"": report} | {record["dataset"]: record for record in report["datasets"]}
 
 
 def test_what_is_stored_and_what_it_costs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = found(path, capsys)
-    assert told[""]["file"] == "v.h5"
-    assert "Measured just now" in told[""]["note"]
-    scan = told["/scan"]
+    report = found(path, capsys)
+    assert report[""]["file"] == "v.h5"
+    assert "Measured just now" in report[""]["note"]
+    scan = report["/scan"]
     assert (scan["shape"], scan["chunks"], scan["filters"]) == ([*SHAPE], [64, 8, 8], ["gzip"])
     assert scan["browsable"] is True
     first, second, _ = scan["axes"]
     assert (first["axis"], first["chunks"], first["decoded_bytes"]) == (0, 144, VALUES.nbytes)
     assert (first["amplification"], second["amplification"]) == (64.0, 8.0)
     assert scan["advice"].endswith(".")
-    words = told["/words"]
+    words = report["/words"]
     assert words["browsable"] is False
     assert "string" in words["reason"]
 
@@ -83,9 +83,9 @@ def test_what_is_stored_and_what_it_costs(path: Path, capsys: pytest.CaptureFixt
 def test_every_kind_of_data_is_measured_cold_and_warm(
     path: Path, dataset: str, read_by: str, axes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = found(path, capsys, dataset)
-    assert list(told) == ["", f"/{dataset}"]
-    record = told[f"/{dataset}"]
+    report = found(path, capsys, dataset)
+    assert list(report) == ["", f"/{dataset}"]
+    record = report[f"/{dataset}"]
     assert record["read_by"] == read_by
     assert record["not_measured"] is None
     assert len(record["axes"]) == axes
@@ -179,8 +179,8 @@ def test_what_cannot_be_measured_says_why(
     for step in ("prepare", "axis"):
         with monkeypatch.context() as patch:
             patch.setattr(SliceBenchmark, step, changed)
-            told = found(path, capsys, "scan")["/scan"]["not_measured"]
-        assert told == "It could not be measured: It changed."
+            report = found(path, capsys, "scan")["/scan"]["not_measured"]
+        assert report == "It could not be measured: It changed."
 
 
 @pytest.mark.parametrize(
@@ -200,14 +200,14 @@ def test_better_chunks_and_the_command_that_makes_them(
     place = tmp_path / "thick.h5"
     with h5py.File(place, "w", locking=False) as file:
         file.create_dataset("x", (512, 128, 128), "f4", chunks=(512, 8, 8), **how)
-    told = found(place, capsys)["/x"]
-    assert told["better_chunks"] == [16, 32, 32]
+    report = found(place, capsys)["/x"]
+    assert report["better_chunks"] == [16, 32, 32]
     if before is None:
-        assert told["command"] is None
-        assert "h5repack would leave out" in told["advice"]
+        assert report["command"] is None
+        assert "h5repack would leave out" in report["advice"]
         return
-    assert told["command"].startswith(before)
-    words = shlex.split(told["command"])
+    assert report["command"].startswith(before)
+    words = shlex.split(report["command"])
     assert words[words.index("-l") + 1] == "/x:CHUNK=16x32x32"
     assert words[-2:] == [str(place), str(tmp_path / "thick-repacked.h5")]
     if words[0] == "env":

@@ -147,7 +147,7 @@ def test_a_full_disk_is_said(run: Any, monkeypatch: pytest.MonkeyPatch, volume: 
     assert "The disk of the cache is full" in err
 
 
-def test_no_room_beside_the_viewers_is_said(
+def test_a_cache_full_of_viewed_bricks_is_reported(
     run: Any, monkeypatch: pytest.MonkeyPatch, volume: Path
 ) -> None:
     tries = []

@@ -96,8 +96,8 @@ def looks(draw: st.DrawFn) -> tuple[ChunkGrid, dict[int, int], int, int]:
 
 
 @given(looks())
-def test_bricks_cover_the_plane_once(look: tuple[ChunkGrid, dict[int, int], int, int]) -> None:
-    grid, position, rows, cols = look
+def test_bricks_cover_the_plane_once(view: tuple[ChunkGrid, dict[int, int], int, int]) -> None:
+    grid, position, rows, cols = view
     seen = np.zeros((grid.shape[rows], grid.shape[cols]), int)
     bricks = grid.bricks(VOLUME, position, rows, cols)
     for brick in bricks:
@@ -113,17 +113,17 @@ def test_bricks_cover_the_plane_once(look: tuple[ChunkGrid, dict[int, int], int,
 
 
 @given(looks())
-def test_a_brick_keeps_within_the_limit(look: tuple[ChunkGrid, dict[int, int], int, int]) -> None:
-    grid, position, rows, cols = look
+def test_a_brick_keeps_within_the_limit(view: tuple[ChunkGrid, dict[int, int], int, int]) -> None:
+    grid, position, rows, cols = view
     for brick in grid.bricks(VOLUME, position, rows, cols):
         assert brick.nbytes(grid.itemsize) <= max(grid.max_brick_bytes, grid.chunk_bytes)
 
 
 @given(looks(), st.data())
 def test_a_part_of_a_plane_touches_no_more_than_it_must(
-    look: tuple[ChunkGrid, dict[int, int], int, int], data: st.DataObject
+    view: tuple[ChunkGrid, dict[int, int], int, int], data: st.DataObject
 ) -> None:
-    grid, position, rows, cols = look
+    grid, position, rows, cols = view
     ranges = []
     for dim in (rows, cols):
         low = data.draw(st.integers(0, grid.shape[dim] - 1))
@@ -146,9 +146,9 @@ def test_a_part_of_a_plane_touches_no_more_than_it_must(
 
 @given(looks())
 def test_the_chunks_of_a_brick_are_numbered_as_the_file_numbers_them(
-    look: tuple[ChunkGrid, dict[int, int], int, int],
+    view: tuple[ChunkGrid, dict[int, int], int, int],
 ) -> None:
-    grid, position, rows, cols = look
+    grid, position, rows, cols = view
     every = np.arange(prod(grid.counts)).reshape(grid.counts)
     for brick in grid.bricks(VOLUME, position, rows, cols):
         box = tuple(

@@ -14,7 +14,7 @@ from dashboard.storage.eviction import LruEvictor
 from tests import files
 from tests.clock import Clock
 from tests.parts import Counts
-from tests.supplied import HOW, VALUES
+from tests.small_volume import HOW, VALUES
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def store(make_store: Callable[..., BrickStore]) -> BrickStore:
 
 @pytest.fixture
 def volume_file(data: Path) -> Path:
-    """The small volume of `tests/supplied.py`: in bricks of two ways of decoding, and contiguous."""
+    """The small volume of `tests/small_volume.py`: in bricks of two ways of decoding, and contiguous."""
     return files.write(
         data / "a.h5",
         x=(VALUES, HOW),

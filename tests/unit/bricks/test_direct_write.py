@@ -27,7 +27,7 @@ from dashboard.storage import direct_io
 from dashboard.storage.disk_space import DiskSpace
 from tests import files
 from tests.parts import Parts
-from tests.supplied import NBYTES, VALUES, brick, same
+from tests.small_volume import NBYTES, VALUES, brick, same
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 
@@ -47,7 +47,7 @@ def sinks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type]]:
 
 
 def test_the_same_bricks(here: Parts, sinks: list[type]) -> None:
-    here.supply.enable_direct_writes(NBYTES)
+    here.loader.enable_direct_writes(NBYTES)
     for first in (0, 4, 8):
         found = here.load(brick(here, first), Purpose.WARMUP)
         assert isinstance(found.brick, FileBrick)
@@ -60,7 +60,7 @@ def test_the_same_bricks(here: Parts, sinks: list[type]) -> None:
 @pytest.mark.parametrize("text", [":,3,:", ":,:,29"])
 def test_across_every_axis(here: Parts, text: str) -> None:
     expected = here.frame("data/a.h5", "c", text).frame.body
-    here.supply.enable_direct_writes(2**20)
+    here.loader.enable_direct_writes(2**20)
     for address in here.bricks("data/a.h5", "x", text):
         here.load(address, Purpose.WARMUP)
     answer = here.frame("data/a.h5", "x", text)
@@ -69,14 +69,14 @@ def test_across_every_axis(here: Parts, text: str) -> None:
 
 
 def test_what_children_decode_stays_as_it_is(here: Parts, sinks: list[type]) -> None:
-    here.supply.enable_direct_writes(NBYTES)
+    here.loader.enable_direct_writes(NBYTES)
     same(here.load(brick(here, 0, "b"), Purpose.WARMUP), 0)
     assert sinks == []
 
 
-def test_damaged_chunks_are_told(here: Parts, data: Path) -> None:
+def test_damaged_chunks_are_reported(here: Parts, data: Path) -> None:
     files.damage(data / "a.h5", "x", (4, 10, 20))
-    here.supply.enable_direct_writes(NBYTES)
+    here.loader.enable_direct_writes(NBYTES)
     found = here.load(brick(here, 4), Purpose.WARMUP)
     assert [bad.origin for bad in found.brick.damaged_chunks] == [(4, 10, 20)]
 
@@ -84,7 +84,7 @@ def test_damaged_chunks_are_told(here: Parts, data: Path) -> None:
 def test_a_brick_that_is_too_large_is_written_piece_by_piece(
     here: Parts, sinks: list[type]
 ) -> None:
-    here.supply.enable_direct_writes(NBYTES - 1)
+    here.loader.enable_direct_writes(NBYTES - 1)
     same(here.load(brick(here, 0), Purpose.WARMUP), 0)
     assert sinks == [FileSink]
 
@@ -95,7 +95,7 @@ def test_a_full_disk_keeps_nothing_and_gives_the_memory_back(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    here.supply.enable_direct_writes(NBYTES)
+    here.loader.enable_direct_writes(NBYTES)
     with monkeypatch.context() as patch:
         patch.setattr(direct_io, "write", full)
         with pytest.raises(CacheFull):
@@ -188,7 +188,7 @@ def test_an_error_gives_turn_and_memory_back(
     def changed(*_: Any) -> None:
         raise errors.Changed("It changed.")
 
-    here.supply.enable_direct_writes(NBYTES)
+    here.loader.enable_direct_writes(NBYTES)
     with monkeypatch.context() as patch:
         patch.setattr(MemorySink, "put", changed)
         for first in (0, 4, 8):
@@ -197,7 +197,7 @@ def test_an_error_gives_turn_and_memory_back(
     assert list((here.home / "partial").iterdir()) == []
     same(here.load(brick(here, 0), Purpose.WARMUP), 0)
     assert sinks == [MemorySink] * 4
-    assert not here.supply.in_use
+    assert not here.loader.in_use
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_plane_and_then_the_brick_are_right(
     answer = early.frame("data/a.h5", "/x", other)
     assert answer.outcome in ("coalesced", "hit")
     assert answer.frame.body == VALUES[index].tobytes()
-    early.supply.close()
+    early.loader.close()
     assert early.ledger.counted["bricks.decoded"] == 1
     assert early.ledger.counted["bricks.first_wanted"] == 1
 
@@ -60,7 +60,7 @@ def test_a_plane_of_a_chunk_that_proves_damaged_is_not_kept(early: Parts, data: 
         dataset.id.write_direct_chunk((0, 0, 0), bytes(stored))
     answer = early.frame("data/a.h5", "/x", "2,:,:")
     assert answer.frame.body == VALUES[2].tobytes()
-    early.supply.close()
+    early.loader.close()
     assert early.frames == {}
     with pytest.raises(errors.CannotShow, match=r"chunk at \[0, 0, 0\] of '/x' in 'data/a.h5'"):
         early.frame("data/a.h5", "/x", "2,:,:")
@@ -72,7 +72,7 @@ def test_what_proves_whole_is_kept(early: Parts, data: Path) -> None:
     with h5py.File(data / "a.h5", "w") as file:
         file.create_dataset("x", data=VALUES, chunks=CHUNKS, compression="gzip")
     early.frame("data/a.h5", "/x", "2,:,:")
-    early.supply.close()
+    early.loader.close()
     assert len(early.frames) == 1
     assert early.frame("data/a.h5", "/x", "2,:,:").frame_cache_hit
 
@@ -96,6 +96,6 @@ def test_trouble_when_a_finished_brick_is_kept_is_logged(
         file.create_dataset("x", data=VALUES, chunks=CHUNKS, compression="gzip")
     monkeypatch.setattr(early.store, "commit", broken)
     assert early.frame("data/a.h5", "/x", "2,:,:").frame.body == VALUES[2].tobytes()
-    early.supply.close()
+    early.loader.close()
     assert "brick not kept" in caplog.text
     assert list((early.home / "locks").iterdir()) == []

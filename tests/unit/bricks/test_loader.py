@@ -19,18 +19,18 @@ from dashboard.decoding.progressive import ProgressiveBrick
 from dashboard.storage.file_lock import file_lock
 from dashboard.telemetry.meter import recording
 from tests.parts import Parts
-from tests.supplied import NBYTES, VALUES, brick, same
+from tests.small_volume import NBYTES, VALUES, brick, same
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 
 
 def test_decoded_once_and_then_found(here: Parts) -> None:
     address = brick(here, 5)
-    assert not here.supply.has(address)
+    assert not here.loader.has(address)
     first = here.load(address)
     assert first.outcome == "miss"
     same(first, 4)
-    assert here.supply.has(address)
+    assert here.loader.has(address)
     second = here.load(address)
     assert second.outcome == "hit"
     assert isinstance(second.brick, FileBrick)
@@ -132,7 +132,7 @@ def test_a_large_brick_shows_its_plane_first(
     first = here.load(address, plane=2, counted=True)
     assert first.outcome == "miss"
     np.testing.assert_array_equal(first.brick.plane(2), VALUES[6])
-    assert not here.supply.has(address)
+    assert not here.loader.has(address)
     with ThreadPoolExecutor(1) as pool:
         # A plane that is decoded by now is there at once, a deeper one waits for its chunks; another
         # brick is decoded beside it.
@@ -142,9 +142,9 @@ def test_a_large_brick_shows_its_plane_first(
         waits = threading.Event()
         taking = ProgressiveBrick.borrow_plane
 
-        def noted(held: ProgressiveBrick, plane: int, timeout_s: float) -> Any:
+        def noted(in_progress: ProgressiveBrick, plane: int, timeout_s: float) -> Any:
             waits.set()
-            return taking(held, plane, timeout_s)
+            return taking(in_progress, plane, timeout_s)
 
         monkeypatch.setattr(ProgressiveBrick, "borrow_plane", noted)
         later = pool.submit(here.load, address, plane=3, counted=True)
@@ -156,7 +156,7 @@ def test_a_large_brick_shows_its_plane_first(
     assert found.outcome == "coalesced"
     np.testing.assert_array_equal(found.brick.plane(3), VALUES[7])
     assert found.brick.mark_accessed(2).first_plane_access is False
-    here.supply.close()
+    here.loader.close()
     kept = here.store.get(address, np.dtype("u2"))
     assert kept is not None
     assert [kept.mark_accessed(plane).first_plane_access for plane in range(4)] == [
@@ -169,14 +169,14 @@ def test_a_large_brick_shows_its_plane_first(
     assert here.ledger.counted["bricks.first_wanted"] == 1
 
 
-def test_what_was_held_is_kept_at_the_end(
+def test_a_decoded_brick_is_written_at_the_end(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
     here = make_parts(arena_bytes=2**20)
     for plane in (0, 4, 8):
         here.load(brick(here, plane), plane=1)
-    here.supply.close()
+    here.loader.close()
     for plane in (0, 4, 8):
         found = here.store.get(brick(here, plane), np.dtype("u2"))
         assert found is not None
@@ -186,7 +186,7 @@ def test_what_was_held_is_kept_at_the_end(
 
 
 @pytest.mark.parametrize("trouble", ["full disk", "something else", "file changed"])
-def test_trouble_with_a_held_brick_frees_what_it_held(
+def test_a_progressive_brick_that_fails_frees_its_buffers(
     make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
@@ -214,16 +214,16 @@ def test_trouble_with_a_held_brick_frees_what_it_held(
         # The lock is free again, and so is the memory.
         with file_lock(here.home / "locks" / f"{address.key}.lock", 60.0):
             pass
-        assert not here.supply.in_use
+        assert not here.loader.in_use
     assert list((here.home / "partial").iterdir()) == []
 
 
 def test_the_lead_is_what_decoding_took_lately(here: Parts) -> None:
     volume = here.library.volume("data/a.h5", "x")
-    guess = here.supply.estimate_decode_s(volume, NBYTES)
+    guess = here.loader.estimate_decode_s(volume, NBYTES)
     assert guess == pytest.approx(NBYTES / 4e8)
     here.load(brick(here, 0))
-    assert here.supply.estimate_decode_s(volume, NBYTES) != guess
-    assert here.supply.estimate_decode_s(volume, 2 * NBYTES) == pytest.approx(
-        2 * here.supply.estimate_decode_s(volume, NBYTES)
+    assert here.loader.estimate_decode_s(volume, NBYTES) != guess
+    assert here.loader.estimate_decode_s(volume, 2 * NBYTES) == pytest.approx(
+        2 * here.loader.estimate_decode_s(volume, NBYTES)
     )

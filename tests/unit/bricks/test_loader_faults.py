@@ -1,4 +1,4 @@
-"""Bricks are right, or refused, when files change, chunks are damaged and disks are full."""
+"""Bricks are correct or refused when files change, chunks are damaged or disks are full."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dashboard.bricks.store import FileBrick, SinglePlaneBrick
 from dashboard.catalog.volume_file import VolumeFile
 from tests import files
 from tests.parts import Parts
-from tests.supplied import HOW, NBYTES, SHAPE, VALUES, brick, same
+from tests.small_volume import HOW, NBYTES, SHAPE, VALUES, brick, same
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 

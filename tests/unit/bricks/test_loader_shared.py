@@ -19,13 +19,13 @@ from dashboard.bricks.loader import remove_stale_locks
 from dashboard.storage.file_lock import file_lock
 from dashboard.telemetry.meter import recording
 from tests.parts import Parts
-from tests.supplied import brick, same
+from tests.small_volume import brick, same
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 
 
 @contextmanager
-def held_up(here: Parts, monkeypatch: pytest.MonkeyPatch) -> Any:
+def slow_decode(here: Parts, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Decoding begins and does not end before `go_on` is set."""
     begun, go_on = threading.Event(), threading.Event()
     decode = here.decoder.decode
@@ -52,7 +52,7 @@ def test_many_cold_requests_are_one_decode(here: Parts, monkeypatch: pytest.Monk
         return hold(path, timeout_s, on_wait=lambda fd: (waiting.release(), on_wait(fd)))
 
     monkeypatch.setattr(module, "file_lock", noted)
-    with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(50) as pool:
+    with slow_decode(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(50) as pool:
         futures = [pool.submit(here.load, address, counted=True) for _ in range(50)]
         assert begun.wait(60)
         for _ in range(49):
@@ -85,12 +85,12 @@ def noted_wait(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return waiting
 
 
-def test_what_is_wanted_while_it_is_decoded_ahead_is_late(
+def test_a_demand_while_the_brick_is_prefetched_is_late(
     here: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = brick(here, 0)
     waiting = noted_wait(monkeypatch)
-    with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
+    with slow_decode(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(here.load, address, Purpose.PREFETCH_MOVING)
         assert begun.wait(60)
         demand = pool.submit(here.load, address, counted=True)
@@ -135,7 +135,7 @@ def test_background_work_steps_aside_for_demand(
         leave.set()
 
     monkeypatch.setattr(here.decoder, "decode", watched)
-    here.supply.sleep = sleep
+    here.loader.sleep = sleep
     with ThreadPoolExecutor(1) as pool:
         demand = pool.submit(here.load, brick(here, 0))
         assert inside.wait(60)
@@ -150,11 +150,11 @@ def test_what_somebody_waits_for_does_not_step_aside(
     def sleep(seconds: float) -> None:
         raise AssertionError("it yielded")
 
-    here.supply.sleep = sleep
+    here.loader.sleep = sleep
     address = brick(here, 4)
     waiting = noted_wait(monkeypatch)
-    gate = here.supply.demand_signal
-    with held_up(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
+    gate = here.loader.demand_signal
+    with slow_decode(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(here.load, address, Purpose.PREFETCH_MOVING)
         assert begun.wait(60)
         demand = pool.submit(here.load, address)
@@ -165,7 +165,7 @@ def test_what_somebody_waits_for_does_not_step_aside(
         same(demand.result(), 4)
 
 
-def test_stale_locks_are_removed_and_held_ones_are_not(tmp_path: Path) -> None:
+def test_stale_locks_are_removed_and_locked_ones_are_not(tmp_path: Path) -> None:
     folder = tmp_path / "some"
     folder.mkdir()
     old, young, taken, other = (

@@ -84,14 +84,14 @@ def test_the_cache_is_kept_over_a_restart(
 ) -> None:
     put(make_store(), brick_at(4))
     other = open_cache(tmp_path / "cache")
-    room = LruEvictor(other, 2**30, tmp_path / "room.lock")
-    found = BrickStore(other, room, tmp_path / "partial", ledger).get(brick_at(4), DTYPE)
+    evictor = LruEvictor(other, 2**30, tmp_path / "room.lock")
+    found = BrickStore(other, evictor, tmp_path / "partial", ledger).get(brick_at(4), DTYPE)
     assert found is not None
     np.testing.assert_array_equal(found.plane(2), values_of(brick_at(4))[2])
     other.close()
 
 
-def test_the_story_of_a_brick(store: BrickStore) -> None:
+def test_the_usage_record_of_a_brick(store: BrickStore) -> None:
     address = brick_at(0)
     brick = put(store, address, Purpose.PREFETCH_MOVING)
     assert store.is_unused_prefetch(address)
@@ -123,7 +123,7 @@ def test_every_purpose_is_remembered(store: BrickStore, purpose: Purpose) -> Non
     )
 
 
-def test_a_brick_that_is_wanted_while_it_is_made(store: BrickStore) -> None:
+def test_a_brick_that_is_requested_while_it_is_decoded(store: BrickStore) -> None:
     partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
     assert partial is not None
     early = module.SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), pending=partial)
@@ -138,32 +138,32 @@ def test_a_brick_that_is_wanted_while_it_is_made(store: BrickStore) -> None:
 def test_one_of_many_is_the_first(store: BrickStore) -> None:
     put(store, brick_at(0), Purpose.PREFETCH_MOVING)
     ready = threading.Barrier(8)
-    told = []
+    accesses = []
 
     def want(number: int) -> None:
         brick = store.get(brick_at(0), DTYPE)
         assert brick is not None
         ready.wait()
         for _ in range(50):
-            told.extend((n, brick.mark_accessed(n)) for n in range(4))
+            accesses.extend((n, brick.mark_accessed(n)) for n in range(4))
 
     threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(wanted.first_brick_access for _, wanted in told) == 1
+    assert sum(access.first_brick_access for _, access in accesses) == 1
     for number in range(4):
-        assert sum(w.first_plane_access for n, w in told if n == number) == 1
+        assert sum(w.first_plane_access for n, w in accesses if n == number) == 1
 
 
 def test_an_unknown_purpose_counts_as_demand(tmp_path: Path) -> None:
     path = tmp_path / "story"
     path.write_bytes(bytes([99, 0, 0]))
     with path.open("r+b") as stream:
-        story = BrickUsage(stream.fileno(), 0)
-        assert story.purpose is Purpose.DEMAND
-        assert story.mark_accessed(0).purpose is Purpose.DEMAND
+        record = BrickUsage(stream.fileno(), 0)
+        assert record.purpose is Purpose.DEMAND
+        assert record.mark_accessed(0).purpose is Purpose.DEMAND
 
 
 def test_one_plane_in_memory_is_that_plane(store: BrickStore) -> None:

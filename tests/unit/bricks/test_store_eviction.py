@@ -1,4 +1,4 @@
-"""Bricks keep within their bytes: who leaves, who stays, and what is left behind."""
+"""Eviction of bricks: which are evicted, which stay, and what remains on the disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.store import BrickStore
-from dashboard.storage import eviction as room_module
+from dashboard.storage import eviction as eviction_module
 from dashboard.storage.bytes_cache import BytesCache
 from tests import database
 from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put
@@ -127,7 +127,7 @@ def test_what_is_being_written_counts_and_stays_however_old_it_is(
     first.discard()
     second.close()
     os.utime(second.path, (1, 1))
-    # Its writer is gone: so is the file, as soon as somebody needs its bytes.
+    # Its writer is gone: so is the file, as soon as another brick needs its bytes.
     third = store.begin(brick_at(12), DTYPE.itemsize, Purpose.DEMAND)
     assert third is not None
     assert list((tmp_path / "partial").iterdir()) == [third.path]
@@ -144,8 +144,8 @@ def test_the_folder_of_unfinished_bricks_is_made_again(store: BrickStore, tmp_pa
 def test_entries_count_with_what_they_take_beside_their_bytes(
     make_store: Callable[..., BrickStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "UNCOUNTED_BYTES", 0)
-    store = make_store(limit=3 * (FILE_BYTES + room_module.ENTRY_BYTES), clock=Clock(4e9))
+    monkeypatch.setattr(eviction_module, "UNCOUNTED_BYTES", 0)
+    store = make_store(limit=3 * (FILE_BYTES + eviction_module.ENTRY_BYTES), clock=Clock(4e9))
     for n in range(5):
         put(store, brick_at(4 * n))
     assert sum(store.has(brick_at(4 * n)) for n in range(5)) == 3

@@ -214,7 +214,7 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
     assert len(body) == shape[0] * shape[1]
 
 
-def test_whose_limit_was_met_is_told_apart() -> None:
+def test_the_limit_that_was_met_is_identified() -> None:
     now = loop.address_space()
     assert not loop.machine_lacks_memory(2**20, now)  # less than the slack is left: it was its own
     assert not loop.machine_lacks_memory(2**26, now)

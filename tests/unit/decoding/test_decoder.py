@@ -55,7 +55,9 @@ def laid_down(
     return found.reshape(-1, *address.shape[-2:]), bad
 
 
-def held(here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path) -> Any:
+def decoded_in_steps(
+    here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path
+) -> Any:
     """(plane borrowed first, the brick written after it, damaged chunks)."""
     arena = np.full(required_bytes(volume, address) + 16, 0xEE, np.uint8)
     with here.open(volume) as file:
@@ -94,7 +96,7 @@ def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
             assert bad == []
             assert found.tobytes() == expected.tobytes()
             plane = address.planes - 1
-            early, later, bad = held(here, volume, address, plane, scratch)
+            early, later, bad = decoded_in_steps(here, volume, address, plane, scratch)
             assert bad == []
             assert early.tobytes() == expected[plane].tobytes()
             assert later.tobytes() == expected.tobytes()
@@ -193,7 +195,7 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_right(
     assert [b.origin for b in bad] == [(2, 12, 8)]
     assert "cannot be decoded" in bad[0].reason
     assert found.tobytes() == expected.tobytes()
-    early, later, again = held(here, volume, address, 1, tmp_path / "brick")
+    early, later, again = decoded_in_steps(here, volume, address, 1, tmp_path / "brick")
     assert list(again) == bad
     assert early.tobytes() == expected[1].tobytes()
     assert later.tobytes() == expected.tobytes()
@@ -296,12 +298,12 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
     laid_down(here, volume, address, tmp_path / "brick")
-    held(here, volume, address, 0, tmp_path / "brick")
+    decoded_in_steps(here, volume, address, 0, tmp_path / "brick")
     sample(here, volume, 3, 1)
     os.utime(path)
     for work in (
         lambda: laid_down(here, volume, address, tmp_path / "brick"),
-        lambda: held(here, volume, address, 0, tmp_path / "brick"),
+        lambda: decoded_in_steps(here, volume, address, 0, tmp_path / "brick"),
         lambda: sample(here, volume, 3, 1),
     ):
         with pytest.raises(Changed):

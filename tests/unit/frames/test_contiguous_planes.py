@@ -105,7 +105,7 @@ def test_no_brick_is_made_for_a_plane_that_lies_in_the_file(here: Parts, data: P
     assert here.frame("data/a.h5", "x", ":,:,3").outcome == "hit"
 
 
-def test_wanted_planes_are_noted_for_all_processes(
+def test_accessed_planes_are_recorded_for_all_processes(
     here: Parts, make_parts: Callable[..., Parts], data: Path
 ) -> None:
     path = files.write(data / "a.h5", x=files.made_up("<u2", (3, 4, 6, 7)))
@@ -159,7 +159,7 @@ def test_a_file_that_shrank_is_changed_and_not_a_crash(
     planes, chosen = ContiguousPlanes(here.home / "mapped"), parse(text, volume.shape)
     with here.open(volume) as file, pytest.raises(errors.Changed):
         planes.region(file, chosen, (0, 5, 1), 1)
-    # Even if nobody notices that it changed.
+    # Even if the change is not noticed.
     monkeypatch.setattr(VolumeFile, "_verify", lambda *_: None)
     with here.open(volume) as file, pytest.raises(errors.Changed, match="shorter"):
         planes.region(file, chosen, (0, 5, 1), 1)

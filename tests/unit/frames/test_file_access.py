@@ -67,12 +67,12 @@ def test_a_cold_slice_looks_the_file_up_and_opens_it_once(
     # Described, listed and sampled before, as by the first slice of a volume.
     before = make_parts(**how)
     before.frame("data/a.h5", "x", "11,:,:" if text[0] == "1" else ":,:,79", Format.U8)
-    before.supply.close()
+    before.loader.close()
     here = make_parts(**how)
     seen = count(here)
     answer = here.frame("data/a.h5", "x", text, Format.U8)
     assert not answer.frame_cache_hit
-    here.supply.close()
+    here.loader.close()
     assert seen == ["stat", "open"]
 
 

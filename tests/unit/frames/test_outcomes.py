@@ -30,9 +30,7 @@ def test_the_worst_of_several_bricks_tells_the_outcome(
     assert here.frame("data/a.h5", "gzip", "4,1:,1:").outcome == "hit"
 
 
-def test_a_frame_fetched_ahead_is_prefetched_when_it_is_first_wanted(
-    here: Parts, values: Any
-) -> None:
+def test_a_frame_fetched_ahead_is_prefetched_at_its_first_demand(here: Parts, values: Any) -> None:
     ahead = here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
     assert (ahead.outcome, ahead.frame_cache_hit) == ("miss", False)
     first = here.frame("data/a.h5", "gzip", "1,:,:")
@@ -42,14 +40,14 @@ def test_a_frame_fetched_ahead_is_prefetched_when_it_is_first_wanted(
     assert here.ledger.counted["prefetch.used"] == 1
 
 
-def test_what_nobody_counts_is_neither_told_nor_remembered(here: Parts, values: Any) -> None:
+def test_an_uncounted_slice_is_neither_reported_nor_remembered(here: Parts, values: Any) -> None:
     here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
     for _ in range(2):
         assert here.frame("data/a.h5", "gzip", "1,:,:", counted=False).outcome == "hit"
     assert here.frame("data/a.h5", "gzip", "1,:,:").outcome == "prefetched"
 
 
-def test_a_frame_that_the_page_has_is_told(here: Parts, values: Any) -> None:
+def test_a_frame_that_the_page_has_is_reported(here: Parts, values: Any) -> None:
     here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
     volume = here.library.volume("data/a.h5", "gzip")
     address = SliceAddress(volume, parse("1,:,:", volume.shape))

@@ -179,7 +179,7 @@ def test_what_is_too_large_is_refused_before_anything_is_read(
     def decode(*_: Any) -> None:
         raise AssertionError("it was decoded")
 
-    monkeypatch.setattr(here.supply, "load", decode)
+    monkeypatch.setattr(here.loader, "load", decode)
     with pytest.raises(errors.TooLarge, match="620 cells and one answer at most 600"):
         here.frame("data/a.h5", "gzip", "0,:,:")
     with pytest.raises(errors.TooLarge, match="620 cells"):
@@ -262,7 +262,7 @@ def test_a_file_that_changes_between_two_bricks_gives_no_mixture(
     here = make_parts(max_brick_bytes=600)
     how = {"chunks": (1, 8, 8), "compression": "gzip"}
     path = files.write(data / "m.h5", x=(np.full((3, 40, 40), 1), how))
-    fetch = here.supply.load
+    fetch = here.loader.load
     seen: list[Any] = []
 
     def meddling(*arguments: Any) -> Any:
@@ -271,7 +271,7 @@ def test_a_file_that_changes_between_two_bricks_gives_no_mixture(
             files.write(path, x=(np.full((3, 40, 40), 2), how))
         return fetch(*arguments)
 
-    monkeypatch.setattr(here.supply, "load", meddling)
+    monkeypatch.setattr(here.loader, "load", meddling)
     mixed = None
     with suppress(errors.Changed):
         mixed = here.frame("data/m.h5", "x", "1,:,:").frame.body

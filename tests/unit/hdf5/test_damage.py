@@ -66,30 +66,30 @@ def test_a_brick_keeps_what_is_damaged_and_the_fill_value_there(
     expected = VALUES[:2].copy()
     expected[:, :20, :20] = expected[:, 40:, 20:40] = FILL
     for outcome in ("miss", "hit"):
-        supplied = here.load(address)
-        assert supplied.outcome == outcome
-        assert isinstance(supplied.brick, FileBrick)
-        assert set(supplied.brick.damaged_chunks) == {
+        loaded = here.load(address)
+        assert loaded.outcome == outcome
+        assert isinstance(loaded.brick, FileBrick)
+        assert set(loaded.brick.damaged_chunks) == {
             DamagedChunk((0, 0, 0), REASON),
             DamagedChunk((0, 40, 20), REASON),
         }
         for number in range(2):
-            np.testing.assert_array_equal(supplied.brick.plane(number), expected[number])
+            np.testing.assert_array_equal(loaded.brick.plane(number), expected[number])
 
 
 @EVERY
-def test_without_room_for_a_brick_its_planes_are_told_apart_as_well(
+def test_without_space_for_a_brick_its_planes_are_distinguished_as_well(
     make_parts: Callable[..., Parts], data: Path, how: str
 ) -> None:
     here = make_parts(floor=2**62)
     damaged(data, how, (2, 20, 40))
     (address,) = here.bricks("data/a.h5", "x", "3,:,:")
-    supplied = here.load(address, plane=1)
-    assert isinstance(supplied.brick, SinglePlaneBrick)
-    assert supplied.brick.damaged_chunks == (DamagedChunk((2, 20, 40), REASON),)
+    loaded = here.load(address, plane=1)
+    assert isinstance(loaded.brick, SinglePlaneBrick)
+    assert loaded.brick.damaged_chunks == (DamagedChunk((2, 20, 40), REASON),)
     expected = VALUES[3].copy()
     expected[20:40, 40:] = FILL
-    np.testing.assert_array_equal(supplied.brick.plane(1), expected)
+    np.testing.assert_array_equal(loaded.brick.plane(1), expected)
     assert here.frame("data/a.h5", "x", "3,:,:40").frame.body == VALUES[3, :, :40].tobytes()
     with pytest.raises(errors.CannotShow, match=r"chunk at \[2, 20, 40\]"):
         here.frame("data/a.h5", "x", "3,:,:")

@@ -44,7 +44,7 @@ def board(cache: DiskRows, clock: Clock) -> PlanStore:
     return PlanStore(cache, plan_seconds=30.0, budget_bytes=8_000, clock=clock)
 
 
-def look(board: PlanStore, index: int, viewer: str = "ann", **other: Any) -> bool:
+def view(board: PlanStore, index: int, viewer: str = "ann", **other: Any) -> bool:
     asked: dict[str, Any] = {
         "viewer": viewer,
         "file": "scan.h5",
@@ -72,7 +72,7 @@ def only(board: PlanStore) -> ViewerPlan:
 def test_a_movement_is_gathered_and_planned_for(board: PlanStore, clock: Clock) -> None:
     for index in range(1000, 1020):
         clock.now += 1 / 30
-        assert look(board, index)
+        assert view(board, index)
     plan = only(board)
     assert plan.viewer == "ann"
     assert (plan.file, plan.dataset, plan.fingerprint) == ("scan.h5", "/volume", (1, 2, 3, 4))
@@ -88,16 +88,16 @@ def test_a_movement_is_gathered_and_planned_for(board: PlanStore, clock: Clock) 
 def test_what_is_kept_of_a_movement_is_bounded(board: PlanStore, clock: Clock) -> None:
     for index in range(100):
         clock.now += 0.01
-        look(board, index)
+        view(board, index)
     plan = only(board)
     assert len(plan.movement) == MAX_SAMPLES
     assert plan.position == (99,)
 
 
 def test_a_new_plan_replaces_the_old_one(board: PlanStore, cache: DiskRows, clock: Clock) -> None:
-    look(board, 100)
+    view(board, 100)
     clock.now += 0.1
-    look(board, 2000)
+    view(board, 2000)
     assert len(cache.keys_with_prefix(PLAN)) == 1
     assert only(board).bricks[0].position == (2000,)
 
@@ -117,17 +117,17 @@ def test_another_volume_or_orientation_starts_afresh(
 ) -> None:
     for index in range(100, 110):
         clock.now += 0.05
-        look(board, index)
-    look(board, 500, **other)
+        view(board, index)
+    view(board, 500, **other)
     plan = only(board)
     assert [moment.position for moment in plan.movement] == [(500,)]
     assert plan.state == "resting"
 
 
 def test_zooming_in_goes_on(board: PlanStore, clock: Clock) -> None:
-    look(board, 100)
+    view(board, 100)
     clock.now += 0.1
-    look(board, 101, geometry=Geometry((2160,), (68,), 250), selection="101,0:10:1,0:10:1")
+    view(board, 101, geometry=Geometry((2160,), (68,), 250), selection="101,0:10:1,0:10:1")
     assert len(only(board).movement) == 2
     assert only(board).geometry.brick_bytes == 250
 
@@ -135,16 +135,16 @@ def test_zooming_in_goes_on(board: PlanStore, clock: Clock) -> None:
 def test_the_same_slice_again_is_no_movement_but_a_sign_of_life(
     board: PlanStore, clock: Clock
 ) -> None:
-    look(board, 100)
+    view(board, 100)
     clock.now += 20
-    look(board, 100)
+    view(board, 100)
     clock.now += 20
     assert len(only(board).movement) == 1
 
 
 def test_moments_are_in_order_whoever_writes_first(board: PlanStore, clock: Clock) -> None:
-    look(board, 100, at=clock.now)
-    look(board, 101, at=clock.now - 0.5)
+    view(board, 100, at=clock.now)
+    view(board, 101, at=clock.now - 0.5)
     times = [moment.t for moment in only(board).movement]
     assert times == sorted(times)
     assert only(board).last_request_at == clock.now
@@ -153,7 +153,7 @@ def test_moments_are_in_order_whoever_writes_first(board: PlanStore, clock: Cloc
 def test_who_stops_moving_is_planned_for_as_resting(board: PlanStore, clock: Clock) -> None:
     for index in range(1000, 1020):
         clock.now += 1 / 30
-        look(board, index)
+        view(board, index)
     clock.now += REST_AFTER_S
     plan = only(board)
     assert plan.state == "resting"
@@ -162,29 +162,29 @@ def test_who_stops_moving_is_planned_for_as_resting(board: PlanStore, clock: Clo
 
 
 def test_plans_expire(board: PlanStore, clock: Clock) -> None:
-    look(board, 100)
-    look(board, 200, viewer="bob")
+    view(board, 100)
+    view(board, 200, viewer="bob")
     clock.now += 29
-    look(board, 201, viewer="bob")
+    view(board, 201, viewer="bob")
     assert viewers(board) == ["ann", "bob"]
     clock.now += 1
     assert viewers(board) == ["bob"]
 
 
 def test_a_plan_from_the_future_is_not_live(board: PlanStore, clock: Clock) -> None:
-    look(board, 100, at=clock.now + 3600)
+    view(board, 100, at=clock.now + 3600)
     assert board.plans() == []
 
 
 def test_the_budget_is_kept(cache: DiskRows, clock: Clock) -> None:
     board = PlanStore(cache, budget_bytes=3_999, clock=clock)
-    look(board, 1000)
+    view(board, 1000)
     assert len(only(board).bricks) == 3
 
 
 def test_no_more_plans_than_bounded(board: PlanStore) -> None:
     for number in range(MAX_PLANS + 10):
-        look(board, 100, viewer=f"v{number}")
+        view(board, 100, viewer=f"v{number}")
     assert len(board.plans()) == MAX_PLANS
 
 
@@ -248,11 +248,11 @@ def test_what_others_planted_is_skipped(
     board: PlanStore, cache: DiskRows, value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache.set(PLAN + "eve", value)
-    look(board, 700)
+    view(board, 700)
     assert only(board).viewer == "ann"
     board.plans()
     assert caplog.text.count("skipped") == 1
-    look(board, 800, viewer="eve")
+    view(board, 800, viewer="eve")
     assert viewers(board) == ["ann", "eve"]
 
 
@@ -266,10 +266,10 @@ def test_a_board_that_cannot_be_written_is_no_error(
 ) -> None:
     other = sqlite3.connect(tmp_path / "board" / "cache.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert not look(board, 100)
+    assert not view(board, 100)
     other.execute("ROLLBACK")
     other.close()
-    assert look(board, 100)
+    assert view(board, 100)
 
 
 def test_a_board_that_cannot_be_read_has_no_plans(
@@ -278,7 +278,7 @@ def test_a_board_that_cannot_be_read_has_no_plans(
     def broken(*_: Any) -> Any:
         raise RowsUnavailable("malformed")
 
-    look(board, 100)
+    view(board, 100)
     monkeypatch.setattr(cache, "keys_with_prefix", broken)
     assert board.plans() == []
     assert board.in_flight() == frozenset()
@@ -307,7 +307,7 @@ def test_one_viewer_in_many_threads_loses_no_moment(cache: DiskRows, clock: Cloc
 
     def browse(first: int) -> None:
         for index in range(first, first + 7):
-            assert look(board, index)
+            assert view(board, index)
         patient.close()
 
     threads = [threading.Thread(target=browse, args=(100 * i,)) for i in range(4)]
@@ -323,26 +323,26 @@ def test_it_knows_which_dimension_was_moved_along_last(board: PlanStore, clock: 
     geometry = Geometry((10, 100), (1, 10), 1000)
     for position in ((3, 50), (4, 50), (4, 51), (4, 51)):
         clock.now += 0.1
-        look(board, 0, position=position, geometry=geometry)
+        view(board, 0, position=position, geometry=geometry)
     assert only(board).last_moved_axis == 1
     clock.now += 0.1
-    look(board, 0, position=(5, 51), geometry=geometry)
+    view(board, 0, position=(5, 51), geometry=geometry)
     assert only(board).last_moved_axis == 0
 
 
 def test_who_has_not_moved_may_move_along_any_dimension(board: PlanStore) -> None:
-    look(board, 7)
+    view(board, 7)
     assert only(board).last_moved_axis == 0
 
 
 def test_ids_that_a_caller_makes_up_do_not_crowd_out_a_viewer_that_moves(
     board: PlanStore, clock: Clock
 ) -> None:
-    look(board, 100, viewer="zoe")
+    view(board, 100, viewer="zoe")
     for number in range(MAX_PLANS + 10):
-        look(board, 7, viewer=f"-{number}")
+        view(board, 7, viewer=f"-{number}")
         if number % 10 == 0:
-            look(board, 100 + number, viewer="zoe")
+            view(board, 100 + number, viewer="zoe")
     assert "zoe" in viewers(board)
 
 
@@ -354,8 +354,8 @@ def test_a_plan_that_cannot_be_made_anew_leaves_out_that_viewer_alone(
 ) -> None:
     for index in (700, 701):
         clock.now += 0.1
-        look(board, index)
-        look(board, index, viewer="eve", geometry=Geometry((2**62,), (1,), 1000))
+        view(board, index)
+        view(board, index, viewer="eve", geometry=Geometry((2**62,), (1,), 1000))
     plan = planner.plan
 
     def overflow(movement: Any, geometry: Geometry, *rest: Any) -> Any:

@@ -41,7 +41,7 @@ def test_nothing_is_begun_while_somebody_waits(world: World) -> None:
     world.is_quiet = False
     assert world.worker.run_once() == DEMAND_POLL_S
     assert world.decoded == []
-    # By then the viewer has turned round for good, and what lay before it is no longer wanted.
+    # By then the viewer has reversed for good, and the bricks that lay ahead are no longer planned.
     for index in range(1002, 960, -1):
         world.leaf("ann", index, 1)
     world.is_quiet = True
@@ -66,15 +66,15 @@ def test_what_is_cached_is_left_alone(world: World) -> None:
 
 
 def test_idling_is_cheap(world: World) -> None:
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     world.work()
     world.now += 2 * CACHED_TTL_S
     world.worker.run_once()
-    looked, resolved = world.looked, world.resolved
+    probes, resolved = world.probes, world.resolved
     for _ in range(15):
         world.now += POLL_S
         assert world.worker.run_once() == POLL_S
-    assert (world.looked, world.resolved) == (looked, resolved)
+    assert (world.probes, world.resolved) == (probes, resolved)
     world.now += CACHED_TTL_S
     world.worker.run_once()
     assert world.resolved > resolved
@@ -85,14 +85,14 @@ def test_a_replaced_plan_takes_effect_before_the_next_brick(world: World) -> Non
 
     def jump(address: BrickAddress) -> None:
         world.during = lambda address: None
-        world.look("ann", 200)
+        world.view("ann", 200)
 
     world.during = jump
     assert world.work(2) == [1019 // CHUNK, 200 // CHUNK]
 
 
 def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float]) -> None:
-    """Each viewer's plan has any number of bricks, always due so many seconds from now."""
+    """Each viewer's plan has any number of bricks, always due in a constant number of seconds."""
     bricks = iter(range(10_000))
 
     def plans() -> list[ViewerPlan]:
@@ -117,13 +117,13 @@ def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float])
     monkeypatch.setattr(world.board, "plans", plans)
 
 
-def served(world: World, turns: int) -> str:
+def served(world: World, rounds: int) -> str:
     """The initials of the viewers, in the order in which they were served."""
-    world.work(turns)
+    world.work(rounds)
     return "".join(file[0] for file, _, _ in world.decoded)
 
 
-def test_viewers_take_turns_when_bricks_are_due_at_the_same_time(
+def test_viewers_alternate_when_bricks_are_due_at_the_same_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     always(world, monkeypatch, {"ann": 1.2, "bob": 1.0, "cid": 1.1})
@@ -141,17 +141,17 @@ def test_a_long_sweep_does_not_starve_another_viewer(
 ) -> None:
     """Ann's bricks are always due now, Bob's never; he gets a turn when his patience ends."""
     always(world, monkeypatch, {"ann": -overdue_s, "bob": 60.0})
-    turns = int(MAX_STARVATION_S / world.takes_s)
-    order = served(world, 4 * turns + 4)
+    rounds = int(MAX_STARVATION_S / world.takes_s)
+    order = served(world, 4 * rounds + 4)
     gaps = [len(gap) for gap in order.split("b")]
     assert order.count("b") >= 3
-    assert all(turns - 1 <= gap <= turns for gap in gaps[:-1])
+    assert all(rounds - 1 <= gap <= rounds for gap in gaps[:-1])
 
 
 def test_gauges(world: World) -> None:
     seen = []
     world.during = lambda address: seen.append((world.figures(), world.board.in_flight(), address))
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     world.worker.run_once()
     ((figures, flying, address),) = seen
     assert figures == (8, 1, 0)
@@ -172,7 +172,7 @@ def test_a_long_flight_is_said_again(world: World) -> None:
         seen.append(world.board.in_flight())
 
     world.during = slow
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     world.worker.run_once()
     assert seen == [{world.address("ann.h5", 1000).key}]
     world.worker.renew_in_flight()
@@ -199,7 +199,7 @@ def test_a_brick_that_is_decoded_while_its_marker_is_renewed_has_none(
         assert renewing.wait(60)
 
     world.during = during
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     world.worker.run_once()
     assert world.decoded
     decoded.set()
@@ -219,7 +219,7 @@ def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
         world.board, world.resolve, world, world.ledger, elsewhere=elsewhere, clock=world.clock
     )
     world.takes_s = 0.0
-    world.look("ann", 700)
+    world.view("ann", 700)
     world.work()
     assert other.key not in world.cached
     assert asked == []

@@ -34,13 +34,13 @@ def test_a_bad_brick_is_said_counted_and_left_alone(
             raise errors.CannotShow("This part is damaged.")
 
     world.during = fail
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     assert world.work() == [15, 13, 16, 12, 17, 11, 18]
     assert caplog.text.count("damaged") == 1
     assert world.figures() == (0, 0, 1)
     world.during = lambda address: None
     world.now += FAILED_S
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     assert bad in world.work()
 
 
@@ -49,13 +49,13 @@ def test_any_exception_of_a_brick_is_survived(world: World) -> None:
         raise RuntimeError("a bug")
 
     world.during = fail
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     assert world.work() == []
     assert world.figures()[2] == 8
     assert world.board.in_flight() == frozenset()
 
 
-def test_no_room_is_no_failure(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_cache_is_no_failure(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     full = True
 
@@ -64,7 +64,7 @@ def test_no_room_is_no_failure(world: World, caplog: pytest.LogCaptureFixture) -
             raise errors.Busy("There is no room to decode ahead.")
 
     world.during = fail
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     assert world.work() == []
     assert world.figures() == (0, 0, 0)
     full = False
@@ -82,8 +82,8 @@ def test_a_volume_that_is_gone_is_left_alone(
 
     worker = Worker(world.board, gone, world, world.ledger, clock=world.clock)
     monkeypatch.setattr(world, "worker", worker)
-    world.look("ann", 1000)
-    world.look("bob", 1000)
+    world.view("ann", 1000)
+    world.view("bob", 1000)
     assert len(world.work()) == 8
     assert {file for file, _, _ in world.decoded} == {"bob.h5"}
     assert caplog.text.count("no such file") == 1
@@ -91,13 +91,13 @@ def test_a_volume_that_is_gone_is_left_alone(
 
 def test_a_cache_that_is_too_small_is_not_filled_round_and_round(world: World) -> None:
     world.keeps = False
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     assert len(world.work()) == 8
     world.now += 2 * CACHED_TTL_S
     assert world.work() == []
 
 
-def test_running_goes_on_after_trouble_and_stops_when_told(
+def test_running_continues_after_an_error_and_stops_on_request(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop = threading.Event()
@@ -120,7 +120,7 @@ def test_running_goes_on_after_trouble_and_stops_when_told(
         return plans()
 
     monkeypatch.setattr(world.board, "plans", flaky)
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     worker.run(stop)
     assert len(world.decoded) == 8
     assert waits == [IDLE_POLL_S, POLL_S, POLL_S]
@@ -128,7 +128,7 @@ def test_running_goes_on_after_trouble_and_stops_when_told(
 
 
 def across_fails_for_ann(world: World) -> None:
-    """The worker, with a look across the other axes that fails for one viewer's plan."""
+    """The worker, where the bricks across the other axes cannot be resolved for one viewer's plan."""
 
     def elsewhere(resolved: ResolvedPlan) -> list[BrickAddress]:
         if resolved.plan.viewer == "ann":
@@ -144,12 +144,12 @@ def test_a_plan_that_fails_at_rest_delays_no_other_viewer(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     across_fails_for_ann(world)
-    world.look("ann", 1000)
+    world.view("ann", 1000)
     world.work()
     world.now += IDLE_BEFORE_OTHER_AXES_S + CACHED_TTL_S
     for index in range(200, 220):
         world.now += 0.5
-        world.look("bob", index)
+        world.view("bob", index)
         world.work()
     assert {file for file, _, _ in world.decoded[8:]} == {"bob.h5"}
     assert len(world.decoded) > 8
@@ -191,7 +191,7 @@ def test_a_plan_that_fails_is_tried_again_later_and_less_and_less_often(world: W
 
     world.worker = Worker(world.board, resolve, world, world.ledger, clock=world.clock)
     for _ in range(200):
-        world.look("ann", 1000)
+        world.view("ann", 1000)
         world.worker.run_once()
         world.now += 1.0
     assert tried == [0.0, 5.0, 15.0, 35.0, 75.0, 135.0, 195.0]
@@ -207,8 +207,8 @@ def test_a_file_that_takes_long_to_fail_gets_a_tenth_of_the_time(world: World) -
     world.takes_s = 0.1
     began, index = world.now, 0
     while world.now < began + 330.0:
-        world.look("ann", 1000 + index)
-        world.look("bob", 200 + index)
+        world.view("ann", 1000 + index)
+        world.view("bob", 200 + index)
         index += 1
         if world.worker.run_once() > 0.0:
             world.now += 0.5

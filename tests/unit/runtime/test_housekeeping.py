@@ -19,7 +19,7 @@ from dashboard.runtime.container import Services
 from dashboard.telemetry.ledger import Ledger
 from tests import database
 from tests.parts import requester
-from tests.services import SHAPE, figures, load, look
+from tests.services import SHAPE, figures, load, view
 
 
 def test_house_is_kept(
@@ -137,7 +137,7 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
 ) -> None:
     services = make()
     expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
-    look(services, "0,:,:")
+    view(services, "0,:,:")
     np.testing.assert_array_equal(seen(services, "0,:,:"), expected[0])
     home = tmp_path / "cache"
     before = {path.name for path in home.iterdir()}
@@ -147,7 +147,7 @@ def test_a_cache_directory_that_is_deleted_is_made_again(
     for plane in (0, 1, 7):
         np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
     services.maintenance.tick()
-    look(services, "7,:,:")
+    view(services, "7,:,:")
     services.contiguous.mark_accessed(
         services.metadata.volume("data/a.h5", "flat"), parse("3,:,:", SHAPE)
     )
@@ -199,7 +199,7 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
     services = make()
     expected = np.arange(np.prod(SHAPE), dtype="<u4").reshape(SHAPE)
     np.testing.assert_array_equal(seen(services, "3,:,:"), expected[3])
-    look(services, "3,:,:")
+    view(services, "3,:,:")
     services.ledger.flush()
     services.frames.flush()
     database = tmp_path / "cache" / name / "cache.db"
@@ -213,7 +213,7 @@ def test_a_damaged_database_stops_neither_the_start_nor_the_service(
         services = make()
     for plane in (3, 4, 9):
         np.testing.assert_array_equal(seen(services, f"{plane},:,:"), expected[plane])
-        look(services, f"{plane},:,:")
+        view(services, f"{plane},:,:")
     services.maintenance.tick()
     services.frames.flush()
     services.ledger.demand("hit")

@@ -22,7 +22,7 @@ from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
 from tests.clock import Clock
 from tests.parts import requester
-from tests.services import SHAPE, figures, later, load, look
+from tests.services import SHAPE, figures, later, load, view
 
 
 def row(text: str = "3,:,:", **changes: Any) -> dict[str, Any]:
@@ -266,12 +266,12 @@ def test_a_file_that_was_replaced_meanwhile(
     values = np.zeros((6, 8, 9), "u2")
     files.write(data / "new.h5", x=(values, {"chunks": (2, 8, 9), "compression": "gzip"}))
     os.replace(data / "new.h5", data / "a.h5")
-    look(services, "2,:,:")
+    view(services, "2,:,:")
     new = opened(services)
     assert new.version != old.version
     forbid(services, monkeypatch)
-    told = {"version": old.version} if version else {}
-    services.activity.report(body(row("20,:,:", **told)))
+    stated = {"version": old.version} if version else {}
+    services.activity.report(body(row("20,:,:", **stated)))
     refused(services)
     assert figures(services)["demand"]["ring"] == 1
     (plan,) = services.plans.plans()
@@ -307,18 +307,18 @@ def test_what_was_planted_among_the_facts_is_unknown(
 def test_a_report_of_many_names_looks_each_up_once(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[tuple[str, str]] = []
+    asked: list[tuple[str, str]] = []
     known = services.metadata.known
 
     def noted(file: str, dataset: str) -> Any:
-        looked.append((file, dataset))
+        asked.append((file, dataset))
         return known(file, dataset)
 
     monkeypatch.setattr(services.metadata, "known", noted)
     names = [f"/c{'/c' * n}/v" for n in range(10)]
     rows = [row(dataset=names[n % 10], file="data/busy.h5") for n in range(1000)]
     services.activity.report(body(*rows))
-    assert len(looked) == len(set(looked)) == 10
+    assert len(asked) == len(set(asked)) == 10
     refused(services, unknown=ROWS_PER_SECOND, too_frequent=1000 - ROWS_PER_SECOND)
 
 

@@ -23,13 +23,13 @@ from dashboard.prefetch.plan_store import PLAN, ViewerPlan
 from dashboard.runtime import activity as module
 from dashboard.runtime.container import Services
 from tests import database, files
-from tests.services import SHAPE, later, load, look
+from tests.services import SHAPE, later, load, view
 
 
-def test_a_look_becomes_a_plan(make: Callable[..., Services]) -> None:
+def test_a_view_becomes_a_plan(make: Callable[..., Services]) -> None:
     services = make()
     for index in (0, 1, 2):
-        look(services, f"{index},:,:")
+        view(services, f"{index},:,:")
     (plan,) = services.plans.plans()
     assert (plan.viewer, plan.file, plan.dataset) == ("v", "data/a.h5", "/x")
     assert plan.position == (2,)
@@ -42,8 +42,8 @@ def test_a_look_becomes_a_plan(make: Callable[..., Services]) -> None:
     resolved = services.resolver.resolve(plan)
     assert resolved is not None
     assert len(resolved.entries) == len(plan.bricks)
-    for wanted, (address,) in resolved.entries:
-        assert address.start[0] <= wanted.position[0] < address.stop[0]
+    for planned_brick, (address,) in resolved.entries:
+        assert address.start[0] <= planned_brick.position[0] < address.stop[0]
         assert address.key in services.resolver.planned_keys()
 
 
@@ -55,7 +55,7 @@ def test_the_plan_of_an_older_state_stands_for_nothing_and_no_child_is_asked(
     make: Callable[..., Services], data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = make()
-    look(services, "3,:,:")
+    view(services, "3,:,:")
     (plan,) = services.plans.plans()
     os.utime(data / "a.h5")
     monkeypatch.setattr(services.hdf5, "call", no_child)
@@ -67,9 +67,9 @@ def test_the_plan_of_an_older_state_stands_for_nothing_and_no_child_is_asked(
 
 def test_what_lies_in_the_file_as_it_is_needs_no_plan(make: Callable[..., Services]) -> None:
     services = make()
-    look(services, "3,:,:", dataset="flat")
+    view(services, "3,:,:", dataset="flat")
     assert services.plans.plans() == []
-    look(services, ":,:,3", dataset="flat")
+    view(services, ":,:,3", dataset="flat")
     assert len(services.plans.plans()) == 1
 
 
@@ -78,7 +78,7 @@ def test_a_volume_of_rank_two_is_planned_for_without_trouble(
 ) -> None:
     services = make()
     with caplog.at_level(logging.INFO):
-        look(services, ":,:", dataset="plane")
+        view(services, ":,:", dataset="plane")
     assert "Planning for a viewer failed" not in caplog.text
 
 
@@ -91,10 +91,10 @@ def test_trouble_with_a_plan_is_a_log_line(
         raise RuntimeError("broken")
 
     monkeypatch.setattr(services.plans, "record_position", fail)
-    look(services, "3,:,:")
+    view(services, "3,:,:")
     assert "Planning for a viewer failed" in caplog.text
     monkeypatch.undo()
-    look(services, "3,:,:")
+    view(services, "3,:,:")
     assert len(services.plans.plans()) == 1
 
 
@@ -134,7 +134,7 @@ def test_bricks_that_are_planned_are_spared(make: Callable[..., Services]) -> No
     for plane in (0, 16):
         load(services, brick(plane))
     database.execute(services.caches.bricks, "UPDATE Cache SET access_time = 5.0 + rowid")
-    look(services, "0,:,:")
+    view(services, "0,:,:")
     assert brick(0).key in services.resolver.planned_keys()
     assert brick(16).key not in services.resolver.planned_keys()
     load(services, brick(20))
@@ -142,11 +142,11 @@ def test_bricks_that_are_planned_are_spared(make: Callable[..., Services]) -> No
     assert not services.bricks.has(brick(16))
 
 
-def test_the_point_looked_at_has_bricks_across_the_other_axes(
+def test_the_viewed_point_has_bricks_across_the_other_axes(
     make: Callable[..., Services],
 ) -> None:
     services = make()
-    look(services, "6,10:20,:")
+    view(services, "6,10:20,:")
     (plan,) = services.plans.plans()
     resolved = services.resolver.resolve(plan)
     assert resolved is not None
@@ -161,7 +161,7 @@ def test_the_point_looked_at_has_bricks_across_the_other_axes(
 
 def planned(services: Services, viewer: str, **changes: Any) -> ViewerPlan:
     """The viewer's plan for slice 3, with some fields changed, on the board as others may write it."""
-    look(services, "3,:,:", viewer=viewer)
+    view(services, "3,:,:", viewer=viewer)
     key = PLAN + viewer
     row = json.loads(services.caches.plans.get(key) or b"")
     geometry = row["plan"]["geometry"]
@@ -187,7 +187,7 @@ def test_a_plan_that_disagrees_with_its_volume_harms_no_other(
     make: Callable[..., Services], changes: dict[str, Any]
 ) -> None:
     services = make()
-    look(services, "3,:,:", viewer="ann")
+    view(services, "3,:,:", viewer="ann")
     keys = set(services.resolver.planned_keys())
     assert keys
     plan = planned(services, "eve", **changes)
@@ -207,7 +207,7 @@ def test_a_file_replaced_by_another_shape_under_a_resting_viewer_stops_nobody(
     shutil.copy(data / "a.h5", data / "b.h5")
     volume = services.metadata.volume("data/b.h5", "x")
     services.activity.viewed("eve", volume, parse("3,:,:", SHAPE))
-    look(services, "3,:,:", viewer="ann")
+    view(services, "3,:,:", viewer="ann")
     now = time.time()
     worker = services.worker()
     worker.clock = services.plans.clock = lambda: now
@@ -216,7 +216,7 @@ def test_a_file_replaced_by_another_shape_under_a_resting_viewer_stops_nobody(
     files.write(data / "new.h5", x=(np.zeros((5, 6), "u2"), {"chunks": (2, 2)}))
     os.replace(data / "new.h5", data / "b.h5")
     now += 10.0
-    look(services, "20,:,:", viewer="ann")
+    view(services, "20,:,:", viewer="ann")
     for _ in range(50):
         worker.run_once()
         now += 0.1
@@ -229,7 +229,7 @@ def test_keys_are_known_while_bricks_are_evicted_without_asking_a_child(
     make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make()
-    look(first, "3,:,:")
+    view(first, "3,:,:")
     other = make()
     monkeypatch.setattr(other.hdf5, "call", no_child)
     assert other.resolver.planned_keys() == first.resolver.planned_keys() != set()
@@ -239,7 +239,7 @@ def test_a_plan_is_resolved_once_not_for_each_eviction(
     make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = make()
-    look(services, "3,:,:")
+    view(services, "3,:,:")
     (plan,) = services.plans.plans()
     keys = services.resolver.planned_keys()
     resolved = services.resolver.resolve(plan)
@@ -255,7 +255,7 @@ def test_a_plan_is_resolved_once_not_for_each_eviction(
         assert services.resolver.resolve(plan) is resolved
         for _ in range(3):
             assert services.resolver.planned_keys() == keys
-    look(services, "15,:,:")
+    view(services, "15,:,:")
     assert services.resolver.planned_keys() != keys
 
 
@@ -264,7 +264,7 @@ def test_whatever_is_wrong_with_one_plan_bricks_are_evicted_and_slices_come(
 ) -> None:
     size = 4 * 40 * 40 * 4 + 100
     services = make(brick_cache_bytes=2 * size, prefetch_bytes=2 * size)
-    look(services, "0,:,:", viewer="ann")
+    view(services, "0,:,:", viewer="ann")
     shutil.copy(data / "a.h5", data / "b.h5")
     other = services.metadata.volume("data/b.h5", "x")
     services.activity.viewed("eve", other, parse("0,:,:", SHAPE))
