@@ -53,9 +53,9 @@ class CompressedAssetCache:
                 self._bytes += len(body)
 
 
-def register(server: flask.Flask) -> None:
+def register(server: flask.Flask, cache: CompressedAssetCache | None = None) -> None:
     """Compress pages and scripts, but no slices: a LAN is faster than gzip."""
-    kept = CompressedAssetCache()
+    kept = cache or CompressedAssetCache()
     server.config["COMPRESS_MIMETYPES"] = TYPES
     server.config["COMPRESS_ALGORITHM"] = ["gzip", "deflate"]
     server.config["COMPRESS_CACHE_KEY"] = _cache_key
