@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
 from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
 from dashboard.catalog.volume import Volume
+from dashboard.errors import CannotShow
+from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, unpack
 
 # Planes of a brick across the last dimension of contiguous data: a cache line of most types.
 CONTIGUOUS_BRICK_VOXELS = 64
@@ -19,105 +21,134 @@ CONTIGUOUS_BRICK_VOXELS = 64
 # Chunks are numbered in 64 bits.
 MAX_NUMBER = 2**62
 
-# What a list says of a dataset, by the contract of `/api/v1/datasets`.
-PUBLIC_KEYS = (
-    "dataset",
-    "shape",
-    "dtype",
-    "chunks",
-    "filters",
-    "stored_bytes",
-    "browsable",
-    "reason",
-)
-
 Dependencies = tuple[tuple[Path, Fingerprint], ...]
+
+
+class PublicDataset(TypedDict):
+    """A dataset as `/api/v1/datasets` lists it."""
+
+    dataset: str
+    shape: list[int] | None
+    dtype: str | None
+    chunks: list[int] | None
+    filters: list[str]
+    stored_bytes: int
+    browsable: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetListing:
     """Datasets in the shape of `/api/v1/datasets`, whether that is all of them, and the file's version."""
 
-    datasets: list[dict[str, Any]]
+    datasets: list[PublicDataset]
     complete: bool
     version: str
 
 
-def public_record(record: dict[str, Any]) -> dict[str, Any]:
-    """The part of a record that a list shows."""
-    return {key: record[key] for key in PUBLIC_KEYS}
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A record, with the other files that it depends on, each with its fingerprint when it was made.
+
+    The paths are packed (`dashboard.hdf5.messages`); absent files have the fingerprint `ABSENT`.
+    """
+
+    record: DatasetRecord
+    states: tuple[tuple[str, Fingerprint], ...] = ()
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """The other files, each with its fingerprint."""
+        return tuple((Path(unpack(path)), state) for path, state in self.states)
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether a writer appends to the dataset (SWMR), so that it is named by what stays."""
+        summary, storage = self.record.summary, self.record.storage
+        return bool(storage and storage.swmr and summary.chunks is not None and not self.states)
 
 
-def dependencies_of(record: dict[str, Any]) -> Dependencies:
-    """The other files that the values come from, each with its fingerprint when it was described."""
-    return tuple((Path(p), Fingerprint(*f)) for p, f in record.get("depends", []))
-
-
-def is_growing(record: dict[str, Any]) -> bool:
-    """Whether a writer appends to the dataset (SWMR), so that it is named by what stays."""
-    return bool(record["swmr"] and record["chunks"] is not None and not dependencies_of(record))
+def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
+    """The part of a summary that a list shows; chunks of more than `max_chunk` bytes are refused."""
+    reason = summary.reason
+    too_large = summary.browsable and chunk_fault(summary, summary.dtype, max_chunk)
+    return {
+        "dataset": summary.dataset,
+        "shape": None if summary.shape is None else list(summary.shape),
+        "dtype": summary.dtype,
+        "chunks": None if summary.chunks is None else list(summary.chunks),
+        "filters": list(summary.filters),
+        "stored_bytes": summary.stored_bytes,
+        "browsable": summary.browsable and not too_large,
+        "reason": too_large or reason,
+    }
 
 
 def volume_from(
-    record: dict[str, Any],
+    described: Described,
     file: str,
     name: str,
     fingerprint: Fingerprint,
     max_brick: int,
     growing: ChunkIndex | None = None,
 ) -> Volume:
-    """The dataset `name` of `file` as a volume; `growing` is its chunk index if it is open for SWMR writing."""
-    shape = tuple(record["shape"])
-    dtype = np.dtype(record["numpy"])
-    chunks = None if record["chunks"] is None else tuple(record["chunks"])
-    depends = dependencies_of(record)
+    """The dataset `name` of `file` as a volume; `growing` is its chunk index if it is open for SWMR writing.
+
+    Raises `CannotShow` for a dataset that cannot be displayed.
+    """
+    summary, storage = described.record.summary, described.record.storage
+    if storage is None or summary.shape is None:
+        raise CannotShow(f"{name!r} cannot be shown. {summary.reason}")
+    dtype = np.dtype(storage.numpy)
+    depends = described.dependencies
     sources = digest(*[f.as_list() for _, f in depends]) if depends else ""
     address = VolumeAddress(file, name, fingerprint, sources)
-    if is_growing(record):
+    if described.is_growing:
         # The address omits what changes while the file grows; bricks are identified by their own chunks.
         address = VolumeAddress(file, name, fingerprint.while_growing(), GROWING)
     return Volume(
         address=address,
         fingerprint=fingerprint,
         swmr_index=growing,
-        path=Path(record["source"]),
+        path=Path(unpack(storage.source)),
         dependencies=depends,
-        path_in_file=record["inner"],
-        shape=shape,
+        path_in_file=unpack(storage.inner),
+        shape=summary.shape,
         dtype=dtype,
-        chunks=chunks,
-        filters=tuple(record["filters"]),
-        pipeline=tuple((int(n), tuple(values)) for n, values in record["pipeline"]),
-        layout=record["layout"],
-        offset=record["offset"],
-        no_conversion=bool(record["plain"]),
-        fill=np.frombuffer(bytes.fromhex(record["fill"]), dtype)[0].astype(dtype.newbyteorder("=")),
-        fill_is_user_defined=bool(record["fill_set"]),
-        enum=record["enum"],
-        stored_bytes=int(record["stored_bytes"]),
+        chunks=summary.chunks,
+        filters=summary.filters,
+        pipeline=storage.pipeline,
+        layout=storage.layout,
+        offset=storage.offset,
+        no_conversion=storage.plain,
+        fill=np.frombuffer(bytes.fromhex(storage.fill), dtype)[0].astype(dtype.newbyteorder("=")),
+        fill_is_user_defined=storage.fill_set,
+        enum=storage.enum,
+        stored_bytes=summary.stored_bytes,
         grid=ChunkGrid(
-            shape,
-            chunks or _blocks(record, shape, dtype),
+            summary.shape,
+            summary.chunks or _blocks(storage, summary.shape, dtype),
             dtype.itemsize,
             max_brick,
             # Datasets without chunks have no index.
-            MAX_BRICK_CHUNKS if chunks else MAX_NUMBER,
+            MAX_BRICK_CHUNKS if summary.chunks else MAX_NUMBER,
         ),
     )
 
 
-def _blocks(
-    record: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> tuple[int, ...]:
+def _blocks(storage: Storage, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
     """The grid of datasets without chunks: runs along the last dimension for contiguous data."""
-    if record["layout"] == "contiguous" and record["plain"] and record["offset"] is not None:
+    if storage.layout == "contiguous" and storage.plain and storage.offset is not None:
         return (*(1 for _ in shape[:-1]), min(shape[-1], CONTIGUOUS_BRICK_VOXELS))
     return pseudo_chunks(shape, dtype.itemsize)
 
 
-def too_large(shape: list[int], chunks: list[int] | None, dtype: str, limit: int) -> str:
+def chunk_fault(summary: DatasetSummary, dtype: str | None, limit: int) -> str:
     """Reason to refuse chunks of more than `limit` bytes, or ""; 2 MiB of a file may decode to 512."""
-    count = prod(ceil(n / c) for n, c in zip(shape, chunks or shape, strict=True))
+    if summary.shape is None or dtype is None:
+        return ""
+    chunks = summary.chunks
+    count = prod(ceil(n / c) for n, c in zip(summary.shape, chunks or summary.shape, strict=True))
     if count > MAX_NUMBER:
         return f"It is declared with {count:,} chunks, more than can be numbered."
     size = prod(chunks or (1,)) * np.dtype(dtype).itemsize

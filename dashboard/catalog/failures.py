@@ -6,12 +6,14 @@ link to it.
 
 from __future__ import annotations
 
-import json
 import logging
-from typing import Any
+from collections.abc import Callable, Sequence
+
+from pydantic import TypeAdapter, ValidationError
 
 from dashboard.addressing.addresses import digest
 from dashboard.files.roots import SourceFile
+from dashboard.hdf5.messages import ListDatasets, Reply, Request
 from dashboard.hdf5.pool import FailedBefore, Hdf5WorkerPool, WorkerCrashed
 from dashboard.storage.rows import Rows, RowsUnavailable, update
 
@@ -28,6 +30,7 @@ _LIMIT = 3
 
 # (kind, inode of the file, address of the object, part of it, message); 0, 0 for an unknown object.
 Entry = tuple[str, int, int, str, str]
+_ENTRIES = TypeAdapter(list[Entry])
 
 
 class FailureCache:
@@ -37,37 +40,44 @@ class FailureCache:
         self._rows = rows
 
     def call(
-        self, children: Hdf5WorkerPool, op: str, source: SourceFile, part: str = "", **request: Any
-    ) -> tuple[dict[str, Any], bytes]:
+        self,
+        pool: Hdf5WorkerPool,
+        request: Request[Reply],
+        source: SourceFile,
+        part: str = "",
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+    ) -> tuple[Reply, bytes]:
         """As `Hdf5WorkerPool.call`; `part` identifies the box of values that is read."""
-        kind = _KINDS.get(op, _VALUES)
+
+        def ask(skip: Sequence[tuple[int, int, str]]) -> tuple[Reply, bytes]:
+            return pool.call(request, source, seconds=seconds, out=out, skip=skip)
+
+        kind = _KINDS.get(request.op, _VALUES)
         key = digest("failures", FAILURES_VERSION, source.fingerprint.as_list())
         try:
-            return self._ask(children, op, source, key, kind, part, request)
+            return self._ask(ask, key, kind, part)
         except WorkerCrashed as failed:
-            if op != "list" or failed.place is None:
+            if not isinstance(request, ListDatasets) or failed.place is None:
                 raise
         # A listing gives the reason for an object that fails.
-        return self._ask(children, op, source, key, kind, part, request)
+        return self._ask(ask, key, kind, part)
 
     def _ask(
         self,
-        children: Hdf5WorkerPool,
-        op: str,
-        source: SourceFile,
+        ask: Callable[[Sequence[tuple[int, int, str]]], tuple[Reply, bytes]],
         key: str,
         kind: str,
         part: str,
-        request: dict[str, Any],
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[Reply, bytes]:
         alike = [entry for entry in parse_entries(self._rows.get(key)) if entry[0] == kind]
         same = [entry for entry in alike if entry[3] == part]
         unknown = [entry for entry in same if not entry[1]]
         if unknown or len(alike) >= _LIMITS.get(kind, _LIMIT):
             raise FailedBefore((unknown or alike)[-1][4])
         try:
-            skip = [(inode, address, message) for _, inode, address, _, message in same]
-            return children.call(op, source, skip=skip, **request)
+            return ask([(inode, address, message) for _, inode, address, _, message in same])
         except FailedBefore:
             raise
         except WorkerCrashed as failed:
@@ -78,7 +88,7 @@ class FailureCache:
 
     def _remember(self, key: str, entry: Entry) -> None:
         def with_entry(raw: bytes | None) -> bytes:
-            return json.dumps([*parse_entries(raw), entry]).encode()
+            return _ENTRIES.dump_json([*parse_entries(raw), entry])
 
         try:
             update(self._rows, key, with_entry, FAILURE_TTL_S)
@@ -89,7 +99,6 @@ class FailureCache:
 def parse_entries(raw: bytes | None) -> list[Entry]:
     """The failures of a row; none for a row that Lamella cannot have written."""
     try:
-        found = json.loads(raw) if raw is not None else []
-        return [(str(k), int(i), int(a), str(p), str(m)) for k, i, a, p, m in found]
-    except (ValueError, TypeError, RecursionError):
+        return [] if raw is None else _ENTRIES.validate_json(raw, strict=True)
+    except ValidationError:
         return []  # Not a row of ours: ignored.

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cachetools import LRUCache
+from pydantic import Field, TypeAdapter
 
 from dashboard import errors
 from dashboard.addressing.addresses import Fingerprint, digest, file_version
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.catalog.description import (
     DatasetListing,
-    dependencies_of,
-    is_growing,
-    public_record,
-    too_large,
+    Described,
+    PublicDataset,
+    chunk_fault,
+    public_dataset,
     volume_from,
 )
+from dashboard.catalog.facts import FactCache
 from dashboard.catalog.failures import FAILURE_TTL_S, FailureCache
 from dashboard.catalog.keys import FACTS_VERSION, describe_key, growing_key, latest_key
 from dashboard.catalog.volume import Volume
 from dashboard.files.catalog import ABSENT, Catalog
 from dashboard.files.roots import SourceFile
+from dashboard.hdf5.messages import (
+    Attributes,
+    DescribeDataset,
+    Failure,
+    FileListing,
+    ListChunks,
+    ListDatasets,
+    ReadAttributes,
+    Reply,
+    Request,
+    unpack,
+)
 from dashboard.hdf5.pool import Hdf5WorkerPool
-from dashboard.storage.keyed_locks import ImpatientLocks, KeyedLocks
+from dashboard.storage.keyed_locks import ImpatientLocks
 from dashboard.storage.rows import Rows
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume_file import VolumeFile
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MAX_CACHED_VOLUMES = 256
 MAX_CACHED_INDEXES = 16
@@ -45,6 +60,17 @@ MAX_PATH = 2_000
 FIRST_OPEN_S = 3.0
 # Threads that may wait for longer, over all files: with the working one, half of a process's eight.
 MAX_WAITING = 3
+# In this order: to look for the better match would take half as long again for a long listing.
+_ORDERED = Field(union_mode="left_to_right")
+_LISTING: TypeAdapter[FileListing | Failure] = TypeAdapter(
+    Annotated[FileListing | Failure, _ORDERED]
+)
+_DESCRIBED: TypeAdapter[Described | Failure] = TypeAdapter(Annotated[Described | Failure, _ORDERED])
+_ATTRIBUTES: TypeAdapter[Attributes | Failure] = TypeAdapter(
+    Annotated[Attributes | Failure, _ORDERED]
+)
+_FINGERPRINT = TypeAdapter(Fingerprint)
+
 BUSY = "This file takes long to open for the first time; try again in a moment."
 
 
@@ -68,7 +94,7 @@ class MetadataService:
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
         self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
         self._lock = threading.Lock()
-        self._locks = KeyedLocks()
+        self.facts = FactCache(rows)
         self.first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
         self._failures = FailureCache(rows)
 
@@ -78,34 +104,25 @@ class MetadataService:
             self._volumes.clear()
             self._indexes.clear()
 
-    def datasets(self, file: str) -> list[dict[str, Any]]:
+    def datasets(self, file: str) -> list[PublicDataset]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
         return self.listed(file).datasets
 
     def listed(self, file: str) -> DatasetListing:
         """The datasets of a file; for those that cannot be displayed, the reason."""
         listing, version = self._listing(file)
-        shown = [self._public(record) for record in listing["datasets"]]
-        return DatasetListing(shown, bool(listing["complete"]), version)
+        shown = [public_dataset(summary, self._max_chunk) for summary in listing.datasets]
+        return DatasetListing(shown, listing.complete, version)
 
     def one(self, file: str, dataset: str) -> DatasetListing:
         """A dataset by any of its names, also where the listing has another name or is incomplete; or none."""
         _, fingerprint = self.catalog.fingerprint(file)
         try:
-            records = [
-                self._public(self._record(file, normalize_dataset_path(dataset), fingerprint))
-            ]
+            described = self._record(file, normalize_dataset_path(dataset), fingerprint)
+            shown = [public_dataset(described.record.summary, self._max_chunk)]
         except errors.NotFound:
-            records = []
-        return DatasetListing(records, True, self.version(file))
-
-    def _public(self, record: dict[str, Any]) -> dict[str, Any]:
-        shown = public_record(record)
-        if shown["browsable"] and shown["chunks"] is not None:
-            reason = too_large(shown["shape"], shown["chunks"], shown["dtype"], self._max_chunk)
-            if reason:
-                shown |= {"browsable": False, "reason": reason}
-        return shown
+            shown = []
+        return DatasetListing(shown, True, self.version(file))
 
     def version(self, file: str) -> str:
         """`X-Volume-Version` of a file; calls no HDF5 worker, so that error responses can have it as well."""
@@ -113,21 +130,16 @@ class MetadataService:
         growing = self._metadata_cache.get(growing_key(file, fingerprint)) is not None
         return file_version(fingerprint, growing)
 
-    def groups(self, file: str) -> list[str]:
-        """The paths of all groups of a file."""
-        return [str(path) for path in self._listing(file)[0]["groups"]]
-
-    def attributes(self, file: str, path: str) -> dict[str, Any]:
+    def attributes(self, file: str, path: str) -> dict[str, object]:
         """The attributes of a group or dataset as JSON values."""
         _, fingerprint = self.catalog.fingerprint(file)
         name = normalize_dataset_path(path)
-        cached = self.cached_or_failed(
+        return self._cached_or_failed(
             file,
             digest(FACTS_VERSION, "attributes", file, name, fingerprint.as_list()),
-            lambda: self._asked(file, fingerprint, "attributes", dataset=name)[0],
-        )
-        shown: dict[str, Any] = cached["attributes"]
-        return shown
+            _ATTRIBUTES,
+            lambda: self._asked(file, fingerprint, ReadAttributes(name)),
+        ).attributes
 
     def volume(self, file: str, dataset: str) -> Volume:
         """The dataset as a volume; `NotFound`, `CannotShow` with the reason, or `Changed`."""
@@ -214,150 +226,142 @@ class MetadataService:
         return now.swmr_index.includes(volume.swmr_index)
 
     def call(
-        self, op: str, source: SourceFile, part: str = "", **request: Any
-    ) -> tuple[dict[str, Any], bytes]:
+        self,
+        request: Request[Reply],
+        source: SourceFile,
+        part: str = "",
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+    ) -> tuple[Reply, bytes]:
         """Response of an HDF5 worker about an open file; `part` identifies the values that are read."""
-        return self._failures.call(self.hdf5, op, source, part, **request)
+        return self._failures.call(self.hdf5, request, source, part, seconds=seconds, out=out)
 
-    def _asked(
-        self, file: str, fingerprint: Fingerprint, op: str, **request: Any
-    ) -> tuple[dict[str, Any], bytes]:
-        """Response of an HDF5 worker about a file at this fingerprint."""
+    def _asked(self, file: str, fingerprint: Fingerprint, request: Request[Reply]) -> Reply:
+        """Reply of an HDF5 worker about a file at this fingerprint."""
         with self.catalog.source(file) as source:
             if source.fingerprint != fingerprint:
                 raise errors.Changed(f"{file!r} changed; open it again.")
-            return self.call(op, source, **request)
+            return self.call(request, source)[0]
 
     def _listed(self, source: SourceFile, inner: str) -> bytes:
         """The chunk index of a dataset as serialised by the HDF5 worker."""
         # A million chunks take libhdf5 a few seconds to list.
-        return self.call("index", source, inner, dataset=inner, seconds=60.0)[1]
+        return self.call(ListChunks(inner), source, inner, seconds=60.0)[1]
 
-    def fact(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """A value derived from a file, cached under `key` for all processes."""
-        known = self._read_cached(key)
-        if known is not None:
-            return known
-        with self._locks.locked(key):
-            known = self._read_cached(key)
-            if known is not None:
-                return known
-            made = make()
-            # Failures expire, since the machine may have been too busy to read the file; incomplete
-            # listings expire soon.
-            expire = (
-                FAILURE_TTL_S if "error" in made else HURRIED_S if made.get("hurried") else None
-            )
-            self._metadata_cache.set(key, json.dumps(made).encode(), expire=expire)
-            return made
+    def _cached_or_failed(
+        self, file: str, key: str, kind: TypeAdapter[T | Failure], make: Callable[[], T]
+    ) -> T:
+        """A fact with a negative cache: a file that cannot be displayed is not opened to crash again."""
 
-    def _read_cached(self, key: str) -> dict[str, Any] | None:
-        raw = self._metadata_cache.get(key)
-        if isinstance(raw, bytes):
-            try:
-                known = json.loads(raw)
-                if isinstance(known, dict):
-                    return known
-            except (ValueError, RecursionError):
-                log.warning("a cached fact cannot be read, made anew")
-        return None
-
-    def cached_or_failed(
-        self, file: str, key: str, make: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
-        """As `cached`, with a negative cache: a file that cannot be displayed is not opened to crash again."""
-
-        def attempt() -> dict[str, Any]:
+        def attempt() -> T | Failure:
             try:
                 return make()
             except errors.CannotShow as error:
-                return {"error": error.code, "message": error.message}
+                return Failure(error.code, error.message)
 
-        fact = self._read_cached(key)
+        fact = self.facts.get(key, kind)
         if fact is None:
             with self.first_opens.locked(file):
-                fact = self.fact(key, attempt)
-        if "error" in fact:
-            raise errors.CannotShow(str(fact["message"]))
+                fact = self.facts.get_or_make(key, kind, attempt, _lifetime)
+        if isinstance(fact, Failure):
+            raise errors.CannotShow(fact.message)
         return fact
 
-    def _listing(self, file: str) -> tuple[dict[str, Any], str]:
+    def _listing(self, file: str) -> tuple[FileListing, str]:
         """The listing of a file by an HDF5 worker, and the file's version."""
         _, fingerprint = self.catalog.fingerprint(file)
-        fact = self.cached_or_failed(
+        fact = self._cached_or_failed(
             file,
             digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
-            lambda: self._asked(file, fingerprint, "list")[0],
+            _LISTING,
+            lambda: self._asked(file, fingerprint, ListDatasets()),
         )
-        if fact["swmr"]:
-            self._metadata_cache.set(growing_key(file, fingerprint), b"1")
+        if fact.swmr:
+            self._note_growing(file, fingerprint)
         # Whether sources exist does not depend on the file alone.
-        if any(record["linked"] for record in fact["datasets"]):
+        if any(summary.linked for summary in fact.datasets):
             with self.first_opens.locked(file):
-                fact = self._asked(file, fingerprint, "list")[0]
-        return fact, file_version(fingerprint, fact["swmr"])
+                fact = self._asked(file, fingerprint, ListDatasets())
+        return fact, file_version(fingerprint, fact.swmr)
 
-    def _record(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
+    def _record(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
         """Description of one dataset by an HDF5 worker."""
         key = describe_key(file, name, fingerprint)
-        record = self.cached_or_failed(file, key, lambda: self._describe(file, name, fingerprint))
-        if record["linked"] and not (
-            record["browsable"] and self.catalog.holds(dependencies_of(record))
-        ):
-            self._metadata_cache.delete(key)
-            record = self.cached_or_failed(
-                file, key, lambda: self._describe(file, name, fingerprint)
+
+        def described() -> Described:
+            return self._cached_or_failed(
+                file, key, _DESCRIBED, lambda: self._describe(file, name, fingerprint)
             )
-        return record
+
+        known = described()
+        summary = known.record.summary
+        if summary.linked and not (summary.browsable and self.catalog.holds(known.dependencies)):
+            self.facts.delete(key)
+            return described()
+        return known
 
     def _build(self, file: str, name: str, fingerprint: Fingerprint) -> Volume:
-        record = self._record(file, name, fingerprint)
-        if not record["browsable"]:
-            raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
-        if reason := too_large(record["shape"], record["chunks"], record["numpy"], self._max_chunk):
+        described = self._record(file, name, fingerprint)
+        summary, storage = described.record.summary, described.record.storage
+        if not summary.browsable or storage is None:
+            raise errors.CannotShow(f"{name!r} cannot be shown. {summary.reason}")
+        if reason := chunk_fault(summary, storage.numpy, self._max_chunk):
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
         growing = None
-        if is_growing(record):
-            self._metadata_cache.set(growing_key(file, fingerprint), b"1")
+        if described.is_growing:
+            self._note_growing(file, fingerprint)
             with self.catalog.source(file) as opened:
-                growing = ChunkIndex.from_bytes(self._listed(opened, record["inner"]))
+                growing = ChunkIndex.from_bytes(self._listed(opened, unpack(storage.inner)))
         self._note_described(file, name, fingerprint)
-        return volume_from(record, file, name, fingerprint, self._max_brick, growing)
+        return volume_from(described, file, name, fingerprint, self._max_brick, growing)
 
     def _described(self, file: str, name: str, but: list[Fingerprint]) -> Volume | None:
         """The version that any process described last, unless it is one of `but`."""
-        try:
-            latest = self._read_cached(latest_key(file, name))
-            fingerprint = None if latest is None else Fingerprint(*latest["fingerprint"])
-            if fingerprint is None or fingerprint in but:
-                return None
-            record = self._read_cached(describe_key(file, name, fingerprint))
-            if record is None or not record.get("browsable"):
-                return None
-            return volume_from(record, file, name, fingerprint, self._max_brick)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            log.debug("a described state cannot be read: %r", error)
+        fingerprint = self.facts.get(latest_key(file, name), _FINGERPRINT)
+        if fingerprint is None or fingerprint in but:
             return None
+        described = self.facts.get(describe_key(file, name, fingerprint), _DESCRIBED)
+        if isinstance(described, Described) and described.record.summary.browsable:
+            try:
+                return volume_from(described, file, name, fingerprint, self._max_brick)
+            except (errors.CannotShow, TypeError, ValueError, IndexError) as error:
+                log.debug("a described state cannot be read: %r", error)
+        return None
 
     def _note_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
         """Publish the version that was described last to `known` in other processes."""
-        key, note = latest_key(file, name), {"fingerprint": fingerprint.as_list()}
-        if self._read_cached(key) != note:
-            self._metadata_cache.set(key, json.dumps(note).encode())
+        key = latest_key(file, name)
+        if self.facts.get(key, _FINGERPRINT) != fingerprint:
+            self.facts.set(key, _FINGERPRINT, fingerprint)
 
-    def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> dict[str, Any]:
-        record, _ = self._asked(file, fingerprint, "describe", dataset=name)
+    def _note_growing(self, file: str, fingerprint: Fingerprint) -> None:
+        self._metadata_cache.set(growing_key(file, fingerprint), b"1")
+
+    def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
+        record = self._asked(file, fingerprint, DescribeDataset(name))
+        storage = record.storage
+        if storage is None:
+            return Described(record)
         # The fingerprints are taken after the description: a later change is noticed at the next
         # access.
-        present, absent = record.get("depends", []), record.pop("absent", [])
-        states = [(path, self.catalog.state(Path(path))) for path in (*present, *absent)]
-        if any((state == ABSENT) != (path in absent) for path, state in states):
+        states = [
+            (path, self.catalog.state(Path(unpack(path))))
+            for path in (*storage.depends, *storage.absent)
+        ]
+        if any((state == ABSENT) != (path in storage.absent) for path, state in states):
             raise errors.Changed(f"A file that {name!r} reads has just changed; open it again.")
-        record["depends"] = [[path, state.as_list()] for path, state in states]
-        return record
+        return Described(record, tuple(states))
 
     def _sources_unchanged(self, volume: Volume) -> bool:
         return not volume.dependencies or self.catalog.holds(volume.dependencies)
+
+
+def _lifetime(fact: object) -> float | None:
+    """How long a fact is kept (s): failures expire, since the machine may have been too busy to read the file."""
+    if isinstance(fact, Failure):
+        return FAILURE_TTL_S
+    return HURRIED_S if isinstance(fact, FileListing) and fact.hurried else None
 
 
 def normalize_dataset_path(path: str) -> str:

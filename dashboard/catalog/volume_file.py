@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dashboard.addressing.addresses import Fingerprint
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.catalog.volume import Volume
 from dashboard.files.roots import SourceFile, out_of_reach
+from dashboard.hdf5.messages import Reply, Request
 
 if TYPE_CHECKING:
     from dashboard.catalog.metadata import MetadataService
@@ -79,9 +80,16 @@ class VolumeFile:
         """The chunk index of the volume."""
         return self._metadata.index(self)
 
-    def ask(self, op: str, part: str = "", **request: Any) -> tuple[dict[str, Any], bytes]:
+    def ask(
+        self,
+        request: Request[Reply],
+        part: str = "",
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+    ) -> tuple[Reply, bytes]:
         """Response of an HDF5 worker about the volume; `part` identifies the values that are read."""
-        return self._metadata.call(op, self.source, part, **request)
+        return self._metadata.call(request, self.source, part, seconds=seconds, out=out)
 
     def ensure_unchanged(self) -> None:
         """Raise `Changed` unless the file and all of the volume's sources have their fingerprints.

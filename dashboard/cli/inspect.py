@@ -54,7 +54,7 @@ def run(
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
     with isolated_services(path, settings, roots) as (engine, file, place):
-        datasets = [dict(record) for record in engine.metadata.datasets(file)]
+        datasets: list[dict[str, Any]] = [dict(r) for r in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
             datasets = [

@@ -18,6 +18,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_reader import BrickTarget
 from dashboard.decoding.chunk_reader import DamagedChunk, damage_error
 from dashboard.decoding.sampling import sample_boxes
+from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, Request, SampleBoxes
 from dashboard.hdf5.pool import Unreadable, WorkerCrashed
 from dashboard.telemetry.meter import meter
 
@@ -40,15 +41,12 @@ class LibraryReader:
             yield_to_demand()
         # The worker writes through a memory map, where a full disk raises SIGBUS: allocate the blocks first.
         os.posix_fallocate(target.fd, 0, target.data_bytes)
+        request = ReadBrick(
+            *_dataset(file.volume), start=address.start, stop=address.stop, order=address.order
+        )
+        seconds = 10.0 + target.data_bytes / HDF5_BYTES_PER_S
         damaged, _ = _ask(
-            file,
-            "brick",
-            (address.start, address.stop),
-            start=list(address.start),
-            stop=list(address.stop),
-            order=list(address.order),
-            out=target.fd,
-            seconds=10.0 + target.data_bytes / HDF5_BYTES_PER_S,
+            file, request, (address.start, address.stop), seconds=seconds, out=target.fd
         )
         return damaged
 
@@ -76,7 +74,7 @@ class LibraryReader:
         """As `BrickReader.sample`; `grid` replaces the volume's."""
         volume = file.volume
         boxes = sample_boxes(grid or volume.grid, seed)
-        _, body = file.ask("sample", "sample", **dataset_request(volume), boxes=boxes)
+        _, body = file.ask(SampleBoxes(*_dataset(volume), boxes), "sample")
         file.ensure_unchanged()
         return np.frombuffer(body, volume.memory_dtype)
 
@@ -84,32 +82,34 @@ class LibraryReader:
         self, file: VolumeFile, start: Sequence[int], stop: Sequence[int]
     ) -> tuple[NDArray[Any], list[DamagedChunk]]:
         """(values of the box start … stop in C order, its damaged chunks)."""
-        damaged, body = _ask(file, "boxes", (start, stop), boxes=[(start, stop)])
+        request = ReadBoxes(*_dataset(file.volume), [(start, stop)])
+        damaged, body = _ask(file, request, (start, stop))
         return np.frombuffer(body, file.volume.memory_dtype), damaged
 
 
 def _ask(
-    file: VolumeFile, op: str, box: tuple[Sequence[int], Sequence[int]], **request: Any
+    file: VolumeFile,
+    request: Request[Damage],
+    box: tuple[Sequence[int], Sequence[int]],
+    *,
+    seconds: float | None = None,
+    out: int | None = None,
 ) -> tuple[list[DamagedChunk], bytes]:
     """The damaged chunks and the values in the response of an HDF5 worker; errors name the region `box`."""
     volume = file.volume
     shown = ", ".join(f"{a}:{b}" for a, b in zip(*box, strict=True))
     try:
         with meter(Stage.DECODE):
-            head, body = file.ask(op, shown, **dataset_request(volume), **request)
+            damage, body = file.ask(request, shown, seconds=seconds, out=out)
     except (WorkerCrashed, Unreadable) as error:
         file.ensure_unchanged()
         raise errors.CannotShow(
             f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
         ) from error
     file.ensure_unchanged()
-    return [DamagedChunk(tuple(corner), reason) for corner, reason in head["bad"]], body
+    return [DamagedChunk(corner, reason) for corner, reason in damage.bad], body
 
 
-def dataset_request(volume: Volume) -> dict[str, Any]:
-    """The part of a request to an HDF5 worker that describes the volume."""
-    return {
-        "dataset": volume.path_in_file,
-        "numpy": volume.dtype.str,
-        "fill": volume.fill.tobytes().hex(),
-    }
+def _dataset(volume: Volume) -> tuple[str, str, str]:
+    """The dataset, its type and its fill value, as requests have them."""
+    return volume.path_in_file, volume.dtype.str, volume.fill.tobytes().hex()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from cachetools import FIFOCache
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from dashboard.addressing.addresses import digest
 from dashboard.catalog.metadata import MetadataService
@@ -63,27 +65,44 @@ def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> W
     return float(flat.min()), float(flat.max())
 
 
+@dataclass(frozen=True, slots=True)
+class _Percentiles:
+    """The windows of a sample in each domain of values; norms of one domain share a window."""
+
+    all: Window
+    not_negative: Window
+    positive: Window
+
+    def of(self, norm: Norm) -> Window:
+        """The window of a norm."""
+        return {Norm.LOG: self.positive, Norm.SQRT: self.not_negative}.get(norm, self.all)
+
+
+_FACT = TypeAdapter(_Percentiles)
+
+
 class VolumeWindows:
     """Windows of whole volumes: percentiles of a sample of chunks, cached by fingerprint."""
 
     def __init__(self, metadata: MetadataService, readers: BrickReaders) -> None:
         self._metadata = metadata
         self._readers = readers
-        self._known: FIFOCache[str, dict[str, Any]] = FIFOCache(MAX_CACHED)
+        self._known: FIFOCache[str, _Percentiles] = FIFOCache(MAX_CACHED)
         self._lock = threading.Lock()
 
     def window(self, file: VolumeFile, part: ComplexPart, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
-        key = digest("window", "2", file.volume.address.key, part)
+        key = digest("window", "3", file.volume.address.key, part)
         fact = self._known.get(key)
         if fact is None:
-            fact = self._metadata.fact(key, lambda: self._sample_percentiles(file, part))
+            fact = self._metadata.facts.get_or_make(
+                key, _FACT, lambda: self._sample_percentiles(file, part)
+            )
             with self._lock:
                 self._known[key] = fact
-        low, high = fact[_norm_domain(norm)]
-        return float(low), float(high)
+        return fact.of(norm)
 
-    def _sample_percentiles(self, file: VolumeFile, part: ComplexPart) -> dict[str, Any]:
+    def _sample_percentiles(self, file: VolumeFile, part: ComplexPart) -> _Percentiles:
         volume = file.volume
         values = self._readers.of(volume).sample(file, SEED)
         if volume.fill_is_user_defined:
@@ -91,15 +110,11 @@ class VolumeWindows:
         values = select_part(values, part)
         if len(values) > SAMPLE_VALUES:
             values = values[:: -(-len(values) // SAMPLE_VALUES)]
-        return {
-            _norm_domain(norm): list(_percentiles(values, norm))
-            for norm in (Norm.LINEAR, Norm.LOG, Norm.SQRT)
-        }
-
-
-def _norm_domain(norm: Norm) -> str:
-    """Key of the norm's domain; norms of one domain share a window."""
-    return {Norm.LOG: "positive", Norm.SQRT: "not negative"}.get(norm, "all")
+        return _Percentiles(
+            all=_percentiles(values, Norm.LINEAR),
+            not_negative=_percentiles(values, Norm.SQRT),
+            positive=_percentiles(values, Norm.LOG),
+        )
 
 
 def _percentiles(values: NDArray[Any], norm: Norm) -> Window:

@@ -16,14 +16,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dashboard import errors
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
 from dashboard.hdf5 import protocol
+from dashboard.hdf5.answers import Answer, parse_answer, parse_ready
+from dashboard.hdf5.messages import Envelope, Failure, Reply, Request
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +137,9 @@ class Hdf5Worker:
         self.confined = True
 
     def call(
-        self, request: dict[str, Any], descriptors: Sequence[int], seconds: float, overtime: float
-    ) -> tuple[dict[str, Any], bytes]:
-        """Send one request and wait for the response: `seconds` of work, more only on a busy machine.
+        self, request: Envelope, descriptors: Sequence[int], overtime: float
+    ) -> tuple[bytes, bytes]:
+        """Send one request and wait for the response; its time limit is exceeded only on a busy machine.
 
         Raises `_SpentTime`, `_Stalled`, and `EOFError`, `OSError` or `ValueError` when the child died.
         """
@@ -145,11 +147,12 @@ class Hdf5Worker:
         if not self.ready:
             if not self._answered(START_SECONDS):
                 raise _Stalled
-            self.confined = bool(protocol.receive(self.stdout)[0].get("confined"))  # type: ignore[arg-type]
+            head, _ = protocol.receive(self.stdout)  # type: ignore[arg-type]
+            self.confined = parse_ready(head).confined
             self.ready = True
         protocol.send_request(self._requests, request, descriptors)
         self.asked = True
-        self._await(seconds, overtime)
+        self._await(request.seconds, overtime)
         return protocol.receive(self.stdout)  # type: ignore[arg-type]
 
     def _await(self, seconds: float, overtime: float) -> None:
@@ -241,15 +244,14 @@ class Hdf5WorkerPool:
 
     def call(
         self,
-        op: str,
+        request: Request[Reply],
         file: SourceFile | Path,
         *,
         seconds: float | None = None,
         out: int | None = None,
-        skip: Collection[tuple[int, int, str]] = (),
-        **request: Any,
-    ) -> tuple[dict[str, Any], bytes]:
-        """The response of a child about a file: (JSON head, body).
+        skip: Sequence[tuple[int, int, str]] = (),
+    ) -> tuple[Reply, bytes]:
+        """The response of a child about a file: (reply, body).
 
         `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip` (inode,
         address, reason) are not opened. Raises what the child reports, `WorkerCrashed` when that is the file's
@@ -259,25 +261,24 @@ class Hdf5WorkerPool:
         if not isinstance(file, SourceFile):
             try:
                 with self._roots.open(file) as source:
-                    return self.call(op, source, seconds=seconds, out=out, skip=skip, **request)
+                    return self.call(request, source, seconds=seconds, out=out, skip=skip)
             except OSError as error:
                 raise out_of_reach(error) or errors.NotFound("The file is gone.") from None
-        limit = self.seconds if seconds is None else seconds
-        message = {
-            "op": op,
-            "path": str(file.path),
-            "roots": [str(root) for root in self._roots.paths],
-            "seconds": limit,
-            "skip": list(skip),
-            **request,
-        }
+        message = Envelope(
+            op=request.op,
+            request=vars(request),
+            path=str(file.path),
+            roots=[str(root) for root in self._roots.paths],
+            seconds=self.seconds if seconds is None else seconds,
+            skip=skip,
+        )
         descriptors = [file.folder, file.fd, *([] if out is None else [out])]
         try:
-            head, body = self._asked(op, message, descriptors, limit)
+            answer, body = self._asked(message, descriptors, request.reply)
         except (_Crashed, _Killed):
             try:
                 # Once may be the machine's fault, or that of what the child did before.
-                head, body = self._asked(op, message, descriptors, limit)
+                answer, body = self._asked(message, descriptors, request.reply)
             except _Killed:
                 raise errors.Busy("The reader was ended; try again in a moment.") from None
             except _Crashed as crashed:
@@ -285,20 +286,23 @@ class Hdf5WorkerPool:
                     "The HDF5 library crashed on this file; it is damaged or hostile.",
                     crashed.place,
                 ) from None
-        return self._checked(op, head), body
+        if answer.failure is not None:
+            raise _error(request.op, answer.failure)
+        return cast(Reply, answer.reply), body
 
     def _asked(
-        self, op: str, message: dict[str, Any], descriptors: Sequence[int], limit: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self, message: Envelope, descriptors: Sequence[int], kind: type
+    ) -> tuple[Answer[Any], bytes]:
         """The response of one child."""
-        began = time.monotonic()
+        began, op, limit = time.monotonic(), message.op, message.seconds
         try:
             child = self._free.get(timeout=max(limit, self.seconds))
         except queue.Empty:
             raise errors.Busy("All readers are busy; try again in a moment.") from None
         try:
             child = self._fit(child)
-            return child.call(message, descriptors, limit, self.overtime * self.seconds)
+            head, body = child.call(message, descriptors, self.overtime * self.seconds)
+            return parse_answer(head, kind), body
         except _SpentTime:
             assert child is not None
             place = child.place()
@@ -388,13 +392,9 @@ class Hdf5WorkerPool:
     def _start(self) -> Hdf5Worker:
         return Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
 
-    def _checked(self, op: str, head: dict[str, Any]) -> dict[str, Any]:
-        code = head.get("error")
-        if code is None:
-            return head
-        message = str(head.get("message", "The file cannot be read."))
-        if code == "unreadable":
-            detail = str(head.get("detail", ""))
-            log.info("child: %s: %s", op, detail)
-            raise Unreadable(message, detail)
-        raise _ERRORS.get(str(code), errors.CannotShow)(message)
+
+def _error(op: str, failure: Failure) -> errors.LamellaError:
+    if failure.error == "unreadable":
+        log.info("child: %s: %s", op, failure.detail)
+        return Unreadable(failure.message, failure.detail)
+    return _ERRORS.get(failure.error, errors.CannotShow)(failure.message)

@@ -1,7 +1,7 @@
-"""Messages between a process and its HDF5 workers.
+"""Transport of the messages between a process and its HDF5 workers.
 
 A request is a JSON head with a few descriptors, sent over a socket; a response is a JSON head and a body of
-bytes, each with its length.
+bytes, each with its length. Heads are made of the dataclasses of `messages.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
+
+from dashboard.hdf5.messages import Envelope
 
 _LENGTHS = struct.Struct("<IQ")
 _LENGTH = struct.Struct("<I")
@@ -19,9 +21,9 @@ MAX_HEAD = 64 * 1024 * 1024
 MAX_DESCRIPTORS = 3
 
 
-def send(stream: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
+def send(stream: BinaryIO, head: object, body: bytes | memoryview = b"") -> None:
     """Write one message and flush it."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = _encoded(head)
     stream.write(_LENGTHS.pack(len(text), len(body)))
     stream.write(text)
     if len(body):
@@ -29,35 +31,41 @@ def send(stream: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"")
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Read one message; `EOFError` when the other side has exited, `ValueError` for a protocol violation."""
+def _encoded(head: object) -> bytes:
+    # Surrogates are no JSON text: names that have them are shown with question marks.
+    text = json.dumps(head, separators=(",", ":"), default=vars, ensure_ascii=False)
+    return text.encode(errors="replace")
+
+
+def receive(stream: BinaryIO) -> tuple[bytes, bytes]:
+    """Read one message as (JSON head, body).
+
+    Raises `EOFError` when the other side has exited, `ValueError` for a protocol violation.
+    """
     lengths = _exactly(stream, _LENGTHS.size)
     head, body = _LENGTHS.unpack(lengths)
     if head > MAX_HEAD:
         raise ValueError("message head too long")
-    parsed = json.loads(_exactly(stream, head))
-    if not isinstance(parsed, dict):
-        raise ValueError("message head is no object")
-    return parsed, _exactly(stream, body)
+    return _exactly(stream, head), _exactly(stream, body)
 
 
 def send_request(
-    connection: socket.socket, head: dict[str, Any], descriptors: Sequence[int] = ()
+    connection: socket.socket, head: Envelope, descriptors: Sequence[int] = ()
 ) -> None:
     """Send one request; the descriptors stay open on this side."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = json.dumps(vars(head), separators=(",", ":")).encode()
     length = _LENGTH.pack(len(text))
     # Descriptors travel with the first byte.
     sent = socket.send_fds(connection, [length], descriptors)
     connection.sendall(length[sent:] + text)
 
 
-def receive_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def receive_request(connection: socket.socket) -> tuple[Envelope, list[int]]:
     """(head, descriptors that the caller has to close); `EOFError` when the other side has exited."""
     data, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, MAX_DESCRIPTORS)
     try:
         (count,) = _LENGTH.unpack(data + _received(connection, _LENGTH.size - len(data)))
-        return dict(json.loads(_received(connection, count))), descriptors
+        return Envelope(**json.loads(_received(connection, count))), descriptors
     except BaseException:
         for fd in descriptors:
             os.close(fd)

@@ -8,14 +8,14 @@ histograms of `/metrics` are exact too.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.addressing.outcomes import Outcome, Stage
 
@@ -147,81 +147,51 @@ def encode_row(row: LedgerRow) -> list[bytes]:
     return [_json(piece) for piece in pieces]
 
 
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+Viewer = Annotated[str, Field(pattern=f"^{VIEWER.pattern}$")]
+Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Bucket = Annotated[int, Field(ge=0, le=len(BOUNDS))]
+
+
+class _StoredRow(BaseModel):
+    """A row as it is stored, under short names. Rows are untrusted, so they are validated when they are read."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    t: Finite
+    p: Annotated[str, Field(max_length=64)]
+    d: dict[Outcome, _Count] = {}
+    s: dict[Stage, tuple[Finite, dict[_Bucket, _Count]]] = {}
+    c: dict[Name, Finite] = {}
+    g: dict[Name, Finite] = {}
+    v: tuple[Viewer, ...] = ()
+
+
 def _json(row: LedgerRow) -> bytes:
-    stages = {
-        stage: [h.total_s, {str(bucket): n for bucket, n in sorted(h.counts.items())}]
-        for stage, h in row.totals.stages.items()
-    }
-    fields: dict[str, Any] = {
-        "d": row.totals.demand,
-        "s": stages,
-        "c": row.totals.counts,
-        "g": row.gauges,
-        "v": row.viewers,
-    }
-    kept = {name: value for name, value in fields.items() if value}
-    return json.dumps({"t": row.t, "p": row.process, **kept}, separators=(",", ":")).encode()
+    stored = _StoredRow.model_construct(
+        t=row.t,
+        p=row.process,
+        d=row.totals.demand,
+        s={stage: (h.total_s, h.counts) for stage, h in row.totals.stages.items()},
+        c=row.totals.counts,
+        g=row.gauges,
+        v=row.viewers,
+    )
+    return stored.model_dump_json(exclude_defaults=True, warnings=False).encode()
 
 
 def decode_row(value: bytes) -> LedgerRow:
-    """Parse a row; raises ValueError for anything that `encode_row` does not write.
-
-    Rows are untrusted: they are validated and used as numbers only.
-    """
+    """Parse a row; raises ValueError for anything that `encode_row` does not write."""
     try:
-        data = json.loads(value)
-        totals = Totals(
-            demand={Outcome(k): _count(n) for k, n in _items(data, "d")},
-            stages={Stage(k): _histogram(h) for k, h in _items(data, "s")},
-            counts={validate_name(k): number(n) for k, n in _items(data, "c")},
-        )
-        gauges = {validate_name(k): number(n) for k, n in _items(data, "g")}
-        viewers = tuple(_text(VIEWER, v) for v in data.get("v", ()))
-        return LedgerRow(number(data["t"]), str(data["p"])[:64], totals, gauges, viewers)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"no row of the ledger: {error!r}") from error
-
-
-def number(value: Any) -> float:
-    """Validate a finite number from JSON; raises ValueError or TypeError."""
-    if type(value) not in (int, float):
-        raise TypeError("not a number")
-    # Compared before the conversion, since JSON integers may overflow a float.
-    if not -1e300 < value < 1e300:
-        raise ValueError("not a finite number")
-    return float(value)
+        row = _StoredRow.model_validate_json(value)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"no row of the ledger: {fault['loc']}: {fault['msg']}") from error
+    stages = {stage: Histogram(total, counts) for stage, (total, counts) in row.s.items()}
+    return LedgerRow(row.t, row.p, Totals(row.d, stages, row.c), row.g, row.v)
 
 
 def is_valid_duration(seconds: float) -> bool:
     """Whether this is a valid duration (s)."""
     return math.isfinite(seconds) and seconds >= 0.0
-
-
-def _items(data: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
-    found: Iterable[tuple[str, Any]] = data.get(key, {}).items()
-    return found
-
-
-def validate_name(name: str) -> str:
-    """Validate the name of a counter or gauge; raises ValueError or TypeError."""
-    return _text(NAME, name)
-
-
-def _text(pattern: re.Pattern[str], text: str) -> str:
-    if pattern.fullmatch(text) is None:
-        raise ValueError("a malformed name")
-    return text
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError("not a count")
-    return value
-
-
-def _histogram(value: Any) -> Histogram:
-    total, counts = value
-    histogram = Histogram(number(total), {int(k): _count(n) for k, n in counts.items()})
-    if not all(0 <= bucket <= len(BOUNDS) for bucket in histogram.counts):
-        raise ValueError("a bucket that does not exist")
-    return histogram

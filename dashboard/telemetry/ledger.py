@@ -11,7 +11,6 @@ they count, and nothing is counted twice or lost:
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -21,7 +20,9 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.bulkhead import LogLimit
@@ -29,8 +30,10 @@ from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import (
     NAME,
     VIEWER,
+    Finite,
     Histogram,
     LedgerRow,
+    Name,
     Totals,
     decode_row,
     encode_row,
@@ -49,6 +52,18 @@ VIEWERS_A_ROW: Final = 256
 ROW: Final = "row:"
 BASE: Final = "base:"
 PROCESS: Final = "process:"
+
+
+class Heartbeat(BaseModel):
+    """The record of a live process; `heartbeat` is Unix time (s)."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    pid: int
+    role: Annotated[str, Field(max_length=32)]
+    rss_bytes: int
+    heartbeat: Finite
+    gauges: dict[Name, Finite]
 
 
 class Ledger:
@@ -211,14 +226,14 @@ class Ledger:
         return gauges
 
     def _heartbeat(self, now: float, gauges: Mapping[str, float]) -> bytes:
-        record: dict[str, Any] = {
-            "pid": os.getpid(),
-            "role": self._role,
-            "rss_bytes": rss_bytes(),
-            "heartbeat": now,
-            "gauges": gauges,
-        }
-        return json.dumps(record).encode()
+        record = Heartbeat(
+            pid=os.getpid(),
+            role=self._role,
+            rss_bytes=rss_bytes(),
+            heartbeat=now,
+            gauges=dict(gauges),
+        )
+        return record.model_dump_json().encode()
 
     def compact(self) -> bool:
         """Merge the rows older than `KEEP_S` into the base row; returns whether that was done.

@@ -5,7 +5,6 @@ What is older than the ledger keeps rows is in the total alone.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from typing import Final, TypedDict
 
 from dashboard.bulkhead import LogLimit
 from dashboard.storage.rows import Rows
-from dashboard.telemetry.aggregates import Totals, decode_row, number, validate_name
-from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW
+from dashboard.telemetry.aggregates import Totals, decode_row
+from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW, Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ class LedgerReader:
                 continue
             try:
                 process = _process(key, value, now)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except ValueError as error:
                 self._skipped(key, error)
                 continue
             if process.figures["heartbeat_s"] <= PROCESS_EXPIRES_S:
@@ -142,12 +141,11 @@ class LedgerReader:
 
 
 def _process(key: str, value: bytes, now: float) -> Process:
-    data = json.loads(value)
+    record = Heartbeat.model_validate_json(value)
     figures: ProcessStats = {
-        "pid": int(number(data["pid"])),
-        "role": str(data["role"])[:32],
-        "rss_bytes": int(number(data["rss_bytes"])),
-        "heartbeat_s": max(0.0, round(now - number(data["heartbeat"]), 3)),
+        "pid": record.pid,
+        "role": record.role,
+        "rss_bytes": record.rss_bytes,
+        "heartbeat_s": max(0.0, round(now - record.heartbeat, 3)),
     }
-    gauges = {validate_name(name): number(gauge) for name, gauge in data["gauges"].items()}
-    return Process(key.removeprefix(PROCESS), figures, gauges)
+    return Process(key.removeprefix(PROCESS), figures, record.gauges)

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,16 +23,18 @@ os.environ.pop("HDF5_EXT_PREFIX", None)
 
 from dashboard.files.roots import UNREACHABLE_ERRNOS, SourceFile
 from dashboard.hdf5 import protocol
-from dashboard.hdf5.worker import confine, describe, progress, read
+from dashboard.hdf5.messages import REQUESTS, Envelope, Failure, Ready
+from dashboard.hdf5.worker import attributes, confine, describe, progress, read
+from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import UNREACHABLE, machine_at_fault
 from dashboard.hdf5.worker.refused import ObjectRefused
 
 NO_MEMORY = "The server has no memory to read it just now; try again in a moment."
 
-OPERATIONS: dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]] = {
+OPERATIONS: dict[str, Callable[[Any, Job], tuple[object, bytes]]] = {
     "list": describe.list_datasets,
     "describe": describe.describe_one,
-    "attributes": describe.attributes,
+    "attributes": attributes.read_attributes,
     "index": read.chunk_index,
     "brick": read.brick,
     "boxes": read.boxes,
@@ -91,32 +94,26 @@ def limit_seconds(seconds: float) -> None:
 
 
 def answer(
-    request: dict[str, Any], lacks_memory: Callable[[], bool] = lambda: False
-) -> tuple[dict[str, Any], bytes]:
-    """Handle a request; every error becomes a code and a sentence."""
+    envelope: Envelope, job: Job, lacks_memory: Callable[[], bool] = lambda: False
+) -> tuple[object | Failure, bytes]:
+    """Handle a request; every error becomes a failure with a sentence."""
     try:
-        progress.begin(request.get("skip", []))
-        return OPERATIONS[request["op"]](request)
+        progress.begin(envelope.skip)
+        request = REQUESTS[envelope.op](**envelope.request)
+        return OPERATIONS[envelope.op](request, job)
     except ObjectRefused as refused:
-        return {"error": refused.code, "message": refused.message}, b""
+        return Failure(refused.code, refused.message), b""
     except MemoryError:
         if lacks_memory():
-            return {"error": "busy", "message": NO_MEMORY}, b""
-        return {
-            "error": "cannot_show",
-            "message": "Reading it takes more memory than is allowed.",
-        }, b""
+            return Failure("busy", NO_MEMORY), b""
+        return Failure("cannot_show", "Reading it takes more memory than is allowed."), b""
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         if machine_at_fault(str(error)) or getattr(error, "errno", None) in UNREACHABLE_ERRNOS:
-            return {"error": "busy", "message": UNREACHABLE}, b""
+            return Failure("busy", UNREACHABLE), b""
         if "Cannot allocate memory" in str(error) and lacks_memory():
-            return {"error": "busy", "message": NO_MEMORY}, b""
-        return {
-            "error": "unreadable",
-            "message": "The HDF5 library could not read it.",
-            "detail": detail,
-        }, b""
+            return Failure("busy", NO_MEMORY), b""
+        return Failure("unreadable", "The HDF5 library could not read it.", detail), b""
 
 
 def serve(connection: socket.socket, sink: BinaryIO, extra_bytes: int) -> None:
@@ -124,19 +121,20 @@ def serve(connection: socket.socket, sink: BinaryIO, extra_bytes: int) -> None:
     at_start = address_space()
     while True:
         try:
-            request, descriptors = protocol.receive_request(connection)
+            envelope, descriptors = protocol.receive_request(connection)
         except EOFError:
             return
-        limit_seconds(float(request.get("seconds", 10.0)))
+        limit_seconds(envelope.seconds)
+        job = Job(Path(envelope.path), tuple(envelope.roots), envelope.seconds)
         with ExitStack() as opened:
             if descriptors:
-                folder, file = descriptors[:2]
-                source = opened.enter_context(SourceFile(Path(request["path"]), folder, file))
-                request |= {"source": source, "out": descriptors[-1]}
+                source = opened.enter_context(SourceFile(job.path, *descriptors[:2]))
+                job = replace(job, source=source, out=descriptors[-1])
             for fd in descriptors[2:]:
                 opened.callback(os.close, fd)
-            found = answer(request, lambda: machine_lacks_memory(extra_bytes, at_start))
-        protocol.send(sink, *found)
+            found, body = answer(envelope, job, lambda: machine_lacks_memory(extra_bytes, at_start))
+        key = "failure" if isinstance(found, Failure) else "reply"
+        protocol.send(sink, {key: found}, body)
 
 
 def main() -> None:
@@ -150,7 +148,7 @@ def main() -> None:
     progress.share(shared)
     confined = confine.confine(map(Path, roots))
     limit_memory(extra_bytes)
-    protocol.send(sink, {"ready": True, "confined": confined})
+    protocol.send(sink, Ready(confined))
     serve(connection, sink, extra_bytes)
 
 

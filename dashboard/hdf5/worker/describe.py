@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import importlib
-import os
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
 from dashboard.files.natural_order import natural_path_key
+from dashboard.hdf5.messages import (
+    DatasetRecord,
+    DatasetSummary,
+    DescribeDataset,
+    FileListing,
+    ListDatasets,
+    Storage,
+    pack,
+)
 from dashboard.hdf5.worker.filters import client_data_fault
+from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
 from dashboard.hdf5.worker.listing import ListedObject, Listing
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -21,12 +31,9 @@ from dashboard.hdf5.worker.sources import Sources, external_files, virtual_sourc
 # A page with more is useless, and the response takes more than 10 MB.
 MAX_OBJECTS = 50_000
 # Share of the time limit after which a listing is returned incomplete.
-LISTING_SHARE, SECONDS = 0.7, 10.0
+LISTING_SHARE = 0.7
 MAX_KNOWN_TYPES = 256
 MAX_RANK = 8
-MAX_ATTRIBUTES = 500
-MAX_ATTRIBUTE_VALUES = 1_000
-MAX_TEXT = 4_000
 
 FILTER_NAMES = {
     1: "gzip",
@@ -51,117 +58,107 @@ FILTER_NAMES = {
 }
 
 
+T = TypeVar("T")
+
 _known_types: dict[bytes, tuple[str, np.dtype[Any] | None]] = {}
 
 
-def list_datasets(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """All datasets of a file, with the reason where one cannot be displayed; groups as plain paths.
-
-    `complete` says whether nothing is missing; `hurried` that the time limit ended the listing.
-    """
-    records: list[dict[str, Any]] = []
-    groups: list[str] = []
+def list_datasets(_: ListDatasets, job: Job) -> tuple[FileListing, bytes]:
+    """All datasets of a file, with the reason where one cannot be displayed."""
+    records: list[DatasetSummary] = []
+    objects = 0
     began = time.monotonic()
-    with tree_of(request) as tree:
-        listing = Listing(
-            tree, MAX_OBJECTS, began + LISTING_SHARE * request.get("seconds", SECONDS)
-        )
+    with tree_of(job) as tree:
+        listing = Listing(tree, MAX_OBJECTS, began + LISTING_SHARE * job.seconds)
         for found in listing.objects():
-            if isinstance(found.id, h5py.h5g.GroupID):
-                groups.append(found.path)
-            elif found.id is None:
+            objects += 1
+            if found.id is None:
                 records.append(_unknown(found.path, found.reason, linked=True))
             elif isinstance(found.id, h5py.h5d.DatasetID):
                 records.append(_summary(tree, found))
         swmr = bool(tree.files[tree.path].swmr_mode)
     if listing.aliases:
-        records.sort(key=lambda record: natural_path_key(record["dataset"]))
-        groups.sort(key=natural_path_key)
-    hurried = not listing.complete and len(records) + len(groups) < MAX_OBJECTS
-    head = {"datasets": records, "groups": groups, "complete": listing.complete}
-    return head | {"hurried": hurried, "swmr": swmr}, b""
+        records.sort(key=lambda record: natural_path_key(record.dataset))
+    hurried = not listing.complete and objects < MAX_OBJECTS
+    return FileListing(tuple(records), listing.complete, hurried, swmr), b""
 
 
-def describe_one(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def describe_one(request: DescribeDataset, job: Job) -> tuple[DatasetRecord, bytes]:
     """One dataset, found link by link."""
-    with tree_of(request) as tree:
+    with tree_of(job) as tree:
         try:
-            found = tree.find(request["dataset"])
+            found = tree.find(request.dataset)
         except ObjectRefused as refused:
             if refused.code != "cannot_show":
                 raise
             # The target of a link can change without a change of this file.
-            return _unknown(request["dataset"], refused.message, linked=True), b""
+            return DatasetRecord(_unknown(request.dataset, refused.message, linked=True), None), b""
         if not isinstance(found, h5py.Dataset):
-            raise ObjectRefused(f"{request['dataset']!r} is a group, not a dataset.", "not_found")
-        return _record(tree, request["dataset"], found), b""
+            raise ObjectRefused(f"{request.dataset!r} is a group, not a dataset.", "not_found")
+        return _record(tree, request.dataset, found), b""
 
 
-def attributes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The attributes of a group or dataset as JSON values; long ones are truncated and marked."""
-    with tree_of(request) as tree:
-        found = tree.find(request["dataset"])
-        shown: dict[str, Any] = {}
-        for name in list(found.attrs)[:MAX_ATTRIBUTES]:
-            shown[str(name)] = _attribute(found, name)
-        return {"attributes": shown}, b""
+def _unknown(path: str, reason: str, linked: bool = False) -> DatasetSummary:
+    return DatasetSummary(
+        dataset=path,
+        shape=None,
+        dtype=None,
+        chunks=None,
+        filters=(),
+        stored_bytes=0,
+        browsable=False,
+        reason=reason,
+        linked=linked,
+    )
 
 
-def _unknown(path: str, reason: str, linked: bool = False) -> dict[str, Any]:
-    return {
-        "dataset": path,
-        "shape": None,
-        "dtype": None,
-        "chunks": None,
-        "filters": [],
-        "stored_bytes": 0,
-        "browsable": False,
-        "reason": reason,
-        "linked": linked,
-    }
-
-
-def _record(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+def _record(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
     """The full record of a dataset that was found through the files `tree.visited`."""
-    return _guarded(path, lambda: _describe(tree, path, dataset))
+    return _guarded(
+        lambda: _describe(tree, path, dataset),
+        lambda reason, linked: DatasetRecord(_unknown(path, reason, linked), None),
+    )
 
 
-def _summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
+def _summary(tree: LinkResolver, found: ListedObject) -> DatasetSummary:
     """The record of a dataset in a listing."""
-    return _guarded(found.path, lambda: _stored_here(tree, found) or _full_summary(tree, found))
+    return _guarded(
+        lambda: _stored_here(tree, found) or _full_summary(tree, found),
+        lambda reason, linked: _unknown(found.path, reason, linked),
+    )
 
 
-def _guarded(path: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _guarded(make: Callable[[], T], unknown: Callable[[str, bool], T]) -> T:
     try:
         return make()
     except ObjectRefused as refused:
         if refused.code == "busy":
             raise
-        return _unknown(path, refused.message, linked=True)
+        return unknown(refused.message, True)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError):
-        return _unknown(path, "The HDF5 library cannot describe this dataset; it may be damaged.")
+        return unknown("The HDF5 library cannot describe this dataset; it may be damaged.", False)
 
 
-def _stored_here(tree: LinkResolver, found: ListedObject) -> dict[str, Any] | None:
+def _stored_here(tree: LinkResolver, found: ListedObject) -> DatasetSummary | None:
     """The record of a contiguous dataset with values in the file itself, None for any other.
 
     Does not read the creation properties, whose copy takes the library as long as everything else.
     """
     if found.file != tree.path or found.id.get_offset() is None:
         return None
-    shape = [int(n) for n in found.id.shape]
+    shape = tuple(int(n) for n in found.id.shape)
     kind, dtype = _dtype(found.id)
-    return _basics(found.path, shape, kind, dtype, None, [], found.id) | {"linked": False}
+    return _basics(found.path, shape, kind, dtype, None, [], found.id)
 
 
-def _full_summary(tree: LinkResolver, found: ListedObject) -> dict[str, Any]:
+def _full_summary(tree: LinkResolver, found: ListedObject) -> DatasetSummary:
     record, *_ = _common(tree, found.path, h5py.Dataset(found.id), found.file != tree.path)
     return record
 
 
 def _common(
     tree: LinkResolver, path: str, dataset: h5py.Dataset, elsewhere: bool
-) -> tuple[dict[str, Any], np.dtype[Any] | None, Any, Sources]:
+) -> tuple[DatasetSummary, np.dtype[Any] | None, Any, Sources]:
     """(record in a listing, type, creation properties, sources of the values) of a dataset.
 
     `elsewhere` says that it is not in the file itself.
@@ -175,64 +172,65 @@ def _common(
         sources = Sources(external_files(tree, dataset))
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
     kind, dtype = _dtype(dataset.id)
-    shape = None if dataset.shape is None else [int(n) for n in dataset.shape]
-    chunks = None if dataset.chunks is None else [int(n) for n in dataset.chunks]
+    shape = None if dataset.shape is None else tuple(int(n) for n in dataset.shape)
+    chunks = None if dataset.chunks is None else tuple(int(n) for n in dataset.chunks)
     record = _basics(path, shape, kind, dtype, chunks, filters, dataset.id, sources)
-    if record["browsable"] and (fault := client_data_fault(dataset, plist)):
-        record |= {"browsable": False, "reason": fault}
+    if record.browsable and (fault := client_data_fault(dataset, plist)):
+        record = replace(record, browsable=False, reason=fault)
     # The description can change without a change of this file.
-    record["linked"] = bool(sources.depends or sources.missing or elsewhere)
-    return record, dtype, plist, sources
+    linked = bool(sources.depends or sources.missing or elsewhere)
+    return replace(record, linked=linked), dtype, plist, sources
 
 
 def _basics(
     path: str,
-    shape: list[int] | None,
+    shape: tuple[int, ...] | None,
     kind: str,
     dtype: np.dtype[Any] | None,
-    chunks: list[int] | None,
+    chunks: tuple[int, ...] | None,
     filters: list[tuple[int, int, tuple[int, ...], bytes]],
     dataset: Any,
     sources: Sources | None = None,
-) -> dict[str, Any]:
+) -> DatasetSummary:
     reason = _unbrowsable_reason(shape, kind, dtype, filters, sources)
     warning = "" if sources is None else sources.warning()
-    return {
-        "dataset": path,
-        "shape": shape,
-        "dtype": kind,
-        "chunks": chunks,
-        "filters": [_filter_name(f) for f in filters],
-        "stored_bytes": int(dataset.get_storage_size()),
-        "browsable": not reason,
-        # For a dataset that can be displayed, the reason is a warning.
-        "reason": reason or warning,
-    }
+    return DatasetSummary(
+        dataset=path,
+        shape=shape,
+        dtype=kind,
+        chunks=chunks,
+        filters=tuple(_filter_name(f) for f in filters),
+        stored_bytes=int(dataset.get_storage_size()),
+        browsable=not reason,
+        reason=reason or warning,
+        linked=False,
+    )
 
 
-def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> dict[str, Any]:
+def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
     # Any file on the path may link to another target later.
     passed = tree.visited - {tree.path}
     record, dtype, plist, sources = _common(tree, path, dataset, bool(passed))
-    if not record["browsable"] or dtype is None:
-        return record
+    if not record.browsable or dtype is None:
+        return DatasetRecord(record, None)
     layout = plist.get_layout()
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
-    return record | {
-        "numpy": dtype.str,
-        "layout": _layout(plist, layout),
-        "offset": _offset(dataset, layout, plist),
-        "pipeline": [[int(f[0]), [int(v) for v in f[2]]] for f in filters],
-        "plain": _is_plain(dataset, dtype),
-        "fill": _fill(plist, dtype, dataset),
-        "fill_set": plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED,
-        "swmr": bool(dataset.file.swmr_mode),
-        "enum": _enum(dataset),
-        "inner": dataset.name,
-        "source": str(tree.path_of(dataset)),
-        "depends": sorted(map(str, sources.depends | passed)),
-        "absent": sorted(map(str, sources.absent)),
-    }
+    storage = Storage(
+        numpy=dtype.str,
+        layout=_layout(plist, layout),
+        offset=_offset(dataset, layout, plist),
+        pipeline=tuple((int(f[0]), tuple(int(v) for v in f[2])) for f in filters),
+        plain=_is_plain(dataset, dtype),
+        fill=_fill(plist, dtype, dataset),
+        fill_set=plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED,
+        swmr=bool(dataset.file.swmr_mode),
+        enum=_enum(dataset),
+        inner=pack(dataset.name),
+        source=pack(tree.path_of(dataset)),
+        depends=tuple(sorted(map(pack, sources.depends | passed))),
+        absent=tuple(sorted(map(pack, sources.absent))),
+    )
+    return DatasetRecord(record, storage)
 
 
 def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
@@ -284,7 +282,7 @@ def _classify(stored: Any) -> tuple[str, np.dtype[Any] | None]:
 
 
 def _unbrowsable_reason(
-    shape: list[int] | None,
+    shape: tuple[int, ...] | None,
     kind: str,
     dtype: np.dtype[Any] | None,
     filters: list[tuple[int, int, tuple[int, ...], bytes]],
@@ -362,35 +360,3 @@ def _enum(dataset: h5py.Dataset) -> dict[str, int] | None:
     values = h5py.check_enum_dtype(dataset.dtype)
     # Without a limit: a type's description takes at most 64 kB of the file.
     return None if values is None else {str(k): int(v) for k, v in values.items()}
-
-
-def _attribute(found: Any, name: str) -> Any:
-    try:
-        kind = found.attrs.get_id(name)
-        if int(np.prod(kind.shape or (1,))) > MAX_ATTRIBUTE_VALUES:
-            return f"… {'×'.join(map(str, kind.shape))} values"
-        return _plain(found.attrs[name])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeDecodeError):
-        return "(cannot be read)"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, h5py.Empty):
-        return None
-    if isinstance(value, bytes | np.bytes_):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
-    if isinstance(value, np.ndarray):
-        return (
-            [_plain(item) for item in value.ravel().tolist()]
-            if value.dtype.names is None
-            else str(value)
-        )
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return str(value)
-    if isinstance(value, bool | int | float):
-        return value
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)[:MAX_TEXT]

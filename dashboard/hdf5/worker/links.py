@@ -19,6 +19,7 @@ import h5py
 
 from dashboard.files.roots import ABSENT, UNREACHABLE_ERRNOS, Roots, SourceFile
 from dashboard.hdf5.worker import progress
+from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.refused import ObjectRefused
 
 UNREACHABLE = "The server cannot reach its files just now; try again in a moment."
@@ -90,11 +91,9 @@ def _roots(paths: tuple[str, ...]) -> Roots:
     return Roots(Path(path) for path in paths)
 
 
-def tree_of(request: dict[str, Any]) -> LinkResolver:
-    """The file of a request: `source` if the parent has opened it, else the one at `path`."""
-    return LinkResolver(
-        Path(request["path"]), _roots(tuple(request["roots"])), request.get("source")
-    )
+def tree_of(job: Job) -> LinkResolver:
+    """The file of a job: `source` if the parent has opened it, else the one at `path`."""
+    return LinkResolver(job.path, _roots(job.roots), job.source)
 
 
 @dataclass

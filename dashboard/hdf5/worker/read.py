@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from typing import Any
 
@@ -11,7 +11,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.hdf5.messages import (
+    ChunkCount,
+    Damage,
+    ListChunks,
+    ReadBoxes,
+    ReadBrick,
+    SampleBoxes,
+    Values,
+)
 from dashboard.hdf5.worker import describe, sources
+from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
 from dashboard.hdf5.worker.refused import ObjectRefused
 
@@ -29,12 +39,14 @@ REASON = "the HDF5 library cannot decode it"
 _DAMAGE = (OSError, RuntimeError, ValueError)
 
 Box = list[tuple[int, int]]
+# First voxel of a damaged chunk, and the reason.
+BadChunk = tuple[tuple[int, ...], str]
 
 
-def _dataset(tree: LinkResolver, request: dict[str, Any]) -> h5py.Dataset:
-    found = tree.find(request["dataset"])
+def _dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
+    found = tree.find(name)
     if not isinstance(found, h5py.Dataset):
-        raise ObjectRefused(f"{request['dataset']!r} is not a dataset.", "not_found")
+        raise ObjectRefused(f"{name!r} is not a dataset.", "not_found")
     sources.by_name(tree, found)
     plist = found.id.get_create_plist()
     for number in range(plist.get_nfilters()):
@@ -42,18 +54,18 @@ def _dataset(tree: LinkResolver, request: dict[str, Any]) -> h5py.Dataset:
         if not h5py.h5z.filter_avail(code) and not describe.plugin_has(code):
             # A single error, since each chunk would appear damaged without the filter.
             raise ObjectRefused(
-                f"{request['dataset']!r} needs the HDF5 filter number {code}, which this server lacks."
+                f"{name!r} needs the HDF5 filter number {code}, which this server lacks."
             )
     return found
 
 
-def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def chunk_index(request: ListChunks, job: Job) -> tuple[ChunkCount, bytes]:
     """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
 
     The body has four consecutive arrays: int64, int64, int64 and uint32, each of length `count`.
     """
-    with tree_of(request) as tree:
-        dataset = _dataset(tree, request)
+    with tree_of(job) as tree:
+        dataset = _dataset(tree, request.dataset)
         chunks = dataset.chunks
         if chunks is None or dataset.shape is None:
             raise ObjectRefused("It is not stored in chunks.")
@@ -83,22 +95,19 @@ def chunk_index(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     ):
         raise ObjectRefused("The index of its chunks is damaged.")
     body = b"".join(part[order].tobytes() for part in (number, offsets, sizes, masks))
-    return {"count": len(order)}, body
+    return ChunkCount(len(order)), body
 
 
-def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Read the box start:stop into the file with descriptor `out`, dimensions in `order`, native byte order.
-
-    `bad` in the response lists (first voxel, reason) of the damaged chunks, which are filled with `fill`.
-    """
-    start, stop, order = request["start"], request["stop"], request["order"]
+def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
+    """Read the box start:stop into the job's output file, dimensions in `order`, native byte order."""
+    start, stop, order = request.start, request.stop, request.order
     fill = _fill(request)
     extent = [b - a for a, b in zip(start, stop, strict=True)]
     shape = tuple(extent[d] for d in order)
-    bad: list[tuple[list[int], str]] = []
-    with tree_of(request) as tree:
-        dataset = _dataset(tree, request)
-        with os.fdopen(request["out"], "r+b", closefd=False) as file:
+    bad: list[BadChunk] = []
+    with tree_of(job) as tree:
+        dataset = _dataset(tree, request.dataset)
+        with os.fdopen(job.out, "r+b", closefd=False) as file:
             out = np.memmap(file, fill.dtype, "r+", shape=shape)
         for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
             values = _values(dataset, piece, fill, bad)
@@ -106,48 +115,46 @@ def brick(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             out[place] = values.transpose(order)
         sources.check_opened(tree, dataset, list(zip(start, stop, strict=True)))
         out.flush()
-    return {"bad": bad}, b""
+    return Damage(tuple(bad)), b""
 
 
-def boxes(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The values of boxes, one after the other, in native byte order; `bad` as for a brick."""
+def boxes(request: ReadBoxes, job: Job) -> tuple[Damage, bytes]:
+    """The values of boxes, one after the other, in native byte order."""
     fill = _fill(request)
-    bad: list[tuple[list[int], str]] = []
-    with tree_of(request) as tree:
-        dataset = _dataset(tree, request)
-        boxes = [list(zip(start, stop, strict=True)) for start, stop in request["boxes"]]
+    bad: list[BadChunk] = []
+    with tree_of(job) as tree:
+        dataset = _dataset(tree, request.dataset)
+        boxes = [list(zip(start, stop, strict=True)) for start, stop in request.boxes]
         parts = [_values(dataset, box, fill, bad).astype(fill.dtype).tobytes() for box in boxes]
         for box in boxes:
             sources.check_opened(tree, dataset, box)
-    return {"bad": bad}, b"".join(parts)
+    return Damage(tuple(bad)), b"".join(parts)
 
 
-def sample(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def sample(request: SampleBoxes, job: Job) -> tuple[Values, bytes]:
     """As `boxes`, without boxes that contain a damaged chunk (for the contrast sample)."""
     fill = _fill(request)
     parts = []
-    with tree_of(request) as tree:
-        dataset = _dataset(tree, request)
-        for start, stop in request["boxes"]:
-            bad: list[tuple[list[int], str]] = []
+    with tree_of(job) as tree:
+        dataset = _dataset(tree, request.dataset)
+        for start, stop in request.boxes:
+            bad: list[BadChunk] = []
             box = list(zip(start, stop, strict=True))
             values = _values(dataset, box, fill, bad)
             sources.check_opened(tree, dataset, box)
             if not bad:
                 parts.append(values.astype(fill.dtype).tobytes())
-    return {}, b"".join(parts)
+    return Values(), b"".join(parts)
 
 
-def _fill(request: dict[str, Any]) -> np.generic:
+def _fill(request: ReadBrick | ReadBoxes | SampleBoxes) -> np.generic:
     """The fill value of damaged chunks in the type of the response."""
-    dtype = np.dtype(request["numpy"]).newbyteorder("=")
-    fill: np.generic = np.frombuffer(bytes.fromhex(request["fill"]), dtype)[0]
+    dtype = np.dtype(request.numpy).newbyteorder("=")
+    fill: np.generic = np.frombuffer(bytes.fromhex(request.fill), dtype)[0]
     return fill
 
 
-def _values(
-    dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[tuple[list[int], str]]
-) -> NDArray[Any]:
+def _values(dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[BadChunk]) -> NDArray[Any]:
     """The values of a box; `fill` where a chunk is damaged, which is added to `bad`.
 
     Raises h5py's error when the dataset has no chunks, or too many of them are damaged.
@@ -169,18 +176,18 @@ def _values(
     return values
 
 
-def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[list[int], Box]]:
+def _by_chunk(box: Box, chunks: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Box]]:
     """(first voxel of a chunk, the part of the box in it), chunk by chunk."""
     corners = (range(a // c * c, b, c) for (a, b), c in zip(box, chunks, strict=True))
     for corner in product(*corners):
         part = [
             (max(at, a), min(at + c, b)) for at, c, (a, b) in zip(corner, chunks, box, strict=True)
         ]
-        yield list(corner), part
+        yield corner, part
 
 
 def _pieces(
-    start: list[int], stop: list[int], chunks: tuple[int, ...] | None, itemsize: int
+    start: Sequence[int], stop: Sequence[int], chunks: tuple[int, ...] | None, itemsize: int
 ) -> list[Box]:
     """Divide a box into chunk-aligned pieces of at most about `PIECE_BYTES`, the first dimensions first."""
     steps = [b - a for a, b in zip(start, stop, strict=True)]

@@ -17,8 +17,10 @@ from dashboard import errors
 from dashboard.catalog import failures
 from dashboard.decoding import contiguous
 from dashboard.decoding.library_reader import LibraryReader
+from dashboard.hdf5.messages import Envelope, Failure, ReadBoxes
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.hdf5.worker import __main__ as loop
+from dashboard.hdf5.worker.job import Job
 from tests import files
 from tests.parts import Parts
 from tests.unit.hdf5.stand_ins import preceded
@@ -194,12 +196,7 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
     files.declare(data / "a.h5", {"x": (shape, "u1", (64, 64))})
     here.library.hdf5 = pool
     volume = here.library.volume("data/a.h5", "x")
-    request: dict[str, Any] = {
-        "dataset": "/x",
-        "numpy": "|u1",
-        "fill": "00",
-        "boxes": [((0, 0), shape)],
-    }
+    request = ReadBoxes("/x", "|u1", "00", [((0, 0), shape)])
     (child,) = pool.idle()
     pid = child.pid
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
@@ -207,10 +204,10 @@ def test_a_child_that_the_machine_gives_no_memory_is_no_verdict(
     resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
     with here.open(volume) as file:
         with pytest.raises(errors.Busy, match="no memory"):
-            file.ask("boxes", "all", **request)
+            file.ask(request, "all")
         child.kill()
         child.wait()
-        _, body = file.ask("boxes", "all", **request)
+        _, body = file.ask(request, "all")
     assert len(body) == shape[0] * shape[1]
 
 
@@ -236,14 +233,19 @@ def test_the_limit_that_was_met_is_identified() -> None:
 def test_what_a_child_says_of_an_error(
     monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
 ) -> None:
-    def fail(_: Any) -> Any:
+    def fail(*_: Any) -> Any:
         raise error
 
+    def answered(*lacks_memory: Any) -> str:
+        request = Envelope("list", {}, "/a.h5", ["/"], 10.0)
+        answer, _ = loop.answer(request, Job(Path("/a.h5"), ("/",)), *lacks_memory)
+        assert isinstance(answer, Failure)
+        return answer.error
+
     monkeypatch.setitem(loop.OPERATIONS, "list", fail)
-    assert loop.answer({"op": "list"})[0]["error"] == code
+    assert answered() == code
     if isinstance(error, MemoryError) or "errno = 12" in str(error):
-        head, _ = loop.answer({"op": "list"}, lambda: True)
-        assert head["error"] == "busy"
+        assert answered(lambda: True) == "busy"
 
 
 @pytest.mark.parametrize("name", ["plain", "gzip"])

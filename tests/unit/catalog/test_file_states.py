@@ -21,9 +21,9 @@ def asked(here: Parts, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     ask = here.library.hdf5.call
 
-    def noted(op: str, *arguments: Any, **more: Any) -> Any:
-        seen.append(op)
-        return ask(op, *arguments, **more)
+    def noted(request: Any, *arguments: Any, **more: Any) -> Any:
+        seen.append(request.op)
+        return ask(request, *arguments, **more)
 
     monkeypatch.setattr(here.library.hdf5, "call", noted)
     return seen

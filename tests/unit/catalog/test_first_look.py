@@ -35,10 +35,10 @@ def test_one_thread_waits_for_a_busy_file_and_the_others_are_refused(
     asked: list[str] = []
     child = here.library.hdf5.call
 
-    def hang(op: str, file: Any, **request: Any) -> Any:
+    def hang(request: Any, file: Any, **limits: Any) -> Any:
         if "busy.h5" not in str(getattr(file, "path", file)):
-            return child(op, file, **request)
-        asked.append(op)
+            return child(request, file, **limits)
+        asked.append(request.op)
         inside.set()
         assert go_on.wait(60)
         raise errors.CannotShow("The HDF5 library took longer than 10 s on this file.")

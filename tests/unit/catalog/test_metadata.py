@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.selection import parse
 from tests import files
-from tests.parts import Parts
+from tests.parts import Parts, make_children
 
 KEYS = {"dataset", "shape", "dtype", "chunks", "filters", "stored_bytes", "browsable", "reason"}
 
@@ -48,7 +49,6 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "reason": "",
         },
     ]
-    assert here.library.groups("data/a.h5") == ["/scan"]
     json.dumps(listed, allow_nan=False)
 
 
@@ -299,3 +299,23 @@ def test_a_nexus_file(here: Parts, data: Path) -> None:
     for name in ("/entry/instrument/detector/data", "/entry/plot/data"):
         answer = here.frame("data/scan.nxs", name, "3,:,:")
         assert answer.frame.body == values[3].tobytes()
+
+
+def test_a_root_whose_name_is_no_text_is_served(
+    make_parts: Callable[..., Parts], tmp_path: Path
+) -> None:
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/scans\xff"))
+    root.mkdir()
+    values = files.made_up("<u2", (4, 6))
+    files.write(
+        root / "a.h5",
+        x=(values, {"chunks": (2, 3)}),
+        packed=(values, {"chunks": (2, 3), **files.CHUNKED["blosc2"]}),
+    )
+    with h5py.File(root / "link.h5", "w") as file:
+        file["x"] = h5py.ExternalLink("a.h5", "/x")
+    children = make_children([root], tmp_path / "none")
+    here = make_parts(roots={"data": root}, children=children)
+    for file, name in (("a", "x"), ("a", "packed"), ("link", "x")):
+        assert here.frame(f"data/{file}.h5", name, ":,:").frame.body == values.tobytes()
+    children.close()

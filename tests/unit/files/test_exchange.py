@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.hdf5.messages import ReadBoxes
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from tests.parts import Parts, make_children
 from tests.unit.hdf5.test_confine import landlock
@@ -170,14 +171,13 @@ def test_a_source_that_was_elsewhere_for_a_moment_is_not_read_as_its_fill_value(
         file.create_virtual_dataset("v", layout, fillvalue=-1)
     here.library.hdf5 = pool
     volume = here.library.volume("data/v.h5", "v")
-    terms: dict[str, Any] = {"dataset": "/v", "numpy": "<i4", "fill": "ffffffff"}
-    boxes = [((0, 0), SHAPE)]
+    request = ReadBoxes("/v", "<i4", "ffffffff", [((0, 0), SHAPE)])
     (data / "other").symlink_to(tmp_path / "outside" / "scan")
     exchange(data / "scan", data / "other")
     try:
         with pytest.raises((errors.CannotShow, errors.Changed)):
-            pool.call("boxes", volume.path, **terms, boxes=boxes)
+            pool.call(request, volume.path)
     finally:
         exchange(data / "scan", data / "other")
-    _, body = pool.call("boxes", volume.path, **terms, boxes=boxes)
+    _, body = pool.call(request, volume.path)
     assert np.array_equal(np.frombuffer(body, "<i4").reshape(SHAPE), INSIDE)

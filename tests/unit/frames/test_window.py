@@ -18,6 +18,7 @@ from dashboard import errors
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.quantize import Norm
 from dashboard.frames.window import VolumeWindows, parse_window, slice_window
+from dashboard.hdf5.messages import SampleBoxes
 from tests import files, reference
 from tests.parts import Parts
 
@@ -273,10 +274,10 @@ def test_a_file_that_changes_while_it_is_sampled(
     volume = here.library.volume("data/a.h5", "x")
     ask = here.library.hdf5.call
 
-    def meddling(op: str, *arguments: Any, **more: Any) -> Any:
-        if op == "sample":
+    def meddling(request: Any, *arguments: Any, **more: Any) -> Any:
+        if isinstance(request, SampleBoxes):
             files.write(path, x=values + 1000)
-        return ask(op, *arguments, **more)
+        return ask(request, *arguments, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(here.library.hdf5, "call", meddling)

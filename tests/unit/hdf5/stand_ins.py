@@ -24,7 +24,7 @@ def running(pool: Hdf5WorkerPool) -> subprocess.Popen[bytes]:
 def stand_in(pool: Hdf5WorkerPool, program: str) -> Iterator[None]:
     """Children that are started meanwhile run this instead.
 
-    `receive()` gives requests, `send(...)` answers.
+    `receive()` gives requests, `send({'reply': …})` answers.
     """
     text = f"""
 import os, signal, socket, sys
@@ -54,4 +54,4 @@ def preceded(pool: Hdf5WorkerPool, change: str) -> None:
     pool.command = (sys.executable, "-c", text)
 
 
-READY = "send({'ready': True}); request = receive()\n"
+READY = "send({'confined': True}); request = receive()\n"

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard.files import catalog
+from dashboard.hdf5.messages import FileListing, ListDatasets
 from dashboard.hdf5.worker import describe, links, listing
+from dashboard.hdf5.worker.job import Job
 from tests import files
 from tests.parts import Parts
 
@@ -21,10 +23,9 @@ def names(here: Parts, file: str = "data/a.h5") -> list[str]:
     return [str(record["dataset"]) for record in here.library.datasets(file)]
 
 
-def listed(path: Path, seconds: float = 60.0) -> dict[str, Any]:
+def listed(path: Path, seconds: float = 60.0) -> FileListing:
     """What a child lists."""
-    request = {"path": str(path), "roots": [str(path.parent)], "seconds": seconds}
-    return describe.list_datasets(request)[0]
+    return describe.list_datasets(ListDatasets(), Job(path, (str(path.parent),), seconds))[0]
 
 
 def test_files_and_datasets_are_in_natural_order(here: Parts, data: Path) -> None:
@@ -66,9 +67,9 @@ def test_names_that_multiply_end(data: Path, monkeypatch: pytest.MonkeyPatch) ->
         file["z"] = PLANE
     monkeypatch.setattr(listing, "MAX_ALIASES", 200)
     found = listed(data / "a.h5")
-    assert found["complete"], "each object is there by one name at least"
-    assert "/z" in [record["dataset"] for record in found["datasets"]]
-    assert len(found["datasets"]) + len(found["groups"]) < 500
+    assert found.complete, "each object is there by one name at least"
+    assert "/z" in [record.dataset for record in found.datasets]
+    assert len(found.datasets) < 500
 
 
 def test_a_list_that_is_cut_says_so(
@@ -77,12 +78,12 @@ def test_a_list_that_is_cut_says_so(
     path = files.write(data / "a.h5", **{f"x{n}": PLANE for n in range(20)})
     assert here.library.listed("data/a.h5").complete
     monkeypatch.setattr(describe, "MAX_OBJECTS", 20)
-    assert listed(path)["complete"]
+    assert listed(path).complete
     monkeypatch.setattr(describe, "MAX_OBJECTS", 19)
     found = listed(path)
-    assert [record["dataset"] for record in found["datasets"]] == [f"/x{n}" for n in range(19)]
-    assert not found["complete"]
-    assert not found["hurried"]
+    assert [record.dataset for record in found.datasets] == [f"/x{n}" for n in range(19)]
+    assert not found.complete
+    assert not found.hurried
 
 
 def test_a_list_ends_in_time_and_is_made_again(
@@ -90,15 +91,15 @@ def test_a_list_ends_in_time_and_is_made_again(
 ) -> None:
     path = files.write(data / "a.h5", x=PLANE)
     found = listed(path, seconds=-1.0)
-    assert found["datasets"] == []
-    assert not found["complete"]
-    assert found["hurried"]
+    assert found.datasets == ()
+    assert not found.complete
+    assert found.hurried
     kept: list[Any] = []
     store = here.facts.set
 
     def noted(key: str, value: Any, expire: float | None = None) -> bool:
         kept.append(expire)
-        return bool(store(key, value, expire=expire))
+        return bool(store(key, value, expire))
 
     monkeypatch.setattr(here.facts, "set", noted)
     monkeypatch.setattr(here.library.hdf5, "call", lambda *_, **__: (found, b""))
@@ -143,11 +144,11 @@ def test_a_file_may_link_to_any_number_of_others(
         return made
 
     monkeypatch.setattr(links, "open_file", counted)
-    found = {r["dataset"]: r for r in listed(data / "a.h5")["datasets"]}
+    found = {r.dataset: r for r in listed(data / "a.h5").datasets}
     assert most <= links.MAX_OPEN + 2
     lost = found.pop("/lost")
-    assert lost["reason"].endswith("in the file 'lost.h5', which is missing.")
-    assert all(record["browsable"] for record in found.values())
+    assert lost.reason.endswith("in the file 'lost.h5', which is missing.")
+    assert all(record.browsable for record in found.values())
     for n in range(count):
         assert {f"/image{n}", f"/group{n}/image", f"/group{n}/deep/x"} <= found.keys()
     values = here.frame("data/a.h5", f"/group{count - 1}/image", ":,:").frame.body

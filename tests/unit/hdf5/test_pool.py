@@ -19,21 +19,28 @@ import pytest
 
 from dashboard import errors
 from dashboard.hdf5 import protocol
+from dashboard.hdf5.answers import parse_answer
+from dashboard.hdf5.messages import (
+    DescribeDataset,
+    Envelope,
+    FileListing,
+    ListDatasets,
+    ReadBoxes,
+)
 from dashboard.hdf5.pool import Hdf5WorkerPool, Unreadable
 from dashboard.hdf5.worker import describe, links
+from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import ObjectRefused
 from tests import files
 from tests.parts import make_children
 from tests.unit.hdf5.stand_ins import ROOT, running
 
-FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
-
 
 def test_a_child_is_kept(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
     first = running(pool).pid
-    pool.call("list", path)
+    pool.call(ListDatasets(), path)
     assert running(pool).pid == first
 
 
@@ -42,24 +49,24 @@ def test_an_interrupted_request_leaves_no_answer_behind(
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     receive = protocol.receive
-    pool.call("list", path)
+    pool.call(ListDatasets(), path)
 
     def interrupted(stream: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(protocol, "receive", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pool.call("list", path)
+        pool.call(ListDatasets(), path)
     monkeypatch.setattr(protocol, "receive", receive)
-    head, _ = pool.call("describe", path, dataset="/x")
-    assert head["dataset"] == "/x"
+    record, _ = pool.call(DescribeDataset("/x"), path)
+    assert record.summary.dataset == "/x"
 
 
 def test_warm_starts_one_before_it_is_needed(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
     pool.prestart()
     first = running(pool).pid
     pool.prestart()
-    pool.call("list", files.write(tmp_path / "a.h5", x=np.zeros((2, 3))))
+    pool.call(ListDatasets(), files.write(tmp_path / "a.h5", x=np.zeros((2, 3))))
     assert running(pool).pid == first
 
 
@@ -77,7 +84,7 @@ def test_a_request_that_no_child_is_free_for_is_refused(tmp_path: Path) -> None:
     pool = make_children([tmp_path], tmp_path / "empty", count=0, seconds=0.01)
     files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     with pytest.raises(errors.Busy, match="All readers are busy"):
-        pool.call("list", tmp_path / "a.h5")
+        pool.call(ListDatasets(), tmp_path / "a.h5")
 
 
 def test_requests_of_many_threads_are_answered(tmp_path: Path) -> None:
@@ -87,8 +94,8 @@ def test_requests_of_many_threads_are_answered(tmp_path: Path) -> None:
 
     def ask(n: int) -> None:
         for _ in range(10):
-            (record,) = pool.call("list", paths[n])[0]["datasets"]
-            if record["dataset"] != f"/x{n}":
+            (record,) = pool.call(ListDatasets(), paths[n])[0].datasets
+            if record.dataset != f"/x{n}":
                 wrong.append((n, record))
 
     threads = [threading.Thread(target=ask, args=(n % 4,)) for n in range(8)]
@@ -118,17 +125,17 @@ def test_a_server_with_many_open_files_still_asks(tmp_path: Path) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     with many_descriptors(1200):
         pool = make_children([tmp_path], tmp_path / "empty")
-        assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+        assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
         pool.close()
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:
     pool = make_children([tmp_path], tmp_path / "empty", memory_bytes=64 * 2**20)
     path = files.declare(tmp_path / "a.h5", {"x": ((2**15, 2**15), "u1", (1024, 1024))})
-    boxes = [[(0, 0), (2**15, 2**15)]]
+    boxes = [((0, 0), (2**15, 2**15))]
     with pytest.raises(errors.CannotShow, match="more memory than is allowed"):
-        pool.call("boxes", path, dataset="/x", numpy="|u1", fill="00", boxes=boxes)
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+        pool.call(ReadBoxes("/x", "|u1", "00", boxes), path)
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
     pool.close()
 
 
@@ -137,7 +144,7 @@ def test_what_the_library_reports_is_a_sentence_without_its_details(
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((4, 4)))
     with pytest.raises(Unreadable) as caught:
-        pool.call("boxes", path, **FLOATS, boxes=[[(0, 0), (4, 4, 4)]])
+        pool.call(ReadBoxes("/x", "<f8", bytes(8).hex(), [((0, 0), (4, 4, 4))]), path)
     assert caught.value.message == "The HDF5 library could not read it."
     assert str(tmp_path) not in caught.value.message
     assert caught.value.detail
@@ -209,9 +216,9 @@ def test_a_file_is_opened_without_a_lock(tmp_path: Path, pool: Hdf5WorkerPool) -
 def test_a_listing_ends_at_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = files.write(tmp_path / "a.h5", **{f"x{n:02}": np.zeros((2, 2)) for n in range(20)})
     monkeypatch.setattr(describe, "MAX_OBJECTS", 7)
-    head, _ = describe.list_datasets({"path": str(path), "roots": [str(tmp_path)]})
-    assert len(head["datasets"]) == 7
-    assert not head["complete"]
+    found, _ = describe.list_datasets(ListDatasets(), Job(path, (str(tmp_path),)))
+    assert len(found.datasets) == 7
+    assert not found.complete
 
 
 def test_the_loop_answers_every_request(tmp_path: Path) -> None:
@@ -229,20 +236,19 @@ def test_the_loop_answers_every_request(tmp_path: Path) -> None:
     theirs.close()
     os.close(shared)
     assert process.stdout is not None
-    roots = [str(tmp_path)]
     with ours, process:
         protocol.receive(process.stdout)  # type: ignore[arg-type]
-        for request, code in (
-            ({"op": "nothing"}, "unreadable"),
-            ({}, "unreadable"),
-            ({"op": "list"}, "unreadable"),
-            ({"op": "list", "path": str(path), "roots": roots}, None),
-            ({"op": "describe", "path": str(path), "roots": roots, "dataset": "/y"}, "not_found"),
-            ({"op": "index", "path": str(path), "roots": roots, "dataset": "/x"}, "cannot_show"),
-            ({"op": "boxes", "path": str(path), "roots": roots, "dataset": "/x"}, "unreadable"),
+        for op, request, code in (
+            ("nothing", {}, "unreadable"),
+            ("list", {"dataset": "/x"}, "unreadable"),
+            ("list", {}, None),
+            ("describe", {"dataset": "/y"}, "not_found"),
+            ("index", {"dataset": "/x"}, "cannot_show"),
+            ("boxes", {"dataset": "/x"}, "unreadable"),
         ):
-            protocol.send_request(ours, request)
+            protocol.send_request(ours, Envelope(op, request, str(path), [str(tmp_path)], 10.0))
             head, _ = protocol.receive(process.stdout)  # type: ignore[arg-type]
-            assert head.get("error") == code, request
+            answer = parse_answer(head, FileListing)
+            assert (answer.failure and answer.failure.error) == code, op
         ours.close()
     assert process.returncode == 0

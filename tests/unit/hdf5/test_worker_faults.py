@@ -12,12 +12,14 @@ import pytest
 
 from dashboard import errors
 from dashboard.hdf5 import pool as module
+from dashboard.hdf5.messages import FileListing, ListDatasets
 from dashboard.hdf5.pool import Hdf5WorkerPool, WorkerCrashed
 from tests import files
 from tests.parts import Parts
 from tests.unit.hdf5.stand_ins import READY, running, stand_in
 
-FLOATS = {"dataset": "/x", "numpy": "<f8", "fill": bytes(8).hex()}
+EMPTY = FileListing((), complete=True, hurried=False, swmr=False)
+REPLY = repr({"reply": vars(EMPTY)})
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
@@ -25,11 +27,11 @@ def test_one_that_was_ended_in_between_is_replaced(
     pool: Hdf5WorkerPool, tmp_path: Path, number: signal.Signals
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    pool.call("list", path)
+    pool.call(ListDatasets(), path)
     before = running(pool)
     before.send_signal(number)
     before.wait()
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
     assert running(pool).pid != before.pid
 
 
@@ -37,11 +39,11 @@ def test_one_that_is_killed_at_its_request_is_replaced_once(
     pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    pool.call("list", path)
+    pool.call(ListDatasets(), path)
     # Killed between the check whether it lives and the request.
     monkeypatch.setattr(running(pool), "poll", lambda: None)
     os.kill(running(pool).pid, signal.SIGKILL)
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
 
 
 @pytest.mark.parametrize(
@@ -52,17 +54,22 @@ def test_one_that_is_killed_at_its_request_is_replaced_once(
         "os._exit(3)",
         "sys.stdout.buffer.write(b'nonsense ' * 99); sys.stdout.buffer.flush(); receive()",
         "sys.stdout.buffer.write(bytes(12)); sys.stdout.buffer.flush(); receive()",
+        "send({}); receive()",
+        "send([]); receive()",
+        "send({'reply': {'datasets': []}}); receive()",
+        "send({'reply': {'datasets': [{}], 'complete': 1, 'hurried': 0, 'swmr': 0}}); receive()",
+        f"send({REPLY[:-1]}, 'failure': {{'error': 'busy', 'message': ''}}}}); receive()",
     ],
 )
 def test_a_crash_is_the_file_s_fault(pool: Hdf5WorkerPool, tmp_path: Path, end: str) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     with stand_in(pool, READY + end):
         with pytest.raises(WorkerCrashed) as caught:
-            pool.call("list", path)
+            pool.call(ListDatasets(), path)
         assert caught.value.status == 422
         assert "crashed on this file" in caught.value.message
         assert str(tmp_path) not in caught.value.message
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
 
 
 def test_one_that_somebody_killed_at_work_is_not_the_file_s_fault(
@@ -111,7 +118,7 @@ def test_one_that_waits_for_something_is_ended_and_no_verdict(
     here.library.hdf5 = pool
     with stand_in(pool, READY + "receive()"):
         with pytest.raises(errors.Busy, match="got nowhere"):
-            pool.call("list", path, seconds=0.01)
+            pool.call(ListDatasets(), path, seconds=0.01)
         pool.seconds = 0.01
         with pytest.raises(errors.Busy, match="got nowhere"):
             here.library.datasets("data/a.h5")
@@ -123,8 +130,8 @@ def test_one_that_uses_up_its_time_is_ended(pool: Hdf5WorkerPool, tmp_path: Path
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     loop = stand_in(pool, READY + "while True: pass")
     with loop, pytest.raises(WorkerCrashed, match="took longer than 0 s on this file"):
-        pool.call("list", path, seconds=0.2)
-    assert pool.call("list", path)[0]["datasets"][0]["dataset"] == "/x"
+        pool.call(ListDatasets(), path, seconds=0.2)
+    assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
 
 
 def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
@@ -133,7 +140,7 @@ def test_one_that_the_kernel_ends_for_its_time_is_the_file_s_fault(
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     crash = stand_in(pool, READY + "os.kill(os.getpid(), signal.SIGXCPU)")
     with crash, pytest.raises(WorkerCrashed, match="used up its time"):
-        pool.call("list", path)
+        pool.call(ListDatasets(), path)
 
 
 def test_one_that_others_keep_from_working_goes_on_for_a_while(
@@ -145,22 +152,22 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     began = time.monotonic()
     half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
     monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", half)
-    with stand_in(pool, READY + "import time; time.sleep(1.0); send({'datasets': []})"):
-        assert pool.call("list", path, seconds=0.6)[0] == {"datasets": []}
+    with stand_in(pool, READY + "import time; time.sleep(1.0); send(" + f"{REPLY})"):
+        assert pool.call(ListDatasets(), path, seconds=0.6)[0] == EMPTY
     process = running(pool)
     process.kill()
     process.wait()
     with stand_in(pool, READY + "receive()"):
         with pytest.raises(WorkerCrashed, match="took longer"):
-            pool.call("list", path, seconds=0.1)
+            pool.call(ListDatasets(), path, seconds=0.1)
         # Over time, half of its time is much and a tenth is not.
         pool.seconds = 0.05
         with pytest.raises(WorkerCrashed, match="took longer"):
-            pool.call("list", path, seconds=0.15)
+            pool.call(ListDatasets(), path, seconds=0.15)
         tenth = lambda _: time.monotonic() / 10  # noqa: E731
         monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", tenth)
         with pytest.raises(errors.Busy, match="got nowhere"):
-            pool.call("list", path, seconds=0.15)
+            pool.call(ListDatasets(), path, seconds=0.15)
 
 
 def test_a_stopped_child_is_no_verdict_on_the_file(
@@ -168,7 +175,7 @@ def test_a_stopped_child_is_no_verdict_on_the_file(
 ) -> None:
     path = files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    pool.call("list", path)
+    pool.call(ListDatasets(), path)
     os.kill(running(pool).pid, signal.SIGSTOP)
     pool.seconds = 0.2
     with pytest.raises(errors.Busy, match="got nowhere"):
@@ -183,12 +190,11 @@ def test_one_crash_alone_is_no_verdict(
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
     once = tmp_path / "once"
-    listing = {"datasets": [], "groups": [], "complete": True, "swmr": False}
     program = f"""
 if not os.path.exists({str(once)!r}):
     open({str(once)!r}, "w").close()
     os.kill(os.getpid(), signal.SIGSEGV)
-send({listing!r}); receive()
+send({REPLY}); receive()
 """
     with stand_in(pool, READY + program):
         assert here.library.datasets("data/a.h5") == []

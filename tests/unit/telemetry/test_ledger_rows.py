@@ -94,9 +94,9 @@ def test_the_process_record_is_refreshed(ledger: Ledger, cache: DiskRows, clock:
 
 
 def test_wrong_names_are_the_callers_mistake(ledger: Ledger) -> None:
-    with pytest.raises(ValueError, match="outcome"):
+    with pytest.raises(ValueError, match="Outcome"):
         ledger.demand("stolen")
-    with pytest.raises(ValueError, match="stage"):
+    with pytest.raises(ValueError, match="Stage"):
         ledger.stages({"decode": 1.0, "lunch": 1.0})
     with pytest.raises(ValueError, match="counter"):
         ledger.count("a b")

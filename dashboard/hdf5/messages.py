@@ -1,0 +1,244 @@
+"""Requests to the HDF5 workers and their replies.
+
+The workers start without pydantic: they build these dataclasses, and `pool.py` validates what arrives. Paths of
+the file system and names in a file are bytes that need not be UTF-8; they travel as Latin-1 (`pack`, `unpack`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+Reply = TypeVar("Reply")
+
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def pack(name: object) -> str:
+    """A path or name, whose undecodable bytes are surrogates, as text that every encoding has."""
+    return str(name).encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def unpack(text: str) -> str:
+    """The path or name that was packed; characters that no packed text has become question marks."""
+    return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """A dataset in the listing of a file; what is unknown is None or empty.
+
+    `reason` says why it cannot be displayed, or warns about one that can. The description of a `linked` one
+    depends on other files too.
+    """
+
+    dataset: str
+    shape: tuple[int, ...] | None
+    dtype: str | None
+    chunks: tuple[int, ...] | None
+    filters: tuple[str, ...]
+    stored_bytes: int
+    browsable: bool
+    reason: str
+    linked: bool
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the values of a dataset that can be displayed are stored.
+
+    `numpy` is the type, `fill` the fill value as hexadecimal bytes of that type, `fill_set` whether the author
+    chose it. `pipeline` has the number and the client data of each filter. `offset` is the file offset of
+    contiguous values, None before any is written; `plain` says that they need no conversion, `swmr` that a writer
+    has the file open. The values are in the file `source` under the name `inner`, and depend on the files
+    `depends`; the files `absent` would be read if they existed. Paths and `inner` are packed.
+    """
+
+    numpy: str
+    layout: str
+    offset: int | None
+    pipeline: tuple[tuple[int, tuple[int, ...]], ...]
+    plain: bool
+    fill: str
+    fill_set: bool
+    swmr: bool
+    enum: dict[str, int] | None
+    inner: str
+    source: str
+    depends: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """The description of a dataset; `storage` is None for one that cannot be displayed."""
+
+    summary: DatasetSummary
+    storage: Storage | None
+
+
+@dataclass(frozen=True)
+class FileListing:
+    """The datasets of a file.
+
+    `complete` says that nothing is missing, `hurried` that the time limit ended the listing, `swmr` that a writer
+    has the file open.
+    """
+
+    datasets: tuple[DatasetSummary, ...]
+    complete: bool
+    hurried: bool
+    swmr: bool
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of a group or dataset as JSON values."""
+
+    attributes: dict[str, object]
+
+
+@dataclass(frozen=True)
+class ChunkCount:
+    """The number of chunks whose index is the body."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The first voxel of each damaged chunk, and the reason; in the body its voxels have the fill value."""
+
+    bad: tuple[tuple[tuple[int, ...], str], ...]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values are the body."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error class by its name in `pool.py`, the message for users, and details for the log."""
+
+    error: str
+    message: str
+    detail: str = ""
+
+
+class Request(Generic[Reply]):
+    """A request, named `op`, that is answered by `reply` or a `Failure`."""
+
+    op: ClassVar[str]
+    reply: ClassVar[type]
+
+
+@dataclass(frozen=True)
+class ListDatasets(Request[FileListing]):
+    """All datasets of the file."""
+
+    op = "list"
+    reply = FileListing
+
+
+@dataclass(frozen=True)
+class DescribeDataset(Request[DatasetRecord]):
+    """One dataset."""
+
+    op = "describe"
+    reply = DatasetRecord
+
+    dataset: str
+
+
+@dataclass(frozen=True)
+class ReadAttributes(Request[Attributes]):
+    """The attributes of a group or dataset."""
+
+    op = "attributes"
+    reply = Attributes
+
+    dataset: str
+
+
+@dataclass(frozen=True)
+class ListChunks(Request[ChunkCount]):
+    """The chunk index of a dataset; see `read.chunk_index` for the body."""
+
+    op = "index"
+    reply = ChunkCount
+
+    dataset: str
+
+
+@dataclass(frozen=True)
+class ReadBrick(Request[Damage]):
+    """The box start … stop, its dimensions in `order`, into the file whose descriptor is sent along."""
+
+    op = "brick"
+    reply = Damage
+
+    dataset: str
+    numpy: str
+    fill: str
+    start: Sequence[int]
+    stop: Sequence[int]
+    order: Sequence[int]
+
+
+@dataclass(frozen=True)
+class ReadBoxes(Request[Damage]):
+    """The values of boxes (start, stop), one after the other, in C order."""
+
+    op = "boxes"
+    reply = Damage
+
+    dataset: str
+    numpy: str
+    fill: str
+    boxes: Sequence[tuple[Sequence[int], Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class SampleBoxes(Request[Values]):
+    """As `ReadBoxes`, without the boxes that have a damaged chunk."""
+
+    op = "sample"
+    reply = Values
+
+    dataset: str
+    numpy: str
+    fill: str
+    boxes: Sequence[tuple[Sequence[int], Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The fields of the request `op`, the file, the roots, the time limit (s), and objects not to be opened.
+
+    An object is given by the inode of its file, its address in that, and the reason. The descriptors of the file's
+    folder, of the file and, for a brick, of the output are sent along.
+    """
+
+    op: str
+    request: Mapping[str, object]
+    path: str
+    roots: Sequence[str]
+    seconds: float
+    skip: Sequence[tuple[int, int, str]] = ()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The first message of a worker: whether it is confined to the roots by the kernel."""
+
+    confined: bool
+
+
+REQUESTS: Mapping[str, type[Request[Any]]] = {
+    kind.op: kind
+    for kind in (
+        ListDatasets, DescribeDataset, ReadAttributes, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
+    )
+}  # fmt: skip
