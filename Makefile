@@ -23,7 +23,7 @@ demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/deno test --quiet --no-check tests/js
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
-		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 fuzz: $(VENV)/dev.stamp ## Fuzz the C inflate under AddressSanitizer, for FUZZ_S seconds
 	.ci/fuzz $(BIN)/python $(FUZZ_S)

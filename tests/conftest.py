@@ -42,14 +42,20 @@ def pytest_configure() -> None:
         tempfile.tempdir = str(MEMORY)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `pytest -n 2 --dist loadgroup`: each file's tests run in one process.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute the tests of `pytest -n 2` by file, for the sake of fixtures that a module shares.
 
-    Those with a browser or a load of their own are one group, so that no two of them share the machine.
+    Those that load the machine by themselves are one unit of work, so that no two of them run at the same time.
     """
-    for item in items:
-        alone = any(item.get_closest_marker(name) for name in ("browser", "stress"))
-        item.add_marker(pytest.mark.xdist_group("alone" if alone else str(item.path)))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "alone" if file.startswith(("tests/browser/", "tests/stress/")) else file
+
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
