@@ -46,8 +46,8 @@ reference: $(VENV)/run.stamp ## Regenerate the parts of docs/ that come from the
 	$(BIN)/python .ci/reference.py
 
 docs: $(VENV)/docs.stamp ## Build the documentation; a broken link fails
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -E docs docs/_build
-	@echo "docs/_build/index.html"
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -E docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/bench.stamp ## Measure, compared with h5py and others, and write docs/performance.md
 	$(BIN)/python -m bench $(BENCH_ARGS)

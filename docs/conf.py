@@ -11,7 +11,6 @@ html_theme = "furo"
 html_title = "Lamella"
 html_copy_source = False
 html_show_sphinx = False
-exclude_patterns = ["_build"]
 nitpicky = True
 # Anchors of headings as GitHub has them, so that links work in both.
 myst_heading_anchors = 3
