@@ -14,7 +14,7 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-NAME = "dashboard.codecs.paired_inflate._lanes"
+NAME = "dashboard.codecs.paired_inflate._native"
 MACHINES = ("x86_64", "AMD64")
 
 
@@ -24,7 +24,7 @@ class Compiling(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds."""
         folder = Path(self.root, *NAME.split(".")[:-1])
-        for old in folder.glob(f"_lanes.{sys.implementation.cache_tag}-*"):
+        for old in folder.glob(f"_native.{sys.implementation.cache_tag}-*"):
             old.unlink()
         if platform.machine() not in MACHINES:
             return

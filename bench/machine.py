@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 
 from dashboard import __version__
+from dashboard.codecs import paired_inflate
 from dashboard.storage.disk_space import filesystem_type
 
 PACKAGES = ("numpy", "imagecodecs", "h5py", "hidefix", "h5grove", "flask", "gunicorn", "diskcache")
@@ -34,6 +35,7 @@ def versions() -> dict[str, str]:
         "lamella": f"{__version__} ({_commit()})",
         "Python": platform.python_version(),
         "HDF5": h5py.version.hdf5_version,
+        "gzip": "paired inflate" if paired_inflate.available() else "libdeflate",
     }
     for name in PACKAGES:
         try:

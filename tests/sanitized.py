@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-NAME = "dashboard.codecs.paired_inflate._lanes"
+NAME = "dashboard.codecs.paired_inflate._native"
 BATCH = 500
 
 

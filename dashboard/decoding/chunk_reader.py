@@ -26,7 +26,7 @@ from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
 
 if TYPE_CHECKING:
-    from dashboard.codecs.paired_inflate._lanes import Stream
+    from dashboard.codecs.paired_inflate._native import Stream
 
 # Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16

@@ -21,7 +21,7 @@ from dashboard.codecs import paired_inflate
 from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, supports_partial_inflate
 
 if TYPE_CHECKING:
-    from dashboard.codecs.paired_inflate._lanes import Stream
+    from dashboard.codecs.paired_inflate._native import Stream
 
 # Each piece of work takes this share of the remaining chunks: few long pieces first, pairs at the end, so that no
 # thread idles (guided self-scheduling).

@@ -1,9 +1,9 @@
-"""zlib streams inflated two at a time in one thread, by a decoder of our own.
+"""Inflates zlib streams two at a time in one thread, in C.
 
-What holds up inflating is that each code begins where the one before it ends. Two streams do not wait
-for each other, so a processor gets on with one meanwhile. `lanes.c` and what it includes are compiled at
-installation where there is a C compiler and an x86-64 processor; who has neither gets the same values
-from libdeflate (`dashboard.codecs.pipeline`), later.
+Inflating is limited by a dependency: each code begins where the one before it ends. Two streams are independent of
+each other, so the processor works on one while it waits for the other. The C files are compiled at installation,
+given a C compiler and an x86-64 processor; otherwise libdeflate (`dashboard.codecs.pipeline`) decodes the same
+values, more slowly.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 from dashboard.codecs.errors import Bytes
 
 try:
-    from dashboard.codecs.paired_inflate import _lanes
+    from dashboard.codecs.paired_inflate import _native
 except ImportError:
     _compiled = False
 else:
     _compiled = True
 
 if TYPE_CHECKING:
-    from dashboard.codecs.paired_inflate._lanes import Stream
+    from dashboard.codecs.paired_inflate._native import Stream
 
 
 class Verdict(IntEnum):
-    """What became of a stream, as `lanes.h` has it."""
+    """The result for a stream; the values are those of `paired.h`."""
 
     CORRUPT = 0
     OK = 1
@@ -36,39 +36,37 @@ class Verdict(IntEnum):
 
 @cache
 def available() -> bool:
-    """Whether it was compiled, and this processor has the instructions (AVX2, BMI1 and BMI2)."""
-    return _compiled and _lanes.supported()
+    """Whether the decoder was compiled and this processor has the instructions (AVX2, BMI1 and BMI2)."""
+    return _compiled and _native.supported()
 
 
-def inflate(streams: Sequence[Bytes], places: Sequence[Bytes]) -> list[bool]:
-    """Inflate each of `streams` (RFC 1950) into the array of the same number in `places`.
+def inflate(streams: Sequence[Bytes], outputs: Sequence[Bytes]) -> list[bool]:
+    """Inflate each of `streams` (RFC 1950) into the array of the same index in `outputs`.
 
-    Returns whether each came to exactly as many bytes as its place has, and they fit its checksum;
-    where that is False the place may hold anything. Only if `available`. The interpreter's lock is
-    free meanwhile.
+    Returns whether each stream inflated to exactly the size of its output, with the right checksum; otherwise the
+    output is undefined. Requires `available`. The interpreter lock is released.
     """
-    return [bool(verdict) for verdict in _lanes.inflate(list(streams), list(places))]
+    return [bool(verdict) for verdict in _native.inflate(list(streams), list(outputs))]
 
 
 def stream(size: int) -> Stream:
-    """A stream of `size` bytes that is inflated part by part; its `fed` says how many are done with."""
-    return _lanes.Stream(size)
+    """A stream of `size` bytes that is inflated in several calls; its `fed` is the number of bytes consumed."""
+    return _native.Stream(size)
 
 
 def stream_bytes() -> int:
-    """Memory that one of them takes; 0 where there are none."""
-    return _lanes.STREAM_BYTES if _compiled else 0
+    """Memory of one `stream` (bytes); 0 if the decoder was not compiled."""
+    return _native.STREAM_BYTES if _compiled else 0
 
 
 def inflate_on(
-    streams: Sequence[Stream], parts: Sequence[Bytes], places: Sequence[Bytes], until: int
+    streams: Sequence[Stream], parts: Sequence[Bytes], outputs: Sequence[Bytes], until: int
 ) -> list[Verdict]:
-    """Inflate streams on, until at least `until` bytes of each are in its place, the same every time.
+    """Resume streams until at least `until` bytes of each are in its output, which is the same in every call.
 
-    `parts` are what follows the bytes that each was fed, all of it or some; the stream is `HUNGRY`
-    when that does not suffice. With all bytes of the place the checksum is met; before, what is there
-    is not yet proven to be sound. Else as `inflate`. Raises `ValueError` when another thread has one
-    of the streams in work.
+    `parts` are the bytes after those consumed before, all or some of them; the verdict is `NEED_INPUT` when they
+    do not suffice. The checksum is verified with the last byte of the output; bytes before that are unverified.
+    Otherwise as `inflate`. Raises `ValueError` when another thread uses one of the streams.
     """
-    found = _lanes.inflate_on(list(streams), list(parts), list(places), until)
+    found = _native.inflate_on(list(streams), list(parts), list(outputs), until)
     return [Verdict(verdict) for verdict in found]

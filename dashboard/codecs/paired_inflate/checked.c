@@ -1,45 +1,45 @@
-/* With all checks: the heads of blocks, both ends of a stream, and codes too long for a table. */
+/* The checked decoder: block headers, both ends of a stream, and codes too long for a table. */
 
 #include <string.h>
 
 #include "inflate_state.h"
 
-/* A block with more literals than that goes faster without the joint table; and so do streams of which
- * less is left, since making the table takes as long as inflating some thousand bytes. */
-#define DENSE_SHARE 0.9
-#define JOINT_FROM 8192
+/* Blocks with a larger share of literals are faster without the fused table, and so are streams with fewer bytes left,
+ * since building the table takes as long as inflating some thousand bytes. */
+#define LITERAL_HEAVY_SHARE 0.9
+#define MIN_FUSED_BYTES 8192
 
-/* At least 56 bits, with zeros behind the end; `overrun` tells whether any of those were taken. */
-static void refill(Lane *lane)
+/* Refills to at least 56 bits, with zeros after the end of the input; `overrun` is true once such zeros were consumed. */
+static void refill(InflateState *state)
 {
-    Cursor *at = &lane->at;
+    Cursor *at = &state->at;
     for (; at->count < 56; at->count += 8) {
-        if (at->in < lane->in_end)
+        if (at->in < state->in_end)
             at->bits |= (uint64_t)*at->in++ << at->count;
         else
-            lane->made_up++;
+            state->padding_bytes++;
     }
 }
 
-static bool overrun(const Lane *lane)
+static bool overrun(const InflateState *state)
 {
-    return 8 * (uint64_t)lane->made_up > lane->at.count;
+    return 8 * (uint64_t)state->padding_bytes > state->at.count;
 }
 
-static unsigned take(Lane *lane, unsigned count)
+static unsigned take(InflateState *state, unsigned count)
 {
-    unsigned value = (unsigned)(lane->at.bits & ((UINT64_C(1) << count) - 1));
-    lane->at.bits >>= count;
-    lane->at.count -= count;
+    unsigned value = (unsigned)(state->at.bits & ((UINT64_C(1) << count) - 1));
+    state->at.bits >>= count;
+    state->at.count -= count;
     return value;
 }
 
-/* The next symbol, bit by bit; -1 when there is no such code. */
-static int take_symbol(Lane *lane, const Codes *codes)
+/* Decodes the next symbol bit by bit; -1 for an invalid code. */
+static int take_symbol(InflateState *state, const Codes *codes)
 {
     int code = 0, first = 0, index = 0;
     for (unsigned length = 1; length <= LONGEST_CODE; length++) {
-        code |= (int)take(lane, 1);
+        code |= (int)take(state, 1);
         int count = codes->count[length];
         if (code - count < first)
             return codes->symbols[index + code - first];
@@ -50,42 +50,42 @@ static int take_symbol(Lane *lane, const Codes *codes)
     return -1;
 }
 
-static State stored_block(Lane *lane)
+static Phase stored_block(InflateState *state)
 {
-    Cursor *at = &lane->at;
-    take(lane, at->count & 7);
-    unsigned size = take(lane, 16), inverse = take(lane, 16);
-    if (overrun(lane) || (size ^ inverse) != 0xffff)
-        return BROKEN;
-    at->in -= at->count / 8 - lane->made_up;
-    at->bits = at->count = lane->made_up = 0;
-    if ((size_t)(lane->in_end - at->in) < size || (size_t)(lane->out_end - at->out) < size)
-        return BROKEN;
+    Cursor *at = &state->at;
+    take(state, at->count & 7);
+    unsigned size = take(state, 16), inverse = take(state, 16);
+    if (overrun(state) || (size ^ inverse) != 0xffff)
+        return FAILED;
+    at->in -= at->count / 8 - state->padding_bytes;
+    at->bits = at->count = state->padding_bytes = 0;
+    if ((size_t)(state->in_end - at->in) < size || (size_t)(state->out_end - at->out) < size)
+        return FAILED;
     memcpy(at->out, at->in, size);
     at->in += size;
     at->out += size;
-    return lane->last_block ? DONE : BLOCK_BEGINS;
+    return state->last_block ? DONE : BLOCK_HEADER;
 }
 
-/* The lengths of a block's codes, themselves coded (RFC 1951, section 3.2.7). */
-static bool read_lengths(Lane *lane, uint8_t *lengths, unsigned wanted, unsigned own)
+/* Reads the encoded code lengths of a block (RFC 1951, section 3.2.7). */
+static bool read_lengths(InflateState *state, uint8_t *lengths, unsigned wanted, unsigned own)
 {
     static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
     uint8_t own_lengths[19] = {0};
     for (unsigned n = 0; n < own; n++) {
-        refill(lane);
-        own_lengths[order[n]] = (uint8_t)take(lane, 3);
+        refill(state);
+        own_lengths[order[n]] = (uint8_t)take(state, 3);
     }
     uint32_t table[1 << LENGTHS_BITS];
     if (!make_lengths_table(table, own_lengths))
         return false;
     unsigned have = 0;
     while (have < wanted) {
-        refill(lane);
-        uint32_t entry = table[lane->at.bits & ((1 << LENGTHS_BITS) - 1)];
-        if (entry & RARE || overrun(lane))
+        refill(state);
+        uint32_t entry = table[state->at.bits & ((1 << LENGTHS_BITS) - 1)];
+        if (entry & SLOW_PATH || overrun(state))
             return false;
-        take(lane, entry & 63);
+        take(state, entry & 63);
         unsigned symbol = entry >> 16;
         if (symbol < 16) {
             lengths[have++] = (uint8_t)symbol;
@@ -97,9 +97,9 @@ static bool read_lengths(Lane *lane, uint8_t *lengths, unsigned wanted, unsigned
             if (!have)
                 return false;
             repeated = lengths[have - 1];
-            times = 3 + take(lane, 2);
+            times = 3 + take(state, 2);
         } else {
-            times = symbol == 17 ? 3 + take(lane, 3) : 11 + take(lane, 7);
+            times = symbol == 17 ? 3 + take(state, 3) : 11 + take(state, 7);
         }
         if (times > wanted - have)
             return false;
@@ -109,8 +109,8 @@ static bool read_lengths(Lane *lane, uint8_t *lengths, unsigned wanted, unsigned
     return true;
 }
 
-/* The share of literals among the symbols that the codes of a block are made for: one of n bits is as
- * good as it can be for a symbol that comes up once in 2^n. */
+/* The share of literals that the code lengths of a block imply: a code of n bits is optimal for a symbol with a
+ * frequency of 2^-n. */
 static double literal_share(const uint8_t *lengths)
 {
     unsigned sum = 0;
@@ -119,15 +119,15 @@ static double literal_share(const uint8_t *lengths)
     return (double)sum / (1u << LONGEST_CODE);
 }
 
-static State begin_block(Lane *lane)
+static Phase begin_block(InflateState *state)
 {
     uint8_t lengths[LITLEN_SYMBOLS + DIST_SYMBOLS];
     unsigned litlens = LITLEN_SYMBOLS, dists = DIST_SYMBOLS;
-    refill(lane);
-    lane->last_block = take(lane, 1);
-    switch (take(lane, 2)) {
+    refill(state);
+    state->last_block = take(state, 1);
+    switch (take(state, 2)) {
     case 0:
-        return stored_block(lane);
+        return stored_block(state);
     case 1:
         memset(lengths, 8, 144);
         memset(lengths + 144, 9, 112);
@@ -136,84 +136,84 @@ static State begin_block(Lane *lane)
         memset(lengths + 288, 5, 32);
         break;
     case 2: {
-        litlens = take(lane, 5) + 257;
-        dists = take(lane, 5) + 1;
-        unsigned own = take(lane, 4) + 4;
-        if (litlens > 286 || dists > 30 || !read_lengths(lane, lengths, litlens + dists, own))
-            return BROKEN;
+        litlens = take(state, 5) + 257;
+        dists = take(state, 5) + 1;
+        unsigned own = take(state, 4) + 4;
+        if (litlens > 286 || dists > 30 || !read_lengths(state, lengths, litlens + dists, own))
+            return FAILED;
         break;
     }
     default:
-        return BROKEN;
+        return FAILED;
     }
-    if (overrun(lane))
-        return BROKEN;
-    lane->dense = lane->in_end - lane->at.in < JOINT_FROM || literal_share(lengths) > DENSE_SHARE;
-    return make_tables(lane->tables, lengths, litlens, dists, !lane->dense) ? IN_BLOCK : BROKEN;
+    if (overrun(state))
+        return FAILED;
+    state->literal_heavy = state->in_end - state->at.in < MIN_FUSED_BYTES || literal_share(lengths) > LITERAL_HEAVY_SHARE;
+    return make_tables(state->tables, lengths, litlens, dists, !state->literal_heavy) ? IN_BLOCK : FAILED;
 }
 
-/* The next entry, whose bits are still to be taken. What the table does not have is found bit by bit:
- * its code is taken then, and `make` gives an entry for the rest. */
-static uint32_t next_entry(Lane *lane, const uint32_t *table, unsigned bits, const Codes *codes,
+/* The next entry, whose bits are not consumed yet. A code that the table does not have is decoded and consumed bit by
+ * bit; `make` then returns an entry for its extra bits. */
+static uint32_t next_entry(InflateState *state, const uint32_t *table, unsigned bits, const Codes *codes,
                            uint32_t make(unsigned symbol, unsigned length))
 {
-    uint32_t entry = table[lane->at.bits & ((1u << bits) - 1)];
-    if (!(entry & RARE))
+    uint32_t entry = table[state->at.bits & ((1u << bits) - 1)];
+    if (!(entry & SLOW_PATH))
         return entry;
-    int symbol = take_symbol(lane, codes);
-    return symbol < 0 ? RARE : make((unsigned)symbol, 0);
+    int symbol = take_symbol(state, codes);
+    return symbol < 0 ? SLOW_PATH : make((unsigned)symbol, 0);
 }
 
-/* One literal or one copy, or the end of the block. */
-TARGET static State one_symbol(Lane *lane)
+/* Decodes one literal, one copy, or the end of the block. */
+TARGET static Phase one_symbol(InflateState *state)
 {
-    Cursor *at = &lane->at;
-    const Tables *tables = lane->tables;
-    refill(lane);
-    uint32_t entry = next_entry(lane, tables->litlen, LITLEN_BITS, &tables->litlen_codes, litlen_entry);
+    Cursor *at = &state->at;
+    const Tables *tables = state->tables;
+    refill(state);
+    uint32_t entry = next_entry(state, tables->litlen, LITLEN_BITS, &tables->litlen_codes, litlen_entry);
     if (entry == ENDING)
-        return overrun(lane) ? BROKEN : lane->last_block ? DONE : BLOCK_BEGINS;
-    if (entry & RARE)
-        return BROKEN;
+        return overrun(state) ? FAILED : state->last_block ? DONE : BLOCK_HEADER;
+    if (entry & SLOW_PATH)
+        return FAILED;
     size_t length = with_extra(at->bits, entry), distance = 0;
-    take(lane, entry & 63);
+    take(state, entry & 63);
     if (entry & LITERAL) {
-        if (overrun(lane) || at->out == lane->out_end)
-            return BROKEN;
+        if (overrun(state) || at->out == state->out_end)
+            return FAILED;
         *at->out++ = (uint8_t)(entry >> 16);
         return IN_BLOCK;
     }
-    entry = next_entry(lane, tables->dist, DIST_BITS, &tables->dist_codes, dist_entry);
-    if (entry & RARE)
-        return BROKEN;
+    entry = next_entry(state, tables->dist, DIST_BITS, &tables->dist_codes, dist_entry);
+    if (entry & SLOW_PATH)
+        return FAILED;
     distance = with_extra(at->bits, entry);
-    take(lane, entry & 63);
-    if (overrun(lane) || distance > (size_t)(at->out - lane->out_begin)
-        || length > (size_t)(lane->out_end - at->out))
-        return BROKEN;
+    take(state, entry & 63);
+    if (overrun(state) || distance > (size_t)(at->out - state->out_begin)
+        || length > (size_t)(state->out_end - at->out))
+        return FAILED;
     for (; length; length--, at->out++)
         *at->out = *(at->out - distance);
     return IN_BLOCK;
 }
 
-/* The next symbol or the next block's head. What an open stream is broken by may be that more is missing:
- * it stays where it is. */
-static void advance_once(Lane *lane)
+/* Decodes the next symbol or block header. If more input follows, a failure may be due to missing input: the state
+ * before it is restored. */
+static void advance_once(InflateState *state)
 {
-    Lane before;
-    if (lane->open)
-        before = *lane;
-    lane->state = lane->state == BLOCK_BEGINS ? begin_block(lane) : one_symbol(lane);
-    if (lane->state == BROKEN && lane->open) {
-        *lane = before;
-        lane->hungry = true;
+    InflateState before;
+    if (state->more_follows)
+        before = *state;
+    state->phase = state->phase == BLOCK_HEADER ? begin_block(state) : one_symbol(state);
+    if (state->phase == FAILED && state->more_follows) {
+        *state = before;
+        state->need_input = true;
     }
 }
 
-void lane_step(Lane *lane)
+void inflate_checked(InflateState *state)
 {
-    if (lane_active(lane))
+    if (is_active(state))
         do
-            advance_once(lane);
-        while (lane_active(lane) && !may_run(lane));
+            advance_once(state);
+        while (is_active(state) && !can_run_fast(state));
 }

@@ -1,4 +1,4 @@
-/* The fast loops: they look where they are once a round, and else check nothing but distances. */
+/* The fast loops: positions are checked once per iteration, and otherwise only distances. */
 
 #include <string.h>
 
@@ -13,9 +13,9 @@ INLINE uint64_t load64(const uint8_t *p)
     return value;
 }
 
-INLINE bool has_room(const Cursor *at, const Lane *lane)
+INLINE bool can_continue(const Cursor *at, const InflateState *state)
 {
-    return at->in <= lane->in_end - IN_AHEAD && at->out <= lane->out_stop;
+    return at->in <= state->in_end - IN_AHEAD && at->out <= state->out_stop;
 }
 
 INLINE void refill(Cursor *at)
@@ -31,7 +31,7 @@ INLINE void drop(Cursor *at, uint64_t entry)
     at->count -= entry & 63;
 }
 
-/* Byte k of row d: where the k-th byte of a copy from distance d lies, which repeats itself below 16. */
+/* Row d, byte k: offset of the k-th byte of a copy from distance d; the pattern repeats for d < 16. */
 static const uint8_t REPEATED[17][16] __attribute__((aligned(16))) = {
     {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {0},
     {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
@@ -51,20 +51,20 @@ static const uint8_t REPEATED[17][16] __attribute__((aligned(16))) = {
     {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 };
 
-/* How many of 16 bytes are whole repetitions of so many. */
+/* Largest multiple of the distance that is at most 16. */
 static const uint8_t STRIDE[16] = {0, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15};
 
-/* The first 16 bytes of a copy from `from`, which lies `distance` before the place for it. */
+/* The first 16 bytes of a copy from `from`, which is `distance` bytes before the output. */
 INLINE __m128i repeated(const uint8_t *from, uint64_t distance)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)from);
     uint64_t row = distance < 16 ? distance : 16;
-    /* Lest the compiler make a jump of it. */
+    /* Prevents the compiler from using a branch. */
     __asm__("" : "+r"(row));
     return _mm_shuffle_epi8(bytes, _mm_load_si128((const __m128i *)REPEATED[row]));
 }
 
-/* A copy of any length from any distance; writes up to 16 bytes too many. */
+/* Copies any length from any distance; writes up to 16 bytes beyond the length. */
 INLINE void copy(uint8_t *to, uint64_t distance, uint64_t length)
 {
     const uint8_t *from = to - distance, *end = to + length;
@@ -83,20 +83,20 @@ INLINE void copy(uint8_t *to, uint64_t distance, uint64_t length)
     } while (to < end);
 }
 
-INLINE uint32_t litlen_of(const Cursor *at, const Lane *lane)
+INLINE uint32_t litlen_of(const Cursor *at, const InflateState *state)
 {
-    return lane->tables->litlen[at->bits & ((1 << LITLEN_BITS) - 1)];
+    return state->tables->litlen[at->bits & ((1 << LITLEN_BITS) - 1)];
 }
 
-/* A copy whose first half is `entry`; false, with nothing done, when that takes all checks. */
-INLINE bool table_copy(Cursor *at, const Lane *lane, uint32_t entry)
+/* Copies, given the length's `entry`; false, without effect, when the checked decoder is needed. */
+INLINE bool table_copy(Cursor *at, const InflateState *state, uint32_t entry)
 {
-    if (UNLIKELY(entry & RARE))
+    if (UNLIKELY(entry & SLOW_PATH))
         return false;
     uint64_t rest = at->bits >> (entry & 63);
-    uint32_t dist = lane->tables->dist[rest & ((1 << DIST_BITS) - 1)];
+    uint32_t dist = state->tables->dist[rest & ((1 << DIST_BITS) - 1)];
     uint64_t distance = with_extra(rest, dist);
-    if (UNLIKELY(dist & RARE) || UNLIKELY(distance > (uint64_t)(at->out - lane->out_begin)))
+    if (UNLIKELY(dist & SLOW_PATH) || UNLIKELY(distance > (uint64_t)(at->out - state->out_begin)))
         return false;
     uint64_t length = with_extra(at->bits, entry);
     copy(at->out, distance, length);
@@ -106,28 +106,28 @@ INLINE bool table_copy(Cursor *at, const Lane *lane, uint32_t entry)
     return true;
 }
 
-/* One literal or copy by way of the two tables; false when that takes all checks. */
-INLINE bool table_symbol(Cursor *at, const Lane *lane)
+/* Decodes one literal or copy with the two usual tables; false when the checked decoder is needed. */
+INLINE bool table_symbol(Cursor *at, const InflateState *state)
 {
     refill(at);
-    uint32_t entry = litlen_of(at, lane);
+    uint32_t entry = litlen_of(at, state);
     if (entry & LITERAL) {
         *at->out++ = (uint8_t)(entry >> 16);
         drop(at, entry);
         return true;
     }
-    return table_copy(at, lane, entry);
+    return table_copy(at, state, entry);
 }
 
-/* Up to four literals, and a copy where one follows; false when that takes all checks. */
-INLINE bool literals(Cursor *at, const Lane *lane)
+/* Decodes up to four literals, and a copy if one follows; false when the checked decoder is needed. */
+INLINE bool literals(Cursor *at, const InflateState *state)
 {
     refill(at);
     for (int left = 4; left; left--) {
-        uint32_t entry = litlen_of(at, lane);
+        uint32_t entry = litlen_of(at, state);
         if (!(entry & LITERAL)) {
             refill(at);
-            return table_copy(at, lane, entry);
+            return table_copy(at, state, entry);
         }
         *at->out++ = (uint8_t)(entry >> 16);
         drop(at, entry);
@@ -135,19 +135,19 @@ INLINE bool literals(Cursor *at, const Lane *lane)
     return true;
 }
 
-/* One literal or copy by way of the joint table; false, with nothing done, when it has no such entry.
+/* Decodes one literal or copy with the fused table; false, without effect, when the table has no entry.
  *
- * No processor can foresee which of the two comes next, so nothing here hangs on it: a literal is a copy
- * of one byte, out of the table itself. */
-INLINE bool joint_symbol(Cursor *at, const Lane *lane)
+ * Which of the two comes next cannot be predicted, so there is no branch on it: a literal is a copy of one byte out of
+ * the table itself. */
+INLINE bool fused_symbol(Cursor *at, const InflateState *state)
 {
-    const uint64_t *place = lane->tables->joint + (at->bits & ((1 << LITLEN_BITS) - 1));
-    uint64_t entry = *place;
+    const uint64_t *source = state->tables->fused + (at->bits & ((1 << LITLEN_BITS) - 1));
+    uint64_t entry = *source;
     uint64_t distance = with_extra(at->bits, (uint32_t)entry);
-    if (UNLIKELY(entry & RARE) || UNLIKELY(distance > (uint64_t)(at->out - lane->out_begin)))
+    if (UNLIKELY(entry & SLOW_PATH) || UNLIKELY(distance > (uint64_t)(at->out - state->out_begin)))
         return false;
     const uint8_t *from = at->out - distance;
-    from = entry & LITERAL ? (const uint8_t *)place + JOINT_LITERAL_BYTE : from;
+    from = entry & LITERAL ? (const uint8_t *)source + FUSED_LITERAL_BYTE : from;
     __asm__("" : "+r"(from));
     _mm_storeu_si128((__m128i *)at->out, repeated(from, distance));
     at->out += entry >> 56;
@@ -155,37 +155,37 @@ INLINE bool joint_symbol(Cursor *at, const Lane *lane)
     return true;
 }
 
-TARGET void lane_run_two(Lane *a, Lane *b)
+TARGET void inflate_two(InflateState *a, InflateState *b)
 {
     Cursor x = a->at, y = b->at;
-    while (has_room(&x, a) && has_room(&y, b))
+    while (can_continue(&x, a) && can_continue(&y, b))
         if (UNLIKELY(!literals(&x, a)) || UNLIKELY(!literals(&y, b)))
             break;
     a->at = x;
     b->at = y;
 }
 
-TARGET void lane_run_two_joint(Lane *a, Lane *b)
+TARGET void inflate_two_fused(InflateState *a, InflateState *b)
 {
     Cursor x = a->at, y = b->at;
-    while (has_room(&x, a) && has_room(&y, b)) {
+    while (can_continue(&x, a) && can_continue(&y, b)) {
         refill(&x);
         refill(&y);
-        if (UNLIKELY(!joint_symbol(&x, a)))
-            goto rare_a;
-        if (UNLIKELY(!joint_symbol(&y, b)))
-            goto rare_b;
-        /* Two of them take at most 2 × (11 + 13) bits. */
-        if (UNLIKELY(!joint_symbol(&x, a)))
-            goto rare_a;
-        if (UNLIKELY(!joint_symbol(&y, b)))
-            goto rare_b;
+        if (UNLIKELY(!fused_symbol(&x, a)))
+            goto slow_a;
+        if (UNLIKELY(!fused_symbol(&y, b)))
+            goto slow_b;
+        /* Two symbols take at most 2 × (11 + 13) bits. */
+        if (UNLIKELY(!fused_symbol(&x, a)))
+            goto slow_a;
+        if (UNLIKELY(!fused_symbol(&y, b)))
+            goto slow_b;
         continue;
-    rare_a:
+    slow_a:
         if (!table_symbol(&x, a))
             break;
         continue;
-    rare_b:
+    slow_b:
         if (!table_symbol(&y, b))
             break;
     }
@@ -193,10 +193,10 @@ TARGET void lane_run_two_joint(Lane *a, Lane *b)
     b->at = y;
 }
 
-TARGET void lane_run_one(Lane *lane)
+TARGET void inflate_one(InflateState *state)
 {
-    Cursor at = lane->at;
-    while (has_room(&at, lane) && literals(&at, lane))
+    Cursor at = state->at;
+    while (can_continue(&at, state) && literals(&at, state))
         continue;
-    lane->at = at;
+    state->at = at;
 }

@@ -1,7 +1,7 @@
-/* A stream that is being inflated, and what the careful part and the fast one do with it. */
+/* The state of a stream that is being inflated, and the functions that advance it. */
 
-#ifndef LAMELLA_LANE_H
-#define LAMELLA_LANE_H
+#ifndef LAMELLA_INFLATE_STATE_H
+#define LAMELLA_INFLATE_STATE_H
 
 #include <immintrin.h>
 #include <stdbool.h>
@@ -14,17 +14,18 @@
 #define INLINE TARGET static inline __attribute__((always_inline))
 
 enum {
-    /* How much the fast loops read and write at most before they look again where they are. */
+    /* Upper bounds of what the fast loops read and write between two checks of their position. */
     IN_AHEAD = 16,
     OUT_AHEAD = 320,
-    /* So much is there before they start: then they need not ask whether something is a literal, which is
-     * DISTANT. */
-    OUT_BEHIND = DISTANT,
+    /* Output that has to exist before they start, so that the distance check also holds for literals, whose
+     * entries have the distance LITERAL_DISTANCE. */
+    OUT_BEHIND = LITERAL_DISTANCE,
 };
 
-typedef enum { BLOCK_BEGINS, IN_BLOCK, DONE, BROKEN } State;
+typedef enum { BLOCK_HEADER, IN_BLOCK, DONE, FAILED } Phase;
 
-/* Where a stream is: `bits` are its next `count` bits. Above them there may be more of the same. */
+/* Position in a stream: `bits` holds its next `count` bits. Bits above these are either zero or the same ones that a
+ * refill would set. */
 typedef struct {
     uint64_t bits;
     uint64_t count;
@@ -35,52 +36,52 @@ typedef struct {
 typedef struct {
     Cursor at;
     const uint8_t *in_end;
-    /* Beyond `out_stop` the fast loops do not begin a round. */
+    /* The fast loops start no iteration beyond `out_stop`. */
     uint8_t *out_begin, *out_end, *out_stop;
-    State state;
+    Phase phase;
     bool last_block;
-    /* Whether the block has no joint table. */
-    bool dense;
-    /* Whether the stream goes on behind `in_end`; and whether nothing more can be done without that. */
-    bool open, hungry;
-    /* Bytes of zeros in `bits` that do not stand in the stream, which has ended. */
-    unsigned made_up;
-    /* How many bytes of `out` are wanted at least. */
+    /* The block has no fused table. */
+    bool literal_heavy;
+    /* The stream continues after `in_end`; and no progress is possible without that input. */
+    bool more_follows, need_input;
+    /* Zero bytes in `bits` that were appended after the end of the stream. */
+    unsigned padding_bytes;
+    /* Stop when at least this many bytes of `out` are produced. */
     size_t until;
     Tables *tables;
-} Lane;
+} InflateState;
 
-static inline size_t lane_made(const Lane *lane)
+static inline size_t bytes_produced(const InflateState *state)
 {
-    return (size_t)(lane->at.out - lane->out_begin);
+    return (size_t)(state->at.out - state->out_begin);
 }
 
-static inline bool lane_active(const Lane *lane)
+static inline bool is_active(const InflateState *state)
 {
-    return lane->state < DONE && !lane->hungry && lane_made(lane) < lane->until;
+    return state->phase < DONE && !state->need_input && bytes_produced(state) < state->until;
 }
 
-/* The base in an entry and its extra bits, which follow its code in `bits`. */
+/* The base value of an entry plus its extra bits, which follow its code in `bits`. */
 INLINE uint64_t with_extra(uint64_t bits, uint32_t entry)
 {
     return (entry >> 16) + (_bzhi_u64(bits, entry) >> (entry >> 8 & 63));
 }
 
-/* Whether the fast loops may go on with it. */
-static inline bool may_run(const Lane *lane)
+/* Whether the preconditions of the fast loops hold. */
+static inline bool can_run_fast(const InflateState *state)
 {
-    const Cursor *at = &lane->at;
-    return lane->state == IN_BLOCK && lane->in_end - at->in >= IN_AHEAD
-           && at->out <= lane->out_stop && lane_made(lane) >= OUT_BEHIND;
+    const Cursor *at = &state->at;
+    return state->phase == IN_BLOCK && state->in_end - at->in >= IN_AHEAD
+           && at->out <= state->out_stop && bytes_produced(state) >= OUT_BEHIND;
 }
 
-/* Go on, with all checks, while the lane is active and until the fast loops may: at least one symbol. */
-void lane_step(Lane *lane);
+/* Inflates with all checks, at least one symbol, until the fast loops can run or the stream is no longer active. */
+void inflate_checked(InflateState *state);
 
-/* The fast loops: each goes on until one of its streams needs a step. For all of them `may_run` holds;
- * for the second, both blocks have their joint tables. */
-TARGET void lane_run_two(Lane *a, Lane *b);
-TARGET void lane_run_two_joint(Lane *a, Lane *b);
-TARGET void lane_run_one(Lane *lane);
+/* The fast loops: each runs until one of its streams needs `inflate_checked`. `can_run_fast` holds for all streams;
+ * for the fused loop, both blocks have fused tables. */
+TARGET void inflate_two(InflateState *a, InflateState *b);
+TARGET void inflate_two_fused(InflateState *a, InflateState *b);
+TARGET void inflate_one(InflateState *state);
 
 #endif

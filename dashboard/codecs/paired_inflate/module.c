@@ -1,13 +1,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "lanes.h"
+#include "paired.h"
 
-/* A stream that is inflated part by part. */
+/* A stream that is inflated in several calls. */
 typedef struct {
     PyObject_HEAD
-    Kept *kept;
-    /* Set while a call works on it, for which no other may. */
+    ResumableStream *resumable;
+    /* Set while a call uses it; concurrent calls are refused. */
     bool busy;
 } Stream;
 
@@ -18,20 +18,20 @@ static int stream_init(PyObject *self, PyObject *arguments, PyObject *keywords)
     static char *names[] = {"size", NULL};
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "n", names, &size))
         return -1;
-    if (size < 0 || stream->kept) {
-        PyErr_SetString(PyExc_ValueError, "a stream has a length, and once");
+    if (size < 0 || stream->resumable) {
+        PyErr_SetString(PyExc_ValueError, "a stream needs a size >= 0 and is initialized once");
         return -1;
     }
-    stream->kept = lanes_keep((size_t)size);
-    if (!stream->kept)
+    stream->resumable = resumable_new((size_t)size);
+    if (!stream->resumable)
         PyErr_NoMemory();
-    return stream->kept ? 0 : -1;
+    return stream->resumable ? 0 : -1;
 }
 
 static void stream_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    lanes_forget(((Stream *)self)->kept);
+    resumable_free(((Stream *)self)->resumable);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -39,17 +39,17 @@ static void stream_dealloc(PyObject *self)
 static PyObject *stream_fed(PyObject *self, void *unused)
 {
     (void)unused;
-    Kept *kept = ((Stream *)self)->kept;
-    return PyLong_FromSize_t(kept ? lanes_fed(kept) : 0);
+    ResumableStream *resumable = ((Stream *)self)->resumable;
+    return PyLong_FromSize_t(resumable ? resumable_fed(resumable) : 0);
 }
 
 static PyGetSetDef stream_properties[] = {
-    {"fed", stream_fed, NULL, "How many of the stream's bytes are done with.", NULL},
+    {"fed", stream_fed, NULL, "Number of bytes of the stream consumed so far.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot stream_slots[] = {
-    {Py_tp_doc, "Stream(size): a zlib stream of so many bytes that is inflated part by part."},
+    {Py_tp_doc, "Stream(size): a zlib stream of `size` bytes that is inflated in several calls."},
     {Py_tp_init, stream_init},
     {Py_tp_dealloc, stream_dealloc},
     {Py_tp_getset, stream_properties},
@@ -58,29 +58,29 @@ static PyType_Slot stream_slots[] = {
 };
 
 static PyType_Spec stream_spec = {
-    "dashboard.codecs.paired_inflate._lanes.Stream", sizeof(Stream), 0, Py_TPFLAGS_DEFAULT, stream_slots,
+    "dashboard.codecs.paired_inflate._native.Stream", sizeof(Stream), 0, Py_TPFLAGS_DEFAULT, stream_slots,
 };
 
 static PyTypeObject *stream_type;
 
-/* What a call works with: all of it acquired, or none. */
+/* The resources of a call; `release` frees those that were acquired. */
 typedef struct {
     Py_ssize_t count;
     Job *jobs;
     Verdict *verdicts;
     Py_buffer *in, *out;
     PyObject *streams;
-    Py_ssize_t held_in, held_out, held_streams;
+    Py_ssize_t in_count, out_count, stream_count;
 } Call;
 
 static void release(Call *call)
 {
-    while (call->held_streams)
-        ((Stream *)PyList_GET_ITEM(call->streams, --call->held_streams))->busy = false;
-    while (call->held_out)
-        PyBuffer_Release(&call->out[--call->held_out]);
-    while (call->held_in)
-        PyBuffer_Release(&call->in[--call->held_in]);
+    while (call->stream_count)
+        ((Stream *)PyList_GET_ITEM(call->streams, --call->stream_count))->busy = false;
+    while (call->out_count)
+        PyBuffer_Release(&call->out[--call->out_count]);
+    while (call->in_count)
+        PyBuffer_Release(&call->in[--call->in_count]);
     Py_XDECREF(call->streams);
     PyMem_Free(call->jobs);
     PyMem_Free(call->verdicts);
@@ -90,12 +90,12 @@ static void release(Call *call)
 
 static bool allocate(Call *call, Py_ssize_t count)
 {
-    size_t room = (size_t)count + 1;
+    size_t capacity = (size_t)count + 1;
     call->count = count;
-    call->jobs = PyMem_Calloc(room, sizeof *call->jobs);
-    call->verdicts = PyMem_Calloc(room, sizeof *call->verdicts);
-    call->in = PyMem_Calloc(room, sizeof *call->in);
-    call->out = PyMem_Calloc(room, sizeof *call->out);
+    call->jobs = PyMem_Calloc(capacity, sizeof *call->jobs);
+    call->verdicts = PyMem_Calloc(capacity, sizeof *call->verdicts);
+    call->in = PyMem_Calloc(capacity, sizeof *call->in);
+    call->out = PyMem_Calloc(capacity, sizeof *call->out);
     if (call->jobs && call->verdicts && call->in && call->out)
         return true;
     PyErr_NoMemory();
@@ -104,11 +104,11 @@ static bool allocate(Call *call, Py_ssize_t count)
 
 static bool acquire(Call *call, PyObject *parts, PyObject *outs)
 {
-    for (; call->held_in < call->count; call->held_in++)
-        if (PyObject_GetBuffer(PyList_GET_ITEM(parts, call->held_in), &call->in[call->held_in], PyBUF_SIMPLE) < 0)
+    for (; call->in_count < call->count; call->in_count++)
+        if (PyObject_GetBuffer(PyList_GET_ITEM(parts, call->in_count), &call->in[call->in_count], PyBUF_SIMPLE) < 0)
             return false;
-    for (; call->held_out < call->count; call->held_out++)
-        if (PyObject_GetBuffer(PyList_GET_ITEM(outs, call->held_out), &call->out[call->held_out], PyBUF_WRITABLE) < 0)
+    for (; call->out_count < call->count; call->out_count++)
+        if (PyObject_GetBuffer(PyList_GET_ITEM(outs, call->out_count), &call->out[call->out_count], PyBUF_WRITABLE) < 0)
             return false;
     for (Py_ssize_t n = 0; n < call->count; n++)
         call->jobs[n] = (Job){.stream = call->in[n].buf, .stream_size = (size_t)call->in[n].len,
@@ -118,20 +118,20 @@ static bool acquire(Call *call, PyObject *parts, PyObject *outs)
 
 static bool acquire_streams(Call *call, PyObject *streams, size_t until)
 {
-    /* A copy, which nobody changes while the interpreter's lock is free. */
+    /* A copy, since the list may change while the interpreter lock is released. */
     call->streams = PyList_GetSlice(streams, 0, call->count);
     if (!call->streams)
         return false;
-    for (; call->held_streams < call->count; call->held_streams++) {
-        PyObject *item = PyList_GET_ITEM(call->streams, call->held_streams);
+    for (; call->stream_count < call->count; call->stream_count++) {
+        PyObject *item = PyList_GET_ITEM(call->streams, call->stream_count);
         Stream *stream = (Stream *)item;
-        if (!PyObject_TypeCheck(item, stream_type) || !stream->kept || stream->busy) {
-            PyErr_SetString(PyExc_ValueError, "streams that nobody else works on are needed");
+        if (!PyObject_TypeCheck(item, stream_type) || !stream->resumable || stream->busy) {
+            PyErr_SetString(PyExc_ValueError, "each item has to be a Stream that is not in use by another call");
             return false;
         }
         stream->busy = true;
-        call->jobs[call->held_streams].kept = stream->kept;
-        call->jobs[call->held_streams].until = until;
+        call->jobs[call->stream_count].resumable = stream->resumable;
+        call->jobs[call->stream_count].until = until;
     }
     return true;
 }
@@ -140,7 +140,7 @@ static PyObject *inflated(const Call *call)
 {
     bool done;
     Py_BEGIN_ALLOW_THREADS
-    done = lanes_inflate(call->jobs, call->verdicts, (size_t)call->count);
+    done = paired_inflate(call->jobs, call->verdicts, (size_t)call->count);
     Py_END_ALLOW_THREADS
     PyObject *list = done ? PyList_New(call->count) : PyErr_NoMemory();
     for (Py_ssize_t n = 0; list && n < call->count; n++) {
@@ -157,7 +157,7 @@ static PyObject *run(PyObject *streams, PyObject *parts, PyObject *outs, Py_ssiz
 {
     Py_ssize_t count = PyList_GET_SIZE(parts);
     if (PyList_GET_SIZE(outs) != count || (streams && PyList_GET_SIZE(streams) != count) || until < 0) {
-        PyErr_SetString(PyExc_ValueError, "as many places as streams are needed");
+        PyErr_SetString(PyExc_ValueError, "the numbers of streams and outputs differ");
         return NULL;
     }
     Call call = {0};
@@ -192,28 +192,28 @@ static PyObject *inflate_on(PyObject *module, PyObject *arguments)
 static PyObject *supported(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    return PyBool_FromLong(lanes_supported());
+    return PyBool_FromLong(paired_supported());
 }
 
 static PyMethodDef methods[] = {
     {"supported", supported, METH_NOARGS, "Whether this processor has the instructions."},
-    {"inflate", inflate, METH_VARARGS, "inflate(streams, outs): a verdict on each (lanes.h)."},
-    {"inflate_on", inflate_on, METH_VARARGS, "inflate_on(streams, parts, outs, until): a verdict on each (lanes.h)."},
+    {"inflate", inflate, METH_VARARGS, "inflate(streams, outs): the verdict on each stream (paired.h)."},
+    {"inflate_on", inflate_on, METH_VARARGS, "inflate_on(streams, parts, outs, until): the verdict on each stream (paired.h)."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_lanes", "zlib streams inflated two at a time.", -1, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "_native", "zlib streams inflated two at a time.", -1, methods, NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__lanes(void)
+PyMODINIT_FUNC PyInit__native(void)
 {
     PyObject *module = PyModule_Create(&definition);
     if (!module)
         return NULL;
     stream_type = (PyTypeObject *)PyType_FromSpec(&stream_spec);
     if (!stream_type || PyModule_AddObjectRef(module, "Stream", (PyObject *)stream_type) < 0
-        || PyModule_AddIntConstant(module, "STREAM_BYTES", (long)(sizeof(Stream) + lanes_kept_bytes())) < 0) {
+        || PyModule_AddIntConstant(module, "STREAM_BYTES", (long)(sizeof(Stream) + resumable_bytes())) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -21,7 +21,7 @@ uint32_t litlen_entry(unsigned symbol, unsigned length)
     if (symbol == END_OF_BLOCK)
         return ENDING;
     if (symbol > 285)
-        return RARE;
+        return SLOW_PATH;
     symbol -= END_OF_BLOCK + 1;
     return (uint32_t)LENGTH_BASE[symbol] << 16 | length << 8 | (length + LENGTH_EXTRA[symbol]);
 }
@@ -29,12 +29,12 @@ uint32_t litlen_entry(unsigned symbol, unsigned length)
 uint32_t dist_entry(unsigned symbol, unsigned length)
 {
     if (symbol > 29)
-        return RARE;
+        return SLOW_PATH;
     return (uint32_t)DISTANCE_BASE[symbol] << 16 | length << 8 | (length + DISTANCE_EXTRA[symbol]);
 }
 
-/* Orders the codes by their `lengths`; false when bits cannot tell them apart, or would allow for more
- * codes, as zlib has it: but where `single` is set, one of a single bit may stand alone, or none. */
+/* Sorts the codes by their `lengths`; false when the set of codes is over-subscribed or incomplete, as in zlib. With
+ * `single`, an incomplete set of one code of one bit, or of none, is valid. */
 static bool order_codes(Codes *codes, const uint8_t *lengths, unsigned symbols, bool single)
 {
     memset(codes->count, 0, sizeof codes->count);
@@ -55,7 +55,7 @@ static bool order_codes(Codes *codes, const uint8_t *lengths, unsigned symbols, 
     return !left || (single && next[LONGEST_CODE + 1] == codes->count[1]);
 }
 
-/* The stream has the first bit of a code lowest, so codes count upwards from their highest bit. */
+/* A code is stored with its first bit lowest, so the next code is found by counting from the highest bit. */
 static unsigned next_reversed(unsigned code, unsigned length)
 {
     unsigned bit = 1u << (length - 1);
@@ -66,12 +66,12 @@ static unsigned next_reversed(unsigned code, unsigned length)
     return code | bit;
 }
 
-/* Fills a table of 2^bits entries: it grows by doubling, and codes get in at their own length. */
+/* Fills a table of 2^bits entries by doubling it; codes are inserted when the table has the size of their length. */
 static void fill(uint32_t *table, unsigned bits, const Codes *codes, Entry entry)
 {
     const uint16_t *symbol = codes->symbols;
     unsigned reversed = 0;
-    table[0] = RARE;
+    table[0] = SLOW_PATH;
     for (unsigned length = 1; length <= bits; length++) {
         size_t half = (size_t)1 << (length - 1);
         memcpy(table + half, table, half * sizeof *table);
@@ -96,32 +96,32 @@ bool make_lengths_table(uint32_t table[1 << LENGTHS_BITS], const uint8_t lengths
     return true;
 }
 
-static uint64_t joint_entry(const Tables *tables, unsigned index)
+static uint64_t fused_entry(const Tables *tables, unsigned index)
 {
     uint32_t first = tables->litlen[index];
     unsigned used = first & 63;
     if (first & LITERAL)
-        return (uint64_t)1 << 56 | (uint64_t)(first >> 16 & 255) << 32 | DISTANT << 16 | LITERAL
+        return (uint64_t)1 << 56 | (uint64_t)(first >> 16 & 255) << 32 | LITERAL_DISTANCE << 16 | LITERAL
                | used << 8 | used;
-    if (first & RARE || used > LITLEN_BITS)
-        return RARE;
+    if (first & SLOW_PATH || used > LITLEN_BITS)
+        return SLOW_PATH;
     unsigned length = (first >> 16) + ((index & ((1u << used) - 1)) >> (first >> 8 & 31));
     uint32_t dist = tables->dist[index >> used & ((1 << DIST_BITS) - 1)];
     unsigned codes = used + (dist >> 8 & 31);
-    if (dist & RARE || codes > LITLEN_BITS || length > JOINT_LENGTH)
-        return RARE;
+    if (dist & SLOW_PATH || codes > LITLEN_BITS || length > MAX_FUSED_LENGTH)
+        return SLOW_PATH;
     return (uint64_t)length << 56 | (uint64_t)(dist >> 16) << 16 | codes << 8 | (used + (dist & 63));
 }
 
-bool make_tables(Tables *tables, const uint8_t *lengths, unsigned litlens, unsigned dists, bool joint)
+bool make_tables(Tables *tables, const uint8_t *lengths, unsigned litlens, unsigned dists, bool fused)
 {
     if (!lengths[END_OF_BLOCK] || !order_codes(&tables->litlen_codes, lengths, litlens, true)
         || !order_codes(&tables->dist_codes, lengths + litlens, dists, true))
         return false;
     fill(tables->litlen, LITLEN_BITS, &tables->litlen_codes, litlen_entry);
     fill(tables->dist, DIST_BITS, &tables->dist_codes, dist_entry);
-    if (joint)
+    if (fused)
         for (unsigned index = 0; index < 1u << LITLEN_BITS; index++)
-            tables->joint[index] = joint_entry(tables, index);
+            tables->fused[index] = fused_entry(tables, index);
     return true;
 }
