@@ -112,7 +112,7 @@ def sound(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Any, bytes]:
         (0, struct.pack(">Q", VALUES.nbytes - 2), "its header says"),
         (8, struct.pack(">I", 0), "blocks of 0 bytes"),
         (8, struct.pack(">I", 8200), "blocks of 8200 bytes"),
-        (8, struct.pack(">I", 2**32 - 16), "its blocks say"),
+        (8, struct.pack(">I", 2**32 - 16), "its blocks add up to"),
         (12, struct.pack(">I", 2**32 - 1), "cut short"),
         (12, struct.pack(">I", 0), "its blocks"),
         (16, b"\xff" * 8, "decode"),
@@ -134,7 +134,7 @@ def test_what_is_cut_short_is_noticed(sound: Any, length: int) -> None:
 
 def test_what_is_too_long_is_noticed(sound: Any) -> None:
     pipeline, data = sound
-    with pytest.raises(CorruptChunk, match="its blocks say"):
+    with pytest.raises(CorruptChunk, match="its blocks add up to"):
         decoded(data + b"\0", pipeline, 0, VALUES.nbytes)
 
 
