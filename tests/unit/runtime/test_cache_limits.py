@@ -68,7 +68,7 @@ def test_what_is_set_does_not_follow(
 
 
 def test_notes_are_bounded_the_newest_stay(tmp_path: Path) -> None:
-    mapped = ContiguousPlanes(None, tmp_path / "notes")  # type: ignore[arg-type]
+    mapped = ContiguousPlanes(tmp_path / "notes")
     for number in range(5):
         path = tmp_path / "notes" / str(number)
         path.write_bytes(bytes(4096))
