@@ -1,6 +1,7 @@
 """Memory that is reused from chunk to chunk and from brick to brick.
 
-New memory costs a page fault for each 4 KiB, which takes longer than decoding into it (docs/decisions.md).
+New memory costs a page fault for each 4 KiB, which takes longer than decoding into it
+(docs/measurements/reference-volume.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A brick in memory that is decoded in passes; its planes are available before the brick is written.
 
-Transposing a brick's planes and writing them takes about a third of the total time (docs/decisions.md). A request
-for a plane is served once the chunks are decoded to its depth; the rest is done afterwards.
+Transposing a brick's planes and writing them takes about a third of the total time
+(docs/decisions/0015-work-after-the-response.md). A request for a plane is served once the chunks are decoded to
+its depth; the rest is done afterwards.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Two limits distinguish the file's fault from the machine's: the processor time of the decoding threads, to which
 neither other processes nor a slow disk contribute, and the wall time. Both grow with the bytes decoded so far, so
-that a decoder without progress is stopped soon, and a large brick never (docs/decisions.md).
+that a decoder without progress is stopped soon, and a large brick never
+(docs/decisions/0036-decoding-time-limits.md).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def preallocate(fd: int, nbytes: int, fallocate: Any = FALLOCATE) -> None:
     """Extend an empty file to `nbytes`, allocating its blocks where the file system supports it.
 
     Writing a brick then takes seven tenths of the processor time of allocating block by block
-    (docs/decisions.md), and a full disk is detected before writing. Raises `OSError`.
+    (docs/decisions/0027-preallocated-bricks.md), and a full disk is detected before writing. Raises `OSError`.
     """
     while fallocate is not None and nbytes:
         if fallocate(fd, 0, 0, nbytes) == 0:
