@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard.files import catalog
+from dashboard.hdf5.messages import ListDatasets
 from dashboard.hdf5.worker import describe
+from dashboard.hdf5.worker.job import Job
 from tests import files
 from tests.contract.test_slice import assert_error
 from tests.web import App, running
@@ -131,11 +133,11 @@ def test_what_a_list_leaves_out_can_be_opened(
 ) -> None:
     many = files.write(tmp_path / "data" / "many.h5", **{f"x{n}": VALUES[0] for n in range(9)})
     files.write(tmp_path / "data" / "z.h5", v=VALUES)
-    request = {"path": str(many), "roots": [str(tmp_path)], "seconds": 60.0}
     with running(tmp_path, tmp_path / "data") as made:
         assert made.get("/api/v1/datasets", file="data/many.h5").get_json()["complete"] is True
         monkeypatch.setattr(describe, "MAX_OBJECTS", 5)
-        cut = describe.list_datasets(request)
+        job = Job(many, (str(tmp_path),), seconds=60.0)
+        cut = describe.list_datasets(ListDatasets(), job)
         monkeypatch.setattr(made.services.metadata, "_listing", lambda _: (cut[0], "0" * 16))
         listed = made.get("/api/v1/datasets", file="data/many.h5").get_json()
         assert listed["complete"] is False

@@ -262,16 +262,16 @@ def test_a_file_that_changes_between_two_bricks_gives_no_mixture(
     here = make_parts(max_brick_bytes=600)
     how = {"chunks": (1, 8, 8), "compression": "gzip"}
     path = files.write(data / "m.h5", x=(np.full((3, 40, 40), 1), how))
-    fetch = here.loader.load
+    fetch = here.loader.get_or_decode
     seen: list[Any] = []
 
-    def meddling(*arguments: Any) -> Any:
+    def meddling(*arguments: Any, **options: Any) -> Any:
         seen.append(arguments)
         if len(seen) == 3:
             files.write(path, x=(np.full((3, 40, 40), 2), how))
-        return fetch(*arguments)
+        return fetch(*arguments, **options)
 
-    monkeypatch.setattr(here.loader, "load", meddling)
+    monkeypatch.setattr(here.loader, "get_or_decode", meddling)
     mixed = None
     with suppress(errors.Changed):
         mixed = here.frame("data/m.h5", "x", "1,:,:").frame.body

@@ -14,8 +14,10 @@ from dashboard import errors
 from dashboard.bricks.store import FileBrick, SinglePlaneBrick
 from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, SampleBoxes, Values
 from dashboard.hdf5.worker import read
-from dashboard.hdf5.worker.links import ObjectRefused
+from dashboard.hdf5.worker.job import Job
+from dashboard.hdf5.worker.refused import ObjectRefused
 from tests import files
 from tests.parts import Parts
 
@@ -23,6 +25,8 @@ SHAPE = (4, 50, 45)
 CHUNKS = (2, 20, 20)
 VALUES = files.made_up("<u2", SHAPE)
 FILL = 7
+FILL_BYTES = np.array(FILL, "<u2").tobytes().hex()
+MISSING = "/filter-missing"
 REASON = "the HDF5 library cannot decode it"
 
 EVERY = pytest.mark.parametrize("how", list(files.KEPT_BY_CHILD))
@@ -97,9 +101,9 @@ def test_without_space_for_a_brick_its_planes_are_distinguished_as_well(
 
 def test_boxes_that_do_not_begin_with_a_chunk(data: Path) -> None:
     path = damaged(data, "nbit-checksum", (2, 20, 40))
-    request = asked(path, boxes=[[(1, 19, 30), (4, 21, 43)], [(0, 0, 0), (1, 2, 3)]])
-    head, body = read.boxes(request)
-    assert head == {"bad": [([2, 20, 40], REASON)]}
+    boxes = [((1, 19, 30), (4, 21, 43)), ((0, 0, 0), (1, 2, 3))]
+    reply, body = read.boxes(ReadBoxes("/x", "<u2", FILL_BYTES, boxes), job(path))
+    assert reply == Damage((((2, 20, 40), REASON),))
     first = VALUES[1:4, 19:21, 30:43].copy()
     first[1:, 1:, 10:] = FILL
     assert body == first.tobytes() + VALUES[:1, :2, :3].tobytes()
@@ -107,20 +111,22 @@ def test_boxes_that_do_not_begin_with_a_chunk(data: Path) -> None:
 
 def test_a_sample_leaves_damaged_boxes_out(data: Path) -> None:
     path = damaged(data, "nbit-checksum", (2, 20, 40))
-    request = asked(path, boxes=[[(2, 20, 40), (4, 40, 45)], [(0, 0, 0), (2, 20, 20)]])
-    assert read.sample(request) == ({}, VALUES[:2, :20, :20].tobytes())
+    request = SampleBoxes(
+        "/x", "<u2", FILL_BYTES, [((2, 20, 40), (4, 40, 45)), ((0, 0, 0), (2, 20, 20))]
+    )
+    assert read.sample(request, job(path)) == (Values(), VALUES[:2, :20, :20].tobytes())
 
 
 def test_so_much_damage_is_one_error(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = damaged(data, "nbit-checksum", (0, 0, 0), (0, 40, 20), (2, 0, 0))
-    whole = asked(path, boxes=[[(0, 0, 0), SHAPE]])
+    whole = ReadBoxes("/x", "<u2", FILL_BYTES, [((0, 0, 0), SHAPE)])
     monkeypatch.setattr(read, "MAX_BAD", 3)
-    assert len(read.boxes(whole)[0]["bad"]) == 3
+    assert len(read.boxes(whole, job(path))[0].bad) == 3
     monkeypatch.setattr(read, "MAX_BAD", 2)
     with pytest.raises(OSError, match="read"):
-        read.boxes(whole)
+        read.boxes(whole, job(path))
 
 
 def test_a_virtual_dataset_whose_source_is_damaged_is_one_error(here: Parts, data: Path) -> None:
@@ -135,23 +141,29 @@ def test_a_virtual_dataset_whose_source_is_damaged_is_one_error(here: Parts, dat
     assert caught.value.message.endswith("The HDF5 library could not read it.")
 
 
-@pytest.mark.parametrize("op", ["brick", "boxes", "sample"])
-def test_an_unknown_filter_is_one_error(tmp_path: Path, op: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        (read.brick, ReadBrick(MISSING, "<u2", FILL_BYTES, [0, 0], [4, 4], [0, 1])),
+        (read.boxes, ReadBoxes(MISSING, "<u2", FILL_BYTES, [((0, 0), (4, 4))])),
+        (read.sample, SampleBoxes(MISSING, "<u2", FILL_BYTES, [((0, 0), (4, 4))])),
+    ],
+)
+def test_an_unknown_filter_is_one_error(
+    tmp_path: Path, operation: Callable[[Any, Job], object], request_: object
+) -> None:
     path = tmp_path / "a.h5"
     files.write_unshowable(path)
-    out = tmp_path / "out"
-    out.write_bytes(bytes(32))
-    request = asked(path, boxes=[[(0, 0), (4, 4)]], start=[0, 0], stop=[4, 4], order=[0, 1])
-    request |= {"dataset": "/filter-missing", "out": str(out)}
-    with pytest.raises(ObjectRefused) as caught:
-        getattr(read, op)(request)
+    with (tmp_path / "out").open("w+b") as out:
+        out.write(bytes(32))
+        out.flush()
+        with pytest.raises(ObjectRefused) as caught:
+            operation(request_, job(path, out.fileno()))
     assert caught.value.message == (
         "'/filter-missing' needs the HDF5 filter number 32099, which this server lacks."
     )
 
 
-def asked(path: Path, **request: Any) -> dict[str, Any]:
-    """A request for values of `x` as a child gets it."""
-    fill = np.array(FILL, "<u2").tobytes().hex()
-    place = {"path": str(path), "roots": [str(path.parent)]}
-    return {**place, "dataset": "/x", "numpy": "<u2", "fill": fill, **request}
+def job(path: Path, out: int = -1) -> Job:
+    """What a child gets beside a request."""
+    return Job(path, (str(path.parent),), out=out)

@@ -110,7 +110,8 @@ def test_each_module_has_one_lasting_address(
         with client.get(address, headers={"Accept-Encoding": "gzip"}) as response:
             assert response.mimetype == "text/javascript"
             assert response.headers["Cache-Control"].endswith("immutable")
-            assert response.headers["Content-Encoding"] == "gzip", name
+            small = ASSETS.joinpath(name.removeprefix("/lamella/assets/")).stat().st_size < 500
+            assert response.headers.get("Content-Encoding") == (None if small else "gzip"), name
         with client.get(name) as plain:
             assert plain.headers["Cache-Control"] == "no-cache"
 
