@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import shutil
@@ -64,6 +65,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """No command that a test runs in this process limits the log lines of the tests after it."""
+    before = [(handler, list(handler.filters)) for handler in logging.getLogger().handlers]
+    yield
+    for handler, filters in before:
+        handler.filters[:] = filters
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--shape", "10,-1"], "--shape takes numbers"),
         (["--shape", "10"], "2 to 8 dimensions"),
         (["--shape", "9,9", "--chunks", "9"], "as many dimensions"),
-        (["--dtype", "words"], "no type"),
+        (["--dtype", "words"], "is not a type"),
         (["--like", "mine"], "--like"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.addressing.outcomes import Outcome
 from dashboard.web import api
 
 
@@ -19,4 +20,4 @@ from dashboard.web import api
     ],
 )
 def test_the_cache_s_header(outcome: str, from_frames: bool, header: str) -> None:
-    assert api.cache_status(outcome, from_frames) == header
+    assert api.cache_status(Outcome(outcome), from_frames) == header

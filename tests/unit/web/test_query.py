@@ -9,6 +9,8 @@ import flask
 import pytest
 from flask.ctx import RequestContext
 
+from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import parse
 from dashboard.errors import BadRequest
 from dashboard.web import query
@@ -60,7 +62,9 @@ def test_no_flag(text: str) -> None:
 @pytest.mark.parametrize("text", ["v", "A-_9", "v" * 64])
 def test_a_viewer_s_id(text: str) -> None:
     with asked(viewer=text):
-        assert query.viewer() == text
+        assert query.requester() == Requester(Purpose.DEMAND, text)
+    with asked(viewer=text, ahead="1"):
+        assert query.requester() == Requester(Purpose.PREFETCH_MOVING, text)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_a_viewer_s_id(text: str) -> None:
 )
 def test_no_viewer_s_id(text: str) -> None:
     with asked(viewer=text), pytest.raises(BadRequest, match="1 to 64 letters"):
-        query.viewer()
+        query.requester()
 
 
 @pytest.mark.parametrize(
