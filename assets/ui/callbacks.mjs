@@ -42,11 +42,21 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
     if (!sentence) viewer.setColors({ window: [low, high] });
   }
 
+  /* Go to an index that was typed, at most to the end, which a note then says. */
+  function goWithin(index, end) {
+    viewer.go(Math.min(index, end));
+    if (index <= end) return;
+    status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + end + '.', 'link');
+    bridge.syncPosition(viewer.current());
+  }
+
   return {
     index: ([slider, field], triggered) => {
       const [id] = triggered[0].split('.');
       const value = id === 'slice-slider' ? slider : field;
-      if (typeof value === 'number' && isUserChange(id, value)) viewer.go(value);
+      const view = viewer.current();
+      if (!view || view.axis === null || typeof value !== 'number' || !isUserChange(id, value)) return;
+      goWithin(value, view.shape[view.axis] - 1);
     },
     axis: ([value]) => {
       if (isUserChange('axis-select', value)) viewer.setAxis(Number(value));

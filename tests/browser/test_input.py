@@ -247,3 +247,16 @@ def test_fingers_on_different_parts_of_the_graph_are_one_gesture(
     viewer.until("() => lamella.viewer.current().x !== null")
     viewer.settled()
     assert viewer.index == 20
+
+
+def test_an_index_beyond_the_end_is_clamped_with_a_note(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.fill("#index-input", "")
+    viewer.page.type("#index-input", "700")
+    viewer.page.keyboard.press("Enter")
+    viewer.until("() => document.getElementById('index-input').value === '129'")
+    viewer.settled()
+    assert viewer.index == 129
+    assert viewer.trace["meta"]["selection"] == "129,:,:"
+    note = viewer.page.inner_text("#plot-note-text")
+    assert note == "There is no slice 700, only 0 to 129: this is 129."

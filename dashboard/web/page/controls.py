@@ -286,7 +286,8 @@ def _transport() -> Component:
                 max=0,
                 allowDecimal=False,
                 allowNegative=False,
-                clampBehavior="strict",
+                # An index beyond the end is answered by the page, with a note; what is typed stays whole.
+                clampBehavior="none",
                 # Reported on Enter and blur: the digits of 700 are not three slices.
                 debounce=True,
                 hideControls=True,
