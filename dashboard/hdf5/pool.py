@@ -237,10 +237,11 @@ class Hdf5WorkerPool:
         if self._closed.is_set():
             return
         slot = self._free.get()
-        try:
+        with suppress(
+            OSError, errors.LamellaError
+        ):  # The first request tries again, and reports it.
             slot = slot or self._start()
-        finally:
-            self._release(slot)
+        self._release(slot)
 
     def call(
         self,

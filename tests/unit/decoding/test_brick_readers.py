@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -180,11 +181,13 @@ def test_the_file_is_opened_once_however_much_is_read(
         # An HDF5 worker has the descriptor from here, and opens what that leads to.
         if scene.volume.read_path is ReadPath.CHUNKS:
             assert seen() == []
+    # What earlier tests left open is closed when it is collected: there may be fewer afterwards, but no more.
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         with scene.here.open(scene.volume) as file:
             use(file)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_background_work_may_yield_at_any_step(scene: Scene, tmp_path: Path) -> None:
