@@ -18,6 +18,7 @@ import pytest
 
 from dashboard.errors import LamellaError
 from dashboard.storage.bytes_cache import open_cache
+from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.statistics import Stats
 from tests import files
 from tests.parts import Parts, make_children, parts
@@ -203,7 +204,7 @@ def test_processes_and_threads_on_one_cache(
     if capacity == 100:
         # Everything fits: each of the twelve bricks was decoded by one of them.
         assert entries == outcomes["miss"] == 12
-        assert Stats(ledger).totals().counts["bricks.decoded"] == 12
+        assert Stats(DiskRows(ledger)).totals().counts["bricks.decoded"] == 12
         assert outcomes["no room"] == 0
     cache.close()
     ledger.close()
@@ -220,7 +221,7 @@ def test_fifty_cold_requests_in_five_processes_are_one_decode(
     assert outcomes["miss"] == 1
     assert outcomes.total() == outcomes["miss"] + outcomes["coalesced"] + outcomes["hit"] == 50
     ledger = open_cache(home / "ledger")
-    counts = Stats(ledger).totals().counts
+    counts = Stats(DiskRows(ledger)).totals().counts
     assert counts["bricks.decoded"] == 1
     assert counts["bricks.first_wanted"] == 1
     ledger.close()
