@@ -114,8 +114,10 @@ def test_the_cache_directory_keeps_within_its_limits_at_every_moment(
             now = usage(home)
             beside = now.pop("files") * ENTRY_BYTES
             bricks = now.get("bricks", 0) + now.get("partial", 0)
-            # A brick that is committed between two probes is seen twice.
-            if bricks > BRICKS + beside:
+            # A brick that is committed during a probe is seen twice, more often in a temporary directory in memory.
+            for _ in range(5):
+                if bricks <= BRICKS + beside:
+                    break
                 again = usage(home)
                 bricks = again.get("bricks", 0) + again.get("partial", 0)
             assert bricks <= BRICKS + beside, now
