@@ -114,7 +114,7 @@ def test_the_cache_directory_keeps_within_its_limits_at_every_moment(
             now = usage(home)
             beside = now.pop("files") * ENTRY_BYTES
             bricks = now.get("bricks", 0) + now.get("partial", 0)
-            # A brick that is committed during a probe is seen twice, more often in a temporary directory in memory.
+            # A brick that is committed during a probe is seen twice, more often in a directory in memory.
             for _ in range(5):
                 if bricks <= BRICKS + beside:
                     break
