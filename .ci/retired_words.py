@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ("dashboard", "bench", "tests", ".ci")
+SCRIPTS = ("assets", "tests/js")
 
 # Word in a name: what to use instead.
 NAMES = {
@@ -52,6 +53,10 @@ PROSE = {
     r"gives? way": "yield",
     r"had best": "should",
 }
+# Comments and strings of a script, and the text of templates between their expressions.
+_NO_CODE = re.compile(
+    r"/\*.*?\*/|//[^\n]*|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`$]*`", re.DOTALL
+)
 _PROSE = {re.compile(rf"\b(?:{phrase})\b"): better for phrase, better in PROSE.items()}
 
 
@@ -61,14 +66,26 @@ def problems(path: Path) -> Iterator[str]:
         for token in tokenize.generate_tokens(stream.readline):
             at = f"{path.relative_to(ROOT)}:{token.start[0]}"
             if token.type == tokenize.NAME:
-                for part in token.string.lower().split("_"):
-                    if part in NAMES:
-                        yield f"{at}: {part} in {token.string}; better: {NAMES[part]}"
+                yield from _in_name(at, token.string)
             elif token.type in (tokenize.COMMENT, tokenize.STRING):
                 text = " ".join(token.string.split()).replace(" # ", " ")
                 for phrase, better in _PROSE.items():
                     for found in phrase.finditer(text):
                         yield f"{at}: {found.group()!r}; better: {better}"
+
+
+def script_problems(path: Path) -> Iterator[str]:
+    """The retired words in the names of a script; its comments and strings are not checked."""
+    code = _NO_CODE.sub(lambda found: "\n" * found.group().count("\n"), path.read_text())
+    for number, line in enumerate(code.splitlines(), 1):
+        for name in re.findall(r"[A-Za-z_$][\w$]*", line):
+            yield from _in_name(f"{path.relative_to(ROOT)}:{number}", name)
+
+
+def _in_name(at: str, name: str) -> Iterator[str]:
+    for part in re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().split("_"):
+        if part in NAMES:
+            yield f"{at}: {part} in {name}; better: {NAMES[part]}"
 
 
 def main() -> int:
@@ -79,6 +96,12 @@ def main() -> int:
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path != Path(__file__).resolve()
         for line in problems(path)
+    ]
+    found += [
+        line
+        for folder in SCRIPTS
+        for path in sorted((ROOT / folder).rglob("*.*js"))
+        for line in script_problems(path)
     ]
     sys.stdout.writelines(f"{line}\n" for line in found)
     return bool(found)

@@ -149,7 +149,7 @@ export function start(config) {
     pipeline,
     on: {
       shown: (view) => viewer.onScreen(view),
-      refused: (error, wanted) => viewer.onRefused(error, wanted),
+      refused: (error, request) => viewer.onRefused(error, request),
       drawError: (error) => viewer.onDrawError(error),
       lost: (error) => viewer.onHeartbeat(error),
       enumFound: () => viewer.onEnumFound(),

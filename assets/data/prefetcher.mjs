@@ -13,9 +13,9 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, later = 
   /* Replace the queue. Requests in flight that are not in it are aborted. */
   function setQueue(indices) {
     list = indices;
-    const wanted = new Set(indices);
+    const planned = new Set(indices);
     for (const [index, control] of running) {
-      if (!wanted.has(index)) cancel(index, control);
+      if (!planned.has(index)) cancel(index, control);
     }
     pump();
   }

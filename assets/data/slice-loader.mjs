@@ -16,12 +16,12 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   let timer = 0;
 
   /* Ask for a slice; a request for another one is aborted once it is old enough. */
-  function request(wanted) {
-    if (running && running.request.key === wanted.key) {
+  function request(latest) {
+    if (running && running.request.key === latest.key) {
       waiting = null;
       return;
     }
-    waiting = wanted;
+    waiting = latest;
     if (!running) {
       next();
       return;

@@ -35,11 +35,11 @@ export function createTelemetry(api, network, viewerId) {
   let flushAt = 0;
 
   /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages. */
-  function painted(wanted, answer, spent, drawn) {
+  function painted(request, answer, spent, drawn) {
     return new Promise((resolve) => {
       requestAnimationFrame(() => {
         performance.mark('slice-painted', {
-          detail: { index: wanted.index, axis: wanted.axis, source: answer.source },
+          detail: { index: request.index, axis: request.axis, source: answer.source },
         });
         performance.clearMarks('slice-painted');
         // This frame is on the screen when the browser turns to the next task.
@@ -53,7 +53,7 @@ export function createTelemetry(api, network, viewerId) {
             draw: spent.draw,
             display,
           };
-          note(wanted, answer.source, browser);
+          note(request, answer.source, browser);
           resolve({
             stages: Object.assign({}, answer.server, browser),
             source: answer.source,
@@ -67,13 +67,13 @@ export function createTelemetry(api, network, viewerId) {
     });
   }
 
-  function note(wanted, source, browser) {
+  function note(request, source, browser) {
     pending.push({
-      file: wanted.query.file,
-      dataset: wanted.query.dataset,
-      selection: wanted.query.selection,
-      index: wanted.index,
-      axis: wanted.axis,
+      file: request.query.file,
+      dataset: request.query.dataset,
+      selection: request.query.selection,
+      index: request.index,
+      axis: request.axis,
       source,
       transfer_ms: round(browser.transfer),
       convert_ms: round(browser.convert),

@@ -5,20 +5,20 @@ import { formatExact } from './number-format.mjs';
 export const POOL_NAMES = { mean: 'mean', max: 'maximum', nearest: 'first' };
 
 /* The voxels of a cell: [first, end) of its rows and columns. */
-export function cellBlock(wanted, cells, r, c) {
-  const rows = wanted.shape[wanted.rows];
-  const cols = wanted.shape[wanted.cols];
+export function cellBlock(request, cells, r, c) {
+  const rows = request.shape[request.rows];
+  const cols = request.shape[request.cols];
   const top = cells.row0 + r * cells.rowStep;
   const left = cells.col0 + c * cells.colStep;
   return { rows: [top, Math.min(top + cells.rowStep, rows)], cols: [left, Math.min(left + cells.colStep, cols)] };
 }
 
-export function formatIndices(wanted, place) {
+export function formatIndices(request, place) {
   const one = ([from, end]) => (end - from === 1 ? String(from) : from + '–' + (end - 1));
-  return '[' + wanted.shape.map((_, d) => {
-    if (d === wanted.rows) return one(place.rows);
-    if (d === wanted.cols) return one(place.cols);
-    return String(wanted.position[d]);
+  return '[' + request.shape.map((_, d) => {
+    if (d === request.rows) return one(place.rows);
+    if (d === request.cols) return one(place.cols);
+    return String(request.position[d]);
   }).join(', ') + ']';
 }
 
@@ -40,17 +40,20 @@ export function withName(text, name) {
 }
 
 /* The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle. */
-export function voxelOf(wanted, cells, place) {
+export function voxelOf(request, cells, place) {
   const middle = ([from, end]) => (cells.meta.pool === 'nearest' ? from : Math.floor((from + end - 1) / 2));
   const row = middle(place.rows);
   const col = middle(place.cols);
-  const index = wanted.shape.map((_, d) => (d === wanted.rows ? row : d === wanted.cols ? col : wanted.position[d]));
-  return { index, key: JSON.stringify([wanted.generation, wanted.query.file, wanted.query.dataset, index]) };
+  const index = request.shape.map((
+    _,
+    d,
+  ) => (d === request.rows ? row : d === request.cols ? col : request.position[d]));
+  return { index, key: JSON.stringify([request.generation, request.query.file, request.query.dataset, index]) };
 }
 
 /* Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown. */
-export function isCoarse(wanted, cells) {
-  return cells.step > 1 || Boolean(wanted.part);
+export function isCoarse(request, cells) {
+  return cells.step > 1 || Boolean(request.part);
 }
 
 /* Names are the file's, and Plotly takes markup in labels. */
@@ -80,13 +83,13 @@ function hasFill(cells) {
   return cells.z.some((row) => row.includes(cells.fill)) && !Number.isNaN(cells.fill);
 }
 
-function isPart(wanted) {
-  return Boolean(wanted.port.rows || wanted.port.cols);
+function isPart(request) {
+  return Boolean(request.port.rows || request.port.cols);
 }
 
 /* A sentence about a slice whose picture shows nothing by itself: it has no values, or only one. */
-export function remarkOn(wanted, cells, mapping) {
-  const what = isPart(wanted) ? 'This part of the slice' : 'This slice';
+export function remarkOn(request, cells, mapping) {
+  const what = isPart(request) ? 'This part of the slice' : 'This slice';
   if (!Number.isFinite(cells.min)) {
     if (hasInfinite(cells)) return what + ' has no finite values.';
     return what + ' has no values (all ' + (hasFill(cells) ? 'fill value' : 'NaN') + ').';
@@ -97,7 +100,7 @@ export function remarkOn(wanted, cells, mapping) {
       ' voxels).';
   }
   if (only) {
-    return 'All values ' + (cells.step > 1 ? 'shown ' : isPart(wanted) ? 'of this part ' : '') + 'are ' + only + '.';
+    return 'All values ' + (cells.step > 1 ? 'shown ' : isPart(request) ? 'of this part ' : '') + 'are ' + only + '.';
   }
   if (cells.integers && cells.min === cells.max) return 'The values differ by less than colours can show.';
   if (mapping.norm === 'log' && cells.max <= 0) return what + ' has no values above zero, where the log norm begins.';

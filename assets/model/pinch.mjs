@@ -33,7 +33,7 @@ export function moveGrip(area, from, to, size) {
 function moved([low, high], from, to, length, factor, count) {
   const span = (high - low) * factor;
   const voxel = low + (from / length) * (high - low);
-  const wanted = voxel - (to / length) * span;
-  const start = span >= count ? (count - span) / 2 - 0.5 : Math.min(Math.max(wanted, -0.5), count - 0.5 - span);
+  const unclamped = voxel - (to / length) * span;
+  const start = span >= count ? (count - span) / 2 - 0.5 : Math.min(Math.max(unclamped, -0.5), count - 0.5 - span);
   return [start, start + span];
 }

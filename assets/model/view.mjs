@@ -1,4 +1,4 @@
-/* The view: which slice is wanted and how it is shown. A view is frozen; `reduce` makes the next one of it. */
+/* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
 import { resolvePlane } from './address.mjs';
 

@@ -10,15 +10,15 @@ const PREFETCH_DELAY_MS = 60;
 const REMEMBERED = 2000;
 
 /* `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force;
-   `isCurrent(view)` tells whether a view is still wanted. */
+   `isCurrent(view)` says whether a view is still shown. */
 export function createColorMapping({ api, show, isCurrent }) {
   const volumeWindows = new Map();
   const sliceWindows = new Map();
   let last = null;
 
   /* The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied. */
-  async function resolve(view, wanted, values) {
-    const [lo, hi] = await windowOf(view, wanted, values);
+  async function resolve(view, request, values) {
+    const [lo, hi] = await windowOf(view, request, values);
     const found = validWindow(view.norm, lo, hi, values.smallest);
     show.error(found.sentence || '');
     const range = found.sentence ? validWindow('linear', lo, hi, 0) : found;
@@ -44,18 +44,18 @@ export function createColorMapping({ api, show, isCurrent }) {
     return last;
   }
 
-  async function windowOf(view, wanted, values) {
+  async function windowOf(view, request, values) {
     const own = Number.isFinite(values.min) ? [values.min, values.max] : [0, 1];
     if (Array.isArray(view.window)) return view.window;
-    if (view.window === 'slice') return sliceWindow(wanted, own);
-    return (await volumeWindow(view, wanted)) || own;
+    if (view.window === 'slice') return sliceWindow(request, own);
+    return (await volumeWindow(view, request)) || own;
   }
 
   /* Zooming in must not change the contrast: the whole slice's window holds if it was seen. */
-  function sliceWindow(wanted, own) {
-    const fixed = wanted.position.filter((_, d) => d !== wanted.rows && d !== wanted.cols);
-    const key = JSON.stringify([wanted.generation, wanted.rows, wanted.cols, fixed, wanted.query.part]);
-    if (!wanted.port.rows && !wanted.port.cols) {
+  function sliceWindow(request, own) {
+    const fixed = request.position.filter((_, d) => d !== request.rows && d !== request.cols);
+    const key = JSON.stringify([request.generation, request.rows, request.cols, fixed, request.query.part]);
+    if (!request.port.rows && !request.port.cols) {
       if (sliceWindows.size >= REMEMBERED) sliceWindows.clear();
       sliceWindows.set(key, own);
     }
@@ -63,26 +63,26 @@ export function createColorMapping({ api, show, isCurrent }) {
   }
 
   /* The server's window for the whole volume, requested once by way of a single voxel; null if there is none. */
-  function volumeWindow(view, wanted) {
-    const key = JSON.stringify([wanted.generation, wanted.query.part, view.norm]);
+  function volumeWindow(view, request) {
+    const key = JSON.stringify([request.generation, request.query.part, view.norm]);
     if (!volumeWindows.has(key)) {
-      const port = wanted.port;
-      const one = selectionOf(wanted, {
+      const port = request.port;
+      const one = selectionOf(request, {
         rowStep: 1,
         colStep: 1,
         rows: [port.row0, port.row0 + 1],
         cols: [port.col0, port.col0 + 1],
       });
       const address = api.url('/api/v1/slice', {
-        file: wanted.query.file,
-        dataset: wanted.query.dataset,
+        file: request.query.file,
+        dataset: request.query.dataset,
         selection: one,
         format: 'u8',
         window: 'volume',
         norm: view.norm,
-        part: wanted.query.part,
+        part: request.query.part,
       });
-      const answer = api.fetchOk(address, {}, wanted.generation).then((response) => {
+      const answer = api.fetchOk(address, {}, request.generation).then((response) => {
         const ends = (response.headers.get('X-Slice-Window') || '').split(',').map(Number);
         return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
       }).catch(() => {
@@ -94,10 +94,10 @@ export function createColorMapping({ api, show, isCurrent }) {
     return volumeWindows.get(key);
   }
 
-  function prefetchWindow(view, wanted) {
+  function prefetchWindow(view, request) {
     if (view.window !== 'volume') return;
     setTimeout(() => {
-      if (isCurrent(view)) volumeWindow(view, wanted);
+      if (isCurrent(view)) volumeWindow(view, request);
     }, PREFETCH_DELAY_MS);
   }
 

@@ -16,7 +16,7 @@ import { describeValues, sceneOf, withPlace } from './values-request.mjs';
 // New colours are on the canvas at once, and in the heatmap when they have not changed again for this long.
 const RECOLOR_MS = 80;
 
-/* `machine` has the state of the picture, `store` the view. `on` has what is called: shown(view), refused(error, wanted), drawError(error), lost(error) when
+/* `machine` has the state of the picture, `store` the view. `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when
    the server is gone, enumFound() which returns the view, late() for a picture that came after it was cancelled. */
 export function createPicture({
   clock,
@@ -55,10 +55,10 @@ export function createPicture({
   function show(view) {
     clock.cancel(heatmapTimer);
     status.clearNote('values');
-    const wanted = describe(view, false);
+    const request = describe(view, false);
     const moving = moves(view);
     send(moving ? 'move' : 'load', { at: clock.now() });
-    if (isDrawn(view, wanted) && !state().covered) {
+    if (isDrawn(view, request) && !state().covered) {
       cancelLoad();
       enterRest(view);
       return;
@@ -73,31 +73,31 @@ export function createPicture({
       return;
     }
     scrubber.cancel();
-    loader.request(wanted);
-    colors.prefetchWindow(view, wanted);
+    loader.request(request);
+    colors.prefetchWindow(view, request);
   }
 
   /* The name of what is awaited. */
   function nameOf(view) {
     const { drawn } = state();
-    if (!drawn || drawn.wanted.generation !== view.generation) return view.dataset + ' of ' + view.file;
+    if (!drawn || drawn.request.generation !== view.generation) return view.dataset + ' of ' + view.file;
     return view.axis === null ? view.dataset : 'slice ' + view.position[view.axis] + ' of axis ' + view.axis;
   }
 
   /* Whether the heatmap is what is requested. */
-  function isDrawn(view, wanted) {
+  function isDrawn(view, request) {
     const { drawn } = state();
-    return drawn && drawn.key === wanted.key && !drawn.broken && matches(view, drawn.mapping);
+    return drawn && drawn.key === request.key && !drawn.broken && matches(view, drawn.mapping);
   }
 
   /* Whether it is another slice of the plane that the plot shows. */
   function moves(view) {
     const { drawn, covered } = state();
-    if (!drawn || view.axis === null || drawn.wanted.generation !== view.generation) return false;
-    const { wanted } = drawn;
-    if (wanted.rows !== view.rows || wanted.cols !== view.cols || wanted.part !== view.part) return false;
+    if (!drawn || view.axis === null || drawn.request.generation !== view.generation) return false;
+    const { request } = drawn;
+    if (request.rows !== view.rows || request.cols !== view.cols || request.part !== view.part) return false;
     if (covered) return true;
-    return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== wanted.position[d]);
+    return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== request.position[d]);
   }
 
   /* The slice that was requested is on the canvas. */
@@ -123,22 +123,22 @@ export function createPicture({
     const view = viewNow();
     const { drawn, covered } = state();
     if (!view || !covered || player.isPlaying()) return;
-    const wanted = describe(view, true);
-    if (isDrawn(view, wanted)) {
+    const request = describe(view, true);
+    if (isDrawn(view, request)) {
       enterRest(view);
       return;
     }
-    const hasValues = drawn && drawn.key === wanted.key;
+    const hasValues = drawn && drawn.key === request.key;
     if (!hasValues && !scrubber.isDone()) return;
     send('settle');
     if (hasValues) redraw(view);
-    else loader.request(wanted);
+    else loader.request(request);
   }
 
   /* The values that the heatmap has, in other colours. */
   async function redraw(view) {
     const mine = state().drawn;
-    const mapping = await colors.resolve(view, mine.wanted, mine.cells);
+    const mapping = await colors.resolve(view, mine.request, mine.cells);
     const before = revision();
     const image = await patch.buildImage(mine.cells, mapping);
     const quiet = before === revision() && (await idle());
@@ -151,7 +151,7 @@ export function createPicture({
     try {
       await plot.recolor(mapping, image);
       send('recolored', { mapping });
-      showRemark(mine.wanted, mine.cells, mapping);
+      showRemark(mine.request, mine.cells, mapping);
     } catch (error) {
       onDrawError(error);
       return;
@@ -180,24 +180,24 @@ export function createPicture({
     on.drawError(error);
   }
 
-  function isCurrent(wanted) {
+  function isCurrent(request) {
     const view = viewNow();
-    return Boolean(view && view.generation === wanted.generation);
+    return Boolean(view && view.generation === request.generation);
   }
 
-  function onValues(wanted, answer) {
-    if (!isCurrent(wanted)) return;
-    next = { wanted, answer };
+  function onValues(request, answer) {
+    if (!isCurrent(request)) return;
+    next = { request, answer };
     if (!drawing) drawNext();
   }
 
   async function drawNext() {
     drawing = true;
     while (next) {
-      const { wanted, answer } = next;
+      const { request, answer } = next;
       next = null;
       try {
-        await paint(wanted, answer);
+        await paint(request, answer);
       } catch (error) {
         onDrawError(error);
       }
@@ -207,51 +207,51 @@ export function createPicture({
   }
 
   /* Whether a slice was pooled as numbers and turns out to be one of an enum: then it is requested anew. */
-  function averagesNames(wanted, answer) {
+  function averagesNames(request, answer) {
     if (!answer.isEnum || viewNow().isEnum) return false;
     const view = on.enumFound();
-    if (poolOf(view) === wanted.query.pool) return false;
-    if (wanted.port.step > 1) {
+    if (poolOf(view) === request.query.pool) return false;
+    if (request.port.step > 1) {
       show(view);
       return true;
     }
     // Single voxels are the same, however they would be pooled.
-    const { query, key } = describe(view, wanted.painted);
-    Object.assign(wanted, { query, key });
+    const { query, key } = describe(view, request.painted);
+    Object.assign(request, { query, key });
     return false;
   }
 
-  async function paint(wanted, answer) {
-    if (averagesNames(wanted, answer)) return;
+  async function paint(request, answer) {
+    if (averagesNames(request, answer)) return;
     const begun = clock.now();
     const before = revision();
     const { halts } = state();
     const values = toRows(answer);
     const converting = clock.now() - begun;
-    const mapping = await colors.resolve(viewNow(), wanted, values);
-    if (!isCurrent(wanted) || halts !== state().halts) return;
-    const cells = withPlace(values, wanted);
+    const mapping = await colors.resolve(viewNow(), request, values);
+    if (!isCurrent(request) || halts !== state().halts) return;
+    const cells = withPlace(values, request);
     await plot.ready();
     const image = await patch.buildImage(cells, mapping);
-    const leaves = leavesFor(wanted);
+    const leaves = leavesFor(request);
     const late = state().covered && !leaves && (before !== revision() || !(await idle()));
-    if (late || !isCurrent(wanted) || halts !== state().halts) {
+    if (late || !isCurrent(request) || halts !== state().halts) {
       if (image) image.drop();
       // What was pressed meanwhile comes first, and brings its own rest.
       if (late && before === revision()) scheduleHeatmap();
       return;
     }
     const drawStart = clock.now();
-    await plot.draw(sceneOf(wanted, cells, mapping, viewNow(), readout), image);
+    await plot.draw(sceneOf(request, cells, mapping, viewNow(), readout), image);
     const drawnAt = clock.now();
-    send('drawn', { drawn: { key: wanted.key, wanted, cells, mapping } });
-    showRemark(wanted, cells, mapping);
+    send('drawn', { drawn: { key: request.key, request, cells, mapping } });
+    showRemark(request, cells, mapping);
     status.clearNote('values');
     // The canvas has a slice of what was left.
     if (leaves) scrubber.end();
-    on.shown(wanted.view);
-    if (!wanted.painted) {
-      const stages = await telemetry.painted(wanted, answer, {
+    on.shown(request.view);
+    if (!request.painted) {
+      const stages = await telemetry.painted(request, answer, {
         convert: measureStage('convert', begun, converting + (image ? image.ms : 0)),
         draw: measureStage('draw', drawStart, drawnAt - drawStart),
       }, drawnAt);
@@ -268,7 +268,7 @@ export function createPicture({
   function leavesFor({ generation, rows, cols }) {
     const { drawn } = state();
     if (!drawn) return true;
-    return drawn.wanted.generation !== generation || drawn.wanted.rows !== rows || drawn.wanted.cols !== cols;
+    return drawn.request.generation !== generation || drawn.request.rows !== rows || drawn.request.cols !== cols;
   }
 
   /* No request and no drawing is in progress. */
@@ -276,8 +276,8 @@ export function createPicture({
     const view = viewNow();
     const { drawn } = state();
     if (!view || !drawn || next) return;
-    const wanted = describe(view, false);
-    if (drawn.key !== wanted.key) return;
+    const request = describe(view, false);
+    if (drawn.key !== request.key) return;
     // Colours that were chosen while it was being drawn.
     if (!matches(view, drawn.mapping)) {
       recolor(view);
@@ -297,10 +297,10 @@ export function createPicture({
   /* Other colours for what is on the screen. */
   async function recolor(view) {
     const mine = state().drawn;
-    if (!mine || mine.wanted.generation !== view.generation || drawing) return;
+    if (!mine || mine.request.generation !== view.generation || drawing) return;
     send('recolor');
     const before = revision();
-    const mapping = await colors.resolve(view, mine.wanted, mine.cells);
+    const mapping = await colors.resolve(view, mine.request, mine.cells);
     // What was requested meanwhile is painted in these colours anyway, and is not there yet.
     if (isReplaced(mine) || drawing || before !== revision()) return;
     status.busy(true);
@@ -337,21 +337,21 @@ export function createPicture({
   function restore(view) {
     halt();
     plot.zoom(view.x, view.y);
-    const wanted = describe(view, false);
+    const request = describe(view, false);
     const { drawn, painted, covered } = state();
     if (painted) {
       send('move', { at: state().requestedAt });
       scrubber.request(view);
       scheduleHeatmap();
-    } else if (isDrawn(view, wanted) && !covered) enterRest(view);
-    else if (drawn && drawn.key === wanted.key && !drawn.broken) recolor(view);
+    } else if (isDrawn(view, request) && !covered) enterRest(view);
+    else if (drawn && drawn.key === request.key && !drawn.broken) recolor(view);
     else show(view);
   }
 
-  function onError(wanted, error) {
+  function onError(request, error) {
     const passing = error.lost || error.status >= 500 || error.status === 429;
-    if (!wanted.painted || !passing) {
-      on.refused(error, wanted);
+    if (!request.painted || !passing) {
+      on.refused(error, request);
       return;
     }
     // The slice is on the canvas: its values alone are missing.
@@ -384,8 +384,8 @@ export function createPicture({
   };
 }
 
-function showRemark(wanted, cells, mapping) {
-  const text = remarkOn(wanted, cells, mapping);
+function showRemark(request, cells, mapping) {
+  const text = remarkOn(request, cells, mapping);
   setText('slice-remark', text);
   setVisible('slice-remark', Boolean(text));
 }

@@ -84,8 +84,8 @@ export function createPlot({ canvas, patch, on }) {
     const { xaxis, yaxis } = gd._fullLayout;
     const marks = ticksOf(x, y, xaxis._length, yaxis._length);
     const change = {};
-    Object.entries(marks).forEach(([name, wanted]) =>
-      Object.entries(wanted).forEach(([key, value]) => {
+    Object.entries(marks).forEach(([name, attributes]) =>
+      Object.entries(attributes).forEach(([key, value]) => {
         const now = gd.layout[name + 'axis'][key];
         if (JSON.stringify(now || null) !== JSON.stringify(value || null)) change[name + 'axis.' + key] = value;
       })

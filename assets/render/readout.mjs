@@ -26,29 +26,29 @@ export function createReadout({ api, plot }) {
   let names = new Map();
   let hovered = null;
 
-  function nameKey(wanted, text) {
-    return wanted.generation + ' ' + text;
+  function nameKey(request, text) {
+    return request.generation + ' ' + text;
   }
 
   /* The value of a cell as text, with its name where it is one of an enum. */
-  function valueOf(wanted, cells, r, c) {
+  function valueOf(request, cells, r, c) {
     const text = cellText(cells, r, c);
-    return withName(text, cells.isEnum ? names.get(nameKey(wanted, text)) : null);
+    return withName(text, cells.isEnum ? names.get(nameKey(request, text)) : null);
   }
 
   /* The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it. */
-  function exactOf(wanted, cells, place) {
-    const voxel = voxelOf(wanted, cells, place);
+  function exactOf(request, cells, place) {
+    const voxel = voxelOf(request, cells, place);
     const found = voxels.get(voxel.key);
-    if (!found || !isCoarse(wanted, cells)) return '';
+    if (!found || !isCoarse(request, cells)) return '';
     return '[' + voxel.index.join(', ') + '] = ' + withName(formatSign(found.text), found.name);
   }
 
-  function label(wanted, cells, r, c) {
-    const place = cellBlock(wanted, cells, r, c);
-    const lines = ['<b>' + escapeMarkup(valueOf(wanted, cells, r, c)) + '</b>', formatIndices(wanted, place)];
+  function label(request, cells, r, c) {
+    const place = cellBlock(request, cells, r, c);
+    const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, place)];
     if (cells.step > 1) lines.push(formatPooling(cells, place));
-    const exact = exactOf(wanted, cells, place);
+    const exact = exactOf(request, cells, place);
     if (exact) lines.push(escapeMarkup(exact));
     return lines.join('<br>');
   }
@@ -57,38 +57,38 @@ export function createReadout({ api, plot }) {
     const scene = plot.scene();
     if (!scene || !scene.cells.z[r]) return;
     hovered = [r, c];
-    const { wanted, cells } = scene;
-    const place = cellBlock(wanted, cells, r, c);
-    render(cells, wanted, place, r, c);
+    const { request, cells } = scene;
+    const place = cellBlock(request, cells, r, c);
+    render(cells, request, place, r, c);
     clearTimeout(timer);
     if (control) control.abort();
-    const unnamed = cells.isEnum && !names.has(nameKey(wanted, cellText(cells, r, c)));
-    if (!unnamed && !isCoarse(wanted, cells)) return;
-    if (!voxels.has(voxelOf(wanted, cells, place).key)) {
-      timer = setTimeout(() => fetchVoxel(cells, wanted, place, r, c), EXACT_DELAY_MS);
+    const unnamed = cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c)));
+    if (!unnamed && !isCoarse(request, cells)) return;
+    if (!voxels.has(voxelOf(request, cells, place).key)) {
+      timer = setTimeout(() => fetchVoxel(cells, request, place, r, c), EXACT_DELAY_MS);
     }
   }
 
-  function render(cells, wanted, place, r, c) {
+  function render(cells, request, place, r, c) {
     const parts = [];
     const part = (text, name) => parts.push([text, name]);
-    part(formatIndices(wanted, place), 'at');
+    part(formatIndices(request, place), 'at');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
-    part(valueOf(wanted, cells, r, c), 'value');
-    const exact = exactOf(wanted, cells, place);
+    part(valueOf(request, cells, r, c), 'value');
+    const exact = exactOf(request, cells, place);
     if (exact) part(exact, 'exact');
     setParts('readout', parts);
   }
 
   /* Ask for the voxel that stands for a cell, as the file has it; it is not counted as a slice. */
-  async function fetchVoxel(cells, wanted, place, r, c) {
-    const voxel = voxelOf(wanted, cells, place);
-    const { file, dataset } = wanted.query;
+  async function fetchVoxel(cells, request, place, r, c) {
+    const voxel = voxelOf(request, cells, place);
+    const { file, dataset } = request.query;
     const address = api.url('/api/v1/value', { file, dataset, index: voxel.index.join(',') });
     control = new AbortController();
     let found;
     try {
-      const response = await api.fetchOk(address, { signal: control.signal }, wanted.generation);
+      const response = await api.fetchOk(address, { signal: control.signal }, request.generation);
       found = await response.json();
     } catch {
       // The cell's own value stays; the next move asks again.
@@ -98,11 +98,11 @@ export function createReadout({ api, plot }) {
     voxels.set(voxel.key, found);
     if (cells.isEnum) {
       if (names.size > MAX_CACHED) names = new Map();
-      names.set(nameKey(wanted, formatSign(found.text)), found.name);
+      names.set(nameKey(request, formatSign(found.text)), found.name);
     }
     const scene = plot.scene();
     if (!scene || scene.cells !== cells || !hovered || hovered[0] !== r || hovered[1] !== c) return;
-    render(cells, wanted, place, r, c);
+    render(cells, request, place, r, c);
     plot.refreshHover();
   }
 

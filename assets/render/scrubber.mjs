@@ -142,12 +142,12 @@ export function createScrubber(
     cover({ frameSetKey: scene.frameSetKey, index: scene.index, step: frame.step });
     if (again) return;
     frameInFlight = true;
-    const wanted = {
+    const displayed = {
       axis: scene.axis,
       index: scene.index,
       query: { file: scene.file, dataset: scene.dataset, selection: frame.selection },
     };
-    telemetry.painted(wanted, answer, spent, drawn).then((stages) => {
+    telemetry.painted(displayed, answer, spent, drawn).then((stages) => {
       showStages(stages);
       panels.onPainted();
     });

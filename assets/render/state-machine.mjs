@@ -22,7 +22,7 @@ const EVERYWHERE = { rest: 'rest', fail: 'failed', halt: 'rest' };
  * @property {number} revision Counts requests, other colours and halts: work of an earlier revision is stale.
  * @property {number} halts Counts halts: what arrives from before one is not drawn.
  * @property {number} requestedAt Time of the last request (ms).
- * @property {{key: string, wanted: any, cells: any, mapping: any, broken: boolean} | null} drawn The heatmap.
+ * @property {{key: string, request: any, cells: any, mapping: any, broken: boolean} | null} drawn The heatmap.
  * @property {{frameSetKey: string, index: number, step: number} | null} painted The slice on the canvas.
  * @property {boolean} covered Whether the canvas hides the heatmap.
  */

@@ -42,15 +42,15 @@ export function withPlace(values, { port, query }) {
 }
 
 /* The scene that the plot draws, see plot.mjs. */
-export function sceneOf(wanted, cells, mapping, { x, y }, readout) {
+export function sceneOf(request, cells, mapping, { x, y }, readout) {
   return {
     cells,
-    wanted,
-    shape: [wanted.shape[wanted.rows], wanted.shape[wanted.cols]],
-    titles: ['axis ' + wanted.rows, 'axis ' + wanted.cols],
+    request,
+    shape: [request.shape[request.rows], request.shape[request.cols]],
+    titles: ['axis ' + request.rows, 'axis ' + request.cols],
     mapping,
     x,
     y,
-    label: (r, c) => readout.label(wanted, cells, r, c),
+    label: (r, c) => readout.label(request, cells, r, c),
   };
 }

@@ -146,8 +146,8 @@ export function createViewer({
   }
 
   /* A slice was refused. */
-  function onRefused(error, wanted) {
-    if (!view() || opening || wanted.generation !== view().generation) return;
+  function onRefused(error, request) {
+    if (!view() || opening || request.generation !== view().generation) return;
     if (MAYBE_CHANGED.includes(error.status)) readAgain({ error });
     else onFailure(error, view(), refresh);
   }

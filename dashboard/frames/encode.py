@@ -53,7 +53,7 @@ class Frame:
             "shape": self.shape,
             "dtype": self.dtype,
             "window": self.window,
-            "told": self.demand_recorded,
+            "demand_recorded": self.demand_recorded,
             "bytes": len(self.body),
         }
         return json.dumps(head).encode() + b"\n" + self.body
@@ -71,7 +71,7 @@ class Frame:
                 (int(rows), int(cols)),
                 str(head["dtype"]),
                 None if window is None else (float(window[0]), float(window[1])),
-                bool(head["told"]),
+                bool(head["demand_recorded"]),
             )
             nbytes = head["bytes"]
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:

@@ -33,7 +33,7 @@ from dashboard.frames.quantize import Norm, Window, quantize_u8
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.telemetry.meter import meter
 
-FRAMES_VERSION = "1"
+FRAMES_VERSION = "2"
 # Decoded bytes that one slice may need; larger requests are refused.
 MAX_DECODED_BYTES = 8 * 2**30
 # Source cells pooled at a time, which bounds the memory of a pooled view of a huge plane.

@@ -237,9 +237,8 @@ class Hdf5WorkerPool:
         if self._closed.is_set():
             return
         slot = self._free.get()
-        with suppress(
-            OSError, errors.LamellaError
-        ):  # The first request tries again, and reports it.
+        # The first request tries again, and reports it.
+        with suppress(OSError, errors.LamellaError):
             slot = slot or self._start()
         self._release(slot)
 

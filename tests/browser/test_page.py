@@ -34,7 +34,7 @@ def test_the_panels_move(viewer: Any, served: Any) -> None:
         )
     at_first = viewer.page.evaluate(counted)
     viewer.press(*["ArrowRight"] * 3)
-    viewer.until(f"(told) => ({counted})() !== told", at_first)
+    viewer.until(f"(before) => ({counted})() !== before", at_first)
     assert "%" in viewer.page.inner_text("#hit-rate-value")
     assert "Bricks" in viewer.page.inner_text("#prefetch-panel")
     served.until(lambda now: sum(now["demand"].values()) >= sum(before["demand"].values()) + 4)

@@ -107,14 +107,14 @@ def test_panels_that_are_scrolled_away_are_drawn_when_nothing_moves(viewer: Any)
     figures(viewer, 2)
     viewer.until(SHOWN, "2,2")
     total = "document.getElementById('pipeline-total').textContent"
-    viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
+    viewer.page.evaluate(f"() => {{ window.before = {total}; }}")
     viewer.press("ArrowRight")
     # The ledger's figures come every two seconds.
     viewer.until("() => lamella.picture.idleMs() > 600")
     viewer.page.evaluate(
         "() => putFigures({ 'pipeline-panel': { stages: { draw: { p50_ms: 1, p95_ms: 2 } } } })"
     )
-    viewer.until(f"() => {total} !== told")
+    viewer.until(f"() => {total} !== before")
 
 
 def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..., Any]) -> None:
@@ -123,13 +123,13 @@ def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..
     total = "document.getElementById('pipeline-total').textContent"
     viewer.page.click("#panels-toggle")
     viewer.until("() => !lamella.panels.isPipelineVisible()")
-    viewer.page.evaluate(f"() => {{ window.told = {total}; }}")
+    viewer.page.evaluate(f"() => {{ window.before = {total}; }}")
     count = len(drawings(viewer))
     figures(viewer, 2)
     viewer.press("ArrowRight")
     viewer.until("() => lamella.picture.idleMs() > 1000")
     assert len(drawings(viewer)) == count
-    assert viewer.page.evaluate(f"() => {total} === told")
+    assert viewer.page.evaluate(f"() => {total} === before")
     viewer.page.click("#panels-toggle")
     viewer.until(SHOWN, "2,2")
-    viewer.until(f"() => {total} !== told")
+    viewer.until(f"() => {total} !== before")

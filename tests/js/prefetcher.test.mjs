@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { createPrefetcher } from '../../assets/data/prefetcher.mjs';
 
 /* Log: +index started, xindex aborted, =index arrived. */
-function setUp(room) {
+function setUp(slots) {
   const log = [];
   const open = new Map();
   const timers = [];
   const kept = new Set();
-  const limit = { room };
+  const limit = { slots };
   const fetchFrame = (index, signal) =>
     new Promise((resolve, reject) => {
       log.push('+' + index);
@@ -23,7 +23,7 @@ function setUp(room) {
     log.push('=' + index);
   };
   const later = (job) => timers.push(job);
-  const prefetcher = createPrefetcher(fetchFrame, onFrame, (index) => kept.has(index), () => limit.room, later);
+  const prefetcher = createPrefetcher(fetchFrame, onFrame, (index) => kept.has(index), () => limit.slots, later);
   return { log, open, timers, limit, prefetcher };
 }
 
@@ -35,7 +35,7 @@ Deno.test('no more frames are in flight than the link carries', async () => {
   await task();
   open.get(1).resolve({});
   await task();
-  limit.room = 3;
+  limit.slots = 3;
   open.get(2).resolve({});
   await task();
   assert.deepEqual(log, ['+1', '+2', '=1', '+3', '=2', '+4']);

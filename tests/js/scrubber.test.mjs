@@ -26,7 +26,7 @@ function viewAt(index, change) {
   return Object.assign(view, change);
 }
 
-/* The scrubber with a server that answers when told: `server.answer(index)`. */
+/* The scrubber with a server that answers on command: `server.answer(index)`. */
 function setUp() {
   const clock = createFakeClock();
   const machine = createStateMachine();
@@ -61,8 +61,8 @@ function setUp() {
     loader,
     bandwidth: { maxConcurrent: () => 2, maxCells: () => 1e6, latencyMs: () => 5, transferMs: () => 1 },
     telemetry: {
-      painted: (wanted, answer) => {
-        log.push(wanted.index + ' ' + answer.source);
+      painted: (request, answer) => {
+        log.push(request.index + ' ' + answer.source);
         return Promise.resolve({});
       },
     },

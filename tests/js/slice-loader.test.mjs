@@ -5,7 +5,7 @@ import { createFakeClock, settled } from './fake-clock.mjs';
 
 const HEADERS = { 'X-Slice-Shape': '2,3', 'X-Slice-Dtype': 'uint8', 'Cache-Status': 'bricks; hit; detail=prefetched' };
 
-/* The loader with a server that answers when told. */
+/* The loader with a server that answers on command. */
 function setUp() {
   const clock = createFakeClock();
   const log = [];

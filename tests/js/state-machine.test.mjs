@@ -6,7 +6,7 @@ const after = (...events) => events.reduce((state, event) => transition(state, e
 const move = { type: 'move', at: 5 };
 const load = { type: 'load', at: 5 };
 const painted = { type: 'painted', painted: { frameSetKey: 's', index: 3, step: 2 } };
-const drawn = { type: 'drawn', drawn: { key: 'k', wanted: {}, cells: {}, mapping: { lo: 0 } } };
+const drawn = { type: 'drawn', drawn: { key: 'k', request: {}, cells: {}, mapping: { lo: 0 } } };
 
 Deno.test('each phase leads where the table says', () => {
   const cases = [
@@ -79,7 +79,7 @@ Deno.test('states are frozen, and an unknown event is an error', () => {
   assert.throws(() => transition(state, { type: 'nothing' }), /no such event: nothing/);
 });
 
-Deno.test('another phase is told once', () => {
+Deno.test('another phase is reported once', () => {
   const phases = [];
   const { send, state } = createStateMachine((phase) => phases.push(phase));
   send('move', { at: 1 });

@@ -21,8 +21,8 @@
     else lamella.viewer.setColors({ reverse: i % 2 === 0 });
     await new Promise((drawn) => {
       const done = () => made > i && frame.getAttribute('aria-busy') === 'false';
-      const look = () => (done() ? drawn() : setTimeout(look));
-      look();
+      const poll = () => (done() ? drawn() : setTimeout(poll));
+      poll();
     });
   }
   return [made, most, living.size];

@@ -15,8 +15,8 @@
   };
   press();
   await new Promise((seen) => {
-    const look = () => (window.painted.length > 2 ? seen() : setTimeout(look));
-    look();
+    const poll = () => (window.painted.length > 2 ? seen() : setTimeout(poll));
+    poll();
   });
   window.drawn = drawn;
   return drawn.slice();

@@ -4,9 +4,9 @@
     window.goOn = resolve;
   });
   lamella.colors.resolve = async (...given) => {
-    const look = await of(...given);
+    const mapping = await of(...given);
     await gate;
-    return look;
+    return mapping;
   };
   lamella.viewer.setColors({ colorscale: 'viridis' });
   lamella.viewer.goToEnd();

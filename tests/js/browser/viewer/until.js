@@ -1,11 +1,11 @@
 (([text, argument]) =>
   new Promise((resolve, reject) => {
     const end = performance.now() + 45000;
-    const look = () => {
+    const poll = () => {
       const found = window[text](argument);
       if (found) resolve(found);
       else if (performance.now() > end) reject(new Error('in vain: ' + text));
-      else setTimeout(look, 30);
+      else setTimeout(poll, 30);
     };
-    look();
+    poll();
   }));
