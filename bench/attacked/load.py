@@ -39,9 +39,13 @@ ENDS_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Results of the viewers: number of slices, responses other than 200 by status, lateness (ms)."""
+    """Results of the viewers: number of slices, of requests repeated after a 503, lateness (ms).
+
+    `lost` counts the slices whose last response was not 200, by its status and body.
+    """
 
     requested: int
+    repeated: int
     lost: dict[str, int]
     p50_ms: float
     p99_ms: float
@@ -111,11 +115,14 @@ def mixed(shape: Sequence[int], seconds: float) -> Trace:
 
 def figures(seen: Sequence[TraceSample]) -> Figures:
     """Totals of the samples; a slice that was not requested counts as lost."""
-    lost = Counter(str(one.status or "no answer") for one in seen if one.status != 200)
+    lost = Counter(
+        f"{one.status or 'no answer'} {one.error}".strip() for one in seen if one.status != 200
+    )
     late = sorted(one.late_ms for one in seen if one.status == 200 and one.late_ms is not None)
     outcomes = Counter(one.outcome for one in seen if one.status == 200)
     return Figures(
         len(seen),
+        sum(max(one.tries - 1, 0) for one in seen),
         dict(lost),
         quantile(late, 0.50) if late else float("nan"),
         quantile(late, 0.99) if late else float("nan"),

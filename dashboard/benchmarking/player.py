@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http
 import http.client
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +17,10 @@ from dashboard.benchmarking.traces import Step, Trace, Viewer
 
 # Number of connections that browsers open to one host.
 CONNECTIONS = 6
+# A response of 503 is requested again, as by the page (`assets/data/slice-loader.mjs`).
+BUSY = http.HTTPStatus.SERVICE_UNAVAILABLE
+BUSY_TRIES = 3
+BUSY_WAIT_S = 1.0
 # Bounds the run against a server that cannot keep up: steps later than this are not requested.
 MAX_WAIT_S = 20.0
 
@@ -34,7 +40,8 @@ class TraceSample:
     """One step of a viewer, by its number in the viewer's steps.
 
     `late_ms` is the time from the due time to the last byte, or None if the slice was not requested;
-    `total_ms` is the server's part of that.
+    `total_ms` is the server's part of that. `tries` counts the requests, and `error` is the body of a
+    last response other than 200.
     """
 
     viewer: int
@@ -44,6 +51,8 @@ class TraceSample:
     outcome: str = ""
     late_ms: float | None = None
     total_ms: float = float("nan")
+    tries: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,24 @@ class _Player:
         if time.monotonic() > self.until:
             return TraceSample(self.number, number, step)
         try:
+            got, tries = self._request(client, step)
+        except (OSError, http.client.HTTPException):
+            return TraceSample(self.number, number, step, late_ms=(time.monotonic() - due) * 1e3)
+        return TraceSample(
+            self.number,
+            number,
+            step,
+            got.status,
+            got.outcome,
+            late_ms=(got.ended - due) * 1e3,
+            total_ms=got.total_ms,
+            tries=tries,
+            error="" if got.status == 200 else got.body.decode(errors="replace"),
+        )
+
+    def _request(self, client: Slices, step: Step) -> tuple[SliceResponse, int]:
+        """The last response to the requests for a slice, and their number."""
+        for tries in itertools.count(1):
             got = client.slice(
                 self.address.files[self.viewer.volume],
                 self.address.dataset,
@@ -138,9 +165,6 @@ class _Player:
                 viewer=f"bench-{self.number}",
                 **dict(self.address.query),
             )
-        except (OSError, http.client.HTTPException):
-            return TraceSample(self.number, number, step, late_ms=(time.monotonic() - due) * 1e3)
-        late_ms = (got.ended - due) * 1e3
-        return TraceSample(
-            self.number, number, step, got.status, got.outcome, late_ms, got.total_ms
-        )
+            if got.status != BUSY or tries >= BUSY_TRIES or self.ended.wait(BUSY_WAIT_S):
+                break
+        return got, tries

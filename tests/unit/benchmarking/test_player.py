@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import http.server
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking import client as client_module
+from dashboard.benchmarking import player
 from dashboard.benchmarking.client import Client, SliceResponse, outcome_of, total_ms_of
 from dashboard.benchmarking.player import CONNECTIONS, TraceTarget, play
 from dashboard.benchmarking.processes import private_bytes, process_tree, wait_until_idle
@@ -71,6 +73,20 @@ def test_every_viewer_asks_for_every_slice() -> None:
     assert seen[0].total_ms == 1.5
     assert ("b", "/v", "0:4", {"viewer": "bench-1", "format": "u8"}) in fake.asked
     assert fake.open == 0
+
+
+def test_a_busy_server_is_asked_again_as_by_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player, "BUSY_WAIT_S", 0.0)
+
+    class Busy(Fake):
+        def slice(self, *address: str, **more: str) -> SliceResponse:
+            answer = super().slice(*address, **more)
+            times = sum(asked[2] == address[2] for asked in self.asked)
+            busy = times < 2 if address[2] == "0:1" else True
+            return dataclasses.replace(answer, status=503, body=b"busy") if busy else answer
+
+    seen = play(Trace("t", "", (Viewer(0, steps(1, 2)),)), ADDRESS, Busy().connect)
+    assert [(one.status, one.tries, one.error) for one in seen] == [(200, 2, ""), (503, 3, "busy")]
 
 
 def test_what_is_due_at_once_is_asked_for_at_once() -> None:
