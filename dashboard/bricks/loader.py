@@ -21,6 +21,7 @@ from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Purpose, Stage
 from dashboard.addressing.requester import Requester
+from dashboard.blocking import about_to_block
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.pending_file import PendingBrickFile
@@ -166,7 +167,7 @@ class BrickLoader:
                         file_lock(
                             self._locks / f"{address.key}.lock",
                             self._max_wait_s,
-                            on_wait=signal_demand_waiting if purpose is Purpose.DEMAND else None,
+                            on_wait=_begin_wait if purpose is Purpose.DEMAND else None,
                         )
                     )
             except LockTimeout:
@@ -275,6 +276,11 @@ class BrickLoader:
 
 def _decode_timed_out() -> errors.Busy:
     return errors.Busy("This part is still being decoded; try again in a moment.")
+
+
+def _begin_wait(lock: int) -> None:
+    signal_demand_waiting(lock)
+    about_to_block()
 
 
 def remove_stale_locks(folder: Path, older_than_s: float) -> None:

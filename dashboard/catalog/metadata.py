@@ -58,8 +58,8 @@ HURRIED_S = 60.0
 MAX_PATH = 2_000
 # Opening a file takes milliseconds, listing a million chunks seconds.
 FIRST_OPEN_S = 3.0
-# Threads that may wait for longer, over all files: with the working one, half of a process's eight.
-MAX_WAITING = 3
+# Threads that may wait for longer, over all files: a third of the maximum (`http/request_threads.py`).
+MAX_WAITING = 12
 # In this order: to look for the better match would take half as long again for a long listing.
 _ORDERED = Field(union_mode="left_to_right")
 _LISTING: TypeAdapter[FileListing | Failure] = TypeAdapter(

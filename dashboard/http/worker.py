@@ -13,7 +13,6 @@ import logging
 import os
 import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +25,7 @@ from gunicorn.workers.base import Worker
 
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
 from dashboard.http.refusal import Malformed, Refusal
+from dashboard.http.request_threads import RequestThreads
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def init_process(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._requests: SimpleQueue[Connection | None] = SimpleQueue()
+        self._requests = RequestThreads(self.cfg.threads, self._run_request)
         self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.connections: set[Connection] = set()
         self.accepting = False
@@ -66,8 +66,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         """Serve until a signal clears `alive`, then finish the requests in progress."""
         # gunicorn's signal handlers write to this pipe as well.
         self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._on_wakeup)
-        for number in range(self.cfg.threads):
-            threading.Thread(target=self._run_request, name=f"http-{number}", daemon=True).start()
+        self._requests.start()
         self._start_accepting(True)
         while self.alive and self.ppid == os.getppid():
             self._step()
@@ -80,8 +79,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._step()
         for connection in list(self.connections):
             self._close(connection)
-        for _ in range(self.cfg.threads):
-            self._requests.put(None)
+        self._requests.stop()
         self._selector.close()
 
     def _start_accepting(self, accepting: bool) -> None:
@@ -283,16 +281,15 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         with suppress(BlockingIOError):
             os.write(self.PIPE[1], b"\0")
 
-    def _run_request(self) -> None:
-        while (connection := self._requests.get()) is not None:
-            try:
-                self._answer(connection)
-            except (ConnectionError, TimeoutError):  # the client has gone
-                self.call_in_loop(bind(self._close, connection))
-            except Exception:
-                log.exception("a request could not be answered")
-                end = self._close if connection.began_answer else bind(self._refuse, status=500)
-                self.call_in_loop(bind(end, connection))
+    def _run_request(self, connection: Connection) -> None:
+        try:
+            self._answer(connection)
+        except (ConnectionError, TimeoutError):  # the client has gone
+            self.call_in_loop(bind(self._close, connection))
+        except Exception:
+            log.exception("a request could not be answered")
+            end = self._close if connection.began_answer else bind(self._refuse, status=500)
+            self.call_in_loop(bind(end, connection))
 
     def _answer(self, connection: Connection) -> None:
         response, environ = wsgi.create(

@@ -33,6 +33,8 @@ MAX_DEFERRED = 512
 # Slices of more bricks are not planned for, and at most this many bricks of a report are marked as accessed: a
 # report that takes a millisecond to send must not take seconds to process.
 MAX_BRICKS_PER_REPORT = 256
+# A page reports every two seconds, or sooner.
+MAX_VOLUMES_PER_REPORT = 8
 
 SliceView = tuple[Volume, Selection]
 
@@ -88,21 +90,19 @@ class Activity:
         `TooManyRequests` when none is accepted because of the viewer's rate.
         """
         try:
-            report = browser_report.parse_report(body)
+            report = browser_report.parse_report(body, self.row_limit.admit)
         except browser_report.MalformedReport as error:
             self._refused("malformed", error.rows)
             raise
-        admitted = self.row_limit.admit(report.viewer, len(report.slices))
-        too_frequent = len(report.slices) - admitted
         self._refused("malformed", report.malformed)
-        self._refused("too_frequent", too_frequent)
-        if too_frequent and not admitted:
+        self._refused("too_frequent", report.not_admitted)
+        if report.not_admitted and not report.slices:
             raise errors.TooManyRequests(
                 "This viewer reports more slices than anybody can see; wait a second."
             )
         known = _KnownVolumes(self._metadata)
         seen: list[SliceView] = []
-        for painted in report.slices[:admitted]:
+        for painted in report.slices:
             reason, slice_ = known.find(painted)
             if slice_ is None:
                 self._refused(reason, 1)
@@ -191,7 +191,7 @@ def _bricks(volume: Volume, chosen: Selection) -> int:
 
 
 class _KnownVolumes:
-    """Known versions of the volumes of one report, each looked up once."""
+    """Known versions of the volumes of one report, each looked up once; of `MAX_VOLUMES_PER_REPORT` at most."""
 
     def __init__(self, metadata: MetadataService) -> None:
         self._metadata = metadata
@@ -216,9 +216,9 @@ class _KnownVolumes:
 
     def _of(self, file: str, dataset: str) -> list[Volume]:
         key = file, dataset
-        if key not in self._states:
+        if key not in self._states and len(self._states) < MAX_VOLUMES_PER_REPORT:
             self._states[key] = self._metadata.known(file, dataset)
-        return self._states[key]
+        return self._states.get(key, [])
 
 
 def _selection(painted: PaintedSlice, volume: Volume) -> Selection | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from dashboard.blocking import about_to_block
 from dashboard.errors import Busy
 
 
@@ -96,6 +97,7 @@ class ImpatientLocks:
                 self._changed.notify_all()
 
     def _await_end(self, key: str, work: _Work) -> None:
+        about_to_block()
         while self._works.get(key) is work:
             left = work.since + self._patience - self._clock()
             if left > 0.0:

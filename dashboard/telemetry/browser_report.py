@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -63,29 +64,35 @@ class _Posted(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A batch of painted slices of one viewer, and how many more rows of it were malformed."""
+    """A batch of painted slices of one viewer, and how many more rows of it were malformed or not admitted."""
 
     viewer: str
     slices: tuple[PaintedSlice, ...]
-    malformed: int = 0
+    malformed: int
+    not_admitted: int
 
 
-def parse_report(body: bytes) -> Report:
-    """Parse a report without its malformed rows; `MalformedReport` has the first error when no row is valid."""
+def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
+    """Parse a report without its malformed rows; `MalformedReport` has the first error when no row is valid.
+
+    `admit(viewer, rows)` is the number of rows that are validated; it is called first, since validating a row
+    takes longer than sending it.
+    """
     try:
         posted = _Posted.model_validate_json(body)
     except ValidationError as error:
         raise MalformedReport(_fault(error), 1) from None
+    admitted = admit(posted.viewer, len(posted.slices))
     rows: list[PaintedSlice] = []
     fault: str | None = None
-    for number, row in enumerate(posted.slices):
+    for number, row in enumerate(posted.slices[:admitted]):
         try:
             rows.append(PaintedSlice.model_validate(row))
         except ValidationError as error:
             fault = fault or _fault(error, f"slices.{number}.")
     if fault is not None and not rows:
-        raise MalformedReport(fault, len(posted.slices))
-    return Report(posted.viewer, tuple(rows), len(posted.slices) - len(rows))
+        raise MalformedReport(fault, admitted)
+    return Report(posted.viewer, tuple(rows), admitted - len(rows), len(posted.slices) - admitted)
 
 
 def _fault(error: ValidationError, row: str = "") -> str:

@@ -16,7 +16,7 @@ ROOT = Path(dashboard.__file__).parent
 
 # From the cellar up. Rooms on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "errors", "assets_path", "log_limit"}),
+    frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking"}),
     frozenset({"addressing", "settings", "bulkhead", "samples"}),
     frozenset({"storage", "http", "codecs"}),
     frozenset({"telemetry", "files"}),

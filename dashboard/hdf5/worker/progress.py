@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dashboard.hdf5.worker.refused import ObjectRefused
 
 # Inode of the file and address of the object's header in it; 0, 0 for none.
-POSITION_BYTES = struct.Struct("QQ")
+POSITION = struct.Struct("QQ")
 
 
 class _Progress:
@@ -25,7 +25,7 @@ class _Progress:
 
     def note(self, inode: int, address: int) -> None:
         if self.shared is not None:
-            POSITION_BYTES.pack_into(self.shared, 0, inode % 2**64, address % 2**64)
+            POSITION.pack_into(self.shared, 0, inode % 2**64, address % 2**64)
 
 
 _progress = _Progress()
@@ -33,7 +33,7 @@ _progress = _Progress()
 
 def share(fd: int) -> None:
     """Record objects in this memory from now on, which is shared with the parent."""
-    _progress.shared = mmap.mmap(fd, POSITION_BYTES.size)
+    _progress.shared = mmap.mmap(fd, POSITION.size)
     os.close(fd)
 
 

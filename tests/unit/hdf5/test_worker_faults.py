@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.hdf5 import child
 from dashboard.hdf5 import pool as module
 from dashboard.hdf5.messages import FileListing, ListDatasets
 from dashboard.hdf5.pool import Hdf5WorkerPool, WorkerCrashed
@@ -105,7 +106,7 @@ def test_one_that_does_not_come_up_is_not_the_file_s_fault(
 ) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
-    monkeypatch.setattr(module, "START_SECONDS", 0.01)
+    monkeypatch.setattr(child, "START_SECONDS", 0.01)
     with stand_in(pool, "receive()"), pytest.raises(errors.Busy, match="try again"):
         here.library.datasets("data/a.h5")
     monkeypatch.undo()
@@ -148,11 +149,11 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    monkeypatch.setattr(module, "_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(child, "_STEP_SECONDS", 0.01)
     # By the clock of its processor it has had half of what it may have.
     began = time.monotonic()
     half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
-    monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", half)
+    monkeypatch.setattr(child.Hdf5Worker, "_processor_seconds", half)
     with stand_in(pool, READY + "import time; time.sleep(1.0); send(" + f"{REPLY})"):
         assert pool.call(ListDatasets(), path, seconds=0.6)[0] == EMPTY
     process = running(pool)
@@ -166,7 +167,7 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
         with pytest.raises(WorkerCrashed, match="took longer"):
             pool.call(ListDatasets(), path, seconds=0.15)
         tenth = lambda _: time.monotonic() / 10  # noqa: E731
-        monkeypatch.setattr(module.Hdf5Worker, "_processor_seconds", tenth)
+        monkeypatch.setattr(child.Hdf5Worker, "_processor_seconds", tenth)
         with pytest.raises(errors.Busy, match="got nowhere"):
             pool.call(ListDatasets(), path, seconds=0.15)
 

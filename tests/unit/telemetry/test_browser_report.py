@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import BadRequest
-from dashboard.telemetry.browser_report import MalformedReport, parse_report
+from dashboard.telemetry.browser_report import MalformedReport, Report, parse_report
 
 SLICE = {
     "file": "a.h5",
@@ -27,13 +27,17 @@ SLICE = {
 }
 
 
+def parse(data: bytes) -> Report:
+    return parse_report(data, lambda _viewer, rows: rows)
+
+
 def body(**changes: Any) -> bytes:
     """A report of one slice with some fields changed."""
     return json.dumps({"viewer": "v-1", "slices": [SLICE | changes]}).encode()
 
 
 def test_a_report_is_read() -> None:
-    report = parse_report(body())
+    report = parse(body())
     assert report.viewer == "v-1"
     (painted,) = report.slices
     assert (painted.file, painted.dataset, painted.selection) == ("a.h5", "/x", "7,:,:")
@@ -43,15 +47,15 @@ def test_a_report_is_read() -> None:
 
 def test_only_what_names_a_slice_is_required() -> None:
     slices = [{key: SLICE[key] for key in ("file", "dataset", "selection", "source")}]
-    report = parse_report(json.dumps({"viewer": "v", "slices": slices, "later": "fields"}).encode())
+    report = parse(json.dumps({"viewer": "v", "slices": slices, "later": "fields"}).encode())
     assert report.slices[0].seconds == {}
     assert report.slices[0].index is None
-    assert parse_report(b'{"viewer": "v", "slices": []}').slices == ()
+    assert parse(b'{"viewer": "v", "slices": []}').slices == ()
 
 
 @pytest.mark.parametrize("source", ["ring", "frames", "bricks", "coalesced", "miss"])
 def test_every_source(source: str) -> None:
-    assert parse_report(body(source=source)).slices[0].source == source
+    assert parse(body(source=source)).slices[0].source == source
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_every_source(source: str) -> None:
 )
 def test_what_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_report(body(**changes))
+        parse(body(**changes))
     (name,) = changes
     assert f"slices.0.{name}" in caught.value.message
     assert caught.value.message.endswith(".")
@@ -94,7 +98,7 @@ def test_what_is_refused(changes: dict[str, Any]) -> None:
 def test_what_may_not_be_missing(missing: str) -> None:
     slices = [{key: value for key, value in SLICE.items() if key != missing}]
     with pytest.raises(BadRequest, match=missing):
-        parse_report(json.dumps({"viewer": "v", "slices": slices}).encode())
+        parse(json.dumps({"viewer": "v", "slices": slices}).encode())
 
 
 @pytest.mark.parametrize(
@@ -127,39 +131,39 @@ def test_what_may_not_be_missing(missing: str) -> None:
 )
 def test_what_is_no_report(data: bytes) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_report(data)
+        parse(data)
     assert len(caught.value.message) < 300
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_times_are_numbers(number: str) -> None:
     with pytest.raises(BadRequest):
-        parse_report(body().replace(b"1.5", number.encode()))
+        parse(body().replace(b"1.5", number.encode()))
 
 
 def test_a_batch_has_an_end() -> None:
     full = json.dumps({"viewer": "v", "slices": [SLICE] * 1000}).encode()
-    assert len(parse_report(full).slices) == 1000
+    assert len(parse(full).slices) == 1000
     with pytest.raises(BadRequest, match="slices"):
-        parse_report(json.dumps({"viewer": "v", "slices": [SLICE] * 1001}).encode())
+        parse(json.dumps({"viewer": "v", "slices": [SLICE] * 1001}).encode())
 
 
 def test_malformed_rows_are_left_out_and_counted() -> None:
     rows = [SLICE, 3, SLICE | {"draw_ms": 60_001}, {}, SLICE | {"selection": "8,:,:"}, None]
-    report = parse_report(json.dumps({"viewer": "v", "slices": rows}).encode())
+    report = parse(json.dumps({"viewer": "v", "slices": rows}).encode())
     assert [painted.selection for painted in report.slices] == ["7,:,:", "8,:,:"]
     assert report.malformed == 4
 
 
 def test_malformed_rows_alone_are_no_report() -> None:
     with pytest.raises(MalformedReport, match=r"slices\.0: ") as caught:
-        parse_report(json.dumps({"viewer": "v", "slices": [3, {}]}).encode())
+        parse(json.dumps({"viewer": "v", "slices": [3, {}]}).encode())
     assert caught.value.rows == 2
 
 
 def test_a_row_may_tell_the_version_of_its_slice() -> None:
-    assert parse_report(body(version="0123456789abcdef")).slices[0].version == "0123456789abcdef"
-    assert parse_report(body()).slices[0].version is None
+    assert parse(body(version="0123456789abcdef")).slices[0].version == "0123456789abcdef"
+    assert parse(body()).slices[0].version is None
 
 
 JSON = st.recursive(
@@ -176,11 +180,26 @@ JSON = st.recursive(
 @given(changes=st.dictionaries(st.sampled_from(sorted(SLICE)), JSON))
 def test_any_fields_are_read_or_refused(changes: dict[str, Any]) -> None:
     with suppress(BadRequest):
-        (painted,) = parse_report(body(**changes)).slices
+        (painted,) = parse(body(**changes)).slices
         assert all(0 <= seconds <= 60 for seconds in painted.seconds.values())
 
 
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with suppress(BadRequest):
-        parse_report(data)
+        parse(data)
+
+
+def test_rows_that_are_not_admitted_are_not_looked_at() -> None:
+    asked = []
+
+    def admit(viewer: str, rows: int) -> int:
+        asked.append((viewer, rows))
+        return 2
+
+    data = json.dumps({"viewer": "v", "slices": [SLICE, 3, "no row", SLICE]}).encode()
+    report = parse_report(data, admit)
+    assert asked == [("v", 4)]
+    assert (len(report.slices), report.malformed, report.not_admitted) == (1, 1, 2)
+    nothing = parse_report(data, lambda _viewer, _rows: 0)
+    assert (nothing.slices, nothing.malformed, nothing.not_admitted) == ((), 0, 4)

@@ -1,0 +1,140 @@
+"""One HDF5 worker as a child process: how it is started, asked and waited for."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO
+
+from dashboard.blocking import about_to_block
+from dashboard.files.roots import Roots
+from dashboard.hdf5 import protocol
+from dashboard.hdf5.answers import parse_ready
+from dashboard.hdf5.messages import Envelope
+from dashboard.hdf5.worker.progress import POSITION
+
+# Importing the library takes about half a second on a busy machine, longer from a slow disk.
+START_SECONDS = 30.0
+
+# A request whose child has used this share of its time limit as processor time counts as having spent it. With
+# less, but at least `_IDLE`, the machine is considered busy and the request may go on for a while; it has then
+# spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
+_USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
+_STEP_SECONDS = 0.5
+# Most responses come sooner; for those it is not worth that another thread takes over.
+_SHORT_WAIT_MS = 20
+
+
+class Stalled(Exception):
+    """A child did not respond in time, and not because of its own work."""
+
+
+class SpentTime(Exception):
+    """A child spent its time limit."""
+
+
+class Hdf5Worker:
+    """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
+
+    def __init__(self, command: Sequence[str], folder: Path, roots: Roots) -> None:
+        environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        root = str(Path(__file__).resolve().parents[2])
+        path = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = root if not path else os.pathsep.join([root, path])
+        self.roots = roots.identity()
+        with ExitStack() as undo:
+            self._shared = os.memfd_create("lamella-place", os.MFD_CLOEXEC)
+            undo.callback(os.close, self._shared)
+            os.truncate(self._shared, POSITION.size)
+            self._requests, theirs = socket.socketpair()
+            undo.callback(self._requests.close)
+            with theirs:
+                # libhdf5 searches the working directory last for relative names, so it is an empty directory.
+                self.process = subprocess.Popen(
+                    [*command, str(self._shared), *map(str, roots.paths)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(self._shared,),
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,  # Ctrl+C at the terminal is handled by the supervisor.
+                )
+            undo.pop_all()
+        assert self.process.stdout is not None
+        self.stdout: IO[bytes] = self.process.stdout
+        self.ready = False
+        self.asked = False
+        self.confined = True
+
+    def call(
+        self, request: Envelope, descriptors: Sequence[int], overtime: float
+    ) -> tuple[bytes, bytes]:
+        """Send one request and wait for the response; its time limit is exceeded only on a busy machine.
+
+        Raises `SpentTime`, `Stalled`, and `EOFError`, `OSError` or `ValueError` when the child died.
+        """
+        self.asked = False
+        if not self.ready:
+            if not self._answered(START_SECONDS):
+                raise Stalled
+            head, _ = protocol.receive(self.stdout)  # type: ignore[arg-type]
+            self.confined = parse_ready(head).confined
+            self.ready = True
+        protocol.send_request(self._requests, request, descriptors)
+        self.asked = True
+        self._await(request.seconds, overtime)
+        return protocol.receive(self.stdout)  # type: ignore[arg-type]
+
+    def _await(self, seconds: float, overtime: float) -> None:
+        began, used = time.monotonic(), self._processor_seconds()
+        limit = seconds
+        while not self._answered(limit):
+            worked = self._processor_seconds() - used
+            passed = time.monotonic() - began
+            over = passed >= seconds + overtime
+            if worked >= (_MOST if over else _USED_UP) * seconds:
+                raise SpentTime
+            if over or worked < _IDLE * passed:
+                raise Stalled
+            limit = min(_STEP_SECONDS, seconds + overtime - passed)
+
+    def _answered(self, seconds: float) -> bool:
+        # poll() instead of select(), which fails for descriptors from 1024 on.
+        poll = select.poll()
+        poll.register(self.stdout, select.POLLIN)
+        limit_ms = max(seconds, 0) * 1e3
+        short_ms = min(_SHORT_WAIT_MS, limit_ms)
+        if poll.poll(short_ms):
+            return True
+        about_to_block()
+        return bool(poll.poll(limit_ms - short_ms))
+
+    def _processor_seconds(self) -> float:
+        """Processor time of the child (s; proc(5): utime and stime in `stat`)."""
+        try:
+            after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
+        except FileNotFoundError:
+            return 0.0  # It has died and was reaped: the pipe reports that.
+        return sum(map(int, after_name.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def place(self) -> tuple[int, int] | None:
+        """The object that the child worked on last."""
+        inode, address = POSITION.unpack(os.pread(self._shared, POSITION.size, 0))
+        return (inode, address) if inode else None
+
+    def kill(self) -> None:
+        """Kill the process and close its descriptors."""
+        self.process.kill()
+        with suppress(OSError):
+            self.stdout.close()
+        self._requests.close()
+        with suppress(OSError):
+            os.close(self._shared)
+        self.process.wait()

@@ -1,0 +1,92 @@
+"""The threads that run the application: a fixed number of them is ready, however many wait for other processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial as bind
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+from dashboard.blocking import on_blocking
+
+T = TypeVar("T")
+
+# Threads in all, as a multiple of those that are ready. Each may have connections to the caches' databases open.
+MAX_THREADS_FACTOR = 5
+
+
+class _RequestThread:
+    """State of one thread: whether another one replaces it, and the signal that it is needed again."""
+
+    def __init__(self) -> None:
+        self.replaced = False
+        self.resumed = threading.Event()
+
+
+class RequestThreads(Generic[T]):
+    """Calls `work` for each item of a queue, in `count` threads.
+
+    A thread that waits for a child process or for another request's decoding is replaced by a parked or a new
+    thread (`dashboard.blocking`), as long as there are fewer than `MAX_THREADS_FACTOR * count`; it is parked when
+    its item is finished. Otherwise, `count` requests for files that are slow to open would hold up all others.
+    """
+
+    def __init__(self, count: int, work: Callable[[T], None]) -> None:
+        self._count = count
+        self._work = work
+        self._items: SimpleQueue[T | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._parked: list[_RequestThread] = []
+        self.total = 0
+
+    def start(self) -> None:
+        """Start `count` threads."""
+        with self._lock:
+            for _ in range(self._count):
+                self._start_one()
+
+    def put(self, item: T) -> None:
+        """Queue an item."""
+        self._items.put(item)
+
+    def stop(self) -> None:
+        """End the threads after the items that are queued; those that are parked end with the process."""
+        for _ in range(self._count):
+            self._items.put(None)
+
+    def _start_one(self) -> None:
+        threading.Thread(target=self._run, name=f"http-{self.total}", daemon=True).start()
+        self.total += 1
+
+    def _run(self) -> None:
+        state = _RequestThread()
+        on_blocking(bind(self._replace, state))
+        while (item := self._items.get()) is not None:
+            self._work(item)
+            if state.replaced:
+                self._park(state)
+
+    def _replace(self, blocked: _RequestThread) -> None:
+        """Resume or start a thread in place of one that is about to wait, up to the maximum."""
+        with self._lock:
+            if blocked.replaced:
+                return
+            if self._parked:
+                # The one that was parked last: the fewest threads are then in use.
+                self._parked.pop().resumed.set()
+            elif self.total < MAX_THREADS_FACTOR * self._count:
+                try:
+                    self._start_one()
+                except RuntimeError:  # no memory, or the limit of the system
+                    return
+            else:
+                return
+            blocked.replaced = True
+
+    def _park(self, state: _RequestThread) -> None:
+        with self._lock:
+            self._parked.append(state)
+        state.resumed.wait()
+        state.resumed.clear()
+        state.replaced = False

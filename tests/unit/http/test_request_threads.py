@@ -1,0 +1,120 @@
+"""The threads of the application: waits for other processes hold up no other request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+
+from dashboard.blocking import about_to_block
+from dashboard.http.request_threads import MAX_THREADS_FACTOR, RequestThreads
+
+WITHIN_S = 10.0
+
+
+class Work:
+    """Items named "block" announce a wait and wait until `release`; the others are done at once."""
+
+    def __init__(self) -> None:
+        self.done: SimpleQueue[tuple[str, str]] = SimpleQueue()
+        self.release = threading.Event()
+        self._blocked = threading.Semaphore(0)
+
+    def __call__(self, item: str) -> None:
+        if item.startswith("block"):
+            about_to_block()
+            about_to_block()  # once is enough for a request
+            self._blocked.release()
+            assert self.release.wait(WITHIN_S)
+        self.done.put((item, threading.current_thread().name))
+
+    def wait_for_blocked(self, count: int) -> None:
+        for _ in range(count):
+            assert self._blocked.acquire(timeout=WITHIN_S)
+
+    def next(self) -> tuple[str, str]:
+        return self.done.get(timeout=WITHIN_S)
+
+
+@contextmanager
+def running(work: Work, count: int) -> Iterator[RequestThreads[str]]:
+    threads = RequestThreads(count, work)
+    threads.start()
+    try:
+        yield threads
+    finally:
+        work.release.set()
+        threads.stop()
+
+
+def test_requests_that_wait_hold_up_no_other() -> None:
+    work = Work()
+    with running(work, 2) as threads:
+        for number in range(2 * (MAX_THREADS_FACTOR - 1)):
+            threads.put(f"block {number}")
+        threads.put("other")
+        assert work.next()[0] == "other"
+        work.wait_for_blocked(2 * (MAX_THREADS_FACTOR - 1))
+        assert threads.total == 2 * MAX_THREADS_FACTOR
+
+
+def test_beyond_the_maximum_requests_wait_for_a_thread() -> None:
+    work = Work()
+    with running(work, 1) as threads:
+        for number in range(MAX_THREADS_FACTOR):
+            threads.put(f"block {number}")
+        work.wait_for_blocked(MAX_THREADS_FACTOR)
+        threads.put("other")
+        assert work.done.empty()
+        work.release.set()
+        items = {work.next()[0] for _ in range(MAX_THREADS_FACTOR + 1)}
+        assert "other" in items
+        assert threads.total == MAX_THREADS_FACTOR
+
+
+def test_a_parked_thread_is_used_again_before_a_new_one_is_started() -> None:
+    work = Work()
+    work.release.set()
+    with running(work, 1) as threads:
+        names = set()
+        for number in range(10):
+            threads.put(f"block {number}")
+            names.add(work.next()[1])
+            threads.put(f"other {number}")
+            names.add(work.next()[1])
+        assert threads.total == 2
+        assert names == {"http-0", "http-1"}
+
+
+def test_without_waits_there_are_no_more_threads_than_asked_for() -> None:
+    work = Work()
+    with running(work, 3) as threads:
+        for number in range(50):
+            threads.put(f"other {number}")
+        assert {work.next()[0] for _ in range(50)} == {f"other {number}" for number in range(50)}
+        assert threads.total == 3
+
+
+def test_a_thread_that_cannot_be_started_is_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work = Work()
+    with running(work, 1) as threads:
+        with monkeypatch.context() as patch:
+
+            def fail(_thread: threading.Thread) -> None:
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", fail)
+            threads.put("block")
+            threads.put("other")
+            work.release.set()
+            assert [work.next()[0], work.next()[0]] == ["block", "other"]
+        assert threads.total == 1
+
+
+def test_threads_that_serve_no_requests_may_announce_waits() -> None:
+    about_to_block()
