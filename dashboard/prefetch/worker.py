@@ -3,7 +3,7 @@
 All plans are read again before each brick, so a replaced plan takes effect at once. Viewers whose deadlines are
 about equal are served round-robin, and no viewer starves. No brick is started while a demand is pending, since
 the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
-decoding.
+decoding. While a file keeps the worker waiting for an HDF5 worker or a lock, another thread serves other files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from cachetools import FIFOCache
@@ -22,6 +24,7 @@ from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.requester import Requester
+from dashboard.blocking import on_blocking
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_resolver import ResolvedPlan
@@ -53,6 +56,8 @@ MAX_STARVATION_S: Final = 3.0
 # A viewer that has been idle for this long may well change the axis next.
 IDLE_BEFORE_OTHER_AXES_S: Final = 2.0
 MAX_ENTRIES: Final = 10_000
+# Threads that may wait for different files while one more serves the others.
+MAX_WAITING: Final = 3
 
 Resolve = Callable[[ViewerPlan], ResolvedPlan | None]
 
@@ -135,19 +140,51 @@ class Worker:
         self._fairness: dict[str, FairnessState] = {}
         self._complete: dict[str, tuple[ViewerPlan, float]] = {}
         self._planned = 0
-        self._flight: str | None = None
+        self._lock = threading.Lock()
+        self._in_flight: set[str] = set()
+        # Files that some thread works on or waits for, and the threads that took over from waiting ones.
+        self._busy_files: set[str] = set()
+        self._successors: set[threading.Thread] = set()
         ledger.gauge("prefetch.planned", lambda: float(self._planned))
-        ledger.gauge("prefetch.in_flight", lambda: 0.0 if self._flight is None else 1.0)
+        ledger.gauge("prefetch.in_flight", lambda: float(len(self._in_flight)))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; errors of single bricks and failed reads of the plans do not end it."""
         beat = threading.Thread(target=self._beat, args=(stop,), name="flight", daemon=True)
         beat.start()
-        while not stop.is_set():
+        if self._serve(stop):
+            stop.wait()
+        for thread in [beat, *self._successors]:
+            thread.join(timeout=1.0)
+
+    def _serve(self, stop: threading.Event) -> bool:
+        """Repeat `run_once` until `stop` is set, or until another thread has taken over while this one waited.
+
+        Returns whether another one has.
+        """
+        replaced = threading.Event()
+        on_blocking(partial(self._hand_over, stop, replaced))
+        while not (stop.is_set() or replaced.is_set()):
             idle_s = self._tries.run("The prefetch worker", self.run_once, IDLE_POLL_S)
             if idle_s > 0.0 and self._wait(stop, idle_s):
                 break
-        beat.join(timeout=1.0)
+        with self._lock:
+            self._successors.discard(threading.current_thread())
+        return replaced.is_set()
+
+    def _hand_over(self, stop: threading.Event, replaced: threading.Event) -> None:
+        with self._lock:
+            if replaced.is_set() or len(self._successors) >= MAX_WAITING:
+                return
+            thread = threading.Thread(
+                target=self._serve, args=(stop,), name="prefetch", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # no memory, or the limit of the system
+                return
+            self._successors.add(thread)
+            replaced.set()
 
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
@@ -156,25 +193,25 @@ class Worker:
         self._complete = {p.viewer: s for p in plans if (s := self._complete.get(p.viewer))}
         tasks = [task for plan in plans for task in self._tasks(plan, now)]
         self._planned = len({task.address.key for task in tasks})
-        self._update_fairness(tasks, now)
+        fairness = self._update_fairness(tasks, now)
         if not tasks:
             return POLL_S if plans else IDLE_POLL_S
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
-        task = self._next(tasks, now)
-        state = self._fairness[task.viewer]
-        self._decode(task)
+        task = _next(tasks, fairness, now)
+        state = fairness[task.viewer]
+        with self._working_on(task.address.volume.file):
+            self._decode(task)
         state.served, state.waiting = self.clock(), math.inf
         return 0.0
 
     def renew_in_flight(self) -> None:
-        """Renew the in-flight marker of the current brick, so that it does not expire."""
-        flight = self._flight
-        if flight is not None:
-            self._plans.mark_in_flight(flight)
-            # Decoding may have ended between the two lines above.
-            if self._flight != flight:
-                self._plans.clear_in_flight(flight)
+        """Renew the in-flight markers of the current bricks, so that they do not expire."""
+        for key in list(self._in_flight):
+            self._plans.mark_in_flight(key)
+            # Decoding may have ended meanwhile.
+            if key not in self._in_flight:
+                self._plans.clear_in_flight(key)
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(FLIGHT_S / 3):
@@ -183,7 +220,7 @@ class Worker:
     def _tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
         """The tasks of a plan; none for a while after its resolution failed."""
         volume = _volume(plan.file, plan.dataset, plan.fingerprint)
-        if self._skip.holds(volume, now):
+        if self._skip.holds(volume, now) or plan.file in self._busy_files:
             return []
         # One compartment for each viewer, since plans of others for the same volume may be valid.
         name = f"Planning for viewer {plan.viewer}, {plan.file!r}, {plan.dataset!r}"
@@ -191,13 +228,23 @@ class Worker:
         if self._bulkhead.closed(compartment):
             return []
         try:
-            tasks = self._missing(plan, now)
+            with self._working_on(plan.file):
+                tasks = self._missing(plan, now)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a plan or its file
             self._ledger.count("prefetch.failed")
             self._bulkhead.failed(compartment, error)
             return []
         self._bulkhead.succeeded(compartment)
         return tasks
+
+    @contextmanager
+    def _working_on(self, file: str) -> Iterator[None]:
+        """Keep other threads from waiting for the same file."""
+        self._busy_files.add(file)
+        try:
+            yield
+        finally:
+            self._busy_files.discard(file)
 
     def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
         """The bricks of a plan that are neither cached nor skipped, in the plan's order."""
@@ -246,27 +293,17 @@ class Worker:
             return False
         return True
 
-    def _update_fairness(self, tasks: Sequence[Task], now: float) -> None:
+    def _update_fairness(self, tasks: Sequence[Task], now: float) -> dict[str, FairnessState]:
         waiting = {task.viewer for task in tasks}
-        self._fairness = {viewer: self._fairness.get(viewer, FairnessState()) for viewer in waiting}
-        for state in self._fairness.values():
+        fairness = {viewer: self._fairness.get(viewer, FairnessState()) for viewer in waiting}
+        for state in fairness.values():
             state.waiting = min(state.waiting, now)
-
-    def _next(self, tasks: Sequence[Task], now: float) -> Task:
-        """The viewers' first task with the earliest deadline; round-robin at about equal deadlines."""
-        first: dict[str, tuple[float, Task]] = {}
-        for task in tasks:
-            patient_until = self._fairness[task.viewer].waiting + MAX_STARVATION_S
-            # An overdue brick is no more urgent than one that is due now.
-            due = max(now, min(task.due, patient_until))
-            first.setdefault(task.viewer, (due, task))
-        soonest = min(due for due, _ in first.values())
-        tied = [task for due, task in first.values() if due <= soonest + TIE_WINDOW_S]
-        return min(tied, key=lambda task: self._fairness[task.viewer].served)
+        self._fairness = fairness
+        return fairness
 
     def _decode(self, task: Task) -> None:
         key = task.address.key
-        self._flight = key
+        self._in_flight.add(key)
         began = self.clock()
         try:
             self._plans.mark_in_flight(key)
@@ -278,7 +315,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # one bad brick must not end the worker
             self._fail(task.address, error, self.clock() - began)
         finally:
-            self._flight = None
+            self._in_flight.discard(key)
             self._plans.clear_in_flight(key)
 
     def _fail(self, address: BrickAddress, error: Exception, took_s: float) -> None:
@@ -288,6 +325,19 @@ class Worker:
         self._skip.remember(address.key, now + FAILED_S)
         volume = _volume(named.file, named.dataset, named.fingerprint.as_list())
         self._skip.remember(volume, now + FAILING_REST * took_s)
+
+
+def _next(tasks: Sequence[Task], fairness: Mapping[str, FairnessState], now: float) -> Task:
+    """The viewers' first task with the earliest deadline; round-robin at about equal deadlines."""
+    first: dict[str, tuple[float, Task]] = {}
+    for task in tasks:
+        patient_until = fairness[task.viewer].waiting + MAX_STARVATION_S
+        # An overdue brick is no more urgent than one that is due now.
+        due = max(now, min(task.due, patient_until))
+        first.setdefault(task.viewer, (due, task))
+    soonest = min(due for due, _ in first.values())
+    tied = [task for due, task in first.values() if due <= soonest + TIE_WINDOW_S]
+    return min(tied, key=lambda task: fairness[task.viewer].served)
 
 
 def _volume(file: str, dataset: str, fingerprint: Sequence[int]) -> str:
