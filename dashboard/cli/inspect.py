@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 from rich.console import Console
@@ -16,6 +16,8 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.catalog.description import PublicDataset
 from dashboard.catalog.metadata import normalize_dataset_path
 from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
 from dashboard.cli.advice import advise, axis_costs
@@ -41,6 +43,33 @@ NOTE = (
 )
 
 
+class SliceCost(TypedDict):
+    """Cost of slices across an axis, None for a single plane; what was not measured is None."""
+
+    axis: int | None
+    chunks: int
+    decoded_bytes: int
+    plane_bytes: int
+    amplification: float
+    expected_cold_ms: float | None
+    expected_warm_ms: float | None
+    expected_warm_raw_ms: float | None
+    sample_bytes: int | None
+    sample_bytes_per_s: int | None
+
+
+class InspectedDataset(PublicDataset, total=False):
+    """A dataset with the cost of its slices, where it has slices."""
+
+    decoded_bytes: int
+    read_by: str
+    axes: list[SliceCost]
+    advice: str
+    better_chunks: list[int] | None
+    command: str | None
+    not_measured: str | None
+
+
 def run(
     path: str,
     settings: Settings,
@@ -54,7 +83,7 @@ def run(
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
     with isolated_services(path, settings, roots) as (engine, file, place):
-        datasets: list[dict[str, Any]] = [dict(r) for r in engine.metadata.datasets(file)]
+        datasets = [InspectedDataset(**record) for record in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
             datasets = [
@@ -68,18 +97,19 @@ def run(
         began = time.monotonic()
         for record in datasets:
             if not record["browsable"]:
-                record["reason"] = with_root_hint(str(record["reason"]))
+                record["reason"] = with_root_hint(record["reason"])
                 continue
             try:
                 volume = engine.metadata.volume(file, record["dataset"])
             except LamellaError as error:
-                record.update(browsable=False, reason=error.message)
+                record["browsable"], record["reason"] = False, error.message
                 continue
             if time.monotonic() - began < FILE_S:
                 measured, why = _measured(volume, measuring)
             else:
                 measured, why = {}, f"Name it to have it measured: lamella inspect {path} DATASET."
-            record.update(_cost_report(volume, measured, place, filters), not_measured=why)
+            _add_costs(record, volume, measured, place, filters)
+            record["not_measured"] = why
     if as_json:
         threads = settings.decode_threads
         shown = {"file": file, "datasets": datasets, "decode_threads": threads, "note": NOTE}
@@ -137,36 +167,36 @@ def _measured(volume: Volume, measuring: SliceBenchmark) -> tuple[dict[int, Meas
     return found, None
 
 
-def _cost_report(
-    volume: Volume, measured: dict[int, Measured], place: Path, filters: Collection[str]
-) -> dict[str, Any]:
-    """Costs of slices of `volume`, with advice."""
+def _add_costs(
+    record: InspectedDataset,
+    volume: Volume,
+    measured: dict[int, Measured],
+    place: Path,
+    filters: Collection[str],
+) -> None:
+    """Add the costs of slices of `volume`, with advice, to its record."""
     costs = axis_costs(volume)
     advice = advise(volume, str(place), costs, filters)
-    axes = []
-    for cost in costs:
-        found = measured.get(cost.axis)
-        axes.append(
-            {
-                "axis": cost.axis if len(volume.shape) > 2 else None,
-                "chunks": cost.chunks,
-                "decoded_bytes": cost.decoded_bytes,
-                "plane_bytes": cost.plane_bytes,
-                "amplification": round(cost.amplification, 2),
-                "expected_cold_ms": found and _ms(found.cold),
-                "expected_warm_ms": found and _ms(found.warm),
-                "expected_warm_raw_ms": found and _ms(found.warm_raw),
-                "sample_bytes": found and found.sample_bytes,
-                "sample_bytes_per_s": found and round(found.bytes_per_s),
-            }
-        )
+    record["decoded_bytes"] = decoded_bytes(volume)
+    record["read_by"] = "hdf5" if volume.read_path is ReadPath.HDF5 else "lamella"
+    record["axes"] = [_slice_cost(volume, cost, measured.get(cost.axis)) for cost in costs]
+    record["advice"] = advice.sentence
+    record["better_chunks"] = None if advice.chunks is None else list(advice.chunks)
+    record["command"] = advice.command
+
+
+def _slice_cost(volume: Volume, cost: AxisCost, found: Measured | None) -> SliceCost:
     return {
-        "decoded_bytes": decoded_bytes(volume),
-        "read_by": "hdf5" if volume.read_path is ReadPath.HDF5 else "lamella",
-        "axes": axes,
-        "advice": advice.sentence,
-        "better_chunks": advice.chunks and list(advice.chunks),
-        "command": advice.command,
+        "axis": cost.axis if len(volume.shape) > 2 else None,
+        "chunks": cost.chunks,
+        "decoded_bytes": cost.decoded_bytes,
+        "plane_bytes": cost.plane_bytes,
+        "amplification": round(cost.amplification, 2),
+        "expected_cold_ms": _ms(found.cold) if found else None,
+        "expected_warm_ms": _ms(found.warm) if found else None,
+        "expected_warm_raw_ms": _ms(found.warm_raw) if found else None,
+        "sample_bytes": found.sample_bytes if found else None,
+        "sample_bytes_per_s": round(found.bytes_per_s) if found else None,
     }
 
 
@@ -174,7 +204,7 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1e3, 2)
 
 
-def _show(console: Console, file: str, datasets: list[dict[str, Any]]) -> None:
+def _show(console: Console, file: str, datasets: list[InspectedDataset]) -> None:
     table = Table(title=Text(file), title_justify="left")
     for heading in ("dataset", "shape", "type", "chunks", "filters", "stored", "decoded"):
         table.add_column(heading, overflow="fold")
@@ -207,7 +237,7 @@ def _show(console: Console, file: str, datasets: list[dict[str, Any]]) -> None:
         console.print(Text(NOTE, style="dim"))
 
 
-def _axes(record: dict[str, Any]) -> Table:
+def _axes(record: InspectedDataset) -> Table:
     table = Table()
     for heading in ("slice", "chunks", "decoded", "shown", "ratio", "cold", "warm"):
         table.add_column(heading, justify="right")

@@ -73,6 +73,16 @@ def test_every_source_file_that_is_named_exists(page: Path) -> None:
     assert [path for path in named if not any((top / path).exists() for top in folders)] == []
 
 
+def test_every_file_that_the_architecture_names_by_its_name_alone_exists() -> None:
+    named = set(
+        re.findall(r"`(\w+\.(?:py|mjs|js))`", (TOP / "docs" / "architecture.md").read_text())
+    )
+    present = {
+        path.name for folder in ("assets", "dashboard") for path in (TOP / folder).rglob("*")
+    }
+    assert {"errors.py", "blocking.py"} <= named <= present
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_has_status_date_and_all_sections(page: Path) -> None:
     text = page.read_text()

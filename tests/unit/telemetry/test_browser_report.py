@@ -190,7 +190,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         parse(data)
 
 
-def test_rows_that_are_not_admitted_are_not_looked_at() -> None:
+def test_rows_that_are_not_admitted_are_not_validated() -> None:
     asked = []
 
     def admit(viewer: str, rows: int) -> int:
