@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 from dashboard.storage.bytes_cache import BytesCache
 
@@ -20,3 +23,18 @@ def execute(cache: BytesCache, statement: str, *values: object) -> list[tuple[An
 def touch(cache: BytesCache, at: float, key: str = "") -> None:
     """Set the access time (Unix time, s) of one entry, or of all."""
     execute(cache, "UPDATE Cache SET access_time = ? WHERE ? IN (key, '')", at, key)
+
+
+@contextmanager
+def unreachable(cache: BytesCache) -> Iterator[None]:
+    """The disk of the database fails meanwhile, for this thread and for those that have not used the cache yet."""
+
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    cache.close()  # the next use connects again
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", fail)
+        yield

@@ -26,7 +26,7 @@ START_SECONDS = 30.0
 # less, but at least `_IDLE`, the machine is considered busy and the request may go on for a while; it has then
 # spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
-_STEP_SECONDS = 0.5
+STEP_SECONDS = 0.5
 # Most responses come sooner; for those it is not worth that another thread takes over.
 _SHORT_WAIT_MS = 20
 
@@ -93,17 +93,17 @@ class Hdf5Worker:
         return protocol.receive(self.stdout)  # type: ignore[arg-type]
 
     def _await(self, seconds: float, overtime: float) -> None:
-        began, used = time.monotonic(), self._processor_seconds()
+        began, used = time.monotonic(), self.processor_seconds()
         limit = seconds
         while not self._answered(limit):
-            worked = self._processor_seconds() - used
+            worked = self.processor_seconds() - used
             passed = time.monotonic() - began
             over = passed >= seconds + overtime
             if worked >= (_MOST if over else _USED_UP) * seconds:
                 raise SpentTime
             if over or worked < _IDLE * passed:
                 raise Stalled
-            limit = min(_STEP_SECONDS, seconds + overtime - passed)
+            limit = min(STEP_SECONDS, seconds + overtime - passed)
 
     def _answered(self, seconds: float) -> bool:
         # poll() instead of select(), which fails for descriptors from 1024 on.
@@ -116,7 +116,7 @@ class Hdf5Worker:
         about_to_block()
         return bool(poll.poll(limit_ms - short_ms))
 
-    def _processor_seconds(self) -> float:
+    def processor_seconds(self) -> float:
         """Processor time of the child (s; proc(5): utime and stime in `stat`)."""
         try:
             after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]

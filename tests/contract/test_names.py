@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,9 @@ import numpy as np
 import pytest
 
 from dashboard.files import catalog
-from dashboard.hdf5.messages import ListDatasets
-from dashboard.hdf5.worker import describe
-from dashboard.hdf5.worker.job import Job
 from tests import files
 from tests.contract.test_slice import assert_error
+from tests.unit.hdf5.stand_ins import preceded
 from tests.web import App, running
 
 VALUES = np.arange(3 * 4 * 5, dtype="i4").reshape(3, 4, 5)
@@ -135,10 +134,12 @@ def test_what_a_list_leaves_out_can_be_opened(
     files.write(tmp_path / "data" / "z.h5", v=VALUES)
     with running(tmp_path, tmp_path / "data") as made:
         assert made.get("/api/v1/datasets", file="data/many.h5").get_json()["complete"] is True
-        monkeypatch.setattr(describe, "MAX_OBJECTS", 5)
-        job = Job(many, (str(tmp_path),), seconds=60.0)
-        cut = describe.list_datasets(ListDatasets(), job)
-        monkeypatch.setattr(made.services.metadata, "_listing", lambda _: (cut[0], "0" * 16))
+        few = "from dashboard.hdf5.worker import describe\ndescribe.MAX_OBJECTS = 5"
+        preceded(made.services.hdf5, few)
+        for process in made.services.hdf5.idle():
+            process.kill()
+            process.wait()
+        os.utime(many)  # a new state of the file, which is listed anew
         listed = made.get("/api/v1/datasets", file="data/many.h5").get_json()
         assert listed["complete"] is False
         assert len(listed["datasets"]) == 5

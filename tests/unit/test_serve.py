@@ -137,7 +137,8 @@ def has_ended(pid: int) -> bool:
 
 def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> None:
     clock = Clock()
-    children = child(clock), child(clock)
+    pause = "import signal; signal.pause()"
+    children = child(clock, pause), child(clock, pause)
     signals: SimpleQueue[int] = SimpleQueue()
     signals.put(signal.SIGCHLD)
     signals.put(signal.SIGTERM)
@@ -145,6 +146,9 @@ def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> N
         supervise(make_settings(), children, signals)
     finally:
         end(children, signals, patience_s=30.0)
+    assert signals.empty()
+    statuses = [one.process.returncode for one in children if one.process is not None]
+    assert statuses == [-signal.SIGTERM] * 2, "both were started, and ended"
 
 
 def test_a_child_ends_with_its_parent() -> None:

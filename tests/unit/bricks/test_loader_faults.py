@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.loader import CacheFull
 from dashboard.bricks.store import FileBrick, SinglePlaneBrick
 from dashboard.catalog.volume_file import VolumeFile
-from tests import files
+from tests import database, files
 from tests.parts import Parts
 from tests.small_volume import HOW, NBYTES, SHAPE, VALUES, brick, same
 
@@ -141,14 +140,8 @@ def test_a_source_that_cannot_be_read_is_no_full_disk_and_no_damage(
     assert not found.brick.damaged_chunks
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
-    here: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(here.disk), "_sql", property(lambda self: fail))
+def test_a_cache_that_cannot_be_written_is_done_without(here: Parts) -> None:
+    with database.unreachable(here.disk):
         found = here.load(brick(here, 6), plane=2)
         np.testing.assert_array_equal(found.brick.plane(2), VALUES[6])
     same(here.load(brick(here, 4)), 4)

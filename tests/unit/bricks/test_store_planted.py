@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,15 +227,10 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
 
 
 def test_a_broken_database_is_a_cache_that_keeps_nothing(
-    store: BrickStore, cache: BytesCache, monkeypatch: pytest.MonkeyPatch
+    store: BrickStore, cache: BytesCache
 ) -> None:
     put(store, brick_at(0))
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(cache), "_sql", property(lambda self: fail))
+    with database.unreachable(cache):
         assert not store.has(brick_at(0))
         assert store.get(brick_at(0), DTYPE) is None
         assert store.begin(brick_at(4), DTYPE.itemsize, Purpose.DEMAND) is None

@@ -19,7 +19,6 @@ from flask_caching import Cache
 
 from dashboard.frames import cache as module
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
-from dashboard.storage import bytes_cache as storage
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
@@ -157,14 +156,20 @@ def test_on_a_full_disk_nothing_is_stored(
 def test_a_write_that_fails_leaves_no_half_file(
     make_backend: Callable[..., DiskcacheBackend], disk: BytesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(fd: int, data: bytes) -> None:
-        os.write(fd, data[:1000])
-        raise OSError(28, "No space left on device")
+    write = os.write
+    written: list[int] = []
+
+    def full(fd: int, data: bytes) -> int:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(write(fd, data[:1000]))
+        return written[0]
 
     backend = make_backend()
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "_write_all", full)
+        patch.setattr(os, "write", full)
         assert backend.set("a", bytes(100_000)) is False
+    assert written == [1000]
     found = [name for _, _, names in os.walk(disk.directory) for name in names]
     assert [name for name in found if name.endswith(".val")] == []
     assert backend.set("a", bytes(100_000))

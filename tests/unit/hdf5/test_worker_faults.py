@@ -149,11 +149,11 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
     pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    monkeypatch.setattr(child, "_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(child, "STEP_SECONDS", 0.01)
     # By the clock of its processor it has had half of what it may have.
     began = time.monotonic()
     half = lambda _: (time.monotonic() - began) / 2  # noqa: E731
-    monkeypatch.setattr(child.Hdf5Worker, "_processor_seconds", half)
+    monkeypatch.setattr(child.Hdf5Worker, "processor_seconds", half)
     with stand_in(pool, READY + "import time; time.sleep(1.0); send(" + f"{REPLY})"):
         assert pool.call(ListDatasets(), path, seconds=0.6)[0] == EMPTY
     process = running(pool)
@@ -167,7 +167,7 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
         with pytest.raises(WorkerCrashed, match="took longer"):
             pool.call(ListDatasets(), path, seconds=0.15)
         tenth = lambda _: time.monotonic() / 10  # noqa: E731
-        monkeypatch.setattr(child.Hdf5Worker, "_processor_seconds", tenth)
+        monkeypatch.setattr(child.Hdf5Worker, "processor_seconds", tenth)
         with pytest.raises(errors.Busy, match="got nowhere"):
             pool.call(ListDatasets(), path, seconds=0.15)
 

@@ -17,7 +17,7 @@ from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.selection import parse
 from dashboard.frames.renderer import SliceAddress
-from dashboard.runtime.activity import MAX_VOLUMES_PER_REPORT
+from dashboard.runtime.activity import MAX_VOLUMES_PER_REPORT, Activity
 from dashboard.runtime.container import Services
 from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
@@ -332,7 +332,14 @@ def test_a_slice_of_very_many_bricks_is_neither_marked_nor_planned(
     volume = services.metadata.volume("data/wide.h5", "x")
     object.__setattr__(volume.grid, "max_brick_bytes", 16)
     marked: list[Any] = []
-    monkeypatch.setattr(services.activity, "_record_demand", lambda *given: marked.append(given))
+    services.activity.close()
+    services.activity = Activity(
+        services.metadata,
+        services.plans,
+        services.ledger,
+        services.loader,
+        lambda *given: marked.append(given),
+    )
     forbid(services, monkeypatch)
     texts = ["1,:,:", "1,0:4,0:4"]
     services.activity.report(body(*(row(text, file="data/wide.h5") for text in texts)))

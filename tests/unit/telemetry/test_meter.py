@@ -54,9 +54,13 @@ def test_time_is_kept_when_the_work_fails(clock: Clock) -> None:
     assert rec.total_s == 4
 
 
-def test_without_a_recording_nothing_happens() -> None:
+def test_what_is_metered_outside_of_a_recording_is_in_none(clock: Clock) -> None:
     with meter("decode"):
+        clock.pass_(1)
         reattribute({"read": 1.0})
+    with recording("cache", clock) as rec:
+        clock.pass_(2)
+    assert rec.seconds == {"cache": 2}
 
 
 def test_total_runs_until_the_end_and_stays(clock: Clock) -> None:
