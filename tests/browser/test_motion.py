@@ -23,6 +23,8 @@ LARGE = "?file=scan.h5&dataset=/large"
 FIELD = "?file=other.h5&dataset=/stack"
 
 MOVING = "() => document.getElementById('plot-frame').classList.contains('moving')"
+SLIDER_AT = """(index) =>
+  Number(document.querySelector('#slice-slider [role=slider]').getAttribute('aria-valuenow')) === index"""
 # A view that has been moved stays as it is painted, for as long as a test looks at it.
 NEVER_REST = "() => { lamella.config.restDelay = 1e6; }"
 
@@ -195,20 +197,24 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     # What is painted is another slice than before, each time.
     assert all(a["index"] != b["index"] for a, b in pairwise(marks))
     # A key that is let go leaves nothing behind.
-    before = len(marks)
-    viewer.page.wait_for_timeout(400)
-    assert len(viewer.painted) == before
-    assert viewer.page.evaluate("() => lamella.scrubber.inFlight()") <= 6
+    viewer.idle()
+    assert len(viewer.painted) == len(marks)
 
 
 def test_repeated_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
-    looks = sum(served.stats()["demand"].values())
+    figures = served.stats()
+    looks = sum(figures["demand"].values())
+    drawn = figures["stages"].get("draw", {"count": 0})["count"]
     viewer.open(f"{SCAN}&axis=0&index=40")
     viewer.until("() => lamella.scrubber.isCached(41) && lamella.scrubber.isCached(42)")
-    # The ledger is written once a second: the look that opening was has to be in it.
-    served.until(lambda now: sum(now["demand"].values()) > looks)
-    # The ledger is a second or two behind.
-    viewer.page.wait_for_timeout(2500)
+    # The ledger is written once a second, and the page reports what it drew every other second: the demand that
+    # opening was has to be in it.
+    served.until(
+        lambda now: (
+            sum(now["demand"].values()) > looks
+            and now["stages"].get("draw", {"count": 0})["count"] > drawn
+        )
+    )
     before = served.stats()["demand"]
     viewer.press("ArrowRight")
     assert viewer.painted[-1] == {"index": 41, "axis": 0, "source": "ring"}
@@ -229,15 +235,16 @@ def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[
 
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.route(re.compile(r"/slice\?.*selection=(70|80|90),.*format=u8"), hold)
-    for key in ["PageDown"] * 8:
-        viewer.page.keyboard.press(key)
-        viewer.page.wait_for_timeout(60)
+    for index in range(20, 100, 10):
+        viewer.page.keyboard.press("PageDown")
+        viewer.until(SLIDER_AT, index)
+    assert routes, "nothing was given up"
     viewer.page.keyboard.press("End")
     viewer.settled()
     assert viewer.trace["meta"]["selection"] == "129,:,:"
     for route in routes:
         route.abort()
-    viewer.page.wait_for_timeout(300)
+    viewer.idle()
     assert viewer.trace["meta"]["selection"] == "129,:,:"
     assert viewer.painted[-1]["index"] == 129
     assert not viewer.page.is_visible("#plot-message")

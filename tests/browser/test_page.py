@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.web.page.panels import TICK_MS
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -44,6 +45,7 @@ def test_the_panels_move(viewer: Any, served: Any) -> None:
 
 def test_folded_panels_stop_asking(make_viewer: Callable[..., Any]) -> None:
     viewer = make_viewer()
+    viewer.page.clock.install()
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.click("#panels-toggle")
     assert not viewer.page.is_visible("#pipeline-panel")
@@ -52,8 +54,8 @@ def test_folded_panels_stop_asking(make_viewer: Callable[..., Any]) -> None:
         "request",
         lambda r: asked.append(r.url) if "_dash-update-component" in r.url else None,
     )
-    # More than one interval: a request that was already on its way may still come.
-    viewer.page.wait_for_timeout(3000)
+    # A request that was already on its way may still come.
+    viewer.page.clock.run_for(5 * TICK_MS)
     assert len(asked) <= 1
     viewer.page.reload()
     viewer.settled()

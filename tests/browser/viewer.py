@@ -104,6 +104,14 @@ class Viewer:
             self.page.keyboard.press(key)
         return self.settled()
 
+    def idle(self) -> Viewer:
+        """Wait until no frame is on its way, and what has arrived is drawn."""
+        self.until("() => lamella.scrubber.inFlight() === 0")
+        self.page.evaluate(
+            "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+        )
+        return self
+
     @property
     def trace(self) -> dict[str, Any]:
         """The heatmap as Plotly has it."""
