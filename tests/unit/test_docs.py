@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,16 @@ def test_decisions_are_numbered_in_order() -> None:
 
 def test_the_version_has_a_changelog_entry() -> None:
     assert f"## {dashboard.__version__}" in (TOP / "CHANGELOG.md").read_text()
+
+
+def test_the_source_distribution_has_what_the_tests_use() -> None:
+    build = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    shipped = {name.removeprefix("/") for name in build["targets"]["sdist"]["include"]}
+    tests = "".join(path.read_text() for path in (TOP / "tests").rglob("*.py"))
+    used = set(re.findall(r'TOP / "([\w.-]+)"', tests))
+    used |= {name for name in ("bench", "dashboard") if re.search(rf"from {name}[ .]", tests)}
+    # Hatchling adds the project's own file and its readme.
+    assert {".ci", "bench"} <= used - {"README.md", "pyproject.toml"} <= shipped
 
 
 def test_the_ci_runs_what_the_readme_says() -> None:
