@@ -16,7 +16,6 @@ from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.requester import Requester
 from dashboard.bricks.loader import BrickLoader, LoadedBrick
 from dashboard.bricks.store import BrickStore
-from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
@@ -24,17 +23,14 @@ from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.sinks import Sink
-from dashboard.files.catalog import Catalog
-from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.encode import Format
 from dashboard.frames.renderer import FrameRenderer, RenderedSlice, SliceAddress
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
-from dashboard.storage.bytes_cache import BytesCache, open_cache
-from dashboard.storage.demand_signal import DemandSignal
-from dashboard.storage.disk_space import DiskSpace
-from dashboard.storage.eviction import LruEvictor
-from dashboard.storage.rows import Rows, open_rows
+from dashboard.runtime.engine import build_engine
+from dashboard.settings import Settings
+from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.rows import Rows
 from dashboard.telemetry.ledger import Ledger
 
 MIB = 2**20
@@ -61,8 +57,8 @@ class FakeFrames(dict[str, bytes]):
 class Counts(Ledger):
     """A ledger that also returns the counts of this process."""
 
-    def __init__(self, rows: Rows) -> None:
-        super().__init__(rows, "test")
+    def __init__(self, rows: Rows, role: str = "test") -> None:
+        super().__init__(rows, role)
         self.counted: dict[str, float] = {}
 
     def count(self, name: str, amount: float = 1.0) -> None:
@@ -164,46 +160,44 @@ def parts(
     wait_s: float = 30.0,
     arena_bytes: int = 0,
 ) -> Iterator[Parts]:
-    """Everything below the web layer over `roots`, its caches below `home`."""
-    home.mkdir(parents=True, exist_ok=True)
-    ledger = Counts(open_rows(home / "ledger"))
-    facts = open_rows(home / "facts")
-    library = MetadataService(
-        Catalog(roots),
-        children,
-        facts,
-        max_brick_bytes=max_brick_bytes,
-        max_chunk_bytes=max_chunk_bytes,
+    """The engine over `roots`, its caches below `home`; its limits need not be those that settings allow."""
+    settings = Settings(cache_dir=home).model_copy(
+        update={
+            "data": tuple(f"{name}={path}" for name, path in roots.items()),
+            "max_brick_bytes": max_brick_bytes,
+            "max_chunk_bytes": max_chunk_bytes,
+            "brick_cache_bytes": limit,
+            "max_cells": max_cells,
+            "decode_threads": threads,
+            "free_floor_bytes": floor,
+            "wait_seconds": wait_s,
+        }
     )
-    disk = open_cache(home / "bricks")
-    store = BrickStore(disk, LruEvictor(disk, limit, home / "room.lock"), home / "partial", ledger)
-    readers = BrickReaders(threads)
-    gate = DemandSignal(home / "gate")
-    loader = BrickLoader(
-        library,
-        store,
-        readers,
-        gate,
-        home / "locks",
-        DiskSpace(home, floor),
-        ledger,
-        DecodeThroughput(facts),
-        wait_s,
-        arena_bytes,
+    engine = build_engine(
+        settings, "cli", hdf5=children, make_ledger=Counts, buffer_bytes=arena_bytes
     )
-    windows = VolumeWindows(library, readers)
+    assert isinstance(engine.ledger, Counts)
     frames = FakeFrames()
     reader = FrameRenderer(
-        library, loader, ContiguousPlanes(home / "mapped"), frames, windows, max_cells
+        engine.metadata, engine.loader, engine.contiguous, frames, engine.windows, max_cells
     )
+    caches = engine.caches
     try:
         yield Parts(
-            home, library, ledger, disk, store, readers, loader, windows, frames, reader, facts
+            home=caches.home,
+            library=engine.metadata,
+            ledger=engine.ledger,
+            disk=caches.bricks,
+            store=engine.bricks,
+            readers=engine.readers,
+            loader=engine.loader,
+            windows=engine.windows,
+            frames=frames,
+            reader=reader,
+            facts=caches.facts,
         )
     finally:
-        loader.close()
-        readers.close()
-        gate.close()
-        for cache in (disk, facts):
+        engine.close()
+        engine.demand_signal.close()
+        for cache in (caches.bricks, caches.frames, caches.facts, caches.plans, caches.ledger):
             cache.close()
-        ledger.close()

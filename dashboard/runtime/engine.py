@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial as bind
 from typing import Literal
@@ -25,6 +26,7 @@ from dashboard.runtime.caches import Caches, open_caches
 from dashboard.settings import Settings
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace
+from dashboard.storage.rows import Rows
 from dashboard.telemetry.ledger import Ledger
 
 WORKER_WAIT_S = 1.0
@@ -51,6 +53,7 @@ class Engine:
     brick_limit: LimitFollower
     readers: BrickReaders
     space: DiskSpace
+    demand_signal: DemandSignal
     loader: BrickLoader
     frame_backend: DiskcacheBackend
     frames: FrameCache
@@ -58,28 +61,40 @@ class Engine:
     windows: VolumeWindows
     voxels: VoxelReader
     renderer: FrameRenderer
+    owns_hdf5: bool
 
     def close(self) -> None:
         """Write what is pending, and end processes and threads."""
         self.frames.close()
         self.loader.close()
         self.readers.close()
-        self.hdf5.close()
+        if self.owns_hdf5:
+            self.hdf5.close()
         self.bricks.access_log.flush()
         self.frame_backend.access_log.flush()
         self.ledger.close()
 
 
-def build_engine(settings: Settings, role: Role) -> Engine:
+def build_engine(
+    settings: Settings,
+    role: Role,
+    *,
+    hdf5: Hdf5WorkerPool | None = None,
+    make_ledger: Callable[[Rows, str], Ledger] = Ledger,
+    buffer_bytes: int | None = None,
+) -> Engine:
     """Build the engine; `SetupError` for an unusable root or cache directory.
 
-    The brick cache has its limit of now, which `brick_limit.follow` updates; the other caches have none yet.
+    `hdf5` is a pool that others use as well and close, `buffer_bytes` the size of the buffer for progressive
+    decoding; without them they are the role's own. The brick cache has its limit of now, which
+    `brick_limit.follow` updates; the other caches have none yet.
     """
     catalog = Catalog(parse_roots(settings.data))
     caches = open_caches(settings.cache_dir)
     home, locks = caches.home, caches.locks
-    ledger = Ledger(caches.ledger, role)
-    hdf5 = Hdf5WorkerPool(
+    ledger = make_ledger(caches.ledger, role)
+    owns_hdf5 = hdf5 is None
+    hdf5 = hdf5 or Hdf5WorkerPool(
         catalog.beneath,
         home / "empty",
         count=settings.children if role == "web" else 1,
@@ -112,19 +127,22 @@ def build_engine(settings: Settings, role: Role) -> Engine:
     limit.follow()
     readers = BrickReaders(settings.decode_threads)
     space = DiskSpace(home, int(settings.free_floor_bytes))
+    demand_signal = DemandSignal(home / "demand.gate")
+    if buffer_bytes is None:
+        # The worker writes bricks as it decodes them, since no request waits for a plane of them.
+        buffer_bytes = 2 * int(settings.max_brick_bytes) if role == "web" else 0
     loader = BrickLoader(
         metadata,
         bricks,
         readers,
-        DemandSignal(home / "demand.gate"),
+        demand_signal,
         locks,
         space,
         ledger,
         DecodeThroughput(caches.facts),
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
-        # The worker writes bricks as it decodes them, since no request waits for a plane of them.
-        buffer_bytes=2 * int(settings.max_brick_bytes) if role == "web" else 0,
+        buffer_bytes=buffer_bytes,
     )
     frame_backend = DiskcacheBackend(caches.frames, caches.frame_evictor, space, ledger)
     frames = FrameCache(frame_backend)
@@ -144,6 +162,7 @@ def build_engine(settings: Settings, role: Role) -> Engine:
         brick_limit=limit,
         readers=readers,
         space=space,
+        demand_signal=demand_signal,
         loader=loader,
         frame_backend=frame_backend,
         frames=frames,
@@ -151,4 +170,5 @@ def build_engine(settings: Settings, role: Role) -> Engine:
         windows=windows,
         voxels=VoxelReader(metadata, bricks, readers, settings.decode_threads),
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
+        owns_hdf5=owns_hdf5,
     )
