@@ -59,7 +59,13 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
+def viewer(fresh_viewer: Viewer) -> Viewer:
+    """The tab of a test: a fresh one, or, where a module overrides this, the one that its tests share."""
+    return fresh_viewer
+
+
+@pytest.fixture
+def fresh_viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
     """One tab at 1280×800; whatever the console says against it fails the test."""
     viewer = tab_of(profile, served)
     yield viewer

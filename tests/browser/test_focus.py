@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.nightly import mostly
+
 pytestmark = pytest.mark.browser
 
 
@@ -134,7 +136,14 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
 }
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+# The others stand for them: the same component, or the same way to leave it.
+ALIKE = {
+    *("axis", "norm", "pool", "reverse", "whole slice", "panels", "new files"),
+    *("attributes closed", "play settings closed"),
+}
+
+
+@pytest.mark.parametrize("control", mostly(CONTROLS, ALIKE))
 def test_keys_turn_slices_after(viewer: Any, control: str) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     CONTROLS[control](viewer.page)

@@ -171,7 +171,9 @@ def touching(viewer: Any) -> Callable[..., None]:
 SCREENS = [(390, 844), (820, 1180)]
 
 
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(
+    "screen", [SCREENS[0], pytest.param(SCREENS[1], marks=pytest.mark.nightly)]
+)
 def test_two_fingers_zoom_in_and_out(
     make_viewer: Callable[..., Any], screen: tuple[int, int]
 ) -> None:

@@ -26,6 +26,11 @@ BEYOND = script("shapes/beyond")
 HOVER_BOXES = script("shapes/hover-boxes")
 
 
+@pytest.fixture
+def viewer(kept_viewer: Any) -> Any:
+    return kept_viewer
+
+
 def open_values(viewer: Any, dataset: str, more: str = "") -> Any:
     return viewer.open(f"?file=values.h5&dataset=/{dataset}{more}")
 
@@ -143,8 +148,9 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: An
 
 
 def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel(
-    viewer: Any,
+    fresh_viewer: Any,
 ) -> None:
+    viewer = fresh_viewer
     link = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
     viewer.open(link)
     viewer.page.mouse.move(*viewer.point(50, 60))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import serving
-from tests.browser.viewer import Served, Viewer
+from tests.browser.viewer import KeptViewer, Served, Viewer
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         file["zz"] = VALUES
     with serving(folder, [data], {}) as served:
         yield served
+
+
+@pytest.fixture
+def viewer(kept_viewer: KeptViewer) -> Viewer:
+    return kept_viewer
 
 
 def link(file: str, dataset: str, more: str = "") -> str:
@@ -120,7 +125,9 @@ def test_a_large_group_is_cut_and_says_so(viewer: Viewer) -> None:
     assert shown == [str(n) for n in range(1000)]
 
 
-def test_a_list_that_was_cut_says_so(viewer: Viewer) -> None:
+def test_a_list_that_was_cut_says_so(fresh_viewer: Viewer) -> None:
+    viewer = fresh_viewer
+
     def cut(route: Any) -> None:
         answer = route.fetch()
         route.fulfill(response=answer, json=answer.json() | {"complete": False})

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.nightly import mostly
+
 pytestmark = pytest.mark.stress
 
 WITHIN_S = 30.0
@@ -81,7 +83,9 @@ def slice_url(url: str, index: int = 3) -> str:
     return f"{url}/api/v1/slice?file=v.h5&dataset=/scan&selection={index},:,:"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", mostly([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], [signal.SIGHUP])
+)
 def test_it_ends_in_good_order(
     serve: Callable[..., Any], volume: Path, number: signal.Signals
 ) -> None:

@@ -25,7 +25,7 @@ from tests.stress.test_serve import one
 pytestmark = pytest.mark.stress
 
 COUNT = int(os.environ.get("SLOW_CLIENTS", "60"))
-SECONDS = float(os.environ.get("SLOW_CLIENTS_S", "3"))
+SECONDS = float(os.environ.get("SLOW_CLIENTS_S", "1"))
 
 # An answer in this time is one; a thread that waits for a slow client gives none at all.
 WITHIN_S = 2.0

@@ -18,7 +18,7 @@ from dashboard.codecs import paired_inflate
 from tests import fuzzing
 
 ROOT = Path(__file__).parents[3]
-CASES = int(os.environ.get("FUZZ_CASES", "4000"))
+CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 # Their decoders read no client data, or none that is not judged in the chunk's own header.
 UNJUDGED = {"bzip2", "lz4", "zstd", "pairs"}
