@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import click
 from rich.console import Console
@@ -83,7 +83,7 @@ def run(
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
     with isolated_services(path, settings, roots) as (engine, file, place):
-        datasets = [InspectedDataset(**record) for record in engine.metadata.datasets(file)]
+        datasets = [cast(InspectedDataset, dict(r)) for r in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
             datasets = [
