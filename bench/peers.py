@@ -222,7 +222,7 @@ def interleaved(
 
 
 def _probed(volume: Volume) -> str:
-    """The reason why hidefix cannot read this file, or None. Tested in another process: it may not return."""
+    """The reason why hidefix cannot read this file, or "". Tested in another process: it may not return."""
     if importlib.util.find_spec("hidefix") is None:
         return "it is not installed"
     try:

@@ -30,7 +30,7 @@ MAX_SERIALIZE_WAIT_S = 1.0
 
 
 def should_bypass_page_cache(bricks_bytes: int, largest: int) -> bool:
-    """Whether `total` bytes of bricks, the largest of `largest` bytes, should bypass the page cache."""
+    """Whether `bricks_bytes` bytes of bricks, the largest of `largest` bytes, should bypass the page cache."""
     fits = BUFFERS * largest <= MEMORY_SHARE * direct_io.memory_bytes()
     return fits and not direct_io.fits_dirty_limit(bricks_bytes)
 

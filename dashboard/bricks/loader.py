@@ -176,7 +176,7 @@ class BrickLoader:
                 # The lock file cannot be created, or the directory was removed: decode without the cache.
                 log.warning("no lock for a brick: %s", error)
                 if purpose is not Purpose.DEMAND:
-                    raise CacheFull("There is no room to decode ahead.") from None
+                    raise CacheFull("The cache has no space for a prefetched brick.") from None
                 return self._decode_single_plane(file, address, plane), Outcome.MISS
             brick = self._store.get(address, file.volume.memory_dtype, plane)
             if brick is not None:
@@ -219,7 +219,7 @@ class BrickLoader:
             if brick is not None:
                 return brick
         if purpose is not Purpose.DEMAND:
-            raise CacheFull("There is no room to decode ahead.")
+            raise CacheFull("The cache has no space for a prefetched brick.")
         return self._decode_single_plane(file, address, plane)
 
     def _into_file(
@@ -284,7 +284,7 @@ def _begin_wait(lock: int) -> None:
 
 
 def remove_stale_locks(folder: Path, older_than_s: float) -> None:
-    """Delete unlocked lock files older than `older_s`; killed processes leave them behind."""
+    """Delete unlocked lock files older than `older_than_s`; killed processes leave them behind."""
     limit = time.time() - older_than_s
     for path in folder.glob("*.lock"):
         try:
@@ -294,5 +294,3 @@ def remove_stale_locks(folder: Path, older_than_s: float) -> None:
         except (LockTimeout, OSError):
             continue
 
-
-__all__ = ["BrickLoader", "CacheFull", "LoadedBrick", "remove_stale_locks"]

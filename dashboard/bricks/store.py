@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 class Brick(Protocol):
     """Decoded planes, and whether each was accessed before.
 
-    `proof` is None, or tells later whether all chunks were whole: where they were decoded only as far
-    as the plane lies, their checksums were not met yet.
+    `integrity` is None, or says later whether all chunks passed: where only part of a chunk was decoded, its
+    checksum is not verified yet.
     """
 
     damaged_chunks: tuple[DamagedChunk, ...]

@@ -31,7 +31,7 @@ class FactCache:
         try:
             return kind.validate_json(raw, strict=True)
         except ValidationError:
-            log.warning("a cached fact cannot be read, made anew")
+            log.warning("a metadata cache row is unreadable; computed again")
             return None
 
     def set(self, key: str, kind: TypeAdapter[T], fact: T, expire: float | None = None) -> None:

@@ -51,7 +51,7 @@ def run(
         raise SetupError(f"{file} is a folder; name a file in it.")
     beside = ensure_private_directory(settings.cache_dir)
     console = Console(stderr=True)
-    with console.status("Looking at the file …") as status:
+    with console.status("Reading the file's metadata …") as status:
         volume = probe_dataset(path, beside, dataset)
         chosen = select(traces(volume.shape, seconds, SEED), names)
         results = []

@@ -185,7 +185,7 @@ class WarmJob:
             with self._bar(len(fitting)) as (bar, task):
                 self._decode(missing, bar, task)
         except KeyboardInterrupt:
-            click.echo(f"Ended. {self._state()}; the same command goes on from there.", err=True)
+            click.echo(f"Ended. {self._state()}; the same command resumes.", err=True)
             raise
         except CacheFull:
             raise SetupError(

@@ -123,7 +123,7 @@ def _nbit(values: Values, stored: StoredType) -> str | None:
 
 
 def _nbit_type(values: Values, at: int, available: int, depth: int) -> int | None:
-    """End of the type description that begins at `at`; None if the type takes more than `room` bytes."""
+    """End of the type description that begins at `at`; None if the type takes more than `available` bytes."""
     kind, size, *rest = (*values[at : at + 5], 0, 0, 0, 0, 0)[:5]
     if not 0 < size <= available or not depth:
         return None

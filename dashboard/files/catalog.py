@@ -65,7 +65,7 @@ def parse_roots(paths: Sequence[str]) -> dict[str, Path]:
     for text in paths:
         name, path = _named(text)
         if name in roots:
-            raise SetupError(f"Two roots are called {name!r}; tell them apart with NAME=PATH.")
+            raise SetupError(f"Two roots are called {name!r}; give each its own name: NAME=PATH.")
         roots[name] = path
     return roots
 

@@ -154,13 +154,13 @@ class _Root:
         """The components of a resolved path relative to the directory, or None if it is not below this root."""
         if path == str(self.path):
             return [self.name or "."]
-        start = _released(self.path)
+        start = _with_slash(self.path)
         if self.name or not path.startswith(start):
             return None
         return path[len(start) :].split("/")
 
 
-def _released(folder: Path) -> str:
+def _with_slash(folder: Path) -> str:
     text = str(folder)
     return text if text.endswith("/") else text + "/"
 

@@ -97,5 +97,5 @@ class ContiguousPlanes:
                 os.close(fd)
         except OSError as error:
             # On a full disk the access is not tracked; the slice is served.
-            log.warning("not noted that a plane was wanted: %s", error)
+            log.warning("access to a plane not recorded: %s", error)
             return False

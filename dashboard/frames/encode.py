@@ -81,13 +81,13 @@ class Frame:
         return frame
 
 
-def encode(values: NDArray[Any], form: Format) -> bytes:
+def encode(values: NDArray[Any], format_: Format) -> bytes:
     """Encode a 2-D array row by row from the top, little-endian; PNG needs uint8."""
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    if form is Format.PNG:
+    if format_ is Format.PNG:
         # Level 1: a third of the time of level 6 for a tenth more bytes.
         return bytes(imagecodecs.png_encode(little, level=1))
-    if form is Format.NPY:
+    if format_ is Format.NPY:
         out = io.BytesIO()
         np.lib.format.write_array(out, little, allow_pickle=False)
         return out.getvalue()

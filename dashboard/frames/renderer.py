@@ -194,12 +194,12 @@ class FrameRenderer:
         planes.check()
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
         # found before the part is taken.
-        gap = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
-        values = planes.values(address.part, address.pool, gap if address.format.scaled else None)
+        missing = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
+        values = planes.values(address.part, address.pool, missing if address.format.scaled else None)
         window: Window | None = None
         if address.format.scaled:
             with meter(Stage.SCALE):
-                fill = None if gap is not None else fill_value(volume, values.dtype, address.part)
+                fill = None if missing is not None else fill_value(volume, values.dtype, address.part)
                 window = self._window(file, address, values, fill)
                 values = quantize_u8(values, window, address.norm, fill)
         with meter(Stage.ENCODE):
@@ -243,9 +243,9 @@ def _check_cells(address: SliceAddress, most: int) -> None:
         )
 
 
-def _to_displayed(values: NDArray[Any], part: ComplexPart, gap: np.generic | None) -> NDArray[Any]:
+def _to_displayed(values: NDArray[Any], part: ComplexPart, missing: np.generic | None) -> NDArray[Any]:
     shown = select_part(values, part)
-    return shown if gap is None else np.where(values == gap, np.nan, shown)
+    return shown if missing is None else np.where(values == missing, np.nan, shown)
 
 
 class PlaneReader:
@@ -280,13 +280,13 @@ class PlaneReader:
                 f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
             )
 
-    def values(self, part: ComplexPart, pool: PoolMode, gap: np.generic | None) -> NDArray[Any]:
+    def values(self, part: ComplexPart, pool: PoolMode, missing: np.generic | None) -> NDArray[Any]:
         """The cells of the selection: real, native, pooled; NaN in place of the complex value `missing`."""
         span_r, span_c = self._selection.row_span, self._selection.col_span
         if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
             region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
             with meter(Stage.INDEX):
-                return _to_displayed(region, part, gap)
+                return _to_displayed(region, part, missing)
         shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
         width = span_c.stop - span_c.start
@@ -295,7 +295,7 @@ class PlaneReader:
             region = self._region(at, min(at + height, span_r.stop), 1, 1)
             with meter(Stage.SCALE):
                 cells = pool_blocks(
-                    _to_displayed(region, part, gap), span_r.step, span_c.step, pool
+                    _to_displayed(region, part, missing), span_r.step, span_c.step, pool
                 )
                 first = (at - span_r.start) // span_r.step
                 out[first : first + len(cells)] = cells

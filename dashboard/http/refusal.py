@@ -19,7 +19,7 @@ MESSAGES = {
     414: f"Request lines are limited to {LINE_LIMIT} bytes.",
     417: "The only expectation that is met is 100-continue.",
     431: "Request headers are limited to 100 fields of 8 KiB and 64 KiB together.",
-    500: "Something went wrong in the server; its log tells more.",
+    500: "Something went wrong in the server; see its log.",
     501: "The only transfer coding is chunked.",
     505: "The HTTP version is 1.0 or 1.1.",
 }

@@ -98,7 +98,7 @@ class Activity:
         self._refused("too_frequent", report.not_admitted)
         if report.not_admitted and not report.slices:
             raise errors.TooManyRequests(
-                "This viewer reports more slices than anybody can see; wait a second."
+                "This viewer reports more slices than a screen can display; wait a second."
             )
         known = _KnownVolumes(self._metadata)
         seen: list[SliceView] = []

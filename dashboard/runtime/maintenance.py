@@ -59,7 +59,7 @@ class Maintenance:
             if now - task.last_run < task.every_s:
                 continue
             # A task that failed is due again when its back-off ends, not after its interval only.
-            if self._bulkhead.run(task.name, partial(_log_result, task), False):
+            if self._bulkhead.run(task.name, partial(_run_task, task), False):
                 task.last_run = now
 
     def run(self, stop: Stop) -> None:
@@ -72,6 +72,6 @@ class Maintenance:
         threading.Thread(target=self.run, args=(stop,), name="maintenance", daemon=True).start()
 
 
-def _log_result(task: Task) -> bool:
+def _run_task(task: Task) -> bool:
     task.work()
     return True

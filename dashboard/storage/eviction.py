@@ -95,7 +95,7 @@ class LruEvictor:
         try:
             used = self.used()
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-            log.warning("no room made in a cache: %s", error)
+            log.warning("nothing could be evicted: %s", error)
             return None
         if used + need <= self.limit:
             return 0
@@ -120,7 +120,7 @@ class LruEvictor:
                 stack.enter_context(file_lock(self._lock, timeout_s=5.0))
                 evicted = self._evict(need, protected, may_take_protected, leaving)
             except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
-                log.warning("no room made in a cache: %s", error)
+                log.warning("nothing could be evicted: %s", error)
             yield evicted
 
     def _evict(

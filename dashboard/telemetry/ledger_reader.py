@@ -46,7 +46,7 @@ class Process:
     """A live process; `name` is what its rows call it."""
 
     name: str
-    figures: ProcessStats
+    stats: ProcessStats
     gauges: dict[str, float]
 
 
@@ -77,7 +77,7 @@ class LedgerReader:
         for second in [s for s in self.bins if s < oldest]:
             del self.bins[second]
         self.processes = list(self._read_processes(now))
-        for process in sorted(self.processes, key=lambda p: -p.figures["heartbeat_s"]):
+        for process in sorted(self.processes, key=lambda p: -p.stats["heartbeat_s"]):
             self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
 
     def gauges(self) -> dict[str, float]:
@@ -91,8 +91,7 @@ class LedgerReader:
 
     def _new_rows(self) -> Iterator[tuple[str, bytes]]:
         # The last row is read again: if it is missing or another one, or if there is a new base, rows that were
-        # read before
-        # have been removed or merged, and everything is read again.
+        # read before have been removed or merged, and everything is read again.
         # One SELECT sees one snapshot, so a row and the base that it was merged into never occur together.
         last, key = self._mark
         rows = self._rows.rows_after(last - 1)
@@ -102,8 +101,8 @@ class LedgerReader:
             if not there or any(new.startswith(BASE) for _, new, _ in rows):
                 rows = self._rows.rows_after(0)
                 self._forget()
-        for number_, new, value in rows:
-            self._mark = (number_, new)
+        for row_id, new, value in rows:
+            self._mark = (row_id, new)
             yield new, value
 
     def _add(self, key: str, value: bytes) -> None:
@@ -136,16 +135,16 @@ class LedgerReader:
             except ValueError as error:
                 self._skipped(key, error)
                 continue
-            if process.figures["heartbeat_s"] <= PROCESS_EXPIRES_S:
+            if process.stats["heartbeat_s"] <= PROCESS_EXPIRES_S:
                 yield process
 
 
 def _process(key: str, value: bytes, now: float) -> Process:
     record = Heartbeat.model_validate_json(value)
-    figures: ProcessStats = {
+    stats: ProcessStats = {
         "pid": record.pid,
         "role": record.role,
         "rss_bytes": record.rss_bytes,
         "heartbeat_s": max(0.0, round(now - record.heartbeat, 3)),
     }
-    return Process(key.removeprefix(PROCESS), figures, record.gauges)
+    return Process(key.removeprefix(PROCESS), stats, record.gauges)

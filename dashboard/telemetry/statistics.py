@@ -183,7 +183,7 @@ class Stats:
         """The live processes."""
         with self._lock:
             self._refresh()
-            return [process.figures for process in self._reader.processes]
+            return [process.stats for process in self._reader.processes]
 
     def refresh(self) -> None:
         """Read new rows now, however short a time ago that was done."""
@@ -199,7 +199,7 @@ class Stats:
         try:
             self._reader.refresh(now)
         except RowsUnavailable as error:
-            log.warning("the ledger cannot be read, figures stay as they are: %s", error)
+            log.warning("the ledger cannot be read, the statistics stay as they are: %s", error)
             return
         self._snapshots.clear()
         self._series.clear()
@@ -223,9 +223,9 @@ class Stats:
         return {
             "demand": {outcome: totals.demand.get(outcome, 0) for outcome in OUTCOMES},
             "stages": {
-                stage: figures
+                stage: stats
                 for stage in STAGE_NAMES
-                if (figures := stage_stats(totals, stage)) is not None
+                if (stats := stage_stats(totals, stage)) is not None
             },
             "caches": {
                 name: {
@@ -237,32 +237,32 @@ class Stats:
                 for name in ("bricks", "frames")
             },
             "prefetch": prefetch_stats(totals, gauges),
-            "reports": report_figures(totals),
+            "reports": report_stats(totals),
             "viewers": len(viewers),
-            "processes": [process.figures for process in self._reader.processes],
+            "processes": [process.stats for process in self._reader.processes],
         }
 
     def _steps(self, span: float, step: float) -> Series:
         last = math.floor(self._read_at / step)
         steps = range(last - max(1, math.ceil(span / step)) + 1, last + 1)
-        sums = {number_: Totals() for number_ in steps}
+        sums = {step_index: Totals() for step_index in steps}
         for second, bin_ in self._reader.bins.items():
-            if (number_ := math.floor(second / step)) in sums:
-                sums[number_].merge(bin_.totals)
+            if (step_index := math.floor(second / step)) in sums:
+                sums[step_index].merge(bin_.totals)
         every = list(sums.values())
         stages: dict[str, StageSeries] = {}
         for stage in STAGE_NAMES:
-            figures = [stage_stats(totals, stage) for totals in every]
-            if any(figures):
+            stats = [stage_stats(totals, stage) for totals in every]
+            if any(stats):
                 stages[stage] = StageSeries(
-                    count=tuple(f["count"] if f else 0 for f in figures),
-                    p50_ms=tuple(f["p50_ms"] if f else None for f in figures),
-                    p95_ms=tuple(f["p95_ms"] if f else None for f in figures),
+                    count=tuple(f["count"] if f else 0 for f in stats),
+                    p50_ms=tuple(f["p50_ms"] if f else None for f in stats),
+                    p95_ms=tuple(f["p95_ms"] if f else None for f in stats),
                 )
         names = sorted({name for totals in every for name in totals.counts})
         return Series(
             step_s=step,
-            times=tuple(number_ * step for number_ in steps),
+            times=tuple(step_index * step for step_index in steps),
             outcomes={o: tuple(t.demand.get(o, 0) for t in every) for o in OUTCOMES},
             stages=stages,
             counts={name: tuple(t.counts.get(name, 0.0) for t in every) for name in names},
@@ -280,8 +280,8 @@ class Stats:
         values: list[dict[str, float]] = []
         seconds = sorted(self._reader.bins)
         place = 0
-        for number_ in steps:
-            while place < len(seconds) and seconds[place] < (number_ + 1) * step:
+        for step_index in steps:
+            while place < len(seconds) and seconds[place] < (step_index + 1) * step:
                 bin_ = self._reader.bins[seconds[place]]
                 shared |= bin_.shared
                 for process, gauges in bin_.per_process.items():
@@ -290,7 +290,7 @@ class Stats:
             known = dict(shared)
             for process, gauges in own.items():
                 # The last values of a dead process are no longer valid.
-                if process in live or last_seen[process] >= number_ * step:
+                if process in live or last_seen[process] >= step_index * step:
                     for name, value in gauges.items():
                         known[name] = known.get(name, 0.0) + value
             values.append(known)
@@ -346,7 +346,7 @@ def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
     }
 
 
-def report_figures(totals: Totals) -> dict[str, int]:
+def report_stats(totals: Totals) -> dict[str, int]:
     """Accepted and refused rows of browser reports, with the reasons."""
     return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
 

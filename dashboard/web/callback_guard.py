@@ -38,7 +38,7 @@ def register(app: dash.Dash, server: flask.Flask, prefix: str) -> None:
             except RecursionError:
                 body = None
             if is_deeper(body, MAX_DEPTH) or not is_valid_callback(body, app.callback_map):
-                raise BadRequest("That is no call that this page makes.")
+                raise BadRequest("Unknown or malformed callback request.")
 
 
 def is_deeper(body: Any, levels: int) -> bool:

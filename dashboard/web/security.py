@@ -225,7 +225,7 @@ def _internal_error(error: Exception) -> flask.Response:
     # As a literal, so that a line break in the address is none in the log.
     log.error("%s %.200r failed", flask.request.method, flask.request.path, exc_info=error)
     return _json_error(
-        500, LamellaError.code, "Something went wrong in the server; its log tells more."
+        500, LamellaError.code, "Something went wrong in the server; see its log."
     )
 
 

@@ -1,4 +1,4 @@
-"""The panels' figures: pure functions from the ledger's figures over time to Plotly's.
+"""The panels' charts: pure functions from the ledger's statistics over time to Plotly's figures.
 
 Backgrounds are transparent, and the style sheet gives text and lines the theme's colours, so that one
 figure serves both themes. The ranges of the time axes stand still and round steps of the value axes keep

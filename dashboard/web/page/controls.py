@@ -196,7 +196,7 @@ def _color_toolbar() -> Component:
                                 checked=False,
                                 className="check",
                             ),
-                            "Turn the colour scale round",
+                            "Reverse the colour scale",
                         ),
                     ],
                     className="joined",
@@ -273,7 +273,7 @@ def _transport() -> Component:
                     ),
                     components.with_tooltip(
                         html.Div(id=View.RESIDENCY, className="residency"),
-                        "Slices that are decoded (solid), planned ahead (hatched) and under way (light)",
+                        "Slices that are decoded (solid), planned ahead (hatched) and in progress (light)",
                         block=True,
                     ),
                 ],

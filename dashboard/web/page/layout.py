@@ -152,9 +152,9 @@ def _header(settings: Settings) -> Component:
                     href=f"{prefix}/api/v1/stats?window=300",
                     target="_blank",
                     className="icon-link wide-only",
-                    **{"aria-label": "Figures of the last five minutes as JSON"},
+                    **{"aria-label": "Statistics of the last five minutes as JSON"},
                 ),
-                "Figures of the last five minutes as JSON",
+                "Statistics of the last five minutes as JSON",
             ),
             components.icon_button(Shell.PANELS_TOGGLE, "panels", "Show or hide the panels"),
             components.with_tooltip(
@@ -178,7 +178,7 @@ def _tree() -> list[Component]:
         html.Div(
             [
                 html.H2("Files", className="section-title"),
-                components.icon_button(Shell.TREE_RELOAD, "reload", "Look for new files", size=26),
+                components.icon_button(Shell.TREE_RELOAD, "reload", "Reload the list of files", size=26),
             ],
             className="tree-head",
         ),

@@ -39,7 +39,7 @@ class StatsSource(Protocol):
     """What is needed of `dashboard.telemetry.statistics.Stats`."""
 
     def snapshot(self, window_s: float | None = None) -> Snapshot:
-        """The figures of the last seconds."""
+        """The statistics of the last seconds."""
         ...
 
     def series(self, seconds: float, step_s: float) -> Series:
@@ -60,7 +60,7 @@ class PanelSources(Protocol):
 
     @property
     def stats(self) -> StatsSource:
-        """The ledger's figures."""
+        """The ledger's statistics."""
         ...
 
     @property

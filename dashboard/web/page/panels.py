@@ -74,7 +74,7 @@ def build() -> Component:
         [_pipeline(), _latency(), _hit_rate(), _prefetch()],
         id=Shell.PANELS,
         className="panels",
-        **{"aria-label": "Figures"},
+        **{"aria-label": "Statistics"},
     )
 
 

@@ -44,8 +44,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
 
     def memory() -> Made:
         # Longer than the brick, as a reused buffer is.
-        sums, evictor = PlaneChecksums(ROWS), np.full(VALUES.nbytes + 100, 0xEE, np.uint8)
-        sink = MemorySink(evictor, ADDRESS, VALUES.dtype, sums)
+        sums, buffer = PlaneChecksums(ROWS), np.full(VALUES.nbytes + 100, 0xEE, np.uint8)
+        sink = MemorySink(buffer, ADDRESS, VALUES.dtype, sums)
         return sink, lambda: sink.values.view("f4").reshape(VALUES.shape), VALUES, sums
 
     def plane() -> Made:
