@@ -293,4 +293,3 @@ def remove_stale_locks(folder: Path, older_than_s: float) -> None:
                     pass  # releasing removes the file
         except (LockTimeout, OSError):
             continue
-

@@ -195,11 +195,15 @@ class FrameRenderer:
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
         # found before the part is taken.
         missing = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
-        values = planes.values(address.part, address.pool, missing if address.format.scaled else None)
+        values = planes.values(
+            address.part, address.pool, missing if address.format.scaled else None
+        )
         window: Window | None = None
         if address.format.scaled:
             with meter(Stage.SCALE):
-                fill = None if missing is not None else fill_value(volume, values.dtype, address.part)
+                fill = (
+                    None if missing is not None else fill_value(volume, values.dtype, address.part)
+                )
                 window = self._window(file, address, values, fill)
                 values = quantize_u8(values, window, address.norm, fill)
         with meter(Stage.ENCODE):
@@ -243,7 +247,9 @@ def _check_cells(address: SliceAddress, most: int) -> None:
         )
 
 
-def _to_displayed(values: NDArray[Any], part: ComplexPart, missing: np.generic | None) -> NDArray[Any]:
+def _to_displayed(
+    values: NDArray[Any], part: ComplexPart, missing: np.generic | None
+) -> NDArray[Any]:
     shown = select_part(values, part)
     return shown if missing is None else np.where(values == missing, np.nan, shown)
 

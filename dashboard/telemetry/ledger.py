@@ -182,7 +182,9 @@ class Ledger:
             except Exception as error:  # noqa: BLE001
                 # A failure of telemetry must not fail a request or a thread. Logged once, not every second.
                 if not self.failing:
-                    log.warning("the ledger cannot be written, its statistics are kept in memory: %r", error)
+                    log.warning(
+                        "the ledger cannot be written, its statistics are kept in memory: %r", error
+                    )
                 self.failing = True
 
     def _flush(self) -> None:

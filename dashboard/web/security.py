@@ -224,9 +224,7 @@ def _internal_error(error: Exception) -> flask.Response:
         return error_response(Busy("The server has run out of memory or files; try again."))
     # As a literal, so that a line break in the address is none in the log.
     log.error("%s %.200r failed", flask.request.method, flask.request.path, exc_info=error)
-    return _json_error(
-        500, LamellaError.code, "Something went wrong in the server; see its log."
-    )
+    return _json_error(500, LamellaError.code, "Something went wrong in the server; see its log.")
 
 
 def _json_error(status: int, code: str, message: str) -> flask.Response:

@@ -178,7 +178,9 @@ def _tree() -> list[Component]:
         html.Div(
             [
                 html.H2("Files", className="section-title"),
-                components.icon_button(Shell.TREE_RELOAD, "reload", "Reload the list of files", size=26),
+                components.icon_button(
+                    Shell.TREE_RELOAD, "reload", "Reload the list of files", size=26
+                ),
             ],
             className="tree-head",
         ),

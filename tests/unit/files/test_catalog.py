@@ -243,7 +243,9 @@ def test_roots_are_named_by_their_last_part(folder: Path, monkeypatch: pytest.Mo
 def test_two_roots_of_one_name_are_refused(folder: Path) -> None:
     with pytest.raises(SetupError) as caught:
         parse_roots([str(folder), f"scans={folder / 'below'}"])
-    assert caught.value.message == "Two roots are called 'scans'; give each its own name: NAME=PATH."
+    assert (
+        caught.value.message == "Two roots are called 'scans'; give each its own name: NAME=PATH."
+    )
 
 
 def test_roots_that_cannot_be_served(folder: Path) -> None:
