@@ -2,7 +2,6 @@
 
     LamellaError
     ├── BadRequest    400  what was asked is malformed or out of range
-    ├── Unauthorized  401  nobody is signed in
     ├── Forbidden     403  not for this caller
     ├── NotFound      404  no such file, dataset or object
     ├── Changed       409  the file changed, or is being written
@@ -38,13 +37,6 @@ class BadRequest(LamellaError):
 
     status = 400
     code = "bad_request"
-
-
-class Unauthorized(LamellaError):
-    """Nobody is signed in."""
-
-    status = 401
-    code = "unauthorized"
 
 
 class Forbidden(LamellaError):

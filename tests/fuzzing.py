@@ -26,7 +26,8 @@ from dashboard.codecs import paired_inflate
 from dashboard.codecs import pipeline as codecs
 from dashboard.codecs.client_data import StoredType, check_client_data
 from dashboard.codecs.errors import Bytes
-from dashboard.codecs.pipeline import FLETCHER32, Filter
+from dashboard.codecs.filters import FLETCHER32
+from dashboard.codecs.pipeline import Filter
 
 BLOSCS = [
     dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))

@@ -10,7 +10,9 @@ from math import ceil
 
 from dashboard.errors import BadRequest
 
-# Eight dimensions never need a longer text.
+# Dimensions of a dataset that can be displayed: the page has a field for each.
+MAX_RANK = 8
+# `MAX_RANK` dimensions never need a longer text.
 MAX_TEXT = 400
 
 _INT = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)

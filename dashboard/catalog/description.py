@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
 from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
-from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume import Volume, is_contiguous
 from dashboard.errors import CannotShow
 from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, unpack
 
@@ -138,7 +138,7 @@ def volume_from(
 
 def _blocks(storage: Storage, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
     """The grid of datasets without chunks: runs along the last dimension for contiguous data."""
-    if storage.layout == "contiguous" and storage.plain and storage.offset is not None:
+    if is_contiguous(storage.layout, storage.offset, no_conversion=storage.plain):
         return (*(1 for _ in shape[:-1]), min(shape[-1], CONTIGUOUS_BRICK_VOXELS))
     return pseudo_chunks(shape, dtype.itemsize)
 

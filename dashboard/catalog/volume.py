@@ -77,7 +77,7 @@ class Volume:
     @cached_property
     def read_path(self) -> ReadPath:
         """How its values are read."""
-        if self.layout == "contiguous" and self.no_conversion and self.offset is not None:
+        if is_contiguous(self.layout, self.offset, no_conversion=self.no_conversion):
             return ReadPath.CONTIGUOUS
         if self.layout == "chunked" and self.no_conversion and codecs.can_decode(self.pipeline):
             return ReadPath.CHUNKS
@@ -118,6 +118,11 @@ class Volume:
         # versions.
         state = self.fingerprint.as_list() if codecs.keeps_length(self.pipeline) else []
         return digest(state, *(part.tobytes().hex() for part in parts))
+
+
+def is_contiguous(layout: str, offset: int | None, *, no_conversion: bool) -> bool:
+    """Whether values are read from the file as they are: contiguous, allocated, and without conversion."""
+    return layout == "contiguous" and no_conversion and offset is not None
 
 
 def decoded_bytes(volume: Volume) -> int:

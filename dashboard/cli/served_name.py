@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
+from dashboard.files.roots import OUTSIDE
 
 
 def resolve_served_name(
@@ -41,6 +42,6 @@ def resolve_served_name(
 
 def with_root_hint(reason: str) -> str:
     """`reason`, with the option that helps where a link leads outside the data roots."""
-    if "outside the data roots" not in reason:
+    if OUTSIDE not in reason:
         return reason
     return f"{reason} Name its folder with --root, or in LAMELLA_DATA."

@@ -15,12 +15,11 @@ import imagecodecs
 import numpy as np
 
 from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
+from dashboard.codecs.filters import MAX_ELEMENT_BYTES
 
 UNCOMPRESSED, LZ4, ZSTD = 0, 2, 3
 # Minimum elements of a block: each block costs some steps of Python. The filter's own choice is 128 or more.
 SHORTEST_BLOCK = 64
-# Elements of the widest supported type, complex128, have 16 bytes.
-WIDEST = 16
 
 _HEADER = struct.Struct(">QI")
 _LENGTH = struct.Struct(">I")
@@ -30,7 +29,7 @@ def is_supported(values: tuple[int, ...]) -> bool:
     """Whether chunks of a filter with this client data are decoded in process."""
     return (
         len(values) >= 3
-        and 1 <= values[2] <= WIDEST
+        and 1 <= values[2] <= MAX_ELEMENT_BYTES
         and _block(values) % 8 == 0
         and (_method(values) == UNCOMPRESSED or not 0 < _block(values) < SHORTEST_BLOCK)
         and _method(values) in (UNCOMPRESSED, LZ4, ZSTD)

@@ -12,10 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Values = tuple[int, ...]
+from dashboard.codecs.filters import (
+    BITSHUFFLE,
+    BLOSC,
+    BLOSC2,
+    GZIP,
+    LZF,
+    NBIT,
+    SCALEOFFSET,
+    SHUFFLE,
+    SZIP,
+)
 
-GZIP, SHUFFLE, SZIP, NBIT, SCALEOFFSET = 1, 2, 4, 5, 6
-LZF, BLOSC, BITSHUFFLE, BLOSC2 = 32000, 32001, 32008, 32026
+Values = tuple[int, ...]
 
 MAX_GZIP_LEVEL = 9
 # All options of szip in HDF5: K13, chip, EC, LSB, MSB, NN, raw.

@@ -19,12 +19,22 @@ import numpy as np
 from dashboard import errors
 from dashboard.codecs import bitshuffle, blosc, szip
 from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
+from dashboard.codecs.filters import (
+    BITSHUFFLE,
+    BLOSC,
+    BZIP2,
+    FLETCHER32,
+    GZIP,
+    LZ4,
+    LZF,
+    MAX_ELEMENT_BYTES,
+    SHUFFLE,
+    SZIP,
+    ZSTD,
+)
 
 # (number of the filter, its client data)
 Filter = tuple[int, tuple[int, ...]]
-
-GZIP, SHUFFLE, FLETCHER32, SZIP, BZIP2, LZF = 1, 2, 3, 4, 307, 32000
-BLOSC, LZ4, BITSHUFFLE, ZSTD = 32001, 32004, 32008, 32015
 
 # Number of pipelines (with their masks) whose properties are cached, since each chunk needs them.
 MAX_CACHED_PIPELINES = 256
@@ -119,13 +129,11 @@ DECODERS: dict[int, Callable[[Any, tuple[int, ...], int, Bytes, Bytes], Bytes]] 
     ZSTD: _zstd,
 }
 _WITH_SPARE = {BZIP2, BITSHUFFLE}
-# Elements of the widest supported type, complex128, have 16 bytes.
-WIDEST = 16
 
 
 def _shuffle_fits(values: tuple[int, ...]) -> bool:
     # The decoder loops over the bytes of an element, so its time depends on the width.
-    return len(values) == 1 and 1 <= values[0] <= WIDEST
+    return len(values) == 1 and 1 <= values[0] <= MAX_ELEMENT_BYTES
 
 
 # Whether a filter with this client data is decoded in process; a filter without an entry always is.

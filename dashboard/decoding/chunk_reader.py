@@ -20,6 +20,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.codecs import paired_inflate
 from dashboard.codecs import pipeline as codecs
 from dashboard.codecs.errors import CorruptChunk
+from dashboard.codecs.filters import FLETCHER32, GZIP
 from dashboard.codecs.paired_inflate import Verdict
 from dashboard.decoding.buffers import Bytes, ThreadBuffers
 from dashboard.decoding.time_limit import TimeLimit
@@ -75,7 +76,7 @@ class BusyTime:
 
 def supports_partial_inflate(volume: Volume) -> bool:
     """Whether chunks can be decoded partially; a shuffle filter spreads each plane over the whole chunk."""
-    return [number for number, _ in volume.pipeline] == [codecs.GZIP] and paired_inflate.available()
+    return [number for number, _ in volume.pipeline] == [GZIP] and paired_inflate.available()
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,7 @@ class ChunkReader:
     def _copy_into(self, out: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int) -> list[Bytes]:
         """Scratch buffers such that the last decoder writes into `out`, if that is large enough."""
         buffers = self._scratch(pipeline)
-        if any(number == codecs.FLETCHER32 for number, _ in pipeline):
+        if any(number == FLETCHER32 for number, _ in pipeline):
             return buffers  # Between two filters a chunk may have a checksum in addition.
         last = codecs.last_buffer(pipeline, mask)
         if last is not None and last < len(buffers):

@@ -23,8 +23,11 @@ from dashboard.addressing.addresses import Fingerprint
 
 T = TypeVar("T")
 
+# Refusals of links to files that are not below a root end with these words.
+OUTSIDE = "outside the data roots"
+
 # Errors of opening or finding a file that is not accessible to this server, whatever the reason.
-ABSENT = frozenset(
+ABSENT_ERRNOS = frozenset(
     {
         errno.ENOENT,
         errno.ENOTDIR,
@@ -70,7 +73,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 def out_of_reach(error: OSError) -> errors.Busy | None:
     """The `Busy` error for errors of the machine (no descriptors, no memory, storage unreachable), or None."""
-    if error.errno in ABSENT:
+    if error.errno in ABSENT_ERRNOS:
         return None
     return errors.Busy("The server cannot reach its files just now; try again in a moment.")
 

@@ -79,7 +79,7 @@ class RenderedSlice:
     frame_cache_hit: bool
 
 
-class FrameStore(Protocol):
+class WriteBehindFrames(Protocol):
     """The frame cache; `dashboard.frames.cache.FrameCache`."""
 
     def get(self, key: str) -> bytes | None:
@@ -97,7 +97,7 @@ class FrameRenderer:
         metadata: MetadataService,
         loader: BrickLoader,
         contiguous: ContiguousPlanes,
-        frames: FrameStore,
+        frames: WriteBehindFrames,
         windows: VolumeWindows,
         max_cells: int,
     ) -> None:

@@ -22,6 +22,8 @@ from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
 
 PERCENTILES = (1.0, 99.0)
+# Version of the windows in the metadata cache; to be raised when they are computed differently.
+WINDOWS_VERSION = "3"
 SAMPLE_VALUES = 500_000
 MAX_CACHED = 256
 # The difference of two values below this is finite.
@@ -92,7 +94,7 @@ class VolumeWindows:
 
     def window(self, file: VolumeFile, part: ComplexPart, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
-        key = digest("window", "3", file.volume.address.key, part)
+        key = digest("window", WINDOWS_VERSION, file.volume.address.key, part)
         fact = self._known.get(key)
         if fact is None:
             fact = self._metadata.facts.get_or_make(

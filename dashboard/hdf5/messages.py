@@ -12,8 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 Reply = TypeVar("Reply")
 
-Box = tuple[tuple[int, ...], tuple[int, ...]]
-
 
 def pack(name: object) -> str:
     """A path or name, whose undecodable bytes are surrogates, as text that every encoding has."""

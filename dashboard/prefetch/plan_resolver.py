@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from cachetools import LRUCache
 
@@ -20,6 +21,9 @@ from dashboard.prefetch.plan_store import MAX_PLANS, PlanStore, ViewerPlan
 from dashboard.prefetch.planner import PlannedBrick
 
 log = logging.getLogger(__name__)
+
+# Share of the budget for the bricks that an idle viewer would need after changing the axis.
+OTHER_AXES_SHARE: Final = 0.5
 
 Entry = tuple[PlannedBrick, list[BrickAddress]]
 
@@ -73,7 +77,7 @@ class PlanResolver:
             if not volume.reads_planes_directly(other):
                 bricks.extend(volume.bricks(other))
         size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
-        return bricks if size <= self._budget // 2 else []
+        return bricks if size <= self._budget * OTHER_AXES_SHARE else []
 
     def planned_keys(self) -> Collection[str]:
         """Keys of the bricks that are planned or being decoded.

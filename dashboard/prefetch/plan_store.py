@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from dashboard.addressing.selection import MAX_RANK
 from dashboard.bulkhead import LogLimit
 from dashboard.prefetch import planner
 from dashboard.prefetch.planner import (
@@ -37,7 +38,6 @@ FLIGHT: Final = "flight:"
 # Lifetime of an in-flight marker; it is renewed after a third of it, and expires if the worker is killed.
 FLIGHT_S: Final = 6.0
 
-MAX_RANK: Final = 8
 # Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
 # Version of the rows; rows of other versions are skipped.

@@ -62,7 +62,7 @@ MAX_WAITING: Final = 3
 Resolve = Callable[[ViewerPlan], ResolvedPlan | None]
 
 
-class BrickLoader(Protocol):
+class PrefetchLoader(Protocol):
     """The part of `dashboard.bricks.loader.BrickLoader` that the worker needs."""
 
     def has(self, address: BrickAddress) -> bool:
@@ -118,7 +118,7 @@ class Worker:
         self,
         plans: PlanStore,
         resolve: Resolve,
-        loader: BrickLoader,
+        loader: PrefetchLoader,
         ledger: Ledger,
         *,
         elsewhere: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,

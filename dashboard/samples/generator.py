@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from dashboard.addressing.selection import MAX_RANK
 from dashboard.errors import SetupError
 from dashboard.samples.phantom import Phantom
 
@@ -34,8 +35,6 @@ STORED_SHARE = 0.75
 # Decoded bytes of one work item: large enough that Python's overhead is small, small enough that several fit in
 # memory.
 BOX_BYTES = 48 * 2**20
-
-MAX_RANK = 8
 
 Chunks = tuple[int, ...] | Literal["auto"]
 Progress = Callable[[int, int], None]

@@ -239,7 +239,7 @@ class BytesCache(RepairingCache):
                 log.warning("cache read failed, taken for a miss: %s", error)
         return found
 
-    def lru_rows(self) -> Iterator[CacheRow]:
+    def rows_by_eviction_order(self) -> Iterator[CacheRow]:
         """All entries, least recently used first; paged, so that reading only the first ones is cheap.
 
         Entries may be deleted during the iteration.

@@ -17,8 +17,8 @@ from pathlib import Path
 # is 512 or 4,096 bytes.
 ALIGNED = 4096
 PIECE_BYTES = 8 * 1024 * 1024
-# Errors of file systems without direct I/O, or with larger blocks.
-UNSUPPORTED_ERRNOS = {errno.EINVAL, errno.EOPNOTSUPP}
+# Errors of file systems without direct I/O, or with larger blocks, and without preallocation (fallocate(2)).
+UNSUPPORTED_ERRNOS = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 
 # Share of available memory that may be dirty before the kernel blocks writers: the default of vm.dirty_ratio
 # (https://docs.kernel.org/admin-guide/sysctl/vm.html).

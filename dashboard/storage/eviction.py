@@ -164,7 +164,7 @@ class LruEvictor:
         fresh = self._clock() - IN_USE_S
         chosen: list[CacheRow] = []
         spared: list[CacheRow] = []
-        for row in self.cache.lru_rows():
+        for row in self.cache.rows_by_eviction_order():
             if over <= 0 or (row.used >= fresh and not may_take_protected):
                 break
             if row.key in undeletable:

@@ -7,8 +7,7 @@ import errno
 import os
 from typing import Any
 
-# Errors of file systems without preallocation (fallocate(2)).
-UNSUPPORTED_ERRNOS = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+from dashboard.storage.direct_io import UNSUPPORTED_ERRNOS
 
 
 def _find_fallocate() -> Any:

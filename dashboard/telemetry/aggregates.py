@@ -18,9 +18,9 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.requester import VIEWER_ID
 
 NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
-VIEWER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # Well below the size from which the store writes a value to a file of its own, which readers do not follow.
 ROW_BYTES: Final = 24 * 1024
@@ -148,7 +148,7 @@ def encode_row(row: LedgerRow) -> list[bytes]:
 
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
-Viewer = Annotated[str, Field(pattern=f"^{VIEWER.pattern}$")]
+Viewer = Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
 Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Bucket = Annotated[int, Field(ge=0, le=len(BOUNDS))]

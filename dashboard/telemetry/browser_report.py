@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.addressing.outcomes import Stage
+from dashboard.addressing.requester import VIEWER_ID
+from dashboard.addressing.selection import MAX_RANK
 from dashboard.errors import BadRequest
 
 # Longer durations are not of the pipeline: a suspended laptop, for instance.
@@ -24,7 +26,7 @@ class PaintedSlice(BaseModel):
     dataset: Annotated[str, Field(max_length=2000)]
     selection: Annotated[str, Field(max_length=400)]
     index: Annotated[int, Field(ge=0)] | None = None
-    axis: Annotated[int, Field(ge=0, lt=8)] | None = None
+    axis: Annotated[int, Field(ge=0, lt=MAX_RANK)] | None = None
     source: Literal["ring", "frames", "bricks", "coalesced", "miss"]
     # `X-Volume-Version` of the slice's answer, where the page sends it along.
     version: Annotated[str, Field(max_length=64)] | None = None
@@ -58,7 +60,7 @@ class _Posted(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    viewer: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
     slices: Annotated[list[Any], Field(max_length=1000)]
 
 

@@ -25,11 +25,11 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.requester import VIEWER_ID
 from dashboard.bulkhead import LogLimit
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import (
     NAME,
-    VIEWER,
     Finite,
     Histogram,
     LedgerRow,
@@ -133,7 +133,7 @@ class Ledger:
     def viewer(self, viewer: str) -> None:
         """Record that this viewer is active; invalid ids are ignored."""
         with self._lock:
-            if len(self._viewers) < VIEWERS_A_ROW and VIEWER.fullmatch(viewer):
+            if len(self._viewers) < VIEWERS_A_ROW and VIEWER_ID.fullmatch(viewer):
                 self._viewers[viewer] = None
 
     # Writing

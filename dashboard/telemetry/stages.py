@@ -15,45 +15,39 @@ from dashboard.addressing.outcomes import Outcome, Stage
 class StageInfo:
     """One step of the pipeline, with its time in a desktop viewer of the same pipeline.
 
-    `reference` is that time as text, `reference_ms` as a number for charts (ms).
+    `reference` is that time as text.
     """
 
     name: Stage
     where: Literal["server", "browser"]
     what: str
     reference: str
-    reference_ms: float
 
 
 # A read through HDF5 does not separate reading from inflating. The desktop viewer's 825 ms are such a read, so
 # they are attributed to `decode` and none to `read`: the reference column then sums to the measured total.
 STAGES: Final[tuple[StageInfo, ...]] = (
-    StageInfo(Stage.WAIT, "server", "for a lock, for another request's decoding", "0", 0.0),
+    StageInfo(Stage.WAIT, "server", "for a lock, for another request's decoding", "0"),
     StageInfo(
-        Stage.CACHE, "server", "looking into the caches, validating the fingerprint", "~1 ms", 1.0
+        Stage.CACHE, "server", "looking into the caches, validating the fingerprint", "~1 ms"
     ),
-    StageInfo(Stage.READ, "server", "compressed bytes from disk", "part of 825 ms", 0.0),
+    StageInfo(Stage.READ, "server", "compressed bytes from disk", "part of 825 ms"),
     StageInfo(
-        Stage.DECODE, "server", "the filter pipeline: inflate, unshuffle …", "part of 825 ms", 825.0
+        Stage.DECODE, "server", "the filter pipeline: inflate, unshuffle …", "part of 825 ms"
     ),
-    StageInfo(Stage.INDEX, "server", "the plane out of the brick", "0.01 ms", 0.01),
-    StageInfo(Stage.SCALE, "server", "contrast window, norm, level of detail", "0.1–1 ms", 1.0),
-    StageInfo(Stage.ENCODE, "server", "the bytes that travel", "1–5 ms", 5.0),
+    StageInfo(Stage.INDEX, "server", "the plane out of the brick", "0.01 ms"),
+    StageInfo(Stage.SCALE, "server", "contrast window, norm, level of detail", "0.1–1 ms"),
+    StageInfo(Stage.ENCODE, "server", "the bytes that travel", "1–5 ms"),
     StageInfo(
-        Stage.TRANSFER,
-        "browser",
-        "request sent to last byte, less the server's total",
-        "network",
-        0.0,
+        Stage.TRANSFER, "browser", "request sent to last byte, less the server's total", "network"
     ),
-    StageInfo(Stage.CONVERT, "browser", "values to colours", "1–5 ms", 5.0),
-    StageInfo(Stage.DRAW, "browser", "onto the canvas or into the Plotly heatmap", "1–10 ms", 10.0),
-    StageInfo(Stage.DISPLAY, "browser", "until the frame is on the screen", "16 ms", 16.0),
+    StageInfo(Stage.CONVERT, "browser", "values to colours", "1–5 ms"),
+    StageInfo(Stage.DRAW, "browser", "onto the canvas or into the Plotly heatmap", "1–10 ms"),
+    StageInfo(Stage.DISPLAY, "browser", "until the frame is on the screen", "16 ms"),
 )
 
 STAGE_NAMES: Final[tuple[Stage, ...]] = tuple(Stage)
 SERVER_STAGES: Final[tuple[Stage, ...]] = tuple(s.name for s in STAGES if s.where == "server")
-BROWSER_STAGES: Final[tuple[Stage, ...]] = tuple(s.name for s in STAGES if s.where == "browser")
 
 # Outcomes of a demand, from the nearest source to the farthest.
 OUTCOMES: Final[tuple[Outcome, ...]] = tuple(Outcome)

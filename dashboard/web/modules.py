@@ -13,7 +13,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-MAIN = "main.mjs"
 # Dash would add each file that ends with `js` to the page as a script of its own.
 IGNORED = r"\.mjs$"
 

@@ -11,7 +11,7 @@ import flask
 from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Purpose
-from dashboard.addressing.requester import Requester
+from dashboard.addressing.requester import VIEWER_ID, Requester
 from dashboard.addressing.selection import Selection
 from dashboard.catalog.volume import Volume
 from dashboard.frames.complex_part import ComplexPart
@@ -23,7 +23,6 @@ from dashboard.frames.window import parse_window
 
 T = TypeVar("T", bound=StrEnum)
 
-VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 MAX_WINDOW_S = 86_400.0
 
 
@@ -58,7 +57,7 @@ def flag(name: str) -> bool:
 def requester() -> Requester:
     """Who asks: a viewer for what it shows, a viewer's page for what it may show next, or a script."""
     viewer = flask.request.args.get("viewer")
-    if viewer is not None and not VIEWER.fullmatch(viewer):
+    if viewer is not None and not VIEWER_ID.fullmatch(viewer):
         raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
     return Requester(Purpose.PREFETCH_MOVING if flag("ahead") else Purpose.DEMAND, viewer)
 

@@ -17,8 +17,8 @@ ROOT = Path(dashboard.__file__).parent
 # From the lowest up. Packages on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking"}),
-    frozenset({"addressing", "settings", "bulkhead", "samples"}),
-    frozenset({"storage", "http", "codecs"}),
+    frozenset({"addressing", "settings", "bulkhead"}),
+    frozenset({"storage", "http", "codecs", "samples"}),
     frozenset({"telemetry", "files"}),
     frozenset({"hdf5"}),
     frozenset({"catalog"}),

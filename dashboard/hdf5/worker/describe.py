@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
+from dashboard.addressing.selection import MAX_RANK
+from dashboard.codecs import filters
 from dashboard.files.natural_order import natural_path_key
 from dashboard.hdf5.messages import (
     DatasetRecord,
@@ -33,30 +35,6 @@ MAX_OBJECTS = 50_000
 # Share of the time limit after which a listing is returned incomplete.
 LISTING_SHARE = 0.7
 MAX_KNOWN_TYPES = 256
-MAX_RANK = 8
-
-FILTER_NAMES = {
-    1: "gzip",
-    2: "shuffle",
-    3: "fletcher32",
-    4: "szip",
-    5: "nbit",
-    6: "scaleoffset",
-    307: "bzip2",
-    32000: "lzf",
-    32001: "blosc",
-    32004: "lz4",
-    32008: "bitshuffle",
-    32013: "zfp",
-    32015: "zstd",
-    32017: "sz",
-    32018: "fcidecomp",
-    32024: "sz3",
-    32026: "blosc2",
-    32028: "sperr",
-    32033: "htj2k",
-}
-
 
 T = TypeVar("T")
 
@@ -235,7 +213,7 @@ def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRe
 
 def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
     return (
-        FILTER_NAMES.get(entry[0])
+        filters.NAMES.get(entry[0])
         or entry[3].decode("utf-8", "replace")[:40]
         or f"filter {entry[0]}"
     )

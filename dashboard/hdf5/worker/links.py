@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 
-from dashboard.files.roots import ABSENT, UNREACHABLE_ERRNOS, Roots, SourceFile
+from dashboard.files.roots import ABSENT_ERRNOS, OUTSIDE, UNREACHABLE_ERRNOS, Roots, SourceFile
 from dashboard.hdf5.worker import progress
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -118,7 +118,7 @@ class LinkResolver:
         try:
             source = self.source or self.roots.open(self.path)
         except OSError as error:
-            if error.errno in ABSENT:
+            if error.errno in ABSENT_ERRNOS:
                 raise ObjectRefused("The file is gone.", "not_found") from None
             raise ObjectRefused(UNREACHABLE, "busy") from None
         self._open(source)
@@ -144,7 +144,7 @@ class LinkResolver:
             try:
                 return self._linked(path, name)
             except OSError as error:
-                if error.errno not in ABSENT:
+                if error.errno not in ABSENT_ERRNOS:
                     raise ObjectRefused(UNREACHABLE, "busy") from None
                 # Deleted, or replaced by a link after it was resolved.
         else:
@@ -176,7 +176,7 @@ class LinkResolver:
         """The file at a resolved path, which a link calls `name`; opened unless it is open. Raises `OSError`."""
         # Checked first, so that the existence of files outside is not disclosed.
         if not self.roots.contains(path):
-            raise ObjectRefused("The link leads to a file outside the data roots.")
+            raise ObjectRefused(f"The link leads to a file {OUTSIDE}.")
         if path not in self.files:
             if not stat.S_ISREG(self.roots.stat(path).st_mode):
                 raise ObjectRefused(f"The linked file {Path(name).name!r} is no regular file.")
@@ -203,7 +203,7 @@ class LinkResolver:
         try:
             opened = self._linked(file, file.name)
         except OSError as error:
-            busy = error.errno not in ABSENT
+            busy = error.errno not in ABSENT_ERRNOS
             raise ObjectRefused(
                 UNREACHABLE if busy else _missing(file.name), "busy" if busy else "not_found"
             ) from None

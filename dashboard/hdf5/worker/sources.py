@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from dashboard.files.roots import ABSENT
+from dashboard.files.roots import ABSENT_ERRNOS, OUTSIDE
 from dashboard.hdf5.worker import confine
 from dashboard.hdf5.worker.filters import client_data_fault
 from dashboard.hdf5.worker.links import UNREACHABLE, Dangling, LinkResolver
@@ -126,7 +126,7 @@ def _inode(tree: LinkResolver, path: Path) -> tuple[int, int] | None:
     try:
         info = tree.roots.stat(path)
     except OSError as error:
-        if error.errno in ABSENT:
+        if error.errno in ABSENT_ERRNOS:
             return None
         raise ObjectRefused(UNREACHABLE, "busy") from None
     return info.st_dev, info.st_ino
@@ -144,7 +144,7 @@ def _is_file(tree: LinkResolver, path: Path) -> bool:
     try:
         return stat.S_ISREG(tree.roots.stat(path).st_mode)
     except OSError as error:
-        if error.errno in ABSENT:
+        if error.errno in ABSENT_ERRNOS:
             return False
         raise ObjectRefused(UNREACHABLE, "busy") from None
 
@@ -193,7 +193,7 @@ def _candidate(tree: LinkResolver, name: str, base: Path, found: Sources) -> Pat
         except (OSError, RuntimeError, ValueError):
             continue
         if not tree.roots.contains(path):
-            raise ObjectRefused("One of its virtual sources lies outside the data roots.")
+            raise ObjectRefused(f"One of its virtual sources lies {OUTSIDE}.")
         if _is_file(tree, path):
             return path
         found.absent.add(path)
@@ -244,7 +244,7 @@ def external_files(tree: LinkResolver, dataset: h5py.Dataset) -> set[Path]:
         except (OSError, RuntimeError, ValueError):
             raise ObjectRefused("Its external storage cannot be found.") from None
         if not tree.roots.contains(path):
-            raise ObjectRefused("Its values lie in a file outside the data roots.")
+            raise ObjectRefused(f"Its values lie in a file {OUTSIDE}.")
         if not _is_file(tree, path):
             raise ObjectRefused(f"Its external storage {path.name!r} is missing.")
         found.add(path)

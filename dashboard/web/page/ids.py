@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# Volumes have at most this many dimensions, so there is one number field for each.
-MAX_RANK = 8
+from dashboard.addressing.selection import MAX_RANK
 
 
 class Shell(StrEnum):

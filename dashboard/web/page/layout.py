@@ -13,10 +13,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard.addressing.selection import MAX_RANK
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGES
 from dashboard.web.page import components, controls, panels
-from dashboard.web.page.ids import MAX_RANK, Panel, Shell
+from dashboard.web.page.ids import Panel, Shell
 
 NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
 HEADER_HEIGHT = 48

@@ -101,7 +101,7 @@ def test_the_use_of_an_open_brick_is_noted(
     database.touch(cache, 5.0)
     store.get(brick_at(0), DTYPE)
     store.access_log.flush()
-    (row,) = cache.lru_rows()
+    (row,) = cache.rows_by_eviction_order()
     assert row.used > 5.0
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.pipeline import BITSHUFFLE, CorruptChunk
+from dashboard.codecs.filters import BITSHUFFLE
+from dashboard.codecs.pipeline import CorruptChunk
 from tests import files
 from tests.unit.decoding.chunk import as_stored, decoded
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dashboard.codecs import client_data
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.client_data import (
+from dashboard.codecs.client_data import StoredType, check_client_data
+from dashboard.codecs.filters import (
     BITSHUFFLE,
     BLOSC,
     BLOSC2,
@@ -24,8 +25,6 @@ from dashboard.codecs.client_data import (
     SCALEOFFSET,
     SHUFFLE,
     SZIP,
-    StoredType,
-    check_client_data,
 )
 from dashboard.hdf5.worker.filters import client_data_fault
 from tests import files

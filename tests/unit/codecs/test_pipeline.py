@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.pipeline import (
+from dashboard.codecs.filters import (
     BITSHUFFLE,
     BLOSC,
     BZIP2,
@@ -27,9 +27,8 @@ from dashboard.codecs.pipeline import (
     SHUFFLE,
     SZIP,
     ZSTD,
-    CorruptChunk,
-    Filter,
 )
+from dashboard.codecs.pipeline import CorruptChunk, Filter
 
 Pipeline = tuple[Filter, ...]
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.pipeline import SZIP, CorruptChunk
+from dashboard.codecs.filters import SZIP
+from dashboard.codecs.pipeline import CorruptChunk
 from tests import files
 from tests.unit.decoding.chunk import as_stored, decoded
 

@@ -15,6 +15,7 @@ from dashboard import errors
 from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import in_flight
 from dashboard.codecs import pipeline as codecs
+from dashboard.codecs.filters import LZF
 from dashboard.decoding import chunk_reader, decoder, time_limit
 from dashboard.decoding.time_limit import BYTES_PER_S, PROCESSOR_S, WALL_S, TimeLimit, TooSlow
 from tests import files
@@ -202,7 +203,7 @@ def test_whatever_a_decoder_raises_is_a_damaged_chunk(
         raise raised
 
     files.write(data / "a.h5", x=(VALUES, {"chunks": (2, SIDE, SIDE), "compression": "lzf"}))
-    monkeypatch.setitem(codecs.DECODERS, codecs.LZF, failing)
+    monkeypatch.setitem(codecs.DECODERS, LZF, failing)
     with pytest.raises(errors.CannotShow, match=f"cannot be decoded .{raised.__name__}."):
         here.frame("data/a.h5", "x", "3,:,:")
 
@@ -215,7 +216,7 @@ def test_no_memory_is_no_verdict_on_the_file(
 
     files.write(data / "a.h5", x=(VALUES, {"chunks": (2, SIDE, SIDE), "compression": "lzf"}))
     with monkeypatch.context() as patch:
-        patch.setitem(codecs.DECODERS, codecs.LZF, failing)
+        patch.setitem(codecs.DECODERS, LZF, failing)
         with pytest.raises(errors.Busy, match="short of memory"):
             here.frame("data/a.h5", "x", "3,:,:")
     assert here.frame("data/a.h5", "x", "3,:,:").frame.body == VALUES[3].tobytes()

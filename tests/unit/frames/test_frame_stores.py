@@ -1,4 +1,4 @@
-"""The contracts of both Protocols called `FrameStore`, which all implementations keep."""
+"""The contracts of `FrameStore` and `WriteBehindFrames`, which all implementations keep."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def store(request: pytest.FixtureRequest, backend: DiskcacheBackend) -> below.Fr
 
 
 @pytest.fixture(params=["write-behind", "fake"])
-def frames(request: pytest.FixtureRequest, store: below.FrameStore) -> Iterator[above.FrameStore]:
+def frames(
+    request: pytest.FixtureRequest, store: below.FrameStore
+) -> Iterator[above.WriteBehindFrames]:
     if request.param == "fake":
         yield FakeFrames()
         return
@@ -84,14 +86,14 @@ def test_threads_need_no_application_context(store: below.FrameStore) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=len)
-def test_a_frame_is_there_at_once(frames: above.FrameStore, value: bytes) -> None:
+def test_a_frame_is_there_at_once(frames: above.WriteBehindFrames, value: bytes) -> None:
     assert frames.get("a") is None
     frames.put("a", lambda: value, len(value))
     assert frames.get("a") == value
     assert frames.get("b") is None
 
 
-def test_a_frame_stays_after_it_was_written(frames: above.FrameStore) -> None:
+def test_a_frame_stays_after_it_was_written(frames: above.WriteBehindFrames) -> None:
     for number in range(4):
         frames.put(f"{number}", lambda number=number: b"%d" % number, 1)  # type: ignore[misc]
     if isinstance(frames, FrameCache):

@@ -38,7 +38,7 @@ def test_house_is_kept(
     services.maintenance.tick()
     assert not half.exists()
     assert not lock.exists()
-    (row,) = services.caches.bricks.lru_rows()
+    (row,) = services.caches.bricks.rows_by_eviction_order()
     assert row.used > 5.0
 
 

@@ -100,7 +100,7 @@ def test_a_planted_key_is_not_unpickled(cache: BytesCache, tmp_path: Path) -> No
     cache.set("mine", b"value")
     assert DiskRows(cache).keys_with_prefix("") == ["mine"]
     assert [key for _, key, _ in DiskRows(cache).rows_after(0)] == ["mine"]
-    assert [row.key for row in cache.lru_rows()] == ["mine"]
+    assert [row.key for row in cache.rows_by_eviction_order()] == ["mine"]
     with pytest.raises(OSError, match="key"):
         list(cache)
     assert not (tmp_path / "exploded").exists()
@@ -172,7 +172,7 @@ def test_what_was_used_longest_ago_comes_first(cache: BytesCache) -> None:
     for key in ("a", "b", "c"):
         cache.set(key, key.encode() * 10)
     cache.update_access_times({"a": 4e9, "b": 3e9, "unknown": 5e9})
-    rows = list(cache.lru_rows())
+    rows = list(cache.rows_by_eviction_order())
     assert [row.key for row in rows] == ["c", "b", "a"]
     assert [row.size for row in rows] == [10, 10, 10]
     assert rows[-1].used == 4e9
@@ -184,7 +184,7 @@ def test_all_entries_come_in_order_however_many_there_are(cache: BytesCache) -> 
         cache.set(f"k{number}", b"x")
     # Many of one time: what is read in parts must neither leave out nor repeat any of them.
     database.execute(cache, "UPDATE Cache SET access_time = (rowid * 7919) % 5")
-    rows = list(cache.lru_rows())
+    rows = list(cache.rows_by_eviction_order())
     assert len({row.key for row in rows}) == len(rows) == count
     assert [row.used for row in rows] == sorted(row.used for row in rows)
     ((_, _, _, plan),) = database.execute(
@@ -200,7 +200,7 @@ def test_a_use_is_never_taken_back(cache: BytesCache) -> None:
     cache.update_access_times({"a": 4e9})
     cache.update_access_times({"a": 1.0})
     cache.update_access_times({})
-    assert next(cache.lru_rows()).used == 4e9
+    assert next(cache.rows_by_eviction_order()).used == 4e9
 
 
 def test_nothing_is_evicted_behind_our_back(cache: BytesCache) -> None:

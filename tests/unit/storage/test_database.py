@@ -99,7 +99,7 @@ def test_a_cache_whose_folder_is_gone_is_made_again(
         lambda cache: "a" in cache,
         lambda cache: cache.existing(["a"]),
         lambda cache: cache.select("SELECT key FROM Cache"),
-        lambda cache: list(cache.lru_rows()),
+        lambda cache: list(cache.rows_by_eviction_order()),
         lambda cache: cache.update_access_times({"a": 1.0}),
         lambda cache: cache.totals(),
         lambda cache: cache.expire(),

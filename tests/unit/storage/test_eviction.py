@@ -32,7 +32,7 @@ def fill(cache: BytesCache, sizes: dict[str, int]) -> None:
 
 
 def keys(cache: BytesCache) -> set[str]:
-    return {row.key for row in cache.lru_rows()}
+    return {row.key for row in cache.rows_by_eviction_order()}
 
 
 def make(cache: BytesCache, limit: int, lock: Path) -> LruEvictor:
@@ -59,14 +59,14 @@ def test_a_full_cache_is_not_scanned_for_each_entry(
 ) -> None:
     fill(cache, {f"k{n:03}": 1 for n in range(200)})
     rows_read: list[str] = []
-    by_age = cache.lru_rows
+    by_age = cache.rows_by_eviction_order
 
     def watched() -> Iterator[CacheRow]:
         for row in by_age():
             rows_read.append(row.key)
             yield row
 
-    monkeypatch.setattr(cache, "lru_rows", watched)
+    monkeypatch.setattr(cache, "rows_by_eviction_order", watched)
     assert make(cache, 200, lock).evict_for(2) == 2
     assert rows_read == ["k000", "k001", "k002"]
 
@@ -224,9 +224,11 @@ def test_uses_are_written_down_in_one_go(cache: BytesCache) -> None:
     now[0] += 5
     uses.touch("a")
     uses.touch("gone")
-    assert [row.key for row in cache.lru_rows()] == ["a", "b", "c"], "reading became a write"
+    assert [row.key for row in cache.rows_by_eviction_order()] == ["a", "b", "c"], (
+        "reading became a write"
+    )
     uses.flush()
-    assert [(row.key, row.used) for row in cache.lru_rows()] == [
+    assert [(row.key, row.used) for row in cache.rows_by_eviction_order()] == [
         ("c", 1002.0),
         ("b", NOW),
         ("a", NOW + 5),
@@ -245,4 +247,4 @@ def test_a_use_log_on_a_busy_database_is_no_error(cache: BytesCache) -> None:
     blocker.close()
     uses.touch("a")
     uses.flush()
-    assert [row.used for row in cache.lru_rows()] == [NOW]
+    assert [row.used for row in cache.rows_by_eviction_order()] == [NOW]
