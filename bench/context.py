@@ -67,7 +67,7 @@ def read_through(path: Path) -> None:
             pass
 
 
-def pick_bricks(volume: Volume, axis: int, count: int, pick: random.Random) -> list[int]:
+def pick_bricks(volume: Volume, axis: int, count: int, rng: random.Random) -> list[int]:
     """An index in each of up to `count` different bricks across `axis`, at any depth, in any order.
 
     The first one across axis 0 is not among them: it is used for the first request to a file.
@@ -75,8 +75,8 @@ def pick_bricks(volume: Volume, axis: int, count: int, pick: random.Random) -> l
     thick = volume.shown.thickness(axis)
     length = volume.shown.shape[axis]
     starts = range(0 if axis else thick, length, thick)
-    chosen = pick.sample(starts, min(count, len(starts)))
-    return [start + pick.randrange(min(thick, length - start)) for start in chosen]
+    chosen = rng.sample(starts, min(count, len(starts)))
+    return [start + rng.randrange(min(thick, length - start)) for start in chosen]
 
 
 @contextmanager

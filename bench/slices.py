@@ -35,14 +35,14 @@ def cold(context: Context) -> Section:
         " the server is idle. h5py, hidefix and the server have the file open and its chunk index in memory."
         " h5grove responds over a kept connection too, with the same numbers of processes and threads.",
     )
-    pick = volume.fresh
+    rng = volume.fresh
     axes = volume.shown.axes
     picks = [
         (axis, index)
         for axis in axes
-        for index in pick_bricks(volume, axis, context.times(6, 2), pick)
+        for index in pick_bricks(volume, axis, context.times(6, 2), rng)
     ]
-    pick.shuffle(picks)
+    rng.shuffle(picks)
     times = _against_peers(context, volume, picks, section)
     mine = times["lamella"]
     section.add("times as fast as h5py", ratios(times["h5py"], mine), floor=4, aim=6)
@@ -62,12 +62,12 @@ def cold(context: Context) -> Section:
 
 def compared(context: Context, volume: Volume, section: Section) -> None:
     """Cold slices and slices in a row of a smaller volume, into `section`."""
-    pick = volume.fresh
+    rng = volume.fresh
     axes = (0, len(volume.shown.shape) - 1)
     picks = [
         (axis, index)
         for axis in axes
-        for index in pick_bricks(volume, axis, context.times(4, 2), pick)
+        for index in pick_bricks(volume, axis, context.times(4, 2), rng)
     ]
     times = _against_peers(context, volume, picks, section)
     for name in times:
@@ -156,12 +156,12 @@ class _Row:
 def _row(context: Context, volume: Volume, count: int, seed: int = 0) -> _Row:
     shown = volume.shown
     thick, length = shown.thickness(0), shown.shape[0]
-    pick = volume.fresh
-    pick.seed(seed)
+    rng = volume.fresh
+    rng.seed(seed)
     count = min(count, length)
-    start = pick.randrange(0, length - count + 1) // thick * thick
+    start = rng.randrange(0, length - count + 1) // thick * thick
     row_indices = range(start, start + count)
-    others = [n for n in pick_bricks(volume, 0, 12, pick) if n not in row_indices] or [start]
+    others = [n for n in pick_bricks(volume, 0, 12, rng) if n not in row_indices] or [start]
     with (
         h5py.File(volume.path, "r", locking=False) as file,
         context.serving(f"v={volume.path}") as server,

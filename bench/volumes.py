@@ -107,14 +107,14 @@ def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
 
 def slab(shape: tuple[int, ...], at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Smooth shapes and detector noise; compresses about as well as a real scan."""
-    pick = np.random.default_rng(SEED + at)
+    rng = np.random.default_rng(SEED + at)
     z, y, x = (
         np.linspace(0, 9, length, dtype="f4").reshape([-1 if d == dim else 1 for d in range(3)])
         for dim, length in enumerate(shape)
     )
     z = z[at : at + SLAB]
     values = 3000 + 900 * (np.sin(z + x) * np.cos(y - z) + np.sin(x * y * 0.7))
-    values += pick.normal(0, 25, values.shape).astype("f4")
+    values += rng.normal(0, 25, values.shape).astype("f4")
     if dtype.kind == "f":
         values /= np.float32(65535)
     stored: NDArray[Any] = values.astype(dtype)

@@ -194,10 +194,10 @@ def parts(
             windows=engine.windows,
             frames=frames,
             reader=reader,
-            facts=caches.facts,
+            facts=caches.metadata,
         )
     finally:
         engine.close()
         engine.demand_signal.close()
-        for cache in (caches.bricks, caches.frames, caches.facts, caches.plans, caches.ledger):
+        for cache in (caches.bricks, caches.frames, caches.metadata, caches.plans, caches.ledger):
             cache.close()

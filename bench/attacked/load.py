@@ -105,9 +105,9 @@ def write_volumes(folder: Path, shape: tuple[int, ...]) -> None:
 
 def mixed(shape: Sequence[int], seconds: float) -> Trace:
     """Ten viewers with different traces, each on a volume of its own."""
-    pick = random.Random(SEED)
+    rng = random.Random(SEED)
     found = {trace.name: trace for trace in traces(shape, seconds, SEED)}
-    steps = [scroll(shape[0], rate, seconds, pick) for rate in SCROLLS]
+    steps = [scroll(shape[0], rate, seconds, rng) for rate in SCROLLS]
     steps += [found[kind].viewers[0].steps for kind in KINDS]
     viewers = tuple(Viewer(number, one) for number, one in enumerate(steps))
     return Trace("mixed", "ten viewers of ten volumes", viewers)

@@ -69,7 +69,7 @@ def play(
     trace: Trace,
     address: TraceTarget,
     connect: Callable[[], Slices],
-    patience_s: float = MAX_WAIT_S,
+    grace_s: float = MAX_WAIT_S,
 ) -> list[TraceSample]:
     """Request every slice of every viewer in order, each at its due time; none is skipped.
 
@@ -78,7 +78,7 @@ def play(
     each = 1 if trace.paced else CONNECTIONS
     begin = time.monotonic() + 0.05
     last = max(step.at_s for viewer in trace.viewers for step in viewer.steps)
-    until = begin + last + patience_s
+    until = begin + last + grace_s
     ended = threading.Event()
     with ThreadPoolExecutor(each * len(trace.viewers), thread_name_prefix="viewer") as pool:
         work = []

@@ -52,80 +52,80 @@ class Trace:
 
 def traces(shape: Sequence[int], seconds: float, seed: int = 1) -> tuple[Trace, ...]:
     """All traces through volumes of `shape` (at least three dimensions), each `seconds` long."""
-    pick = random.Random(seed)  # noqa: S311  # reproducible, not cryptographic
+    rng = random.Random(seed)  # noqa: S311  # reproducible, not cryptographic
     length = shape[0]
     found = [
-        _one(f"scroll-{rate}", f"{rate} slices/s", scroll(length, rate, seconds, pick))
+        _one(f"scroll-{rate}", f"{rate} slices/s", scroll(length, rate, seconds, rng))
         for rate in SCROLLS
     ]
     found.append(
-        _one("there-and-back", f"{REVERSAL_RATE} slices/s, and back", _back(length, seconds, pick))
+        _one("there-and-back", f"{REVERSAL_RATE} slices/s, and back", _back(length, seconds, rng))
     )
     found.append(
-        _one("pages", f"{PAGE} slices at a time, {PAGES_PER_S}/s", _pages(length, seconds, pick))
+        _one("pages", f"{PAGE} slices at a time, {PAGES_PER_S}/s", _pages(length, seconds, rng))
     )
     found.append(
-        _one("jumps", f"anywhere, {JUMPS_PER_S}/s", _jumps(length, seconds, pick)),
+        _one("jumps", f"anywhere, {JUMPS_PER_S}/s", _jumps(length, seconds, rng)),
     )
     found.append(
         _one(
             "axes",
             f"{AXIS_RATE} slices/s, another axis every {AXIS_EVERY_S:.0f} s",
-            _axes(shape, seconds, pick),
+            _axes(shape, seconds, rng),
         )
     )
     found.append(
         Trace(
             "three-viewers",
             f"three viewers of one volume, {THREE_RATE} slices/s each",
-            tuple(Viewer(0, scroll(length, THREE_RATE, seconds, pick)) for _ in range(3)),
+            tuple(Viewer(0, scroll(length, THREE_RATE, seconds, rng)) for _ in range(3)),
         )
     )
     found.append(
         Trace(
             "ten-volumes",
             f"ten viewers of ten volumes, {TEN_RATE} slices/s each",
-            tuple(Viewer(n, scroll(length, TEN_RATE, seconds, pick)) for n in range(10)),
+            tuple(Viewer(n, scroll(length, TEN_RATE, seconds, rng)) for n in range(10)),
         )
     )
-    playing = scroll(length, PLAY_RATE, seconds, pick)
+    playing = scroll(length, PLAY_RATE, seconds, rng)
     found.append(Trace("play", f"up to {PLAY_RATE} slices/s", (Viewer(0, playing),), paced=True))
     return tuple(found)
 
 
-def scroll(length: int, rate: float, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+def scroll(length: int, rate: float, seconds: float, rng: random.Random) -> tuple[Step, ...]:
     """Consecutive slices from a random index, in a random direction."""
     count = _count(rate, seconds)
-    begin = pick.randrange(max(length - count, 1))
+    begin = rng.randrange(max(length - count, 1))
     indices = range(begin, begin + count)
-    return _timed(indices if pick.random() < 0.5 else reversed(indices), length, rate)
+    return _timed(indices if rng.random() < 0.5 else reversed(indices), length, rate)
 
 
 def _one(name: str, what: str, steps: tuple[Step, ...]) -> Trace:
     return Trace(name, what, (Viewer(0, steps),))
 
 
-def _back(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+def _back(length: int, seconds: float, rng: random.Random) -> tuple[Step, ...]:
     half = max(_count(REVERSAL_RATE, seconds) // 2, 1)
-    begin = pick.randrange(max(length - half, 1))
+    begin = rng.randrange(max(length - half, 1))
     there = list(range(begin, begin + half))
     return _timed([*there, *reversed(there)], length, REVERSAL_RATE)
 
 
-def _pages(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
+def _pages(length: int, seconds: float, rng: random.Random) -> tuple[Step, ...]:
     count = _count(PAGES_PER_S, seconds)
-    begin = pick.randrange(max(length - PAGE * count, 1))
+    begin = rng.randrange(max(length - PAGE * count, 1))
     return _timed(range(begin, begin + PAGE * count, PAGE), length, PAGES_PER_S)
 
 
-def _jumps(length: int, seconds: float, pick: random.Random) -> tuple[Step, ...]:
-    indices = [pick.randrange(length) for _ in range(_count(JUMPS_PER_S, seconds))]
+def _jumps(length: int, seconds: float, rng: random.Random) -> tuple[Step, ...]:
+    indices = [rng.randrange(length) for _ in range(_count(JUMPS_PER_S, seconds))]
     return _timed(indices, length, JUMPS_PER_S)
 
 
-def _axes(shape: Sequence[int], seconds: float, pick: random.Random) -> tuple[Step, ...]:
+def _axes(shape: Sequence[int], seconds: float, rng: random.Random) -> tuple[Step, ...]:
     """Each axis continues at its last index, as on the page."""
-    places = [pick.randrange(length) for length in shape[:3]]
+    places = [rng.randrange(length) for length in shape[:3]]
     steps = []
     for number in range(_count(AXIS_RATE, seconds)):
         at = number / AXIS_RATE

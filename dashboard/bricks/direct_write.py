@@ -90,13 +90,13 @@ class DirectBrickWriter:
 
     @contextmanager
     def _memory(self, size: int) -> Iterator[NDArray[np.uint8] | None]:
-        for arena in self._buffers:
-            memory = arena.acquire(size)
+        for buffer in self._buffers:
+            memory = buffer.acquire(size)
             if memory is not None:
                 try:
                     yield memory
                 finally:
-                    arena.release()
+                    buffer.release()
                 return
         yield None
 

@@ -235,7 +235,7 @@ class BrickLoader:
             target = self._direct_writer.target(pending, volume.memory_dtype)
         try:
             reader = self._readers.of(volume)
-            bad = reader.read_brick(file, address, target, yield_to_demand)
+            damaged = reader.read_brick(file, address, target, yield_to_demand)
         except OSError as error:
             self._writer.abort_write(pending, error)
             return None
@@ -243,14 +243,14 @@ class BrickLoader:
             pending.discard()
             raise
         with meter(Stage.CACHE):
-            return self._writer.commit(pending, volume, bad)
+            return self._writer.commit(pending, volume, damaged)
 
     def _decode_single_plane(
         self, file: VolumeFile, address: BrickAddress, plane: int
     ) -> SinglePlaneBrick:
         """The requested plane alone, in memory, because the disk has no space for the brick."""
-        values, bad = self._readers.of(file.volume).read_plane(file, address, plane)
-        return SinglePlaneBrick(values, plane, tuple(bad))
+        values, damaged = self._readers.of(file.volume).read_plane(file, address, plane)
+        return SinglePlaneBrick(values, plane, tuple(damaged))
 
     def _record_demand(self, brick: Brick, outcome: Outcome, plane: int, nbytes: int) -> Outcome:
         """Record the demand in the brick's usage record; returns the outcome that follows from it."""

@@ -61,12 +61,12 @@ class FileBrick:
         fd: int,
         address: BrickAddress,
         dtype: np.dtype[Any],
-        bad: tuple[DamagedChunk, ...],
+        damaged: tuple[DamagedChunk, ...],
         verified: bytearray,
     ) -> None:
         self.address = address
         self._verified = verified
-        self.damaged_chunks = bad
+        self.damaged_chunks = damaged
         self.integrity: Future[bool] | None = None
         self.dtype = dtype
         size = address.nbytes(dtype.itemsize)
@@ -126,11 +126,11 @@ class SinglePlaneBrick:
         self,
         plane: NDArray[Any],
         number: int,
-        bad: tuple[DamagedChunk, ...],
+        damaged: tuple[DamagedChunk, ...],
         integrity: Future[bool] | None = None,
         pending: PendingBrickFile | None = None,
     ) -> None:
-        self.damaged_chunks = bad
+        self.damaged_chunks = damaged
         self.integrity = integrity
         self._plane = plane
         self._number = number
@@ -229,7 +229,7 @@ class BrickStore:
         expected = file_bytes(address, dtype.itemsize)
         try:
             head = json.loads(stored.header)
-            bad = tuple(DamagedChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
+            damaged = tuple(DamagedChunk(tuple(map(int, c)), str(why)) for c, why in head["bad"])
             fd = os.open(stored.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("brick refused: %s", error)
@@ -237,7 +237,7 @@ class BrickStore:
         try:
             if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
                 verified = self._verified.flags(stored.path.name, address.planes)
-                return FileBrick(fd, address, dtype, bad, verified)
+                return FileBrick(fd, address, dtype, damaged, verified)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("brick cannot be mapped: %s", error)
         os.close(fd)
@@ -253,32 +253,32 @@ class BrickStore:
         need = file_bytes(address, itemsize)
         # The file counts against the limit from here on, so that two concurrent writers do not reserve the same
         # bytes.
-        with self._evictor.reserve(need, **self._eviction_rules(purpose)) as gone:
-            self._count_evictions(gone)
-            if gone is None:
+        with self._evictor.reserve(need, **self._eviction_rules(purpose)) as evicted:
+            self._count_evictions(evicted)
+            if evicted is None:
                 return None
             return PendingBrickFile(self._pending, address, itemsize, purpose)
 
     def commit(
-        self, pending: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+        self, pending: PendingBrickFile, dtype: np.dtype[Any], damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """Add a finished brick to the cache; returns it mapped."""
         header = json.dumps(
             {
                 "dtype": dtype.str,
                 "data_bytes": pending.data_bytes,
-                "bad": [[list(b.origin), b.reason] for b in bad],
+                "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],
             }
         ).encode()
         # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
         # planes.
-        brick = self._sealed(pending, dtype, bad)
+        brick = self._sealed(pending, dtype, damaged)
         if brick is None:
             pending.discard()
             return None
-        with self._evictor.reserve(0, **self._eviction_rules(pending.purpose)) as gone:
-            self._count_evictions(gone)
-            if gone is None:
+        with self._evictor.reserve(0, **self._eviction_rules(pending.purpose)) as evicted:
+            self._count_evictions(evicted)
+            if evicted is None:
                 pending.discard()
                 return None
             pending.close()
@@ -288,14 +288,14 @@ class BrickStore:
             return brick
 
     def _sealed(
-        self, pending: PendingBrickFile, dtype: np.dtype[Any], bad: Collection[DamagedChunk]
+        self, pending: PendingBrickFile, dtype: np.dtype[Any], damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """A finished brick mapped, its checksums written; None when that failed."""
         try:
             fd = os.dup(pending.fd)
             try:
                 planes = bytearray(pending.address.planes)
-                brick = FileBrick(fd, pending.address, dtype, tuple(bad), planes)
+                brick = FileBrick(fd, pending.address, dtype, tuple(damaged), planes)
             except BaseException:
                 os.close(fd)
                 raise
@@ -309,13 +309,13 @@ class BrickStore:
         """Which entries may be evicted for a brick of this purpose."""
         return {
             "protected": self._protected,
-            "may_take_protected": purpose is Purpose.DEMAND,
-            "leaving": self._on_evict,
+            "evict_protected_last": purpose is Purpose.DEMAND,
+            "on_evict": self._on_evict,
         }
 
-    def _count_evictions(self, gone: int | None) -> None:
-        if gone:
-            self._ledger.count("bricks.evictions", gone)
+    def _count_evictions(self, evicted: int | None) -> None:
+        if evicted:
+            self._ledger.count("bricks.evictions", evicted)
 
     def _on_evict(self, key: str) -> None:
         """Count unused prefetched bytes, and close the brick."""

@@ -54,21 +54,21 @@ class BrickWriter:
             self._space.report_full()
             return None
 
-    def abort_write(self, partial: PendingBrickFile, error: OSError) -> None:
+    def abort_write(self, pending: PendingBrickFile, error: OSError) -> None:
         """Discard a brick after a failed write."""
-        partial.discard()
+        pending.discard()
         log.warning("brick not written: %s", error)
         self._space.report_full()
 
     def commit(
-        self, partial: PendingBrickFile, volume: Volume, bad: Collection[DamagedChunk]
+        self, pending: PendingBrickFile, volume: Volume, damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """Add a finished brick to the cache; None when there is no space after all."""
-        brick = self._store.commit(partial, volume.memory_dtype, bad)
+        brick = self._store.commit(pending, volume.memory_dtype, damaged)
         if brick is not None:
-            self._count(partial.purpose, partial.data_bytes)
-            seconds = time.monotonic() - partial.started
-            self._throughput.record(volume.address.key, partial.data_bytes, seconds)
+            self._count(pending.purpose, pending.data_bytes)
+            seconds = time.monotonic() - pending.started
+            self._throughput.record(volume.address.key, pending.data_bytes, seconds)
         return brick
 
     def _count(self, purpose: Purpose, nbytes: int) -> None:

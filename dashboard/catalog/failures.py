@@ -59,7 +59,7 @@ class FailureCache:
         try:
             return self._ask(ask, key, kind, part)
         except WorkerCrashed as failed:
-            if not isinstance(request, ListDatasets) or failed.place is None:
+            if not isinstance(request, ListDatasets) or failed.position is None:
                 raise
         # A listing gives the reason for an object that fails.
         return self._ask(ask, key, kind, part)
@@ -81,7 +81,7 @@ class FailureCache:
         except FailedBefore:
             raise
         except WorkerCrashed as failed:
-            inode, address = failed.place or (0, 0)
+            inode, address = failed.position or (0, 0)
             entry = kind, inode, address, part, failed.message
             self._remember(key, entry)
             raise

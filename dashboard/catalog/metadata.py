@@ -22,9 +22,9 @@ from dashboard.catalog.description import (
     public_dataset,
     volume_from,
 )
-from dashboard.catalog.facts import FactCache
 from dashboard.catalog.failures import FAILURE_TTL_S, FailureCache
-from dashboard.catalog.keys import FACTS_VERSION, describe_key, growing_key, latest_key
+from dashboard.catalog.keys import METADATA_VERSION, describe_key, growing_key, latest_key
+from dashboard.catalog.metadata_cache import MetadataCache
 from dashboard.catalog.volume import Volume
 from dashboard.files.catalog import ABSENT, Catalog
 from dashboard.files.roots import SourceFile
@@ -88,21 +88,15 @@ class MetadataService:
     ) -> None:
         self.catalog = catalog
         self.hdf5 = pool
-        self._metadata_cache = rows
+        self._rows = rows
         self._max_brick = max_brick_bytes
         self._max_chunk = max_chunk_bytes
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
         self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
         self._lock = threading.Lock()
-        self.facts = FactCache(rows)
+        self.cache = MetadataCache(rows)
         self.first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
         self._failures = FailureCache(rows)
-
-    def forget(self) -> None:
-        """Drop the volumes and indexes that this process has in memory."""
-        with self._lock:
-            self._volumes.clear()
-            self._indexes.clear()
 
     def datasets(self, file: str) -> list[PublicDataset]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
@@ -127,7 +121,7 @@ class MetadataService:
     def version(self, file: str) -> str:
         """`X-Volume-Version` of a file; calls no HDF5 worker, so that error responses can have it as well."""
         _, fingerprint = self.catalog.fingerprint(file)
-        growing = self._metadata_cache.get(growing_key(file, fingerprint)) is not None
+        growing = self._rows.get(growing_key(file, fingerprint)) is not None
         return file_version(fingerprint, growing)
 
     def attributes(self, file: str, path: str) -> dict[str, object]:
@@ -136,7 +130,7 @@ class MetadataService:
         name = normalize_dataset_path(path)
         return self._cached_or_failed(
             file,
-            digest(FACTS_VERSION, "attributes", file, name, fingerprint.as_list()),
+            digest(METADATA_VERSION, "attributes", file, name, fingerprint.as_list()),
             _ATTRIBUTES,
             lambda: self._asked(file, fingerprint, ReadAttributes(name)),
         ).attributes
@@ -145,7 +139,7 @@ class MetadataService:
         """The dataset as a volume; `NotFound`, `CannotShow` with the reason, or `Changed`."""
         _, fingerprint = self.catalog.fingerprint(file)
         name = normalize_dataset_path(dataset)
-        key = digest(FACTS_VERSION, "volume", file, name, fingerprint.as_list(), self._max_brick)
+        key = digest(METADATA_VERSION, "volume", file, name, fingerprint.as_list(), self._max_brick)
         with self._lock:
             volume = self._volumes.get(key)
         if volume is not None and self._sources_unchanged(volume):
@@ -182,7 +176,7 @@ class MetadataService:
         volume = file.volume
         if volume.swmr_index is not None:
             return volume.swmr_index
-        key = digest(FACTS_VERSION, "index", volume.address.key)
+        key = digest(METADATA_VERSION, "index", volume.address.key)
         known = self._index_known(key)
         if known is not None:
             return known
@@ -195,7 +189,7 @@ class MetadataService:
             return self._indexes.get(key)
 
     def _index_made(self, file: VolumeFile, key: str) -> ChunkIndex:
-        raw = self._metadata_cache.get(key)
+        raw = self._rows.get(key)
         index: ChunkIndex | None = None
         if isinstance(raw, bytes):
             try:
@@ -206,7 +200,7 @@ class MetadataService:
             raw = self._listed(file.source, file.volume.path_in_file)
             file.ensure_unchanged()
             index = ChunkIndex.from_bytes(raw)
-            self._metadata_cache.set(key, raw)
+            self._rows.set(key, raw)
         with self._lock:
             self._indexes[key] = index
         return index
@@ -252,7 +246,7 @@ class MetadataService:
     def _cached_or_failed(
         self, file: str, key: str, kind: TypeAdapter[T | Failure], make: Callable[[], T]
     ) -> T:
-        """A fact with a negative cache: a file that cannot be displayed is not opened to crash again."""
+        """A cached value with a negative cache: a file that cannot be displayed is not opened to crash again."""
 
         def attempt() -> T | Failure:
             try:
@@ -260,30 +254,30 @@ class MetadataService:
             except errors.CannotShow as error:
                 return Failure(error.code, error.message)
 
-        fact = self.facts.get(key, kind)
-        if fact is None:
+        value = self.cache.get(key, kind)
+        if value is None:
             with self.first_opens.locked(file):
-                fact = self.facts.get_or_make(key, kind, attempt, _lifetime)
-        if isinstance(fact, Failure):
-            raise errors.CannotShow(fact.message)
-        return fact
+                value = self.cache.get_or_make(key, kind, attempt, _lifetime)
+        if isinstance(value, Failure):
+            raise errors.CannotShow(value.message)
+        return value
 
     def _listing(self, file: str) -> tuple[FileListing, str]:
         """The listing of a file by an HDF5 worker, and the file's version."""
         _, fingerprint = self.catalog.fingerprint(file)
-        fact = self._cached_or_failed(
+        listing = self._cached_or_failed(
             file,
-            digest(FACTS_VERSION, "list", file, fingerprint.as_list()),
+            digest(METADATA_VERSION, "list", file, fingerprint.as_list()),
             _LISTING,
             lambda: self._asked(file, fingerprint, ListDatasets()),
         )
-        if fact.swmr:
-            self._note_growing(file, fingerprint)
+        if listing.swmr:
+            self._record_growing(file, fingerprint)
         # Whether sources exist does not depend on the file alone.
-        if any(summary.linked for summary in fact.datasets):
+        if any(summary.linked for summary in listing.datasets):
             with self.first_opens.locked(file):
-                fact = self._asked(file, fingerprint, ListDatasets())
-        return fact, file_version(fingerprint, fact.swmr)
+                listing = self._asked(file, fingerprint, ListDatasets())
+        return listing, file_version(fingerprint, listing.swmr)
 
     def _record(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
         """Description of one dataset by an HDF5 worker."""
@@ -297,7 +291,7 @@ class MetadataService:
         known = described()
         summary = known.record.summary
         if summary.linked and not (summary.browsable and self.catalog.holds(known.dependencies)):
-            self.facts.delete(key)
+            self.cache.delete(key)
             return described()
         return known
 
@@ -310,18 +304,18 @@ class MetadataService:
             raise errors.TooLarge(f"{name!r} cannot be shown. {reason}")
         growing = None
         if described.is_growing:
-            self._note_growing(file, fingerprint)
+            self._record_growing(file, fingerprint)
             with self.catalog.source(file) as opened:
                 growing = ChunkIndex.from_bytes(self._listed(opened, unpack(storage.inner)))
-        self._note_described(file, name, fingerprint)
+        self._record_described(file, name, fingerprint)
         return volume_from(described, file, name, fingerprint, self._max_brick, growing)
 
     def _described(self, file: str, name: str, but: list[Fingerprint]) -> Volume | None:
         """The version that any process described last, unless it is one of `but`."""
-        fingerprint = self.facts.get(latest_key(file, name), _FINGERPRINT)
+        fingerprint = self.cache.get(latest_key(file, name), _FINGERPRINT)
         if fingerprint is None or fingerprint in but:
             return None
-        described = self.facts.get(describe_key(file, name, fingerprint), _DESCRIBED)
+        described = self.cache.get(describe_key(file, name, fingerprint), _DESCRIBED)
         if isinstance(described, Described) and described.record.summary.browsable:
             try:
                 return volume_from(described, file, name, fingerprint, self._max_brick)
@@ -329,14 +323,14 @@ class MetadataService:
                 log.debug("a described state cannot be read: %r", error)
         return None
 
-    def _note_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
+    def _record_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:
         """Publish the version that was described last to `known` in other processes."""
         key = latest_key(file, name)
-        if self.facts.get(key, _FINGERPRINT) != fingerprint:
-            self.facts.set(key, _FINGERPRINT, fingerprint)
+        if self.cache.get(key, _FINGERPRINT) != fingerprint:
+            self.cache.set(key, _FINGERPRINT, fingerprint)
 
-    def _note_growing(self, file: str, fingerprint: Fingerprint) -> None:
-        self._metadata_cache.set(growing_key(file, fingerprint), b"1")
+    def _record_growing(self, file: str, fingerprint: Fingerprint) -> None:
+        self._rows.set(growing_key(file, fingerprint), b"1")
 
     def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
         record = self._asked(file, fingerprint, DescribeDataset(name))
@@ -357,11 +351,11 @@ class MetadataService:
         return not volume.dependencies or self.catalog.holds(volume.dependencies)
 
 
-def _lifetime(fact: object) -> float | None:
-    """How long a fact is kept (s): failures expire, since the machine may have been too busy to read the file."""
-    if isinstance(fact, Failure):
+def _lifetime(value: object) -> float | None:
+    """How long a value is kept (s): failures expire, since the machine may have been too busy to read the file."""
+    if isinstance(value, Failure):
         return FAILURE_TTL_S
-    return HURRIED_S if isinstance(fact, FileListing) and fact.hurried else None
+    return HURRIED_S if isinstance(value, FileListing) and value.hurried else None
 
 
 def normalize_dataset_path(path: str) -> str:

@@ -51,14 +51,14 @@ def axis_costs(volume: Volume) -> list[AxisCost]:
             cost.rows,
             cost.cols,
             0,
-            mapped_bytes(volume.shape, volume.dtype.itemsize, cost.rows, cost.cols),
+            touched_page_bytes(volume.shape, volume.dtype.itemsize, cost.rows, cost.cols),
             cost.plane_bytes,
         )
         for cost in costs
     ]
 
 
-def mapped_bytes(shape: Sequence[int], itemsize: int, rows: int, cols: int) -> int:
+def touched_page_bytes(shape: Sequence[int], itemsize: int, rows: int, cols: int) -> int:
     """Bytes of the memory pages that a plane of contiguous data touches."""
     run = itemsize
     dim = len(shape) - 1
@@ -158,7 +158,7 @@ def _thickness(chunks: Sequence[int], rows: int, cols: int) -> int:
 def _repack(dataset: str, file: str, chunks: Sequence[int]) -> str:
     """The `h5repack` call that rewrites `dataset`; all datasets where its name has h5repack's own marks."""
     layout = "CHUNK=" + "x".join(map(str, chunks))
-    place = layout if set(dataset) & set(",:") else f"{dataset}:{layout}"
+    layout_argument = layout if set(dataset) & set(",:") else f"{dataset}:{layout}"
     stem, dot, suffix = file.rpartition(".")
     out = f"{stem}-repacked.{suffix}" if dot else f"{file}-repacked"
-    return shlex.join(["h5repack", "-l", place, file, out])
+    return shlex.join(["h5repack", "-l", layout_argument, file, out])

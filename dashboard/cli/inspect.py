@@ -82,7 +82,7 @@ def run(
 
     `roots` are those of a server, for sources in other files; see `resolve_served_name`.
     """
-    with isolated_services(path, settings, roots) as (engine, file, place):
+    with isolated_services(path, settings, roots) as (engine, file, file_path):
         datasets = [cast(InspectedDataset, dict(r)) for r in engine.metadata.datasets(file)]
         filters = {name for record in datasets for name in record["filters"]}
         if dataset is not None:
@@ -108,7 +108,7 @@ def run(
                 measured, why = _measured(volume, measuring)
             else:
                 measured, why = {}, f"Name it to have it measured: lamella inspect {path} DATASET."
-            _add_costs(record, volume, measured, place, filters)
+            _add_costs(record, volume, measured, file_path, filters)
             record["not_measured"] = why
     if as_json:
         threads = settings.decode_threads
@@ -129,7 +129,7 @@ def isolated_services(
     """
     from dashboard.runtime.engine import build_engine  # noqa: PLC0415
 
-    ((_, place),) = parse_roots((path,)).items()
+    ((_, file_path),) = parse_roots((path,)).items()
     paths, file = resolve_served_name(path, roots, settings.data)
     beside: Path | None
     try:
@@ -141,7 +141,7 @@ def isolated_services(
         # As in the web process, which has a buffer for progressive decoding.
         engine = build_engine(settings.model_copy(update=own), role="web")
         try:
-            yield engine, file, place
+            yield engine, file, file_path
         finally:
             engine.close()
 
@@ -171,12 +171,12 @@ def _add_costs(
     record: InspectedDataset,
     volume: Volume,
     measured: dict[int, Measured],
-    place: Path,
+    path: Path,
     filters: Collection[str],
 ) -> None:
     """Add the costs of slices of `volume`, with advice, to its record."""
     costs = axis_costs(volume)
-    advice = advise(volume, str(place), costs, filters)
+    advice = advise(volume, str(path), costs, filters)
     record["decoded_bytes"] = decoded_bytes(volume)
     record["read_by"] = "hdf5" if volume.read_path is ReadPath.HDF5 else "lamella"
     record["axes"] = [_slice_cost(volume, cost, measured.get(cost.axis)) for cost in costs]

@@ -164,20 +164,20 @@ class SliceBenchmark:
         (brick,) = volume.bricks(region)
         store = self._engine.bricks
         try:
-            partial = store.begin(brick, volume.dtype.itemsize, Purpose.DEMAND)
-            if partial is None:
+            pending = store.begin(brick, volume.dtype.itemsize, Purpose.DEMAND)
+            if pending is None:
                 return None, None
             rows, cols = region.shape
             line = brick.shape[-1] * volume.dtype.itemsize
             at = brick.plane_number(region.fixed) * brick.shape[-2] * line
             try:
-                os.pwrite(partial.fd, np.resize(values, (rows, cols)).tobytes(), at)
+                os.pwrite(pending.fd, np.resize(values, (rows, cols)).tobytes(), at)
             except BaseException:
-                partial.discard()
+                pending.discard()
                 raise
         except OSError:
             return None, None
-        if store.commit(partial, volume.memory_dtype, []) is None:
+        if store.commit(pending, volume.memory_dtype, []) is None:
             return None, None
         share = volume.shape[cost.rows] * volume.shape[cost.cols] / (rows * cols)
         window = _window(values)

@@ -139,7 +139,7 @@ def run(settings: Settings) -> None:
         failure = gave_up
     finally:
         listener.close()
-        end(children, signals, patience_s=settings.wait_seconds + 10)
+        end(children, signals, grace_s=settings.wait_seconds + 10)
     if failure is not None:
         click.echo(f"lamella: {failure}", err=True)
         sys.exit(failure.status)
@@ -180,11 +180,11 @@ def supervise(
             return
 
 
-def end(children: Sequence[ManagedProcess], signals: SimpleQueue[int], patience_s: float) -> None:
-    """End the children: politely first, and at once when asked a second time or after `patience_s`."""
+def end(children: Sequence[ManagedProcess], signals: SimpleQueue[int], grace_s: float) -> None:
+    """End the children: politely first, and at once when asked a second time or after `grace_s`."""
     for child in children:
         child.ask_to_end()
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + grace_s
     while any(child.running for child in children):
         try:
             number = signals.get(timeout=max(0.0, min(1.0, deadline - time.monotonic())))

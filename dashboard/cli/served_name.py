@@ -18,8 +18,8 @@ def resolve_served_name(
 
     `configured` roots apply where none are given and the file is below them. Raises `SetupError`.
     """
-    ((name, place),) = parse_roots((file,)).items()
-    if place.is_dir():
+    ((name, resolved),) = parse_roots((file,)).items()
+    if resolved.is_dir():
         raise SetupError(f"{file} is a folder; name a file in it.")
     if not roots and not configured:
         return (file,), name
@@ -29,7 +29,7 @@ def resolve_served_name(
     # As in a listing: links of directories are resolved, the file's own name is kept.
     listed = Path(os.path.abspath(given)).parent.resolve() / given.name
     for root, path in parse_roots(roots or configured).items():
-        for candidate in (listed, place):
+        for candidate in (listed, resolved):
             if candidate == path:
                 return tuple(roots or configured), root
             if candidate.is_relative_to(path):

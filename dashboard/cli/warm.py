@@ -95,11 +95,11 @@ def run(
         services.close()
 
 
-def chosen(library: MetadataService, file: str, dataset: str | None) -> str:
+def chosen(metadata: MetadataService, file: str, dataset: str | None) -> str:
     """The dataset's name: the one given, or the only one that can be browsed; raises `SetupError`."""
     if dataset is not None:
         return dataset
-    records = library.datasets(file)
+    records = metadata.datasets(file)
     names = [str(record["dataset"]) for record in records if record["browsable"]]
     if not names:
         # A single reason, of one dataset or common to all, explains the refusal.
@@ -132,7 +132,7 @@ def bricks_across(
         raise SetupError(f"--start lies before --stop, both from 0 to {length}.")
     cost = grid.axis_cost(axis)
     others = [dim for dim in range(len(shape)) if dim not in (cost.rows, cost.cols)]
-    places = [
+    positions = [
         range(first // grid.chunks[dim] * grid.chunks[dim], last, grid.chunks[dim])
         if dim == axis
         else range(0, shape[dim], grid.chunks[dim])
@@ -140,13 +140,13 @@ def bricks_across(
     ]
     height, width = grid.tile(cost.rows, cost.cols)
     tiles = ceil(shape[cost.rows] / height) * ceil(shape[cost.cols] / width)
-    if prod(map(len, places)) * tiles > MAX_BRICKS:
+    if prod(map(len, positions)) * tiles > MAX_BRICKS:
         raise SetupError(
             f"That is more than {MAX_BRICKS:,} bricks; name a range with --start and --stop."
         )
     return [
         brick
-        for at in product(*places)
+        for at in product(*positions)
         for brick in grid.bricks(
             volume.address, dict(zip(others, at, strict=True)), cost.rows, cost.cols
         )
@@ -240,27 +240,27 @@ class WarmJob:
     def _decode(self, missing: list[BrickAddress], bar: Progress, task: TaskID) -> None:
         ahead = iter(missing)
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="warm")
-        flying: dict[Future[LoadedBrick], BrickAddress] = {}
-        spared = 0.0
+        in_flight: dict[Future[LoadedBrick], BrickAddress] = {}
+        touched_at = 0.0
         try:
             while True:
-                for brick in islice(ahead, IN_FLIGHT - len(flying)):
+                for brick in islice(ahead, IN_FLIGHT - len(in_flight)):
                     work = pool.submit(self._get, brick)
-                    flying[work] = brick
-                if not flying:
+                    in_flight[work] = brick
+                if not in_flight:
                     return
-                done, _ = wait(flying, timeout=TOUCH_INTERVAL_S, return_when=FIRST_COMPLETED)
-                if time.monotonic() - spared >= TOUCH_INTERVAL_S:
-                    spared = time.monotonic()
+                done, _ = wait(in_flight, timeout=TOUCH_INTERVAL_S, return_when=FIRST_COMPLETED)
+                if time.monotonic() - touched_at >= TOUCH_INTERVAL_S:
+                    touched_at = time.monotonic()
                     self._touch_warmed()
                 for work in done:
-                    self._finished(flying.pop(work), work)
+                    self._finished(in_flight.pop(work), work)
                     bar.update(
                         task, completed=sum(map(self._size, self.warm)), bricks=len(self.warm)
                     )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            for work, brick in flying.items():
+            for work, brick in in_flight.items():
                 if not work.cancelled() and work.exception() is None:
                     self._finished(brick, work)
 

@@ -43,12 +43,12 @@ class DamagedChunk:
     reason: str
 
 
-def damage_error(volume: Volume, bad: DamagedChunk) -> errors.CannotShow:
+def damage_error(volume: Volume, damaged: DamagedChunk) -> errors.CannotShow:
     """The error for a damaged chunk of a volume."""
-    corner = ", ".join(map(str, bad.origin))
+    corner = ", ".join(map(str, damaged.origin))
     return errors.CannotShow(
         f"The chunk at [{corner}] of {volume.address.dataset!r} in {volume.address.file!r} is damaged:"
-        f" {bad.reason}."
+        f" {damaged.reason}."
     )
 
 
@@ -95,17 +95,19 @@ class ChunkReader:
         fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
         return fits if fits >= 2 and self._inflates_pairs() else 1
 
-    def decode(self, place: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
-        """(the chunk at `place` in the index in its own type and shape, "") or (None, the reason).
+    def decode(self, position: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
+        """(the chunk at `position` in the index in its own type and shape, "") or (None, the reason).
 
         The array is in this thread's buffers and valid until the next call, or in `out` if given.
         """
         began = time.perf_counter()
         read = began
         try:
-            raw = self.read_stored(place, 0, int(self.index.sizes[place]))
+            raw = self.read_stored(position, 0, int(self.index.sizes[position]))
             read = time.perf_counter()
-            values = self._run_filters(raw, self.volume.pipeline, int(self.index.masks[place]), out)
+            values = self._run_filters(
+                raw, self.volume.pipeline, int(self.index.masks[position]), out
+            )
             return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
         except CorruptChunk as damage:
             return None, str(damage)
@@ -113,19 +115,21 @@ class ChunkReader:
             self.clock.add(read - began, time.perf_counter() - read)
 
     def decode_batch(
-        self, places: Sequence[int], outs: Sequence[Bytes] | None = None
+        self, positions: Sequence[int], outs: Sequence[Bytes] | None = None
     ) -> list[tuple[NDArray[Any] | None, str]]:
         """As `decode` for a batch of at most `batch_size` chunks, whose arrays are valid together."""
-        if outs is None and len(places) > 1:
+        if outs is None and len(positions) > 1:
             size = self.volume.grid.chunk_bytes
-            outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(places))]
+            outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(positions))]
         if outs is None:
-            return [self.decode(place) for place in places]
-        ahead = self._inflate(places, outs) if len(places) > 1 and self._inflates_pairs() else {}
+            return [self.decode(position) for position in positions]
+        ahead = (
+            self._inflate(positions, outs) if len(positions) > 1 and self._inflates_pairs() else {}
+        )
         # libdeflate decides on the others and gives the reason.
         return [
-            self._finish(ahead[number], out) if number in ahead else self.decode(place, out)
-            for number, (place, out) in enumerate(zip(places, outs, strict=True))
+            self._finish(ahead[number], out) if number in ahead else self.decode(position, out)
+            for number, (position, out) in enumerate(zip(positions, outs, strict=True))
         ]
 
     def _finish(self, data: Bytes, out: Bytes) -> tuple[NDArray[Any] | None, str]:
@@ -142,18 +146,18 @@ class ChunkReader:
     def _inflates_pairs(self) -> bool:
         return codecs.inflated_first(self.volume.pipeline) and paired_inflate.available()
 
-    def _inflate(self, places: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
+    def _inflate(self, positions: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
         """Inflate the last filter of the chunks, gzip; returns the valid ones by number."""
         began = time.perf_counter()
         pipeline = self.volume.pipeline
         size = codecs.inflated_bytes(pipeline, self.volume.grid.chunk_bytes)
         numbers, streams, buffers = [], [], []
-        for number, (place, out) in enumerate(zip(places, outs, strict=True)):
-            if int(self.index.masks[place]):
+        for number, (position, out) in enumerate(zip(positions, outs, strict=True)):
+            if int(self.index.masks[position]):
                 continue
             with suppress(CorruptChunk):
-                stored = int(self.index.sizes[place])
-                streams.append(self.read_stored(place, 0, stored, f"raw{number}"))
+                stored = int(self.index.sizes[position])
+                streams.append(self.read_stored(position, 0, stored, f"raw{number}"))
                 numbers.append(number)
                 buffer = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
                 buffers.append(buffer[:size])
@@ -174,12 +178,12 @@ class ChunkReader:
         np.copyto(out[:size], values)
         return out[:size]
 
-    def stream(self, place: int) -> Stream:
-        """The chunk at `place` as a resumable stream; requires `supports_partial_inflate`."""
-        return paired_inflate.stream(int(self.index.sizes[place]))
+    def stream(self, position: int) -> Stream:
+        """The chunk at `position` as a resumable stream; requires `supports_partial_inflate`."""
+        return paired_inflate.stream(int(self.index.sizes[position]))
 
     def inflate_to(
-        self, places: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
+        self, positions: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
     ) -> list[str]:
         """Resume inflating chunks up to their first `until` bytes; the reason of each failure, or an empty string.
 
@@ -188,17 +192,19 @@ class ChunkReader:
         size = self.volume.grid.chunk_bytes
         share = 1.0 if until == size else until / size * SLACK
         reasons: dict[int, str] = {}
-        hungry = self._feed(range(len(places)), places, streams, outs, until, share, reasons)
+        unfinished = self._feed(
+            range(len(positions)), positions, streams, outs, until, share, reasons
+        )
         # The rest of a chunk may be large.
         step = self.batch_size(size)
-        for low in range(0, len(hungry), step):
-            self._feed(hungry[low : low + step], places, streams, outs, until, 1.0, reasons)
-        return [reasons.get(number, "") for number in range(len(places))]
+        for low in range(0, len(unfinished), step):
+            self._feed(unfinished[low : low + step], positions, streams, outs, until, 1.0, reasons)
+        return [reasons.get(number, "") for number in range(len(positions))]
 
     def _feed(
         self,
         numbers: Sequence[int],
-        places: Sequence[int],
+        positions: Sequence[int],
         streams: Sequence[Stream],
         outs: Sequence[Bytes],
         until: int,
@@ -210,10 +216,10 @@ class ChunkReader:
         found: list[int] = []
         parts: list[Bytes] = []
         for number in numbers:
-            stored, fed = int(self.index.sizes[places[number]]), streams[number].fed
+            stored, fed = int(self.index.sizes[positions[number]]), streams[number].fed
             count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
             try:
-                parts.append(self.read_stored(places[number], fed, count, f"raw{len(parts)}"))
+                parts.append(self.read_stored(positions[number], fed, count, f"raw{len(parts)}"))
                 found.append(number)
             except CorruptChunk as damage:
                 reasons[number] = str(damage)
@@ -226,21 +232,21 @@ class ChunkReader:
             if verdict is Verdict.CORRUPT:
                 # libdeflate decides and gives the reason. It decodes into another buffer, since planes decoded
                 # before may be read from this one at the moment.
-                values, reasons[number] = self.decode(places[number])
+                values, reasons[number] = self.decode(positions[number])
                 if values is not None:
                     np.copyto(outs[number], values.reshape(-1).view(np.uint8))
         return [
             n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
         ]
 
-    def read_stored(self, place: int, at: int, count: int, buffer: str = "raw") -> Bytes:
+    def read_stored(self, position: int, at: int, count: int, buffer: str = "raw") -> Bytes:
         """`count` stored bytes of a chunk, in a buffer of this thread; raises `CorruptChunk`."""
-        stored = int(self.index.sizes[place])
+        stored = int(self.index.sizes[position])
         if stored > 2 * self.volume.grid.chunk_bytes + 65536:
             raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
         raw = self.buffers.get(buffer, count)
         try:
-            found = os.preadv(self.fd, [raw.data], int(self.index.offsets[place]) + at)
+            found = os.preadv(self.fd, [raw.data], int(self.index.offsets[position]) + at)
         except OSError as error:
             if busy := out_of_reach(error):
                 raise busy from error
@@ -250,11 +256,11 @@ class ChunkReader:
             raise CorruptChunk("it is cut short")
         return raw
 
-    def readahead(self, places: Sequence[int] | NDArray[np.int64]) -> None:
+    def readahead(self, positions: Sequence[int] | NDArray[np.int64]) -> None:
         """Start readahead of chunks (posix_fadvise), so that the disk works during decoding."""
-        for place in places:
-            if place >= 0:
-                offset, size = int(self.index.offsets[place]), int(self.index.sizes[place])
+        for position in positions:
+            if position >= 0:
+                offset, size = int(self.index.offsets[position]), int(self.index.sizes[position])
                 os.posix_fadvise(self.fd, offset, size, os.POSIX_FADV_WILLNEED)
 
     def _scratch(self, pipeline: tuple[codecs.Filter, ...]) -> list[Bytes]:

@@ -71,14 +71,16 @@ class Decoder(BandReader):
         return list(chain.from_iterable(found))
 
     def start_progressive(
-        self, file: VolumeFile, address: BrickAddress, arena: NDArray[np.uint8], plane: int
+        self, file: VolumeFile, address: BrickAddress, buffer: NDArray[np.uint8], plane: int
     ) -> ProgressiveBrick:
-        """A progressive brick in `arena`, of which nothing is decoded yet.
+        """A progressive brick in `buffer`, of which nothing is decoded yet.
 
         Its planes are available as they are decoded, `plane` first, so that a viewer does not wait for the
-        transposition and writing of the others. `arena` has at least `required_bytes` bytes.
+        transposition and writing of the others. `buffer` has at least `required_bytes` bytes.
         """
-        return ProgressiveBrick(file.volume, address, _index_positions(file, address), arena, plane)
+        return ProgressiveBrick(
+            file.volume, address, _index_positions(file, address), buffer, plane
+        )
 
     def decode_to(self, file: VolumeFile, brick: ProgressiveBrick, depth: int) -> None:
         """Decode the first `depth` bytes of all chunks of a progressive brick; charges and raises as `decode`."""
@@ -163,20 +165,20 @@ class Decoder(BandReader):
 def _index_positions(file: VolumeFile, address: BrickAddress) -> NDArray[np.int64]:
     """Index position of each chunk, as a grid over the brick; -1 for chunks that are not stored."""
     grid = file.volume.grid
-    places = file.index().find(grid.chunk_numbers(address))
+    positions = file.index().find(grid.chunk_numbers(address))
     sides = zip(address.start, address.stop, grid.chunks, strict=True)
-    return places.reshape([len(range(a, b, c)) for a, b, c in sides])
+    return positions.reshape([len(range(a, b, c)) for a, b, c in sides])
 
 
-def _valid_voxels(reader: ChunkReader, place: int) -> NDArray[Any]:
+def _valid_voxels(reader: ChunkReader, position: int) -> NDArray[Any]:
     """The voxels of a chunk inside the volume; none when it is damaged."""
     volume, grid = reader.volume, reader.volume.grid
     with reader.limit.checked() as check:
-        values, _ = reader.decode(place)
+        values, _ = reader.decode(position)
         check(grid.chunk_bytes)
     if values is None:
         return np.empty(0, volume.memory_dtype)
-    corner = grid.chunk_origin(int(reader.index.numbers[place]))
+    corner = grid.chunk_origin(int(reader.index.numbers[position]))
     inside = tuple(
         slice(min(c, n - a)) for c, n, a in zip(grid.chunks, grid.shape, corner, strict=True)
     )
@@ -197,28 +199,28 @@ class BrickDecode:
         reader, address = self.reader, self.address
         volume = reader.volume
         band = band_buffer(reader.buffers, volume, address, last - first)
-        bad: list[DamagedChunk] = []
+        damaged: list[DamagedChunk] = []
         step = volume.grid.chunks[address.rows]
         low = first // step
-        places = np.take(self.index_positions, range(low, ceil(last / step)), axis=address.rows)
-        reader.readahead(places.ravel()[:READAHEAD_CHUNKS])
+        positions = np.take(self.index_positions, range(low, ceil(last / step)), axis=address.rows)
+        reader.readahead(positions.ravel()[:READAHEAD_CHUNKS])
         view = in_dataset_order(band, address)
-        boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(places.shape)]
+        boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(positions.shape)]
         together = reader.batch_size(volume.grid.chunk_bytes)
         with reader.limit.checked() as check:
             for begin in range(0, len(boxes), together):
                 end = begin + together
-                bad.extend(self._put(boxes[begin:end], places.ravel()[begin:end].tolist()))
+                damaged.extend(self._put(boxes[begin:end], positions.ravel()[begin:end].tolist()))
                 check(together * volume.grid.chunk_bytes)
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
         reader.clock.add(0.0, time.perf_counter() - began)
-        return bad
+        return damaged
 
-    def _put(self, boxes: Sequence[Box], places: Sequence[int]) -> Iterator[DamagedChunk]:
+    def _put(self, boxes: Sequence[Box], positions: Sequence[int]) -> Iterator[DamagedChunk]:
         """Decode a few chunks into the band; returns the damaged ones."""
-        stored = [n for n, place in enumerate(places) if place >= 0]
-        decoded = self.reader.decode_batch([places[n] for n in stored])
+        stored = [n for n, position in enumerate(positions) if position >= 0]
+        decoded = self.reader.decode_batch([positions[n] for n in stored])
         began = time.perf_counter()
         found = dict(zip(stored, decoded, strict=True))
         for number, (target, inside, corner) in enumerate(boxes):

@@ -107,7 +107,7 @@ def _ask(
             f"{volume.address.dataset!r} of {volume.address.file!r} cannot be read at [{shown}]: {error.message}"
         ) from error
     file.ensure_unchanged()
-    return [DamagedChunk(corner, reason) for corner, reason in damage.bad], body
+    return [DamagedChunk(corner, reason) for corner, reason in damage.chunks], body
 
 
 def _dataset(volume: Volume) -> tuple[str, str, str]:

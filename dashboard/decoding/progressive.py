@@ -58,7 +58,7 @@ def chunk_box(
     """(target of a chunk in a band, its part inside the volume, its first voxel).
 
     `view` is a band with all planes of the brick from row `first` on, in the order of the dataset's
-    dimensions (`in_dataset_order`); `at` is the chunk's place on the grid of the band.
+    dimensions (`in_dataset_order`); `at` is the chunk's position on the grid of the band.
     """
     chunks = volume.grid.chunks
     offset = [n * c for n, c in zip(at, chunks, strict=True)]
@@ -116,19 +116,19 @@ class ProgressiveBrick:
         self,
         volume: Volume,
         address: BrickAddress,
-        places: NDArray[np.int64],
-        arena: NDArray[np.uint8],
+        positions: NDArray[np.int64],
+        buffer: NDArray[np.uint8],
         plane: int,
     ) -> None:
         self.volume = volume
         self.address = address
         self.damaged_chunks: list[DamagedChunk] = []
-        self._index_positions = places
-        used = arena[: places.size * volume.grid.chunk_bytes]
-        self._slots = used.reshape(places.size, volume.grid.chunk_bytes)
-        self._chunks = used.view(volume.dtype).reshape(places.size, *volume.grid.chunks)
+        self._index_positions = positions
+        used = buffer[: positions.size * volume.grid.chunk_bytes]
+        self._slots = used.reshape(positions.size, volume.grid.chunk_bytes)
+        self._chunks = used.view(volume.dtype).reshape(positions.size, *volume.grid.chunks)
         self._requested = plane
-        self._first: PlaneAssembler | None = PlaneAssembler(volume, address, places.shape, plane)
+        self._first: PlaneAssembler | None = PlaneAssembler(volume, address, positions.shape, plane)
         self._begun: dict[int, Stream] = {}
         self._depth = 0
         self._users = 0
@@ -209,16 +209,16 @@ class ProgressiveBrick:
 
     def decode(self, reader: ChunkReader, depth: int, first: int, last: int) -> None:
         """Resume decoding chunks first … last into the buffer up to `depth` bytes."""
-        places = self._index_positions.reshape(-1)
+        positions = self._index_positions.reshape(-1)
         fresh = not self._depth
         plane = self._first if fresh else None
         if fresh:
-            reader.readahead(places[first:last])
+            reader.readahead(positions[first:last])
         step = reader.batch_size(depth - self._depth)
         with reader.limit.checked() as check:
             for low in range(first, last, step):
                 numbers = range(low, min(low + step, last))
-                stored = [n for n in numbers if places[n] >= 0]
+                stored = [n for n in numbers if positions[n] >= 0]
                 reasons = self._decoded(reader, depth, stored, fresh)
                 self._take(numbers, reasons, fresh, plane)
                 check(step * (depth - self._depth))
@@ -231,14 +231,14 @@ class ProgressiveBrick:
         plane: PlaneAssembler | None,
     ) -> None:
         """Fill damaged chunks and, if `fresh`, those that are not stored, and copy chunks into a plane."""
-        places = self._index_positions.reshape(-1)
+        positions = self._index_positions.reshape(-1)
         for number in numbers:
             chunk, reason = self._chunks[number], reasons.get(number, "")
             if reason:
                 at = tuple(int(n) for n in np.unravel_index(number, self._index_positions.shape))
                 # Before its memory is overwritten: a reader checks `damaged_chunks` after copying.
                 self.damaged_chunks.append(DamagedChunk(self._chunk_origin(at), reason))
-            if reason or (fresh and places[number] < 0):
+            if reason or (fresh and positions[number] < 0):
                 chunk[...] = self.volume.fill
             if plane is not None:
                 plane.put(number, chunk)
@@ -247,19 +247,19 @@ class ProgressiveBrick:
         self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool
     ) -> dict[int, str]:
         """Resume decoding of chunks; the reason of each failure by number, or an empty string."""
-        places = self._index_positions.reshape(-1)
+        positions = self._index_positions.reshape(-1)
         if fresh and depth == self.volume.grid.chunk_bytes:
             slots = [self._slots[n] for n in numbers]
-            decoded = reader.decode_batch([int(places[n]) for n in numbers], slots)
+            decoded = reader.decode_batch([int(positions[n]) for n in numbers], slots)
             return {n: reason for n, (_, reason) in zip(numbers, decoded, strict=True)}
-        skipped = [n for n in numbers if fresh and int(reader.index.masks[places[n]])]
-        reasons = {n: reader.decode(int(places[n]), self._slots[n])[1] for n in skipped}
+        skipped = [n for n in numbers if fresh and int(reader.index.masks[positions[n]])]
+        reasons = {n: reader.decode(int(positions[n]), self._slots[n])[1] for n in skipped}
         if fresh:
-            streams = {n: reader.stream(int(places[n])) for n in numbers if n not in reasons}
+            streams = {n: reader.stream(int(positions[n])) for n in numbers if n not in reasons}
         else:
             # Removed, so that its memory is freed when it is done.
             streams = {n: self._begun.pop(n) for n in numbers if n in self._begun}
-        at, slots = [int(places[n]) for n in streams], [self._slots[n] for n in streams]
+        at, slots = [int(positions[n]) for n in streams], [self._slots[n] for n in streams]
         found = reader.inflate_to(at, list(streams.values()), slots, depth)
         reasons |= zip(streams, found, strict=True)
         if depth < self.volume.grid.chunk_bytes:

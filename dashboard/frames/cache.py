@@ -67,10 +67,10 @@ class DiskcacheBackend(BaseCache):
             raise TypeError("a frame is bytes")
         if not self._space.reserve(len(value)):
             return False
-        with self._evictor.reserve(len(value), may_take_protected=True) as gone:
-            if gone:
-                self._ledger.count("frames.evictions", gone)
-            return gone is not None and self._cache.set(key, value)
+        with self._evictor.reserve(len(value), evict_protected_last=True) as evicted:
+            if evicted:
+                self._ledger.count("frames.evictions", evicted)
+            return evicted is not None and self._cache.set(key, value)
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Store bytes unless the key exists."""

@@ -357,9 +357,9 @@ class PlaneReader:
         self._note(loaded.outcome)
         if loaded.brick.integrity is not None:
             self.integrity_checks.append(loaded.brick.integrity)
-        for bad in loaded.brick.damaged_chunks:
-            if self._intersects(bad.origin):
-                raise damage_error(self._volume, bad)
+        for damaged in loaded.brick.damaged_chunks:
+            if self._intersects(damaged.origin):
+                raise damage_error(self._volume, damaged)
         plane = loaded.brick.plane(number)
         self._planes[brick.key] = plane
         return plane

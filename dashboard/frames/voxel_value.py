@@ -71,9 +71,9 @@ class VoxelReader:
             brick = self._bricks.get(address, volume.memory_dtype, number)
             if brick is None:
                 continue
-            for bad in brick.damaged_chunks:
-                if _is_within(index, bad.origin, volume.grid.chunks):
-                    raise damage_error(volume, bad)
+            for damaged in brick.damaged_chunks:
+                if _is_within(index, damaged.origin, volume.grid.chunks):
+                    raise damage_error(volume, damaged)
             plane = brick.plane(number)
             row = index[address.rows] - address.start[address.rows]
             column = index[address.cols] - address.start[address.cols]

@@ -80,7 +80,7 @@ class _Percentiles:
         return {Norm.LOG: self.positive, Norm.SQRT: self.not_negative}.get(norm, self.all)
 
 
-_FACT = TypeAdapter(_Percentiles)
+_WINDOWS = TypeAdapter(_Percentiles)
 
 
 class VolumeWindows:
@@ -95,14 +95,14 @@ class VolumeWindows:
     def window(self, file: VolumeFile, part: ComplexPart, norm: Norm) -> Window:
         """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
         key = digest("window", WINDOWS_VERSION, file.volume.address.key, part)
-        fact = self._known.get(key)
-        if fact is None:
-            fact = self._metadata.facts.get_or_make(
-                key, _FACT, lambda: self._sample_percentiles(file, part)
+        windows = self._known.get(key)
+        if windows is None:
+            windows = self._metadata.cache.get_or_make(
+                key, _WINDOWS, lambda: self._sample_percentiles(file, part)
             )
             with self._lock:
-                self._known[key] = fact
-        return fact.of(norm)
+                self._known[key] = windows
+        return windows.of(norm)
 
     def _sample_percentiles(self, file: VolumeFile, part: ComplexPart) -> _Percentiles:
         volume = file.volume

@@ -22,7 +22,7 @@ from dashboard.hdf5.worker.progress import POSITION
 # Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
 
-# A request whose child has used this share of its time limit as processor time counts as having spent it. With
+# A request whose worker has used this share of its time limit as processor time counts as having spent it. With
 # less, but at least `_IDLE`, the machine is considered busy and the request may go on for a while; it has then
 # spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
@@ -32,11 +32,11 @@ _SHORT_WAIT_MS = 20
 
 
 class Stalled(Exception):
-    """A child did not respond in time, and not because of its own work."""
+    """A worker did not respond in time, and not because of its own work."""
 
 
 class SpentTime(Exception):
-    """A child spent its time limit."""
+    """A worker spent its time limit."""
 
 
 class Hdf5Worker:
@@ -49,7 +49,7 @@ class Hdf5Worker:
         environment["PYTHONPATH"] = root if not path else os.pathsep.join([root, path])
         self.roots = roots.identity()
         with ExitStack() as undo:
-            self._shared = os.memfd_create("lamella-place", os.MFD_CLOEXEC)
+            self._shared = os.memfd_create("lamella-position", os.MFD_CLOEXEC)
             undo.callback(os.close, self._shared)
             os.truncate(self._shared, POSITION.size)
             self._requests, theirs = socket.socketpair()
@@ -78,7 +78,7 @@ class Hdf5Worker:
     ) -> tuple[bytes, bytes]:
         """Send one request and wait for the response; its time limit is exceeded only on a busy machine.
 
-        Raises `SpentTime`, `Stalled`, and `EOFError`, `OSError` or `ValueError` when the child died.
+        Raises `SpentTime`, `Stalled`, and `EOFError`, `OSError` or `ValueError` when the worker died.
         """
         self.asked = False
         if not self.ready:
@@ -117,15 +117,15 @@ class Hdf5Worker:
         return bool(poll.poll(limit_ms - short_ms))
 
     def processor_seconds(self) -> float:
-        """Processor time of the child (s; proc(5): utime and stime in `stat`)."""
+        """Processor time of the worker (s; proc(5): utime and stime in `stat`)."""
         try:
             after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
         except FileNotFoundError:
             return 0.0  # It has died and was reaped: the pipe reports that.
         return sum(map(int, after_name.split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def place(self) -> tuple[int, int] | None:
-        """The object that the child worked on last."""
+    def position(self) -> tuple[int, int] | None:
+        """The object that the worker accessed last."""
         inode, address = POSITION.unpack(os.pread(self._shared, POSITION.size, 0))
         return (inode, address) if inode else None
 

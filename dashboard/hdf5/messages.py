@@ -108,7 +108,7 @@ class ChunkCount:
 class Damage:
     """The first voxel of each damaged chunk, and the reason; in the body its voxels have the fill value."""
 
-    bad: tuple[tuple[tuple[int, ...], str], ...]
+    chunks: tuple[tuple[tuple[int, ...], str], ...]
 
 
 @dataclass(frozen=True)

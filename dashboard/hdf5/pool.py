@@ -27,7 +27,7 @@ from dashboard.hdf5.messages import Envelope, Failure, Reply, Request
 
 log = logging.getLogger(__name__)
 
-# The program of a child; its limits and roots follow as arguments.
+# The program of a worker; its limits and roots follow as arguments.
 COMMAND = (sys.executable, "-m", "dashboard.hdf5.worker")
 OVERTIME = 2.0
 # Signals from outside: the kernel's OOM killer, or a stop of the server.
@@ -37,14 +37,14 @@ _ENDED = frozenset(
 
 
 class WorkerCrashed(errors.CannotShow):
-    """The library crashed twice, or spent its time limit, on this file; `place` is the object, if known.
+    """The library crashed twice, or spent its time limit, on this file; `position` is the object, if known.
 
-    A place is the inode of the object's file and the object's address in it.
+    A position is the inode of the object's file and the object's address in it.
     """
 
-    def __init__(self, message: str, place: tuple[int, int] | None = None) -> None:
+    def __init__(self, message: str, position: tuple[int, int] | None = None) -> None:
         super().__init__(message)
-        self.place = place
+        self.position = position
 
 
 class FailedBefore(WorkerCrashed):
@@ -69,21 +69,21 @@ _ERRORS: dict[str, type[errors.LamellaError]] = {
 
 
 class _Killed(Exception):
-    """A child was killed from outside, also while it was idle."""
+    """A worker was killed from outside, also while it was idle."""
 
 
 class _Crashed(Exception):
-    """A child died during a request or violated the protocol; `place` is the object, if known."""
+    """A worker died during a request or violated the protocol; `position` is the object, if known."""
 
-    def __init__(self, place: tuple[int, int] | None) -> None:
+    def __init__(self, position: tuple[int, int] | None) -> None:
         super().__init__()
-        self.place = place
+        self.position = position
 
 
 class Hdf5WorkerPool:
-    """A pool of children; a request takes the first free one.
+    """A pool of workers; a request takes the first free one.
 
-    `roots` are the directories and files that links and virtual sources may lead to; `folder` is the children's
+    `roots` are the directories and files that links and virtual sources may lead to; `folder` is the workers'
     working directory, an empty one. `seconds`, `overtime` (in units of it) and `command` may be changed.
     """
 
@@ -107,14 +107,14 @@ class Hdf5WorkerPool:
         for _ in range(count):
             self._free.put(None)
         self._closed = threading.Event()
-        self._said_open = False
+        self._warned_unconfined = False
 
     def idle(self) -> list[subprocess.Popen[bytes]]:
-        """The processes of the children that work on no request, the next to be taken last."""
-        return [child.process for child in list(self._free.queue) if child is not None]
+        """The processes of the idle workers, the next to be taken last."""
+        return [worker.process for worker in list(self._free.queue) if worker is not None]
 
     def prestart(self) -> None:
-        """Start one child, so that the first request does not wait for it."""
+        """Start one worker, so that the first request does not wait for it."""
         if self._closed.is_set():
             return
         slot = self._free.get()
@@ -132,11 +132,11 @@ class Hdf5WorkerPool:
         out: int | None = None,
         skip: Sequence[tuple[int, int, str]] = (),
     ) -> tuple[Reply, bytes]:
-        """The response of a child about a file: (reply, body).
+        """The response of a worker about a file: (reply, body).
 
-        `file` stays open. `out` is a descriptor that the child may write to; the objects at `skip` (inode,
-        address, reason) are not opened. Raises what the child reports, `WorkerCrashed` when that is the file's
-        fault: two children crashed on it, or one used up its time; and `Busy` when it is the machine's: no child
+        `file` stays open. `out` is a descriptor that the worker may write to; the objects at `skip` (inode,
+        address, reason) are not opened. Raises what the worker reports, `WorkerCrashed` when that is the file's
+        fault: two workers crashed on it, or one used up its time; and `Busy` when it is the machine's: no worker
         was free in time, started, lived or made progress.
         """
         if not isinstance(file, SourceFile):
@@ -158,14 +158,14 @@ class Hdf5WorkerPool:
             answer, body = self._asked(message, descriptors, request.reply)
         except (_Crashed, _Killed):
             try:
-                # Once may be the machine's fault, or that of what the child did before.
+                # Once may be the machine's fault, or that of what the worker did before.
                 answer, body = self._asked(message, descriptors, request.reply)
             except _Killed:
-                raise errors.Busy("The reader was ended; try again in a moment.") from None
+                raise errors.Busy("The HDF5 worker ended; try again in a moment.") from None
             except _Crashed as crashed:
                 raise WorkerCrashed(
                     "The HDF5 library crashed on this file; it is damaged or hostile.",
-                    crashed.place,
+                    crashed.position,
                 ) from None
         if answer.failure is not None:
             raise _error(request.op, answer.failure)
@@ -174,103 +174,105 @@ class Hdf5WorkerPool:
     def _asked(
         self, message: Envelope, descriptors: Sequence[int], kind: type
     ) -> tuple[Answer[Any], bytes]:
-        """The response of one child."""
+        """The response of one worker."""
         began, op, limit = time.monotonic(), message.op, message.seconds
         if self._free.empty():
             about_to_block()
         try:
-            child = self._free.get(timeout=max(limit, self.seconds))
+            worker = self._free.get(timeout=max(limit, self.seconds))
         except queue.Empty:
-            raise errors.Busy("All readers are busy; try again in a moment.") from None
+            raise errors.Busy("All HDF5 workers are busy; try again in a moment.") from None
         try:
-            child = self._fit(child)
-            head, body = child.call(message, descriptors, self.overtime * self.seconds)
+            worker = self._fit(worker)
+            head, body = worker.call(message, descriptors, self.overtime * self.seconds)
             return parse_answer(head, kind), body
         except SpentTime:
-            assert child is not None
-            place = child.place()
-            child.kill()
-            child = None
-            log.warning("child ended: %s took longer than %.0f s", op, limit)
+            assert worker is not None
+            position = worker.position()
+            worker.kill()
+            worker = None
+            log.warning("HDF5 worker ended: %s took longer than %.0f s", op, limit)
             raise WorkerCrashed(
-                f"The HDF5 library took longer than {limit:.0f} s on this file.", place
+                f"The HDF5 library took longer than {limit:.0f} s on this file.", position
             ) from None
         except Stalled:
-            assert child is not None
-            child.kill()
-            child = None
-            log.warning("child ended: %s got nowhere in %.1f s", op, time.monotonic() - began)
-            raise errors.Busy("The reader got nowhere; try again in a moment.") from None
+            assert worker is not None
+            worker.kill()
+            worker = None
+            log.warning(
+                "HDF5 worker ended: %s made no progress in %.1f s", op, time.monotonic() - began
+            )
+            raise errors.Busy("The HDF5 worker made no progress; try again in a moment.") from None
         except (EOFError, OSError, ValueError, MemoryError) as error:
-            dead, child = child, None
+            dead, worker = worker, None
             seconds = time.monotonic() - began
             raise self._end_of(op, dead, error, seconds) from None
         except BaseException:
             # Interrupted: its pending response would be taken for that of the next request.
-            if child is not None:
-                child.kill()
-                child = None
+            if worker is not None:
+                worker.kill()
+                worker = None
             raise
         finally:
-            if child is not None:
-                self._say_open(child)
-            self._release(child)
+            if worker is not None:
+                self._warn_unconfined(worker)
+            self._release(worker)
 
-    def _say_open(self, child: Hdf5Worker) -> None:
-        if not child.confined and not self._said_open:
-            self._said_open = True
+    def _warn_unconfined(self, worker: Hdf5Worker) -> None:
+        if not worker.confined and not self._warned_unconfined:
+            self._warned_unconfined = True
             log.warning(
-                "Landlock is not to be had here: datasets whose values are in other files are refused"
+                "Landlock is unavailable here: datasets whose values are in other files are refused"
             )
 
-    def _fit(self, child: Hdf5Worker | None) -> Hdf5Worker:
-        """A live child that is confined to the current roots."""
-        if child is not None:
-            if child.process.poll() is None and child.roots == self._roots.identity():
-                return child
-            child.kill()
+    def _fit(self, worker: Hdf5Worker | None) -> Hdf5Worker:
+        """A live worker that is confined to the current roots."""
+        if worker is not None:
+            if worker.process.poll() is None and worker.roots == self._roots.identity():
+                return worker
+            worker.kill()
         return self._start()
 
     def _end_of(
-        self, op: str, child: Hdf5Worker | None, error: Exception, seconds: float
+        self, op: str, worker: Hdf5Worker | None, error: Exception, seconds: float
     ) -> Exception:
-        """The error for a child that died or could not be started."""
-        code, asked, place = None, False, None
-        if child is not None:
-            asked, place = child.asked, child.place()
+        """The error for a worker that died or could not be started."""
+        code, asked, position = None, False, None
+        if worker is not None:
+            asked, position = worker.asked, worker.position()
             # A worker that closed the pipe is about to exit; one that violates the protocol is not.
             with suppress(subprocess.TimeoutExpired):
-                child.process.wait(1.0 if isinstance(error, EOFError) else 0.0)
-            child.kill()
-            code = child.process.returncode
-        log.warning("child died: %s, status %s, after %.1f s", op, code, seconds)
+                worker.process.wait(1.0 if isinstance(error, EOFError) else 0.0)
+            worker.kill()
+            code = worker.process.returncode
+        log.warning("HDF5 worker died: %s, status %s, after %.1f s", op, code, seconds)
         if isinstance(error, ValueError):
-            return _Crashed(place)
+            return _Crashed(position)
         if asked and code in _ENDED:
             # By the OOM killer or from outside, which is not the file's fault.
             return _Killed()
         if isinstance(error, MemoryError) or not asked:
             # It could not be started.
-            return errors.Busy("The reader was ended; try again in a moment.")
+            return errors.Busy("The HDF5 worker ended; try again in a moment.")
         if code == -signal.SIGXCPU:
-            return WorkerCrashed("The HDF5 library used up its time on this file.", place)
-        return _Crashed(place)
+            return WorkerCrashed("The HDF5 library used up its time on this file.", position)
+        return _Crashed(position)
 
-    def _release(self, child: Hdf5Worker | None) -> None:
-        # Closing has ended the free children; busy ones end here.
-        if child is not None and self._closed.is_set():
-            child.kill()
-            child = None
-        self._free.put(child)
+    def _release(self, worker: Hdf5Worker | None) -> None:
+        # Closing has ended the free workers; busy ones end here.
+        if worker is not None and self._closed.is_set():
+            worker.kill()
+            worker = None
+        self._free.put(worker)
 
     def close(self) -> None:
-        """End all free children; a busy one ends after its response."""
+        """End all free workers; a busy one ends after its response."""
         self._closed.set()
         with suppress(queue.Empty):
             while True:
-                child = self._free.get_nowait()
-                if child is not None:
-                    child.kill()
+                worker = self._free.get_nowait()
+                if worker is not None:
+                    worker.kill()
 
     def _start(self) -> Hdf5Worker:
         return Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
@@ -278,6 +280,6 @@ class Hdf5WorkerPool:
 
 def _error(op: str, failure: Failure) -> errors.LamellaError:
     if failure.error == "unreadable":
-        log.info("child: %s: %s", op, failure.detail)
+        log.info("HDF5 worker: %s: %s", op, failure.detail)
         return Unreadable(failure.message, failure.detail)
     return _ERRORS.get(failure.error, errors.CannotShow)(failure.message)

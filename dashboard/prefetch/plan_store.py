@@ -41,7 +41,7 @@ FLIGHT_S: Final = 6.0
 # Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
 # Version of the rows; rows of other versions are skipped.
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ViewerPlan:
     geometry: Geometry
     decode_s: Time
     last_request_at: Time
-    movement: Annotated[
+    trajectory: Annotated[
         tuple[PositionSample, ...], Field(min_length=1, max_length=planner.MAX_SAMPLES)
     ]
     state: State
@@ -71,12 +71,12 @@ class ViewerPlan:
     @property
     def position(self) -> Position:
         """Current position of the viewer."""
-        return self.movement[-1].position
+        return self.trajectory[-1].position
 
     @property
     def last_moved_axis(self) -> int:
         """The dimension outside the plane that the viewer moved along last; without movement, the first."""
-        for before, after in zip(self.movement[-2::-1], self.movement[:0:-1], strict=False):
+        for before, after in zip(self.trajectory[-2::-1], self.trajectory[:0:-1], strict=False):
             for number, (a, b) in enumerate(zip(before.position, after.position, strict=True)):
                 if a != b:
                     return number
@@ -142,7 +142,7 @@ class PlanStore:
         Returns whether the plan could be written.
         """
         now = self.clock()
-        moment = PositionSample(now if at is None else at, tuple(position))
+        sample = PositionSample(now if at is None else at, tuple(position))
         new = ViewerPlan(
             viewer=viewer,
             file=file,
@@ -152,8 +152,8 @@ class PlanStore:
             plane=plane,
             geometry=geometry,
             decode_s=decode_s,
-            last_request_at=moment.t,
-            movement=(moment,),
+            last_request_at=sample.t,
+            trajectory=(sample,),
             state="resting",
             bricks=(),
         )
@@ -193,7 +193,7 @@ class PlanStore:
 
     def _as_of(self, plan: ViewerPlan, now: float) -> ViewerPlan | None:
         """The plan, recomputed where its viewer has stopped; None where that is not possible."""
-        if plan.state != "moving" or now - plan.movement[-1].t < planner.REST_AFTER_S:
+        if plan.state != "moving" or now - plan.trajectory[-1].t < planner.REST_AFTER_S:
             return plan
         try:
             return self._planned(plan, now)
@@ -215,7 +215,7 @@ class PlanStore:
     def in_flight(self) -> frozenset[str]:
         """The keys of the bricks that are being prefetched."""
         now = self.clock()
-        flying = set()
+        in_flight = set()
         for key in self._keys(FLIGHT):
             try:
                 until = float(json.loads(self._rows.get(key) or b"0"))
@@ -223,11 +223,11 @@ class PlanStore:
                 log.warning("in-flight marker %.80r skipped", key)
                 continue
             if now < until <= now + FLIGHT_S:
-                flying.add(key.removeprefix(FLIGHT))
-        return frozenset(flying)
+                in_flight.add(key.removeprefix(FLIGHT))
+        return frozenset(in_flight)
 
     def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
-        found: Plan = planner.plan(plan.movement, plan.geometry, plan.decode_s, self._budget, now)
+        found: Plan = planner.plan(plan.trajectory, plan.geometry, plan.decode_s, self._budget, now)
         return replace(plan, state=found.state, bricks=found.bricks)
 
     def _keys(self, prefix: str, newest: int | None = None) -> list[str]:
@@ -244,7 +244,7 @@ def _consistent(plan: ViewerPlan) -> ViewerPlan:
     extent, chunk = plan.geometry.extent, plan.geometry.chunk
     if len(chunk) != len(extent) or len(extent) > MAX_RANK:
         raise ValueError("the dimensions do not agree")
-    for position, _ in (*((p, t) for t, p in plan.movement), *plan.bricks):
+    for position, _ in (*((p, t) for t, p in plan.trajectory), *plan.bricks):
         if len(position) != len(extent) or any(
             x >= n for x, n in zip(position, extent, strict=True)
         ):
@@ -256,7 +256,7 @@ def _consistent(plan: ViewerPlan) -> ViewerPlan:
 class _Row:
     """A plan as it is stored. Rows are untrusted, so they are validated when they are read."""
 
-    version: Literal[2]
+    version: Literal[3]
     plan: Annotated[ViewerPlan, AfterValidator(_consistent)]
 
 
@@ -281,13 +281,13 @@ def _extend_history(old: ViewerPlan | None, new: ViewerPlan) -> ViewerPlan:
     """The new position appended to the old trajectory, where it continues that."""
     if old is None or not new.continues(old):
         return new
-    last, moment = old.movement[-1], new.movement[-1]
+    last, sample = old.trajectory[-1], new.trajectory[-1]
     # Requests that two processes answer at nearly the same time may be recorded in the other order.
-    moment = moment._replace(t=max(moment.t, last.t))
+    sample = sample._replace(t=max(sample.t, last.t))
     # A request for the same slice, with another contrast for instance, is no movement.
-    seen = () if moment.position == last.position else (moment,)
+    seen = () if sample.position == last.position else (sample,)
     return replace(
         new,
         last_request_at=max(new.last_request_at, old.last_request_at),
-        movement=(*old.movement, *seen)[-planner.MAX_SAMPLES :],
+        trajectory=(*old.trajectory, *seen)[-planner.MAX_SAMPLES :],
     )

@@ -129,16 +129,16 @@ def plan(
     `decode_s` is the decode time of a brick (s), `budget_bytes` the limit of decoded bytes. The brick that the
     viewer is in comes first. No brick occurs twice; positions are within the volume.
     """
-    moments = _changes(trajectory)
-    moving = len(moments) > 1 and now - moments[-1].t < REST_AFTER_S
+    samples = _changes(trajectory)
+    moving = len(samples) > 1 and now - samples[-1].t < REST_AFTER_S
     state: State = "moving" if moving else "resting"
     limit = budget_bytes // max(1, geometry.brick_bytes)
-    if not moments or limit < 1:
+    if not samples or limit < 1:
         return Plan(state, ())
     here = tuple(
-        min(max(x, 0), n - 1) for x, n in zip(moments[-1].position, geometry.extent, strict=True)
+        min(max(x, 0), n - 1) for x, n in zip(samples[-1].position, geometry.extent, strict=True)
     )
-    steps = _steps(moments)
+    steps = _steps(samples)
     found: list[PlannedBrick] = []
     if not moving:
         found.extend(_plan_both_sides(steps, here, geometry, now, BRICKS_A_DIRECTION))
@@ -157,20 +157,20 @@ def plan(
 def _changes(trajectory: Trajectory) -> list[PositionSample]:
     """The samples at which the position changed."""
     changes: list[PositionSample] = []
-    for moment in trajectory:
-        if not changes or moment.position != changes[-1].position:
-            changes.append(moment)
+    for sample in trajectory:
+        if not changes or sample.position != changes[-1].position:
+            changes.append(sample)
     return changes
 
 
-def _steps(moments: Sequence[PositionSample]) -> list[_Step]:
+def _steps(samples: Sequence[PositionSample]) -> list[_Step]:
     """The steps between the samples, newest first."""
     return [
         _Step(
             max(after.t - before.t, 0.0),
             tuple(y - x for x, y in zip(before.position, after.position, strict=True)),
         )
-        for before, after in zip(moments[-2::-1], moments[:0:-1], strict=True)
+        for before, after in zip(samples[-2::-1], samples[:0:-1], strict=True)
     ]
 
 
@@ -246,14 +246,14 @@ def _plan_direction(
             continue
         speed, stride = abs(motion.speed), abs(motion.stride)
         # Strides of equal length that skip bricks skip the same ones again; irregular ones may hit any brick.
-        leap = stride if motion.regular and stride > chunk else 0
-        met = 1.0 if leap else min(1.0, chunk / stride)
+        skip = stride if motion.regular and stride > chunk else 0
+        met = 1.0 if skip else min(1.0, chunk / stride)
         onward = 1 if motion.speed > 0 else -1
         for side, chance in (
             (onward, 1 - motion.reversal_probability),
             (-onward, motion.reversal_probability),
         ):
-            for index in _brick_entries(here, side, dim, geometry, leap)[:BRICKS_A_DIRECTION]:
+            for index in _brick_entries(here, side, dim, geometry, skip)[:BRICKS_A_DIRECTION]:
                 distance = abs(index - here[dim])
                 # A viewer that crosses a brick in less than its decode time has left it before it is ready.
                 if (distance + chunk) / speed < decode_s:
@@ -285,12 +285,12 @@ def _plan_both_sides(
                 yield _at(here, dim, index, now + off + distance / BROWSE_RATE)
 
 
-def _brick_entries(here: Position, side: int, dim: int, geometry: Geometry, leap: int) -> range:
+def _brick_entries(here: Position, side: int, dim: int, geometry: Geometry, skip: int) -> range:
     """Positions at which the next bricks on one side are entered, or hit by strides that skip bricks."""
     at, chunk = here[dim], geometry.chunk[dim]
     end = geometry.extent[dim] if side > 0 else -1
-    if leap:
-        return range(at + side * leap, end, side * leap)
+    if skip:
+        return range(at + side * skip, end, side * skip)
     first = (at // chunk + 1) * chunk if side > 0 else at // chunk * chunk - 1
     return range(first, end, side * chunk)
 

@@ -121,13 +121,13 @@ class Worker:
         loader: PrefetchLoader,
         ledger: Ledger,
         *,
-        elsewhere: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
+        other_axis_bricks: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._plans = plans
         self._resolve = resolve
-        self._other_axis_bricks = elsewhere
+        self._other_axis_bricks = other_axis_bricks
         self._loader = loader
         self._ledger = ledger
         self.clock = clock

@@ -20,19 +20,19 @@ from dashboard.storage.eviction import UNCOUNTED_BYTES, LruEvictor
 MIB, GIB = 2**20, 2**30
 
 # Limit of descriptions and chunk indexes (a million chunks: 20 MB), as a share of the brick limit.
-FACTS_SHARE = 1 / 16
-MIN_FACTS_BYTES, MAX_FACTS_BYTES = 64 * MIB, 512 * MIB
+METADATA_SHARE = 1 / 16
+MIN_METADATA_BYTES, MAX_METADATA_BYTES = 64 * MIB, 512 * MIB
 # Plans, notes on contiguous planes.
 PLANS_BYTES = 16 * MIB
-NOTES_BYTES = 8 * MIB
+ACCESS_RECORD_BYTES = 8 * MIB
 # 15 minutes of rows of three processes; a row has about 2 kB, at most 20.
 LEDGER_BYTES = 54 * MIB
 DATABASES = 5
 # Write-ahead logs may grow to twice the size to which they are truncated, during a large transaction.
 BESIDE_BYTES = (
-    MIN_FACTS_BYTES
+    MIN_METADATA_BYTES
     + PLANS_BYTES
-    + NOTES_BYTES
+    + ACCESS_RECORD_BYTES
     + LEDGER_BYTES
     + DATABASES * (2 * WAL_BYTES + SET_ASIDE_BYTES)
     + 2 * UNCOUNTED_BYTES
@@ -56,9 +56,9 @@ def frame_limit(settings: Settings, folder: Path, used: int) -> int:
     return min(int(settings.frame_cache_bytes), (free_bytes(folder) + used) // 8)
 
 
-def facts_limit(bricks: int) -> int:
+def metadata_limit(bricks: int) -> int:
     """Limit of the metadata cache (bytes) for a brick limit of `bricks` bytes."""
-    return min(max(int(bricks * FACTS_SHARE), MIN_FACTS_BYTES), MAX_FACTS_BYTES)
+    return min(max(int(bricks * METADATA_SHARE), MIN_METADATA_BYTES), MAX_METADATA_BYTES)
 
 
 def next_limit(limit: int, target: int) -> int:

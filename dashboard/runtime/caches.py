@@ -19,7 +19,7 @@ class Caches:
     locks: Path
     bricks: BytesCache
     frames: BytesCache
-    facts: DiskRows
+    metadata: DiskRows
     plans: DiskRows
     ledger: DiskRows
     brick_evictor: LruEvictor
@@ -37,7 +37,7 @@ def open_caches(folder: Path) -> Caches:
         locks=locks,
         bricks=bricks,
         frames=frames,
-        facts=open_rows(home / "facts"),
+        metadata=open_rows(home / "facts"),
         plans=open_rows(home / "board"),
         ledger=open_rows(home / "ledger"),
         brick_evictor=LruEvictor(bricks, 0, locks / "bricks.room"),

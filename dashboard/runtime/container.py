@@ -11,11 +11,11 @@ from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
-    NOTES_BYTES,
+    ACCESS_RECORD_BYTES,
     PLANS_BYTES,
     LimitFollower,
-    facts_limit,
     frame_limit,
+    metadata_limit,
 )
 from dashboard.runtime.engine import Engine, Role, build_engine
 from dashboard.runtime.health import Health
@@ -56,7 +56,7 @@ class Services(Engine):
             self.resolver.resolve,
             self.loader,
             self.ledger,
-            elsewhere=self.resolver.other_axis_bricks,
+            other_axis_bricks=self.resolver.other_axis_bricks,
         )
 
     def close(self) -> None:
@@ -102,21 +102,30 @@ def maintenance_of(engine: Engine) -> Maintenance:
     )
     for rows, name in (
         (caches.ledger, "statistics"),
-        (caches.facts, "facts"),
+        (caches.metadata, "metadata"),
         (caches.plans, "plans"),
     ):
         tasks.add(f"Removing expired {name}", rows.remove_expired, SWEEP_EVERY_S)
     tasks.add("Limiting the brick cache", engine.brick_limit.follow)
     if engine.role == "web":
         _limit_frames(engine, tasks)
-    for rows, target, name in (
-        (caches.facts, lambda _: facts_limit(caches.brick_evictor.limit), "facts"),
-        (caches.plans, lambda _: PLANS_BYTES, "board"),
+    for rows, target, name, lock in (
+        (
+            caches.metadata,
+            lambda _: metadata_limit(caches.brick_evictor.limit),
+            "metadata cache",
+            "facts.room",
+        ),
+        (caches.plans, lambda _: PLANS_BYTES, "plan store", "board.room"),
     ):
-        evictor = LruEvictor(rows.cache, 0, caches.locks / f"{name}.room")
-        evict = bind(evictor.evict_for, 0, may_take_protected=True)
+        evictor = LruEvictor(rows.cache, 0, caches.locks / lock)
+        evict = bind(evictor.evict_for, 0, evict_protected_last=True)
         tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
-    tasks.add("Limiting the notes", bind(engine.contiguous.trim, NOTES_BYTES), SWEEP_EVERY_S)
+    tasks.add(
+        "Limiting the access records",
+        bind(engine.contiguous.trim, ACCESS_RECORD_BYTES),
+        SWEEP_EVERY_S,
+    )
     return tasks
 
 
@@ -124,7 +133,7 @@ def _limit_frames(engine: Engine, tasks: Maintenance) -> None:
     caches = engine.caches
     evictor, disk = caches.frame_evictor, caches.frames
     target = bind(frame_limit, engine.settings, caches.home)
-    limit = LimitFollower(evictor, target, bind(evictor.evict_for, 0, may_take_protected=True))
+    limit = LimitFollower(evictor, target, bind(evictor.evict_for, 0, evict_protected_last=True))
     limit.follow()
     tasks.add("Limiting the frame cache", limit.follow)
     tasks.add("Writing the access times of frames", engine.frame_backend.access_log.flush)

@@ -104,7 +104,7 @@ def build_engine(
     metadata = MetadataService(
         catalog,
         hdf5,
-        caches.facts,
+        caches.metadata,
         max_brick_bytes=int(settings.max_brick_bytes),
         max_chunk_bytes=int(settings.max_chunk_bytes),
     )
@@ -139,7 +139,7 @@ def build_engine(
         locks,
         space,
         ledger,
-        DecodeThroughput(caches.facts),
+        DecodeThroughput(caches.metadata),
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
         buffer_bytes=buffer_bytes,

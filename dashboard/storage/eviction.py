@@ -81,14 +81,14 @@ class LruEvictor:
         need: int,
         *,
         protected: Callable[[], Collection[str]] = tuple,
-        may_take_protected: bool = False,
-        leaving: Callable[[str], None] | None = None,
+        evict_protected_last: bool = False,
+        on_evict: Callable[[str], None] | None = None,
     ) -> int | None:
         """Evict least recently used entries until `need` bytes fit.
 
         Returns the number evicted, or None if that is not possible. Entries that `protected` names (called only if
         something has to be evicted) or that were used within the last seconds are spared; with
-        `may_take_protected` they are evicted last. `leaving` is called with each key before its eviction.
+        `evict_protected_last` they are evicted last. `on_evict` is called with each key before its eviction.
         """
         if need > self.limit:
             return None
@@ -100,7 +100,7 @@ class LruEvictor:
         if used + need <= self.limit:
             return 0
         with self.reserve(
-            need, protected=protected, may_take_protected=may_take_protected, leaving=leaving
+            need, protected=protected, evict_protected_last=evict_protected_last, on_evict=on_evict
         ) as evicted:
             return evicted
 
@@ -110,15 +110,15 @@ class LruEvictor:
         need: int,
         *,
         protected: Callable[[], Collection[str]] = tuple,
-        may_take_protected: bool = False,
-        leaving: Callable[[str], None] | None = None,
+        evict_protected_last: bool = False,
+        on_evict: Callable[[str], None] | None = None,
     ) -> Iterator[int | None]:
         """As `evict_for`, under the cache's lock: the caller stores its entry within the block."""
         with ExitStack() as stack:
             evicted = None
             try:
                 stack.enter_context(file_lock(self._lock, timeout_s=5.0))
-                evicted = self._evict(need, protected, may_take_protected, leaving)
+                evicted = self._evict(need, protected, evict_protected_last, on_evict)
             except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("nothing could be evicted: %s", error)
             yield evicted
@@ -127,8 +127,8 @@ class LruEvictor:
         self,
         need: int,
         protected: Callable[[], Collection[str]],
-        may_take_protected: bool,
-        leaving: Callable[[str], None] | None,
+        evict_protected_last: bool,
+        on_evict: Callable[[str], None] | None,
     ) -> int | None:
         used = self.used()
         over = used + need - self.limit
@@ -140,12 +140,12 @@ class LruEvictor:
         undeletable: set[str] = set()
         spared = protected()
         while over > 0:
-            chosen = self._chosen(over, spared, may_take_protected, undeletable)
+            chosen = self._chosen(over, spared, evict_protected_last, undeletable)
             if chosen is None:
                 return evicted if undeletable else None
             for row in chosen:
-                if leaving is not None:
-                    leaving(row.key)
+                if on_evict is not None:
+                    on_evict(row.key)
                 if self.cache.delete(row.key):
                     over -= row.size
                     evicted += 1
@@ -157,7 +157,7 @@ class LruEvictor:
         self,
         over: int,
         protected: Collection[str],
-        may_take_protected: bool,
+        evict_protected_last: bool,
         undeletable: Collection[str],
     ) -> list[CacheRow] | None:
         """Entries of at least `over` bytes together, or None where not enough may be evicted."""
@@ -165,7 +165,7 @@ class LruEvictor:
         chosen: list[CacheRow] = []
         spared: list[CacheRow] = []
         for row in self.cache.rows_by_eviction_order():
-            if over <= 0 or (row.used >= fresh and not may_take_protected):
+            if over <= 0 or (row.used >= fresh and not evict_protected_last):
                 break
             if row.key in undeletable:
                 continue
@@ -174,7 +174,7 @@ class LruEvictor:
                 continue
             chosen.append(row)
             over -= row.size
-        for row in spared if may_take_protected else ():
+        for row in spared if evict_protected_last else ():
             if over <= 0:
                 break
             chosen.append(row)

@@ -51,25 +51,25 @@ class _Work:
 class ImpatientLocks:
     """Locks by key for work that may take very long, with a bound on the threads that wait for it.
 
-    All threads wait until the work has taken `patience_s`; beyond that `most` threads may wait, over all keys,
+    All threads wait until the work has taken `grace_s`; beyond that `most` threads may wait, over all keys,
     and the others get `Busy` with `message`. So slow work on one key occupies all threads of a server for
-    `patience_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
+    `grace_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
     waiters as well, which would meet the same shortage one after the other. `clock` gives seconds.
     """
 
     def __init__(
         self,
-        patience_s: float,
+        grace_s: float,
         message: str,
         clock: Callable[[], float] = time.monotonic,
         *,
         most: int = 0,
     ) -> None:
-        self._patience = patience_s
+        self._grace_s = grace_s
         self._message = message
         self._clock = clock
         self._most = most
-        self.waiting = 0  # threads that wait beyond the patience
+        self.waiting = 0  # threads that wait beyond the grace period
         self._changed = threading.Condition()
         self._works: dict[str, _Work] = {}
 
@@ -99,7 +99,7 @@ class ImpatientLocks:
     def _await_end(self, key: str, work: _Work) -> None:
         about_to_block()
         while self._works.get(key) is work:
-            left = work.since + self._patience - self._clock()
+            left = work.since + self._grace_s - self._clock()
             if left > 0.0:
                 self._changed.wait(left)
                 continue

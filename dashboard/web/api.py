@@ -88,9 +88,9 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
     def datasets() -> flask.Response:
         """The datasets of a file; with `dataset`, that one alone, by any of its names."""
         file, dataset = query.required("file"), flask.request.args.get("dataset")
-        library = services.metadata
+        metadata = services.metadata
         with _versioned(services, file):
-            found = library.listed(file) if dataset is None else library.one(file, dataset)
+            found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
         flask.g.volume_version = found.version
         return flask.jsonify(datasets=found.datasets, complete=found.complete)
 

@@ -115,7 +115,7 @@ signal.pause()
     stubborn.process = process
     signals: SimpleQueue[int] = SimpleQueue()
     signals.put(signal.SIGINT)
-    end([polite, stubborn], signals, patience_s=30.0)
+    end([polite, stubborn], signals, grace_s=30.0)
     process.stdout.close()
     assert polite.process is not None
     assert polite.process.returncode == -signal.SIGTERM
@@ -145,7 +145,7 @@ def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> N
     try:
         supervise(make_settings(), children, signals)
     finally:
-        end(children, signals, patience_s=30.0)
+        end(children, signals, grace_s=30.0)
     assert signals.empty()
     statuses = [one.process.returncode for one in children if one.process is not None]
     assert statuses == [-signal.SIGTERM] * 2, "both were started, and ended"

@@ -62,11 +62,11 @@ def confine(roots: Iterable[Path]) -> bool:
 
 def libraries() -> list[Path]:
     """Directories and files that the interpreter and its packages read at run time."""
-    places = {*sys.path, *sysconfig.get_paths().values(), os.path.join(sys.base_prefix, "lib")}
-    places |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"}
+    paths = {*sys.path, *sysconfig.get_paths().values(), os.path.join(sys.base_prefix, "lib")}
+    paths |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"}
     # `/proc/self` is this process's own directory from here on; BLAS and compressors count processors.
-    places |= {"/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"}
-    return [Path(place) for place in sorted(places) if os.path.isabs(place)]
+    paths |= {"/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"}
+    return [Path(path) for path in sorted(paths) if os.path.isabs(path)]
 
 
 def deny_calls(numbers: Iterable[int], error: int) -> None:
@@ -97,7 +97,7 @@ def _calls() -> tuple[int, ...]:
     return next((found for (name, _), found in _DENIED.items() if name == platform.machine()), ())
 
 
-def _restrict_files(places: Iterable[Path]) -> bool:
+def _restrict_files(paths: Iterable[Path]) -> bool:
     version = _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
     if version < 1:
         return False
@@ -111,17 +111,17 @@ def _restrict_files(places: Iterable[Path]) -> bool:
     if ruleset < 0:
         return False
     try:
-        for place in places:
-            _allow(ruleset, place)
+        for path in paths:
+            _allow(ruleset, path)
         return bool(_libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
     finally:
         os.close(ruleset)
 
 
-def _allow(ruleset: int, place: Path) -> None:
-    """Grant read access at and below `place`, if it exists."""
+def _allow(ruleset: int, path: Path) -> None:
+    """Grant read access at and below `path`, if it exists."""
     try:
-        fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:

@@ -30,7 +30,7 @@ PIECE_BYTES = 64 * 1024 * 1024
 
 # Maximum of damaged chunks reported in one response. Beyond it everything is in doubt, and reading on chunk by
 # chunk would only take time.
-MAX_BAD = 1000
+MAX_DAMAGED = 1000
 
 # The library's messages are about its internals and may contain paths.
 REASON = "the HDF5 library cannot decode it"
@@ -40,7 +40,7 @@ _DAMAGE = (OSError, RuntimeError, ValueError)
 
 Box = list[tuple[int, int]]
 # First voxel of a damaged chunk, and the reason.
-BadChunk = tuple[tuple[int, ...], str]
+DamagedChunk = tuple[tuple[int, ...], str]
 
 
 def _dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
@@ -104,31 +104,31 @@ def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
     fill = _fill(request)
     extent = [b - a for a, b in zip(start, stop, strict=True)]
     shape = tuple(extent[d] for d in order)
-    bad: list[BadChunk] = []
+    damaged: list[DamagedChunk] = []
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         with os.fdopen(job.out, "r+b", closefd=False) as file:
             out = np.memmap(file, fill.dtype, "r+", shape=shape)
         for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
-            values = _values(dataset, piece, fill, bad)
-            place = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
-            out[place] = values.transpose(order)
+            values = _values(dataset, piece, fill, damaged)
+            cells = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
+            out[cells] = values.transpose(order)
         sources.check_opened(tree, dataset, list(zip(start, stop, strict=True)))
         out.flush()
-    return Damage(tuple(bad)), b""
+    return Damage(tuple(damaged)), b""
 
 
 def boxes(request: ReadBoxes, job: Job) -> tuple[Damage, bytes]:
     """The values of boxes, one after the other, in native byte order."""
     fill = _fill(request)
-    bad: list[BadChunk] = []
+    damaged: list[DamagedChunk] = []
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         boxes = [list(zip(start, stop, strict=True)) for start, stop in request.boxes]
-        parts = [_values(dataset, box, fill, bad).astype(fill.dtype).tobytes() for box in boxes]
+        parts = [_values(dataset, box, fill, damaged).astype(fill.dtype).tobytes() for box in boxes]
         for box in boxes:
             sources.check_opened(tree, dataset, box)
-    return Damage(tuple(bad)), b"".join(parts)
+    return Damage(tuple(damaged)), b"".join(parts)
 
 
 def sample(request: SampleBoxes, job: Job) -> tuple[Values, bytes]:
@@ -138,11 +138,11 @@ def sample(request: SampleBoxes, job: Job) -> tuple[Values, bytes]:
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         for start, stop in request.boxes:
-            bad: list[BadChunk] = []
+            damaged: list[DamagedChunk] = []
             box = list(zip(start, stop, strict=True))
-            values = _values(dataset, box, fill, bad)
+            values = _values(dataset, box, fill, damaged)
             sources.check_opened(tree, dataset, box)
-            if not bad:
+            if not damaged:
                 parts.append(values.astype(fill.dtype).tobytes())
     return Values(), b"".join(parts)
 
@@ -154,8 +154,10 @@ def _fill(request: ReadBrick | ReadBoxes | SampleBoxes) -> np.generic:
     return fill
 
 
-def _values(dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[BadChunk]) -> NDArray[Any]:
-    """The values of a box; `fill` where a chunk is damaged, which is added to `bad`.
+def _values(
+    dataset: h5py.Dataset, box: Box, fill: np.generic, damaged: list[DamagedChunk]
+) -> NDArray[Any]:
+    """The values of a box; `fill` where a chunk is damaged, which is added to `damaged`.
 
     Raises h5py's error when the dataset has no chunks, or too many of them are damaged.
     """
@@ -166,13 +168,13 @@ def _values(dataset: h5py.Dataset, box: Box, fill: np.generic, bad: list[BadChun
             raise
     values = np.full([b - a for a, b in box], fill, fill.dtype)
     for corner, part in _by_chunk(box, dataset.chunks):
-        place = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
+        cells = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
         try:
-            values[place] = dataset[tuple(slice(a, b) for a, b in part)]
+            values[cells] = dataset[tuple(slice(a, b) for a, b in part)]
         except _DAMAGE:
-            if len(bad) >= MAX_BAD:
+            if len(damaged) >= MAX_DAMAGED:
                 raise
-            bad.append((corner, REASON))
+            damaged.append((corner, REASON))
     return values
 
 

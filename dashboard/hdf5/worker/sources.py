@@ -84,11 +84,11 @@ def check_opened(tree: LinkResolver, dataset: h5py.Dataset, box: list[tuple[int,
     start, count = tuple(a for a, _ in box), tuple(b - a for a, b in box)
     needed: set[tuple[str, str]] = set()
     for number in range(plist.get_virtual_count()):
-        place = plist.get_virtual_filename(number), plist.get_virtual_dsetname(number)
-        if place[0] != "." and place not in needed:
+        source = plist.get_virtual_filename(number), plist.get_virtual_dsetname(number)
+        if source[0] != "." and source not in needed:
             space = plist.get_virtual_vspace(number)
             if _touches(space, start, count):
-                needed.add(place)
+                needed.add(source)
     opened = _open_files() if needed else set()
     for name, inner in needed:
         found = Sources()
@@ -159,11 +159,11 @@ def _collect(tree: LinkResolver, dataset: h5py.Dataset, found: Sources, depth: i
     if count > MAX_SOURCES:
         raise ObjectRefused("It has too many virtual sources.")
     for number in range(count):
-        place = (plist.get_virtual_filename(number), plist.get_virtual_dsetname(number))
-        if place in seen:
+        named = (plist.get_virtual_filename(number), plist.get_virtual_dsetname(number))
+        if named in seen:
             continue
-        seen.add(place)
-        name, inner = place
+        seen.add(named)
+        name, inner = named
         if "%" in name or "%" in inner:
             raise ObjectRefused(
                 "Its virtual sources are numbered by a pattern, which cannot be checked."
@@ -187,9 +187,9 @@ def _candidate(tree: LinkResolver, name: str, base: Path, found: Sources) -> Pat
     tried = (
         [Path(name), base.parent / Path(name).name] if os.path.isabs(name) else [base.parent / name]
     )
-    for place in tried:
+    for candidate in tried:
         try:
-            path = place.resolve()
+            path = candidate.resolve()
         except (OSError, RuntimeError, ValueError):
             continue
         if not tree.roots.contains(path):

@@ -106,7 +106,7 @@ def test_paced_slices_come_one_by_one() -> None:
 
 def test_what_is_due_long_ago_is_not_asked_for() -> None:
     fake = Fake()
-    seen = play(Trace("t", "", (Viewer(0, steps(1)),)), ADDRESS, fake.connect, patience_s=-1.0)
+    seen = play(Trace("t", "", (Viewer(0, steps(1)),)), ADDRESS, fake.connect, grace_s=-1.0)
     assert not fake.asked
     assert seen[0].late_ms is None
 

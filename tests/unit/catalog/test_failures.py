@@ -50,7 +50,7 @@ NAMES = ("/bad", "/alias", "/cycle/bad", "/cycle/cycle/alias")
 
 def ended(caplog: pytest.LogCaptureFixture) -> int:
     """How many children were ended or died."""
-    return sum(r.getMessage().startswith("child ") for r in caplog.records)
+    return sum(r.getMessage().startswith("HDF5 worker ") for r in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.decoding import bands as module
 from dashboard.decoding import sampling
@@ -26,7 +27,7 @@ from dashboard.decoding.sinks import FileSink, PlaneSink
 from dashboard.errors import Changed
 from dashboard.telemetry.meter import recording
 from tests import files
-from tests.parts import Parts
+from tests.parts import MIB, Parts
 
 FAST = [name for name in files.CHUNKED if name not in files.BY_CHILD]
 
@@ -212,7 +213,14 @@ def change_index(here: Parts, volume: Volume, place: int, **columns: int) -> Non
         arrays[name][place] = value
     (key,) = (key for key in here.facts.keys_with_prefix("") if here.facts.get(key) == stored)
     here.facts.set(key, b"".join(array.tobytes() for array in arrays.values()))
-    here.library.forget()
+    # Another one, which has not read the index yet.
+    here.library = MetadataService(
+        here.library.catalog,
+        here.library.hdf5,
+        here.facts,
+        max_brick_bytes=64 * MIB,
+        max_chunk_bytes=64 * MIB,
+    )
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_so_much_damage_is_one_error(
     path = damaged(data, "nbit-checksum", (0, 0, 0), (0, 40, 20), (2, 0, 0))
     whole = ReadBoxes("/x", "<u2", FILL_BYTES, [((0, 0, 0), SHAPE)])
     monkeypatch.setattr(read, "MAX_BAD", 3)
-    assert len(read.boxes(whole, job(path))[0].bad) == 3
+    assert len(read.boxes(whole, job(path))[0].chunks) == 3
     monkeypatch.setattr(read, "MAX_BAD", 2)
     with pytest.raises(OSError, match="read"):
         read.boxes(whole, job(path))

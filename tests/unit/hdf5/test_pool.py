@@ -83,7 +83,7 @@ def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
 def test_a_request_that_no_child_is_free_for_is_refused(tmp_path: Path) -> None:
     pool = make_children([tmp_path], tmp_path / "empty", count=0, seconds=0.01)
     files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
-    with pytest.raises(errors.Busy, match="All readers are busy"):
+    with pytest.raises(errors.Busy, match="All HDF5 workers are busy"):
         pool.call(ListDatasets(), tmp_path / "a.h5")
 
 

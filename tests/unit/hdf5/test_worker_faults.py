@@ -119,10 +119,10 @@ def test_one_that_waits_for_something_is_ended_and_no_verdict(
     path = files.write(data / "a.h5", x=np.zeros((2, 3)))
     here.library.hdf5 = pool
     with stand_in(pool, READY + "receive()"):
-        with pytest.raises(errors.Busy, match="got nowhere"):
+        with pytest.raises(errors.Busy, match="made no progress"):
             pool.call(ListDatasets(), path, seconds=0.01)
         pool.seconds = 0.01
-        with pytest.raises(errors.Busy, match="got nowhere"):
+        with pytest.raises(errors.Busy, match="made no progress"):
             here.library.datasets("data/a.h5")
     pool.seconds = 30.0
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
@@ -168,7 +168,7 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
             pool.call(ListDatasets(), path, seconds=0.15)
         tenth = lambda _: time.monotonic() / 10  # noqa: E731
         monkeypatch.setattr(child.Hdf5Worker, "processor_seconds", tenth)
-        with pytest.raises(errors.Busy, match="got nowhere"):
+        with pytest.raises(errors.Busy, match="made no progress"):
             pool.call(ListDatasets(), path, seconds=0.15)
 
 
@@ -180,7 +180,7 @@ def test_a_stopped_child_is_no_verdict_on_the_file(
     pool.call(ListDatasets(), path)
     os.kill(running(pool).pid, signal.SIGSTOP)
     pool.seconds = 0.2
-    with pytest.raises(errors.Busy, match="got nowhere"):
+    with pytest.raises(errors.Busy, match="made no progress"):
         here.library.datasets("data/a.h5")
     pool.seconds = 30.0
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"

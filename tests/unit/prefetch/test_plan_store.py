@@ -80,7 +80,7 @@ def test_a_movement_is_gathered_and_planned_for(board: PlanStore, clock: Clock) 
     assert plan.plane == (1, 2)
     assert plan.position == (1019,)
     assert plan.last_request_at == clock.now
-    assert [moment.position[0] for moment in plan.movement] == list(range(1000, 1020))
+    assert [moment.position[0] for moment in plan.trajectory] == list(range(1000, 1020))
     assert plan.state == "moving"
     assert [brick.position for brick in plan.bricks[:3]] == [(1019,), (1020,), (1088,)]
 
@@ -90,7 +90,7 @@ def test_what_is_kept_of_a_movement_is_bounded(board: PlanStore, clock: Clock) -
         clock.now += 0.01
         view(board, index)
     plan = only(board)
-    assert len(plan.movement) == MAX_SAMPLES
+    assert len(plan.trajectory) == MAX_SAMPLES
     assert plan.position == (99,)
 
 
@@ -120,7 +120,7 @@ def test_another_volume_or_orientation_starts_afresh(
         view(board, index)
     view(board, 500, **other)
     plan = only(board)
-    assert [moment.position for moment in plan.movement] == [(500,)]
+    assert [moment.position for moment in plan.trajectory] == [(500,)]
     assert plan.state == "resting"
 
 
@@ -128,7 +128,7 @@ def test_zooming_in_goes_on(board: PlanStore, clock: Clock) -> None:
     view(board, 100)
     clock.now += 0.1
     view(board, 101, geometry=Geometry((2160,), (68,), 250), selection="101,0:10:1,0:10:1")
-    assert len(only(board).movement) == 2
+    assert len(only(board).trajectory) == 2
     assert only(board).geometry.brick_bytes == 250
 
 
@@ -139,13 +139,13 @@ def test_the_same_slice_again_is_no_movement_but_a_sign_of_life(
     clock.now += 20
     view(board, 100)
     clock.now += 20
-    assert len(only(board).movement) == 1
+    assert len(only(board).trajectory) == 1
 
 
 def test_moments_are_in_order_whoever_writes_first(board: PlanStore, clock: Clock) -> None:
     view(board, 100, at=clock.now)
     view(board, 101, at=clock.now - 0.5)
-    times = [moment.t for moment in only(board).movement]
+    times = [moment.t for moment in only(board).trajectory]
     assert times == sorted(times)
     assert only(board).last_request_at == clock.now
 
@@ -201,7 +201,7 @@ def row(version: int = VERSION, **changes: Any) -> bytes:
         "geometry": geometry,
         "decode_s": 0.5,
         "last_request_at": 1_700_000_000.0,
-        "movement": [[1_700_000_000.0, [700]]],
+        "trajectory": [[1_700_000_000.0, [700]]],
         "state": "resting",
         "bricks": [[[700], 1_700_000_000.0]],
     }
@@ -227,13 +227,13 @@ def row(version: int = VERSION, **changes: Any) -> bytes:
         row(chunk=[0]),
         row(chunk=[68, 68]),
         row(extent=[9] * 9, chunk=[9] * 9),
-        row(movement=[]),
-        row(movement=[[1.0, [2160]]]),
-        row(movement=[[1.0, [-1]]]),
-        row(movement=[[1.0, [1, 1]]]),
-        row(movement=[[float("nan"), [1]]]),
-        row(movement=[[1.0, [1]]] * (MAX_SAMPLES + 1)),
-        row(movement=[[1.0]]),
+        row(trajectory=[]),
+        row(trajectory=[[1.0, [2160]]]),
+        row(trajectory=[[1.0, [-1]]]),
+        row(trajectory=[[1.0, [1, 1]]]),
+        row(trajectory=[[float("nan"), [1]]]),
+        row(trajectory=[[1.0, [1]]] * (MAX_SAMPLES + 1)),
+        row(trajectory=[[1.0]]),
         row(bricks=[[[10**6], 1.0]]),
         row(bricks=[[[1.5], 1.0]]),
         row(brick_bytes=-1),
@@ -315,7 +315,7 @@ def test_one_viewer_in_many_threads_loses_no_moment(cache: DiskRows, clock: Cloc
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(only(board).movement) == 28
+    assert len(only(board).trajectory) == 28
     patient.close()
 
 

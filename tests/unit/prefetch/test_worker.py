@@ -216,7 +216,12 @@ def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
         return [other]
 
     world.worker = Worker(
-        world.board, world.resolve, world, world.ledger, elsewhere=elsewhere, clock=world.clock
+        world.board,
+        world.resolve,
+        world,
+        world.ledger,
+        other_axis_bricks=elsewhere,
+        clock=world.clock,
     )
     world.takes_s = 0.0
     world.view("ann", 700)

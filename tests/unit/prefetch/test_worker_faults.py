@@ -136,7 +136,12 @@ def across_fails_for_ann(world: World) -> None:
         return []
 
     world.worker = Worker(
-        world.board, world.resolve, world, world.ledger, elsewhere=elsewhere, clock=world.clock
+        world.board,
+        world.resolve,
+        world,
+        world.ledger,
+        other_axis_bricks=elsewhere,
+        clock=world.clock,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.runtime import cache_limits as module
-from dashboard.runtime.cache_limits import LimitFollower, brick_limit, facts_limit, next_limit
+from dashboard.runtime.cache_limits import LimitFollower, brick_limit, metadata_limit, next_limit
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import open_cache
 from dashboard.storage.eviction import LruEvictor
@@ -55,9 +55,9 @@ def test_the_limit_of_bricks_follows_the_free_space(
 
 def test_descriptions_may_take_a_share_of_what_bricks_may() -> None:
     # The chunk indexes of a hundred volumes of 300,000 chunks take 600 MB.
-    assert facts_limit(32 * GIB) == 512 * 2**20
-    assert facts_limit(4 * GIB) == 256 * 2**20
-    assert facts_limit(0) == 64 * 2**20
+    assert metadata_limit(32 * GIB) == 512 * 2**20
+    assert metadata_limit(4 * GIB) == 256 * 2**20
+    assert metadata_limit(0) == 64 * 2**20
 
 
 def test_what_is_set_does_not_follow(

@@ -251,7 +251,7 @@ def test_a_volume_that_left_the_memory_is_known_all_the_same(
 ) -> None:
     services = make()
     opened(services)
-    services.metadata.forget()
+    services = make()
     forbid(services, monkeypatch)
     services.activity.report(report("3,:,:"))
     refused(services)
@@ -287,20 +287,20 @@ def test_a_file_that_was_removed_meanwhile_was_seen(services: Services, data: Pa
     refused(services)
 
 
-def test_what_was_planted_among_the_facts_is_unknown(
+def test_what_was_planted_in_the_metadata_cache_is_unknown(
     make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = make()
     opened(services)
-    facts = services.caches.facts
-    services.metadata.forget()
+    services = make()
+    cached = services.caches.metadata
     forbid(services, monkeypatch)
     planted: list[Any] = [
         {}, [], 3, {"fingerprint": 3}, {"fingerprint": [1]}, {"fingerprint": [1, 2, 3, "x"]},
     ]  # fmt: skip
     for value in planted:
-        for key in facts.keys_with_prefix(""):
-            facts.set(key, flask.json.dumps(value).encode())
+        for key in cached.keys_with_prefix(""):
+            cached.set(key, flask.json.dumps(value).encode())
         services.activity.report(report("3,:,:"))
     refused(services, unknown=len(planted))
 

@@ -176,7 +176,12 @@ OTHER_GEOMETRY = [
     {"extent": [400], "bricks": [[[399], 0.0]]},
     {"selection": "3,3,:", "plane": [0, 1]},
     {"selection": "3,:,:", "plane": [0, 1]},
-    {"extent": [24, 40], "chunk": [4, 20], "movement": [[0.0, [3, 3]]], "bricks": [[[3, 3], 0.0]]},
+    {
+        "extent": [24, 40],
+        "chunk": [4, 20],
+        "trajectory": [[0.0, [3, 3]]],
+        "bricks": [[[3, 3], 0.0]],
+    },
     {"selection": "300,:,:"},
     {"selection": "3,:,:,:"},
 ]

@@ -49,7 +49,7 @@ def test_the_oldest_leave_until_it_fits(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 10, "c": 40, "d": 10})
     evictor = make(cache, 100, lock)
     left: list[str] = []
-    assert evictor.evict_for(45, leaving=left.append) == 2
+    assert evictor.evict_for(45, on_evict=left.append) == 2
     assert left == ["a", "b"]
     assert keys(cache) == {"c", "d"}
 
@@ -121,13 +121,13 @@ def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) 
     evictor = make(cache, 100, lock)
     left: list[str] = []
     gone = evictor.evict_for(
-        55, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append
+        55, protected=lambda: {"a"}, evict_protected_last=True, on_evict=left.append
     )
     assert gone == len(left) == 2
     assert left == ["b", "c"]
     assert (
         evictor.evict_for(
-            100, protected=lambda: {"a"}, may_take_protected=True, leaving=left.append
+            100, protected=lambda: {"a"}, evict_protected_last=True, on_evict=left.append
         )
         == 1
     )
@@ -199,7 +199,7 @@ def test_after_eviction_the_entry_fits(
     need = data.draw(st.integers(0, 120))
     may = data.draw(st.booleans())
     gone = make(cache, limit, folder / "lock").evict_for(
-        need, protected=lambda: protected, may_take_protected=may
+        need, protected=lambda: protected, evict_protected_last=may
     )
     left = keys(cache)
     used = sum(sizes[key] for key in left)

@@ -1,4 +1,4 @@
-"""Facts about files, derived once for all processes and validated whenever they are read."""
+"""The metadata cache: values computed once for all processes and validated whenever they are read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class FactCache:
-    """Values in `rows`, as JSON; a row that is not of the expected type is made anew."""
+class MetadataCache:
+    """Values in `rows`, as JSON; a row that is not of the expected type is computed again."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._locks = KeyedLocks()
 
     def get(self, key: str, kind: TypeAdapter[T]) -> T | None:
-        """The fact under `key`; None without one."""
+        """The value under `key`; None without one."""
         raw = self._rows.get(key)
         if raw is None:
             return None
@@ -34,12 +34,12 @@ class FactCache:
             log.warning("a metadata cache row is unreadable; computed again")
             return None
 
-    def set(self, key: str, kind: TypeAdapter[T], fact: T, expire: float | None = None) -> None:
-        """Store a fact for `expire` seconds, or until it is evicted."""
-        self._rows.set(key, kind.dump_json(fact), expire)
+    def set(self, key: str, kind: TypeAdapter[T], value: T, expire: float | None = None) -> None:
+        """Store a value for `expire` seconds, or until it is evicted."""
+        self._rows.set(key, kind.dump_json(value), expire)
 
     def delete(self, key: str) -> None:
-        """Remove a fact."""
+        """Remove a value."""
         self._rows.delete(key)
 
     def get_or_make(
@@ -49,7 +49,10 @@ class FactCache:
         make: Callable[[], T],
         expires: Callable[[T], float | None] = lambda _: None,
     ) -> T:
-        """The fact under `key`; one thread of this process makes it if there is none, for `expires` of it (s)."""
+        """The value under `key`, made by one thread of this process if there is none.
+
+        `expires` of a new value is its lifetime (s).
+        """
         known = self.get(key, kind)
         if known is not None:
             return known
