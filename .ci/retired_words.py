@@ -35,6 +35,11 @@ NAMES = {
     "story": "usage, record",
     "stories": "usage records",
     "stuck": "undeletable",
+    "hungry": "unfinished",
+    "leap": "skip, stride",
+    "flying": "in_flight",
+    "leaving": "on_evict",
+    "spared": "protected",
 }
 # Phrase in prose: what to use instead.
 PROSE = {
@@ -52,12 +57,21 @@ PROSE = {
     r"stor(y|ies) of": "usage record of",
     r"gives? way": "yield",
     r"had best": "should",
+    r"got nowhere": "made no progress",
+    r"not to be had": "is unavailable",
+    r"(no|is) room (made|to)": "nothing could be evicted, no space to",
+    r"tells more": "see …",
+    r"under way": "in progress",
+    r"goes on from there": "resumes",
+    r"looking at the": "reading the",
 }
 # Comments and strings of a script, and the text of templates between their expressions.
 _NO_CODE = re.compile(
     r"/\*.*?\*/|//[^\n]*|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`$]*`", re.DOTALL
 )
-_PROSE = {re.compile(rf"\b(?:{phrase})\b"): better for phrase, better in PROSE.items()}
+_PROSE = {
+    re.compile(rf"\b(?:{phrase})\b", re.IGNORECASE): better for phrase, better in PROSE.items()
+}
 
 
 def problems(path: Path) -> Iterator[str]:

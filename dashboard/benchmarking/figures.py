@@ -41,10 +41,10 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 def quantile(ordered: Sequence[float], share: float) -> float:
     """A quantile of sorted values, linearly interpolated."""
-    place = share * (len(ordered) - 1)
-    below = int(place)
+    position = share * (len(ordered) - 1)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
 def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> dict[str, Any]:

@@ -125,13 +125,13 @@ def _jumps(length: int, seconds: float, rng: random.Random) -> tuple[Step, ...]:
 
 def _axes(shape: Sequence[int], seconds: float, rng: random.Random) -> tuple[Step, ...]:
     """Each axis continues at its last index, as on the page."""
-    places = [rng.randrange(length) for length in shape[:3]]
+    positions = [rng.randrange(length) for length in shape[:3]]
     steps = []
     for number in range(_count(AXIS_RATE, seconds)):
         at = number / AXIS_RATE
         axis = int(at // AXIS_EVERY_S) % 3
-        steps.append(Step(at, axis, _inside(places[axis], shape[axis])))
-        places[axis] += 1
+        steps.append(Step(at, axis, _inside(positions[axis], shape[axis])))
+        positions[axis] += 1
     return tuple(steps)
 
 

@@ -59,11 +59,11 @@ class ContiguousPlanes:
 
     def trim(self, limit: int) -> None:
         """Remove the least recently changed tracking files until `limit` bytes remain; raises `OSError`."""
-        notes: list[tuple[os.stat_result, str]] = []
+        records: list[tuple[os.stat_result, str]] = []
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
-            notes += [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
+            records += [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
         total = 0
-        for info, path in sorted(notes, key=lambda note: -note[0].st_mtime_ns):
+        for info, path in sorted(records, key=lambda record: -record[0].st_mtime_ns):
             total += info.st_blocks * 512
             if total > limit:
                 with suppress(FileNotFoundError):

@@ -157,21 +157,21 @@ def _apply_ramp(line: LinearRamp, values: NDArray[Any]) -> Codes:
     Measured for 1360² uint16: 0.5 ms against 1.2 ms for the lookup table; 0.6 where the product is clipped.
     """
     out = np.empty(len(values), np.uint8)
-    wide = np.empty(min(RAMP_BLOCK, len(values)), np.float32)
-    cut = np.empty(len(wide) if line.ends else 0, values.dtype)
+    buffer = np.empty(min(RAMP_BLOCK, len(values)), np.float32)
+    cut = np.empty(len(buffer) if line.ends else 0, values.dtype)
     for at in range(0, len(values), RAMP_BLOCK):
         block = values[at : at + RAMP_BLOCK]
-        place = wide[: len(block)]
+        scaled = buffer[: len(block)]
         if line.ends is not None:
             block = np.clip(block, *line.ends, out=cut[: len(block)])
-        np.copyto(place, block)
-        place += line.shift
-        place *= line.slope
+        np.copyto(scaled, block)
+        scaled += line.shift
+        scaled *= line.slope
         if line.ends is None:
-            np.clip(place, _NIL, _MAX_CODE32, out=place)
+            np.clip(scaled, _NIL, _MAX_CODE32, out=scaled)
         if line.half:
-            place += line.half
-        np.copyto(out[at : at + RAMP_BLOCK], place, casting="unsafe")
+            scaled += line.half
+        np.copyto(out[at : at + RAMP_BLOCK], scaled, casting="unsafe")
     return out
 
 
@@ -206,24 +206,24 @@ def _all_values(dtype: np.dtype[Any]) -> NDArray[Any]:
 def _quantize(
     values: NDArray[Any], window: Window, norm: Norm, fill: np.generic | None
 ) -> NDArray[np.uint8]:
-    wide = values.astype(np.float64)
-    gaps = np.isnan(wide) if values.dtype.kind == "f" else None
+    values64 = values.astype(np.float64)
+    gaps = np.isnan(values64) if values.dtype.kind == "f" else None
     low, high = normed(np.array(window, np.float64), norm, window)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # In place from here on: allocating a temporary for each step takes longer than the step.
-        place = normed(wide, norm, window)
+        t = normed(values64, norm, window)
         if not np.isfinite(high - low):
             # The width of the window overflows float64; halving all values preserves their positions.
-            place, low, high = place * 0.5, low * 0.5, high * 0.5
-        place -= low
-        place /= high - low
+            t, low, high = t * 0.5, low * 0.5, high * 0.5
+        t -= low
+        t /= high - low
         # fmax maps NaN, which marks values outside the norm's domain here, to 0.
-        np.fmax(place, 0.0, out=place)
-        np.fmin(place, 1.0, out=place)
-        place *= MAX_CODE
-        place += 0.5
+        np.fmax(t, 0.0, out=t)
+        np.fmin(t, 1.0, out=t)
+        t *= MAX_CODE
+        t += 0.5
         # The values are positive, so truncation rounds down.
-        codes: NDArray[np.uint8] = place.astype(np.uint8)
+        codes: NDArray[np.uint8] = t.astype(np.uint8)
     if gaps is not None and gaps.any():
         codes[gaps] = MISSING_CODE
     if fill is not None:

@@ -138,9 +138,9 @@ class LruEvictor:
             return None
         evicted = 0
         undeletable: set[str] = set()
-        spared = protected()
+        protected_keys = protected()
         while over > 0:
-            chosen = self._chosen(over, spared, evict_protected_last, undeletable)
+            chosen = self._chosen(over, protected_keys, evict_protected_last, undeletable)
             if chosen is None:
                 return evicted if undeletable else None
             for row in chosen:
@@ -163,18 +163,18 @@ class LruEvictor:
         """Entries of at least `over` bytes together, or None where not enough may be evicted."""
         fresh = self._clock() - IN_USE_S
         chosen: list[CacheRow] = []
-        spared: list[CacheRow] = []
+        last: list[CacheRow] = []
         for row in self.cache.rows_by_eviction_order():
             if over <= 0 or (row.used >= fresh and not evict_protected_last):
                 break
             if row.key in undeletable:
                 continue
             if row.used >= fresh or row.key in protected:
-                spared.append(row)
+                last.append(row)
                 continue
             chosen.append(row)
             over -= row.size
-        for row in spared if evict_protected_last else ():
+        for row in last if evict_protected_last else ():
             if over <= 0:
                 break
             chosen.append(row)

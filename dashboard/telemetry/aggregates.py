@@ -75,10 +75,10 @@ class Histogram:
         answer: list[float | None] = []
         for share in shares:
             rank = share * upto[-1]
-            place = min(bisect_left(upto, rank), len(buckets) - 1)
-            bucket = buckets[place]
+            position = min(bisect_left(upto, rank), len(buckets) - 1)
+            bucket = buckets[position]
             n = self.counts[bucket]
-            within = (rank - (upto[place] - n)) / n
+            within = (rank - (upto[position] - n)) / n
             answer.append(_inside(bucket, within))
         return answer
 

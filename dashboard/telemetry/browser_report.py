@@ -99,5 +99,5 @@ def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
 
 def _fault(error: ValidationError, row: str = "") -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = (row + ".".join(map(str, first["loc"]))).rstrip(".") or "the body"
-    return f"The report is malformed at {place}: {first['msg'].lower()}."
+    field = (row + ".".join(map(str, first["loc"]))).rstrip(".") or "the body"
+    return f"The report is malformed at {field}: {first['msg'].lower()}."

@@ -279,14 +279,14 @@ class Stats:
         own: dict[str, dict[str, float]] = {}
         values: list[dict[str, float]] = []
         seconds = sorted(self._reader.bins)
-        place = 0
+        position = 0
         for step_index in steps:
-            while place < len(seconds) and seconds[place] < (step_index + 1) * step:
-                bin_ = self._reader.bins[seconds[place]]
+            while position < len(seconds) and seconds[position] < (step_index + 1) * step:
+                bin_ = self._reader.bins[seconds[position]]
                 shared |= bin_.shared
                 for process, gauges in bin_.per_process.items():
                     own.setdefault(process, {}).update(gauges)
-                place += 1
+                position += 1
             known = dict(shared)
             for process, gauges in own.items():
                 # The last values of a dead process are no longer valid.

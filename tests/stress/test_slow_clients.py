@@ -70,7 +70,7 @@ def beside(port: int, first: bytes, then: bytes, count: int) -> Iterator[None]:
             sock.connect(("127.0.0.1", port))
             sock.sendall(first % (number % 2) if first is LARGE else first)
             if first is LARGE:
-                sock.recv(1)  # its answer is under way
+                sock.recv(1)  # its response is being sent
             sockets.append(sock)
         ended = threading.Event()
 

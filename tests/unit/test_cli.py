@@ -268,7 +268,7 @@ def test_memory_that_was_freed_is_used_again() -> None:
     assert faults["given back"] > 2000
 
 
-def test_the_collector_passes_over_what_is_spared() -> None:
+def test_the_collector_passes_over_frozen_objects() -> None:
     script = (
         "import gc\n"
         "from dashboard.cli.process import freeze_gc\n"

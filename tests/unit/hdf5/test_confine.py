@@ -161,7 +161,7 @@ def test_sources_in_other_files_are_refused_without_landlock(
     for _ in range(2):
         with pytest.raises(errors.CannotShow, match=r"only where the kernel has Landlock"):
             here.library.volume("data/a.h5", name)
-    warnings = [r for r in caplog.records if "Landlock is not to be had" in r.getMessage()]
+    warnings = [r for r in caplog.records if "Landlock is unavailable" in r.getMessage()]
     assert len(warnings) == 1
 
 

@@ -321,9 +321,9 @@ def test_a_client_that_leaves_is_no_error(run: Any, caplog: pytest.LogCaptureFix
     running = run(wsgi)
     for sent in (b"", GET[:5], POST[:-1]):
         running.connect().send(sent).sock.close()
-    leaving = running.connect().send(GET.replace(b"/ ", b"/large "))
+    client = running.connect().send(GET.replace(b"/ ", b"/large "))
     assert arrived.wait(WITHIN_S)
-    leaving.sock.close()
+    client.sock.close()
     go_on.set()
     assert running.connect().send(GET).reply().status == 200
     assert caplog.records == []

@@ -153,9 +153,9 @@ def test_gauges(world: World) -> None:
     world.during = lambda address: seen.append((world.figures(), world.board.in_flight(), address))
     world.view("ann", 1000)
     world.worker.run_once()
-    ((figures, flying, address),) = seen
+    ((figures, in_flight, address),) = seen
     assert figures == (8, 1, 0)
-    assert flying == {address.key}
+    assert in_flight == {address.key}
     assert world.board.in_flight() == frozenset()
     world.during = lambda address: None
     world.work()

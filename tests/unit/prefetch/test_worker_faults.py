@@ -61,7 +61,7 @@ def test_a_full_cache_is_no_failure(world: World, caplog: pytest.LogCaptureFixtu
 
     def fail(address: BrickAddress) -> None:
         if full:
-            raise errors.Busy("There is no room to decode ahead.")
+            raise errors.Busy("The cache has no space for a prefetched brick.")
 
     world.during = fail
     world.view("ann", 1000)

@@ -122,7 +122,7 @@ def test_looks_do_not_pile_up(
     assert noted[-1] == (5,)
 
 
-def test_bricks_that_are_planned_are_spared(make: Callable[..., Services]) -> None:
+def test_bricks_that_are_planned_are_not_evicted(make: Callable[..., Services]) -> None:
     size = 4 * 40 * 40 * 4 + 100
     services = make(brick_cache_bytes=2 * size, prefetch_bytes=2 * size)
     volume = services.metadata.volume("data/a.h5", "x")

@@ -150,9 +150,9 @@ def test_a_few_wait_for_long_work_to_its_end() -> None:
 
 def test_a_shortage_is_that_of_all_who_waited() -> None:
     def stall() -> None:
-        raise Busy("The reader got nowhere.")
+        raise Busy("The worker made no progress.")
 
     locks = ImpatientLocks(0.0, "Later.", most=3)
-    assert _waiting_for_long_work(locks, stall) == ["The reader got nowhere."] * 3
+    assert _waiting_for_long_work(locks, stall) == ["The worker made no progress."] * 3
     with locks.locked("a"):
         pass
