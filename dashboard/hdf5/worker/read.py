@@ -40,7 +40,7 @@ _DAMAGE = (OSError, RuntimeError, ValueError)
 
 Box = list[tuple[int, int]]
 # First voxel of a damaged chunk, and the reason.
-DamagedChunk = tuple[tuple[int, ...], str]
+ChunkDamage = tuple[tuple[int, ...], str]
 
 
 def _dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
@@ -104,7 +104,7 @@ def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
     fill = _fill(request)
     extent = [b - a for a, b in zip(start, stop, strict=True)]
     shape = tuple(extent[d] for d in order)
-    damaged: list[DamagedChunk] = []
+    damaged: list[ChunkDamage] = []
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         with os.fdopen(job.out, "r+b", closefd=False) as file:
@@ -121,7 +121,7 @@ def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
 def boxes(request: ReadBoxes, job: Job) -> tuple[Damage, bytes]:
     """The values of boxes, one after the other, in native byte order."""
     fill = _fill(request)
-    damaged: list[DamagedChunk] = []
+    damaged: list[ChunkDamage] = []
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         boxes = [list(zip(start, stop, strict=True)) for start, stop in request.boxes]
@@ -138,7 +138,7 @@ def sample(request: SampleBoxes, job: Job) -> tuple[Values, bytes]:
     with tree_of(job) as tree:
         dataset = _dataset(tree, request.dataset)
         for start, stop in request.boxes:
-            damaged: list[DamagedChunk] = []
+            damaged: list[ChunkDamage] = []
             box = list(zip(start, stop, strict=True))
             values = _values(dataset, box, fill, damaged)
             sources.check_opened(tree, dataset, box)
@@ -155,7 +155,7 @@ def _fill(request: ReadBrick | ReadBoxes | SampleBoxes) -> np.generic:
 
 
 def _values(
-    dataset: h5py.Dataset, box: Box, fill: np.generic, damaged: list[DamagedChunk]
+    dataset: h5py.Dataset, box: Box, fill: np.generic, damaged: list[ChunkDamage]
 ) -> NDArray[Any]:
     """The values of a box; `fill` where a chunk is damaged, which is added to `damaged`.
 

@@ -122,9 +122,9 @@ def test_so_much_damage_is_one_error(
 ) -> None:
     path = damaged(data, "nbit-checksum", (0, 0, 0), (0, 40, 20), (2, 0, 0))
     whole = ReadBoxes("/x", "<u2", FILL_BYTES, [((0, 0, 0), SHAPE)])
-    monkeypatch.setattr(read, "MAX_BAD", 3)
+    monkeypatch.setattr(read, "MAX_DAMAGED", 3)
     assert len(read.boxes(whole, job(path))[0].chunks) == 3
-    monkeypatch.setattr(read, "MAX_BAD", 2)
+    monkeypatch.setattr(read, "MAX_DAMAGED", 2)
     with pytest.raises(OSError, match="read"):
         read.boxes(whole, job(path))
 
