@@ -138,7 +138,7 @@ class ProgressiveLoader:
                     self._writer.commit(work.pending, work.brick.volume, work.brick.damaged_chunks)
             except Exception:
                 # The result of this future is never read.
-                log.exception("brick not kept")
+                log.exception("brick not added to the cache")
             finally:
                 work.integrity.set_result(
                     work.brick.fully_verified and not work.brick.damaged_chunks

@@ -198,7 +198,7 @@ class BrickStore:
     ) -> FileBrick | None:
         """The brick mapped, or None; whatever is wrong with it is a miss.
 
-        A brick whose plane `plane` is not as it was written leaves the cache.
+        A brick whose plane `plane` does not match its checksum is removed from the cache.
         """
         brick = self.open_handles.get(address.key)
         if brick is None or brick.dtype != dtype:
@@ -206,7 +206,9 @@ class BrickStore:
             if brick is None:
                 return None
         if plane is not None and not brick.sound(plane):
-            log.warning("a damaged brick was removed: plane %d is not as it was written", plane)
+            log.warning(
+                "a damaged brick was removed: the checksum of plane %d does not match", plane
+            )
             self.open_handles.drop(address.key)
             self._cache.delete(address.key)
             return None

@@ -195,7 +195,7 @@ class MetadataService:
             try:
                 index = ChunkIndex.from_bytes(raw)
             except ValueError:
-                log.warning("cached chunk index has the wrong length, made anew")
+                log.warning("cached chunk index has the wrong length; listed again")
         if index is None:
             raw = self._listed(file.source, file.volume.path_in_file)
             file.ensure_unchanged()
@@ -320,7 +320,7 @@ class MetadataService:
             try:
                 return volume_from(described, file, name, fingerprint, self._max_brick)
             except (errors.CannotShow, TypeError, ValueError, IndexError) as error:
-                log.debug("a described state cannot be read: %r", error)
+                log.debug("a cached description cannot be read: %r", error)
         return None
 
     def _record_described(self, file: str, name: str, fingerprint: Fingerprint) -> None:

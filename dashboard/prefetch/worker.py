@@ -310,7 +310,7 @@ class Worker:
             self._loader.load(task.volume, task.address, Requester(task.purpose, task.viewer))
             self._skip.remember(key, self.clock() + DONE_S)
         except errors.Busy as error:
-            log.info("a brick was not decoded ahead: %s", error)
+            log.info("a brick was not prefetched: %s", error)
             self._skip.remember(key, self.clock() + BUSY_S)
         except Exception as error:  # noqa: BLE001  # one bad brick must not end the worker
             self._fail(task.address, error, self.clock() - began)
@@ -321,7 +321,7 @@ class Worker:
     def _fail(self, address: BrickAddress, error: Exception, took_s: float) -> None:
         named, now = address.volume, self.clock()
         self._ledger.count("prefetch.failed")
-        self._tries.failed(f"Decoding ahead in {named.file!r}, {named.dataset!r}", error)
+        self._tries.failed(f"Prefetching in {named.file!r}, {named.dataset!r}", error)
         self._skip.remember(address.key, now + FAILED_S)
         volume = _volume(named.file, named.dataset, named.fingerprint.as_list())
         self._skip.remember(volume, now + FAILING_REST * took_s)

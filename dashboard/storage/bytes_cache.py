@@ -63,7 +63,7 @@ class StoredFile:
 
 def _as_written(value: bytes | None) -> bytes:
     if value is None:
-        log.warning("cache row refused: it is not as it was written")
+        log.warning("cache row refused: its checksum does not match")
         raise InvalidRow("a row whose checksum does not match")
     return value
 

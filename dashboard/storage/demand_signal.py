@@ -34,7 +34,7 @@ class DemandSignal:
             fd = open_lock_file(self._path)
         except OSError as error:
             # Background work does not yield then, which is no reason to fail the demand.
-            log.warning("no file to say that a viewer waits: %s", error)
+            log.warning("the demand signal cannot be set: %s", error)
             yield
             return
         try:

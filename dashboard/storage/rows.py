@@ -163,7 +163,7 @@ class DiskRows:
             if isinstance(key, str) and isinstance(sealed, bytes):
                 value = unseal(sealed)
                 if value is None:
-                    log.warning("cache row refused: it is not as it was written")
+                    log.warning("cache row refused: its checksum does not match")
                 else:
                     found.append(NumberedRow(int(rowid), key, value))
         return found

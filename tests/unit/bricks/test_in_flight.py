@@ -97,5 +97,5 @@ def test_trouble_when_a_finished_brick_is_kept_is_logged(
     monkeypatch.setattr(early.store, "commit", broken)
     assert early.frame("data/a.h5", "/x", "2,:,:").frame.body == VALUES[2].tobytes()
     early.loader.close()
-    assert "brick not kept" in caplog.text
+    assert "brick not added to the cache" in caplog.text
     assert list((early.home / "locks").iterdir()) == []

@@ -278,7 +278,7 @@ def test_a_flipped_byte_is_a_miss_and_a_log_line(
         " WHERE filename IS NULL",
     )
     assert cache.get("key") is None
-    assert "not as it was written" in caplog.text
+    assert "its checksum does not match" in caplog.text
     assert cache.set("key", value)
     assert cache.get("key") == value
     assert cache.check() == []
