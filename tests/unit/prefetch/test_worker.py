@@ -107,7 +107,7 @@ def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float])
                 geometry=Geometry((10_000 * CHUNK,), (CHUNK,), BRICK_BYTES),
                 decode_s=0.5,
                 last_request_at=world.now,
-                movement=(PositionSample(world.now, (0,)),),
+                trajectory=(PositionSample(world.now, (0,)),),
                 state="moving",
                 bricks=(PlannedBrick((next(bricks) * CHUNK,), world.now + seconds),),
             )
