@@ -116,7 +116,8 @@ def test_a_slice_with_nothing_to_see_says_so(viewer: Any, subtests: pytest.Subte
             assert all(beyond <= 0 for beyond in viewer.page.evaluate(BEYOND))
 
 
-def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: Any) -> None:
+def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(fresh_viewer: Any) -> None:
+    viewer = fresh_viewer
     viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
     viewer.page.mouse.move(*viewer.point(50, 60))
     viewer.until(f"() => ({LABEL})().includes('[20, 60, 50]')")
