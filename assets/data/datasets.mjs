@@ -64,8 +64,15 @@ export function createDatasets(api, onChange, onListed) {
     if (entry) entry.version = entry.version || answer.version;
     // Most lists are there by now, and then the tree is drawn once.
     await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
-    if (!answer.datasets.length) throw new Error(file + ' has no dataset ' + dataset + '.');
-    return answer.datasets[0];
+    if (answer.datasets.length) return answer.datasets[0];
+    // Whether it is a group can be seen in the list of all alone.
+    await listed;
+    const members = ((datasets.get(file) || {}).list || []).filter((r) => isBelow(r, path));
+    throw new Error(
+      members.length
+        ? path + ' of ' + file + ' is a group; choose a dataset in it.'
+        : file + ' has no dataset ' + dataset + '.',
+    );
   }
 
   /* The first dataset that can be shown, of one file or of all; null when there is none. */
@@ -88,11 +95,13 @@ export function createDatasets(api, onChange, onListed) {
     return null;
   }
 
-  /* A dataset that can be shown instead of one, in its file or anywhere; null when there is none. */
+  /* A dataset that can be shown instead of one: below it where it is a group, else in its file or anywhere; null when
+     there is none. */
   async function alternative(file, dataset) {
     try {
       if (!file) return await first(null);
-      const found = likely((await loadFile(file)).filter((r) => r.dataset !== dataset));
+      const others = (await loadFile(file)).filter((r) => r.dataset !== dataset);
+      const found = likely(others.filter((r) => dataset && isBelow(r, dataset))) || likely(others);
       return found ? { file, dataset: found.dataset } : null;
     } catch {
       return null;
@@ -154,6 +163,12 @@ export function createDatasets(api, onChange, onListed) {
     version: (file) => (datasets.get(file) || {}).version || null,
     invalidate: (file) => datasets.delete(file),
   };
+}
+
+/* Whether a dataset lies in a group, at any depth. */
+function isBelow(record, group) {
+  const steps = group.split('/').filter(Boolean);
+  return record.dataset.startsWith(steps.map((step) => '/' + step).join('') + '/');
 }
 
 /* A volume is more likely meant than a table of numbers that happens to come first. */

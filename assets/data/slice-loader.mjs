@@ -103,6 +103,7 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
       bytes,
       dtype: response.headers.get('X-Slice-Dtype') || '',
       fill: fillOf(response.headers.get('X-Slice-Fill')),
+      version: response.headers.get('X-Volume-Version'),
       isEnum: response.headers.get('X-Slice-Enum') === '1',
       shape: (response.headers.get('X-Slice-Shape') || '').split(',').map(Number),
       source: parseCacheStatus(response.headers.get('Cache-Status') || ''),

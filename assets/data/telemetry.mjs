@@ -1,5 +1,6 @@
 /* What the browser's stages took, put into the page's own timeline and sent in batches to the server. */
 
+import { browserClock } from './clock.mjs';
 import { measureStage } from './network-timing.mjs';
 
 const BATCH_MS = 2000;
@@ -29,7 +30,7 @@ export function identifyViewer() {
   return id;
 }
 
-export function createTelemetry(api, network, viewerId) {
+export function createTelemetry(api, network, viewerId, clock = browserClock) {
   let pending = [];
   let timer = 0;
   let flushAt = 0;
@@ -37,7 +38,7 @@ export function createTelemetry(api, network, viewerId) {
   /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages. */
   function painted(request, answer, spent, drawn) {
     return new Promise((resolve) => {
-      requestAnimationFrame(() => {
+      clock.nextFrame(() => {
         performance.mark('slice-painted', {
           detail: { index: request.index, axis: request.axis, source: answer.source },
         });
@@ -46,14 +47,14 @@ export function createTelemetry(api, network, viewerId) {
         const channel = new MessageChannel();
         channel.port1.onmessage = () => {
           channel.port1.close();
-          const display = measureStage('display', drawn, performance.now() - drawn);
+          const display = measureStage('display', drawn, clock.now() - drawn);
           const browser = {
             transfer: network.transferMs(answer),
             convert: spent.convert,
             draw: spent.draw,
             display,
           };
-          note(request, answer.source, browser);
+          record(request, answer, browser);
           resolve({
             stages: Object.assign({}, answer.server, browser),
             source: answer.source,
@@ -67,7 +68,7 @@ export function createTelemetry(api, network, viewerId) {
     });
   }
 
-  function note(request, source, browser) {
+  function record(request, { source, version }, browser) {
     pending.push({
       file: request.query.file,
       dataset: request.query.dataset,
@@ -75,17 +76,18 @@ export function createTelemetry(api, network, viewerId) {
       index: request.index,
       axis: request.axis,
       source,
+      version: version || undefined,
       transfer_ms: round(browser.transfer),
       convert_ms: round(browser.convert),
       draw_ms: round(browser.draw),
       display_ms: round(browser.display),
     });
-    const due = performance.now() + (source === 'ring' ? RING_BATCH_MS : BATCH_MS);
+    const due = clock.now() + (source === 'ring' ? RING_BATCH_MS : BATCH_MS);
     if (pending.length >= BATCH_MOST) flush();
     else if (!timer || due < flushAt) {
-      clearTimeout(timer);
+      clock.cancel(timer);
       flushAt = due;
-      timer = setTimeout(flush, due - performance.now());
+      timer = clock.later(flush, due - clock.now());
     }
   }
 
@@ -94,7 +96,7 @@ export function createTelemetry(api, network, viewerId) {
   }
 
   function flush() {
-    clearTimeout(timer);
+    clock.cancel(timer);
     timer = 0;
     if (!pending.length) return;
     const slices = pending;

@@ -76,8 +76,9 @@ export function encodeValue(value) {
   return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':');
 }
 
-/* An index of a link, at most at the ends; `otherwise` for what is no whole number. */
-function parseIndex(text, length, what, otherwise, notes) {
+/* A number of a link among 0 to length - 1, clamped; `otherwise` for what is no whole number. Only in a selection, which
+   has NumPy's syntax, does a negative one count from the end (`fromEnd`). */
+function parseIndex(text, length, what, otherwise, notes, fromEnd = false) {
   if (!WHOLE.test(text)) {
     notes.push(
       'The link asks for ' + what + ' “' + shorten(text) + '”, which is no whole number: this is ' +
@@ -86,15 +87,16 @@ function parseIndex(text, length, what, otherwise, notes) {
     return otherwise;
   }
   const value = Number(text);
-  if (value >= length || value < -length) {
-    const end = value < 0 ? 0 : length - 1;
+  const index = fromEnd && value < 0 ? value + length : value;
+  if (index < 0 || index >= length) {
+    const end = index < 0 ? 0 : length - 1;
     notes.push(
       'The link asks for ' + what + ' ' + shorten(text) + ', but there are only 0 to ' + (length - 1) +
         ': this is ' + end + '.',
     );
     return end;
   }
-  return value < 0 ? value + length : value;
+  return index;
 }
 
 /* Axis, plane, position and range for a shape: as the link requests, else the middle of the first axis. `notes` has a
@@ -150,7 +152,7 @@ function fromSelection(shape, link, position, notes) {
   }
   const fixed = items.map((_, d) => d).filter((d) => !spans[d]);
   fixed.forEach((d) => {
-    position[d] = parseIndex(items[d], shape[d], 'index', position[d], notes);
+    position[d] = parseIndex(items[d], shape[d], 'index', position[d], notes, true);
   });
   let axis = fixed.length ? fixed[0] : null;
   if (axis !== null && link.axis !== null) {

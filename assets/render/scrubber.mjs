@@ -131,7 +131,7 @@ export function createScrubber(
     if (isShown(target) && state().painted.step <= frame.step) return;
     // One a frame: what is painted twice between two frames is never seen.
     if (frameInFlight) return;
-    paint(frame, target, frame.fresh ? frame.answer : { source: 'ring', server: {} });
+    paint(frame, target, frame.fresh ? frame.answer : { source: 'ring', version: frame.answer.version, server: {} });
   }
 
   function paint(frame, scene, answer) {

@@ -27,7 +27,8 @@ OFFER = "() => document.getElementById('plot-offer')?.getClientRects().length > 
     ("link", "sentence", "selection"),
     [
         (f"{SCAN}&axis=0&index=5000", "only 0 to 129: this is 129", "129,:,:"),
-        (f"{SCAN}&axis=0&index=-131", "only 0 to 129: this is 0", "0,:,:"),
+        (f"{SCAN}&axis=0&index=-1", "slice -1, but there are only 0 to 129: this is 0", "0,:,:"),
+        (f"{SCAN}&selection=-131,:,:", "only 0 to 129: this is 0", "0,:,:"),
         (f"{SCAN}&axis=0&index=abc", "no whole number", "65,:,:"),
         (f"{SCAN}&axis=7&index=4", "axis 7, but there are only 0 to 2: this is 2", ":,:,4"),
         pytest.param(f"{SCAN}&axis=x", "axis “x”", "65,:,:", marks=NIGHTLY),
@@ -65,7 +66,7 @@ def test_what_does_not_fit_is_clamped_with_a_note(
 
 
 def test_a_link_that_fits_has_no_note_and_neither_has_the_next_dataset(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=-1&x=10,60&y=20,70&norm=sqrt&colorscale=viridis_r&window=1,9")
+    viewer.open(f"{SCAN}&selection=-1,:,:&axis=0&x=10,60&y=20,70&norm=sqrt&colorscale=viridis_r&window=1,9")
     assert not viewer.page.is_visible("#plot-note")
     assert viewer.index == 129
     viewer.open(f"{SCAN}&axis=0&index=5000")
@@ -88,6 +89,7 @@ def test_a_zoom_beyond_the_edge_makes_a_link_that_fits(viewer: Any) -> None:
     ("link", "sentence", "offer"),
     [
         ("?file=scan.h5&dataset=/nothing", "has no dataset /nothing", "/large of scan.h5"),
+        ("?file=scan.h5&dataset=/entry", "/entry of scan.h5 is a group", "/entry/data of scan.h5"),
         ("?file=other.h5&dataset=/title", "/title cannot be shown. ", "/field of other.h5"),
         ("?file=absent.h5&dataset=/x", "absent.h5", "of "),
         pytest.param("?file=absent.h5", "absent.h5", "of ", marks=NIGHTLY),

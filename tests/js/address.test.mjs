@@ -24,7 +24,11 @@ Deno.test('what a link has beyond the dataset is clamped, and said', () => {
   const plane = (link) => resolvePlane(SHAPE, parseLink(link));
   assert.equal(plane('?axis=0&index=99').position[0], 9);
   assert.match(plane('?axis=0&index=99').notes[0], /slice 99, but there are only 0 to 9/);
-  assert.equal(plane('?axis=0&index=-1').position[0], 9);
+  for (const link of ['?axis=0&index=-1', '?axis=-1&index=0']) {
+    const { axis, position, notes } = plane(link);
+    assert.deepEqual([axis, position[0]], [0, 0]);
+    assert.match(notes[0], /-1, but there are only 0 to \d: this is 0/);
+  }
   assert.match(plane('?axis=x').notes[0], /axis “x”, which is no whole number/);
   assert.match(plane('?selection=1,2').notes[0], /this dataset has 3 dimensions/);
   assert.deepEqual(plane('?axis=0&x=-5,3').x, [-0.5, 3]);
@@ -34,6 +38,12 @@ Deno.test('a selection names axis, plane and range', () => {
   const { axis, rows, cols, position, x, y, notes } = resolvePlane(SHAPE, parseLink('?selection=:,4,5:15'));
   assert.deepEqual([axis, rows, cols, position[1]], [1, 0, 2, 4]);
   assert.deepEqual([x, y, notes], [[4.5, 14.5], [-0.5, 9.5], []]);
+});
+
+Deno.test('a negative index of a selection counts from the end, as in NumPy', () => {
+  const { position, notes } = resolvePlane(SHAPE, parseLink('?selection=-1,:,:'));
+  assert.deepEqual([position[0], notes], [9, []]);
+  assert.match(resolvePlane(SHAPE, parseLink('?selection=-11,:,:')).notes[0], /index -11, .*: this is 0/);
 });
 
 Deno.test('what is not understood is named and left out', () => {

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+
+import { createDatasets } from '../../assets/data/datasets.mjs';
+
+const record = (dataset, browsable, shape) => ({ dataset, browsable, shape, dtype: 'uint16' });
+
+const LISTS = {
+  'a.h5': [
+    record('/large', true, [9, 9, 9]),
+    record('/entry/notes', false, []),
+    record('/entry/table', true, [9, 2]),
+    record('/entry/deep/volume', true, [5, 6, 7]),
+    record('/entry2/volume', true, [5, 6, 7]),
+    record('/texts/title', false, []),
+  ],
+};
+
+function setUp() {
+  const api = {
+    json: () => Promise.resolve({ files: [{ file: 'a.h5' }] }),
+    listing: (file, dataset) => {
+      const all = LISTS[file];
+      const datasets = dataset === undefined ? all : all.filter((one) => one.dataset === dataset);
+      return Promise.resolve({ datasets, complete: true, version: 'v' });
+    },
+  };
+  return createDatasets(api, () => undefined, () => undefined);
+}
+
+const messageOf = (promise) => promise.then(() => '', ({ message }) => message);
+
+Deno.test('a link to a group says so, and a dataset in it is offered', async () => {
+  const datasets = setUp();
+  for (const dataset of ['/entry', 'entry', '/entry/']) {
+    const message = await messageOf(datasets.findTarget({ file: 'a.h5', dataset }));
+    assert.match(message, /^\/entry\/? of a\.h5 is a group; choose a dataset in it\.$/);
+    assert.deepEqual(await datasets.alternative('a.h5', dataset), { file: 'a.h5', dataset: '/entry/deep/volume' });
+  }
+  assert.match(await messageOf(datasets.findTarget({ file: 'a.h5', dataset: '/' })), /^\/ of a\.h5 is a group/);
+});
+
+Deno.test('where nothing in the group can be shown, another dataset of the file is offered', async () => {
+  const datasets = setUp();
+  assert.match(await messageOf(datasets.findTarget({ file: 'a.h5', dataset: '/texts' })), /is a group/);
+  assert.deepEqual(await datasets.alternative('a.h5', '/texts'), { file: 'a.h5', dataset: '/large' });
+});
+
+Deno.test('a link to nothing says that there is none', async () => {
+  const datasets = setUp();
+  for (const dataset of ['/ent', '/large/x']) {
+    assert.equal(await messageOf(datasets.findTarget({ file: 'a.h5', dataset })), 'a.h5 has no dataset ' + dataset + '.');
+  }
+});
