@@ -101,6 +101,7 @@ export function start(config) {
   const plot = createPlot({
     canvas,
     patch,
+    isCovered: () => machine.state().covered,
     on: {
       zoom: (x, y) => viewer.setZoom(x, y),
       reset: () => viewer.showAll(),

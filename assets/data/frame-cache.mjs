@@ -1,6 +1,10 @@
 /* The frames that the page keeps around the slice on the screen, bounded in bytes. Slices from here have the source
    `ring`. */
 
+import { browserClock } from './clock.mjs';
+
+export const FRAME_CACHE_BYTES = 96 * 2 ** 20;
+
 // The file may change without the page noticing: older frames are fetched again.
 const MAX_AGE_MS = 120000;
 
@@ -9,7 +13,7 @@ const BEHIND = 2;
 
 /* Frames of at most `limit` bytes. A frame has `codes` (Uint8Array) and `step`; a series is all that decides
    the bytes of a frame but its index. */
-export function createFrameCache(limit, clock = () => performance.now()) {
+export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock) {
   const series = new Map();
   let here = { name: '', index: 0, direction: 1 };
   let bytes = 0;
@@ -27,7 +31,7 @@ export function createFrameCache(limit, clock = () => performance.now()) {
   /* The frame at `index`, at most `step` coarse; null if there is none. */
   function get(name, index, step) {
     const frame = series.has(name) ? series.get(name).get(index) : undefined;
-    if (!frame || frame.step > step || clock() - frame.since > MAX_AGE_MS) return null;
+    if (!frame || frame.step > step || clock.now() - frame.since > MAX_AGE_MS) return null;
     return frame;
   }
 
@@ -35,7 +39,7 @@ export function createFrameCache(limit, clock = () => performance.now()) {
     if (!series.has(name)) series.set(name, new Map());
     const frames = series.get(name);
     remove(frames, index);
-    frames.set(index, Object.assign(frame, { since: clock() }));
+    frames.set(index, Object.assign(frame, { since: clock.now() }));
     bytes += frame.codes.byteLength;
     while (bytes > limit && evict(name, index));
   }

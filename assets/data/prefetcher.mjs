@@ -1,10 +1,12 @@
 /* Fetching ahead: frames that will be requested soon, nearest first, never more at a time than the link carries. */
 
+import { browserClock } from './clock.mjs';
+
 const PAUSE_MS = 1000;
 
-/* `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` tells what
-   need not be fetched, `maxInFlight()` how many may be in flight. */
-export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, later = (job, ms) => setTimeout(job, ms)) {
+/* `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` is true for
+   a frame that is cached, `maxInFlight()` how many may be in flight. */
+export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = browserClock) {
   const running = new Map();
   let list = [];
   let backingOff = false;
@@ -50,7 +52,7 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, later = 
         if (error.name === 'AbortError') return;
         // A failed prefetch is not reported: the demand will say what is wrong.
         backingOff = true;
-        later(() => {
+        clock.later(() => {
           backingOff = false;
           pump();
         }, PAUSE_MS);

@@ -1,7 +1,7 @@
 /* The deep link in the address bar, and what it means for a dataset. */
 
 import { COLORSCALES, NORMS } from './colormap.mjs';
-import { selectionOf } from './viewport.mjs';
+import { PARTS, POOLS, selectionOf } from './viewport.mjs';
 
 const SPAN = /^([+-]?\d*):([+-]?\d*)(?::\d*)?$/;
 const WHOLE = /^[+-]?\d+$/;
@@ -27,8 +27,8 @@ export function parseLink(search) {
     axis: query.get('axis'),
     index: query.get('index'),
     selection: query.get('selection'),
-    part: known('part', ['abs', 'real', 'imag', 'phase']),
-    pool: known('pool', ['mean', 'max', 'nearest']),
+    part: known('part', PARTS),
+    pool: known('pool', POOLS),
     norm: known('norm', NORMS),
     colorscale: COLORSCALES.includes(name) ? name : null,
     reverse: /_r$/.test(colour),
@@ -58,7 +58,7 @@ export function formatLink(view) {
   query.push(['window', Array.isArray(view.window) ? view.window.join(',') : view.window]);
   query.push(['norm', view.norm]);
   query.push(['colorscale', view.colorscale + (view.reverse ? '_r' : '')]);
-  if (view.pool !== 'mean') query.push(['pool', view.pool]);
+  if (view.pool !== POOLS[0]) query.push(['pool', view.pool]);
   // Plotly's axes reach beyond the slice where its sides are not those of the plot.
   const x = within(view.x, view.shape[view.cols], '', []);
   const y = within(view.y, view.shape[view.rows], '', []);

@@ -26,7 +26,7 @@ const WARP_STOPS = 256;
 // Symlog is linear where |v| is at most this share of the window's larger end.
 export const LINEAR_SHARE = 0.01;
 
-// Height of that linear part against one decade, as in dashboard/frames/window.py.
+// Height of that linear part against one decade, as in dashboard/frames/quantize.py.
 const LINEAR_HEIGHT = 1 / (1 - 1 / 10);
 
 function stopsOf(name, reverse) {

@@ -1,10 +1,10 @@
 /* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
 import { resolvePlane } from './address.mjs';
+import { PARTS, POOLS } from './viewport.mjs';
 
 export const CHANGED = 'This file changed on disk.';
-const PARTS = ['abs', 'real', 'imag', 'phase'];
-const DEFAULTS = { pool: 'mean', window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
+const DEFAULTS = { pool: POOLS[0], window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
 // How far (voxels) a range may fall short of the whole slice and still count as all of it.
 const WHOLE_TOLERANCE = 0.01;
 
@@ -148,7 +148,7 @@ export function createView(found, link, before, keepNorm) {
     position: place.position,
     x: place.x,
     y: place.y,
-    part: complex ? (PARTS.includes(link.part) ? link.part : 'abs') : null,
+    part: complex ? link.part || PARTS[0] : null,
     pool: link.pool || like.pool,
     norm: link.norm || (keepNorm ? like.norm : DEFAULTS.norm),
     colorscale: link.colorscale || like.colorscale,

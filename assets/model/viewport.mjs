@@ -1,5 +1,9 @@
 /* The voxels in view: the selection that is requested, and the steps at which it is pooled. */
 
+// How voxels become one cell, and what is shown of complex ones. The first of each is the default.
+export const POOLS = ['mean', 'max', 'nearest'];
+export const PARTS = ['abs', 'phase', 'real', 'imag'];
+
 // Cells are square unless one side of the view is longer than the other by this factor.
 const SQUARE_RATIO = 8;
 

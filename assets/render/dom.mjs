@@ -22,6 +22,12 @@ export function setParts(id, parts) {
   }));
 }
 
+/* The Plotly graph in an element, null until Dash has drawn it empty. Dash loads Plotly after these modules. */
+export function readyGraph(node) {
+  const gd = node && node.querySelector('.js-plotly-plot');
+  return gd && gd.on && globalThis.Plotly && !gd.classList.contains('dash-graph--pending') ? gd : null;
+}
+
 /* Whether a node is a field that text is typed into. */
 export function isField(node) {
   if (!(node instanceof HTMLElement)) return false;

@@ -358,14 +358,12 @@ export function createPicture({
     status.busy(false);
     if (error.lost) on.lost(error);
     else {
-      {
-        status.note(
-          'The values of this slice are missing. ' + error.message,
-          'values',
-          'Try again',
-          () => scheduleHeatmap(0),
-        );
-      }
+      status.note(
+        'The values of this slice are missing. ' + error.message,
+        'values',
+        'Try again',
+        () => scheduleHeatmap(0),
+      );
     }
   }
 

@@ -1,22 +1,22 @@
 /* The one writer of the slice graph: a heatmap and its colour bar. */
 
-import { element } from './dom.mjs';
+import { element, readyGraph } from './dom.mjs';
 import { layoutOf, ticksOf, tracesOf } from './plot-layout.mjs';
 import { whenDecoded } from './plotly-patch.mjs';
 
-/* Dash loads Plotly after these modules. */
+/* Dash loads it after these modules. */
 const Plotly = () => globalThis.Plotly;
 const frame = () => element('plot-frame');
 const size = () => ({ width: frame().clientWidth, height: frame().clientHeight });
 
-/* `on` has what is called: zoom(x, y), reset(), hover(row, column), unhover(). */
-export function createPlot({ canvas, patch, on }) {
+/* `isCovered()` is true while the canvas hides the heatmap. `on` has what is called: zoom(x, y), reset(),
+   hover(row, column), unhover(). */
+export function createPlot({ canvas, patch, isCovered, on }) {
   let gd = null;
   let scene = null;
   let writing = 0;
   let dragMode = 'zoom';
   let ready = null;
-  let covered = false;
 
   // Where a mouse or pen is over the picture (px of the window), null where none is.
   let pointer = null;
@@ -28,9 +28,8 @@ export function createPlot({ canvas, patch, on }) {
   function start() {
     ready = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
       const probe = () => {
-        const found = /** @type {any} */ (document.querySelector('#slice-graph .js-plotly-plot'));
-        if (found && found.on && Plotly() && !found.classList.contains('dash-graph--pending')) {
-          gd = found;
+        gd = readyGraph(element('slice-graph'));
+        if (gd) {
           patch.install(gd);
           listen();
           resolve();
@@ -54,12 +53,12 @@ export function createPlot({ canvas, patch, on }) {
       retick(x, y);
       on.zoom(x, y);
     });
-    // A drag has not changed the axes yet, but tells where they are.
+    // A drag has not changed the axes yet; the event has their ranges.
     gd.on('plotly_relayouting', (change) => canvas.draw(area(change)));
     gd.on('plotly_doubleclick', () => on.reset());
     gd.on('plotly_hover', (event) => {
       // The heatmap is another slice than the one that is seen.
-      if (covered) return;
+      if (isCovered()) return;
       const point = event.points.find((p) => p.curveNumber === 0);
       if (point) on.hover(point.pointNumber[0], point.pointNumber[1]);
     });
@@ -161,21 +160,20 @@ export function createPlot({ canvas, patch, on }) {
   }
 
   /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
-  function cover(isCovered) {
-    covered = isCovered;
-    if (isCovered) {
+  function cover(covered) {
+    if (covered) {
       // Plotly says nothing of it where no event of the mouse is behind it.
       Plotly().Fx.unhover(gd, {});
       on.unhover();
     }
-    frame().classList.toggle('moving', isCovered);
+    frame().classList.toggle('moving', covered);
     refreshHover();
   }
 
   /* The hover label of what is under the pointer, which has not moved: the picture has. */
   function refreshHover() {
     const target = gd.querySelector('.nsewdrag');
-    if (!pointer || covered || !scene || !target) return;
+    if (!pointer || isCovered() || !scene || !target) return;
     Plotly().Fx.hover(gd, Object.assign({ target }, pointer), 'xy');
   }
 

@@ -181,7 +181,7 @@ export function whenDecoded(image) {
 }
 
 /* Pending input is handled first. */
-export function yieldToInput() {
+function yieldToInput() {
   return new Promise((resolve) => {
     setTimeout(resolve, 0);
   });

@@ -3,12 +3,10 @@
    A target is painted in the task that set it when its frame is there, at most one in each animation frame, and none
    waits in a queue: the next animation frame paints what is the target then. */
 
-import { createFrameCache } from '../data/frame-cache.mjs';
+import { createFrameCache, FRAME_CACHE_BYTES } from '../data/frame-cache.mjs';
 import { createPrefetcher } from '../data/prefetcher.mjs';
 import { quantize } from '../model/quantize.mjs';
 import { poolOf, selectionOf, viewport } from '../model/viewport.mjs';
-
-const FRAME_CACHE_BYTES = 96 * 2 ** 20;
 
 // How far ahead of the movement is fetched (s), and at least how many frames.
 const AHEAD_S = 2;
@@ -38,8 +36,8 @@ export function createScrubber(
   { clock, machine, loader, bandwidth, telemetry, plot, canvas, colors, player, pipeline, panels, viewerId, on },
 ) {
   const { state, send } = machine;
-  const frames = createFrameCache(FRAME_CACHE_BYTES, clock.now);
-  const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes));
+  const frames = createFrameCache(FRAME_CACHE_BYTES, clock);
+  const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes), clock);
   let target = null;
   let frameInFlight = false;
   let demand = null;

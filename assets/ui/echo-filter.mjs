@@ -1,10 +1,12 @@
-/* Tells what the user did at a control from what Dash calls back for values that the page wrote itself. */
+/* Separates changes that the user made at a control from the callbacks by which Dash echoes values that the page wrote. */
+
+import { browserClock } from '../data/clock.mjs';
 
 // While the page is being loaded Dash took up to 0.8 s here, on a machine with nothing else to do.
 const ECHO_MS = 10000;
 
-/* `isBeingEdited(id)` tells whether the user is at a control just now: what comes from there is the user's. */
-export function createEchoFilter({ isBeingEdited, now = () => performance.now() }) {
+/* `isBeingEdited(id)` is true while the user is at a control: what comes from there is the user's. */
+export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
   const echoes = {};
   const last = {};
 
@@ -13,14 +15,14 @@ export function createEchoFilter({ isBeingEdited, now = () => performance.now() 
     const key = id + '.' + prop;
     if (isSame(last[key], value)) return false;
     last[key] = value;
-    (echoes[key] = echoes[key] || []).push({ value, at: now() });
+    (echoes[key] = echoes[key] || []).push({ value, at: clock.now() });
     return true;
   }
 
   /* Whether `value` of a callback is the user's doing. */
   function isUserChange(id, value, prop = 'value') {
     const key = id + '.' + prop;
-    const list = (echoes[key] || []).filter((echo) => now() - echo.at < ECHO_MS);
+    const list = (echoes[key] || []).filter((echo) => clock.now() - echo.at < ECHO_MS);
     const at = isBeingEdited(id) ? -1 : list.findIndex((echo) => isSame(echo.value, value));
     echoes[key] = at < 0 ? list : list.slice(at + 1);
     // Some controls report the same value once more when they have formatted it.

@@ -3,7 +3,10 @@
 import { element, isField } from '../render/dom.mjs';
 
 const PAGE_STEP = 10;
+
+// Distance of the wheel (px) for one slice, and the most slices for one event.
 const WHEEL_STEP = 60;
+const WHEEL_MAX_STEPS = 10;
 
 export function createInput({ viewer, player }) {
   let wheel = 0;
@@ -40,7 +43,7 @@ export function createInput({ viewer, player }) {
     const steps = Math.trunc(wheel / WHEEL_STEP);
     if (!steps) return;
     wheel -= steps * WHEEL_STEP;
-    viewer.step(Math.sign(steps) * Math.min(Math.abs(steps), PAGE_STEP));
+    viewer.step(Math.sign(steps) * Math.min(Math.abs(steps), WHEEL_MAX_STEPS));
   }
 
   function start() {

@@ -2,6 +2,8 @@
    longer than a frame. While slices move they are put off, though not for ever: then one is shown right behind a
    slice that was painted, where the time until the next one is the longest. */
 
+import { browserClock } from '../data/clock.mjs';
+
 // In a long movement each part is shown about this often: figures come every two seconds.
 const LONGEST_MS = 2500;
 
@@ -12,18 +14,12 @@ const POLL_MS = 100;
 // Time for the browser to paint one part and to handle keys before the next begins.
 const APART_MS = 50;
 
-/* `show(id, props)` shows a part, `isIdle()` says whether nothing moves, `seen(id)` whether anybody could see the part,
-   `now()` gives ms, `later(job, ms)` waits. */
-export function createPanelScheduler({
-  show,
-  isIdle,
-  isVisible,
-  now = () => performance.now(),
-  later = (job, ms) => setTimeout(job, ms),
-}) {
+/* `show(id, props)` shows a part, `isIdle()` is true when no slice is moving, `isVisible(id)` when the part is on screen. */
+export function createPanelScheduler({ show, isIdle, isVisible, clock = browserClock }) {
   const waiting = new Map();
   const shown = new Map();
-  let turn = 0;
+  // Number of the newest schedule: a timer of an earlier one does nothing.
+  let newest = 0;
   let last = -Infinity;
 
   const at = (id) => (shown.has(id) ? shown.get(id).at : -Infinity);
@@ -40,31 +36,31 @@ export function createPanelScheduler({
 
   /* Something has changed: more to be shown, or a part has become visible. */
   function schedule() {
-    if (waiting.size) plan(last + APART_MS - now(), false);
+    if (waiting.size) plan(last + APART_MS - clock.now(), false);
   }
 
   /* A slice has just come on the screen. */
   function onPainted() {
-    if (waiting.size && now() - last >= APART_MS) plan(0, true);
+    if (waiting.size && clock.now() - last >= APART_MS) plan(0, true);
   }
 
   function plan(ms, behindSlice) {
-    turn += 1;
-    const mine = turn;
-    later(() => mine === turn && next(behindSlice), Math.max(ms, 0));
+    newest += 1;
+    const mine = newest;
+    clock.later(() => mine === newest && next(behindSlice), Math.max(ms, 0));
   }
 
   function next(behindSlice) {
     const ids = Array.from(waiting.keys()).filter(isVisible).sort((a, b) => at(a) - at(b));
     if (!ids.length) return;
-    const over = now() - at(ids[0]) - LONGEST_MS;
+    const over = clock.now() - at(ids[0]) - LONGEST_MS;
     if (!isIdle() && (over < 0 || (!behindSlice && over < GRACE_MS))) {
       plan(POLL_MS, false);
       return;
     }
     const { props, text } = waiting.get(ids[0]);
     waiting.delete(ids[0]);
-    last = now();
+    last = clock.now();
     shown.set(ids[0], { text, at: last });
     // What one part throws reaches the console, and the others are shown all the same.
     try {

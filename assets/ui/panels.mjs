@@ -1,6 +1,6 @@
 /* The panels' figures as they come from the ledger. Written past Dash and React, which take longer than drawing them. */
 
-import { element, setText, setVisible } from '../render/dom.mjs';
+import { element, readyGraph, setText, setVisible } from '../render/dom.mjs';
 import { createPanelScheduler } from './panel-scheduler.mjs';
 
 const PIPELINE = 'pipeline-panel';
@@ -9,7 +9,7 @@ const PIPELINE = 'pipeline-panel';
 const QUIET_MS = 500;
 const RETRY_MS = 100;
 
-/* `isMoving()` tells whether slices turn, `idleMs()` for how long none was requested. */
+/* `isMoving()` is true while slices move, `idleMs()` is the time since the last request. */
 export function createPanels({ pipeline, isMoving, idleMs }) {
   const scheduler = createPanelScheduler({ show, isIdle, isVisible: isReady });
   const visible = new Set();
@@ -49,7 +49,7 @@ export function createPanels({ pipeline, isMoving, idleMs }) {
     const node = element(id);
     if (!node.classList.contains('card')) return true;
     if (!isPanelVisible(id)) return false;
-    if (!node.querySelector('.dash-graph') || graph(node)) return true;
+    if (!node.querySelector('.dash-graph') || readyGraph(node)) return true;
     // Dash has no event for the empty graph being drawn.
     clearTimeout(retry);
     retry = setTimeout(scheduler.schedule, RETRY_MS);
@@ -66,7 +66,7 @@ export function createPanels({ pipeline, isMoving, idleMs }) {
       pipeline.render();
       pipeline.setPercentiles(stages);
     }
-    if (figure) globalThis.Plotly.react(graph(element(id)), figure.data, figure.layout);
+    if (figure) globalThis.Plotly.react(readyGraph(element(id)), figure.data, figure.layout);
   }
 
   return {
@@ -75,12 +75,6 @@ export function createPanels({ pipeline, isMoving, idleMs }) {
     onPainted: () => scheduler.onPainted(),
     isPipelineVisible: () => isPanelVisible(PIPELINE),
   };
-}
-
-/* The graph of a panel, null until Dash has drawn it empty. */
-function graph(node) {
-  const gd = node.querySelector('.js-plotly-plot');
-  return gd && gd.on && globalThis.Plotly && !gd.classList.contains('dash-graph--pending') ? gd : null;
 }
 
 function each(values, job) {

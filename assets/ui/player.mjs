@@ -2,9 +2,11 @@
 
 import { nextIndex } from '../model/playback.mjs';
 
-/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` tells whether the tab is. */
+const DEFAULT_SPEED = 15;
+
+/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden tab. */
 export function createPlayer({ clock, store, go, onChange, isHidden }) {
-  const settings = { speed: 15, direction: 1, end: 'loop', timing: 'every' };
+  const settings = { speed: DEFAULT_SPEED, direction: 1, end: 'loop', timing: 'every' };
   let playing = false;
   let direction = 1;
   let since = 0;

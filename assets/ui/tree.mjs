@@ -11,7 +11,8 @@ const fileValue = (file) => 'f:' + file;
 // Names may have any characters in them, line feeds too.
 const dataValue = (file, dataset) => 'd:' + encodeURIComponent(file) + '\n' + encodeURIComponent(dataset);
 
-/* `onOpen({file, dataset})` opens a dataset, `closeTree()` the drawer; `isFailing()` tells whether a message covers the plot. */
+/* `onOpen({file, dataset})` opens a dataset, `closeTree()` the drawer; `isFailing()` is true while a message covers
+   the plot. */
 export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOpen }) {
   let expanded = [];
   let selection = null;
@@ -30,12 +31,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     const root = branch();
     files.forEach((file) => {
       const steps = file.file.split('/');
-      let place = root;
-      steps.slice(0, -1).forEach((step) => {
-        if (!place.below.has(step)) place.below.set(step, branch());
-        place = place.below.get(step);
-      });
-      place.leaves.push({ name: steps[steps.length - 1], file });
+      branchAt(root, steps).leaves.push({ name: steps[steps.length - 1], file });
     });
     const shown = nodes(root, 'g:', (leaf) => fileNode(leaf.name, leaf.file));
     if (!datasets.hasAllFiles()) {
@@ -63,12 +59,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     const root = branch();
     records.forEach((record) => {
       const steps = record.dataset.split('/').filter(Boolean);
-      let place = root;
-      steps.slice(0, -1).forEach((step) => {
-        if (!place.below.has(step)) place.below.set(step, branch());
-        place = place.below.get(step);
-      });
-      place.leaves.push({ name: steps[steps.length - 1] || '/', record });
+      branchAt(root, steps).leaves.push({ name: steps[steps.length - 1] || '/', record });
     });
     return nodes(root, 'g:' + file + '\n', (leaf) => datasetNode(file, leaf.name, leaf.record));
   }
@@ -192,9 +183,17 @@ function branch() {
   return { below: new Map(), leaves: /** @type {any[]} */ ([]) };
 }
 
-function nodes(place, prefix, leafNode) {
+/* The branch that holds the last of `steps`, made where it is not there yet. */
+function branchAt(root, steps) {
+  return steps.slice(0, -1).reduce((parent, step) => {
+    if (!parent.below.has(step)) parent.below.set(step, branch());
+    return parent.below.get(step);
+  }, root);
+}
+
+function nodes(parent, prefix, leafNode) {
   const found = [];
-  place.below.forEach((inner, step) => {
+  parent.below.forEach((inner, step) => {
     let name = step;
     let at = inner;
     while (!at.leaves.length && at.below.size === 1) {
@@ -205,8 +204,8 @@ function nodes(place, prefix, leafNode) {
     const value = prefix + name;
     found.push({ value, label: name, kind: 'group', children: nodes(at, value + '/', leafNode) });
   });
-  const left = found.length + place.leaves.length - MAX_MEMBERS;
-  const members = found.concat(place.leaves.slice(0, Math.max(MAX_MEMBERS - found.length, 0)).map(leafNode));
+  const left = found.length + parent.leaves.length - MAX_MEMBERS;
+  const members = found.concat(parent.leaves.slice(0, Math.max(MAX_MEMBERS - found.length, 0)).map(leafNode));
   if (left <= 0) return members;
   return members.slice(0, MAX_MEMBERS).concat(note(prefix, count(left) + ' more, which open by their link'));
 }

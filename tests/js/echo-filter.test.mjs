@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 
 import { createEchoFilter } from '../../assets/ui/echo-filter.mjs';
+import { createFakeClock } from './fake-clock.mjs';
 
-Deno.test("an echo of Dash is never taken for the user's doing, however late", () => {
-  const clock = { now: 0 };
-  const filter = createEchoFilter({ isBeingEdited: () => false, now: () => clock.now });
+Deno.test("an echo of Dash is never taken for the user's doing, however late", async () => {
+  const clock = createFakeClock();
+  const filter = createEchoFilter({ isBeingEdited: () => false, clock });
   assert.ok(filter.write('dial', 'value', 20));
   assert.ok(filter.write('dial', 'value', 129));
   assert.ok(!filter.write('dial', 'value', 129));
-  clock.now = 5000;
+  await clock.pass(5000);
   const areUsers = (values) => values.map((value) => filter.isUserChange('dial', value));
   assert.deepEqual(areUsers([20, 129]), [false, false]);
   assert.deepEqual(areUsers([20, 20, 129]), [true, false, true]);
 });
 
 Deno.test('what is typed into a control is the user’s, though the page wrote the same', () => {
-  const filter = createEchoFilter({ isBeingEdited: (id) => id === 'field', now: () => 0 });
+  const filter = createEchoFilter({ isBeingEdited: (id) => id === 'field', clock: createFakeClock() });
   filter.write('field', 'value', 5);
   assert.ok(filter.isUserChange('field', 5));
 });

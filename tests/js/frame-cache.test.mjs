@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 
 import { createFrameCache } from '../../assets/data/frame-cache.mjs';
+import { createFakeClock } from './fake-clock.mjs';
 
 function setUp(limit) {
-  const clock = { now: 0 };
-  const frames = createFrameCache(limit, () => clock.now);
+  const clock = createFakeClock();
+  const frames = createFrameCache(limit, clock);
   const put = (name, index, bytes, step = 1) => frames.put(name, index, { codes: new Uint8Array(bytes), step });
   const kept = (name, count) => Array.from({ length: count }, (_, i) => i).filter((i) => frames.get(name, i, 99));
   return { clock, frames, put, kept };
@@ -29,12 +30,12 @@ Deno.test('other series are evicted first', () => {
   assert.deepEqual([kept('old', 9), kept('new', 600), frames.bytes()], [[], [1, 500], 80]);
 });
 
-Deno.test('no frame is too coarse or too old', () => {
+Deno.test('no frame is too coarse or too old', async () => {
   const { clock, frames, put } = setUp(100);
   const isThere = (step) => Boolean(frames.get('s', 1, step));
   put('s', 1, 10, 3);
   assert.deepEqual([isThere(2), isThere(3), isThere(4)], [false, true, true]);
-  clock.now = 1e6;
+  await clock.pass(1e6);
   assert.equal(isThere(4), false);
   put('s', 1, 20, 3);
   assert.equal(frames.bytes(), 20);

@@ -11,8 +11,7 @@ function setUp(text = (props) => props.x) {
     show: (id, props) => shown.push([id + text(props), state.now]),
     isIdle: () => !state.moving,
     isVisible: (id) => !hidden.has(id),
-    now: () => state.now,
-    later: (job, ms) => jobs.push({ job, at: state.now + ms }),
+    clock: { now: () => state.now, later: (job, ms) => jobs.push({ job, at: state.now + ms }) },
   });
   // One task: the first timer that is due by `end`. Says whether there was one.
   const task = (end) => {

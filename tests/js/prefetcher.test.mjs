@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 
 import { createPrefetcher } from '../../assets/data/prefetcher.mjs';
+import { createFakeClock, settled } from './fake-clock.mjs';
 
 /* Log: +index started, xindex aborted, =index arrived. */
 function setUp(slots) {
   const log = [];
   const open = new Map();
-  const timers = [];
+  const clock = createFakeClock();
   const kept = new Set();
   const limit = { slots };
   const fetchFrame = (index, signal) =>
@@ -22,22 +23,19 @@ function setUp(slots) {
     kept.add(index);
     log.push('=' + index);
   };
-  const later = (job) => timers.push(job);
-  const prefetcher = createPrefetcher(fetchFrame, onFrame, (index) => kept.has(index), () => limit.slots, later);
-  return { log, open, timers, limit, prefetcher };
+  const prefetcher = createPrefetcher(fetchFrame, onFrame, (index) => kept.has(index), () => limit.slots, clock);
+  return { log, open, clock, limit, prefetcher };
 }
-
-const task = () => new Promise((next) => setTimeout(next));
 
 Deno.test('no more frames are in flight than the link carries', async () => {
   const { log, open, limit, prefetcher } = setUp(2);
   prefetcher.setQueue([1, 2, 3, 4]);
-  await task();
+  await settled();
   open.get(1).resolve({});
-  await task();
+  await settled();
   limit.slots = 3;
   open.get(2).resolve({});
-  await task();
+  await settled();
   assert.deepEqual(log, ['+1', '+2', '=1', '+3', '=2', '+4']);
   assert.equal(prefetcher.size(), 2);
 });
@@ -47,7 +45,7 @@ Deno.test('what is no longer ahead is aborted', async () => {
   prefetcher.setQueue([5, 6]);
   prefetcher.setQueue([6, 7]);
   open.get(5).resolve({});
-  await task();
+  await settled();
   assert.deepEqual(log, ['+5', '+6', 'x5', '+7']);
   assert.deepEqual([prefetcher.isRunning(6), prefetcher.isRunning(5)], [true, false]);
 });
@@ -63,11 +61,13 @@ Deno.test('prefetching pauses while a demand needs the link', () => {
 });
 
 Deno.test('prefetching backs off after an error', async () => {
-  const { log, open, timers, prefetcher } = setUp(1);
+  const { log, open, clock, prefetcher } = setUp(1);
   prefetcher.setQueue([1, 2]);
   open.get(1).reject(new Error('busy'));
-  await task();
+  await settled();
   assert.deepEqual(log, ['+1']);
-  timers[0]();
+  await clock.pass(999);
+  assert.deepEqual(log, ['+1']);
+  await clock.pass(1);
   assert.deepEqual(log, ['+1', '+1']);
 });

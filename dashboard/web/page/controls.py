@@ -28,6 +28,7 @@ NORMS = (("linear", "Linear"), ("log", "Log"), ("symlog", "Symlog"), ("sqrt", "S
 POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
 PARTS = (("abs", "Magnitude"), ("phase", "Phase"), ("real", "Real"), ("imag", "Imaginary"))
 SPEEDS = tuple((str(n), f"{n} slices a second") for n in (1, 2, 5, 10, 15, 25, 30, 60))
+DEFAULT_SPEED = "15"
 DIRECTIONS = (("1", "Forward"), ("-1", "Backward"))
 ENDS = (("loop", "Start again"), ("bounce", "Bounce"), ("stop", "Stop"))
 TIMINGS = (("every", "Show every slice"), ("real", "Skip late slices"))
@@ -323,7 +324,12 @@ def _playback_settings() -> Component:
                         components.labelled(
                             "Speed",
                             _select(
-                                View.SPEED, SPEEDS, "Slices a second", 190, portal=False, value="15"
+                                View.SPEED,
+                                SPEEDS,
+                                "Slices a second",
+                                190,
+                                portal=False,
+                                value=DEFAULT_SPEED,
                             ),
                         ),
                         components.labelled(

@@ -14,7 +14,14 @@ from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
 from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
-from dashboard.web.page.controls import COLORSCALES, NORMS
+from dashboard.web.page.controls import (
+    COLORSCALES,
+    DEFAULT_SPEED,
+    NORMS,
+    PARTS,
+    POOLS,
+    SPEEDS,
+)
 from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
 
 CONTRACT = (
@@ -106,6 +113,20 @@ def test_scales_and_norms_are_the_same_in_python_and_script() -> None:
     norms = re.search(r"const NORMS = \[(.*)\]", text)
     assert norms is not None
     assert re.findall(r"'(\w+)'", norms[1]) == [name for name, _ in NORMS]
+
+
+def test_pools_parts_and_speed_are_the_same_in_python_and_script() -> None:
+    text = (assets_folder() / "model/viewport.mjs").read_text()
+    for name, pairs in (("POOLS", POOLS), ("PARTS", PARTS)):
+        listed = re.search(rf"export const {name} = \[(.*)\]", text)
+        assert listed is not None
+        assert re.findall(r"'(\w+)'", listed[1]) == [value for value, _ in pairs]
+    speed = re.search(
+        r"const DEFAULT_SPEED = (\d+);", (assets_folder() / "ui/player.mjs").read_text()
+    )
+    assert speed is not None
+    assert speed[1] == DEFAULT_SPEED
+    assert DEFAULT_SPEED in dict(SPEEDS)
 
 
 def test_functions_as_properties_exist(page: Component) -> None:
