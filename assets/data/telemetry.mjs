@@ -5,7 +5,7 @@ import { measureStage } from './network-timing.mjs';
 
 const BATCH_MS = 2000;
 
-// When the page has the slices, these reports alone tell the server the position.
+// When the page has the slices, the server learns the position from these reports alone.
 const RING_BATCH_MS = 300;
 const BATCH_MOST = 50;
 

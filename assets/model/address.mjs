@@ -105,21 +105,21 @@ export function resolvePlane(shape, link) {
   const notes = [];
   const rank = shape.length;
   const position = shape.map((n) => Math.floor(n / 2));
-  const place = (link.selection && fromSelection(shape, link, position, notes)) ||
+  const plane = (link.selection && fromSelection(shape, link, position, notes)) ||
     fromAxis(shape, link, position, notes);
-  const x = within(link.x || place.x, shape[place.cols], 'columns', notes);
-  const y = within(link.y || place.y, shape[place.rows], 'rows', notes);
+  const x = within(link.x || plane.x, shape[plane.cols], 'columns', notes);
+  const y = within(link.y || plane.y, shape[plane.rows], 'rows', notes);
   // Plotly's axes are zoomed together.
   const all = (d) => [-0.5, shape[d] - 0.5];
   const zoomed = Boolean(x || y);
   return {
-    axis: rank === 2 ? null : place.axis,
-    rows: place.rows,
-    cols: place.cols,
+    axis: rank === 2 ? null : plane.axis,
+    rows: plane.rows,
+    cols: plane.cols,
     position,
     notes,
-    x: zoomed ? x || all(place.cols) : null,
-    y: zoomed ? y || all(place.rows) : null,
+    x: zoomed ? x || all(plane.cols) : null,
+    y: zoomed ? y || all(plane.rows) : null,
   };
 }
 
@@ -136,7 +136,7 @@ function fromAxis(shape, link, position, notes) {
   return { axis, rows: plane[0], cols: plane[1] };
 }
 
-/* The place that the selection of a link names; null, with a note, when it is none of this dataset. */
+/* Axis, plane and ranges that the selection of a link names; null, with a note, when it does not fit the dataset. */
 function fromSelection(shape, link, position, notes) {
   const items = link.selection.split(',').map((item) => item.trim());
   const spans = items.map((item) => SPAN.exec(item));

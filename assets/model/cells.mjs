@@ -13,17 +13,17 @@ export function cellBlock(request, cells, r, c) {
   return { rows: [top, Math.min(top + cells.rowStep, rows)], cols: [left, Math.min(left + cells.colStep, cols)] };
 }
 
-export function formatIndices(request, place) {
+export function formatIndices(request, block) {
   const one = ([from, end]) => (end - from === 1 ? String(from) : from + '–' + (end - 1));
   return '[' + request.shape.map((_, d) => {
-    if (d === request.rows) return one(place.rows);
-    if (d === request.cols) return one(place.cols);
+    if (d === request.rows) return one(block.rows);
+    if (d === request.cols) return one(block.cols);
     return String(request.position[d]);
   }).join(', ') + ']';
 }
 
-export function formatPooling(cells, place) {
-  const count = (place.cols[1] - place.cols[0]) + ' × ' + (place.rows[1] - place.rows[0]);
+export function formatPooling(cells, block) {
+  const count = (block.cols[1] - block.cols[0]) + ' × ' + (block.rows[1] - block.rows[0]);
   if (cells.meta.pool === 'nearest') return 'first of ' + count + ' voxels';
   return cells.meta.pool + ' of ' + count + ' voxels';
 }
@@ -40,10 +40,10 @@ export function withName(text, name) {
 }
 
 /* The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle. */
-export function voxelOf(request, cells, place) {
+export function voxelOf(request, cells, block) {
   const middle = ([from, end]) => (cells.meta.pool === 'nearest' ? from : Math.floor((from + end - 1) / 2));
-  const row = middle(place.rows);
-  const col = middle(place.cols);
+  const row = middle(block.rows);
+  const col = middle(block.cols);
   const index = request.shape.map((
     _,
     d,
@@ -84,7 +84,7 @@ function hasFill(cells) {
 }
 
 function isPart(request) {
-  return Boolean(request.port.rows || request.port.cols);
+  return Boolean(request.viewport.rows || request.viewport.cols);
 }
 
 /* A sentence about a slice whose picture shows nothing by itself: it has no values, or only one. */

@@ -36,12 +36,12 @@ function logTicks(lo, hi) {
   return values;
 }
 
-/* Values for the colour bar's ticks with their places 0…1 on it. Where the texts would be too long for the bar they
+/* Values for the colour bar's ticks with their positions 0…1 on it. Where the texts would be too long for the bar they
    are distances from `offset`, a text that is empty else. `mapping.single` is the value of a slice that has no other. */
 export function colorbarTicks(mapping) {
   const { lo, hi, norm } = mapping;
-  if (mapping.empty) return { places: [], texts: [], offset: '' };
-  if (mapping.single) return { places: [0], texts: [brief(mapping.single, lo)], offset: '' };
+  if (mapping.empty) return { positions: [], texts: [], offset: '' };
+  if (mapping.single) return { positions: [0], texts: [brief(mapping.single, lo)], offset: '' };
   let values;
   if (norm === 'log') {
     values = logTicks(lo, hi);
@@ -60,15 +60,15 @@ export function colorbarTicks(mapping) {
   const part = overflowFactor(map, lo, hi);
   const from = map.to(lo) * part;
   const span = map.to(hi) * part - from;
-  const places = [];
+  const positions = [];
   const kept = [];
   values.filter((v) => v >= lo && v <= hi).sort((a, b) => a - b).forEach((v) => {
-    const place = (map.to(v) * part - from) / span;
-    if (places.length && place - places[places.length - 1] < 0.045) return;
-    places.push(place);
+    const position = (map.to(v) * part - from) / span;
+    if (positions.length && position - positions[positions.length - 1] < 0.045) return;
+    positions.push(position);
     kept.push(v);
   });
-  return Object.assign({ places }, texts(kept));
+  return Object.assign({ positions }, texts(kept));
 }
 
 /* The text of a single value, rounded where it is too long to stand beside the bar. */
@@ -76,7 +76,7 @@ function brief(text, value) {
   return text.length > LONGEST_TICK ? formatNumber(value, 3) : text;
 }
 
-/* Four digits where these tell the values apart, else all of them, else what they have beyond the first one. */
+/* Four digits where these distinguish the values, else all of them, else what they have beyond the first one. */
 function texts(values) {
   const short = values.map((v) => formatNumber(v, 4));
   if (new Set(short).size === short.length) return { texts: short, offset: '' };

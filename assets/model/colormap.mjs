@@ -41,7 +41,7 @@ function interpolate(stops, t) {
   return stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * rest));
 }
 
-/* Red, green and blue at the place t (0…1) of the colour scale. */
+/* Red, green and blue at position t (0…1) of the colour scale. */
 export function colorAt(mapping, t) {
   return interpolate(stopsOf(mapping.colorscale, mapping.reverse), t);
 }
@@ -91,8 +91,8 @@ export function colorStops(mapping) {
   for (let i = 0; i < WARP_STOPS; i += 1) {
     const u = i / (WARP_STOPS - 1);
     // Halves, since the difference of the ends may overflow.
-    const place = (map.from(from + u * span) / 2 - mapping.lo / 2) / (mapping.hi / 2 - mapping.lo / 2);
-    warped.push([Math.min(Math.max(place, 0), 1), 'rgb(' + interpolate(base, u).join(',') + ')']);
+    const position = (map.from(from + u * span) / 2 - mapping.lo / 2) / (mapping.hi / 2 - mapping.lo / 2);
+    warped.push([Math.min(Math.max(position, 0), 1), 'rgb(' + interpolate(base, u).join(',') + ')']);
   }
   // Rounding must not leave the ends open: Plotly refuses a scale that does not begin at 0 and end at 1.
   warped[0][0] = 0;

@@ -1,7 +1,7 @@
 /* The order in which slices are played. */
 
-/* Where `by` slices from `index` lead (by < 0: back) among `length`: [index, way], the way 1 or -1 against
-   that of `by`; null where playing ends. */
+/* Where `by` slices from `index` lead (by < 0: back) among `length`: [index, sign], the sign -1 where the
+   direction is reversed; null where playing ends. */
 export function nextIndex(index, by, length, end) {
   const to = index + by;
   if (to >= 0 && to < length) return [to, 1];

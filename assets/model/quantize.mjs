@@ -2,18 +2,19 @@
 
 import { colorAt, normMapping, overflowFactor } from './colormap.mjs';
 
-const GAP = 255;
+// NaN, and the fill value.
+export const MISSING_CODE = 255;
 
 function parseHex(text) {
   const digits = text.replace('#', '');
   return [0, 2, 4].map((i) => parseInt(digits.slice(i, i + 2), 16));
 }
 
-/* The colour of each code as a little-endian RGBA word; code 255 is a gap, of the colour `gap` (#rrggbb). */
-export function colorLut(mapping, gap) {
+/* The colour of each code as a little-endian RGBA word; `missingColor` (#rrggbb) is that of MISSING_CODE. */
+export function colorLut(mapping, missingColor) {
   const lut = new Uint32Array(256);
-  for (let code = 0; code < GAP; code += 1) lut[code] = rgbaWord(colorAt(mapping, code / 254));
-  lut[GAP] = rgbaWord(parseHex(gap));
+  for (let code = 0; code < MISSING_CODE; code += 1) lut[code] = rgbaWord(colorAt(mapping, code / 254));
+  lut[MISSING_CODE] = rgbaWord(parseHex(missingColor));
   return lut;
 }
 
@@ -35,12 +36,12 @@ export function quantize(cells, mapping) {
     for (let c = 0; c < cells.cols; c += 1, at += 1) {
       const v = row[c];
       if (v === cells.fill) {
-        out[at] = GAP;
+        out[at] = MISSING_CODE;
         continue;
       }
       const t = ((linear ? v : map.to(v)) * part - from) * scale;
       // A value that is none has no colour; one that the norm cannot take has the lowest.
-      out[at] = t > 0 ? (t < 254 ? t + 0.5 : 254) : v !== v ? GAP : 0;
+      out[at] = t > 0 ? (t < 254 ? t + 0.5 : 254) : v !== v ? MISSING_CODE : 0;
     }
   }
   return out;

@@ -86,7 +86,7 @@ function moved(view, dimension, index) {
   return changed(view, { position: view.position.map((at, d) => (d === dimension ? index : at)) });
 }
 
-/* Slice another axis. If it is one of those shown, the one that was sliced takes its place. */
+/* Slice another axis. If it is one of those shown, the one that was sliced is shown instead. */
 function withAxis(view, axis) {
   if (view.axis === null || axis === view.axis || !(axis >= 0 && axis < view.shape.length)) return view;
   if (axis !== view.rows && axis !== view.cols) return changed(view, { axis });
@@ -126,11 +126,11 @@ export function withColorsOf(view, { colorscale, reverse, norm, window: contrast
   return changed(view, { colorscale, reverse, norm, window: contrast });
 }
 
-/* The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` tells
-   whether its norm stays as well. `found` is {file, record, listed, generation}. Returns {view, notes}. */
+/* The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
+   its norm as well. `found` is {file, record, listed, generation}. Returns {view, notes}. */
 export function createView(found, link, before, keepNorm) {
   const { record } = found;
-  const place = resolvePlane(record.shape, link);
+  const plane = resolvePlane(record.shape, link);
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
   const view = frozen({
@@ -142,12 +142,12 @@ export function createView(found, link, before, keepNorm) {
     dtype: record.dtype,
     complex,
     isEnum: false,
-    axis: place.axis,
-    rows: place.rows,
-    cols: place.cols,
-    position: place.position,
-    x: place.x,
-    y: place.y,
+    axis: plane.axis,
+    rows: plane.rows,
+    cols: plane.cols,
+    position: plane.position,
+    x: plane.x,
+    y: plane.y,
     part: complex ? link.part || PARTS[0] : null,
     pool: link.pool || like.pool,
     norm: link.norm || (keepNorm ? like.norm : DEFAULTS.norm),
@@ -157,7 +157,7 @@ export function createView(found, link, before, keepNorm) {
   });
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
-  return { view, notes: (link.unknown || []).concat(place.notes, warnings) };
+  return { view, notes: (link.unknown || []).concat(plane.notes, warnings) };
 }
 
 /* The view of a dataset whose file has changed: the same slice where there is one. */
@@ -197,7 +197,7 @@ export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
 
-/* The one place that holds the view of the page. */
+/* Holds the view of the page. */
 export function createViewStore() {
   /** @type {View | null} */
   let view = null;

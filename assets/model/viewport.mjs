@@ -19,11 +19,11 @@ function span(range, length, step) {
   return step === 1 ? text : text + ':' + step;
 }
 
-/* The selection of a view in NumPy's syntax, of the voxels in `port` alone if that is given. */
-export function selectionOf(view, port) {
+/* The selection of a view in NumPy's syntax, of the voxels in `viewport` alone if that is given. */
+export function selectionOf(view, viewport) {
   return view.shape.map((length, d) => {
-    if (d === view.rows) return span(port && port.rows, length, port ? port.rowStep : 1);
-    if (d === view.cols) return span(port && port.cols, length, port ? port.colStep : 1);
+    if (d === view.rows) return span(viewport && viewport.rows, length, viewport ? viewport.rowStep : 1);
+    if (d === view.cols) return span(viewport && viewport.cols, length, viewport ? viewport.colStep : 1);
     return String(view.position[d]);
   }).join(',');
 }
@@ -48,7 +48,7 @@ export function poolOf(view) {
 
 /* The voxels in view and the steps at which they are at most `limit` cells; `step` is the larger of both.
    Starts and stops are multiples of the step, so that blocks stay the same ones while the view moves. */
-export function viewport(view, limit) {
+export function viewportOf(view, limit) {
   const rows = view.shape[view.rows];
   const cols = view.shape[view.cols];
   const seen = (range, length) => {

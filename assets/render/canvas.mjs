@@ -12,21 +12,21 @@ export function createCanvas({ area }) {
   let image = null;
   let pixels32 = null;
   let picture = null;
-  let gap = '';
+  let missingColor = '';
   let cached = { key: '', lut: new Uint32Array() };
 
   /* Read only when the theme changes: computing styles takes long. */
-  function readGap() {
-    gap = getComputedStyle(document.documentElement).getPropertyValue('--l-gap').trim();
+  function readMissingColor() {
+    missingColor = getComputedStyle(document.documentElement).getPropertyValue('--l-missing').trim();
   }
 
   function start() {
     canvas = /** @type {HTMLCanvasElement} */ (element('slice-canvas'));
     buffer = document.createElement('canvas');
-    // The theme has a colour of its own for gaps.
-    readGap();
+    // The theme has a colour of its own for missing values.
+    readMissingColor();
     new MutationObserver(() => {
-      readGap();
+      readMissingColor();
       repaint();
     }).observe(document.documentElement, {
       attributes: true,
@@ -60,36 +60,36 @@ export function createCanvas({ area }) {
     buffer.getContext('2d', { alpha: false }).putImageData(image, 0, 0);
   }
 
-  /* Draw what is in the buffer where the axes have it; `place` is {left, top, width, height, x, y}. */
-  function draw(place) {
-    if (!picture || !place) return;
+  /* Draw what is in the buffer where the axes have it; `box` is {left, top, width, height, x, y}. */
+  function draw(box) {
+    if (!picture || !box) return;
     const { frame } = picture;
     const density = globalThis.devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(place.width * density));
-    const height = Math.max(1, Math.round(place.height * density));
+    const width = Math.max(1, Math.round(box.width * density));
+    const height = Math.max(1, Math.round(box.height * density));
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;
     }
-    const css = [place.left, place.top, place.width, place.height].join();
-    if (canvas.dataset.place !== css) {
-      canvas.dataset.place = css;
+    const css = [box.left, box.top, box.width, box.height].join();
+    if (canvas.dataset.box !== css) {
+      canvas.dataset.box = css;
       Object.assign(canvas.style, {
-        left: place.left + 'px',
-        top: place.top + 'px',
-        width: place.width + 'px',
-        height: place.height + 'px',
+        left: box.left + 'px',
+        top: box.top + 'px',
+        width: box.width + 'px',
+        height: box.height + 'px',
       });
     }
     const context = canvas.getContext('2d', { alpha: false });
-    const perCol = width / (place.x[1] - place.x[0]);
-    const perRow = height / (place.y[1] - place.y[0]);
-    const left = (frame.col0 - 0.5 - place.x[0]) * perCol;
-    const top = (frame.row0 - 0.5 - place.y[0]) * perRow;
+    const perCol = width / (box.x[1] - box.x[0]);
+    const perRow = height / (box.y[1] - box.y[0]);
+    const left = (frame.col0 - 0.5 - box.x[0]) * perCol;
+    const top = (frame.row0 - 0.5 - box.y[0]) * perRow;
     const w = frame.cols * frame.colStep * perCol;
     const h = frame.rows * frame.rowStep * perRow;
     if (left > 0.5 || top > 0.5 || left + w < width - 0.5 || top + h < height - 0.5) {
-      context.fillStyle = gap;
+      context.fillStyle = missingColor;
       context.fillRect(0, 0, width, height);
     }
     context.imageSmoothingEnabled = false;
@@ -103,8 +103,8 @@ export function createCanvas({ area }) {
 
   /* The colour of each code under a colour mapping, see colorLut. */
   function lut(mapping) {
-    const key = [mapping.colorscale, mapping.reverse, gap].join();
-    if (cached.key !== key) cached = { key, lut: colorLut(mapping, gap) };
+    const key = [mapping.colorscale, mapping.reverse, missingColor].join();
+    if (cached.key !== key) cached = { key, lut: colorLut(mapping, missingColor) };
     return cached.lut;
   }
 

@@ -55,7 +55,7 @@ export function createColorMapping({ api, show, isCurrent }) {
   function sliceWindow(request, own) {
     const fixed = request.position.filter((_, d) => d !== request.rows && d !== request.cols);
     const key = JSON.stringify([request.generation, request.rows, request.cols, fixed, request.query.part]);
-    if (!request.port.rows && !request.port.cols) {
+    if (!request.viewport.rows && !request.viewport.cols) {
       if (sliceWindows.size >= REMEMBERED) sliceWindows.clear();
       sliceWindows.set(key, own);
     }
@@ -66,12 +66,12 @@ export function createColorMapping({ api, show, isCurrent }) {
   function volumeWindow(view, request) {
     const key = JSON.stringify([request.generation, request.query.part, view.norm]);
     if (!volumeWindows.has(key)) {
-      const port = request.port;
+      const { viewport } = request;
       const one = selectionOf(request, {
         rowStep: 1,
         colStep: 1,
-        rows: [port.row0, port.row0 + 1],
-        cols: [port.col0, port.col0 + 1],
+        rows: [viewport.row0, viewport.row0 + 1],
+        cols: [viewport.col0, viewport.col0 + 1],
       });
       const address = api.url('/api/v1/slice', {
         file: request.query.file,

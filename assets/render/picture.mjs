@@ -11,13 +11,14 @@ import { remarkOn } from '../model/cells.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { matches } from './color-mapping.mjs';
 import { setText, setVisible } from './dom.mjs';
-import { describeValues, sceneOf, withPlace } from './values-request.mjs';
+import { describeValues, sceneOf, withViewport } from './values-request.mjs';
 
 // New colours are on the canvas at once, and in the heatmap when they have not changed again for this long.
 const RECOLOR_MS = 80;
 
-/* `machine` has the state of the picture, `store` the view. `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when
-   the server is gone, enumFound() which returns the view, late() for a picture that came after it was cancelled. */
+/* `machine` has the state of the picture, `store` the view. `on` has what is called: shown(view), refused(error, request),
+   drawError(error), lost(error) when the server is gone, enumFound() which returns the view, late() for a picture that
+   came after it was cancelled. */
 export function createPicture({
   clock,
   machine,
@@ -211,7 +212,7 @@ export function createPicture({
     if (!answer.isEnum || viewNow().isEnum) return false;
     const view = on.enumFound();
     if (poolOf(view) === request.query.pool) return false;
-    if (request.port.step > 1) {
+    if (request.viewport.step > 1) {
       show(view);
       return true;
     }
@@ -230,7 +231,7 @@ export function createPicture({
     const converting = clock.now() - begun;
     const mapping = await colors.resolve(viewNow(), request, values);
     if (!isCurrent(request) || halts !== state().halts) return;
-    const cells = withPlace(values, request);
+    const cells = withViewport(values, request);
     await plot.ready();
     const image = await patch.buildImage(cells, mapping);
     const leaves = leavesFor(request);

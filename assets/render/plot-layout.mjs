@@ -80,11 +80,11 @@ export function ticksOf(x, y, width, height) {
 
 /* The layout of a scene in a frame of `size` {width, height}. */
 export function layoutOf(scene, size, dragMode) {
-  const place = boxOf(scene, size);
+  const box = boxOf(scene, size);
   // Copies: Plotly writes into ranges, and those of a view are frozen.
   const x = scene.x ? [...scene.x] : [-0.5, scene.shape[1] - 0.5];
   const y = scene.y ? [...scene.y] : [-0.5, scene.shape[0] - 0.5];
-  const marks = ticksOf(x, y, place.plotWidth, place.plotHeight);
+  const marks = ticksOf(x, y, box.plotWidth, box.plotHeight);
   const axis = {
     showgrid: false,
     zeroline: false,
@@ -100,23 +100,23 @@ export function layoutOf(scene, size, dragMode) {
     fixedrange: dragMode === false,
   };
   return {
-    width: place.width,
-    height: place.height,
+    width: box.width,
+    height: box.height,
     autosize: false,
-    margin: place.margin,
+    margin: box.margin,
     paper_bgcolor: 'rgba(0,0,0,0)',
     plot_bgcolor: '#c9d0d4',
     showlegend: false,
     hovermode: 'closest',
     hoverdistance: 1,
     dragmode: dragMode,
-    annotations: offsetNote(scene, place),
+    annotations: offsetNote(scene, box),
     hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
     xaxis: Object.assign({}, axis, marks.x, {
       range: x,
       title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
       constrain: 'range',
-      scaleanchor: place.square ? 'y' : false,
+      scaleanchor: box.square ? 'y' : false,
       scaleratio: 1,
     }),
     yaxis: Object.assign({}, axis, marks.y, {
@@ -128,12 +128,12 @@ export function layoutOf(scene, size, dragMode) {
 }
 
 /* Below the colour bar, what its ticks are distances from. */
-function offsetNote(scene, place) {
+function offsetNote(scene, box) {
   const { offset } = colorbarTicks(scene.mapping);
   if (!offset) return [];
   return [{
     xref: 'paper',
-    x: 1 + (place.margin.r - 4) / place.plotWidth,
+    x: 1 + (box.margin.r - 4) / box.plotWidth,
     xanchor: 'right',
     yref: 'paper',
     y: 0,
@@ -150,7 +150,7 @@ export function tracesOf(scene, size, hoverTexts) {
   const { mapping } = scene;
   const scales = colorStops(mapping);
   const barTicks = colorbarTicks(mapping);
-  const place = boxOf(scene, size);
+  const box = boxOf(scene, size);
   const cells = scene.cells;
   return [
     {
@@ -189,17 +189,17 @@ export function tracesOf(scene, size, hoverTexts) {
         colorscale: scales.plain,
         showscale: true,
         colorbar: {
-          x: 1 + BAR_GAP / place.plotWidth,
+          x: 1 + BAR_GAP / box.plotWidth,
           xpad: 0,
           ypad: 0,
           xanchor: 'left',
           y: 0.5,
           yanchor: 'middle',
-          len: Math.max(1, 60 / place.plotHeight),
+          len: Math.max(1, 60 / box.plotHeight),
           thickness: BAR_WIDTH,
           outlinewidth: 0,
           tickmode: 'array',
-          tickvals: barTicks.places,
+          tickvals: barTicks.positions,
           ticktext: barTicks.texts,
           ticks: 'outside',
           ticklen: 4,

@@ -112,23 +112,24 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     }
   }
 
-  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape, titles, mapping, x, y,
-     label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the browser has that ready to be shown. */
+  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape, titles,
+     mapping, x, y, label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the browser has that
+     ready to be shown. */
   async function draw(next, picture) {
     scene = next;
     frame().classList.add('painted');
     const [heat, bar] = tracesOf(scene, size(), hoverTexts);
-    const place = layoutOf(scene, size(), dragMode);
+    const layout = layoutOf(scene, size(), dragMode);
     const rest = JSON.stringify([
       Object.assign({}, heat, { z: null, meta: null }),
       bar,
-      place,
+      layout,
       scene.cells.rows,
       scene.cells.cols,
     ]);
     if (rest !== drawn || !patch.replaceImage(picture, heat.meta)) {
       patch.setImage(picture);
-      await write(() => Plotly().react(gd, [heat, bar], place));
+      await write(() => Plotly().react(gd, [heat, bar], layout));
       drawn = rest;
     }
     refreshHover();

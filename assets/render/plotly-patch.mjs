@@ -7,7 +7,7 @@
    something does not look as in the versions that pyproject.toml allows, drawing is left to Plotly, and the canary in
    tests/browser/test_heatmap.py fails. */
 
-import { quantize } from '../model/quantize.mjs';
+import { MISSING_CODE, quantize } from '../model/quantize.mjs';
 import { encodePng } from './png.mjs';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -39,7 +39,8 @@ export function createPlotlyPatch({ lut }) {
     module.plot = plot;
   }
 
-  /* The picture of cells under a colour mapping, ready to be shown: {z, address, luminance, ms, drop}. The caller sets it or drops it. `ms` is how long this thread was busy with it. Null where the browser cannot read it. */
+  /* The picture of cells under a colour mapping, ready to be shown: {z, address, luminance, ms, drop}. The caller
+     sets it or drops it. `ms` is how long this thread was busy with it. Null where the browser cannot read it. */
   async function buildImage(cells, mapping) {
     const begun = performance.now();
     const codes = quantize(cells, mapping);
@@ -103,7 +104,7 @@ export function createPlotlyPatch({ lut }) {
     return found;
   }
 
-  /* Plotly's plot. It draws one cell as large as all of them beside the page, and the picture takes over its place. */
+  /* Plotly's plot. It draws one cell as large as all of them beside the page, and the picture gets its position. */
   function plot(gd, plotinfo, found, layer) {
     const cells = found[0][0];
     if (gd !== graph || !shown || found.length > 1 || cells.z !== shown.z) {
@@ -113,31 +114,32 @@ export function createPlotlyPatch({ lut }) {
     const one = Object.assign({}, cells, { x: ends(cells.x), y: ends(cells.y), z: [[undefined]] });
     const aside = layer.select(() => document.createElementNS(SVG, 'g'));
     original.plot.call(this, gd, plotinfo, [[one]], aside);
-    const place = aside.node().querySelector('image');
-    if (place && !fits(place, plotinfo, one)) {
+    const drawn = aside.node().querySelector('image');
+    if (drawn && !fits(drawn, plotinfo, one)) {
       cells.z = maskFill(original.calc(gd, cells.trace))[0].z;
       return original.plot.call(this, gd, plotinfo, found, layer);
     }
-    if (place) put(layer, place, one);
+    if (drawn) put(layer, drawn, one);
     // The whole slice lies beyond the edges.
     else layer.node().replaceChildren();
   }
 
-  /* Whether the picture may be stretched over the place: not where the browser would blur it, nor upside down. */
-  function fits(place, plotinfo, { x, y }) {
+  /* Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor upside
+     down. */
+  function fits(drawn, plotinfo, { x, y }) {
     const { xaxis, yaxis } = plotinfo;
-    return place.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);
+    return drawn.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);
   }
 
-  function put(layer, place, one) {
+  function put(layer, drawn, one) {
     const live = layer.node().querySelector('image');
     if (live) {
       // With a new address each time, the browser would take the picture away until it has read it again.
-      Array.from(place.attributes).filter((attribute) => attribute.localName !== 'href')
+      Array.from(drawn.attributes).filter((attribute) => attribute.localName !== 'href')
         .forEach((attribute) => live.setAttribute(attribute.name, attribute.value));
       layer.select(() => live).datum(one);
-    } else layer.node().replaceChildren(place.parentNode);
-    fill(live || place);
+    } else layer.node().replaceChildren(drawn.parentNode);
+    fill(live || drawn);
   }
 
   function fill(image) {
@@ -147,7 +149,7 @@ export function createPlotlyPatch({ lut }) {
     image.setAttributeNS(XLINK, 'xlink:href', shown.address);
   }
 
-  /* Put another picture and its values in the place of the ones that are drawn, where nothing else has changed;
+  /* Put another picture and its values where the drawn ones are, where nothing else has changed;
      false where Plotly has to draw. */
   function replaceImage(picture, meta) {
     const trace = (graph.data || [])[0];
@@ -187,13 +189,13 @@ function yieldToInput() {
   });
 }
 
-/* The relative luminance of the mean colour (WCAG 2), by which Plotly tells whether what it draws over the picture
-   has to be dark. */
+/* The relative luminance of the mean colour (WCAG 2), by which Plotly decides whether what it draws over the picture
+   is dark. */
 function meanLuminance(codes, table) {
   const sums = [0, 0, 0];
   let count = 0;
   for (let i = 0; i < codes.length; i += SAMPLE) {
-    if (codes[i] === 255) continue;
+    if (codes[i] === MISSING_CODE) continue;
     const word = table[codes[i]];
     count += 1;
     for (let k = 0; k < 3; k += 1) sums[k] += (word >> (8 * k)) & 255;

@@ -37,18 +37,18 @@ export function createReadout({ api, plot }) {
   }
 
   /* The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it. */
-  function exactOf(request, cells, place) {
-    const voxel = voxelOf(request, cells, place);
+  function exactOf(request, cells, block) {
+    const voxel = voxelOf(request, cells, block);
     const found = voxels.get(voxel.key);
     if (!found || !isCoarse(request, cells)) return '';
     return '[' + voxel.index.join(', ') + '] = ' + withName(formatSign(found.text), found.name);
   }
 
   function label(request, cells, r, c) {
-    const place = cellBlock(request, cells, r, c);
-    const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, place)];
-    if (cells.step > 1) lines.push(formatPooling(cells, place));
-    const exact = exactOf(request, cells, place);
+    const block = cellBlock(request, cells, r, c);
+    const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, block)];
+    if (cells.step > 1) lines.push(formatPooling(cells, block));
+    const exact = exactOf(request, cells, block);
     if (exact) lines.push(escapeMarkup(exact));
     return lines.join('<br>');
   }
@@ -58,31 +58,31 @@ export function createReadout({ api, plot }) {
     if (!scene || !scene.cells.z[r]) return;
     hovered = [r, c];
     const { request, cells } = scene;
-    const place = cellBlock(request, cells, r, c);
-    render(cells, request, place, r, c);
+    const block = cellBlock(request, cells, r, c);
+    render(cells, request, block, r, c);
     clearTimeout(timer);
     if (control) control.abort();
     const unnamed = cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c)));
     if (!unnamed && !isCoarse(request, cells)) return;
-    if (!voxels.has(voxelOf(request, cells, place).key)) {
-      timer = setTimeout(() => fetchVoxel(cells, request, place, r, c), EXACT_DELAY_MS);
+    if (!voxels.has(voxelOf(request, cells, block).key)) {
+      timer = setTimeout(() => fetchVoxel(cells, request, block, r, c), EXACT_DELAY_MS);
     }
   }
 
-  function render(cells, request, place, r, c) {
+  function render(cells, request, block, r, c) {
     const parts = [];
     const part = (text, name) => parts.push([text, name]);
-    part(formatIndices(request, place), 'at');
+    part(formatIndices(request, block), 'at');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
     part(valueOf(request, cells, r, c), 'value');
-    const exact = exactOf(request, cells, place);
+    const exact = exactOf(request, cells, block);
     if (exact) part(exact, 'exact');
     setParts('readout', parts);
   }
 
   /* Ask for the voxel that stands for a cell, as the file has it; it is not counted as a slice. */
-  async function fetchVoxel(cells, request, place, r, c) {
-    const voxel = voxelOf(request, cells, place);
+  async function fetchVoxel(cells, request, block, r, c) {
+    const voxel = voxelOf(request, cells, block);
     const { file, dataset } = request.query;
     const address = api.url('/api/v1/value', { file, dataset, index: voxel.index.join(',') });
     control = new AbortController();
@@ -102,7 +102,7 @@ export function createReadout({ api, plot }) {
     }
     const scene = plot.scene();
     if (!scene || scene.cells !== cells || !hovered || hovered[0] !== r || hovered[1] !== c) return;
-    render(cells, request, place, r, c);
+    render(cells, request, block, r, c);
     plot.refreshHover();
   }
 

@@ -6,7 +6,7 @@
 import { createFrameCache, FRAME_CACHE_BYTES } from '../data/frame-cache.mjs';
 import { createPrefetcher } from '../data/prefetcher.mjs';
 import { quantize } from '../model/quantize.mjs';
-import { poolOf, selectionOf, viewport } from '../model/viewport.mjs';
+import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 
 // How far ahead of the movement is fetched (s), and at least how many frames.
 const AHEAD_S = 2;
@@ -50,7 +50,7 @@ export function createScrubber(
   /* What decides the bytes of all frames of a movement but their index. */
   function describeFrames(view) {
     const mapping = colors.current();
-    const place = {
+    const frameSet = {
       generation: view.generation,
       file: view.file,
       dataset: view.dataset,
@@ -67,15 +67,15 @@ export function createScrubber(
       y: view.y,
     };
     const fixed = view.position.filter((_, d) => d !== view.axis && d !== view.rows && d !== view.cols);
-    const scene = Object.assign(place, {
-      frameSetKey: JSON.stringify([place, fixed]),
+    const scene = Object.assign(frameSet, {
+      frameSetKey: JSON.stringify([frameSet, fixed]),
       view,
       position: view.position,
       index: view.position[view.axis],
     });
-    scene.port = viewport(scene, cellsFor());
-    frameBytes = Math.ceil((scene.port.row1 - scene.port.row0) / scene.port.rowStep) *
-      Math.ceil((scene.port.col1 - scene.port.col0) / scene.port.colStep);
+    scene.viewport = viewportOf(scene, cellsFor());
+    frameBytes = Math.ceil((scene.viewport.row1 - scene.viewport.row0) / scene.viewport.rowStep) *
+      Math.ceil((scene.viewport.col1 - scene.viewport.col0) / scene.viewport.colStep);
     return scene;
   }
 
@@ -120,7 +120,7 @@ export function createScrubber(
 
   function tryPaint() {
     if (!target) return;
-    const frame = frames.get(target.frameSetKey, target.index, target.port.step);
+    const frame = frames.get(target.frameSetKey, target.index, target.viewport.step);
     if (!frame) {
       if (!isShown(target)) load();
       return;
@@ -193,11 +193,11 @@ export function createScrubber(
   function query(scene, index) {
     const position = scene.position.slice();
     position[scene.axis] = index;
-    const place = { shape: scene.shape, rows: scene.rows, cols: scene.cols, position };
+    const slice = { shape: scene.shape, rows: scene.rows, cols: scene.cols, position };
     return {
       file: scene.file,
       dataset: scene.dataset,
-      selection: selectionOf(place, scene.port),
+      selection: selectionOf(slice, scene.viewport),
       format: 'u8',
       window: scene.window,
       norm: scene.norm,
@@ -213,7 +213,7 @@ export function createScrubber(
     const codes = new Uint8Array(answer.bytes);
     const [rows, cols] = answer.shape;
     if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
-    const { step, rowStep, colStep, row0, col0 } = scene.port;
+    const { step, rowStep, colStep, row0, col0 } = scene.viewport;
     return {
       frameSetKey: scene.frameSetKey,
       codes,
@@ -234,7 +234,7 @@ export function createScrubber(
   }
 
   function isCached(index) {
-    return Boolean(target && frames.get(target.frameSetKey, index, target.port.step));
+    return Boolean(target && frames.get(target.frameSetKey, index, target.viewport.step));
   }
 
   function onPrefetched(index, frame) {
@@ -335,7 +335,7 @@ export function createScrubber(
     canvas.clear();
   }
 
-  /* Other colours: codes know them by their place on the scale, so that a new scale needs nothing else. */
+  /* Other colours: a code is a position on the colour scale, so that another scale needs no other bytes. */
   function recolor(view) {
     if (!state().covered || !target) return;
     canvas.repaint(colors.current());

@@ -1,15 +1,15 @@
 /* The values that the heatmap needs for a view, and what is drawn of them. */
 
-import { poolOf, selectionOf, viewport } from '../model/viewport.mjs';
+import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 
 /* The request for the values of a view at no more than `limit` cells. A slice that was painted has been counted: its
    values carry no viewer (`viewerId` null). */
 export function describeValues(view, limit, viewerId) {
-  const port = viewport(view, limit);
+  const viewport = viewportOf(view, limit);
   const query = {
     file: view.file,
     dataset: view.dataset,
-    selection: selectionOf(view, port),
+    selection: selectionOf(view, viewport),
     format: 'raw',
     pool: poolOf(view),
     part: view.part,
@@ -20,7 +20,7 @@ export function describeValues(view, limit, viewerId) {
     view,
     key,
     query: viewerId === null ? query : Object.assign(query, { viewer: viewerId }),
-    port,
+    viewport,
     axis: view.axis,
     index: view.axis === null ? 0 : view.position[view.axis],
     position: view.position,
@@ -35,8 +35,8 @@ export function describeValues(view, limit, viewerId) {
 }
 
 /* Cells know where they lie, and what they are. */
-export function withPlace(values, { port, query }) {
-  const { step, rowStep, colStep, row0, col0 } = port;
+export function withViewport(values, { viewport, query }) {
+  const { step, rowStep, colStep, row0, col0 } = viewport;
   const meta = { selection: query.selection, pool: query.pool };
   return Object.assign(values, { step, rowStep, colStep, row0, col0, meta });
 }

@@ -1,4 +1,5 @@
-/* Separates changes that the user made at a control from the callbacks by which Dash echoes values that the page wrote. */
+/* Separates changes that the user made at a control from the callbacks in which Dash echoes values that the page
+   wrote. */
 
 import { browserClock } from '../data/clock.mjs';
 

@@ -1,6 +1,6 @@
 /* What is brought up to date when the view has not changed for a while: address bar, title, links and controls. */
 
-/* `isSeen()` tells whether the picture of the view is on the screen; what names it waits for that. */
+/* `isSeen()` is true when the picture of the view is on the screen; title, address and links wait for that. */
 export function createIdleWork({ config, store, isSeen, bridge, navigation, residency }) {
   let timer = 0;
   // The picture was not there yet when its name was due.

@@ -14,7 +14,8 @@ const POLL_MS = 100;
 // Time for the browser to paint one part and to handle keys before the next begins.
 const APART_MS = 50;
 
-/* `show(id, props)` shows a part, `isIdle()` is true when no slice is moving, `isVisible(id)` when the part is on screen. */
+/* `show(id, props)` shows a part, `isIdle()` is true when no slice is moving, `isVisible(id)` when the part is on
+   screen. */
 export function createPanelScheduler({ show, isIdle, isVisible, clock = browserClock }) {
   const waiting = new Map();
   const shown = new Map();

@@ -11,7 +11,7 @@ const SOURCES = {
   miss: ['decoded now', 'Its brick was read and decoded for this request'],
 };
 
-/* `stages` are those of the server's configuration; `isVisible()` tells whether the panel is on screen. */
+/* `stages` are those of the server's configuration; `isVisible()` is true while the panel is on screen. */
 export function createPipelinePanel({ stages, isVisible }) {
   let rows = null;
   let percentiles = {};
@@ -26,7 +26,7 @@ export function createPipelinePanel({ stages, isVisible }) {
     const head = document.createElement('div');
     head.className = 'stage-row head';
     head.setAttribute('role', 'row');
-    ['stage', '', 'now (ms)', 'p50', 'p95', 'desktop'].forEach((text, i) => {
+    ['stage', '', 'current (ms)', 'p50', 'p95', 'desktop'].forEach((text, i) => {
       const span = cell(head, ['name', 'lane', 'now', 'p50', 'p95', 'reference'][i], text);
       span.setAttribute('role', 'columnheader');
     });

@@ -4,7 +4,8 @@ import { nextIndex } from '../model/playback.mjs';
 
 const DEFAULT_SPEED = 15;
 
-/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden tab. */
+/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
+   tab. */
 export function createPlayer({ clock, store, go, onChange, isHidden }) {
   const settings = { speed: DEFAULT_SPEED, direction: 1, end: 'loop', timing: 'every' };
   let playing = false;

@@ -1,5 +1,5 @@
 /* The band under the slider: which slices are decoded, planned ahead, and in flight. It is polled every two seconds,
-   moving or not, so that it also tells when the file has changed. */
+   moving or not, so that a change of the file is noticed as well. */
 
 import { selectionOf } from '../model/viewport.mjs';
 import { element } from '../render/dom.mjs';
@@ -47,7 +47,7 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     onAnswer(failure);
   }
 
-  /* Of two dimensions nothing is planned: one voxel tells the version. */
+  /* Of two dimensions nothing is planned: the answer of one voxel has the version. */
   async function fetchRanges(view, signal) {
     const query = { file: view.file, dataset: view.dataset };
     if (view.axis === null) {

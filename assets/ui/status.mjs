@@ -1,4 +1,4 @@
-/* Status of the page: busy, failures with the ways on, notes, connection to the server. */
+/* Status of the page: busy, failures with the actions, notes, connection to the server. */
 
 import { element, setText, setVisible } from '../render/dom.mjs';
 
@@ -15,7 +15,7 @@ export function createStatus({ api, bridge }) {
   let said = '';
   let since = 0;
   let awaited = '';
-  let ways = {};
+  let actions = {};
   let noted = null;
 
   /* The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel. */
@@ -57,7 +57,7 @@ export function createStatus({ api, bridge }) {
 
   function setMessage(text, on) {
     said = text;
-    ways = on;
+    actions = on;
     setText('plot-message-text', text);
     setVisible('plot-message', Boolean(text));
     setVisible('plot-retry', Boolean(on.retry));
@@ -66,7 +66,7 @@ export function createStatus({ api, bridge }) {
     setVisible('plot-files', Boolean(text));
   }
 
-  /* One sentence over the plot, and the ways on: {retry, cancel}. Where the server cannot be reached, its health is
+  /* One sentence over the plot, and its actions: {retry, cancel}. Where the server cannot be reached, its health is
      polled until it answers. */
   function failed(error, on) {
     busy(false);
@@ -77,31 +77,31 @@ export function createStatus({ api, bridge }) {
 
   async function pollHealth() {
     clearTimeout(lost);
-    const { retry } = ways;
+    const { retry } = actions;
     try {
       await api.fetchOk(api.url('/healthz'));
     } catch {
-      if (retry === ways.retry) lost = setTimeout(pollHealth, LOST_RETRY_MS);
+      if (retry === actions.retry) lost = setTimeout(pollHealth, LOST_RETRY_MS);
       return;
     }
-    if (retry && retry === ways.retry) retryNow();
+    if (retry && retry === actions.retry) retryNow();
   }
 
   function retryNow() {
-    const { retry } = ways;
+    const { retry } = actions;
     clear();
     if (retry) retry();
   }
 
   /* A dataset that can be shown instead. */
   function offer({ file, dataset }, open) {
-    ways = Object.assign({}, ways, { offer: open });
+    actions = Object.assign({}, actions, { offer: open });
     bridge.set('plot-offer', { children: 'Open ' + dataset + ' of ' + file });
     setVisible('plot-offer', true);
   }
 
   function acceptOffer() {
-    const { offer: open } = ways;
+    const { offer: open } = actions;
     if (open) open();
   }
 

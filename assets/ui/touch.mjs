@@ -1,5 +1,5 @@
-/* Fingers on the picture: two zoom and pan. One pans where the picture is zoomed; at full view it turns slices when it
-   goes sideways, and scrolls the page when it goes up or down. */
+/* Fingers on the picture: two zoom and pan. One pans where the picture is zoomed; at full view it steps through slices
+   when it goes sideways, and scrolls the page when it goes up or down. */
 
 import { gripOf, moveGrip } from '../model/pinch.mjs';
 import { element } from '../render/dom.mjs';
@@ -8,7 +8,7 @@ import { element } from '../render/dom.mjs';
 const SLICE_PX = 7;
 
 export function createTouch({ clock, store, viewer, player, plot }) {
-  // {grip, area, moved} of the gesture, null without one; `area` is null while slices turn.
+  // {grip, area, moved} of the gesture, null without one; `area` is null where the finger steps through slices.
   let gesture = null;
   let ranges = null;
   let frameDue = false;
@@ -45,7 +45,7 @@ export function createTouch({ clock, store, viewer, player, plot }) {
     if (gesture.area) {
       own(event);
       drag(grip);
-    } else turn(grip);
+    } else stepSlices(grip);
   }
 
   /* The browser does not scroll or zoom the page, and Plotly does not drag. */
@@ -54,7 +54,7 @@ export function createTouch({ clock, store, viewer, player, plot }) {
     event.stopPropagation();
   }
 
-  function turn(grip) {
+  function stepSlices(grip) {
     const steps = Math.trunc((grip.x - gesture.grip.x) / SLICE_PX);
     if (!steps) return;
     gesture.grip.x += steps * SLICE_PX;

@@ -4,7 +4,7 @@ import { colorbarTicks } from '../../assets/model/colorbar.mjs';
 import { formatExact } from '../../assets/model/number-format.mjs';
 import { nextIndex } from '../../assets/model/playback.mjs';
 import { colorLut } from '../../assets/model/quantize.mjs';
-import { viewport } from '../../assets/model/viewport.mjs';
+import { viewportOf } from '../../assets/model/viewport.mjs';
 
 Deno.test('the table of colours has both ends and the gap', () => {
   const bytes = (reverse, gap, code) =>
@@ -18,9 +18,9 @@ Deno.test('the table of colours has both ends and the gap', () => {
 Deno.test('the step is the smallest with no more cells than pixels', () => {
   const view = { shape: [9, 1360, 1360], rows: 1, cols: 2, x: null, y: null };
   const zoomed = { shape: [9, 1360, 1360], rows: 1, cols: 2, x: [99.5, 499.5], y: [10, 610] };
-  assert.deepEqual([479 * 479, 680 * 680, 2e6].map((limit) => viewport(view, limit).step), [3, 2, 1]);
-  const port = viewport(zoomed, 479 * 479);
-  assert.deepEqual([port.step, port.row0, port.row1], [2, 10, 612]);
+  assert.deepEqual([479 * 479, 680 * 680, 2e6].map((limit) => viewportOf(view, limit).step), [3, 2, 1]);
+  const found = viewportOf(zoomed, 479 * 479);
+  assert.deepEqual([found.step, found.row0, found.row1], [2, 10, 612]);
 });
 
 Deno.test('each direction is pooled by itself', () => {
@@ -35,8 +35,8 @@ Deno.test('each direction is pooled by itself', () => {
     [[1_000_000, 3], 6000, [500, 1]],
   ];
   for (const [shape, limit, steps] of cases) {
-    const port = viewport({ shape, rows: 0, cols: 1, x: null, y: null }, limit);
-    assert.deepEqual([port.rowStep, port.colStep], steps, String(shape));
+    const found = viewportOf({ shape, rows: 0, cols: 1, x: null, y: null }, limit);
+    assert.deepEqual([found.rowStep, found.colStep], steps, String(shape));
     assert.ok(Math.ceil(shape[0] / steps[0]) * Math.ceil(shape[1] / steps[1]) <= limit);
   }
 });
@@ -68,7 +68,7 @@ Deno.test('ticks of the colour bar are distinct', () => {
   for (const [[lo, hi], texts, offset] of cases) {
     const found = colorbarTicks({ lo, hi, norm: 'linear' });
     assert.deepEqual([found.texts, found.offset], [texts, offset]);
-    assert.ok(found.places.every((place) => place >= 0 && place <= 1));
+    assert.ok(found.positions.every((t) => t >= 0 && t <= 1));
   }
 });
 

@@ -51,7 +51,7 @@ def viewer_section() -> Component:
             ),
             _transport(),
         ],
-        className="stage",
+        className="viewer",
         **{"aria-label": "Slice"},
     )
 
@@ -310,7 +310,7 @@ def _playback_settings() -> Component:
             # A tooltip would cover what the button opens.
             dmc.PopoverTarget(
                 dmc.ActionIcon(
-                    components.icon("pace"),
+                    components.icon("speed"),
                     id=View.PLAYBACK_SETTINGS,
                     variant="subtle",
                     color="gray",
@@ -344,7 +344,7 @@ def _playback_settings() -> Component:
                             _segments(View.TIMING, TIMINGS, "What happens when slices are late"),
                         ),
                     ],
-                    className="pace",
+                    className="playback",
                 )
             ),
         ],

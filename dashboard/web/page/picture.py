@@ -65,7 +65,7 @@ def plot() -> Component:
                             _button("Files", View.FILES, hiddenFrom="md"),
                             _button("Cancel", View.LEAVE),
                         ],
-                        className="ways",
+                        className="message-actions",
                     ),
                 ],
                 id=View.MESSAGE,
