@@ -4,6 +4,7 @@ import { createApi } from './data/api.mjs';
 import { createBandwidthEstimator } from './data/bandwidth.mjs';
 import { browserClock as clock } from './data/clock.mjs';
 import { createDatasets } from './data/datasets.mjs';
+import { createFrameCache } from './data/frame-cache.mjs';
 import { createNetworkTiming } from './data/network-timing.mjs';
 import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
@@ -113,9 +114,11 @@ export function start(config) {
   const machine = createStateMachine((phase) => {
     element('plot-frame').dataset.phase = phase;
   });
+  const frames = createFrameCache();
   const scrubber = createScrubber({
     clock,
     machine,
+    frames,
     loader,
     bandwidth,
     telemetry,
@@ -217,6 +220,8 @@ export function start(config) {
     canvas,
     colors,
     config,
+    frames,
+    machine,
     panels,
     patch,
     picture,

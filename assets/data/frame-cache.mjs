@@ -76,5 +76,5 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
     bytes = 0;
   }
 
-  return { setCursor, get, put, clear, bytes: () => bytes };
+  return { limit, setCursor, get, put, clear, bytes: () => bytes };
 }

@@ -3,18 +3,10 @@
    A target is painted in the task that set it when its frame is there, at most one in each animation frame, and none
    waits in a queue: the next animation frame paints what is the target then. */
 
-import { createFrameCache, FRAME_CACHE_BYTES } from '../data/frame-cache.mjs';
 import { createPrefetcher } from '../data/prefetcher.mjs';
+import { afterStep, AT_REST, indicesAhead, indicesAround } from '../model/motion.mjs';
 import { quantize } from '../model/quantize.mjs';
-import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
-
-// How far ahead of the movement is fetched (s), and at least how many frames.
-const AHEAD_S = 2;
-const FEWEST = 6;
-const MOST = 120;
-
-// Around a slice at rest, in steps of the last direction.
-const AROUND = [1, 2, -1, 3, 4, -2];
+import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
 
 // How long a demand waits for a prefetch of the same frame (ms).
 const LATE_MS = 60;
@@ -26,17 +18,15 @@ const COMING_MS = 3000;
 // A frame that the link carries for longer than this shares it with no other.
 const SLOW_MS = 100;
 
-// Requests further apart than this are not one movement.
-const PAUSE_MS = 600;
+// The panel follows at a rate that can be read.
 const PANEL_MS = 200;
 
-/* `player` knows which slice is played next, `pipeline` and `panels` show what a slice took. `on` has what is called:
+/* `frames` are the cached ones, `player` knows which slice is played next, `pipeline` and `panels` show what a slice took. `on` has what is called:
    painted(view) for the slice that is the target, seen(view) for one on the way there, failed(error, scene). */
 export function createScrubber(
-  { clock, machine, loader, bandwidth, telemetry, plot, canvas, colors, player, pipeline, panels, viewerId, on },
+  { clock, machine, frames, loader, bandwidth, telemetry, plot, canvas, colors, player, pipeline, panels, viewerId, on },
 ) {
   const { state, send } = machine;
-  const frames = createFrameCache(FRAME_CACHE_BYTES, clock);
   const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes), clock);
   let target = null;
   let frameInFlight = false;
@@ -44,38 +34,12 @@ export function createScrubber(
   let next = 0;
   let late = 0;
   let frameBytes = 250000;
-  let velocity = { direction: 1, stride: 1, speed: 0, at: -Infinity };
+  let velocity = AT_REST;
   const panel = { due: 0, last: null };
 
-  /* What decides the bytes of all frames of a movement but their index. */
-  function describeFrames(view) {
-    const mapping = colors.current();
-    const frameSet = {
-      generation: view.generation,
-      file: view.file,
-      dataset: view.dataset,
-      part: view.part,
-      // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
-      pool: poolOf(view),
-      norm: mapping.norm,
-      window: view.window === 'slice' ? 'slice' : mapping.lo + ',' + mapping.hi,
-      shape: view.shape,
-      rows: view.rows,
-      cols: view.cols,
-      axis: view.axis,
-      x: view.x,
-      y: view.y,
-    };
-    const fixed = view.position.filter((_, d) => d !== view.axis && d !== view.rows && d !== view.cols);
-    const scene = Object.assign(frameSet, {
-      frameSetKey: JSON.stringify([frameSet, fixed]),
-      view,
-      position: view.position,
-      index: view.position[view.axis],
-    });
-    scene.viewport = viewportOf(scene, cellsFor());
-    frameBytes = Math.ceil((scene.viewport.row1 - scene.viewport.row0) / scene.viewport.rowStep) *
-      Math.ceil((scene.viewport.col1 - scene.viewport.col0) / scene.viewport.colStep);
+  function describe(view) {
+    const scene = describeFrames(view, colors.current(), cellsFor());
+    frameBytes = scene.bytes;
     return scene;
   }
 
@@ -91,26 +55,15 @@ export function createScrubber(
   function request(view) {
     const before = target;
     updateVelocity(view);
-    target = describeFrames(view);
+    target = describe(view);
     if (before && before.frameSetKey !== target.frameSetKey) prefetcher.stop();
     frames.setCursor(target.frameSetKey, target.index, velocity.direction);
     tryPaint();
   }
 
   function updateVelocity(view) {
-    const now = clock.now();
-    const index = view.position[view.axis];
-    const delta = target && target.axis === view.axis ? index - target.index : 0;
-    if (!delta) return;
-    const apart = now - velocity.at;
-    const speed = apart > PAUSE_MS ? 0 : 1000 / Math.max(apart, 4);
-    velocity = {
-      direction: Math.sign(delta),
-      stride: Math.abs(delta) === velocity.last ? velocity.last : 1,
-      last: Math.abs(delta),
-      speed: apart > PAUSE_MS ? 0 : velocity.speed + (speed - velocity.speed) * 0.2,
-      at: now,
-    };
+    const delta = target && target.axis === view.axis ? view.position[view.axis] - target.index : 0;
+    if (delta) velocity = afterStep(velocity, delta, clock.now());
   }
 
   function isShown(scene) {
@@ -159,7 +112,6 @@ export function createScrubber(
     } else on.seen(scene.view);
   }
 
-  /* The panel follows at a rate that can be read. */
   function showStages(stages) {
     panel.last = stages;
     if (panel.due) return;
@@ -170,63 +122,29 @@ export function createScrubber(
     }, PANEL_MS);
   }
 
-  /* Indices that will be requested, the nearest first, and the one behind. When no frame ahead is cached, a request made
-     now arrives too late for the next ones: then the plan begins where the view will be by then. */
+  /* Indices to prefetch. When no frame ahead is cached, a request made now arrives too late for the next ones. */
   function plan() {
-    const end = target.shape[target.axis] - 1;
-    const capacity = Math.floor(FRAME_CACHE_BYTES / 2 / frameBytes);
-    const count = Math.min(Math.max(Math.ceil(velocity.speed * AHEAD_S), FEWEST), MOST, capacity);
-    const at = (k) => {
-      if (player.isPlaying()) return player.indexAfter(target.index, k * velocity.stride, end + 1);
-      return target.index + k * velocity.stride * velocity.direction;
-    };
-    const delay = (velocity.speed * (bandwidth.latencyMs() + bandwidth.transferMs(frameBytes))) / 1000;
-    const lead = isCached(at(1)) || player.isPlaying() ? 1 : Math.max(Math.ceil(delay), 1);
-    const list = [];
-    for (let k = lead; k < lead + count; k += 1) list.push(at(k));
-    list.push(at(-1));
-    return list.filter((index) => index !== null && index >= 0 && index <= end);
+    const { index } = target;
+    const length = target.shape[target.axis];
+    const playing = player.isPlaying();
+    const at = (k) =>
+      playing
+        ? player.indexAfter(index, k * velocity.stride, length)
+        : index + k * velocity.stride * velocity.direction;
+    const inTime = playing || isCached(at(1));
+    return indicesAhead(velocity, {
+      length,
+      at,
+      delayMs: inTime ? 0 : bandwidth.latencyMs() + bandwidth.transferMs(frameBytes),
+      capacity: Math.floor(frames.limit / 2 / frameBytes),
+    });
   }
 
   /* Fetching */
 
-  function query(scene, index) {
-    const position = scene.position.slice();
-    position[scene.axis] = index;
-    const slice = { shape: scene.shape, rows: scene.rows, cols: scene.cols, position };
-    return {
-      file: scene.file,
-      dataset: scene.dataset,
-      selection: selectionOf(slice, scene.viewport),
-      format: 'u8',
-      window: scene.window,
-      norm: scene.norm,
-      pool: scene.pool,
-      part: scene.part,
-      viewer: viewerId,
-    };
-  }
-
-  async function fetchFrame(scene, index, more, options, coming) {
-    const parameters = Object.assign(query(scene, index), more);
-    const answer = await loader.load(parameters, options, scene.generation, coming);
-    const codes = new Uint8Array(answer.bytes);
-    const [rows, cols] = answer.shape;
-    if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
-    const { step, rowStep, colStep, row0, col0 } = scene.viewport;
-    return {
-      frameSetKey: scene.frameSetKey,
-      codes,
-      rows,
-      cols,
-      step,
-      rowStep,
-      colStep,
-      row0,
-      col0,
-      selection: parameters.selection,
-      answer: Object.assign(answer, { bytes: null }),
-    };
+  async function fetchFrame(scene, index, more, options, onHeaders) {
+    const query = Object.assign(frameQuery(scene, index, viewerId), more);
+    return frameOf(scene, query.selection, await loader.load(query, options, scene.generation, onHeaders));
   }
 
   function ahead(index, signal) {
@@ -306,13 +224,10 @@ export function createScrubber(
   function settle(view) {
     end();
     if (view.axis === null) return;
-    velocity = Object.assign(velocity, { speed: 0 });
-    target = describeFrames(view);
+    velocity = Object.assign({}, velocity, { speed: 0 });
+    target = describe(view);
     frames.setCursor(target.frameSetKey, target.index, velocity.direction);
-    const last = view.shape[view.axis] - 1;
-    prefetcher.setQueue(
-      AROUND.map((k) => target.index + k * velocity.direction).filter((index) => index >= 0 && index <= last),
-    );
+    prefetcher.setQueue(indicesAround(velocity, target.index, view.shape[view.axis]));
   }
 
   /* Drop the target; what is on the canvas stays. */
@@ -340,7 +255,7 @@ export function createScrubber(
     if (!state().covered || !target) return;
     canvas.repaint(colors.current());
     const before = target.frameSetKey;
-    target = describeFrames(view);
+    target = describe(view);
     if (target.frameSetKey === before) return;
     frames.clear();
     prefetcher.stop();
@@ -378,12 +293,9 @@ export function createScrubber(
     recolor,
     paintStatic,
     dropFrames: () => frames.clear(),
-    isActive: () => state().covered,
     isDone: () => isShown(target),
-    index: () => (state().painted ? state().painted.index : null),
-    step: () => (state().painted ? state().painted.step : null),
+    // For tests.
     isCached,
     inFlight: () => prefetcher.size() + (demand ? 1 : 0),
-    bytes: () => frames.bytes(),
   };
 }

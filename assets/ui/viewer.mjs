@@ -1,27 +1,14 @@
-/* The way from a request to the picture: opening datasets, changing the view, and going back.
+/* The way from a request to the picture: changing the view, and going back. Datasets are opened by opening.mjs.
 
    The store's view is what is requested, `seen` what is on the screen. The controls follow the first; title, breadcrumb
    and address bar the second, so that a picture never stands under another one's name. To cancel is to go back to it. */
 
-import { parseLink } from '../model/address.mjs';
-import {
-  carryOver,
-  CHANGED,
-  createView,
-  describeChanges,
-  describeTarget,
-  isSamePicture,
-  isSamePlane,
-  withColorsOf,
-} from '../model/view.mjs';
+import { CHANGED, isSamePicture, isSamePlane, withColorsOf } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { createIdleWork } from './idle-work.mjs';
+import { createOpening } from './opening.mjs';
 
 const ZOOM_DELAY_MS = 120;
-// A file that is written all the time is not read again more often than this.
-const READ_AGAIN_MS = 1000;
-// Errors that may mean that the file has changed.
-const MAYBE_CHANGED = [400, 404, 409, 422];
 
 export function createViewer({
   config,
@@ -43,131 +30,32 @@ export function createViewer({
   const view = store.current;
 
   let seen = null;
-  // While a dataset is looked up: {changed: whether its file is read again because it has changed}, else null.
-  let opening = null;
   // What the address bar gets when the picture is there: {how: push, replace or none, moved: it has changed already}.
   let arrival = null;
-  // The user did not wait for the new state of a file, and stays with the picture of the old one.
-  let staying = false;
-  // What to do when a missing file or dataset answers again.
-  let comeback = null;
-  // The generation whose shape was checked because the server had another.
-  let checked = null;
-  let readAt = -Infinity;
 
   const idleWork = createIdleWork({ config, store, isSeen, bridge, navigation, residency });
 
-  /* Opening */
+  const opening = createOpening({
+    store,
+    bridge,
+    datasets,
+    picture,
+    player,
+    status,
+    tree,
+    versions,
+    seen: () => seen,
+    on: { found: take, refresh },
+  });
 
-  /* A dataset is looked up, `again` when it is the one of the view. Returns whether that is still so. */
-  function begin(target, again) {
-    const mine = { changed: false };
-    opening = mine;
-    if (!again) player.stop();
-    comeback = null;
-    status.clear();
-    picture.halt();
-    status.busy(true, describeTarget(target));
-    return () => opening === mine;
-  }
-
-  function withState(found) {
-    const listed = datasets.version(found.file);
-    const generation = versions.generationOf(found.file, found.record.dataset, listed);
-    return Object.assign({ listed, generation }, found);
-  }
-
-  /* Show what a link names; what it leaves open comes from the dataset. `history` is push, replace or none. */
-  async function openLink(link, history) {
-    const isCurrent = begin(link, false);
-    try {
-      const found = await datasets.findTarget(link);
-      if (!isCurrent()) return;
-      const made = createView(withState(found), link, view() || seen, history === 'push');
-      arrival = { how: history, moved: history === 'none' && seen !== null };
-      status.clearNote();
-      take(made.view, made.notes);
-    } catch (error) {
-      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history)));
-    }
-  }
-
-  function take(made, notes) {
-    opening = null;
-    store.replace(made);
+  /* Show the view of a link or of a file that was read again, see opening.mjs. */
+  function take({ view: found, notes }, history) {
+    if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
+    store.replace(found);
     if (notes.length) status.note(notes.join(' '), 'link');
-    tree.select(made);
-    bridge.sync(made);
+    tree.select(found);
+    bridge.sync(found);
     refresh();
-  }
-
-  /* Read the view's file again, because an answer had another `version` or an `error` may mean that it has changed;
-     without either the user requested it. */
-  async function readAgain({ version = null, error = null } = {}) {
-    const before = view();
-    const known = versions.isKnown(before.generation);
-    const isCurrent = begin(before, true);
-    opening.changed = Boolean(version) && known;
-    if (opening.changed) status.note(CHANGED, 'changed');
-    try {
-      await pause(readAt + READ_AGAIN_MS - performance.now());
-      if (!isCurrent()) return;
-      readAt = performance.now();
-      datasets.invalidate(before.file);
-      const found = await datasets.findTarget(before);
-      if (!isCurrent()) return;
-      const same = found.record.dtype === before.dtype && String(found.record.shape) === String(before.shape) &&
-        datasets.version(before.file) === before.listed;
-      if (error && same) {
-        onFailure(error, before, () => readAgain());
-        return;
-      }
-      const fresh = withState(found);
-      if (version || !same) {
-        const { file, record, listed } = fresh;
-        fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);
-      }
-      const made = carryOver(fresh, view());
-      picture.dropFrames();
-      take(made.view, []);
-      if (known && (version || !same)) status.note(describeChanges(before, view()), 'changed');
-      if (view().axis === null || view().shape[view().axis] < 2) player.stop();
-    } catch (failure) {
-      if (!isCurrent()) return;
-      if (failure.status === undefined && !failure.lost) failure.message = CHANGED + ' ' + failure.message;
-      onFailure(failure, before, () => readAgain());
-      comeback = () => readAgain();
-    }
-  }
-
-  /* An answer was of another state of the volume. */
-  function onVersionChange(generation, version) {
-    if (view() && !opening && !staying && view().generation === generation) readAgain({ version });
-  }
-
-  /* A slice was refused. */
-  function onRefused(error, request) {
-    if (!view() || opening || request.generation !== view().generation) return;
-    if (MAYBE_CHANGED.includes(error.status)) readAgain({ error });
-    else onFailure(error, view(), refresh);
-  }
-
-  /* The volume has answered while no slice was requested (error null), or has not. */
-  function onHeartbeat(error) {
-    if (!view() || opening) return;
-    const there = !error || error.status === 400;
-    if (there && status.clearNote('away')) picture.scheduleHeatmap();
-    if (there && comeback) comeback();
-    else if (there && error && checked !== view().generation) {
-      checked = view().generation;
-      readAgain();
-    }
-    if (!there && !status.isFailing() && (error.lost || [404, 422].includes(error.status))) {
-      status.note(
-        (error.lost ? 'The connection to the server is lost.' : error.message) + ' The picture is as it was read last.',
-        'away',
-      );
-    }
   }
 
   /* The picture */
@@ -188,17 +76,15 @@ export function createViewer({
   }
 
   function isSeen() {
-    return Boolean(view() && seen && !opening && isSamePicture(view(), seen));
+    return Boolean(view() && seen && !opening.isLookingUp() && isSamePicture(view(), seen));
   }
 
   /* Go back to the picture on the screen, from whatever is awaited or has failed. */
   function cancel() {
-    const old = Boolean(opening && opening.changed) || Boolean(seen && versions.isOutdated(seen));
+    const isOld = opening.cancel();
     player.stop();
     status.clear();
     status.busy(false);
-    opening = null;
-    comeback = null;
     if (!seen) {
       showNothing();
       return;
@@ -210,11 +96,10 @@ export function createViewer({
     arrival = null;
     tree.select(view());
     bridge.sync(view());
-    staying = old;
     picture.restore(view());
     idleWork.schedule();
-    if (old) {
-      status.note(CHANGED + ' The picture is as it was before.', 'changed', 'Read again', () => readAgain());
+    if (isOld) {
+      status.note(CHANGED + ' The picture is as it was before.', 'changed', 'Read again', () => opening.readAgain());
     }
   }
 
@@ -226,50 +111,25 @@ export function createViewer({
     bridge.clear();
     tree.deselect();
     residency.show(null);
-    status.failed(new Error('Nothing is chosen. Choose a dataset in the list of files.'), { retry: start });
-    offer(null);
+    status.failed(new Error('Nothing is chosen. Choose a dataset in the list of files.'), { retry: opening.start });
+    opening.offer(null);
   }
 
   /* What Escape does; whether there was anything to leave. */
   function goBack() {
     const failing = status.isFailing();
-    if (failing ? seen : opening || (view() && !isSeen())) {
+    if (failing ? seen : opening.isLookingUp() || (view() && !isSeen())) {
       cancel();
       return true;
     }
     return !failing && status.clearNote();
   }
 
-  /* Say what is wrong with what `link` names; `again` tries it once more, where that can help. */
-  function onFailure(error, link, again) {
-    const passing = !error.status || error.status >= 500 || [404, 409, 429].includes(error.status);
-    opening = null;
-    player.stop();
-    picture.fail();
-    if (!view()) bridge.clear();
-    status.failed(error, { retry: passing && again ? again : null, cancel: Boolean(seen) });
-    if (error.lost || !link) return;
-    if (error.status === 404) tree.reload().catch(() => undefined);
-    tree.reveal(link.file);
-    offer(link);
-  }
-
-  /* Offer a dataset that can be shown, in the same file if it has one. */
-  async function offer(link) {
-    const found = (link && link.file && await datasets.alternative(link.file, link.dataset)) ||
-      await datasets.alternative(null, link && link.dataset);
-    if (found && status.isFailing()) status.offer(found, () => open(found));
-  }
-
-  function open(found) {
-    return openLink(Object.assign(parseLink(''), found), 'push');
-  }
-
   /* Changes of the view. While another dataset is looked up there are none but to cancel. */
 
   /* Apply an action of model/view.mjs; whether the view is another one now. */
   function change(action) {
-    return Boolean(view()) && !opening && store.dispatch(action);
+    return Boolean(view()) && !opening.isLookingUp() && store.dispatch(action);
   }
 
   function go(index) {
@@ -330,7 +190,7 @@ export function createViewer({
 
   /* The axes of the picture on the screen were moved. */
   function setZoom(x, y) {
-    if (!view() || opening || !seen || !isSamePlane(view(), seen)) return;
+    if (!view() || opening.isLookingUp() || !seen || !isSamePlane(view(), seen)) return;
     store.dispatch({ type: 'zoom', x, y });
     if (!view().x) plot.zoom(null, null);
     clearTimeout(zoomTimer);
@@ -352,24 +212,17 @@ export function createViewer({
 
   /* Request the picture of the view as it is now. */
   function refresh() {
-    if (!view() || opening) return;
-    staying = false;
-    comeback = null;
+    if (!view() || opening.isLookingUp()) return;
+    opening.onRequest();
     status.clear();
     idleWork.schedule();
     picture.show(view());
   }
 
-  /* Follow the address bar: at the start, and when the user goes back. */
-  function start() {
-    const link = parseLink(location.search);
-    openLink(link, link.file && link.dataset ? 'none' : 'replace');
-  }
-
   return {
-    start,
+    start: opening.start,
     current: view,
-    open,
+    open: opening.open,
     go,
     step,
     goToEnd,
@@ -383,17 +236,13 @@ export function createViewer({
     showAll,
     cancel,
     goBack,
-    resume: () => view() && !opening && picture.show(view()),
+    resume: () => view() && !opening.isLookingUp() && picture.show(view()),
     onScreen,
-    onVersionChange,
-    onRefused,
-    onHeartbeat,
+    onVersionChange: opening.onVersionChange,
+    onRefused: opening.onRefused,
+    onHeartbeat: opening.onHeartbeat,
     onEnumFound,
     /* What came could not be drawn. */
-    onDrawError: (error) => onFailure(error, view(), refresh),
+    onDrawError: (error) => opening.onFailure(error, view(), refresh),
   };
-}
-
-function pause(ms) {
-  return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : Promise.resolve();
 }

@@ -293,7 +293,7 @@ def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None
     assert viewer.until(note) == "The values of this slice are missing. The disk is on fire."
     viewer.settled()
     assert not viewer.page.is_visible("#plot-message")
-    assert viewer.page.evaluate("() => lamella.scrubber.index()") == 71
+    assert viewer.page.evaluate("() => lamella.machine.state().painted.index") == 71
     # The way on.
     viewer.press("ArrowRight")
     viewer.until(f"() => ({note})() === ''")
@@ -302,7 +302,7 @@ def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None
     viewer.until(note)
     viewer.page.unroute_all()
     viewer.page.click("#plot-note-action")
-    viewer.until("() => !lamella.scrubber.isActive()")
+    viewer.until("() => !lamella.machine.state().covered")
     assert viewer.trace["meta"]["selection"] == "71,:,:"
     assert not viewer.page.is_visible("#plot-note")
     viewer.errors.clear()
@@ -336,6 +336,6 @@ def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("ArrowRight")
     viewer.page.keyboard.press("ArrowLeft")
-    viewer.until("() => lamella.scrubber.isActive() && lamella.scrubber.isDone()")
+    viewer.until("() => lamella.machine.state().covered && lamella.scrubber.isDone()")
     viewer.open(f"{SCAN}&axis=0&index=20")
     assert viewer.trace["meta"]["selection"] == "20,:,:"

@@ -132,7 +132,7 @@ def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, serve
     viewer.open(f"{LARGE}&axis=0&index=1&pool=nearest&window=0,4000")
     move(viewer, "ArrowRight")
     values = served.arrays["scan.h5", "/large"][2]
-    step = viewer.page.evaluate("() => lamella.scrubber.step()")
+    step = viewer.page.evaluate("() => lamella.machine.state().painted.step")
     rows, cols = range(step * 20, 1000 - step, step * 31), range(step * 20, 900 - step, step * 27)
     # The middle of a block shows its first voxel, whose row and column are multiples of the step.
     middle = (step - 1) / 2

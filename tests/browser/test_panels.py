@@ -70,7 +70,7 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     watched(viewer)
     viewer.page.evaluate("() => { lamella.config.restDelay = 1e6; }")
     viewer.page.keyboard.press("ArrowRight")
-    viewer.until("() => lamella.scrubber.isActive()")
+    viewer.until("() => lamella.machine.state().covered")
     before = {name: when for name, _, when in drawings(viewer)}
     count = len(drawings(viewer))
     figures(viewer, 2, 3)

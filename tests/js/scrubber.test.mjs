@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 
+import { createFrameCache } from '../../assets/data/frame-cache.mjs';
 import { createScrubber } from '../../assets/render/scrubber.mjs';
 import { createStateMachine } from '../../assets/render/state-machine.mjs';
 import { createFakeClock, settled } from './fake-clock.mjs';
@@ -58,6 +59,7 @@ function setUp() {
   const scrubber = createScrubber({
     clock,
     machine,
+    frames: createFrameCache(1e6, clock),
     loader,
     bandwidth: { maxConcurrent: () => 2, maxCells: () => 1e6, latencyMs: () => 5, transferMs: () => 1 },
     telemetry: {

@@ -10,7 +10,7 @@
     await leaf('ArrowLeft', 129);
   }
   return [
-    lamella.scrubber.bytes(),
+    lamella.frames.bytes(),
     performance.getEntriesByType('mark').length,
     performance.getEntriesByType('measure').length,
   ];

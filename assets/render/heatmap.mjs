@@ -1,0 +1,197 @@
+/* The heatmap of true values, drawn in short tasks (plotly-patch.mjs), each of which begins only when no key waits. */
+
+import { measureStage } from '../data/network-timing.mjs';
+import { toRows } from '../data/typed-arrays.mjs';
+import { remarkOn } from '../model/cells.mjs';
+import { poolOf } from '../model/viewport.mjs';
+import { setText, setVisible } from './dom.mjs';
+import { sceneOf, withViewport } from './values-request.mjs';
+
+// New colours are in the heatmap when they have not changed again for this long.
+export const RECOLOR_MS = 80;
+
+/* `describe(view, counted)` gives the request for the values of a view. `on` has what is called: postponed(ms) when
+   another drawing is due later, done() when nothing is left to be drawn, show(view) to request a view anew; for the rest
+   see picture.mjs. */
+export function createHeatmap({
+  clock,
+  machine,
+  store,
+  describe,
+  loader,
+  scrubber,
+  plot,
+  patch,
+  colors,
+  readout,
+  status,
+  player,
+  telemetry,
+  pipeline,
+  on,
+}) {
+  const { state, send } = machine;
+  const revision = () => state().revision;
+  // The newest answer, while an earlier one is being drawn.
+  let next = null;
+  let drawing = false;
+
+  function isCurrent(request) {
+    const view = store.current();
+    return Boolean(view && view.generation === request.generation);
+  }
+
+  function onValues(request, answer) {
+    if (!isCurrent(request)) return;
+    next = { request, answer };
+    if (!drawing) drawNext();
+  }
+
+  async function drawNext() {
+    drawing = true;
+    while (next) {
+      const { request, answer } = next;
+      next = null;
+      try {
+        await paint(request, answer);
+      } catch (error) {
+        onDrawError(error);
+      }
+    }
+    drawing = false;
+    if (!loader.isBusy()) on.done();
+  }
+
+  /* Whether a slice was pooled as numbers and turns out to be one of an enum: then it is requested anew. */
+  function averagesNames(request, answer) {
+    if (!answer.isEnum || store.current().isEnum) return false;
+    const view = on.enumFound();
+    if (poolOf(view) === request.query.pool) return false;
+    if (request.viewport.step > 1) {
+      on.show(view);
+      return true;
+    }
+    // Single voxels are the same, however they would be pooled.
+    const { query, key } = describe(view, request.painted);
+    Object.assign(request, { query, key });
+    return false;
+  }
+
+  async function paint(request, answer) {
+    if (averagesNames(request, answer)) return;
+    const begun = clock.now();
+    const before = revision();
+    const { halts } = state();
+    const values = toRows(answer);
+    const converting = clock.now() - begun;
+    const mapping = await colors.resolve(store.current(), request, values);
+    if (!isCurrent(request) || halts !== state().halts) return;
+    const cells = withViewport(values, request);
+    await plot.ready();
+    const image = await patch.buildImage(cells, mapping);
+    const leaves = leavesFor(request);
+    const late = state().covered && !leaves && (before !== revision() || !(await idle()));
+    if (late || !isCurrent(request) || halts !== state().halts) {
+      if (image) image.drop();
+      // What was pressed meanwhile comes first, and brings its own rest.
+      if (late && before === revision()) on.postponed();
+      return;
+    }
+    const drawStart = clock.now();
+    await plot.draw(sceneOf(request, cells, mapping, store.current(), readout), image);
+    const drawnAt = clock.now();
+    send('drawn', { drawn: { key: request.key, request, cells, mapping } });
+    showRemark(request, cells, mapping);
+    status.clearNote('values');
+    // The canvas has a slice of what was left.
+    if (leaves) scrubber.end();
+    on.shown(request.view);
+    if (!request.painted) {
+      const stages = await telemetry.painted(request, answer, {
+        convert: measureStage('convert', begun, converting + (image ? image.ms : 0)),
+        draw: measureStage('draw', drawStart, drawnAt - drawStart),
+      }, drawnAt);
+      pipeline.show(stages);
+      player.onPainted();
+    }
+    readout.detail(cells);
+    readout.refresh(cells);
+    // It was cancelled when it could no longer be stopped.
+    if (halts !== state().halts) on.late();
+  }
+
+  /* Whether a picture is of another dataset, state or plane than the one on the screen. */
+  function leavesFor({ generation, rows, cols }) {
+    const { drawn } = state();
+    if (!drawn) return true;
+    return drawn.request.generation !== generation || drawn.request.rows !== rows || drawn.request.cols !== cols;
+  }
+
+  /* The values that the heatmap has, in other colours. */
+  async function redraw(view) {
+    const mine = state().drawn;
+    const mapping = await colors.resolve(view, mine.request, mine.cells);
+    const before = revision();
+    const image = await patch.buildImage(mine.cells, mapping);
+    const quiet = before === revision() && (await idle());
+    if (!quiet || isReplaced(mine) || drawing) {
+      if (image) image.drop();
+      if (before === revision() && !isReplaced(mine) && !drawing) on.postponed(RECOLOR_MS);
+      return;
+    }
+    drawing = true;
+    try {
+      await plot.recolor(mapping, image);
+      send('recolored', { mapping });
+      showRemark(mine.request, mine.cells, mapping);
+    } catch (error) {
+      onDrawError(error);
+      return;
+    } finally {
+      drawing = false;
+    }
+    on.done();
+  }
+
+  /* Whether the heatmap has other values than `mine`. */
+  function isReplaced(mine) {
+    return !state().drawn || state().drawn.cells !== mine.cells;
+  }
+
+  /* True when nothing was requested until the page had time to hear it. */
+  function idle() {
+    const before = revision();
+    return new Promise((resolve) => {
+      clock.later(() => resolve(before === revision() && !inputPending()), 0);
+    });
+  }
+
+  function inputPending() {
+    const { scheduling } = /** @type {any} */ (navigator);
+    return Boolean(scheduling && scheduling.isInputPending && scheduling.isInputPending());
+  }
+
+  /* It cannot be drawn: what is on the screen is not to be trusted. */
+  function onDrawError(error) {
+    send('broken');
+    on.drawError(error);
+  }
+
+  return {
+    onValues,
+    redraw,
+    isReplaced,
+    isDrawing: () => drawing,
+    isWaiting: () => next !== null,
+    /* Leave out what waits to be drawn. */
+    drop: () => {
+      next = null;
+    },
+  };
+}
+
+function showRemark(request, cells, mapping) {
+  const text = remarkOn(request, cells, mapping);
+  setText('slice-remark', text);
+  setVisible('slice-remark', Boolean(text));
+}

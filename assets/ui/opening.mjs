@@ -1,0 +1,206 @@
+/* Opening datasets: by a link, and again where their file has changed; and what is done when that fails.
+
+   A lookup replaces the one before it, and while one is in progress the view is not changed. A view stays on an old state
+   of its file only if the user has cancelled reading the new one. */
+
+import { browserClock } from '../data/clock.mjs';
+import { parseLink } from '../model/address.mjs';
+import { carryOver, CHANGED, createView, describeChanges, describeTarget } from '../model/view.mjs';
+
+// A file that is written all the time is not read again more often than this.
+const READ_AGAIN_MS = 1000;
+// Errors that may mean that the file has changed.
+const MAYBE_CHANGED = [400, 404, 409, 422];
+
+/* `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history) for the
+   view of a link (history push, replace or none) or of a file that was read again (history undefined), and refresh(). */
+export function createOpening({
+  store,
+  bridge,
+  datasets,
+  picture,
+  player,
+  status,
+  tree,
+  versions,
+  seen,
+  on,
+  clock = browserClock,
+}) {
+  const current = store.current;
+
+  // While a dataset is looked up: {changed: whether its file is read again because it has changed}, else null.
+  let lookup = null;
+  // Whether the user stays with the picture of an old state of the file.
+  let keepsOld = false;
+  // What to do when a missing file or dataset answers again.
+  let onReturn = null;
+  // The generation whose shape was checked because the server had another.
+  let checked = null;
+  let readAt = -Infinity;
+
+  /* A dataset is looked up, `again` when it is the one of the view. Returns whether that is still so. */
+  function begin(target, again) {
+    const mine = { changed: false };
+    lookup = mine;
+    if (!again) player.stop();
+    onReturn = null;
+    status.clear();
+    picture.halt();
+    status.busy(true, describeTarget(target));
+    return () => lookup === mine;
+  }
+
+  function withState(found) {
+    const listed = datasets.version(found.file);
+    const generation = versions.generationOf(found.file, found.record.dataset, listed);
+    return Object.assign({ listed, generation }, found);
+  }
+
+  /* Show what a link names; what it leaves open comes from the dataset. `history` is push, replace or none. */
+  async function openLink(link, history) {
+    const isCurrent = begin(link, false);
+    try {
+      const found = await datasets.findTarget(link);
+      if (!isCurrent()) return;
+      const made = createView(withState(found), link, current() || seen(), history === 'push');
+      status.clearNote();
+      lookup = null;
+      on.found(made, history);
+    } catch (error) {
+      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history)));
+    }
+  }
+
+  function open(found) {
+    return openLink(Object.assign(parseLink(''), found), 'push');
+  }
+
+  /* Follow the address bar: at the start, and when the user goes back. */
+  function start() {
+    const link = parseLink(location.search);
+    openLink(link, link.file && link.dataset ? 'none' : 'replace');
+  }
+
+  /* Read the view's file again, because an answer had another `version` or an `error` may mean that it has changed;
+     without either the user requested it. */
+  async function readAgain({ version = null, error = null } = {}) {
+    const before = current();
+    const known = versions.isKnown(before.generation);
+    const isCurrent = begin(before, true);
+    lookup.changed = Boolean(version) && known;
+    if (lookup.changed) status.note(CHANGED, 'changed');
+    try {
+      await pause(readAt + READ_AGAIN_MS - clock.now());
+      if (!isCurrent()) return;
+      readAt = clock.now();
+      datasets.invalidate(before.file);
+      const found = await datasets.findTarget(before);
+      if (!isCurrent()) return;
+      const same = found.record.dtype === before.dtype && String(found.record.shape) === String(before.shape) &&
+        datasets.version(before.file) === before.listed;
+      if (error && same) {
+        onFailure(error, before, () => readAgain());
+        return;
+      }
+      const fresh = withState(found);
+      if (version || !same) {
+        const { file, record, listed } = fresh;
+        fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);
+      }
+      const { view } = carryOver(fresh, current());
+      picture.dropFrames();
+      lookup = null;
+      on.found({ view, notes: [] });
+      if (known && (version || !same)) status.note(describeChanges(before, current()), 'changed');
+      if (current().axis === null || current().shape[current().axis] < 2) player.stop();
+    } catch (failure) {
+      if (!isCurrent()) return;
+      if (failure.status === undefined && !failure.lost) failure.message = CHANGED + ' ' + failure.message;
+      onFailure(failure, before, () => readAgain());
+      onReturn = () => readAgain();
+    }
+  }
+
+  function pause(ms) {
+    return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+      if (ms > 0) clock.later(resolve, ms);
+      else resolve();
+    });
+  }
+
+  /* An answer was of another state of the volume. */
+  function onVersionChange(generation, version) {
+    if (current() && !lookup && !keepsOld && current().generation === generation) readAgain({ version });
+  }
+
+  /* A slice was refused. */
+  function onRefused(error, request) {
+    if (!current() || lookup || request.generation !== current().generation) return;
+    if (MAYBE_CHANGED.includes(error.status)) readAgain({ error });
+    else onFailure(error, current(), on.refresh);
+  }
+
+  /* The volume has answered while no slice was requested (error null), or has not. */
+  function onHeartbeat(error) {
+    if (!current() || lookup) return;
+    const there = !error || error.status === 400;
+    if (there && status.clearNote('away')) picture.scheduleHeatmap();
+    if (there && onReturn) onReturn();
+    else if (there && error && checked !== current().generation) {
+      checked = current().generation;
+      readAgain();
+    }
+    if (!there && !status.isFailing() && (error.lost || [404, 422].includes(error.status))) {
+      status.note(
+        (error.lost ? 'The connection to the server is lost.' : error.message) + ' The picture is as it was read last.',
+        'away',
+      );
+    }
+  }
+
+  /* Say what is wrong with what `link` names; `again` tries it once more, where that can help. */
+  function onFailure(error, link, again) {
+    const passing = !error.status || error.status >= 500 || [404, 409, 429].includes(error.status);
+    lookup = null;
+    player.stop();
+    picture.fail();
+    if (!current()) bridge.clear();
+    status.failed(error, { retry: passing && again ? again : null, cancel: Boolean(seen()) });
+    if (error.lost || !link) return;
+    if (error.status === 404) tree.reload().catch(() => undefined);
+    tree.reveal(link.file);
+    offer(link);
+  }
+
+  /* Offer a dataset that can be shown, in the same file if it has one. */
+  async function offer(link) {
+    const found = (link && link.file && await datasets.alternative(link.file, link.dataset)) ||
+      await datasets.alternative(null, link && link.dataset);
+    if (found && status.isFailing()) status.offer(found, () => open(found));
+  }
+
+  return {
+    start,
+    open,
+    readAgain,
+    offer,
+    onVersionChange,
+    onRefused,
+    onHeartbeat,
+    onFailure,
+    isLookingUp: () => lookup !== null,
+    /* Leave what is looked up, and stay with the picture on the screen; whether that is of an old state of its file. */
+    cancel: () => {
+      keepsOld = Boolean(lookup && lookup.changed) || Boolean(seen() && versions.isOutdated(seen()));
+      lookup = null;
+      onReturn = null;
+      return keepsOld;
+    },
+    /* The view is requested. */
+    onRequest: () => {
+      keepsOld = false;
+      onReturn = null;
+    },
+  };
+}

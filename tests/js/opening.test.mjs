@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+
+import { createVersions } from '../../assets/data/versions.mjs';
+import { createViewStore } from '../../assets/model/view.mjs';
+import { createOpening } from '../../assets/ui/opening.mjs';
+import { createFakeClock, settled } from './fake-clock.mjs';
+
+/* Opening, with lookups that a test answers: `answer(shape)`, `refuse(error)`. */
+function setUp() {
+  const clock = createFakeClock();
+  const store = createViewStore();
+  const log = [];
+  const lookups = [];
+  const versions = createVersions(() => undefined);
+  const none = () => undefined;
+  const opening = createOpening({
+    clock,
+    store,
+    versions,
+    bridge: { clear: none },
+    datasets: {
+      version: () => null,
+      invalidate: none,
+      alternative: (file) => Promise.resolve(file && { file, dataset: '/other' }),
+      findTarget: ({ dataset }) =>
+        new Promise((resolve, reject) => {
+          log.push('? ' + dataset);
+          lookups.push({ dataset, resolve, reject });
+        }),
+    },
+    picture: { halt: none, fail: () => log.push('fail'), dropFrames: none, scheduleHeatmap: none },
+    player: { stop: none },
+    status: {
+      clear: none,
+      clearNote: none,
+      busy: none,
+      isFailing: () => true,
+      note: (text) => log.push('note ' + text),
+      failed: ({ message }, { retry }) => log.push('! ' + message + (retry ? ' (again)' : '')),
+      offer: ({ dataset }) => log.push('offer ' + dataset),
+    },
+    tree: { reload: () => Promise.resolve(), reveal: none },
+    seen: () => store.current(),
+    on: {
+      found: ({ view }, history) => {
+        store.replace(view);
+        log.push('= ' + view.dataset + ' ' + view.shape + ' ' + history);
+        opening.onRequest();
+      },
+      refresh: none,
+    },
+  });
+  const answer = async (shape, nth = -1) => {
+    const { dataset, resolve } = lookups.at(nth);
+    resolve({ file: 'a.h5', record: { dataset, shape, dtype: 'uint8' } });
+    await settled();
+  };
+  const refuse = async (error) => {
+    lookups.at(-1).reject(error);
+    await settled();
+  };
+  const open = async () => {
+    opening.open({ file: 'a.h5', dataset: '/d' });
+    await answer([9, 9, 9]);
+    versions.check(store.current().generation, 'v1');
+    log.length = 0;
+  };
+  return { clock, store, log, opening, answer, refuse, open };
+}
+
+Deno.test('the newest lookup wins', async () => {
+  const { log, opening, answer } = setUp();
+  opening.open({ file: 'a.h5', dataset: '/d' });
+  opening.open({ file: 'a.h5', dataset: '/e' });
+  assert.ok(opening.isLookingUp());
+  await answer([5, 5, 5], 0);
+  await answer([6, 6, 6], 1);
+  assert.deepEqual(log, ['? /d', '? /e', '= /e 6,6,6 push']);
+  assert.ok(!opening.isLookingUp());
+});
+
+Deno.test('a file that has changed is read again, at most once a second', async () => {
+  const { clock, store, log, opening, answer, open } = setUp();
+  await open();
+  const change = async (version) => {
+    opening.onVersionChange(store.current().generation, version);
+    await settled();
+  };
+  await change('v2');
+  await answer([8, 9, 9]);
+  assert.equal(log[2], '= /d 8,9,9 undefined');
+  log.length = 0;
+  await change('v3');
+  assert.deepEqual(log, ['note This file changed on disk.']);
+  await clock.pass(999);
+  assert.equal(log.length, 1);
+  await clock.pass(1);
+  assert.equal(log[1], '? /d');
+});
+
+Deno.test('a user who cancels that stays with the old picture until another one is requested', async () => {
+  const { store, log, opening, open } = setUp();
+  await open();
+  const { generation } = store.current();
+  opening.onVersionChange(generation, 'v2');
+  assert.ok(opening.cancel());
+  log.length = 0;
+  opening.onVersionChange(generation, 'v2');
+  assert.deepEqual(log, []);
+  opening.onRequest();
+  opening.onVersionChange(generation, 'v2');
+  assert.deepEqual(log, ['note This file changed on disk.']);
+});
+
+Deno.test('a failure says what is wrong and offers another dataset of the file', async () => {
+  const { log, opening, refuse } = setUp();
+  opening.open({ file: 'a.h5', dataset: '/d' });
+  await refuse(Object.assign(new Error('a.h5 is gone.'), { status: 404 }));
+  assert.deepEqual(log, ['? /d', 'fail', '! a.h5 is gone. (again)', 'offer /other']);
+  opening.open({ file: 'a.h5', dataset: '/d' });
+  await refuse(new Error('a.h5 has no dataset /d.'));
+  assert.deepEqual(log.slice(4), ['? /d', 'fail', '! a.h5 has no dataset /d.', 'offer /other']);
+});
+
+Deno.test('what is missing is opened again when it answers', async () => {
+  const { clock, store, log, opening, answer, refuse, open } = setUp();
+  await open();
+  opening.onRefused(Object.assign(new Error('gone'), { status: 404 }), store.current());
+  await settled();
+  await refuse(Object.assign(new Error('gone'), { status: 404 }));
+  log.length = 0;
+  opening.onHeartbeat(null);
+  await clock.pass(1000);
+  await answer([9, 9, 9]);
+  assert.deepEqual(log, ['? /d', '= /d 9,9,9 undefined']);
+});
