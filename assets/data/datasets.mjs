@@ -1,9 +1,11 @@
 /* Files and their datasets, fetched from the server and cached. */
 
+import { browserClock } from './clock.mjs';
+
 const LIST_WAIT_MS = 200;
 
 /* `onChange()` hears that a list has come or failed, `onListed(file, records)` that one came which a view needs. */
-export function createDatasets(api, onChange, onListed) {
+export function createDatasets(api, onChange, onListed, clock = browserClock) {
   const datasets = new Map();
   let files = null;
   let allFiles = true;
@@ -63,7 +65,10 @@ export function createDatasets(api, onChange, onListed) {
     const entry = datasets.get(file);
     if (entry) entry.version = entry.version || answer.version;
     // Most lists are there by now, and then the tree is drawn once.
-    await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, LIST_WAIT_MS))]);
+    await Promise.race([
+      listed,
+      new Promise((/** @type {(value?: undefined) => void} */ resolve) => clock.later(resolve, LIST_WAIT_MS)),
+    ]);
     if (answer.datasets.length) return answer.datasets[0];
     // Whether it is a group can be seen in the list of all alone.
     await listed;

@@ -1,5 +1,6 @@
 /* The colour mapping of a slice: the contrast window that is in force, norm and colour scale. */
 
+import { browserClock } from '../data/clock.mjs';
 import { singleValue } from '../model/cells.mjs';
 import { validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
@@ -10,8 +11,8 @@ const PREFETCH_DELAY_MS = 60;
 const REMEMBERED = 2000;
 
 /* `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force;
-   `isCurrent(view)` says whether a view is still shown. */
-export function createColorMapping({ api, show, isCurrent }) {
+   `isCurrent(view)` is true while a view is shown. */
+export function createColorMapping({ api, show, isCurrent, clock = browserClock }) {
   const volumeWindows = new Map();
   const sliceWindows = new Map();
   let last = null;
@@ -96,7 +97,7 @@ export function createColorMapping({ api, show, isCurrent }) {
 
   function prefetchWindow(view, request) {
     if (view.window !== 'volume') return;
-    setTimeout(() => {
+    clock.later(() => {
       if (isCurrent(view)) volumeWindow(view, request);
     }, PREFETCH_DELAY_MS);
   }

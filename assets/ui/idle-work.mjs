@@ -1,14 +1,16 @@
 /* What is brought up to date when the view has not changed for a while: address bar, title, links and controls. */
 
+import { browserClock } from '../data/clock.mjs';
+
 /* `isSeen()` is true when the picture of the view is on the screen; title, address and links wait for that. */
-export function createIdleWork({ config, store, isSeen, bridge, navigation, residency }) {
+export function createIdleWork({ config, store, isSeen, bridge, navigation, residency, clock = browserClock }) {
   let timer = 0;
   // The picture was not there yet when its name was due.
   let behind = false;
 
   /* Each step is a task of its own, so that a key need not wait for all. */
   function schedule() {
-    clearTimeout(timer);
+    clock.cancel(timer);
     behind = false;
     const named = (job) => (view) => {
       if (isSeen()) job(view);
@@ -25,9 +27,9 @@ export function createIdleWork({ config, store, isSeen, bridge, navigation, resi
       if (!store.current()) return;
       const [step] = steps.splice(0, 1);
       step(store.current());
-      if (steps.length) timer = setTimeout(next, 0);
+      if (steps.length) timer = clock.later(next, 0);
     };
-    timer = setTimeout(next, config.restDelay);
+    timer = clock.later(next, config.restDelay);
   }
 
   /* A picture has come. */
@@ -35,5 +37,5 @@ export function createIdleWork({ config, store, isSeen, bridge, navigation, resi
     if (behind) schedule();
   }
 
-  return { schedule, catchUp, cancel: () => clearTimeout(timer) };
+  return { schedule, catchUp, cancel: () => clock.cancel(timer) };
 }

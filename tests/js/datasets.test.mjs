@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { createDatasets } from '../../assets/data/datasets.mjs';
+import { createFakeClock } from './fake-clock.mjs';
 
 const record = (dataset, browsable, shape) => ({ dataset, browsable, shape, dtype: 'uint16' });
 
@@ -24,7 +25,7 @@ function setUp() {
       return Promise.resolve({ datasets, complete: true, version: 'v' });
     },
   };
-  return createDatasets(api, () => undefined, () => undefined);
+  return createDatasets(api, () => undefined, () => undefined, createFakeClock());
 }
 
 const messageOf = (promise) => promise.then(() => '', ({ message }) => message);
@@ -48,6 +49,7 @@ Deno.test('where nothing in the group can be shown, another dataset of the file 
 Deno.test('a link to nothing says that there is none', async () => {
   const datasets = setUp();
   for (const dataset of ['/ent', '/large/x']) {
-    assert.equal(await messageOf(datasets.findTarget({ file: 'a.h5', dataset })), 'a.h5 has no dataset ' + dataset + '.');
+    const message = await messageOf(datasets.findTarget({ file: 'a.h5', dataset }));
+    assert.equal(message, 'a.h5 has no dataset ' + dataset + '.');
   }
 });
