@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ("dashboard", "bench", "tests", ".ci")
-SCRIPTS = ("assets", "tests/js")
+SCRIPTS = ("assets", "tests/js", "bench/browser/scripts")
 
 # Word in a name: what to use instead.
 NAMES = {

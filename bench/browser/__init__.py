@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser
 
-from bench.browser.tab import Tab, chromium, tab
+from bench.browser.tab import Tab, chromium, script, tab
 from bench.context import Context, Volume, pick_bricks
 from bench.model import Section, ratios
 from dashboard.benchmarking.server import free_port
@@ -161,12 +161,7 @@ def _heap(context: Context, page: Tab, section: Section) -> None:
 
 def _transferred(page: Tab) -> int:
     """Bytes transferred for the page, scripts and styles."""
-    size: int = page.page.evaluate(
-        """() => performance.getEntriesByType('navigation')
-          .concat(performance.getEntriesByType('resource'))
-          .filter((entry) => !entry.name.includes('/api/') && !entry.name.includes('_dash-update'))
-          .reduce((sum, entry) => sum + entry.transferSize, 0)"""
-    )
+    size: int = page.page.evaluate(script("transferred"))
     return size
 
 

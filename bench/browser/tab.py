@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
@@ -22,27 +23,12 @@ FLAGS = (
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-# Records painted slices as [time (ms), index, source], and key presses (ms). Lamella marks its slices itself; the
-# plain app's are reported by Plotly and take the time of the animation frame after drawing, as Lamella's do.
-WATCH = """
-window.seen = [];
-window.keys = [];
-document.addEventListener('keydown', (event) => window.keys.push(event.timeStamp), true);
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-  if (entry.name !== 'slice-painted') return;
-  window.seen.push([entry.startTime, entry.detail.index, entry.detail.source]);
-})).observe({type: 'mark'});
-window.watchPlain = () => {
-  const gd = document.querySelector('#graph .js-plotly-plot');
-  if (!gd || !gd.on) return false;
-  gd.on('plotly_afterplot', () => requestAnimationFrame(() => {
-    const index = gd.layout.meta;
-    const last = window.seen[window.seen.length - 1];
-    if (!last || last[1] !== index) window.seen.push([performance.now(), index, 'plain']);
-  }));
-  return true;
-};
-"""
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def script(name: str) -> str:
+    """The expression in `scripts/NAME.js`, as Playwright evaluates it."""
+    return (SCRIPTS / f"{name}.js").read_text().rstrip().removesuffix(";")
 
 
 @dataclass
@@ -85,14 +71,7 @@ class Tab:
     def put(self, slider: str, index: int) -> float:
         """Set a slider. Returns the time (ms) until its slice is painted."""
         self.clear()
-        begun: float = self.page.evaluate(
-            """([slider, index]) => {
-              const begun = performance.now();
-              window.dash_clientside.set_props(slider, {value: index});
-              return begun;
-            }""",
-            [slider, index],
-        )
+        begun: float = self.page.evaluate(script("set-slider"), [slider, index])
         self.await_seen(index)
         return next(at for at, one, _ in self.seen() if one == index) - begun
 
@@ -147,7 +126,7 @@ def tab(browser: Browser) -> Iterator[Tab]:
     """An empty tab of 1280×800 pixels with its own profile."""
     # `wait_for_function` evaluates text in the page, which the page's policy forbids.
     context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
-    context.add_init_script(WATCH)
+    context.add_init_script(path=SCRIPTS / "watch.js")
     page = context.new_page()
     yield Tab(page, context.new_cdp_session(page))
     context.close()

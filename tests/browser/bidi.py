@@ -18,6 +18,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.page_scripts import script
+
 STARTS_WITHIN_S = 60.0
 ENDS_WITHIN_S = 30.0
 ANSWERS_WITHIN_S = 60.0
@@ -27,27 +29,12 @@ KEYS = {"End": "\ue010", "Home": "\ue011", "ArrowRight": "\ue014", "PageDown": "
 
 EVENTS = ["log.entryAdded", "browsingContext.downloadEnd"]
 
-CALL = "async (given) => JSON.stringify((await ({function})(...JSON.parse(given))) ?? null)"
+# The function that is called takes the place of GIVEN.
+CALL = script("firefox/call")
 
-UNTIL = """
-async (...given) => {{
-  const holds = {function};
-  const end = performance.now() + 45000;
-  for (;;) {{
-    const found = holds(...given);
-    if (found) return found;
-    if (performance.now() > end) throw new Error('in vain: ' + holds);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }}
-}}
-"""
+UNTIL = script("firefox/until")
 
-MIDDLE = """
-(selector, nth) => {
-  const box = document.querySelectorAll(selector)[nth].getBoundingClientRect();
-  return [Math.round(box.left + box.width / 2), Math.round(box.top + box.height / 2)];
-}
-"""
+MIDDLE = script("firefox/middle")
 
 
 @dataclass
@@ -91,7 +78,7 @@ class Firefox:
         """The result of a JavaScript function, as JSON carries it."""
         answer = self.send(
             "script.callFunction",
-            functionDeclaration=CALL.format(function=function),
+            functionDeclaration=CALL.replace("GIVEN", function),
             target={"context": self.context},
             arguments=[{"type": "string", "value": json.dumps(arguments)}],
             awaitPromise=True,
@@ -101,7 +88,7 @@ class Firefox:
 
     def until(self, function: str, *arguments: object) -> Any:
         """Wait for a JavaScript function to give something."""
-        return self.call(UNTIL.format(function=function), *arguments)
+        return self.call(UNTIL.replace("GIVEN", function), *arguments)
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.browser.bidi import Firefox, firefox
+from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
 
@@ -19,34 +20,13 @@ PROGRAMS = ("firefox-esr", "firefox")
 
 SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
 
-SHOWS = """
-(index) => {
-  const frame = document.getElementById('plot-frame');
-  const slider = document.querySelector('#slice-slider [role=slider]');
-  return frame && frame.getAttribute('aria-busy') === 'false'
-    && slider.getAttribute('aria-valuenow') === String(index);
-}
-"""
+SHOWS = script("firefox/shows")
 
-# In a task of the page: what a driver calls may evaluate text whatever the policy says.
-EVALUATE = """
-() => new Promise((resolve) => {
-  setTimeout(() => {
-    try { resolve(eval('1')); } catch (error) { resolve(error.name); }
-  });
-})
-"""
+EVALUATE = script("firefox/evaluate")
 
-INDEX = """
-() => Number(document.querySelector('#slice-slider [role=slider]').getAttribute('aria-valuenow'))
-"""
+INDEX = script("firefox/index")
 
-VALUES = """
-() => {
-  const graph = document.querySelector('#slice-graph .js-plotly-plot');
-  return Array.from(graph.data[0].z, (row) => Array.from(row));
-}
-"""
+VALUES = script("firefox/values")
 
 
 @pytest.fixture(scope="session")

@@ -213,9 +213,7 @@ def forget_plotly(viewer: Any) -> None:
 
 def spoil_pictures(viewer: Any) -> None:
     """The browser cannot read the pictures that the page makes."""
-    viewer.page.add_init_script(
-        "const make = URL.createObjectURL; URL.createObjectURL = () => make(new Blob(['none']));"
-    )
+    viewer.page.add_init_script(script("heatmap/spoil-pictures"))
 
 
 @pytest.mark.parametrize("spoil", [forget_plotly, spoil_pictures])

@@ -66,7 +66,9 @@ def test_what_does_not_fit_is_clamped_with_a_note(
 
 
 def test_a_link_that_fits_has_no_note_and_neither_has_the_next_dataset(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&selection=-1,:,:&axis=0&x=10,60&y=20,70&norm=sqrt&colorscale=viridis_r&window=1,9")
+    viewer.open(
+        f"{SCAN}&selection=-1,:,:&axis=0&x=10,60&y=20,70&norm=sqrt&colorscale=viridis_r&window=1,9"
+    )
     assert not viewer.page.is_visible("#plot-note")
     assert viewer.index == 129
     viewer.open(f"{SCAN}&axis=0&index=5000")

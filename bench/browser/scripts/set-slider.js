@@ -1,0 +1,5 @@
+(([slider, index]) => {
+  const begun = performance.now();
+  window.dash_clientside.set_props(slider, { value: index });
+  return begun;
+});

@@ -1,0 +1,1 @@
+(() => Number(document.querySelector('#slice-slider [role=slider]').getAttribute('aria-valuenow')));

@@ -1,0 +1,2 @@
+const make = URL.createObjectURL;
+URL.createObjectURL = () => make(new Blob(['none']));
