@@ -75,9 +75,9 @@ def test_back_undoes_a_change_of_axis_and_of_dataset(viewer: Any) -> None:
     viewer.settled(painted=5)
     viewer.address("dataset=/plane")
     viewer.page.go_back()
-    viewer.until("() => window.painted.length > 5")
+    viewer.await_painted(5)
     assert viewer.settled().trace["meta"]["selection"] == ":,59,:"
     viewer.page.go_back()
-    viewer.until("() => window.painted.length > 6")
+    viewer.await_painted(6)
     assert viewer.settled().trace["meta"]["selection"] == "6,:,:"
     assert viewer.index == 6

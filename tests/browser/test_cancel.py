@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.viewer import DIMMED
 from tests.nightly import mostly
 from tests.page_scripts import script
 
@@ -22,7 +23,6 @@ def viewer(kept_viewer: Any) -> Any:
 SCAN = "?file=scan.h5&dataset=/entry/data"
 STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:&axis=1"
 
-DIMMED = "() => document.getElementById('plot-frame').classList.contains('busy')"
 STATE = script("cancel/state")
 
 
@@ -150,9 +150,7 @@ def test_back_from_a_wait(
     ask(viewer.page)
     dimmed(viewer)
     if leave is cancel:
-        viewer.until(
-            "(text) => document.getElementById('plot-wait-text').textContent.includes(text)", what
-        )
+        viewer.await_text("plot-wait-text", what)
     elif wish == "other dimension":
         # In the field Escape gives the number back.
         viewer.page.focus("#plot-frame")
@@ -177,7 +175,7 @@ def test_back_from_the_browsers_back(waiting: Callable[..., Any]) -> None:
     viewer.page.locator("#dataset-tree").get_by_text("large", exact=True).click()
     viewer.address("dataset=/large")
     viewer.settled()
-    viewer.until("() => location.search.includes('index=3')")
+    viewer.address("index=3")
     viewer.before = viewer.page.evaluate(STATE)
     viewer.page.route(re.compile(r"/slice\?"), lambda route: None)
     viewer.page.go_back()
@@ -230,9 +228,7 @@ def test_before_the_first_slice_there_is_nothing_to_go_back_to(
     viewer.load(f"{SCAN}&axis=0&index=20")
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     leave(viewer)
-    viewer.until(
-        "() => document.getElementById('plot-message-text').textContent.includes('chosen')"
-    )
+    viewer.await_text("plot-message-text", "chosen")
     assert not viewer.page.is_visible("#plot-wait")
     assert viewer.page.evaluate("() => lamella.viewer.current()") is None
     assert not viewer.page.is_visible("#axis-select")
@@ -258,14 +254,12 @@ def test_back_from_an_error(viewer: Any) -> None:
     )
     viewer.load(f"{SCAN}&axis=0&index=20")
     viewer.settled()
-    viewer.until("() => location.search.includes('colorscale=')")
+    viewer.address("colorscale=")
     viewer.before = viewer.page.evaluate(STATE)
 
     def fail() -> None:
         viewer.page.keyboard.press("End")
-        viewer.until(
-            "() => document.getElementById('plot-message-text').textContent.includes('fire')"
-        )
+        viewer.await_text("plot-message-text", "fire")
 
     fail()
     viewer.page.click("#plot-leave")
@@ -296,7 +290,7 @@ def test_a_slice_whose_values_are_missing_stays_with_a_note(viewer: Any) -> None
     assert viewer.page.evaluate("() => lamella.machine.state().painted.index") == 71
     # The way on.
     viewer.press("ArrowRight")
-    viewer.until(f"() => ({note})() === ''")
+    viewer.await_text("plot-note-text", "")
     assert viewer.trace["meta"]["selection"] == "72,:,:"
     viewer.page.keyboard.press("ArrowLeft")
     viewer.until(note)
@@ -312,22 +306,20 @@ def test_back_from_a_lost_connection(make_viewer: Callable[..., Any]) -> None:
     # Without a connection a tab of its own harms no other test.
     viewer = make_viewer()
     viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.until("() => location.search.includes('colorscale=')")
+    viewer.address("colorscale=")
     viewer.before = viewer.page.evaluate(STATE)
     viewer.page.context.set_offline(True)
     viewer.page.keyboard.press("End")
-    viewer.until(
-        "() => document.getElementById('plot-message-text').textContent.includes('connection')"
-    )
+    viewer.await_text("plot-message-text", "connection")
     viewer.page.click("#plot-leave")
-    viewer.until("() => document.getElementById('plot-message-text').textContent === ''")
+    viewer.await_text("plot-message-text", "")
     viewer.settled()
     assert viewer.index == 20
     # It is said without covering the picture, until the server answers again.
-    viewer.until("() => document.getElementById('plot-note-text').textContent.includes('lost')")
+    viewer.await_text("plot-note-text", "lost")
     assert not viewer.page.is_visible("#plot-message")
     viewer.page.context.set_offline(False)
-    viewer.until("() => document.getElementById('plot-note-text').textContent === ''")
+    viewer.await_text("plot-note-text", "")
     assert_as_before(viewer)
     assert viewer.painted[-1]["index"] == 21
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.viewer import DIMMED
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -27,7 +28,7 @@ def test_the_wheel_steps_through_slices_and_zooms_with_ctrl(viewer: Any) -> None
     viewer.page.keyboard.down("Control")
     viewer.page.mouse.wheel(0, -400)
     viewer.page.keyboard.up("Control")
-    viewer.until("() => location.search.includes('x=')")
+    viewer.address("&x=")
     assert viewer.settled().index == 22
     left, right = viewer.trace["x"]
     assert 20 < right - left < 95
@@ -55,7 +56,7 @@ def test_a_finger_steps_through_slices(make_viewer: Callable[..., Any]) -> None:
     for way in range(0, 90, 6):
         send("touchMove", x + way)
     send("touchEnd", x + 84)
-    viewer.until("() => window.painted.length > 1")
+    viewer.await_painted(1)
     viewer.settled()
     assert 27 <= viewer.index <= 32
     assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
@@ -68,7 +69,7 @@ def test_play_bounces_and_leaves_none_out(viewer: Any) -> None:
     viewer.page.click("#play-speed")
     viewer.page.get_by_role("option", name="30 slices a second").click()
     viewer.page.click("#slice-play")
-    viewer.until("() => window.painted.length > 9")
+    viewer.await_painted(9)
     viewer.page.click("#slice-play")
     viewer.settled()
     indices = [mark["index"] for mark in viewer.painted]
@@ -92,7 +93,7 @@ def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(
     viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("End")
-    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    viewer.until(DIMMED)
     assert viewer.painted[-1]["index"] == 20
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     viewer.page.click("#plot-cancel")
@@ -111,7 +112,7 @@ def test_new_colours_do_not_hide_that_a_slice_is_awaited(
     viewer.page.route(re.compile(r"/slice\?.*selection=129,"), lambda route: None)
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.evaluate(script("input/recolor-while-moving"))
-    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    viewer.until(DIMMED)
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     viewer.page.click("#plot-cancel")
     viewer.settled()
@@ -206,7 +207,7 @@ def test_two_fingers_zoom_in_and_out(
     viewer.settled()
     assert viewer.trace["x"] == [-0.5, 99.5]
     # The browser delivers the mark after the picture.
-    viewer.until("() => window.painted.length >= 3")
+    viewer.await_painted(2)
     assert len(viewer.painted) == len({mark["index"] for mark in viewer.painted}) + 2
 
 

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from playwright.sync_api import Request, Route
 
 from dashboard.frames.quantize import Norm, quantize_u8
+from tests.browser.viewer import MOVING, NEVER_REST, REST
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -22,11 +23,7 @@ SCAN = "?file=scan.h5&dataset=/entry/data"
 LARGE = "?file=scan.h5&dataset=/large"
 FIELD = "?file=other.h5&dataset=/stack"
 
-MOVING = "() => document.getElementById('plot-frame').classList.contains('moving')"
-SLIDER_AT = """(index) =>
-  Number(document.querySelector('#slice-slider [role=slider]').getAttribute('aria-valuenow')) === index"""
-# A view that has been moved stays as it is painted, for as long as a test looks at it.
-NEVER_REST = "() => { lamella.config.restDelay = 1e6; }"
+SLIDER_AT = script("motion/slider-at")
 
 
 def move(viewer: Any, *keys: str) -> None:
@@ -42,9 +39,7 @@ def move(viewer: Any, *keys: str) -> None:
 
 def rest(viewer: Any) -> None:
     """Let the view rest, and wait for the heatmap."""
-    viewer.page.evaluate(
-        "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
-    )
+    viewer.page.evaluate(REST)
     viewer.settled()
     assert not viewer.page.evaluate(MOVING)
 

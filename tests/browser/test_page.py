@@ -119,11 +119,9 @@ def test_a_lost_connection_is_said_and_found_again(make_viewer: Callable[..., An
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.context.set_offline(True)
     viewer.page.keyboard.press("End")
-    viewer.until(
-        "() => document.getElementById('plot-message-text').textContent.includes('connection')"
-    )
+    viewer.await_text("plot-message-text", "connection")
     viewer.page.context.set_offline(False)
-    viewer.until("() => window.painted[window.painted.length - 1].index === 129")
+    viewer.await_index(129)
     viewer.settled()
     assert not viewer.page.is_visible("#plot-message")
     viewer.errors.clear()
@@ -141,7 +139,7 @@ def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -
     )
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("ArrowRight")
-    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('fire')")
+    viewer.await_text("plot-message-text", "fire")
     viewer.page.unroute_all()
     viewer.page.click("#plot-retry")
     viewer.settled(painted=2)
@@ -152,9 +150,9 @@ def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -
 def test_new_colours_that_cannot_be_drawn_do_not_stop_the_page(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.evaluate(script("page/fail-next-drawing"))
-    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('ink')")
+    viewer.await_text("plot-message-text", "ink")
     viewer.press("ArrowRight")
-    viewer.until("() => document.getElementById('plot-message-text').textContent === ''")
+    viewer.await_text("plot-message-text", "")
     assert viewer.settled().trace["meta"]["selection"] == "21,:,:"
     assert viewer.trace["first"] == "rgb(255,255,255)"
 
@@ -173,9 +171,7 @@ def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
     assert "130×120×100 · uint16" in tree.inner_text()
     tree.get_by_text("other.h5", exact=True).click()
     tree.get_by_text("title", exact=True).click()
-    viewer.until(
-        "() => document.getElementById('tree-message').textContent.includes('cannot be shown')"
-    )
+    viewer.await_text("tree-message", "cannot be shown")
     assert viewer.trace["meta"]["selection"] == "20,:,:"
 
 

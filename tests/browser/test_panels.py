@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.viewer import NEVER_REST, REST
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -68,7 +69,7 @@ def test_figures_that_are_drawn_already_are_not_drawn_again(viewer: Any) -> None
 def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> None:
     """A movement without an end: nothing is drawn before its time, then the newest figures are."""
     watched(viewer)
-    viewer.page.evaluate("() => { lamella.config.restDelay = 1e6; }")
+    viewer.page.evaluate(NEVER_REST)
     viewer.page.keyboard.press("ArrowRight")
     viewer.until("() => lamella.machine.state().covered")
     before = {name: when for name, _, when in drawings(viewer)}
@@ -79,9 +80,7 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     assert sorted(name for name, _, _ in later) == ["hit-rate", "latency"]
     assert all(when - before[name] >= 2500 for name, _, when in later)
     figures(viewer, 4)
-    viewer.page.evaluate(
-        "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
-    )
+    viewer.page.evaluate(REST)
     viewer.until(SHOWN, "4,4")
 
 

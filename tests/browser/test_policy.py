@@ -74,7 +74,7 @@ def test_the_main_gestures_violate_nothing(watch: Callable[..., Any]) -> None:
     page.click("#play-settings")
     page.keyboard.press("Escape")
     page.click("#slice-play")
-    viewer.until("() => window.painted.length > 12")
+    viewer.await_painted(12)
     page.click("#slice-play")
     viewer.settled()
     page.click("#attributes-button")
@@ -98,7 +98,7 @@ def test_the_main_gestures_violate_nothing(watch: Callable[..., Any]) -> None:
     error = {"error": {"code": "internal", "message": "The disk is on fire."}}
     page.route(re.compile(r"/api/v1/slice\?"), lambda route: route.fulfill(status=500, json=error))
     viewer.switch("?file=other.h5&dataset=/half&axis=0&index=1")
-    viewer.until("() => document.getElementById('plot-message-text').textContent.includes('fire')")
+    viewer.await_text("plot-message-text", "fire")
     assert violations(viewer) == []
     # The answers that this test made up.
     viewer.errors.clear()

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import serving
-from tests.browser.viewer import Served, Viewer, tab_of
+from tests.browser.viewer import DIMMED, Served, Viewer, tab_of
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ LINK = "?file=data/a.h5&dataset=/volume"
 
 NOTE = "() => document.getElementById('plot-note-text').textContent"
 MESSAGE = "() => document.getElementById('plot-message-text').textContent"
-CHANGED = f"() => ({NOTE})().includes('changed on disk')"
+CHANGED = "changed on disk"
 # The value in the middle of what the heatmap has.
 VALUE = script("replaced/value")
 
@@ -92,7 +92,7 @@ def test_at_rest_it_is_noticed(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
     assert_shows(viewer, 100, 20)
     write(path, 300)
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 20)
     # The window of the volume is the new one's.
     assert viewer.trace["zmin"] >= 299
@@ -106,7 +106,7 @@ def test_with_the_times_set_back_too(viewer: Any, path: Path) -> None:
     before = path.stat()
     write(path, 300)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 20)
 
 
@@ -116,7 +116,7 @@ def test_slices_that_the_page_had_are_asked_for_again(viewer: Any, path: Path) -
     viewer.until("() => lamella.scrubber.isCached(21) && lamella.scrubber.isCached(22)")
     write(path, 300)
     poll(viewer)
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 20)
     viewer.press("ArrowRight")
     assert_shows(viewer, 300, 21)
@@ -134,7 +134,7 @@ def test_a_key_finds_the_new_file(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
     write(path, 300)
     viewer.page.keyboard.press("End")
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
 
 
@@ -151,7 +151,7 @@ def test_another_shape(
     viewer.open(f"{LINK}&axis=0&index=39&x=5,30&y=8,40")
     write(path, 300, shape)
     poll(viewer)
-    viewer.until(f"(text) => ({NOTE})().includes(text)", sentence)
+    viewer.await_text("plot-note-text", sentence)
     assert_shows(viewer, 300, index)
     assert viewer.page.inner_text("#crumb").replace("\n", " ").count(" × ".join(map(str, shape)))
     assert viewer.page.inner_text("#index-last") == f"of {shape[0] - 1}"
@@ -167,11 +167,11 @@ def test_another_type_and_another_rank(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20&window=90,110")
     write(path, 0.5, dtype="f4")
     poll(viewer)
-    viewer.until(f"() => ({NOTE})().includes('Its type was uint16 and is float32')")
+    viewer.await_text("plot-note-text", "Its type was uint16 and is float32")
     assert_shows(viewer, 0.5, 20)
     write(path, 8, (60, 50))
     poll(viewer)
-    viewer.until(f"() => ({NOTE})().includes('and is 60 × 50')")
+    viewer.await_text("plot-note-text", "and is 60 × 50")
     assert_shows(viewer, 8)
     assert viewer.trace["meta"]["selection"] == ":,:"
     # Of two dimensions it is noticed as well.
@@ -179,7 +179,7 @@ def test_another_type_and_another_rank(viewer: Any, path: Path) -> None:
     assert_shows(viewer, 9)
     write(path, 3, (4, 5, 60, 50))
     poll(viewer)
-    viewer.until(f"() => ({NOTE})().includes('and is 4 × 5 × 60 × 50')")
+    viewer.await_text("plot-note-text", "and is 4 × 5 × 60 × 50")
     assert_shows(viewer, 3)
     viewer.press("ArrowRight")
 
@@ -191,11 +191,11 @@ def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
     )
     viewer.page.keyboard.press("Space")
     # All slices are in the page's own memory: nothing is asked for but what is cached.
-    viewer.until("() => window.painted.length > 50")
+    viewer.await_painted(50)
     write(path, 300, (30, 60, 50))
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     count = len(viewer.painted)
-    viewer.until("(count) => window.painted.length > count + 40", count)
+    viewer.await_painted(count + 40)
     assert viewer.page.get_attribute("#slice-play", "aria-pressed") == "true"
     viewer.page.keyboard.press("Space")
     viewer.settled()
@@ -212,10 +212,10 @@ def test_while_a_slice_is_awaited(viewer: Any, path: Path) -> None:
 
     viewer.page.route(lambda url: "/slice?" in url and "selection=39," in url and not late, take)
     viewer.page.keyboard.press("End")
-    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    viewer.until(DIMMED)
     write(path, 300)
     late[0].continue_()
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
 
 
@@ -228,10 +228,10 @@ def test_a_late_answer_of_the_old_file_is_not_shown(viewer: Any, path: Path) -> 
 
     viewer.page.route(lambda url: "/slice?" in url and "selection=39," in url and not late, take)
     viewer.page.keyboard.press("End")
-    viewer.until("() => document.getElementById('plot-frame').classList.contains('busy')")
+    viewer.until(DIMMED)
     write(path, 300)
     poll(viewer)
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
     route, response = late[0]
     route.fulfill(response=response)
@@ -244,7 +244,7 @@ def test_a_dataset_that_vanished_says_so_and_comes_back(viewer: Any, path: Path)
     write(path, 300, name="renamed")
     # At rest the picture stays, with a note.
     poll(viewer)
-    viewer.until(f"() => ({NOTE})().includes('as it was read last')")
+    viewer.await_text("plot-note-text", "as it was read last")
     assert not viewer.page.is_visible("#plot-message")
     viewer.page.keyboard.press("End")
     text = viewer.until(MESSAGE)
@@ -254,24 +254,24 @@ def test_a_dataset_that_vanished_says_so_and_comes_back(viewer: Any, path: Path)
     assert "renamed" in viewer.page.inner_text("#dataset-tree")
     write(path, 400)
     poll(viewer)
-    viewer.until(f"() => !({MESSAGE})()")
+    viewer.await_text("plot-message-text", "")
     assert_shows(viewer, 400, 39)
 
 
 def test_a_deleted_file_says_so_and_comes_back(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
     path.unlink()
-    viewer.until(f"() => ({NOTE})().includes('as it was read last')")
+    viewer.await_text("plot-note-text", "as it was read last")
     viewer.page.keyboard.press("End")
     assert "a.h5" in viewer.until(MESSAGE)
     # Back to the picture, which is what it was.
     viewer.page.keyboard.press("Escape")
-    viewer.until(f"() => !({MESSAGE})()")
+    viewer.await_text("plot-message-text", "")
     assert_shows(viewer, 100, 20)
     viewer.page.keyboard.press("End")
     viewer.until(MESSAGE)
     write(path, 300)
-    viewer.until(f"() => !({MESSAGE})()")
+    viewer.await_text("plot-message-text", "")
     assert_shows(viewer, 300, 39)
     viewer.until(f"() => !({NOTE})().includes('as it was read last')")
 
@@ -282,7 +282,7 @@ def test_looking_for_new_files_finds_it_at_once(viewer: Any, path: Path) -> None
     viewer.page.evaluate(script("replaced/stop-polling"))
     write(path, 300)
     viewer.page.click("#tree-reload")
-    viewer.until(CHANGED)
+    viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 20)
 
 
@@ -314,7 +314,7 @@ def test_a_file_that_is_read_again_slowly_can_be_left_as_it_was(viewer: Any, pat
     write(path, 300)
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     viewer.page.click("#plot-cancel")
-    viewer.until(f"() => ({NOTE})().includes('as it was before')")
+    viewer.await_text("plot-note-text", "as it was before")
     viewer.settled()
     assert viewer.page.evaluate(VALUE) == 100
     viewer.page.unroute(stop)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from tests.browser.viewer import MOVING, NEVER_REST, REST
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -125,17 +126,15 @@ def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(fresh_view
         lambda: viewer.page.mouse.wheel(0, 60),
         lambda: viewer.page.keyboard.press("ArrowRight"),
     ):
-        viewer.page.evaluate("() => { lamella.config.restDelay = 1e6; }")
+        viewer.page.evaluate(NEVER_REST)
         turn()
-        viewer.until("() => document.getElementById('plot-frame').classList.contains('moving')")
+        viewer.until(MOVING)
         hidden = (
             "() => getComputedStyle(document.querySelector('#slice-graph .hoverlayer')).visibility"
         )
         assert viewer.page.evaluate(hidden) == "hidden"
         assert viewer.page.evaluate(READOUT) == ""
-        viewer.page.evaluate(
-            "() => { lamella.config.restDelay = 250; lamella.picture.scheduleHeatmap(0); }"
-        )
+        viewer.page.evaluate(REST)
         viewer.settled()
         index = viewer.index
         viewer.until(f"(text) => ({LABEL})().includes(text)", f"[{index}, 60, 50]")

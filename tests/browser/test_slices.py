@@ -227,9 +227,7 @@ def test_the_window_is_the_volumes_the_slices_or_given(viewer: Any, served: Any)
     for wrong, sentence in (("nan", "two numbers"), ("50", "below the upper")):
         viewer.page.fill("#window-hi", wrong)
         viewer.page.press("#window-hi", "Enter")
-        viewer.until(
-            "(text) => document.getElementById('window-error').textContent.includes(text)", sentence
-        )
+        viewer.await_text("window-error", sentence)
     assert viewer.trace["zmin"] == 100
 
 
@@ -248,7 +246,7 @@ def test_norms_move_the_stops_and_leave_the_values(viewer: Any, served: Any) -> 
 def test_play_steps_through_slices_until_it_is_stopped(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=3")
     viewer.page.keyboard.press(" ")
-    viewer.until("() => window.painted.length > 4")
+    viewer.await_painted(4)
     viewer.page.keyboard.press(" ")
     viewer.settled()
     indices = [mark["index"] for mark in viewer.painted]
@@ -279,7 +277,7 @@ def test_the_slider_can_be_dragged_and_set(viewer: Any) -> None:
     assert 85 <= viewer.index <= 108
     assert viewer.trace["meta"]["selection"] == f"{viewer.index},:,:"
     viewer.page.evaluate("() => window.dash_clientside.set_props('slice-slider', {value: 20})")
-    viewer.until("() => window.painted[window.painted.length - 1].index === 20")
+    viewer.await_index(20)
     assert viewer.settled().trace["meta"]["selection"] == "20,:,:"
 
 
@@ -299,9 +297,9 @@ def test_the_wheel_steps_through_slices_and_zooms_with_ctrl(viewer: Any) -> None
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.mouse.move(*viewer.point(50, 60))
     viewer.page.mouse.wheel(0, 120)
-    viewer.until("() => window.painted[window.painted.length - 1].index === 12")
+    viewer.await_index(12)
     viewer.page.mouse.wheel(0, -60)
-    viewer.until("() => window.painted[window.painted.length - 1].index === 11")
+    viewer.await_index(11)
     viewer.page.keyboard.down("Control")
     viewer.page.mouse.wheel(0, -200)
     viewer.page.keyboard.up("Control")

@@ -28,6 +28,16 @@ UNTIL = script("viewer/until")
 
 TRACE = script("viewer/trace")
 
+# The picture is dimmed while another one is awaited, and covered by the canvas while slices move.
+DIMMED = script("viewer/is-dimmed")
+
+MOVING = script("viewer/is-moving")
+
+# From now on the heatmap is not drawn; and as before.
+NEVER_REST = script("viewer/never-rest")
+
+REST = script("viewer/rest")
+
 
 @dataclass(frozen=True)
 class Served:
@@ -135,6 +145,18 @@ class Viewer:
     def address(self, part: str) -> None:
         """Wait until the address bar has this text in it."""
         self.until("(text) => decodeURIComponent(location.search).includes(text)", part)
+
+    def await_text(self, id_: str, text: str) -> None:
+        """Wait until an element has this text in it; without text, until it has none."""
+        self.until(script("viewer/has-text"), [id_, text])
+
+    def await_painted(self, count: int) -> None:
+        """Wait until more than `count` slices were painted."""
+        self.until(script("viewer/has-painted"), count)
+
+    def await_index(self, index: int) -> None:
+        """Wait until the slice that was painted last is this one."""
+        self.until(script("viewer/last-painted"), index)
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Where the voxel (row y, column x) is in the window (px)."""

@@ -1,0 +1,1 @@
+((index) => Number(document.querySelector('#slice-slider [role=slider]').getAttribute('aria-valuenow')) === index);

@@ -1,0 +1,1 @@
+((count) => window.painted.length > count);

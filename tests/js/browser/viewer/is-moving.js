@@ -1,0 +1,1 @@
+(() => document.getElementById('plot-frame').classList.contains('moving'));

@@ -1,0 +1,1 @@
+((index) => window.painted.at(-1)?.index === index);

@@ -1,0 +1,4 @@
+(() => {
+  lamella.config.restDelay = 250;
+  lamella.picture.scheduleHeatmap(0);
+});
