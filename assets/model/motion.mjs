@@ -41,9 +41,9 @@ export function afterStep(velocity, delta, now) {
   };
 }
 
-/* Indices that will be requested, the nearest first, and the one behind. `at(k)` is the index after k steps, null where
-   there is none; `delayMs` is the time that a frame takes to arrive: the first ones would come too late, so that the list
-   begins where the view will be by then. `capacity` is the most frames. */
+/* Indices that will be requested, the nearest first, and the one behind. `at(k)` is the index after k steps, null
+   where there is none; `delayMs` is the time that a frame takes to arrive: the first ones would come too late, so
+   that the list begins where the view will be by then. `capacity` is the most frames. */
 export function indicesAhead({ speed }, { length, at, delayMs, capacity }) {
   const count = Math.min(Math.max(Math.ceil(speed * AHEAD_S), MIN_AHEAD), MAX_AHEAD, capacity);
   const lead = Math.max(Math.ceil((speed * delayMs) / 1000), 1);

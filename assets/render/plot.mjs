@@ -112,9 +112,9 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     }
   }
 
-  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape, titles,
-     mapping, x, y, label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the browser has that
-     ready to be shown. */
+  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape,
+     titles, mapping, x, y, label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the
+     browser has that ready to be shown. */
   async function draw(next, picture) {
     scene = next;
     frame().classList.add('painted');

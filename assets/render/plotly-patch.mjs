@@ -124,8 +124,8 @@ export function createPlotlyPatch({ lut }) {
     else layer.node().replaceChildren();
   }
 
-  /* Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor upside
-     down. */
+  /* Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor
+     upside down. */
   function fits(drawn, plotinfo, { x, y }) {
     const { xaxis, yaxis } = plotinfo;
     return drawn.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);

@@ -21,8 +21,9 @@ const SLOW_MS = 100;
 // The panel follows at a rate that can be read.
 const PANEL_MS = 200;
 
-/* `frames` are the cached ones, `player` knows which slice is played next, `pipeline` and `panels` show what a slice took. `on` has what is called:
-   painted(view) for the slice that is the target, seen(view) for one on the way there, failed(error, scene). */
+/* `frames` are the cached ones, `player` knows which slice is played next, `pipeline` and `panels` show what a slice
+   took. `on` has what is called: painted(view) for the slice that is the target, seen(view) for one on the way there,
+   failed(error, scene). */
 export function createScrubber(
   { clock, machine, frames, loader, bandwidth, telemetry, plot, canvas, colors, player, pipeline, panels, viewerId, on },
 ) {

@@ -1,4 +1,4 @@
-/* The keyboard's focus: the picture has it whenever an interaction is done, so that keys turn slices at once.
+/* The keyboard's focus: the picture has it whenever an interaction is done, so that keys step through slices at once.
 
    A mouse that has chosen, dragged or pressed something is done. At the keyboard, Enter and Escape end what is being
    typed or chosen; arrows and Tab go on where they are. Dialogs, open lists and fields keep the focus while in use. */

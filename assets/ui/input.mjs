@@ -1,4 +1,4 @@
-/* Keys and the wheel turn slices. */
+/* Keys and the wheel step through slices. */
 
 import { element, isField } from '../render/dom.mjs';
 
@@ -32,7 +32,7 @@ export function createInput({ viewer, player }) {
     action();
   }
 
-  /* The wheel over the picture turns slices; with Ctrl it zooms, which Plotly does. */
+  /* The wheel over the picture steps through slices; with Ctrl it zooms, which Plotly does. */
   function onWheel(event) {
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();

@@ -1,7 +1,7 @@
 /* Opening datasets: by a link, and again where their file has changed; and what is done when that fails.
 
-   A lookup replaces the one before it, and while one is in progress the view is not changed. A view stays on an old state
-   of its file only if the user has cancelled reading the new one. */
+   A lookup replaces the one before it, and while one is in progress the view is not changed. A view stays on an old
+   state of its file only if the user has cancelled reading the new one. */
 
 import { browserClock } from '../data/clock.mjs';
 import { parseLink } from '../model/address.mjs';
@@ -12,8 +12,9 @@ const READ_AGAIN_MS = 1000;
 // Errors that may mean that the file has changed.
 const MAYBE_CHANGED = [400, 404, 409, 422];
 
-/* `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history) for the
-   view of a link (history push, replace or none) or of a file that was read again (history undefined), and refresh(). */
+/* `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
+   for the view of a link (history push, replace or none) or of a file that was read again (history undefined), and
+   refresh(). */
 export function createOpening({
   store,
   bridge,
