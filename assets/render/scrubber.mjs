@@ -25,7 +25,22 @@ const PANEL_MS = 200;
    took. `on` has what is called: painted(view) for the slice that is the target, seen(view) for one on the way there,
    failed(error, scene). */
 export function createScrubber(
-  { clock, machine, frames, loader, bandwidth, telemetry, plot, canvas, colors, player, pipeline, panels, viewerId, on },
+  {
+    clock,
+    machine,
+    frames,
+    loader,
+    bandwidth,
+    telemetry,
+    plot,
+    canvas,
+    colors,
+    player,
+    pipeline,
+    panels,
+    viewerId,
+    on,
+  },
 ) {
   const { state, send } = machine;
   const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes), clock);

@@ -1,2 +1,2 @@
 /* Calls the given function with arguments as JSON; its result as JSON. */
-(async (given) => JSON.stringify((await (GIVEN)(...JSON.parse(given))) ?? null));
+(async (given) => JSON.stringify((await GIVEN(...JSON.parse(given))) ?? null));
