@@ -18,9 +18,9 @@ const list = (velocity, change) => {
 
 Deno.test('the speed follows the steps, and is zero after a pause', () => {
   assert.equal(after([1, 0]).speed, 0);
-  const held = after(...Array.from({ length: 60 }, () => [1, 40]));
-  assert.ok(Math.abs(held.speed - 25) < 0.1, String(held.speed));
-  assert.equal(afterStep(held, 1, held.at + 601).speed, 0);
+  const repeated = after(...Array.from({ length: 60 }, () => [1, 40]));
+  assert.ok(Math.abs(repeated.speed - 25) < 0.1, String(repeated.speed));
+  assert.equal(afterStep(repeated, 1, repeated.at + 601).speed, 0);
 });
 
 Deno.test('a stride counts once it is repeated', () => {
@@ -32,14 +32,14 @@ Deno.test('a stride counts once it is repeated', () => {
 Deno.test('ahead lie the next two seconds of the movement, and one slice behind', () => {
   assert.deepEqual(list(after([1, 0])), [51, 52, 53, 54, 55, 56, 49]);
   assert.deepEqual(list(after([-1, 0])), [49, 48, 47, 46, 45, 44, 51]);
-  const held = after(...Array.from({ length: 60 }, () => [1, 100]));
-  assert.deepEqual(list(held), [...Array.from({ length: 20 }, (_, k) => 51 + k), 49]);
-  assert.deepEqual(list(held, { capacity: 3 }), [51, 52, 53, 49]);
+  const repeated = after(...Array.from({ length: 60 }, () => [1, 100]));
+  assert.deepEqual(list(repeated), [...Array.from({ length: 20 }, (_, k) => 51 + k), 49]);
+  assert.deepEqual(list(repeated, { capacity: 3 }), [51, 52, 53, 49]);
 });
 
 Deno.test('frames that would come too late are left out', () => {
-  const held = after(...Array.from({ length: 60 }, () => [1, 100]));
-  assert.equal(list(held, { delayMs: 450 })[0], 55);
+  const repeated = after(...Array.from({ length: 60 }, () => [1, 100]));
+  assert.equal(list(repeated, { delayMs: 450 })[0], 55);
 });
 
 Deno.test('there is nothing beyond the ends, nor where playing ends', () => {
