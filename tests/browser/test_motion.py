@@ -145,7 +145,7 @@ def test_gaps_have_their_own_colour_while_the_view_moves(viewer: Any, served: An
     viewer.open(f"{FIELD}&selection=1,3,:,:&axis=1")
     move(viewer, "ArrowRight")
     gap = viewer.page.evaluate(
-        "() => getComputedStyle(document.documentElement).getPropertyValue('--l-gap').trim()"
+        "() => getComputedStyle(document.documentElement).getPropertyValue('--l-missing').trim()"
     )
     shown = screen(viewer, range(6, 9), range(9, 11))
     assert {tuple(pixel) for pixel in shown.reshape(-1, 3)} == {
