@@ -247,10 +247,15 @@ def test_who_waits_for_a_killed_process_decodes_itself(
     check_clean(home)
 
 
-def test_killed_at_any_moment(start: Start, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rounds", [(0, 2, 5), pytest.param(tuple(range(6)), marks=pytest.mark.nightly)]
+)
+def test_killed_at_any_moment(
+    start: Start, data: Path, tmp_path: Path, rounds: tuple[int, ...]
+) -> None:
     home = tmp_path / "home"
     limit = 7 * (BRICK_BYTES + 100)
-    for round_ in range(6):
+    for round_ in rounds:
         how = options(round_, threads=3, rounds=10_000, limit=limit)
         process = start(READER, data, home, how)
         let_go(process)
