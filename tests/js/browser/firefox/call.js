@@ -1,2 +1,5 @@
 /* Calls the given function with arguments as JSON; its result as JSON. */
-(async (given) => JSON.stringify((await GIVEN(...JSON.parse(given))) ?? null));
+(async (json) => {
+  const call = GIVEN;
+  return JSON.stringify((await call(...JSON.parse(json))) ?? null);
+});
