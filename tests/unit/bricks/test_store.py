@@ -73,7 +73,7 @@ def test_a_finished_brick_leaves_nothing_behind(
     put(store, brick_at(0))
     put(store, brick_at(0))
     assert store.get(brick_at(0), DTYPE) is not None
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     assert list((tmp_path / "partial").iterdir()) == []
     assert cache.totals() == (FILE_BYTES, 1)
     assert cache.check() == []

@@ -316,7 +316,7 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     ):
         with pytest.raises(Changed):
             work()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_who_steps_aside_leaves_the_threads_to_the_others(

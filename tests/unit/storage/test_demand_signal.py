@@ -48,7 +48,7 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     with signal.demand():
         assert not signal.is_idle()
     signal.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_it_works_again_after_its_file_was_deleted(tmp_path: Path) -> None:

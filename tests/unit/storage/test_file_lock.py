@@ -143,4 +143,4 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
         for _ in range(5):
             with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
                 pytest.fail("two hold it")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
