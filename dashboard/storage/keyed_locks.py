@@ -52,8 +52,8 @@ class ImpatientLocks:
     """Locks by key for work that may take very long, with a bound on the threads that wait for it.
 
     All threads wait until the work has taken `grace_s`; beyond that `most` threads may wait, over all keys,
-    and the others get `Busy` with `message`. So slow work on one key occupies all threads of a server for
-    `grace_s` at most, and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
+    and the others get `Busy` with `message`. So slow work occupies any number of threads for `grace_s` at most,
+    and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
     waiters as well, which would meet the same shortage one after the other. `clock` gives seconds.
     """
 

@@ -36,6 +36,16 @@ class Stall:
             assert self.entered.acquire(timeout=WITHIN_S)
 
 
+def stalling_worker(world: World, stall: Stall) -> Worker:
+    """A worker whose plans are resolved with `stall`."""
+
+    def resolve(plan: ViewerPlan) -> ResolvedPlan:
+        stall(plan.file)
+        return world.resolve(plan)
+
+    return Worker(world.board, resolve, world, world.ledger, clock=world.clock)
+
+
 def decoded(world: World, file: str) -> int:
     return sum(name == file for name, _, _ in world.decoded)
 
@@ -86,12 +96,7 @@ def test_a_brick_that_waits_for_an_hdf5_worker_delays_no_other_file(world: World
 
 def test_a_plan_whose_file_waits_for_an_hdf5_worker_delays_no_other(world: World) -> None:
     stall = Stall()
-
-    def resolve(plan: ViewerPlan) -> ResolvedPlan:
-        stall(plan.file)
-        return world.resolve(plan)
-
-    worker = Worker(world.board, resolve, world, world.ledger, clock=world.clock)
+    worker = stalling_worker(world, stall)
     world.view("slow", 1000)
     with running(world, worker, stall):
         stall.wait_for(1)
@@ -102,12 +107,7 @@ def test_a_plan_whose_file_waits_for_an_hdf5_worker_delays_no_other(world: World
 
 def test_threads_that_wait_are_bounded(world: World) -> None:
     stall = Stall()
-
-    def resolve(plan: ViewerPlan) -> ResolvedPlan:
-        stall(plan.file)
-        return world.resolve(plan)
-
-    worker = Worker(world.board, resolve, world, world.ledger, clock=world.clock)
+    worker = stalling_worker(world, stall)
     for number in range(MAX_WAITING + 2):
         world.view(f"slow{number}", 1000)
     before = threading.active_count()
