@@ -23,11 +23,9 @@ from dashboard.frames.quantize import Norm, Window, in_domain
 
 PERCENTILES = (1.0, 99.0)
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
-WINDOWS_VERSION = "3"
+WINDOWS_VERSION = "4"
 SAMPLE_VALUES = 500_000
 MAX_CACHED = 256
-# The difference of two values below this is finite.
-LARGE = sys.float_info.max / 2
 SEED = 20_260_101
 
 
@@ -112,28 +110,37 @@ class VolumeWindows:
         values = select_part(values, part)
         if len(values) > SAMPLE_VALUES:
             values = values[:: -(-len(values) // SAMPLE_VALUES)]
+        # Sorted once, the valid values of each domain are those from an index on.
+        values = np.sort(
+            values[in_domain(values, Norm.LINEAR)],
+            kind="stable" if values.itemsize <= 2 else None,  # a radix sort
+        )
         return _Percentiles(
             all=_percentiles(values, Norm.LINEAR),
-            not_negative=_percentiles(values, Norm.SQRT),
-            positive=_percentiles(values, Norm.LOG),
+            not_negative=_percentiles(values[np.searchsorted(values, 0) :], Norm.SQRT),
+            positive=_percentiles(values[np.searchsorted(values, 0, "right") :], Norm.LOG),
         )
 
 
-def _percentiles(values: NDArray[Any], norm: Norm) -> Window:
-    kept = values[in_domain(values, norm)].astype(np.float64)
-    if not kept.size:
+def _percentiles(ordered: NDArray[Any], norm: Norm) -> Window:
+    """`PERCENTILES` of sorted finite values, interpolated linearly, as by `numpy.percentile`."""
+    if not ordered.size:
         return (1.0, 10.0) if norm is Norm.LOG else (0.0, 1.0)
-    lowest, highest = float(kept.min()), float(kept.max())
-    if max(-lowest, highest) > LARGE:
-        # NumPy interpolates with the difference of two values, which can overflow; scaling by a power of two is
-        # exact.
-        low, high = (float(p) * 4.0 for p in np.percentile(kept * 0.25, PERCENTILES))
-    else:
-        low, high = (float(p) for p in np.percentile(kept, PERCENTILES))
+    low, high = (
+        _interpolated(ordered, percent / 100 * (ordered.size - 1)) for percent in PERCENTILES
+    )
     if low == high:
         # Mostly one value, as in a mask: the extremes are a better window.
-        low, high = lowest, highest
+        low, high = float(ordered[0]), float(ordered[-1])
     return (low, high) if low < high else _widened(low)
+
+
+def _interpolated(ordered: NDArray[Any], position: float) -> float:
+    index = int(position)
+    below, above = float(ordered[index]), float(ordered[min(index + 1, ordered.size - 1)])
+    share = position - index
+    # The difference of two values may overflow; this sum of two equal values may be rounded.
+    return below if below == above else below * (1 - share) + above * share
 
 
 def _widened(value: float) -> Window:

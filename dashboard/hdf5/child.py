@@ -27,6 +27,9 @@ START_SECONDS = 30.0
 # spent its time with a share of `_MOST`, so that a machine that stays busy does not work on this file for ever.
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 STEP_SECONDS = 0.5
+# A request that has used this much processor time goes on at a lower priority, so that the listing of a huge or
+# hostile file does not slow down everybody else. 10 is nice(1)'s default: a tenth of the usual share.
+_LONG_SECONDS, _LONG_NICE = 1.0, 10
 # Most responses come sooner; for those it is not worth that another thread takes over.
 _SHORT_WAIT_MS = 20
 
@@ -72,6 +75,8 @@ class Hdf5Worker:
         self.ready = False
         self.asked = False
         self.confined = True
+        # A process without privileges cannot undo that, so the worker has to be replaced.
+        self.slowed = False
 
     def call(
         self, request: Envelope, descriptors: Sequence[int], overtime: float
@@ -94,16 +99,23 @@ class Hdf5Worker:
 
     def _await(self, seconds: float, overtime: float) -> None:
         began, used = time.monotonic(), self.processor_seconds()
-        limit = seconds
+        limit = min(STEP_SECONDS, seconds)
         while not self._answered(limit):
             worked = self.processor_seconds() - used
             passed = time.monotonic() - began
             over = passed >= seconds + overtime
             if worked >= (_MOST if over else _USED_UP) * seconds:
                 raise SpentTime
-            if over or worked < _IDLE * passed:
+            if over or (passed >= seconds and worked < _IDLE * passed):
                 raise Stalled
+            if worked >= _LONG_SECONDS and not self.slowed:
+                self._slow_down()
             limit = min(STEP_SECONDS, seconds + overtime - passed)
+
+    def _slow_down(self) -> None:
+        self.slowed = True
+        with suppress(OSError):  # It has died, or has a higher nice value already.
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, _LONG_NICE)
 
     def _answered(self, seconds: float) -> bool:
         # poll() instead of select(), which fails for descriptors from 1024 on.

@@ -216,6 +216,7 @@ class Hdf5WorkerPool:
         finally:
             if worker is not None:
                 self._warn_unconfined(worker)
+                worker = self._replaced(worker) if worker.slowed else worker
             self._release(worker)
 
     def _warn_unconfined(self, worker: Hdf5Worker) -> None:
@@ -232,6 +233,13 @@ class Hdf5WorkerPool:
                 return worker
             worker.kill()
         return self._start()
+
+    def _replaced(self, worker: Hdf5Worker) -> Hdf5Worker | None:
+        """A new worker, which is ready after the caller has its response; None when it cannot be started."""
+        worker.kill()
+        with suppress(OSError):
+            return self._start()
+        return None
 
     def _end_of(
         self, op: str, worker: Hdf5Worker | None, error: Exception, seconds: float

@@ -75,7 +75,7 @@ class Report:
 
 
 def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
-    """Parse a report without its malformed rows; `MalformedReport` has the first error when no row is valid.
+    """Parse a report without its malformed rows; `MalformedReport` has the first error when all are malformed.
 
     `admit(viewer, rows)` is the number of rows that are validated; it is called first, since validating a row
     takes longer than sending it.
@@ -92,7 +92,8 @@ def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
             rows.append(PaintedSlice.model_validate(row))
         except ValidationError as error:
             fault = fault or _fault(error, f"slices.{number}.")
-    if fault is not None and not rows:
+    # Rows that were not admitted are unknown, so the whole report cannot be called malformed.
+    if fault is not None and not rows and admitted == len(posted.slices):
         raise MalformedReport(fault, admitted)
     return Report(posted.viewer, tuple(rows), admitted - len(rows), len(posted.slices) - admitted)
 
