@@ -28,7 +28,7 @@ START_SECONDS = 30.0
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 STEP_SECONDS = 0.5
 # A request that has used this much processor time goes on at a lower priority, so that the listing of a huge or
-# hostile file does not slow down everybody else. 10 is nice(1)'s default: a tenth of the usual share.
+# hostile file does not slow down everybody else. Added to its nice value, 10 gives a tenth of the share (sched(7)).
 _LONG_SECONDS, _LONG_NICE = 1.0, 10
 # Most responses come sooner; for those it is not worth that another thread takes over.
 _SHORT_WAIT_MS = 20
@@ -113,9 +113,10 @@ class Hdf5Worker:
             limit = min(STEP_SECONDS, seconds + overtime - passed)
 
     def _slow_down(self) -> None:
-        self.slowed = True
-        with suppress(OSError):  # It has died, or has a higher nice value already.
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, _LONG_NICE)
+        with suppress(OSError):  # It has died, which the pipe reports.
+            nice = os.getpriority(os.PRIO_PROCESS, self.process.pid)
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, nice + _LONG_NICE)
+            self.slowed = True
 
     def _answered(self, seconds: float) -> bool:
         # poll() instead of select(), which fails for descriptors from 1024 on.

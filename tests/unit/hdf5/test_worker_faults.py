@@ -172,6 +172,28 @@ def test_one_that_others_keep_from_working_goes_on_for_a_while(
             pool.call(ListDatasets(), path, seconds=0.15)
 
 
+def test_a_long_request_goes_on_at_a_lower_priority_in_a_worker_that_is_replaced(
+    pool: Hdf5WorkerPool, tmp_path: Path
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    usual, seen = os.getpriority(os.PRIO_PROCESS, 0), tmp_path / "seen"
+    # Only the first worker works until its priority changes.
+    program = f"""
+if not os.path.exists({str(seen)!r}):
+    import time
+    while os.nice(0) == {usual} and time.process_time() < 20: pass
+    with open({str(seen)!r}, "w") as file: file.write(str(os.nice(0)))
+send({REPLY}); receive()
+"""
+    with stand_in(pool, READY + program):
+        assert pool.call(ListDatasets(), path)[0] == EMPTY
+        assert int(seen.read_text()) == min(usual + 10, 19)
+        other = running(pool)
+        assert os.getpriority(os.PRIO_PROCESS, other.pid) == usual
+        assert pool.call(ListDatasets(), path)[0] == EMPTY
+        assert running(pool) is other
+
+
 def test_a_stopped_child_is_no_verdict_on_the_file(
     here: Parts, data: Path, pool: Hdf5WorkerPool
 ) -> None:

@@ -207,3 +207,9 @@ def test_rows_that_are_not_admitted_are_not_validated() -> None:
     assert (len(report.slices), report.malformed, report.not_admitted) == (1, 1, 2)
     nothing = parse_report(data, lambda _viewer, _rows: 0)
     assert (nothing.slices, nothing.malformed, nothing.not_admitted) == ((), 0, 4)
+
+
+def test_rows_beyond_the_limit_are_counted_when_those_within_it_are_malformed() -> None:
+    data = json.dumps({"viewer": "v", "slices": [None] * 40}).encode()
+    report = parse_report(data, lambda _viewer, _rows: 3)
+    assert (report.slices, report.malformed, report.not_admitted) == ((), 3, 37)
