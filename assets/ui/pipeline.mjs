@@ -11,6 +11,9 @@ const SOURCES = {
   miss: ['decoded now', 'Its brick was read and decoded for this request'],
 };
 
+// The share of the whole from which on `other` is shown.
+const OTHER_SHOWN = 0.05;
+
 /* `stages` are those of the server's configuration; `isVisible()` is true while the panel is on screen. */
 export function createPipelinePanel({ stages, isVisible }) {
   let rows = null;
@@ -45,6 +48,7 @@ export function createPipelinePanel({ stages, isVisible }) {
       bar.className = 'bar';
       lane.append(bar);
       rows[stage.name] = {
+        row,
         bar,
         now: cell(row, 'now'),
         p50: cell(row, 'p50'),
@@ -81,6 +85,8 @@ export function createPipelinePanel({ stages, isVisible }) {
       row.bar.style.width = (100 * spent / (total || 1)) + '%';
       row.bar.classList.toggle('none', spent === 0);
       row.now.textContent = formatMs(painted.stages[name]);
+      // What no stage accounts for is of interest where it is much.
+      if (name === 'other') row.row.hidden = spent <= OTHER_SHOWN * total;
       at += spent;
     });
     const source = SOURCES[painted.ahead ? 'prefetched' : painted.source] || SOURCES.miss;

@@ -48,6 +48,7 @@ class Stage(StrEnum):
     INDEX = "index"
     SCALE = "scale"
     ENCODE = "encode"
+    OTHER = "other"
     TRANSFER = "transfer"
     CONVERT = "convert"
     DRAW = "draw"

@@ -24,8 +24,8 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
+from dashboard.meter import meter
 from dashboard.storage.demand_signal import DemandSignal
-from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)
 

@@ -33,6 +33,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_reader import BrickTarget
 from dashboard.decoding.brick_readers import BrickReaders
+from dashboard.meter import meter
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.file_lock import (
     LockHandle,
@@ -41,7 +42,6 @@ from dashboard.storage.file_lock import (
     signal_demand_waiting,
 )
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)
 

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.outcomes import Purpose, Stage
 from dashboard.bricks import plane_checksums
 from dashboard.bricks.open_handles import OpenBrickCache
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes, pending_bytes
 from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
 from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
+from dashboard.meter import meter
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
 from dashboard.storage.checksum import PlaneChecksums
 from dashboard.storage.eviction import AccessLog, LruEvictor
@@ -193,6 +194,7 @@ class BrickStore:
         usage = self._usage(address.key)
         return usage is not None and usage[0].is_prefetch and not usage[1]
 
+    @meter(Stage.CACHE)
     def get(
         self, address: BrickAddress, dtype: np.dtype[Any], plane: int | None = None
     ) -> FileBrick | None:
@@ -245,6 +247,7 @@ class BrickStore:
         os.close(fd)
         return None
 
+    @meter(Stage.CACHE)
     def begin(
         self, address: BrickAddress, itemsize: int, purpose: Purpose
     ) -> PendingBrickFile | None:

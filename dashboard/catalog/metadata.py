@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 from dashboard import errors
 from dashboard.addressing.addresses import Fingerprint, digest, file_version
 from dashboard.addressing.chunk_grid import ChunkIndex
+from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.description import (
     DatasetListing,
     Described,
@@ -41,6 +42,7 @@ from dashboard.hdf5.messages import (
     unpack,
 )
 from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.meter import meter
 from dashboard.storage.keyed_locks import ImpatientLocks
 from dashboard.storage.rows import Rows
 
@@ -231,6 +233,7 @@ class MetadataService:
         """Response of an HDF5 worker about an open file; `part` identifies the values that are read."""
         return self._failures.call(self.hdf5, request, source, part, seconds=seconds, out=out)
 
+    @meter(Stage.READ)
     def _asked(self, file: str, fingerprint: Fingerprint, request: Request[Reply]) -> Reply:
         """Reply of an HDF5 worker about a file at this fingerprint."""
         with self.catalog.source(file) as source:
@@ -238,6 +241,7 @@ class MetadataService:
                 raise errors.Changed(f"{file!r} changed; open it again.")
             return self.call(request, source)[0]
 
+    @meter(Stage.READ)
     def _listed(self, source: SourceFile, inner: str) -> bytes:
         """The chunk index of a dataset as serialised by the HDF5 worker."""
         # A million chunks take libhdf5 a few seconds to list.

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from dashboard.addressing.addresses import Fingerprint
 from dashboard.addressing.chunk_grid import ChunkIndex
+from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.files.roots import SourceFile, out_of_reach
 from dashboard.hdf5.messages import Reply, Request
+from dashboard.meter import meter
 
 if TYPE_CHECKING:
     from dashboard.catalog.metadata import MetadataService
@@ -91,6 +93,7 @@ class VolumeFile:
         """Response of an HDF5 worker about the volume; `part` identifies the values that are read."""
         return self._metadata.call(request, self.source, part, seconds=seconds, out=out)
 
+    @meter(Stage.READ)
     def ensure_unchanged(self) -> None:
         """Raise `Changed` unless the file and all of the volume's sources have their fingerprints.
 

@@ -54,24 +54,30 @@ def damage_error(volume: Volume, damaged: DamagedChunk) -> errors.CannotShow:
 
 @dataclass
 class BusyTime:
-    """Seconds that threads spent reading and decoding, summed."""
+    """Seconds that threads spent reading, decoding, and passing on what is decoded, summed."""
 
     read: float = 0.0
     decode: float = 0.0
+    write: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, read: float, decode: float) -> None:
+    def add(self, read: float, decode: float, write: float = 0.0) -> None:
         """Add the times of one thread."""
         with self.lock:
             self.read += read
             self.decode += decode
+            self.write += write
 
     def shares(self, wall: float) -> dict[Stage, float]:
-        """The two stages scaled to their common wall time (s)."""
-        busy = self.read + self.decode
+        """The stages scaled to their common wall time (s); bricks are written into the cache directory."""
+        busy = self.read + self.decode + self.write
         if busy <= 0:
             return {}
-        return {Stage.READ: wall * self.read / busy, Stage.DECODE: wall * self.decode / busy}
+        return {
+            Stage.READ: wall * self.read / busy,
+            Stage.DECODE: wall * self.decode / busy,
+            Stage.CACHE: wall * self.write / busy,
+        }
 
 
 def supports_partial_inflate(volume: Volume) -> bool:

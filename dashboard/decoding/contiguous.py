@@ -31,7 +31,7 @@ from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES
 from dashboard.decoding.sinks import Sink
 from dashboard.errors import CannotShow, Changed
 from dashboard.files.roots import out_of_reach
-from dashboard.telemetry.meter import meter
+from dashboard.meter import meter
 
 # A strided row is read whole in pieces of this size and subsampled.
 MAX_READ_BYTES = 8 * 1024 * 1024

@@ -33,7 +33,7 @@ from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_
 from dashboard.decoding.sampling import sample_size
 from dashboard.decoding.sinks import Sink
 from dashboard.decoding.time_limit import TimeLimit, TooSlow
-from dashboard.telemetry.meter import reattribute
+from dashboard.meter import reattribute
 
 # Chunks of readahead.
 READAHEAD_CHUNKS = 64
@@ -214,7 +214,7 @@ class BrickDecode:
                 check(together * volume.grid.chunk_bytes)
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
-        reader.clock.add(0.0, time.perf_counter() - began)
+        reader.clock.add(0.0, 0.0, time.perf_counter() - began)
         return damaged
 
     def _put(self, boxes: Sequence[Box], positions: Sequence[int]) -> Iterator[DamagedChunk]:

@@ -20,7 +20,7 @@ from dashboard.decoding.chunk_reader import DamagedChunk, damage_error
 from dashboard.decoding.sampling import sample_boxes
 from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, Request, SampleBoxes
 from dashboard.hdf5.pool import Unreadable, WorkerCrashed
-from dashboard.telemetry.meter import meter
+from dashboard.meter import meter
 
 # Assumed minimum throughput of an HDF5 worker, also over a network; a slower one counts as hanging.
 HDF5_BYTES_PER_S = 4e6
@@ -74,7 +74,8 @@ class LibraryReader:
         """As `BrickReader.sample`; `grid` replaces the volume's."""
         volume = file.volume
         boxes = sample_boxes(grid or volume.grid, seed)
-        _, body = file.ask(SampleBoxes(*_dataset(volume), boxes), "sample")
+        with meter(Stage.DECODE):
+            _, body = file.ask(SampleBoxes(*_dataset(volume), boxes), "sample")
         file.ensure_unchanged()
         return np.frombuffer(body, volume.memory_dtype)
 

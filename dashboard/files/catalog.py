@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from dashboard.addressing.addresses import Fingerprint
+from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest, CannotShow, Changed, NotFound, SetupError
 from dashboard.files.natural_order import natural_key, natural_path_key
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
+from dashboard.meter import meter
 
 T = TypeVar("T")
 
@@ -130,6 +132,7 @@ class Catalog:
         shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
         return shown, len(found) <= MAX_LISTED
 
+    @meter(Stage.READ)
     def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
         """The resolved path of `file` and its current fingerprint.
 
@@ -141,6 +144,7 @@ class Catalog:
             raise _absent(file)
         return path, Fingerprint.of(info)
 
+    @meter(Stage.READ)
     def source(self, file: str) -> SourceFile:
         """`file` opened for reading; raises as `fingerprint`, and `CannotShow` without the permission."""
 
@@ -154,6 +158,7 @@ class Catalog:
 
         return self._reached(file, opened)[1]
 
+    @meter(Stage.READ)
     def linked(self, path: Path) -> SourceFile:
         """Open the target of another file's link, by its resolved path, for reading.
 
@@ -165,6 +170,7 @@ class Catalog:
             _skip(error)
             raise NotFound("The linked file is gone.") from None
 
+    @meter(Stage.READ)
     def state(self, path: Path) -> Fingerprint:
         """The fingerprint of the file at a resolved path, `ABSENT` if there is none.
 
@@ -178,6 +184,7 @@ class Catalog:
             _skip(error)
             raise Changed("A linked file changed while it was read; open it again.") from None
 
+    @meter(Stage.READ)
     def holds(self, known: Iterable[tuple[Path, Fingerprint]]) -> bool:
         """Whether files still have these fingerprints; raises `Busy`."""
         try:

@@ -22,8 +22,8 @@ from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.contiguous import ContiguousFile
+from dashboard.meter import meter
 from dashboard.storage.disk_space import make_private
-from dashboard.telemetry.meter import meter
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from dashboard.frames.fill import fill_value
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
 from dashboard.frames.quantize import Norm, Window, quantize_u8
 from dashboard.frames.window import VolumeWindows, slice_window
-from dashboard.telemetry.meter import meter
+from dashboard.meter import meter
 
 FRAMES_VERSION = "2"
 # Decoded bytes that one slice may need; larger requests are refused.

@@ -28,7 +28,7 @@ START_SECONDS = 30.0
 _USED_UP, _MOST, _IDLE = 0.9, 0.5, 0.05
 STEP_SECONDS = 0.5
 # A request that has used this much processor time goes on at a lower priority, so that the listing of a huge or
-# hostile file does not slow down everybody else. Added to its nice value, 10 gives a tenth of the share (sched(7)).
+# hostile file does not slow down everybody else. Added to its nice value, 10 gives a tenth of the share.
 _LONG_SECONDS, _LONG_NICE = 1.0, 10
 # Most responses come sooner; for those it is not worth that another thread takes over.
 _SHORT_WAIT_MS = 20

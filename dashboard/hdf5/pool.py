@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from dashboard import errors
+from dashboard.addressing.outcomes import Stage
 from dashboard.blocking import about_to_block
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
 from dashboard.hdf5.answers import Answer, parse_answer
 from dashboard.hdf5.child import Hdf5Worker, SpentTime, Stalled
 from dashboard.hdf5.messages import Envelope, Failure, Reply, Request
+from dashboard.meter import meter
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +181,8 @@ class Hdf5WorkerPool:
         if self._free.empty():
             about_to_block()
         try:
-            worker = self._free.get(timeout=max(limit, self.seconds))
+            with meter(Stage.WAIT):
+                worker = self._free.get(timeout=max(limit, self.seconds))
         except queue.Empty:
             raise errors.Busy("All HDF5 workers are busy; try again in a moment.") from None
         try:

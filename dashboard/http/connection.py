@@ -53,7 +53,6 @@ class Connection:
         self.deadline = now
         self.served = 0
         self.readable_at = now
-        self.complete_at = now
         self.request: Any = None
         self.body: SizedBody | ChunkedBody = SizedBody(0)
         self.keep_alive = False

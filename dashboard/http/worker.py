@@ -24,15 +24,11 @@ from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
+from dashboard.http.environment import READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
 from dashboard.http.request_threads import RequestThreads
 
 log = logging.getLogger(__name__)
-
-# Keys in the environment of each request: when its first byte arrived, and when it was complete and queued for a
-# thread, both by `time.monotonic` (s).
-READABLE_AT = "lamella.readable_at"
-COMPLETE_AT = "lamella.complete_at"
 
 RECEIVE_WITHIN_S = 20.0
 CLOSE_WITHIN_S = 2.0
@@ -191,7 +187,6 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._refuse(connection, error.status)
             return
         if complete:
-            connection.complete_at = now
             connection.state = State.ANSWERING
             self._unwatch(connection)
             self._requests.put(connection)
@@ -298,7 +293,6 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         environ["wsgi.multithread"] = True
         environ["wsgi.input"] = io.BytesIO(connection.body.data)
         environ[READABLE_AT] = connection.readable_at
-        environ[COMPLETE_AT] = connection.complete_at
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             if not self.alive:  # which may have changed since

@@ -27,6 +27,8 @@ from urllib.parse import quote
 import diskcache
 from diskcache.core import DBNAME
 
+from dashboard.addressing.outcomes import Stage
+from dashboard.meter import meter
 from dashboard.storage.disk_space import make_private
 from dashboard.storage.file_lock import LockTimeout, file_lock
 
@@ -252,6 +254,7 @@ class RepairingCache(diskcache.Cache):  # type: ignore[misc]  # diskcache ships 
             seen.shared_bytes = now.shared_bytes
         return True
 
+    @meter(Stage.CACHE)
     def _retry_once(self, call: Callable[[], T]) -> T:
         """What `call` returns, called once more after a database that failed was replaced; raises as it does."""
         try:

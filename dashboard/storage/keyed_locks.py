@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from dashboard.addressing.outcomes import Stage
 from dashboard.blocking import about_to_block
 from dashboard.errors import Busy
+from dashboard.meter import meter
 
 
 class KeyedLocks:
@@ -29,8 +31,12 @@ class KeyedLocks:
             lock, users = self._locks.get(key, (threading.Lock(), 0))
             self._locks[key] = lock, users + 1
         try:
-            with lock:
+            with meter(Stage.WAIT):
+                lock.acquire()
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
             with self._guard:
                 lock, users = self._locks[key]
@@ -82,7 +88,8 @@ class ImpatientLocks:
         """Acquire the lock of `key`; raises `Busy` when its holder takes too long or met a shortage."""
         with self._changed:
             while (before := self._works.get(key)) is not None:
-                self._await_end(key, before)
+                with meter(Stage.WAIT):
+                    self._await_end(key, before)
                 if before.shortage is not None:
                     raise Busy(before.shortage.message)
             work = self._works[key] = _Work(self._clock())

@@ -27,17 +27,21 @@ class StageInfo:
 # A read through HDF5 does not separate reading from inflating. The desktop viewer's 825 ms are such a read, so
 # they are attributed to `decode` and none to `read`: the reference column then sums to the measured total.
 STAGES: Final[tuple[StageInfo, ...]] = (
-    StageInfo(Stage.WAIT, "server", "for a lock, for another request's decoding", "0"),
+    StageInfo(Stage.WAIT, "server", "for a thread, a lock, or another request's decoding", "0"),
+    StageInfo(Stage.CACHE, "server", "whatever touches the cache directory", "~1 ms"),
     StageInfo(
-        Stage.CACHE, "server", "looking into the caches, validating the fingerprint", "~1 ms"
+        Stage.READ,
+        "server",
+        "whatever touches the file's own disk: open, status, index, compressed bytes",
+        "part of 825 ms",
     ),
-    StageInfo(Stage.READ, "server", "compressed bytes from disk", "part of 825 ms"),
     StageInfo(
         Stage.DECODE, "server", "the filter pipeline: inflate, unshuffle …", "part of 825 ms"
     ),
     StageInfo(Stage.INDEX, "server", "the plane out of the brick", "0.01 ms"),
     StageInfo(Stage.SCALE, "server", "contrast window, norm, level of detail", "0.1–1 ms"),
     StageInfo(Stage.ENCODE, "server", "the bytes that travel", "1–5 ms"),
+    StageInfo(Stage.OTHER, "server", "what is left of the server's total", "0"),
     StageInfo(
         Stage.TRANSFER, "browser", "request sent to last byte, less the server's total", "network"
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from dashboard.addressing.outcomes import Stage
+from dashboard.http.environment import READABLE_AT
+from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.meter import Recording, recording
 from dashboard.telemetry.stages import SERVER_STAGES
 
 RECORDING = "lamella.recording"
@@ -21,9 +23,9 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 class ServerTimingMiddleware:
     """WSGI middleware around the whole application, so that all of it is measured.
 
-    Time outside of stages is attributed to `cache`: parsing the request and looking up metadata. The view leaves
-    its outcome in the environment; the demand and its stages are recorded in the ledger when the headers are
-    sent.
+    Time outside of stages is attributed to `other`. The total begins when the connection became readable, where
+    the HTTP server says so; the time until here is the queue for a thread, part of `wait`. The view leaves its
+    outcome in the environment; the demand and its stages are recorded in the ledger when the headers are sent.
     """
 
     def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:
@@ -34,7 +36,10 @@ class ServerTimingMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != self._path:
             return self._application(environ, start_response)
-        with recording(Stage.CACHE) as record:
+        # On Linux, `time.perf_counter` and `time.monotonic` are one clock.
+        now = time.monotonic()
+        queued_s = max(now - environ.get(READABLE_AT, now), 0.0)
+        with recording(Stage.OTHER, queued_s=queued_s) as record:
             environ[RECORDING] = record
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -50,10 +55,12 @@ class ServerTimingMiddleware:
 
 
 def server_timing(record: Recording) -> str:
-    """The header's value: stages that took time, in the pipeline's order, and `total`, in ms."""
+    """The header's value: stages that took time, in the pipeline's order, `queue` and `total`, in ms."""
     parts = [
         f"{stage};dur={record.seconds[stage] * 1e3:.3f}"
         for stage in SERVER_STAGES
         if record.seconds.get(stage, 0.0) > 0.0
     ]
+    if record.queued_s > 0.0:
+        parts.append(f"queue;dur={record.queued_s * 1e3:.3f}")
     return ", ".join([*parts, f"total;dur={record.total_s * 1e3:.3f}"])

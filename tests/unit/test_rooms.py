@@ -18,6 +18,7 @@ ROOT = Path(dashboard.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking"}),
     frozenset({"addressing", "settings", "bulkhead"}),
+    frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples"}),
     frozenset({"telemetry", "files"}),
     frozenset({"hdf5"}),

@@ -23,6 +23,7 @@ STAGE_COLORS: Final[dict[str, str]] = {
     Stage.INDEX: "#2a9d78",
     Stage.SCALE: "#5f9f43",
     Stage.ENCODE: "#8c9430",
+    Stage.OTHER: "#9a8f7a",
     Stage.TRANSFER: "#b8862b",
     Stage.CONVERT: "#d07437",
     Stage.DRAW: "#cf5f56",

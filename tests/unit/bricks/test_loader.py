@@ -16,8 +16,8 @@ from dashboard.bricks import in_flight
 from dashboard.bricks.store import FileBrick
 from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.progressive import ProgressiveBrick
+from dashboard.meter import recording
 from dashboard.storage.file_lock import file_lock
-from dashboard.telemetry.meter import recording
 from tests.parts import Parts
 from tests.small_volume import NBYTES, VALUES, brick, same
 

@@ -16,8 +16,8 @@ from dashboard import errors
 from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import loader as module
 from dashboard.bricks.loader import remove_stale_locks
+from dashboard.meter import recording
 from dashboard.storage.file_lock import file_lock
-from dashboard.telemetry.meter import recording
 from tests.parts import Parts
 from tests.small_volume import brick, same
 

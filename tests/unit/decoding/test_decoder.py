@@ -25,7 +25,7 @@ from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.progressive import required_bytes
 from dashboard.decoding.sinks import FileSink, PlaneSink
 from dashboard.errors import Changed
-from dashboard.telemetry.meter import recording
+from dashboard.meter import recording
 from tests import files
 from tests.parts import MIB, Parts
 

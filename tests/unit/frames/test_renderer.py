@@ -17,7 +17,7 @@ from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
-from dashboard.telemetry.meter import recording
+from dashboard.meter import recording
 from tests import files, reference
 from tests.parts import Parts
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from dashboard.meter import meter, recording
 from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.meter import meter, recording
 from dashboard.telemetry.statistics import Stats
 from dashboard.web.server_timing import OUTCOME, ServerTimingMiddleware, server_timing
 

@@ -1,15 +1,15 @@
 """Time of a request by stage: measured where the work is done, collected at the edge alone.
 
 Code that does the work says `with meter(Stage.DECODE):` and knows nothing of requests. The edge says
-`with recording(Stage.CACHE) as rec:`. Each stage gets its self time: what a nested stage took is not counted
+`with recording(Stage.OTHER) as rec:`. Each stage gets its self time: what a nested stage took is not counted
 twice, so the stages add up to the whole. The idea is that of `distributed.metrics.ContextMeter`.
 
-    >>> with recording(Stage.CACHE) as rec:
+    >>> with recording(Stage.OTHER) as rec:
     ...     with meter(Stage.DECODE):
     ...         with meter(Stage.READ):
     ...             pass
     >>> sorted(map(str, rec.seconds))
-    ['cache', 'decode', 'read']
+    ['decode', 'other', 'read']
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ class _Span:
 class Recording:
     """The time of one piece of work by stage; made by `recording()`.
 
-    `seconds` maps stage names to self time (s); it is complete once the recording has ended.
+    `seconds` maps stage names to self time (s); it is complete once the recording has ended. `queued_s` is the
+    time that the work waited for a thread, which is part of `wait` and of the total.
     """
 
-    def __init__(self, root: Stage, clock: Callable[[], float]) -> None:
+    def __init__(self, root: Stage, clock: Callable[[], float], queued_s: float = 0.0) -> None:
         self.seconds: dict[Stage, float] = {}
+        self.queued_s = queued_s
+        if queued_s > 0.0:
+            self.seconds[Stage.WAIT] = queued_s
         self._clock = clock
         # The context may be copied into other threads, whose concurrent time must not be added.
         self._thread = threading.get_ident()
@@ -50,8 +54,9 @@ class Recording:
 
     @property
     def total_s(self) -> float:
-        """Wall time (s) from the beginning to the end, or until now."""
-        return (self._clock() if self._ended is None else self._ended) - self._began
+        """Wall time (s) from the beginning of the queue to the end, or until now."""
+        ended = self._clock() if self._ended is None else self._ended
+        return self.queued_s + ended - self._began
 
     def root(self, stage: Stage) -> None:
         """Attribute time outside of nested stages to `stage` from now on."""
@@ -113,9 +118,11 @@ _listener: ContextVar[Recording | None] = ContextVar("lamella_recording", defaul
 
 
 @contextmanager
-def recording(root: Stage, clock: Callable[[], float] = time.perf_counter) -> Iterator[Recording]:
+def recording(
+    root: Stage, clock: Callable[[], float] = time.perf_counter, *, queued_s: float = 0.0
+) -> Iterator[Recording]:
     """Record the stages of this thread; time outside of them is attributed to the stage `root`."""
-    record = Recording(root, clock)
+    record = Recording(root, clock, queued_s)
     token = _listener.set(record)
     try:
         yield record

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.telemetry.meter import meter, reattribute, recording
+from dashboard.meter import meter, reattribute, recording
 from tests.clock import Clock
 
 

@@ -1,0 +1,8 @@
+"""Keys in the environment of each request, in addition to those of WSGI; times by `time.monotonic` (s)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# When the first byte of the request was there to be read.
+READABLE_AT: Final = "lamella.readable_at"
