@@ -95,7 +95,6 @@ export function start(config) {
   const colors = createColorMapping({
     api,
     show: { error: (text) => setText('window-error', text), bounds: bridge.syncBounds },
-    isCurrent: (view) => store.current()?.generation === view.generation,
   });
   const canvas = createCanvas({ area: () => plot.area() });
   const patch = createPlotlyPatch({ lut: canvas.lut });

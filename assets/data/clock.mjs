@@ -3,6 +3,7 @@
 /**
  * @typedef {object} Clock
  * @property {() => number} now Milliseconds since some moment.
+ * @property {() => number} inputTime Time of the key, wheel or pointer that is being handled (ms), else `now`.
  * @property {(job: () => void, ms: number) => any} later Calls a job in a task of its own; returns a handle.
  * @property {(handle: any) => void} cancel
  * @property {(job: (now: number) => void) => void} nextFrame Calls a job before the next frame is drawn, with its time.
@@ -11,6 +12,13 @@
 /** @type {Clock} */
 export const browserClock = {
   now: () => performance.now(),
+  inputTime: () => {
+    // What is pressed while this thread is busy is handled later than its own time.
+    const { event } = globalThis;
+    return event instanceof UIEvent && event.isTrusted
+      ? Math.min(event.timeStamp, performance.now())
+      : performance.now();
+  },
   later: (job, ms) => setTimeout(job, ms),
   cancel: (handle) => clearTimeout(handle),
   nextFrame: (job) => requestAnimationFrame(job),

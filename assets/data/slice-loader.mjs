@@ -101,6 +101,7 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   function answerOf(response, bytes, address, begun) {
     return {
       bytes,
+      size: bytes.byteLength,
       dtype: response.headers.get('X-Slice-Dtype') || '',
       fill: fillOf(response.headers.get('X-Slice-Fill')),
       version: response.headers.get('X-Volume-Version'),
@@ -108,6 +109,7 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
       shape: (response.headers.get('X-Slice-Shape') || '').split(',').map(Number),
       source: parseCacheStatus(response.headers.get('Cache-Status') || ''),
       ahead: /detail="?prefetched/.test(response.headers.get('Cache-Status') || ''),
+      window: windowOf(response.headers.get('X-Slice-Window')),
       server: parseServerTiming(response.headers.get('Server-Timing')),
       address,
       startedAt: begun,
@@ -116,6 +118,12 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   }
 
   return { request, cancel, load, isBusy: () => running !== null };
+}
+
+/* The ends of a contrast window, null for none. */
+export function windowOf(text) {
+  const ends = (text || '').split(',').map(Number);
+  return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
 }
 
 /* The value that stands for none, NaN where the file names no such value. */

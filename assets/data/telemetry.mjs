@@ -32,10 +32,14 @@ export function identifyViewer() {
 
 export function createTelemetry(api, network, viewerId, clock = browserClock) {
   let pending = [];
+  // Since the last report: slices that were never painted, and those that were fetched ahead.
+  let skipped = 0;
+  let ahead = { count: 0, bytes: 0, transfer_ms: 0 };
   let timer = 0;
   let flushAt = 0;
 
-  /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages. */
+  /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages and the time
+     since `request.requestedAt`, where that is given. */
   function painted(request, answer, spent, drawn) {
     return new Promise((resolve) => {
       clock.nextFrame(() => {
@@ -47,18 +51,22 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
         const channel = new MessageChannel();
         channel.port1.onmessage = () => {
           channel.port1.close();
-          const display = measureStage('display', drawn, clock.now() - drawn);
+          const end = clock.now();
           const browser = {
+            waited: undefined,
             transfer: network.transferMs(answer),
             convert: spent.convert,
             draw: spent.draw,
-            display,
+            display: measureStage('display', drawn, end - drawn),
           };
-          record(request, answer, browser);
+          const perceived = request.requestedAt === undefined ? undefined : end - request.requestedAt;
+          if (perceived !== undefined) browser.waited = waitedMs(perceived, answer, browser);
+          record(request, answer, browser, perceived);
           resolve({
             stages: Object.assign({}, answer.server, browser),
             source: answer.source,
             ahead: answer.ahead,
+            perceived,
           });
         };
         channel.port2.postMessage(null);
@@ -68,7 +76,13 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     });
   }
 
-  function record(request, { source, version }, browser) {
+  /* What of the whole time neither server, network nor drawing took (ms): this thread was busy, the request waited for
+     another one, or the slice for its window. */
+  function waitedMs(perceived, { server }, { transfer = 0, convert, draw, display }) {
+    return Math.max(0, perceived - ((server && server.total) || 0) - transfer - convert - draw - display);
+  }
+
+  function record(request, { source, version, ahead: prefetched }, browser, perceived) {
     pending.push({
       file: request.query.file,
       dataset: request.query.dataset,
@@ -77,6 +91,9 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
       axis: request.axis,
       source,
       version: version || undefined,
+      prefetched: prefetched || undefined,
+      perceived_ms: round(perceived),
+      waited_ms: round(browser.waited),
       transfer_ms: round(browser.transfer),
       convert_ms: round(browser.convert),
       draw_ms: round(browser.draw),
@@ -99,12 +116,14 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     clock.cancel(timer);
     timer = 0;
     if (!pending.length) return;
-    const slices = pending;
+    const report = { viewer: viewerId, slices: pending, skipped, ahead };
     pending = [];
+    skipped = 0;
+    ahead = { count: 0, bytes: 0, transfer_ms: 0 };
     fetch(api.url('/api/v1/telemetry'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ viewer: viewerId, slices }),
+      body: JSON.stringify(report),
       keepalive: true,
     }).catch(() => undefined);
   }
@@ -114,5 +133,17 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     addEventListener('pagehide', flush);
   }
 
-  return { start, painted };
+  /* A requested slice was never painted. */
+  function addSkipped() {
+    skipped += 1;
+  }
+
+  /* A slice was fetched ahead. */
+  function fetchedAhead(answer) {
+    ahead.count += 1;
+    ahead.bytes += answer.size;
+    ahead.transfer_ms += Math.max(0, answer.elapsed - (answer.server.total || 0));
+  }
+
+  return { start, painted, skipped: addSkipped, fetchedAhead };
 }

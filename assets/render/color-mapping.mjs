@@ -1,18 +1,15 @@
 /* The colour mapping of a slice: the contrast window that is in force, norm and colour scale. */
 
-import { browserClock } from '../data/clock.mjs';
+import { windowOf as parseWindow } from '../data/slice-loader.mjs';
 import { singleValue } from '../model/cells.mjs';
 import { validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
 import { selectionOf } from '../model/viewport.mjs';
 
-// The window is requested a moment after the slice, so that the slice leads the decoding.
-const PREFETCH_DELAY_MS = 60;
 const REMEMBERED = 2000;
 
-/* `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force;
-   `isCurrent(view)` is true while a view is shown. */
-export function createColorMapping({ api, show, isCurrent, clock = browserClock }) {
+/* `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force. */
+export function createColorMapping({ api, show }) {
   const volumeWindows = new Map();
   const sliceWindows = new Map();
   let last = null;
@@ -63,9 +60,19 @@ export function createColorMapping({ api, show, isCurrent, clock = browserClock 
     return sliceWindows.get(key) || own;
   }
 
-  /* The server's window for the whole volume, requested once by way of a single voxel; null if there is none. */
+  /* The window of the whole volume that an answer brought. */
+  function keepWindow(request, found) {
+    if (found) volumeWindows.set(volumeKey(request, request.query.norm), Promise.resolve(found));
+  }
+
+  function volumeKey(request, norm) {
+    return JSON.stringify([request.generation, request.query.part, norm]);
+  }
+
+  /* The server's window for the whole volume; requested by way of a single voxel where no answer brought it, as for
+     another norm. Null if there is none. */
   function volumeWindow(view, request) {
-    const key = JSON.stringify([request.generation, request.query.part, view.norm]);
+    const key = volumeKey(request, view.norm);
     if (!volumeWindows.has(key)) {
       const { viewport } = request;
       const one = selectionOf(request, {
@@ -83,10 +90,9 @@ export function createColorMapping({ api, show, isCurrent, clock = browserClock 
         norm: view.norm,
         part: request.query.part,
       });
-      const answer = api.fetchOk(address, {}, request.generation).then((response) => {
-        const ends = (response.headers.get('X-Slice-Window') || '').split(',').map(Number);
-        return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
-      }).catch(() => {
+      const answer = api.fetchOk(address, {}, request.generation).then(
+        (response) => parseWindow(response.headers.get('X-Slice-Window')),
+      ).catch(() => {
         volumeWindows.delete(key);
         return null;
       });
@@ -95,14 +101,7 @@ export function createColorMapping({ api, show, isCurrent, clock = browserClock 
     return volumeWindows.get(key);
   }
 
-  function prefetchWindow(view, request) {
-    if (view.window !== 'volume') return;
-    clock.later(() => {
-      if (isCurrent(view)) volumeWindow(view, request);
-    }, PREFETCH_DELAY_MS);
-  }
-
-  return { resolve, prefetchWindow, current: () => last };
+  return { resolve, keepWindow, current: () => last };
 }
 
 function keyOf(view) {

@@ -84,6 +84,7 @@ export function createHeatmap({
     const { halts } = state();
     const values = toRows(answer);
     const converting = clock.now() - begun;
+    colors.keepWindow(request, answer.window);
     const mapping = await colors.resolve(store.current(), request, values);
     if (!isCurrent(request) || halts !== state().halts) return;
     const cells = withViewport(values, request);

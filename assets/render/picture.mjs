@@ -25,13 +25,14 @@ export function createPicture(parts) {
     return describeValues(view, config.restCells, counted ? null : viewerId);
   }
 
-  /* The view has changed. */
-  function show(view) {
+  /* The view has changed; `at` is the time of the key or click that changed it (ms). */
+  function show(view, at = clock.inputTime()) {
     clock.cancel(heatmapTimer);
     status.clearNote('values');
     const request = describe(view, false);
     const moving = moves(view);
     send(moving ? 'move' : 'load', { at: clock.now() });
+    request.requestedAt = at;
     if (isDrawn(view, request) && !state().covered) {
       cancelLoad();
       enterRest(view);
@@ -40,14 +41,13 @@ export function createPicture(parts) {
     status.busy(true, nameOf(view));
     if (moving) {
       cancelLoad();
-      scrubber.request(view);
+      scrubber.request(view, at);
       // It is on the canvas already, and will not be painted again.
       if (scrubber.isDone()) scheduleHeatmap();
       return;
     }
     scrubber.cancel();
     loader.request(request);
-    colors.prefetchWindow(view, request);
   }
 
   /* The name of what is awaited. */

@@ -67,11 +67,14 @@ export function createScrubber(
     return Math.floor(Math.min(pixels, bandwidth.maxCells(velocity.speed)));
   }
 
-  /* Another slice of the plane on the screen is requested. */
-  function request(view) {
+  /* Another slice of the plane on the screen is requested, at the time `at` (ms) of a key or click. */
+  function request(view, at) {
     const before = target;
     updateVelocity(view);
-    target = describe(view);
+    target = Object.assign(describe(view), { requestedAt: at });
+    if (before && before.requestedAt !== undefined && before.index !== target.index && !isShown(before)) {
+      telemetry.skipped();
+    }
     if (before && before.frameSetKey !== target.frameSetKey) prefetcher.stop();
     frames.setCursor(target.frameSetKey, target.index, velocity.direction);
     tryPaint();
@@ -112,6 +115,7 @@ export function createScrubber(
     const displayed = {
       axis: scene.axis,
       index: scene.index,
+      requestedAt: scene.requestedAt,
       query: { file: scene.file, dataset: scene.dataset, selection: frame.selection },
     };
     telemetry.painted(displayed, answer, spent, drawn).then((stages) => {
@@ -172,6 +176,7 @@ export function createScrubber(
   }
 
   function onPrefetched(index, frame) {
+    telemetry.fetchedAhead(frame.answer);
     frames.put(frame.frameSetKey, index, frame);
     if (target && target.frameSetKey === frame.frameSetKey && target.index === index) tryPaint();
   }

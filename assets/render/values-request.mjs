@@ -15,11 +15,14 @@ export function describeValues(view, limit, viewerId) {
     part: view.part,
   };
   const key = JSON.stringify([view.generation, query]);
+  // Neither decides which values these are.
+  if (viewerId !== null) Object.assign(query, { viewer: viewerId });
+  if (view.window === 'volume') Object.assign(query, { window: 'volume', norm: view.norm });
   return {
     generation: view.generation,
     view,
     key,
-    query: viewerId === null ? query : Object.assign(query, { viewer: viewerId }),
+    query,
     viewport,
     axis: view.axis,
     index: view.axis === null ? 0 : view.position[view.axis],

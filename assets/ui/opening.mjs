@@ -32,6 +32,8 @@ export function createOpening({
 
   // While a dataset is looked up: {changed: whether its file is read again because it has changed}, else null.
   let lookup = null;
+  // Time of the click, or of the start of the page, that a dataset is opened for (ms); null once it is requested.
+  let openedAt = null;
   // Whether the user stays with the picture of an old state of the file.
   let keepsOld = false;
   // What to do when a missing file or dataset answers again.
@@ -44,6 +46,7 @@ export function createOpening({
   function begin(target, again) {
     const mine = { changed: false };
     lookup = mine;
+    openedAt = clock.inputTime();
     if (!again) player.stop();
     onReturn = null;
     status.clear();
@@ -164,6 +167,7 @@ export function createOpening({
   function onFailure(error, link, again) {
     const passing = !error.status || error.status >= 500 || [404, 409, 429].includes(error.status);
     lookup = null;
+    openedAt = null;
     player.stop();
     picture.fail();
     if (!current()) bridge.clear();
@@ -191,8 +195,15 @@ export function createOpening({
     onHeartbeat,
     onFailure,
     isLookingUp: () => lookup !== null,
+    /* The time that the view was requested at (ms). */
+    takeTime: () => {
+      const at = openedAt === null ? clock.inputTime() : openedAt;
+      openedAt = null;
+      return at;
+    },
     /* Leave what is looked up, and stay with the picture on the screen; whether that is of an old state of its file. */
     cancel: () => {
+      openedAt = null;
       keepsOld = Boolean(lookup && lookup.changed) || Boolean(seen() && versions.isOutdated(seen()));
       lookup = null;
       onReturn = null;

@@ -94,7 +94,7 @@ export function createPipelinePanel({ stages, isVisible }) {
     badge.textContent = source[0];
     badge.title = source[1];
     badge.dataset.source = painted.ahead ? 'prefetched' : painted.source;
-    setText('pipeline-total', formatMs(total) + ' ms');
+    setText('pipeline-total', formatMs(painted.perceived === undefined ? total : painted.perceived) + ' ms');
   }
 
   /* The ledger's figures: {stage: {p50_ms, p95_ms}}. */

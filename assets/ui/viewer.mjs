@@ -216,7 +216,7 @@ export function createViewer({
     opening.onRequest();
     status.clear();
     idleWork.schedule();
-    picture.show(view());
+    picture.show(view(), opening.takeTime());
   }
 
   return {

@@ -49,6 +49,7 @@ class Stage(StrEnum):
     SCALE = "scale"
     ENCODE = "encode"
     OTHER = "other"
+    WAITED = "waited"
     TRANSFER = "transfer"
     CONVERT = "convert"
     DRAW = "draw"

@@ -215,6 +215,11 @@ class FrameRenderer:
             planes.integrity_checks,
         )
 
+    def volume_window(self, address: SliceAddress) -> Window:
+        """The window of the whole volume for an address whose frame is not scaled."""
+        with VolumeFile(self._metadata, address.volume) as file, meter(Stage.SCALE):
+            return self._windows.window(file, address.part, address.norm)
+
     def _window(
         self,
         file: VolumeFile,

@@ -100,6 +100,7 @@ class Activity:
             raise errors.TooManyRequests(
                 "This viewer reports more slices than a screen can display; wait a second."
             )
+        self._count_page(report)
         known = _KnownVolumes(self._metadata)
         seen: list[SliceView] = []
         for painted in report.slices:
@@ -109,6 +110,8 @@ class Activity:
                 continue
             self._ledger.count("reports.accepted")
             self._ledger.stages(painted.seconds)
+            if painted.perceived_ms is not None:
+                self._ledger.slice_perceived(painted.outcome, painted.perceived_ms / 1e3)
             if painted.source == "ring":
                 self._ledger.demand(Outcome.RING)
                 seen.append(slice_)
@@ -118,6 +121,16 @@ class Activity:
             self.defer(
                 "Following a report", self._follow, report.viewer, seen, current, self._clock()
             )
+
+    def _count_page(self, report: browser_report.Report) -> None:
+        amounts = {
+            "page.skipped": report.skipped,
+            "page.ahead": report.ahead.count,
+            "page.ahead_bytes": report.ahead.bytes,
+        }
+        for name, amount in amounts.items():
+            if amount:
+                self._ledger.count(name, amount)
 
     def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
         """Run something after the response; dropped when the queue is full."""

@@ -11,16 +11,19 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.addressing.requester import VIEWER_ID
 
-NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
+N = TypeVar("N", Outcome, Stage)
+
+NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z0-9_]{1,32})?")
 
 # Well below the size from which the store writes a value to a file of its own, which readers do not follow.
 ROW_BYTES: Final = 24 * 1024
@@ -99,14 +102,20 @@ def _inside(bucket: int, share: float) -> float:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums that can be merged in any order: demands by outcome, times by stage, counters by name."""
+    """Sums that can be merged in any order: demands by outcome, times by stage, counters by name.
+
+    `server` and `perceived` are whole slices by outcome: the server's total, and the time from a viewer's request
+    to the painted slice.
+    """
 
     demand: dict[Outcome, int] = field(default_factory=dict)
     stages: dict[Stage, Histogram] = field(default_factory=dict)
     counts: dict[str, float] = field(default_factory=dict)
+    server: dict[Outcome, Histogram] = field(default_factory=dict)
+    perceived: dict[Outcome, Histogram] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.demand or self.stages or self.counts)
+        return bool(self.demand or self.stages or self.counts or self.server or self.perceived)
 
     def merge(self, other: Totals) -> None:
         """Add all of `other`."""
@@ -116,6 +125,10 @@ class Totals:
             self.counts[name] = self.counts.get(name, 0.0) + amount
         for stage, histogram in other.stages.items():
             self.stages.setdefault(stage, Histogram()).merge(histogram)
+        for outcome, histogram in other.server.items():
+            self.server.setdefault(outcome, Histogram()).merge(histogram)
+        for outcome, histogram in other.perceived.items():
+            self.perceived.setdefault(outcome, Histogram()).merge(histogram)
 
 
 @dataclass(slots=True)
@@ -144,6 +157,10 @@ def encode_row(row: LedgerRow) -> list[bytes]:
     ]
     for stage, histogram in row.totals.stages.items():
         pieces.append(LedgerRow(row.t, row.process, Totals(stages={stage: histogram})))
+    for outcome, histogram in row.totals.server.items():
+        pieces.append(LedgerRow(row.t, row.process, Totals(server={outcome: histogram})))
+    for outcome, histogram in row.totals.perceived.items():
+        pieces.append(LedgerRow(row.t, row.process, Totals(perceived={outcome: histogram})))
     return [_json(piece) for piece in pieces]
 
 
@@ -152,6 +169,7 @@ Viewer = Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
 Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Bucket = Annotated[int, Field(ge=0, le=len(BOUNDS))]
+_Times = tuple[Finite, dict[_Bucket, _Count]]
 
 
 class _StoredRow(BaseModel):
@@ -162,7 +180,9 @@ class _StoredRow(BaseModel):
     t: Finite
     p: Annotated[str, Field(max_length=64)]
     d: dict[Outcome, _Count] = {}
-    s: dict[Stage, tuple[Finite, dict[_Bucket, _Count]]] = {}
+    s: dict[Stage, _Times] = {}
+    w: dict[Outcome, _Times] = {}
+    e: dict[Outcome, _Times] = {}
     c: dict[Name, Finite] = {}
     g: dict[Name, Finite] = {}
     v: tuple[Viewer, ...] = ()
@@ -173,7 +193,9 @@ def _json(row: LedgerRow) -> bytes:
         t=row.t,
         p=row.process,
         d=row.totals.demand,
-        s={stage: (h.total_s, h.counts) for stage, h in row.totals.stages.items()},
+        s=_times(row.totals.stages),
+        w=_times(row.totals.server),
+        e=_times(row.totals.perceived),
         c=row.totals.counts,
         g=row.gauges,
         v=row.viewers,
@@ -188,8 +210,16 @@ def decode_row(value: bytes) -> LedgerRow:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"no row of the ledger: {fault['loc']}: {fault['msg']}") from error
-    stages = {stage: Histogram(total, counts) for stage, (total, counts) in row.s.items()}
-    return LedgerRow(row.t, row.p, Totals(row.d, stages, row.c), row.g, row.v)
+    totals = Totals(row.d, _histograms(row.s), row.c, _histograms(row.w), _histograms(row.e))
+    return LedgerRow(row.t, row.p, totals, row.g, row.v)
+
+
+def _times(histograms: Mapping[N, Histogram]) -> dict[N, tuple[float, dict[int, int]]]:
+    return {name: (h.total_s, h.counts) for name, h in histograms.items()}
+
+
+def _histograms(times: Mapping[N, tuple[float, dict[int, int]]]) -> dict[N, Histogram]:
+    return {name: Histogram(total, counts) for name, (total, counts) in times.items()}
 
 
 def is_valid_duration(seconds: float) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashboard.addressing.outcomes import Stage
+from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.addressing.requester import VIEWER_ID
 from dashboard.addressing.selection import MAX_RANK
 from dashboard.errors import BadRequest
@@ -30,6 +30,10 @@ class PaintedSlice(BaseModel):
     source: Literal["ring", "frames", "bricks", "coalesced", "miss"]
     # `X-Volume-Version` of the slice's answer, where the page sends it along.
     version: Annotated[str, Field(max_length=64)] | None = None
+    # Whether the slice was decoded ahead, and this is the first time that it is wanted.
+    prefetched: bool = False
+    perceived_ms: Milliseconds | None = None
+    waited_ms: Milliseconds | None = None
     transfer_ms: Milliseconds | None = None
     convert_ms: Milliseconds | None = None
     draw_ms: Milliseconds | None = None
@@ -39,12 +43,30 @@ class PaintedSlice(BaseModel):
     def seconds(self) -> dict[Stage, float]:
         """The browser's stages in seconds."""
         stages = {
+            Stage.WAITED: self.waited_ms,
             Stage.TRANSFER: self.transfer_ms,
             Stage.CONVERT: self.convert_ms,
             Stage.DRAW: self.draw_ms,
             Stage.DISPLAY: self.display_ms,
         }
         return {stage: ms / 1e3 for stage, ms in stages.items() if ms is not None}
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the demand."""
+        if self.source in ("frames", "bricks"):
+            return Outcome.PREFETCHED if self.prefetched else Outcome.HIT
+        return Outcome(self.source)
+
+
+class FetchedAhead(BaseModel):
+    """Slices that the page has fetched ahead since its last report."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    count: Annotated[int, Field(ge=0, le=10_000)] = 0
+    bytes: Annotated[int, Field(ge=0, le=2**40)] = 0
+    transfer_ms: Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)] = 0.0
 
 
 class MalformedReport(BadRequest):
@@ -62,6 +84,9 @@ class _Posted(BaseModel):
 
     viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
     slices: Annotated[list[Any], Field(max_length=1000)]
+    # Requested slices that were never painted, because another one was requested meanwhile.
+    skipped: Annotated[int, Field(ge=0, le=10_000)] = 0
+    ahead: FetchedAhead = FetchedAhead()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,8 @@ class Report:
     slices: tuple[PaintedSlice, ...]
     malformed: int
     not_admitted: int
+    skipped: int
+    ahead: FetchedAhead
 
 
 def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
@@ -95,7 +122,14 @@ def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
     # Rows that were not admitted are unknown, so the whole report cannot be called malformed.
     if fault is not None and not rows and admitted == len(posted.slices):
         raise MalformedReport(fault, admitted)
-    return Report(posted.viewer, tuple(rows), admitted - len(rows), len(posted.slices) - admitted)
+    return Report(
+        posted.viewer,
+        tuple(rows),
+        admitted - len(rows),
+        len(posted.slices) - admitted,
+        posted.skipped,
+        posted.ahead,
+    )
 
 
 def _fault(error: ValidationError, row: str = "") -> str:

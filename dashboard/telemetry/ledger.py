@@ -49,6 +49,9 @@ PROCESS_EXPIRES_S: Final = 15.0
 # Viewer ids are chosen by clients; this bounds the size of a row.
 VIEWERS_A_ROW: Final = 256
 
+# Counters of responses to requests for slices: `requests.KIND_STATUS`, as in `requests.ahead_200`.
+REQUESTS: Final = "requests"
+
 ROW: Final = "row:"
 BASE: Final = "base:"
 PROCESS: Final = "process:"
@@ -114,6 +117,18 @@ class Ledger:
             for stage, taken in taken_s.items():
                 if is_valid_duration(taken):
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
+        self._ensure_flusher()
+
+    def slice_served(self, outcome: Outcome, seconds: float) -> None:
+        """Count the server's total for a slice (s)."""
+        with self._lock:
+            self._new.server.setdefault(outcome, Histogram()).add(seconds)
+        self._ensure_flusher()
+
+    def slice_perceived(self, outcome: Outcome, seconds: float) -> None:
+        """Count the time from a viewer's request to the painted slice (s)."""
+        with self._lock:
+            self._new.perceived.setdefault(outcome, Histogram()).add(seconds)
         self._ensure_flusher()
 
     def count(self, name: str, amount: float = 1.0) -> None:

@@ -6,7 +6,7 @@ prometheus_client's multi-process mode is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,14 +19,15 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from dashboard.telemetry.aggregates import Histogram, Totals
+from dashboard.telemetry.aggregates import Histogram, N, Totals
+from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.statistics import Stats
+from dashboard.telemetry.statistics import Stats, request_counts
 
 # Every one is a boundary of the fine histograms, so that these counts are exact (s).
 BUCKETS: Final = (
-    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0),
 )
 
 COUNTERS: Final = {
@@ -35,6 +36,9 @@ COUNTERS: Final = {
     "bricks.evictions": "Bricks evicted from the cache",
     "bricks.first_wanted": "Bricks accessed by a viewer for the first time",
     "frames.evictions": "Frames evicted from the cache",
+    "page.ahead": "Slices that pages fetched ahead",
+    "page.ahead_bytes": "Bytes of slices that pages fetched ahead",
+    "page.skipped": "Requested slices that were never painted, because another one was requested meanwhile",
     "prefetch.decoded": "Bricks decoded ahead",
     "prefetch.decoded_bytes": "Bytes of bricks decoded ahead",
     "prefetch.failed": "Bricks that could not be decoded ahead",
@@ -78,8 +82,15 @@ class LedgerCollector(Collector):
         """All metrics with all labels, including those that never occurred."""
         totals = self._stats.totals()
         yield _demand(totals)
-        yield _stages(totals)
-        for name in sorted(COUNTERS.keys() | totals.counts.keys()):
+        stage_text = "Self time of a stage of the pipeline"
+        yield _histograms("stage", stage_text, "stage", STAGE_NAMES, totals.stages)
+        server_text = "Total of the server for a slice"
+        yield _histograms("slice", server_text, "outcome", OUTCOMES, totals.server)
+        perceived_text = "Time from a viewer's request to the painted slice"
+        yield _histograms("perceived", perceived_text, "outcome", OUTCOMES, totals.perceived)
+        yield _requests(totals)
+        names = [name for name in totals.counts if not name.startswith(f"{REQUESTS}.")]
+        for name in sorted(COUNTERS.keys() | set(names)):
             text = COUNTERS.get(name, f"Count of {name}")
             yield CounterMetricFamily(_metric(name), text, value=totals.counts.get(name, 0.0))
         gauges = self._stats.gauges()
@@ -123,14 +134,25 @@ def _demand(totals: Totals) -> Metric:
     return family
 
 
-def _stages(totals: Totals) -> Metric:
-    family = HistogramMetricFamily(
-        "lamella_stage_seconds", "Self time of a stage of the pipeline", labels=["stage"]
+def _requests(totals: Totals) -> Metric:
+    family = CounterMetricFamily(
+        "lamella_requests", "Responses to requests for slices", labels=["kind", "code"]
     )
-    for stage in STAGE_NAMES:
-        fine = totals.stages.get(stage, Histogram())
+    for kind, codes in request_counts(totals).items():
+        for code, count in codes.items():
+            family.add_metric([kind, code], count)
+    return family
+
+
+def _histograms(
+    name: str, text: str, label: str, values: Sequence[N], found: Mapping[N, Histogram]
+) -> Metric:
+    """The histograms of all `values` of a label, also of those that never occurred."""
+    family = HistogramMetricFamily(f"lamella_{name}_seconds", text, labels=[label])
+    for value in values:
+        fine = found.get(value, Histogram())
         coarse = [(str(bound), float(fine.at_most(bound))) for bound in BUCKETS]
-        family.add_metric([stage], [*coarse, ("+Inf", float(fine.count))], sum_value=fine.total_s)
+        family.add_metric([value], [*coarse, ("+Inf", float(fine.count))], sum_value=fine.total_s)
     return family
 
 

@@ -43,6 +43,12 @@ STAGES: Final[tuple[StageInfo, ...]] = (
     StageInfo(Stage.ENCODE, "server", "the bytes that travel", "1–5 ms"),
     StageInfo(Stage.OTHER, "server", "what is left of the server's total", "0"),
     StageInfo(
+        Stage.WAITED,
+        "browser",
+        "in the page: from key or click until drawing began, less server and network",
+        "0",
+    ),
+    StageInfo(
         Stage.TRANSFER, "browser", "request sent to last byte, less the server's total", "network"
     ),
     StageInfo(Stage.CONVERT, "browser", "values to colours", "1–5 ms"),

@@ -9,16 +9,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from cachetools import FIFOCache
 
-from dashboard.addressing.outcomes import Stage
+from dashboard.addressing.outcomes import Outcome
 from dashboard.storage.rows import Rows, RowsUnavailable
-from dashboard.telemetry.aggregates import Totals
-from dashboard.telemetry.ledger import KEEP_S
+from dashboard.telemetry.aggregates import Histogram, Totals
+from dashboard.telemetry.ledger import KEEP_S, REQUESTS
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
@@ -88,11 +88,28 @@ class PrefetchStats(TypedDict):
     resting: PhaseStats
 
 
+class PageStats(TypedDict):
+    """What pages report beside their slices: skipped ones, and slices and bytes that they fetched ahead."""
+
+    skipped: int
+    ahead: int
+    ahead_bytes: int
+
+
 class Snapshot(TypedDict):
-    """Statistics over a window, as `/api/v1/stats` has them."""
+    """Statistics over a window, as `/api/v1/stats` has them.
+
+    `server` and `perceived` are whole slices by outcome, and `all` of them: the server's total, and the time from
+    a viewer's request to the painted slice. `requests` counts all responses to requests for slices by kind (demand,
+    ahead, script) and status.
+    """
 
     demand: dict[str, int]
     stages: dict[str, StageStats]
+    server: dict[str, StageStats]
+    perceived: dict[str, StageStats]
+    page: PageStats
+    requests: dict[str, dict[str, int]]
     caches: dict[str, CacheStats]
     prefetch: PrefetchStats
     reports: dict[str, int]
@@ -225,8 +242,16 @@ class Stats:
             "stages": {
                 stage: stats
                 for stage in STAGE_NAMES
-                if (stats := stage_stats(totals, stage)) is not None
+                if (stats := time_stats(totals.stages.get(stage))) is not None
             },
+            "server": slice_stats(totals.server),
+            "perceived": slice_stats(totals.perceived),
+            "page": {
+                "skipped": round(totals.counts.get("page.skipped", 0.0)),
+                "ahead": round(totals.counts.get("page.ahead", 0.0)),
+                "ahead_bytes": round(totals.counts.get("page.ahead_bytes", 0.0)),
+            },
+            "requests": request_counts(totals),
             "caches": {
                 name: {
                     "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
@@ -252,7 +277,7 @@ class Stats:
         every = list(sums.values())
         stages: dict[str, StageSeries] = {}
         for stage in STAGE_NAMES:
-            stats = [stage_stats(totals, stage) for totals in every]
+            stats = [time_stats(totals.stages.get(stage)) for totals in every]
             if any(stats):
                 stages[stage] = StageSeries(
                     count=tuple(f["count"] if f else 0 for f in stats),
@@ -303,9 +328,27 @@ class Stats:
         return answer
 
 
-def stage_stats(totals: Totals, stage: Stage) -> StageStats | None:
-    """Count, percentiles (ms) and sum (s) of a stage; None when it did not occur."""
-    histogram = totals.stages.get(stage)
+def slice_stats(histograms: Mapping[Outcome, Histogram]) -> dict[str, StageStats]:
+    """Statistics of whole slices by outcome, and under `all` of them together."""
+    together = Histogram()
+    for histogram in histograms.values():
+        together.merge(histogram)
+    parts = [*((str(o), histograms.get(o)) for o in OUTCOMES), ("all", together)]
+    return {name: stats for name, part in parts if (stats := time_stats(part)) is not None}
+
+
+def request_counts(totals: Totals) -> dict[str, dict[str, int]]:
+    """Responses to requests for slices by kind and status."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in sorted(totals.counts.items()):
+        if name.startswith(f"{REQUESTS}."):
+            kind, _, status = name.partition(".")[2].rpartition("_")
+            found.setdefault(kind, {})[status] = round(count)
+    return found
+
+
+def time_stats(histogram: Histogram | None) -> StageStats | None:
+    """Count, percentiles (ms) and sum (s); None without any time."""
     if histogram is None or histogram.count == 0:
         return None
     p50, p95, p99 = (1e3 * (q or 0.0) for q in histogram.quantiles(0.50, 0.95, 0.99))

@@ -15,6 +15,7 @@ from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Outcome
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
+from dashboard.frames.quantize import Window
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
 from dashboard.telemetry import prometheus
@@ -136,6 +137,11 @@ def _slice(services: Services) -> flask.Response:
         outcome, from_frames = answer.outcome, answer.frame_cache_hit
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
+        # The page draws values itself, in the window of the volume.
+        if address.format is Format.RAW and flask.request.args.get("window") == "volume":
+            with suppress(errors.LamellaError):
+                window = services.renderer.volume_window(address)
+                response.headers["X-Slice-Window"] = _window_text(window)
     response.headers["ETag"] = f'"{address.key}"'
     # The browser caches the bytes but revalidates each time, so that every demand is counted.
     response.headers["Cache-Control"] = "private, no-cache"
@@ -201,12 +207,16 @@ def _versioned(services: Services, file: str) -> Iterator[None]:
         raise
 
 
+def _window_text(window: Window) -> str:
+    return f"{window[0]!r},{window[1]!r}"
+
+
 def _describe(response: flask.Response, address: SliceAddress, answer: RenderedSlice) -> None:
     frame = answer.frame
     response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
     response.headers["X-Slice-Dtype"] = frame.dtype
     if frame.window is not None:
-        response.headers["X-Slice-Window"] = f"{frame.window[0]!r},{frame.window[1]!r}"
+        response.headers["X-Slice-Window"] = _window_text(frame.window)
     if address.volume.enum is not None:
         response.headers["X-Slice-Enum"] = "1"
     if address.format is Format.RAW:

@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.addressing.outcomes import Stage
 from dashboard.http.environment import READABLE_AT
 from dashboard.meter import Recording, recording
-from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.ledger import REQUESTS, Ledger
 from dashboard.telemetry.stages import SERVER_STAGES
 
 RECORDING = "lamella.recording"
@@ -44,14 +44,24 @@ class ServerTimingMiddleware:
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
+                self._ledger.count(f"{REQUESTS}.{_kind(environ)}_{status[:3]}")
                 headers.append(("Server-Timing", server_timing(record)))
                 outcome = environ.get(OUTCOME)
                 if outcome is not None and status[:3] in ("200", "304"):
                     self._ledger.demand(outcome)
                     self._ledger.stages(record.seconds)
+                    self._ledger.slice_served(outcome, record.total_s)
                 return start_response(status, headers, *rest)
 
             return self._application(environ, started)
+
+
+def _kind(environ: Environ) -> str:
+    """Who requests a slice: a viewer that wants to see it (demand), its page in advance (ahead), or a script."""
+    query = environ.get("QUERY_STRING", "")
+    if "viewer=" not in query:
+        return "script"
+    return "ahead" if "ahead=1" in query else "demand"
 
 
 def server_timing(record: Recording) -> str:

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 
 import { createColorMapping, matches } from '../../assets/render/color-mapping.mjs';
-import { createFakeClock } from './fake-clock.mjs';
 
 const VIEW = { generation: 1, window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
 
@@ -12,17 +11,15 @@ const REQUEST = {
   cols: 2,
   position: [3, 2, 2],
   viewport: { row0: 0, col0: 0, rows: null, cols: null },
-  query: { file: 'a.h5', dataset: '/d', part: null },
+  query: { file: 'a.h5', dataset: '/d', part: null, window: 'volume', norm: 'linear' },
 };
 
 const CELLS = { z: [[1, 2], [3, 8]], rows: 2, cols: 2, min: 1, max: 8, smallest: 1, fill: NaN, dtype: 'uint16' };
 
 function setUp() {
-  const clock = createFakeClock();
-  const state = { generation: 1, error: '' };
+  const state = { error: '' };
   const selections = [];
   const colors = createColorMapping({
-    clock,
     api: {
       url: (_path, { selection }) => selection,
       fetchOk: (selection) => {
@@ -36,28 +33,29 @@ function setUp() {
       },
       bounds: () => undefined,
     },
-    isCurrent: ({ generation }) => generation === state.generation,
   });
-  return { clock, state, selections, colors };
+  return { state, selections, colors };
 }
 
-Deno.test('the window of a volume is requested once, a moment after the slice', async () => {
-  const { clock, selections, colors } = setUp();
-  colors.prefetchWindow(VIEW, REQUEST);
-  await clock.pass(59);
+Deno.test('the window of a volume comes with a slice, and is requested for another norm alone', async () => {
+  const { selections, colors } = setUp();
+  colors.keepWindow(REQUEST, [2, 20]);
+  const ends = async (norm) => {
+    const { lo, hi } = await colors.resolve(Object.assign({}, VIEW, { norm }), REQUEST, CELLS);
+    return [lo, hi];
+  };
+  assert.deepEqual(await ends('linear'), [2, 20]);
   assert.deepEqual(selections, []);
-  await clock.pass(1);
-  const { lo, hi } = await colors.resolve(VIEW, REQUEST, CELLS);
-  assert.deepEqual([lo, hi, selections], [5, 50, ['3,0:1,0:1']]);
+  assert.deepEqual(await ends('sqrt'), [5, 50]);
+  assert.deepEqual(await ends('sqrt'), [5, 50]);
+  assert.deepEqual(selections, ['3,0:1,0:1']);
 });
 
-Deno.test('no window is requested for what is no longer shown, nor where another one is chosen', async () => {
-  const { clock, state, selections, colors } = setUp();
-  colors.prefetchWindow(Object.assign({}, VIEW, { window: 'slice' }), REQUEST);
-  colors.prefetchWindow(VIEW, REQUEST);
-  state.generation = 2;
-  await clock.pass(1000);
-  assert.deepEqual(selections, []);
+Deno.test('where no answer brought the window of a volume it is requested, once', async () => {
+  const { selections, colors } = setUp();
+  colors.keepWindow(REQUEST, null);
+  const { lo, hi } = await colors.resolve(VIEW, REQUEST, CELLS);
+  assert.deepEqual([lo, hi, selections], [5, 50, ['3,0:1,0:1']]);
 });
 
 Deno.test('where a norm cannot be applied the colours are linear, and the reason is said', async () => {

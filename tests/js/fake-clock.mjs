@@ -12,6 +12,7 @@ export function createFakeClock() {
   };
   return {
     now: () => now,
+    inputTime: () => now,
     later,
     cancel: (handle) => {
       jobs = jobs.filter((entry) => entry !== handle);

@@ -32,6 +32,7 @@ function setUp() {
   const clock = createFakeClock();
   const machine = createStateMachine();
   const log = [];
+  const counts = { skipped: 0, ahead: 0 };
   const requests = [];
   const indexOf = (query) => Number(query.selection.split(',')[0]);
   const loader = {
@@ -63,6 +64,12 @@ function setUp() {
     loader,
     bandwidth: { maxConcurrent: () => 2, maxCells: () => 1e6, latencyMs: () => 5, transferMs: () => 1 },
     telemetry: {
+      skipped: () => {
+        counts.skipped += 1;
+      },
+      fetchedAhead: () => {
+        counts.ahead += 1;
+      },
       painted: (request, answer) => {
         log.push(request.index + ' ' + answer.source);
         return Promise.resolve({});

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest
 from dashboard.telemetry.browser_report import MalformedReport, Report, parse_report
 
@@ -213,3 +214,38 @@ def test_rows_beyond_the_limit_are_counted_when_those_within_it_are_malformed() 
     data = json.dumps({"viewer": "v", "slices": [None] * 40}).encode()
     report = parse_report(data, lambda _viewer, _rows: 3)
     assert (report.slices, report.malformed, report.not_admitted) == ((), 3, 37)
+
+
+@pytest.mark.parametrize(
+    ("source", "prefetched", "outcome"),
+    [
+        ("ring", False, "ring"),
+        ("frames", False, "hit"),
+        ("bricks", True, "prefetched"),
+        ("coalesced", False, "coalesced"),
+        ("miss", True, "miss"),
+    ],
+)
+def test_the_outcome_of_a_painted_slice(source: str, prefetched: bool, outcome: str) -> None:
+    (painted,) = parse(body(source=source, prefetched=prefetched)).slices
+    assert painted.outcome == outcome
+
+
+def test_what_the_page_waited_is_a_stage_and_the_whole_is_none() -> None:
+    (painted,) = parse(body(perceived_ms=120.0, waited_ms=40.0)).slices
+    assert painted.perceived_ms == 120.0
+    assert painted.seconds[Stage.WAITED] == 0.04
+
+
+def test_what_was_skipped_and_fetched_ahead_is_counted_by_report() -> None:
+    ahead = {"count": 3, "bytes": 700, "transfer_ms": 12.5}
+    report = parse(json.dumps({"viewer": "v", "slices": [], "skipped": 2, "ahead": ahead}).encode())
+    assert (report.skipped, report.ahead.count, report.ahead.bytes) == (2, 3, 700)
+
+
+@pytest.mark.parametrize(
+    "more", [{"skipped": -1}, {"skipped": 1e9}, {"ahead": {"count": -1}}, {"ahead": {"bytes": "x"}}]
+)
+def test_impossible_counts_are_malformed(more: dict[str, Any]) -> None:
+    with pytest.raises(MalformedReport):
+        parse(json.dumps({"viewer": "v", "slices": [], **more}).encode())
