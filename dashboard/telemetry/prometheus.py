@@ -22,7 +22,8 @@ from prometheus_client.registry import Collector
 from dashboard.telemetry.aggregates import Histogram, N, Totals
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.statistics import Stats, request_counts
+from dashboard.telemetry.statistics import Stats
+from dashboard.telemetry.summaries import request_counts
 
 # Every one is a boundary of the fine histograms, so that these counts are exact (s).
 BUCKETS: Final = (

@@ -17,7 +17,8 @@ from dash import Dash, Input, Output
 
 from dashboard.bulkhead import Bulkhead
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.statistics import CacheStats, Series, Snapshot, StageStats
+from dashboard.telemetry.statistics import Series
+from dashboard.telemetry.summaries import CacheStats, Snapshot, StageStats
 from dashboard.web.page import charts, ids, panels
 from dashboard.web.page.ids import Panel, Shell
 

@@ -1,0 +1,211 @@
+"""Summaries of totals, in the shape of `/api/v1/stats`: pure functions, and the types of what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypedDict
+
+from dashboard.addressing.outcomes import Outcome
+from dashboard.telemetry.aggregates import Histogram, Totals
+from dashboard.telemetry.ledger import REQUESTS
+from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
+
+# Rows of browser reports: `refused` is the sum of the reasons after it.
+REPORTS: Final = (
+    "accepted",
+    "refused",
+    "malformed",
+    "unknown",
+    "contradictory",
+    "too_frequent",
+)
+
+
+class StageStats(TypedDict):
+    """One stage over a window: count, percentiles (ms) and sum (s)."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    total_s: float
+
+
+class CacheStats(TypedDict):
+    """One cache: its size and limit now (bytes), its entries now, and the evictions in the window."""
+
+    bytes: int
+    limit: int
+    entries: int
+    evictions: int
+
+
+class PhaseStats(TypedDict):
+    """Bytes decoded ahead in one phase of viewing, and those of them that were used; share 0…1 or None."""
+
+    decoded_bytes: int
+    used_bytes: int
+    accuracy: float | None
+
+
+class PrefetchStats(TypedDict):
+    """Prefetching: counts of bricks, bytes, and shares (0…1, None without any)."""
+
+    planned: int
+    in_flight: int
+    decoded: int
+    used: int
+    late: int
+    failed: int
+    decoded_bytes: int
+    used_bytes: int
+    wasted_bytes: int
+    accuracy: float | None
+    coverage: float | None
+    timeliness: float | None
+    moving: PhaseStats
+    resting: PhaseStats
+
+
+class PageStats(TypedDict):
+    """What pages report beside their slices: skipped ones, and slices and bytes that they fetched ahead."""
+
+    skipped: int
+    ahead: int
+    ahead_bytes: int
+
+
+class Snapshot(TypedDict):
+    """Statistics over a window, as `/api/v1/stats` has them.
+
+    `server` and `perceived` are whole slices by outcome, and `all` of them: the server's total, and the time from
+    a viewer's request to the painted slice. `requests` counts all responses to requests for slices by kind
+    (demand, ahead, script) and status.
+    """
+
+    demand: dict[str, int]
+    stages: dict[str, StageStats]
+    server: dict[str, StageStats]
+    perceived: dict[str, StageStats]
+    page: PageStats
+    requests: dict[str, dict[str, int]]
+    caches: dict[str, CacheStats]
+    prefetch: PrefetchStats
+    reports: dict[str, int]
+    viewers: int
+    processes: list[ProcessStats]
+
+
+def summarize(
+    totals: Totals, gauges: dict[str, float], viewers: int, processes: list[ProcessStats]
+) -> Snapshot:
+    """The statistics of a window, as JSON types."""
+    return {
+        "demand": {outcome: totals.demand.get(outcome, 0) for outcome in OUTCOMES},
+        "stages": {
+            stage: stats
+            for stage in STAGE_NAMES
+            if (stats := time_stats(totals.stages.get(stage))) is not None
+        },
+        "server": slice_stats(totals.server),
+        "perceived": slice_stats(totals.perceived),
+        "page": {
+            "skipped": round(totals.counts.get("page.skipped", 0.0)),
+            "ahead": round(totals.counts.get("page.ahead", 0.0)),
+            "ahead_bytes": round(totals.counts.get("page.ahead_bytes", 0.0)),
+        },
+        "requests": request_counts(totals),
+        "caches": {
+            name: {
+                "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
+                "limit": round(gauges.get(f"{name}.limit", 0.0)),
+                "entries": round(gauges.get(f"{name}.entries", 0.0)),
+                "evictions": round(totals.counts.get(f"{name}.evictions", 0.0)),
+            }
+            for name in ("bricks", "frames")
+        },
+        "prefetch": prefetch_stats(totals, gauges),
+        "reports": report_stats(totals),
+        "viewers": viewers,
+        "processes": processes,
+    }
+
+
+def slice_stats(histograms: Mapping[Outcome, Histogram]) -> dict[str, StageStats]:
+    """Statistics of whole slices by outcome, and under `all` of them together."""
+    together = Histogram()
+    for histogram in histograms.values():
+        together.merge(histogram)
+    parts = [*((str(o), histograms.get(o)) for o in OUTCOMES), ("all", together)]
+    return {name: stats for name, part in parts if (stats := time_stats(part)) is not None}
+
+
+def request_counts(totals: Totals) -> dict[str, dict[str, int]]:
+    """Responses to requests for slices by kind and status."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in sorted(totals.counts.items()):
+        if name.startswith(f"{REQUESTS}."):
+            kind, _, status = name.partition(".")[2].rpartition("_")
+            found.setdefault(kind, {})[status] = round(count)
+    return found
+
+
+def time_stats(histogram: Histogram | None) -> StageStats | None:
+    """Count, percentiles (ms) and sum (s); None without any time."""
+    if histogram is None or histogram.count == 0:
+        return None
+    p50, p95, p99 = (1e3 * (q or 0.0) for q in histogram.quantiles(0.50, 0.95, 0.99))
+    return {
+        "count": histogram.count,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "total_s": histogram.total_s,
+    }
+
+
+def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
+    """Prefetch statistics: counts of bricks, bytes, and shares (0…1, None without any)."""
+    counts = totals.counts
+    decoded_bytes, used_bytes = (
+        counts.get(f"prefetch.{name}", 0.0) for name in ("decoded_bytes", "used_bytes")
+    )
+    resting_bytes, resting_used = (
+        counts.get(f"prefetch.{name}", 0.0) for name in ("resting_bytes", "resting_used_bytes")
+    )
+    used = counts.get("prefetch.used", 0.0)
+    return {
+        "planned": round(gauges.get("prefetch.planned", 0.0)),
+        "in_flight": round(gauges.get("prefetch.in_flight", 0.0)),
+        "decoded": round(counts.get("prefetch.decoded", 0.0)),
+        "used": round(used),
+        "late": round(counts.get("prefetch.late", 0.0)),
+        "failed": round(counts.get("prefetch.failed", 0.0)),
+        "decoded_bytes": round(decoded_bytes),
+        "used_bytes": round(used_bytes),
+        "wasted_bytes": round(counts.get("prefetch.wasted_bytes", 0.0)),
+        "accuracy": _share(used_bytes, decoded_bytes),
+        "coverage": _share(used, counts.get("bricks.first_wanted", 0.0)),
+        "timeliness": _share(used - counts.get("prefetch.late", 0.0), used),
+        "moving": _phase_stats(decoded_bytes - resting_bytes, used_bytes - resting_used),
+        "resting": _phase_stats(resting_bytes, resting_used),
+    }
+
+
+def report_stats(totals: Totals) -> dict[str, int]:
+    """Accepted and refused rows of browser reports, with the reasons."""
+    return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
+
+
+def _phase_stats(decoded_bytes: float, used_bytes: float) -> PhaseStats:
+    return {
+        "decoded_bytes": round(max(0.0, decoded_bytes)),
+        "used_bytes": round(max(0.0, used_bytes)),
+        "accuracy": _share(used_bytes, decoded_bytes),
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    # Bricks used in a window may have been decoded before it, so the share is clipped to one.
+    return min(1.0, max(0.0, part / whole)) if whole > 0.0 else None
