@@ -9,7 +9,7 @@ from bench.model import Section, Table
 from bench.report import number
 from dashboard.benchmarking.traces import traces
 from dashboard.cli.bench import SEED, measure
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 QUICK = ("scroll-10", "scroll-60", "jumps", "ten-volumes")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dashboard.benchmarking.server import Server, serving
 from dashboard.benchmarking.volume import DatasetInfo, choose
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 SEED = 1
 READ_BYTES = 16 * 2**20

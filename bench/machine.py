@@ -12,7 +12,7 @@ import h5py
 
 from dashboard import __version__
 from dashboard.codecs import paired_inflate
-from dashboard.storage.disk_space import filesystem_type
+from dashboard.storage.private_directory import filesystem_type
 
 PACKAGES = ("numpy", "imagecodecs", "h5py", "hidefix", "h5grove", "flask", "gunicorn", "diskcache")
 

@@ -24,7 +24,7 @@ from dashboard.benchmarking.figures import quantile
 from dashboard.benchmarking.player import TraceSample, TraceTarget, play
 from dashboard.benchmarking.server import Server, serving
 from dashboard.benchmarking.traces import Trace, Viewer, scroll, traces
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 SEED: Final = 1
 SHAPE: Final = (256, 400, 400)

@@ -14,9 +14,9 @@ from dashboard.bricks.plane_checksums import checksum_bytes
 from dashboard.bricks.usage import BrickUsage, usage_record_size
 from dashboard.decoding.sinks import FileSink, Sink
 from dashboard.storage.checksum import PlaneChecksums
-from dashboard.storage.disk_space import make_private
 from dashboard.storage.file_lock import in_use, mark_in_use
 from dashboard.storage.preallocate import preallocate
+from dashboard.storage.private_directory import make_private
 
 # An unlocked file of this age belongs to a process that has died.
 STALE_PENDING_S = 10.0

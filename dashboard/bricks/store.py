@@ -29,9 +29,10 @@ from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
 from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.meter import meter
+from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
 from dashboard.storage.checksum import PlaneChecksums
-from dashboard.storage.eviction import AccessLog, LruEvictor
+from dashboard.storage.eviction import LruEvictor
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)

@@ -5,18 +5,39 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dashboard.addressing.addresses import Fingerprint
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
+from dashboard.files.catalog import Catalog
 from dashboard.files.roots import SourceFile, out_of_reach
 from dashboard.hdf5.messages import Reply, Request
 from dashboard.meter import meter
 
-if TYPE_CHECKING:
-    from dashboard.catalog.metadata import MetadataService
+
+class VolumeMetadata(Protocol):
+    """The part of `dashboard.catalog.metadata.MetadataService` that is needed here."""
+
+    catalog: Catalog
+
+    def index(self, file: VolumeFile) -> ChunkIndex:
+        """The chunk index of a volume."""
+
+    def ensure_only_grew(self, volume: Volume) -> None:
+        """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
+
+    def call(
+        self,
+        request: Request[Reply],
+        source: SourceFile,
+        part: str = "",
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+    ) -> tuple[Reply, bytes]:
+        """Response of an HDF5 worker about an open file."""
 
 
 class VolumeFile:
@@ -28,7 +49,7 @@ class VolumeFile:
     """
 
     def __init__(
-        self, metadata: MetadataService, volume: Volume, source: SourceFile | None = None
+        self, metadata: VolumeMetadata, volume: Volume, source: SourceFile | None = None
     ) -> None:
         self.volume = volume
         self._metadata = metadata

@@ -29,7 +29,7 @@ from dashboard.benchmarking.volume import DatasetInfo, choose
 from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 SEED = 1
 # Plain h5py takes as long for a few slices as a whole trace, so it reads only the trace's first ones.

@@ -26,7 +26,7 @@ from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import LamellaError, NotFound, SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 if TYPE_CHECKING:
     from dashboard.runtime.engine import Engine

@@ -17,7 +17,7 @@ from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.log_limit import LogRateFilter
 from dashboard.settings import Settings
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 BACKLOG = 512
 PR_SET_PDEATHSIG = 1

@@ -21,7 +21,7 @@ from dashboard.errors import SetupError
 from dashboard.files.catalog import has_signature
 from dashboard.samples import generator
 from dashboard.settings import Settings
-from dashboard.storage.disk_space import ensure_private_directory
+from dashboard.storage.private_directory import ensure_private_directory
 
 DEMO_FILE = "demo.h5"
 

@@ -40,8 +40,8 @@ from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.quantize import Norm
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import open_cache
-from dashboard.storage.disk_space import ensure_private_directory
 from dashboard.storage.eviction import IN_USE_S
+from dashboard.storage.private_directory import ensure_private_directory
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services

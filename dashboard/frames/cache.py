@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, Protocol
 
 from flask_caching.backends.base import BaseCache
 
+from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache
 from dashboard.storage.disk_space import DiskSpace
-from dashboard.storage.eviction import AccessLog, LruEvictor
+from dashboard.storage.eviction import LruEvictor
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.contiguous import ContiguousFile
 from dashboard.meter import meter
-from dashboard.storage.disk_space import make_private
+from dashboard.storage.private_directory import make_private
 
 log = logging.getLogger(__name__)
 

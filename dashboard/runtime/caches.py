@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.storage.bytes_cache import BytesCache, open_cache
-from dashboard.storage.disk_space import ensure_private_directory
 from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.private_directory import ensure_private_directory
 from dashboard.storage.rows import DiskRows, open_rows
 
 

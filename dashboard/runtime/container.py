@@ -21,8 +21,8 @@ from dashboard.runtime.engine import Engine, Role, build_engine
 from dashboard.runtime.health import Health
 from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
-from dashboard.storage.disk_space import ensure_private_directory, make_private
 from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.private_directory import ensure_private_directory, make_private
 from dashboard.telemetry.statistics import Stats
 
 LOCKS_OLD_S = 3600.0

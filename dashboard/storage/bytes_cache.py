@@ -23,7 +23,7 @@ from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, UNKNOWN
 
 from dashboard.storage.checksum import SEAL_BYTES, seal, unseal
 from dashboard.storage.database import RepairingCache, open_repairing
-from dashboard.storage.disk_space import make_private
+from dashboard.storage.private_directory import make_private
 
 log = logging.getLogger(__name__)
 

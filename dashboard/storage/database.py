@@ -29,8 +29,8 @@ from diskcache.core import DBNAME
 
 from dashboard.addressing.outcomes import Stage
 from dashboard.meter import meter
-from dashboard.storage.disk_space import make_private
 from dashboard.storage.file_lock import LockTimeout, file_lock
+from dashboard.storage.private_directory import make_private
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,31 +23,6 @@ IN_USE_S = 2.0
 # few MiB of it are not counted, so that few large entries may fill a limit to the byte.
 ENTRY_BYTES = 12 * 1024
 UNCOUNTED_BYTES = 16 * 2**20
-
-
-class AccessLog:
-    """Access times of entries, collected in memory and written once a second in one transaction.
-
-    LRU inside diskcache turns each read into a write. Maintenance calls `flush`; access times that a killed
-    process had not flushed cost a little order, never data.
-    """
-
-    def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
-        self._cache = cache
-        self._clock = clock
-        self._uses: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def touch(self, key: str) -> None:
-        """Record an access now."""
-        with self._lock:
-            self._uses[key] = self._clock()
-
-    def flush(self) -> None:
-        """Write the access times recorded since the last flush."""
-        with self._lock:
-            uses, self._uses = self._uses, {}
-        self._cache.update_access_times(uses)
 
 
 class LruEvictor:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.storage.disk_space import make_private
+from dashboard.storage.private_directory import make_private
 
 # Polling interval: starts short because most locks are held briefly, then backs off.
 MIN_POLL_S = 0.0005

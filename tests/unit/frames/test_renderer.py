@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.frames import renderer as module
+from dashboard.frames import plane_reader as module
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.storage import eviction as module
+from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache, CacheRow, open_cache
-from dashboard.storage.eviction import IN_USE_S, AccessLog, LruEvictor
+from dashboard.storage.eviction import IN_USE_S, LruEvictor
 from dashboard.storage.file_lock import file_lock
 from tests import database
 
