@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking.player import TraceSample
@@ -23,6 +23,35 @@ class Spread(TypedDict):
     p95: float
     max: float
     mean: float
+
+
+class BeyondFirstBrick(TypedDict):
+    """Slices outside of each viewer's first brick, and the share of them (0…1) that was no miss."""
+
+    slices: int
+    not_missed: float | None
+
+
+class TraceFigures(TypedDict):
+    """The statistics of one trace; shares (0…1) are relative to the slices that were answered, times in ms.
+
+    `beyond_first_brick` leaves out each viewer's first brick, which cannot have been prefetched.
+    `latest_after_first_ms` is the lateness of the latest slice, except each viewer's first one.
+    """
+
+    trace: str
+    what: str
+    viewers: int
+    slices: int
+    answered: int
+    failed: int
+    not_asked_for: int
+    bricks: int
+    outcomes: dict[str, float | None]
+    beyond_first_brick: BeyondFirstBrick
+    client_ms: Spread | None
+    server_ms: Spread | None
+    latest_after_first_ms: float | None
 
 
 def spread(values: Iterable[float]) -> Spread | None:
@@ -47,12 +76,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
-def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> dict[str, Any]:
-    """The statistics of one trace; shares are relative to the slices that were answered, times in ms.
-
-    `beyond_first_brick` leaves out each viewer's first brick, which cannot have been prefetched.
-    `latest_after_first_ms` is the lateness of the latest slice, except each viewer's first one.
-    """
+def figures(trace: Trace, volume: DatasetInfo, seen: Sequence[TraceSample]) -> TraceFigures:
+    """The statistics of one trace."""
     answered = [one for one in seen if one.status == OK]
     first = {one.viewer: _brick(volume, one) for one in seen if one.number == 0}
     beyond = [one for one in answered if _brick(volume, one) != first[one.viewer]]

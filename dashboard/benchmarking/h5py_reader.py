@@ -8,18 +8,28 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import h5py
 import hdf5plugin  # noqa: F401  # h5py reads what hdf5plugin decodes once that is imported
 
 
-def read_with_h5py(job: dict[str, Any]) -> list[float]:
-    """Time (ms) of each of the job's `boxes`, for as many as can be read in `seconds`, at least one.
-
-    A box is a list with an index or [start, stop] for each dimension; `cache_bytes` and `cache_slots` are
-    those of the chunk cache, null for h5py's defaults.
+class Job(TypedDict):
+    """What is read. A box is a list with an index or [start, stop] for each dimension; `cache_bytes` and
+    `cache_slots` are those of the chunk cache, null for h5py's defaults.
     """
+
+    path: str
+    dataset: str
+    boxes: Sequence[Sequence[int | list[int]]]
+    seconds: float
+    cache_bytes: int | None
+    cache_slots: int | None
+
+
+def read_with_h5py(job: Job) -> list[float]:
+    """Time (ms) of each of the job's `boxes`, for as many as can be read in `seconds`, at least one."""
     options = {}
     if job["cache_bytes"] is not None:
         options = {"rdcc_nbytes": job["cache_bytes"], "rdcc_nslots": job["cache_slots"]}

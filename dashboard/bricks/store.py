@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +154,14 @@ class SinglePlaneBrick:
         if self._fd is not None:
             with suppress(OSError):
                 os.close(self._fd)
+
+
+class EvictionRules(TypedDict):
+    """Which entries may be evicted, and what is called with each key; see `LruEvictor`."""
+
+    protected: Callable[[], Collection[str]]
+    evict_protected_last: bool
+    on_evict: Callable[[str], None]
 
 
 class BrickStore:
@@ -311,7 +319,7 @@ class BrickStore:
             return None
         return brick
 
-    def _eviction_rules(self, purpose: Purpose) -> dict[str, Any]:
+    def _eviction_rules(self, purpose: Purpose) -> EvictionRules:
         """Which entries may be evicted for a brick of this purpose."""
         return {
             "protected": self._protected,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -20,7 +20,7 @@ from rich.text import Text
 from dashboard import __version__
 from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking.baseline import Kind, read_with_h5py, slices_of
-from dashboard.benchmarking.figures import Spread, figures, speedup, spread
+from dashboard.benchmarking.figures import Spread, TraceFigures, figures, speedup, spread
 from dashboard.benchmarking.player import TraceTarget, play
 from dashboard.benchmarking.processes import PeakMemory
 from dashboard.benchmarking.server import serving
@@ -30,10 +30,43 @@ from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
 from dashboard.storage.private_directory import ensure_private_directory
+from dashboard.telemetry.summaries import PrefetchStats
 
 SEED = 1
 # Plain h5py takes as long for a few slices as a whole trace, so it reads only the trace's first ones.
 PLAIN_SHARE = 0.5
+
+
+class TraceResult(TraceFigures):
+    """The statistics of one trace with the server's own, its peak memory, and plain h5py's two ways (ms)."""
+
+    prefetch: PrefetchStats
+    accuracy_moving: float | None
+    memory_bytes: int | None
+    h5py_default_ms: Spread | None
+    h5py_chosen_ms: Spread | None
+    times_faster: float | None
+
+
+class VolumeDescription(TypedDict):
+    """The volume, as context of the measurements."""
+
+    file: str
+    dataset: str
+    shape: Sequence[int]
+    itemsize: int
+    chunks: Sequence[int] | None
+    stored_bytes: int
+
+
+class Machine(TypedDict):
+    """The conditions of the measurement."""
+
+    system: str
+    cores: int | None
+    python: str
+    lamella: str
+    h5py: str
 
 
 def run(
@@ -87,7 +120,7 @@ def select(every: Sequence[Trace], names: Sequence[str]) -> list[Trace]:
 
 def measure(
     trace: Trace, path: Path, volume: DatasetInfo, beside: Path, seconds: float, *, turned: bool
-) -> dict[str, Any]:
+) -> TraceResult:
     """One trace from an empty cache; h5py's two ways before and after it, or after and before it."""
     kinds: tuple[Kind, Kind] = ("chosen", "default") if turned else ("default", "chosen")
     slices = slices_of(trace)
@@ -103,7 +136,8 @@ def measure(
         stats = server.stats()
     plain[kinds[1]] = spread(read_with_h5py(path, volume, slices, kinds[1], seconds * PLAIN_SHARE))
     found = figures(trace, volume, seen)
-    found |= {
+    return {
+        **found,
         "prefetch": stats["prefetch"],
         "accuracy_moving": stats["prefetch"]["moving"]["accuracy"],
         "memory_bytes": memory.bytes or None,
@@ -111,10 +145,9 @@ def measure(
         "h5py_chosen_ms": plain["chosen"],
         "times_faster": speedup(plain["default"], found["client_ms"]),
     }
-    return found
 
 
-def describe(path: Path, volume: DatasetInfo) -> dict[str, Any]:
+def describe(path: Path, volume: DatasetInfo) -> VolumeDescription:
     """The volume, as context of the measurements."""
     return {
         "file": path.name,
@@ -126,7 +159,7 @@ def describe(path: Path, volume: DatasetInfo) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """The conditions of the measurement."""
     return {
         "system": f"{platform.system()} {platform.release()}",
@@ -137,7 +170,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def outcomes_table(results: Sequence[dict[str, Any]]) -> Table:
+def outcomes_table(results: Sequence[TraceResult]) -> Table:
     """The outcomes of the demands."""
     outcomes = [outcome for outcome in Outcome if outcome is not Outcome.RING]
     table = _table("Where slices came from", ("slices", *outcomes, "accuracy", "memory"))
@@ -154,7 +187,7 @@ def outcomes_table(results: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def times_table(results: Sequence[dict[str, Any]]) -> Table:
+def times_table(results: Sequence[TraceResult]) -> Table:
     """The times of slices."""
     headings = ("seen", "in the server", "latest", "h5py", "good cache", "×")
     table = _table("Milliseconds: p50/p95/max, or the mean", headings)
