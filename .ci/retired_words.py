@@ -1,7 +1,7 @@
 """Fails if a retired word is used in names or prose; run by `make lint`.
 
 The words were private to this code base and had several meanings each; docs/glossary.md has the terms in use.
-Names are checked in their parts (`told` in `_told_at`), prose in docstrings, comments and messages.
+Names are checked in their parts (`told` in `_told_at`), prose in docstrings, comments, messages and documents.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ("dashboard", "bench", "tests", ".ci")
 SCRIPTS = ("assets", "tests/js", "bench/browser/scripts")
+# Folders and the files in them that are checked as prose from beginning to end.
+PROSE_FILES = (
+    *((folder, "*.*js") for folder in SCRIPTS),
+    ("assets", "*.css"),
+    ("dashboard/codecs", "*.[ch]"),
+    ("docs", "*.md"),
+    (".", "*.md"),
+)
 
 # Word in a name: what to use instead.
 NAMES = {
@@ -83,17 +91,27 @@ def problems(path: Path) -> Iterator[str]:
                 yield from _in_name(at, token.string)
             elif token.type in (tokenize.COMMENT, tokenize.STRING):
                 text = " ".join(token.string.split()).replace(" # ", " ")
-                for phrase, better in _PROSE.items():
-                    for found in phrase.finditer(text):
-                        yield f"{at}: {found.group()!r}; better: {better}"
+                yield from _in_prose(at, text)
 
 
 def script_problems(path: Path) -> Iterator[str]:
-    """The retired words in the names of a script; its comments and strings are not checked."""
+    """The retired words in the names of a script; its comments and strings are prose."""
     code = _NO_CODE.sub(lambda found: "\n" * found.group().count("\n"), path.read_text())
     for number, line in enumerate(code.splitlines(), 1):
         for name in re.findall(r"[A-Za-z_$][\w$]*", line):
             yield from _in_name(f"{path.relative_to(ROOT)}:{number}", name)
+
+
+def prose_problems(path: Path) -> Iterator[str]:
+    """The retired phrases in a file of any kind."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        yield from _in_prose(f"{path.relative_to(ROOT)}:{number}", line)
+
+
+def _in_prose(at: str, text: str) -> Iterator[str]:
+    for phrase, better in _PROSE.items():
+        for found in phrase.finditer(text):
+            yield f"{at}: {found.group()!r}; better: {better}"
 
 
 def _in_name(at: str, name: str) -> Iterator[str]:
@@ -116,6 +134,14 @@ def main() -> int:
         for folder in SCRIPTS
         for path in sorted((ROOT / folder).rglob("*.*js"))
         for line in script_problems(path)
+    ]
+    found += [
+        line
+        for folder, names in PROSE_FILES
+        for path in sorted(
+            (ROOT / folder).glob(names) if folder == "." else (ROOT / folder).rglob(names)
+        )
+        for line in prose_problems(path)
     ]
     sys.stdout.writelines(f"{line}\n" for line in found)
     return bool(found)

@@ -128,7 +128,7 @@ Deno.test('a young demand is let finish, and shown where it is closer to the tar
   assert.deepEqual(log.slice(3), ['60 bricks']);
 });
 
-Deno.test('an old demand gives way to the newest target, unless its bytes are coming', async () => {
+Deno.test('an old demand yields to the newest target, unless its bytes are coming', async () => {
   const { clock, server, scrubber } = setUp();
   scrubber.request(viewAt(50));
   await clock.pass(10);
