@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bench.context import Context
 from bench.model import Section, Table
 from bench.report import number
+from dashboard.benchmarking.figures import Spread
 from dashboard.benchmarking.traces import traces
-from dashboard.cli.bench import SEED, measure
+from dashboard.cli.bench import SEED, TraceResult, measure
 from dashboard.storage.private_directory import ensure_private_directory
 
 QUICK = ("scroll-10", "scroll-60", "jumps", "ten-volumes")
@@ -41,7 +40,7 @@ def browse(context: Context) -> Section:
     return section
 
 
-def _row(found: dict[str, Any]) -> list[str]:
+def _row(found: TraceResult) -> list[str]:
     lost = found["slices"] - found["answered"]
     memory = found["memory_bytes"]
     latest = found["latest_after_first_ms"]
@@ -63,11 +62,11 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.0f} %"
 
 
-def _three(found: dict[str, float] | None) -> str:
+def _three(found: Spread | None) -> str:
     if found is None:
         return "–"
-    return " / ".join(number(found[name]) for name in ("p50", "p95", "max"))
+    return " / ".join(map(number, (found["p50"], found["p95"], found["max"])))
 
 
-def _mean(found: dict[str, float] | None) -> str:
+def _mean(found: Spread | None) -> str:
     return "–" if found is None else number(found["mean"])

@@ -147,9 +147,9 @@ def scroll(context: Context) -> Section:
     section.add(
         "not a miss, beyond the first brick",
         [
-            played["beyond_first_brick"]["not_missed"] * 100
+            not_missed * 100
             for played, _, _ in seen
-            if played["beyond_first_brick"]["slices"]
+            if (not_missed := played["beyond_first_brick"]["not_missed"]) is not None
         ],
         "%",
         floor=90,
@@ -172,7 +172,11 @@ def scroll(context: Context) -> Section:
     )
     section.add(
         "latest slice after the first",
-        [played["latest_after_first_ms"] for played, _, _ in seen],
+        [
+            latest
+            for played, _, _ in seen
+            if (latest := played["latest_after_first_ms"]) is not None
+        ],
         "ms",
         floor=400,
         more=False,
@@ -187,10 +191,9 @@ def scroll(context: Context) -> Section:
         more=False,
         judge="worst",
     )
-    section.add("late by (median)", [played["client_ms"]["p50"] for played, _, _ in seen], "ms")
-    section.add(
-        "late by (95th percentile)", [played["client_ms"]["p95"] for played, _, _ in seen], "ms"
-    )
+    late = [played["client_ms"] for played, _, _ in seen if played["client_ms"] is not None]
+    section.add("late by (median)", [found["p50"] for found in late], "ms")
+    section.add("late by (95th percentile)", [found["p95"] for found in late], "ms")
     section.add(
         "not answered", [played["slices"] - played["answered"] for played, _, _ in seen], "slices"
     )

@@ -53,17 +53,16 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
           channel.port1.close();
           const end = clock.now();
           const browser = {
-            waited: undefined,
             transfer: network.transferMs(answer),
             convert: spent.convert,
             draw: spent.draw,
             display: measureStage('display', drawn, end - drawn),
           };
           const perceived = request.requestedAt === undefined ? undefined : end - request.requestedAt;
-          if (perceived !== undefined) browser.waited = waitedMs(perceived, answer, browser);
-          record(request, answer, browser, perceived);
+          const waited = perceived === undefined ? undefined : waitedMs(perceived, answer, browser);
+          record(request, answer, Object.assign({ waited }, browser), perceived);
           resolve({
-            stages: Object.assign({}, answer.server, browser),
+            stages: Object.assign({}, answer.server, { waited }, browser),
             source: answer.source,
             ahead: answer.ahead,
             perceived,

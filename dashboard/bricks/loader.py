@@ -162,14 +162,13 @@ class BrickLoader:
             return early
         with ExitStack() as stack:
             try:
-                with meter(Stage.WAIT):
-                    lock = stack.enter_context(
-                        file_lock(
-                            self._locks / f"{address.key}.lock",
-                            self._max_wait_s,
-                            on_wait=_begin_wait if purpose is Purpose.DEMAND else None,
-                        )
+                lock = stack.enter_context(
+                    file_lock(
+                        self._locks / f"{address.key}.lock",
+                        self._max_wait_s,
+                        on_wait=_begin_wait if purpose is Purpose.DEMAND else None,
                     )
+                )
             except LockTimeout:
                 raise _decode_timed_out() from None
             except OSError as error:

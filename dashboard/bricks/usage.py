@@ -6,7 +6,8 @@ import fcntl
 import os
 from dataclasses import dataclass
 
-from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.outcomes import Purpose, Stage
+from dashboard.meter import meter
 
 _CODES = {
     Purpose.DEMAND: 0,
@@ -53,6 +54,7 @@ class BrickUsage:
         """Whether any viewer accessed the brick."""
         return os.pread(self._fd, 1, self._offset + 1) != b"\0"
 
+    @meter(Stage.CACHE)
     def mark_accessed(self, plane: int) -> AccessResult:
         """Mark a plane as accessed; returns the state before."""
         at = self._offset + _HEAD + plane
@@ -60,7 +62,8 @@ class BrickUsage:
         purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
         if os.pread(self._fd, 1, at) != b"\0":
             return AccessResult(purpose, False, False)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        with meter(Stage.WAIT):
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
         try:
             first_plane = os.pread(self._fd, 1, at) == b"\0"
             first_brick = os.pread(self._fd, 1, self._offset + 1) == b"\0"

@@ -27,10 +27,16 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.bands import band_buffer, bands
 from dashboard.decoding.brick_reader import BandReader
 from dashboard.decoding.buffers import ThreadBuffers
-from dashboard.decoding.chunk_reader import BusyTime, ChunkReader, DamagedChunk, damage_error
+from dashboard.decoding.chunk_reader import (
+    BusyTime,
+    ChunkReader,
+    DamagedChunk,
+    damage_error,
+    supports_partial_inflate,
+)
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_dataset_order
-from dashboard.decoding.sampling import sample_size
+from dashboard.decoding.sampling import sample_planes, sample_size
 from dashboard.decoding.sinks import Sink
 from dashboard.decoding.time_limit import TimeLimit, TooSlow
 from dashboard.meter import reattribute
@@ -122,15 +128,26 @@ class Decoder(BandReader):
         return value
 
     def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
-        """As `BrickReader.sample`: stored chunks, without voxels beyond the volume's edge."""
+        """As `BrickReader.sample`: stored chunks, without voxels beyond the volume's edge.
+
+        Chunks that can be decoded partially are decoded to the planes that the sample needs; their checksums are
+        not verified.
+        """
         volume = file.volume
         stored = len(file.index().numbers)
         if not stored:
             return np.array([volume.fill], volume.memory_dtype)
         count = min(sample_size(volume.grid), stored)
         chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
+        planes = sample_planes(volume.grid, count)
         with self._reading(file) as reader:
-            parts = self._pool.map(bind(_valid_voxels, reader), chosen.tolist())
+            if planes < volume.grid.chunks[0] and supports_partial_inflate(volume):
+                depth = planes * volume.grid.chunk_bytes // volume.grid.chunks[0]
+                step = reader.batch_size(depth)
+                batches = [chosen[at : at + step].tolist() for at in range(0, count, step)]
+                parts = self._pool.map(bind(_leading_voxels, reader, planes, depth), batches)
+            else:
+                parts = self._pool.map(bind(_valid_voxels, reader), chosen.tolist())
         file.ensure_unchanged()
         return np.concatenate(parts)
 
@@ -178,11 +195,36 @@ def _valid_voxels(reader: ChunkReader, position: int) -> NDArray[Any]:
         check(grid.chunk_bytes)
     if values is None:
         return np.empty(0, volume.memory_dtype)
+    return _inside(reader, position, values)
+
+
+def _leading_voxels(
+    reader: ChunkReader, planes: int, depth: int, positions: Sequence[int]
+) -> NDArray[Any]:
+    """The voxels inside the volume of the first planes, `depth` bytes, of a batch of chunks."""
+    volume, grid = reader.volume, reader.volume.grid
+    # Chunks whose filters were not all applied.
+    whole = [position for position in positions if reader.index.masks[position]]
+    parts = [_valid_voxels(reader, position) for position in whole]
+    positions = [position for position in positions if not reader.index.masks[position]]
+    outs = [reader.buffers.get(f"chunk{n}", grid.chunk_bytes) for n in range(len(positions))]
+    streams = [reader.stream(position) for position in positions]
+    with reader.limit.checked() as check:
+        reasons = reader.inflate_to(positions, streams, outs, depth)
+        check(len(positions) * depth)
+    for position, out, reason in zip(positions, outs, reasons, strict=True):
+        if not reason:
+            values = out[:depth].view(volume.dtype).reshape(planes, *grid.chunks[1:])
+            parts.append(_inside(reader, position, values))
+    return np.concatenate(parts) if parts else np.empty(0, volume.memory_dtype)
+
+
+def _inside(reader: ChunkReader, position: int, values: NDArray[Any]) -> NDArray[Any]:
+    """Those of a chunk's leading planes that lie inside the volume, in native byte order and a flat array."""
+    grid = reader.volume.grid
     corner = grid.chunk_origin(int(reader.index.numbers[position]))
-    inside = tuple(
-        slice(min(c, n - a)) for c, n, a in zip(grid.chunks, grid.shape, corner, strict=True)
-    )
-    return values[inside].astype(volume.memory_dtype).reshape(-1)
+    inside = tuple(slice(n - a) for n, a in zip(grid.shape, corner, strict=True))
+    return values[inside].astype(reader.volume.memory_dtype).reshape(-1)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from dashboard.addressing.chunk_grid import ChunkGrid
 # Enough chunks for stable percentiles, few enough to be decoded within about 100 ms.
 SAMPLE_CHUNKS = 48
 SAMPLE_BYTES = 16 * 1024 * 1024
+# As many values as the percentiles are computed from.
+SAMPLE_VALUES = 500_000
+# With fewer chunks than this, their first planes alone would not stand for the volume.
+MIN_PARTIAL_CHUNKS = 32
 # Size of the blocks of a volume that has no chunks.
 SAMPLE_BLOCK_BYTES = 256 * 1024
 
@@ -20,6 +24,15 @@ Box = tuple[tuple[int, ...], tuple[int, ...]]
 def sample_size(grid: ChunkGrid) -> int:
     """The number of chunks in a sample."""
     return max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
+
+
+def sample_planes(grid: ChunkGrid, count: int) -> int:
+    """The number of leading planes of each of `count` chunks, which have enough values together."""
+    depth = grid.chunks[0]
+    if count < MIN_PARTIAL_CHUNKS:
+        return depth
+    share = SAMPLE_VALUES / (count * prod(grid.chunks))
+    return min(max(ceil(depth * share), 1), depth)
 
 
 def sample_boxes(grid: ChunkGrid, seed: int) -> list[Box]:

@@ -17,6 +17,7 @@ from dashboard.addressing.addresses import digest
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_readers import BrickReaders
+from dashboard.decoding.sampling import SAMPLE_VALUES
 from dashboard.errors import BadRequest
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
@@ -24,7 +25,6 @@ from dashboard.frames.quantize import Norm, Window, in_domain
 PERCENTILES = (1.0, 99.0)
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
 WINDOWS_VERSION = "4"
-SAMPLE_VALUES = 500_000
 MAX_CACHED = 256
 SEED = 20_260_101
 

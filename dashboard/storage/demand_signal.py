@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.storage.file_lock import open_lock_file
+from dashboard.addressing.outcomes import Stage
+from dashboard.meter import meter
+from dashboard.storage.file_lock import lock_at_once, open_lock_file
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,8 @@ class DemandSignal:
             yield
             return
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH)
+            with meter(Stage.WAIT):
+                fcntl.flock(fd, fcntl.LOCK_SH)
             yield
         finally:
             os.close(fd)
@@ -54,9 +57,7 @@ class DemandSignal:
                     return True  # Demands cannot be signalled then either.
                 os.close(self._fd)
                 self._fd = fd
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock_at_once(self._fd):
                 return False
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             return True

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard.addressing.outcomes import Stage
+from dashboard.meter import meter
 from dashboard.storage.private_directory import make_private
 
 # Polling interval: starts short because most locks are held briefly, then backs off.
@@ -40,6 +42,7 @@ def signal_demand_waiting(fd: int) -> None:
     os.pwrite(fd, b"w", 0)
 
 
+@meter(Stage.CACHE)
 def open_lock_file(path: Path) -> int:
     """Open a lock file, creating it and its directory where they are missing; raises `OSError`."""
     how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -48,6 +51,15 @@ def open_lock_file(path: Path) -> int:
     except FileNotFoundError:
         make_private(path.parent)
         return os.open(path, how, 0o600)
+
+
+def lock_at_once(fd: int) -> bool:
+    """Lock the file `fd` exclusively, unless it is locked; returns whether it was. Raises `OSError`."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class LockTimeout(Exception):
@@ -75,16 +87,13 @@ def file_lock(
         locked = False
         try:
             pause = MIN_POLL_S
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
+            with meter(Stage.WAIT):
+                while not lock_at_once(fd):
                     if not waited and on_wait is not None:
                         on_wait(fd)
                     waited = True
                     if clock() >= deadline:
-                        raise LockTimeout(path.name) from None
+                        raise LockTimeout(path.name)
                     sleep(pause)
                     pause = min(pause * 1.5, MAX_POLL_S)
             if os.fstat(fd).st_nlink == 0:

@@ -152,7 +152,9 @@ def _histograms(
     family = HistogramMetricFamily(f"lamella_{name}_seconds", text, labels=[label])
     for value in values:
         fine = found.get(value, Histogram())
-        coarse = [(str(bound), float(fine.at_most(bound))) for bound in BUCKETS]
+        coarse: list[tuple[str, float]] = [
+            (str(bound), float(fine.at_most(bound))) for bound in BUCKETS
+        ]
         family.add_metric([value], [*coarse, ("+Inf", float(fine.count))], sum_value=fine.total_s)
     return family
 
