@@ -15,6 +15,9 @@ from dashboard.telemetry.stages import SERVER_STAGES
 RECORDING = "lamella.recording"
 OUTCOME = "lamella.outcome"
 
+# Shorter queues are the event loop's own time.
+SHOWN_QUEUE_S = 0.001
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -65,12 +68,14 @@ def _kind(environ: Environ) -> str:
 
 
 def server_timing(record: Recording) -> str:
-    """The header's value: stages that took time, in the pipeline's order, `queue` and `total`, in ms."""
+    """The header's value, in ms: stages that took time, in the pipeline's order, the `queue` for a thread from 1 ms
+    on, and `total`.
+    """
     parts = [
         f"{stage};dur={record.seconds[stage] * 1e3:.3f}"
         for stage in SERVER_STAGES
         if record.seconds.get(stage, 0.0) > 0.0
     ]
-    if record.queued_s > 0.0:
+    if record.queued_s >= SHOWN_QUEUE_S:
         parts.append(f"queue;dur={record.queued_s * 1e3:.3f}")
     return ", ".join([*parts, f"total;dur={record.total_s * 1e3:.3f}"])

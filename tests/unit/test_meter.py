@@ -14,6 +14,11 @@ from dashboard.meter import meter, reattribute, recording
 from tests.clock import Clock
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 def test_nested_time_is_counted_once(clock: Clock) -> None:
     with recording("cache", clock) as rec:
         clock.pass_(1)
@@ -161,3 +166,12 @@ def test_the_parts_are_the_whole(tree: Tree, booked: list[tuple[str, float]]) ->
         walk(tree)
     assert sum(rec.seconds.values()) == pytest.approx(rec.total_s)
     assert all(seconds >= 0.0 for seconds in rec.seconds.values())
+
+
+def test_the_queue_is_part_of_wait_and_of_the_total(clock: Clock) -> None:
+    with recording("other", clock, queued_s=3.0) as rec:
+        clock.pass_(1)
+        with meter("wait"):
+            clock.pass_(2)
+    assert rec.seconds == {"other": 1, "wait": 5}
+    assert rec.total_s == 6

@@ -73,6 +73,9 @@ def test_merging_is_adding(left: list[float], right: list[float]) -> None:
     assert merged.total_s == pytest.approx(sum(left) + sum(right))
 
 
+slices = st.dictionaries(
+    st.sampled_from(OUTCOMES), st.lists(times, min_size=1, max_size=5).map(histogram)
+)
 totals = st.builds(
     Totals,
     demand=st.dictionaries(st.sampled_from(OUTCOMES), st.integers(0, 2**40)),
@@ -80,8 +83,11 @@ totals = st.builds(
         st.sampled_from(STAGE_NAMES), st.lists(times, min_size=1, max_size=5).map(histogram)
     ),
     counts=st.dictionaries(
-        st.sampled_from(["bricks.decoded", "prefetch.used"]), st.floats(0, 1e15)
+        st.sampled_from(["bricks.decoded", "prefetch.used", "requests.ahead_200"]),
+        st.floats(0, 1e15),
     ),
+    server=slices,
+    perceived=slices,
 )
 
 
@@ -96,6 +102,9 @@ def test_a_large_row_goes_in_pieces_that_add_up() -> None:
     large = Totals({"hit": 3}, {}, {"bricks.decoded": 7.0})
     for stage in STAGE_NAMES:
         large.stages[stage] = Histogram(1.5, {i: 10**12 + i for i in range(len(BOUNDS) + 1)})
+    for outcome in OUTCOMES:
+        large.server[outcome] = Histogram(2.5, {i: 10**12 + i for i in range(len(BOUNDS) + 1)})
+        large.perceived[outcome] = Histogram(3.5, {i: 10**12 + i for i in range(len(BOUNDS) + 1)})
     viewers = tuple(f"{i:064d}" for i in range(256))
     pieces = encode_row(LedgerRow(5.0, "1:2", large, {"bricks.bytes": 5.0}, viewers))
     assert len(pieces) > 1

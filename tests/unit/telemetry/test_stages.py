@@ -11,8 +11,9 @@ from dashboard.telemetry.stages import (
 
 
 def test_order_and_names() -> None:
-    assert SERVER_STAGES == ("wait", "cache", "read", "decode", "index", "scale", "encode")
-    assert (*SERVER_STAGES, "transfer", "convert", "draw", "display") == STAGE_NAMES
+    pipeline = ("wait", "cache", "read", "decode", "index", "scale", "encode")
+    assert (*pipeline, "other") == SERVER_STAGES
+    assert (*SERVER_STAGES, "waited", "transfer", "convert", "draw", "display") == STAGE_NAMES
     assert OUTCOMES == ("ring", "hit", "prefetched", "coalesced", "miss")
 
 

@@ -42,7 +42,7 @@ def view(
 
 
 def ask(
-    ledger: Ledger, application: Any, path: str = PATH
+    ledger: Ledger, application: Any, path: str = PATH, query: str = ""
 ) -> tuple[str, dict[str, str], list[bytes]]:
     """(status, headers, body) through the middleware."""
     answered: list[tuple[str, list[tuple[str, str]]]] = []
@@ -50,7 +50,8 @@ def ask(
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> None:
         answered.append((status, headers))
 
-    body = list(ServerTimingMiddleware(application, PATH, ledger)({"PATH_INFO": path}, start))
+    environ = {"PATH_INFO": path, "QUERY_STRING": query}
+    body = list(ServerTimingMiddleware(application, PATH, ledger)(environ, start))
     ((status, headers),) = answered
     return status, dict(headers), body
 
@@ -67,7 +68,7 @@ def test_stages_come_in_the_pipeline_s_order_and_total_last(ledger: Ledger) -> N
     assert (status, body) == ("200 OK", [b"body"])
     assert headers["X-Mine"] == "1"
     entries = [entry.split(";dur=") for entry in headers["Server-Timing"].split(", ")]
-    order = ["wait", "cache", "read", "decode", "index", "scale", "encode", "total"]
+    order = ["wait", "read", "decode", "index", "scale", "encode", "other", "total"]
     assert [name for name, _ in entries] == order
     times = {name: float(ms) for name, ms in entries}
     total = times.pop("total")
@@ -85,13 +86,39 @@ def test_stages_that_took_no_time_are_left_out() -> None:
     assert server_timing(record) == "cache;dur=250.000, decode;dur=12.500, total;dur=262.500"
 
 
+def test_the_queue_for_a_thread_is_named_and_part_of_wait() -> None:
+    now = [0.0]
+    with recording("other", clock=lambda: now[0], queued_s=0.5) as record:
+        now[0] = 0.25
+    assert server_timing(record) == (
+        "wait;dur=500.000, other;dur=250.000, queue;dur=500.000, total;dur=750.000"
+    )
+
+
+def test_all_requests_are_counted_by_kind_and_status(ledger: Ledger) -> None:
+    for query, status in (
+        ("file=a&viewer=me", "200 OK"),
+        ("file=a&viewer=me", "503 SERVICE UNAVAILABLE"),
+        ("viewer=me&ahead=1", "200 OK"),
+        ("file=a", "404 NOT FOUND"),
+    ):
+        ask(ledger, view(status, None), query=query)
+    assert figures(ledger)["requests"] == {
+        "ahead": {"200": 1},
+        "demand": {"200": 1, "503": 1},
+        "script": {"404": 1},
+    }
+
+
 def test_a_demand_and_its_stages_go_into_the_ledger(ledger: Ledger) -> None:
     ask(ledger, view("200 OK", "miss", "decode"))
     ask(ledger, view("304 NOT MODIFIED", "hit"))
     found = figures(ledger)
     assert found["demand"]["miss"] == found["demand"]["hit"] == 1
     assert found["stages"]["decode"]["count"] == 1
-    assert found["stages"]["cache"]["count"] == 2
+    assert found["stages"]["other"]["count"] == 2
+    assert found["server"]["miss"]["count"] == found["server"]["hit"]["count"] == 1
+    assert found["server"]["all"]["count"] == 2
 
 
 @pytest.mark.parametrize(
