@@ -68,8 +68,8 @@ def _kind(environ: Environ) -> str:
 
 
 def server_timing(record: Recording) -> str:
-    """The header's value, in ms: stages that took time, in the pipeline's order, the `queue` for a thread from 1 ms
-    on, and `total`.
+    """The header's value, in ms: stages that took time, in the pipeline's order, the `queue` for a thread from
+    1 ms on, and `total`.
     """
     parts = [
         f"{stage};dur={record.seconds[stage] * 1e3:.3f}"
