@@ -32,7 +32,7 @@ export function createColorMapping({ api, show }) {
     };
     const only = singleValue(values);
     // A fallback window has no values to name.
-    const none = !Number.isFinite(values.min) && last.lo === 0 && last.hi === 1;
+    const none = !Number.isFinite(values.min) && isFallback(last);
     last.empty = none && !Array.isArray(view.window);
     // Integers of 64 bits that are the same double have no text of their own.
     const alike = values.integers && values.min === values.max ? formatNumber(values.min, 3) : '';
@@ -102,6 +102,13 @@ export function createColorMapping({ api, show }) {
   }
 
   return { resolve, keepWindow, current: () => last };
+}
+
+/* Whether a window is one of those that stand for none: the page's own, and the server's (dashboard/frames/window.py). */
+function isFallback({ lo, hi, norm }) {
+  if (norm !== 'log') return lo === 0 && hi === 1;
+  const own = validWindow(norm, 0, 1, Infinity);
+  return (lo === own.lo && hi === own.hi) || (lo === 1 && hi === 10);
 }
 
 function keyOf(view) {

@@ -162,11 +162,10 @@ export function createPlot({ canvas, patch, isCovered, on }) {
 
   /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
   function cover(covered) {
-    if (covered) {
-      // Plotly says nothing of it where no event of the mouse is behind it.
-      Plotly().Fx.unhover(gd, {});
-      on.unhover();
-    }
+    // Plotly says nothing of it where no event of the mouse is behind it. Uncovered, it has to tell the cell anew: what it
+    // told while the heatmap was covered was not heard, and it repeats no cell that it has told.
+    Plotly().Fx.unhover(gd, {});
+    if (covered) on.unhover();
     frame().classList.toggle('moving', covered);
     refreshHover();
   }

@@ -197,6 +197,18 @@ def test_hover_tells_of_the_slice_that_took_the_place(viewer: Any) -> None:
     viewer.until(f"() => ({label})().includes('[1, 4, 7, 10]')")
 
 
+def test_the_readout_tells_of_the_slice_under_a_resting_pointer(viewer: Any) -> None:
+    """Also where the whole figure is drawn anew, as with another window for each slice."""
+    viewer.open(f"{SCAN}&axis=0&index=64&window=slice")
+    x, y = viewer.point(30, 40)
+    viewer.page.mouse.move(x + 1, y)
+    viewer.page.mouse.move(x, y)
+    viewer.await_text("readout", "[64, 40, 30]")
+    for index in (65, 66):
+        viewer.press("ArrowRight")
+        viewer.await_text("readout", f"[{index}, 40, 30]")
+
+
 def forget_plotly(viewer: Any) -> None:
     """Plotly's module for heatmaps is not the one that the page knows."""
     known = "module.name !== 'heatmap'"

@@ -16,7 +16,7 @@ const REQUEST = {
 
 const CELLS = { z: [[1, 2], [3, 8]], rows: 2, cols: 2, min: 1, max: 8, smallest: 1, fill: NaN, dtype: 'uint16' };
 
-function setUp() {
+function setUp(bounds = '5,50') {
   const state = { error: '' };
   const selections = [];
   const colors = createColorMapping({
@@ -24,7 +24,7 @@ function setUp() {
       url: (_path, { selection }) => selection,
       fetchOk: (selection) => {
         selections.push(selection);
-        return Promise.resolve(new Response('', { headers: { 'X-Slice-Window': '5,50' } }));
+        return Promise.resolve(new Response('', { headers: { 'X-Slice-Window': bounds } }));
       },
     },
     show: {
@@ -66,4 +66,22 @@ Deno.test('where a norm cannot be applied the colours are linear, and the reason
   assert.match(state.error, /needs values above zero/);
   assert.ok(matches(view, mapping));
   assert.ok(!matches(VIEW, mapping));
+});
+
+Deno.test('a volume without values has no numbers beside its colour bar, with any norm and window', async () => {
+  const none = Object.assign({}, CELLS, {
+    z: [[NaN]],
+    rows: 1,
+    cols: 1,
+    min: Infinity,
+    max: -Infinity,
+    smallest: Infinity,
+  });
+  for (const [norm, bounds] of [['linear', '0,1'], ['symlog', '0,1'], ['sqrt', '0,1'], ['log', '1,10']]) {
+    for (const contrast of ['volume', 'slice']) {
+      const { colors } = setUp(bounds);
+      const mapping = await colors.resolve(Object.assign({}, VIEW, { norm, window: contrast }), REQUEST, none);
+      assert.equal(mapping.empty, true, norm + ' ' + contrast);
+    }
+  }
 });
