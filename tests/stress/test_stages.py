@@ -71,12 +71,17 @@ class Setup:
 
     def written(self) -> str:
         """A file of which one brick has been decoded and written to the cache."""
-        bricks = self.cache / "bricks"
-        before = len(list(bricks.rglob("*.val")))
+
+        def bricks() -> int:
+            return len(list((self.cache / "bricks").rglob("*.val")))
+
+        before = bricks()
         file = next(self.unseen["chunked"])
         self.slice(file)
         deadline = time.monotonic() + 30
-        while len(list(bricks.rglob("*.val"))) == before and time.monotonic() < deadline:
+        # Its lock is released when it is in the cache.
+        while bricks() == before or list((self.cache / "locks").glob("*.lock")):
+            assert time.monotonic() < deadline
             time.sleep(0.02)
         return file
 
