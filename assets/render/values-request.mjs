@@ -40,7 +40,11 @@ export function describeValues(view, limit, viewerId) {
 /* Cells know where they lie, and what they are. */
 export function withViewport(values, { viewport, query }) {
   const { step, rowStep, colStep, row0, col0 } = viewport;
-  const meta = { selection: query.selection, pool: query.pool };
+  const meta = Object.assign(
+    { selection: query.selection, pool: query.pool },
+    // The magnitude is what a request without a part returns.
+    query.part && query.part !== 'abs' ? { part: query.part } : {},
+  );
   return Object.assign(values, { step, rowStep, colStep, row0, col0, meta });
 }
 

@@ -42,11 +42,15 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
     if (!sentence) viewer.setColors({ window: [low, high] });
   }
 
-  /* Go to an index that was typed, at most to the end, which a note then says. */
-  function goWithin(index, end) {
-    viewer.go(Math.min(index, end));
-    if (index <= end) return;
-    status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + end + '.', 'link');
+  /* Go to an index that was typed, at most to either end, which a note then says. */
+  function goWithin(index, end, go) {
+    const at = Math.max(0, Math.min(index, end));
+    go(at);
+    if (at === index) {
+      status.clearNote('link');
+      return;
+    }
+    status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');
     bridge.syncPosition(viewer.current());
   }
 
@@ -56,7 +60,7 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
       const value = id === 'slice-slider' ? slider : field;
       const view = viewer.current();
       if (!view || view.axis === null || typeof value !== 'number' || !isUserChange(id, value)) return;
-      goWithin(value, view.shape[view.axis] - 1);
+      goWithin(value, view.shape[view.axis] - 1, viewer.go);
     },
     axis: ([value]) => {
       if (isUserChange('axis-select', value)) viewer.setAxis(Number(value));
@@ -65,7 +69,9 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
       triggered.forEach((name) => {
         const [id] = name.split('.');
         const d = Number(id.split('-').pop());
-        if (typeof values[d] === 'number' && isUserChange(id, values[d])) viewer.setFixed(d, values[d]);
+        const view = viewer.current();
+        if (!view || typeof values[d] !== 'number' || !isUserChange(id, values[d])) return;
+        goWithin(values[d], view.shape[d] - 1, (index) => viewer.setFixed(d, index));
       });
     },
     pool: ([value]) => {

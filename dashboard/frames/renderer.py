@@ -143,6 +143,10 @@ class FrameRenderer:
         for check in checks:
             check.add_done_callback(proven)
 
+    def check_cells(self, address: SliceAddress) -> None:
+        """Raise `TooLarge` for more cells than a response may have, or blocks too large to be pooled in memory."""
+        _check_cells(address, self._max_cells)
+
     def cached_outcome(self, address: SliceAddress, requester: Requester) -> Outcome:
         """The outcome of a demand for a frame that the frame cache or the page has.
 
@@ -177,7 +181,7 @@ class FrameRenderer:
     def _render(
         self, address: SliceAddress, requester: Requester
     ) -> tuple[Frame, Outcome, list[Future[bool]]]:
-        _check_cells(address, self._max_cells)
+        self.check_cells(address)
         with VolumeFile(self._metadata, address.volume) as file:
             return self._render_from(file, address, requester)
 

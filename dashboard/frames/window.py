@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from dashboard.addressing.addresses import digest
+from dashboard.addressing.numbers import parse_number
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_readers import BrickReaders
@@ -36,9 +37,8 @@ def parse_window(text: str, norm: Norm) -> str | Window:
     """
     if text in ("volume", "slice"):
         return text
-    parts = text.split(",")
     try:
-        low, high = (float(part) for part in parts)
+        low, high = map(parse_number, text.split(","))
     except ValueError:
         raise BadRequest("A window is 'volume', 'slice' or LO,HI with two numbers.") from None
     if not (isfinite(low) and isfinite(high)):

@@ -69,14 +69,15 @@ def write_sample(
     decoded = int(np.prod(recipe.shape, dtype=object)) * np.dtype(recipe.dtype).itemsize
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(path.parent).free < decoded * STORED_SHARE:
-            raise SetupError(
-                f"{path} needs up to {decoded * STORED_SHARE / 2**30:.1f} GiB, more than is free."
-            )
+        # Before the space is asked for, which a folder that cannot be written has none of.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
         part = Path(name)
         try:
+            if shutil.disk_usage(path.parent).free < decoded * STORED_SHARE:
+                raise SetupError(
+                    f"{path} needs up to {decoded * STORED_SHARE / 2**30:.1f} GiB, more than is free."
+                )
             _write(part, recipe, progress)
             part.chmod(0o644)
             part.replace(path)

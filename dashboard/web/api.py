@@ -13,6 +13,7 @@ import numpy as np
 from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.requester import Requester
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
@@ -120,15 +121,17 @@ def _register_data(api: flask.Blueprint, services: Services) -> None:
 
 
 def _slice(services: Services) -> flask.Response:
-    requester = query.requester()
+    def rendered() -> tuple[SliceAddress, Requester, RenderedSlice | None]:
+        # First, so that responses to malformed parameters have the volume's version as well.
+        volume = _volume(services)
+        requester, address = query.requester(), query.slice_address(volume)
+        services.renderer.check_cells(address)
+        # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
+        if flask.request.if_none_match.contains_weak(address.key):
+            return address, requester, None
+        return address, requester, services.renderer.render(address, requester)
 
-    def rendered() -> tuple[SliceAddress, RenderedSlice | None]:
-        address = query.slice_address(_volume(services))
-        if flask.request.if_none_match.contains(address.key):
-            return address, None
-        return address, services.renderer.render(address, requester)
-
-    address, answer = _again_if_changed(rendered)
+    address, requester, answer = _again_if_changed(rendered)
     if answer is None:
         outcome = services.renderer.cached_outcome(address, requester)
         response = flask.Response(status=304)
@@ -157,10 +160,10 @@ def _slice(services: Services) -> flask.Response:
 
 def _value(services: Services) -> flask.Response:
     """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
-    query.flag("decode")
 
     def read() -> tuple[Volume, tuple[int, ...], np.generic]:
         volume = _volume(services)
+        query.flag("decode")
         index = selection.parse_index(query.required("index"), volume.shape)
         return volume, index, services.voxels.read(volume, index)
 

@@ -10,6 +10,7 @@ import flask
 
 from dashboard import errors
 from dashboard.addressing import selection
+from dashboard.addressing.numbers import parse_number
 from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.requester import VIEWER_ID, Requester
 from dashboard.addressing.selection import Selection
@@ -97,7 +98,7 @@ def window_seconds() -> float | None:
     if text == "all":
         return None
     try:
-        seconds = float(text)
+        seconds = parse_number(text)
     except ValueError:
         seconds = -1.0
     if not 0 < seconds <= MAX_WINDOW_S:

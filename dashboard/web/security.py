@@ -27,7 +27,14 @@ BODY_TOO_LARGE = "Request bodies are limited to 1 MiB."
 # Health checks come from machines that know the server by its address.
 OPEN_PATHS = ("/healthz", "/readyz")
 
-FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
+# What proxies and content delivery networks add; headers that begin with `x-forwarded` as well.
+FORWARDING = frozenset(
+    {
+        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-proxyuser-ip"),
+        *("x-original-forwarded-for", "x-original-host", "x-envoy-external-address"),
+        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
+    }
+)
 
 # A link on another site may lead to the page, and to nothing that is data.
 NO_PAGE = ("/api/", "/metrics", "/healthz", "/readyz", "/assets/", "/_")
@@ -47,7 +54,11 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
     def guard() -> None:
         request = flask.request
         if request.path not in open_paths:
-            check_host(request.host, settings)
+            check_host(request.headers.get("Host", ""), settings)
+            # A target with a host of its own outranks the header (RFC 9112, section 3.2.2).
+            scheme, _, rest = str(request.environ.get("RAW_URI", "/")).partition("://")
+            if rest and "/" not in scheme:
+                check_host(rest.partition("/")[0], settings)
             check_direct(request, settings)
         check_site(request, settings)
         check_path(request.path)
@@ -104,7 +115,7 @@ def check_direct(request: flask.Request, settings: Settings) -> None:
         return
     for name, _ in request.headers:
         lower = name.lower()
-        if lower in FORWARDING or lower.startswith("x-forwarded-"):
+        if lower in FORWARDING or lower.startswith("x-forwarded"):
             raise Forbidden(
                 "This server has no authentication and does not answer through a proxy;"
                 " start it with --public if everyone behind the proxy may see the data."

@@ -265,3 +265,20 @@ def test_an_index_beyond_the_end_is_clamped_with_a_note(viewer: Any) -> None:
     assert viewer.trace["meta"]["selection"] == "129,:,:"
     note = viewer.page.inner_text("#plot-note-text")
     assert note == "There is no slice 700, only 0 to 129: this is 129."
+    # The next valid number takes the note away.
+    viewer.page.fill("#index-input", "")
+    viewer.page.type("#index-input", "7")
+    viewer.page.keyboard.press("Enter")
+    viewer.await_index(7)
+    assert not viewer.page.is_visible("#plot-note-text")
+
+
+def test_a_fixed_index_beyond_the_end_is_clamped_with_a_note(viewer: Any) -> None:
+    viewer.open("?file=other.h5&dataset=/stack&selection=1,2,:,:&axis=1")
+    viewer.page.fill("#fixed-index-0", "")
+    viewer.page.type("#fixed-index-0", "99")
+    viewer.page.keyboard.press("Enter")
+    viewer.until("() => document.getElementById('fixed-index-0').value === '3'")
+    viewer.settled()
+    assert viewer.trace["meta"]["selection"] == "3,2,:,:"
+    assert "only 0 to 3: this is 3" in viewer.page.inner_text("#plot-note-text")

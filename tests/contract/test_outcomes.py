@@ -119,6 +119,11 @@ def test_a_demand_is_planned_for(app: App) -> None:
     assert plan.bricks
 
 
+def test_a_tag_that_a_proxy_weakened_is_the_same(app: App) -> None:
+    tag = app.slice(FILE, "volume", "3,:,:").headers["ETag"]
+    assert app.slice(FILE, "volume", "3,:,:", {"If-None-Match": f"W/{tag}"}).status_code == 304
+
+
 def test_a_304_counts_as_the_demand_it_is(app: App) -> None:
     first = app.slice(FILE, "volume", "3,:,:", format="u8", viewer="ann")
     again = app.slice(

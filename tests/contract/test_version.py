@@ -59,6 +59,10 @@ def test_all_answers_about_one_state_have_one_version(
     etag = app.slice("data/a.h5", "x", "0,:,:").headers["ETag"]
     conditional = {"If-None-Match": etag}
     assert version(app, "slice", status=304, headers=conditional, **SLICE) == known
+    # Malformed parameters as well.
+    assert version(app, "slice", status=400, viewer="a b", **SLICE) == known
+    assert version(app, "slice", status=400, ahead=2, **SLICE) == known
+    assert version(app, "value", status=400, dataset="x", index="0,0,0", decode=2) == known
     with running(tmp_path / "other", folder) as other:
         assert version(other, "slice", **SLICE) == known
 

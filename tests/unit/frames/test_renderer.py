@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.addressing.selection import parse
 from dashboard.frames import plane_reader as module
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
+from dashboard.frames.renderer import SliceAddress
 from dashboard.meter import recording
 from tests import files, reference
 from tests.parts import Parts
@@ -184,6 +186,9 @@ def test_what_is_too_large_is_refused_before_anything_is_read(
         here.frame("data/a.h5", "gzip", "0,:,:")
     with pytest.raises(errors.TooLarge, match="620 cells"):
         here.frame("data/a.h5", "contiguous", "0,:,:")
+    small = SliceAddress(here.library.volume("data/a.h5", "gzip"), parse("0,:,:", (9, 20, 31)))
+    with pytest.raises(errors.TooLarge, match="620 cells"):
+        here.reader.check_cells(small)
     with pytest.raises(errors.TooLarge, match="pooled from 620 voxels"):
         here.frame("data/a.h5", "gzip", "0,::20,::31", pool=PoolMode.MAX)
     monkeypatch.setattr(module, "MAX_DECODED_BYTES", 100)

@@ -113,7 +113,11 @@ def test_a_public_server_answers_all_hosts_unless_some_are_named(
 
 @pytest.mark.parametrize(
     "header",
-    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Real-IP", "Via"],
+    [
+        *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Forwarded"),
+        *("X-Real-IP", "Via", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
+        *("X-Original-Host", "X-Original-Forwarded-For", "X-Envoy-External-Address"),
+    ],
 )
 def test_nobody_comes_through_a_proxy(
     client: FlaskClient, make_settings: MakeSettings, header: str
@@ -124,6 +128,23 @@ def test_nobody_comes_through_a_proxy(
     assert "--public" in error(response)["message"]
     public = client_for(make_settings(public=True))
     assert public.get("/page", headers={header: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("/page", "", 421),
+        ("http://evil.example/page", "localhost", 421),
+        ("http://[::1/page", "localhost", 421),
+        ("http://localhost:8050/page", "localhost", 200),
+        ("/page?next=http://evil.example/", "localhost", 200),
+    ],
+)
+def test_the_host_is_that_of_the_header_and_of_the_target(
+    client: FlaskClient, target: str, host: str, status: int
+) -> None:
+    response = client.get("/page", environ_overrides={"RAW_URI": target, "HTTP_HOST": host})
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize("prefix", ["", "/lamella"])
