@@ -12,6 +12,7 @@ const REMEMBERED = 2000;
 export function createColorMapping({ api, show }) {
   const volumeWindows = new Map();
   const sliceWindows = new Map();
+  /** @type {any} */
   let last = null;
 
   /* The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied. */
