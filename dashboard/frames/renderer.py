@@ -32,7 +32,7 @@ from dashboard.frames.quantize import Norm, Window, quantize_u8
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.meter import meter
 
-FRAMES_VERSION = "2"
+FRAMES_VERSION = "3"
 MAX_RECORDED_FRAMES = 4096
 
 
