@@ -51,7 +51,7 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
       return;
     }
     status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');
-    bridge.syncPosition(viewer.current());
+    bridge.sync(viewer.current());
   }
 
   return {

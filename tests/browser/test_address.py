@@ -46,6 +46,7 @@ def test_more_dimensions_have_a_selection(viewer: Any, served: Any) -> None:
     viewer.press("ArrowRight")
     viewer.address("selection=3,8,:,:&axis=1")
     viewer.page.fill("#fixed-index-0", "1")
+    viewer.page.keyboard.press("Enter")
     viewer.settled(painted=3)
     viewer.address("selection=1,8,:,:")
     assert_array_equal(viewer.trace["z"], served.arrays["other.h5", "/stack"][1, 8].astype(float))

@@ -123,7 +123,11 @@ WISHES: dict[str, tuple[str, Callable[[Any], object], str]] = {
         ),
         "slice 2",
     ),
-    "other dimension": (STACK, lambda page: page.fill("#fixed-index-0", "3"), "slice 4 of axis 1"),
+    "other dimension": (
+        STACK,
+        lambda page: (page.fill("#fixed-index-0", "3"), page.keyboard.press("Enter")),
+        "slice 4 of axis 1",
+    ),
 }
 
 

@@ -155,7 +155,9 @@ def _fixed(dimension: int, id_: str) -> Component:
             min=0,
             allowDecimal=False,
             allowNegative=False,
-            clampBehavior="strict",
+            # As for the slice's index: the page clamps, with a note, and digits are not reported one by one.
+            clampBehavior="none",
+            debounce=True,
             size="xs",
             w=72,
             **{"aria-label": f"Index of dimension {dimension}"},
