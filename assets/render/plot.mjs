@@ -162,8 +162,8 @@ export function createPlot({ canvas, patch, isCovered, on }) {
 
   /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
   function cover(covered) {
-    // Plotly says nothing of it where no event of the mouse is behind it. Uncovered, it has to tell the cell anew: what it
-    // told while the heatmap was covered was not heard, and it repeats no cell that it has told.
+    // Plotly sends no event for this call. Without it, uncovering would leave the readout empty: Plotly hovers by itself
+    // while the heatmap is covered, which is ignored, and sends no second event for the same cell.
     Plotly().Fx.unhover(gd, {});
     if (covered) on.unhover();
     frame().classList.toggle('moving', covered);
