@@ -24,7 +24,7 @@ STAGE_COLORS: Final[dict[str, str]] = {
     Stage.SCALE: "#5f9f43",
     Stage.ENCODE: "#8c9430",
     Stage.OTHER: "#9a8f7a",
-    Stage.WAITED: "#a3823c",
+    Stage.WAITED: "#8f6f5e",
     Stage.TRANSFER: "#b8862b",
     Stage.CONVERT: "#d07437",
     Stage.DRAW: "#cf5f56",
