@@ -82,7 +82,8 @@ def test_play_in_real_time_keeps_to_the_clock(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=0")
     times = viewer.page.evaluate(script("input/times"))
     viewer.settled()
-    assert (130 - times[1]) == pytest.approx(times[0] / 1000 * 60, abs=6)
+    # The first slice that comes is the last one; a slice due within half a frame is shown early.
+    assert (130 - times[1]) == pytest.approx(times[0] / 1000 * 60, abs=2)
 
 
 def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(
