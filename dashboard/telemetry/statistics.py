@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,13 @@ from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.ledger import KEEP_S
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.summaries import Snapshot, summarize, time_stats
+from dashboard.telemetry.summaries import (
+    Snapshot,
+    StageStats,
+    slice_stats,
+    summarize,
+    time_stats,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +39,15 @@ MAX_CACHED: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class StageSeries:
-    """One stage by time step; percentiles in ms, None where it did not occur."""
+    """One stage, or whole slices, by time step.
+
+    Percentiles are in ms and None where it did not occur; `total_s` is the sum of all times (s).
+    """
 
     count: tuple[int, ...]
     p50_ms: tuple[float | None, ...]
     p95_ms: tuple[float | None, ...]
+    total_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,10 @@ class Series:
     """Time series for the panels, with one entry for each step in every tuple.
 
     `times` are the steps' starts (Unix time, s), whole multiples of `step_s`; the last step is incomplete.
-    `outcomes` and `counts` are sums in the step. `gauges` are the last known values at its end, None before the
-    first. Stages, counters and gauges that do not occur are omitted; all outcomes are listed.
+    `outcomes` and `counts` are sums in the step. `perceived` is the time from a viewer's request to the painted
+    slice, and `slices` the number of slices that the stages of the step belong to. `gauges` are the last known
+    values at its end, None before the first. Stages, counters and gauges that do not occur are omitted; all
+    outcomes are listed.
     """
 
     step_s: float
@@ -55,6 +67,8 @@ class Series:
     stages: dict[str, StageSeries]
     counts: dict[str, tuple[float, ...]]
     gauges: dict[str, tuple[float | None, ...]]
+    perceived: StageSeries
+    slices: tuple[int, ...]
 
 
 class Stats:
@@ -165,11 +179,8 @@ class Stats:
         for stage in STAGE_NAMES:
             stats = [time_stats(totals.stages.get(stage)) for totals in every]
             if any(stats):
-                stages[stage] = StageSeries(
-                    count=tuple(f["count"] if f else 0 for f in stats),
-                    p50_ms=tuple(f["p50_ms"] if f else None for f in stats),
-                    p95_ms=tuple(f["p95_ms"] if f else None for f in stats),
-                )
+                stages[stage] = _stage_series(stats)
+        perceived = _stage_series([slice_stats(t.perceived).get("all") for t in every])
         names = sorted({name for totals in every for name in totals.counts})
         return Series(
             step_s=step,
@@ -178,6 +189,13 @@ class Stats:
             stages=stages,
             counts={name: tuple(t.counts.get(name, 0.0) for t in every) for name in names},
             gauges=self._gauge_steps(steps, step),
+            perceived=perceived,
+            # The server's part of a slice is counted up to two seconds before the page's: in a step with one of
+            # them only, the slice counts all the same.
+            slices=tuple(
+                max(sum(totals.demand.values()), painted)
+                for totals, painted in zip(every, perceived.count, strict=True)
+            ),
         )
 
     def _gauge_steps(self, steps: range, step: float) -> dict[str, tuple[float | None, ...]]:
@@ -212,3 +230,12 @@ class Stats:
         for name, value in self._reader.gauges().items():
             answer.setdefault(name, (value,) * len(values))
         return answer
+
+
+def _stage_series(stats: Sequence[StageStats | None]) -> StageSeries:
+    return StageSeries(
+        count=tuple(f["count"] if f else 0 for f in stats),
+        p50_ms=tuple(f["p50_ms"] if f else None for f in stats),
+        p95_ms=tuple(f["p95_ms"] if f else None for f in stats),
+        total_s=tuple(f["total_s"] if f else 0.0 for f in stats),
+    )

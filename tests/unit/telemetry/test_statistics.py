@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.addressing.outcomes import Outcome
 from dashboard.bulkhead import LINES
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.ledger import KEEP_S, PROCESS, ROW, Ledger
@@ -306,6 +307,28 @@ def test_series_by_step(ledger: Ledger, stats: Stats, clock: Clock) -> None:
     assert decode.count == (0, 1, 1, 1, 1, 0)
     assert decode.p50_ms[0] is None
     assert decode.p95_ms[4] == pytest.approx(400, rel=0.1)
+    assert decode.total_s == pytest.approx((0, 0.1, 0.2, 0.3, 0.4, 0))
+
+
+def test_a_step_has_its_slices_whether_the_server_or_the_page_has_counted_them(
+    ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    ledger.demand("miss")
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += 5
+    ledger.slice_perceived(Outcome.MISS, 1.0)
+    ledger.slice_perceived(Outcome.HIT, 0.2)
+    ledger.slice_perceived(Outcome.RING, 0.01)
+    ledger.demand("ring")
+    ledger.flush()
+    clock.now += 5
+    series = stats.series(15, 5)
+    assert series.slices == (2, 3, 0)
+    assert series.perceived.count == (0, 3, 0)
+    assert series.perceived.total_s == pytest.approx((0, 1.21, 0))
+    assert series.perceived.p95_ms[1] == pytest.approx(1000, rel=0.1)
+    assert series.perceived.p95_ms[0] is None
 
 
 def test_a_gauge_that_never_changed_holds_throughout(

@@ -16,6 +16,8 @@ from dashboard.web.page.panels import OUTCOME_COLORS, STAGE_COLORS
 
 STEPS = 60
 
+NOTHING = StageSeries((0,) * STEPS, (None,) * STEPS, (None,) * STEPS, (0.0,) * STEPS)
+
 
 def a_series(**stages: tuple[float | None, ...]) -> Series:
     """Five minutes in which the last steps are as given."""
@@ -32,11 +34,14 @@ def a_series(**stages: tuple[float | None, ...]) -> Series:
                 count=tuple(0 if v is None else 1 for v in fill(values, None)),
                 p50_ms=fill(values, None),
                 p95_ms=fill(values, None),
+                total_s=tuple((v or 0.0) / 1e3 for v in fill(values, None)),
             )
             for name, values in stages.items()
         },
         counts={},
         gauges={},
+        perceived=NOTHING,
+        slices=fill((1, 1), 0),
     )
 
 
@@ -104,7 +109,7 @@ def test_time_runs_from_five_minutes_ago_to_now() -> None:
 
 
 def test_a_figure_without_anything_is_empty() -> None:
-    nothing = Series(5.0, (), {}, {}, {}, {})
+    nothing = Series(5.0, (), {}, {}, {}, {}, StageSeries((), (), (), ()), ())
     assert charts.empty(charts.latency(nothing))
     assert charts.empty(charts.outcomes(nothing))
     assert not charts.empty(charts.outcomes(a_series()))
