@@ -106,6 +106,12 @@ class BrickAddress:
         """Cache key of the brick."""
         return digest(self.volume.key, self.rows, self.cols, self.start, self.stop, self.version)
 
+    @cached_property
+    def box(self) -> str:
+        """Identifies the box in whatever version of the file."""
+        volume = self.volume
+        return digest(volume.file, volume.dataset, self.rows, self.cols, self.start, self.stop)
+
     @property
     def extent(self) -> tuple[int, ...]:
         """Voxels along each dimension of the dataset."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Purpose, Stage
+from dashboard.bricks.cause import Cause
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.store import SinglePlaneBrick
 from dashboard.bricks.writer import BrickWriter
@@ -35,13 +36,14 @@ MIN_PROGRESSIVE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class InFlightBrick:
-    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, and whether all chunk
-    checksums matched.
+    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, for whom it is decoded,
+    and whether all chunk checksums matched.
     """
 
     brick: ProgressiveBrick
     file: VolumeFile
     pending: PendingBrickFile
+    cause: Cause
     integrity: Future[bool] = field(default_factory=Future)
 
     def plane(self, number: int, timeout_s: float) -> SinglePlaneBrick | None:
@@ -75,8 +77,8 @@ class ProgressiveLoader:
 
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
-    ) -> tuple[SinglePlaneBrick, Outcome] | None:
-        """(plane of the brick in flight, outcome); None when another brick is in flight.
+    ) -> tuple[SinglePlaneBrick, Outcome, Cause] | None:
+        """(plane of the brick in flight, outcome, cause of the decode); None when another brick is in flight.
 
         Raises `TimeoutError`.
         """
@@ -86,10 +88,15 @@ class ProgressiveLoader:
         outcome = Outcome.HIT if work.brick.has_plane(number) else Outcome.COALESCED
         with meter(Stage.WAIT):
             brick = work.plane(number, timeout_s)
-        return None if brick is None else (brick, outcome)
+        return None if brick is None else (brick, outcome, work.cause)
 
     def start(
-        self, file: VolumeFile, address: BrickAddress, number: int, locked: ExitStack
+        self,
+        file: VolumeFile,
+        address: BrickAddress,
+        number: int,
+        locked: ExitStack,
+        cause: Cause,
     ) -> SinglePlaneBrick | None:
         """Plane `number` once it is decoded; the rest of the brick is decoded and written afterwards.
 
@@ -112,7 +119,7 @@ class ProgressiveLoader:
             try:
                 started = self._decoder.start_progressive(file, address, memory, number)
                 # The request that opened the file may end before the brick is written.
-                work = InFlightBrick(started, file.duplicate(), pending)
+                work = InFlightBrick(started, file.duplicate(), pending, cause)
             except BaseException:
                 pending.discard()
                 raise

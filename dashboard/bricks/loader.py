@@ -9,19 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.outcomes import Outcome, Purpose, Stage
+from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason, Stage
 from dashboard.addressing.requester import Requester
 from dashboard.blocking import about_to_block
+from dashboard.bricks.cause import Cause
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.pending_file import PendingBrickFile
@@ -39,6 +40,7 @@ from dashboard.storage.file_lock import (
     LockHandle,
     LockTimeout,
     file_lock,
+    read_note,
     signal_demand_waiting,
 )
 from dashboard.telemetry.ledger import Ledger
@@ -55,10 +57,22 @@ class CacheFull(errors.Busy):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBrick:
-    """A brick and its outcome: `hit`, `prefetched`, `coalesced` or `miss`."""
+    """A brick and where it came from: its outcome is `hit`, `prefetched`, `coalesced` or `miss`."""
 
     brick: Brick
-    outcome: Outcome
+    provenance: Provenance
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome alone."""
+        return self.provenance.outcome
+
+
+class ReasonOfMiss(Protocol):
+    """The part of `dashboard.prefetch.miss_reasons.MissReasons` that is needed here."""
+
+    def reason(self, volume: Volume, address: BrickAddress, viewer: str) -> Reason:
+        """Why a brick that a viewer demands is not in the cache."""
 
 
 class BrickLoader:
@@ -74,6 +88,7 @@ class BrickLoader:
         space: SpaceGuard,
         ledger: Ledger,
         throughput: DecodeThroughput,
+        reasons: ReasonOfMiss,
         wait_s: float,
         buffer_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
@@ -86,6 +101,7 @@ class BrickLoader:
         self._locks = locks
         self._ledger = ledger
         self._throughput = throughput
+        self._reasons = reasons
         self._max_wait_s = wait_s
         self.sleep = sleep
         self._writer = BrickWriter(store, space, ledger, throughput)
@@ -130,18 +146,16 @@ class BrickLoader:
         """
         volume = file.volume
         brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
-        outcome = Outcome.HIT
+        found = Provenance(Outcome.HIT)
         if brick is None:
-            brick, outcome = self._load(file, address, requester.purpose, plane)
+            brick, found = self._load(file, address, requester, plane)
         if requester.is_viewer_demand:
-            outcome = self._record_demand(
-                brick, outcome, plane, address.nbytes(volume.dtype.itemsize)
-            )
-        return LoadedBrick(brick, outcome)
+            found = self._record_demand(brick, found, plane, address.nbytes(volume.dtype.itemsize))
+        return LoadedBrick(brick, found)
 
     def record_demand(
         self, address: BrickAddress, dtype: np.dtype[Any], plane: int
-    ) -> Outcome | None:
+    ) -> Provenance | None:
         """Count a demand for a plane that the viewer already has; None when the brick is not cached.
 
         Neither the file nor a child is asked, and nothing is decoded.
@@ -149,24 +163,44 @@ class BrickLoader:
         brick = self._store.get(address, dtype)
         if brick is None:
             return None
-        return self._record_demand(brick, Outcome.HIT, plane, address.nbytes(dtype.itemsize))
+        found = Provenance(Outcome.HIT)
+        return self._record_demand(brick, found, plane, address.nbytes(dtype.itemsize))
+
+    def _cause(self, file: VolumeFile, address: BrickAddress, requester: Requester) -> Cause:
+        """Who causes a brick to be decoded now, and why it is missing."""
+        viewer = requester.viewer or ""
+        if requester.purpose.is_prefetch:
+            return Cause(viewer, Reason.LATE)
+        if not requester.is_viewer_demand:
+            return Cause(viewer, Reason.FIRST)
+        return Cause(viewer, self._reasons.reason(file.volume, address, viewer))
 
     def _load(
-        self, file: VolumeFile, address: BrickAddress, purpose: Purpose, plane: int
-    ) -> tuple[Brick, Outcome]:
+        self, file: VolumeFile, address: BrickAddress, requester: Requester, plane: int
+    ) -> tuple[Brick, Provenance]:
+        purpose = requester.purpose
         try:
             early = self._progressive.plane(address, plane, self._max_wait_s)
         except TimeoutError:
             raise _decode_timed_out() from None
         if early is not None:
-            return early
+            brick, outcome, cause = early
+            return brick, cause.provenance(outcome, requester)
+        cause = self._cause(file, address, requester)
+        awaited: list[Cause] = []
+
+        def begin_wait(lock: int) -> None:
+            awaited.append(Cause.parse(read_note(lock)) or cause)
+            signal_demand_waiting(lock)
+            about_to_block()
+
         with ExitStack() as stack:
             try:
                 lock = stack.enter_context(
                     file_lock(
                         self._locks / f"{address.key}.lock",
                         self._max_wait_s,
-                        on_wait=_begin_wait if purpose is Purpose.DEMAND else None,
+                        on_wait=begin_wait if purpose is Purpose.DEMAND else None,
                     )
                 )
             except LockTimeout:
@@ -176,18 +210,23 @@ class BrickLoader:
                 log.warning("no lock for a brick: %s", error)
                 if purpose is not Purpose.DEMAND:
                     raise CacheFull("The cache has no space for a prefetched brick.") from None
-                return self._decode_single_plane(file, address, plane), Outcome.MISS
-            brick = self._store.get(address, file.volume.memory_dtype, plane)
-            if brick is not None:
-                return brick, Outcome.COALESCED if lock.waited else Outcome.HIT
+                missed = cause.provenance(Outcome.MISS, requester)
+                return self._decode_single_plane(file, address, plane), missed
+            stored = self._store.get(address, file.volume.memory_dtype, plane)
+            if stored is not None:
+                if not lock.waited:
+                    return stored, Provenance(Outcome.HIT)
+                return stored, (awaited or [cause])[0].provenance(Outcome.COALESCED, requester)
+            with suppress(OSError):
+                lock.leave_note(str(cause))
             if purpose is Purpose.DEMAND:
                 with self.demand_signal.demand():
-                    first = self._progressive.start(file, address, plane, stack)
+                    first = self._progressive.start(file, address, plane, stack, cause)
                     found = first or self._decode(file, address, purpose, plane, None)
             else:
                 yield_to_demand = bind(self._yield_to_demand, lock)
                 found = self._decode(file, address, purpose, plane, yield_to_demand)
-            return found, Outcome.MISS
+            return found, cause.provenance(Outcome.MISS, requester)
 
     @property
     def in_use(self) -> bool:
@@ -251,12 +290,15 @@ class BrickLoader:
         values, damaged = self._readers.of(file.volume).read_plane(file, address, plane)
         return SinglePlaneBrick(values, plane, tuple(damaged))
 
-    def _record_demand(self, brick: Brick, outcome: Outcome, plane: int, nbytes: int) -> Outcome:
-        """Record the demand in the brick's usage record; returns the outcome that follows from it."""
+    def _record_demand(
+        self, brick: Brick, found: Provenance, plane: int, nbytes: int
+    ) -> Provenance:
+        """Record the demand in the brick's usage record; returns the provenance that follows from it."""
         access = brick.mark_accessed(plane)
         count = self._ledger.count
         if access.first_brick_access:
             count("bricks.first_wanted")
+        outcome = found.outcome
         if access.first_brick_access and access.purpose.is_prefetch and outcome is not Outcome.MISS:
             count("prefetch.used")
             count("prefetch.used_bytes", nbytes)
@@ -264,22 +306,15 @@ class BrickLoader:
                 count("prefetch.late")
             if access.purpose is Purpose.PREFETCH_IDLE:
                 count("prefetch.resting_used_bytes", nbytes)
-        if (
-            outcome is Outcome.HIT
-            and access.first_plane_access
-            and access.purpose is not Purpose.DEMAND
-        ):
-            return Outcome.PREFETCHED
-        return outcome
+        if outcome is not Outcome.HIT:
+            return found
+        if access.first_plane_access and access.purpose is not Purpose.DEMAND:
+            return Provenance(Outcome.PREFETCHED, warmed=access.purpose is Purpose.WARMUP)
+        return Provenance(Outcome.HIT, seen=not access.first_plane_access)
 
 
 def _decode_timed_out() -> errors.Busy:
     return errors.Busy("This part is still being decoded; try again in a moment.")
-
-
-def _begin_wait(lock: int) -> None:
-    signal_demand_waiting(lock)
-    about_to_block()
 
 
 def remove_stale_locks(folder: Path, older_than_s: float) -> None:

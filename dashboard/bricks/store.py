@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose, Stage
 from dashboard.bricks import plane_checksums
+from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.open_handles import OpenBrickCache
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes, pending_bytes
 from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
@@ -156,6 +158,21 @@ class SinglePlaneBrick:
                 os.close(self._fd)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredUsage:
+    """A stored brick: its box, its purpose, whether it was accessed, and its size (bytes)."""
+
+    box: str
+    purpose: Purpose
+    accessed: bool
+    nbytes: int
+
+    @property
+    def is_unused_prefetch(self) -> bool:
+        """Whether it was prefetched and has not been accessed."""
+        return self.purpose.is_prefetch and not self.accessed
+
+
 class EvictionRules(TypedDict):
     """Which entries may be evicted, and what is called with each key; see `LruEvictor`."""
 
@@ -173,6 +190,7 @@ class BrickStore:
         evictor: LruEvictor,
         pending: Path,
         ledger: Ledger,
+        history: BrickHistory,
         protected: Callable[[], Collection[str]] = tuple,
         keep_open: int = 0,
     ) -> None:
@@ -182,6 +200,7 @@ class BrickStore:
         self._pending = pending
         evictor.beside = lambda: pending_bytes(pending)
         self._ledger = ledger
+        self.history = history
         self._protected = protected
         self.open_handles = OpenBrickCache[FileBrick](keep_open)
         self._verified = VerifiedPlanes()
@@ -201,7 +220,7 @@ class BrickStore:
     def is_unused_prefetch(self, address: BrickAddress) -> bool:
         """Whether a brick was prefetched and has not been accessed."""
         usage = self._usage(address.key)
-        return usage is not None and usage[0].is_prefetch and not usage[1]
+        return usage is not None and usage.is_unused_prefetch
 
     @meter(Stage.CACHE)
     def get(
@@ -281,6 +300,7 @@ class BrickStore:
             {
                 "dtype": dtype.str,
                 "data_bytes": pending.data_bytes,
+                "box": pending.address.box,
                 "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],
             }
         ).encode()
@@ -299,6 +319,7 @@ class BrickStore:
             if not self._cache.set(pending.address.key, FileToAdopt(pending.path, header)):
                 with suppress(OSError):
                     os.unlink(pending.path)
+            self.history.stored(pending.address)
             return brick
 
     def _sealed(
@@ -332,22 +353,28 @@ class BrickStore:
             self._ledger.count("bricks.evictions", evicted)
 
     def _on_evict(self, key: str) -> None:
-        """Count unused prefetched bytes, and close the brick."""
+        """Count unused prefetched bytes, record the eviction, and close the brick."""
         self.open_handles.drop(key)
         usage = self._usage(key)
-        if usage is not None and usage[0].is_prefetch and not usage[1]:
-            self._ledger.count("prefetch.wasted_bytes", usage[2])
+        if usage is None:
+            return
+        if usage.is_unused_prefetch:
+            self._ledger.count("prefetch.wasted_bytes", usage.nbytes)
+        if usage.box:  # absent in bricks of former versions
+            self.history.evicted(usage.box, key, usage.nbytes)
 
-    def _usage(self, key: str) -> tuple[Purpose, bool, int] | None:
-        """(purpose, whether it was accessed, bytes), without mapping the brick."""
+    def _usage(self, key: str) -> StoredUsage | None:
+        """What is known of a brick without mapping it."""
         stored = self._cache.get(key)
         if not isinstance(stored, StoredFile):
             return None
         try:
-            data = int(json.loads(stored.header)["data_bytes"])
+            head = json.loads(stored.header)
+            data = int(head["data_bytes"])
             with stored.path.open("rb") as stream:
                 usage = BrickUsage(stream.fileno(), data)
-                return usage.purpose, usage.accessed, data
+                box = str(head.get("box", ""))
+                return StoredUsage(box, usage.purpose, usage.accessed, data)
         except (
             OSError,
             ValueError,

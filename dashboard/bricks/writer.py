@@ -44,7 +44,14 @@ class BrickWriter:
         self, volume: Volume, address: BrickAddress, purpose: Purpose
     ) -> PendingBrickFile | None:
         """A file to write the brick into; None when there is no space for it."""
-        itemsize = volume.dtype.itemsize
+        pending = self._begin(address, volume.dtype.itemsize, purpose)
+        if pending is None:
+            self._store.history.refused(address)
+        return pending
+
+    def _begin(
+        self, address: BrickAddress, itemsize: int, purpose: Purpose
+    ) -> PendingBrickFile | None:
         if not self._space.reserve(address.nbytes(itemsize)):
             return None
         try:
@@ -59,6 +66,7 @@ class BrickWriter:
         pending.discard()
         log.warning("brick not written: %s", error)
         self._space.report_full()
+        self._store.history.refused(pending.address)
 
     def commit(
         self, pending: PendingBrickFile, volume: Volume, damaged: Collection[DamagedChunk]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.outcomes import Outcome, Provenance, Reason, Stage
 from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
 from dashboard.bricks.loader import BrickLoader
@@ -36,7 +36,7 @@ def _to_displayed(
 
 
 class PlaneReader:
-    """Reads the plane of one selection from its bricks, and keeps the worst outcome among them."""
+    """Reads the plane of one selection from its bricks; `provenance` is that of the farthest one."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class PlaneReader:
         self._direct = volume.reads_planes_directly(selection)
         self._bricks = [] if self._direct else volume.bricks(selection)
         self._planes: dict[str, NDArray[Any]] = {}
-        self.outcome = Outcome.HIT
+        self.provenance: Provenance | None = None
         self.integrity_checks: list[Future[bool]] = []
 
     def check(self) -> None:
@@ -95,10 +95,10 @@ class PlaneReader:
             region = self._contiguous.region(
                 self._file, self._selection, (low, high, step_r), step_c
             )
-            if self._requester.is_viewer_demand and self._contiguous.mark_accessed(
-                self._volume, self._selection
-            ):
-                self._note(Outcome.MISS)
+            if self._requester.is_viewer_demand:
+                first = self._contiguous.mark_accessed(self._volume, self._selection)
+                missed = Provenance(Outcome.MISS, Reason.FIRST)
+                self._note(missed if first else Provenance(Outcome.HIT, seen=True))
             return region
         pieces = [b for b in self._bricks if b.start[b.rows] < high and b.stop[b.rows] > low]
         if len(pieces) == 1:
@@ -135,7 +135,7 @@ class PlaneReader:
             return plane
         number = brick.plane_number(self._selection.fixed)
         loaded = self._loader.get_or_decode(self._file, brick, self._requester, plane=number)
-        self._note(loaded.outcome)
+        self._note(loaded.provenance)
         if loaded.brick.integrity is not None:
             self.integrity_checks.append(loaded.brick.integrity)
         for damaged in loaded.brick.damaged_chunks:
@@ -154,8 +154,8 @@ class PlaneReader:
                 return False
         return True
 
-    def _note(self, outcome: Outcome) -> None:
-        self.outcome = self.outcome.farther(outcome)
+    def _note(self, found: Provenance) -> None:
+        self.provenance = found if self.provenance is None else self.provenance.farther(found)
 
 
 def _overlap(low: int, high: int, step: int, first: int, last: int) -> tuple[slice, slice]:

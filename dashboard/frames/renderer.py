@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.addressing.addresses import digest
-from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.outcomes import Outcome, Provenance, Stage
 from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
 from dashboard.bricks.loader import BrickLoader
@@ -67,11 +67,16 @@ class SliceAddress:
 
 @dataclass(frozen=True, slots=True)
 class RenderedSlice:
-    """A frame, its outcome, and whether it came from the frame cache."""
+    """A frame, where its slice came from, and whether the frame came from the frame cache."""
 
     frame: Frame
-    outcome: Outcome
+    provenance: Provenance
     frame_cache_hit: bool
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome alone."""
+        return self.provenance.outcome
 
 
 class WriteBehindFrames(Protocol):
@@ -118,17 +123,20 @@ class FrameRenderer:
             except ValueError:
                 packed = None
             else:
-                outcome = (
-                    Outcome.HIT
+                found = (
+                    Provenance(Outcome.HIT)
                     if frame.demand_recorded
-                    else self.cached_outcome(address, requester)
+                    else self.cached(address, requester)
                 )
-                return RenderedSlice(frame, outcome, True)
-        frame, outcome, checks = self._render(address, requester)
+                return RenderedSlice(frame, found, True)
+        frame, found, checks = self._render(address, requester)
         self._store(address.key, frame, checks)
         if requester.is_viewer_demand:
+            # A plane that was seen before, but not in this frame, unless that has left the cache since.
+            if found.seen and found.outcome is Outcome.HIT and not self._is_remembered(address.key):
+                found = replace(found, variant=True)
             self._remember(address.key)
-        return RenderedSlice(frame, outcome, False)
+        return RenderedSlice(frame, found, False)
 
     def _store(self, key: str, frame: Frame, checks: list[Future[bool]]) -> None:
         """Store a frame; if checksums of its chunks are still pending, after they have matched."""
@@ -147,32 +155,36 @@ class FrameRenderer:
         """Raise `TooLarge` for more cells than a response may have, or blocks too large to be pooled in memory."""
         _check_cells(address, self._max_cells)
 
-    def cached_outcome(self, address: SliceAddress, requester: Requester) -> Outcome:
-        """The outcome of a demand for a frame that the frame cache or the page has.
+    def cached(self, address: SliceAddress, requester: Requester) -> Provenance:
+        """The provenance of a demand for a frame that the frame cache or the page has.
 
         A prefetched frame has not been demanded yet, so its bricks' usage records are updated now.
         """
-        with self._lock:
-            if not requester.is_viewer_demand or address.key in self._recorded_frames:
-                return Outcome.HIT
-        outcome = self.record_demand(address.volume, address.selection)
+        if not requester.is_viewer_demand or self._is_remembered(address.key):
+            return Provenance(Outcome.HIT)
+        found = self.record_demand(address.volume, address.selection)
         self._remember(address.key)
-        return outcome
+        return found
 
-    def record_demand(self, volume: Volume, chosen: Selection) -> Outcome:
+    def record_demand(self, volume: Volume, chosen: Selection) -> Provenance:
         """Record a demand for a slice that the viewer already has; nothing is read or decoded.
 
         Returns `prefetched` when one of its bricks was prefetched and its plane not accessed before, else `hit`.
         """
-        outcome = Outcome.HIT
+        found = Provenance(Outcome.HIT)
         if volume.reads_planes_directly(chosen):
             self._contiguous.mark_accessed(volume, chosen)
-            return outcome
+            return found
         for brick in volume.bricks(chosen):
             number = brick.plane_number(chosen.fixed)
-            if self._loader.record_demand(brick, volume.memory_dtype, number) is Outcome.PREFETCHED:
-                outcome = Outcome.PREFETCHED
-        return outcome
+            recorded = self._loader.record_demand(brick, volume.memory_dtype, number)
+            if recorded is not None:
+                found = found.farther(recorded)
+        return found
+
+    def _is_remembered(self, key: str) -> bool:
+        with self._lock:
+            return key in self._recorded_frames
 
     def _remember(self, key: str) -> None:
         with self._lock:
@@ -180,14 +192,14 @@ class FrameRenderer:
 
     def _render(
         self, address: SliceAddress, requester: Requester
-    ) -> tuple[Frame, Outcome, list[Future[bool]]]:
+    ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         self.check_cells(address)
         with VolumeFile(self._metadata, address.volume) as file:
             return self._render_from(file, address, requester)
 
     def _render_from(
         self, file: VolumeFile, address: SliceAddress, requester: Requester
-    ) -> tuple[Frame, Outcome, list[Future[bool]]]:
+    ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         volume = file.volume
         planes = PlaneReader(self._loader, self._contiguous, file, address.selection, requester)
         planes.check()
@@ -210,7 +222,7 @@ class FrameRenderer:
         rows, cols = values.shape
         return (
             Frame(body, (rows, cols), values.dtype.name, window, requester.is_viewer_demand),
-            planes.outcome,
+            planes.provenance or Provenance(Outcome.HIT),
             planes.integrity_checks,
         )
 

@@ -88,10 +88,11 @@ class PlanResolver:
         keys: set[str] = set(self._plans.in_flight())
         for plan in self._plans.plans():
             name = f"Resolving the plan of viewer {plan.viewer}"
-            keys |= self._bulkhead.run(name, partial(self._keys, plan), frozenset())
+            keys |= self._bulkhead.run(name, partial(self.keys_of, plan), frozenset())
         return keys
 
-    def _keys(self, plan: ViewerPlan) -> frozenset[str]:
+    def keys_of(self, plan: ViewerPlan) -> frozenset[str]:
+        """Keys of the bricks of one plan; empty while its volume is not known to this process."""
         with self._lock:
             resolved = self._resolved.get(plan.viewer)
         # Bricks of a growing file get other keys when it grows, with the same plan.

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 PLAN: Final = "plan:"
 FLIGHT: Final = "flight:"
+WORKER: Final = "worker"
 # Lifetime of an in-flight marker; it is renewed after a third of it, and expires if the worker is killed.
 FLIGHT_S: Final = 6.0
 
@@ -191,6 +192,14 @@ class PlanStore:
         self._known = known
         return live
 
+    def plan_of(self, viewer: str) -> ViewerPlan | None:
+        """The viewer's plan as it was written last; None without a live one."""
+        key = PLAN + viewer
+        plan = _read(key, self._rows.get(key))
+        if plan is None or not -1.0 <= self.clock() - plan.last_request_at < self._plan_seconds:
+            return None
+        return plan
+
     def _as_of(self, plan: ViewerPlan, now: float) -> ViewerPlan | None:
         """The plan, recomputed where its viewer has stopped; None where that is not possible."""
         if plan.state != "moving" or now - plan.trajectory[-1].t < planner.REST_AFTER_S:
@@ -214,17 +223,29 @@ class PlanStore:
 
     def in_flight(self) -> frozenset[str]:
         """The keys of the bricks that are being prefetched."""
+        bricks = [key.removeprefix(FLIGHT) for key in self._keys(FLIGHT)]
+        return frozenset(brick for brick in bricks if self.is_in_flight(brick))
+
+    def is_in_flight(self, brick: str) -> bool:
+        """Whether a brick is being prefetched."""
+        return self._is_valid(FLIGHT + brick)
+
+    def mark_worker_alive(self) -> None:
+        """Say that a worker serves the plans; valid as long as an in-flight marker."""
+        self._rows.set(WORKER, json.dumps(self.clock() + FLIGHT_S).encode(), expire=FLIGHT_S)
+
+    def worker_is_alive(self) -> bool:
+        """Whether a worker serves the plans."""
+        return self._is_valid(WORKER)
+
+    def _is_valid(self, marker: str) -> bool:
         now = self.clock()
-        in_flight = set()
-        for key in self._keys(FLIGHT):
-            try:
-                until = float(json.loads(self._rows.get(key) or b"0"))
-            except (ValueError, TypeError, RecursionError):
-                log.warning("in-flight marker %.80r skipped", key)
-                continue
-            if now < until <= now + FLIGHT_S:
-                in_flight.add(key.removeprefix(FLIGHT))
-        return frozenset(in_flight)
+        try:
+            until = float(json.loads(self._rows.get(marker) or b"0"))
+        except (ValueError, TypeError, RecursionError):
+            log.warning("marker %.80r skipped", marker)
+            return False
+        return now < until <= now + FLIGHT_S
 
     def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
         found: Plan = planner.plan(plan.trajectory, plan.geometry, plan.decode_s, self._budget, now)

@@ -154,6 +154,26 @@ def plan(
     return Plan(state, tuple(chosen.values())[:limit])
 
 
+def departure(
+    trajectory: Trajectory, target: Position, geometry: Geometry
+) -> Literal["jumped", "turned"] | None:
+    """How a viewer that goes on to `target` departs from its trajectory; None where it continues it.
+
+    A jump is a step of more than two bricks that is no continuation of the last one; turning reverses the last
+    movement along a dimension.
+    """
+    samples = _changes(trajectory)
+    step = _Step(0.0, tuple(b - a for a, b in zip(samples[-1].position, target, strict=True)))
+    before = _steps(samples)
+    if not _is_steady(step, before[0] if before else None, geometry):
+        return "jumped"
+    for dim, voxels in enumerate(step.voxels):
+        last = next((s.voxels[dim] for s in before if s.voxels[dim]), 0)
+        if voxels * last < 0:
+            return "turned"
+    return None
+
+
 def _changes(trajectory: Trajectory) -> list[PositionSample]:
     """The samples at which the position changed."""
     changes: list[PositionSample] = []

@@ -214,8 +214,14 @@ class Worker:
                 self._plans.clear_in_flight(key)
 
     def _beat(self, stop: threading.Event) -> None:
-        while not stop.wait(FLIGHT_S / 3):
-            self._tries.run("Renewing the marker of a brick in flight", self.renew_in_flight, None)
+        while True:
+            self._tries.run("Renewing the markers of the worker", self._renew, None)
+            if stop.wait(FLIGHT_S / 3):
+                return
+
+    def _renew(self) -> None:
+        self._plans.mark_worker_alive()
+        self.renew_in_flight()
 
     def _tasks(self, plan: ViewerPlan, now: float) -> list[Task]:
         """The tasks of a plan; none for a while after its resolution failed."""

@@ -94,6 +94,7 @@ def maintenance_of(engine: Engine) -> Maintenance:
     # Working directory of the HDF5 workers.
     tasks.add("Making a folder that was deleted", bind(make_private, home / "empty"))
     tasks.add("Writing the access times of bricks", engine.bricks.access_log.flush)
+    tasks.add("Writing the history of bricks", engine.bricks.history.flush)
     tasks.add("Closing bricks that are no longer used", engine.bricks.open_handles.evict_idle)
     tasks.add("Sweeping the brick cache", engine.bricks.sweep, SWEEP_EVERY_S)
     tasks.add("Sweeping the frame cache", bind(caches.frames.remove_orphans, 60.0), SWEEP_EVERY_S)

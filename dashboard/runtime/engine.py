@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial as bind
 from typing import Literal
 
+from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
@@ -19,6 +20,7 @@ from dashboard.frames.renderer import FrameRenderer
 from dashboard.frames.voxel_value import VoxelReader
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.prefetch.miss_reasons import MissReasons
 from dashboard.prefetch.plan_resolver import PlanResolver
 from dashboard.prefetch.plan_store import PlanStore
 from dashboard.runtime.cache_limits import LimitFollower, brick_limit
@@ -71,6 +73,7 @@ class Engine:
         if self.owns_hdf5:
             self.hdf5.close()
         self.bricks.access_log.flush()
+        self.bricks.history.flush()
         self.frame_backend.access_log.flush()
         self.ledger.close()
 
@@ -114,11 +117,13 @@ def build_engine(
         budget_bytes=int(settings.prefetch_bytes),
     )
     resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
+    history = BrickHistory(caches.plans)
     bricks = BrickStore(
         caches.bricks,
         caches.brick_evictor,
         home / "partial",
         ledger,
+        history,
         resolver.planned_keys,
         # The worker does not read bricks.
         keep_open=OPEN_BRICKS if role == "web" else 0,
@@ -140,6 +145,7 @@ def build_engine(
         space,
         ledger,
         DecodeThroughput(caches.metadata),
+        MissReasons(history, plans, resolver),
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
         buffer_bytes=buffer_bytes,

@@ -23,6 +23,10 @@ from dashboard.storage.private_directory import make_private
 MIN_POLL_S = 0.0005
 MAX_POLL_S = 0.02
 
+# Content of a lock file: whether a demand is waiting, then the holder's note.
+_WAITING = b"w"
+_NOTE_BYTES = 128
+
 
 @dataclass(frozen=True, slots=True)
 class LockHandle:
@@ -34,12 +38,21 @@ class LockHandle:
     @property
     def demand_waiting(self) -> bool:
         """Whether a demand is waiting for this lock, as its waiter has written into the lock file."""
-        return os.fstat(self.fd).st_size > 0
+        return os.pread(self.fd, 1, 0) == _WAITING
+
+    def leave_note(self, note: str) -> None:
+        """Tell those who wait for the lock what it is held for; at most 128 bytes."""
+        os.pwrite(self.fd, note.encode()[:_NOTE_BYTES], 1)
 
 
 def signal_demand_waiting(fd: int) -> None:
     """Signal to the holder of the lock file `fd` that a demand is waiting."""
-    os.pwrite(fd, b"w", 0)
+    os.pwrite(fd, _WAITING, 0)
+
+
+def read_note(fd: int) -> str:
+    """The note that the holder of the lock file `fd` has left; empty without one."""
+    return os.pread(fd, _NOTE_BYTES, 1).decode(errors="replace")
 
 
 @meter(Stage.CACHE)

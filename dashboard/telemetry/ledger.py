@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Final
 
@@ -100,11 +100,16 @@ class Ledger:
 
     # Counting
 
-    def demand(self, outcome: Outcome) -> None:
-        """Count one demand; raises ValueError for an outcome that does not exist."""
+    def demand(self, outcome: Outcome, counters: Iterable[str] = ()) -> None:
+        """Count one demand, and one in each of `counters`; raises ValueError for an outcome that does not exist.
+
+        Both are in the same row, so that the reasons of misses add up to the misses at any time.
+        """
         outcome = Outcome(outcome)
         with self._lock:
             self._new.demand[outcome] = self._new.demand.get(outcome, 0) + 1
+            for name in counters:
+                self._new.counts[name] = self._new.counts.get(name, 0.0) + 1.0
         self._ensure_flusher()
 
     def stages(self, seconds: Mapping[Stage, float]) -> None:

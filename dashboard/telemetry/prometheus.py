@@ -19,6 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from dashboard.addressing.outcomes import MISSES, Reason
 from dashboard.telemetry.aggregates import Histogram, N, Totals
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
@@ -32,6 +33,10 @@ BUCKETS: Final = (
 )
 
 COUNTERS: Final = {
+    "coalesced.own": "Coalesced demands that waited for a decode which the same viewer had caused",
+    "coalesced.shared": "Coalesced demands that waited for a decode which somebody else had caused",
+    "prefetched.warmed": "Prefetched slices that `lamella warm` had decoded",
+    "frames.variant": "Frames made anew from bricks that were hit, for another window, norm, step or format",
     "bricks.decoded": "Bricks decoded",
     "bricks.decoded_bytes": "Bytes of bricks decoded",
     "bricks.evictions": "Bricks evicted from the cache",
@@ -90,7 +95,9 @@ class LedgerCollector(Collector):
         perceived_text = "Time from a viewer's request to the painted slice"
         yield _histograms("perceived", perceived_text, "outcome", OUTCOMES, totals.perceived)
         yield _requests(totals)
-        names = [name for name in totals.counts if not name.startswith(f"{REQUESTS}.")]
+        yield _misses(totals)
+        labelled = (f"{REQUESTS}.", f"{MISSES}.")
+        names = [name for name in totals.counts if not name.startswith(labelled)]
         for name in sorted(COUNTERS.keys() | set(names)):
             text = COUNTERS.get(name, f"Count of {name}")
             yield CounterMetricFamily(_metric(name), text, value=totals.counts.get(name, 0.0))
@@ -132,6 +139,14 @@ def _demand(totals: Totals) -> Metric:
     )
     for outcome in OUTCOMES:
         family.add_metric([outcome], totals.demand.get(outcome, 0))
+    return family
+
+
+def _misses(totals: Totals) -> Metric:
+    text = "Misses and coalesced demands by reason"
+    family = CounterMetricFamily("lamella_misses", text, labels=["reason"])
+    for reason in Reason:
+        family.add_metric([reason], totals.counts.get(f"{MISSES}.{reason}", 0.0))
     return family
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypedDict
 
-from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessStats
@@ -79,12 +79,20 @@ class PageStats(TypedDict):
 class Snapshot(TypedDict):
     """Statistics over a window, as `/api/v1/stats` has them.
 
+    `reasons` says why demands were no hits; their sum is that of misses and coalesced ones. `coalesced` splits the
+    latter by whether the same viewer had caused the decode. `warmed` counts prefetched slices that `lamella warm`
+    had decoded, `variants` frames that were made anew from bricks that were hit.
+
     `server` and `perceived` are whole slices by outcome, and `all` of them: the server's total, and the time from
     a viewer's request to the painted slice. `requests` counts all responses to requests for slices by kind
     (demand, ahead, script) and status.
     """
 
     demand: dict[str, int]
+    reasons: dict[str, int]
+    coalesced: dict[str, int]
+    warmed: int
+    variants: int
     stages: dict[str, StageStats]
     server: dict[str, StageStats]
     perceived: dict[str, StageStats]
@@ -101,8 +109,16 @@ def summarize(
     totals: Totals, gauges: dict[str, float], viewers: int, processes: list[ProcessStats]
 ) -> Snapshot:
     """The statistics of a window, as JSON types."""
+
+    def count(name: str) -> int:
+        return round(totals.counts.get(name, 0.0))
+
     return {
         "demand": {outcome: totals.demand.get(outcome, 0) for outcome in OUTCOMES},
+        "reasons": {r: count(f"{MISSES}.{r}") for r in Reason},
+        "coalesced": {name: count(f"coalesced.{name}") for name in ("own", "shared")},
+        "warmed": count("prefetched.warmed"),
+        "variants": count("frames.variant"),
         "stages": {
             stage: stats
             for stage in STAGE_NAMES
@@ -111,9 +127,9 @@ def summarize(
         "server": slice_stats(totals.server),
         "perceived": slice_stats(totals.perceived),
         "page": {
-            "skipped": round(totals.counts.get("page.skipped", 0.0)),
-            "ahead": round(totals.counts.get("page.ahead", 0.0)),
-            "ahead_bytes": round(totals.counts.get("page.ahead_bytes", 0.0)),
+            "skipped": count("page.skipped"),
+            "ahead": count("page.ahead"),
+            "ahead_bytes": count("page.ahead_bytes"),
         },
         "requests": request_counts(totals),
         "caches": {
@@ -121,7 +137,7 @@ def summarize(
                 "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
                 "limit": round(gauges.get(f"{name}.limit", 0.0)),
                 "entries": round(gauges.get(f"{name}.entries", 0.0)),
-                "evictions": round(totals.counts.get(f"{name}.evictions", 0.0)),
+                "evictions": count(f"{name}.evictions"),
             }
             for name in ("bricks", "frames")
         },

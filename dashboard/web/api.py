@@ -12,7 +12,7 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.addressing import selection
-from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.outcomes import Outcome, Provenance
 from dashboard.addressing.requester import Requester
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
@@ -21,7 +21,7 @@ from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
 from dashboard.telemetry import prometheus
 from dashboard.web import query
-from dashboard.web.server_timing import OUTCOME
+from dashboard.web.server_timing import PROVENANCE
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
@@ -133,11 +133,11 @@ def _slice(services: Services) -> flask.Response:
 
     address, requester, answer = _again_if_changed(rendered)
     if answer is None:
-        outcome = services.renderer.cached_outcome(address, requester)
+        found = services.renderer.cached(address, requester)
         response = flask.Response(status=304)
         from_frames = True
     else:
-        outcome, from_frames = answer.outcome, answer.frame_cache_hit
+        found, from_frames = answer.provenance, answer.frame_cache_hit
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
         # The page draws values itself, in the window of the volume.
@@ -148,9 +148,9 @@ def _slice(services: Services) -> flask.Response:
     response.headers["ETag"] = f'"{address.key}"'
     # The browser caches the bytes but revalidates each time, so that every demand is counted.
     response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Cache-Status"] = cache_status(outcome, from_frames)
+    response.headers["Cache-Status"] = cache_status(found, from_frames)
     if requester.is_viewer_demand and requester.viewer is not None:
-        flask.request.environ[OUTCOME] = outcome
+        flask.request.environ[PROVENANCE] = found
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(
             bind(services.activity.viewed, requester.viewer, address.volume, address.selection)
@@ -228,15 +228,25 @@ def _describe(response: flask.Response, address: SliceAddress, answer: RenderedS
             response.headers["X-Slice-Fill"] = fill
 
 
-def cache_status(outcome: Outcome, from_frames: bool) -> str:
-    """The `Cache-Status` header (RFC 9211) of an outcome: bricks are nearer to the origin than frames."""
-    detail = "; detail=prefetched" if outcome is Outcome.PREFETCHED else ""
+def cache_status(found: Provenance, from_frames: bool) -> str:
+    """The `Cache-Status` header (RFC 9211) of a slice: bricks are nearer to the origin than frames.
+
+    `detail` of the bricks is the reason of a viewer's miss; that of the frames says that the plane was a hit, and
+    this frame of it is a variant.
+    """
     if from_frames:
-        return f"frames; hit{detail}"
+        return "frames; hit" + _detail(found)
     bricks = {
-        Outcome.HIT: "bricks; hit",
-        Outcome.PREFETCHED: f"bricks; hit{detail}",
-        Outcome.COALESCED: "bricks; fwd=miss; collapsed",
-        Outcome.MISS: "bricks; fwd=miss",
-    }[outcome]
-    return f"{bricks}, frames; fwd=miss"
+        Outcome.HIT: "hit",
+        Outcome.PREFETCHED: "hit",
+        Outcome.COALESCED: "fwd=miss; collapsed",
+        Outcome.MISS: "fwd=miss",
+    }[found.outcome]
+    frames = "fwd=miss; detail=variant" if found.variant else "fwd=miss"
+    return f"bricks; {bricks}{_detail(found)}, frames; {frames}"
+
+
+def _detail(found: Provenance) -> str:
+    if found.outcome is Outcome.PREFETCHED:
+        return "; detail=prefetched"
+    return "" if found.reason is None else f"; detail={found.reason}"

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dashboard.addressing.outcomes import Stage
+from dashboard.addressing.outcomes import Provenance, Stage
 from dashboard.http.environment import READABLE_AT
 from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import REQUESTS, Ledger
 from dashboard.telemetry.stages import SERVER_STAGES
 
 RECORDING = "lamella.recording"
-OUTCOME = "lamella.outcome"
+PROVENANCE = "lamella.provenance"
 
 # Shorter queues are the event loop's own time.
 SHOWN_QUEUE_S = 0.001
@@ -27,8 +27,8 @@ class ServerTimingMiddleware:
     """WSGI middleware around the whole application, so that all of it is measured.
 
     Time outside of stages is attributed to `other`. The total begins when the connection became readable, where
-    the HTTP server says so; the time until here is the queue for a thread, part of `wait`. The view leaves its
-    outcome in the environment; the demand and its stages are recorded in the ledger when the headers are sent.
+    the HTTP server says so; the time until here is the queue for a thread, part of `wait`. The view leaves the
+    slice's provenance in the environment; the demand and its stages are recorded in the ledger when the headers are sent.
     """
 
     def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:
@@ -49,11 +49,11 @@ class ServerTimingMiddleware:
                 record.end()
                 self._ledger.count(f"{REQUESTS}.{_kind(environ)}_{status[:3]}")
                 headers.append(("Server-Timing", server_timing(record)))
-                outcome = environ.get(OUTCOME)
-                if outcome is not None and status[:3] in ("200", "304"):
-                    self._ledger.demand(outcome)
+                found: Provenance | None = environ.get(PROVENANCE)
+                if found is not None and status[:3] in ("200", "304"):
+                    self._ledger.demand(found.outcome, found.counters())
                     self._ledger.stages(record.seconds)
-                    self._ledger.slice_served(outcome, record.total_s)
+                    self._ledger.slice_served(found.outcome, record.total_s)
                 return start_response(status, headers, *rest)
 
             return self._application(environ, started)

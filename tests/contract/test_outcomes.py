@@ -46,7 +46,7 @@ def settled(app: App) -> None:
 
 
 def test_miss_then_hits(app: App) -> None:
-    assert view(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
+    assert view(app, 3) == "bricks; fwd=miss; detail=first, frames; fwd=miss"
     assert view(app, 3) == "frames; hit"
     assert view(app, 4) == "bricks; hit, frames; fwd=miss"
     settled(app)
@@ -80,7 +80,8 @@ def test_prefetched_is_the_first_view_of_each_slice_of_a_prefetched_brick(app: A
     ahead = "bricks; hit; detail=prefetched, frames; fwd=miss"
     assert view(app, 25) == ahead
     assert view(app, 26) == ahead
-    assert view(app, 26, window="slice") == "bricks; hit, frames; fwd=miss"
+    variant = "bricks; hit, frames; fwd=miss; detail=variant"
+    assert view(app, 26, window="slice") == variant
     figures = app.stats()
     assert figures["demand"]["prefetched"] == 2
     assert figures["demand"]["hit"] == 1

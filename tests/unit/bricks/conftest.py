@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.store import BrickStore
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.eviction import LruEvictor
 from tests import files
 from tests.clock import Clock
 from tests.parts import Counts
+from tests.rows import MemoryRows
 from tests.small_volume import HOW, VALUES
 
 
@@ -29,7 +31,8 @@ def make_store(tmp_path: Path, cache: BytesCache, ledger: Counts) -> Callable[..
     def make(limit: int = 2**30, clock: Clock | None = None, **given: Any) -> BrickStore:
         how = {} if clock is None else {"clock": clock}
         evictor = LruEvictor(cache, limit, tmp_path / "room.lock", **how)
-        return BrickStore(cache, evictor, tmp_path / "partial", ledger, **given)
+        history = BrickHistory(MemoryRows())
+        return BrickStore(cache, evictor, tmp_path / "partial", ledger, history, **given)
 
     return make
 

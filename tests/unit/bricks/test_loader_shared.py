@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from dashboard import errors
-from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason
+from dashboard.addressing.requester import Requester
 from dashboard.bricks import loader as module
 from dashboard.bricks.loader import remove_stale_locks
 from dashboard.meter import recording
+from dashboard.prefetch.miss_reasons import MissReasons
 from dashboard.storage.file_lock import file_lock
 from tests.parts import Parts
 from tests.small_volume import brick, same
@@ -97,9 +99,33 @@ def test_a_demand_while_the_brick_is_prefetched_is_late(
         assert waiting.wait(60)
         go_on.set()
         assert ahead.result().outcome == "miss"
-        assert demand.result().outcome == "coalesced"
+        assert demand.result().provenance == Provenance(Outcome.COALESCED, Reason.LATE)
     counted = here.ledger.counted
     assert counted["prefetch.late"] == counted["prefetch.used"] == 1
+
+
+@pytest.mark.parametrize("viewer", ["ann", "bob"])
+def test_who_waits_has_the_reason_of_the_decode(
+    here: Parts, monkeypatch: pytest.MonkeyPatch, viewer: str
+) -> None:
+    address = brick(here, 0)
+    volume = here.library.volume(address.volume.file, address.volume.dataset)
+    waiting = noted_wait(monkeypatch)
+
+    def load(viewer: str) -> Provenance:
+        return here.loader.load(volume, address, Requester(Purpose.DEMAND, viewer)).provenance
+
+    with slow_decode(here, monkeypatch) as (begun, go_on), ThreadPoolExecutor(2) as pool:
+        first = pool.submit(load, "ann")
+        assert begun.wait(60)
+        # Whatever would be found now is not why the brick is being decoded.
+        monkeypatch.setattr(MissReasons, "reason", lambda *_: Reason.JUMPED)
+        other = pool.submit(load, viewer)
+        assert waiting.wait(60)
+        go_on.set()
+        assert first.result() == Provenance(Outcome.MISS, Reason.FIRST)
+        found = other.result()
+    assert found == Provenance(Outcome.COALESCED, Reason.FIRST, own=viewer == "ann")
 
 
 def test_waiting_is_bounded_and_booked(make_parts: Callable[..., Parts]) -> None:

@@ -82,10 +82,12 @@ def test_a_finished_brick_leaves_nothing_behind(
 def test_the_cache_is_kept_over_a_restart(
     make_store: Callable[..., BrickStore], tmp_path: Path, ledger: Counts
 ) -> None:
-    put(make_store(), brick_at(4))
+    store = make_store()
+    put(store, brick_at(4))
     other = open_cache(tmp_path / "cache")
     evictor = LruEvictor(other, 2**30, tmp_path / "room.lock")
-    found = BrickStore(other, evictor, tmp_path / "partial", ledger).get(brick_at(4), DTYPE)
+    restarted = BrickStore(other, evictor, tmp_path / "partial", ledger, store.history)
+    found = restarted.get(brick_at(4), DTYPE)
     assert found is not None
     np.testing.assert_array_equal(found.plane(2), values_of(brick_at(4))[2])
     other.close()

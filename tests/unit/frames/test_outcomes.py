@@ -51,11 +51,11 @@ def test_a_frame_that_the_page_has_is_reported(here: Parts, values: Any) -> None
     here.frame("data/a.h5", "gzip", "1,:,:", counted=False, purpose=Purpose.PREFETCH_MOVING)
     volume = here.library.volume("data/a.h5", "gzip")
     address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.cached_outcome(address, SCRIPT) == "hit"
-    assert here.reader.cached_outcome(address, requester()) == "prefetched"
-    assert here.reader.cached_outcome(address, requester()) == "hit"
+    assert here.reader.cached(address, SCRIPT).outcome == "hit"
+    assert here.reader.cached(address, requester()).outcome == "prefetched"
+    assert here.reader.cached(address, requester()).outcome == "hit"
     flat = here.library.volume("data/a.h5", "contiguous")
-    assert here.reader.cached_outcome(SliceAddress(flat, address.selection), requester()) == "hit"
+    assert here.reader.cached(SliceAddress(flat, address.selection), requester()).outcome == "hit"
 
 
 def test_retelling_decodes_nothing(
@@ -63,7 +63,7 @@ def test_retelling_decodes_nothing(
 ) -> None:
     volume = here.library.volume("data/a.h5", "gzip")
     address = SliceAddress(volume, parse("1,:,:", volume.shape))
-    assert here.reader.cached_outcome(address, requester()) == "hit"
+    assert here.reader.cached(address, requester()).outcome == "hit"
     assert "bricks.decoded" not in here.ledger.counted
 
 

@@ -16,6 +16,7 @@ from dashboard.prefetch.planner import (
     Plan,
     PositionSample,
     Trajectory,
+    departure,
     plan,
 )
 
@@ -272,3 +273,23 @@ def test_no_budget_no_plan() -> None:
 def test_messages_that_arrive_at_once_are_no_infinite_speed() -> None:
     at_once = walk(1000, 1, 0.0, 10)
     assert all(math.isfinite(w.deadline) for w in planned(at_once, lead_s=0.0).bricks)
+
+
+@pytest.mark.parametrize(
+    ("movement", "target", "expected"),
+    [
+        (walk(1000, 1, 0.1, 5), 1068, None),
+        (walk(1000, 1, 0.1, 5), 1800, "jumped"),
+        (walk(1000, 1, 0.1, 5), 200, "jumped"),
+        (walk(1000, 1, 0.1, 5), 990, "turned"),
+        (walk(1000, -1, 0.1, 5), 1068, "turned"),
+        # Steps of that length are how it moves.
+        (walk(0, 300, 0.1, 4), 1200, None),
+        (walk(1000, 0, 0.1, 1), 1010, None),
+        (walk(1000, 0, 0.1, 1), 1700, "jumped"),
+    ],
+)
+def test_a_departure_is_a_jump_or_a_turn(
+    movement: Trajectory, target: int, expected: str | None
+) -> None:
+    assert departure(movement, (target,), REFERENCE) == expected

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.outcomes import Outcome, Provenance, Reason
 from dashboard.web import api
 
 
+HIT = Provenance(Outcome.HIT)
+PREFETCHED = Provenance(Outcome.PREFETCHED)
+
+
 @pytest.mark.parametrize(
-    ("outcome", "from_frames", "header"),
+    ("found", "from_frames", "header"),
     [
-        ("hit", False, "bricks; hit, frames; fwd=miss"),
-        ("prefetched", False, "bricks; hit; detail=prefetched, frames; fwd=miss"),
-        ("coalesced", False, "bricks; fwd=miss; collapsed, frames; fwd=miss"),
-        ("miss", False, "bricks; fwd=miss, frames; fwd=miss"),
-        ("hit", True, "frames; hit"),
-        ("prefetched", True, "frames; hit; detail=prefetched"),
+        (HIT, False, "bricks; hit, frames; fwd=miss"),
+        (
+            Provenance(Outcome.HIT, variant=True),
+            False,
+            "bricks; hit, frames; fwd=miss; detail=variant",
+        ),
+        (PREFETCHED, False, "bricks; hit; detail=prefetched, frames; fwd=miss"),
+        (
+            Provenance(Outcome.COALESCED, Reason.LATE),
+            False,
+            "bricks; fwd=miss; collapsed; detail=late, frames; fwd=miss",
+        ),
+        (
+            Provenance(Outcome.MISS, Reason.NO_ROOM),
+            False,
+            "bricks; fwd=miss; detail=no_room, frames; fwd=miss",
+        ),
+        (Provenance(Outcome.MISS), False, "bricks; fwd=miss, frames; fwd=miss"),
+        (HIT, True, "frames; hit"),
+        (PREFETCHED, True, "frames; hit; detail=prefetched"),
     ],
 )
-def test_the_cache_s_header(outcome: str, from_frames: bool, header: str) -> None:
-    assert api.cache_status(Outcome(outcome), from_frames) == header
+def test_the_header(found: Provenance, from_frames: bool, header: str) -> None:
+    assert api.cache_status(found, from_frames) == header

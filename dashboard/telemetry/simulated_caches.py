@@ -1,0 +1,134 @@
+"""Hit rates that the brick cache would have with other limits: caches of keys alone, fed with its accesses.
+
+Each runs the eviction of the brick cache itself (`LruEvictor`), over the same accesses, in the same order. A volume
+has hundreds of bricks, not millions, so all keys are simulated and none are sampled (unlike RocksDB's `SimCache`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.storage.access_trace import Access
+from dashboard.storage.bytes_cache import CacheRow
+from dashboard.storage.eviction import LruEvictor
+
+# Multiples of the cache's limit, by the names of their counters.
+FACTORS: Final = {"quarter": 0.25, "half": 0.5, "same": 1.0, "double": 2.0, "fourfold": 4.0}
+# Counters: `simulated.hits_NAME` beside `simulated.accesses` and `simulated.hits`, which are those of the cache itself.
+SIMULATED: Final = "simulated"
+
+
+class KeyCache:
+    """What an evictor needs of a cache: keys and sizes, in the order of their last use."""
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[str, CacheRow] = OrderedDict()
+        self._bytes = 0
+
+    def totals(self) -> tuple[int, int]:
+        """(bytes, entries)."""
+        return self._bytes, len(self._rows)
+
+    def rows_by_eviction_order(self) -> Iterator[CacheRow]:
+        """All entries, least recently used first."""
+        return iter(list(self._rows.values()))
+
+    def use(self, key: str, at: float) -> bool:
+        """Move an entry to the end; returns whether there is one."""
+        row = self._rows.pop(key, None)
+        if row is None:
+            return False
+        self._rows[key] = CacheRow(key, row.size, at)
+        return True
+
+    def add(self, key: str, size: int, at: float) -> None:
+        """Add a new entry."""
+        self._rows[key] = CacheRow(key, size, at)
+        self._bytes += size
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry; returns whether there was one."""
+        row = self._rows.pop(key, None)
+        if row is not None:
+            self._bytes -= row.size
+        return row is not None
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The time of the access that is simulated (Unix time, s)."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class SimulatedCaches:
+    """Caches with multiples of the limit of a real one.
+
+    `limit` returns the real limit now (bytes), `protected` the keys that are evicted last, `count` adds to a
+    counter. `entries` are those of the real cache, least recently used first, which the simulation starts with.
+    """
+
+    def __init__(
+        self,
+        limit: Callable[[], int],
+        protected: Callable[[], Collection[str]],
+        count: Callable[[str, float], None],
+        entries: Iterable[CacheRow] = (),
+    ) -> None:
+        self._limit = limit
+        self._protected = protected
+        self._count = count
+        self._clock = _Clock(time.time())
+        self._caches = {name: KeyCache() for name in FACTORS}
+        self._evictors = {
+            name: LruEvictor(cache, 0, None, clock=self._clock)
+            for name, cache in self._caches.items()
+        }
+        for row in entries:
+            for cache in self._caches.values():
+                cache.add(row.key, row.size, row.used)
+
+    def follow(self, accesses: Iterable[Access]) -> None:
+        """Simulate accesses, in order, and count them and their hits."""
+        limit = self._limit()
+        for name, evictor in self._evictors.items():
+            evictor.limit = round(limit * FACTORS[name])
+        counted: dict[str, int] = {}
+        for access in accesses:
+            self._clock.now = access.at
+            if access.demands:
+                # Repeated accesses within a second are hits in a cache of any size.
+                again = access.demands - 1
+                hits = {"accesses": access.demands, "hits": again + access.hit}
+                for name in FACTORS:
+                    hits[f"hits_{name}"] = again + self._access(name, access)
+                for name, amount in hits.items():
+                    counted[name] = counted.get(name, 0) + amount
+            else:
+                for name in FACTORS:
+                    self._access(name, access)
+        for name, amount in counted.items():
+            if amount:
+                self._count(f"{SIMULATED}.{name}", amount)
+
+    def _access(self, name: str, access: Access) -> bool:
+        """Access a simulated cache; returns whether the key was there."""
+        cache, evictor = self._caches[name], self._evictors[name]
+        if cache.use(access.key, access.at):
+            return True
+        evicted = evictor.evict_for(
+            access.size,
+            protected=self._protected,
+            # What is decoded ahead pushes nothing out that others are about to see.
+            evict_protected_last=access.demands > 0,
+        )
+        if evicted is not None:
+            cache.add(access.key, access.size, access.at)
+        return False
