@@ -25,7 +25,7 @@ from dashboard.blocking import about_to_block
 from dashboard.bricks.cause import Cause
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
-from dashboard.bricks.pending_file import PendingBrickFile
+from dashboard.bricks.pending_file import PendingBrickFile, file_bytes
 from dashboard.bricks.store import Brick, BrickStore, FileBrick, SinglePlaneBrick
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.bricks.writer import BrickWriter, SpaceGuard
@@ -35,6 +35,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_reader import BrickTarget
 from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.meter import meter
+from dashboard.storage.access_trace import AccessTrace
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.file_lock import (
     LockHandle,
@@ -89,6 +90,7 @@ class BrickLoader:
         ledger: Ledger,
         throughput: DecodeThroughput,
         reasons: ReasonOfMiss,
+        trace: AccessTrace,
         wait_s: float,
         buffer_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
@@ -102,6 +104,7 @@ class BrickLoader:
         self._ledger = ledger
         self._throughput = throughput
         self._reasons = reasons
+        self._trace = trace
         self._max_wait_s = wait_s
         self.sleep = sleep
         self._writer = BrickWriter(store, space, ledger, throughput)
@@ -149,6 +152,9 @@ class BrickLoader:
         found = Provenance(Outcome.HIT)
         if brick is None:
             brick, found = self._load(file, address, requester, plane)
+        size = file_bytes(address, volume.dtype.itemsize)
+        decoded, demand = found.outcome is Outcome.MISS, requester.purpose is Purpose.DEMAND
+        self._trace.record(address.key, size, demand=demand, hit=not decoded)
         if requester.is_viewer_demand:
             found = self._record_demand(brick, found, plane, address.nbytes(volume.dtype.itemsize))
         return LoadedBrick(brick, found)
@@ -163,6 +169,8 @@ class BrickLoader:
         brick = self._store.get(address, dtype)
         if brick is None:
             return None
+        size = file_bytes(address, dtype.itemsize)
+        self._trace.record(address.key, size, demand=False, hit=True)
         found = Provenance(Outcome.HIT)
         return self._record_demand(brick, found, plane, address.nbytes(dtype.itemsize))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial as bind
 
@@ -23,6 +24,7 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
+from dashboard.telemetry.simulated_caches import SimulatedCaches
 from dashboard.telemetry.statistics import Stats
 
 LOCKS_OLD_S = 3600.0
@@ -95,6 +97,9 @@ def maintenance_of(engine: Engine) -> Maintenance:
     tasks.add("Making a folder that was deleted", bind(make_private, home / "empty"))
     tasks.add("Writing the access times of bricks", engine.bricks.access_log.flush)
     tasks.add("Writing the history of bricks", engine.bricks.history.flush)
+    tasks.add("Writing the trace of accesses to bricks", engine.brick_trace.flush)
+    if engine.role == "worker":
+        tasks.add("Simulating other sizes of the brick cache", simulation_of(engine))
     tasks.add("Closing bricks that are no longer used", engine.bricks.open_handles.evict_idle)
     tasks.add("Sweeping the brick cache", engine.bricks.sweep, SWEEP_EVERY_S)
     tasks.add("Sweeping the frame cache", bind(caches.frames.remove_orphans, 60.0), SWEEP_EVERY_S)
@@ -128,6 +133,18 @@ def maintenance_of(engine: Engine) -> Maintenance:
         SWEEP_EVERY_S,
     )
     return tasks
+
+
+def simulation_of(engine: Engine) -> Callable[[], None]:
+    """Simulates the accesses to the brick cache since the last call."""
+    caches = engine.caches
+    simulated = SimulatedCaches(
+        lambda: caches.brick_evictor.limit,
+        engine.resolver.planned_keys,
+        engine.ledger.count,
+        caches.bricks.rows_by_eviction_order(),
+    )
+    return lambda: simulated.follow(engine.brick_trace.take())
 
 
 def _limit_frames(engine: Engine, tasks: Maintenance) -> None:

@@ -26,6 +26,7 @@ from dashboard.prefetch.plan_store import PlanStore
 from dashboard.runtime.cache_limits import LimitFollower, brick_limit
 from dashboard.runtime.caches import Caches, open_caches
 from dashboard.settings import Settings
+from dashboard.storage.access_trace import AccessTrace
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.rows import Rows
@@ -52,6 +53,7 @@ class Engine:
     plans: PlanStore
     resolver: PlanResolver
     bricks: BrickStore
+    brick_trace: AccessTrace
     brick_limit: LimitFollower
     readers: BrickReaders
     space: DiskSpace
@@ -74,6 +76,7 @@ class Engine:
             self.hdf5.close()
         self.bricks.access_log.flush()
         self.bricks.history.flush()
+        self.brick_trace.flush()
         self.frame_backend.access_log.flush()
         self.ledger.close()
 
@@ -117,7 +120,7 @@ def build_engine(
         budget_bytes=int(settings.prefetch_bytes),
     )
     resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
-    history = BrickHistory(caches.plans)
+    history, trace = BrickHistory(caches.plans), AccessTrace(caches.plans)
     bricks = BrickStore(
         caches.bricks,
         caches.brick_evictor,
@@ -146,6 +149,7 @@ def build_engine(
         ledger,
         DecodeThroughput(caches.metadata),
         MissReasons(history, plans, resolver),
+        trace,
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
         min(WORKER_WAIT_S, settings.wait_seconds) if role == "worker" else settings.wait_seconds,
         buffer_bytes=buffer_bytes,
@@ -165,6 +169,7 @@ def build_engine(
         plans=plans,
         resolver=resolver,
         bricks=bricks,
+        brick_trace=trace,
         brick_limit=limit,
         readers=readers,
         space=space,

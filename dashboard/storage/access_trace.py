@@ -1,7 +1,7 @@
 """Trace of the accesses to a cache by all processes, for a simulation of other cache sizes.
 
-Accesses are collected in memory and written once a second, by key: what happens to one key within a second hardly
-changes the order of use. One process reads the trace and removes what it has read; unread rows expire.
+Accesses are collected in memory and written once a second; those of one key in a row are one entry. One process
+reads the trace and removes what it has read; unread rows expire.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ TRACE: Final = "trace:"
 EXPIRE_S: Final = 60.0
 # A row holds this many accesses, of some 100 bytes each.
 ACCESSES_A_ROW: Final = 200
+# Within a second; more are not simulated.
+MOST_ACCESSES: Final = 20_000
 
 
 @dataclass(slots=True)
 class Access:
-    """Accesses to one key within a second.
+    """Accesses to one key in a row.
 
-    `size` in bytes, `demands` the number of accesses that count (0: the entry was only stored), `hit` whether the
-    first of them found the entry in the cache, `at` the time of the last one (Unix time, s).
+    `size` in bytes, `demands` the number of accesses that count, `hit` whether the first of them found the entry,
+    `at` the time of the last one (Unix time, s). Without demands the entry was stored, or with `hit` only used.
     """
 
     key: str
@@ -47,25 +49,23 @@ class AccessTrace:
         self._rows = rows
         self._clock = clock
         self._lock = threading.Lock()
-        self._accesses: dict[str, Access] = {}
+        self._accesses: list[Access] = []
 
     def record(self, key: str, size: int, *, demand: bool, hit: bool) -> None:
-        """Record an access, or with `demand=False` that an entry was stored."""
+        """Record an access; with `demand=False` that an entry was stored, or (`hit`) only used."""
         now = self._clock()
         with self._lock:
-            access = self._accesses.get(key)
-            if access is None:
-                self._accesses[key] = Access(key, size, int(demand), hit, now)
-                return
-            if demand and not access.demands:
-                access.hit = hit
-            access.demands += demand
-            access.at = now
+            last = self._accesses[-1] if self._accesses else None
+            if last is not None and last.key == key and last.demands and demand and hit:
+                last.demands += 1
+                last.at = now
+            elif len(self._accesses) < MOST_ACCESSES:
+                self._accesses.append(Access(key, size, int(demand), hit, now))
 
     def flush(self) -> None:
         """Write the accesses since the last flush."""
         with self._lock:
-            accesses, self._accesses = list(self._accesses.values()), {}
+            accesses, self._accesses = self._accesses, []
         for at in range(0, len(accesses), ACCESSES_A_ROW):
             part = accesses[at : at + ACCESSES_A_ROW]
             row = json.dumps([[a.key, a.size, a.demands, a.hit, round(a.at, 3)] for a in part])

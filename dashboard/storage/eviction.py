@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import diskcache
 
-from dashboard.storage.bytes_cache import BytesCache, CacheRow
+from dashboard.storage.bytes_cache import CacheRow
 from dashboard.storage.file_lock import LockTimeout, file_lock
 
 log = logging.getLogger(__name__)
@@ -25,17 +26,31 @@ ENTRY_BYTES = 12 * 1024
 UNCOUNTED_BYTES = 16 * 2**20
 
 
+class EvictableCache(Protocol):
+    """The part of `BytesCache` that eviction needs."""
+
+    def totals(self) -> tuple[int, int]:
+        """(bytes, entries)."""
+
+    def rows_by_eviction_order(self) -> Iterator[CacheRow]:
+        """All entries, least recently used first; they may be deleted meanwhile."""
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry; returns whether that worked."""
+
+
 class LruEvictor:
     """The byte limit of a cache that several processes fill.
 
-    `limit` may be changed at any time. `beside` returns the size of pending files, which count already.
+    `limit` may be changed at any time. `beside` returns the size of pending files, which count already. `lock` is
+    None for a cache of one thread.
     """
 
     def __init__(
         self,
-        cache: BytesCache,
+        cache: EvictableCache,
         limit: int,
-        lock: Path,
+        lock: Path | None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -91,7 +106,8 @@ class LruEvictor:
         with ExitStack() as stack:
             evicted = None
             try:
-                stack.enter_context(file_lock(self._lock, timeout_s=5.0))
+                if self._lock is not None:
+                    stack.enter_context(file_lock(self._lock, timeout_s=5.0))
                 evicted = self._evict(need, protected, evict_protected_last, on_evict)
             except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("nothing could be evicted: %s", error)

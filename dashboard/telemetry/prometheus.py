@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from dashboard.addressing.outcomes import MISSES, Reason
 from dashboard.telemetry.aggregates import Histogram, N, Totals
 from dashboard.telemetry.ledger import REQUESTS
+from dashboard.telemetry.simulated_caches import FACTORS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
 from dashboard.telemetry.summaries import request_counts
@@ -42,6 +43,12 @@ COUNTERS: Final = {
     "bricks.evictions": "Bricks evicted from the cache",
     "bricks.first_wanted": "Bricks accessed by a viewer for the first time",
     "frames.evictions": "Frames evicted from the cache",
+    "simulated.accesses": "Accesses of demands to bricks that were simulated with other limits of the cache",
+    "simulated.hits": "Simulated accesses for which nothing had to be decoded in the cache itself",
+    **{
+        f"simulated.hits_{name}": f"Hits of a brick cache with {factor:g} times the limit"
+        for name, factor in FACTORS.items()
+    },
     "page.ahead": "Slices that pages fetched ahead",
     "page.ahead_bytes": "Bytes of slices that pages fetched ahead",
     "page.skipped": "Requested slices that were never painted, because another one was requested meanwhile",

@@ -1,7 +1,8 @@
 """Hit rates that the brick cache would have with other limits: caches of keys alone, fed with its accesses.
 
-Each runs the eviction of the brick cache itself (`LruEvictor`), over the same accesses, in the same order. A volume
-has hundreds of bricks, not millions, so all keys are simulated and none are sampled (unlike RocksDB's `SimCache`).
+Each runs the eviction of the brick cache itself (`LruEvictor`), over the same accesses, in the same order. Volumes
+have hundreds of bricks, not millions, so all keys are simulated and none are sampled
+(unlike in RocksDB's `SimCache`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dashboard.storage.eviction import LruEvictor
 
 # Multiples of the cache's limit, by the names of their counters.
 FACTORS: Final = {"quarter": 0.25, "half": 0.5, "same": 1.0, "double": 2.0, "fourfold": 4.0}
-# Counters: `simulated.hits_NAME` beside `simulated.accesses` and `simulated.hits`, which are those of the cache itself.
+# Counters: `simulated.hits_NAME`, beside `simulated.accesses` and `simulated.hits` of the cache itself.
 SIMULATED: Final = "simulated"
 
 
@@ -36,6 +37,9 @@ class KeyCache:
     def rows_by_eviction_order(self) -> Iterator[CacheRow]:
         """All entries, least recently used first."""
         return iter(list(self._rows.values()))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
 
     def use(self, key: str, at: float) -> bool:
         """Move an entry to the end; returns whether there is one."""
@@ -85,6 +89,7 @@ class SimulatedCaches:
         self._limit = limit
         self._protected = protected
         self._count = count
+        self._planned: Collection[str] | None = None
         self._clock = _Clock(time.time())
         self._caches = {name: KeyCache() for name in FACTORS}
         self._evictors = {
@@ -98,17 +103,20 @@ class SimulatedCaches:
     def follow(self, accesses: Iterable[Access]) -> None:
         """Simulate accesses, in order, and count them and their hits."""
         limit = self._limit()
+        # Planning takes a millisecond, and nothing when no simulated cache is full.
+        self._planned = None
         for name, evictor in self._evictors.items():
             evictor.limit = round(limit * FACTORS[name])
         counted: dict[str, int] = {}
         for access in accesses:
             self._clock.now = access.at
             if access.demands:
-                # Repeated accesses within a second are hits in a cache of any size.
                 again = access.demands - 1
                 hits = {"accesses": access.demands, "hits": again + access.hit}
-                for name in FACTORS:
-                    hits[f"hits_{name}"] = again + self._access(name, access)
+                for name, cache in self._caches.items():
+                    hit = self._access(name, access)
+                    # All but the first of several accesses in a row are hits, if the entry fits at all.
+                    hits[f"hits_{name}"] = hit + (again if access.key in cache else 0)
                 for name, amount in hits.items():
                     counted[name] = counted.get(name, 0) + amount
             else:
@@ -118,14 +126,21 @@ class SimulatedCaches:
             if amount:
                 self._count(f"{SIMULATED}.{name}", amount)
 
+    def _protected_keys(self) -> Collection[str]:
+        if self._planned is None:
+            self._planned = self._protected()
+        return self._planned
+
     def _access(self, name: str, access: Access) -> bool:
         """Access a simulated cache; returns whether the key was there."""
         cache, evictor = self._caches[name], self._evictors[name]
         if cache.use(access.key, access.at):
             return True
+        if not access.demands and access.hit:
+            return False  # used in the real cache, by a viewer that already had the slice
         evicted = evictor.evict_for(
             access.size,
-            protected=self._protected,
+            protected=self._protected_keys,
             # What is decoded ahead pushes nothing out that others are about to see.
             evict_protected_last=access.demands > 0,
         )

@@ -9,6 +9,7 @@ from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
 # Rows of browser reports: `refused` is the sum of the reasons after it.
@@ -68,6 +69,23 @@ class PrefetchStats(TypedDict):
     resting: PhaseStats
 
 
+class SimulatedCache(TypedDict):
+    """The brick cache with `factor` times its limit: hits, and their share of all accesses (0…1 or None)."""
+
+    factor: float
+    hits: int
+    hit_rate: float | None
+
+
+class CacheSizes(TypedDict):
+    """Demands' accesses to bricks, those for which nothing had to be decoded, and what other sizes would give."""
+
+    accesses: int
+    hits: int
+    hit_rate: float | None
+    simulated: list[SimulatedCache]
+
+
 class PageStats(TypedDict):
     """What pages report beside their slices: skipped ones, and slices and bytes that they fetched ahead."""
 
@@ -99,6 +117,7 @@ class Snapshot(TypedDict):
     page: PageStats
     requests: dict[str, dict[str, int]]
     caches: dict[str, CacheStats]
+    cache_sizes: CacheSizes
     prefetch: PrefetchStats
     reports: dict[str, int]
     viewers: int
@@ -141,6 +160,7 @@ def summarize(
             }
             for name in ("bricks", "frames")
         },
+        "cache_sizes": cache_sizes(totals),
         "prefetch": prefetch_stats(totals, gauges),
         "reports": report_stats(totals),
         "viewers": viewers,
@@ -178,6 +198,28 @@ def time_stats(histogram: Histogram | None) -> StageStats | None:
         "p95_ms": p95,
         "p99_ms": p99,
         "total_s": histogram.total_s,
+    }
+
+
+def cache_sizes(totals: Totals) -> CacheSizes:
+    """Hit rates of the brick cache, and of the simulated ones."""
+
+    def count(name: str) -> float:
+        return totals.counts.get(f"{SIMULATED}.{name}", 0.0)
+
+    accesses = count("accesses")
+    return {
+        "accesses": round(accesses),
+        "hits": round(count("hits")),
+        "hit_rate": _share(count("hits"), accesses),
+        "simulated": [
+            {
+                "factor": factor,
+                "hits": round(count(f"hits_{name}")),
+                "hit_rate": _share(count(f"hits_{name}"), accesses),
+            }
+            for name, factor in FACTORS.items()
+        ],
     }
 
 

@@ -28,7 +28,8 @@ class ServerTimingMiddleware:
 
     Time outside of stages is attributed to `other`. The total begins when the connection became readable, where
     the HTTP server says so; the time until here is the queue for a thread, part of `wait`. The view leaves the
-    slice's provenance in the environment; the demand and its stages are recorded in the ledger when the headers are sent.
+    slice's provenance in the environment; the demand and its stages are recorded in the ledger when the headers
+    are sent.
     """
 
     def __init__(self, application: Wsgi, path: str, ledger: Ledger) -> None:

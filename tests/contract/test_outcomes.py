@@ -337,8 +337,8 @@ def test_a_full_disk_costs_the_cache_and_not_the_slice(
     )
     with running(tmp_path, path) as app:
         monkeypatch.setattr(app.services.space, "reserve", lambda nbytes: False)
-        for _ in range(2):
-            assert view(app, 3) == "bricks; fwd=miss, frames; fwd=miss"
+        for reason in ("first", "no_room"):
+            assert view(app, 3) == f"bricks; fwd=miss; detail={reason}, frames; fwd=miss"
             settled(app)
             assert np.array_equal(app.values(FILE, "volume", "3,:,:"), VALUES[3])
         caches = app.stats()["caches"]

@@ -40,6 +40,13 @@ def unplanned_app(tmp_path: Path, path: Path) -> Iterator[App]:
         yield made
 
 
+@pytest.fixture
+def small_app(tmp_path: Path, path: Path) -> Iterator[App]:
+    """The cache has room for one brick."""
+    with running(tmp_path, path, brick_cache_bytes=BRICK_BYTES * 3 // 2) as made:
+        yield made
+
+
 def detail(app: App, index: int, viewer: str = "ann", **query: Any) -> str:
     """The reason in the bricks' member; the outcome without one."""
     status = app.slice(FILE, "volume", f"{index},:,:", viewer=viewer, **query).headers[
@@ -105,19 +112,17 @@ def test_a_jump_and_a_turn_are_told_from_what_was_not_planned(unplanned_app: App
     assert reasons(app) == {"first": 1, "jumped": 1, "turned": 1, "unplanned": 1}
 
 
-def test_a_brick_that_left_the_cache_was_evicted(app: App) -> None:
-    # The limit has room for one brick.
-    app.services.caches.brick_evictor.limit = BRICK_BYTES * 3 // 2
+def test_a_brick_that_left_the_cache_was_evicted(small_app: App) -> None:
+    app = small_app
     assert [detail(app, index) for index in (3, 13)] == ["first", "unplanned"]
     assert detail(app, 4) == "evicted"
     assert reasons(app) == {"first": 1, "unplanned": 1, "evicted": 1}
 
 
-def test_evictions_are_known_to_other_processes(app: App, tmp_path: Path, path: Path) -> None:
-    app.services.caches.brick_evictor.limit = BRICK_BYTES * 3 // 2
+def test_evictions_are_known_to_other_processes(small_app: App, tmp_path: Path, path: Path) -> None:
     for index in (3, 13):
-        detail(app, index)
-    app.services.bricks.history.flush()
+        detail(small_app, index)
+    small_app.services.bricks.history.flush()
     with running(tmp_path, path) as other:
         assert detail(other, 4) == "evicted"
 
@@ -128,10 +133,10 @@ def test_a_brick_of_the_former_file_has_changed(app: App, path: Path) -> None:
     assert detail(app, 3) == "changed"
 
 
-def test_a_brick_without_space_has_no_room(app: App) -> None:
-    app.services.caches.brick_evictor.limit = BRICK_BYTES // 2
-    assert detail(app, 3) == "first"
-    assert detail(app, 4) == "no_room"
+def test_a_brick_without_space_has_no_room(tmp_path: Path, path: Path) -> None:
+    with running(tmp_path, path, brick_cache_bytes=BRICK_BYTES // 2) as app:
+        assert detail(app, 3) == "first"
+        assert detail(app, 4) == "no_room"
 
 
 def test_contiguous_slices_are_seen_for_the_first_time(tmp_path: Path) -> None:

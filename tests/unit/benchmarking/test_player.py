@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.outcomes import Outcome, Provenance
 from dashboard.benchmarking import client as client_module
 from dashboard.benchmarking import player
 from dashboard.benchmarking.client import Client, SliceResponse, outcome_of, total_ms_of
@@ -126,7 +126,7 @@ def test_a_failure_ends_the_trace() -> None:
     + [("hit", True), ("prefetched", True)],
 )
 def test_the_outcome_is_read_as_the_server_writes_it(outcome: str, from_frames: bool) -> None:
-    assert outcome_of(cache_status(Outcome(outcome), from_frames)) == outcome
+    assert outcome_of(cache_status(Provenance(Outcome(outcome)), from_frames)) == outcome
 
 
 def test_the_total_is_read() -> None:

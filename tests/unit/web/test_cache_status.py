@@ -7,7 +7,6 @@ import pytest
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason
 from dashboard.web import api
 
-
 HIT = Provenance(Outcome.HIT)
 PREFETCHED = Provenance(Outcome.PREFETCHED)
 

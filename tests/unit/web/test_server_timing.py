@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from dashboard.addressing.outcomes import Outcome, Provenance
 from dashboard.meter import meter, recording
 from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.statistics import Stats
-from dashboard.web.server_timing import OUTCOME, ServerTimingMiddleware, server_timing
+from dashboard.web.server_timing import PROVENANCE, ServerTimingMiddleware, server_timing
 
 PATH = "/api/v1/slice"
 
@@ -34,7 +35,7 @@ def view(
             with meter(stage):
                 pass
         if outcome is not None:
-            environ[OUTCOME] = outcome
+            environ[PROVENANCE] = Provenance(Outcome(outcome))
         start(status, [("X-Mine", "1")])
         return [b"body"]
 
