@@ -48,7 +48,7 @@ class Reason(StrEnum):
     """The brick was not planned, since the viewer reversed its direction."""
     UNPLANNED = "unplanned"
     """The brick was not planned although the viewer had a plan, or no prefetch worker is alive."""
-    NO_ROOM = "no_room"
+    NO_SPACE = "no_room"
     """The brick was decoded before, and there was no space to store it."""
 
 

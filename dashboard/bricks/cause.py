@@ -1,4 +1,4 @@
-"""Who caused a decode and why; other demands for the same brick wait for it."""
+"""The cause of a decode; other demands for the same brick wait for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.addressing.requester import VIEWER_ID, Requester
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The viewer for whom a brick is decoded (empty for scripts), and why it is not in the cache."""
+    """The viewer of the demand or plan (empty for scripts), and why the brick is not in the cache."""
 
     viewer: str
     reason: Reason

@@ -44,7 +44,7 @@ class Past(BaseModel):
         if self.key != address.key:
             return Reason.CHANGED
         # A stored brick that is missing was removed, by a checksum that did not match for instance.
-        return Reason.NO_ROOM if self.event == "refused" else Reason.EVICTED
+        return Reason.NO_SPACE if self.event == "refused" else Reason.EVICTED
 
 
 class BrickHistory:

@@ -36,8 +36,8 @@ MIN_PROGRESSIVE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class InFlightBrick:
-    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, for whom and why it is
-    decoded, and whether all chunk checksums matched.
+    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, the cause of the
+    decode, and whether all chunk checksums matched.
     """
 
     brick: ProgressiveBrick

@@ -103,7 +103,7 @@ def test_another_axis_has_no_plan(app: App) -> None:
     assert status == "bricks; fwd=miss; detail=first, frames; fwd=miss"
 
 
-def test_a_jump_and_a_turn_are_told_from_what_was_not_planned(unplanned_app: App) -> None:
+def test_a_jump_and_a_turn_differ_from_what_was_not_planned(unplanned_app: App) -> None:
     app = unplanned_app
     assert detail(app, 3) == "first"
     assert detail(app, 45) == "jumped"
@@ -133,7 +133,7 @@ def test_a_brick_of_the_former_file_has_changed(app: App, path: Path) -> None:
     assert detail(app, 3) == "changed"
 
 
-def test_a_brick_without_space_has_no_room(tmp_path: Path, path: Path) -> None:
+def test_a_brick_that_did_not_fit(tmp_path: Path, path: Path) -> None:
     with running(tmp_path, path, brick_cache_bytes=BRICK_BYTES // 2) as app:
         assert detail(app, 3) == "first"
         assert detail(app, 4) == "no_room"
@@ -153,7 +153,7 @@ def test_scripts_are_given_no_reason(app: App) -> None:
     assert reasons(app) == {}
 
 
-def test_what_warm_decoded_is_told_from_what_was_prefetched(app: App) -> None:
+def test_what_warm_decoded_is_counted_apart_from_prefetched_slices(app: App) -> None:
     volume = app.services.metadata.volume(FILE, "volume")
     for index, purpose in ((3, Purpose.WARMUP), (13, Purpose.PREFETCH_MOVING)):
         for brick in volume.bricks(selection.parse(f"{index},:,:", volume.shape)):

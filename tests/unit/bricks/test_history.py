@@ -39,7 +39,7 @@ def test_the_last_event_is_the_reason() -> None:
     history = BrickHistory(MemoryRows())
     assert reason(history) is None
     history.refused(HERE)
-    assert reason(history) is Reason.NO_ROOM
+    assert reason(history) is Reason.NO_SPACE
     history.stored(HERE)
     history.evicted(HERE.box, HERE.key, 100)
     assert reason(history) is Reason.EVICTED

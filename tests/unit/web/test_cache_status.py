@@ -27,7 +27,7 @@ PREFETCHED = Provenance(Outcome.PREFETCHED)
             "bricks; fwd=miss; collapsed; detail=late, frames; fwd=miss",
         ),
         (
-            Provenance(Outcome.MISS, Reason.NO_ROOM),
+            Provenance(Outcome.MISS, Reason.NO_SPACE),
             False,
             "bricks; fwd=miss; detail=no_room, frames; fwd=miss",
         ),
