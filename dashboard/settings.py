@@ -151,6 +151,20 @@ class Settings(BaseSettings):
         ge=0,
         description="Maximum number of decoded bytes that the prefetch worker is ahead of a viewer",
     )
+    history_days: float = Field(
+        default=90.0,
+        ge=0,
+        le=731,
+        description=(
+            "Days for which statistics are kept by hour, the last two of them by minute (0: 15 minutes only)"
+        ),
+    )
+    names_days: float = Field(
+        default=7.0,
+        ge=0,
+        le=731,
+        description="Days for which statistics that name viewers are kept (0: none are kept)",
+    )
     log_level: LogLevel = Field(
         default="INFO", description="Minimum severity that is logged: DEBUG, INFO, WARNING or ERROR"
     )

@@ -64,10 +64,15 @@ class MemoryRows:
             found = {k: e.stored for k, e in self._live().items() if k.startswith(prefix)}
         return sorted(sorted(found, key=lambda key: -found[key])[:newest])
 
-    def rows_after(self, number: int) -> list[NumberedRow]:
+    def rows_after(self, number: int, *prefixes: str) -> list[NumberedRow]:
         with self._lock:
             rows = [NumberedRow(e.number, key, e.value) for key, e in self._live().items()]
-        return sorted(row for row in rows if row.number > number)
+        return sorted(
+            row for row in rows if row.number > number and row.key.startswith(prefixes or "")
+        )
+
+    def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
+        return [r for r in self.rows_after(0) if any(low <= r.key < high for low, high in ranges)]
 
     def close(self) -> None:
         pass

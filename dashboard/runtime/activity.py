@@ -24,6 +24,7 @@ from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import Geometry
 from dashboard.telemetry import browser_report
 from dashboard.telemetry.browser_report import PaintedSlice
+from dashboard.telemetry.groups import Demand, axis_name, volume_name
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.row_limit import RowLimit
 
@@ -113,7 +114,7 @@ class Activity:
             if painted.perceived_ms is not None:
                 self._ledger.slice_perceived(painted.outcome, painted.perceived_ms / 1e3)
             if painted.source == "ring":
-                self._ledger.demand(Outcome.RING)
+                self._ledger.demand(Outcome.RING, demand=demand_of(*slice_, report.viewer))
                 seen.append(slice_)
         if seen:
             self._ledger.viewer(report.viewer)
@@ -192,6 +193,16 @@ class Activity:
             decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),
             at=at,
         )
+
+
+def demand_of(volume: Volume, chosen: Selection, viewer: str) -> Demand:
+    """What a viewer demands, as the statistics call it."""
+    return Demand(
+        volume=volume_name(volume.address.file, volume.address.dataset),
+        axis=axis_name(chosen.fixed),
+        selection=str(chosen),
+        viewer=viewer,
+    )
 
 
 def _bricks(volume: Volume, chosen: Selection) -> int:

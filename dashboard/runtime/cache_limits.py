@@ -25,8 +25,8 @@ MIN_METADATA_BYTES, MAX_METADATA_BYTES = 64 * MIB, 512 * MIB
 # Plans, notes on contiguous planes.
 PLANS_BYTES = 16 * MIB
 ACCESS_RECORD_BYTES = 8 * MIB
-# 15 minutes of rows of three processes; a row has about 2 kB, at most 20.
-LEDGER_BYTES = 54 * MIB
+# 15 minutes of rows of three processes; a row has about 2 kB, at most 20. The history of 90 days has up to 26 MiB.
+LEDGER_BYTES = (54 + 28) * MIB
 DATABASES = 5
 # Write-ahead logs may grow to twice the size to which they are truncated, during a large transaction.
 BESIDE_BYTES = (

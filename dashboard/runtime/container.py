@@ -71,7 +71,7 @@ class Services(Engine):
 def build_services(settings: Settings, role: Role) -> Services:
     """Build the services; `SetupError` for an unusable root or cache directory."""
     engine = build_engine(settings, role)
-    stats = Stats(engine.caches.ledger)
+    stats = Stats(engine.caches.ledger, retention=engine.retention)
     return Services(
         **vars(engine),
         stats=stats,

@@ -30,6 +30,7 @@ from dashboard.storage.access_trace import AccessTrace
 from dashboard.storage.demand_signal import DemandSignal
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.rows import Rows
+from dashboard.telemetry.history import Retention
 from dashboard.telemetry.ledger import Ledger
 
 WORKER_WAIT_S = 1.0
@@ -46,6 +47,7 @@ class Engine:
     settings: Settings
     role: Role
     caches: Caches
+    retention: Retention
     ledger: Ledger
     catalog: Catalog
     hdf5: Hdf5WorkerPool
@@ -86,7 +88,7 @@ def build_engine(
     role: Role,
     *,
     hdf5: Hdf5WorkerPool | None = None,
-    make_ledger: Callable[[Rows, str], Ledger] = Ledger,
+    make_ledger: Callable[[Rows, str], Ledger] | None = None,
     buffer_bytes: int | None = None,
 ) -> Engine:
     """Build the engine; `SetupError` for an unusable root or cache directory.
@@ -98,6 +100,9 @@ def build_engine(
     catalog = Catalog(parse_roots(settings.data))
     caches = open_caches(settings.cache_dir)
     home, locks = caches.home, caches.locks
+    retention = Retention(settings.history_days, settings.names_days)
+    if make_ledger is None:
+        make_ledger = bind(Ledger, retention=retention)
     ledger = make_ledger(caches.ledger, role)
     owns_hdf5 = hdf5 is None
     hdf5 = hdf5 or Hdf5WorkerPool(
@@ -162,6 +167,7 @@ def build_engine(
         settings=settings,
         role=role,
         caches=caches,
+        retention=retention,
         ledger=ledger,
         catalog=catalog,
         hdf5=hdf5,

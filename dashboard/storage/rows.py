@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -75,11 +76,15 @@ class Rows(Protocol):
         """Keys with this prefix, sorted; with `newest`, those of that many most recently stored rows."""
         ...
 
-    def rows_after(self, number: int) -> list[NumberedRow]:
-        """The rows with a higher number, in order, without values above 32 kB.
+    def rows_after(self, number: int, *prefixes: str) -> list[NumberedRow]:
+        """The rows with a higher number, in order, without values above 32 kB; of all keys, or of these prefixes.
 
         A row that is overwritten keeps its number. The number of a removed last row may be given to the next one.
         """
+        ...
+
+    def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
+        """The rows with keys in any of these half-open ranges, as of one moment; otherwise as `rows_after`."""
         ...
 
     def close(self) -> None:
@@ -152,11 +157,23 @@ class DiskRows:
         )
         return sorted(key for (key,) in rows if isinstance(key, str))
 
-    def rows_after(self, number: int) -> list[NumberedRow]:
+    def rows_after(self, number: int, *prefixes: str) -> list[NumberedRow]:
+        # The sign keeps SQLite from searching by key where few numbers are higher.
+        column = "+key" if number > 0 else "key"
+        return self._listed(column, number, [(p, p + _LAST) for p in prefixes])
+
+    def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
+        return self._listed("key", 0, ranges) if ranges else []
+
+    def _listed(
+        self, column: str, number: int, ranges: Sequence[tuple[str, str]]
+    ) -> list[NumberedRow]:
+        within = " OR ".join([f"({column} >= ? AND {column} < ?)"] * len(ranges)) or "1"
         rows = self._select(
-            "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND raw = 1 AND mode = ?"
-            " AND filename IS NULL AND (expire_time IS NULL OR expire_time > ?) ORDER BY rowid",
-            (number, diskcache.core.MODE_RAW, time.time()),
+            f"SELECT rowid, key, value FROM Cache WHERE ({within}) AND rowid > ? AND raw = 1"  # noqa: S608  # no values
+            " AND mode = ? AND filename IS NULL AND (expire_time IS NULL OR expire_time > ?)"
+            " ORDER BY rowid",
+            (*chain.from_iterable(ranges), number, diskcache.core.MODE_RAW, time.time()),
         )
         found = []
         for rowid, key, sealed in rows:

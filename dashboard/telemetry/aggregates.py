@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from itertools import accumulate
 from typing import Annotated, Final, TypeVar
 
@@ -21,9 +23,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.addressing.requester import VIEWER_ID
 
-N = TypeVar("N", Outcome, Stage)
+K = TypeVar("K", bound=str)
 
 NAME: Final = re.compile(r"[a-z_]{1,32}(\.[a-z0-9_]{1,32})?")
+
+# Sums of times have no digits below 2^-26 s (15 ns), so that they are exact: every process has the same sum, in
+# whatever order it adds, and `/metrics` never goes back by a rounding error, which Prometheus would take for a
+# restart. They stay exact up to 2^27 s, four years of one stage.
+_UNITS_PER_S: Final = 2.0**26
 
 # Well below the size from which the store writes a value to a file of its own, which readers do not follow.
 ROW_BYTES: Final = 24 * 1024
@@ -39,6 +46,11 @@ def _bounds() -> tuple[float, ...]:
 
 # Bucket i counts times > BOUNDS[i - 1] and <= BOUNDS[i]; the last one times above all boundaries.
 BOUNDS: Final = _bounds()
+
+
+def exact(amount: float) -> float:
+    """The nearest amount that sums exactly; whole numbers stay as they are."""
+    return round(amount * _UNITS_PER_S) / _UNITS_PER_S
 
 
 @dataclass(slots=True)
@@ -57,7 +69,7 @@ class Histogram:
         """Add one time (s, finite, >= 0)."""
         bucket = bisect_left(BOUNDS, seconds)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
-        self.total_s += seconds
+        self.total_s += exact(seconds)
 
     def merge(self, other: Histogram) -> None:
         """Add all of `other`."""
@@ -100,12 +112,52 @@ def _inside(bucket: int, share: float) -> float:
     return low * math.exp(share * math.log(high / low))
 
 
+class Dimension(StrEnum):
+    """What demands are counted by, besides their outcome: `axis` is the dimensions that a slice fixes."""
+
+    VOLUME = "volume"
+    AXIS = "axis"
+    VIEWER = "viewer"
+
+
+# Groups of each dimension that are kept apart wherever rows are merged; the rest is one group.
+MAX_GROUPS: Final = {Dimension.VOLUME: 32, Dimension.AXIS: 16, Dimension.VIEWER: 64}
+OTHER: Final = "other"
+MAX_GROUP_NAME: Final = 256
+# Names may be long: so many groups always fit into a piece of a row.
+GROUPS_A_PIECE: Final = 8
+
+
+@dataclass(slots=True)
+class Group:
+    """Demands of one volume, axis or viewer: by outcome, the server's time for them (s), and bytes sent."""
+
+    demand: dict[Outcome, int] = field(default_factory=dict)
+    server_s: float = 0.0
+    sent_bytes: int = 0
+
+    @property
+    def count(self) -> int:
+        """Number of demands."""
+        return sum(self.demand.values())
+
+    def merge(self, other: Group) -> None:
+        """Add all of `other`."""
+        for outcome, n in other.demand.items():
+            self.demand[outcome] = self.demand.get(outcome, 0) + n
+        self.server_s += other.server_s
+        self.sent_bytes += other.sent_bytes
+
+
+Groups = dict[str, Group]
+
+
 @dataclass(slots=True)
 class Totals:
     """Sums that can be merged in any order: demands by outcome, times by stage, counters by name.
 
     `server` and `perceived` are whole slices by outcome: the server's total, and the time from a viewer's request
-    to the painted slice.
+    to the painted slice. `times` are further histograms by name, `groups` the demands by dimension.
     """
 
     demand: dict[Outcome, int] = field(default_factory=dict)
@@ -113,9 +165,11 @@ class Totals:
     counts: dict[str, float] = field(default_factory=dict)
     server: dict[Outcome, Histogram] = field(default_factory=dict)
     perceived: dict[Outcome, Histogram] = field(default_factory=dict)
+    times: dict[str, Histogram] = field(default_factory=dict)
+    groups: dict[Dimension, Groups] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.demand or self.stages or self.counts or self.server or self.perceived)
+        return any(getattr(self, part.name) for part in fields(self))
 
     def merge(self, other: Totals) -> None:
         """Add all of `other`."""
@@ -123,12 +177,28 @@ class Totals:
             self.demand[outcome] = self.demand.get(outcome, 0) + n
         for name, amount in other.counts.items():
             self.counts[name] = self.counts.get(name, 0.0) + amount
-        for stage, histogram in other.stages.items():
-            self.stages.setdefault(stage, Histogram()).merge(histogram)
-        for outcome, histogram in other.server.items():
-            self.server.setdefault(outcome, Histogram()).merge(histogram)
-        for outcome, histogram in other.perceived.items():
-            self.perceived.setdefault(outcome, Histogram()).merge(histogram)
+        _merge(self.stages, other.stages)
+        _merge(self.server, other.server)
+        _merge(self.perceived, other.perceived)
+        _merge(self.times, other.times)
+        for dimension, groups in other.groups.items():
+            merge_groups(self.groups.setdefault(dimension, {}), groups, MAX_GROUPS[dimension])
+
+
+def _merge(into: dict[K, Histogram], other: Mapping[K, Histogram]) -> None:
+    for name, histogram in other.items():
+        into.setdefault(name, Histogram()).merge(histogram)
+
+
+def merge_groups(into: Groups, other: Mapping[str, Group], most: int) -> None:
+    """Add groups; beyond `most`, those with the fewest demands become one, `other`."""
+    for name, group in other.items():
+        into.setdefault(name, Group()).merge(group)
+    if len(into) > most + (OTHER in into):
+        by_size = sorted(into.keys() - {OTHER}, key=lambda name: (-into[name].count, name))
+        rest = into.setdefault(OTHER, Group())
+        for name in by_size[most:]:
+            rest.merge(into.pop(name))
 
 
 @dataclass(slots=True)
@@ -150,17 +220,19 @@ def encode_row(row: LedgerRow) -> list[bytes]:
     whole = _json(row)
     if len(whole) <= ROW_BYTES:
         return [whole]
-    rest = Totals(demand=row.totals.demand, counts=row.totals.counts)
-    pieces = [
-        LedgerRow(row.t, row.process, rest, row.gauges),
-        LedgerRow(row.t, row.process, Totals(), {}, row.viewers),
-    ]
-    for stage, histogram in row.totals.stages.items():
-        pieces.append(LedgerRow(row.t, row.process, Totals(stages={stage: histogram})))
-    for outcome, histogram in row.totals.server.items():
-        pieces.append(LedgerRow(row.t, row.process, Totals(server={outcome: histogram})))
-    for outcome, histogram in row.totals.perceived.items():
-        pieces.append(LedgerRow(row.t, row.process, Totals(perceived={outcome: histogram})))
+    whole_totals = row.totals
+    parts = [Totals(demand=whole_totals.demand, counts=whole_totals.counts)]
+    for name in ("stages", "server", "perceived", "times"):
+        parts += [Totals(**{name: {k: v}}) for k, v in getattr(whole_totals, name).items()]
+    for dimension, groups in whole_totals.groups.items():
+        names = list(groups)
+        for first in range(0, len(names), GROUPS_A_PIECE):
+            some = names[first : first + GROUPS_A_PIECE]
+            parts.append(Totals(groups={dimension: {name: groups[name] for name in some}}))
+    pieces = [LedgerRow(row.t, row.process, part) for part in parts]
+    pieces[0].gauges = row.gauges
+    if row.viewers:
+        pieces.append(LedgerRow(row.t, row.process, Totals(), {}, row.viewers))
     return [_json(piece) for piece in pieces]
 
 
@@ -170,6 +242,8 @@ Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Bucket = Annotated[int, Field(ge=0, le=len(BOUNDS))]
 _Times = tuple[Finite, dict[_Bucket, _Count]]
+_GroupName = Annotated[str, Field(max_length=MAX_GROUP_NAME)]
+_Group = tuple[dict[Outcome, _Count], Finite, _Count]
 
 
 class _StoredRow(BaseModel):
@@ -183,6 +257,8 @@ class _StoredRow(BaseModel):
     s: dict[Stage, _Times] = {}
     w: dict[Outcome, _Times] = {}
     e: dict[Outcome, _Times] = {}
+    q: dict[Name, _Times] = {}
+    b: dict[Dimension, dict[_GroupName, _Group]] = {}
     c: dict[Name, Finite] = {}
     g: dict[Name, Finite] = {}
     v: tuple[Viewer, ...] = ()
@@ -196,6 +272,11 @@ def _json(row: LedgerRow) -> bytes:
         s=_times(row.totals.stages),
         w=_times(row.totals.server),
         e=_times(row.totals.perceived),
+        q=_times(row.totals.times),
+        b={
+            dimension: {n: (g.demand, g.server_s, g.sent_bytes) for n, g in groups.items()}
+            for dimension, groups in row.totals.groups.items()
+        },
         c=row.totals.counts,
         g=row.gauges,
         v=row.viewers,
@@ -203,23 +284,51 @@ def _json(row: LedgerRow) -> bytes:
     return stored.model_dump_json(exclude_defaults=True, warnings=False).encode()
 
 
+def compress_row(piece: bytes) -> bytes:
+    """A piece of a row that is kept for long: a third as large."""
+    return zlib.compress(piece)
+
+
+def _decompressed(value: bytes) -> bytes:
+    # Bounded, since anybody may have written it.
+    inflate = zlib.decompressobj()
+    try:
+        return inflate.decompress(value, 2 * ROW_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"no row of the ledger: {error}") from None
+
+
 def decode_row(value: bytes) -> LedgerRow:
-    """Parse a row; raises ValueError for anything that `encode_row` does not write."""
+    """Parse a row, compressed or not; raises ValueError for anything that `encode_row` does not write."""
+    if value[:1] == b"\x78":
+        value = _decompressed(value)
     try:
         row = _StoredRow.model_validate_json(value)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"no row of the ledger: {fault['loc']}: {fault['msg']}") from error
-    totals = Totals(row.d, _histograms(row.s), row.c, _histograms(row.w), _histograms(row.e))
+    totals = Totals(
+        demand=row.d,
+        stages=_histograms(row.s),
+        # Rows of earlier versions have amounts that are not exact.
+        counts={name: exact(amount) for name, amount in row.c.items()},
+        server=_histograms(row.w),
+        perceived=_histograms(row.e),
+        times=_histograms(row.q),
+        groups={
+            dimension: {n: Group(demand, exact(s), sent) for n, (demand, s, sent) in groups.items()}
+            for dimension, groups in row.b.items()
+        },
+    )
     return LedgerRow(row.t, row.p, totals, row.g, row.v)
 
 
-def _times(histograms: Mapping[N, Histogram]) -> dict[N, tuple[float, dict[int, int]]]:
+def _times(histograms: Mapping[K, Histogram]) -> dict[K, tuple[float, dict[int, int]]]:
     return {name: (h.total_s, h.counts) for name, h in histograms.items()}
 
 
-def _histograms(times: Mapping[N, tuple[float, dict[int, int]]]) -> dict[N, Histogram]:
-    return {name: Histogram(total, counts) for name, (total, counts) in times.items()}
+def _histograms(times: Mapping[K, tuple[float, dict[int, int]]]) -> dict[K, Histogram]:
+    return {name: Histogram(exact(total), counts) for name, (total, counts) in times.items()}
 
 
 def is_valid_duration(seconds: float) -> bool:

@@ -4,9 +4,8 @@ A row has a key of its own and is immutable. All statistics are sums over rows, 
 they count, and nothing is counted twice or lost:
 
 - a row that could not be written is written again, unchanged, under the same key;
-- rows older than `KEEP_S` are merged into a base row in one step. The base is a row like any other, dated
-  at the beginning of time. Its key is new each time, so that a reader of newer rows finds it and discards what it
-  has read before.
+- rows older than `KEEP_S` are merged into a base row in one step (`compaction`), and into the history, which has
+  copies of what the base has (`history`). The base is a row like any other, dated at the beginning of time.
 """
 
 from __future__ import annotations
@@ -24,36 +23,42 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.addressing.outcomes import Outcome, Stage
+from dashboard.addressing.outcomes import Outcome, Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
 from dashboard.bulkhead import LogLimit
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import (
+    MAX_GROUPS,
     NAME,
+    OTHER,
+    Dimension,
     Finite,
+    Group,
     Histogram,
     LedgerRow,
     Name,
     Totals,
-    decode_row,
     encode_row,
+    exact,
     is_valid_duration,
+    merge_groups,
 )
+from dashboard.telemetry.compaction import ROW, Compaction, last_compaction
+from dashboard.telemetry.groups import Demand
+from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 
 log = logging.getLogger(__name__)
 
 FLUSH_S: Final = 1.0
-KEEP_S: Final = 15 * 60.0
 COMPACT_S: Final = 5 * 60.0
 PROCESS_EXPIRES_S: Final = 15.0
-# Viewer ids are chosen by clients; this bounds the size of a row.
+# Viewer ids are chosen by clients; these bound the size of a row.
 VIEWERS_A_ROW: Final = 256
+MAX_NEW_GROUPS: Final = 256
 
 # Counters of responses to requests for slices: `requests.KIND_STATUS`, as in `requests.ahead_200`.
 REQUESTS: Final = "requests"
 
-ROW: Final = "row:"
-BASE: Final = "base:"
 PROCESS: Final = "process:"
 
 
@@ -72,13 +77,21 @@ class Heartbeat(BaseModel):
 class Ledger:
     """Counts for one process; cheap to call from any thread.
 
-    `role` names what the process does ("web", "worker" …), `clock` gives Unix time (s).
+    `role` names what the process does ("web", "worker" …), `clock` gives Unix time (s), and `retention` says
+    what is kept of the past.
     """
 
-    def __init__(self, rows: Rows, role: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        role: str,
+        clock: Callable[[], float] = time.time,
+        retention: Retention = DEFAULT_RETENTION,
+    ) -> None:
         self.rows = rows
         self._role = role
         self._clock = clock
+        self._retention = retention
         self._gauges: dict[str, Callable[[], float]] = {}
         self._lines = LogLimit()
         self._started = False
@@ -100,17 +113,63 @@ class Ledger:
 
     # Counting
 
-    def demand(self, outcome: Outcome, counters: Iterable[str] = ()) -> None:
-        """Count one demand, and one in each of `counters`; raises ValueError for an outcome that does not exist.
+    def demand(
+        self, outcome: Outcome, counters: Iterable[str] = (), demand: Demand | None = None
+    ) -> None:
+        """Count one demand, what was demanded, and one in each of `counters`.
 
-        Both are in the same row, so that the reasons of misses add up to the misses at any time.
+        All are in the same row, so that the reasons of misses add up to the misses at any time. Raises ValueError
+        for an outcome that does not exist.
         """
         outcome = Outcome(outcome)
         with self._lock:
-            self._new.demand[outcome] = self._new.demand.get(outcome, 0) + 1
-            for name in counters:
-                self._new.counts[name] = self._new.counts.get(name, 0.0) + 1.0
+            self._add_demand(outcome, counters, demand, 0.0, 0)
         self._ensure_flusher()
+
+    def served(
+        self,
+        found: Provenance,
+        demand: Demand | None,
+        stages: Mapping[Stage, float],
+        total_s: float,
+        sent_bytes: int,
+    ) -> None:
+        """Count a demand that the server answered: its stages (s), the server's total (s) and the bytes sent.
+
+        One call and not three, since a request takes a few milliseconds in all.
+        """
+        with self._lock:
+            self._add_demand(found.outcome, found.counters(), demand, total_s, sent_bytes)
+            for stage, taken in stages.items():
+                self._new.stages.setdefault(stage, Histogram()).add(taken)
+            self._new.server.setdefault(found.outcome, Histogram()).add(total_s)
+        self._ensure_flusher()
+
+    def _add_demand(
+        self,
+        outcome: Outcome,
+        counters: Iterable[str],
+        demand: Demand | None,
+        server_s: float,
+        sent_bytes: int,
+    ) -> None:
+        new = self._new
+        new.demand[outcome] = new.demand.get(outcome, 0) + 1
+        for name in counters:
+            new.counts[name] = new.counts.get(name, 0.0) + 1.0
+        if demand is None:
+            return
+        for dimension, name in demand.groups.items():
+            if dimension is Dimension.VIEWER and self._retention.names_days <= 0:
+                continue
+            groups = new.groups.setdefault(dimension, {})
+            group = groups.get(name)
+            if group is None:
+                full = len(groups) >= MAX_NEW_GROUPS
+                group = groups.setdefault(OTHER if full else name, Group())
+            group.demand[outcome] = group.demand.get(outcome, 0) + 1
+            group.server_s += exact(server_s)
+            group.sent_bytes += sent_bytes
 
     def stages(self, seconds: Mapping[Stage, float]) -> None:
         """Count how long stages took (s); raises ValueError for a stage that does not exist.
@@ -124,12 +183,6 @@ class Ledger:
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
         self._ensure_flusher()
 
-    def slice_served(self, outcome: Outcome, seconds: float) -> None:
-        """Count the server's total for a slice (s)."""
-        with self._lock:
-            self._new.server.setdefault(outcome, Histogram()).add(seconds)
-        self._ensure_flusher()
-
     def slice_perceived(self, outcome: Outcome, seconds: float) -> None:
         """Count the time from a viewer's request to the painted slice (s)."""
         with self._lock:
@@ -141,7 +194,7 @@ class Ledger:
         if NAME.fullmatch(name) is None or not is_valid_duration(amount):
             raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
         with self._lock:
-            self._new.counts[name] = self._new.counts.get(name, 0.0) + amount
+            self._new.counts[name] = self._new.counts.get(name, 0.0) + exact(amount)
         self._ensure_flusher()
 
     def gauge(self, name: str, fn: Callable[[], float]) -> None:
@@ -217,6 +270,8 @@ class Ledger:
             new, viewers = self._new, tuple(self._viewers)
             self._new, self._viewers = Totals(), {}
         if new or viewers or gauges != self._written_gauges:
+            for dimension, groups in new.groups.items():
+                merge_groups(groups, {}, MAX_GROUPS[dimension])
             row = LedgerRow(now, self._process, new, gauges, viewers)
             self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)}
         self._write_rows()
@@ -225,9 +280,7 @@ class Ledger:
             PROCESS + self._process, self._heartbeat(now, gauges), expire=PROCESS_EXPIRES_S
         ):
             raise RowsUnavailable("a heartbeat was not stored")
-        if not 0.0 <= now - self._compact_at < COMPACT_S:
-            self._compact_at = now
-            self.compact()
+        self._compact_if_due(now)
 
     def _write_rows(self) -> None:
         if self._unwritten:
@@ -258,32 +311,26 @@ class Ledger:
         return record.model_dump_json().encode()
 
     def compact(self) -> bool:
-        """Merge the rows older than `KEEP_S` into the base row; returns whether that was done.
+        """Compact the ledger as of now; returns whether anything was changed. Raises `RowsUnavailable`.
 
-        Readers lose nothing and count nothing twice, since rows are removed and the base is added in one step,
-        which fails when another process has merged one of them meanwhile. Raises `RowsUnavailable`.
+        It is not, for instance, when another process compacts it at the same time.
         """
-        now = self._clock()
-        merged = Totals()
-        bases, gone = 0, []
-        for _, key, value in self.rows.rows_after(0):
-            if key.startswith((ROW, BASE)):
-                try:
-                    row = decode_row(value)
-                except ValueError as error:
-                    if self._lines.admits("rows") is not None:
-                        log.warning("ledger row %.64r dropped: %s", key, error)
-                    gone.append(key)
-                    continue
-                # In both directions: a row from a clock that was ahead must not stay for ever.
-                if abs(now - row.t) > KEEP_S:
-                    merged.merge(row.totals)
-                    gone.append(key)
-                    bases += key.startswith(BASE)
-        if len(gone) == bases:
-            return False
-        pieces = encode_row(LedgerRow(0.0, "", merged))
-        return self.rows.replace(gone, {BASE + uuid.uuid4().hex: piece for piece in pieces})
+        return Compaction(self.rows, self._clock(), self._retention, self._dropped).run()
+
+    def _dropped(self, key: str, error: ValueError) -> None:
+        if self._lines.admits("rows") is not None:
+            log.warning("ledger row %.64r dropped: %s", key, error)
+
+    def _compact_if_due(self, now: float) -> None:
+        """Compact every few minutes, unless another process has done it."""
+        if 0.0 <= now - self._compact_at < COMPACT_S:
+            return
+        last = last_compaction(self.rows)
+        if 0.0 <= now - last < COMPACT_S:
+            self._compact_at = last
+            return
+        self._compact_at = now
+        self.compact()
 
 
 def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:

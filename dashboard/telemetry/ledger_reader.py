@@ -1,25 +1,27 @@
-"""Incremental reader of the ledger: new rows, summed by second.
-
-What is older than the ledger keeps rows is in the total alone.
-"""
+"""Incremental reader of the ledger: new rows, summed by second, and of its history when that is needed."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.rows import Rows
-from dashboard.telemetry.aggregates import Totals, decode_row
-from dashboard.telemetry.ledger import BASE, KEEP_S, PROCESS, PROCESS_EXPIRES_S, ROW, Heartbeat
+from dashboard.storage.rows import NumberedRow, Rows, RowsUnavailable
+from dashboard.telemetry.aggregates import Dimension, LedgerRow, Totals, decode_row
+from dashboard.telemetry.compaction import BASE, ROW, SHARED
+from dashboard.telemetry.history import KEEP_S, Tier
+from dashboard.telemetry.ledger import COMPACT_S, PROCESS, PROCESS_EXPIRES_S, Heartbeat
 
 log = logging.getLogger(__name__)
 
-# Gauges of shared resources, of which the newest value counts. All others are per process and summed.
-SHARED: Final = ("bricks.", "frames.")
+# Seconds that are not compacted by then are forgotten here: nobody can write the ledger.
+FORGET_S: Final = KEEP_S + 4 * COMPACT_S
+_BASE_KEYS: Final = (BASE, BASE[:-1] + ";")
+# Between a refresh and a read of the history, another process may compact the ledger.
+_ATTEMPTS: Final = 8
 
 
 class ProcessStats(TypedDict):
@@ -53,7 +55,8 @@ class Process:
 class LedgerReader:
     """Content of the ledger as of the last `refresh`; for one thread at a time.
 
-    `all` sums everything since the ledger began, `bins` the last 15 minutes by whole Unix seconds.
+    `all` sums everything since the ledger began, `bins` what is not compacted yet (the last 15 to 20 minutes) by
+    whole Unix seconds. `bases` changes with each compaction.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -67,18 +70,48 @@ class LedgerReader:
         self._mark: tuple[int, str] = (0, "")
         self.all = Totals()
         self.bins: dict[int, Bin] = {}
+        self.bases: frozenset[str] = frozenset()
 
     def refresh(self, now: float) -> None:
         """Read new rows; `now` is Unix time (s). Raises `RowsUnavailable`."""
         for key, value in self._new_rows():
             if key.startswith((ROW, BASE)):
                 self._add(key, value)
-        oldest = math.floor(now - KEEP_S)
+        oldest = math.floor(now - FORGET_S)
         for second in [s for s in self.bins if s < oldest]:
             del self.bins[second]
         self.processes = list(self._read_processes(now))
         for process in sorted(self.processes, key=lambda p: -p.stats["heartbeat_s"]):
             self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
+
+    def past(
+        self, tiers: Sequence[Tier], first: float, last: float, now: float
+    ) -> list[tuple[int, LedgerRow]]:
+        """Rows of the history that contain Unix times from `first` to `last` (s), each with its start, in order.
+
+        They and `bins` are of one moment: where the ledger was compacted meanwhile, it is refreshed. Raises
+        `RowsUnavailable`.
+        """
+        ranges = [tier.keys(first, last) for tier in tiers]
+        for _ in range(_ATTEMPTS):
+            rows = self._rows.rows_between(*ranges, _BASE_KEYS)
+            if self.bases == {key for _, key, _ in rows if key.startswith(BASE)}:
+                return list(self._past_rows(tiers, rows))
+            self.refresh(now)
+        raise RowsUnavailable("the ledger is compacted too often")
+
+    def _past_rows(
+        self, tiers: Sequence[Tier], rows: Sequence[NumberedRow]
+    ) -> Iterator[tuple[int, LedgerRow]]:
+        for _, key, value in sorted(rows, key=lambda row: row.key.rpartition(":")[0]):
+            for tier in tiers:
+                number = tier.number_of(key)
+                if number is None:
+                    continue
+                try:
+                    yield number * tier.seconds, decode_row(value)
+                except ValueError as error:
+                    self._skipped(key, error)
 
     def gauges(self) -> dict[str, float]:
         """Current values of all gauges, without those of dead processes."""
@@ -94,26 +127,32 @@ class LedgerReader:
         # read before have been removed or merged, and everything is read again.
         # One SELECT sees one snapshot, so a row and the base that it was merged into never occur together.
         last, key = self._mark
-        rows = self._rows.rows_after(last - 1)
+        rows = self._rows.rows_after(last - 1, ROW, BASE)
         if last > 0:
             there = bool(rows) and rows[0][:2] == (last, key)
             rows = rows[1:] if there else rows
             if not there or any(new.startswith(BASE) for _, new, _ in rows):
-                rows = self._rows.rows_after(0)
+                rows = self._rows.rows_after(0, ROW, BASE)
                 self._forget()
         for row_id, new, value in rows:
             self._mark = (row_id, new)
             yield new, value
 
     def _add(self, key: str, value: bytes) -> None:
+        if key.startswith(BASE):
+            self.bases |= {key}
         try:
             row = decode_row(value)
         except ValueError as error:
             self._skipped(key, error)
             return
-        self.all.merge(row.totals)
         if key.startswith(BASE):
+            self.all.merge(row.totals)
             return
+        by_viewer = row.totals.groups.pop(Dimension.VIEWER, None)
+        self.all.merge(row.totals)
+        if by_viewer is not None:
+            row.totals.groups[Dimension.VIEWER] = by_viewer
         second = self.bins.setdefault(math.floor(row.t), Bin())
         second.totals.merge(row.totals)
         second.viewers.update(row.viewers)

@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from dashboard.addressing.outcomes import MISSES, Reason
-from dashboard.telemetry.aggregates import Histogram, N, Totals
+from dashboard.telemetry.aggregates import Histogram, K, Totals
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.simulated_caches import FACTORS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
@@ -168,7 +168,7 @@ def _requests(totals: Totals) -> Metric:
 
 
 def _histograms(
-    name: str, text: str, label: str, values: Sequence[N], found: Mapping[N, Histogram]
+    name: str, text: str, label: str, values: Sequence[K], found: Mapping[K, Histogram]
 ) -> Metric:
     """The histograms of all `values` of a label, also of those that never occurred."""
     family = HistogramMetricFamily(f"lamella_{name}_seconds", text, labels=[label])

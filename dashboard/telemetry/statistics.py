@@ -1,6 +1,7 @@
 """Statistics of the ledger for the panels, `/api/v1/stats` and `/metrics`.
 
-Each process reads new rows at most once a second, however many requests there are.
+Each process reads new rows at most once a second, however many requests there are, and each stretch of the history
+once until the ledger is compacted again.
 """
 
 from __future__ import annotations
@@ -9,106 +10,130 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cachetools import FIFOCache
 
+from dashboard import errors
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
-from dashboard.telemetry.ledger import KEEP_S
-from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
-from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.summaries import (
-    Snapshot,
-    StageStats,
-    slice_stats,
-    summarize,
-    time_stats,
+from dashboard.telemetry.groups import By, groups_of
+from dashboard.telemetry.history import (
+    DEFAULT_RETENTION,
+    HOURS,
+    KEEP_S,
+    MINUTES,
+    VIEWERS,
+    VIEWERS_S,
+    Retention,
+    Sums,
+    Tier,
 )
+from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
+from dashboard.telemetry.series import Series, make_series
+from dashboard.telemetry.summaries import Snapshot, summarize
 
 log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 1.0
 # Rows name viewers only while they are kept: "all" counts those of the last minute.
-VIEWERS_S: Final = 60.0
+RECENT_VIEWERS_S: Final = 60.0
 # Number of windows or step lengths that are cached between two refreshes.
 MAX_CACHED: Final = 16
+# Stretches of the history that are cached until the next compaction; a series of 100 steps has up to 5 MB.
+MAX_CACHED_PAST: Final = 6
+
+# Steps that are chosen (s): the first with which a series is short enough.
+STEPS_S: Final = (
+    *(1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800),
+    *(hours * 3600 for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168)),
+)
+# With so many steps, a response is smaller than 30 kB, compressed.
+MAX_STEPS: Final = 100
+MAX_STEPS_OF_GROUPS: Final = 62
 
 
 @dataclass(frozen=True, slots=True)
-class StageSeries:
-    """One stage, or whole slices, by time step.
+class Span:
+    """Steps of `step` seconds from `first` on (Unix time, s), whose rows are at most as long as `resolution_s`."""
 
-    Percentiles are in ms and None where it did not occur; `total_s` is the sum of all times (s).
-    """
+    first: float
+    step: float
+    count: int
+    resolution_s: int
 
-    count: tuple[int, ...]
-    p50_ms: tuple[float | None, ...]
-    p95_ms: tuple[float | None, ...]
-    total_s: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Time series for the panels, with one entry for each step in every tuple.
-
-    `times` are the steps' starts (Unix time, s), whole multiples of `step_s`; the last step is incomplete.
-    `outcomes` and `counts` are sums in the step. `perceived` is the time from a viewer's request to the painted
-    slice, and `slices` the number of slices that the stages of the step belong to. `gauges` are the last known
-    values at its end, None before the first. Stages, counters and gauges that do not occur are omitted; all
-    outcomes are listed.
-    """
-
-    step_s: float
-    times: tuple[float, ...]
-    outcomes: dict[str, tuple[int, ...]]
-    stages: dict[str, StageSeries]
-    counts: dict[str, tuple[float, ...]]
-    gauges: dict[str, tuple[float | None, ...]]
-    perceived: StageSeries
-    slices: tuple[int, ...]
+    @property
+    def end(self) -> float:
+        """Where the last step ends."""
+        return self.first + self.step * self.count
 
 
 class Stats:
     """Reads the ledger; all methods may be called from any thread.
 
-    `clock` gives Unix time (s).
+    `clock` gives Unix time (s); `retention` says what is kept of the past.
     """
 
-    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        clock: Callable[[], float] = time.time,
+        retention: Retention = DEFAULT_RETENTION,
+    ) -> None:
         self._clock = clock
+        self._retention = retention
         self._lock = threading.Lock()
         self._read_at = -math.inf
         self._reader = LedgerReader(rows)
-        self._snapshots: FIFOCache[float | None, Snapshot] = FIFOCache(MAX_CACHED)
         # Bounded, since windows are chosen by clients.
-        self._series: FIFOCache[tuple[float, float], Series] = FIFOCache(MAX_CACHED)
+        self._snapshots: FIFOCache[tuple[float | None, By | None], Snapshot] = FIFOCache(MAX_CACHED)
+        self._series: FIFOCache[tuple[Span, By | None], Series] = FIFOCache(MAX_CACHED)
+        self._past: FIFOCache[Hashable, Mapping[int, Sums]] = FIFOCache(MAX_CACHED_PAST)
+        self._past_bases: frozenset[str] = frozenset()
 
-    def snapshot(self, window_s: float | None = None) -> Snapshot:
+    def snapshot(self, window_s: float | None = None, by: By | None = None) -> Snapshot:
         """Statistics of the last `window_s` seconds, or (None) since the ledger began, as JSON types.
 
-        Windows are limited to the 15 minutes for which rows are kept. `viewers` is the number of viewers active
-        in the window, for None in the last minute. Shares with a denominator of 0 are None. The result must not
-        be modified.
+        A window begins with the first row that has any of its time: `from` is where, `resolution_s` how long
+        rows are there. `viewers` is the number of viewers active in the window, but at most in the last hour,
+        for None in the last minute. Shares with a denominator of 0 are None. Raises `BadRequest` for a window
+        that is not kept. The result must not be modified.
         """
-        window = None if window_s is None else min(max(1.0, window_s), KEEP_S)
         with self._lock:
             self._refresh()
-            if window not in self._snapshots:
-                self._snapshots[window] = self._snapshot(window)
-            return self._snapshots[window]
+            if (window_s, by) not in self._snapshots:
+                self._snapshots[window_s, by] = self._snapshot(window_s, by)
+            return self._snapshots[window_s, by]
 
-    def series(self, seconds: float, step_s: float) -> Series:
-        """The last `seconds` (at most 15 minutes) in steps of `step_s` seconds (at least 1)."""
+    def series(self, seconds: float, step_s: float, by: By | None = None) -> Series:
+        """The last `seconds` in steps of `step_s` seconds (at least 1), as `between`.
+
+        Steps have to be whole minutes beyond the last 15 minutes, and whole hours beyond two days.
+        """
         step = max(1.0, step_s)
-        span = min(max(step, seconds), KEEP_S)
         with self._lock:
             self._refresh()
-            if (span, step) not in self._series:
-                self._series[span, step] = self._steps(span, step)
-            return self._series[span, step]
+            last = math.floor(self._read_at / step)
+            count = max(1, math.ceil(seconds / step))
+            first = (last - count + 1) * step
+            self._check_kept(self._read_at - seconds, by)
+            resolution = self._retention.resolution_s(self._read_at - first)
+            return self._cached_series(Span(first, step, count, resolution), by)
+
+    def between(
+        self, start: float, end: float, step: int | None = None, by: By | None = None
+    ) -> Series:
+        """The steps that have any time from `start` to `end` (Unix time, s; 0 and negative: before now).
+
+        Without `step` (s), one is chosen. Raises `BadRequest` for times that are not kept and for steps that are
+        not whole rows of them or too many.
+        """
+        with self._lock:
+            self._refresh()
+            return self._cached_series(self._chosen_span(start, end, step, by), by)
 
     def totals(self) -> Totals:
         """Totals since the ledger began."""
@@ -149,93 +174,170 @@ class Stats:
         self._snapshots.clear()
         self._series.clear()
 
-    def _window(self, window: float | None) -> tuple[Totals, set[str]]:
-        viewers: set[str] = set()
-        since = self._read_at - (VIEWERS_S if window is None else window)
-        recent = [b for second, b in self._reader.bins.items() if second >= math.floor(since)]
-        for bin_ in recent:
-            viewers |= bin_.viewers
+    def _snapshot(self, window: float | None, by: By | None) -> Snapshot:
+        now = self._read_at
         if window is None:
-            return self._reader.all, viewers
-        totals = Totals()
-        for bin_ in recent:
-            totals.merge(bin_.totals)
-        return totals, viewers
-
-    def _snapshot(self, window: float | None) -> Snapshot:
-        totals, viewers = self._window(window)
+            if by is By.VIEWER:
+                self._check_kept(-math.inf, by)
+            first, resolution_s = None, None
+            totals, viewers = self._reader.all, self._viewers(now - RECENT_VIEWERS_S)
+        else:
+            self._check_kept(now - window, by)
+            resolution_s = self._retention.resolution_s(window)
+            first = math.floor((now - window) / resolution_s) * resolution_s
+            span = Span(first, math.floor(now) + 1 - first, 1, resolution_s)
+            totals = self._sums(span, by)[0].totals
+            viewers = self._viewers(max(first, now - VIEWERS_S))
         processes = [process.stats for process in self._reader.processes]
-        return summarize(totals, self._reader.gauges(), len(viewers), processes)
+        found = summarize(totals, self._reader.gauges(), len(viewers), processes)
+        found |= {"from": first, "to": now, "resolution_s": resolution_s}
+        if by is not None:
+            found |= {"by": by, "groups": groups_of(totals, by)}
+        return found
 
-    def _steps(self, span: float, step: float) -> Series:
-        last = math.floor(self._read_at / step)
-        steps = range(last - max(1, math.ceil(span / step)) + 1, last + 1)
-        sums = {step_index: Totals() for step_index in steps}
+    def _viewers(self, since: float) -> set[str]:
+        """Viewers active since then (Unix time, s)."""
+        viewers: set[str] = set()
         for second, bin_ in self._reader.bins.items():
-            if (step_index := math.floor(second / step)) in sums:
-                sums[step_index].merge(bin_.totals)
-        every = list(sums.values())
-        stages: dict[str, StageSeries] = {}
-        for stage in STAGE_NAMES:
-            stats = [time_stats(totals.stages.get(stage)) for totals in every]
-            if any(stats):
-                stages[stage] = _stage_series(stats)
-        perceived = _stage_series([slice_stats(t.perceived).get("all") for t in every])
-        names = sorted({name for totals in every for name in totals.counts})
-        return Series(
-            step_s=step,
-            times=tuple(step_index * step for step_index in steps),
-            outcomes={o: tuple(t.demand.get(o, 0) for t in every) for o in OUTCOMES},
-            stages=stages,
-            counts={name: tuple(t.counts.get(name, 0.0) for t in every) for name in names},
-            gauges=self._gauge_steps(steps, step),
-            perceived=perceived,
-            # The server's part of a slice is counted up to two seconds before the page's: in a step with one of
-            # them only, the slice counts all the same.
-            slices=tuple(
-                max(sum(totals.demand.values()), painted)
-                for totals, painted in zip(every, perceived.count, strict=True)
-            ),
-        )
+            if math.floor(since) <= second <= self._read_at:
+                viewers |= bin_.viewers
+        if self._read_at - since > KEEP_S:
+            first = math.floor(since / VIEWERS.seconds) * VIEWERS.seconds
+            for sums in self._past_sums(Span(first, math.inf, 1, 60), (VIEWERS,)).values():
+                viewers |= sums.viewers
+        return viewers
 
-    def _gauge_steps(self, steps: range, step: float) -> dict[str, tuple[float | None, ...]]:
+    # Series
+
+    def _check_kept(self, start: float, by: By | None) -> None:
+        """Raise `BadRequest` unless there are statistics from `start` on (Unix time, s)."""
+        age = self._read_at - start
+        if by is By.VIEWER and self._retention.names_days <= 0:
+            raise errors.BadRequest("This server keeps no statistics by viewer.")
+        if by is By.VIEWER and age > VIEWERS_S:
+            raise errors.BadRequest(f"By viewer, statistics are kept for {duration(VIEWERS_S)}.")
+        if age > self._retention.kept_s:
+            raise errors.BadRequest(f"Statistics are kept for {duration(self._retention.kept_s)}.")
+
+    def _chosen_span(self, start: float, end: float, step: int | None, by: By | None) -> Span:
+        now = self._read_at
+        start, end = (t if t > 0 else now + t for t in (start, end))
+        end = min(end, now)
+        if not start < end:
+            raise errors.BadRequest("The time span ends before it begins, or lies in the future.")
+        self._check_kept(start, by)
+        most = MAX_STEPS if by is None else MAX_STEPS_OF_GROUPS
+        chosen = (
+            [step] if step is not None else [s for s in STEPS_S if (end - start) / s <= most - 2]
+        )
+        for one in chosen:
+            first = math.floor(start / one) * one
+            resolution = self._retention.resolution_s(now - first)
+            if one % resolution == 0:
+                count = math.floor(end / one) - math.floor(start / one) + 1
+                if count > most:
+                    raise errors.BadRequest(f"A series has at most {most} steps.")
+                return Span(first, one, count, resolution)
+        resolution = self._retention.resolution_s(now - start)
+        raise errors.BadRequest(f"Steps of this time span are multiples of {resolution} seconds.")
+
+    def _cached_series(self, span: Span, by: By | None) -> Series:
+        if (span, by) not in self._series:
+            sums = self._sums(span, by)
+            self._series[span, by] = make_series(
+                [span.first + index * span.step for index in range(span.count)],
+                span.step,
+                span.resolution_s,
+                [one.totals for one in sums],
+                self._gauge_steps(span, sums),
+                by,
+            )
+        return self._series[span, by]
+
+    def _sums(self, span: Span, by: By | None) -> list[Sums]:
+        """What the rows of each step add up to; they may be shared and must not be modified."""
+        past: Mapping[int, Sums] = {}
+        if span.resolution_s > 1:
+            named = (VIEWERS,) if by is By.VIEWER else ()
+            past = self._past_sums(span, (HOURS, MINUTES, *named))
+        fresh: dict[int, Sums] = {}
+        for second, bin_ in self._reader.bins.items():
+            index = math.floor((second - span.first) / span.step)
+            if 0 <= index < span.count and second <= self._read_at:
+                if index not in fresh:
+                    fresh[index] = past[index].copy() if index in past else Sums()
+                fresh[index].totals.merge(bin_.totals)
+        nothing = Sums()
+        return [fresh.get(i) or past.get(i) or nothing for i in range(span.count)]
+
+    def _past_sums(self, span: Span, tiers: tuple[Tier, ...]) -> Mapping[int, Sums]:
+        """What the rows of the history add up to in each step of a span; raises `Busy`."""
+        now = self._read_at
+        until = span.end if span.end < now - KEEP_S else math.inf
+        step = span.step if span.count > 1 else math.inf
+        key = tiers, span.first, step, until
+        if self._past_bases == self._reader.bases and key in self._past:
+            return self._past[key]
+        try:
+            rows = self._reader.past(tiers, span.first, min(until, now), now)
+        except RowsUnavailable as error:
+            log.warning("the history of the statistics cannot be read: %s", error)
+            raise errors.Busy("The statistics cannot be read now; try again.") from None
+        if self._past_bases != self._reader.bases:
+            self._past.clear()
+            self._past_bases = self._reader.bases
+        sums: dict[int, Sums] = defaultdict(Sums)
+        for start, row in rows:
+            if span.first <= start < until:
+                found = sums[math.floor((start - span.first) / step)]
+                found.add(row.totals, row.gauges, row.t)
+                found.viewers.update(row.viewers)
+        self._past[key] = dict(sums)
+        return self._past[key]
+
+    def _gauge_steps(self, span: Span, sums: Sequence[Sums]) -> dict[str, tuple[float | None, ...]]:
         live = {process.name for process in self._reader.processes}
         last_seen: dict[str, int] = {}
         for second, bin_ in self._reader.bins.items():
             for process in bin_.per_process:
                 last_seen[process] = max(last_seen.get(process, second), second)
+        # Of the history, of shared resources, and of each process.
+        past: dict[str, float] = {}
         shared: dict[str, float] = {}
         own: dict[str, dict[str, float]] = {}
         values: list[dict[str, float]] = []
         seconds = sorted(self._reader.bins)
         position = 0
-        for step_index in steps:
-            while position < len(seconds) and seconds[position] < (step_index + 1) * step:
+        for index in range(span.count):
+            start = span.first + index * span.step
+            past |= sums[index].gauges
+            while position < len(seconds) and seconds[position] < start + span.step:
                 bin_ = self._reader.bins[seconds[position]]
                 shared |= bin_.shared
                 for process, gauges in bin_.per_process.items():
                     own.setdefault(process, {}).update(gauges)
                 position += 1
-            known = dict(shared)
+            summed: dict[str, float] = {}
             for process, gauges in own.items():
                 # The last values of a dead process are no longer valid.
-                if process in live or last_seen[process] >= step_index * step:
+                if process in live or last_seen[process] >= start:
                     for name, value in gauges.items():
-                        known[name] = known.get(name, 0.0) + value
-            values.append(known)
+                        summed[name] = summed.get(name, 0.0) + value
+            values.append(past | shared | summed)
         answer: dict[str, tuple[float | None, ...]] = {}
         for name in sorted({name for known in values for name in known}):
             answer[name] = tuple(known.get(name) for known in values)
-        # Rows contain every change, so what is in no row has not changed for as long as rows are kept.
-        for name, value in self._reader.gauges().items():
-            answer.setdefault(name, (value,) * len(values))
+        if span.end > self._read_at:
+            # Rows contain every change, so what is in no row has not changed for as long as rows are kept.
+            for name, value in self._reader.gauges().items():
+                answer.setdefault(name, (value,) * span.count)
         return answer
 
 
-def _stage_series(stats: Sequence[StageStats | None]) -> StageSeries:
-    return StageSeries(
-        count=tuple(f["count"] if f else 0 for f in stats),
-        p50_ms=tuple(f["p50_ms"] if f else None for f in stats),
-        p95_ms=tuple(f["p95_ms"] if f else None for f in stats),
-        total_s=tuple(f["total_s"] if f else 0.0 for f in stats),
-    )
+def duration(seconds: float) -> str:
+    """A duration in the largest unit in which it is a whole number, or in seconds."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            count = round(seconds / length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:g} seconds"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
+from dashboard.telemetry.groups import By, GroupStats
 from dashboard.telemetry.ledger import REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessStats
 from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
@@ -94,8 +95,16 @@ class PageStats(TypedDict):
     ahead_bytes: int
 
 
-class Snapshot(TypedDict):
+_Window = TypedDict(
+    "_Window", {"from": float | None, "to": float | None, "resolution_s": int | None}
+)
+
+
+class Snapshot(_Window):
     """Statistics over a window, as `/api/v1/stats` has them.
+
+    They are from `from` to `to` (Unix time, s), and were summed of rows of `resolution_s` seconds; None for
+    those since the ledger began. `by` and `groups` are a breakdown.
 
     `reasons` says why demands were no hits; their sum is that of misses and coalesced ones. `coalesced` splits the
     latter by whether the same viewer had caused the decode. `warmed` counts prefetched slices that `lamella warm`
@@ -122,6 +131,8 @@ class Snapshot(TypedDict):
     reports: dict[str, int]
     viewers: int
     processes: list[ProcessStats]
+    by: NotRequired[By]
+    groups: NotRequired[dict[str, GroupStats]]
 
 
 def summarize(
@@ -133,6 +144,9 @@ def summarize(
         return round(totals.counts.get(name, 0.0))
 
     return {
+        "from": None,
+        "to": None,
+        "resolution_s": None,
         "demand": {outcome: totals.demand.get(outcome, 0) for outcome in OUTCOMES},
         "reasons": {r: count(f"{MISSES}.{r}") for r in Reason},
         "coalesced": {name: count(f"coalesced.{name}") for name in ("own", "shared")},

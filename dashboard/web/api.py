@@ -19,15 +19,20 @@ from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
+from dashboard.runtime.activity import demand_of
 from dashboard.telemetry import prometheus
+from dashboard.telemetry.series import as_csv, as_json
 from dashboard.web import query
-from dashboard.web.server_timing import PROVENANCE
+from dashboard.web.server_timing import DEMAND, PROVENANCE
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
     from dashboard.runtime.container import Services
 
 R = TypeVar("R")
+
+# Time span of a series, unless one is given.
+DEFAULT_SPAN_S = 300.0
 
 
 def register(server: flask.Flask, services: Services) -> None:
@@ -36,22 +41,13 @@ def register(server: flask.Flask, services: Services) -> None:
 
     _register_data(api, services)
 
-    @api.get("/api/v1/stats")
-    def stats() -> flask.Response:
-        """Statistics of the last `window` seconds (300 by default), or of `all` time."""
-        return flask.jsonify(services.stats.snapshot(query.window_seconds()))
+    _register_statistics(api, services)
 
     @api.post("/api/v1/telemetry")
     def telemetry() -> tuple[str, int]:
         """A page's report of the slices that it painted; no file is opened for it."""
         services.activity.report(flask.request.get_data())
         return "", 204
-
-    @api.get("/metrics")
-    def metrics() -> flask.Response:
-        """The same statistics for Prometheus."""
-        body, content_type = prometheus.exposition(services.stats)
-        return flask.Response(body, content_type=content_type)
 
     @api.get("/healthz")
     def healthz() -> flask.Response:
@@ -71,6 +67,32 @@ def register(server: flask.Flask, services: Services) -> None:
         raise errors.NotFound("There is nothing at this address of the interface.")
 
     server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)
+
+
+def _register_statistics(api: flask.Blueprint, services: Services) -> None:
+    """The routes about what happened."""
+
+    @api.get("/api/v1/stats")
+    def stats() -> flask.Response:
+        """Statistics of the last `window` seconds (300 by default), or of `all` time."""
+        return flask.jsonify(services.stats.snapshot(query.window_seconds(), query.breakdown()))
+
+    @api.get("/api/v1/stats/series")
+    def series() -> flask.Response:
+        """Statistics over time, step by step, as JSON or CSV."""
+        start, end = query.time_span(DEFAULT_SPAN_S)
+        step = query.whole_number("step", query.MAX_STEP_S)
+        form = query.choice(query.TextFormat, "format", query.TextFormat.JSON)
+        found = services.stats.between(start, end, step, query.breakdown())
+        if form is query.TextFormat.CSV:
+            return flask.Response(as_csv(found), content_type="text/csv; charset=utf-8")
+        return flask.jsonify(as_json(found))
+
+    @api.get("/metrics")
+    def metrics() -> flask.Response:
+        """The same statistics for Prometheus."""
+        body, content_type = prometheus.exposition(services.stats)
+        return flask.Response(body, content_type=content_type)
 
 
 def _register_data(api: flask.Blueprint, services: Services) -> None:
@@ -151,6 +173,9 @@ def _slice(services: Services) -> flask.Response:
     response.headers["Cache-Status"] = cache_status(found, from_frames)
     if requester.is_viewer_demand and requester.viewer is not None:
         flask.request.environ[PROVENANCE] = found
+        flask.request.environ[DEMAND] = demand_of(
+            address.volume, address.selection, requester.viewer
+        )
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(
             bind(services.activity.viewed, requester.viewer, address.volume, address.selection)

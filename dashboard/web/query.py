@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from typing import TypeVar
@@ -21,10 +22,18 @@ from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.window import parse_window
+from dashboard.telemetry.groups import By
 
 T = TypeVar("T", bound=StrEnum)
 
-MAX_WINDOW_S = 86_400.0
+MAX_STEP_S = 366 * 86_400
+
+
+class TextFormat(StrEnum):
+    """Formats of tables."""
+
+    JSON = "json"
+    CSV = "csv"
 
 
 def required(name: str) -> str:
@@ -97,10 +106,43 @@ def window_seconds() -> float | None:
     text = flask.request.args.get("window", "300")
     if text == "all":
         return None
-    try:
-        seconds = parse_number(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= MAX_WINDOW_S:
-        raise errors.BadRequest("The window is 'all' or a number of seconds up to 86400.")
+    seconds = _number(text)
+    if seconds is None or seconds <= 0:
+        raise errors.BadRequest("The window is 'all' or a number of seconds above 0.")
     return seconds
+
+
+def breakdown() -> By | None:
+    """What statistics are to be broken down by."""
+    return choice(By, "by", By.VOLUME) if "by" in flask.request.args else None
+
+
+def time_span(default_s: float) -> tuple[float, float]:
+    """Start and end of a time span: Unix time (s), or 0 and below, seconds before now."""
+    texts = {"from": f"{-default_s}", "to": "0"}
+    found = [_number(flask.request.args.get(name, text)) for name, text in texts.items()]
+    start, end = found
+    if start is None or end is None:
+        raise errors.BadRequest(
+            "The parameters 'from' and 'to' are Unix times in seconds, or negative: seconds before now."
+        )
+    return start, end
+
+
+def whole_number(name: str, largest: int) -> int | None:
+    """A parameter that is a whole number from 1 to `largest`; None without it."""
+    text = flask.request.args.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or not 1 <= int(text) <= largest:
+        raise errors.BadRequest(f"The parameter {name!r} is a whole number from 1 to {largest}.")
+    return int(text)
+
+
+def _number(text: str) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        number = parse_number(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

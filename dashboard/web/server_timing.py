@@ -14,6 +14,8 @@ from dashboard.telemetry.stages import SERVER_STAGES
 
 RECORDING = "lamella.recording"
 PROVENANCE = "lamella.provenance"
+# The `Demand` of a viewer.
+DEMAND = "lamella.demand"
 
 # Shorter queues are the event loop's own time.
 SHOWN_QUEUE_S = 0.001
@@ -52,12 +54,20 @@ class ServerTimingMiddleware:
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)
                 if found is not None and status[:3] in ("200", "304"):
-                    self._ledger.demand(found.outcome, found.counters())
-                    self._ledger.stages(record.seconds)
-                    self._ledger.slice_served(found.outcome, record.total_s)
+                    self._ledger.served(
+                        found,
+                        environ.get(DEMAND),
+                        record.seconds,
+                        record.total_s,
+                        _content_length(headers),
+                    )
                 return start_response(status, headers, *rest)
 
             return self._application(environ, started)
+
+
+def _content_length(headers: list[tuple[str, str]]) -> int:
+    return next((int(value) for name, value in headers if name == "Content-Length"), 0)
 
 
 def _kind(environ: Environ) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.storage.rows import open_rows
-from dashboard.telemetry.ledger import BASE, ROW
+from dashboard.telemetry.compaction import BASE, ROW
 from dashboard.telemetry.statistics import Stats
 
 pytestmark = pytest.mark.stress

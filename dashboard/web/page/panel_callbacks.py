@@ -16,8 +16,8 @@ from typing import Protocol, TypedDict
 from dash import Dash, Input, Output
 
 from dashboard.bulkhead import Bulkhead
+from dashboard.telemetry.series import Series
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.statistics import Series
 from dashboard.telemetry.summaries import CacheStats, Snapshot, StageStats
 from dashboard.web.page import charts, ids, panels
 from dashboard.web.page.ids import Panel, Shell

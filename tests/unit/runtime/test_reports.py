@@ -19,6 +19,7 @@ from dashboard.addressing.selection import parse
 from dashboard.frames.renderer import SliceAddress
 from dashboard.runtime.activity import MAX_VOLUMES_PER_REPORT, Activity
 from dashboard.runtime.container import Services
+from dashboard.telemetry.groups import By
 from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
 from tests.clock import Clock
@@ -85,6 +86,9 @@ def test_slices_out_of_the_ring_are_demands_and_movement(services: Services) -> 
     assert found["stages"]["draw"]["count"] == 3
     assert found["viewers"] == 1
     assert found["reports"]["accepted"] == 3
+    for by, name in ((By.VOLUME, "data/a.h5/x"), (By.AXIS, "0"), (By.VIEWER, "v")):
+        groups = services.stats.snapshot(300, by)["groups"]
+        assert {key: group["demand"] for key, group in groups.items()} == {name: {"ring": 3}}
     (plan,) = services.plans.plans()
     assert plan.position == (5,)
 

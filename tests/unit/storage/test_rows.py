@@ -102,6 +102,18 @@ class RowsContract:
         assert rows.rows_after(found[1].number) == found[2:]
         assert rows.rows_after(found[2].number) == []
 
+    def test_rows_are_listed_by_prefixes_and_by_ranges_of_keys(self, rows: Rows) -> None:
+        for key in ("b:1", "a:2", "c:1", "a:1", "b:2"):
+            rows.set(key, key.encode())
+        assert [row.key for row in rows.rows_after(0, "a:", "c:")] == ["a:2", "c:1", "a:1"]
+        first = rows.rows_after(0)[0].number
+        assert [row.key for row in rows.rows_after(first, "b:")] == ["b:2"]
+        assert [row.key for row in rows.rows_between(("a:1", "a:2"), ("b:", "b:2"))] == [
+            "b:1",
+            "a:1",
+        ]
+        assert rows.rows_between() == []
+
     def test_no_update_is_lost(self, rows: Rows) -> None:
         def count() -> None:
             for _ in range(5):

@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 from dashboard.storage.bytes_cache import INLINE_BYTES
 from dashboard.telemetry.aggregates import (
     BOUNDS,
+    MAX_GROUPS,
+    OTHER,
+    Dimension,
+    Group,
     Histogram,
     LedgerRow,
     Totals,
     decode_row,
     encode_row,
+    exact,
 )
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
@@ -70,7 +75,9 @@ def test_merging_is_adding(left: list[float], right: list[float]) -> None:
     merged = histogram(left)
     merged.merge(histogram(right))
     assert merged.counts == histogram(left + right).counts
-    assert merged.total_s == pytest.approx(sum(left) + sum(right))
+    assert merged.total_s == pytest.approx(
+        sum(left) + sum(right), abs=1e-8 * (len(left) + len(right))
+    )
 
 
 slices = st.dictionaries(
@@ -84,10 +91,24 @@ totals = st.builds(
     ),
     counts=st.dictionaries(
         st.sampled_from(["bricks.decoded", "prefetch.used", "requests.ahead_200"]),
-        st.floats(0, 1e15),
+        st.floats(0, 1e15).map(exact),
     ),
     server=slices,
     perceived=slices,
+    times=st.dictionaries(st.just("queue"), st.lists(times, min_size=1).map(histogram)),
+    groups=st.dictionaries(
+        st.sampled_from(Dimension),
+        st.dictionaries(
+            st.text(st.characters(codec="utf-8"), max_size=20),
+            st.builds(
+                Group,
+                st.dictionaries(st.sampled_from(OUTCOMES), st.integers(0, 2**40)),
+                st.floats(0, 1e6).map(exact),
+                st.integers(0, 2**60),
+            ),
+            max_size=4,
+        ),
+    ),
 )
 
 
@@ -98,6 +119,41 @@ def test_a_row_reads_back_as_it_was(sums: Totals) -> None:
     assert decode_row(value) == row
 
 
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 1e4)), max_size=30))
+def test_sums_do_not_depend_on_the_order(amounts: list[tuple[str, float]]) -> None:
+    """A sum that differed by a rounding error would make a counter go back between two scrapes."""
+
+    def summed(parts: list[tuple[str, float]]) -> Totals:
+        whole = Totals()
+        for _, amount in parts:
+            one = Totals(stages={STAGE_NAMES[0]: histogram([amount])})
+            whole.merge(decode_row(encode_row(LedgerRow(1.0, "1:2", one))[0]).totals)
+        return whole
+
+    assert summed(amounts) == summed(sorted(amounts)) == summed(amounts[::-1])
+
+
+@given(st.floats(0, 1e15))
+def test_an_exact_amount_is_close_and_stays(amount: float) -> None:
+    assert exact(amount) == pytest.approx(amount, abs=2**-26)
+    assert exact(exact(amount)) == exact(amount)
+    assert exact(float(round(amount))) == round(amount)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=120))
+def test_groups_are_bounded_and_lose_nothing(demands: list[tuple[int, int]]) -> None:
+    whole = Totals()
+    for number, count in demands:
+        group = Group({OUTCOMES[0]: count}, 0.5, 3)
+        whole.merge(Totals(groups={Dimension.VOLUME: {f"v{number}": group}}))
+    groups = whole.groups.get(Dimension.VOLUME, {})
+    most = MAX_GROUPS[Dimension.VOLUME]
+    assert len(groups) <= most + 1
+    assert (OTHER in groups) or len(groups) == len({number for number, _ in demands})
+    assert sum(g.count for g in groups.values()) == sum(count for _, count in demands)
+    assert sum(g.sent_bytes for g in groups.values()) == 3 * len(demands)
+
+
 def test_a_large_row_goes_in_pieces_that_add_up() -> None:
     large = Totals({"hit": 3}, {}, {"bricks.decoded": 7.0})
     for stage in STAGE_NAMES:
@@ -105,6 +161,15 @@ def test_a_large_row_goes_in_pieces_that_add_up() -> None:
     for outcome in OUTCOMES:
         large.server[outcome] = Histogram(2.5, {i: 10**12 + i for i in range(len(BOUNDS) + 1)})
         large.perceived[outcome] = Histogram(3.5, {i: 10**12 + i for i in range(len(BOUNDS) + 1)})
+    large.groups = {
+        dimension: {
+            f"{i:03d}" + "\N{EURO SIGN}" * 253: Group(
+                dict.fromkeys(OUTCOMES, 10**9), 1e9 / 3, 10**15
+            )
+            for i in range(most)
+        }
+        for dimension, most in MAX_GROUPS.items()
+    }
     viewers = tuple(f"{i:064d}" for i in range(256))
     pieces = encode_row(LedgerRow(5.0, "1:2", large, {"bricks.bytes": 5.0}, viewers))
     assert len(pieces) > 1

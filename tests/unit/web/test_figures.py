@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from dashboard.telemetry.series import Series, StageSeries
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.statistics import Series, StageSeries
 from dashboard.web.page import charts, panel_callbacks
 from dashboard.web.page.panels import OUTCOME_COLORS, STAGE_COLORS
 

@@ -11,9 +11,10 @@ import pytest
 from dashboard.addressing.outcomes import Outcome, Provenance
 from dashboard.meter import meter, recording
 from dashboard.storage.rows import open_rows
+from dashboard.telemetry.groups import By, Demand
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.statistics import Stats
-from dashboard.web.server_timing import PROVENANCE, ServerTimingMiddleware, server_timing
+from dashboard.web.server_timing import DEMAND, PROVENANCE, ServerTimingMiddleware, server_timing
 
 PATH = "/api/v1/slice"
 
@@ -120,6 +121,24 @@ def test_a_demand_and_its_stages_go_into_the_ledger(ledger: Ledger) -> None:
     assert found["stages"]["other"]["count"] == 2
     assert found["server"]["miss"]["count"] == found["server"]["hit"]["count"] == 1
     assert found["server"]["all"]["count"] == 2
+
+
+def test_a_demand_is_counted_by_volume_axis_and_viewer(ledger: Ledger) -> None:
+    demand = Demand("a.h5/x", "0", "3,:,:", "v-1")
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        environ[PROVENANCE], environ[DEMAND] = Provenance(Outcome.MISS), demand
+        start("200 OK", [("Content-Length", "1234")])
+        return [b"body"]
+
+    ask(ledger, application)
+    ledger.flush()
+    for by, name in ((By.VOLUME, "a.h5/x"), (By.AXIS, "0"), (By.VIEWER, "v-1")):
+        found = Stats(ledger.rows).snapshot(300, by)
+        (group,) = found["groups"].items()
+        assert group[0] == name
+        assert (group[1]["demand"], group[1]["sent_bytes"]) == ({"miss": 1}, 1234)
+        assert group[1]["server_s"] == found["server"]["all"]["total_s"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Breakdowns of the statistics: demands by volume, axis, outcome, reason or viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict
+
+from dashboard.addressing.outcomes import MISSES
+from dashboard.telemetry.aggregates import MAX_GROUP_NAME, OTHER, Dimension, Group, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Which slice a viewer demanded, as its groups are called."""
+
+    volume: str
+    axis: str
+    selection: str
+    viewer: str
+
+    @property
+    def groups(self) -> dict[Dimension, str]:
+        """The group of each dimension."""
+        return {
+            Dimension.VOLUME: self.volume,
+            Dimension.AXIS: self.axis,
+            Dimension.VIEWER: self.viewer,
+        }
+
+
+class By(StrEnum):
+    """What statistics can be broken down by."""
+
+    VOLUME = "volume"
+    AXIS = "axis"
+    OUTCOME = "outcome"
+    REASON = "reason"
+    VIEWER = "viewer"
+
+
+class GroupStats(TypedDict, total=False):
+    """One group: demands, also by outcome, the server's time for them (s), and bytes sent, where known."""
+
+    count: int
+    demand: dict[str, int]
+    server_s: float
+    sent_bytes: int
+
+
+def volume_name(file: str, dataset: str) -> str:
+    """A volume's name as a group: the file's name and the path in it, the last 256 characters of them."""
+    name = f"{file}{dataset}" if dataset.startswith("/") else f"{file}/{dataset}"
+    if len(name) > MAX_GROUP_NAME:
+        name = f"…{name[1 - MAX_GROUP_NAME :]}"
+    # Names of files may have bytes that are no text.
+    return name.encode("utf-8", "replace").decode()
+
+
+def axis_name(fixed: Mapping[int, int]) -> str:
+    """The dimensions that a slice fixes, as a group: `0`, or `0,3`; `none` for volumes of two dimensions."""
+    return ",".join(map(str, sorted(fixed))) or "none"
+
+
+def reasons(totals: Totals) -> dict[str, int]:
+    """Demands that were in no cache, by reason."""
+    prefix = f"{MISSES}."
+    return {
+        name.removeprefix(prefix): round(count)
+        for name, count in sorted(totals.counts.items())
+        if name.startswith(prefix)
+    }
+
+
+def groups_of(totals: Totals, by: By, names: Container[str] | None = None) -> dict[str, GroupStats]:
+    """The groups of a breakdown, the largest first and `other` last; with `names`, all but those are `other`."""
+    if by is By.REASON:
+        return {reason: {"count": count} for reason, count in reasons(totals).items()}
+    if by is By.OUTCOME:
+        return {
+            outcome: {
+                "count": count,
+                "demand": {outcome: count},
+                "server_s": totals.server[outcome].total_s if outcome in totals.server else 0.0,
+            }
+            for outcome, count in totals.demand.items()
+        }
+    groups: dict[str, Group] = {}
+    for name, group in totals.groups.get(Dimension(by), {}).items():
+        shown = name if names is None or name in names else OTHER
+        groups.setdefault(shown, Group()).merge(group)
+    order = sorted(groups, key=lambda name: (name == OTHER, -groups[name].count, name))
+    return {name: _stats(groups[name]) for name in order}
+
+
+def _stats(group: Group) -> GroupStats:
+    return {
+        "count": group.count,
+        "demand": {str(outcome): n for outcome, n in group.demand.items()},
+        "server_s": group.server_s,
+        "sent_bytes": group.sent_bytes,
+    }

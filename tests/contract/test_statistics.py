@@ -1,0 +1,109 @@
+"""Statistics over HTTP: windows, breakdowns, series as JSON and CSV, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import files
+from tests.contract.test_slice import assert_error
+from tests.web import App, running
+
+VALUES = np.random.default_rng(8).integers(0, 4000, (20, 48, 48)).astype("u2")
+FILE = "scan.h5"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder: Path = tmp_path_factory.mktemp("statistics")
+    path = files.write(
+        folder / FILE, volume=(VALUES, {"chunks": (10, 16, 16), "compression": "gzip"})
+    )
+    with running(folder, path) as made:
+        for selection in ("3,:,:", "4,:,:", ":,5,:"):
+            made.slice(FILE, "volume", selection, format="u8", viewer="ann")
+        made.slice(FILE, "volume", "12,:,:", format="u8", viewer="bob")
+        made.slice(FILE, "volume", "7,:,:", format="u8")  # a script
+        made.stats()
+        yield made
+
+
+def test_a_window_says_what_it_covers(app: App) -> None:
+    found = app.get("/api/v1/stats", window="300").get_json()
+    assert found["to"] - 301 <= found["from"] <= found["to"] - 300
+    assert found["resolution_s"] == 1
+    long = app.get("/api/v1/stats", window=str(30 * 86_400)).get_json()
+    assert (long["resolution_s"], long["demand"]) == (3600, found["demand"])
+    assert long["from"] % 3600 == 0
+
+
+def test_a_window_that_is_not_kept_is_refused(app: App) -> None:
+    message = assert_error(app.get("/api/v1/stats", window=str(91 * 86_400)), 400)
+    assert message == "Statistics are kept for 90 days."
+
+
+@pytest.mark.parametrize(
+    ("by", "counts"),
+    [
+        ("volume", {"scan.h5/volume": 4}),
+        ("axis", {"0": 3, "1": 1}),
+        ("viewer", {"ann": 3, "bob": 1}),
+        ("outcome", {"miss": 3, "hit": 1}),
+    ],
+)
+def test_breakdowns(app: App, by: str, counts: dict[str, int]) -> None:
+    found = app.get("/api/v1/stats", window="300", by=by).get_json()
+    assert found["by"] == by
+    assert {name: group["count"] for name, group in found["groups"].items()} == counts
+    over_time = app.get("/api/v1/stats/series", by=by).get_json()
+    summed = {name: sum(group["count"]) for name, group in over_time["groups"].items()}
+    assert summed == counts
+
+
+def test_a_series(app: App) -> None:
+    found = app.get("/api/v1/stats/series").get_json()
+    assert found["step_s"] == 5
+    assert len(found["times"]) == 61
+    assert found["from"] == found["times"][0]
+    assert found["to"] == found["times"][-1] + 5
+    assert sum(found["demand"]["miss"]) == 3
+    assert sum(found["server"]["count"]) == 4
+    assert sum(found["stages"]["encode"]["count"]) == 4
+    assert set(found["stages"]["encode"]) == {"count", "total_s", "p50_ms", "p95_ms"}
+    assert set(found["perceived"]) == {"count", "total_s", "p50_ms", "p95_ms", "p99_ms"}
+    assert found["counters"]["requests.script_200"][-1] <= 1
+    assert found["gauges"]["bricks.entries"][-1] >= 2
+
+
+def test_a_series_as_csv(app: App) -> None:
+    response = app.get("/api/v1/stats/series", format="csv", step="10", **{"from": "-100"})
+    assert response.content_type == "text/csv; charset=utf-8"
+    table = list(csv.DictReader(io.StringIO(response.get_data(as_text=True))))
+    assert len(table) == 11
+    assert sum(int(line["demand.miss"]) for line in table) == 3
+    assert [int(line["time"]) % 10 for line in table] == [0] * 11
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "x"},
+        {"from": "-1e9"},
+        {"from": "-10", "to": "-20"},
+        {"to": "nan"},
+        {"step": "0"},
+        {"step": "1"},
+        {"from": "-3600", "step": "90"},
+        {"by": "file"},
+        {"by": "viewer", "from": "-7200"},
+        {"format": "xml"},
+    ],
+    ids=str,
+)
+def test_impossible_series_are_refused(app: App, query: dict[str, str]) -> None:
+    assert_error(app.get("/api/v1/stats/series", **query), 400)
