@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 PLAN: Final = "plan:"
 FLIGHT: Final = "flight:"
+PAUSE: Final = "pause:"
 WORKER: Final = "worker"
 # Lifetime of an in-flight marker; it is renewed after a third of it, and expires if the worker is killed.
 FLIGHT_S: Final = 6.0
@@ -159,9 +161,13 @@ class PlanStore:
             bricks=(),
         )
         key = PLAN + viewer
+        paused = self._rows.get(PAUSE + viewer) is not None
 
         def continued(row: bytes | None) -> bytes:
             plan = self._planned(_extend_history(_read(key, row), new), now)
+            if paused:
+                # The trajectory goes on, so that the next plan is as good as without a pause.
+                plan = replace(plan, bricks=())
             return _ROW.dump_json(_Row(VERSION, plan))
 
         try:
@@ -172,9 +178,20 @@ class PlanStore:
             return False
         return True
 
+    def pause(self, viewer: str, seconds: float) -> bool:
+        """Prefetch nothing for this viewer during `seconds`; 0 ends a pause. Returns whether that is stored."""
+        if seconds > 0:
+            return self._rows.set(PAUSE + viewer, b"1", expire=seconds)
+        self._rows.delete(PAUSE + viewer)
+        return True
+
     def plans(self) -> list[ViewerPlan]:
-        """The live plans as of now; viewers that have stopped since get the plan of an idle viewer."""
+        """The live plans as of now; viewers that have stopped since get the plan of an idle viewer.
+
+        Viewers that have paused prefetching have none.
+        """
         now = self.clock()
+        paused = {key.removeprefix(PAUSE) for key in self._keys(PAUSE)}
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
         # The newest, since a client that invents ids must not displace the viewers that move.
@@ -184,7 +201,8 @@ class PlanStore:
             before, plan = self._known.get(key, (None, None))
             if before != value:
                 plan = _read(key, value)
-            if plan is not None and -1.0 <= now - plan.last_request_at < self._plan_seconds:
+            age = math.inf if plan is None else now - plan.last_request_at
+            if plan is not None and plan.viewer not in paused and -1.0 <= age < self._plan_seconds:
                 plan = self._as_of(plan, now)
                 if plan is not None:
                     live.append(plan)

@@ -49,6 +49,13 @@ def register(server: flask.Flask, services: Services) -> None:
         services.activity.report(flask.request.get_data())
         return "", 204
 
+    @api.post("/api/v1/prefetch")
+    def prefetch() -> tuple[str, int]:
+        """Pauses prefetching for one viewer, or ends the pause."""
+        if not services.plans.pause(*query.prefetch_pause()):
+            raise errors.Busy("The pause could not be stored; try again.")
+        return "", 204
+
     @api.get("/healthz")
     def healthz() -> flask.Response:
         """200 while the web process responds."""

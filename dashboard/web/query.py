@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import flask
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard import errors
 from dashboard.addressing import selection
@@ -26,6 +27,7 @@ from dashboard.telemetry.groups import By
 
 T = TypeVar("T", bound=StrEnum)
 
+MAX_PAUSE_S = 3_600.0
 MAX_STEP_S = 366 * 86_400
 
 
@@ -89,6 +91,24 @@ def slice_address(volume: Volume) -> SliceAddress:
         pool=choice(PoolMode, "pool", PoolMode.NEAREST),
         part=choice(ComplexPart, "part", ComplexPart.ABS),
     )
+
+
+def prefetch_pause() -> tuple[str, float]:
+    """The viewer for which prefetching is paused, and for how long (s), from the body of a request."""
+    try:
+        pause = _Pause.model_validate_json(flask.request.get_data())
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the body"
+        raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
+    return pause.viewer, pause.pause_s
+
+
+class _Pause(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
+    pause_s: Annotated[float, Field(ge=0, le=MAX_PAUSE_S, allow_inf_nan=False)]
 
 
 def axis(chosen: Selection) -> int:

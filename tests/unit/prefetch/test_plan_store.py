@@ -23,6 +23,7 @@ from dashboard.prefetch.plan_store import (
 from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from tests.clock import Clock
+from tests.rows import MemoryRows
 
 GEOMETRY = Geometry((2160,), (68,), 1000)
 
@@ -369,3 +370,34 @@ def test_a_plan_that_cannot_be_made_anew_leaves_out_that_viewer_alone(
     assert viewers(board) == ["ann"]
     assert viewers(board) == ["ann"]
     assert caplog.text.count("was skipped") == 1
+
+
+def test_a_viewer_that_has_paused_prefetching_has_no_plan(board: PlanStore, clock: Clock) -> None:
+    view(board, 700)
+    view(board, 700, viewer="bob")
+    assert board.pause("ann", 300.0)
+    assert [plan.viewer for plan in board.plans()] == ["bob"]
+    clock.now += 1
+    view(board, 701)
+    assert [plan.viewer for plan in board.plans()] == ["bob"]
+    # Its trajectory goes on; nothing in it is planned.
+    paused = board.plan_of("ann")
+    assert paused is not None
+    assert paused.bricks == ()
+    assert len(paused.trajectory) == 2
+    assert board.pause("ann", 0.0)
+    clock.now += 1
+    view(board, 702)
+    (plan,) = (plan for plan in board.plans() if plan.viewer == "ann")
+    assert plan.bricks
+    assert len(plan.trajectory) == 3
+
+
+def test_a_pause_ends_by_itself(clock: Clock) -> None:
+    board = PlanStore(MemoryRows(clock), plan_seconds=30.0, budget_bytes=8_000, clock=clock)
+    board.pause("ann", 5.0)
+    view(board, 700)
+    assert board.plans() == []
+    clock.now += 5.1
+    view(board, 701)
+    assert [plan.viewer for plan in board.plans()] == ["ann"]
