@@ -22,6 +22,7 @@ import { createScrubber } from './render/scrubber.mjs';
 import { createStateMachine } from './render/state-machine.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
+import { createDock } from './ui/dock.mjs';
 import { createFocus } from './ui/focus.mjs';
 import { createInput } from './ui/input.mjs';
 import { createNavigation } from './ui/navigation.mjs';
@@ -29,6 +30,7 @@ import { createPanels } from './ui/panels.mjs';
 import { createPipelinePanel } from './ui/pipeline.mjs';
 import { createPlayer } from './ui/player.mjs';
 import { showPlaying } from './ui/play-button.mjs';
+import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
 import { createShell } from './ui/shell.mjs';
 import { createStatus } from './ui/status.mjs';
@@ -74,7 +76,7 @@ export function start(config) {
   const focus = createFocus({ onEscape: () => viewer.goBack() });
   const bridge = createDashBridge({ maxRank: config.maxRank, onDragged: focus.restore });
   const shell = createShell({ bridge, navbar: config.navbar });
-  const status = createStatus({ api, bridge });
+  const status = createStatus({ api, bridge, onBusy: (on) => pipeline.setAwaited(on) });
   const player = createPlayer({
     clock,
     store,
@@ -85,11 +87,18 @@ export function start(config) {
       if (!playing) picture.scheduleHeatmap();
     },
   });
-  const pipeline = createPipelinePanel({ stages: config.stages, isVisible: () => panels.isPipelineVisible() });
+  const pipeline = createPipelinePanel({
+    stages: config.stages,
+    reference: config.wholeReference,
+    isVisible: () => panels.isPipelineVisible(),
+    currentView: store.current,
+  });
+  const dock = createDock({ onOpened: (id) => panels.onOpened(id) });
   const panels = createPanels({
     pipeline,
     isMoving: () => machine.state().covered || player.isPlaying(),
     idleMs: () => picture.idleMs(),
+    isCompact: dock.isCompact,
   });
 
   const colors = createColorMapping({
@@ -160,6 +169,12 @@ export function start(config) {
     },
   });
 
+  const prefetchPause = createPrefetchPause({
+    api,
+    viewerId,
+    onChange: (paused) => scrubber.setFetchingAhead(!paused),
+    onError: (error) => status.note('Prefetching goes on. ' + error.message, 'prefetch'),
+  });
   const navigation = createNavigation({ api, bridge, colors });
   const residency = createResidencyBand({
     api,
@@ -198,6 +213,8 @@ export function start(config) {
   telemetry.start();
   canvas.start();
   panels.start();
+  dock.start();
+  prefetchPause.start();
   shell.start();
   focus.start();
   residency.start();
@@ -230,5 +247,18 @@ export function start(config) {
     scrubber,
     viewer,
   };
-  return createCallbacks({ bridge, focus, panels, player, plot, residency, shell, status, tree, viewer });
+  return createCallbacks({
+    bridge,
+    dock,
+    focus,
+    panels,
+    player,
+    plot,
+    prefetchPause,
+    residency,
+    shell,
+    status,
+    tree,
+    viewer,
+  });
 }

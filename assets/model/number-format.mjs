@@ -47,6 +47,12 @@ function roundToFloat16(v) {
   return (down + (up ? 1 : 0)) * unit;
 }
 
+/* A time (ms) as people read it. */
+export function formatDuration(ms) {
+  if (ms >= 1000) return (ms / 1000).toFixed(1) + ' s';
+  return (ms < 9.95 ? ms.toFixed(1) : Math.round(ms)) + ' ms';
+}
+
 /* A bound of a window as text, with as many digits as its width needs. */
 export function formatBound(value, lo, hi) {
   const size = Math.max(Math.abs(lo), Math.abs(hi));

@@ -15,6 +15,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {string | null} listed Version of the file's listing that the view was made from.
  * @property {number} generation State of the dataset, see data/versions.mjs.
  * @property {readonly number[]} shape
+ * @property {readonly number[] | null} chunks Shape of a chunk; null where the data is contiguous.
  * @property {string} dtype
  * @property {boolean} complex
  * @property {boolean} isEnum
@@ -139,6 +140,7 @@ export function createView(found, link, before, keepNorm) {
     listed: found.listed,
     generation: found.generation,
     shape: record.shape,
+    chunks: record.chunks || null,
     dtype: record.dtype,
     complex,
     isEnum: false,

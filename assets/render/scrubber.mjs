@@ -51,6 +51,7 @@ export function createScrubber(
   let late = 0;
   let frameBytes = 250000;
   let velocity = AT_REST;
+  let fetchesAhead = true;
   const panel = { due: 0, last: null };
 
   function describe(view) {
@@ -144,6 +145,7 @@ export function createScrubber(
 
   /* Indices to prefetch. When no frame ahead is cached, a request made now arrives too late for the next ones. */
   function plan() {
+    if (!fetchesAhead) return [];
     const { index } = target;
     const length = target.shape[target.axis];
     const playing = player.isPlaying();
@@ -248,7 +250,7 @@ export function createScrubber(
     velocity = Object.assign({}, velocity, { speed: 0 });
     target = describe(view);
     frames.setCursor(target.frameSetKey, target.index, velocity.direction);
-    prefetcher.setQueue(indicesAround(velocity, target.index, view.shape[view.axis]));
+    prefetcher.setQueue(fetchesAhead ? indicesAround(velocity, target.index, view.shape[view.axis]) : []);
   }
 
   /* Drop the target; what is on the canvas stays. */
@@ -306,9 +308,16 @@ export function createScrubber(
     if (!covered) plot.cover(true);
   }
 
+  /* Whether frames are fetched before they are requested. */
+  function setFetchingAhead(on) {
+    fetchesAhead = on;
+    if (!on) prefetcher.stop();
+  }
+
   return {
     request,
     settle,
+    setFetchingAhead,
     cancel,
     end,
     recolor,

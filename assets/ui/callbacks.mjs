@@ -3,7 +3,9 @@
 
 import { setText } from '../render/dom.mjs';
 
-export function createCallbacks({ bridge, focus, panels, player, plot, residency, shell, status, tree, viewer }) {
+export function createCallbacks(
+  { bridge, dock, focus, panels, player, plot, prefetchPause, residency, shell, status, tree, viewer },
+) {
   const { isUserChange } = bridge;
 
   const actions = {
@@ -12,6 +14,8 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
       residency.poll();
       return tree.reload();
     },
+    'controls-toggle': () => dock.toggleControls(),
+    'controls-close': () => dock.closeControls(),
     'panels-toggle': () => shell.togglePanels(),
     'attributes-button': () => {
       const view = viewer.current();
@@ -24,6 +28,7 @@ export function createCallbacks({ bridge, focus, panels, player, plot, residency
     'plot-leave': () => viewer.cancel(),
     'plot-offer': () => status.acceptOffer(),
     'plot-files': () => shell.toggleTree(),
+    'prefetch-pause': () => prefetchPause.toggle(),
     'plot-note-action': () => status.runNoteAction(),
     'plot-note-close': () => status.clearNote(),
     'plot-cancel': () => viewer.cancel(),

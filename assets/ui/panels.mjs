@@ -9,10 +9,17 @@ const PIPELINE = 'pipeline-panel';
 const QUIET_MS = 500;
 const RETRY_MS = 100;
 
-/* `isMoving()` is true while slices move, `idleMs()` is the time since the last request. */
-export function createPanels({ pipeline, isMoving, idleMs }) {
+const SVG = 'http://www.w3.org/2000/svg';
+const SPARKLINE = [80, 16];
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/* `isMoving()` is true while slices move, `idleMs()` is the time since the last request, `isCompact(id)` is true for a
+   panel that shows its head alone. */
+export function createPanels({ pipeline, isMoving, idleMs, isCompact }) {
   const scheduler = createPanelScheduler({ show, isIdle, isVisible: isReady });
   const visible = new Set();
+  // Charts of compact panels, until these are opened.
+  const undrawn = new Map();
   let retry = 0;
 
   function start() {
@@ -57,20 +64,34 @@ export function createPanels({ pipeline, isMoving, idleMs }) {
   }
 
   /* A part: its id and what is new in it. */
-  function show(id, { figure, stages, texts, titles, shares, hidden }) {
+  function show(id, { figure, stages, slices, texts, titles, alerts, shares, sparks, hidden }) {
     each(texts, (name, text) => setText(name, text));
     each(titles, (name, title) => element(name).setAttribute('title', title));
+    each(alerts, (name, on) => element(name).classList.toggle('bad', on));
     each(shares, setShare);
+    each(sparks, drawSparkline);
     each(hidden, (name, on) => setVisible(name, !on));
     if (stages) {
       pipeline.render();
-      pipeline.setPercentiles(stages);
+      pipeline.setPercentiles({ stages, slices: slices || {} });
     }
-    if (figure) globalThis.Plotly.react(readyGraph(element(id)), figure.data, figure.layout);
+    if (figure && isCompact(id)) undrawn.set(id, figure);
+    else if (figure) draw(id, figure);
+  }
+
+  function draw(id, { data, layout }) {
+    undrawn.delete(id);
+    globalThis.Plotly.react(readyGraph(element(id)), data.map(withClock), layout);
+  }
+
+  /* A panel that was compact is open now. */
+  function onOpened(id) {
+    if (undrawn.has(id)) draw(id, undrawn.get(id));
   }
 
   return {
     start,
+    onOpened,
     update: (parts) => scheduler.enqueue(parts),
     onPainted: () => scheduler.onPainted(),
     isPipelineVisible: () => isPanelVisible(PIPELINE),
@@ -81,9 +102,38 @@ function each(values, job) {
   Object.entries(values || {}).forEach(([name, value]) => job(name, value));
 }
 
-/* How far a bar is filled (%). */
+/* How far a bar is filled (%); a part of a stacked bar is as wide. */
 function setShare(id, percent) {
   const bar = element(id);
-  bar.setAttribute('aria-valuenow', percent.toFixed(0));
-  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = percent + '%';
+  const fill = /** @type {HTMLElement | null} */ (bar.firstElementChild);
+  if (fill) bar.setAttribute('aria-valuenow', percent.toFixed(0));
+  (fill || bar).style.width = percent + '%';
+}
+
+/* A bar for each value, in one path; the highest fills the height. */
+function drawSparkline(id, values) {
+  const [width, height] = SPARKLINE;
+  const top = Math.max(...values, Number.MIN_VALUE);
+  const step = width / Math.max(values.length, 1);
+  const bars = values.map((value, i) => {
+    const x = ((i + 0.5) * step).toFixed(1);
+    return value > 0 ? `M${x} ${height}V${Math.min(height - 1, height * (1 - value / top)).toFixed(1)}` : '';
+  });
+  const node = element(id);
+  if (!node.firstChild) {
+    const svg = document.createElementNS(SVG, 'svg');
+    svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+    svg.append(document.createElementNS(SVG, 'path'));
+    node.append(svg);
+  }
+  const path = /** @type {Element} */ (node.querySelector('path'));
+  path.setAttribute('d', bars.join(''));
+  path.setAttribute('stroke-width', String(0.7 * step));
+}
+
+/* A trace with the clock time of its steps before its texts; `customdata` has their beginnings (s). */
+function withClock(trace) {
+  if (!trace.customdata) return trace;
+  const text = trace.text.map((lines, i) => (lines ? CLOCK.format(1000 * trace.customdata[i]) + ' · ' + lines : ''));
+  return Object.assign({}, trace, { text });
 }

@@ -1,5 +1,8 @@
-/* The pipeline panel: the slice on the screen stage by stage, beside the percentiles of the ledger. */
+/* The pipeline panel: the slice on the screen stage by stage, beside the percentiles of the ledger, and what made it
+   slow. While a slice is awaited for long, the head of the panel counts. */
 
+import { browserClock } from '../data/clock.mjs';
+import { activityOf, describeCulprit, mainCause } from '../model/culprit.mjs';
 import { element, setText } from '../render/dom.mjs';
 
 const SOURCES = {
@@ -14,12 +17,27 @@ const SOURCES = {
 // The share of the whole from which on `other` is shown.
 const OTHER_SHOWN = 0.05;
 
-/* `stages` are those of the server's configuration; `isVisible()` is true while the panel is on screen. */
-export function createPipelinePanel({ stages, isVisible }) {
-  let rows = null;
-  let percentiles = {};
+// Percentiles of fewer slices say nothing.
+const MIN_SLICES = 5;
+
+// A slice that is awaited for this long (ms) is counted, this often; its estimate is the median of the last ones that
+// were decoded, and holds until it is exceeded by half.
+const COUNT_AFTER_MS = 300;
+const COUNT_EVERY_MS = 100;
+const REMEMBERED = 5;
+const OVERDUE = 1.5;
+
+/* `stages` are those of the server's configuration, `reference` is what a desktop viewer takes for all of them.
+   `isVisible()` is true while the panel is on screen, `currentView()` is the view. */
+export function createPipelinePanel({ stages, reference, isVisible, currentView, clock = browserClock }) {
+  // By stage, once the table is there.
+  const rows = /** @type {Record<string, Record<string, HTMLElement>>} */ ({});
+  let percentiles = { stages: {}, slices: {} };
   let last = null;
   let drawn = null;
+  let counting = null;
+  // Slices that were decoded while they were awaited, of the dataset and axis of `key`: {perceived, cause}.
+  let decoded = { key: '', slices: /** @type {{perceived: number, cause: string}[]} */ ([]) };
 
   function build() {
     const table = element('pipeline-rows');
@@ -29,51 +47,67 @@ export function createPipelinePanel({ stages, isVisible }) {
     const head = document.createElement('div');
     head.className = 'stage-row head';
     head.setAttribute('role', 'row');
-    ['stage', '', 'current (ms)', 'p50', 'p95', 'desktop'].forEach((text, i) => {
+    ['step', '', 'ms', 'p50', 'p95', 'desktop'].forEach((text, i) => {
       const span = cell(head, ['name', 'lane', 'now', 'p50', 'p95', 'reference'][i], text);
       span.setAttribute('role', 'columnheader');
     });
-    /** @type {HTMLElement} */ (head.lastChild).title = 'What a desktop viewer of the same pipeline takes';
-    table.append(head);
-    rows = {};
-    stages.forEach((stage) => {
-      const row = document.createElement('div');
-      row.className = 'stage-row ' + stage.where;
-      row.setAttribute('role', 'row');
-      row.title = stage.name + ' (' + stage.where + '): ' + stage.what;
-      row.style.setProperty('--stage', stage.color);
-      cell(row, 'name', stage.name);
-      const lane = cell(row, 'lane');
-      const bar = document.createElement('span');
-      bar.className = 'bar';
-      lane.append(bar);
-      rows[stage.name] = {
-        row,
-        bar,
-        now: cell(row, 'now'),
-        p50: cell(row, 'p50'),
-        p95: cell(row, 'p95'),
-      };
-      cell(row, 'reference', stage.reference.replace(/ ms$/, '').replace('part of 825', '825*'));
-      table.append(row);
+    const titles = [
+      '',
+      '',
+      'The slice on the screen, in milliseconds',
+      'Half of the slices of the last five minutes took longer',
+      'One slice in twenty of the last five minutes took longer',
+      'What a desktop viewer of the same pipeline takes',
+    ];
+    Array.from(head.children).forEach((node, i) => {
+      /** @type {HTMLElement} */ (node).title = titles[i];
     });
-    const note = document.createElement('div');
-    note.className = 'stage-note';
-    note.textContent = '* read and decode together';
-    table.append(note);
+    table.append(head);
+    stages.forEach((stage) => addRow(table, stage, stage.name + ' (' + stage.where + '): ' + stage.what));
+    const whole = { name: 'whole', where: 'whole', color: 'transparent', reference };
+    addRow(table, whole, 'The whole slice, from key, wheel or click to the screen');
+    rows.whole.bar.className = 'count';
   }
 
-  /* `painted`: {stages: {name: ms}, source, ahead} of the slice that has just come on the screen. */
+  function addRow(table, stage, title) {
+    const row = document.createElement('div');
+    row.className = 'stage-row ' + stage.where;
+    row.setAttribute('role', 'row');
+    row.title = title;
+    row.style.setProperty('--stage', stage.color);
+    cell(row, 'name', stage.name);
+    const lane = cell(row, 'lane');
+    const bar = document.createElement('span');
+    bar.className = 'bar';
+    lane.append(bar);
+    rows[stage.name] = { row, bar, now: cell(row, 'now'), p50: cell(row, 'p50'), p95: cell(row, 'p95') };
+    const desktop = cell(row, 'reference', stage.reference.replace(/ ms$/, '').replace('part of 825', '825*'));
+    if (/part of/.test(stage.reference)) desktop.title = 'For reading and decoding together';
+    table.append(row);
+  }
+
+  /* `painted`: {stages: {name: ms}, source, ahead, perceived} of the slice that has just come on the screen. */
   function show(painted) {
     last = painted;
+    if (painted.perceived !== undefined && ['miss', 'coalesced'].includes(painted.source)) remember(painted);
     render();
+  }
+
+  function keyOf(view) {
+    return view ? [view.generation, view.axis].join() : '';
+  }
+
+  function remember({ perceived, stages: spent }) {
+    const key = keyOf(currentView());
+    const before = decoded.key === key ? decoded.slices : [];
+    decoded = { key, slices: [...before, { perceived, cause: mainCause(spent).name }].slice(-REMEMBERED) };
   }
 
   /* Render the newest slice if the panel is visible; called again when it comes into view. */
   function render() {
     if (!last || last === drawn || !isVisible()) return;
     drawn = last;
-    if (!rows) build();
+    if (!rows.whole) build();
     const painted = last;
     const names = stages.map((stage) => stage.name);
     const total = names.reduce((sum, name) => sum + (painted.stages[name] || 0), 0);
@@ -89,29 +123,79 @@ export function createPipelinePanel({ stages, isVisible }) {
       if (name === 'other') row.row.hidden = spent <= OTHER_SHOWN * total;
       at += spent;
     });
+    const whole = painted.perceived === undefined ? total : painted.perceived;
+    rows.whole.now.textContent = formatMs(whole);
+    setText('pipeline-culprit', describeCulprit(painted.stages, whole, currentView()));
     const source = SOURCES[painted.ahead ? 'prefetched' : painted.source] || SOURCES.miss;
     const badge = element('pipeline-source');
     badge.textContent = source[0];
     badge.title = source[1];
     badge.dataset.source = painted.ahead ? 'prefetched' : painted.source;
-    setText('pipeline-total', formatMs(painted.perceived === undefined ? total : painted.perceived) + ' ms');
+    if (!counting) showTotal();
   }
 
-  /* The ledger's figures: {stage: {p50_ms, p95_ms}}. */
+  function showTotal() {
+    if (!drawn) return;
+    setText('pipeline-total', rows.whole.now.textContent + ' ms');
+  }
+
+  /* The ledger's figures, {p50_ms, p95_ms, count} of each stage, and of whole slices by outcome. */
   function setPercentiles(found) {
-    percentiles = found || {};
-    if (!rows) {
-      if (!Object.keys(percentiles).length) return;
+    percentiles = found;
+    if (!rows.whole) {
+      if (!Object.keys(percentiles.stages).length) return;
       build();
     }
-    stages.forEach(({ name }) => {
-      const figures = percentiles[name];
-      write(rows[name].p50, formatMs(figures && figures.p50_ms));
-      write(rows[name].p95, formatMs(figures && figures.p95_ms));
+    const all = Object.assign({}, percentiles.stages, { whole: percentiles.slices.all });
+    Object.entries(rows).forEach(([name, row]) => {
+      const figures = all[name];
+      const few = !figures || figures.count < MIN_SLICES;
+      row.row.classList.toggle('few', few);
+      write(row.p50, few ? '–' : formatMs(figures.p50_ms));
+      write(row.p95, few ? '–' : formatMs(figures.p95_ms));
+      const count = figures ? figures.count : 0;
+      row.p50.title = row.p95.title = 'of ' + count + (count === 1 ? ' slice' : ' slices') + ' in five minutes';
     });
+    write(rows.whole.bar, all.whole ? 'n = ' + all.whole.count : '');
   }
 
-  return { show, render, setPercentiles };
+  /* A slice is awaited from now on, or no more. */
+  function setAwaited(on) {
+    if (on === Boolean(counting)) return;
+    if (on) {
+      const since = clock.now();
+      counting = { since, timer: clock.later(count, COUNT_AFTER_MS) };
+      return;
+    }
+    clock.cancel(counting.timer);
+    counting = null;
+    element('pipeline-panel').classList.remove('counting');
+    showTotal();
+  }
+
+  function count() {
+    counting.timer = clock.later(count, COUNT_EVERY_MS);
+    if (!isVisible()) return;
+    const elapsed = clock.now() - counting.since;
+    const { expected, cause } = estimate();
+    const of = expected && elapsed < OVERDUE * expected ? ' of about ' + (expected / 1000).toFixed(1) : '';
+    element('pipeline-panel').classList.add('counting');
+    setText('pipeline-total', activityOf(cause) + ' … ' + (elapsed / 1000).toFixed(1) + ' s' + of);
+  }
+
+  /* What a slice that has to be decoded takes (ms), and what takes longest, as far as that is known: of this dataset
+     along this axis, or else of all slices. */
+  function estimate() {
+    const { key, slices } = decoded;
+    if (key === keyOf(currentView()) && slices.length) {
+      const times = slices.map(({ perceived }) => perceived).sort((a, b) => a - b);
+      return { expected: times[Math.floor(times.length / 2)], cause: slices[slices.length - 1].cause };
+    }
+    const { miss } = percentiles.slices;
+    return { expected: miss && miss.count >= MIN_SLICES ? miss.p50_ms : undefined, cause: undefined };
+  }
+
+  return { show, render, setPercentiles, setAwaited };
 }
 
 function cell(row, name, text) {

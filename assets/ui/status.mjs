@@ -8,7 +8,8 @@ const LOST_RETRY_MS = 2000;
 
 const frame = () => element('plot-frame');
 
-export function createStatus({ api, bridge }) {
+/* `onBusy(on)` is called when a picture is awaited, and when it has come. */
+export function createStatus({ api, bridge, onBusy }) {
   let dim = 0;
   let stop = 0;
   let lost = 0;
@@ -24,6 +25,7 @@ export function createStatus({ api, bridge }) {
     if (!on) clearBusy();
     else if (!dim) {
       since = performance.now();
+      onBusy(true);
       dim = setTimeout(() => frame().classList.add('busy'), DIM_AFTER_MS);
       stop = setTimeout(showWait, STOP_AFTER_MS);
     }
@@ -44,6 +46,7 @@ export function createStatus({ api, bridge }) {
     clearTimeout(dim);
     clearTimeout(stop);
     dim = 0;
+    onBusy(false);
     frame().classList.remove('busy');
     setVisible('plot-wait', false);
   }

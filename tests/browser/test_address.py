@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from numpy.testing import assert_array_equal
 
+from tests.browser.viewer import reveal
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
@@ -45,7 +47,7 @@ def test_more_dimensions_have_a_selection(viewer: Any, served: Any) -> None:
     assert viewer.index == 7
     viewer.press("ArrowRight")
     viewer.address("selection=3,8,:,:&axis=1")
-    viewer.page.fill("#fixed-index-0", "1")
+    reveal(viewer.page, "#fixed-index-0").fill("1")
     viewer.page.keyboard.press("Enter")
     viewer.settled(painted=3)
     viewer.address("selection=1,8,:,:")
@@ -57,7 +59,7 @@ def test_the_address_follows_without_filling_the_history(viewer: Any) -> None:
     before = viewer.page.evaluate("() => history.length")
     viewer.press("ArrowRight", "ArrowRight")
     viewer.address("index=7")
-    viewer.page.click("#colorscale-select")
+    reveal(viewer.page, "#colorscale-select").click()
     viewer.page.get_by_role("option", name="Magma").click()
     viewer.address("colorscale=magma")
     assert viewer.page.evaluate("() => history.length") == before
@@ -66,7 +68,7 @@ def test_the_address_follows_without_filling_the_history(viewer: Any) -> None:
 def test_back_undoes_a_change_of_axis_and_of_dataset(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=5")
     viewer.press("ArrowRight")
-    viewer.page.locator("#axis-select").get_by_text("1 · 120").click()
+    reveal(viewer.page, "#axis-select").get_by_text("1 · 120").click()
     viewer.settled(painted=3)
     viewer.address("axis=1")
     assert viewer.trace["meta"]["selection"] == ":,60,:"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.viewer import DIMMED
+from tests.browser.viewer import DIMMED, reveal
 from tests.nightly import mostly
 from tests.page_scripts import script
 
@@ -94,13 +94,13 @@ WISHES: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "first slice": (f"{SCAN}&axis=0&index=20", lambda page: page.keyboard.press("Home"), "slice 0"),
     "axis": (
         f"{SCAN}&axis=0&index=20&x=10,60&y=20,70",
-        lambda page: page.locator("#axis-select").get_by_text("1 · 120").click(),
+        lambda page: reveal(page, "#axis-select").get_by_text("1 · 120").click(),
         "slice 60 of axis 1",
     ),
     "axis and slice": (
         f"{SCAN}&axis=0&index=20",
         lambda page: (
-            page.locator("#axis-select").get_by_text("2 · 100").click(),
+            reveal(page, "#axis-select").get_by_text("2 · 100").click(),
             page.keyboard.press("ArrowLeft"),
         ),
         "slice 49 of axis 2",
@@ -118,14 +118,14 @@ WISHES: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "pool": (
         "?file=scan.h5&dataset=/large&axis=0&index=2",
         lambda page: (
-            page.click("#pool-select"),
+            reveal(page, "#pool-select").click(),
             page.get_by_role("option", name="Max").click(),
         ),
         "slice 2",
     ),
     "other dimension": (
         STACK,
-        lambda page: (page.fill("#fixed-index-0", "3"), page.keyboard.press("Enter")),
+        lambda page: (reveal(page, "#fixed-index-0").fill("3"), page.keyboard.press("Enter")),
         "slice 4 of axis 1",
     ),
 }
@@ -212,7 +212,7 @@ def test_back_while_playing_is_the_slice_on_the_screen(waiting: Callable[..., An
 
 def test_colours_chosen_meanwhile_stay(waiting: Callable[..., Any]) -> None:
     viewer = waiting(f"{SCAN}&axis=0&index=20")
-    viewer.page.locator("#axis-select").get_by_text("1 · 120").click()
+    reveal(viewer.page, "#axis-select").get_by_text("1 · 120").click()
     dimmed(viewer)
     viewer.page.evaluate("() => lamella.viewer.setColors({reverse: true})")
     cancel(viewer)

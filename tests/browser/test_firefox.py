@@ -70,6 +70,7 @@ def test_the_page_works_in_firefox(tab: Firefox, served: Any) -> None:
     tab.click("#scheme-toggle")
     tab.until("() => document.documentElement.dataset.mantineColorScheme === 'dark'")
     # Another axis, and back.
+    tab.click("#tab-axes")
     tab.click("#axis-select label", nth=1)
     tab.until("() => location.search.includes('axis=1')")
     tab.call("() => history.back()")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.viewer import reveal
 from tests.nightly import mostly
 
 pytestmark = pytest.mark.browser
@@ -37,7 +38,7 @@ def assert_keys_work(viewer: Any) -> None:
 
 def choose(field: str, option: str) -> Callable[[Any], None]:
     def chosen(page: Any) -> None:
-        page.click(field)
+        reveal(page, field).click()
         page.get_by_role("option", name=option).click()
 
     return chosen
@@ -45,7 +46,7 @@ def choose(field: str, option: str) -> Callable[[Any], None]:
 
 def choose_by_key(field: str) -> Callable[[Any], None]:
     def chosen(page: Any) -> None:
-        page.focus(field)
+        reveal(page, field).focus()
         page.keyboard.press("ArrowDown")
         page.locator("[role=option]:visible").first.wait_for()
         page.keyboard.press("ArrowDown")
@@ -55,7 +56,7 @@ def choose_by_key(field: str) -> Callable[[Any], None]:
 
 
 def leave_list(page: Any) -> None:
-    page.click("#norm-select")
+    reveal(page, "#norm-select").click()
     page.locator("[role=option]:visible").first.wait_for()
     page.keyboard.press("Escape")
 
@@ -93,8 +94,8 @@ def play_settings(leave: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def type_window(page: Any) -> None:
-    page.locator("#window-control").get_by_text("Manual").click()
-    page.fill("#window-hi", "900")
+    reveal(page, "#window-control").get_by_text("Manual").click()
+    reveal(page, "#window-hi").fill("900")
     page.keyboard.press("Enter")
 
 
@@ -105,9 +106,9 @@ def type_index(page: Any) -> None:
 
 
 CONTROLS: dict[str, Callable[[Any], None]] = {
-    "axis": lambda page: page.locator("#axis-select").get_by_text("1 · 120").click(),
+    "axis": lambda page: reveal(page, "#axis-select").get_by_text("1 · 120").click(),
     "axis by key": lambda page: (
-        page.focus("#axis-select input:checked"),
+        reveal(page, "#axis-select").locator("input:checked").focus(),
         page.keyboard.press("ArrowRight"),
         page.keyboard.press("Enter"),
     ),
@@ -116,8 +117,13 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
     "norm": choose("#norm-select", "Sqrt"),
     "pool": choose("#pool-select", "Max"),
     "a list left with Escape": leave_list,
-    "reverse": lambda page: page.get_by_label("Reverse").click(),
-    "window": lambda page: page.locator("#window-control").get_by_text("Slice").click(),
+    "reverse": lambda page: reveal(page, "#colorscale-reverse").click(),
+    "tab": lambda page: (page.click("#tab-axes"), page.click("#tab-display")),
+    "panel": lambda page: (
+        page.click("#prefetch-panel .card-toggle"),
+        page.click("#prefetch-panel .card-toggle"),
+    ),
+    "window": lambda page: reveal(page, "#window-control").get_by_text("Slice").click(),
     "window's ends": type_window,
     "drag": lambda page: page.locator("#drag-select label").nth(1).click(),
     "whole slice": lambda page: page.click("#zoom-reset"),
@@ -231,7 +237,7 @@ def test_an_index_field_left_empty_tells_the_slice_again(viewer: Any) -> None:
 
 def test_escape_gives_a_typed_window_back(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&window=100,900")
-    viewer.page.fill("#window-hi", "50")
+    reveal(viewer.page, "#window-hi").fill("50")
     viewer.page.keyboard.press("Escape")
     viewer.until(ON_PICTURE)
     assert viewer.page.input_value("#window-hi") == "900"
@@ -242,11 +248,11 @@ def test_escape_gives_a_typed_window_back(viewer: Any) -> None:
 
 def test_another_dimension_typed_is_done_with_enter(viewer: Any) -> None:
     viewer.open(f"{STACK}&axis=1")
-    viewer.page.fill("#fixed-index-0", "2")
+    reveal(viewer.page, "#fixed-index-0").fill("2")
     viewer.page.keyboard.press("Enter")
     viewer.settled(painted=2)
     assert_keys_work(viewer)
-    viewer.page.fill("#fixed-index-0", "3")
+    reveal(viewer.page, "#fixed-index-0").fill("3")
     viewer.page.keyboard.press("Escape")
     viewer.settled()
     assert viewer.page.evaluate("() => lamella.viewer.current().position[0]") == 2
@@ -255,7 +261,8 @@ def test_another_dimension_typed_is_done_with_enter(viewer: Any) -> None:
 def test_a_finger_on_the_picture_leaves_the_focus_there(make_viewer: Callable[..., Any]) -> None:
     viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.page.tap("#norm-select")
+    viewer.page.tap("#controls-toggle")
+    reveal(viewer.page, "#norm-select").tap()
     viewer.page.get_by_role("option", name="Sqrt").tap()
     viewer.until(ON_PICTURE)
     viewer.page.tap("#slice-graph")
@@ -269,10 +276,10 @@ def test_the_focus_is_seen_where_keys_brought_it(viewer: Any) -> None:
     viewer.page.keyboard.press("Enter")
     viewer.until(ON_PICTURE)
     assert viewer.page.evaluate(style) == "solid"
-    # In the order of reading: toolbar, picture, what is below it.
+    # In the order of reading: tools, picture, what is below it.
     viewer.page.keyboard.press("Tab")
     assert viewer.page.evaluate("() => Boolean(document.activeElement.closest('.transport'))")
     viewer.page.keyboard.press("Shift+Tab")
     assert viewer.page.evaluate(ON_PICTURE)
     viewer.page.keyboard.press("Shift+Tab")
-    assert viewer.page.evaluate("() => Boolean(document.activeElement.closest('.toolbar'))")
+    assert viewer.page.evaluate("() => Boolean(document.activeElement.closest('.tools'))")

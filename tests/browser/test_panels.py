@@ -26,7 +26,8 @@ SHOWN = "(text) => newest() === text"
 
 
 def watched(viewer: Any) -> Any:
-    """The page with figures that have been drawn."""
+    """The page with figures that have been drawn, high enough for all panels to be open."""
+    viewer.page.set_viewport_size({"width": 1280, "height": 1100})
     viewer.open(SCAN)
     viewer.until(READY)
     viewer.page.evaluate("() => { window.putFigures = lamella.panels.update; }")
@@ -133,3 +134,79 @@ def test_folded_panels_are_drawn_when_they_are_unfolded(make_viewer: Callable[..
     viewer.page.click("#panels-toggle")
     viewer.until(SHOWN, "2,2")
     viewer.until(f"() => {total} !== before")
+
+
+def test_as_many_panels_are_open_as_there_is_space_for(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    viewer.open(SCAN)
+
+    def compact() -> list[str]:
+        found: list[str] = viewer.page.evaluate(
+            "() => Array.from(document.querySelectorAll('#panels > .compact'), (node) => node.id)"
+        )
+        return found
+
+    viewer.page.set_viewport_size({"width": 1280, "height": 800})
+    viewer.until("() => document.querySelectorAll('#panels > .compact').length === 2")
+    assert compact() == ["hit-rate-panel", "prefetch-panel"]
+    # A compact panel has its number; a click opens it in place of another one, and that is remembered.
+    assert viewer.page.is_visible("#hit-rate-value")
+    assert not viewer.page.is_visible("#hit-rate-counts")
+    viewer.page.click("#prefetch-panel .card-head")
+    assert compact() == ["latency-panel", "hit-rate-panel"]
+    assert viewer.page.get_attribute("#prefetch-panel .card-toggle", "aria-expanded") == "true"
+    viewer.page.reload()
+    viewer.settled()
+    assert compact() == ["latency-panel", "hit-rate-panel"]
+    viewer.page.click("#prefetch-panel .card-head")
+    assert "prefetch-panel" in compact()
+    viewer.page.set_viewport_size({"width": 1280, "height": 1400})
+    viewer.until("() => document.querySelectorAll('#panels > .compact').length === 1")
+    assert compact() == ["prefetch-panel"]
+
+
+def test_a_chart_that_came_while_its_panel_was_compact_is_drawn_when_it_opens(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = watched(make_viewer())
+    viewer.page.click("#latency-panel .card-head")
+    figures(viewer, 2)
+    viewer.until(SHOWN, "1,2")
+    viewer.page.click("#latency-panel .card-head")
+    viewer.until(SHOWN, "2,2")
+
+
+def test_a_slice_that_takes_long_is_counted(viewer: Any) -> None:
+    viewer.open(SCAN).idle()
+    viewer.page.route("**/api/v1/slice?**", lambda route: None)
+    viewer.page.keyboard.press("End")
+    number = "() => document.getElementById('pipeline-total').textContent"
+    viewer.until(f"() => /^\\w+ … 0\\.[3-9] s/.test(({number})())")
+    viewer.until(f"() => /… 1\\.\\d s/.test(({number})())")
+    # The requests go on.
+    viewer.page.unroute_all()
+    viewer.await_index(129)
+    viewer.until(f"() => / ms$/.test(({number})())")
+    # More than a second has a culprit, with its share.
+    viewer.await_text("pipeline-culprit", " s of ")
+    whole = viewer.page.inner_text("#pipeline-rows .whole .now")
+    assert viewer.page.inner_text("#pipeline-total") == f"{whole} ms"
+
+
+def test_percentiles_of_few_slices_are_left_out(viewer: Any) -> None:
+    watched(viewer)
+    stages = {
+        "draw": {"p50_ms": 1, "p95_ms": 2, "count": 4},
+        "decode": {"p50_ms": 300, "p95_ms": 400, "count": 5},
+    }
+    viewer.page.evaluate(
+        "(stages) => putFigures({ 'pipeline-panel': { stages, slices: { all: stages.decode } } })",
+        stages,
+    )
+    row = "document.querySelector('#pipeline-rows [title^=decode] .p95')"
+    viewer.until(f"() => {row}.textContent === '400'")
+    texts = viewer.page.evaluate(
+        "() => ['draw', 'decode', 'The whole'].map((name) => document"
+        ".querySelector(`#pipeline-rows [title^='${name}'] .p50`).textContent)"
+    )
+    assert texts == ["–", "300", "300"]

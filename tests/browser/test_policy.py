@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.viewer import reveal
+
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
@@ -80,10 +82,10 @@ def test_the_main_gestures_violate_nothing(watch: Callable[..., Any]) -> None:
     page.click("#attributes-button")
     page.wait_for_selector("#attributes")
     page.keyboard.press("Escape")
-    page.click("#colorscale-select")
+    reveal(page, "#colorscale-select").click()
     page.keyboard.press("Escape")
     page.click("#scheme-toggle")
-    page.click("#axis-select label >> nth=1")
+    reveal(page, "#axis-select").locator("label").nth(1).click()
     viewer.settled()
     page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
     viewer.address("dataset=/plane")

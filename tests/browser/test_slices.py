@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from playwright.sync_api import Route
 
+from tests.browser.viewer import reveal
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -193,7 +194,7 @@ def test_parts_of_complex_values(viewer: Any, served: Any) -> None:
     viewer.open("?file=other.h5&dataset=/field&axis=0&index=1")
     values = served.arrays["other.h5", "/field"][1]
     assert_array_equal(viewer.trace["z"].astype(np.float32), np.abs(values))
-    viewer.page.click("#part-select")
+    reveal(viewer.page, "#part-select").click()
     viewer.page.get_by_role("option", name="Imaginary").click()
     viewer.settled(painted=2)
     assert_array_equal(viewer.trace["z"].astype(np.float32), values.imag)
@@ -220,12 +221,12 @@ def test_the_window_is_the_volumes_the_slices_or_given(viewer: Any, served: Any)
     viewer.address("window=slice")
     assert (viewer.trace["zmin"], viewer.trace["zmax"]) == (values[7].min(), values[7].max())
     viewer.page.get_by_text("Manual", exact=True).click()
-    viewer.page.fill("#window-lo", "1e2")
+    reveal(viewer.page, "#window-lo").fill("1e2")
     viewer.page.press("#window-lo", "Enter")
     viewer.address("window=100,")
     assert viewer.trace["zmin"] == 100
     for wrong, sentence in (("nan", "two numbers"), ("50", "below the upper")):
-        viewer.page.fill("#window-hi", wrong)
+        reveal(viewer.page, "#window-hi").fill(wrong)
         viewer.page.press("#window-hi", "Enter")
         viewer.await_text("window-error", sentence)
     assert viewer.trace["zmin"] == 100

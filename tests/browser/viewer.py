@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 from tests.page_scripts import script
 
@@ -70,6 +70,13 @@ class Served:
         while not holds(self.stats()):
             assert time.monotonic() < end, "the figures stay as they are"
             time.sleep(0.2)
+
+
+def reveal(page: Page, selector: str) -> Locator:
+    """A control of the dock, whose tab is opened."""
+    tab = page.locator(f"[role=tabpanel]:has({selector})").get_attribute("aria-labelledby")
+    page.click(f"#{tab}")
+    return page.locator(selector)
 
 
 @dataclass

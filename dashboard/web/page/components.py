@@ -14,11 +14,21 @@ def icon(name: str) -> Component:
     return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
 
 
-def with_tooltip(child: Component, label: str, *, block: bool = False) -> Component:
+def with_tooltip(
+    child: Component, label: str, *, block: bool = False, position: str = "top"
+) -> Component:
     """`child` with a tooltip; `block` for full width."""
     wrapper = {"boxWrapperProps": {"w": "100%"}} if block else {}
     return dmc.Tooltip(
-        child, label=label, openDelay=400, withArrow=True, fz=12, multiline=True, maw=260, **wrapper
+        child,
+        label=label,
+        position=position,
+        openDelay=400,
+        withArrow=True,
+        fz=12,
+        multiline=True,
+        maw=260,
+        **wrapper,
     )
 
 
@@ -43,5 +53,35 @@ def labelled(label: str, child: Component, **more: Any) -> Component:
     return html.Div(
         [html.Div(label, className="caption", **{"aria-hidden": "true"}), child],
         className=class_name,
+        **more,
+    )
+
+
+def options(pairs: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    """Values and labels as Mantine takes them."""
+    return [{"value": value, "label": label} for value, label in pairs]
+
+
+def select(
+    id_: str,
+    pairs: tuple[tuple[str, str], ...],
+    label: str,
+    width: int,
+    *,
+    portal: bool = True,
+    **more: Any,
+) -> Component:
+    """A select. In a popover it needs `portal` False, since a click outside closes the popover."""
+    return dmc.Select(
+        id=id_,
+        data=options(pairs),
+        value=more.pop("value", pairs[0][0]),
+        allowDeselect=False,
+        w=width,
+        size="xs",
+        checkIconPosition="right",
+        maxDropdownHeight=340,
+        comboboxProps={"width": "max-content", "position": "bottom-start", "withinPortal": portal},
+        **{"aria-label": label},
         **more,
     )

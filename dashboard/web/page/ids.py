@@ -15,6 +15,9 @@ class Shell(StrEnum):
     BURGER = "tree-toggle"
     BREADCRUMB = "crumb"
     SCHEME = "scheme-toggle"
+    CONTROLS = "controls"
+    CONTROLS_TOGGLE = "controls-toggle"
+    CONTROLS_CLOSE = "controls-close"
     PANELS_TOGGLE = "panels-toggle"
     PANELS = "panels"
     TREE = "dataset-tree"
@@ -26,6 +29,13 @@ class Shell(StrEnum):
     ATTRIBUTES_DRAWER = "attributes-drawer"
     ATTRIBUTES_OF = "attributes-of"
     ATTRIBUTES = "attributes"
+
+
+class Tab(StrEnum):
+    """The tabs of the dock."""
+
+    DISPLAY = "tab-display"
+    AXES = "tab-axes"
 
 
 class View(StrEnum):
@@ -90,7 +100,9 @@ class Panel(StrEnum):
     PIPELINE_ROWS = "pipeline-rows"
     PIPELINE_SOURCE = "pipeline-source"
     PIPELINE_TOTAL = "pipeline-total"
+    PIPELINE_CULPRIT = "pipeline-culprit"
     LATENCY = "latency-panel"
+    LATENCY_VALUE = "latency-value"
     LATENCY_GRAPH = "latency-graph"
     LATENCY_EMPTY = "latency-empty"
     HIT_RATE = "hit-rate-panel"
@@ -98,14 +110,26 @@ class Panel(StrEnum):
     HIT_RATE_GRAPH = "hit-rate-graph"
     HIT_RATE_EMPTY = "hit-rate-empty"
     HIT_RATE_COUNTS = "hit-rate-counts"
+    HIT_RATE_UNSEEN = "hit-rate-unseen"
+    HIT_RATE_REASONS = "hit-rate-reasons"
     PREFETCH = "prefetch-panel"
-    PREFETCH_COUNTS = "prefetch-counts"
-    PREFETCH_EMPTY = "prefetch-empty"
+    PREFETCH_STATE = "prefetch-state"
+    PREFETCH_PAUSE = "prefetch-pause"
+
+
+def tab_panel(tab: str) -> str:
+    """What a tab shows."""
+    return f"{tab}-panel"
 
 
 def outcome(name: str) -> str:
     """The count of an outcome in the hit rate's legend."""
     return f"outcome-{name}"
+
+
+def sparkline(panel: str) -> str:
+    """The small chart of a panel that is compact."""
+    return f"{panel}-sparkline"
 
 
 def prefetched(name: str) -> str:
@@ -114,7 +138,7 @@ def prefetched(name: str) -> str:
 
 
 def bar(name: str) -> str:
-    """The bar under such a figure."""
+    """The bar of such a figure."""
     return f"prefetch-{name}-bar"
 
 

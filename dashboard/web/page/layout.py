@@ -15,9 +15,9 @@ from dash.development.base_component import Component
 
 from dashboard.addressing.selection import MAX_RANK
 from dashboard.settings import Settings
-from dashboard.telemetry.stages import STAGES
-from dashboard.web.page import components, controls, panels
-from dashboard.web.page.ids import Panel, Shell
+from dashboard.telemetry.stages import STAGES, WHOLE_REFERENCE
+from dashboard.web.page import components, controls, dock, panels
+from dashboard.web.page.ids import Panel, Shell, View
 
 NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
 HEADER_HEIGHT = 48
@@ -95,7 +95,7 @@ def build(settings: Settings) -> Component:
                         [
                             html.Div(id=Shell.BANNER, className="banner", role="alert"),
                             html.Div(
-                                [controls.viewer_section(), panels.build()],
+                                [controls.viewer_section(), dock.build()],
                                 className="workbench",
                             ),
                         ]
@@ -127,6 +127,7 @@ def _config(settings: Settings) -> dict[str, Any]:
             }
             for stage in STAGES
         ],
+        "wholeReference": WHOLE_REFERENCE,
         "maxRank": MAX_RANK,
         "navbar": {"width": NAVBAR_WIDTH, "breakpoint": "md"},
     }
@@ -147,6 +148,7 @@ def _header(settings: Settings) -> Component:
             html.Div(id=Shell.BREADCRUMB, className="crumb"),
             components.icon_button(Shell.ATTRIBUTES_BUTTON, "info", "Attributes of this dataset"),
             html.Div(className="spacer"),
+            _export(),
             components.with_tooltip(
                 html.A(
                     html.Span(className="icon icon-metrics"),
@@ -157,7 +159,10 @@ def _header(settings: Settings) -> Component:
                 ),
                 "Statistics of the last five minutes as JSON",
             ),
-            components.icon_button(Shell.PANELS_TOGGLE, "panels", "Show or hide the panels"),
+            components.icon_button(
+                Shell.CONTROLS_TOGGLE, "controls", "Display and axes", className="narrow-only"
+            ),
+            components.icon_button(Shell.PANELS_TOGGLE, "panels", "Show or hide the dock"),
             components.with_tooltip(
                 dmc.ColorSchemeToggle(
                     id=Shell.SCHEME,
@@ -171,6 +176,23 @@ def _header(settings: Settings) -> Component:
                 "Light or dark theme",
             ),
         ],
+    )
+
+
+def _export() -> Component:
+    return html.Div(
+        [
+            components.icon("download"),
+            _download(View.PNG, "PNG", "Download this slice as a picture"),
+            _download(View.NPY, "NPY", "Download this slice as values for NumPy"),
+        ],
+        className="downloads",
+    )
+
+
+def _download(id_: str, text: str, label: str) -> Component:
+    return components.with_tooltip(
+        html.A(text, id=id_, className="text-button", **{"aria-label": label}), label
     )
 
 

@@ -1,42 +1,61 @@
-"""The column of panels: the pipeline, latency, hit rate and prefetching."""
+"""The four panels in the dock: the pipeline, latency, hit rate and prefetching.
+
+A panel is open in full or compact: a line with its number and a small chart. Which ones are open is decided by the
+page (`assets/ui/dock.mjs`) from the height that there is.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.addressing.outcomes import Outcome, Stage
 from dashboard.web.page import components, ids
 from dashboard.web.page.ids import Panel, Shell
+from dashboard.web.page.panel_help import HELP
 
 TICK_MS: Final = 2000
 
-# Blues and greens on the server, warm colours in the browser, so that one sees at once whose time it is;
-# all have a contrast of 3:1 with both backgrounds.
+# Blues and greens on the server, warm colours in the browser, so that one sees at once whose time it is. All have
+# a contrast of 3:1 with both backgrounds. Dark and light ones alternate: layers that may meet in a stack differ by
+# 10 (CIEDE2000) at least for every kind of colour blindness (tests/unit/web/test_colors.py).
 STAGE_COLORS: Final[dict[str, str]] = {
-    Stage.WAIT: "#7d8790",
-    Stage.CACHE: "#5c7cba",
-    Stage.READ: "#3d8fc4",
-    Stage.DECODE: "#1f97a8",
-    Stage.INDEX: "#2a9d78",
-    Stage.SCALE: "#5f9f43",
-    Stage.ENCODE: "#8c9430",
-    Stage.OTHER: "#9a8f7a",
-    Stage.WAITED: "#8f6f5e",
-    Stage.TRANSFER: "#b8862b",
-    Stage.CONVERT: "#d07437",
-    Stage.DRAW: "#cf5f56",
-    Stage.DISPLAY: "#b5608f",
+    Stage.WAIT: "#848f9c",
+    Stage.CACHE: "#2d69d1",
+    Stage.READ: "#3098eb",
+    Stage.DECODE: "#187886",
+    Stage.INDEX: "#16a572",
+    Stage.SCALE: "#367c10",
+    Stage.ENCODE: "#739e28",
+    Stage.OTHER: "#8e8978",
+    Stage.WAITED: "#84644e",
+    Stage.TRANSFER: "#c98022",
+    Stage.CONVERT: "#ad500d",
+    Stage.DRAW: "#f26660",
+    Stage.DISPLAY: "#b33991",
 }
 
 OUTCOME_COLORS: Final[dict[str, str]] = {
-    Outcome.RING: "#2a9d78",
-    Outcome.HIT: "#3d8fc4",
-    Outcome.PREFETCHED: "#6f7fc9",
-    Outcome.COALESCED: "#c08a2c",
-    Outcome.MISS: "#cf5f56",
+    Outcome.RING: "#008951",
+    Outcome.HIT: "#009ce3",
+    Outcome.PREFETCHED: "#3a68d0",
+    Outcome.COALESCED: "#ad5907",
+    Outcome.MISS: "#e65266",
+}
+
+# Hatching (Plotly's names) of the outcomes that a viewer waited for.
+OUTCOME_PATTERNS: Final[dict[str, str]] = {Outcome.COALESCED: "\\", Outcome.MISS: "/"}
+
+# Outcomes in words for the viewer of slices; the terms are in the tooltips.
+OUTCOME_LABELS: Final[dict[str, str]] = {
+    Outcome.RING: "in the page",
+    Outcome.HIT: "cached",
+    Outcome.PREFETCHED: "ahead",
+    Outcome.COALESCED: "shared",
+    Outcome.MISS: "decoded",
 }
 
 OUTCOME_HELP: Final = {
@@ -47,50 +66,102 @@ OUTCOME_HELP: Final = {
     Outcome.MISS: "decoded now",
 }
 
-SHARE_HELP: Final[dict[Literal["accuracy", "coverage", "timeliness"], str]] = {
-    "accuracy": "Of the bytes decoded ahead, the share in bricks that were accessed afterwards",
-    "coverage": "Of all bricks accessed for the first time, the share that was decoded ahead",
-    "timeliness": "Of the bricks decoded ahead and accessed, the share that was complete in time",
+Share = Literal["accuracy", "coverage", "timeliness"]
+SHARE_LABELS: Final[dict[Share, str]] = {
+    "accuracy": "useful",
+    "coverage": "foreseen",
+    "timeliness": "in time",
+}
+SHARE_HELP: Final[dict[Share, str]] = {
+    "accuracy": "Accuracy: of the bytes decoded ahead that were then used or evicted, the share that was used",
+    "coverage": "Coverage: of all bricks accessed for the first time, the share that was decoded ahead",
+    "timeliness": "Timeliness: of the bricks decoded ahead and accessed, the share that was complete in time",
 }
 
-COUNT_LABELS: Final[
-    dict[Literal["planned", "in_flight", "decoded", "used", "wasted_bytes"], str]
-] = {
-    "planned": "planned",
-    "in_flight": "in flight",
-    "decoded": "decoded",
-    "used": "used",
-    "wasted_bytes": "wasted",
+Fate = Literal["used", "undecided", "wasted"]
+FATES: Final[dict[Fate, tuple[str, str]]] = {
+    "used": ("used", "Bytes of bricks decoded ahead that were then accessed"),
+    "undecided": (
+        "not yet",
+        "Bytes of bricks decoded ahead that are cached and were not accessed yet",
+    ),
+    "wasted": ("wasted", "Bytes of bricks decoded ahead that were evicted without an access"),
 }
 
 CACHES: Final = ("bricks", "frames")
 
 EMPTY_TEXT: Final = "Move through slices to see {}."
 
+# The least height of a panel that is open in full (px).
+FULL_HEIGHTS: Final[dict[str, int]] = {
+    Panel.PIPELINE: 310,
+    Panel.LATENCY: 136,
+    Panel.HIT_RATE: 160,
+    Panel.PREFETCH: 156,
+}
+
 _GRAPH_CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True, "doubleClick": False}
 
 
 def build() -> Component:
     """All four panels."""
-    return html.Aside(
+    return html.Div(
         [_pipeline(), _latency(), _hit_rate(), _prefetch()],
         id=Shell.PANELS,
         className="panels",
+        role="group",
         **{"aria-label": "Statistics"},
     )
 
 
-def _card(id_: str, title: str, note: str | Component, *children: Component) -> Component:
+def _card(id_: str, title: str, number: Component, *children: Component) -> Component:
     return html.Section(
         [
             html.Div(
-                [html.H2(title, className="section-title"), html.Div(note, className="card-note")],
+                [
+                    html.H2(
+                        html.Button(title, className="card-toggle", **{"aria-expanded": "true"}),
+                        className="section-title",
+                    ),
+                    html.Div(
+                        id=ids.sparkline(id_), className="sparkline", **{"aria-hidden": "true"}
+                    ),
+                    number,
+                    _help(id_, title),
+                ],
                 className="card-head",
             ),
             *children,
         ],
         id=id_,
         className="card",
+        style={"--full": f"{FULL_HEIGHTS[id_]}px"},
+        **{"data-full": str(FULL_HEIGHTS[id_])},
+    )
+
+
+def _help(id_: str, title: str) -> Component:
+    """What the panel shows, why, and what to do, behind a question mark."""
+    texts = HELP[id_]
+    parts = (("What", texts.what), ("Why", texts.why), ("What to do", texts.action))
+    return dmc.Tooltip(
+        dmc.ActionIcon(
+            "?",
+            variant="subtle",
+            color="gray",
+            size=18,
+            className="card-help",
+            **{"aria-label": f"What the panel {title} shows"},
+        ),
+        label=html.Dl(
+            [part for head, text in parts for part in (html.Dt(head), html.Dd(text))],
+            className="help-text",
+        ),
+        multiline=True,
+        w=300,
+        position="left-start",
+        withArrow=True,
+        events={"hover": True, "focus": True, "touch": True},
     )
 
 
@@ -98,7 +169,7 @@ def _pipeline() -> Component:
     note = html.Div(
         [
             html.Span(id=Panel.PIPELINE_SOURCE, className="source"),
-            html.Span(id=Panel.PIPELINE_TOTAL, className="total"),
+            html.Span(id=Panel.PIPELINE_TOTAL, className="number"),
         ],
         className="pipeline-note",
     )
@@ -111,6 +182,7 @@ def _pipeline() -> Component:
             id=Panel.PIPELINE_ROWS,
             className="pipeline",
         ),
+        html.P(id=Panel.PIPELINE_CULPRIT, className="culprit"),
     )
 
 
@@ -118,22 +190,33 @@ def _latency() -> Component:
     return _card(
         Panel.LATENCY,
         "Latency",
-        "median of each stage, ms",
-        _graph(Panel.LATENCY_GRAPH, Panel.LATENCY_EMPTY, "how long each stage takes"),
+        _number(Panel.LATENCY_VALUE, "One slice in twenty of the last five minutes took longer"),
+        _graph(Panel.LATENCY_GRAPH, Panel.LATENCY_EMPTY, "how long they take"),
     )
+
+
+def _number(id_: str, help_: str) -> Component:
+    return html.Span("–", id=id_, className="number", title=help_)
 
 
 def _hit_rate() -> Component:
     return _card(
         Panel.HIT_RATE,
         "Hit rate",
-        html.Span("–", id=Panel.HIT_RATE_VALUE, className="big"),
+        _number(
+            Panel.HIT_RATE_VALUE,
+            "Slices of the last five minutes that were there without decoding, rounded down",
+        ),
         _graph(Panel.HIT_RATE_GRAPH, Panel.HIT_RATE_EMPTY, "which the caches had"),
         html.Div(
-            [_outcome(outcome) for outcome in Outcome],
+            [
+                *(_outcome(outcome) for outcome in Outcome),
+                html.Span(id=Panel.HIT_RATE_UNSEEN, className="outcome bad"),
+            ],
             id=Panel.HIT_RATE_COUNTS,
             className="outcomes",
         ),
+        html.P(id=Panel.HIT_RATE_REASONS, className="culprit"),
     )
 
 
@@ -164,11 +247,12 @@ def _blank() -> dict[str, Any]:
 
 def _outcome(name: Outcome) -> Component:
     """One of the hit rate's legend, with its count."""
+    pattern = {"\\": " back", "/": " forth"}.get(OUTCOME_PATTERNS.get(name, ""), "")
     return components.with_tooltip(
         html.Span(
             [
-                html.Span(className="dot", style={"background": OUTCOME_COLORS[name]}),
-                html.Span(name),
+                html.Span(className=f"dot{pattern}", style={"--dot": OUTCOME_COLORS[name]}),
+                html.Span(OUTCOME_LABELS[name]),
                 html.B("0", id=ids.outcome(name)),
             ],
             className="outcome",
@@ -181,48 +265,66 @@ def _prefetch() -> Component:
     return _card(
         Panel.PREFETCH,
         "Prefetch",
-        "last five minutes",
+        _number(Panel.PREFETCH_STATE, "What the prefetch worker does now"),
+        html.Div(
+            [html.Div(id=ids.bar(fate), className=f"fate {fate}") for fate in FATES],
+            className="fates",
+            **{"aria-hidden": "true"},
+        ),
         html.Div(
             [
                 components.with_tooltip(
-                    _share(name, name, html.B("–", id=ids.prefetched(name)), "meter"),
+                    html.Span(
+                        [
+                            html.Span(className=f"dot {fate}"),
+                            f"{label} ",
+                            html.B("0 B", id=ids.prefetched(fate)),
+                        ],
+                        className="outcome",
+                    ),
                     help_,
-                    block=True,
+                )
+                for fate, (label, help_) in FATES.items()
+            ],
+            className="outcomes",
+        ),
+        html.Div(
+            [
+                components.with_tooltip(
+                    html.Span([f"{SHARE_LABELS[name]} ", html.B("–", id=ids.prefetched(name))]),
+                    help_,
                 )
                 for name, help_ in SHARE_HELP.items()
             ],
-            className="shares",
+            className="facts",
         ),
-        html.Div(
-            [
-                html.Span([html.B("0", id=ids.prefetched(name)), f" {label}"])
-                for name, label in COUNT_LABELS.items()
-            ],
-            id=Panel.PREFETCH_COUNTS,
-            className="facts hidden",
-        ),
-        html.Div(
-            EMPTY_TEXT.format("what is decoded ahead"), id=Panel.PREFETCH_EMPTY, className="facts"
-        ),
-        html.Div(
-            [
-                _share(name, name.capitalize(), html.Span(id=ids.prefetched(name)), "meter grey")
-                for name in CACHES
-            ],
-            className="fills",
+        html.Div([_fill(name) for name in CACHES], className="fills"),
+        components.with_tooltip(
+            html.Button(
+                "Turn off for me, for 5 minutes",
+                id=Panel.PREFETCH_PAUSE,
+                n_clicks=0,
+                className="link-button",
+                **{"aria-pressed": "false"},
+            ),
+            "Nothing is decoded or fetched ahead of you meanwhile: to compare, or to spare a slow link",
         ),
     )
 
 
-def _share(name: str, label: str, value: Component, bar_class: str) -> Component:
-    """A figure over a bar that says how much of the whole it is."""
+def _fill(name: str) -> Component:
+    """The fill level of a cache."""
+    label = name.capitalize()
     return html.Div(
         [
-            html.Div([html.Span(label, className="share-label"), value], className="share-head"),
+            html.Div(
+                [html.Span(label, className="share-label"), html.Span(id=ids.prefetched(name))],
+                className="share-head",
+            ),
             html.Div(
                 html.Div(),
                 id=ids.bar(name),
-                className=bar_class,
+                className="meter",
                 role="progressbar",
                 **{"aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100},
             ),

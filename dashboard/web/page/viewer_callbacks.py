@@ -35,6 +35,8 @@ LONGEST_VALUE = 2000
 BUTTONS = (
     Shell.BURGER,
     Shell.TREE_RELOAD,
+    Shell.CONTROLS_TOGGLE,
+    Shell.CONTROLS_CLOSE,
     Shell.PANELS_TOGGLE,
     Shell.ATTRIBUTES_BUTTON,
     View.ZOOM_RESET,
@@ -43,6 +45,7 @@ BUTTONS = (
     View.LEAVE,
     View.OFFER,
     View.FILES,
+    Panel.PREFETCH_PAUSE,
     View.NOTE_ACTION,
     View.NOTE_CLOSE,
     View.PREVIOUS,

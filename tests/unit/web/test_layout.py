@@ -13,8 +13,8 @@ from dash.development.base_component import Component
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
-from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
-from dashboard.web.page.controls import (
+from dashboard.web.page import layout, viewer_callbacks
+from dashboard.web.page.choices import (
     COLORSCALES,
     DEFAULT_SPEED,
     NORMS,
@@ -22,7 +22,7 @@ from dashboard.web.page.controls import (
     POOLS,
     SPEEDS,
 )
-from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
+from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, Tab, View
 
 CONTRACT = (
     "slice-graph slice-slider axis-select dataset-tree colorscale-select window-control"
@@ -66,7 +66,7 @@ def test_the_contracts_ids_are_there_once(page: Component) -> None:
 
 def test_every_id_has_its_element(page: Component) -> None:
     found = set(ids(page))
-    for group in (Shell, View, Panel):
+    for group in (Shell, Tab, View, Panel):
         assert {member.value for member in group} <= found
     assert set(FIXED_INDICES) <= found
 
@@ -188,47 +188,19 @@ def test_attributes_become_a_table() -> None:
     assert nothing.children == "/data has no attributes."
 
 
-def test_the_prefetch_panel_shows_shares_and_caches(page: Component) -> None:
-    snapshot = {
-        "demand": {"hit": 3},
-        "prefetch": {
-            "planned": 4, "in_flight": 1, "decoded": 9, "used": 6, "wasted_bytes": 3_000_000,
-            "accuracy": 0.5, "coverage": None, "timeliness": 1.0,
-        },
-        "caches": {
-            name: {"bytes": 5_000_000, "limit": 10_000_000, "entries": 1, "evictions": 0}
-            for name in ("bricks", "frames")
-        },
-    }  # fmt: skip
-    part = panel_callbacks.prefetch(snapshot)
-    texts = {
-        "accuracy": "50 %", "coverage": "–", "timeliness": "100 %", "planned": "4", "in_flight": "1",
-        "decoded": "9", "used": "6", "wasted_bytes": "3.0 MB", "bricks": "5.0 MB of 10.0 MB",
-        "frames": "5.0 MB of 10.0 MB",
-    }  # fmt: skip
-    assert part["texts"] == {f"prefetch-{name}": text for name, text in texts.items()}
-    widths = {"accuracy": 50, "coverage": 0, "timeliness": 100, "bricks": 50, "frames": 50}
-    assert part["shares"] == {f"prefetch-{name}-bar": width for name, width in widths.items()}
-    assert "Bricks in the cache: 1 entry," in part["titles"]["prefetch-bricks-share"]
-    assert part["hidden"] == {"prefetch-counts": False, "prefetch-empty": True}
-    named = {id_ for group in ("texts", "shares", "titles", "hidden") for id_ in part[group]}
-    assert named <= set(ids(page))
+def test_each_panel_says_what_why_and_what_to_do(page: Component) -> None:
+    (panels,) = (c for c in walk(page) if getattr(c, "id", None) == Shell.PANELS)
+    for panel in panels.children:
+        texts = [c.children for c in walk(panel) if type(c).__name__ == "Dt"]
+        assert texts == ["What", "Why", "What to do"]
+        assert all(len(c.children) > 40 for c in walk(panel) if type(c).__name__ == "Dd")
 
 
-def test_the_hit_rate_is_written_into_elements_that_exist(page: Component) -> None:
-    texts = panel_callbacks.demand({"hit": 3000, "miss": 1000})
-    assert texts["hit-rate-value"] == "75 %"
-    assert texts["outcome-hit"] == "3,000"
-    assert texts["outcome-ring"] == "0"
-    assert set(texts) <= set(ids(page))
-    assert panel_callbacks.demand({})["hit-rate-value"] == "–"
-
-
-def test_a_graph_without_anything_leaves_the_one_before() -> None:
-    nothing = {"data": [{"y": [None]}], "layout": {}}
-    assert panel_callbacks.graph(nothing, "latency-empty") == {"hidden": {"latency-empty": False}}
-    some = {"data": [{"y": [None, 1.0]}], "layout": {}}
-    assert panel_callbacks.graph(some, "latency-empty") == {
-        "figure": some,
-        "hidden": {"latency-empty": True},
-    }
+def test_tabs_name_their_contents(page: Component) -> None:
+    tabs = [c for c in walk(page) if getattr(c, "role", None) == "tab"]
+    contents = {c.id: c for c in walk(page) if getattr(c, "role", None) == "tabpanel"}
+    assert [tab.id for tab in tabs] == list(Tab)
+    assert [getattr(tab, "aria-selected") for tab in tabs] == ["true", "false"]
+    for tab in tabs:
+        content = contents[getattr(tab, "aria-controls")]
+        assert getattr(content, "aria-labelledby") == tab.id

@@ -66,8 +66,8 @@ def test_all_parts_are_brought_up_to_date(services: FakeServices) -> None:
     [
         ("charts.latency", {Panel.LATENCY}),
         ("charts.outcomes", {Panel.HIT_RATE}),
-        ("prefetch", {Panel.PREFETCH}),
-        ("medians", {Panel.PIPELINE}),
+        ("fates_of", {Panel.PREFETCH}),
+        ("percentiles", {Panel.PIPELINE}),
     ],
 )
 def test_a_panel_that_fails_leaves_the_others_alone(
@@ -81,7 +81,7 @@ def test_a_panel_that_fails_leaves_the_others_alone(
         raise ZeroDivisionError("division by zero")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"dashboard.web.page.panel_callbacks.{broken}", fail)
+        patch.setattr(f"dashboard.web.page.panel_updates.{broken}", fail)
         tick = registered(services)
         for number in range(20):
             assert tick(number).keys() == ALL - missing

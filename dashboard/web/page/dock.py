@@ -1,0 +1,205 @@
+"""The dock beside the picture: controls in tabs, of which one is shown at a time, and the panels below them.
+
+The tabs and which panels are open belong to the page (`assets/ui/dock.mjs`), which remembers them.
+"""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.web.page import components, ids, panels
+from dashboard.web.page.choices import COLORSCALES, NORMS, PARTS, POOLS, WINDOWS
+from dashboard.web.page.components import options, select
+from dashboard.web.page.ids import FIXED_INDICES, Shell, Tab, View
+
+TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes"}
+
+
+def build() -> Component:
+    """The dock: tabs above, panels below."""
+    contents = {Tab.DISPLAY: _display(), Tab.AXES: _axes()}
+    return html.Aside(
+        [
+            html.Section(
+                [
+                    html.Div(
+                        [
+                            html.Div(
+                                [_tab(tab) for tab in Tab],
+                                className="tabs",
+                                role="tablist",
+                                **{"aria-label": "Controls"},
+                            ),
+                            components.icon_button(
+                                Shell.CONTROLS_CLOSE,
+                                "close",
+                                "Close",
+                                size=28,
+                                className="narrow-only",
+                            ),
+                        ],
+                        className="tabs-head",
+                    ),
+                    html.Div(
+                        [_tab_panel(tab, content) for tab, content in contents.items()],
+                        className="tab-panels",
+                    ),
+                ],
+                id=Shell.CONTROLS,
+                className="controls",
+                **{"aria-label": "Controls of the picture"},
+            ),
+            panels.build(),
+        ],
+        className="dock",
+        **{"aria-label": "Controls and statistics"},
+    )
+
+
+def _tab(tab: Tab) -> Component:
+    first = tab is Tab.DISPLAY
+    return html.Button(
+        TAB_LABELS[tab],
+        id=tab,
+        className="tab",
+        role="tab",
+        tabIndex=0 if first else -1,
+        **{"aria-selected": "true" if first else "false", "aria-controls": ids.tab_panel(tab)},
+    )
+
+
+def _tab_panel(tab: Tab, content: list[Component]) -> Component:
+    return html.Div(
+        content,
+        id=ids.tab_panel(tab),
+        className="tab-panel" if tab is Tab.DISPLAY else "tab-panel inactive",
+        role="tabpanel",
+        **{"aria-labelledby": tab},
+    )
+
+
+def _display() -> list[Component]:
+    """Controls of the colours."""
+    return [
+        components.labelled(
+            "Colour scale",
+            html.Div(
+                [
+                    select(
+                        View.COLORSCALE,
+                        COLORSCALES,
+                        "Colour scale",
+                        120,
+                        renderOption={"function": "lamellaScale"},
+                        leftSection=html.Span(className="swatch"),
+                        leftSectionWidth=34,
+                    ),
+                    components.with_tooltip(
+                        dmc.Checkbox(
+                            id=View.REVERSE,
+                            label="⇄",
+                            size="xs",
+                            checked=False,
+                            className="check",
+                            **{"aria-label": "Reverse"},
+                        ),
+                        "Reverse the colour scale",
+                    ),
+                ],
+                className="joined",
+            ),
+        ),
+        components.labelled(
+            "Pool",
+            components.with_tooltip(
+                select(View.POOL, POOLS, "How voxels are pooled", 88),
+                "How voxels become one cell where the view holds more of them than are drawn",
+            ),
+        ),
+        components.labelled("Contrast", _window()),
+        components.labelled("Norm", select(View.NORM, NORMS, "Norm of the colours", 80)),
+        components.labelled(
+            "Part",
+            select(View.PART, PARTS, "Part of the complex values", 108),
+            id=View.PART_FIELD,
+            className="hidden",
+        ),
+    ]
+
+
+def _axes() -> list[Component]:
+    """Controls of what is on the screen: the axis that is sliced, and where the others stand."""
+    return [
+        components.labelled(
+            "Axis",
+            dmc.SegmentedControl(
+                id=View.AXIS,
+                data=[{"value": "0", "label": "0"}],
+                value="0",
+                size="xs",
+                disabled=True,
+                **{"aria-label": "Axis that is sliced"},
+            ),
+            id=View.AXIS_FIELD,
+            className="whole-row",
+        ),
+        *(_fixed(dimension, id_) for dimension, id_ in enumerate(FIXED_INDICES)),
+    ]
+
+
+def _fixed(dimension: int, id_: str) -> Component:
+    return components.labelled(
+        f"Axis {dimension} at",
+        dmc.NumberInput(
+            id=id_,
+            value=0,
+            min=0,
+            allowDecimal=False,
+            allowNegative=False,
+            # As for the slice's index: the page clamps, with a note, and digits are not reported one by one.
+            clampBehavior="none",
+            debounce=True,
+            size="xs",
+            w=72,
+            **{"aria-label": f"Index of dimension {dimension}"},
+        ),
+        id=f"{id_}-field",
+        className="hidden",
+    )
+
+
+def _window() -> Component:
+    return html.Div(
+        [
+            dmc.SegmentedControl(
+                id=View.WINDOW_MODE,
+                data=options(WINDOWS),
+                value="volume",
+                size="xs",
+                **{"aria-label": "Contrast window"},
+            ),
+            _bound(View.WINDOW_LO, "Lower end of the window"),
+            _bound(View.WINDOW_HI, "Upper end of the window"),
+            html.Div(id=View.WINDOW_ERROR, className="field-error", role="alert"),
+        ],
+        id=View.WINDOW,
+        className="window",
+        role="group",
+        **{"aria-label": "Contrast window"},
+    )
+
+
+def _bound(id_: str, label: str) -> Component:
+    """A number field as text, which allows 1e5 and an error message for invalid numbers."""
+    return dmc.TextInput(
+        id=id_,
+        value="",
+        size="xs",
+        w=74,
+        debounce=True,
+        className="bound",
+        inputProps={"inputMode": "decimal"},
+        **{"aria-label": label},
+    )

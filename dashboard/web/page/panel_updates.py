@@ -1,0 +1,275 @@
+"""What is new in the panels: pure functions from the ledger's statistics to texts, widths and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, TypedDict
+
+from dashboard.addressing.outcomes import MISSES, Outcome, Reason
+from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.series import Series
+from dashboard.telemetry.stages import OUTCOMES
+from dashboard.telemetry.summaries import CacheStats, PrefetchStats, Snapshot, StageStats
+from dashboard.web.page import charts, ids, panels
+from dashboard.web.page.ids import Panel
+
+
+class PanelUpdate(TypedDict, total=False):
+    """What is new in a panel, by element id.
+
+    The pipeline panel shows `stages` and `slices` (ms) by itself. `sparks` are small charts, from 0 to their
+    highest value, `shares` are widths (%), and `alerts` says which texts are bad news.
+    """
+
+    figure: charts.Figure
+    hidden: dict[str, bool]
+    texts: dict[str, str]
+    shares: dict[str, float]
+    titles: dict[str, str]
+    alerts: dict[str, bool]
+    sparks: dict[str, list[float]]
+    stages: dict[str, Percentiles]
+    slices: dict[str, Percentiles]
+
+
+class Percentiles(TypedDict):
+    """Percentiles of a stage or of whole slices (ms), and their number."""
+
+    p50_ms: float
+    p95_ms: float
+    count: int
+
+
+class StatsSource(Protocol):
+    """What is needed of `dashboard.telemetry.statistics.Stats`."""
+
+    def snapshot(self, window_s: float | None = None) -> Snapshot:
+        """The statistics of the last seconds."""
+        ...
+
+    def series(self, seconds: float, step_s: float) -> Series:
+        """The same step by step."""
+        ...
+
+
+def _series(stats: StatsSource) -> Series:
+    return stats.series(charts.SPAN_S, charts.STEP_S)
+
+
+def pipeline(stats: StatsSource) -> PanelUpdate:
+    """What the pipeline panel shows beside the slice on the screen."""
+    snapshot = stats.snapshot(charts.SPAN_S)
+    return {
+        "stages": percentiles(snapshot["stages"]),
+        "slices": percentiles(snapshot["perceived"]),
+        "sparks": _spark(Panel.PIPELINE, _series(stats).perceived.p50_ms),
+    }
+
+
+def percentiles(stages: Mapping[str, StageStats]) -> dict[str, Percentiles]:
+    """Percentiles (ms) and numbers, in tenths of a millisecond below ten."""
+    return {
+        name: {
+            "p50_ms": _rounded(stage["p50_ms"]),
+            "p95_ms": _rounded(stage["p95_ms"]),
+            "count": stage["count"],
+        }
+        for name, stage in stages.items()
+    }
+
+
+def latency(stats: StatsSource) -> PanelUpdate:
+    """Times over time, and the 95th percentile of the perceived time."""
+    series = _series(stats)
+    shown = graph(charts.latency(series), Panel.LATENCY_EMPTY)
+    whole = stats.snapshot(charts.SPAN_S)["perceived"].get("all")
+    shown["texts"] = {
+        Panel.LATENCY_VALUE: "–" if whole is None else f"p95 {charts.duration(whole['p95_ms'])}"
+    }
+    shown["sparks"] = _spark(Panel.LATENCY, series.perceived.p95_ms)
+    return shown
+
+
+def hit_rate(stats: StatsSource) -> PanelUpdate:
+    """The outcomes over time, the hit rate, and the counts in the legend."""
+    series = _series(stats)
+    shown = graph(charts.outcomes(series), Panel.HIT_RATE_EMPTY)
+    skipped, failed = (round(sum(values)) for values in charts.unseen_steps(series))
+    counts = {name: sum(values) for name, values in series.counts.items()}
+    shown["texts"] = {
+        **demand(stats.snapshot(charts.SPAN_S)["demand"]),
+        Panel.HIT_RATE_UNSEEN: unseen(skipped, failed),
+        Panel.HIT_RATE_REASONS: reasons(counts),
+    }
+    shown["titles"] = parts_of_outcomes(counts)
+    rates = (
+        charts.hit_rate(dict(zip(OUTCOMES, step, strict=True)))
+        for step in zip(*(series.outcomes[name] for name in OUTCOMES), strict=True)
+    )
+    shown["sparks"] = _spark(Panel.HIT_RATE, [rate and 100 * rate for rate in rates])
+    return shown
+
+
+def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
+    """A chart, or the text of an empty one, under which the previous chart stays."""
+    if charts.empty(figure):
+        return {"hidden": {empty_id: False}}
+    return {"figure": figure, "hidden": {empty_id: True}}
+
+
+def demand(counts: Mapping[str, int]) -> dict[str, str]:
+    """The hit rate, rounded down to a tenth of a percent, and the counts in its legend."""
+    total = sum(counts.get(name, 0) for name in OUTCOMES)
+    tenths = 1000 * sum(counts.get(name, 0) for name in charts.SERVED) // total if total else 0
+    rate = f"{tenths // 10}.{tenths % 10} %" if tenths % 10 else f"{tenths // 10} %"
+    return {
+        Panel.HIT_RATE_VALUE: rate if total else "–",
+        **{ids.outcome(name): f"{counts.get(name, 0):,}" for name in OUTCOMES},
+    }
+
+
+def unseen(skipped: int, failed: int) -> str:
+    """Slices that were requested and never seen."""
+    parts = ((skipped, "skipped"), (failed, "failed"))
+    return " · ".join(f"{count:,} {name}" for count, name in parts if count)
+
+
+# Why a slice was decoded or waited for, in words for the viewer of slices.
+REASONS: Final[dict[str, str]] = {
+    Reason.FIRST: "for the first time",
+    Reason.EVICTED: "evicted from the cache meanwhile",
+    Reason.CHANGED: "file changed",
+    Reason.LATE: "planned but not ready",
+    Reason.JUMPED: "after a jump",
+    Reason.TURNED: "after turning back",
+    Reason.UNPLANNED: "not planned ahead",
+    Reason.NO_SPACE: "no space in the cache",
+}
+MAX_REASONS_NAMED: Final = 3
+
+
+def reasons(counts: Mapping[str, float]) -> str:
+    """Why slices were decoded or waited for, the most frequent reasons first; empty without any."""
+    known = {name: round(counts.get(f"{MISSES}.{name}", 0.0)) for name in REASONS}
+    found = sorted((name for name in known if known[name]), key=lambda name: -known[name])
+    if not found:
+        return ""
+    named = [f"{known[name]:,} {REASONS[name]}" for name in found[:MAX_REASONS_NAMED]]
+    rest = sum(known[name] for name in found[MAX_REASONS_NAMED:])
+    return f"Why: {', '.join([*named, *([f'{rest:,} for other reasons'] if rest else [])])}."
+
+
+def parts_of_outcomes(counts: Mapping[str, float]) -> dict[str, str]:
+    """What is said of outcomes of two kinds when they are pointed at."""
+    own, shared = (round(counts.get(f"coalesced.{name}", 0.0)) for name in ("own", "shared"))
+    warmed = round(counts.get("prefetched.warmed", 0.0))
+    return {
+        ids.outcome(
+            Outcome.COALESCED
+        ): f"{own:,} for a decode of your own page, {shared:,} for others",
+        ids.outcome(Outcome.PREFETCHED): f"{warmed:,} of them decoded by lamella warm",
+    }
+
+
+def prefetch(stats: StatsSource) -> PanelUpdate:
+    """What the worker does, what became of the bytes decoded ahead, and fill levels of the caches."""
+    snapshot = stats.snapshot(charts.SPAN_S)
+    ahead = snapshot["prefetch"]
+    state, bad = worker_state(ahead, snapshot["processes"])
+    fates = fates_of(ahead)
+    whole = sum(fates.values())
+    texts: dict[str, str] = {Panel.PREFETCH_STATE: state}
+    shares: dict[str, float] = {}
+    titles: dict[str, str] = {}
+    for fate, nbytes in fates.items():
+        texts[ids.prefetched(fate)] = size(nbytes)
+        shares[ids.bar(fate)] = 100.0 * nbytes / whole if whole else 0.0
+    for share in panels.SHARE_LABELS:
+        value = accuracy(ahead) if share == "accuracy" else ahead[share]
+        texts[ids.prefetched(share)] = "–" if value is None else f"{100 * value:.0f} %"
+    if accuracy(ahead) is None and ahead["decoded"]:
+        texts[ids.prefetched("accuracy")] = "not decided yet"
+    for name in panels.CACHES:
+        cache = snapshot["caches"][name]
+        texts[ids.prefetched(name)] = f"{size(cache['bytes'])} of {size(cache['limit'])}"
+        shares[ids.bar(name)] = fill_percent(cache)
+        titles[ids.share(name)] = cache_summary(name, cache)
+    return {
+        "texts": texts,
+        "shares": {id_: round(percent, 1) for id_, percent in shares.items()},
+        "titles": titles,
+        "alerts": {Panel.PREFETCH_STATE: bad},
+        "sparks": _spark(Panel.PREFETCH, _series(stats).counts.get("prefetch.decoded", ())),
+    }
+
+
+# A worker reports once a second; one that was silent for longer than this is said to be away (s).
+AWAY_S: Final = 5.0
+
+
+def worker_state(ahead: PrefetchStats, processes: Sequence[ProcessStats]) -> tuple[str, bool]:
+    """What the prefetch worker does, and whether that is bad news."""
+    silent_s = min((p["heartbeat_s"] for p in processes if p["role"] == "worker"), default=None)
+    if silent_s is None:
+        return "worker not running", True
+    if silent_s > AWAY_S:
+        return f"worker away for {silent_s:.0f} s", True
+    if ahead["planned"]:
+        return f"{ahead['in_flight']} of {ahead['planned']} planned", False
+    return "idle", False
+
+
+def fates_of(ahead: PrefetchStats) -> dict[panels.Fate, int]:
+    """Bytes decoded ahead by what became of them."""
+    used, wasted = ahead["used_bytes"], ahead["wasted_bytes"]
+    # Bricks that were used or evicted in the window may have been decoded before it.
+    return {
+        "used": used,
+        "undecided": max(0, ahead["decoded_bytes"] - used - wasted),
+        "wasted": wasted,
+    }
+
+
+def accuracy(ahead: PrefetchStats) -> float | None:
+    """Of the bytes whose fate is decided, the share that was used; None for fewer than three bricks."""
+    decided = ahead["used_bytes"] + ahead["wasted_bytes"]
+    brick_bytes = ahead["decoded_bytes"] / ahead["decoded"] if ahead["decoded"] else 0.0
+    evicted = ahead["wasted_bytes"] / brick_bytes if brick_bytes else 0.0
+    bricks = ahead["used"] + round(evicted)
+    return ahead["used_bytes"] / decided if decided and bricks >= MIN_DECIDED_BRICKS else None
+
+
+MIN_DECIDED_BRICKS: Final = 3
+
+
+def _spark(panel: Panel, values: Sequence[float | None]) -> dict[str, list[float]]:
+    return {ids.sparkline(panel): [_rounded(value or 0.0) for value in values]}
+
+
+def _rounded(value: float) -> float:
+    return round(value, 2) if value < 10 else round(value, 1)
+
+
+def fill_percent(cache: CacheStats) -> float:
+    """Fill level of a cache (%)."""
+    limit = cache["limit"]
+    return min(100.0, 100.0 * cache["bytes"] / limit) if limit else 0.0
+
+
+def cache_summary(name: str, cache: CacheStats) -> str:
+    """What is in a cache, as a sentence."""
+    entries = f"{cache['entries']:,} {'entry' if cache['entries'] == 1 else 'entries'}"
+    return (
+        f"{name.capitalize()} in the cache: {entries}, {cache['evictions']:,} evicted"
+        " in the last five minutes"
+    )
+
+
+def size(count: float) -> str:
+    """Bytes as people read them."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if value >= 9.95 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000.0
+    return f"{value:.1f} TB"

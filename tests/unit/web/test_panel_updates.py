@@ -1,0 +1,195 @@
+"""What is new in the panels, from the ledger's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboard.addressing.outcomes import Outcome, Reason, Stage
+from dashboard.settings import Settings
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.statistics import Stats
+from dashboard.telemetry.summaries import PrefetchStats
+from dashboard.web.page import layout, panel_updates
+from tests.clock import Clock
+from tests.rows import MemoryRows
+
+MB = 1_000_000
+
+
+class Counted:
+    """A ledger and its statistics."""
+
+    def __init__(self) -> None:
+        clock = Clock()
+        rows = MemoryRows(clock)
+        self.ledger, self.stats = Ledger(rows, "web", clock), Stats(rows, clock)
+
+    def demands(self, **counts: int) -> None:
+        for outcome, count in counts.items():
+            for _ in range(count):
+                self.ledger.demand(Outcome(outcome))
+
+    def shown(self, update: Callable[..., panel_updates.PanelUpdate]) -> panel_updates.PanelUpdate:
+        self.ledger.flush()
+        self.stats.refresh()
+        return update(self.stats)
+
+
+@pytest.fixture
+def counted() -> Counted:
+    return Counted()
+
+
+def ahead(**numbers: Any) -> PrefetchStats:
+    """Prefetch statistics that are zero but for these."""
+    stats: Any = {
+        name: 0 for name in PrefetchStats.__annotations__ if name not in ("moving", "resting")
+    }
+    return {**stats, **numbers}
+
+
+def worker(heartbeat_s: float) -> ProcessStats:
+    return {"pid": 1, "role": "worker", "rss_bytes": 1, "heartbeat_s": heartbeat_s}
+
+
+def test_the_hit_rate_is_rounded_down(counted: Counted) -> None:
+    assert counted.shown(panel_updates.hit_rate)["texts"]["hit-rate-value"] == "–"
+    counted.demands(hit=1, miss=2)
+    assert counted.shown(panel_updates.hit_rate)["texts"]["hit-rate-value"] == "33.3 %"
+    texts = panel_updates.demand({"hit": 3999, "ring": 1000, "miss": 1})
+    assert texts["hit-rate-value"] == "99.9 %"
+    assert texts["outcome-hit"] == "3,999"
+    assert texts["outcome-coalesced"] == "0"
+    assert panel_updates.demand({"hit": 3, "miss": 1})["hit-rate-value"] == "75 %"
+    assert panel_updates.demand({"hit": 3})["hit-rate-value"] == "100 %"
+
+
+def test_skipped_and_failed_slices_are_counted(counted: Counted) -> None:
+    counted.demands(hit=1)
+    assert counted.shown(panel_updates.hit_rate)["texts"]["hit-rate-unseen"] == ""
+    counted.ledger.count("page.skipped", 3)
+    counted.ledger.count("requests.demand_503")
+    counted.ledger.count("requests.demand_200", 8)
+    texts = counted.shown(panel_updates.hit_rate)["texts"]
+    assert texts["hit-rate-unseen"] == "3 skipped · 1 failed"
+
+
+def test_reasons_are_a_sentence_as_soon_as_they_are_counted(counted: Counted) -> None:
+    counted.demands(miss=4)
+    assert counted.shown(panel_updates.hit_rate)["texts"]["hit-rate-reasons"] == ""
+    for name, count in {"first": 5, "evicted": 7, "late": 1, "jumped": 2, "turned": 1}.items():
+        counted.ledger.count(f"misses.{name}", count)
+    assert counted.shown(panel_updates.hit_rate)["texts"]["hit-rate-reasons"] == (
+        "Why: 7 evicted from the cache meanwhile, 5 for the first time, 2 after a jump,"
+        " 2 for other reasons."
+    )
+    assert tuple(panel_updates.REASONS) == tuple(Reason)
+
+
+def test_outcomes_of_two_kinds_say_how_many_there_are_of_each(counted: Counted) -> None:
+    counted.ledger.demand(Outcome.COALESCED, ["coalesced.own"])
+    counted.ledger.demand(Outcome.COALESCED, ["coalesced.shared"])
+    counted.ledger.demand(Outcome.PREFETCHED, ["prefetched.warmed"])
+    assert counted.shown(panel_updates.hit_rate)["titles"] == {
+        "outcome-coalesced": "1 for a decode of your own page, 1 for others",
+        "outcome-prefetched": "1 of them decoded by lamella warm",
+    }
+
+
+def test_the_pipeline_has_percentiles_of_stages_and_of_whole_slices(counted: Counted) -> None:
+    counted.demands(miss=2)
+    for seconds in (0.2, 0.4):
+        counted.ledger.stages({Stage.DECODE: seconds})
+        counted.ledger.slice_perceived(Outcome.MISS, 2 * seconds)
+    shown = counted.shown(panel_updates.pipeline)
+    decode, whole = shown["stages"]["decode"], shown["slices"]["all"]
+    assert (decode["count"], whole["count"]) == (2, 2)
+    assert decode["p95_ms"] == pytest.approx(400, rel=0.1)
+    assert whole["p95_ms"] == pytest.approx(800, rel=0.1)
+    assert shown["slices"]["miss"] == whole
+    (spark,) = shown["sparks"].values()
+    assert spark[-1] == pytest.approx(whole["p50_ms"], rel=0.01)
+
+
+def test_latency_has_the_95th_percentile_in_its_head(counted: Counted) -> None:
+    shown = counted.shown(panel_updates.latency)
+    assert shown["texts"]["latency-value"] == "–"
+    assert shown["hidden"] == {"latency-empty": False}
+    counted.demands(miss=1)
+    counted.ledger.stages({Stage.DECODE: 1.0})
+    counted.ledger.slice_perceived(Outcome.MISS, 1.2)
+    shown = counted.shown(panel_updates.latency)
+    assert shown["texts"]["latency-value"] == "p95 1.2 s"
+    assert shown["hidden"] == {"latency-empty": True}
+
+
+@pytest.mark.parametrize(
+    ("processes", "numbers", "state", "bad"),
+    [
+        ([], {}, "worker not running", True),
+        ([worker(12.3)], {"planned": 4}, "worker away for 12 s", True),
+        ([worker(12.3), worker(0.4)], {}, "idle", False),
+        ([worker(0.4)], {"planned": 20, "in_flight": 2}, "2 of 20 planned", False),
+    ],
+)
+def test_the_state_of_prefetching(
+    processes: list[ProcessStats], numbers: dict[str, int], state: str, bad: bool
+) -> None:
+    assert panel_updates.worker_state(ahead(**numbers), processes) == (state, bad)
+
+
+def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
+    stats = ahead(decoded_bytes=10 * MB, used_bytes=6 * MB, wasted_bytes=1 * MB)
+    assert panel_updates.fates_of(stats) == {
+        "used": 6 * MB,
+        "undecided": 3 * MB,
+        "wasted": 1 * MB,
+    }
+    # Used now, decoded before the window.
+    assert panel_updates.fates_of(ahead(used_bytes=5))["undecided"] == 0
+
+
+def test_accuracy_is_that_of_what_is_decided_from_three_bricks_on() -> None:
+    numbers = {"decoded": 10, "decoded_bytes": 10 * MB}
+    two = ahead(used=2, used_bytes=2 * MB, **numbers)
+    assert panel_updates.accuracy(two) is None
+    three = ahead(used=2, used_bytes=2 * MB, wasted_bytes=1 * MB, **numbers)
+    assert panel_updates.accuracy(three) == pytest.approx(2 / 3)
+    assert panel_updates.accuracy(ahead()) is None
+
+
+def test_what_is_new_is_written_into_elements_that_exist(
+    counted: Counted, make_settings: Callable[..., Settings]
+) -> None:
+    # A component iterates over the ids below it.
+    found = set(layout.build(make_settings()))
+    counted.demands(miss=1)
+    counted.ledger.count("prefetch.decoded")
+    counted.ledger.count("prefetch.decoded_bytes", MB)
+    for update in (
+        panel_updates.pipeline,
+        panel_updates.latency,
+        panel_updates.hit_rate,
+        panel_updates.prefetch,
+    ):
+        shown: Any = counted.shown(update)
+        for group in ("texts", "shares", "titles", "alerts", "sparks", "hidden"):
+            assert set(shown.get(group, {})) <= found
+    texts = counted.shown(panel_updates.prefetch)["texts"]
+    assert texts["prefetch-accuracy"] == "not decided yet"
+    assert texts["prefetch-undecided"] == "1.0 MB"
+    assert texts["prefetch-bricks"] == "0 B of 0 B"
+
+
+def test_a_graph_without_anything_leaves_the_one_before() -> None:
+    nothing = {"data": [{"text": [""]}], "layout": {}}
+    assert panel_updates.graph(nothing, "latency-empty") == {"hidden": {"latency-empty": False}}
+    some = {"data": [{"text": ["", "1 slice"]}], "layout": {}}
+    assert panel_updates.graph(some, "latency-empty") == {
+        "figure": some,
+        "hidden": {"latency-empty": True},
+    }
