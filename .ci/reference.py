@@ -183,7 +183,8 @@ def metrics() -> str:
         totals=Totals,
         gauges=dict,
         snapshot=lambda _: {"viewers": 0},
-        processes=lambda: [{"pid": 1, "role": "web", "rss_bytes": 0, "heartbeat_s": 0.0}],
+        worker=lambda: {"state": "none"},
+        named_processes=lambda: {"web-0": {"role": "web", "rss_bytes": 0, "heartbeat_s": 0.0}},
     )
     collector = LedgerCollector(empty)  # type: ignore[arg-type]
     rows = [

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dashboard.storage.disk_space import DiskSpace
-from dashboard.telemetry.ledger_reader import ProcessStats
-
-# Age at which the worker's last heartbeat counts as missing.
-HEARTBEAT_S = 10.0
+from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats
 
 
 class Health:
@@ -37,7 +34,7 @@ class Health:
             "roots": all(root.exists() for root in self._roots),
             "cache": self._cache_dir.is_dir(),
             "worker": any(
-                process["role"] == "worker" and process["heartbeat_s"] < HEARTBEAT_S
+                process["role"] == "worker" and process["heartbeat_s"] < WORKER_AWAY_S
                 for process in self._processes()
             ),
         }

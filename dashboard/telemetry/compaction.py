@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from dashboard.storage.rows import Rows
+from dashboard.telemetry import slow
 from dashboard.telemetry.aggregates import Dimension, LedgerRow, Totals, decode_row
 from dashboard.telemetry.history import (
+    DAY_S,
     HOURS,
     KEEP_S,
     MINUTES,
@@ -33,6 +35,8 @@ _BASES: Final = Tier(BASE, 1)
 SHARED: Final = ("bricks.", "frames.")
 # Hours whose minutes are merged in one step, for which other writers wait; after a standstill the rest follows.
 MAX_HOURS: Final = 12
+# Rows of a day's slow slices that are merged when there are more; the slowest ones alone take 17.
+MAX_SLOW_ROWS: Final = 40
 # SQLite limits the depth of a condition.
 _MAX_RANGES: Final = 200
 
@@ -73,12 +77,14 @@ class Compaction:
                 self._add(tier, key, row)
         self._merge_minutes()
         self._remove_old()
+        slow_rows = self._merge_slow()
         if len(self._gone) == bases:
             return False
         stored = Sums(self._base).encode(_BASES, _BASES.number(self._now) or 0)
         for tier, numbers in self._sums.items():
             for number, sums in numbers.items():
                 stored |= sums.encode(tier, number)
+        stored |= slow_rows
         return self._rows.replace(self._gone, stored)
 
     def _merge_seconds(self) -> int:
@@ -153,6 +159,30 @@ class Compaction:
             for number in list(self._sums[tier]):
                 if tier.is_past(number, self._now, keep_s):
                     del self._sums[tier][number]
+
+    def _merge_slow(self) -> dict[str, bytes]:
+        """Merge the slow slices of a day that are in many rows, and remove those of old days; returns new rows."""
+        keys: dict[int, list[str]] = defaultdict(list)
+        for key in self._rows.keys_with_prefix(slow.DAYS.prefix):
+            number = slow.DAYS.number_of(key)
+            keep_s = self._retention.names_days * DAY_S
+            if number is None or slow.DAYS.is_past(number, self._now, keep_s):
+                self._gone[key] = None
+            else:
+                keys[number].append(key)
+        stored: dict[str, bytes] = {}
+        for day, of_day in keys.items():
+            if len(of_day) > MAX_SLOW_ROWS:
+                stored |= slow.encode(day, self._slow_slices(day))
+        return stored
+
+    def _slow_slices(self, day: int) -> Iterator[slow.SlowSlice]:
+        for _, key, value in self._rows.rows_between(slow.DAYS.keys_of(day)):
+            self._gone[key] = None
+            try:
+                yield from slow.decode(value)
+            except ValueError as error:
+                self._dropped(key, error)
 
     def _stored(self, tier: Tier, numbers: Iterable[int]) -> Iterator[tuple[str, LedgerRow]]:
         """The rows of these minutes or hours that are not merged yet; those that cannot be read are removed."""

@@ -19,24 +19,20 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Final
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Final
 
 from dashboard.addressing.outcomes import Outcome, Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.rows import Rows, RowsUnavailable
+from dashboard.storage.rows import Rows
 from dashboard.telemetry.aggregates import (
     MAX_GROUPS,
     NAME,
     OTHER,
     Dimension,
-    Finite,
     Group,
     Histogram,
     LedgerRow,
-    Name,
     Totals,
     encode_row,
     exact,
@@ -46,32 +42,21 @@ from dashboard.telemetry.aggregates import (
 from dashboard.telemetry.compaction import ROW, Compaction, last_compaction
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
+from dashboard.telemetry.processes import ProcessRecord
+from dashboard.telemetry.slow import SlowSlices
 
 log = logging.getLogger(__name__)
 
 FLUSH_S: Final = 1.0
 COMPACT_S: Final = 5 * 60.0
-PROCESS_EXPIRES_S: Final = 15.0
 # Viewer ids are chosen by clients; these bound the size of a row.
 VIEWERS_A_ROW: Final = 256
 MAX_NEW_GROUPS: Final = 256
 
 # Counters of responses to requests for slices: `requests.KIND_STATUS`, as in `requests.ahead_200`.
 REQUESTS: Final = "requests"
-
-PROCESS: Final = "process:"
-
-
-class Heartbeat(BaseModel):
-    """The record of a live process; `heartbeat` is Unix time (s)."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    pid: int
-    role: Annotated[str, Field(max_length=32)]
-    rss_bytes: int
-    heartbeat: Finite
-    gauges: dict[Name, Finite]
+# Times for which requests for slices waited for a thread.
+QUEUE: Final = "queue"
 
 
 class Ledger:
@@ -105,11 +90,13 @@ class Ledger:
         self._thread: threading.Thread | None = None
         self._new = Totals()
         self._viewers: dict[str, None] = {}
+        self._slow = SlowSlices()
         self._unwritten: dict[str, bytes] = {}
         self._written_gauges: dict[str, float] = {}
         self.failing = False
         self._compact_at = -math.inf
         self._process = f"{os.getpid()}:{time.time_ns():x}"
+        self._record = ProcessRecord(self.rows, self._role, self._process)
 
     # Counting
 
@@ -143,6 +130,8 @@ class Ledger:
             for stage, taken in stages.items():
                 self._new.stages.setdefault(stage, Histogram()).add(taken)
             self._new.server.setdefault(found.outcome, Histogram()).add(total_s)
+            if demand is not None and self._retention.names_days > 0:
+                self._slow.offer(self._clock(), found, demand, stages, total_s, sent_bytes)
         self._ensure_flusher()
 
     def _add_demand(
@@ -183,6 +172,14 @@ class Ledger:
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
         self._ensure_flusher()
 
+    def request(self, kind: str, queued_s: float) -> None:
+        """Count a response to a request for a slice, `KIND_STATUS`, and how long it waited for a thread (s)."""
+        name = f"{REQUESTS}.{kind}"
+        with self._lock:
+            self._new.counts[name] = self._new.counts.get(name, 0.0) + 1.0
+            self._new.times.setdefault(QUEUE, Histogram()).add(queued_s)
+        self._ensure_flusher()
+
     def slice_perceived(self, outcome: Outcome, seconds: float) -> None:
         """Count the time from a viewer's request to the painted slice (s)."""
         with self._lock:
@@ -214,6 +211,7 @@ class Ledger:
     def start(self) -> None:
         """Flush once a second from a daemon thread, until `close`."""
         self._started = True
+        self._record.ended = False
         self._stop.clear()
         self._ensure_flusher()
 
@@ -238,8 +236,8 @@ class Ledger:
         if self._thread is not None:
             self._thread.join(timeout=5.0)
             self._thread = None
+        self._record.ended = True
         self.flush()
-        self.rows.delete(PROCESS + self._process)
 
     def flush(self) -> None:
         """Write the counts since the last flush, and a heartbeat; never raises.
@@ -269,17 +267,15 @@ class Ledger:
         with self._lock:
             new, viewers = self._new, tuple(self._viewers)
             self._new, self._viewers = Totals(), {}
+            slow = self._slow.take()
         if new or viewers or gauges != self._written_gauges:
             for dimension, groups in new.groups.items():
                 merge_groups(groups, {}, MAX_GROUPS[dimension])
             row = LedgerRow(now, self._process, new, gauges, viewers)
-            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)}
+            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)} | slow
         self._write_rows()
         self._written_gauges = gauges
-        if not self.rows.set(
-            PROCESS + self._process, self._heartbeat(now, gauges), expire=PROCESS_EXPIRES_S
-        ):
-            raise RowsUnavailable("a heartbeat was not stored")
+        self._record.beat(now, gauges)
         self._compact_if_due(now)
 
     def _write_rows(self) -> None:
@@ -299,16 +295,6 @@ class Ledger:
             if math.isfinite(value):
                 gauges[name] = value
         return gauges
-
-    def _heartbeat(self, now: float, gauges: Mapping[str, float]) -> bytes:
-        record = Heartbeat(
-            pid=os.getpid(),
-            role=self._role,
-            rss_bytes=rss_bytes(),
-            heartbeat=now,
-            gauges=dict(gauges),
-        )
-        return record.model_dump_json().encode()
 
     def compact(self) -> bool:
         """Compact the ledger as of now; returns whether anything was changed. Raises `RowsUnavailable`.
@@ -338,16 +324,3 @@ def _begin_in_child(ledger: weakref.ref[Ledger]) -> None:
     alive = ledger()
     if alive is not None:
         alive._begin()  # noqa: SLF001  # its own module
-
-
-def rss_bytes() -> int:
-    """Private memory of this process (RssAnon + RssShmem, bytes); mapped files belong to the page cache."""
-    kilobytes = 0
-    try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith(("RssAnon:", "RssShmem:")):
-                    kilobytes += int(line.split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return kilobytes * 1024

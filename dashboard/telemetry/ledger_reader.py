@@ -13,12 +13,17 @@ from dashboard.storage.rows import NumberedRow, Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Dimension, LedgerRow, Totals, decode_row
 from dashboard.telemetry.compaction import BASE, ROW, SHARED
 from dashboard.telemetry.history import KEEP_S, Tier
-from dashboard.telemetry.ledger import COMPACT_S, PROCESS, PROCESS_EXPIRES_S, Heartbeat
+from dashboard.telemetry.ledger import COMPACT_S
+from dashboard.telemetry.processes import PROCESS, Heartbeat
+from dashboard.telemetry.slow import DAYS, SlowSlice
+from dashboard.telemetry.slow import decode as decode_slow
 
 log = logging.getLogger(__name__)
 
 # Seconds that are not compacted by then are forgotten here: nobody can write the ledger.
 FORGET_S: Final = KEEP_S + 4 * COMPACT_S
+# Age at which the worker's last heartbeat counts as missing.
+WORKER_AWAY_S: Final = 10.0
 _BASE_KEYS: Final = (BASE, BASE[:-1] + ";")
 # Between a refresh and a read of the history, another process may compact the ledger.
 _ATTEMPTS: Final = 8
@@ -33,6 +38,13 @@ class ProcessStats(TypedDict):
     heartbeat_s: float
 
 
+class WorkerStats(TypedDict):
+    """The prefetch worker: `up`, `away` (stopped or hung), `ended`, or `none` that is known; for how long (s)."""
+
+    state: str
+    since_s: float | None
+
+
 @dataclass(slots=True)
 class Bin:
     """All rows of one second; `per_process` has the gauges of each process."""
@@ -45,9 +57,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A live process; `name` is what its rows call it."""
+    """A live process; `name` is what its rows call it, `label` what people do, such as `web-0`."""
 
     name: str
+    label: str
     stats: ProcessStats
     gauges: dict[str, float]
 
@@ -64,6 +77,7 @@ class LedgerReader:
         self._shared: dict[str, float] = {}
         self._lines = LogLimit()
         self.processes: list[Process] = []
+        self.worker: WorkerStats = {"state": "none", "since_s": None}
         self._forget()
 
     def _forget(self) -> None:
@@ -80,9 +94,15 @@ class LedgerReader:
         oldest = math.floor(now - FORGET_S)
         for second in [s for s in self.bins if s < oldest]:
             del self.bins[second]
-        self.processes = list(self._read_processes(now))
+        records = list(self._read_records())
+        self.processes = [_process(key, one, now) for key, one in records if one.is_live(now)]
+        self.worker = _worker([one for _, one in records if one.role == "worker"], now)
         for process in sorted(self.processes, key=lambda p: -p.stats["heartbeat_s"]):
             self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
+        for name in [name for name in self._shared if name.endswith(".limit")]:
+            # Each process follows the free space by itself, a moment later than another one; the smallest holds.
+            limits = [p.gauges[name] for p in self.processes if name in p.gauges]
+            self._shared[name] = min(limits, default=self._shared[name])
 
     def past(
         self, tiers: Sequence[Tier], first: float, last: float, now: float
@@ -99,6 +119,14 @@ class LedgerReader:
                 return list(self._past_rows(tiers, rows))
             self.refresh(now)
         raise RowsUnavailable("the ledger is compacted too often")
+
+    def slow(self, start: float, end: float) -> Iterator[SlowSlice]:
+        """The slow slices from `start` to `end` (Unix time, s); raises `RowsUnavailable`."""
+        for _, key, value in self._rows.rows_between(DAYS.keys(start, end)):
+            try:
+                yield from (one for one in decode_slow(value) if start <= one.time <= end)
+            except ValueError as error:
+                self._skipped(key, error)
 
     def _past_rows(
         self, tiers: Sequence[Tier], rows: Sequence[NumberedRow]
@@ -164,26 +192,34 @@ class LedgerReader:
         if self._lines.admits(key) is not None:
             log.warning("ledger row %.64r skipped: %r", key, error)
 
-    def _read_processes(self, now: float) -> Iterator[Process]:
+    def _read_records(self) -> Iterator[tuple[str, Heartbeat]]:
         for key in self._rows.keys_with_prefix(PROCESS):
             value = self._rows.get(key)
             if value is None:
                 continue
             try:
-                process = _process(key, value, now)
+                yield key, Heartbeat.model_validate_json(value)
             except ValueError as error:
                 self._skipped(key, error)
-                continue
-            if process.stats["heartbeat_s"] <= PROCESS_EXPIRES_S:
-                yield process
 
 
-def _process(key: str, value: bytes, now: float) -> Process:
-    record = Heartbeat.model_validate_json(value)
+def _process(key: str, record: Heartbeat, now: float) -> Process:
     stats: ProcessStats = {
         "pid": record.pid,
         "role": record.role,
         "rss_bytes": record.rss_bytes,
         "heartbeat_s": max(0.0, round(now - record.heartbeat, 3)),
     }
-    return Process(key.removeprefix(PROCESS), stats, record.gauges)
+    label = key.removeprefix(PROCESS)
+    return Process(record.process or label, label, stats, record.gauges)
+
+
+def _worker(records: Sequence[Heartbeat], now: float) -> WorkerStats:
+    """The state of the worker that was heard of last."""
+    up = [one for one in records if not one.ended and now - one.heartbeat < WORKER_AWAY_S]
+    if up:
+        return {"state": "up", "since_s": max(0.0, now - min(one.began for one in up))}
+    last = max(records, key=lambda one: one.heartbeat, default=None)
+    if last is None:
+        return {"state": "none", "since_s": None}
+    return {"state": "ended" if last.ended else "away", "since_s": now - last.heartbeat}

@@ -19,9 +19,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from dashboard import __version__
 from dashboard.addressing.outcomes import MISSES, Reason
+from dashboard.errors import Busy
 from dashboard.telemetry.aggregates import Histogram, K, Totals
-from dashboard.telemetry.ledger import REQUESTS
+from dashboard.telemetry.ledger import QUEUE, REQUESTS
 from dashboard.telemetry.simulated_caches import FACTORS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
@@ -78,6 +80,7 @@ GAUGES: Final = {
     "frames.limit": "Limit of the frame cache in bytes",
     "prefetch.in_flight": "Bricks being decoded ahead",
     "prefetch.planned": "Bricks planned to be decoded ahead",
+    "threads.busy": "Request threads that were busy in the last second, on average",
 }
 
 
@@ -117,7 +120,18 @@ class LedgerCollector(Collector):
             "Viewers seen in the last minute",
             value=self._stats.snapshot(None)["viewers"],
         )
-        labels = ["pid", "role"]
+        yield _queue(totals)
+        yield GaugeMetricFamily(
+            "lamella_worker_up",
+            "1 while the prefetch worker is heard of, else 0",
+            value=float(self._stats.worker()["state"] == "up"),
+        )
+        info = GaugeMetricFamily(
+            "lamella_build_info", "1; the label is the version", labels=["version"]
+        )
+        info.add_metric([__version__], 1.0)
+        yield info
+        labels = ["process", "role"]
         rss = GaugeMetricFamily(
             "lamella_process_rss_bytes",
             "Private memory of the process, without the shared page cache",
@@ -128,8 +142,8 @@ class LedgerCollector(Collector):
             "Seconds since the last heartbeat of the process",
             labels=labels,
         )
-        for process in self._stats.processes():
-            values = [str(process["pid"]), process["role"]]
+        for name, process in sorted(self._stats.named_processes().items()):
+            values = [name, process["role"]]
             rss.add_metric(values, process["rss_bytes"])
             beat.add_metric(values, process["heartbeat_s"])
         yield rss
@@ -167,22 +181,38 @@ def _requests(totals: Totals) -> Metric:
     return family
 
 
+def _queue(totals: Totals) -> Metric:
+    text = "Time for which requests for slices waited for a thread"
+    family = HistogramMetricFamily("lamella_queue_seconds", text)
+    buckets, total_s = _buckets(totals.times.get(QUEUE, Histogram()))
+    family.add_metric([], buckets, sum_value=total_s)
+    return family
+
+
+def _buckets(fine: Histogram) -> tuple[list[tuple[str, float]], float]:
+    """Cumulative counts by upper bound, and the sum (s)."""
+    coarse = [(str(bound), float(fine.at_most(bound))) for bound in BUCKETS]
+    return [*coarse, ("+Inf", float(fine.count))], fine.total_s
+
+
 def _histograms(
     name: str, text: str, label: str, values: Sequence[K], found: Mapping[K, Histogram]
 ) -> Metric:
     """The histograms of all `values` of a label, also of those that never occurred."""
     family = HistogramMetricFamily(f"lamella_{name}_seconds", text, labels=[label])
     for value in values:
-        fine = found.get(value, Histogram())
-        coarse: list[tuple[str, float]] = [
-            (str(bound), float(fine.at_most(bound))) for bound in BUCKETS
-        ]
-        family.add_metric([value], [*coarse, ("+Inf", float(fine.count))], sum_value=fine.total_s)
+        buckets, total_s = _buckets(found.get(value, Histogram()))
+        family.add_metric([value], buckets, sum_value=total_s)
     return family
 
 
 def exposition(stats: Stats) -> tuple[bytes, str]:
-    """Response to a scrape: (text, content type)."""
+    """Response to a scrape: (text, content type); raises `Busy`.
+
+    All rows that were written before are in it: of two scrapes that different processes serve, none goes back.
+    """
+    if not stats.refresh():
+        raise Busy("The statistics cannot be read now; try again.")
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LedgerCollector(stats))
     return generate_latest(registry), CONTENT_TYPE_LATEST

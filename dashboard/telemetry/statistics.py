@@ -22,6 +22,7 @@ from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.groups import By, groups_of
 from dashboard.telemetry.history import (
+    DAY_S,
     DEFAULT_RETENTION,
     HOURS,
     KEEP_S,
@@ -32,8 +33,9 @@ from dashboard.telemetry.history import (
     Sums,
     Tier,
 )
-from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats
+from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats, WorkerStats
 from dashboard.telemetry.series import Series, make_series
+from dashboard.telemetry.slow import SlowSlice, slowest
 from dashboard.telemetry.summaries import Snapshot, summarize
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 REFRESH_S: Final = 1.0
 # Rows name viewers only while they are kept: "all" counts those of the last minute.
 RECENT_VIEWERS_S: Final = 60.0
+# Days of slow slices in one response, which reads all of them.
+MAX_SLOW_DAYS: Final = 31
 # Number of windows or step lengths that are cached between two refreshes.
 MAX_CACHED: Final = 16
 # Stretches of the history that are cached until the next compaction; a series of 100 steps has up to 5 MB.
@@ -155,24 +159,63 @@ class Stats:
             self._refresh()
             return [process.stats for process in self._reader.processes]
 
-    def refresh(self) -> None:
-        """Read new rows now, however short a time ago that was done."""
+    def named_processes(self) -> dict[str, ProcessStats]:
+        """The live processes by name, such as `web-0`."""
+        with self._lock:
+            self._refresh()
+            return {process.label: process.stats for process in self._reader.processes}
+
+    def worker(self) -> WorkerStats:
+        """The state of the prefetch worker."""
+        with self._lock:
+            self._refresh()
+            return self._reader.worker
+
+    def slow(self, start: float, end: float, most: int) -> tuple[float, float, list[SlowSlice]]:
+        """At most `most` of the slowest slices of a time span, the slowest first, and the span (Unix time, s).
+
+        Of each day (UTC) the 200 slowest are known. Times are as in `between`; raises `BadRequest` for those
+        that are not kept, and `Busy`.
+        """
+        with self._lock:
+            self._refresh()
+            start, end = self._resolved(start, end)
+            keep_s = self._retention.names_days * DAY_S
+            if keep_s <= 0:
+                raise errors.BadRequest(
+                    "This server does not keep slow slices, which name viewers."
+                )
+            if self._read_at - start > max(keep_s, DAY_S):
+                raise errors.BadRequest(f"Slow slices are kept for {duration(keep_s)}.")
+            if end - start > MAX_SLOW_DAYS * DAY_S:
+                raise errors.BadRequest(
+                    f"Slow slices of {MAX_SLOW_DAYS} days can be listed at most."
+                )
+            try:
+                found = list(self._reader.slow(start, end))
+            except RowsUnavailable as error:
+                raise self._unreadable(error) from None
+        return start, end, slowest(found, most)
+
+    def refresh(self) -> bool:
+        """Read new rows now, however short a time ago that was done; returns whether that was possible."""
         with self._lock:
             self._read_at = -math.inf
-            self._refresh()
+            return self._refresh()
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> bool:
         now = self._clock()
         if abs(now - self._read_at) < REFRESH_S:
-            return
+            return True
         self._read_at = now
         try:
             self._reader.refresh(now)
         except RowsUnavailable as error:
             log.warning("the ledger cannot be read, the statistics stay as they are: %s", error)
-            return
+            return False
         self._snapshots.clear()
         self._series.clear()
+        return True
 
     def _snapshot(self, window: float | None, by: By | None) -> Snapshot:
         now = self._read_at
@@ -189,7 +232,8 @@ class Stats:
             totals = self._sums(span, by)[0].totals
             viewers = self._viewers(max(first, now - VIEWERS_S))
         processes = [process.stats for process in self._reader.processes]
-        found = summarize(totals, self._reader.gauges(), len(viewers), processes)
+        worker, gauges = self._reader.worker, self._reader.gauges()
+        found = summarize(totals, gauges, len(viewers), processes, worker)
         found |= {"from": first, "to": now, "resolution_s": resolution_s}
         if by is not None:
             found |= {"by": by, "groups": groups_of(totals, by)}
@@ -221,10 +265,7 @@ class Stats:
 
     def _chosen_span(self, start: float, end: float, step: int | None, by: By | None) -> Span:
         now = self._read_at
-        start, end = (t if t > 0 else now + t for t in (start, end))
-        end = min(end, now)
-        if not start < end:
-            raise errors.BadRequest("The time span ends before it begins, or lies in the future.")
+        start, end = self._resolved(start, end)
         self._check_kept(start, by)
         most = MAX_STEPS if by is None else MAX_STEPS_OF_GROUPS
         chosen = (
@@ -240,6 +281,15 @@ class Stats:
                 return Span(first, one, count, resolution)
         resolution = self._retention.resolution_s(now - start)
         raise errors.BadRequest(f"Steps of this time span are multiples of {resolution} seconds.")
+
+    def _resolved(self, start: float, end: float) -> tuple[float, float]:
+        """Start and end as Unix times (s); raises `BadRequest` unless there is time between them."""
+        now = self._read_at
+        start, end = (t if t > 0 else now + t for t in (start, end))
+        end = min(end, now)
+        if not start < end:
+            raise errors.BadRequest("The time span ends before it begins, or lies in the future.")
+        return start, end
 
     def _cached_series(self, span: Span, by: By | None) -> Series:
         if (span, by) not in self._series:
@@ -281,8 +331,7 @@ class Stats:
         try:
             rows = self._reader.past(tiers, span.first, min(until, now), now)
         except RowsUnavailable as error:
-            log.warning("the history of the statistics cannot be read: %s", error)
-            raise errors.Busy("The statistics cannot be read now; try again.") from None
+            raise self._unreadable(error) from None
         if self._past_bases != self._reader.bases:
             self._past.clear()
             self._past_bases = self._reader.bases
@@ -294,6 +343,10 @@ class Stats:
                 found.viewers.update(row.viewers)
         self._past[key] = dict(sums)
         return self._past[key]
+
+    def _unreadable(self, error: RowsUnavailable) -> errors.Busy:
+        log.warning("the history of the statistics cannot be read: %s", error)
+        return errors.Busy("The statistics cannot be read now; try again.")
 
     def _gauge_steps(self, span: Span, sums: Sequence[Sums]) -> dict[str, tuple[float | None, ...]]:
         live = {process.name for process in self._reader.processes}

@@ -9,7 +9,7 @@ from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.groups import By, GroupStats
 from dashboard.telemetry.ledger import REQUESTS
-from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.ledger_reader import ProcessStats, WorkerStats
 from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
@@ -131,12 +131,17 @@ class Snapshot(_Window):
     reports: dict[str, int]
     viewers: int
     processes: list[ProcessStats]
+    worker: WorkerStats
     by: NotRequired[By]
     groups: NotRequired[dict[str, GroupStats]]
 
 
 def summarize(
-    totals: Totals, gauges: dict[str, float], viewers: int, processes: list[ProcessStats]
+    totals: Totals,
+    gauges: dict[str, float],
+    viewers: int,
+    processes: list[ProcessStats],
+    worker: WorkerStats,
 ) -> Snapshot:
     """The statistics of a window, as JSON types."""
 
@@ -179,6 +184,7 @@ def summarize(
         "reports": report_stats(totals),
         "viewers": viewers,
         "processes": processes,
+        "worker": worker,
     }
 
 

@@ -21,7 +21,9 @@ from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
 from dashboard.runtime.activity import demand_of
 from dashboard.telemetry import prometheus
+from dashboard.telemetry.history import DAY_S
 from dashboard.telemetry.series import as_csv, as_json
+from dashboard.telemetry.slow import SLOWEST
 from dashboard.web import query
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 
@@ -94,6 +96,14 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
         if form is query.TextFormat.CSV:
             return flask.Response(as_csv(found), content_type="text/csv; charset=utf-8")
         return flask.jsonify(as_json(found))
+
+    @api.get("/api/v1/slow")
+    def slow() -> flask.Response:
+        """The slowest slices of a time span, the last day by default, each with its stages."""
+        start, end = query.time_span(DAY_S)
+        most = query.whole_number("n", SLOWEST) or SLOWEST
+        start, end, found = services.stats.slow(start, end, most)
+        return flask.jsonify({"from": start, "to": end, "slices": [one.as_json() for one in found]})
 
     @api.get("/metrics")
     def metrics() -> flask.Response:

@@ -9,7 +9,8 @@ from typing import Any
 from dashboard.addressing.outcomes import Provenance, Stage
 from dashboard.http.environment import READABLE_AT
 from dashboard.meter import Recording, recording
-from dashboard.telemetry.ledger import REQUESTS, Ledger
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.mean_level import MeanLevel
 from dashboard.telemetry.stages import SERVER_STAGES
 
 RECORDING = "lamella.recording"
@@ -38,8 +39,17 @@ class ServerTimingMiddleware:
         self._application = application
         self._path = path
         self._ledger = ledger
+        self._busy = MeanLevel()
+        ledger.gauge("threads.busy", self._busy.read)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self._busy.add(1)
+        try:
+            return self._measured(environ, start_response)
+        finally:
+            self._busy.add(-1)
+
+    def _measured(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != self._path:
             return self._application(environ, start_response)
         # On Linux, `time.perf_counter` and `time.monotonic` are one clock.
@@ -50,7 +60,7 @@ class ServerTimingMiddleware:
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
-                self._ledger.count(f"{REQUESTS}.{_kind(environ)}_{status[:3]}")
+                self._ledger.request(f"{_kind(environ)}_{status[:3]}", record.queued_s)
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)
                 if found is not None and status[:3] in ("200", "304"):

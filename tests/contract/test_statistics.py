@@ -107,3 +107,30 @@ def test_a_series_as_csv(app: App) -> None:
 )
 def test_impossible_series_are_refused(app: App, query: dict[str, str]) -> None:
     assert_error(app.get("/api/v1/stats/series", **query), 400)
+
+
+def test_the_slowest_slices(app: App) -> None:
+    found = app.get("/api/v1/slow").get_json()
+    assert 86_399 < found["to"] - found["from"] < 86_401
+    assert len(found["slices"]) == 4
+    totals = [slow["total_ms"] for slow in found["slices"]]
+    assert totals == sorted(totals, reverse=True)
+    slow = next(one for one in found["slices"] if one["viewer"] == "bob")
+    assert (slow["volume"], slow["selection"]) == ("scan.h5/volume", "12,0:48:1,0:48:1")
+    assert (slow["outcome"], slow["reason"], slow["bytes"]) == ("miss", "first", 48 * 48)
+    assert sum(slow["stages"].values()) == pytest.approx(slow["total_ms"], rel=0.05, abs=0.1)
+    assert {one["reason"] for one in found["slices"] if one["outcome"] == "hit"} == {None}
+    most = app.get("/api/v1/slow", n="2", **{"from": "-60"}).get_json()
+    assert most["slices"] == found["slices"][:2]
+
+
+@pytest.mark.parametrize(
+    "query", [{"n": "0"}, {"n": "201"}, {"from": "x"}, {"from": "-1e7"}, {"to": "-90000"}], ids=str
+)
+def test_impossible_lists_of_slow_slices_are_refused(app: App, query: dict[str, str]) -> None:
+    assert_error(app.get("/api/v1/slow", **query), 400)
+
+
+def test_a_worker_that_was_never_there(app: App) -> None:
+    found = app.get("/api/v1/stats").get_json()
+    assert found["worker"] == {"state": "none", "since_s": None}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.runtime.health import HEARTBEAT_S, Health
+from dashboard.runtime.health import Health
 from dashboard.storage.disk_space import DiskSpace
-from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats
 
 
 def beat(role: str, age_s: float) -> ProcessStats:
@@ -35,7 +35,7 @@ def health(tmp_path: Path, space: DiskSpace, processes: list[ProcessStats]) -> H
 
 def test_readiness_takes_a_worker_that_beats(health: Health, processes: list[ProcessStats]) -> None:
     assert health.readiness() == {"roots": True, "cache": True, "worker": False}
-    processes += [beat("web", 0.1), beat("worker", HEARTBEAT_S + 1)]
+    processes += [beat("web", 0.1), beat("worker", WORKER_AWAY_S + 1)]
     assert not health.readiness()["worker"]
     processes.append(beat("worker", 1.0))
     assert health.readiness() == {"roots": True, "cache": True, "worker": True}

@@ -16,7 +16,9 @@ from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.aggregates import Totals, decode_row
 from dashboard.telemetry.compaction import BASE, ROW
 from dashboard.telemetry.history import KEEP_S
-from dashboard.telemetry.ledger import COMPACT_S, PROCESS, VIEWERS_A_ROW, Ledger, rss_bytes
+from dashboard.telemetry.ledger import COMPACT_S, VIEWERS_A_ROW, Ledger
+from dashboard.telemetry.processes import PROCESS, rss_bytes
+from dashboard.telemetry.statistics import Stats
 from tests.clock import Clock
 
 
@@ -76,7 +78,7 @@ def test_the_process_record_is_refreshed(ledger: Ledger, cache: DiskRows, clock:
     ledger.flush()
     (key,) = cache.keys_with_prefix(PROCESS)
     record = json.loads(cache.get(key))
-    assert key.startswith(f"{PROCESS}{os.getpid()}:")
+    assert key == f"{PROCESS}web-0"
     assert record["pid"] == os.getpid()
     assert record["role"] == "web"
     assert record["heartbeat"] == 1_000_001.0
@@ -271,7 +273,7 @@ def test_closing_writes_the_rest_and_leaves_the_list(ledger: Ledger, cache: Disk
         ledger.demand("hit")
     ledger.close()
     assert summed(cache).demand == {"hit": 100}
-    assert cache.keys_with_prefix(PROCESS) == []
+    assert Stats(cache).processes() == []
 
 
 def test_a_forked_child_does_not_write_the_parents_rows(

@@ -15,7 +15,8 @@ from dashboard.bulkhead import LINES
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.compaction import ROW
 from dashboard.telemetry.history import KEEP_S
-from dashboard.telemetry.ledger import PROCESS, Ledger
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.processes import PROCESS
 from dashboard.telemetry.statistics import MAX_CACHED, Stats
 from tests.clock import Clock
 
@@ -40,6 +41,7 @@ def test_an_empty_ledger_has_the_whole_shape(stats: Stats) -> None:
     }
     assert snapshot["viewers"] == 0
     assert snapshot["processes"] == []
+    assert snapshot["worker"] == {"state": "none", "since_s": None}
     prefetch = snapshot["prefetch"]
     assert {prefetch[name] for name in ("planned", "in_flight", "decoded", "used")} == {0}
     assert prefetch["wasted_bytes"] == 0
@@ -198,13 +200,13 @@ def test_a_reused_row_number_is_not_taken_for_seen(
     cache: DiskRows, clock: Clock, stats: Stats
 ) -> None:
     """SQLite gives the number of a deleted last row to the next one."""
-    ledger, short = Ledger(cache, "web", clock), Ledger(cache, "bench", clock)
+    ledger = Ledger(cache, "web", clock)
     ledger.demand("hit")
     ledger.flush()
-    short.flush()
+    cache.set("elsewhere", b"")
     assert stats.snapshot(None)["demand"]["hit"] == 1
     top = cache.rows_after(0)[-1][0]
-    short.close()
+    cache.delete("elsewhere")
     ledger.demand("hit")
     ledger.flush()
     assert cache.rows_after(0)[-1][0] == top

@@ -1,0 +1,130 @@
+"""Processes have names that outlive them, and a worker that is away is noticed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dashboard.storage.rows import DiskRows
+from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.processes import PROCESS, PROCESS_EXPIRES_S, Heartbeat
+from dashboard.telemetry.statistics import Stats
+from tests.clock import Clock
+
+
+@pytest.fixture
+def stats(cache: DiskRows, clock: Clock) -> Stats:
+    return Stats(cache, clock)
+
+
+def names(stats: Stats) -> list[str]:
+    stats.refresh()
+    return sorted(stats.named_processes())
+
+
+def test_each_process_has_the_first_free_name_of_its_role(
+    cache: DiskRows, clock: Clock, stats: Stats
+) -> None:
+    web = [Ledger(cache, "web", clock) for _ in range(3)]
+    for ledger in [*web, Ledger(cache, "worker", clock)]:
+        ledger.flush()
+    assert names(stats) == ["web-0", "web-1", "web-2", "worker-0"]
+    web[1].close()
+    assert names(stats) == ["web-0", "web-2", "worker-0"]
+    Ledger(cache, "web", clock).flush()
+    assert names(stats) == ["web-0", "web-1", "web-2", "worker-0"]
+
+
+def test_a_name_of_a_process_that_was_killed_is_free_at_once(
+    cache: DiskRows, clock: Clock, stats: Stats
+) -> None:
+    cache.close()
+    child = os.fork()
+    if child == 0:
+        Ledger(cache, "web", clock).flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert names(stats) == ["web-0"]
+    Ledger(cache, "web", clock).flush()
+    assert names(stats) == ["web-0"]
+    assert stats.processes()[0]["pid"] == os.getpid()
+
+
+def test_a_process_elsewhere_is_waited_for(cache: DiskRows, clock: Clock, stats: Stats) -> None:
+    other = Heartbeat(
+        pid=2**22 + 1,
+        role="web",
+        rss_bytes=1,
+        heartbeat=clock.now,
+        gauges={},
+        process="other",
+        host="elsewhere",
+    )
+    cache.set(f"{PROCESS}web-0", other.model_dump_json().encode())
+    Ledger(cache, "web", clock).flush()
+    assert names(stats) == ["web-0", "web-1"]
+    clock.now += PROCESS_EXPIRES_S + 1
+    Ledger(cache, "web", clock).flush()
+    assert names(stats) == ["web-0"]
+
+
+def test_a_process_that_was_stopped_gives_way_to_the_one_that_has_its_name(
+    cache: DiskRows, clock: Clock, stats: Stats
+) -> None:
+    stopped, other = Ledger(cache, "web", clock), Ledger(cache, "web", clock)
+    stopped.flush()
+    clock.now += PROCESS_EXPIRES_S + 1
+    other.flush()
+    assert names(stats) == ["web-0"]
+    stopped.flush()
+    other.flush()
+    assert names(stats) == ["web-0", "web-1"]
+
+
+def test_a_record_of_an_earlier_version_or_of_nobody(cache: DiskRows, clock: Clock) -> None:
+    old = f'{{"pid":1,"role":"web","rss_bytes":5,"heartbeat":{clock.now},"gauges":{{}}}}'
+    cache.set(f"{PROCESS}1:abc", old.encode())
+    cache.set(f"{PROCESS}web-0", b"{")
+    Ledger(cache, "web", clock).flush()
+    assert names(Stats(cache, clock)) == ["1:abc", "web-0"]
+
+
+def test_a_worker_that_is_stopped_is_away_within_fifteen_seconds(
+    cache: DiskRows, clock: Clock, stats: Stats
+) -> None:
+    worker = Ledger(cache, "worker", clock)
+    worker.flush()
+    clock.now += 5
+    worker.flush()
+    clock.now += 4
+    assert stats.snapshot(300)["worker"] == {"state": "up", "since_s": 9}
+    clock.now += 10
+    assert stats.snapshot(300)["worker"] == {"state": "away", "since_s": 14}
+    clock.now += 3600
+    assert stats.snapshot(300)["worker"] == {"state": "away", "since_s": 3614}
+    worker.flush()
+    assert stats.snapshot(None)["worker"]["state"] == "away", "read once a second"
+    clock.now += 1
+    assert stats.snapshot(None)["worker"]["state"] == "up"
+
+
+def test_a_worker_that_has_ended_has_ended(cache: DiskRows, clock: Clock, stats: Stats) -> None:
+    worker = Ledger(cache, "worker", clock)
+    worker.flush()
+    worker.close()
+    clock.now += 2
+    assert stats.snapshot(300)["worker"] == {"state": "ended", "since_s": 2}
+    Ledger(cache, "worker", clock).flush()
+    clock.now += 1
+    assert stats.snapshot(300)["worker"] == {"state": "up", "since_s": 1}
+
+
+def test_the_limit_of_a_cache_is_one_value(cache: DiskRows, clock: Clock, stats: Stats) -> None:
+    for limit in (500.0, 300.0, 400.0):
+        ledger = Ledger(cache, "web", clock)
+        ledger.gauge("bricks.limit", lambda value=limit: value)
+        ledger.flush()
+    assert stats.snapshot(300)["caches"]["bricks"]["limit"] == 300
+    clock.now += 60
+    assert stats.snapshot(300)["caches"]["bricks"]["limit"] == 300
