@@ -1,7 +1,8 @@
 /* Opening datasets: by a link, and again where their file has changed; and what is done when that fails.
 
-   A lookup replaces the one before it, and while one is in progress the view is not changed. A view stays on an old
-   state of its file only if the user has cancelled reading the new one. */
+   A lookup replaces the one before it. While one is in progress the view is not changed, but for its position where the
+   same dataset is read again. A view stays on an old state of its file only if the user has cancelled reading the new
+   one. */
 
 import { browserClock } from '../data/clock.mjs';
 import { parseLink } from '../model/address.mjs';
@@ -30,7 +31,8 @@ export function createOpening({
 }) {
   const current = store.current;
 
-  // While a dataset is looked up: {changed: whether its file is read again because it has changed}, else null.
+  // While a dataset is looked up: {again: whether it is the one of the view, changed: whether that is because its file
+  // has changed}, else null.
   let lookup = null;
   // Time of the click, or of the start of the page, that a dataset is opened for (ms); null once it is requested.
   let openedAt = null;
@@ -44,7 +46,7 @@ export function createOpening({
 
   /* A dataset is looked up, `again` when it is the one of the view. Returns whether that is still so. */
   function begin(target, again) {
-    const mine = { changed: false };
+    const mine = { again, changed: false };
     lookup = mine;
     openedAt = clock.inputTime();
     if (!again) player.stop();
@@ -112,11 +114,12 @@ export function createOpening({
         const { file, record, listed } = fresh;
         fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);
       }
-      const { view } = carryOver(fresh, current());
+      const moved = current();
+      const { view } = carryOver(fresh, moved);
       picture.dropFrames();
       lookup = null;
       on.found({ view, notes: [] });
-      if (known && (version || !same)) status.note(describeChanges(before, current()), 'changed');
+      if (known && (version || !same)) status.note(describeChanges(moved, current()), 'changed');
       if (current().axis === null || current().shape[current().axis] < 2) player.stop();
     } catch (failure) {
       if (!isCurrent()) return;
@@ -195,6 +198,7 @@ export function createOpening({
     onHeartbeat,
     onFailure,
     isLookingUp: () => lookup !== null,
+    isReadingAgain: () => lookup !== null && lookup.again,
     /* The time that the view was requested at (ms). */
     takeTime: () => {
       const at = openedAt === null ? clock.inputTime() : openedAt;

@@ -9,6 +9,8 @@ import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
 
 const ZOOM_DELAY_MS = 120;
+// Actions that move the position.
+const MOVEMENTS = ['index', 'step', 'fixed'];
 
 export function createViewer({
   config,
@@ -125,11 +127,13 @@ export function createViewer({
     return !failing && status.clearNote();
   }
 
-  /* Changes of the view. While another dataset is looked up there are none but to cancel. */
+  /* Changes of the view. While another dataset is looked up there are none but to cancel, and while the same one is
+     read again only the position changes: the picture of it is requested when that is done. */
 
   /* Apply an action of model/view.mjs; whether the view is another one now. */
   function change(action) {
-    return Boolean(view()) && !opening.isLookingUp() && store.dispatch(action);
+    const allowed = opening.isReadingAgain() ? MOVEMENTS.includes(action.type) : !opening.isLookingUp();
+    return Boolean(view()) && allowed && store.dispatch(action);
   }
 
   function go(index) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,25 @@ def test_a_key_finds_the_new_file(viewer: Any, path: Path) -> None:
     viewer.page.keyboard.press("End")
     viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
+
+
+def test_keys_while_the_file_is_read_again_are_not_lost(viewer: Any, path: Path) -> None:
+    viewer.open(f"{LINK}&axis=0&index=20")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    viewer.page.route(re.compile("/datasets[?]"), hold)
+    write(path, 300)
+    poll(viewer)
+    viewer.await_text("plot-note-text", CHANGED)
+    for _ in range(3):
+        viewer.page.keyboard.press("ArrowRight")
+    for route in held:
+        route.continue_()
+    viewer.page.unroute_all()
+    assert_shows(viewer, 300, 23)
 
 
 @pytest.mark.parametrize(
