@@ -141,10 +141,10 @@ def test_a_key_finds_the_new_file(viewer: Any, path: Path) -> None:
 
 def test_keys_while_the_file_is_read_again_are_not_lost(viewer: Any, path: Path) -> None:
     viewer.open(f"{LINK}&axis=0&index=20")
-    held: list[Any] = []
+    pending: list[Any] = []
 
     def hold(route: Any) -> None:
-        held.append(route)
+        pending.append(route)
 
     viewer.page.route(re.compile("/datasets[?]"), hold)
     write(path, 300)
@@ -152,7 +152,7 @@ def test_keys_while_the_file_is_read_again_are_not_lost(viewer: Any, path: Path)
     viewer.await_text("plot-note-text", CHANGED)
     for _ in range(3):
         viewer.page.keyboard.press("ArrowRight")
-    for route in held:
+    for route in pending:
         route.continue_()
     viewer.page.unroute_all()
     assert_shows(viewer, 300, 23)
