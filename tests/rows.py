@@ -71,6 +71,9 @@ class MemoryRows:
             row for row in rows if row.number > number and row.key.startswith(prefixes or "")
         )
 
+    def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
+        return [row.key for row in self.rows_between(*ranges)]
+
     def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
         return [r for r in self.rows_after(0) if any(low <= r.key < high for low, high in ranges)]
 

@@ -83,6 +83,10 @@ class Rows(Protocol):
         """
         ...
 
+    def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
+        """The keys in any of these half-open ranges, as of one moment."""
+        ...
+
     def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
         """The rows with keys in any of these half-open ranges, as of one moment; otherwise as `rows_after`."""
         ...
@@ -108,6 +112,11 @@ def update(
 
 class _Conflict(Exception):
     """A row is gone; rolls the transaction back."""
+
+
+def _within(column: str, ranges: int) -> str:
+    """The condition that a column lies in one of so many half-open ranges; that it is anything, for none."""
+    return " OR ".join([f"({column} >= ? AND {column} < ?)"] * ranges) or "1"
 
 
 class DiskRows:
@@ -162,13 +171,21 @@ class DiskRows:
         column = "+key" if number > 0 else "key"
         return self._listed(column, number, [(p, p + _LAST) for p in prefixes])
 
+    def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
+        rows = self._select(
+            f"SELECT key FROM Cache WHERE ({_within('key', len(ranges))}) AND raw = 1"  # noqa: S608  # no values
+            " AND (expire_time IS NULL OR expire_time > ?)",
+            (*chain.from_iterable(ranges), time.time()),
+        )
+        return [key for (key,) in rows if isinstance(key, str)]
+
     def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
         return self._listed("key", 0, ranges) if ranges else []
 
     def _listed(
         self, column: str, number: int, ranges: Sequence[tuple[str, str]]
     ) -> list[NumberedRow]:
-        within = " OR ".join([f"({column} >= ? AND {column} < ?)"] * len(ranges)) or "1"
+        within = _within(column, len(ranges))
         rows = self._select(
             f"SELECT rowid, key, value FROM Cache WHERE ({within}) AND rowid > ? AND raw = 1"  # noqa: S608  # no values
             " AND mode = ? AND filename IS NULL AND (expire_time IS NULL OR expire_time > ?)"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from dashboard.bulkhead import LogLimit
-from dashboard.storage.rows import NumberedRow, Rows, RowsUnavailable
-from dashboard.telemetry.aggregates import Dimension, LedgerRow, Totals, decode_row
+from dashboard.storage.rows import Rows
+from dashboard.telemetry.aggregates import Dimension, Totals, decode_row
 from dashboard.telemetry.compaction import BASE, ROW, SHARED
-from dashboard.telemetry.history import KEEP_S, Tier
+from dashboard.telemetry.history import KEEP_S
 from dashboard.telemetry.ledger import COMPACT_S
 from dashboard.telemetry.processes import PROCESS, Heartbeat
 from dashboard.telemetry.slow import DAYS, SlowSlice
@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 FORGET_S: Final = KEEP_S + 4 * COMPACT_S
 # Age at which the worker's last heartbeat counts as missing.
 WORKER_AWAY_S: Final = 10.0
-_BASE_KEYS: Final = (BASE, BASE[:-1] + ";")
-# Between a refresh and a read of the history, another process may compact the ledger.
-_ATTEMPTS: Final = 8
 
 
 class ProcessStats(TypedDict):
@@ -104,22 +101,6 @@ class LedgerReader:
             limits = [p.gauges[name] for p in self.processes if name in p.gauges]
             self._shared[name] = min(limits, default=self._shared[name])
 
-    def past(
-        self, tiers: Sequence[Tier], first: float, last: float, now: float
-    ) -> list[tuple[int, LedgerRow]]:
-        """Rows of the history that contain Unix times from `first` to `last` (s), each with its start, in order.
-
-        They and `bins` are of one moment: where the ledger was compacted meanwhile, it is refreshed. Raises
-        `RowsUnavailable`.
-        """
-        ranges = [tier.keys(first, last) for tier in tiers]
-        for _ in range(_ATTEMPTS):
-            rows = self._rows.rows_between(*ranges, _BASE_KEYS)
-            if self.bases == {key for _, key, _ in rows if key.startswith(BASE)}:
-                return list(self._past_rows(tiers, rows))
-            self.refresh(now)
-        raise RowsUnavailable("the ledger is compacted too often")
-
     def slow(self, start: float, end: float) -> Iterator[SlowSlice]:
         """The slow slices from `start` to `end` (Unix time, s); raises `RowsUnavailable`."""
         for _, key, value in self._rows.rows_between(DAYS.keys(start, end)):
@@ -127,19 +108,6 @@ class LedgerReader:
                 yield from (one for one in decode_slow(value) if start <= one.time <= end)
             except ValueError as error:
                 self._skipped(key, error)
-
-    def _past_rows(
-        self, tiers: Sequence[Tier], rows: Sequence[NumberedRow]
-    ) -> Iterator[tuple[int, LedgerRow]]:
-        for _, key, value in sorted(rows, key=lambda row: row.key.rpartition(":")[0]):
-            for tier in tiers:
-                number = tier.number_of(key)
-                if number is None:
-                    continue
-                try:
-                    yield number * tier.seconds, decode_row(value)
-                except ValueError as error:
-                    self._skipped(key, error)
 
     def gauges(self) -> dict[str, float]:
         """Current values of all gauges, without those of dead processes."""

@@ -1,7 +1,7 @@
 """Statistics of the ledger for the panels, `/api/v1/stats` and `/metrics`.
 
-Each process reads new rows at most once a second, however many requests there are, and each stretch of the history
-once until the ledger is compacted again.
+Each process reads new rows at most once a second, however many requests there are, and of the history once what
+was compacted since.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import math
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +33,7 @@ from dashboard.telemetry.history import (
     Tier,
 )
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats, WorkerStats
+from dashboard.telemetry.past import PastReader
 from dashboard.telemetry.series import Series, make_series
 from dashboard.telemetry.slow import SlowSlice, slowest
 from dashboard.telemetry.summaries import Snapshot, summarize
@@ -47,7 +47,7 @@ RECENT_VIEWERS_S: Final = 60.0
 MAX_SLOW_DAYS: Final = 31
 # Number of windows or step lengths that are cached between two refreshes.
 MAX_CACHED: Final = 16
-# Stretches of the history that are cached until the next compaction; a series of 100 steps has up to 5 MB.
+# Time spans whose history is cached until the next compaction.
 MAX_CACHED_PAST: Final = 6
 
 # Steps that are chosen (s): the first with which a series is short enough.
@@ -92,6 +92,7 @@ class Stats:
         self._lock = threading.Lock()
         self._read_at = -math.inf
         self._reader = LedgerReader(rows)
+        self._history = PastReader(rows, self._reader)
         # Bounded, since windows are chosen by clients.
         self._snapshots: FIFOCache[tuple[float | None, By | None], Snapshot] = FIFOCache(MAX_CACHED)
         self._series: FIFOCache[tuple[Span, By | None], Series] = FIFOCache(MAX_CACHED)
@@ -329,20 +330,14 @@ class Stats:
         if self._past_bases == self._reader.bases and key in self._past:
             return self._past[key]
         try:
-            rows = self._reader.past(tiers, span.first, min(until, now), now)
+            sums = self._history.steps(tiers, span.first, step, until, now)
         except RowsUnavailable as error:
             raise self._unreadable(error) from None
         if self._past_bases != self._reader.bases:
             self._past.clear()
             self._past_bases = self._reader.bases
-        sums: dict[int, Sums] = defaultdict(Sums)
-        for start, row in rows:
-            if span.first <= start < until:
-                found = sums[math.floor((start - span.first) / step)]
-                found.add(row.totals, row.gauges, row.t)
-                found.viewers.update(row.viewers)
-        self._past[key] = dict(sums)
-        return self._past[key]
+        self._past[key] = sums
+        return sums
 
     def _unreadable(self, error: RowsUnavailable) -> errors.Busy:
         log.warning("the history of the statistics cannot be read: %s", error)

@@ -24,6 +24,7 @@ TEXTS = (".css", ".js", ".mjs", ".svg")
 TYPES = [
     "text/html",
     "text/css",
+    "text/csv",
     "application/json",
     "application/javascript",
     "text/javascript",

@@ -113,6 +113,7 @@ class RowsContract:
             "a:1",
         ]
         assert rows.rows_between() == []
+        assert sorted(rows.keys_between(("a:1", "a:2"), ("b:", "b:2"))) == ["a:1", "b:1"]
 
     def test_no_update_is_lost(self, rows: Rows) -> None:
         def count() -> None:

@@ -19,7 +19,9 @@ from dashboard.telemetry.aggregates import (
     Histogram,
     LedgerRow,
     Totals,
+    compress_row,
     decode_row,
+    encode_row,
 )
 from dashboard.telemetry.compaction import BASE, ROW
 from dashboard.telemetry.groups import By
@@ -293,7 +295,7 @@ def test_a_history_that_cannot_be_read_is_said_so(
         raise RowsUnavailable("malformed")
 
     stats.snapshot(None)
-    monkeypatch.setattr(cache, "rows_between", broken)
+    monkeypatch.setattr(cache, "keys_between", broken)
     assert stats.snapshot(900)["demand"]["hit"] == 0
     with pytest.raises(Busy, match="cannot be read"):
         stats.snapshot(3600)
@@ -306,14 +308,14 @@ def test_a_compaction_between_two_reads_counts_nothing_twice(
     ledger.flush()
     clock.now += KEEP_S + 120
     assert stats.snapshot(3600)["demand"]["hit"] == 1
-    between = cache.rows_between
+    between = cache.keys_between
 
     def meanwhile(*ranges: Any) -> Any:
         monkeypatch.undo()
         assert ledger.compact()
         return between(*ranges)
 
-    monkeypatch.setattr(cache, "rows_between", meanwhile)
+    monkeypatch.setattr(cache, "keys_between", meanwhile)
     assert stats.snapshot(7200)["demand"]["hit"] == 1
     assert stats.snapshot(None)["demand"]["hit"] == 1
 
@@ -331,6 +333,63 @@ def test_the_history_is_read_once_until_the_ledger_is_compacted(
         ledger.flush()
     assert sum(stats.series(86_400, 900).outcomes["hit"]) == 20
     assert len(reads) <= 2  # the second where a step ended
+
+
+def test_a_compaction_between_keys_and_rows_counts_nothing_twice(
+    cache: DiskRows, clock: Clock, ledger: Ledger, stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        clock.now = 1_000_000.0
+        ledger.demand("hit")
+        ledger.flush()
+        clock.now += KEEP_S + 120
+        ledger.compact()
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now = 1_000_000.0
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += KEEP_S + 120
+    between = cache.rows_between
+
+    def meanwhile(*ranges: Any) -> Any:
+        monkeypatch.undo()
+        assert ledger.compact()
+        return between(*ranges)
+
+    monkeypatch.setattr(cache, "rows_between", meanwhile)
+    assert stats.snapshot(7200)["demand"]["hit"] == 4
+
+
+def test_after_a_compaction_what_has_other_rows_is_read_alone(
+    cache: DiskRows, clock: Clock, ledger: Ledger, stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now = 10 * DAY_S
+    rows = {
+        MINUTES.key((MINUTES.number(clock.now) or 0) - 20 - n): compress_row(
+            encode_row(LedgerRow(clock.now, "", Totals(demand={OUTCOMES[1]: 1})))[0]
+        )
+        for n in range(1400)
+    }
+    cache.replace((), rows)
+    assert stats.snapshot(DAY_S)["demand"]["hit"] == 1400
+    assert sum(stats.between(-DAY_S, 0).outcomes["hit"]) == 1400
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += KEEP_S + 180
+    assert ledger.compact()
+    read: list[str] = []
+    between = cache.rows_between
+
+    def watched(*ranges: Any) -> Any:
+        found = between(*ranges)
+        read.extend(row.key for row in found)
+        return found
+
+    monkeypatch.setattr(cache, "rows_between", watched)
+    assert stats.snapshot(DAY_S)["demand"]["hit"] == 1401
+    assert sum(stats.between(-DAY_S, 0).outcomes["hit"]) == 1401
+    assert len(read) < 100
 
 
 def test_one_process_compacts_for_all(
