@@ -99,8 +99,11 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
 
   function remember({ perceived, stages: spent }) {
     const key = keyOf(currentView());
+    const cause = mainCause(spent).name;
+    // The page opens only once, and is rarely busy with something else for long.
+    if (cause === 'browser') return;
     const before = decoded.key === key ? decoded.slices : [];
-    decoded = { key, slices: [...before, { perceived, cause: mainCause(spent).name }].slice(-REMEMBERED) };
+    decoded = { key, slices: [...before, { perceived, cause }].slice(-REMEMBERED) };
   }
 
   /* Render the newest slice if the panel is visible; called again when it comes into view. */

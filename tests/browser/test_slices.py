@@ -224,7 +224,9 @@ def test_the_window_is_the_volumes_the_slices_or_given(viewer: Any, served: Any)
     reveal(viewer.page, "#window-lo").fill("1e2")
     viewer.page.press("#window-lo", "Enter")
     viewer.address("window=100,")
-    assert viewer.trace["zmin"] == 100
+    viewer.until(
+        "() => document.querySelector('#slice-graph .js-plotly-plot').data[0].zmin === 100"
+    )
     for wrong, sentence in (("nan", "two numbers"), ("50", "below the upper")):
         reveal(viewer.page, "#window-hi").fill(wrong)
         viewer.page.press("#window-hi", "Enter")
