@@ -38,6 +38,6 @@ def put(
     partial = store.begin(address, DTYPE.itemsize, purpose)
     assert partial is not None
     os.pwrite(partial.fd, values_of(address).tobytes(), 0)
-    brick = store.commit(partial, DTYPE, how.pop("bad", ()))
+    brick = store.commit(partial, DTYPE, how.pop("damaged", ()))
     assert brick is not None
     return brick

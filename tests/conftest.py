@@ -32,6 +32,9 @@ MEMORY, MEMORY_FREE_BYTES = Path("/dev/shm"), 8 * 2**30
 settings.register_profile("lamella", deadline=None)
 settings.load_profile("lamella")
 
+# Folders of tests that are one unit of work each.
+LONG = ("tests/browser/", "tests/stress/")
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -47,16 +50,24 @@ def pytest_configure() -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Distribute the tests of `pytest -n 2` by file, for the sake of fixtures that a module shares.
 
-    Those that load the machine by themselves are one unit of work, so that no two of them run at the same time.
+    Those with a browser are one unit of work, which shares a server and a Chromium, and those that load
+    the machine by themselves are another: no two of a kind run at the same time.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "alone" if file.startswith(("tests/browser/", "tests/stress/")) else file
+            return next((folder for folder in LONG if file.startswith(folder)), file)
 
+    # In the order of the tests, not the units with the most tests first.
+    config.option.loadscopereorder = False
     return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest units of work are first, so that both processes have something to do until the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(autouse=True)

@@ -80,7 +80,7 @@ class Parts:
     windows: VolumeWindows
     frames: FakeFrames
     reader: FrameRenderer
-    facts: Rows
+    metadata_rows: Rows
 
     def frame(
         self,
@@ -194,7 +194,7 @@ def parts(
             windows=engine.windows,
             frames=frames,
             reader=reader,
-            facts=caches.metadata,
+            metadata_rows=caches.metadata,
         )
     finally:
         engine.close()

@@ -197,8 +197,8 @@ def test_stats_have_the_contracts_shape(app: App) -> None:
     assert process["role"] == "web"
     assert process["rss_bytes"] > 2**20
     assert app.get("/api/v1/stats", window="300").status_code == 200
-    for bad in ("0", "-1", "x", "nan", "1e9", ""):
-        assert_error(app.get("/api/v1/stats", window=bad), 400)
+    for window in ("0", "-1", "x", "nan", "1e9", ""):
+        assert_error(app.get("/api/v1/stats", window=window), 400)
 
 
 def test_metrics_say_the_same(app: App) -> None:

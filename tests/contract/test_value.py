@@ -194,13 +194,13 @@ def test_a_damaged_chunk_is_a_422(tmp_path: Path, name: str) -> None:
         files.write(path, x=(whole, how))
     files.damage(path, "x", (4, 16, 32))
     with running(tmp_path, path.parent) as app:
-        bad = {"file": "data/a.h5", "dataset": "x", "index": "5,20,40"}
-        said = assert_error(app.get("/api/v1/value", **bad), 422)
+        damaged = {"file": "data/a.h5", "dataset": "x", "index": "5,20,40"}
+        said = assert_error(app.get("/api/v1/value", **damaged), 422)
         assert "[4, 16, 32]" in said
         assert value(app, "data/a.h5", "x", "5,20,20")["text"] == str(whole[5, 20, 20])
         # The same once the slice's brick is in the cache.
         assert app.slice("data/a.h5", "x", "5,:,:").status_code == 422
-        assert assert_error(app.get("/api/v1/value", **bad), 422) == said
+        assert assert_error(app.get("/api/v1/value", **damaged), 422) == said
         assert value(app, "data/a.h5", "x", "6,3,3")["text"] == str(whole[6, 3, 3])
 
 

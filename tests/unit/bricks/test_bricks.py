@@ -29,12 +29,12 @@ class Made:
 
 @contextmanager
 def written(store: BrickStore) -> Iterator[Made]:
-    yield Made(put(store, ADDRESS, bad=DAMAGED), lambda: cached(store))
+    yield Made(put(store, ADDRESS, damaged=DAMAGED), lambda: cached(store))
 
 
 @contextmanager
 def read_back(store: BrickStore) -> Iterator[Made]:
-    put(store, ADDRESS, bad=DAMAGED)
+    put(store, ADDRESS, damaged=DAMAGED)
     yield Made(cached(store), lambda: cached(store))
 
 

@@ -78,7 +78,7 @@ def test_damaged_chunks_are_reported(here: Parts, data: Path) -> None:
     files.damage(data / "a.h5", "x", (4, 10, 20))
     here.loader.enable_direct_writes(NBYTES)
     found = here.load(brick(here, 4), Purpose.WARMUP)
-    assert [bad.origin for bad in found.brick.damaged_chunks] == [(4, 10, 20)]
+    assert [chunk.origin for chunk in found.brick.damaged_chunks] == [(4, 10, 20)]
 
 
 def test_a_brick_that_is_too_large_is_written_piece_by_piece(

@@ -37,11 +37,11 @@ def test_values_come_back_as_a_map_that_nobody_can_write(store: BrickStore) -> N
 
 
 def test_damaged_chunks_are_kept_with_the_brick(store: BrickStore) -> None:
-    bad = DamagedChunk((8, 4, 0), "its bytes cannot be decoded (DeflateError)")
-    put(store, brick_at(8), bad=[bad])
+    damaged = DamagedChunk((8, 4, 0), "its bytes cannot be decoded (DeflateError)")
+    put(store, brick_at(8), damaged=[damaged])
     found = store.get(brick_at(8), DTYPE)
     assert found is not None
-    assert found.damaged_chunks == (bad,)
+    assert found.damaged_chunks == (damaged,)
 
 
 def test_a_brick_outlives_its_entry(store: BrickStore, cache: BytesCache) -> None:

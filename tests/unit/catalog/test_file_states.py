@@ -83,9 +83,9 @@ def test_a_planted_fact_is_made_anew(
     values = files.made_up("<u2", (9, 20))
     files.write(data / "a.h5", x=(values, {"chunks": (4, 7)}))
     here.index(here.library.volume("data/a.h5", "x"))
-    facts = here.facts
-    for key in facts.keys_with_prefix(""):
-        facts.set(key, b"\xff" * 27)
+    rows = here.metadata_rows
+    for key in rows.keys_with_prefix(""):
+        rows.set(key, b"\xff" * 27)
     other = make_parts()
     volume = other.library.volume("data/a.h5", "x")
     assert len(other.index(volume).numbers) == 9
@@ -143,8 +143,8 @@ def test_what_was_not_there_may_come(here: Parts, data: Path) -> None:
 
 def test_an_unknown_dataset_does_not_fill_the_cache(here: Parts, data: Path) -> None:
     files.write(data / "a.h5", x=np.zeros((2, 3)))
-    before = len(here.facts.keys_with_prefix(""))
+    before = len(here.metadata_rows.keys_with_prefix(""))
     for n in range(20):
         with pytest.raises(errors.NotFound):
             here.library.volume("data/a.h5", f"/guess{n}")
-    assert len(here.facts.keys_with_prefix("")) == before
+    assert len(here.metadata_rows.keys_with_prefix("")) == before

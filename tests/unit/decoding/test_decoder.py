@@ -46,14 +46,14 @@ def brick_of(values: Any, address: BrickAddress) -> Any:
     return native.transpose(address.order).reshape(-1, *address.shape[-2:])
 
 
-def laid_down(
+def decoded_whole(
     here: Parts, volume: Volume, address: BrickAddress, path: Path
 ) -> tuple[Any, list[DamagedChunk]]:
     """The brick that the decoder writes into a file."""
     with path.open("w+b") as stream:
-        bad = here.decode(volume, address, FileSink(stream.fileno(), address))
+        damaged = here.decode(volume, address, FileSink(stream.fileno(), address))
     found = np.fromfile(path, volume.memory_dtype)
-    return found.reshape(-1, *address.shape[-2:]), bad
+    return found.reshape(-1, *address.shape[-2:]), damaged
 
 
 def decoded_in_steps(
@@ -93,12 +93,12 @@ def check_all(here: Parts, volume: Volume, values: Any, scratch: Path) -> None:
     for rows, cols in combinations(range(len(volume.shape)), 2):
         for address in bricks(volume, rows, cols):
             expected = brick_of(values, address)
-            found, bad = laid_down(here, volume, address, scratch)
-            assert bad == []
+            found, damaged = decoded_whole(here, volume, address, scratch)
+            assert damaged == []
             assert found.tobytes() == expected.tobytes()
             plane = address.planes - 1
-            early, later, bad = decoded_in_steps(here, volume, address, plane, scratch)
-            assert bad == []
+            early, later, damaged = decoded_in_steps(here, volume, address, plane, scratch)
+            assert damaged == []
             assert early.tobytes() == expected[plane].tobytes()
             assert later.tobytes() == expected.tobytes()
             sink = PlaneSink(address, volume.memory_dtype, 0)
@@ -192,12 +192,12 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_right(
     (address,) = volume.grid.bricks(volume.address, {0: 3}, 1, 2)
     expected = brick_of(values, address)
     expected[:, 12:18, 8:12] = 0
-    found, bad = laid_down(here, volume, address, tmp_path / "brick")
-    assert [b.origin for b in bad] == [(2, 12, 8)]
-    assert "cannot be decoded" in bad[0].reason
+    found, damaged = decoded_whole(here, volume, address, tmp_path / "brick")
+    assert [b.origin for b in damaged] == [(2, 12, 8)]
+    assert "cannot be decoded" in damaged[0].reason
     assert found.tobytes() == expected.tobytes()
     early, later, again = decoded_in_steps(here, volume, address, 1, tmp_path / "brick")
-    assert list(again) == bad
+    assert list(again) == damaged
     assert early.tobytes() == expected[1].tobytes()
     assert later.tobytes() == expected.tobytes()
 
@@ -211,13 +211,17 @@ def change_index(here: Parts, volume: Volume, place: int, **columns: int) -> Non
     stored = b"".join(array.tobytes() for array in arrays.values())
     for name, value in columns.items():
         arrays[name][place] = value
-    (key,) = (key for key in here.facts.keys_with_prefix("") if here.facts.get(key) == stored)
-    here.facts.set(key, b"".join(array.tobytes() for array in arrays.values()))
+    (key,) = (
+        key
+        for key in here.metadata_rows.keys_with_prefix("")
+        if here.metadata_rows.get(key) == stored
+    )
+    here.metadata_rows.set(key, b"".join(array.tobytes() for array in arrays.values()))
     # Another one, which has not read the index yet.
     here.library = MetadataService(
         here.library.catalog,
         here.library.hdf5,
-        here.facts,
+        here.metadata_rows,
         max_brick_bytes=64 * MIB,
         max_chunk_bytes=64 * MIB,
     )
@@ -243,9 +247,9 @@ def test_an_index_that_lies_is_damage(
     volume = here.library.volume("data/a.h5", "/x")
     change_index(here, volume, 1, **columns)
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    found, bad = laid_down(here, volume, address, tmp_path / "brick")
-    assert [b.origin for b in bad] == [(0, 0, 4)]
-    assert reason in bad[0].reason
+    found, damaged = decoded_whole(here, volume, address, tmp_path / "brick")
+    assert [b.origin for b in damaged] == [(0, 0, 4)]
+    assert reason in damaged[0].reason
     expected = values[:1].copy()
     expected[:, :4, 4:] = 0
     assert found.tobytes() == expected.tobytes()
@@ -260,7 +264,7 @@ def test_another_state_of_the_file_is_refused(here: Parts, data: Path, tmp_path:
         stream.seek(0, os.SEEK_END)
         stream.write(b"more")
     with pytest.raises(Changed):
-        laid_down(here, volume, address, tmp_path / "brick")
+        decoded_whole(here, volume, address, tmp_path / "brick")
 
 
 def test_a_change_while_it_is_read_is_noticed(here: Parts, data: Path) -> None:
@@ -293,7 +297,7 @@ def test_what_a_sink_raises_comes_out_and_the_next_brick_is_decoded(
 
     with pytest.raises(OSError, match="No space left"):
         here.decode(volume, address, Full(address, volume.memory_dtype, 0))
-    found, _ = laid_down(here, volume, address, tmp_path / "brick")
+    found, _ = decoded_whole(here, volume, address, tmp_path / "brick")
     assert found.tobytes() == values[:1].tobytes()
 
 
@@ -302,15 +306,15 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     path = files.write(data / "a.h5", x=(values, {"chunks": (1, 4, 4), "compression": "gzip"}))
     volume = here.library.volume("data/a.h5", "/x")
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
-    laid_down(here, volume, address, tmp_path / "brick")
+    decoded_whole(here, volume, address, tmp_path / "brick")
     gc.collect()  # what earlier tests left open is closed now, and not in between
     before = len(os.listdir("/proc/self/fd"))
-    laid_down(here, volume, address, tmp_path / "brick")
+    decoded_whole(here, volume, address, tmp_path / "brick")
     decoded_in_steps(here, volume, address, 0, tmp_path / "brick")
     sample(here, volume, 3, 1)
     os.utime(path)
     for work in (
-        lambda: laid_down(here, volume, address, tmp_path / "brick"),
+        lambda: decoded_whole(here, volume, address, tmp_path / "brick"),
         lambda: decoded_in_steps(here, volume, address, 0, tmp_path / "brick"),
         lambda: sample(here, volume, 3, 1),
     ):
@@ -352,7 +356,7 @@ def test_reading_and_decoding_are_charged(here: Parts, data: Path, tmp_path: Pat
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
     here.index(volume)
     with recording("cache") as record:
-        laid_down(here, volume, address, tmp_path / "brick")
+        decoded_whole(here, volume, address, tmp_path / "brick")
     assert record.seconds["read"] > 0
     assert record.seconds["decode"] > 0
     assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)

@@ -56,7 +56,7 @@ def test_what_proves_to_be_damaged_later_is_in_no_plane_that_is_taken_then(
         assert early is not None
         for depth in kept.remaining_passes():
             decode_to(here, kept, depth)
-        assert [bad.origin for bad in kept.damaged_chunks] == [(0, 10, 0)]
+        assert [chunk.origin for chunk in kept.damaged_chunks] == [(0, 10, 0)]
         assert early.tobytes() == values[1].tobytes()
     with kept.borrow_plane(1, 0.0) as late:
         assert late is not None
@@ -85,7 +85,7 @@ def test_planes_that_are_there_stay_whole_while_a_chunk_proves_damaged(
     monkeypatch.setattr(ChunkReader, "decode", scribbling)
     for depth in kept.remaining_passes():
         decode_to(here, kept, depth)
-    assert [bad.origin for bad in kept.damaged_chunks] == [(0, 10, 0)]
+    assert [chunk.origin for chunk in kept.damaged_chunks] == [(0, 10, 0)]
     assert seen == [values[0].tobytes()]
 
 

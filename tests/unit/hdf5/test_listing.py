@@ -95,13 +95,13 @@ def test_a_list_ends_in_time_and_is_made_again(
     assert not found.complete
     assert found.hurried
     kept: list[Any] = []
-    store = here.facts.set
+    store = here.metadata_rows.set
 
     def noted(key: str, value: Any, expire: float | None = None) -> bool:
         kept.append(expire)
         return bool(store(key, value, expire))
 
-    monkeypatch.setattr(here.facts, "set", noted)
+    monkeypatch.setattr(here.metadata_rows, "set", noted)
     monkeypatch.setattr(here.library.hdf5, "call", lambda *_, **__: (found, b""))
     assert not here.library.listed("data/a.h5").complete
     assert kept == [60.0]

@@ -27,10 +27,10 @@ from tests.prefetching import BRICK_BYTES, CHUNK, PLANES, World
 def test_a_bad_brick_is_said_counted_and_left_alone(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad = 1000 // CHUNK
+    damaged = 1000 // CHUNK
 
     def fail(address: BrickAddress) -> None:
-        if address.start[0] // CHUNK == bad:
+        if address.start[0] // CHUNK == damaged:
             raise errors.CannotShow("This part is damaged.")
 
     world.during = fail
@@ -41,7 +41,7 @@ def test_a_bad_brick_is_said_counted_and_left_alone(
     world.during = lambda address: None
     world.now += FAILED_S
     world.view("ann", 1000)
-    assert bad in world.work()
+    assert damaged in world.work()
 
 
 def test_any_exception_of_a_brick_is_survived(world: World) -> None:
