@@ -26,7 +26,7 @@ from dashboard.web.page.panels import (
 SPAN_S: Final = 300.0
 STEP_S: Final = 10.0
 
-# The scale of latencies reaches this share of the steps.
+# The scale of latencies reaches this quantile of the steps.
 SCALE_SHARE: Final = 0.98
 
 # The hover text of a step names this many stages at most, the longest, since a panel is not high.
@@ -42,11 +42,11 @@ Figure = dict[str, Any]
 Values = Sequence[float | None]
 
 
-def latency(series: Series, share: float = SCALE_SHARE) -> Figure:
+def latency(series: Series) -> Figure:
     """Mean time of a slice by stage (ms), stacked, and the 95th percentile of the perceived time as a line.
 
-    Means add up to the mean of the whole slice; medians of stages with different slices would not. The scale
-    reaches this `share` of the steps, what is higher is cut.
+    Means add up to the mean of the whole slice; medians of stages with different slices would not. What is higher
+    than the scale is cut.
     """
     layers: dict[str, list[float]] = {
         stage: [
@@ -59,7 +59,7 @@ def latency(series: Series, share: float = SCALE_SHARE) -> Figure:
     heights = _heights(layers, len(series.times))
     p95 = series.perceived.p95_ms
     peaks = [max(height, high or 0.0) for height, high in zip(heights, p95, strict=True)]
-    top = nice_ceiling(_percentile([peak for peak in peaks if peak], share))
+    top = nice_ceiling(_quantile([peak for peak in peaks if peak], SCALE_SHARE))
     texts = [
         _latency_text(n, height, high, {name: values[i] for name, values in layers.items()})
         for i, (n, height, high) in enumerate(zip(series.slices, heights, p95, strict=True))
@@ -165,9 +165,14 @@ def _heights(layers: Mapping[str, Sequence[float]], steps: int) -> list[float]:
     return [sum(values[i] for values in layers.values()) for i in range(steps)]
 
 
-def _percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of the values does not exceed; 0 for none."""
-    return sorted(values)[math.ceil(share * len(values)) - 1] if values else 0.0
+def _quantile(values: Sequence[float], share: float) -> float:
+    """A quantile of the values, interpolated between the two nearest ones; 0 for none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low + (place % 1.0) * (high - low)
 
 
 def _layer(

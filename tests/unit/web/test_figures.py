@@ -126,16 +126,19 @@ def test_the_95th_percentile_is_a_line_with_gaps() -> None:
 def test_steps_above_the_scale_are_cut_with_an_arrow_and_their_number() -> None:
     values = (4000.0, *[10.0] * (STEPS - 1))
     figure = charts.latency(a_series(decode=values, slices=(1,) * STEPS))
-    # All steps but the highest fit: 29 of 30 are less than 98 %, so the highest one sets the scale …
-    assert figure["layout"]["yaxis"]["range"] == [0, 4000]
-    values = (4000.0, *[10.0] * (STEPS - 1))
-    figure = charts.latency(a_series(decode=values, slices=(1,) * STEPS), share=0.95)
     cut = texts(figure, "text")
-    # … and from 95 % on it is cut.
-    assert figure["layout"]["yaxis"]["range"] == [0, 10]
-    assert (cut["text"], cut["y"]) == (["▲ 4.0 s"], [10.0])
+    # The 98th percentile of 30 steps is between the highest and the second: 10 + 0.42 · 3990.
+    assert figure["layout"]["yaxis"]["range"] == [0, 2000]
+    assert (cut["text"], cut["y"]) == (["▲ 4.0 s"], [2000.0])
     assert cut["x"] == figure["data"][-1]["x"][:1]
-    assert max(y for y in figure["data"][-1]["y"] if y) == 10
+    assert max(y for y in figure["data"][-1]["y"] if y) == 2000
+    # A line that is higher than the scale is cut as a bar is.
+    line_only = charts.latency(
+        a_series(decode=(10.0,) * STEPS, perceived=values, slices=(1,) * STEPS)
+    )
+    assert texts(line_only, "text")["text"] == ["▲ 4.0 s"]
+    even = charts.latency(a_series(decode=(10.0,) * STEPS, slices=(1,) * STEPS))
+    assert texts(even, "text")["text"] == []
 
 
 def test_the_unfinished_step_is_hatched() -> None:
