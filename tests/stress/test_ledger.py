@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from dashboard.storage.rows import open_rows
+from dashboard.telemetry.aggregates import decode_row
 from dashboard.telemetry.compaction import BASE, ROW
+from dashboard.telemetry.history import HOURS, MINUTES
 from dashboard.telemetry.statistics import Stats
 
 pytestmark = pytest.mark.stress
@@ -75,6 +77,11 @@ def test_every_count_arrives_once(tmp_path: Path) -> None:
         )
         assert totals.counts["bricks.decoded_bytes"] == 4 * flushes * 1_000_003
     assert cache.keys_with_prefix(BASE), "nothing was compacted"
+    # The clock went by days: what has left the seconds is in the history, once.
+    past = [decode_row(row.value) for row in cache.rows_after(0, MINUTES.prefix, HOURS.prefix)]
+    bases = [decode_row(row.value) for row in cache.rows_after(0, BASE)]
+    demands = [sum(row.totals.demand.get("hit", 0) for row in rows) for rows in (past, bases)]
+    assert demands[0] == demands[1] > 0
     assert len(cache.keys_with_prefix(ROW)) < 4 * flushes
     assert cache.cache.check() == []
     cache.close()
@@ -92,6 +99,11 @@ def test_a_killed_process_loses_at_most_its_last_second(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         rest, _ = process.communicate()
         sure += 5 + 7 * round_ + len(rest.splitlines())
+    past = cache.rows_after(0, MINUTES.prefix, HOURS.prefix)
+    base = cache.rows_after(0, BASE)
+    assert sum(decode_row(row.value).totals.demand.get("hit", 0) for row in past) == sum(
+        decode_row(row.value).totals.demand.get("hit", 0) for row in base
+    )
     # What was being written when the process died is there whole or not at all.
     seen = Stats(cache).snapshot(None)["demand"]["hit"]
     assert seen % 3 == 0

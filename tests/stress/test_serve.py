@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -126,6 +127,35 @@ def test_a_process_that_is_killed_comes_back(
     assert json.loads(get(f"{server.url}/healthz"))
     assert server.stop() == 0
     assert "is started again" in server.log.read_text()
+
+
+def test_a_worker_that_is_stopped_is_told_within_fifteen_seconds(
+    serve: Callable[..., Any], volume: Path
+) -> None:
+    server = serve(str(volume))
+
+    def worker(state: str) -> dict[str, Any]:
+        """The worker as the statistics have it, once it is in that state."""
+        end = time.monotonic() + WITHIN_S
+        while True:
+            found: dict[str, Any] = json.loads(get(f"{server.url}/api/v1/stats"))["worker"]
+            if found["state"] == state or time.monotonic() > end:
+                return found
+            time.sleep(0.2)
+
+    assert worker("up")["state"] == "up"
+    pid = one(server.process.pid, "worker")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        away = worker("away")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert away["state"] == "away"
+    assert 10.0 <= away["since_s"] < 15.0
+    assert worker("up")["state"] == "up"
+    metrics = get(f"{server.url}/metrics").decode()
+    assert "lamella_worker_up 1.0" in metrics
+    assert 'lamella_process_rss_bytes{process="web-0",role="web"}' in metrics
 
 
 def test_who_is_connected_is_answered_to_the_end(serve: Callable[..., Any], volume: Path) -> None:
