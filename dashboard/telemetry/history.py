@@ -130,3 +130,12 @@ class Sums:
         """The rows of a minute or an hour, with new keys."""
         row = LedgerRow(self.t, "", self.totals, self.gauges, tuple(sorted(self.viewers)))
         return {tier.key(number): compress_row(piece) for piece in encode_row(row)}
+
+
+def duration(seconds: float) -> str:
+    """A duration in the largest unit in which it is a whole number, or in seconds."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            count = round(seconds / length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:g} seconds"

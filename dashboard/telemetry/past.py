@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cachetools import LRUCache
@@ -34,12 +35,13 @@ _MAX_RANGES: Final = 200
 
 
 class PastReader:
-    """Reads what lies before the seconds of a `LedgerReader`; for one thread at a time."""
+    """Reads what lies before the seconds of a `LedgerReader`; `prepare` may be called from any thread."""
 
     def __init__(self, rows: Rows, reader: LedgerReader) -> None:
         self._rows = rows
         self._reader = reader
         self._lines = LogLimit()
+        self._lock = threading.Lock()
         self._sums: LRUCache[tuple[str, ...], Sums] = LRUCache(MAX_CACHED_SUMS)
 
     def steps(
@@ -51,39 +53,30 @@ class PastReader:
         refreshed. They are shared and must not be modified. Raises `RowsUnavailable`.
         """
         for _ in range(_ATTEMPTS):
-            parts = self._parts(tiers, first, step, until, now)
-            sums = None if parts is None else self._summed(parts)
+            keys = self._keys(tiers, first, min(until, now))
+            current = self._reader.bases == {key for key in keys if key.startswith(BASE)}
+            parts = _parts(tiers, keys, first, step, until, now)
+            sums = self._summed(parts) if current else None
             if sums is not None:
                 return sums if math.isfinite(step) else {0: _together(sums)}
             self._reader.refresh(now)
         raise RowsUnavailable("the ledger is compacted too often")
 
-    def _parts(
+    def prepare(
         self, tiers: Sequence[Tier], first: float, step: float, until: float, now: float
-    ) -> dict[int, list[tuple[int, str]]] | None:
-        """Starts and keys of the rows of each step, or part of a window; None when the reader is outdated."""
-        last = min(until, now)
-        keys = self._rows.keys_between(*(tier.keys(first, last) for tier in tiers), _BASE_KEYS)
-        if not self._is_current(keys):
-            return None
-        begin, length = first, step
-        if not math.isfinite(step):
-            begin, length = 0.0, 60.0 * math.ceil(max(last - first, 1.0) / (60.0 * PARTS))
-        parts: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        for tier in tiers:
-            for key in keys:
-                number = tier.number_of(key)
-                if number is not None and first <= number * tier.seconds < until:
-                    start = number * tier.seconds
-                    parts[math.floor((start - begin) / length)].append((start, key))
-        for rows in parts.values():
-            rows.sort()
-        return parts
+    ) -> None:
+        """Cache the sums that `steps` needs: a long time span takes seconds. Raises `RowsUnavailable`."""
+        keys = self._keys(tiers, first, min(until, now))
+        self._summed(_parts(tiers, keys, first, step, until, now))
+
+    def _keys(self, tiers: Sequence[Tier], first: float, last: float) -> list[str]:
+        return self._rows.keys_between(*(tier.keys(first, last) for tier in tiers), _BASE_KEYS)
 
     def _summed(self, parts: Mapping[int, list[tuple[int, str]]]) -> dict[int, Sums] | None:
         """The sums of all parts; None when a row is gone, since the ledger was compacted."""
         names = {index: tuple(key for _, key in rows) for index, rows in parts.items()}
-        sums = {i: self._sums[name] for i, name in names.items() if name in self._sums}
+        with self._lock:
+            sums = {i: self._sums[name] for i, name in names.items() if name in self._sums}
         missing = [key for index in sorted(names.keys() - sums.keys()) for key in names[index]]
         values = self._values(missing)
         if values is None:
@@ -92,7 +85,9 @@ class PastReader:
             made = Sums()
             for key in names[index]:
                 self._add(made, key, values[key])
-            sums[index] = self._sums[names[index]] = made
+            sums[index] = made
+            with self._lock:
+                self._sums[names[index]] = made
         return sums
 
     def _values(self, keys: list[str]) -> dict[str, bytes] | None:
@@ -112,8 +107,30 @@ class PastReader:
         sums.add(row.totals, row.gauges, row.t)
         sums.viewers.update(row.viewers)
 
-    def _is_current(self, keys: Iterable[str]) -> bool:
-        return self._reader.bases == {key for key in keys if key.startswith(BASE)}
+
+def _parts(
+    tiers: Sequence[Tier],
+    keys: Sequence[str],
+    first: float,
+    step: float,
+    until: float,
+    now: float,
+) -> dict[int, list[tuple[int, str]]]:
+    """Starts and keys of the rows of each step, or of each part of a window."""
+    begin, length = first, step
+    if not math.isfinite(step):
+        span = max(min(until, now) - first, 1.0)
+        begin, length = 0.0, 60.0 * math.ceil(span / (60.0 * PARTS))
+    parts: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for tier in tiers:
+        for key in keys:
+            number = tier.number_of(key)
+            if number is not None and first <= number * tier.seconds < until:
+                start = number * tier.seconds
+                parts[math.floor((start - begin) / length)].append((start, key))
+    for rows in parts.values():
+        rows.sort()
+    return parts
 
 
 def _together(sums: Mapping[int, Sums]) -> Sums:

@@ -10,8 +10,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from cachetools import FIFOCache
@@ -19,6 +19,7 @@ from cachetools import FIFOCache
 from dashboard import errors
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
+from dashboard.telemetry.gauge_steps import Span, gauge_steps
 from dashboard.telemetry.groups import By, groups_of
 from dashboard.telemetry.history import (
     DAY_S,
@@ -31,6 +32,7 @@ from dashboard.telemetry.history import (
     Retention,
     Sums,
     Tier,
+    duration,
 )
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats, WorkerStats
 from dashboard.telemetry.past import PastReader
@@ -58,21 +60,6 @@ STEPS_S: Final = (
 # With so many steps, a response is smaller than 30 kB, compressed.
 MAX_STEPS: Final = 100
 MAX_STEPS_OF_GROUPS: Final = 62
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Steps of `step` seconds from `first` on (Unix time, s), whose rows are at most as long as `resolution_s`."""
-
-    first: float
-    step: float
-    count: int
-    resolution_s: int
-
-    @property
-    def end(self) -> float:
-        """Where the last step ends."""
-        return self.first + self.step * self.count
 
 
 class Stats:
@@ -107,6 +94,8 @@ class Stats:
         for None in the last minute. Shares with a denominator of 0 are None. Raises `BadRequest` for a window
         that is not kept. The result must not be modified.
         """
+        if window_s is not None:
+            self._prepare(lambda: self._window(window_s, by), by)
         with self._lock:
             self._refresh()
             if (window_s, by) not in self._snapshots:
@@ -136,6 +125,7 @@ class Stats:
         Without `step` (s), one is chosen. Raises `BadRequest` for times that are not kept and for steps that are
         not whole rows of them or too many.
         """
+        self._prepare(lambda: self._chosen_span(start, end, step, by), by)
         with self._lock:
             self._refresh()
             return self._cached_series(self._chosen_span(start, end, step, by), by)
@@ -226,10 +216,8 @@ class Stats:
             first, resolution_s = None, None
             totals, viewers = self._reader.all, self._viewers(now - RECENT_VIEWERS_S)
         else:
-            self._check_kept(now - window, by)
-            resolution_s = self._retention.resolution_s(window)
-            first = math.floor((now - window) / resolution_s) * resolution_s
-            span = Span(first, math.floor(now) + 1 - first, 1, resolution_s)
+            span = self._window(window, by)
+            first, resolution_s = span.first, span.resolution_s
             totals = self._sums(span, by)[0].totals
             viewers = self._viewers(max(first, now - VIEWERS_S))
         processes = [process.stats for process in self._reader.processes]
@@ -240,6 +228,31 @@ class Stats:
             found |= {"by": by, "groups": groups_of(totals, by)}
         return found
 
+    def _window(self, window: float, by: By | None) -> Span:
+        """The last `window` seconds as one step, to the end of the present second; raises `BadRequest`."""
+        now = self._read_at
+        self._check_kept(now - window, by)
+        resolution_s = self._retention.resolution_s(window)
+        first = math.floor((now - window) / resolution_s) * resolution_s
+        return Span(first, math.floor(now) + 1 - first, 1, resolution_s)
+
+    def _prepare(self, make_span: Callable[[], Span], by: By | None) -> None:
+        """Have the history of a span in memory, without the lock that short windows need meanwhile."""
+        with self._lock:
+            self._refresh()
+            span, now = make_span(), self._read_at
+        if span.resolution_s > 1:
+            with suppress(RowsUnavailable):
+                self._history.prepare(*self._past_arguments(span, by, now), now)
+
+    def _past_arguments(
+        self, span: Span, by: By | None, now: float
+    ) -> tuple[tuple[Tier, ...], float, float, float]:
+        """The tiers of a span, its start, its step (inf: only one), and where its history ends."""
+        tiers = (HOURS, MINUTES, VIEWERS) if by is By.VIEWER else (HOURS, MINUTES)
+        step = span.step if span.count > 1 else math.inf
+        return tiers, span.first, step, span.end if span.end < now - KEEP_S else math.inf
+
     def _viewers(self, since: float) -> set[str]:
         """Viewers active since then (Unix time, s)."""
         viewers: set[str] = set()
@@ -248,7 +261,7 @@ class Stats:
                 viewers |= bin_.viewers
         if self._read_at - since > KEEP_S:
             first = math.floor(since / VIEWERS.seconds) * VIEWERS.seconds
-            for sums in self._past_sums(Span(first, math.inf, 1, 60), (VIEWERS,)).values():
+            for sums in self._past_sums((VIEWERS,), first, math.inf, math.inf).values():
                 viewers |= sums.viewers
         return viewers
 
@@ -300,7 +313,7 @@ class Stats:
                 span.step,
                 span.resolution_s,
                 [one.totals for one in sums],
-                self._gauge_steps(span, sums),
+                gauge_steps(self._reader, span, sums, self._read_at),
                 by,
             )
         return self._series[span, by]
@@ -309,8 +322,7 @@ class Stats:
         """What the rows of each step add up to; they may be shared and must not be modified."""
         past: Mapping[int, Sums] = {}
         if span.resolution_s > 1:
-            named = (VIEWERS,) if by is By.VIEWER else ()
-            past = self._past_sums(span, (HOURS, MINUTES, *named))
+            past = self._past_sums(*self._past_arguments(span, by, self._read_at))
         fresh: dict[int, Sums] = {}
         for second, bin_ in self._reader.bins.items():
             index = math.floor((second - span.first) / span.step)
@@ -321,16 +333,15 @@ class Stats:
         nothing = Sums()
         return [fresh.get(i) or past.get(i) or nothing for i in range(span.count)]
 
-    def _past_sums(self, span: Span, tiers: tuple[Tier, ...]) -> Mapping[int, Sums]:
-        """What the rows of the history add up to in each step of a span; raises `Busy`."""
-        now = self._read_at
-        until = span.end if span.end < now - KEEP_S else math.inf
-        step = span.step if span.count > 1 else math.inf
-        key = tiers, span.first, step, until
+    def _past_sums(
+        self, tiers: tuple[Tier, ...], first: float, step: float, until: float
+    ) -> Mapping[int, Sums]:
+        """What the rows of the history add up to in each step; raises `Busy`."""
+        key = tiers, first, step, until
         if self._past_bases == self._reader.bases and key in self._past:
             return self._past[key]
         try:
-            sums = self._history.steps(tiers, span.first, step, until, now)
+            sums = self._history.steps(tiers, first, step, until, self._read_at)
         except RowsUnavailable as error:
             raise self._unreadable(error) from None
         if self._past_bases != self._reader.bases:
@@ -342,50 +353,3 @@ class Stats:
     def _unreadable(self, error: RowsUnavailable) -> errors.Busy:
         log.warning("the history of the statistics cannot be read: %s", error)
         return errors.Busy("The statistics cannot be read now; try again.")
-
-    def _gauge_steps(self, span: Span, sums: Sequence[Sums]) -> dict[str, tuple[float | None, ...]]:
-        live = {process.name for process in self._reader.processes}
-        last_seen: dict[str, int] = {}
-        for second, bin_ in self._reader.bins.items():
-            for process in bin_.per_process:
-                last_seen[process] = max(last_seen.get(process, second), second)
-        # Of the history, of shared resources, and of each process.
-        past: dict[str, float] = {}
-        shared: dict[str, float] = {}
-        own: dict[str, dict[str, float]] = {}
-        values: list[dict[str, float]] = []
-        seconds = sorted(self._reader.bins)
-        position = 0
-        for index in range(span.count):
-            start = span.first + index * span.step
-            past |= sums[index].gauges
-            while position < len(seconds) and seconds[position] < start + span.step:
-                bin_ = self._reader.bins[seconds[position]]
-                shared |= bin_.shared
-                for process, gauges in bin_.per_process.items():
-                    own.setdefault(process, {}).update(gauges)
-                position += 1
-            summed: dict[str, float] = {}
-            for process, gauges in own.items():
-                # The last values of a dead process are no longer valid.
-                if process in live or last_seen[process] >= start:
-                    for name, value in gauges.items():
-                        summed[name] = summed.get(name, 0.0) + value
-            values.append(past | shared | summed)
-        answer: dict[str, tuple[float | None, ...]] = {}
-        for name in sorted({name for known in values for name in known}):
-            answer[name] = tuple(known.get(name) for known in values)
-        if span.end > self._read_at:
-            # Rows contain every change, so what is in no row has not changed for as long as rows are kept.
-            for name, value in self._reader.gauges().items():
-                answer.setdefault(name, (value,) * span.count)
-        return answer
-
-
-def duration(seconds: float) -> str:
-    """A duration in the largest unit in which it is a whole number, or in seconds."""
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length and seconds % length == 0:
-            count = round(seconds / length)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds:g} seconds"

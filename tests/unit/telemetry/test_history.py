@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +391,26 @@ def test_after_a_compaction_what_has_other_rows_is_read_alone(
     assert stats.snapshot(DAY_S)["demand"]["hit"] == 1401
     assert sum(stats.between(-DAY_S, 0).outcomes["hit"]) == 1401
     assert len(read) < 100
+
+
+def test_short_windows_do_not_wait_for_a_long_one(
+    cache: DiskRows, clock: Clock, ledger: Ledger, stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.demand("hit")
+    ledger.flush()
+    clock.now += KEEP_S + 120
+    ledger.compact()
+    waited: list[int] = []
+    between = cache.rows_between
+
+    def slow(*ranges: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            waited.append(pool.submit(stats.snapshot, 300).result(timeout=60)["demand"]["hit"])
+        return between(*ranges)
+
+    monkeypatch.setattr(cache, "rows_between", slow)
+    assert stats.snapshot(3600)["demand"]["hit"] == 1
+    assert waited[0] == 0
 
 
 def test_one_process_compacts_for_all(
