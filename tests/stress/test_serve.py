@@ -129,7 +129,7 @@ def test_a_process_that_is_killed_comes_back(
     assert "is started again" in server.log.read_text()
 
 
-def test_a_worker_that_is_stopped_is_told_within_fifteen_seconds(
+def test_a_stopped_worker_is_reported_within_fifteen_seconds(
     serve: Callable[..., Any], volume: Path
 ) -> None:
     server = serve(str(volume))
