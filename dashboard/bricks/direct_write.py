@@ -6,6 +6,7 @@ Writing one brick overlaps with decoding the next.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,9 @@ class DirectBrickWriter:
             sink = MemorySink(memory, pending.address, dtype, pending.checksums)
             with self._serialized():
                 yield sink
+            began = time.monotonic()
             direct_io.write(pending.fd, sink.values.data)
+            pending.writes_s.append(time.monotonic() - began)
 
     @contextmanager
     def _memory(self, size: int) -> Iterator[NDArray[np.uint8] | None]:

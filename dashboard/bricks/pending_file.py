@@ -43,19 +43,23 @@ class PendingBrickFile:
         self.data_bytes = address.nbytes(itemsize)
         self.file_bytes = file_bytes(address, itemsize)
         self.checksums = PlaneChecksums(address.shape[-2])
+        # Times of the system calls that write the brick (s); appended by several threads.
+        self.writes_s: list[float] = []
         self.fd, name = _new_file(folder, address.key[:16] + "-")
         self.path = Path(name)
         try:
             mark_in_use(self.fd)
             preallocate(self.fd, self.file_bytes)
             BrickUsage.begin(self.fd, self.data_bytes, address.planes, purpose)
+            self.writes_s.append(time.monotonic() - self.started)
         except OSError:
             self.discard()
             raise
 
     def sink(self) -> AbstractContextManager[Sink]:
         """The sink that writes bands of the brick to the file at once."""
-        return nullcontext(FileSink(self.fd, self.address, self.checksums))
+        sink = FileSink(self.fd, self.address, self.checksums, self.writes_s.append)
+        return nullcontext(sink)
 
     def close(self) -> None:
         """Close the descriptor; the file stays."""

@@ -72,8 +72,10 @@ class BrickWriter:
         self, pending: PendingBrickFile, volume: Volume, damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """Add a finished brick to the cache; None when there is no space after all."""
+        began = time.monotonic()
         brick = self._store.commit(pending, volume.memory_dtype, damaged)
         if brick is not None:
+            self._ledger.brick_written(sum(pending.writes_s) + time.monotonic() - began)
             self._count(pending.purpose, pending.data_bytes)
             seconds = time.monotonic() - pending.started
             self._throughput.record(volume.address.key, pending.data_bytes, seconds)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,11 +22,21 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """Writes a brick to a file, plane after plane, and computes its checksums in `sums`."""
+    """Writes a brick to a file, plane after plane, and computes its checksums in `sums`.
 
-    def __init__(self, fd: int, address: BrickAddress, sums: PlaneChecksums | None = None) -> None:
+    `on_written` is called with the time of each write (s), by the thread that wrote.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        address: BrickAddress,
+        sums: PlaneChecksums | None = None,
+        on_written: Callable[[float], None] | None = None,
+    ) -> None:
         self._fd = fd
         self._sums = sums
+        self._on_written = on_written
         self._rows, self._cols = address.shape[-2:]
 
     def put(self, row: int, band: NDArray[Any]) -> None:
@@ -32,8 +44,11 @@ class FileSink:
         if self._sums is not None:
             self._sums.add(row, band)
         line = self._cols * band.itemsize
+        began = time.perf_counter()
         for plane in range(len(band)):
             _write_all(self._fd, band[plane], (plane * self._rows + row) * line)
+        if self._on_written is not None:
+            self._on_written(time.perf_counter() - began)
 
 
 class MemorySink:

@@ -6,6 +6,7 @@ import re
 import select
 import socket
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
@@ -58,6 +59,7 @@ class Connection:
         self.keep_alive = False
         self.answered = False
         self.began_answer = False
+        self.on_given_up: Callable[[], None] | None = None
         self._expects_continue = False
         self._buffer = bytearray()
         self._scanned = 0

@@ -6,3 +6,6 @@ from typing import Final
 
 # When the first byte of the request was there to be read.
 READABLE_AT: Final = "lamella.readable_at"
+
+# A function that the application may put there; called once when the client leaves before it has the response.
+GIVEN_UP: Final = "lamella.given_up"

@@ -24,7 +24,7 @@ from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
-from dashboard.http.environment import READABLE_AT
+from dashboard.http.environment import GIVEN_UP, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
 from dashboard.http.request_threads import RequestThreads
 
@@ -245,6 +245,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _after_answer(self, connection: Connection) -> None:
         now = self.clock()
+        connection.on_given_up = None
         if connection.keep_alive:
             connection.next_request()
             within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
@@ -261,11 +262,21 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
     def _close(self, connection: Connection) -> None:
+        if connection.unsent_bytes or connection.state is State.ANSWERING:
+            self._given_up(connection)
         if connection.state is State.SENDING:
             self.unsent_bytes -= connection.unsent_bytes
         self.connections.discard(connection)
         self._unwatch(connection)
         connection.close()
+
+    def _given_up(self, connection: Connection) -> None:
+        callback, connection.on_given_up = connection.on_given_up, None
+        if callback is not None:
+            try:
+                callback()
+            except Exception:
+                log.exception("a request that was given up could not be counted")
 
     # The methods below run in the threads.
 
@@ -300,6 +311,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             return response.start_response(status, headers, *rest)
 
         content = self.wsgi(environ, start)
+        connection.on_given_up = environ.get(GIVEN_UP)
         try:
             for piece in content:
                 response.write(piece)

@@ -57,6 +57,11 @@ MAX_NEW_GROUPS: Final = 256
 REQUESTS: Final = "requests"
 # Times for which requests for slices waited for a thread.
 QUEUE: Final = "queue"
+BRICK_WRITE: Final = "brick_write"
+
+# Counters of requests for slices whose clients left before they had the response: `given_up.KIND`.
+GIVEN_UP: Final = "given_up"
+KINDS: Final = ("demand", "ahead", "script")
 
 
 class Ledger:
@@ -178,6 +183,12 @@ class Ledger:
         with self._lock:
             self._new.counts[name] = self._new.counts.get(name, 0.0) + 1.0
             self._new.times.setdefault(QUEUE, Histogram()).add(queued_s)
+        self._ensure_flusher()
+
+    def brick_written(self, seconds: float) -> None:
+        """Count how long a brick's file took to be allocated, written and added to the cache (s)."""
+        with self._lock:
+            self._new.times.setdefault(BRICK_WRITE, Histogram()).add(seconds)
         self._ensure_flusher()
 
     def slice_perceived(self, outcome: Outcome, seconds: float) -> None:

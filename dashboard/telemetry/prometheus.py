@@ -23,17 +23,25 @@ from dashboard import __version__
 from dashboard.addressing.outcomes import MISSES, Reason
 from dashboard.errors import Busy
 from dashboard.telemetry.aggregates import Histogram, K, Totals
-from dashboard.telemetry.ledger import QUEUE, REQUESTS
+from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, QUEUE, REQUESTS
 from dashboard.telemetry.simulated_caches import FACTORS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
-from dashboard.telemetry.summaries import request_counts
+from dashboard.telemetry.summaries import given_up_counts, request_counts
 
 # Every one is a boundary of the fine histograms, so that these counts are exact (s).
 BUCKETS: Final = (
     *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0),
 )
+
+TIMES: Final = {
+    QUEUE: ("lamella_queue_seconds", "Time for which requests for slices waited for a thread"),
+    BRICK_WRITE: (
+        "lamella_brick_write_seconds",
+        "Time that it took to allocate, write and add the file of a brick",
+    ),
+}
 
 COUNTERS: Final = {
     "coalesced.own": "Coalesced demands that waited for a decode which the same viewer had caused",
@@ -106,7 +114,7 @@ class LedgerCollector(Collector):
         yield _histograms("perceived", perceived_text, "outcome", OUTCOMES, totals.perceived)
         yield _requests(totals)
         yield _misses(totals)
-        labelled = (f"{REQUESTS}.", f"{MISSES}.")
+        labelled = (f"{REQUESTS}.", f"{MISSES}.", f"{GIVEN_UP}.")
         names = [name for name in totals.counts if not name.startswith(labelled)]
         for name in sorted(COUNTERS.keys() | set(names)):
             text = COUNTERS.get(name, f"Count of {name}")
@@ -120,7 +128,9 @@ class LedgerCollector(Collector):
             "Viewers seen in the last minute",
             value=self._stats.snapshot(None)["viewers"],
         )
-        yield _queue(totals)
+        for name, (metric, text) in TIMES.items():
+            yield _times(metric, text, totals.times.get(name, Histogram()))
+        yield _given_up(totals)
         yield GaugeMetricFamily(
             "lamella_worker_up",
             "1 while the prefetch worker is heard of, else 0",
@@ -181,10 +191,17 @@ def _requests(totals: Totals) -> Metric:
     return family
 
 
-def _queue(totals: Totals) -> Metric:
-    text = "Time for which requests for slices waited for a thread"
-    family = HistogramMetricFamily("lamella_queue_seconds", text)
-    buckets, total_s = _buckets(totals.times.get(QUEUE, Histogram()))
+def _given_up(totals: Totals) -> Metric:
+    text = "Requests for slices whose client left before it had the response"
+    family = CounterMetricFamily("lamella_given_up", text, labels=["kind"])
+    for kind, count in given_up_counts(totals).items():
+        family.add_metric([kind], count)
+    return family
+
+
+def _times(metric: str, text: str, found: Histogram) -> Metric:
+    family = HistogramMetricFamily(metric, text)
+    buckets, total_s = _buckets(found)
     family.add_metric([], buckets, sum_value=total_s)
     return family
 

@@ -8,7 +8,7 @@ from typing import Final, NotRequired, TypedDict
 from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.groups import By, GroupStats
-from dashboard.telemetry.ledger import REQUESTS
+from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, KINDS, QUEUE, REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessStats, WorkerStats
 from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
@@ -112,7 +112,8 @@ class Snapshot(_Window):
 
     `server` and `perceived` are whole slices by outcome, and `all` of them: the server's total, and the time from
     a viewer's request to the painted slice. `requests` counts all responses to requests for slices by kind
-    (demand, ahead, script) and status.
+    (demand, ahead, script) and status, `given_up` those whose client left before it had the response. `queue` is
+    the time for which they waited for a thread, `brick_write` the time that it took to write a brick.
     """
 
     demand: dict[str, int]
@@ -125,6 +126,9 @@ class Snapshot(_Window):
     perceived: dict[str, StageStats]
     page: PageStats
     requests: dict[str, dict[str, int]]
+    given_up: dict[str, int]
+    queue: StageStats | None
+    brick_write: StageStats | None
     caches: dict[str, CacheStats]
     cache_sizes: CacheSizes
     prefetch: PrefetchStats
@@ -170,6 +174,9 @@ def summarize(
             "ahead_bytes": count("page.ahead_bytes"),
         },
         "requests": request_counts(totals),
+        "given_up": given_up_counts(totals),
+        "queue": time_stats(totals.times.get(QUEUE)),
+        "brick_write": time_stats(totals.times.get(BRICK_WRITE)),
         "caches": {
             name: {
                 "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
@@ -205,6 +212,11 @@ def request_counts(totals: Totals) -> dict[str, dict[str, int]]:
             kind, _, status = name.partition(".")[2].rpartition("_")
             found.setdefault(kind, {})[status] = round(count)
     return found
+
+
+def given_up_counts(totals: Totals) -> dict[str, int]:
+    """Requests for slices whose client left before it had the response, by kind."""
+    return {kind: round(totals.counts.get(f"{GIVEN_UP}.{kind}", 0.0)) for kind in KINDS}
 
 
 def time_stats(histogram: Histogram | None) -> StageStats | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from dashboard.addressing.outcomes import Provenance, Stage
-from dashboard.http.environment import READABLE_AT
+from dashboard.http.environment import GIVEN_UP, READABLE_AT
 from dashboard.meter import Recording, recording
+from dashboard.telemetry.ledger import GIVEN_UP as GIVEN_UP_COUNTERS
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.mean_level import MeanLevel
 from dashboard.telemetry.stages import SERVER_STAGES
@@ -57,6 +59,7 @@ class ServerTimingMiddleware:
         queued_s = max(now - environ.get(READABLE_AT, now), 0.0)
         with recording(Stage.OTHER, queued_s=queued_s) as record:
             environ[RECORDING] = record
+            environ[GIVEN_UP] = partial(self._ledger.count, f"{GIVEN_UP_COUNTERS}.{_kind(environ)}")
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()

@@ -172,3 +172,12 @@ def test_a_variant_is_a_frame_of_a_plane_that_was_seen(app: App) -> None:
         frames.append(response.headers["Cache-Status"].partition("frames; ")[2])
     assert frames == ["fwd=miss", "fwd=miss; detail=variant", "fwd=miss; detail=variant"]
     assert app.stats()["variants"] == 2
+
+
+def test_a_brick_that_was_written_has_its_time(app: App) -> None:
+    assert app.stats()["brick_write"] is None
+    detail(app, 3)
+    app.services.loader.close()
+    written = app.stats()["brick_write"]
+    assert written["count"] == 1
+    assert written["total_s"] > 0.0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard.http import worker as module
-from dashboard.http.environment import READABLE_AT
+from dashboard.http.environment import GIVEN_UP, READABLE_AT
 
 WITHIN_S = 20.0
 
@@ -192,6 +192,27 @@ def test_a_reader_that_takes_nothing_is_given_up(run: Any) -> None:
     sending(running, 0)
     with pytest.raises((EOFError, ConnectionError)):
         stalled.reply()
+
+
+def test_a_response_that_is_given_up_is_counted_once(run: Any) -> None:
+    given_up: list[str] = []
+
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        path = environ["PATH_INFO"]
+        environ[GIVEN_UP] = lambda: given_up.append(path)
+        return large(environ | {"PATH_INFO": "/large"}, start)
+
+    running = run(wsgi)
+    assert running.connect().send(GET).reply().status == 200
+    for path in (b"/left", b"/stalled"):
+        client = running.connect(2**16).send(GET.replace(b"/ ", path + b" "))
+        sending(running, 1)
+        if path == b"/left":
+            client.sock.close()
+        else:
+            running.clock.now += module.SEND_PROGRESS_S + 1
+        sending(running, 0)
+    assert given_up == ["/left", "/stalled"]
 
 
 def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
