@@ -13,7 +13,17 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests import conftest
 from tests.browser.samples import FILES, write_files
-from tests.browser.viewer import KeptViewer, Served, Viewer, context_of, listened, tab_of
+from tests.browser.viewer import (
+    PHONE,
+    SIZE,
+    KeptViewer,
+    Served,
+    Viewer,
+    collecting,
+    context_of,
+    listened,
+    tab_of,
+)
 
 FLAGS = (
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking"
@@ -42,35 +52,25 @@ def serving(
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests; each test has a profile of its own."""
+def profile(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One Chromium for all tests, with the profile of those that need none of their own.
+
+    It is on disk: Chromium keeps compiled scripts in no other, and to compile them is half of loading the page.
+    """
+    folder = tmp_path_factory.mktemp("profile")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            folder, executable_path=chromium, args=FLAGS, viewport=SIZE
+        )
+        yield collecting(context)
+        context.close()
 
 
 @pytest.fixture(scope="session")
-def profile(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile for the tests that need none of their own: scripts are loaded and compiled once."""
-    context = context_of(browser)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def viewer(fresh_viewer: Viewer) -> Viewer:
-    """The tab of a test: a fresh one, or, where a module overrides this, the one that its tests share."""
-    return fresh_viewer
-
-
-@pytest.fixture
-def fresh_viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
-    """One tab at 1280×800; whatever the console says against it fails the test."""
-    viewer = tab_of(profile, served)
-    yield viewer
-    viewer.page.close()
-    assert viewer.errors == []
+def browser(profile: BrowserContext) -> Browser:
+    """The Chromium, for tests with a profile of their own."""
+    assert profile.browser is not None
+    return profile.browser
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +81,54 @@ def kept_tab(profile: BrowserContext, served: Served) -> Iterator[KeptViewer]:
     viewer.page.close()
 
 
+@pytest.fixture(scope="module")
+def kept_phone(browser: Browser, served: Served) -> Iterator[KeptViewer]:
+    """The same on a phone."""
+    context = context_of(browser, viewport=PHONE, has_touch=True, is_mobile=True)
+    yield listened(KeptViewer(context.new_page(), served, size=PHONE))
+    context.close()
+
+
 @pytest.fixture
-def kept_viewer(kept_tab: KeptViewer) -> Iterator[KeptViewer]:
-    """The shared tab, for tests that need no page of their own; loading one takes seconds."""
-    kept_tab.errors.clear()
-    yield kept_tab
-    kept_tab.page.unroute_all()
-    assert kept_tab.errors == []
+def viewer(kept_tab: KeptViewer, request: pytest.FixtureRequest) -> Iterator[KeptViewer]:
+    """The shared tab, since loading a page takes seconds; whatever the console says against it fails the test."""
+    with lent(kept_tab, request.session):
+        yield kept_tab
+
+
+@pytest.fixture
+def phone(kept_phone: KeptViewer, request: pytest.FixtureRequest) -> Iterator[KeptViewer]:
+    """The shared tab that is touched."""
+    with lent(kept_phone, request.session):
+        yield kept_phone
+
+
+@contextmanager
+def lent(tab: KeptViewer, session: pytest.Session) -> Iterator[None]:
+    """A shared tab is one test's; its console is empty at the end."""
+    tab.errors.clear()
+    if tab.page.viewport_size != tab.size:
+        tab.page.set_viewport_size(tab.size)
+    failed = session.testsfailed
+    yield
+    tab.page.unroute_all()
+    # A test that failed may have left anything behind.
+    tab.loaded = tab.loaded and session.testsfailed == failed
+    assert tab.errors == []
+
+
+@pytest.fixture
+def fresh_viewer(profile: BrowserContext, served: Served) -> Iterator[Viewer]:
+    """A tab at 1280×800 for a test that is about loading the page, or changes what cannot be undone."""
+    viewer = tab_of(profile, served)
+    yield viewer
+    viewer.page.close()
+    assert viewer.errors == []
 
 
 @pytest.fixture
 def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., Viewer]]:
-    """Make tabs with a profile of their own, of the options given."""
+    """Make tabs with a profile of their own, of the options given, for what a profile keeps or has one of."""
     contexts: list[BrowserContext] = []
     viewers: list[Viewer] = []
 

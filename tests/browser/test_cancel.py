@@ -14,12 +14,6 @@ from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture
-def viewer(kept_viewer: Any) -> Any:
-    return kept_viewer
-
-
 SCAN = "?file=scan.h5&dataset=/entry/data"
 STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:&axis=1"
 
@@ -147,9 +141,8 @@ def test_back_from_a_wait(
 ) -> None:
     link, ask, what = WISHES[wish]
     if wish == "first slice":
-        # A page that has fetched nothing ahead, and never gets this slice.
+        # It is not fetched ahead.
         viewer.page.route(re.compile(r"/slice\?.*selection=0,"), lambda route: None)
-        viewer.load(link)
     viewer = waiting(link)
     ask(viewer.page)
     dimmed(viewer)
@@ -256,8 +249,7 @@ def test_back_from_an_error(viewer: Any) -> None:
             status=500, json={"error": {"code": "internal", "message": "The disk is on fire."}}
         ),
     )
-    viewer.load(f"{SCAN}&axis=0&index=20")
-    viewer.settled()
+    viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.address("colorscale=")
     viewer.before = viewer.page.evaluate(STATE)
 
@@ -333,5 +325,5 @@ def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -
     viewer.page.keyboard.press("ArrowRight")
     viewer.page.keyboard.press("ArrowLeft")
     viewer.until("() => lamella.machine.state().covered && lamella.scrubber.isDone()")
-    viewer.open(f"{SCAN}&axis=0&index=20")
+    viewer.switch(f"{SCAN}&axis=0&index=20")
     assert viewer.trace["meta"]["selection"] == "20,:,:"

@@ -82,9 +82,9 @@ def test_a_page_of_another_origin_gets_nothing(
 
 
 def test_a_link_on_another_site_leads_to_the_page(
-    make_viewer: Any, served: Any, elsewhere: int
+    fresh_viewer: Any, served: Any, elsewhere: int
 ) -> None:
-    viewer = make_viewer()
+    viewer = fresh_viewer
     viewer.page.goto(f"http://localhost:{elsewhere}/")
     viewer.page.evaluate(
         script("cross-site/follow-link"),

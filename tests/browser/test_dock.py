@@ -10,7 +10,6 @@ import pytest
 pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def test_one_tab_is_shown_at_a_time_and_remembered(make_viewer: Callable[..., Any]) -> None:
@@ -52,9 +51,8 @@ def test_the_picture_has_most_of_the_page_at_1280_by_800(viewer: Any) -> None:
     assert plot["height"] >= section["height"] - 100
 
 
-def test_on_a_phone_the_controls_are_a_sheet_that_closes(make_viewer: Callable[..., Any]) -> None:
-    viewer = make_viewer(**PHONE)
-    viewer.open(SCAN)
+def test_on_a_phone_the_controls_are_a_sheet_that_closes(phone: Any) -> None:
+    viewer = phone.open(SCAN)
     assert not viewer.page.is_visible("#norm-select")
     viewer.page.tap("#controls-toggle")
     viewer.page.tap("#norm-select")

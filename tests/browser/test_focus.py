@@ -12,12 +12,6 @@ from tests.nightly import mostly
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture
-def viewer(kept_viewer: Any) -> Any:
-    return kept_viewer
-
-
 SCAN = "?file=scan.h5&dataset=/entry/data"
 STACK = "?file=other.h5&dataset=/stack&selection=1,4,:,:"
 
@@ -190,10 +184,9 @@ def test_enter_in_the_tree_opens_and_goes_to_the_picture(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     items = viewer.page.locator("#dataset-tree [role=treeitem]")
     items.filter(has_text="large").last.focus()
-    viewer.page.keyboard.press("ArrowDown")
-    assert not viewer.page.evaluate(ON_PICTURE)
-    viewer.page.keyboard.press("ArrowUp")
-    assert viewer.page.evaluate("() => document.activeElement.textContent").startswith("large")
+    for key, name in (("ArrowDown", "plane"), ("ArrowUp", "large")):
+        viewer.page.keyboard.press(key)
+        assert viewer.page.evaluate("() => document.activeElement.textContent").startswith(name)
     assert viewer.index == 20
     viewer.page.keyboard.press("Enter")
     viewer.address("dataset=/large")
@@ -258,9 +251,8 @@ def test_another_dimension_typed_is_done_with_enter(viewer: Any) -> None:
     assert viewer.page.evaluate("() => lamella.viewer.current().position[0]") == 2
 
 
-def test_a_finger_on_the_picture_leaves_the_focus_there(make_viewer: Callable[..., Any]) -> None:
-    viewer = make_viewer(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    viewer.open(f"{SCAN}&axis=0&index=20")
+def test_a_finger_on_the_picture_leaves_the_focus_there(phone: Any) -> None:
+    viewer = phone.open(f"{SCAN}&axis=0&index=20")
     viewer.page.tap("#controls-toggle")
     reveal(viewer.page, "#norm-select").tap()
     viewer.page.get_by_role("option", name="Sqrt").tap()

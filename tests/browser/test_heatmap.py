@@ -99,8 +99,8 @@ def test_the_picture_has_the_datas_colours_and_plotlys_place(
                 assert np.abs(ours.pixels - plain.pixels)[ours.pixels[..., 3] > 0].max() <= 8
 
 
-def test_the_picture_follows_zoom_and_size(viewer: Any) -> None:
-    viewer.open(f"{LARGE}&axis=0&index=1&window=0,4000")
+def test_the_picture_follows_zoom_and_size(fresh_viewer: Any) -> None:
+    viewer = fresh_viewer.open(f"{LARGE}&axis=0&index=1&window=0,4000")
     viewer.press("ArrowRight")
     whole = picture(viewer)
     viewer.page.evaluate(script("heatmap/record-places"))
@@ -244,8 +244,8 @@ def test_plotly_draws_what_cannot_be_drawn_for_it(
     assert np.abs(plain.pixels - reference).max() <= 2
 
 
-def test_plotly_draws_an_axis_that_is_turned_round(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
+def test_plotly_draws_an_axis_that_is_turned_round(fresh_viewer: Any) -> None:
+    viewer = fresh_viewer.open(f"{SCAN}&axis=0&index=20&window=0,3000")
     before = picture(viewer)
     viewer.page.evaluate(script("heatmap/reverse-axis"))
     after = picture(viewer)

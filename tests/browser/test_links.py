@@ -8,12 +8,6 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture
-def viewer(kept_viewer: Any) -> Any:
-    return kept_viewer
-
-
 SCAN = "?file=scan.h5&dataset=/entry/data"
 
 # Cases like others of the same test.

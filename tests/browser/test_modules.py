@@ -13,13 +13,13 @@ from tests.page_scripts import script
 pytestmark = pytest.mark.browser
 
 
-def test_each_module_is_evaluated_once(viewer: Any) -> None:
+def test_each_module_is_evaluated_once(fresh_viewer: Any) -> None:
     """V8 compiles a module once for each address under which it is imported, and evaluates it as often."""
-    session = viewer.page.context.new_cdp_session(viewer.page)
+    session = fresh_viewer.page.context.new_cdp_session(fresh_viewer.page)
     compiled: list[str] = []
     session.on("Debugger.scriptParsed", lambda script: compiled.append(script["url"]))
     session.send("Debugger.enable")
-    viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
+    fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
     session.send("Debugger.disable")
     found = [urlsplit(url) for url in compiled if ".mjs" in url]
     folder = assets_folder()
@@ -28,9 +28,9 @@ def test_each_module_is_evaluated_once(viewer: Any) -> None:
     assert all(url.query.startswith("m=") for url in found)
 
 
-def test_modules_come_in_one_wave(viewer: Any) -> None:
+def test_modules_come_in_one_wave(fresh_viewer: Any) -> None:
     """The preloads name them all: none is discovered by the import of another."""
-    viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
-    modules = viewer.page.evaluate(script("modules/requests"))
+    fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
+    modules = fresh_viewer.page.evaluate(script("modules/requests"))
     assert len(modules) == len({path for path, _ in modules}) > 30
     assert "script" not in {kind for _, kind in modules}

@@ -47,7 +47,7 @@ def rest(viewer: Any) -> None:
 def screen(viewer: Any, rows: range, cols: range) -> np.ndarray[Any, Any]:
     """The colours on the screen in the middle of voxels: (rows, cols, 3) uint8."""
     picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
-    places = [viewer.point(col, row) for row in rows for col in cols]
+    places = viewer.points([(col, row) for row in rows for col in cols])
     pixels = [picture[int(y), int(x)] for x, y in places]
     return np.array(pixels).reshape(len(rows), len(cols), 3)
 
@@ -132,13 +132,10 @@ def test_a_pooled_slice_keeps_its_place_when_it_comes_to_rest(viewer: Any, serve
     # The middle of a block shows its first voxel, whose row and column are multiples of the step.
     middle = (step - 1) / 2
     picture = imagecodecs.png_decode(viewer.page.screenshot())[..., :3]
-    for row in rows:
-        for col in cols:
-            x, y = viewer.point(col + middle, row + middle)
-            reference = colours(
-                quantize_u8(values[row : row + 1, col : col + 1], (0, 4000), Norm.LINEAR)
-            )
-            assert np.abs(picture[int(y), int(x)] - reference[0, 0]).max() <= 2
+    places = viewer.points([(col + middle, row + middle) for row in rows for col in cols])
+    pixels = np.array([picture[int(y), int(x)] for x, y in places])
+    reference = colours(quantize_u8(values[np.ix_(rows, cols)], (0, 4000), Norm.LINEAR))
+    assert np.abs(pixels - reference.reshape(-1, 3)).max() <= 2
 
 
 def test_gaps_have_their_own_colour_while_the_view_moves(viewer: Any, served: Any) -> None:
@@ -196,33 +193,7 @@ def test_a_burst_of_keys_ends_where_the_slider_says(viewer: Any, served: Any) ->
     assert len(viewer.painted) == len(marks)
 
 
-def test_repeated_keys_paint_from_the_ring_and_count_as_such(viewer: Any, served: Any) -> None:
-    figures = served.stats()
-    looks = sum(figures["demand"].values())
-    drawn = figures["stages"].get("draw", {"count": 0})["count"]
-    viewer.open(f"{SCAN}&axis=0&index=40")
-    viewer.until("() => lamella.scrubber.isCached(41) && lamella.scrubber.isCached(42)")
-    # The ledger is written once a second, and the page reports what it drew every other second: the demand that
-    # opening was has to be in it.
-    served.until(
-        lambda now: (
-            sum(now["demand"].values()) > looks
-            and now["stages"].get("draw", {"count": 0})["count"] > drawn
-        )
-    )
-    before = served.stats()["demand"]
-    viewer.press("ArrowRight")
-    assert viewer.painted[-1] == {"index": 41, "axis": 0, "source": "ring"}
-    served.until(lambda now: now["demand"]["ring"] == before["ring"] + 1)
-    after = served.stats()["demand"]
-    # The values of the heatmap are not a second look at the slice.
-    assert {key: after[key] for key in after if key != "ring"} == {
-        key: before[key] for key in before if key != "ring"
-    }
-
-
-def test_requests_that_were_given_up_leave_nothing_behind(make_viewer: Callable[..., Any]) -> None:
-    viewer = make_viewer()
+def test_requests_that_were_given_up_leave_nothing_behind(viewer: Any) -> None:
     routes: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -310,8 +281,11 @@ def test_a_window_that_is_changed_while_moving_is_painted(viewer: Any, served: A
 
 def test_a_key_puts_the_heatmap_off(viewer: Any, served: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    drawn = viewer.page.evaluate(script("motion/drawn"))
-    assert drawn == [0, 1]
+    waits = viewer.page.evaluate(script("motion/drawn"))
+    # Once, or again where the browser had no time for the keys between.
+    assert 1 <= len(waits) < 20
+    # Timers are of whole milliseconds.
+    assert min(waits) > viewer.page.evaluate("() => lamella.config.restDelay") - 1
     values = served.arrays["scan.h5", "/entry/data"][40]
     assert_array_equal(viewer.settled().trace["z"], values)
 

@@ -18,7 +18,8 @@ STAGES = "wait cache read decode index scale encode waited transfer convert draw
 PANELS = ("#pipeline-panel", "#latency-panel", "#hit-rate-panel", "#prefetch-panel")
 
 
-def test_the_panels_move(viewer: Any, served: Any) -> None:
+def test_the_panels_move(fresh_viewer: Any, served: Any) -> None:
+    viewer = fresh_viewer
     before = served.stats()
     # High enough for all panels to be open.
     viewer.page.set_viewport_size({"width": 1280, "height": 1100})
@@ -81,16 +82,8 @@ def test_everything_important_is_visible_at_1280_by_800(viewer: Any) -> None:
     assert scroll <= 800
 
 
-def test_a_phone_has_the_tree_in_a_drawer_and_nothing_to_scroll_sideways(
-    make_viewer: Callable[..., Any],
-) -> None:
-    viewer = make_viewer(
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        device_scale_factor=2,
-    )
-    viewer.open(f"{SCAN}&axis=0&index=20")
+def test_a_phone_has_the_tree_in_a_drawer_and_nothing_to_scroll_sideways(phone: Any) -> None:
+    viewer = phone.open(f"{SCAN}&axis=0&index=20")
     assert viewer.page.evaluate("() => document.documentElement.scrollWidth") <= 390
     tree = viewer.page.locator("#dataset-tree")
     viewer.page.tap("#tree-toggle")
@@ -132,8 +125,7 @@ def test_a_lost_connection_is_said_and_found_again(make_viewer: Callable[..., An
     viewer.errors.clear()
 
 
-def test_an_error_is_a_sentence_with_a_way_on(make_viewer: Callable[..., Any]) -> None:
-    viewer = make_viewer()
+def test_an_error_is_a_sentence_with_a_way_on(viewer: Any) -> None:
     viewer.page.route(
         re.compile(r"/slice\?.*selection=21,"),
         lambda route: route.fulfill(
@@ -168,6 +160,8 @@ def test_attributes_on_request(viewer: Any) -> None:
     text = viewer.until("() => (document.getElementById('attributes') || {}).innerText")
     assert "units" in text
     assert "counts" in text
+    viewer.page.keyboard.press("Escape")
+    viewer.page.get_by_role("dialog").wait_for(state="hidden")
 
 
 def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
@@ -184,16 +178,3 @@ def test_controls_have_names(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     nameless = viewer.page.evaluate(script("page/nameless"))
     assert nameless == []
-
-
-def test_the_tree_can_be_walked_with_keys(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=20")
-    tree = viewer.page.locator("#dataset-tree")
-    plane = tree.locator("[role=treeitem]").filter(has_text="plane").last
-    tree.locator("[role=treeitem]").filter(has_text="large").last.focus()
-    viewer.page.keyboard.press("ArrowDown")
-    assert plane.evaluate("(node) => node === document.activeElement")
-    assert viewer.index == 20
-    viewer.page.keyboard.press("Enter")
-    viewer.settled(painted=2)
-    viewer.address("dataset=/plane")

@@ -30,10 +30,10 @@ def watched(viewer: Any) -> Any:
     viewer.page.set_viewport_size({"width": 1280, "height": 1100})
     viewer.open(SCAN)
     viewer.until(READY)
-    viewer.page.evaluate("() => { window.putFigures = lamella.panels.update; }")
     viewer.page.evaluate(WATCH)
-    figures(viewer, 1)
-    viewer.until(SHOWN, "1,1")
+    for number in (0, 1):
+        figures(viewer, number)
+        viewer.until(SHOWN, f"{number},{number}")
     return viewer
 
 
@@ -86,9 +86,11 @@ def test_panels_are_put_off_while_slices_move_but_not_for_ever(viewer: Any) -> N
     viewer.until(SHOWN, "4,4")
 
 
-def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(viewer: Any) -> None:
+def test_graphs_keep_what_is_drawn_when_the_window_and_the_theme_change(
+    fresh_viewer: Any,
+) -> None:
     """Dash still has the empty figures that it began with."""
-    watched(viewer)
+    viewer = watched(fresh_viewer)
     viewer.page.set_viewport_size({"width": 1600, "height": 900})
     viewer.page.emulate_media(color_scheme="dark")
     viewer.until(script("panels/graphs-fit"))
@@ -176,8 +178,8 @@ def test_a_chart_that_came_while_its_panel_was_compact_is_drawn_when_it_opens(
     viewer.until(SHOWN, "2,2")
 
 
-def test_a_slice_that_takes_long_is_counted(viewer: Any) -> None:
-    viewer.open(SCAN).idle()
+def test_a_slice_that_takes_long_is_counted(fresh_viewer: Any) -> None:
+    viewer = fresh_viewer.open(SCAN).idle()
     viewer.page.route("**/api/v1/slice?**", lambda route: None)
     viewer.page.keyboard.press("End")
     number = "() => document.getElementById('pipeline-total').textContent"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Request, Response
 
-from tests.browser.viewer import Viewer
+from tests.browser.viewer import Served, Viewer
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -67,3 +67,30 @@ def assert_adds_up(row: dict[str, Any], server_ms: float) -> None:
     parts = sum(row.get(stage) or 0.0 for stage in STAGES) + server_ms
     whole = row["perceived_ms"]
     assert abs(whole - parts) <= max(0.05 * whole, 10.0)
+
+
+def test_repeated_keys_paint_from_the_ring_and_count_as_such(
+    fresh_viewer: Viewer, served: Served
+) -> None:
+    figures = served.stats()
+    looks = sum(figures["demand"].values())
+    drawn = figures["stages"].get("draw", {"count": 0})["count"]
+    viewer = fresh_viewer.open(f"{SCAN}&axis=0&index=40")
+    viewer.until("() => lamella.scrubber.isCached(41) && lamella.scrubber.isCached(42)")
+    # The ledger is written once a second, and the page reports what it drew every other second: the demand that
+    # opening was has to be in it.
+    served.until(
+        lambda now: (
+            sum(now["demand"].values()) > looks
+            and now["stages"].get("draw", {"count": 0})["count"] > drawn
+        )
+    )
+    before = served.stats()["demand"]
+    viewer.press("ArrowRight")
+    assert viewer.painted[-1] == {"index": 41, "axis": 0, "source": "ring"}
+    served.until(lambda now: now["demand"]["ring"] == before["ring"] + 1)
+    after = served.stats()["demand"]
+    # The values of the heatmap are not a second look at the slice.
+    assert {key: after[key] for key in after if key != "ring"} == {
+        key: before[key] for key in before if key != "ring"
+    }

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import serving
-from tests.browser.viewer import DIMMED, Served, Viewer, tab_of
+from tests.browser.viewer import DIMMED, Served, Viewer
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
-
-LINK = "?file=data/a.h5&dataset=/volume"
 
 NOTE = "() => document.getElementById('plot-note-text').textContent"
 MESSAGE = "() => document.getElementById('plot-message-text').textContent"
 CHANGED = "changed on disk"
 # The value in the middle of what the heatmap has.
 VALUE = script("replaced/value")
+
+
+@dataclass(frozen=True)
+class Changing(Served):
+    """`data` is the folder that is served, `numbers` are for names of files."""
+
+    data: Path
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
 
 def write(
@@ -46,30 +53,45 @@ def write(
 
 
 @pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Path]]:
-    """A server, and a file of its that may be replaced."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server on the folder with the files of these tests."""
     folder = tmp_path_factory.mktemp("changing")
     data = folder / "data"
     data.mkdir()
-    write(data / "a.h5", 100)
     with serving(folder, [data], {}) as served:
-        yield served, data / "a.h5"
+        yield Changing(served.url, {}, data)
 
 
 @pytest.fixture
-def path(changing: tuple[Served, Path]) -> Path:
-    """The file, as it is at the start of each test."""
-    write(changing[1], 100)
-    return changing[1]
+def path(served: Changing) -> Path:
+    """A file of the test's own, which may be replaced."""
+    path = served.data / f"{next(served.numbers)}.h5"
+    write(path, 100)
+    return path
 
 
 @pytest.fixture
-def viewer(profile: BrowserContext, changing: tuple[Served, Path], path: Path) -> Iterator[Viewer]:
-    """One tab; requests that are refused are written to its console."""
-    viewer = tab_of(profile, changing[0])
+def viewer(viewer: Viewer) -> Iterator[Viewer]:
+    """The shared tab; requests that are refused are written to its console."""
     yield viewer
-    viewer.page.close()
-    assert [error for error in viewer.errors if "Failed to load" not in error] == []
+    refused(viewer)
+
+
+@pytest.fixture
+def fresh_viewer(fresh_viewer: Viewer) -> Iterator[Viewer]:
+    """A tab in whose tree no other file is unfolded."""
+    yield fresh_viewer
+    refused(fresh_viewer)
+
+
+def refused(viewer: Viewer) -> None:
+    """Leave out what the console says of requests that were refused."""
+    viewer.errors[:] = [error for error in viewer.errors if "Failed to load" not in error]
+
+
+def link(path: Path, more: str = "") -> str:
+    """The link to the volume of a file."""
+    return f"?file=data/{path.name}&dataset=/volume{more}"
 
 
 def poll(viewer: Any) -> None:
@@ -90,7 +112,7 @@ def assert_shows(viewer: Any, value: float, index: int | None = None) -> None:
 
 
 def test_at_rest_it_is_noticed(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     assert_shows(viewer, 100, 20)
     write(path, 300)
     viewer.await_text("plot-note-text", CHANGED)
@@ -103,7 +125,7 @@ def test_at_rest_it_is_noticed(viewer: Any, path: Path) -> None:
 
 
 def test_with_the_times_set_back_too(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     before = path.stat()
     write(path, 300)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -112,7 +134,7 @@ def test_with_the_times_set_back_too(viewer: Any, path: Path) -> None:
 
 
 def test_slices_that_the_page_had_are_asked_for_again(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     viewer.press("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft")
     viewer.until("() => lamella.scrubber.isCached(21) && lamella.scrubber.isCached(22)")
     write(path, 300)
@@ -132,7 +154,7 @@ def test_slices_that_the_page_had_are_asked_for_again(viewer: Any, path: Path) -
 
 
 def test_a_key_finds_the_new_file(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     write(path, 300)
     viewer.page.keyboard.press("End")
     viewer.await_text("plot-note-text", CHANGED)
@@ -140,7 +162,7 @@ def test_a_key_finds_the_new_file(viewer: Any, path: Path) -> None:
 
 
 def test_keys_while_the_file_is_read_again_are_not_lost(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     pending: list[Any] = []
 
     def hold(route: Any) -> None:
@@ -168,7 +190,7 @@ def test_keys_while_the_file_is_read_again_are_not_lost(viewer: Any, path: Path)
 def test_another_shape(
     viewer: Any, path: Path, shape: tuple[int, ...], index: int, sentence: str
 ) -> None:
-    viewer.open(f"{LINK}&axis=0&index=39&x=5,30&y=8,40")
+    viewer.open(link(path, "&axis=0&index=39&x=5,30&y=8,40"))
     write(path, 300, shape)
     poll(viewer)
     viewer.await_text("plot-note-text", sentence)
@@ -184,7 +206,7 @@ def test_another_shape(
 
 
 def test_another_type_and_another_rank(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20&window=90,110")
+    viewer.open(link(path, "&axis=0&index=20&window=90,110"))
     write(path, 0.5, dtype="f4")
     poll(viewer)
     viewer.await_text("plot-note-text", "Its type was uint16 and is float32")
@@ -205,7 +227,7 @@ def test_another_type_and_another_rank(viewer: Any, path: Path) -> None:
 
 
 def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=0")
+    viewer.open(link(path, "&axis=0&index=0"))
     viewer.page.evaluate(
         "() => lamella.player.configure({speed: 30, end: 'loop', timing: 'every'})"
     )
@@ -224,7 +246,7 @@ def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
 
 
 def test_while_a_slice_is_awaited(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     late: list[Any] = []
 
     def take(route: Any) -> None:
@@ -239,8 +261,8 @@ def test_while_a_slice_is_awaited(viewer: Any, path: Path) -> None:
     assert_shows(viewer, 300, 39)
 
 
-def test_a_late_answer_of_the_old_file_is_not_shown(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+def test_a_late_answer_of_the_old_file_is_not_shown(fresh_viewer: Any, path: Path) -> None:
+    viewer = fresh_viewer.open(link(path, "&axis=0&index=20"))
     late: list[Any] = []
 
     def take(route: Any) -> None:
@@ -259,8 +281,9 @@ def test_a_late_answer_of_the_old_file_is_not_shown(viewer: Any, path: Path) -> 
     assert_shows(viewer, 300, 39)
 
 
-def test_a_dataset_that_vanished_says_so_and_comes_back(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+def test_a_dataset_that_vanished_says_so_and_comes_back(fresh_viewer: Any, path: Path) -> None:
+    viewer = fresh_viewer
+    viewer.open(link(path, "&axis=0&index=20"))
     write(path, 300, name="renamed")
     # At rest the picture stays, with a note.
     poll(viewer)
@@ -268,9 +291,9 @@ def test_a_dataset_that_vanished_says_so_and_comes_back(viewer: Any, path: Path)
     assert not viewer.page.is_visible("#plot-message")
     viewer.page.keyboard.press("End")
     text = viewer.until(MESSAGE)
-    assert "This file changed on disk. data/a.h5 has no dataset /volume" in text
+    assert f"This file changed on disk. data/{path.name} has no dataset /volume" in text
     viewer.until("() => document.getElementById('plot-offer').getClientRects().length > 0")
-    assert "of data/a.h5" in viewer.page.inner_text("#plot-offer")
+    assert f"of data/{path.name}" in viewer.page.inner_text("#plot-offer")
     assert "renamed" in viewer.page.inner_text("#dataset-tree")
     write(path, 400)
     poll(viewer)
@@ -279,11 +302,11 @@ def test_a_dataset_that_vanished_says_so_and_comes_back(viewer: Any, path: Path)
 
 
 def test_a_deleted_file_says_so_and_comes_back(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     path.unlink()
     viewer.await_text("plot-note-text", "as it was read last")
     viewer.page.keyboard.press("End")
-    assert "a.h5" in viewer.until(MESSAGE)
+    assert path.name in viewer.until(MESSAGE)
     # Back to the picture, which is what it was.
     viewer.page.keyboard.press("Escape")
     viewer.await_text("plot-message-text", "")
@@ -296,8 +319,9 @@ def test_a_deleted_file_says_so_and_comes_back(viewer: Any, path: Path) -> None:
     viewer.until(f"() => !({NOTE})().includes('as it was read last')")
 
 
-def test_looking_for_new_files_finds_it_at_once(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+def test_looking_for_new_files_finds_it_at_once(fresh_viewer: Any, path: Path) -> None:
+    viewer = fresh_viewer
+    viewer.open(link(path, "&axis=0&index=20"))
     # With nothing else that would notice.
     viewer.page.evaluate(script("replaced/stop-polling"))
     write(path, 300)
@@ -306,8 +330,11 @@ def test_looking_for_new_files_finds_it_at_once(viewer: Any, path: Path) -> None
     assert_shows(viewer, 300, 20)
 
 
-def test_a_listing_from_before_does_not_shape_what_is_opened_now(viewer: Any, path: Path) -> None:
-    viewer.open("?file=data/a.h5&dataset=/other&axis=0&index=2")
+def test_a_listing_from_before_does_not_shape_what_is_opened_now(
+    fresh_viewer: Any, path: Path
+) -> None:
+    viewer = fresh_viewer
+    viewer.open(link(path).replace("/volume", "/other"))
     write(path, 300, (90, 60, 50))
     viewer.page.locator("#dataset-tree").get_by_text("volume", exact=True).click()
     viewer.address("dataset=/volume")
@@ -316,8 +343,9 @@ def test_a_listing_from_before_does_not_shape_what_is_opened_now(viewer: Any, pa
     assert "90 × 60 × 50" in viewer.page.inner_text("#crumb")
 
 
-def test_back_to_a_dataset_seen_before_is_what_it_is_now(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+def test_back_to_a_dataset_seen_before_is_what_it_is_now(fresh_viewer: Any, path: Path) -> None:
+    viewer = fresh_viewer
+    viewer.open(link(path, "&axis=0&index=20"))
     viewer.page.locator("#dataset-tree").get_by_text("other", exact=True).click()
     viewer.address("dataset=/other")
     viewer.settled()
@@ -328,7 +356,7 @@ def test_back_to_a_dataset_seen_before_is_what_it_is_now(viewer: Any, path: Path
 
 
 def test_a_file_that_is_read_again_slowly_can_be_left_as_it_was(viewer: Any, path: Path) -> None:
-    viewer.open(f"{LINK}&axis=0&index=20")
+    viewer.open(link(path, "&axis=0&index=20"))
     stop: Callable[[str], bool] = lambda url: "/datasets?" in url  # noqa: E731
     viewer.page.route(stop, lambda route: None)
     write(path, 300)

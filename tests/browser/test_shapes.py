@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,6 @@ BAR = (
 BEYOND = script("shapes/beyond")
 # Where label and arrow of the hover layer lie, none of them away from the other (px).
 HOVER_BOXES = script("shapes/hover-boxes")
-
-
-@pytest.fixture
-def viewer(kept_viewer: Any) -> Any:
-    return kept_viewer
 
 
 def open_values(viewer: Any, dataset: str, more: str = "") -> Any:
@@ -117,8 +111,7 @@ def test_a_slice_with_nothing_to_see_says_so(viewer: Any, subtests: pytest.Subte
             assert all(beyond <= 0 for beyond in viewer.page.evaluate(BEYOND))
 
 
-def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(fresh_viewer: Any) -> None:
-    viewer = fresh_viewer
+def test_the_hover_label_is_hidden_in_motion_and_of_the_slice_at_rest(viewer: Any) -> None:
     viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
     viewer.page.mouse.move(*viewer.point(50, 60))
     viewer.until(f"() => ({LABEL})().includes('[20, 60, 50]')")
@@ -162,9 +155,10 @@ def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel
 
 
 def test_the_readout_of_a_phone_has_two_lines_and_stays_in_place(
-    make_viewer: Callable[..., Any], served: Any
+    fresh_viewer: Any, served: Any
 ) -> None:
-    viewer = make_viewer(viewport={"width": 390, "height": 844})
+    viewer = fresh_viewer
+    viewer.page.set_viewport_size({"width": 390, "height": 844})
     open_values(viewer, "labels", "&axis=0&index=1")
     places = script("shapes/places")
     before = viewer.page.evaluate(places)

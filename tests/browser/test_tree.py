@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import serving
-from tests.browser.viewer import KeptViewer, Served, Viewer
+from tests.browser.viewer import Served, Viewer
 
 pytestmark = pytest.mark.browser
 
@@ -50,11 +50,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         file["zz"] = VALUES
     with serving(folder, [data], {}) as served:
         yield served
-
-
-@pytest.fixture
-def viewer(kept_viewer: KeptViewer) -> Viewer:
-    return kept_viewer
 
 
 def link(file: str, dataset: str, more: str = "") -> str:

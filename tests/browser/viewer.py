@@ -7,18 +7,30 @@ import json
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    ViewportSize,
+)
 
 from tests.page_scripts import script
 
 # Marks may be cleared at once: an observer sees them all the same.
 COLLECT_MARKS = script("viewer/collect-marks")
+
+OPEN = script("viewer/open")
+
+SIZE: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 # Resolves when the picture is the one that was asked for; the page's policy forbids evaluated text, so the
 # waiting is done by a function.
@@ -167,24 +179,34 @@ class Viewer:
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Where the voxel (row y, column x) is in the window (px)."""
-        place: list[float] = self.page.evaluate(
-            script("viewer/point"),
-            [x, y],
-        )
-        return place[0], place[1]
+        (place,) = self.points([(x, y)])
+        return place
+
+    def points(self, voxels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Where voxels (column, row) are in the window (px)."""
+        places = self.page.evaluate(f"(all) => all.map({script('viewer/point')})", list(voxels))
+        return [(x, y) for x, y in places]
 
 
 @dataclass
 class KeptViewer(Viewer):
-    """A tab for many tests. It loads the page once; later links are followed as the Back button follows them."""
+    """A tab for many tests. It loads the page once; later links are followed as the Back button follows them.
+
+    Colours and pooling are the default ones again when a link is opened. What is unfolded in the tree, chosen for
+    playing or stored in the profile stays.
+    """
 
     loaded: bool = False
+    size: ViewportSize = field(default_factory=lambda: SIZE)
 
     def open(self, link: str = "") -> Viewer:
         if not self.loaded:
             self.loaded = True
             return super().open(link)
-        return self.switch(link)
+        self.page.mouse.move(0, 0)
+        self.until("() => 'lamella' in window")
+        self.page.evaluate(OPEN, link)
+        return self.settled()
 
     def load(self, link: str) -> None:
         self.loaded = True
@@ -195,7 +217,11 @@ AnyViewer = TypeVar("AnyViewer", bound=Viewer)
 
 
 def context_of(browser: Browser, **options: Any) -> BrowserContext:
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
+    return collecting(browser.new_context(**({"viewport": SIZE} | options)))
+
+
+def collecting(context: BrowserContext) -> BrowserContext:
+    """The same context, whose pages collect their marks."""
     context.add_init_script(COLLECT_MARKS)
     return context
 

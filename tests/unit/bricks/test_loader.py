@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -139,14 +140,22 @@ def test_a_large_brick_shows_its_plane_first(
         found = here.load(address, plane=1, counted=True)
         assert found.outcome == "hit"
         np.testing.assert_array_equal(found.brick.plane(1), VALUES[5])
-        waits = threading.Event()
-        taking = ProgressiveBrick.borrow_plane
+        waits, borrowed = threading.Event(), threading.Event()
+        taking, close = ProgressiveBrick.borrow_plane, ProgressiveBrick.close
 
-        def noted(in_progress: ProgressiveBrick, plane: int, timeout_s: float) -> Any:
+        @contextmanager
+        def noted(in_progress: ProgressiveBrick, plane: int, timeout_s: float) -> Iterator[Any]:
             waits.set()
-            return taking(in_progress, plane, timeout_s)
+            with taking(in_progress, plane, timeout_s) as values:
+                borrowed.set()
+                yield values
+
+        def closed_later(in_progress: ProgressiveBrick) -> None:
+            assert borrowed.wait(60)
+            close(in_progress)
 
         monkeypatch.setattr(ProgressiveBrick, "borrow_plane", noted)
+        monkeypatch.setattr(ProgressiveBrick, "close", closed_later)
         later = pool.submit(here.load, address, plane=3, counted=True)
         assert waits.wait(60)
         same(here.load(brick(here, 0)), 0)

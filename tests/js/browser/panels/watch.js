@@ -1,8 +1,10 @@
 (() => {
+  window.drawings = [];
+  if (window.putFigures) return;
+  window.putFigures = lamella.panels.update;
   lamella.panels.update = () => undefined;
   const panels = ['latency', 'hit-rate'];
   const graph = (name) => document.querySelector('#' + name + '-graph .js-plotly-plot');
-  window.drawings = [];
   let task = 0;
   const { react } = Plotly;
   Plotly.react = (gd, ...rest) => {

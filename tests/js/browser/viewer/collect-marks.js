@@ -1,6 +1,7 @@
 window.painted = [];
-new PerformanceObserver((list) =>
+window.markObserver = new PerformanceObserver((list) =>
   list.getEntries().forEach((entry) => {
     if (entry.name === 'slice-painted') window.painted.push(entry.detail);
   })
-).observe({ type: 'mark' });
+);
+window.markObserver.observe({ type: 'mark' });
