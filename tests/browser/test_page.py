@@ -25,7 +25,9 @@ def test_the_panels_move(fresh_viewer: Any, served: Any) -> None:
     viewer.page.set_viewport_size({"width": 1280, "height": 1100})
     viewer.open(f"{SCAN}&axis=0&index=20")
     counted = "() => document.getElementById('hit-rate-counts').textContent"
-    viewer.press(*["ArrowRight"] * 3)
+    # Below five painted slices there are no percentiles.
+    for _ in range(5):
+        viewer.press("ArrowRight")
     viewer.until(f"() => ({counted})().match(/[1-9]/)")
     # What no stage accounts for has a row only where it is much.
     rows = viewer.page.locator(
