@@ -79,14 +79,20 @@ export function createPanels({ pipeline, isMoving, idleMs, isCompact }) {
     else if (figure) draw(id, figure);
   }
 
-  function draw(id, { data, layout }) {
+  function draw(id, figure) {
+    const graph = readyGraph(element(id));
+    if (!graph) {
+      undrawn.set(id, figure);
+      setTimeout(() => onOpened(id), RETRY_MS);
+      return;
+    }
     undrawn.delete(id);
-    globalThis.Plotly.react(readyGraph(element(id)), data.map(withClock), layout);
+    globalThis.Plotly.react(graph, figure.data.map(withClock), figure.layout);
   }
 
-  /* A panel that was compact is open now. */
+  /* A panel that was compact is open now, or its graph may be there by now. */
   function onOpened(id) {
-    if (undrawn.has(id)) draw(id, undrawn.get(id));
+    if (undrawn.has(id) && !isCompact(id)) draw(id, undrawn.get(id));
   }
 
   return {

@@ -92,3 +92,20 @@ def test_prefetching_can_be_turned_off_for_one_viewer(
     viewer.await_text("prefetch-pause", "Turn off for me")
     with viewer.page.expect_request(lambda r: "ahead=1" in r.url):
         viewer.press("Home", "ArrowRight")
+
+
+def test_a_panel_opened_before_its_graph_is_there_is_drawn_later(
+    make_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_viewer()
+    viewer.open(SCAN)
+    viewer.until("() => document.getElementById('hit-rate-panel').classList.contains('compact')")
+    viewer.until("() => /%/.test(document.getElementById('hit-rate-value').textContent)")
+    graph = "document.querySelector('#hit-rate-graph .js-plotly-plot')"
+    # As while Dash draws the empty graph.
+    viewer.page.evaluate(f"() => {graph}.classList.add('dash-graph--pending')")
+    viewer.page.click("#hit-rate-panel .card-toggle")
+    viewer.page.wait_for_timeout(300)
+    viewer.page.evaluate(f"() => {graph}.classList.remove('dash-graph--pending')")
+    viewer.until(f"() => Boolean({graph}.querySelector('.scatterlayer path.js-fill'))")
+    assert viewer.errors == []

@@ -22,7 +22,7 @@ def test_the_panels_move(fresh_viewer: Any, served: Any) -> None:
     viewer = fresh_viewer
     before = served.stats()
     # High enough for all panels to be open.
-    viewer.page.set_viewport_size({"width": 1280, "height": 1100})
+    viewer.page.set_viewport_size({"width": 1280, "height": 1400})
     viewer.open(f"{SCAN}&axis=0&index=20")
     counted = "() => document.getElementById('hit-rate-counts').textContent"
     # Below five painted slices there are no percentiles.

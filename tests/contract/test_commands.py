@@ -69,7 +69,7 @@ def test_fifty_who_come_at_once_to_two_processes_decode_once(
         answers = list(pool.map(one, range(50)))
     assert {body for _, body in answers} == {values[9].tobytes()}
     statuses = [status for status, _ in answers]
-    assert statuses.count("bricks; fwd=miss, frames; fwd=miss") == 1
+    assert statuses.count("bricks; fwd=miss; detail=first, frames; fwd=miss") == 1
     demand: dict[str, int] = {}
     while sum(demand.values()) < 50:
         # The ledger takes a second to hear of it.
