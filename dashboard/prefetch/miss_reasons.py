@@ -60,7 +60,8 @@ class MissReasons:
         plan = self._plans.plan_of(viewer)
         if plan is None or not _is_for(plan, volume, address):
             return Reason.FIRST
-        if not self._plans.worker_is_alive():
+        # Without bricks, prefetching is off: for all viewers, or paused by this one.
+        if not plan.bricks or not self._plans.worker_is_alive():
             return Reason.UNPLANNED
         if address.key in self._resolver.keys_of(plan):
             return Reason.LATE

@@ -34,8 +34,8 @@ def app(tmp_path: Path, path: Path) -> Iterator[App]:
 
 @pytest.fixture
 def unplanned_app(tmp_path: Path, path: Path) -> Iterator[App]:
-    """A worker is alive, and plans have no bricks."""
-    with running(tmp_path, path, prefetch_bytes=0) as made:
+    """A worker is alive, and plans have the brick that the viewer is in, alone."""
+    with running(tmp_path, path, prefetch_bytes=BRICK_BYTES) as made:
         made.services.plans.mark_worker_alive()
         yield made
 
@@ -110,6 +110,18 @@ def test_a_jump_and_a_turn_differ_from_what_was_not_planned(unplanned_app: App) 
     assert detail(app, 35) == "turned"
     assert detail(app, 29) == "unplanned"
     assert reasons(app) == {"first": 1, "jumped": 1, "turned": 1, "unplanned": 1}
+
+
+def test_with_prefetching_off_nothing_is_planned(tmp_path: Path, path: Path) -> None:
+    with running(tmp_path, path, prefetch_bytes=0) as app:
+        app.services.plans.mark_worker_alive()
+        assert [detail(app, index) for index in (3, 45)] == ["first", "unplanned"]
+
+
+def test_during_a_pause_nothing_is_planned(app: App) -> None:
+    app.services.plans.mark_worker_alive()
+    assert app.services.plans.pause("ann", 60.0)
+    assert [detail(app, index) for index in (3, 45)] == ["first", "unplanned"]
 
 
 def test_a_brick_that_left_the_cache_was_evicted(small_app: App) -> None:
