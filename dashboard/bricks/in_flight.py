@@ -77,10 +77,10 @@ class ProgressiveLoader:
 
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
-    ) -> tuple[SinglePlaneBrick, Outcome, Cause] | None:
+    ) -> tuple[SinglePlaneBrick | None, Outcome, Cause] | None:
         """(plane of the brick in flight, outcome, cause of the decode); None when another brick is in flight.
 
-        Raises `TimeoutError`.
+        The plane is None when decoding was aborted or the brick is in the cache by now. Raises `TimeoutError`.
         """
         work = self._in_flight
         if work is None or work.brick.address != address:
@@ -88,7 +88,7 @@ class ProgressiveLoader:
         outcome = Outcome.HIT if work.brick.has_plane(number) else Outcome.COALESCED
         with meter(Stage.WAIT):
             brick = work.plane(number, timeout_s)
-        return None if brick is None else (brick, outcome, work.cause)
+        return brick, outcome, work.cause
 
     def start(
         self,

@@ -191,11 +191,15 @@ class BrickLoader:
             early = self._progressive.plane(address, plane, self._max_wait_s)
         except TimeoutError:
             raise _decode_timed_out() from None
-        if early is not None:
-            brick, outcome, cause = early
-            return brick, cause.provenance(outcome, requester)
-        cause = self._cause(file, address, requester)
+        # The causes of the decodes that were waited for.
         awaited: list[Cause] = []
+        if early is not None:
+            brick, outcome, joined = early
+            if brick is not None:
+                return brick, joined.provenance(outcome, requester)
+            if outcome is Outcome.COALESCED:
+                awaited.append(joined)
+        cause = self._cause(file, address, requester)
 
         def begin_wait(lock: int) -> None:
             awaited.append(Cause.parse(read_note(lock)) or cause)
@@ -222,7 +226,7 @@ class BrickLoader:
                 return self._decode_single_plane(file, address, plane), missed
             stored = self._store.get(address, file.volume.memory_dtype, plane)
             if stored is not None:
-                if not lock.waited:
+                if not lock.waited and not awaited:
                     return stored, Provenance(Outcome.HIT)
                 return stored, (awaited or [cause])[0].provenance(Outcome.COALESCED, requester)
             with suppress(OSError):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason
 from dashboard.bricks import in_flight
 from dashboard.bricks.store import FileBrick
 from dashboard.catalog.volume import ReadPath
@@ -236,3 +236,32 @@ def test_the_lead_is_what_decoding_took_lately(here: Parts) -> None:
     assert here.loader.estimate_decode_s(volume, 2 * NBYTES) == pytest.approx(
         2 * here.loader.estimate_decode_s(volume, NBYTES)
     )
+
+
+@pytest.mark.usefixtures("part_by_part")
+def test_a_brick_that_came_into_the_cache_while_it_was_waited_for_is_coalesced(
+    make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
+    here = make_parts(arena_bytes=2**20)
+    address = brick(here, 6)
+    go_on = threading.Event()
+    write_planes = here.decoder.write_planes
+
+    def slow(*arguments: Any) -> None:
+        assert go_on.wait(60)
+        write_planes(*arguments)
+
+    @contextmanager
+    def closed(*_: Any) -> Iterator[None]:
+        """As for who wakes when the brick in flight is closed."""
+        go_on.set()
+        here.loader.close()
+        yield None
+
+    monkeypatch.setattr(here.decoder, "write_planes", slow)
+    assert here.load(address, plane=2, counted=True).outcome == "miss"
+    monkeypatch.setattr(ProgressiveBrick, "borrow_plane", closed)
+    found = here.load(address, plane=3, counted=True)
+    assert found.provenance == Provenance(Outcome.COALESCED, Reason.FIRST, own=True)
+    np.testing.assert_array_equal(found.brick.plane(3), VALUES[7])
