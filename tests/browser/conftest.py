@@ -77,6 +77,10 @@ def browser(profile: BrowserContext) -> Browser:
 def kept_tab(profile: BrowserContext, served: Served) -> Iterator[KeptViewer]:
     """The tab that the tests of a module share."""
     viewer = listened(KeptViewer(profile.new_page(), served))
+    # Remembered choices of the tests before, which the profile keeps as it does compiled scripts.
+    profile.new_cdp_session(viewer.page).send(
+        "Storage.clearDataForOrigin", {"origin": served.url, "storageTypes": "local_storage"}
+    )
     yield viewer
     viewer.page.close()
 

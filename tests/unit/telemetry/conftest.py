@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.storage.rows import DiskRows, open_rows
 from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.statistics import Stats
 from tests.clock import Clock
 
 
@@ -27,3 +28,8 @@ def cache(tmp_path: Path) -> Iterator[DiskRows]:
 @pytest.fixture
 def ledger(cache: DiskRows, clock: Clock) -> Ledger:
     return Ledger(cache, "web", clock)
+
+
+@pytest.fixture
+def stats(cache: DiskRows, clock: Clock) -> Stats:
+    return Stats(cache, clock)

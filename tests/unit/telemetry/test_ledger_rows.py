@@ -15,7 +15,7 @@ import pytest
 from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.aggregates import Totals, decode_row
 from dashboard.telemetry.compaction import BASE, ROW
-from dashboard.telemetry.history import KEEP_S
+from dashboard.telemetry.history import KEEP_S, MINUTES
 from dashboard.telemetry.ledger import COMPACT_S, VIEWERS_A_ROW, Ledger
 from dashboard.telemetry.processes import PROCESS, rss_bytes
 from dashboard.telemetry.statistics import Stats
@@ -254,6 +254,8 @@ def test_rows_that_two_compact_at_a_time_are_merged_once(
     assert not ledger.compact()
     assert len(rows(cache, BASE)) == 1
     assert summed(cache).demand == {"hit": 1}
+    (minute,) = cache.rows_after(0, MINUTES.prefix)
+    assert decode_row(minute.value).totals.demand == {"hit": 1}
 
 
 def test_compaction_drops_what_is_no_row(

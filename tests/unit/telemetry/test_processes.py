@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.processes import PROCESS, PROCESS_EXPIRES_S, Heartbeat
 from dashboard.telemetry.statistics import Stats
 from tests.clock import Clock
-
-
-@pytest.fixture
-def stats(cache: DiskRows, clock: Clock) -> Stats:
-    return Stats(cache, clock)
 
 
 def names(stats: Stats) -> list[str]:

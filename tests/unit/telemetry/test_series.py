@@ -36,11 +36,6 @@ from tests.clock import Clock
 RESPONSE_BYTES = 30_000
 
 
-@pytest.fixture
-def stats(cache: DiskRows, clock: Clock) -> Stats:
-    return Stats(cache, clock)
-
-
 def browse(ledger: Ledger, clock: Clock, seconds: int) -> None:
     """Slices of all outcomes, a few a second, with some pauses."""
     chance = random.Random(3)  # no secret

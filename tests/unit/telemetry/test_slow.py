@@ -24,11 +24,6 @@ def serve(ledger: Ledger, total_s: float, viewer: str = "v", name: str = "a.h5/x
     ledger.served(MISS, demand, {Stage.DECODE: total_s}, total_s, 100)
 
 
-@pytest.fixture
-def stats(cache: DiskRows, clock: Clock) -> Stats:
-    return Stats(cache, clock)
-
-
 def test_a_slow_slice_has_all_that_is_known_of_it(
     ledger: Ledger, clock: Clock, stats: Stats
 ) -> None:

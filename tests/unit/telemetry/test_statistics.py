@@ -23,11 +23,6 @@ from tests.clock import Clock
 T0 = 1_000_000.0
 
 
-@pytest.fixture
-def stats(cache: DiskRows, clock: Clock) -> Stats:
-    return Stats(cache, clock)
-
-
 def test_an_empty_ledger_has_the_whole_shape(stats: Stats) -> None:
     snapshot = stats.snapshot(None)
     assert json.loads(json.dumps(snapshot)) == snapshot
