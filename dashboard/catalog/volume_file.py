@@ -94,6 +94,7 @@ class VolumeFile:
         """The descriptor of the file; raises as `source`."""
         return self.source.fd
 
+    @meter(Stage.READ)
     def duplicate(self) -> VolumeFile:
         """The same open file, which is closed independently of this one."""
         with _machine_faults():
