@@ -17,47 +17,9 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from dashboard.errors import Busy, LamellaError
+from dashboard.log_limit import REMEMBERED, NameLogLimit
 
 T = TypeVar("T")
-
-LOG_EVERY_S = 60.0
-# Lines of all compartments together in that time.
-LINES = 12
-REMEMBERED = 1024
-
-
-class LogLimit:
-    """Limits log lines to one per name and `LINES` in all per `LOG_EVERY_S`; thread-safe.
-
-    `clock` gives seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._written: LRUCache[str, float] = LRUCache(REMEMBERED)
-        self._since = clock()
-        self._lines = 0
-        self._left_out = 0
-
-    def __len__(self) -> int:
-        """Number of names that are remembered."""
-        return len(self._written)
-
-    def admits(self, name: str) -> int | None:
-        """None, or the number of lines suppressed since the last admitted one."""
-        now = self._clock()
-        with self._lock:
-            if not 0.0 <= now - self._since < LOG_EVERY_S:
-                self._since, self._lines = now, 0
-            last = self._written.get(name)
-            if self._lines >= LINES or (last is not None and 0.0 <= now - last < LOG_EVERY_S):
-                self._left_out += 1
-                return None
-            self._lines += 1
-            self._written[name] = now
-            left_out, self._left_out = self._left_out, 0
-            return left_out
 
 
 class Bulkhead:
@@ -79,7 +41,7 @@ class Bulkhead:
         self._pause = pause_s
         self._longest = longest_s
         self._clock = clock
-        self._limit = LogLimit(clock)
+        self._limit = NameLogLimit(clock)
         self._lock = threading.Lock()
         # Compartment: (failures in a row, time of the last one, pause after it).
         self._failed: LRUCache[str, tuple[int, float, float]] = LRUCache(REMEMBERED)

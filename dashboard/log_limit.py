@@ -1,6 +1,7 @@
-"""Rate limit of log lines of one kind.
+"""Rate limits of log lines: nothing that anybody can send a thousand times a second fills the disk or hides other lines.
 
-Requests that anybody can send a thousand times a second must not fill the disk or hide other lines.
+`LogRateFilter` is on the handler and counts by source location, for every line of a process. `NameLogLimit` is asked
+by the caller and counts by name, for loops that work for many files or viewers and whose faults last.
 """
 
 from __future__ import annotations
@@ -10,8 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 
+from cachetools import LRUCache
+
 LINES_PER_SECOND = 5
 WINDOW_S = 1.0
+
+# One line per name, and `LINES` of all names together, in that time (s). As many names are remembered (LRU).
+LOG_EVERY_S = 60.0
+LINES = 12
+REMEMBERED = 1024
 
 # Source location, level, and type of the exception.
 Kind = tuple[str, int, int, str]
@@ -66,3 +74,37 @@ class LogRateFilter(logging.Filter):
             count - LINES_PER_SECOND,
             extra={"summary": True},
         )
+
+
+class NameLogLimit:
+    """Limits log lines to one per name and `LINES` in all per `LOG_EVERY_S`; thread-safe.
+
+    `clock` gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written: LRUCache[str, float] = LRUCache(REMEMBERED)
+        self._since = clock()
+        self._lines = 0
+        self._left_out = 0
+
+    def __len__(self) -> int:
+        """Number of names that are remembered."""
+        return len(self._written)
+
+    def admits(self, name: str) -> int | None:
+        """None, or the number of lines suppressed since the last admitted one."""
+        now = self._clock()
+        with self._lock:
+            if not 0.0 <= now - self._since < LOG_EVERY_S:
+                self._since, self._lines = now, 0
+            last = self._written.get(name)
+            if self._lines >= LINES or (last is not None and 0.0 <= now - last < LOG_EVERY_S):
+                self._left_out += 1
+                return None
+            self._lines += 1
+            self._written[name] = now
+            left_out, self._left_out = self._left_out, 0
+            return left_out

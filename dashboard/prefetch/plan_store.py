@@ -18,7 +18,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from dashboard.addressing.selection import MAX_RANK
-from dashboard.bulkhead import LogLimit
+from dashboard.log_limit import NameLogLimit
 from dashboard.prefetch import planner
 from dashboard.prefetch.planner import (
     Geometry,
@@ -124,7 +124,7 @@ class PlanStore:
         self._budget = budget_bytes
         self.clock = clock
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
-        self._lines = LogLimit()
+        self._lines = NameLogLimit()
 
     def record_position(
         self,

@@ -23,7 +23,7 @@ from typing import Final
 
 from dashboard.addressing.outcomes import Outcome, Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
-from dashboard.bulkhead import LogLimit
+from dashboard.log_limit import NameLogLimit
 from dashboard.storage.rows import Rows
 from dashboard.telemetry.aggregates import (
     MAX_GROUPS,
@@ -83,7 +83,7 @@ class Ledger:
         self._clock = clock
         self._retention = retention
         self._gauges: dict[str, Callable[[], float]] = {}
-        self._lines = LogLimit()
+        self._lines = NameLogLimit()
         self._started = False
         self._begin()
         os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))

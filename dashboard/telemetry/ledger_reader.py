@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
-from dashboard.bulkhead import LogLimit
+from dashboard.log_limit import NameLogLimit
 from dashboard.storage.rows import Rows
 from dashboard.telemetry.aggregates import Dimension, Totals, decode_row
 from dashboard.telemetry.compaction import BASE, ROW, SHARED
@@ -72,7 +72,7 @@ class LedgerReader:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._shared: dict[str, float] = {}
-        self._lines = LogLimit()
+        self._lines = NameLogLimit()
         self.processes: list[Process] = []
         self.worker: WorkerStats = {"state": "none", "since_s": None}
         self._forget()

@@ -15,7 +15,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from dashboard.bulkhead import LogLimit
+from dashboard.log_limit import NameLogLimit
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import decode_row
 from dashboard.telemetry.compaction import BASE
@@ -40,7 +40,7 @@ class PastReader:
     def __init__(self, rows: Rows, reader: LedgerReader) -> None:
         self._rows = rows
         self._reader = reader
-        self._lines = LogLimit()
+        self._lines = NameLogLimit()
         self._lock = threading.Lock()
         self._sums: LRUCache[tuple[str, ...], Sums] = LRUCache(MAX_CACHED_SUMS)
 

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from dashboard.bulkhead import LINES, LOG_EVERY_S, REMEMBERED, Bulkhead, LogLimit
+from dashboard.bulkhead import Bulkhead
 from dashboard.errors import Busy, NotFound
+from dashboard.log_limit import LINES, LOG_EVERY_S, REMEMBERED
 from tests.clock import Clock
 
 log = logging.getLogger("bulkhead-test")
@@ -108,22 +109,6 @@ def test_names_that_callers_make_up_flood_neither_log_nor_memory(
     # The pauses of all are the same; those of the first are forgotten.
     assert bulkhead.closed(f"{2 * REMEMBERED - 1}" + "x" * 5000)
     assert not bulkhead.closed("0" + "x" * 5000)
-
-
-def test_the_limit_of_lines_remembers_a_bounded_number_of_names(clock: Clock) -> None:
-    limit = LogLimit(clock)
-    for number in range(2 * REMEMBERED):
-        clock.now += LOG_EVERY_S
-        assert limit.admits(f"{number}") == 0
-    assert len(limit) == REMEMBERED
-
-
-def test_the_limit_says_how_many_lines_were_left_out(clock: Clock) -> None:
-    limit = LogLimit(clock)
-    assert [limit.admits("a") for _ in range(4)] == [0, None, None, None]
-    assert limit.admits("b") == 3
-    clock.now += LOG_EVERY_S
-    assert limit.admits("a") == 0
 
 
 def test_trouble_with_the_disk_has_no_traceback(

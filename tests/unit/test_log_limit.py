@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dashboard.log_limit import LINES_PER_SECOND, LogRateFilter
+from dashboard.log_limit import (
+    LINES_PER_SECOND,
+    LOG_EVERY_S,
+    REMEMBERED,
+    LogRateFilter,
+    NameLogLimit,
+)
+from tests.clock import Clock
 
 log = logging.getLogger("flood")
 
@@ -74,3 +81,21 @@ def test_other_kinds_are_not_cut_by_a_flood(scene: Scene) -> None:
         for _ in range(1000):
             log.error("failed", exc_info=error("x"))
     assert scene.lines.count("failed") == 2 * LINES_PER_SECOND
+
+
+def test_the_limit_of_lines_remembers_a_bounded_number_of_names() -> None:
+    clock = Clock()
+    limit = NameLogLimit(clock)
+    for number in range(2 * REMEMBERED):
+        clock.now += LOG_EVERY_S
+        assert limit.admits(f"{number}") == 0
+    assert len(limit) == REMEMBERED
+
+
+def test_the_limit_says_how_many_lines_were_left_out() -> None:
+    clock = Clock()
+    limit = NameLogLimit(clock)
+    assert [limit.admits("a") for _ in range(4)] == [0, None, None, None]
+    assert limit.admits("b") == 3
+    clock.now += LOG_EVERY_S
+    assert limit.admits("a") == 0
