@@ -1,7 +1,7 @@
-"""Rate limits of log lines: nothing that anybody can send a thousand times a second fills the disk or hides other lines.
+"""Rate limits of log lines: those that anybody can cause a thousand times a second must not fill the disk.
 
-`LogRateFilter` is on the handler and counts by source location, for every line of a process. `NameLogLimit` is asked
-by the caller and counts by name, for loops that work for many files or viewers and whose faults last.
+`LogRateFilter` is on the handler and counts by source location, for every line of a process. `NameLogLimit` is
+asked by the caller and counts by name, for loops that work for many files or viewers and whose faults last.
 """
 
 from __future__ import annotations
