@@ -1,10 +1,66 @@
 /* The cells of a slice as text: indices, values, and what there is to say about all of them. */
 
 import { formatExact } from './number-format.mjs';
+/** @import { ColorMapping } from './colormap.mjs' */
+/** @import { View } from './view.mjs' */
+/** @import { Part, Pool, Range, SliceQuery, Span, Viewport } from './viewport.mjs' */
 
+/**
+ * @typedef {Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array}
+ *   NumberArray
+ * @typedef {{rows: Span, cols: Span}} Block The voxels of a cell.
+ */
+
+/**
+ * @typedef {object} Values The values of a slice, row by row.
+ * @property {NumberArray[]} z
+ * @property {BigInt64Array | BigUint64Array | null} integers All of them, where the type has 64 bits.
+ * @property {string} dtype
+ * @property {boolean} isEnum
+ * @property {number} rows
+ * @property {number} cols
+ * @property {number} fill Stands for no value; NaN where the file names none.
+ * @property {number} min Infinity where there are no finite values.
+ * @property {number} max
+ * @property {number} smallest Above zero.
+ */
+
+/**
+ * @typedef {object} Placement Where cells lie in the slice (voxels).
+ * @property {number} step The larger of both steps.
+ * @property {number} rowStep
+ * @property {number} colStep
+ * @property {number} row0
+ * @property {number} col0
+ */
+
+/** @typedef {Values & Placement & {meta: {selection: string, pool: Pool, part?: Part}}} Cells */
+
+/**
+ * @typedef {object} ValuesRequest What is asked of the server to draw a view at rest.
+ * @property {number} generation State of the dataset, see data/versions.mjs.
+ * @property {View} view
+ * @property {string} key Names the values.
+ * @property {SliceQuery} query
+ * @property {Viewport} viewport
+ * @property {readonly number[]} shape Of the dataset.
+ * @property {number} rows Dimension along the plot's y axis.
+ * @property {number} cols Dimension along the plot's x axis.
+ * @property {readonly number[]} position Index of each dimension.
+ * @property {number | null} axis
+ * @property {number} index
+ * @property {Range | null} x
+ * @property {Range | null} y
+ * @property {Part | null} part
+ * @property {boolean} painted Whether the slice was on the canvas already, and has been counted.
+ * @property {number} [requestedAt] Time of the key or click (ms).
+ */
+
+/** @type {Readonly<Record<Pool, string>>} */
 export const POOL_NAMES = { mean: 'mean', max: 'maximum', nearest: 'first' };
 
-/* The voxels of a cell: [first, end) of its rows and columns. */
+/** The voxels of a cell: [first, end) of its rows and columns.
+ * @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c @returns {Block} */
 export function cellBlock(request, cells, r, c) {
   const rows = request.shape[request.rows];
   const cols = request.shape[request.cols];
@@ -13,7 +69,9 @@ export function cellBlock(request, cells, r, c) {
   return { rows: [top, Math.min(top + cells.rowStep, rows)], cols: [left, Math.min(left + cells.colStep, cols)] };
 }
 
+/** @param {ValuesRequest} request @param {Block} block @returns {string} */
 export function formatIndices(request, block) {
+  /** @param {Span} span */
   const one = ([from, end]) => (end - from === 1 ? String(from) : from + '–' + (end - 1));
   return '[' + request.shape.map((_, d) => {
     if (d === request.rows) return one(block.rows);
@@ -22,25 +80,29 @@ export function formatIndices(request, block) {
   }).join(', ') + ']';
 }
 
+/** @param {Cells} cells @param {Block} block @returns {string} */
 export function formatPooling(cells, block) {
   const count = (block.cols[1] - block.cols[0]) + ' × ' + (block.rows[1] - block.rows[0]);
   if (cells.meta.pool === 'nearest') return 'first of ' + count + ' voxels';
   return cells.meta.pool + ' of ' + count + ' voxels';
 }
 
-/* All digits of a cell's value. */
+/** All digits of a cell's value. @param {Values} cells @param {number} r @param {number} c @returns {string} */
 export function cellText(cells, r, c) {
   if (cells.integers) return formatExact(cells.integers[r * cells.cols + c], cells.dtype);
   const value = cells.z[r][c];
   return cells.dtype === 'bool' ? (value ? 'True' : 'False') : formatExact(value, cells.dtype);
 }
 
+/** @param {string} text @param {string | null | undefined} name @returns {string} */
 export function withName(text, name) {
   return name ? text + ' · ' + name : text;
 }
 
-/* The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle. */
+/** The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle.
+ * @param {ValuesRequest} request @param {Cells} cells @param {Block} block @returns {{index: number[], key: string}} */
 export function voxelOf(request, cells, block) {
+  /** @param {Span} span */
   const middle = ([from, end]) => (cells.meta.pool === 'nearest' ? from : Math.floor((from + end - 1) / 2));
   const row = middle(block.rows);
   const col = middle(block.cols);
@@ -51,19 +113,22 @@ export function voxelOf(request, cells, block) {
   return { index, key: JSON.stringify([request.generation, request.query.file, request.query.dataset, index]) };
 }
 
-/* Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown. */
+/** Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown.
+ * @param {ValuesRequest} request @param {Cells} cells @returns {boolean} */
 export function isCoarse(request, cells) {
   return cells.step > 1 || Boolean(request.part);
 }
 
-/* Names are the file's, and Plotly takes markup in labels. */
+/** Names are the file's, and Plotly takes markup in labels. @param {string} text @returns {string} */
 export function escapeMarkup(text) {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 
+/** @param {Cells} cells */
 const isPooled = (cells) => cells.step > 1 && cells.meta.pool !== 'nearest';
 
-/* The only value of the cells as text; empty where there are several, or none. */
+/** The only value of the cells as text; empty where there are several, or none.
+ * @param {Values} cells @returns {string} */
 export function singleValue(cells) {
   if (cells.min !== cells.max || hasInfinite(cells)) return '';
   const { integers } = cells;
@@ -75,19 +140,23 @@ export function singleValue(cells) {
   return cellText(cells, at[0], at[1]);
 }
 
+/** @param {Values} cells */
 function hasInfinite(cells) {
   return cells.z.some((row) => row.includes(Infinity) || row.includes(-Infinity));
 }
 
+/** @param {Values} cells */
 function hasFill(cells) {
   return cells.z.some((row) => row.includes(cells.fill)) && !Number.isNaN(cells.fill);
 }
 
+/** @param {ValuesRequest} request */
 function isPart(request) {
   return Boolean(request.viewport.rows || request.viewport.cols);
 }
 
-/* A sentence about a slice whose picture shows nothing by itself: it has no values, or only one. */
+/** A sentence about a slice whose picture shows nothing by itself: it has no values, or only one.
+ * @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping @returns {string} */
 export function remarkOn(request, cells, mapping) {
   const what = isPart(request) ? 'This part of the slice' : 'This slice';
   if (!Number.isFinite(cells.min)) {

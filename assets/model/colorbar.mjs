@@ -2,16 +2,26 @@
 
 import { LINEAR_SHARE, normMapping, overflowFactor } from './colormap.mjs';
 import { formatExact, formatNumber } from './number-format.mjs';
+/** @import { ColorMapping } from './colormap.mjs' */
+
+/**
+ * @typedef {object} BarTicks
+ * @property {number[]} positions On the bar, 0…1.
+ * @property {string[]} texts
+ * @property {string} offset What the texts are distances from; empty where they are the values.
+ */
 
 // The colour bar has space for this many characters beside it.
 const LONGEST_TICK = 8;
 
-/* Round numbers between lo and hi, about `count` of them. */
+/** Round numbers between lo and hi, about `count` of them.
+ * @param {number} lo @param {number} hi @param {number} count @returns {number[]} */
 function niceTicks(lo, hi, count) {
   const rough = hi / count - lo / count;
   const power = Math.pow(10, Math.floor(Math.log10(rough)));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) || rough;
   let value = Math.ceil(lo / step - 1e-9) * step;
+  /** @type {number[]} */
   const values = [];
   // Bounded: between large numbers that are close to each other a step may be less than their precision.
   for (let k = 0; k <= 2 * count && value <= hi + step * 1e-9; k += 1, value += step) {
@@ -23,6 +33,7 @@ function niceTicks(lo, hi, count) {
   return values.length ? values : [lo, hi];
 }
 
+/** @param {number} lo @param {number} hi @returns {number[]} */
 function logTicks(lo, hi) {
   const first = Math.ceil(Math.log10(lo) - 1e-9);
   const last = Math.floor(Math.log10(hi) + 1e-9);
@@ -36,12 +47,14 @@ function logTicks(lo, hi) {
   return values;
 }
 
-/* Values for the colour bar's ticks with their positions 0…1 on it. Where the texts would be too long for the bar they
-   are distances from `offset`, a text that is empty else. `mapping.single` is the value of a slice that has no other. */
+/** Values for the colour bar's ticks with their positions 0…1 on it. Where the texts would be too long for the bar they
+ * are distances from `offset`, a text that is empty else. `mapping.single` is the value of a slice that has no other.
+ * @param {ColorMapping} mapping @returns {BarTicks} */
 export function colorbarTicks(mapping) {
   const { lo, hi, norm } = mapping;
   if (mapping.empty) return { positions: [], texts: [], offset: '' };
   if (mapping.single) return { positions: [0], texts: [brief(mapping.single, lo)], offset: '' };
+  /** @type {number[]} */
   let values;
   if (norm === 'log') {
     values = logTicks(lo, hi);
@@ -60,7 +73,9 @@ export function colorbarTicks(mapping) {
   const part = overflowFactor(map, lo, hi);
   const from = map.to(lo) * part;
   const span = map.to(hi) * part - from;
+  /** @type {number[]} */
   const positions = [];
+  /** @type {number[]} */
   const kept = [];
   values.filter((v) => v >= lo && v <= hi).sort((a, b) => a - b).forEach((v) => {
     const position = (map.to(v) * part - from) / span;
@@ -71,12 +86,14 @@ export function colorbarTicks(mapping) {
   return Object.assign({ positions }, texts(kept));
 }
 
-/* The text of a single value, rounded where it is too long to stand beside the bar. */
+/** The text of a single value, rounded where it is too long to stand beside the bar.
+ * @param {string} text @param {number} value @returns {string} */
 function brief(text, value) {
   return text.length > LONGEST_TICK ? formatNumber(value, 3) : text;
 }
 
-/* Four digits where these distinguish the values, else all of them, else what they have beyond the first one. */
+/** Four digits where these distinguish the values, else all of them, else what they have beyond the first one.
+ * @param {number[]} values @returns {{texts: string[], offset: string}} */
 function texts(values) {
   const short = values.map((v) => formatNumber(v, 4));
   if (new Set(short).size === short.length) return { texts: short, offset: '' };

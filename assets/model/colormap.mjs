@@ -3,7 +3,27 @@
    A colour mapping is {lo, hi, norm, colorscale, reverse}: the contrast window that is in force, and the colours. A norm
    moves the stops of the colour scale instead of changing the values: the heatmap's z stays what the file holds. */
 
+/**
+ * @typedef {'linear' | 'log' | 'symlog' | 'sqrt'} Norm
+ * @typedef {{colorscale: string, reverse: boolean}} Colors
+ * @typedef {number[]} Rgb 0…255 each.
+ * @typedef {[number, string]} Stop Position 0…1, and the colour there.
+ */
+
+/**
+ * @typedef {object} Contrast
+ * @property {number} lo Lower end of the window.
+ * @property {number} hi
+ * @property {Norm} norm The one that is applied: linear where the view's has no values to work on.
+ * @property {string} key Names the choices of the view that it was made from.
+ * @property {boolean} empty Whether the window stands for a slice without values.
+ * @property {string} single The value of a slice that has no other; else empty.
+ */
+
+/** @typedef {Contrast & Colors} ColorMapping */
+
 // Evenly spaced stops, from low to high (matplotlib's, Google's turbo, ColorBrewer's RdBu).
+/** @type {Record<string, string>} */
 const SCALES = {
   gray: '000000 ffffff',
   viridis: '440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725',
@@ -20,6 +40,7 @@ const SCALES = {
 
 export const COLORSCALES = Object.keys(SCALES);
 
+/** @type {readonly Norm[]} */
 export const NORMS = ['linear', 'log', 'symlog', 'sqrt'];
 const WARP_STOPS = 256;
 
@@ -29,11 +50,13 @@ export const LINEAR_SHARE = 0.01;
 // Height of that linear part against one decade, as in dashboard/frames/quantize.py.
 const LINEAR_HEIGHT = 1 / (1 - 1 / 10);
 
+/** @param {string} name @param {boolean} reverse @returns {Rgb[]} */
 function stopsOf(name, reverse) {
   const stops = SCALES[name].split(' ').map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
   return reverse ? stops.reverse() : stops;
 }
 
+/** @param {Rgb[]} stops @param {number} t @returns {Rgb} */
 function interpolate(stops, t) {
   const at = Math.min(Math.max(t, 0), 1) * (stops.length - 1);
   const i = Math.min(Math.floor(at), stops.length - 2);
@@ -41,12 +64,15 @@ function interpolate(stops, t) {
   return stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * rest));
 }
 
-/* Red, green and blue at position t (0…1) of the colour scale. */
+/** Red, green and blue at position t (0…1) of the colour scale.
+ * @param {Colors} mapping @param {number} t @returns {Rgb} */
 export function colorAt(mapping, t) {
   return interpolate(stopsOf(mapping.colorscale, mapping.reverse), t);
 }
 
-/* The norm of a window as a function on values and its inverse. */
+/** The norm of a window as a function on values and its inverse.
+ * @param {Norm} norm @param {number} lo @param {number} hi
+ * @returns {{to: (v: number) => number, from: (u: number) => number}} */
 export function normMapping(norm, lo, hi) {
   // Not zero, as a share of the smallest numbers would be.
   const linear = Math.max(LINEAR_SHARE * Math.max(Math.abs(lo), Math.abs(hi)), Number.MIN_VALUE);
@@ -73,20 +99,24 @@ export function normMapping(norm, lo, hi) {
   }
 }
 
-/* The factor to take values by before their differences are formed: ends that are further apart than a double
-   reaches are halved. */
+/** The factor to take values by before their differences are formed: ends that are further apart than a double
+ * reaches are halved.
+ * @param {{to: (v: number) => number}} map @param {number} lo @param {number} hi @returns {number} */
 export function overflowFactor(map, lo, hi) {
   return Number.isFinite(map.to(hi) - map.to(lo)) ? 1 : 0.5;
 }
 
-/* The stops of Plotly's colour scale for a colour mapping, and the plain ones of its colour bar. */
+/** The stops of Plotly's colour scale for a colour mapping, and the plain ones of its colour bar.
+ * @param {ColorMapping} mapping @returns {{warped: Stop[], plain: Stop[]}} */
 export function colorStops(mapping) {
   const base = stopsOf(mapping.colorscale, mapping.reverse);
+  /** @type {Stop[]} */
   const plain = base.map((rgb, i) => [i / (base.length - 1), 'rgb(' + rgb.join(',') + ')']);
   if (mapping.norm === 'linear') return { warped: plain, plain };
   const map = normMapping(mapping.norm, mapping.lo, mapping.hi);
   const from = map.to(mapping.lo);
   const span = map.to(mapping.hi) - from;
+  /** @type {Stop[]} */
   const warped = [];
   for (let i = 0; i < WARP_STOPS; i += 1) {
     const u = i / (WARP_STOPS - 1);
@@ -100,24 +130,35 @@ export function colorStops(mapping) {
   return { warped, plain };
 }
 
-/* A window in which the norm is defined, or a sentence why there is none. */
+/** A window in which the norm is defined, or a sentence why there is none.
+ * @param {Norm} norm @param {number} lo @param {number} hi @param {number} smallest
+ * @returns {{lo: number, hi: number} | {sentence: string}} */
 export function validWindow(norm, lo, hi, smallest) {
-  if (!Number.isFinite(lo) || !Number.isFinite(hi)) return { lo: 0, hi: 1 };
+  if (!Number.isFinite(lo) || !Number.isFinite(hi)) return linearWindow(lo, hi);
   if ((norm === 'log' || norm === 'sqrt') && hi <= 0) {
     return { sentence: 'This norm needs values above zero, and the window has none: choose linear or symlog.' };
   }
   if (norm === 'log' && lo <= 0) lo = smallest > 0 && smallest < hi ? smallest : hi / 1e4 || Number.MIN_VALUE;
   if (norm === 'sqrt' && lo < 0) lo = 0;
+  return linearWindow(lo, hi);
+}
+
+/** A window for the linear norm, which is defined everywhere.
+ * @param {number} lo @param {number} hi @returns {{lo: number, hi: number}} */
+export function linearWindow(lo, hi) {
+  if (!Number.isFinite(lo) || !Number.isFinite(hi)) return { lo: 0, hi: 1 };
   return hi > lo ? { lo, hi } : widenedWindow(lo);
 }
 
-/* A window for one value, at its lower end, as the server gives a volume of one value (dashboard/frames/window.py):
-   codes of a slice that is its own window are then the same. */
+/** A window for one value, at its lower end, as the server gives a volume of one value (dashboard/frames/window.py):
+ * codes of a slice that is its own window are then the same.
+ * @param {number} value @returns {{lo: number, hi: number}} */
 export function widenedWindow(value) {
   const hi = Math.min(value + (Math.abs(value) || 1), Number.MAX_VALUE);
   return hi > value ? { lo: value, hi } : { lo: value / 2, hi: value };
 }
 
+/** @param {string} name @param {boolean} reverse @returns {string} */
 export function gradient(name, reverse) {
   const base = stopsOf(name, reverse);
   return 'linear-gradient(90deg,' + base.map((rgb) => 'rgb(' + rgb.join(',') + ')').join(',') + ')';

@@ -1,11 +1,18 @@
 /* What made a slice slow, in a sentence, out of the times of its stages. */
 
 import { formatDuration } from './number-format.mjs';
+/** @import { View } from './view.mjs' */
+
+/**
+ * @typedef {Record<string, number | undefined>} Stages Time (ms) that a slice spent in each stage, by its name.
+ * @typedef {'disk' | 'cache' | 'queue' | 'shared' | 'decode' | 'picture' | 'network' | 'browser'} Cause
+ */
 
 // A slice that was there within this time (ms) was held up by nothing.
 const QUICK_MS = 100;
 
 // What is said of the causes: while it lasts, and afterwards. `took` is "0.9 s of 1.1 s".
+/** @type {Record<Cause, [string, (took: string) => string]>} */
 const CAUSES = {
   disk: ['reading', (took) => `The server’s disk: reading took ${took}.`],
   cache: ['reading the cache', (took) => `The disk of the server’s cache took ${took}.`],
@@ -17,8 +24,10 @@ const CAUSES = {
   browser: ['drawing', (took) => `This browser: drawing and other work took ${took}.`],
 };
 
-/* Times (ms) by cause, out of those by stage; `queue` is a part of `wait`. */
+/** Times (ms) by cause, out of those by stage; `queue` is a part of `wait`.
+ * @param {Stages} stages @returns {Record<Cause, number>} */
 function causesOf(stages) {
+  /** @param {...string} names */
   const sum = (...names) => names.reduce((total, name) => total + (stages[name] || 0), 0);
   const queue = Math.min(sum('queue'), sum('wait'));
   return {
@@ -33,19 +42,21 @@ function causesOf(stages) {
   };
 }
 
-/* The cause that took longest: {name, ms}. */
+/** The cause that took longest: {name, ms}. @param {Stages} stages @returns {{name: Cause, ms: number}} */
 export function mainCause(stages) {
-  const causes = Object.entries(causesOf(stages));
+  const causes = /** @type {[Cause, number][]} */ (Object.entries(causesOf(stages)));
   const [name, ms] = causes.reduce((most, one) => (one[1] > most[1] ? one : most));
   return { name, ms };
 }
 
-/* What is going on while a slice of which `cause` took longest is awaited. */
+/** What is going on while a slice of which `cause` took longest is awaited.
+ * @param {Cause | undefined} cause @returns {string} */
 export function activityOf(cause) {
   return cause ? CAUSES[cause][0] : 'loading';
 }
 
-/* The sentence for a slice that took `whole` ms. `view` has the shape of chunks, along which slices are decoded. */
+/** The sentence for a slice that took `whole` ms. `view` has the shape of chunks, along which slices are decoded.
+ * @param {Stages} stages @param {number} whole @param {View | null} view @returns {string} */
 export function describeCulprit(stages, whole, view) {
   if (whole < QUICK_MS) return 'Quick: no step held this slice up.';
   const { name, ms } = mainCause(stages);
@@ -53,10 +64,13 @@ export function describeCulprit(stages, whole, view) {
   return name === 'decode' ? [sentence, ...adviceFor(view)].join(' ') : sentence;
 }
 
-/* How many slices are decoded together along the axis of a view, and the axis along which they are far fewer. */
+/** How many slices are decoded together along the axis of a view, and the axis along which they are far fewer.
+ * @param {View | null} view @returns {string[]} */
 function adviceFor(view) {
   if (!view || !view.chunks || view.axis === null) return [];
-  const thickness = (axis) => Math.min(view.chunks[axis], view.shape[axis]);
+  const { chunks, shape } = view;
+  /** @param {number} axis */
+  const thickness = (axis) => Math.min(chunks[axis], shape[axis]);
   const here = thickness(view.axis);
   if (here < 2) return [];
   const axes = view.shape.map((_, axis) => axis).filter((axis) => view.shape[axis] > 1);

@@ -41,17 +41,21 @@ export function afterStep(velocity, delta, now) {
   };
 }
 
-/* Indices that will be requested, the nearest first, and the one behind. `at(k)` is the index after k steps, null
-   where there is none; `delayMs` is the time that a frame takes to arrive: the first ones would come too late, so
-   that the list begins where the view will be by then. `capacity` is the most frames. */
+/** Indices that will be requested, the nearest first, and the one behind. `at(k)` is the index after k steps, null
+ * where there is none; `delayMs` is the time that a frame takes to arrive: the first ones would come too late, so
+ * that the list begins where the view will be by then. `capacity` is the most frames.
+ * @param {Readonly<Velocity>} velocity
+ * @param {{length: number, at: (k: number) => number | null, delayMs: number, capacity: number}} axis
+ * @returns {number[]} */
 export function indicesAhead({ speed }, { length, at, delayMs, capacity }) {
   const count = Math.min(Math.max(Math.ceil(speed * AHEAD_S), MIN_AHEAD), MAX_AHEAD, capacity);
   const lead = Math.max(Math.ceil((speed * delayMs) / 1000), 1);
   const steps = Array.from({ length: count }, (_, k) => lead + k).concat(-1);
-  return steps.map(at).filter((index) => index !== null && index >= 0 && index < length);
+  return steps.map(at).filter((index) => index !== null).filter((index) => index >= 0 && index < length);
 }
 
-/* Indices around a slice at rest, the likeliest first. */
+/** Indices around a slice at rest, the likeliest first.
+ * @param {Readonly<Velocity>} velocity @param {number} index @param {number} length @returns {number[]} */
 export function indicesAround({ direction }, index, length) {
   return AROUND.map((k) => index + k * direction).filter((near) => near >= 0 && near < length);
 }

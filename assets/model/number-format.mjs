@@ -1,6 +1,7 @@
 /* Numbers as people read them. */
 
-/* A number as people read it: thousands grouped when whole, `digits` significant ones else. */
+/** A number as people read it: thousands grouped when whole, `digits` significant ones else.
+ * @param {number | bigint} v @param {number} digits @returns {string} */
 export function formatNumber(v, digits) {
   if (typeof v !== 'number') return String(v);
   if (Number.isNaN(v)) return 'NaN';
@@ -16,9 +17,11 @@ export function formatNumber(v, digits) {
 
 // Between these floats are written without an exponent, as the server writes them.
 const POSITIONAL = [1e-4, 1e16];
+/** @type {Record<string, number | undefined>} */
 const FLOAT_DIGITS = { float16: 5, float32: 9 };
 
-/* All digits of a value of a type: those of an integer, of a float the fewest that name it in its own precision. */
+/** All digits of a value of a type: those of an integer, of a float the fewest that name it in its own precision.
+ * @param {number | bigint} v @param {string} dtype @returns {string} */
 export function formatExact(v, dtype) {
   if (typeof v === 'bigint') return formatSign(String(v));
   if (!Number.isFinite(v)) return formatNumber(v, 1);
@@ -33,12 +36,13 @@ export function formatExact(v, dtype) {
   return formatSign((plain ? String(found) : found.toExponential()).replace('e+', 'e'));
 }
 
-/* The text of a number with the sign that the page has for all. */
+/** The text of a number with the sign that the page has for all. @param {string} text @returns {string} */
 export function formatSign(text) {
   return text.replace(/^-/, '−');
 }
 
-/* The nearest float16 (IEEE 754 binary16): eleven digits of two, 24 places behind the point. */
+/** The nearest float16 (IEEE 754 binary16): eleven digits of two, 24 places behind the point.
+ * @param {number} v @returns {number} */
 function roundToFloat16(v) {
   const unit = Math.pow(2, Math.max(Math.floor(Math.log2(Math.abs(v) || 1)), -14) - 10);
   const units = v / unit;
@@ -47,13 +51,14 @@ function roundToFloat16(v) {
   return (down + (up ? 1 : 0)) * unit;
 }
 
-/* A time (ms) as people read it. */
+/** A time (ms) as people read it. @param {number} ms @returns {string} */
 export function formatDuration(ms) {
   if (ms >= 1000) return (ms / 1000).toFixed(1) + ' s';
   return (ms < 9.95 ? ms.toFixed(1) : Math.round(ms)) + ' ms';
 }
 
-/* A bound of a window as text, with as many digits as its width needs. */
+/** A bound of a window as text, with as many digits as its width needs.
+ * @param {number} value @param {number} lo @param {number} hi @returns {string} */
 export function formatBound(value, lo, hi) {
   const size = Math.max(Math.abs(lo), Math.abs(hi));
   const digits = Math.ceil(Math.log10(size / (hi / 2 - lo / 2))) + 6;

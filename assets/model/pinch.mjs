@@ -1,9 +1,26 @@
 /* Two fingers on the plot: the ranges of its axes that keep the voxels under the fingers. */
 
+/** @import { Range } from './viewport.mjs' */
+
+/**
+ * @typedef {{x: number, y: number, distance: number}} Grip Where fingers are, and how far from each other (px).
+ */
+
+/**
+ * @typedef {object} PlotArea
+ * @property {number} left In px, as width and height.
+ * @property {number} top
+ * @property {number} width
+ * @property {number} height
+ * @property {Range} x The voxels at its edges.
+ * @property {Range} y From top to bottom.
+ */
+
 // Zooming in ends where so few voxels are in view.
 const MIN_VOXELS = 2;
 
-/* The centroid and the distance of touches {clientX, clientY}, of which there are one or two (px). */
+/** The centroid and the distance of touches {clientX, clientY}, of which there are one or two (px).
+ * @param {{clientX: number, clientY: number}[]} touches @returns {Grip} */
 export function gripOf(touches) {
   const [a, b = a] = touches;
   return {
@@ -13,8 +30,10 @@ export function gripOf(touches) {
   };
 }
 
-/* The ranges {x, y} after fingers have gone from grip `from` to `to`; null where the whole slice is in view. `area` is the
-   plot area as it was at `from`, {width, height (px), x, y (voxels)}, `size` the slice as {rows, cols}. */
+/** The ranges {x, y} after fingers have gone from grip `from` to `to`; null where the whole slice is in view. `area` is
+ * the plot area as it was at `from`, {width, height (px), x, y (voxels)}, `size` the slice as {rows, cols}.
+ * @param {PlotArea} area @param {Grip} from @param {Grip} to @param {{rows: number, cols: number}} size
+ * @returns {{x: Range, y: Range} | null} */
 export function moveGrip(area, from, to, size) {
   const spans = { x: area.x[1] - area.x[0], y: area.y[1] - area.y[0] };
   const zoom = from.distance && to.distance ? to.distance / from.distance : 1;
@@ -29,7 +48,9 @@ export function moveGrip(area, from, to, size) {
   };
 }
 
-/* A range of an axis: the voxel at `from` px is at `to` px afterwards, as far as there are voxels. */
+/** A range of an axis: the voxel at `from` px is at `to` px afterwards, as far as there are voxels.
+ * @param {Range} range @param {number} from @param {number} to @param {number} length @param {number} factor
+ * @param {number} count @returns {Range} */
 function moved([low, high], from, to, length, factor, count) {
   const span = (high - low) * factor;
   const voxel = low + (from / length) * (high - low);

@@ -1,7 +1,11 @@
 /* The order in which slices are played. */
 
-/* Where `by` slices from `index` lead (by < 0: back) among `length`: [index, sign], the sign -1 where the
-   direction is reversed; null where playing ends. */
+/** @typedef {'loop' | 'bounce' | 'stop'} EndAction What playing does after the last slice. */
+
+/** Where `by` slices from `index` lead (by < 0: back) among `length`: [index, sign], the sign -1 where the
+ * direction is reversed; null where playing ends.
+ * @param {number} index @param {number} by @param {number} length @param {EndAction} end
+ * @returns {[number, 1 | -1] | null} */
 export function nextIndex(index, by, length, end) {
   const to = index + by;
   if (to >= 0 && to < length) return [to, 1];

@@ -1,16 +1,20 @@
 /* Values as codes of a byte each, and codes as colours. */
 
 import { colorAt, normMapping, overflowFactor } from './colormap.mjs';
+/** @import { Values } from './cells.mjs' */
+/** @import { ColorMapping, Colors } from './colormap.mjs' */
 
 // NaN, and the fill value.
 export const MISSING_CODE = 255;
 
+/** @param {string} text @returns {number[]} */
 function parseHex(text) {
   const digits = text.replace('#', '');
   return [0, 2, 4].map((i) => parseInt(digits.slice(i, i + 2), 16));
 }
 
-/* The colour of each code as a little-endian RGBA word; `missingColor` (#rrggbb) is that of MISSING_CODE. */
+/** The colour of each code as a little-endian RGBA word; `missingColor` (#rrggbb) is that of MISSING_CODE.
+ * @param {Colors} mapping @param {string} missingColor @returns {Uint32Array<ArrayBuffer>} */
 export function colorLut(mapping, missingColor) {
   const lut = new Uint32Array(256);
   for (let code = 0; code < MISSING_CODE; code += 1) lut[code] = rgbaWord(colorAt(mapping, code / 254));
@@ -23,7 +27,9 @@ function rgbaWord([r, g, b]) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/* The codes of values under a colour mapping, as the server makes them. */
+/** The codes of values under a colour mapping, as the server makes them.
+ * @param {Pick<Values, 'z' | 'rows' | 'cols' | 'fill'>} cells
+ * @param {Pick<ColorMapping, 'lo' | 'hi' | 'norm'>} mapping @returns {Uint8Array<ArrayBuffer>} */
 export function quantize(cells, mapping) {
   const out = new Uint8Array(cells.rows * cells.cols);
   const map = normMapping(mapping.norm, mapping.lo, mapping.hi);

@@ -2,8 +2,12 @@
 
 import { resolvePlane } from './address.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
+/** @import { Link } from './address.mjs' */
+/** @import { Norm } from './colormap.mjs' */
+/** @import { Part, Pool, Range } from './viewport.mjs' */
 
 export const CHANGED = 'This file changed on disk.';
+/** @type {Pick<View, 'pool' | 'window' | 'norm' | 'colorscale' | 'reverse'>} */
 const DEFAULTS = { pool: POOLS[0], window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
 // How far (voxels) a range may fall short of the whole slice and still count as all of it.
 const WHOLE_TOLERANCE = 0.01;
@@ -23,18 +27,41 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {number} rows Dimension along the plot's y axis.
  * @property {number} cols Dimension along the plot's x axis.
  * @property {readonly number[]} position Index of each dimension.
- * @property {readonly [number, number] | null} x Range in view, voxels; null for all.
- * @property {readonly [number, number] | null} y
- * @property {'abs' | 'real' | 'imag' | 'phase' | null} part
- * @property {'mean' | 'max' | 'nearest'} pool
- * @property {string} norm
+ * @property {Range | null} x Range in view; null for all.
+ * @property {Range | null} y
+ * @property {Part | null} part Null where values are not complex.
+ * @property {Pool} pool
+ * @property {Norm} norm
  * @property {string} colorscale
  * @property {boolean} reverse
- * @property {'volume' | 'slice' | readonly [number, number]} window
+ * @property {'volume' | 'slice' | Range} window The contrast window: whose values it spans, or its ends.
+ */
+
+/**
+ * @typedef {object} ListedDataset What the server's list has of any dataset.
+ * @property {string} dataset
+ * @property {number[] | null} chunks Null where the data is contiguous.
+ * @property {number} stored_bytes
+ * @property {string} reason Why it cannot be shown, or what is missing; else empty.
+ */
+
+/**
+ * @typedef {ListedDataset & {browsable: true, shape: number[], dtype: string}} BrowsableDataset
+ * @typedef {ListedDataset & {browsable: false, shape: number[] | null, dtype: string | null}} RefusedDataset
+ * @typedef {BrowsableDataset | RefusedDataset} DatasetRecord
+ * @typedef {{file: string, record: BrowsableDataset, listed: string | null, generation: number}} Found
+ */
+
+/**
+ * @typedef {{type: 'index', index: number} | {type: 'step', by: number} | {type: 'axis', axis: number}
+ *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
+ *   | {type: 'colors', change: Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>}
+ *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
+ *   | {type: 'generation', generation: number}} Action
  */
 
 /** The view after an action; the same object where the action changes nothing or does not fit.
- * @param {View} view @param {{type: string, [key: string]: any}} action @returns {View} */
+ * @param {View} view @param {Action} action @returns {View} */
 export function reduce(view, action) {
   switch (action.type) {
     case 'index':
@@ -64,30 +91,37 @@ export function reduce(view, action) {
     case 'generation':
       return changed(view, { generation: action.generation });
     default:
-      throw new Error('no such action: ' + action.type);
+      throw new Error('no such action: ' + /** @type {Action} */ (action).type);
   }
 }
 
+/** @param {View} view @returns {View} */
 function frozen(view) {
   for (const value of Object.values(view)) if (Array.isArray(value)) Object.freeze(value);
   return Object.freeze(view);
 }
 
+/** @param {View} view @param {Partial<View>} change @returns {View} */
 function changed(view, change) {
-  const same = Object.keys(change).every((key) => String(view[key]) === String(change[key]));
+  const same = /** @type {(keyof View)[]} */ (Object.keys(change)).every((key) =>
+    String(view[key]) === String(change[key])
+  );
   return same ? view : frozen(Object.assign({}, view, change));
 }
 
+/** @param {number} index @param {number} length @returns {number} */
 function clamped(index, length) {
   return Math.min(Math.max(Math.round(index), 0), length - 1);
 }
 
+/** @param {View} view @param {number} dimension @param {number} index @returns {View} */
 function moved(view, dimension, index) {
   if (!Number.isInteger(index) || index === view.position[dimension]) return view;
   return changed(view, { position: view.position.map((at, d) => (d === dimension ? index : at)) });
 }
 
-/* Slice another axis. If it is one of those shown, the one that was sliced is shown instead. */
+/** Slice another axis. If it is one of those shown, the one that was sliced is shown instead.
+ * @param {View} view @param {number} axis @returns {View} */
 function withAxis(view, axis) {
   if (view.axis === null || axis === view.axis || !(axis >= 0 && axis < view.shape.length)) return view;
   if (axis !== view.rows && axis !== view.cols) return changed(view, { axis });
@@ -101,6 +135,7 @@ function withAxis(view, axis) {
   });
 }
 
+/** @param {View} view @param {Range | null} x @param {Range | null} y @returns {View} */
 function zoomed(view, x, y) {
   if (!x || !y || isWhole(x, view.shape[view.cols]) && isWhole(y, view.shape[view.rows])) {
     return changed(view, { x: null, y: null });
@@ -108,27 +143,32 @@ function zoomed(view, x, y) {
   return changed(view, { x, y });
 }
 
+/** @param {Range} range @param {number} length @returns {boolean} */
 function isWhole([from, to], length) {
   return from <= -0.5 + WHOLE_TOLERANCE && to >= length - 0.5 - WHOLE_TOLERANCE;
 }
 
+/** @param {View} a @param {View} b @returns {boolean} */
 export function isSamePlane(a, b) {
   return a.generation === b.generation && a.axis === b.axis && a.rows === b.rows && a.cols === b.cols;
 }
 
-/* Whether two views show the same voxels in the same way, colours aside. */
+/** Whether two views show the same voxels in the same way, colours aside.
+ * @param {View} a @param {View} b @returns {boolean} */
 export function isSamePicture(a, b) {
   return isSamePlane(a, b) && a.part === b.part && a.pool === b.pool &&
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
-/* The colours of one view on another one. */
+/** The colours of one view on another one. @param {View} view @param {View} colors @returns {View} */
 export function withColorsOf(view, { colorscale, reverse, norm, window: contrast }) {
   return changed(view, { colorscale, reverse, norm, window: contrast });
 }
 
-/* The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
-   its norm as well. `found` is {file, record, listed, generation}. Returns {view, notes}. */
+/** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
+ * its norm as well. `found` is {file, record, listed, generation}. Returns {view, notes}.
+ * @param {Found} found @param {Link} link @param {View | null} before @param {boolean} keepNorm
+ * @returns {{view: View, notes: string[]}} */
 export function createView(found, link, before, keepNorm) {
   const { record } = found;
   const plane = resolvePlane(record.shape, link);
@@ -162,30 +202,38 @@ export function createView(found, link, before, keepNorm) {
   return { view, notes: (link.unknown || []).concat(plane.notes, warnings) };
 }
 
-/* The view of a dataset whose file has changed: the same slice where there is one. */
+/** The view of a dataset whose file has changed: the same slice where there is one.
+ * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
 export function carryOver(found, before) {
   const { record } = found;
-  /** @type {Record<string, any>} */
-  const link = { axis: null, index: null, selection: null, x: before.x, y: before.y };
   const alike = record.shape.length === before.shape.length;
-  if (alike && before.axis !== null) {
-    link.axis = String(before.axis);
-    link.selection = before.position
-      .map((at, d) => (d === before.rows || d === before.cols ? ':' : String(at))).join(',');
-  } else if (!alike) Object.assign(link, { x: null, y: null });
   const fits = record.dtype === before.dtype;
-  Object.assign(link, {
+  /** @type {Link} */
+  const link = {
+    file: before.file,
+    dataset: before.dataset,
+    axis: null,
+    index: null,
+    selection: null,
     part: before.part,
     pool: before.pool,
     norm: before.norm,
     colorscale: before.colorscale,
     reverse: before.reverse,
-    window: Array.isArray(before.window) && !fits ? 'volume' : before.window,
-  });
+    window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
+    x: alike ? before.x : null,
+    y: alike ? before.y : null,
+    unknown: [],
+  };
+  if (alike && before.axis !== null) {
+    link.axis = String(before.axis);
+    link.selection = before.position
+      .map((at, d) => (d === before.rows || d === before.cols ? ':' : String(at))).join(',');
+  }
   return createView(found, link, before, true);
 }
 
-/* How the dataset of a view has changed, in sentences. */
+/** How the dataset of a view has changed, in sentences. @param {View} before @param {View} now @returns {string} */
 export function describeChanges(before, now) {
   const sentences = [CHANGED];
   if (String(before.shape) !== String(now.shape)) {
@@ -195,6 +243,7 @@ export function describeChanges(before, now) {
   return sentences.join(' ');
 }
 
+/** @param {{file: string | null, dataset: string | null}} target @returns {string} */
 export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
@@ -205,10 +254,11 @@ export function createViewStore() {
   let view = null;
   return {
     current: () => view,
+    /** @param {View | null} next */
     replace: (next) => {
       view = next;
     },
-    /* Apply an action; whether it has changed the view. */
+    /** Apply an action; whether it has changed the view. @param {Action} action @returns {boolean} */
     dispatch: (action) => {
       const before = /** @type {View} */ (view);
       view = reduce(before, action);

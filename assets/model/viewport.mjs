@@ -1,7 +1,53 @@
 /* The voxels in view: the selection that is requested, and the steps at which it is pooled. */
 
+/** @import { View } from './view.mjs' */
+
+/**
+ * @typedef {readonly [number, number]} Range Of a plot's axis, from low to high: voxel i covers i - 0.5 to i + 0.5.
+ * @typedef {readonly [number, number]} Span First index and the one after the last.
+ * @typedef {'mean' | 'max' | 'nearest'} Pool How the voxels of a block become one cell.
+ * @typedef {'abs' | 'phase' | 'real' | 'imag'} Part What is shown of complex values.
+ */
+
+/**
+ * @typedef {object} Slice A plane of a dataset.
+ * @property {readonly number[]} shape Of the dataset.
+ * @property {number} rows Dimension along the plot's y axis.
+ * @property {number} cols Dimension along the plot's x axis.
+ * @property {readonly number[]} position Index of each dimension; those of rows and columns mean nothing.
+ */
+
+/**
+ * @typedef {object} Viewport The voxels in view, and the steps at which they are pooled.
+ * @property {number} step The larger of both steps (voxels).
+ * @property {number} rowStep
+ * @property {number} colStep
+ * @property {Span | null} rows Null for all.
+ * @property {Span | null} cols
+ * @property {number} row0 First row.
+ * @property {number} col0
+ * @property {number} row1 The row after the last one.
+ * @property {number} col1
+ */
+
+/**
+ * @typedef {object} SliceQuery Of `/api/v1/slice`.
+ * @property {string} file
+ * @property {string} dataset
+ * @property {string} selection
+ * @property {'raw' | 'u8'} format
+ * @property {Pool} pool
+ * @property {Part | null} part
+ * @property {string} [window] `volume`, `slice`, or both ends.
+ * @property {string} [norm]
+ * @property {string} [viewer] Who sees the slice; without it, it is not counted as a demand.
+ * @property {1} [ahead] Fetched before it is requested.
+ */
+
 // How voxels become one cell, and what is shown of complex ones. The first of each is the default.
+/** @type {readonly Pool[]} */
 export const POOLS = ['mean', 'max', 'nearest'];
+/** @type {readonly Part[]} */
 export const PARTS = ['abs', 'phase', 'real', 'imag'];
 
 // Cells are square unless one side of the view is longer than the other by this factor.
@@ -12,6 +58,7 @@ const SQUARE_RATIO = 8;
 const MIN_SHORT_CELLS = 64;
 const MAX_LONG_CELLS = 4096;
 
+/** @param {Span | null | undefined} range @param {number} length @param {number} step @returns {string} */
 function span(range, length, step) {
   if (!range && step === 1) return ':';
   if (!range) return '::' + step;
@@ -19,7 +66,8 @@ function span(range, length, step) {
   return step === 1 ? text : text + ':' + step;
 }
 
-/* The selection of a view in NumPy's syntax, of the voxels in `viewport` alone if that is given. */
+/** The selection of a view in NumPy's syntax, of the voxels in `viewport` alone if that is given.
+ * @param {Slice} view @param {Pick<Viewport, 'rows' | 'cols' | 'rowStep' | 'colStep'>} [viewport] @returns {string} */
 export function selectionOf(view, viewport) {
   return view.shape.map((length, d) => {
     if (d === view.rows) return span(viewport && viewport.rows, length, viewport ? viewport.rowStep : 1);
@@ -28,8 +76,9 @@ export function selectionOf(view, viewport) {
   }).join(',');
 }
 
-/* Steps {rowStep, colStep} at which height × width voxels are about `limit` cells. A table of a million rows and
-   three columns is pooled along its rows alone. */
+/** Steps {rowStep, colStep} at which height × width voxels are about `limit` cells. A table of a million rows and
+ * three columns is pooled along its rows alone.
+ * @param {number} height @param {number} width @param {number} limit @returns {{rowStep: number, colStep: number}} */
 function steps(height, width, limit) {
   const square = Math.max(1, Math.ceil(Math.sqrt((height * width) / limit)));
   const [short, long] = height < width ? [height, width] : [width, height];
@@ -40,17 +89,20 @@ function steps(height, width, limit) {
   return height < width ? { rowStep: shortStep, colStep: longStep } : { rowStep: longStep, colStep: shortStep };
 }
 
-/* How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown. */
+/** How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown.
+ * @param {View} view @returns {Pool} */
 export function poolOf(view) {
   const isLabel = view.isEnum || /^(u?int64|bool)$/.test(view.dtype);
   return isLabel && view.pool === 'mean' ? 'nearest' : view.pool;
 }
 
-/* The voxels in view and the steps at which they are at most `limit` cells; `step` is the larger of both.
-   Starts and stops are multiples of the step, so that blocks stay the same ones while the view moves. */
+/** The voxels in view and the steps at which they are at most `limit` cells; `step` is the larger of both.
+ * Starts and stops are multiples of the step, so that blocks stay the same ones while the view moves.
+ * @param {View} view @param {number} limit @returns {Viewport} */
 export function viewportOf(view, limit) {
   const rows = view.shape[view.rows];
   const cols = view.shape[view.cols];
+  /** @param {Range | null} range @param {number} length @returns {Span} */
   const seen = (range, length) => {
     if (!range) return [0, length];
     const start = Math.min(Math.max(Math.floor(range[0] + 0.5 + 1e-6), 0), length - 1);
@@ -59,11 +111,13 @@ export function viewportOf(view, limit) {
   };
   const r = seen(view.y, rows);
   const c = seen(view.x, cols);
-  const aligned = (/** @type {number[]} */ [start, stop], length, step) => [
+  /** @param {Span} span @param {number} length @param {number} step @returns {Span} */
+  const aligned = ([start, stop], length, step) => [
     Math.floor(start / step) * step,
     Math.min(Math.ceil(stop / step) * step, length),
   ];
-  const cells = (/** @type {number[]} */ [start, stop], step) => Math.ceil((stop - start) / step);
+  /** @param {Span} span @param {number} step @returns {number} */
+  const cells = ([start, stop], step) => Math.ceil((stop - start) / step);
   let { rowStep, colStep } = steps(r[1] - r[0], c[1] - c[0], limit);
   let rowSpan = aligned(r, rows, rowStep);
   let colSpan = aligned(c, cols, colStep);
@@ -72,6 +126,7 @@ export function viewportOf(view, limit) {
     rowSpan = aligned(r, rows, rowStep);
     colSpan = aligned(c, cols, colStep);
   }
+  /** @param {Span} range @param {number} length @returns {Span | null} */
   const all = (range, length) => (range[0] === 0 && range[1] === length ? null : range);
   return {
     step: Math.max(rowStep, colStep),

@@ -2,7 +2,7 @@
 
 import { windowOf as parseWindow } from '../data/slice-loader.mjs';
 import { singleValue } from '../model/cells.mjs';
-import { validWindow, widenedWindow } from '../model/colormap.mjs';
+import { linearWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
 import { selectionOf } from '../model/viewport.mjs';
 
@@ -19,12 +19,13 @@ export function createColorMapping({ api, show }) {
   async function resolve(view, request, values) {
     const [lo, hi] = await windowOf(view, request, values);
     const found = validWindow(view.norm, lo, hi, values.smallest);
-    show.error(found.sentence || '');
-    const range = found.sentence ? validWindow('linear', lo, hi, 0) : found;
+    const isValid = 'lo' in found;
+    show.error(isValid ? '' : found.sentence);
+    const range = isValid ? found : linearWindow(lo, hi);
     last = {
       lo: range.lo,
       hi: range.hi,
-      norm: found.sentence ? 'linear' : view.norm,
+      norm: isValid ? view.norm : 'linear',
       colorscale: view.colorscale,
       reverse: view.reverse,
       key: keyOf(view),
@@ -109,7 +110,7 @@ export function createColorMapping({ api, show }) {
 function isFallback({ lo, hi, norm }) {
   if (norm !== 'log') return lo === 0 && hi === 1;
   const own = validWindow(norm, 0, 1, Infinity);
-  return (lo === own.lo && hi === own.hi) || (lo === 1 && hi === 10);
+  return ('lo' in own && lo === own.lo && hi === own.hi) || (lo === 1 && hi === 10);
 }
 
 function keyOf(view) {

@@ -4,6 +4,7 @@
 import { browserClock } from '../data/clock.mjs';
 import { activityOf, describeCulprit, mainCause } from '../model/culprit.mjs';
 import { element, setText } from '../render/dom.mjs';
+/** @import { Cause } from '../model/culprit.mjs' */
 
 const SOURCES = {
   ring: ['in the page', 'The page still had this slice'],
@@ -37,7 +38,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
   let drawn = null;
   let counting = null;
   // Slices that were decoded while they were awaited, of the dataset and axis of `key`: {perceived, cause}.
-  let decoded = { key: '', slices: /** @type {{perceived: number, cause: string}[]} */ ([]) };
+  let decoded = { key: '', slices: /** @type {{perceived: number, cause: Cause}[]} */ ([]) };
 
   function build() {
     const table = element('pipeline-rows');

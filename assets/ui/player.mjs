@@ -1,12 +1,22 @@
 /* Playback: every slice, or as many per second as the page has time to draw. */
 
 import { nextIndex } from '../model/playback.mjs';
+/** @import { EndAction } from '../model/playback.mjs' */
+
+/**
+ * @typedef {object} PlaySettings
+ * @property {number} speed Slices a second.
+ * @property {number} direction 1 or -1.
+ * @property {EndAction} end
+ * @property {'every' | 'real'} timing Every slice, or as many as the time allows.
+ */
 
 const DEFAULT_SPEED = 15;
 
 /* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
    tab. */
 export function createPlayer({ clock, store, go, onChange, isHidden }) {
+  /** @type {PlaySettings} */
   const settings = { speed: DEFAULT_SPEED, direction: 1, end: 'loop', timing: 'every' };
   let playing = false;
   let direction = 1;
