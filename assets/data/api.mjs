@@ -1,8 +1,22 @@
 /* The server's HTTP interface. */
 
 import { encodeValue } from '../model/address.mjs';
+/** @import { DatasetRecord } from '../model/view.mjs' */
+/** @import { Versions } from './versions.mjs' */
+
+/**
+ * @typedef {Error & {lost?: boolean, status?: number, code?: string}} Failure What a request throws: `lost` where there
+ *   was no answer at all, else the answer's HTTP status and the server's name for what is wrong.
+ * @typedef {Record<string, string | number | boolean | null | undefined>} Query Without those that are null or undefined.
+ * @typedef {{datasets: DatasetRecord[], complete: boolean, version: string | null}} Listing
+ * @typedef {ReturnType<typeof createApi>} Api
+ */
+
+/** Whether what was thrown says that a request was aborted. @param {unknown} error @returns {boolean} */
+export const isAborted = (error) => error instanceof Error && error.name === 'AbortError';
 
 export class ApiError extends Error {
+  /** @param {string} message @param {number} status @param {string} code */
   constructor(message, status, code) {
     super(message);
     this.status = status;
@@ -18,22 +32,26 @@ export class ConnectionLost extends Error {
   }
 }
 
-/* `prefix` is the page's own path, `versions` what the versions of answers are checked against. */
+/** `prefix` is the page's own path, `versions` what the versions of answers are checked against.
+ * @param {string} prefix @param {Pick<Versions, 'check'>} versions */
 export function createApi(prefix, versions) {
+  /** @param {string} path @param {Query} [query] @returns {string} */
   function url(path, query) {
     const text = Object.entries(query || {}).filter(([, v]) => v !== null && v !== undefined)
-      .map(([k, v]) => k + '=' + encodeValue(v)).join('&');
+      .map(([k, v]) => k + '=' + encodeValue(String(v))).join('&');
     return prefix + path + (text ? '?' + text : '');
   }
 
-  /* The response, or an Error with one sentence; `lost` is set on it when there was no answer at all. An answer of
-     another state of the volume than `generation` counts as aborted. */
+  /** The response, or an Error with one sentence; `lost` is set on it when there was no answer at all. An answer of
+   * another state of the volume than `generation` counts as aborted.
+   * @param {string} address @param {RequestInit} [options] @param {number} [generation] @returns {Promise<Response>} */
   async function fetchOk(address, options, generation) {
+    /** @type {Response} */
     let response;
     try {
       response = await fetch(address, options);
     } catch (error) {
-      if (error.name === 'AbortError') throw error;
+      if (isAborted(error)) throw error;
       throw new ConnectionLost();
     }
     if (response.ok) {
@@ -41,11 +59,12 @@ export function createApi(prefix, versions) {
       if (generation === undefined || versions.check(generation, version)) return response;
       throw new DOMException('another version', 'AbortError');
     }
+    /** @type {{error?: {message: string, code: string}} | null} */
     let body = null;
     try {
       body = await response.json();
     } catch (error) {
-      if (error.name === 'AbortError') throw error;
+      if (isAborted(error)) throw error;
     }
     const refusal = body && body.error;
     throw new ApiError(
@@ -55,12 +74,14 @@ export function createApi(prefix, versions) {
     );
   }
 
+  /** @param {string} path @param {Query} [query] */
   async function json(path, query) {
     const response = await fetchOk(url(path, query), { headers: { Accept: 'application/json' } });
     return response.json();
   }
 
-  /* The datasets of a file, or `dataset` alone: whether that is all of them, and the version that the listing is of. */
+  /** The datasets of a file, or `dataset` alone: whether that is all of them, and the version that the listing is of.
+   * @param {string} file @param {string} [dataset] @returns {Promise<Listing>} */
   async function listing(file, dataset) {
     const response = await fetchOk(url('/api/v1/datasets', { file, dataset }));
     const { datasets, complete } = await response.json();

@@ -1,5 +1,15 @@
 /* Bandwidth and latency to the server, estimated from the answers that come over the link. */
 
+/**
+ * @typedef {object} Sample An answer that came over the link.
+ * @property {number} bytes
+ * @property {number} wait Time from the request to the first byte (ms).
+ * @property {number} begin When its body began (ms).
+ * @property {number} end
+ */
+
+/** @typedef {ReturnType<typeof createBandwidthEstimator>} Bandwidth */
+
 const SAMPLES = 6;
 
 // A body that comes faster says more about timers than about the link (ms).
@@ -15,15 +25,19 @@ const FEWEST_CELLS = 96 * 96;
 const SHARE = 0.8;
 
 export function createBandwidthEstimator() {
+  /** @type {number[]} */
   const waits = [];
+  /** @type {Sample[]} */
   const bodies = [];
 
-  /* An answer: its bytes, the time until its first one (ms), and when its body began and ended (ms). */
+  /** An answer: its bytes, the time until its first one (ms), and when its body began and ended (ms).
+   * @param {Sample} answer */
   function addSample(answer) {
     keep(waits, answer.wait);
     if (answer.bytes >= SMALLEST_BYTES) keep(bodies, answer);
   }
 
+  /** @template T @param {T[]} list @param {T} value */
   function keep(list, value) {
     list.push(value);
     if (list.length > SAMPLES) list.shift();
@@ -47,19 +61,21 @@ export function createBandwidthEstimator() {
     return waits.length ? waits.slice().sort((a, b) => a - b)[Math.floor(waits.length / 2)] : 0;
   }
 
-  /* How many frames of `bytes` each may be in flight: one that travels, and those that the link could have
-     carried while one of them waits for its first byte. */
+  /** How many frames of `bytes` each may be in flight: one that travels, and those that the link could have
+   * carried while one of them waits for its first byte.
+   * @param {number} bytes @returns {number} */
   function maxConcurrent(bytes) {
     if (!bodies.length) return START_WITH;
     return Math.min(Math.max(1 + Math.ceil((latencyMs() * rate()) / bytes), START_WITH), MOST);
   }
 
-  /* How long a frame of `bytes` takes from the first byte to the last (ms). */
+  /** How long a frame of `bytes` takes from the first byte to the last (ms). @param {number} bytes @returns {number} */
   function transferMs(bytes) {
     return bytes / rate();
   }
 
-  /* The most cells (a byte each) that a frame may have for `speed` frames/s. */
+  /** The most cells (a byte each) that a frame may have for `speed` frames/s.
+   * @param {number} speed @returns {number} */
   function maxCells(speed) {
     return Math.max((rate() * 1000 * SHARE) / Math.max(speed, 1), FEWEST_CELLS);
   }

@@ -4,8 +4,8 @@
  * @typedef {object} Clock
  * @property {() => number} now Milliseconds since some moment.
  * @property {() => number} inputTime Time of the key, wheel or pointer that is being handled (ms), else `now`.
- * @property {(job: () => void, ms: number) => any} later Calls a job in a task of its own; returns a handle.
- * @property {(handle: any) => void} cancel
+ * @property {(job: () => void, ms: number) => number} later Calls a job in a task of its own; returns a handle, never 0.
+ * @property {(handle: number) => void} cancel Does nothing for 0, and for a job that was called.
  * @property {(job: (now: number) => void) => void} nextFrame Calls a job before the next frame is drawn, with its time.
  */
 

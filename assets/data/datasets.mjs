@@ -1,21 +1,47 @@
 /* Files and their datasets, fetched from the server and cached. */
 
 import { browserClock } from './clock.mjs';
+/** @import { DatasetRecord, BrowsableDataset } from '../model/view.mjs' */
+/** @import { Api, Failure } from './api.mjs' */
+/** @import { Clock } from './clock.mjs' */
+
+/**
+ * @typedef {{file: string, size: number}} ListedFile Its path below the data roots, and its size (bytes).
+ * @typedef {{file: string, dataset: string}} Target
+ * @typedef {{file: string | null, dataset: string | null}} MaybeTarget
+ */
+
+/**
+ * @typedef {object} KnownFile
+ * @property {DatasetRecord[] | null} list Null until it has come.
+ * @property {string | null} error Why it has not.
+ * @property {Promise<DatasetRecord[]> | null} [waiting]
+ * @property {string | null} [version]
+ * @property {boolean} [complete] Whether the list has all datasets.
+ */
+
+/** @typedef {ReturnType<typeof createDatasets>} Datasets */
 
 const LIST_WAIT_MS = 200;
 
-/* `onChange()` hears that a list has come or failed, `onListed(file, records)` that one came which a view needs. */
+/** `onChange()` hears that a list has come or failed, `onListed(file, records)` that one came which a view needs.
+ * @param {Pick<Api, 'json' | 'listing'>} api @param {() => void} onChange
+ * @param {(file: string, records: DatasetRecord[]) => void} onListed @param {Clock} [clock] */
 export function createDatasets(api, onChange, onListed, clock = browserClock) {
+  /** @type {Map<string, KnownFile>} */
   const datasets = new Map();
+  /** @type {ListedFile[] | null} */
   let files = null;
   let allFiles = true;
+  /** @type {Promise<ListedFile[]> | null} */
   let listing = null;
 
   /* Asking */
 
+  /** @returns {Promise<ListedFile[]>} */
   function loadFiles() {
     if (!listing) {
-      listing = api.json('/api/v1/files').then((answer) => {
+      listing = api.json('/api/v1/files').then((/** @type {{files: ListedFile[], complete?: boolean}} */ answer) => {
         files = answer.files;
         allFiles = answer.complete !== false;
         onChange();
@@ -28,10 +54,13 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     return listing;
   }
 
-  /* The datasets of a file; a failure is cached beside it and fetched again next time. */
+  /** The datasets of a file; a failure is cached beside it and fetched again next time.
+   * @param {string} file @returns {Promise<DatasetRecord[]>} */
   async function loadFile(file) {
     const known = datasets.get(file);
-    if (known && !known.error) return known.waiting || known.list;
+    if (known?.waiting) return known.waiting;
+    if (known?.list) return known.list;
+    /** @type {KnownFile} */
     const entry = { list: null, error: null };
     datasets.set(file, entry);
     entry.waiting = api.listing(file).then((answer) => {
@@ -45,19 +74,20 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
       return await entry.waiting;
     } catch (error) {
       entry.waiting = null;
-      entry.error = error.message;
+      entry.error = /** @type {Failure} */ (error).message;
       throw error;
     } finally {
       onChange();
     }
   }
 
-  /* The record of a dataset by any of its names. The list of its file may have it under another one, be cut, or take
-     long: unless it is there already, this one is requested, and the list arrives by itself. */
+  /** The record of a dataset by any of its names. The list of its file may have it under another one, be cut, or take
+   * long: unless it is there already, this one is requested, and the list arrives by itself.
+   * @param {string} file @param {string} dataset @returns {Promise<DatasetRecord>} */
   async function find(file, dataset) {
     loadFiles().catch(() => undefined);
     const path = '/' + dataset.replace(/^\/+/, '');
-    const known = (datasets.get(file) || {}).list;
+    const known = datasets.get(file)?.list;
     const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
     if (record) return record;
     const listed = loadFile(file).then((records) => onListed(file, records), () => undefined);
@@ -72,7 +102,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     if (answer.datasets.length) return answer.datasets[0];
     // Whether it is a group can be seen in the list of all alone.
     await listed;
-    const members = ((datasets.get(file) || {}).list || []).filter((r) => isBelow(r, path));
+    const members = (datasets.get(file)?.list || []).filter((r) => isBelow(r, path));
     throw new Error(
       members.length
         ? path + ' of ' + file + ' is a group; choose a dataset in it.'
@@ -80,18 +110,21 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     );
   }
 
-  /* The first dataset that can be shown, of one file or of all; null when there is none. */
+  /** The first dataset that can be shown, of one file or of all; null when there is none.
+   * @param {string | null} only @returns {Promise<Target | null>} */
   async function first(only) {
     const names = only ? [only] : (await loadFiles()).map((f) => f.file);
     if (only) loadFiles().catch(() => undefined);
+    /** @type {Failure | null} */
     let error = null;
     for (const file of names) {
+      /** @type {DatasetRecord[]} */
       let records = [];
       try {
         records = await loadFile(file);
-      } catch (failed) {
-        if (failed.lost || only) throw failed;
-        error = failed;
+      } catch (thrown) {
+        error = /** @type {Failure} */ (thrown);
+        if (error.lost || only) throw error;
       }
       const found = likely(records);
       if (found) return { file, dataset: found.dataset };
@@ -100,8 +133,9 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     return null;
   }
 
-  /* A dataset that can be shown instead of one: below it where it is a group, else in its file or anywhere; null when
-     there is none. */
+  /** A dataset that can be shown instead of one: below it where it is a group, else in its file or anywhere; null when
+   * there is none.
+   * @param {string | null} file @param {string | null} dataset @returns {Promise<Target | null>} */
   async function alternative(file, dataset) {
     try {
       if (!file) return await first(null);
@@ -113,7 +147,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     }
   }
 
-  /* Why the datasets that were read cannot be shown: a sentence for each, of one file or of all. */
+  /** Why the datasets that were read cannot be shown: a sentence for each, of one file or of all.
+   * @param {string | null} only @returns {string[]} */
   function failures(only) {
     return Array.from(datasets).filter(([file]) => !only || file === only).flatMap(([file, known]) => {
       if (known.error) return [known.error];
@@ -122,7 +157,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     });
   }
 
-  /* Ask anew for the files, and for the datasets of `openFiles`. */
+  /** Ask anew for the files, and for the datasets of `openFiles`.
+   * @param {string[]} openFiles @returns {Promise<ListedFile[]>} */
   function reload(openFiles) {
     listing = null;
     datasets.clear();
@@ -130,19 +166,18 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     return loadFiles();
   }
 
-  /* The record of the dataset that a link names, else of the first that can be shown. */
+  /** The record of the dataset that a link names, else of the first that can be shown.
+   * @param {MaybeTarget} link @returns {Promise<{file: string, record: BrowsableDataset}>} */
   async function findTarget(link) {
-    if (link.file && link.dataset) {
-      const record = await find(link.file, link.dataset);
-      if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
-      return { file: link.file, record };
-    }
-    const found = await first(link.file);
-    if (!found) throw new Error(whyNothing(link.file));
-    return { file: found.file, record: await find(found.file, found.dataset) };
+    const { file, dataset } = link;
+    const target = file && dataset ? { file, dataset } : await first(file);
+    if (!target) throw new Error(whyNothing(file));
+    const record = await find(target.file, target.dataset);
+    if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
+    return { file: target.file, record };
   }
 
-  /* Why there is nothing to show, in one file or in all. */
+  /** Why there is nothing to show, in one file or in all. @param {string | null} file @returns {string} */
   function whyNothing(file) {
     const sentences = failures(file);
     const reasons = sentences.length ? ' ' + sentences[0] : '';
@@ -163,20 +198,24 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     findTarget,
     files: () => files,
     hasAllFiles: () => allFiles,
-    /* What is known of a file: {list, error, version, complete, waiting}; undefined where nothing is. */
+    /** What is known of a file; undefined where nothing is. @param {string} file @returns {KnownFile | undefined} */
     known: (file) => datasets.get(file),
-    version: (file) => (datasets.get(file) || {}).version || null,
+    /** @param {string} file @returns {string | null} */
+    version: (file) => datasets.get(file)?.version || null,
+    /** @param {string} file */
     invalidate: (file) => datasets.delete(file),
   };
 }
 
-/* Whether a dataset lies in a group, at any depth. */
+/** Whether a dataset lies in a group, at any depth.
+ * @param {DatasetRecord} record @param {string} group @returns {boolean} */
 function isBelow(record, group) {
   const steps = group.split('/').filter(Boolean);
   return record.dataset.startsWith(steps.map((step) => '/' + step).join('') + '/');
 }
 
-/* A volume is more likely meant than a table of numbers that happens to come first. */
+/** A volume is more likely meant than a table of numbers that happens to come first.
+ * @param {DatasetRecord[]} records @returns {BrowsableDataset | undefined} */
 function likely(records) {
   const shown = records.filter((r) => r.browsable);
   return shown.find((r) => r.shape.length > 2) || shown[0];

@@ -2,6 +2,26 @@
    `ring`. */
 
 import { browserClock } from './clock.mjs';
+/** @import { Placement } from '../model/cells.mjs' */
+/** @import { Clock } from './clock.mjs' */
+/** @import { SliceAnswer } from './slice-loader.mjs' */
+
+/**
+ * @typedef {object} FrameContent
+ * @property {string} frameSetKey Names its series.
+ * @property {Uint8Array<ArrayBuffer>} codes Row by row.
+ * @property {number} rows
+ * @property {number} cols
+ * @property {string} selection
+ * @property {Omit<SliceAnswer, 'bytes'>} answer
+ * @property {boolean} [fresh] Whether it has not been painted since it came.
+ * @property {number} [since] When it was put here (ms).
+ */
+
+/**
+ * @typedef {Placement & FrameContent} Frame
+ * @typedef {ReturnType<typeof createFrameCache>} FrameCache
+ */
 
 export const FRAME_CACHE_BYTES = 96 * 2 ** 20;
 
@@ -11,14 +31,17 @@ const MAX_AGE_MS = 120000;
 // A frame behind the cursor is as likely to be requested as one this many times further ahead.
 const BEHIND = 2;
 
-/* Frames of at most `limit` bytes. A frame has `codes` (Uint8Array) and `step`; a series is all that decides
-   the bytes of a frame but its index. */
+/** Frames of at most `limit` bytes. A frame has `codes` (Uint8Array) and `step`; a series is all that decides
+ * the bytes of a frame but its index.
+ * @param {number} [limit] @param {Clock} [clock] */
 export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock) {
+  /** @type {Map<string, Map<number, Frame & {since: number}>>} */
   const series = new Map();
   let here = { name: '', index: 0, direction: 1 };
   let bytes = 0;
 
-  /* The index in view and the direction of travel. */
+  /** The index in view and the direction of travel.
+   * @param {string} name @param {number} index @param {number} direction */
   function setCursor(name, index, direction) {
     here = { name, index, direction };
     const frames = series.get(name);
@@ -28,26 +51,30 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
     series.set(name, frames);
   }
 
-  /* The frame at `index`, at most `step` coarse; null if there is none. */
+  /** The frame at `index`, at most `step` coarse; null if there is none.
+   * @param {string} name @param {number} index @param {number} step @returns {Frame | null} */
   function get(name, index, step) {
-    const frame = series.has(name) ? series.get(name).get(index) : undefined;
+    const frame = series.get(name)?.get(index);
     if (!frame || frame.step > step || clock.now() - frame.since > MAX_AGE_MS) return null;
     return frame;
   }
 
+  /** @param {string} name @param {number} index @param {Frame} frame */
   function put(name, index, frame) {
-    if (!series.has(name)) series.set(name, new Map());
-    const frames = series.get(name);
+    const frames = series.get(name) || new Map();
+    series.set(name, frames);
     remove(frames, index);
     frames.set(index, Object.assign(frame, { since: clock.now() }));
     bytes += frame.codes.byteLength;
     while (bytes > limit && evict(name, index));
   }
 
-  /* Evict one frame: of the least recently used series the one that is furthest from the cursor. The newest stays. */
+  /** Evict one frame: of the least recently used series the one that is furthest from the cursor. The newest stays.
+   * @param {string} name @param {number} index @returns {boolean} */
   function evict(name, index) {
     for (const [other, frames] of series) {
       const mine = other === here.name;
+      /** @type {number | null} */
       let worst = null;
       let most = -1;
       for (const at of frames.keys()) {
@@ -64,6 +91,7 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
     return false;
   }
 
+  /** @param {Map<number, Frame>} frames @param {number} index */
   function remove(frames, index) {
     const frame = frames.get(index);
     if (!frame) return;

@@ -1,9 +1,16 @@
 /* What the network took, out of the browser's own times and of the headers of an answer. */
 
+/** @import { Stages } from '../model/culprit.mjs' */
+/** @import { Sample } from './bandwidth.mjs' */
+/** @import { Origin, SliceAnswer } from './slice-loader.mjs' */
+
+/** @typedef {ReturnType<typeof createNetworkTiming>} NetworkTiming */
+
 const REMEMBERED = 100;
 
-/* Book a stage in the browser's own timeline (User Timing), where its tools show it; returns its length (ms). An
-   observer sees the entry, the page itself keeps none. */
+/** Book a stage in the browser's own timeline (User Timing), where its tools show it; returns its length (ms). An
+ * observer sees the entry, the page itself keeps none.
+ * @param {string} name @param {number} start @param {number} length @returns {number} */
 export function measureStage(name, start, length) {
   const entry = 'slice-' + name;
   const { duration } = performance.measure(entry, { start, duration: length });
@@ -11,8 +18,9 @@ export function measureStage(name, start, length) {
   return duration;
 }
 
-/* Server-Timing as {stage: ms}. */
+/** Server-Timing as {stage: ms}. @param {string | null} text @returns {Stages} */
 export function parseServerTiming(text) {
+  /** @type {Stages} */
   const found = {};
   (text || '').split(',').forEach((entry) => {
     const match = /^\s*([\w-]+)\s*;.*?dur=([\d.eE+-]+)/.exec(entry);
@@ -21,7 +29,8 @@ export function parseServerTiming(text) {
   return found;
 }
 
-/* Where the slice came from, out of Cache-Status (RFC 9211). */
+/** Where the slice came from, out of Cache-Status (RFC 9211).
+ * @param {string} text @returns {'frames' | 'bricks' | 'coalesced' | 'miss'} */
 export function parseCacheStatus(text) {
   if (/(^|,)\s*frames\s*;\s*hit/.test(text)) return 'frames';
   if (/(^|,)\s*bricks\s*;\s*hit/.test(text)) return 'bricks';
@@ -29,9 +38,11 @@ export function parseCacheStatus(text) {
   return 'miss';
 }
 
-/* `onSample({bytes, wait, begin, end})` hears of each slice that came over the network (ms). */
+/** `onSample({bytes, wait, begin, end})` hears of each slice that came over the network (ms).
+ * @param {(sample: Sample) => void} onSample */
 export function createNetworkTiming(onSample) {
   // The browser's own times of requests by address, the newest last: they come a little after the answer.
+  /** @type {Map<string, PerformanceResourceTiming>} */
   const entries = new Map();
 
   function start() {
@@ -40,7 +51,8 @@ export function createNetworkTiming(onSample) {
         if (!entry.name.includes('/api/v1/slice?')) return;
         entries.delete(entry.name);
         entries.set(entry.name, entry);
-        if (entries.size > REMEMBERED) entries.delete(entries.keys().next().value);
+        const [oldest] = entries.keys();
+        if (entries.size > REMEMBERED) entries.delete(oldest);
         if (entry.responseStart > 0 && entry.transferSize > 0) {
           onSample({
             bytes: entry.encodedBodySize,
@@ -53,10 +65,11 @@ export function createNetworkTiming(onSample) {
     }).observe({ type: 'resource', buffered: true });
   }
 
-  /* From the request being sent to the last byte, less the server's own time (ms). What this thread did
-     meanwhile, while the answer lay there, is not the network's. */
+  /** From the request being sent to the last byte, less the server's own time (ms). What this thread did
+   * meanwhile, while the answer lay there, is not the network's.
+   * @param {Origin | Omit<SliceAnswer, 'bytes'>} answer @returns {number | undefined} */
   function transferMs(answer) {
-    if (!answer.address) return undefined;
+    if (!('address' in answer)) return undefined;
     const entry = entries.get(new URL(answer.address, location.href).href);
     const fits = entry && entry.requestStart >= answer.startedAt && entry.responseEnd > 0;
     const spent = fits ? Math.min(answer.elapsed, entry.responseEnd - entry.requestStart) : answer.elapsed;

@@ -1,18 +1,28 @@
 /* Fetching ahead: frames that will be requested soon, nearest first, never more at a time than the link carries. */
 
+import { isAborted } from './api.mjs';
 import { browserClock } from './clock.mjs';
+/** @import { Clock } from './clock.mjs' */
+/** @import { Frame } from './frame-cache.mjs' */
+
+/** @typedef {ReturnType<typeof createPrefetcher>} Prefetcher */
 
 const PAUSE_MS = 1000;
 
-/* `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` is true for
-   a frame that is cached, `maxInFlight()` how many may be in flight. */
+/** `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` is true for
+ * a frame that is cached, `maxInFlight()` how many may be in flight.
+ * @param {(index: number, signal: AbortSignal) => Promise<Frame>} fetchFrame
+ * @param {(index: number, frame: Frame) => void} onFrame @param {(index: number) => boolean} has
+ * @param {() => number} maxInFlight @param {Clock} [clock] */
 export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = browserClock) {
+  /** @type {Map<number, AbortController>} */
   const running = new Map();
+  /** @type {number[]} */
   let list = [];
   let backingOff = false;
   let isPaused = false;
 
-  /* Replace the queue. Requests in flight that are not in it are aborted. */
+  /** Replace the queue. Requests in flight that are not in it are aborted. @param {number[]} indices */
   function setQueue(indices) {
     list = indices;
     const planned = new Set(indices);
@@ -22,6 +32,7 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
     pump();
   }
 
+  /** @param {number} index @param {AbortController} control */
   function cancel(index, control) {
     running.delete(index);
     control.abort();
@@ -36,6 +47,7 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
     }
   }
 
+  /** @param {number} index */
   function start(index) {
     const control = new AbortController();
     running.set(index, control);
@@ -49,7 +61,7 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
       (error) => {
         if (running.get(index) !== control) return;
         running.delete(index);
-        if (error.name === 'AbortError') return;
+        if (isAborted(error)) return;
         // A failed prefetch is not reported: the demand will say what is wrong.
         backingOff = true;
         clock.later(() => {
@@ -60,7 +72,8 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
     );
   }
 
-  /* While a demand needs the whole link no prefetch starts, and those in flight are aborted. */
+  /** While a demand needs the whole link no prefetch starts, and those in flight are aborted.
+   * @param {boolean} on @param {number} [except] */
   function pause(on, except) {
     isPaused = on;
     if (!on) pump();
@@ -71,6 +84,7 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
     setQueue,
     pause,
     stop: () => setQueue([]),
+    /** @param {number} index */
     isRunning: (index) => running.has(index),
     size: () => running.size,
   };

@@ -1,7 +1,40 @@
 /* Slices from the server: the newest request wins, older ones are aborted. */
 
+import { isAborted } from './api.mjs';
 import { browserClock } from './clock.mjs';
 import { parseCacheStatus, parseServerTiming } from './network-timing.mjs';
+/** @import { ValuesRequest } from '../model/cells.mjs' */
+/** @import { Stages } from '../model/culprit.mjs' */
+/** @import { Range, SliceQuery } from '../model/viewport.mjs' */
+/** @import { Api, Failure } from './api.mjs' */
+/** @import { Clock } from './clock.mjs' */
+
+/**
+ * @typedef {object} Origin Where a slice came from.
+ * @property {'ring' | 'frames' | 'bricks' | 'coalesced' | 'miss'} source
+ * @property {boolean} [ahead] Whether it was decoded ahead.
+ * @property {string | null} version Of the file.
+ * @property {Stages} server The server's stages.
+ */
+
+/**
+ * @typedef {object} Payload
+ * @property {ArrayBuffer} bytes
+ * @property {number} size Bytes.
+ * @property {string} dtype
+ * @property {number} fill Stands for no value; NaN where the file names none.
+ * @property {boolean} isEnum
+ * @property {number[]} shape Rows and columns.
+ * @property {Range | null} window The contrast window of the whole volume, where it was asked for.
+ * @property {string} address
+ * @property {number} startedAt When it was requested (ms).
+ * @property {number} elapsed Time from then until it was here (ms).
+ */
+
+/**
+ * @typedef {Origin & Payload} SliceAnswer
+ * @typedef {ReturnType<typeof createSliceLoader>} SliceLoader
+ */
 
 // A request younger than this is not aborted for the next one: while a key is held down, every request would
 // otherwise be aborted and no slice be drawn until the key is released.
@@ -9,13 +42,17 @@ const PATIENCE_MS = 250;
 const BUSY_TRIES = 3;
 const BUSY_WAIT_MS = 1000;
 
-/* `onSlice(request, answer)` takes the slice that was requested last, `onError(request, error)` what came of it else. */
+/** `onSlice(request, answer)` takes the slice that was requested last, `onError(request, error)` what came of it else.
+ * @param {Pick<Api, 'url' | 'fetchOk'>} api @param {(request: ValuesRequest, answer: SliceAnswer) => void} onSlice
+ * @param {(request: ValuesRequest, error: Failure) => void} onError @param {Clock} [clock] */
 export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
+  /** @type {{request: ValuesRequest, control: AbortController, since: number} | null} */
   let running = null;
+  /** @type {ValuesRequest | null} */
   let waiting = null;
   let timer = 0;
 
-  /* Ask for a slice; a request for another one is aborted once it is old enough. */
+  /** Ask for a slice; a request for another one is aborted once it is old enough. @param {ValuesRequest} latest */
   function request(latest) {
     if (running && running.request.key === latest.key) {
       waiting = null;
@@ -63,15 +100,17 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
       (error) => {
         if (running !== mine) return;
         running = null;
-        if (error.name === 'AbortError') return;
+        if (isAborted(error)) return;
         if (waiting) next();
         else onError(request, error);
       },
     );
   }
 
-  /* One slice of a generation; `options` are those of fetch, `onHeaders` is called when the server has answered and the
-     bytes are to come. */
+  /** One slice of a generation; `options` are those of fetch, `onHeaders` is called when the server has answered and
+   * the bytes are to come.
+   * @param {SliceQuery} query @param {RequestInit & {signal: AbortSignal}} options @param {number} generation
+   * @param {() => void} [onHeaders] @returns {Promise<SliceAnswer>} */
   async function load(query, options, generation, onHeaders) {
     const address = api.url('/api/v1/slice', query);
     for (let attempt = 1;; attempt += 1) {
@@ -82,12 +121,13 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
         const bytes = await response.arrayBuffer();
         return answerOf(response, bytes, address, begun);
       } catch (error) {
-        if (error.status !== 503 || attempt >= BUSY_TRIES) throw error;
+        if (/** @type {Failure} */ (error).status !== 503 || attempt >= BUSY_TRIES) throw error;
         await pause(BUSY_WAIT_MS, options.signal);
       }
     }
   }
 
+  /** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} */
   function pause(ms, signal) {
     return new Promise((resolve, reject) => {
       const wait = clock.later(() => resolve(undefined), ms);
@@ -98,6 +138,8 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
     });
   }
 
+  /** @param {Response} response @param {ArrayBuffer} bytes @param {string} address @param {number} begun
+   * @returns {SliceAnswer} */
   function answerOf(response, bytes, address, begun) {
     return {
       bytes,
@@ -120,13 +162,14 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   return { request, cancel, load, isBusy: () => running !== null };
 }
 
-/* The ends of a contrast window, null for none. */
+/** The ends of a contrast window, null for none. @param {string | null} text @returns {Range | null} */
 export function windowOf(text) {
   const ends = (text || '').split(',').map(Number);
-  return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
+  return ends.length === 2 && ends.every(Number.isFinite) ? [ends[0], ends[1]] : null;
 }
 
-/* The value that stands for none, NaN where the file names no such value. */
+/** The value that stands for none, NaN where the file names no such value.
+ * @param {string | null} text @returns {number} */
 function fillOf(text) {
   return text === null ? NaN : Number(text);
 }

@@ -2,6 +2,32 @@
 
 import { browserClock } from './clock.mjs';
 import { measureStage } from './network-timing.mjs';
+/** @import { Stages } from '../model/culprit.mjs' */
+/** @import { Api } from './api.mjs' */
+/** @import { Clock } from './clock.mjs' */
+/** @import { NetworkTiming } from './network-timing.mjs' */
+/** @import { Origin, SliceAnswer } from './slice-loader.mjs' */
+
+/**
+ * @typedef {object} Displayed The slice that is displayed.
+ * @property {number | null} axis
+ * @property {number} index
+ * @property {number} [requestedAt] Time of the key or click (ms); missing where it is drawn by itself.
+ * @property {{file: string, dataset: string, selection: string}} query
+ */
+
+/**
+ * @typedef {object} PaintedSlice
+ * @property {Stages} stages
+ * @property {Origin['source']} source
+ * @property {boolean} [ahead] Whether it was decoded ahead.
+ * @property {number} [perceived] Time from the key or click to the screen (ms).
+ */
+
+/**
+ * @typedef {{transfer?: number, convert: number, draw: number, display: number}} BrowserStages In ms.
+ * @typedef {ReturnType<typeof createTelemetry>} Telemetry
+ */
 
 const BATCH_MS = 2000;
 
@@ -30,7 +56,10 @@ export function identifyViewer() {
   return id;
 }
 
+/** @param {Pick<Api, 'url'>} api @param {Pick<NetworkTiming, 'transferMs'>} network @param {string} viewerId
+ * @param {Clock} [clock] */
 export function createTelemetry(api, network, viewerId, clock = browserClock) {
+  /** @type {object[]} */
   let pending = [];
   // Since the last report: slices that were never painted, and those that were fetched ahead.
   let skipped = 0;
@@ -38,8 +67,10 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
   let timer = 0;
   let flushAt = 0;
 
-  /* In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages and the time
-     since `request.requestedAt`, where that is given. */
+  /** In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages and the time
+   * since `request.requestedAt`, where that is given.
+   * @param {Displayed} request @param {Origin | Omit<SliceAnswer, 'bytes'>} answer
+   * @param {{convert: number, draw: number}} spent @param {number} drawn @returns {Promise<PaintedSlice>} */
   function painted(request, answer, spent, drawn) {
     return new Promise((resolve) => {
       clock.nextFrame(() => {
@@ -75,12 +106,15 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     });
   }
 
-  /* What of the whole time neither server, network nor drawing took (ms): this thread was busy, the request waited for
-     another one, or the slice for its window. */
+  /** What of the whole time neither server, network nor drawing took (ms): this thread was busy, the request waited for
+   * another one, or the slice for its window.
+   * @param {number} perceived @param {Origin} answer @param {BrowserStages} browser @returns {number} */
   function waitedMs(perceived, { server }, { transfer = 0, convert, draw, display }) {
     return Math.max(0, perceived - ((server && server.total) || 0) - transfer - convert - draw - display);
   }
 
+  /** @param {Displayed} request @param {Origin} answer @param {BrowserStages & {waited?: number}} browser
+   * @param {number | undefined} perceived */
   function record(request, { source, version, ahead: prefetched }, browser, perceived) {
     pending.push({
       file: request.query.file,
@@ -107,6 +141,7 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     }
   }
 
+  /** @param {number | undefined} ms @returns {number | undefined} */
   function round(ms) {
     return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
   }
@@ -137,7 +172,7 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     skipped += 1;
   }
 
-  /* A slice was fetched ahead. */
+  /** A slice was fetched ahead. @param {Pick<SliceAnswer, 'size' | 'elapsed' | 'server'>} answer */
   function fetchedAhead(answer) {
     ahead.count += 1;
     ahead.bytes += answer.size;

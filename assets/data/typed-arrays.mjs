@@ -1,5 +1,9 @@
 /* The bytes of a slice as rows of typed arrays. */
 
+/** @import { NumberArray, Values } from '../model/cells.mjs' */
+/** @import { SliceAnswer } from './slice-loader.mjs' */
+
+/** @type {Record<string, new (bytes: ArrayBuffer) => NumberArray>} */
 const TYPES = {
   bool: Uint8Array,
   uint8: Uint8Array,
@@ -12,16 +16,20 @@ const TYPES = {
   float64: Float64Array,
 };
 
+/** @type {Record<string, new (bytes: ArrayBuffer) => BigInt64Array | BigUint64Array>} */
 const WIDE = { int64: BigInt64Array, uint64: BigUint64Array };
 
+/** @param {ArrayBuffer} bytes @param {string} dtype @returns {NumberArray} */
 function typed(bytes, dtype) {
   if (TYPES[dtype]) return new TYPES[dtype](bytes);
   if (dtype === 'float16') return decodeFloat16(new Uint16Array(bytes));
   throw new Error('This page cannot show values of type ' + dtype + '.');
 }
 
+/** @type {Float32Array | null} */
 let halfTable = null;
 
+/** @param {Uint16Array} bits @returns {Float32Array} */
 function decodeFloat16(bits) {
   if (!halfTable) halfTable = Float32Array.from({ length: 65536 }, (_, b) => float16(b));
   const values = new Float32Array(bits.length);
@@ -29,7 +37,7 @@ function decodeFloat16(bits) {
   return values;
 }
 
-/* IEEE 754 binary16. */
+/** IEEE 754 binary16. @param {number} bits @returns {number} */
 function float16(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
@@ -39,8 +47,9 @@ function float16(bits) {
   return sign * (1 + fraction / 1024) * Math.pow(2, exponent - 15);
 }
 
-/* Values as rows of typed arrays without copying, with their range, of which the fill value is no part.
-   64-bit integers become the nearest doubles, and are there as `integers` as well; float16 becomes float32. */
+/** Values as rows of typed arrays without copying, with their range, of which the fill value is no part.
+ * 64-bit integers become the nearest doubles, and are there as `integers` as well; float16 becomes float32.
+ * @param {SliceAnswer} answer @returns {Values} */
 export function toRows(answer) {
   const [rows, cols] = answer.shape;
   const dtype = answer.dtype.replace(/^[<|=]/, '');
@@ -57,6 +66,7 @@ export function toRows(answer) {
     if (v > max && v < Infinity) max = v;
     if (v > 0 && v < smallest) smallest = v;
   }
+  /** @type {NumberArray[]} */
   const z = new Array(rows);
   for (let r = 0; r < rows; r += 1) z[r] = flat.subarray(r * cols, (r + 1) * cols);
   return {
