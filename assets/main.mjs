@@ -215,6 +215,7 @@ export function start(config) {
   panels.start();
   dock.start();
   prefetchPause.start();
+  bridge.set('panel-viewer', { data: viewerId });
   shell.start();
   focus.start();
   residency.start();

@@ -32,7 +32,7 @@ export function createDock({ onOpened }) {
     element('panels').addEventListener('click', (event) => {
       const head = event.target instanceof Element && event.target.closest('.card-head');
       const panel = head && head.closest('section');
-      if (!panel || /** @type {Element} */ (event.target).closest('.card-help')) return;
+      if (!panel || /** @type {Element} */ (event.target).closest('.card-help, .whose')) return;
       choose(toggled(choices, panel.id, !isCompact(panel.id)));
     });
     new ResizeObserver(arrange).observe(element('panels'));

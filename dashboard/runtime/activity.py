@@ -131,7 +131,7 @@ class Activity:
         }
         for name, amount in amounts.items():
             if amount:
-                self._ledger.count(name, amount)
+                self._ledger.count(name, amount, report.viewer)
 
     def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
         """Run something after the response; dropped when the queue is full."""

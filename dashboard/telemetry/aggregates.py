@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from itertools import accumulate
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -130,11 +130,15 @@ GROUPS_A_PIECE: Final = 8
 
 @dataclass(slots=True)
 class Group:
-    """Demands of one volume, axis or viewer: by outcome, the server's time for them (s), and bytes sent."""
+    """Demands of one volume, axis or viewer: by outcome, the server's time for them (s), and bytes sent.
+
+    `counts` are those of `Totals` that were counted for this group, such as the reasons of its misses.
+    """
 
     demand: dict[Outcome, int] = field(default_factory=dict)
     server_s: float = 0.0
     sent_bytes: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -147,6 +151,8 @@ class Group:
             self.demand[outcome] = self.demand.get(outcome, 0) + n
         self.server_s += other.server_s
         self.sent_bytes += other.sent_bytes
+        for name, n in other.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
 
 
 Groups = dict[str, Group]
@@ -243,7 +249,11 @@ _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Bucket = Annotated[int, Field(ge=0, le=len(BOUNDS))]
 _Times = tuple[Finite, dict[_Bucket, _Count]]
 _GroupName = Annotated[str, Field(max_length=MAX_GROUP_NAME)]
-_Group = tuple[dict[Outcome, _Count], Finite, _Count]
+# Rows of earlier versions have no counts.
+_Group = (
+    tuple[dict[Outcome, _Count], Finite, _Count, dict[Name, _Count]]
+    | tuple[dict[Outcome, _Count], Finite, _Count]
+)
 
 
 class _StoredRow(BaseModel):
@@ -274,7 +284,7 @@ def _json(row: LedgerRow) -> bytes:
         e=_times(row.totals.perceived),
         q=_times(row.totals.times),
         b={
-            dimension: {n: (g.demand, g.server_s, g.sent_bytes) for n, g in groups.items()}
+            dimension: {n: _stored_group(g) for n, g in groups.items()}
             for dimension, groups in row.totals.groups.items()
         },
         c=row.totals.counts,
@@ -316,11 +326,25 @@ def decode_row(value: bytes) -> LedgerRow:
         perceived=_histograms(row.e),
         times=_histograms(row.q),
         groups={
-            dimension: {n: Group(demand, exact(s), sent) for n, (demand, s, sent) in groups.items()}
+            dimension: {n: _loaded_group(*group) for n, group in groups.items()}
             for dimension, groups in row.b.items()
         },
     )
     return LedgerRow(row.t, row.p, totals, row.g, row.v)
+
+
+def _stored_group(group: Group) -> tuple[Any, ...]:
+    parts = (group.demand, group.server_s, group.sent_bytes)
+    return (*parts, group.counts) if group.counts else parts
+
+
+def _loaded_group(
+    demand: dict[Outcome, int],
+    server_s: float,
+    sent_bytes: int,
+    counts: dict[str, int] | None = None,
+) -> Group:
+    return Group(demand, exact(server_s), sent_bytes, counts or {})
 
 
 def _times(histograms: Mapping[K, Histogram]) -> dict[K, tuple[float, dict[int, int]]]:

@@ -41,10 +41,14 @@ class By(StrEnum):
 
 
 class GroupStats(TypedDict, total=False):
-    """One group: demands, also by outcome, the server's time for them (s), and bytes sent, where known."""
+    """One group: demands, also by outcome, the server's time for them (s), and bytes sent, where known.
+
+    `reasons` are those of its misses and coalesced demands.
+    """
 
     count: int
     demand: dict[str, int]
+    reasons: dict[str, int]
     server_s: float
     sent_bytes: int
 
@@ -63,20 +67,26 @@ def axis_name(fixed: Mapping[int, int]) -> str:
     return ",".join(map(str, sorted(fixed))) or "none"
 
 
-def reasons(totals: Totals) -> dict[str, int]:
-    """Demands that were in no cache, by reason."""
+def reasons(counts: Mapping[str, float]) -> dict[str, int]:
+    """Demands that were in no cache, by reason; `counts` are counters by name."""
     prefix = f"{MISSES}."
     return {
         name.removeprefix(prefix): round(count)
-        for name, count in sorted(totals.counts.items())
+        for name, count in sorted(counts.items())
         if name.startswith(prefix)
     }
+
+
+def totals_of_viewer(totals: Totals, viewer: str) -> Totals:
+    """What one viewer demanded: by outcome, and the counters that are kept by viewer."""
+    group = totals.groups.get(Dimension.VIEWER, {}).get(viewer, Group())
+    return Totals(demand=group.demand, counts=dict(group.counts))
 
 
 def groups_of(totals: Totals, by: By, names: Container[str] | None = None) -> dict[str, GroupStats]:
     """The groups of a breakdown, the largest first and `other` last; with `names`, all but those are `other`."""
     if by is By.REASON:
-        return {reason: {"count": count} for reason, count in reasons(totals).items()}
+        return {reason: {"count": count} for reason, count in reasons(totals.counts).items()}
     if by is By.OUTCOME:
         return {
             outcome: {
@@ -98,6 +108,7 @@ def _stats(group: Group) -> GroupStats:
     return {
         "count": group.count,
         "demand": {str(outcome): n for outcome, n in group.demand.items()},
+        "reasons": reasons(group.counts),
         "server_s": group.server_s,
         "sent_bytes": group.sent_bytes,
     }

@@ -147,23 +147,39 @@ class Ledger:
         server_s: float,
         sent_bytes: int,
     ) -> None:
-        new = self._new
+        new, counters = self._new, tuple(counters)
         new.demand[outcome] = new.demand.get(outcome, 0) + 1
         for name in counters:
             new.counts[name] = new.counts.get(name, 0.0) + 1.0
         if demand is None:
             return
         for dimension, name in demand.groups.items():
-            if dimension is Dimension.VIEWER and self._retention.names_days <= 0:
-                continue
-            groups = new.groups.setdefault(dimension, {})
-            group = groups.get(name)
+            group = self._group(dimension, name)
             if group is None:
-                full = len(groups) >= MAX_NEW_GROUPS
-                group = groups.setdefault(OTHER if full else name, Group())
+                continue
             group.demand[outcome] = group.demand.get(outcome, 0) + 1
             group.server_s += exact(server_s)
             group.sent_bytes += sent_bytes
+            for counter in counters:
+                group.counts[counter] = group.counts.get(counter, 0) + 1
+
+    def _group(self, dimension: Dimension, name: str) -> Group | None:
+        """The group to count in, None where viewers are not to be named."""
+        if dimension is Dimension.VIEWER and self._retention.names_days <= 0:
+            return None
+        groups = self._new.groups.setdefault(dimension, {})
+        group = groups.get(name)
+        if group is None:
+            full = len(groups) >= MAX_NEW_GROUPS
+            group = groups.setdefault(OTHER if full else name, Group())
+        return group
+
+    def _add_count(self, name: str, amount: float, viewer: str | None) -> None:
+        counts = self._new.counts
+        counts[name] = counts.get(name, 0.0) + exact(amount)
+        group = self._group(Dimension.VIEWER, viewer) if viewer is not None else None
+        if group is not None:
+            group.counts[name] = group.counts.get(name, 0) + int(amount)
 
     def stages(self, seconds: Mapping[Stage, float]) -> None:
         """Count how long stages took (s); raises ValueError for a stage that does not exist.
@@ -177,11 +193,13 @@ class Ledger:
                     self._new.stages.setdefault(stage, Histogram()).add(taken)
         self._ensure_flusher()
 
-    def request(self, kind: str, queued_s: float) -> None:
-        """Count a response to a request for a slice, `KIND_STATUS`, and how long it waited for a thread (s)."""
-        name = f"{REQUESTS}.{kind}"
+    def request(self, kind: str, queued_s: float, viewer: str | None = None) -> None:
+        """Count a response to a request for a slice, `KIND_STATUS`, and how long it waited for a thread (s).
+
+        With `viewer`, it is counted for this viewer too.
+        """
         with self._lock:
-            self._new.counts[name] = self._new.counts.get(name, 0.0) + 1.0
+            self._add_count(f"{REQUESTS}.{kind}", 1, viewer)
             self._new.times.setdefault(QUEUE, Histogram()).add(queued_s)
         self._ensure_flusher()
 
@@ -197,12 +215,15 @@ class Ledger:
             self._new.perceived.setdefault(outcome, Histogram()).add(seconds)
         self._ensure_flusher()
 
-    def count(self, name: str, amount: float = 1.0) -> None:
-        """Add to a counter; raises ValueError for a malformed name or amount."""
+    def count(self, name: str, amount: float = 1.0, viewer: str | None = None) -> None:
+        """Add to a counter, with `viewer` to that viewer's too (whole amounts only).
+
+        Raises ValueError for a malformed name or amount.
+        """
         if NAME.fullmatch(name) is None or not is_valid_duration(amount):
             raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
         with self._lock:
-            self._new.counts[name] = self._new.counts.get(name, 0.0) + exact(amount)
+            self._add_count(name, amount, viewer)
         self._ensure_flusher()
 
     def gauge(self, name: str, fn: Callable[[], float]) -> None:

@@ -20,7 +20,7 @@ from dashboard import errors
 from dashboard.storage.rows import Rows, RowsUnavailable
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.gauge_steps import Span, gauge_steps
-from dashboard.telemetry.groups import By, groups_of
+from dashboard.telemetry.groups import By, groups_of, totals_of_viewer
 from dashboard.telemetry.history import (
     DAY_S,
     DEFAULT_RETENTION,
@@ -82,7 +82,7 @@ class Stats:
         self._history = PastReader(rows, self._reader)
         # Bounded, since windows are chosen by clients.
         self._snapshots: FIFOCache[tuple[float | None, By | None], Snapshot] = FIFOCache(MAX_CACHED)
-        self._series: FIFOCache[tuple[Span, By | None], Series] = FIFOCache(MAX_CACHED)
+        self._series: FIFOCache[tuple[Span, By | None, str | None], Series] = FIFOCache(MAX_CACHED)
         self._past: FIFOCache[Hashable, Mapping[int, Sums]] = FIFOCache(MAX_CACHED_PAST)
         self._past_bases: frozenset[str] = frozenset()
 
@@ -102,9 +102,15 @@ class Stats:
                 self._snapshots[window_s, by] = self._snapshot(window_s, by)
             return self._snapshots[window_s, by]
 
-    def series(self, seconds: float, step_s: float, by: By | None = None) -> Series:
+    @property
+    def keeps_viewers(self) -> bool:
+        """Whether there are statistics by viewer."""
+        return self._retention.names_days > 0
+
+    def series(self, seconds: float, step_s: float, viewer: str | None = None) -> Series:
         """The last `seconds` in steps of `step_s` seconds (at least 1), as `between`.
 
+        With `viewer`, its outcomes and counters alone; raises `BadRequest` where none are kept by viewer.
         Steps have to be whole minutes beyond the last 15 minutes, and whole hours beyond two days.
         """
         step = max(1.0, step_s)
@@ -113,9 +119,9 @@ class Stats:
             last = math.floor(self._read_at / step)
             count = max(1, math.ceil(seconds / step))
             first = (last - count + 1) * step
-            self._check_kept(self._read_at - seconds, by)
+            self._check_kept(self._read_at - seconds, None if viewer is None else By.VIEWER)
             resolution = self._retention.resolution_s(self._read_at - first)
-            return self._cached_series(Span(first, step, count, resolution), by)
+            return self._cached_series(Span(first, step, count, resolution), None, viewer)
 
     def between(
         self, start: float, end: float, step: int | None = None, by: By | None = None
@@ -305,18 +311,22 @@ class Stats:
             raise errors.BadRequest("The time span ends before it begins, or lies in the future.")
         return start, end
 
-    def _cached_series(self, span: Span, by: By | None) -> Series:
-        if (span, by) not in self._series:
-            sums = self._sums(span, by)
-            self._series[span, by] = make_series(
+    def _cached_series(self, span: Span, by: By | None, viewer: str | None = None) -> Series:
+        key = (span, by, viewer)
+        if key not in self._series:
+            sums = self._sums(span, by if viewer is None else By.VIEWER)
+            totals = [one.totals for one in sums]
+            if viewer is not None:
+                totals = [totals_of_viewer(one, viewer) for one in totals]
+            self._series[key] = make_series(
                 [span.first + index * span.step for index in range(span.count)],
                 span.step,
                 span.resolution_s,
-                [one.totals for one in sums],
+                totals,
                 gauge_steps(self._reader, span, sums, self._read_at),
                 by,
             )
-        return self._series[span, by]
+        return self._series[key]
 
     def _sums(self, span: Span, by: By | None) -> list[Sums]:
         """What the rows of each step add up to; they may be shared and must not be modified."""

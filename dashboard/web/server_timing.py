@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 from dashboard.addressing.outcomes import Provenance, Stage
+from dashboard.addressing.requester import VIEWER_ID
 from dashboard.http.environment import GIVEN_UP, READABLE_AT
 from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import GIVEN_UP as GIVEN_UP_COUNTERS
@@ -63,10 +65,12 @@ class ServerTimingMiddleware:
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
-                self._ledger.request(f"{_kind(environ)}_{status[:3]}", record.queued_s)
+                kind, code = _kind(environ), status[:3]
+                viewer = _viewer(environ) if kind == "demand" and code >= "400" else None
+                self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)
-                if found is not None and status[:3] in ("200", "304"):
+                if found is not None and code in ("200", "304"):
                     self._ledger.served(
                         found,
                         environ.get(DEMAND),
@@ -89,6 +93,12 @@ def _kind(environ: Environ) -> str:
     if "viewer=" not in query:
         return "script"
     return "ahead" if "ahead=1" in query else "demand"
+
+
+def _viewer(environ: Environ) -> str | None:
+    """The viewer that a request names, where that is a valid id."""
+    (name,) = parse_qs(environ["QUERY_STRING"]).get("viewer", [""])[:1]
+    return name if VIEWER_ID.fullmatch(name) else None
 
 
 def server_timing(record: Recording) -> str:

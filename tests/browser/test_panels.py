@@ -212,3 +212,24 @@ def test_percentiles_of_few_slices_are_left_out(viewer: Any) -> None:
         ".querySelector(`#pipeline-rows [title^='${name}'] .p50`).textContent)"
     )
     assert texts == ["–", "300", "300"]
+
+
+def test_the_hit_rate_is_mine_or_everyone_s(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    viewer.page.set_viewport_size({"width": 1280, "height": 1400})
+    viewer.open(SCAN).press("ArrowRight")
+    for _ in range(20):
+        answer = viewer.page.request.get(
+            f"{viewer.served.url}/api/v1/slice?file=scan.h5&dataset=/entry/data&selection=7,:,:"
+            "&viewer=somebody"
+        )
+        assert answer.ok
+    counted = script("panels/counted")
+    # Two slices, and the values of the last one.
+    few = f"() => ({counted})() >= 2 && ({counted})() <= 4"
+    viewer.until(few)
+    viewer.page.get_by_text("Everyone", exact=True).click()
+    viewer.until(f"() => ({counted})() >= 22")
+    assert viewer.page.get_attribute("#hit-rate-panel .card-toggle", "aria-expanded") == "true"
+    viewer.page.get_by_text("Mine", exact=True).click()
+    viewer.until(few)

@@ -96,6 +96,7 @@ class Panel(StrEnum):
 
     TICK = "panels-tick"
     PARTS = "panel-parts"
+    VIEWER = "panel-viewer"
     PIPELINE = "pipeline-panel"
     PIPELINE_ROWS = "pipeline-rows"
     PIPELINE_SOURCE = "pipeline-source"
@@ -109,6 +110,7 @@ class Panel(StrEnum):
     HIT_RATE_VALUE = "hit-rate-value"
     HIT_RATE_GRAPH = "hit-rate-graph"
     HIT_RATE_EMPTY = "hit-rate-empty"
+    HIT_RATE_WHOSE = "hit-rate-whose"
     HIT_RATE_COUNTS = "hit-rate-counts"
     HIT_RATE_UNSEEN = "hit-rate-unseen"
     HIT_RATE_REASONS = "hit-rate-reasons"

@@ -77,6 +77,7 @@ def build(settings: Settings) -> Component:
             dcc.Store(id=Shell.CONFIG, data=_config(settings)),
             dcc.Store(id=Shell.ATTRIBUTES_OF),
             dcc.Store(id=Panel.PARTS),
+            dcc.Store(id=Panel.VIEWER),
             dcc.Interval(id=Panel.TICK, interval=panels.TICK_MS),
             dmc.AppShell(
                 id=Shell.APP,

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from dash import Dash, Input, Output
 
+from dashboard.addressing.requester import VIEWER_ID
 from dashboard.bulkhead import Bulkhead
-from dashboard.web.page import panel_updates
+from dashboard.web.page import panel_updates, panels
 from dashboard.web.page.ids import Panel, Shell
 from dashboard.web.page.panel_updates import PanelUpdate, StatsSource
 
@@ -51,16 +53,27 @@ def register(app: Dash, services: PanelSources) -> None:
     # Statistics come every two seconds; a panel that failed is retried with the next ones.
     bulkhead = Bulkhead(log, pause_s=0.0)
     stats = services.stats
-    parts: dict[str, Callable[[], PanelUpdate]] = {
-        Panel.PIPELINE: lambda: panel_updates.pipeline(stats),
-        Panel.LATENCY: lambda: panel_updates.latency(stats),
-        Panel.HIT_RATE: lambda: panel_updates.hit_rate(stats),
-        Panel.PREFETCH: lambda: panel_updates.prefetch(stats),
-        Shell.BANNER: lambda: {"texts": {Shell.BANNER: services.health.degraded() or ""}},
+    parts: dict[str, Callable[[str | None], PanelUpdate]] = {
+        Panel.PIPELINE: lambda _: panel_updates.pipeline(stats),
+        Panel.LATENCY: lambda _: panel_updates.latency(stats),
+        Panel.HIT_RATE: lambda viewer: panel_updates.hit_rate(stats, viewer),
+        Panel.PREFETCH: lambda _: panel_updates.prefetch(stats),
+        Shell.BANNER: lambda _: {"texts": {Shell.BANNER: services.health.degraded() or ""}},
     }
 
-    @app.callback(Output(Panel.PARTS, "data"), Input(Panel.TICK, "n_intervals"))
-    def tick(_: int | None) -> dict[str, PanelUpdate]:
+    @app.callback(
+        Output(Panel.PARTS, "data"),
+        Input(Panel.TICK, "n_intervals"),
+        Input(Panel.HIT_RATE_WHOSE, "value"),
+        Input(Panel.VIEWER, "data"),
+    )
+    def tick(_: int | None, whose: object, viewer: object) -> dict[str, PanelUpdate]:
+        one = None
+        if whose == panels.MINE and isinstance(viewer, str) and VIEWER_ID.fullmatch(viewer):
+            one = viewer
         # An error in one panel does not affect the others.
-        made = {id_: bulkhead.run(f"The part {id_}", make, None) for id_, make in parts.items()}
+        made = {
+            id_: bulkhead.run(f"The part {id_}", partial(make, one), None)
+            for id_, make in parts.items()
+        }
         return {id_: part for id_, part in made.items() if part is not None}

@@ -33,8 +33,9 @@ HELP: Final[dict[str, PanelHelp]] = {
         action="Point at a bar for its numbers. If bars stay high, the pipeline panel says which step to blame.",
     ),
     Panel.HIT_RATE: PanelHelp(
-        what="The share of slices that were there without decoding: in the page, cached on the server, or decoded"
-        " ahead. Hatched is what you waited for; a red cross marks slices that were skipped or failed.",
+        what="The share of your own or of everyone’s slices that were there without decoding: in the page, cached"
+        " on the server, or decoded ahead. Hatched is what you waited for; a red cross marks slices that were"
+        " skipped or failed.",
         why="A slice that has to be decoded can take a second; one that is there takes milliseconds.",
         action="If slices that were seen before are decoded again, the brick cache is too small: ask for a larger"
         " one. “lamella warm” decodes a whole volume in advance.",

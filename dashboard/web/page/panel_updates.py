@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, TypedDict
 
 from dashboard.addressing.outcomes import MISSES, Outcome, Reason
+from dashboard.telemetry.groups import By
 from dashboard.telemetry.ledger_reader import ProcessStats
 from dashboard.telemetry.series import Series
 from dashboard.telemetry.stages import OUTCOMES
@@ -43,17 +44,22 @@ class Percentiles(TypedDict):
 class StatsSource(Protocol):
     """What is needed of `dashboard.telemetry.statistics.Stats`."""
 
-    def snapshot(self, window_s: float | None = None) -> Snapshot:
+    def snapshot(self, window_s: float | None = None, by: By | None = None) -> Snapshot:
         """The statistics of the last seconds."""
         ...
 
-    def series(self, seconds: float, step_s: float) -> Series:
-        """The same step by step."""
+    def series(self, seconds: float, step_s: float, viewer: str | None = None) -> Series:
+        """The same step by step, or the demands of one viewer alone."""
+        ...
+
+    @property
+    def keeps_viewers(self) -> bool:
+        """Whether there are statistics by viewer."""
         ...
 
 
-def _series(stats: StatsSource) -> Series:
-    return stats.series(charts.SPAN_S, charts.STEP_S)
+def _series(stats: StatsSource, viewer: str | None = None) -> Series:
+    return stats.series(charts.SPAN_S, charts.STEP_S, viewer)
 
 
 def pipeline(stats: StatsSource) -> PanelUpdate:
@@ -90,14 +96,16 @@ def latency(stats: StatsSource) -> PanelUpdate:
     return shown
 
 
-def hit_rate(stats: StatsSource) -> PanelUpdate:
-    """The outcomes over time, the hit rate, and the counts in the legend."""
-    series = _series(stats)
+def hit_rate(stats: StatsSource, viewer: str | None = None) -> PanelUpdate:
+    """The outcomes over time, the hit rate, and the counts in the legend; of one viewer where those are kept."""
+    if not stats.keeps_viewers:
+        viewer = None
+    series = _series(stats, viewer)
     shown = graph(charts.outcomes(series), Panel.HIT_RATE_EMPTY)
     skipped, failed = (round(sum(values)) for values in charts.unseen_steps(series))
     counts = {name: sum(values) for name, values in series.counts.items()}
     shown["texts"] = {
-        **demand(stats.snapshot(charts.SPAN_S)["demand"]),
+        **demand(_demand(stats, viewer)),
         Panel.HIT_RATE_UNSEEN: unseen(skipped, failed),
         Panel.HIT_RATE_REASONS: reasons(counts),
     }
@@ -107,7 +115,15 @@ def hit_rate(stats: StatsSource) -> PanelUpdate:
         for step in zip(*(series.outcomes[name] for name in OUTCOMES), strict=True)
     )
     shown["sparks"] = _spark(Panel.HIT_RATE, [rate and 100 * rate for rate in rates])
+    shown["hidden"] = shown["hidden"] | {Panel.HIT_RATE_WHOSE: not stats.keeps_viewers}
     return shown
+
+
+def _demand(stats: StatsSource, viewer: str | None) -> Mapping[str, int]:
+    if viewer is None:
+        return stats.snapshot(charts.SPAN_S)["demand"]
+    group = stats.snapshot(charts.SPAN_S, By.VIEWER)["groups"].get(viewer)
+    return {} if group is None else group["demand"]
 
 
 def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:

@@ -90,6 +90,10 @@ FATES: Final[dict[Fate, tuple[str, str]]] = {
 
 CACHES: Final = ("bricks", "frames")
 
+# Whose slices the hit rate is of.
+MINE: Final = "mine"
+WHOSE: Final = {MINE: "Mine", "everyone": "Everyone"}
+
 EMPTY_TEXT: Final = "Move through slices to see {}."
 
 # The least height of a panel that is open in full (px).
@@ -203,9 +207,22 @@ def _hit_rate() -> Component:
     return _card(
         Panel.HIT_RATE,
         "Hit rate",
-        _number(
-            Panel.HIT_RATE_VALUE,
-            "Slices of the last five minutes that were there without decoding, rounded down",
+        html.Div(
+            [
+                dmc.SegmentedControl(
+                    id=Panel.HIT_RATE_WHOSE,
+                    data=[{"value": name, "label": label} for name, label in WHOSE.items()],
+                    value=MINE,
+                    size="xs",
+                    className="whose",
+                    **{"aria-label": "Whose slices the panel counts"},
+                ),
+                _number(
+                    Panel.HIT_RATE_VALUE,
+                    "Slices of the last five minutes that were there without decoding, rounded down",
+                ),
+            ],
+            className="whose-note",
         ),
         _graph(Panel.HIT_RATE_GRAPH, Panel.HIT_RATE_EMPTY, "which the caches had"),
         html.Div(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.addressing.outcomes import Outcome
-from dashboard.bulkhead import LINES
+from dashboard.log_limit import LINES
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.compaction import ROW
 from dashboard.telemetry.history import KEEP_S

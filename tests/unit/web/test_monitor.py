@@ -13,7 +13,7 @@ from dashboard.telemetry.statistics import Stats
 from dashboard.web.page import panel_callbacks
 from dashboard.web.page.ids import Panel, Shell
 
-Tick = Callable[[int], dict[str, Any]]
+Tick = Callable[..., dict[str, Any]]
 
 
 class FakeApp:
@@ -56,7 +56,7 @@ ALL = {Panel.PIPELINE, Panel.LATENCY, Panel.HIT_RATE, Panel.PREFETCH, Shell.BANN
 
 
 def test_all_parts_are_brought_up_to_date(services: FakeServices) -> None:
-    parts = registered(services)(1)
+    parts = registered(services)(1, "mine", "abc")
     assert parts.keys() == ALL
     assert parts[Shell.BANNER] == {"texts": {Shell.BANNER: "The disk is full."}}
 
@@ -84,9 +84,9 @@ def test_a_panel_that_fails_leaves_the_others_alone(
         patch.setattr(f"dashboard.web.page.panel_updates.{broken}", fail)
         tick = registered(services)
         for number in range(20):
-            assert tick(number).keys() == ALL - missing
+            assert tick(number, "mine", "abc").keys() == ALL - missing
     assert caplog.text.count("Traceback") == 1
-    assert tick(20).keys() == ALL
+    assert tick(20, "everyone", None).keys() == ALL
 
 
 def test_the_banner_comes_when_there_are_no_figures(services: FakeServices) -> None:
@@ -94,4 +94,4 @@ def test_the_banner_comes_when_there_are_no_figures(services: FakeServices) -> N
         raise OverflowError("cannot convert float infinity to integer")
 
     services.stats.snapshot = services.stats.series = fail  # type: ignore[method-assign, assignment]
-    assert registered(services)(1).keys() == {Shell.BANNER}
+    assert registered(services)(1, "mine", "abc").keys() == {Shell.BANNER}

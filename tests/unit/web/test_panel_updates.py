@@ -9,6 +9,8 @@ import pytest
 
 from dashboard.addressing.outcomes import Outcome, Reason, Stage
 from dashboard.settings import Settings
+from dashboard.telemetry.groups import Demand
+from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.ledger_reader import ProcessStats
 from dashboard.telemetry.statistics import Stats
@@ -23,20 +25,24 @@ MB = 1_000_000
 class Counted:
     """A ledger and its statistics."""
 
-    def __init__(self) -> None:
+    def __init__(self, retention: Retention = DEFAULT_RETENTION) -> None:
         clock = Clock()
         rows = MemoryRows(clock)
-        self.ledger, self.stats = Ledger(rows, "web", clock), Stats(rows, clock)
+        self.ledger = Ledger(rows, "web", clock, retention)
+        self.stats = Stats(rows, clock, retention)
 
-    def demands(self, **counts: int) -> None:
+    def demands(self, viewer: str | None = None, **counts: int) -> None:
+        demand = None if viewer is None else Demand("a.h5/x", "0", "0,:,:", viewer)
         for outcome, count in counts.items():
             for _ in range(count):
-                self.ledger.demand(Outcome(outcome))
+                self.ledger.demand(Outcome(outcome), demand=demand)
 
-    def shown(self, update: Callable[..., panel_updates.PanelUpdate]) -> panel_updates.PanelUpdate:
+    def shown(
+        self, update: Callable[..., panel_updates.PanelUpdate], *arguments: Any
+    ) -> panel_updates.PanelUpdate:
         self.ledger.flush()
         self.stats.refresh()
-        return update(self.stats)
+        return update(self.stats, *arguments)
 
 
 @pytest.fixture
@@ -66,6 +72,35 @@ def test_the_hit_rate_is_rounded_down(counted: Counted) -> None:
     assert texts["outcome-coalesced"] == "0"
     assert panel_updates.demand({"hit": 3, "miss": 1})["hit-rate-value"] == "75 %"
     assert panel_updates.demand({"hit": 3})["hit-rate-value"] == "100 %"
+
+
+def test_the_hit_rate_of_one_viewer_is_without_those_of_others(counted: Counted) -> None:
+    counted.demands("me", hit=1, ring=1)
+    counted.demands("other", miss=5, hit=3)
+    counted.ledger.demand(Outcome.MISS, ["misses.late"], Demand("a.h5/x", "0", "1,:,:", "me"))
+    counted.ledger.count("page.skipped", 2, "me")
+    counted.ledger.count("page.skipped", 7, "other")
+    counted.ledger.request("demand_503", 0.0, "me")
+    counted.ledger.request("demand_503", 0.0, "other")
+    mine = counted.shown(panel_updates.hit_rate, "me")
+    assert mine["texts"]["hit-rate-value"] == "66.6 %"
+    assert mine["texts"]["outcome-miss"] == "1"
+    assert mine["texts"]["hit-rate-unseen"] == "2 skipped · 1 failed"
+    assert mine["texts"]["hit-rate-reasons"] == "Why: 1 planned but not ready."
+    assert mine["hidden"]["hit-rate-whose"] is False
+    everyone = counted.shown(panel_updates.hit_rate)
+    assert everyone["texts"]["outcome-miss"] == "6"
+    assert everyone["texts"]["hit-rate-unseen"] == "9 skipped · 2 failed"
+    assert counted.shown(panel_updates.hit_rate, "nobody")["texts"]["hit-rate-value"] == "–"
+
+
+def test_without_names_of_viewers_the_hit_rate_is_everyone_s() -> None:
+    counted = Counted(Retention(names_days=0))
+    counted.demands("me", hit=1)
+    counted.demands("other", miss=1)
+    shown = counted.shown(panel_updates.hit_rate, "me")
+    assert shown["texts"]["hit-rate-value"] == "50 %"
+    assert shown["hidden"]["hit-rate-whose"] is True
 
 
 def test_skipped_and_failed_slices_are_counted(counted: Counted) -> None:
