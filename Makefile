@@ -32,7 +32,7 @@ lint: $(VENV)/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/deno check --quiet assets/main.mjs assets/boot.js
+	$(BIN)/deno check --quiet assets/main.mjs assets/monitor.mjs assets/boot.js
 	$(BIN)/deno lint --quiet
 	$(BIN)/deno fmt --quiet --check
 	$(BIN)/python .ci/retired_words.py

@@ -8,9 +8,9 @@ import flask
 from dashboard.assets_path import assets_folder
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, callback_guard, compression, modules, security
+from dashboard.web import api, callback_guard, compression, modules, pages, security
 from dashboard.web.frame_cache import flask_cache
-from dashboard.web.page import layout, panel_callbacks, viewer_callbacks
+from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
 
 
@@ -19,26 +19,20 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     services = services or build_services(settings, role="web")
     server = flask.Flask(__name__, static_folder=None)
     compression.register(server)
-    app = dash.Dash(
-        __name__,
-        server=server,
-        title="Lamella",
-        update_title="",
-        assets_folder=str(assets_folder()),
-        assets_ignore=modules.IGNORED,
-        url_base_pathname=f"{settings.url_prefix}/",
-        serve_locally=True,
-        suppress_callback_exceptions=False,
-    )
+    prefix, folder = settings.url_prefix, assets_folder()
+    viewer_tags = modules.module_tags(folder, prefix, modules.VIEWER)
+    monitor_tags = modules.module_tags(folder, prefix, modules.MONITOR)
+    app = pages.make_viewer(server, settings, viewer_tags)
+    monitor = pages.make_monitor(server, settings, monitor_tags)
     services.frames.store = flask_cache(server, services.frame_backend)
-    app.layout = layout.build(settings)
-    tags = modules.module_tags(assets_folder(), settings.url_prefix)
-    app.index_string = layout.index_string(settings, tags.html)
     api.register(server, services)
     viewer_callbacks.register(app, services)
     panel_callbacks.register(app, services)
-    security.register(server, settings, script_hashes=[*app.csp_hashes(), tags.script_hash])
-    callback_guard.register(app, server, settings.url_prefix)
+    scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
+    scripts += [viewer_tags.script_hash, monitor_tags.script_hash]
+    security.register(server, settings, script_hashes=list(dict.fromkeys(scripts)))
+    callback_guard.register(app, server, prefix)
+    callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
     server.wsgi_app = ServerTimingMiddleware(  # type: ignore[method-assign]
         server.wsgi_app, f"{settings.url_prefix}/api/v1/slice", services.ledger
     )

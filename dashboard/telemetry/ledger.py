@@ -55,6 +55,8 @@ MAX_NEW_GROUPS: Final = 256
 
 # Counters of responses to requests for slices: `requests.KIND_STATUS`, as in `requests.ahead_200`.
 REQUESTS: Final = "requests"
+# Bytes of slices sent to viewers: `sent_bytes.OUTCOME`.
+SENT: Final = "sent_bytes"
 # Times for which requests for slices waited for a thread.
 QUEUE: Final = "queue"
 BRICK_WRITE: Final = "brick_write"
@@ -62,6 +64,9 @@ BRICK_WRITE: Final = "brick_write"
 # Counters of requests for slices whose clients left before they had the response: `given_up.KIND`.
 GIVEN_UP: Final = "given_up"
 KINDS: Final = ("demand", "ahead", "script")
+
+
+_SENT: Final = {outcome: f"{SENT}.{outcome}" for outcome in Outcome}
 
 
 class Ledger:
@@ -151,6 +156,9 @@ class Ledger:
         new.demand[outcome] = new.demand.get(outcome, 0) + 1
         for name in counters:
             new.counts[name] = new.counts.get(name, 0.0) + 1.0
+        if sent_bytes:
+            name = _SENT[outcome]
+            new.counts[name] = new.counts.get(name, 0.0) + sent_bytes
         if demand is None:
             return
         for dimension, name in demand.groups.items():

@@ -27,8 +27,9 @@ WORKER_AWAY_S: Final = 10.0
 
 
 class ProcessStats(TypedDict):
-    """One live process; `heartbeat_s` is the age of its last heartbeat (s)."""
+    """One live process; `name` is such as `web-0`, `heartbeat_s` the age of its last heartbeat (s)."""
 
+    name: str
     pid: int
     role: str
     rss_bytes: int
@@ -172,13 +173,14 @@ class LedgerReader:
 
 
 def _process(key: str, record: Heartbeat, now: float) -> Process:
+    label = key.removeprefix(PROCESS)
     stats: ProcessStats = {
+        "name": label,
         "pid": record.pid,
         "role": record.role,
         "rss_bytes": record.rss_bytes,
         "heartbeat_s": max(0.0, round(now - record.heartbeat, 3)),
     }
-    label = key.removeprefix(PROCESS)
     return Process(record.process or label, label, stats, record.gauges)
 
 

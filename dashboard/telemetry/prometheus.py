@@ -20,20 +20,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from dashboard import __version__
-from dashboard.addressing.outcomes import MISSES, Reason
+from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.errors import Busy
 from dashboard.telemetry.aggregates import Histogram, K, Totals
-from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, QUEUE, REQUESTS
+from dashboard.telemetry.distributions import BUCKETS
+from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, QUEUE, REQUESTS, SENT
 from dashboard.telemetry.simulated_caches import FACTORS
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
 from dashboard.telemetry.summaries import given_up_counts, request_counts
-
-# Every one is a boundary of the fine histograms, so that these counts are exact (s).
-BUCKETS: Final = (
-    *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0),
-)
 
 TIMES: Final = {
     QUEUE: ("lamella_queue_seconds", "Time for which requests for slices waited for a thread"),
@@ -55,6 +50,11 @@ COUNTERS: Final = {
     "frames.evictions": "Frames evicted from the cache",
     "simulated.accesses": "Accesses of demands to bricks that were simulated with other limits of the cache",
     "simulated.hits": "Simulated accesses for which nothing had to be decoded in the cache itself",
+    **{
+        f"{SENT}.{outcome}": f"Bytes of slices sent to viewers, of the outcome {outcome}"
+        for outcome in OUTCOMES
+        if outcome is not Outcome.RING
+    },
     **{
         f"simulated.hits_{name}": f"Hits of a brick cache with {factor:g} times the limit"
         for name, factor in FACTORS.items()

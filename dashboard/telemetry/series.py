@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dashboard.telemetry.aggregates import OTHER, Totals
+from dashboard.telemetry.distributions import BUCKET_NAMES, distributions
 from dashboard.telemetry.groups import By, GroupStats, groups_of
+from dashboard.telemetry.ledger import BRICK_WRITE, QUEUE
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.summaries import StageStats, slice_stats, time_stats
 
 # Groups of a breakdown over time; the rest is one.
 MAX_SHOWN: Final = 32
+# A slice that is painted within this time (s) is seen at once; a boundary of the histograms.
+AT_ONCE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Series:
     step. `server` and `perceived` are whole slices: the server's total, and the time from a viewer's request to
     the painted slice; `slices` is the number of slices that the stages of the step belong to. `gauges` are the
     last known values at its end, None before the first. Stages, counters and gauges that do not occur are
-    omitted; all outcomes are listed. `groups` are those of a breakdown `by` something, None without one.
+    omitted; all outcomes are listed. `groups` are those of a breakdown `by` something, None without one. `totals`
+    is what all of it is made of, shared and not to be modified. `seen_at_once` is the number of slices that were
+    painted within 100 ms, `queue` and `brick_write` are as in a `Snapshot`.
     """
 
     step_s: float
@@ -55,6 +61,10 @@ class Series:
     resolution_s: int = 1
     by: By | None = None
     groups: dict[str, tuple[GroupStats | None, ...]] | None = None
+    totals: tuple[Totals, ...] = ()
+    seen_at_once: tuple[int, ...] = ()
+    queue: StageSeries = StageSeries((), (), (), ())
+    brick_write: StageSeries = StageSeries((), (), (), ())
 
 
 def make_series(
@@ -91,6 +101,12 @@ def make_series(
         resolution_s=resolution_s,
         by=by,
         groups=None if by is None else _groups(totals, by),
+        totals=tuple(totals),
+        seen_at_once=tuple(
+            sum(histogram.at_most(AT_ONCE_S) for histogram in t.perceived.values()) for t in totals
+        ),
+        queue=_stage_series([time_stats(t.times.get(QUEUE)) for t in totals]),
+        brick_write=_stage_series([time_stats(t.times.get(BRICK_WRITE)) for t in totals]),
     )
 
 
@@ -115,10 +131,11 @@ def _groups(totals: Sequence[Totals], by: By) -> dict[str, tuple[GroupStats | No
     return {name: tuple(step.get(name) for step in steps) for name in names}
 
 
-def as_json(series: Series) -> dict[str, Any]:
+def as_json(series: Series, histogram: bool = False) -> dict[str, Any]:
     """A series as JSON types; percentiles have three digits, which is more than they are exact to.
 
-    With a breakdown, it has the groups and neither stages nor counters nor gauges.
+    With a breakdown, it has the groups and neither stages nor counters nor gauges; with `histogram`, the
+    distributions of whole slices instead.
     """
     found: dict[str, Any] = {
         "from": series.times[0],
@@ -133,12 +150,19 @@ def as_json(series: Series) -> dict[str, Any]:
             "by": series.by,
             "groups": {name: _group(steps) for name, steps in series.groups.items()},
         }
+    found |= {
+        "server": _times(series.server, ("p50_ms", "p95_ms", "p99_ms")),
+        "perceived": _times(series.perceived, ("p50_ms", "p95_ms", "p99_ms")),
+    }
+    if histogram:
+        return found | {"histogram": {"bounds": BUCKET_NAMES} | distributions(series.totals)}
     return found | {
+        "seen_within_100_ms": series.seen_at_once,
+        "queue": _times(series.queue, ("p50_ms", "p95_ms")),
+        "brick_write": _times(series.brick_write, ("p50_ms", "p95_ms")),
         "stages": {
             stage: _times(one, ("p50_ms", "p95_ms")) for stage, one in series.stages.items()
         },
-        "server": _times(series.server, ("p50_ms", "p95_ms", "p99_ms")),
-        "perceived": _times(series.perceived, ("p50_ms", "p95_ms", "p99_ms")),
         "counters": {
             name: [_short(v, 9) for v in values] for name, values in series.counts.items()
         },
@@ -174,9 +198,11 @@ def _short(value: float | None, digits: int) -> float | None:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def as_csv(series: Series) -> str:
+def as_csv(series: Series, histogram: bool = False) -> str:
     """A series as CSV: a line for each step, with a column for each list of `as_json`, such as `server.p95_ms`."""
-    found = as_json(series)
+    found = as_json(series, histogram)
+    if histogram:
+        del found["histogram"]["bounds"]  # names of columns, and no column
     columns = [("time", found.pop("times")), *_columns("", found)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

@@ -81,7 +81,7 @@ class Stats:
         self._reader = LedgerReader(rows)
         self._history = PastReader(rows, self._reader)
         # Bounded, since windows are chosen by clients.
-        self._snapshots: FIFOCache[tuple[float | None, By | None], Snapshot] = FIFOCache(MAX_CACHED)
+        self._snapshots: FIFOCache[Hashable, Snapshot] = FIFOCache(MAX_CACHED)
         self._series: FIFOCache[tuple[Span, By | None, str | None], Series] = FIFOCache(MAX_CACHED)
         self._past: FIFOCache[Hashable, Mapping[int, Sums]] = FIFOCache(MAX_CACHED_PAST)
         self._past_bases: frozenset[str] = frozenset()
@@ -106,6 +106,16 @@ class Stats:
     def keeps_viewers(self) -> bool:
         """Whether there are statistics by viewer."""
         return self._retention.names_days > 0
+
+    def snapshot_between(self, start: float, end: float, by: By | None = None) -> Snapshot:
+        """The same from `start` to `end`, times as in `between`; levels and processes are those of now."""
+        self._prepare(lambda: self._whole_span(start, end, by), by)
+        with self._lock:
+            self._refresh()
+            if (start, end, by) not in self._snapshots:
+                span = self._whole_span(start, end, by)
+                self._snapshots[start, end, by] = self._snapshot_of(span, by)
+            return self._snapshots[start, end, by]
 
     def series(self, seconds: float, step_s: float, viewer: str | None = None) -> Series:
         """The last `seconds` in steps of `step_s` seconds (at least 1), as `between`.
@@ -215,21 +225,29 @@ class Stats:
         return True
 
     def _snapshot(self, window: float | None, by: By | None) -> Snapshot:
-        now = self._read_at
-        if window is None:
-            if by is By.VIEWER:
-                self._check_kept(-math.inf, by)
-            first, resolution_s = None, None
-            totals, viewers = self._reader.all, self._viewers(now - RECENT_VIEWERS_S)
-        else:
-            span = self._window(window, by)
-            first, resolution_s = span.first, span.resolution_s
-            totals = self._sums(span, by)[0].totals
-            viewers = self._viewers(max(first, now - VIEWERS_S))
+        if window is not None:
+            return self._snapshot_of(self._window(window, by), by)
+        if by is By.VIEWER:
+            self._check_kept(-math.inf, by)
+        viewers = self._viewers(self._read_at - RECENT_VIEWERS_S)
+        return self._summarized(self._reader.all, viewers, by, {"to": self._read_at})
+
+    def _snapshot_of(self, span: Span, by: By | None) -> Snapshot:
+        viewers = self._viewers(max(span.first, self._read_at - VIEWERS_S))
+        covers = {
+            "from": span.first,
+            "to": min(span.end, self._read_at),
+            "resolution_s": span.resolution_s,
+        }
+        return self._summarized(self._sums(span, by)[0].totals, viewers, by, covers)
+
+    def _summarized(
+        self, totals: Totals, viewers: set[str], by: By | None, covers: Mapping[str, float]
+    ) -> Snapshot:
         processes = [process.stats for process in self._reader.processes]
         worker, gauges = self._reader.worker, self._reader.gauges()
         found = summarize(totals, gauges, len(viewers), processes, worker)
-        found |= {"from": first, "to": now, "resolution_s": resolution_s}
+        found |= covers  # type: ignore[typeddict-item]
         if by is not None:
             found |= {"by": by, "groups": groups_of(totals, by)}
         return found
@@ -241,6 +259,14 @@ class Stats:
         resolution_s = self._retention.resolution_s(window)
         first = math.floor((now - window) / resolution_s) * resolution_s
         return Span(first, math.floor(now) + 1 - first, 1, resolution_s)
+
+    def _whole_span(self, start: float, end: float, by: By | None) -> Span:
+        """The rows from `start` to `end` as one step; raises `BadRequest`."""
+        start, end = self._resolved(start, end)
+        self._check_kept(start, by)
+        resolution_s = self._retention.resolution_s(self._read_at - start)
+        first, last = (math.floor(t / resolution_s) * resolution_s for t in (start, end))
+        return Span(first, last + resolution_s - first, 1, resolution_s)
 
     def _prepare(self, make_span: Callable[[], Span], by: By | None) -> None:
         """Have the history of a span in memory, without the lock that short windows need meanwhile."""

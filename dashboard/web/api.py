@@ -83,8 +83,11 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/stats")
     def stats() -> flask.Response:
-        """Statistics of the last `window` seconds (300 by default), or of `all` time."""
-        return flask.jsonify(services.stats.snapshot(query.window_seconds(), query.breakdown()))
+        """Statistics of the last `window` seconds (300 by default), of `all` time, or between two times."""
+        by = query.breakdown()
+        if not query.has_time_span():
+            return flask.jsonify(services.stats.snapshot(query.window_seconds(), by))
+        return flask.jsonify(services.stats.snapshot_between(*query.time_span(DEFAULT_SPAN_S), by))
 
     @api.get("/api/v1/stats/series")
     def series() -> flask.Response:
@@ -92,10 +95,11 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
         start, end = query.time_span(DEFAULT_SPAN_S)
         step = query.whole_number("step", query.MAX_STEP_S)
         form = query.choice(query.TextFormat, "format", query.TextFormat.JSON)
+        histogram = query.flag("histogram")
         found = services.stats.between(start, end, step, query.breakdown())
         if form is query.TextFormat.CSV:
-            return flask.Response(as_csv(found), content_type="text/csv; charset=utf-8")
-        return flask.jsonify(as_json(found))
+            return flask.Response(as_csv(found, histogram), content_type="text/csv; charset=utf-8")
+        return flask.jsonify(as_json(found, histogram))
 
     @api.get("/api/v1/slow")
     def slow() -> flask.Response:

@@ -10,31 +10,59 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import posixpath
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 # Dash would add each file that ends with `js` to the page as a script of its own.
-IGNORED = r"\.mjs$"
+IGNORED: Final = r"\.mjs$"
+
+# Entry modules of the two pages.
+VIEWER: Final = "main.mjs"
+MONITOR: Final = "monitor.mjs"
+
+_IMPORT = re.compile(r"""(?:^|\n)(?:import|export)\b[^;]*?\bfrom\s+'([^']+)'""")
 
 
 @dataclass(frozen=True)
 class ModuleTags:
-    """HTML that belongs before all scripts, and the CSP hash of the inline script in it."""
+    """HTML that belongs before all scripts, the CSP hash of the inline script in it, and the entry's address."""
 
     html: str
     script_hash: str
+    entry: str
 
 
-def module_tags(folder: Path, prefix: str) -> ModuleTags:
-    """The import map of all modules below `folder`, which is served at `prefix`/assets/, and their preloads."""
-    addresses = {
-        f"{prefix}/assets/{path.relative_to(folder).as_posix()}": path.stat().st_mtime
-        for path in sorted(folder.rglob("*.mjs"))
+def imports_of(folder: Path, module: str) -> list[str]:
+    """The modules that a module imports, by their paths below `folder`."""
+    names = _IMPORT.findall((folder / module).read_text())
+    return [posixpath.normpath(posixpath.join(posixpath.dirname(module), name)) for name in names]
+
+
+def modules_of(folder: Path, entry: str) -> list[str]:
+    """All modules that a page with this entry module needs, in the order of their names."""
+    found: set[str] = set()
+    todo = [entry]
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found.add(module)
+            todo.extend(imports_of(folder, module))
+    return sorted(found)
+
+
+def module_tags(folder: Path, prefix: str, entry: str = VIEWER) -> ModuleTags:
+    """The import map of a page's modules, which are served at `prefix`/assets/, and their preloads."""
+    imports = {
+        f"{prefix}/assets/{name}": f"{prefix}/assets/{name}?m={(folder / name).stat().st_mtime}"
+        for name in modules_of(folder, entry)
     }
-    imports = {address: f"{address}?m={changed}" for address, changed in addresses.items()}
     text = json.dumps({"imports": imports}, separators=(",", ":"))
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     # The map comes first: no module may be loaded before it.
     tags = [f'<script type="importmap">{text}</script>']
     tags += [f'<link rel="modulepreload" href="{address}">' for address in imports.values()]
-    return ModuleTags("\n        ".join(tags), f"'sha256-{digest}'")
+    address = imports[f"{prefix}/assets/{entry}"]
+    return ModuleTags("\n        ".join(tags), f"'sha256-{digest}'", address)

@@ -137,6 +137,14 @@ def breakdown() -> By | None:
     return choice(By, "by", By.VOLUME) if "by" in flask.request.args else None
 
 
+def has_time_span() -> bool:
+    """Whether a time span is asked for; raises `BadRequest` beside a window."""
+    given = bool({"from", "to"} & flask.request.args.keys())
+    if given and "window" in flask.request.args:
+        raise errors.BadRequest("Statistics are of a window, or between 'from' and 'to'.")
+    return given
+
+
 def time_span(default_s: float) -> tuple[float, float]:
     """Start and end of a time span: Unix time (s), or 0 and below, seconds before now."""
     texts = {"from": f"{-default_s}", "to": "0"}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dashboard.assets_path import assets_folder
+from dashboard.web.modules import VIEWER, modules_of
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -22,9 +23,8 @@ def test_each_module_is_evaluated_once(fresh_viewer: Any) -> None:
     fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
     session.send("Debugger.disable")
     found = [urlsplit(url) for url in compiled if ".mjs" in url]
-    folder = assets_folder()
-    modules = [f"/assets/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.mjs")]
-    assert sorted(url.path for url in found) == sorted(modules)
+    needed = modules_of(assets_folder(), VIEWER)
+    assert sorted(url.path for url in found) == [f"/assets/{name}" for name in needed]
     assert all(url.query.startswith("m=") for url in found)
 
 

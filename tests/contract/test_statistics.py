@@ -42,6 +42,28 @@ def test_a_window_says_what_it_covers(app: App) -> None:
     assert long["from"] % 3600 == 0
 
 
+def test_sums_between_two_times(app: App) -> None:
+    window = app.get("/api/v1/stats", window="300").get_json()
+    found = app.get("/api/v1/stats", **{"from": "-299", "to": "0"}).get_json()
+    assert found["demand"] == window["demand"]
+    assert found["server"] == window["server"]
+    assert found["from"] >= window["from"]
+    by_axis = app.get("/api/v1/stats", by="axis", **{"from": "-299"}).get_json()
+    assert by_axis["groups"]["0"]["count"] == 3
+    before = app.get("/api/v1/stats", **{"from": "-200", "to": "-150"}).get_json()
+    assert sum(before["demand"].values()) == 0
+    assert before["to"] - before["from"] == pytest.approx(51, abs=1.01)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"from": "x"}, {"from": "-10", "to": "-20"}, {"from": "-1e9"}, {"from": "-9", "window": "9"}],
+    ids=str,
+)
+def test_impossible_times_of_sums_are_refused(app: App, query: dict[str, str]) -> None:
+    assert_error(app.get("/api/v1/stats", **query), 400)
+
+
 def test_a_window_that_is_not_kept_is_refused(app: App) -> None:
     message = assert_error(app.get("/api/v1/stats", window=str(91 * 86_400)), 400)
     assert message == "Statistics are kept for 90 days."
@@ -80,6 +102,34 @@ def test_a_series(app: App) -> None:
     assert found["gauges"]["bricks.entries"][-1] >= 2
 
 
+def test_a_series_has_bytes_and_queue_and_what_was_seen_at_once(app: App) -> None:
+    found = app.get("/api/v1/stats/series").get_json()
+    assert sum(found["counters"]["sent_bytes.miss"]) + sum(found["counters"]["sent_bytes.hit"]) == (
+        3 * 48 * 48 + 20 * 48
+    )
+    assert sum(found["queue"]["count"]) == 5
+    assert found["seen_within_100_ms"] == [0] * len(found["times"])
+
+
+def test_distributions_over_time(app: App) -> None:
+    found = app.get("/api/v1/stats/series", histogram="1").get_json()
+    bounds = found["histogram"]["bounds"]
+    assert (bounds[0], bounds[-1]) == ("1e-05", "+Inf")
+    server = found["histogram"]["server"]
+    assert set(server) == {"hit", "miss"}
+    for outcome, buckets in server.items():
+        assert set(buckets) <= set(bounds)
+        counts = [sum(step) for step in zip(*buckets.values(), strict=True)]
+        assert counts == found["demand"][outcome]
+    assert found["histogram"]["perceived"] == {}
+    assert "stages" not in found
+    table = app.get("/api/v1/stats/series", histogram="1", format="csv").get_data(as_text=True)
+    columns = table.partition("\r\n")[0].split(",")
+    assert [name for name in columns if name.startswith("histogram.server.hit.")] == [
+        f"histogram.server.hit.{bound}" for bound in server["hit"]
+    ]
+
+
 def test_a_series_as_csv(app: App) -> None:
     response = app.get("/api/v1/stats/series", format="csv", step="10", **{"from": "-100"})
     assert response.content_type == "text/csv; charset=utf-8"
@@ -102,6 +152,7 @@ def test_a_series_as_csv(app: App) -> None:
         {"by": "file"},
         {"by": "viewer", "from": "-7200"},
         {"format": "xml"},
+        {"histogram": "yes"},
     ],
     ids=str,
 )

@@ -119,6 +119,68 @@ class Panel(StrEnum):
     PREFETCH_PAUSE = "prefetch-pause"
 
 
+class Monitor(StrEnum):
+    """The page `/monitor`; what is in its tables and tiles is made by its scripts."""
+
+    PAGE = "monitor"
+    CONFIG = "monitor-config"
+    RANGES = "monitor-ranges"
+    SPAN = "monitor-span"
+    SPAN_CLEAR = "monitor-span-clear"
+    PAUSE = "monitor-pause"
+    WALL = "monitor-wall"
+    SCHEME = "monitor-scheme"
+    STATUS = "monitor-status"
+    TILES = "monitor-tiles"
+    ADVICE = "monitor-advice"
+    ROWS = "monitor-rows"
+    FILTERS = "monitor-filters"
+    CELL_TITLE = "monitor-cell-title"
+    CELL_LIST = "monitor-cell-list"
+    SLOW_LIST = "monitor-slow-list"
+    WATERFALL = "monitor-waterfall"
+    REASON_LIST = "monitor-reason-list"
+    SIZES_TEXT = "monitor-sizes-text"
+    CACHE_LIST = "monitor-cache-list"
+    PREFETCH_FACTS = "monitor-prefetch-facts"
+    PROCESSES = "monitor-processes"
+    MACHINE_FACTS = "monitor-machine-facts"
+
+
+class Row(StrEnum):
+    """The rows of the monitor, of which one is shown below the tiles."""
+
+    LATENCY = "latency"
+    REQUESTS = "requests"
+    CACHES = "caches"
+    PREFETCH = "prefetch"
+    MACHINE = "machine"
+
+
+class Chart(StrEnum):
+    """The charts of the monitor."""
+
+    LATENCY = "chart-latency"
+    OUTCOMES = "chart-outcomes"
+    REASONS = "chart-reasons"
+    SIZES = "chart-sizes"
+    CONTENTS = "chart-contents"
+    AHEAD = "chart-ahead"
+    PLANS = "chart-plans"
+    THREADS = "chart-threads"
+    ANSWERS = "chart-answers"
+
+
+def row_tab(row: str) -> str:
+    """What chooses a row of the monitor."""
+    return f"tab-{row}"
+
+
+def row_panel(row: str) -> str:
+    """A row of the monitor."""
+    return f"row-{row}"
+
+
 def tab_panel(tab: str) -> str:
     """What a tab shows."""
     return f"{tab}-panel"

@@ -152,13 +152,13 @@ def _header(settings: Settings) -> Component:
             _export(),
             components.with_tooltip(
                 html.A(
-                    html.Span(className="icon icon-metrics"),
-                    href=f"{prefix}/api/v1/stats?window=300",
+                    html.Span(className="icon icon-monitor"),
+                    href=f"{prefix}/monitor",
                     target="_blank",
                     className="icon-link wide-only",
-                    **{"aria-label": "Statistics of the last five minutes as JSON"},
+                    **{"aria-label": "Monitor: statistics of all viewers over time"},
                 ),
-                "Statistics of the last five minutes as JSON",
+                "Monitor: statistics of all viewers over time",
             ),
             components.icon_button(
                 Shell.CONTROLS_TOGGLE, "controls", "Display and axes", className="narrow-only"

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
-from dashboard.web.page import layout, viewer_callbacks
+from dashboard.web.page import layout, monitor, viewer_callbacks
 from dashboard.web.page.choices import (
     COLORSCALES,
     DEFAULT_SPEED,
@@ -71,8 +71,8 @@ def test_every_id_has_its_element(page: Component) -> None:
     assert set(FIXED_INDICES) <= found
 
 
-def test_ids_in_the_scripts_exist(page: Component) -> None:
-    found = set(ids(page))
+def test_ids_in_the_scripts_exist(page: Component, make_settings: Callable[..., Settings]) -> None:
+    found = set(ids(page)) | set(ids(monitor.build(make_settings())))
     text = "\n".join(script.read_text() for script in SCRIPTS)
     used = set(
         re.findall(

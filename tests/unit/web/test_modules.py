@@ -18,24 +18,25 @@ from dashboard.app import create_app
 from dashboard.assets_path import assets_folder
 from dashboard.frames.quantize import Norm, quantize_u8
 from dashboard.settings import Settings
+from dashboard.web import modules
 from dashboard.web.modules import module_tags
 
 ASSETS = assets_folder()
 MODULES = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.mjs"))
 # From the ground up; modules of one layer may import each other, though not in a circle.
-LAYERS = ("model", "data", "render", "ui", "main.mjs")
+LAYERS = ("model", "data", "render", "ui", "main.mjs", "monitor.mjs")
+ENTRIES = (modules.VIEWER, modules.MONITOR)
 QUANTIZE = Path(__file__).parents[2] / "js" / "quantize-values.mjs"
 
 
 def imports(module: str) -> list[str]:
     """The modules that a module imports."""
     text = (ASSETS / module).read_text()
-    names = re.findall(r"""(?:^|\n)(?:import|export)\b[^;]*?\bfrom\s+'([^']+)'""", text)
-    assert len(names) == len(re.findall(r"^import\b", text, re.MULTILINE))
+    found = modules.imports_of(ASSETS, module)
+    assert len(found) == len(re.findall(r"^import\b", text, re.MULTILINE))
     assert "import(" not in text
-    assert all(name.startswith(".") and name.endswith(".mjs") for name in names)
-    folder = os.path.dirname(module)
-    return [os.path.normpath(os.path.join(folder, name)) for name in names]
+    assert all(name.endswith(".mjs") and not name.startswith("..") for name in found)
+    return found
 
 
 def type_imports(module: str) -> list[str]:
@@ -74,14 +75,18 @@ def test_no_module_imports_itself_by_a_detour() -> None:
         visit(module, ())
 
 
-def test_main_needs_every_module() -> None:
-    found: set[str] = set()
-    todo = ["main.mjs"]
-    while todo:
-        module = todo.pop()
-        found.add(module)
-        todo.extend(set(imports(module)) - found)
+def test_every_module_is_needed_by_a_page() -> None:
+    found = {module for entry in ENTRIES for module in modules.modules_of(ASSETS, entry)}
     assert sorted(found) == MODULES
+
+
+def test_the_viewer_loads_nothing_of_the_monitor() -> None:
+    viewer = modules.modules_of(ASSETS, modules.VIEWER)
+    assert [name for name in viewer if "monitor" in name] == []
+    monitor = modules.modules_of(ASSETS, modules.MONITOR)
+    assert [
+        name for name in monitor if name.startswith(("ui/", "render/")) and "monitor" not in name
+    ] == ["render/dom.mjs"]
 
 
 def test_one_global_is_set_and_one_module_sets_it() -> None:
@@ -98,20 +103,24 @@ def test_modules_stay_short(module: str) -> None:
     assert len((ASSETS / module).read_text().splitlines()) <= 400
 
 
+@pytest.mark.parametrize(("path", "entry"), [("/", modules.VIEWER), ("/monitor", modules.MONITOR)])
 def test_each_module_has_one_lasting_address(
-    make_settings: Callable[..., Settings],
+    make_settings: Callable[..., Settings], path: str, entry: str
 ) -> None:
     app = create_app(make_settings(url_prefix="/lamella"))
     client = app.server.test_client()
-    page = client.get("/lamella/")
+    page = client.get(f"/lamella{path}")
     (script,) = re.findall(r'<script type="importmap">(.*?)</script>', page.text)
     imports = json.loads(script)["imports"]
-    assert sorted(imports) == [f"/lamella/assets/{module}" for module in MODULES]
+    needed = modules.modules_of(ASSETS, entry)
+    assert sorted(imports) == [f"/lamella/assets/{module}" for module in needed]
     preloads = re.findall(r'<link rel="modulepreload" href="([^"]+)">', page.text)
     assert preloads == list(imports.values())
     assert page.text.index("importmap") < page.text.index("modulepreload")
     # Dash adds none of them by itself.
     assert re.findall(r'<script src="[^"]*\.mjs', page.text) == []
+    started = re.findall(r'<script type="module" src="([^"]+)"', page.text)
+    assert started == ([imports[f"/lamella/assets/{entry}"]] if entry == modules.MONITOR else [])
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"'sha256-{digest}'" in page.headers["Content-Security-Policy"]
     for name, address in imports.items():
@@ -128,9 +137,9 @@ def test_a_changed_module_has_another_address(tmp_path: Path) -> None:
     module = tmp_path / "model" / "one.mjs"
     module.parent.mkdir()
     module.write_text("export {};")
-    before = module_tags(tmp_path, "")
+    before = module_tags(tmp_path, "", "model/one.mjs")
     os.utime(module, (1, 1))
-    after = module_tags(tmp_path, "")
+    after = module_tags(tmp_path, "", "model/one.mjs")
     assert "/assets/model/one.mjs?m=1.0" in after.html
     assert before.script_hash != after.script_hash
 

@@ -1,0 +1,152 @@
+/* What to do, each with its evidence: [{id, text, evidence, row, command}]. */
+
+import { formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
+import { missSeconds, sizesOf } from './sizes.mjs';
+import { LIMITS } from './tiles.mjs';
+
+// Fewer demands than this are no evidence.
+const FEW = 20;
+// A stage that takes this share of the server's time is worth advice, if it takes this long for a decoded slice (s).
+const LARGE_SHARE = 0.5;
+const LONG_S = 0.1;
+// One axis is slow when a slice across it takes the server so many times as long as across another.
+const SLOWER = 3;
+
+export function adviceOf(stats, groups) {
+  return [workerAway(stats), errors(stats), queue(stats), largerCache(stats), slowDisk(stats), slowCacheDisk(stats)]
+    .concat([warm(stats, groups.volume || {}), rechunk(groups.axis || {})])
+    .filter((one) => one !== null);
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+function workerAway(stats) {
+  const { state, since_s: since } = stats.worker;
+  if (state !== 'away' && state !== 'ended') return null;
+  return {
+    id: 'worker',
+    text: 'Start the prefetch worker again',
+    evidence: `it has ${state === 'away' ? 'been silent' : 'ended'}${
+      since ? ', ' + formatSeconds(since) + ' ago' : ''
+    }`,
+    row: 'prefetch',
+    command: 'lamella worker',
+  };
+}
+
+function errors(stats) {
+  const codes = Object.values(stats.requests).flatMap((kind) => Object.entries(kind));
+  const failed = codes.filter(([code]) => Number(code) >= 400);
+  const total = sum(codes.map(([, n]) => n));
+  const count = sum(failed.map(([, n]) => n));
+  if (total < FEW || count <= LIMITS.errorShare[1] * total) return null;
+  const most = failed.reduce((a, b) => (b[1] > a[1] ? b : a));
+  return {
+    id: 'errors',
+    text: 'See the server’s log',
+    evidence: `${plural(count, 'request')} of ${formatCount(total)} failed, most of them with ${most[0]}`,
+    row: 'machine',
+    command: null,
+  };
+}
+
+function queue(stats) {
+  if (!stats.queue || stats.queue.count < FEW || stats.queue.p95_ms <= LIMITS.queue_ms[1]) return null;
+  return {
+    id: 'queue',
+    text: 'Give the server more threads or processors',
+    evidence: `one request in twenty waited longer than ${formatDuration(stats.queue.p95_ms)} for a thread`,
+    row: 'machine',
+    command: null,
+  };
+}
+
+function largerCache(stats) {
+  const demands = sum(Object.values(stats.demand));
+  const evicted = stats.reasons.evicted || 0;
+  const sizes = sizesOf(stats);
+  const today = sizes.find(({ factor }) => factor === 1);
+  const double = sizes.find(({ factor }) => factor === 2);
+  if (!today || !double || demands < FEW || evicted <= LIMITS.evictedShare[1] * demands) return null;
+  const saved = double.hits - today.hits;
+  if (saved <= 0) return null;
+  return {
+    id: 'cache',
+    text: 'Give the brick cache more space',
+    evidence: `${formatShare(evicted / demands)} of slices had been evicted; twice the limit would have saved ${
+      formatSeconds(saved * missSeconds(stats))
+    } of waiting`,
+    row: 'caches',
+    command: 'LAMELLA_BRICK_CACHE_BYTES',
+  };
+}
+
+/* The share of a stage in the server's time of decoded slices, and its time for one of them (s). */
+function partOf(stats, name) {
+  const miss = stats.server.miss;
+  const stage = stats.stages[name];
+  if (!miss || !stage || miss.count < FEW) return { share: 0, seconds: 0 };
+  return { share: stage.total_s / miss.total_s, seconds: stage.total_s / miss.count };
+}
+
+function slowDisk(stats) {
+  const { share, seconds } = partOf(stats, 'read');
+  if (share < LARGE_SHARE || seconds < LONG_S) return null;
+  return {
+    id: 'disk',
+    text: 'Put the files on a faster disk',
+    evidence: `reading takes ${formatDuration(1000 * seconds)} of a decoded slice, ${formatShare(share)} of its time`,
+    row: 'requests',
+    command: null,
+  };
+}
+
+function slowCacheDisk(stats) {
+  const { share, seconds } = partOf(stats, 'cache');
+  if (share < LARGE_SHARE || seconds < LONG_S) return null;
+  return {
+    id: 'cache-disk',
+    text: 'Put the cache directory on a faster disk',
+    evidence: `it takes ${formatDuration(1000 * seconds)} of a decoded slice, ${formatShare(share)} of its time`,
+    row: 'requests',
+    command: 'LAMELLA_CACHE_DIR',
+  };
+}
+
+function warm(stats, volumes) {
+  const demands = sum(Object.values(stats.demand));
+  const first = stats.reasons.first || 0;
+  const misses = stats.demand.miss + stats.demand.coalesced;
+  if (misses < FEW || misses < LIMITS.evictedShare[1] * demands || first < LARGE_SHARE * misses) return null;
+  const [name, most] = Object.entries(volumes).filter(([volume]) => volume !== 'other')
+    .map(([volume, group]) => [volume, (group.demand || {}).miss || 0])
+    .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
+  if (!most) return null;
+  return {
+    id: 'warm',
+    text: `Warm ${name}`,
+    evidence: `${formatCount(first)} of ${formatCount(misses)} decoded slices were accessed for the first time, ` +
+      `${formatCount(most)} of them there`,
+    row: 'caches',
+    command: 'lamella warm',
+  };
+}
+
+function rechunk(axes) {
+  const mean = Object.entries(axes).filter(([name, group]) => name !== 'other' && group.count >= FEW)
+    .map(([name, group]) => ({ name, seconds: group.server_s / group.count }))
+    .sort((a, b) => a.seconds - b.seconds);
+  if (mean.length < 2) return null;
+  const [fastest] = mean;
+  const slowest = mean[mean.length - 1];
+  if (slowest.seconds < SLOWER * fastest.seconds || slowest.seconds < LONG_S) return null;
+  return {
+    id: 'rechunk',
+    text: `Choose other chunks for slices across axis ${slowest.name}`,
+    evidence: `they take the server ${formatDuration(1000 * slowest.seconds)} on average, across axis ${fastest.name} ${
+      formatDuration(1000 * fastest.seconds)
+    }; inspect has the h5repack line`,
+    row: 'requests',
+    command: 'lamella inspect',
+  };
+}

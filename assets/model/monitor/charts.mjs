@@ -1,0 +1,201 @@
+/* Charts of caches, prefetching and the machine: figures and facts out of the ledger's series and sums. All return null
+   where there is nothing to be drawn. */
+
+import { bars, baseLayout, highest, isEmpty, line, mix, stacked, timeLayout, valuesOf } from './figures.mjs';
+import { formatBytes, formatShare } from './format.mjs';
+import { sizesOf } from './sizes.mjs';
+
+/* Where slices came from. `show` is requests, bytes or time; `groups` are those of the outcomes over time. `group`, if
+   any, is the one volume or axis that is asked for. */
+export function outcomesFigure(series, theme, { outcomes, show, groups, group, outcome }) {
+  const units = { requests: 'slices', bytes: 'bytes', time: 's' };
+  const shown = outcomes.filter(({ name }) => !outcome || outcome === name);
+  const of = ({ name }) => {
+    if (show === 'bytes') return valuesOf(series.counters, 'sent_bytes.' + name, series);
+    if (show === 'time') return groups && groups[name] ? groups[name].server_s : series.times.map(() => 0);
+    return group ? valuesOf(group.demand, name, series) : series.demand[name];
+  };
+  const layers = shown.map((one) => ({ ...one, values: of(one) }));
+  if (isEmpty(...layers.map(({ values }) => values))) return null;
+  return stacked(
+    layers.map(({ label, color, pattern, values }) => bars(series, label, values, color, pattern)),
+    timeLayout(
+      series,
+      theme,
+      units[show],
+      show === 'requests' ? highest(layers.map(({ values }) => values)) : undefined,
+    ),
+  );
+}
+
+// Colours of reasons: those of an outcome would mean something else.
+const REASON_COLORS = ['#2d69d1', '#e65266', '#848f9c', '#c98022', '#16a572', '#b33991', '#84644e', '#739e28'];
+
+export function reasonsOf(series, reasons, chosen) {
+  return Object.entries(reasons).map(([name, label], i) => ({
+    name,
+    label,
+    color: REASON_COLORS[i % REASON_COLORS.length],
+    values: valuesOf(series.counters, 'misses.' + name, series),
+  })).filter(({ name, values }) => !isEmpty(values) && (!chosen || chosen === name));
+}
+
+export function reasonsFigure(series, theme, reasons) {
+  if (!reasons.length) return null;
+  return stacked(
+    reasons.map(({ label, color, values }) => bars(series, label, values, color)),
+    timeLayout(series, theme, 'slices', highest(reasons.map(({ values }) => values))),
+  );
+}
+
+/* Hit rates of the cache with other limits; the present one is marked. */
+export function sizesFigure(stats, theme) {
+  const sizes = sizesOf(stats);
+  if (!sizes.length) return null;
+  const layout = baseLayout(theme);
+  const axis = { gridcolor: theme.line, zeroline: false, fixedrange: true };
+  return {
+    data: [{
+      type: 'scatter',
+      mode: 'lines+markers+text',
+      x: sizes.map(({ factor }) => Math.log2(factor)),
+      y: sizes.map(({ hitRate }) => 100 * hitRate),
+      text: sizes.map(({ hitRate }) => formatShare(hitRate)),
+      textposition: 'top center',
+      cliponaxis: false,
+      textfont: { size: theme.font, color: theme.ink },
+      line: { color: theme.accent, width: 2 },
+      marker: {
+        size: sizes.map(({ factor }) => (factor === 1 ? 11 : 6)),
+        color: theme.accent,
+        line: { width: sizes.map(({ factor }) => (factor === 1 ? 2 : 0)), color: theme.ink },
+      },
+      hovertext: sizes.map(({ limit, hitRate }) => `${formatBytes(limit)}: ${formatShare(hitRate)} hits`),
+      hovertemplate: '%{hovertext}<extra></extra>',
+    }],
+    layout: {
+      ...layout,
+      dragmode: false,
+      hovermode: 'closest',
+      xaxis: {
+        ...axis,
+        showgrid: false,
+        range: [-2.4, 2.4],
+        tickvals: sizes.map(({ factor }) => Math.log2(factor)),
+        ticktext: sizes.map(({ factor, limit }) => formatBytes(limit) + (factor === 1 ? ' (now)' : '')),
+      },
+      yaxis: {
+        ...axis,
+        range: [0, 108],
+        tickvals: [0, 25, 50, 75, 100],
+        title: { text: '%', standoff: 2, font: { size: theme.font } },
+      },
+    },
+  };
+}
+
+/* How full the brick cache is, its limit, and marks where bricks were evicted. */
+export function contentsFigure(series, theme) {
+  const bytes = series.gauges['bricks.bytes'];
+  if (!bytes) return null;
+  const limit = valuesOf(series.gauges, 'bricks.limit', series);
+  const evictions = valuesOf(series.counters, 'bricks.evictions', series);
+  return {
+    data: [
+      line(series, 'bricks', bytes, theme.accent, { fill: 'tozeroy', fillcolor: theme.soft }),
+      line(series, 'limit', limit, theme.bad, { dash: 'dash' }),
+      {
+        type: 'scatter',
+        mode: 'markers',
+        name: 'evicted',
+        x: line(series, '', [], '').x,
+        y: evictions.map((n, i) => (n ? bytes[i] : null)),
+        text: evictions.map((n) => `${n} evicted`),
+        marker: { symbol: 'triangle-down', size: 8, color: theme.bad },
+        hovertemplate: '%{text}<extra></extra>',
+      },
+    ],
+    layout: timeLayout(series, theme, 'bytes'),
+  };
+}
+
+/* Bytes decoded ahead in each step, and those used and wasted in it. */
+export function aheadFigure(series, theme) {
+  const of = (name) => valuesOf(series.counters, 'prefetch.' + name, series);
+  const lists = [of('decoded_bytes'), of('used_bytes'), of('wasted_bytes')];
+  if (isEmpty(...lists)) return null;
+  return {
+    data: [
+      bars(series, 'decoded ahead', lists[0], mix(theme.card, theme.accent, 0.35)),
+      line(series, 'used', lists[1], theme.accent),
+      line(series, 'wasted', lists[2], theme.bad, { dash: 'dot' }),
+    ],
+    layout: { ...timeLayout(series, theme, 'bytes'), bargap: 0 },
+  };
+}
+
+export function plansFigure(series, theme) {
+  const counters = (name) => valuesOf(series.counters, 'prefetch.' + name, series);
+  const gauges = (name) => valuesOf(series.gauges, 'prefetch.' + name, series);
+  const lists = [counters('decoded'), counters('late'), counters('failed'), gauges('planned'), gauges('in_flight')];
+  if (isEmpty(...lists)) return null;
+  const [decoded, late, failed, planned, inFlight] = lists;
+  return stacked([
+    bars(series, 'decoded in time', decoded.map((n, i) => Math.max(0, n - late[i])), theme.accent),
+    bars(series, 'late', late, '#c98022', '/'),
+    bars(series, 'failed', failed, theme.bad),
+    line(series, 'planned', planned, theme.ink),
+    line(series, 'being decoded', inFlight, theme.dim, { dash: 'dot' }),
+  ], timeLayout(series, theme, 'bricks', highest([decoded, failed, planned])));
+}
+
+/* Busy threads, and the queue for one on the right axis. */
+export function threadsFigure(series, theme) {
+  const busy = valuesOf(series.gauges, 'threads.busy', series);
+  const queue = series.queue.p95_ms;
+  if (isEmpty(busy, queue)) return null;
+  const layout = timeLayout(series, theme, 'threads');
+  return {
+    data: [
+      line(series, 'threads busy', busy, theme.accent, { fill: 'tozeroy', fillcolor: theme.soft }),
+      line(series, 'ms in the queue (p95)', queue, theme.bad, { yaxis: 'y2', connectgaps: false }),
+    ],
+    layout: {
+      ...layout,
+      margin: { ...layout.margin, r: 4 * theme.font },
+      yaxis2: {
+        overlaying: 'y',
+        side: 'right',
+        rangemode: 'tozero',
+        fixedrange: true,
+        showgrid: false,
+        zeroline: false,
+        nticks: 4,
+        title: { text: 'ms', standoff: 2, font: { size: theme.font } },
+      },
+    },
+  };
+}
+
+const KINDS = { demand: ['seen', '#009ce3'], ahead: ['fetched ahead', '#3a68d0'], script: ['scripts', '#739e28'] };
+
+/* Responses by kind; those from status 400 on are errors. */
+export function answersFigure(series, theme, kind) {
+  const found = new Map();
+  Object.entries(series.counters).forEach(([name, steps]) => {
+    const parts = /^requests\.(\w+)_(\d{3})$/.exec(name);
+    if (!parts || (kind && parts[1] !== kind)) return;
+    const key = Number(parts[2]) >= 400 ? 'errors' : parts[1];
+    const before = found.get(key);
+    found.set(key, before ? before.map((n, i) => n + steps[i]) : steps);
+  });
+  if (!found.size) return null;
+  const layers = Array.from(found, ([key, values]) => {
+    const [label, color] = KINDS[key] || [key, theme.bad];
+    return bars(series, label, values, color, key === 'errors' ? 'x' : '');
+  });
+  return stacked(layers, timeLayout(series, theme, 'requests', highest(Array.from(found.values()))));
+}
+
+/* Kinds of requests, for a filter. */
+export const KIND_NAMES = Object.keys(KINDS);

@@ -1,0 +1,80 @@
+/* Facts in words: what prefetching was good for, and what the disks and the bookkeeping do. [name, text, help]. */
+
+import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
+
+const present = (facts) => facts.filter((fact) => fact !== null);
+
+/* Figures that the server does not have yet, or does not know, are left out. */
+const known = (value, make) => (value === null || value === undefined ? null : make(value));
+
+export function prefetchFacts(stats) {
+  const ahead = stats.prefetch;
+  const phase = (name, label) =>
+    known(ahead[name], ({ decoded_bytes: decoded, used_bytes: used }) => [
+      label,
+      decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
+    ]);
+  return present([
+    ['Accuracy', formatShare(ahead.accuracy), 'of the bytes decoded ahead, the share that was used'],
+    ['Coverage', formatShare(ahead.coverage), 'of all bricks accessed for the first time, the share decoded ahead'],
+    ['Timeliness', formatShare(ahead.timeliness), 'of the bricks decoded ahead and accessed, the share ready in time'],
+    [
+      'Bricks',
+      `${formatCount(ahead.decoded)} decoded, ${formatCount(ahead.used)} used, ${formatCount(ahead.late)} late`,
+    ],
+    known(ahead.saved_s, (s) => ['Saved', formatSeconds(s), 'time of viewers that decoding ahead spared']),
+    known(ahead.spent_s, (s) => ['Spent', formatSeconds(s), 'time of the worker for decoding ahead']),
+    phase('moving', 'While viewers move'),
+    phase('resting', 'While viewers rest'),
+    ahead.wasted_bytes ? ['Wasted', formatBytes(ahead.wasted_bytes), 'evicted without an access'] : null,
+    ...Object.entries(ahead.wasted || {}).map(([cause, bytes]) => ['Wasted, ' + cause, formatBytes(bytes)]),
+    ['Pages fetched ahead', `${plural(stats.page.ahead, 'slice')}, ${formatBytes(stats.page.ahead_bytes)}`],
+  ]);
+}
+
+export function machineFacts(stats) {
+  const write = stats.brick_write;
+  const seconds = stats.to - stats.from;
+  const stage = (name, label, help) =>
+    known(stats.stages[name], (one) => [
+      label,
+      `${formatDuration((1000 * one.total_s) / one.count)} a slice, ${formatSeconds(one.total_s)} in all`,
+      help,
+    ]);
+  const refused = stats.reports.refused;
+  return present([
+    stage('read', 'Reading the files', 'whatever touches the storage of the files'),
+    stage('cache', 'Cache directory', 'whatever touches the storage of the cache'),
+    stage('decode', 'Decoding', 'the filters'),
+    write && [
+      'Writing bricks',
+      `p95 ${formatDuration(write.p95_ms)}, ${plural(write.count, 'brick')}`,
+      'after the response, so that no viewer waits for it',
+    ],
+    ['Frames', `${formatBytes(stats.caches.frames.bytes)} of ${formatBytes(stats.caches.frames.limit)}`],
+    ['Evicted', `${plural(stats.caches.bricks.evictions, 'brick')}, ${plural(stats.caches.frames.evictions, 'frame')}`],
+    ['Given up', plural(Object.values(stats.given_up).reduce((a, b) => a + b, 0), 'request')],
+    [
+      'Reports of pages',
+      `${formatCount(stats.reports.accepted)} slices${refused ? `, ${formatCount(refused)} refused` : ''}`,
+    ],
+    known(stats.resolution_s, (s) => ['Summed of rows of', `${formatSeconds(s)}, over ${formatSeconds(seconds)}`]),
+  ]);
+}
+
+export function cacheFacts(stats) {
+  const { bricks } = stats.caches;
+  return present([
+    ['now', `${formatBytes(bricks.bytes)} of ${formatBytes(bricks.limit)}`],
+    ['bricks', formatCount(bricks.entries)],
+    ['evicted', formatCount(bricks.evictions)],
+  ]);
+}
+
+/* Rows of the processes: [name, role, memory, last heartbeat, level]. */
+export function processRows(stats, chosen) {
+  return stats.processes.filter(({ name }) => !chosen || name === chosen).map((one) => ({
+    cells: [one.name, one.role, formatBytes(one.rss_bytes), formatSeconds(one.heartbeat_s) + ' ago'],
+    level: one.heartbeat_s > 5 ? 'bad' : '',
+  }));
+}

@@ -1,0 +1,144 @@
+/* What the monitor's charts have in common: time axes, stacked layers, lines. Figures are Plotly's, as plain data. */
+
+import { localTime } from './format.mjs';
+
+/**
+ * @typedef {object} Theme Colours, and the size of the text (px).
+ * @property {string} ink
+ * @property {string} dim
+ * @property {string} line
+ * @property {string} accent
+ * @property {string} soft
+ * @property {string} bad
+ * @property {string} card
+ * @property {number} font
+ */
+
+export function baseLayout(theme) {
+  const font = { size: theme.font, color: theme.dim };
+  const em = theme.font;
+  return {
+    template: { layout: {} },
+    autosize: true,
+    showlegend: false,
+    margin: { l: 4.2 * em, r: 1.4 * em, t: 2 * em, b: 2.2 * em, pad: 0 },
+    paper_bgcolor: 'rgba(0,0,0,0)',
+    plot_bgcolor: 'rgba(0,0,0,0)',
+    font,
+    hoverlabel: {
+      bgcolor: '#22282d',
+      bordercolor: '#56616a',
+      font: { size: theme.font, color: '#ffffff' },
+      align: 'left',
+    },
+    dragmode: 'zoom',
+  };
+}
+
+const DAY_S = 86400;
+
+/* The time axis of a chart. */
+export function timeAxis(series) {
+  const seconds = series.to - series.from;
+  return {
+    type: 'date',
+    range: [localTime(series.from), localTime(series.to)],
+    showgrid: false,
+    zeroline: false,
+    nticks: 8,
+    ticklabelstandoff: 6,
+    tickformat: seconds > 8 * DAY_S
+      ? '%d %b'
+      : seconds > 1.1 * DAY_S
+      ? '%a %H:%M'
+      : seconds < 120
+      ? '%H:%M:%S'
+      : '%H:%M',
+  };
+}
+
+/* The layout of a chart over time, which drags narrow down along the time alone. `top` is the highest of the values
+   that are counts: their axis has no fractions. */
+export function timeLayout(series, theme, unit, top = Infinity) {
+  const layout = baseLayout(theme);
+  const axis = { gridcolor: theme.line, zeroline: false, tickfont: { size: theme.font } };
+  return {
+    ...layout,
+    hovermode: 'x unified',
+    showlegend: true,
+    legend: { orientation: 'h', x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', font: { size: theme.font } },
+    xaxis: { ...axis, ...timeAxis(series) },
+    yaxis: {
+      ...axis,
+      rangemode: 'tozero',
+      fixedrange: true,
+      nticks: 5,
+      title: { text: unit, standoff: 2, font: { size: theme.font } },
+      tickformat: unit === 'bytes' ? '~s' : ',~r',
+      ...(top < 5 ? { dtick: 1 } : {}),
+    },
+  };
+}
+
+/* The middles of the steps, as dates. */
+export function middles(series) {
+  return series.times.map((time) => localTime(time + series.step_s / 2));
+}
+
+/* Bars of one layer of a stack, as wide as a step; null layers are none. */
+export function bars(series, name, values, color, pattern = '') {
+  return {
+    type: 'bar',
+    name,
+    x: middles(series),
+    y: values,
+    width: series.times.map(() => 1000 * series.step_s),
+    marker: {
+      color,
+      line: { width: 0 },
+      pattern: pattern ? { shape: pattern, fgcolor: 'rgba(255,255,255,.6)', size: 6, solidity: 0.25 } : undefined,
+    },
+    hovertemplate: '%{y:.3~s} ' + name + '<extra></extra>',
+  };
+}
+
+export function line(series, name, values, color, more = {}) {
+  const { dash, text = '%{y:.3~s}', ...others } = more;
+  return {
+    type: 'scatter',
+    mode: 'lines',
+    name,
+    x: middles(series),
+    y: values,
+    line: { color, width: 1.8, shape: 'hvh', dash },
+    hovertemplate: text + ' ' + name + '<extra></extra>',
+    ...others,
+  };
+}
+
+/* The highest sum of one step. */
+export function highest(lists) {
+  return Math.max(0, ...(lists[0] || []).map((_, i) => lists.reduce((sum, values) => sum + (values[i] || 0), 0)));
+}
+
+/* A colour between two, both as #rrggbb. */
+export function mix(from, to, share) {
+  const parts = (color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
+  const [a, b] = [parts(from), parts(to)];
+  return '#' + a.map((v, i) => Math.round(v + share * (b[i] - v)).toString(16).padStart(2, '0')).join('');
+}
+
+/* A figure whose layers are stacked. */
+export function stacked(data, layout) {
+  return { data, layout: { ...layout, barmode: 'stack', bargap: 0 } };
+}
+
+/* Whether there is anything in lists of values. */
+export function isEmpty(...lists) {
+  return !lists.some((values) => (values || []).some((value) => value));
+}
+
+/* Levels of a whole page or of all processes: a list for each step, zeros where nothing is known. */
+export function valuesOf(lists, name, series) {
+  return (lists && lists[name]) || series.times.map(() => 0);
+}

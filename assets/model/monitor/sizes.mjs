@@ -1,0 +1,39 @@
+/* What other limits of the brick cache would have changed, out of simulated hits. */
+
+import { clockTime, formatBytes, formatSeconds, plural } from './format.mjs';
+
+/* What the cache would have done with each limit: [{factor, limit, hitRate, hits}]. */
+export function sizesOf(stats) {
+  const { limit } = stats.caches.bricks;
+  return stats.cache_sizes.simulated
+    .filter((one) => one.hit_rate !== null)
+    .map((one) => ({ factor: one.factor, limit: one.factor * limit, hitRate: one.hit_rate, hits: one.hits }));
+}
+
+/* Mean time of the server for a slice that was decoded (s); 0 without any. */
+export function missSeconds(stats) {
+  const miss = stats.server.miss;
+  return miss ? miss.total_s / miss.count : 0;
+}
+
+/* A sentence on whether another limit would have saved decoding. Simulated caches are compared with the simulated one
+   of today's limit, which is the cache itself but for bricks that were in it before. */
+export function sizesSentence(stats, now) {
+  const sizes = sizesOf(stats);
+  const today = sizes.find(({ factor }) => factor === 1);
+  if (!today) return 'No brick was accessed in this time.';
+  const since = stats.from === null ? 'since the beginning' : 'since ' + clockTime(stats.from, now);
+  const accesses = `(${plural(stats.cache_sizes.accesses, 'access', 'accesses')} to bricks)`;
+  const larger = sizes.filter((one) => one.factor > 1 && one.hits > today.hits);
+  if (larger.length) {
+    const one = larger[0];
+    const saved = one.hits - today.hits;
+    const waited = formatSeconds(saved * missSeconds(stats));
+    return `${formatBytes(one.limit)} instead of ${formatBytes(today.limit)} would have saved ${
+      plural(saved, 'decode')
+    } (${waited} of waiting) ${since} ${accesses}.`;
+  }
+  const smaller = sizes.filter((one) => one.factor < 1 && one.hits >= today.hits);
+  const enough = smaller.length ? ` ${formatBytes(smaller[0].limit)} would have been enough.` : '';
+  return `A larger cache would have saved nothing ${since} ${accesses}.${enough}`;
+}

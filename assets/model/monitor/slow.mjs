@@ -1,0 +1,65 @@
+/* One slow slice: its stages as a waterfall, and the reason in a sentence. */
+
+import { describeCulprit } from '../culprit.mjs';
+import { formatBytes, formatDuration } from './format.mjs';
+
+/* Bars of the stages, one after the other in the pipeline's order, as shares of the whole: [{name, what, color, ms,
+   from, width}]. */
+export function waterfallOf(slice, stages) {
+  const whole = Math.max(slice.total_ms, 1e-6);
+  let from = 0;
+  return stages.filter(({ name }) => slice.stages[name] > 0).map(({ name, what, color }) => {
+    const ms = slice.stages[name];
+    const bar = { name, what, color, ms, from: from / whole, width: ms / whole };
+    from += ms;
+    return bar;
+  });
+}
+
+const HOW = {
+  ring: 'The page had this slice.',
+  hit: 'This slice was cached.',
+  prefetched: 'This slice had been decoded ahead.',
+  coalesced: 'This slice waited for a decode that another request had begun',
+  miss: 'This slice was decoded',
+};
+
+/* Why it took as long as it did; `causes` are the reasons in words. */
+export function slowSentence(slice, causes) {
+  const because = slice.reason ? `, because ${causes[slice.reason] || slice.reason}.` : '';
+  const how = HOW[slice.outcome] + (because || (HOW[slice.outcome].endsWith('.') ? '' : '.'));
+  return how + ' ' + describeCulprit(slice.stages, slice.total_ms, null);
+}
+
+/* A selection without steps of one. */
+export function shortSelection(selection) {
+  return selection.replace(/:1(?=,|$)/g, (step, at) => (/:\d+$/.test(selection.slice(0, at)) ? '' : step));
+}
+
+/* Facts as [name, text]. */
+export function slowFacts(slice) {
+  return [
+    ['Volume', slice.volume],
+    ['Selection', shortSelection(slice.selection)],
+    ['Server, in all', formatDuration(slice.total_ms)],
+    ['Sent', formatBytes(slice.bytes)],
+    ['Viewer', slice.viewer.slice(0, 8)],
+  ];
+}
+
+/* The slices that the filters leave, in the order asked for, the slowest first or the latest first. */
+export function chosenSlices(slices, filters, order) {
+  const found = slices.filter((slice) =>
+    ['volume', 'outcome', 'reason'].every((name) => !filters[name] || filters[name] === slice[name])
+  );
+  return order === 'latest' ? found.sort((a, b) => b.time - a.time) : found;
+}
+
+/* The slices of a cell of the heatmap, the slowest first: those that began before it ended and took as long. What
+   viewers perceived is longer than the server's total by what the page and the network took. */
+export function slicesOfCell(slices, cell, isServer) {
+  return slices.filter((slice) =>
+    slice.time >= cell.from && slice.time < cell.to && slice.total_ms <= cell.highMs &&
+    (!isServer || slice.total_ms > cell.lowMs)
+  );
+}

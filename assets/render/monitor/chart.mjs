@@ -1,0 +1,67 @@
+/* Charts of the monitor, drawn by Plotly; a drag on one chooses a time span. */
+
+import { fromLocalTime } from '../../model/monitor/format.mjs';
+import { element } from '../dom.mjs';
+
+const CONFIG = { displayModeBar: false, doubleClick: false, showTips: false, scrollZoom: false };
+
+/* Colours of the theme, and the size of the text, as the style sheet has them. */
+export function readTheme() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue('--l-' + name).trim();
+  return {
+    ink: color('ink'),
+    dim: color('dim'),
+    line: color('line'),
+    accent: color('accent'),
+    soft: color('soft'),
+    bad: color('bad'),
+    card: color('card'),
+    font: 0.6875 * parseFloat(style.fontSize),
+  };
+}
+
+/* `onSpan(from, to)` is called after a drag, with Unix times (s), `onClick(id, x, y)` with a place of a chart: a Unix
+   time, and the value of the y axis. */
+export function createCharts({ onSpan, onClick }) {
+  const drawn = new Map();
+  // What is written below a chart takes space from it.
+  const sizes = new ResizeObserver((entries) =>
+    entries.forEach(({ target, contentRect }) => {
+      if (contentRect.width > 0 && contentRect.height > 0) globalThis.Plotly.Plots.resize(target);
+    })
+  );
+
+  function listen(id, node) {
+    node.on('plotly_relayout', (change) => {
+      const [from, to] = [change['xaxis.range[0]'], change['xaxis.range[1]']];
+      if (from !== undefined && to !== undefined) onSpan(fromLocalTime(from), fromLocalTime(to));
+    });
+    node.on('plotly_click', ({ points: [point], event }) => {
+      const box = node.querySelector('.nsewdrag').getBoundingClientRect();
+      const { xaxis, yaxis } = node._fullLayout;
+      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      if (point) onClick(id, fromLocalTime(xaxis.p2d(x)), yaxis.p2d(y));
+    });
+  }
+
+  /* Draw a figure, or the text of an empty chart; one that is drawn already is left as it is. */
+  function draw(id, figure, emptyText) {
+    const empty = element(id + '-empty');
+    empty.classList.toggle('hidden', Boolean(figure));
+    empty.textContent = figure ? '' : emptyText;
+    const node = element(id);
+    node.classList.toggle('invisible', !figure);
+    if (!figure || !globalThis.Plotly) return;
+    const text = JSON.stringify(figure);
+    if (drawn.get(id) === text) return;
+    const isNew = !drawn.has(id);
+    drawn.set(id, text);
+    globalThis.Plotly.react(node, figure.data, figure.layout, CONFIG);
+    if (!isNew) return;
+    listen(id, node);
+    sizes.observe(node);
+  }
+
+  return { draw };
+}

@@ -1,0 +1,146 @@
+/* Elements of the monitor: tiles, tables, facts. Nodes are kept while what they show is the same. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/* A new element. @param {string} tag @param {string} [name] its class @param {string} [text] */
+export function make(tag, name = '', text = '') {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (text) node.textContent = text;
+  return node;
+}
+
+const shown = new WeakMap();
+
+/* Put into an element what `build()` makes, if `value` is another one than the last time. */
+export function keep(node, value, build) {
+  const text = JSON.stringify(value);
+  if (shown.get(node) === text) return;
+  shown.set(node, text);
+  node.replaceChildren(...build());
+}
+
+const WIDTH = 100;
+const HEIGHT = 24;
+
+/* A line through values, from 0 to the highest of them, with gaps where there is none. */
+export function sparkline(values) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
+  svg.setAttribute('preserveAspectRatio', 'none');
+  svg.setAttribute('class', 'tile-spark');
+  svg.setAttribute('aria-hidden', 'true');
+  const top = Math.max(...values.map((value) => value || 0), Number.MIN_VALUE);
+  const step = WIDTH / Math.max(values.length, 1);
+  let isOn = false;
+  const parts = values.map((value, i) => {
+    if (value === null || value === undefined) {
+      isOn = false;
+      return '';
+    }
+    const y = (HEIGHT - 1 - (HEIGHT - 3) * (value / top)).toFixed(1);
+    const start = (isOn ? 'V' : `M${(i * step).toFixed(1)} `) + y;
+    isOn = true;
+    return `${start}H${((i + 1) * step).toFixed(1)}`;
+  });
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', parts.join(''));
+  svg.append(path);
+  return svg;
+}
+
+export function tile({ id, label, value, level, word, note, limit, spark }) {
+  const node = make('div', 'tile ' + level);
+  node.dataset.tile = id;
+  const head = make('div', 'tile-label', label);
+  const number = make('div', 'tile-value', value);
+  const state = make('div', 'tile-word');
+  state.append(make('span', 'tile-dot'), make('span', '', word));
+  const foot = make('div', 'tile-note', note);
+  node.append(head, number, sparkline(spark), state, foot, make('div', 'tile-limit', limit));
+  return node;
+}
+
+/* A table; `rows` are {cells, level, id}, and `onRow(id)`, if any, is called for the row that is chosen. */
+export function table({ head, rows, chosen, onRow, empty }) {
+  if (!rows.length) return [make('p', 'empty', empty)];
+  const node = make('table', 'monitor-table');
+  const line = make('tr');
+  line.append(...head.map((text) => make('th', '', text)));
+  const top = make('thead');
+  top.append(line);
+  const body = make('tbody');
+  body.append(...rows.map((row) => {
+    const tr = make('tr', row.level || '');
+    tr.append(...row.cells.map((cell) => cellOf(cell)));
+    if (onRow) {
+      tr.tabIndex = 0;
+      tr.setAttribute('aria-selected', String(row.id === chosen));
+      tr.addEventListener('click', () => onRow(row.id));
+      tr.addEventListener('keydown', (event) => {
+        if (event.key === 'Enter' || event.key === ' ') {
+          event.preventDefault();
+          onRow(row.id);
+        }
+      });
+    }
+    return tr;
+  }));
+  node.append(top, body);
+  return [node];
+}
+
+/* A cell: a text, or {text, color, title}. */
+function cellOf(cell) {
+  if (typeof cell === 'string') return make('td', '', cell);
+  const td = make('td');
+  if (cell.color) {
+    const dot = make('span', 'dot');
+    dot.style.setProperty('--dot', cell.color);
+    td.append(dot, ' ');
+  }
+  td.append(cell.text);
+  if (cell.title) td.title = cell.title;
+  return td;
+}
+
+/* Facts, [name, text, help], as a list of definitions. */
+export function factList(facts) {
+  const list = make('dl');
+  facts.forEach(([name, text, help]) => {
+    const term = make('dt', '', name);
+    if (help) term.title = help;
+    list.append(term, make('dd', '', text));
+  });
+  return [list];
+}
+
+/* Facts in one line; a colour makes it a legend. */
+export function factLine(facts) {
+  return facts.map(([name, text, color]) => {
+    const node = make('span', 'outcome');
+    if (color) {
+      const dot = make('span', 'dot');
+      dot.style.setProperty('--dot', color);
+      node.append(dot);
+    }
+    node.append(make('span', '', name), make('b', '', text));
+    return node;
+  });
+}
+
+/* The stages of a slice as bars, one after the other. */
+export function waterfall(bars, formatDuration) {
+  return bars.map(({ name, what, color, ms, from, width }) => {
+    const row = make('div', 'fall');
+    row.title = what;
+    const track = make('div', 'fall-track');
+    const bar = make('div', 'fall-bar');
+    bar.style.left = 100 * from + '%';
+    bar.style.width = Math.max(0.4, 100 * width) + '%';
+    bar.style.background = color;
+    track.append(bar);
+    row.append(make('span', 'fall-name', name), track, make('span', 'fall-ms', formatDuration(ms)));
+    return row;
+  });
+}

@@ -1,0 +1,104 @@
+/* The monitor's controls: time span, rows, filters, switches, pause, wall. They show the state and change it. */
+
+import { formatState, RANGES, SWITCHES, switchOf } from '../../model/monitor/address.mjs';
+import { clockTime } from '../../model/monitor/format.mjs';
+import { element, setText, setVisible } from '../../render/dom.mjs';
+import { keep, make } from '../../render/monitor/elements.mjs';
+
+/* `filters` says in which rows a filter is of use: {name: rows}. */
+export function createControls({ store, filters, onPause }) {
+  /* The span before one that was dragged, for the way back. */
+  const clearSpan = () => store.change({ span: null });
+
+  function start() {
+    element('monitor-ranges').append(...RANGES.map(({ name, label }) => {
+      const button = make('button', 'range', label);
+      button.dataset.range = name;
+      button.addEventListener('click', () => store.change({ range: name, span: null }));
+      return button;
+    }));
+    element('monitor-span-clear').addEventListener('click', clearSpan);
+    element('monitor-pause').addEventListener('click', onPause);
+    const tabs = element('monitor-rows');
+    tabs.addEventListener('click', ({ target }) => {
+      const row = target instanceof HTMLElement && target.dataset.row;
+      if (row) store.change({ row });
+    });
+    tabs.addEventListener('keydown', moveFocus);
+    element('monitor-filters').addEventListener('change', ({ target }) => {
+      if (!(target instanceof HTMLSelectElement)) return;
+      const name = target.dataset.filter || '';
+      store.change({ filters: { ...store.current().filters, [name]: target.value } });
+    });
+    Object.keys(SWITCHES).forEach((name) => {
+      element('switch-' + name).addEventListener('click', ({ target }) => {
+        const value = target instanceof HTMLElement && target.dataset.value;
+        if (value) store.change({ switches: { ...store.current().switches, [name]: value } });
+      });
+    });
+  }
+
+  /* Arrow keys go from tab to tab, as in every list of tabs. */
+  function moveFocus(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const tabs = Array.from(element('monitor-rows').querySelectorAll('button'));
+    const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    const next = tabs[(at + step + tabs.length) % tabs.length];
+    next.focus();
+    next.click();
+  }
+
+  function show(state) {
+    element('monitor-ranges').querySelectorAll('button').forEach((button) => {
+      button.setAttribute('aria-pressed', String(!state.span && button.dataset.range === state.range));
+    });
+    element('monitor-rows').querySelectorAll('button').forEach((button) => {
+      const isOn = button.dataset.row === state.row;
+      button.setAttribute('aria-selected', String(isOn));
+      button.tabIndex = isOn ? 0 : -1;
+      setVisible('row-' + button.dataset.row, isOn);
+    });
+    Object.keys(SWITCHES).forEach((name) => {
+      element('switch-' + name).querySelectorAll('button').forEach((button) => {
+        button.setAttribute('aria-pressed', String(button.dataset.value === switchOf(state, name)));
+      });
+    });
+    Object.entries(filters).forEach(([name, rows]) => {
+      const label = /** @type {HTMLElement} */ (element('filter-' + name).parentElement);
+      label.classList.toggle('hidden', !rows.includes(state.row));
+    });
+    setVisible('monitor-span-clear', Boolean(state.span));
+    const wall = /** @type {HTMLAnchorElement} */ (element('monitor-wall'));
+    wall.href = location.pathname + formatState({ ...state, wall: true });
+  }
+
+  /* The options of a filter: {value: label}; one that is set stays, also where there is nothing of it. */
+  function setOptions(name, options) {
+    const select = /** @type {HTMLSelectElement} */ (element('filter-' + name));
+    const value = store.current().filters[name] || '';
+    const all = Object.entries({ '': 'all', ...(value ? { [value]: value } : {}), ...options });
+    keep(select, all, () =>
+      all.map(([key, label]) => {
+        const option = /** @type {HTMLOptionElement} */ (make('option', '', label));
+        option.value = key;
+        return option;
+      }));
+    select.value = value;
+  }
+
+  /* The time that the figures are of. */
+  function setSpan({ from, to }, state) {
+    const now = Date.now() / 1000;
+    const text = `${clockTime(from, now)} – ${clockTime(to, now)}`;
+    setText('monitor-span', state.span ? text : '');
+    element('monitor-ranges').title = text;
+  }
+
+  function setPaused(on) {
+    element('monitor-pause').setAttribute('aria-pressed', String(on));
+    setText('monitor-pause', on ? 'Go on' : 'Pause');
+  }
+
+  return { start, show, setOptions, setSpan, setPaused };
+}

@@ -1,0 +1,216 @@
+/* What each row of the monitor needs, and how it is drawn. A row that is not shown asks for nothing. */
+
+import { switchOf } from '../../model/monitor/address.mjs';
+import {
+  aheadFigure,
+  answersFigure,
+  contentsFigure,
+  outcomesFigure,
+  plansFigure,
+  reasonsFigure,
+  reasonsOf,
+  sizesFigure,
+  threadsFigure,
+} from '../../model/monitor/charts.mjs';
+import { cacheFacts, machineFacts, prefetchFacts, processRows } from '../../model/monitor/facts.mjs';
+import { clockTime, formatCount, formatDuration } from '../../model/monitor/format.mjs';
+import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
+import { sizesSentence } from '../../model/monitor/sizes.mjs';
+import {
+  chosenSlices,
+  shortSelection,
+  slicesOfCell,
+  slowFacts,
+  slowSentence,
+  waterfallOf,
+} from '../../model/monitor/slow.mjs';
+import { element, setText } from '../../render/dom.mjs';
+import { factLine, factList, keep, make, table, waterfall } from '../../render/monitor/elements.mjs';
+
+const NO_SLICES = 'No slices in this time.';
+const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
+
+/* `theme()` gives the colours; `setLink(chart, more)` leads a chart's link to its figures as CSV. */
+export function createRows({ config, store, statistics, charts, theme, setLink, onError }) {
+  const outcomes = Object.fromEntries(config.outcomes.map((one) => [one.name, one]));
+  let cell = null;
+  let histogram = null;
+
+  const now = () => Date.now() / 1000;
+
+  /* A row of a table of slow slices. */
+  function rowOf(slice) {
+    const { label, color } = outcomes[slice.outcome];
+    return {
+      id: slice.time,
+      cells: [
+        clockTime(slice.time, now(), true),
+        formatDuration(slice.total_ms),
+        { text: label, color, title: slice.reason ? config.reasons[slice.reason] : '' },
+        { text: slice.volume, title: slice.volume },
+        { text: shortSelection(slice.selection), title: slice.selection },
+      ],
+    };
+  }
+
+  const HEAD = ['time', 'server', 'came', 'volume', 'selection'];
+
+  async function showLatency(state) {
+    const times = switchOf(state, 'latency');
+    const outcome = state.filters.outcome;
+    histogram = await statistics.series(state, { histogram: 1 });
+    const options = { times, outcome, references: config.desktopMs };
+    charts.draw('chart-latency', heatmapFigure(histogram, theme(), options), NO_SLICES);
+    setLink('chart-latency', { histogram: 1 });
+    await showCell();
+  }
+
+  /* The requests of the chosen cell, or what to do for it. */
+  async function showCell() {
+    const list = element('monitor-cell-list');
+    if (!cell) {
+      setText('monitor-cell-title', 'Requests');
+      const hint = 'Click a cell of the chart for the requests in it.';
+      keep(list, hint, () => [make('p', 'empty', hint)]);
+      return;
+    }
+    const title = `${clockTime(cell.from, now(), true)}, ${formatDuration(cell.lowMs)} – ${
+      formatDuration(cell.highMs)
+    }`;
+    setText('monitor-cell-title', title);
+    const isServer = switchOf(store.current(), 'latency') === 'server';
+    const slices = await slowSlices({ from: cell.from, to: cell.to });
+    const found = chosenSlices(slicesOfCell(slices, cell, isServer), store.current().filters, 'slowest');
+    keep(list, [cell, found], () => [
+      make(
+        'p',
+        'empty',
+        `${formatCount(cell.count)} slices, ${formatCount(found.length)} of them among the slowest kept.`,
+      ),
+      ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
+    ]);
+  }
+
+  const choose = (time) => store.change({ row: 'requests', at: time });
+
+  /* Slow slices of a span; none where the server keeps none. */
+  async function slowSlices(span) {
+    try {
+      return (await statistics.slow(span)).slices;
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      onError(error);
+      return [];
+    }
+  }
+
+  const spanOf = (series) => ({ from: series.from, to: series.to });
+
+  async function showRequests(state, { series }) {
+    const slices = await slowSlices(spanOf(series));
+    const found = chosenSlices(slices, state.filters, switchOf(state, 'slow'));
+    const chosen = found.find(({ time }) => time === state.at) || found[0] || null;
+    const chosenTime = chosen && chosen.time;
+    const list = element('monitor-slow-list');
+    keep(
+      list,
+      [found, chosenTime],
+      () =>
+        table({
+          head: HEAD,
+          rows: found.map(rowOf),
+          chosen: chosenTime,
+          onRow: (at) => store.change({ at }),
+          empty: NO_LIST,
+        }),
+    );
+    keep(element('monitor-waterfall'), chosen, () => chosen ? waterfallParts(chosen) : [make('p', 'empty', NO_LIST)]);
+  }
+
+  function waterfallParts(slice) {
+    const facts = make('div', 'facts-table');
+    facts.append(...factList(slowFacts(slice)));
+    const title = `${clockTime(slice.time, now(), true)} · ${formatDuration(slice.total_ms)}`;
+    return [
+      make('p', 'sentence', slowSentence(slice, config.causes)),
+      make('h3', '', title),
+      ...waterfall(waterfallOf(slice, config.stages), formatDuration),
+      facts,
+    ];
+  }
+
+  async function showCaches(state, { stats, series }) {
+    const { volume, axis, outcome, reason } = state.filters;
+    const by = volume ? 'volume' : axis ? 'axis' : null;
+    const show = switchOf(state, 'outcomes');
+    const groups = show === 'time' ? (await statistics.series(state, { by: 'outcome' })).groups : null;
+    const grouped = by ? (await statistics.series(state, { by })).groups[volume || axis] || { demand: {} } : null;
+    const options = { outcomes: config.outcomes, show, groups, group: show === 'requests' ? grouped : null, outcome };
+    charts.draw('chart-outcomes', outcomesFigure(series, theme(), options), NO_SLICES);
+    setLink('chart-outcomes', show === 'time' ? { by: 'outcome' } : by ? { by } : {});
+    const reasons = reasonsOf(series, config.reasons, reason);
+    charts.draw('chart-reasons', reasonsFigure(series, theme(), reasons), 'Every slice was cached.');
+    setLink('chart-reasons', {});
+    const counts = reasons.map(({ label, color, values }) => [
+      label,
+      formatCount(values.reduce((a, b) => a + b, 0)),
+      color,
+    ]);
+    keep(element('monitor-reason-list'), counts, () => factLine(counts));
+    charts.draw('chart-sizes', sizesFigure(stats, theme()), 'No brick was accessed in this time.');
+    setLink('chart-sizes', {});
+    setText('monitor-sizes-text', sizesSentence(stats, now()));
+    charts.draw('chart-contents', contentsFigure(series, theme()), 'The cache has not been used yet.');
+    setLink('chart-contents', {});
+    const facts = cacheFacts(stats);
+    keep(element('monitor-cache-list'), facts, () => factLine(facts));
+  }
+
+  function showPrefetch(_state, { stats, series }) {
+    charts.draw('chart-ahead', aheadFigure(series, theme()), 'Nothing was decoded ahead in this time.');
+    setLink('chart-ahead', {});
+    charts.draw('chart-plans', plansFigure(series, theme()), 'Nothing was planned in this time.');
+    setLink('chart-plans', {});
+    const facts = prefetchFacts(stats);
+    keep(element('monitor-prefetch-facts'), facts, () => factList(facts));
+  }
+
+  function showMachine(state, { stats, series }) {
+    charts.draw('chart-threads', threadsFigure(series, theme()), 'No thread was busy in this time.');
+    setLink('chart-threads', {});
+    charts.draw('chart-answers', answersFigure(series, theme(), state.filters.kind), 'No requests in this time.');
+    setLink('chart-answers', {});
+    const rows = processRows(stats, state.filters.process);
+    keep(
+      element('monitor-processes'),
+      rows,
+      () => table({ head: ['process', 'role', 'memory', 'heard of'], rows, chosen: null, onRow: null, empty: 'None.' }),
+    );
+    const facts = machineFacts(stats);
+    keep(element('monitor-machine-facts'), facts, () => factList(facts));
+  }
+
+  const ROWS = {
+    latency: showLatency,
+    requests: showRequests,
+    caches: showCaches,
+    prefetch: showPrefetch,
+    machine: showMachine,
+  };
+
+  return {
+    show: (state, figures) => ROWS[state.row](state, figures),
+    /* A place of the heatmap was clicked. */
+    onClick: (id, time, log) => {
+      if (id !== 'chart-latency' || !histogram) return;
+      const state = store.current();
+      const options = { times: switchOf(state, 'latency'), outcome: state.filters.outcome };
+      cell = cellAt(histogram, options, time, log);
+      showCell().catch(onError);
+    },
+    /* Another time is shown, of which no cell is chosen. */
+    forget: () => {
+      cell = null;
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/* The state of the monitor and the address bar: each change makes an entry in the history, so that Back undoes it. */
+
+import { formatState, parseState } from '../../model/monitor/address.mjs';
+
+/* `onChange(state)` is called after each change, also by Back and Forward. */
+export function createMonitorStore({ onChange, location = globalThis.location, history = globalThis.history }) {
+  let state = parseState(location.search);
+
+  function put(next, replace) {
+    state = next;
+    const address = location.pathname + formatState(state);
+    if (replace) history.replaceState(null, '', address);
+    else history.pushState(null, '', address);
+    onChange(state);
+  }
+
+  return {
+    current: () => state,
+    change: (changes) => put({ ...state, ...changes }, false),
+    /* A change that the page makes by itself. */
+    replace: (changes) => put({ ...state, ...changes }, true),
+    onPopState: () => {
+      state = parseState(location.search);
+      onChange(state);
+    },
+  };
+}

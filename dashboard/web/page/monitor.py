@@ -1,0 +1,395 @@
+"""The page `/monitor`: tiles that are always in sight, and below them one of five rows of charts and tables.
+
+What is here is the frame. Figures come from `/api/v1/` and are drawn by the modules of `assets/`
+(`assets/monitor.mjs` is their entry); no callback of Dash is involved.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.addressing.outcomes import Outcome, Reason
+from dashboard.settings import Settings
+from dashboard.telemetry.simulated_caches import FACTORS
+from dashboard.telemetry.stages import STAGES
+from dashboard.web.page import components, ids, panels
+from dashboard.web.page.ids import Chart, Monitor, Row
+from dashboard.web.page.layout import THEME
+from dashboard.web.page.panel_updates import REASONS
+
+ROW_LABELS: Final = {
+    Row.LATENCY: "Latency",
+    Row.REQUESTS: "Requests",
+    Row.CACHES: "Caches",
+    Row.PREFETCH: "Prefetch",
+    Row.MACHINE: "Machine",
+}
+
+# Filters by the rows in which they narrow something down.
+FILTERS: Final = {
+    "volume": (Row.REQUESTS, Row.CACHES),
+    "axis": (Row.CACHES,),
+    "outcome": (Row.LATENCY, Row.REQUESTS, Row.CACHES),
+    "reason": (Row.REQUESTS, Row.CACHES),
+    "kind": (Row.MACHINE,),
+    "process": (Row.MACHINE,),
+}
+
+# Why a slice was no hit, as the end of a sentence about it.
+CAUSES: Final = {
+    Reason.FIRST: "no slice of its brick had been accessed before",
+    Reason.EVICTED: "its brick had been evicted from the cache",
+    Reason.CHANGED: "the file had changed",
+    Reason.LATE: "its brick was planned or being decoded ahead, and not ready",
+    Reason.JUMPED: "the viewer moved farther than it had before",
+    Reason.TURNED: "the viewer turned back",
+    Reason.UNPLANNED: "its brick was not planned ahead",
+    Reason.NO_SPACE: "there had been no space for its brick in the cache",
+}
+
+# Times of a desktop viewer of the same pipeline (ms), drawn for comparison: a slice from disk, and a cached one.
+DESKTOP_MS: Final = (825, 1)
+
+
+def index_string(settings: Settings, module_tags: str, entry: str) -> str:
+    """The HTML around the page; `module_tags` come before all scripts, `entry` is a module's address."""
+    prefix = settings.url_prefix
+    return f"""<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {{%metas%}}
+        <title>{{%title%}}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="description" content="How fast slices are served, and why">
+        <meta name="color-scheme" content="light dark">
+        <link rel="icon" type="image/svg+xml" href="{prefix}/assets/favicon.svg">
+        {module_tags}
+        {{%css%}}
+    </head>
+    <body>
+        <noscript>This page needs JavaScript.</noscript>
+        {{%app_entry%}}
+        <script id="{Monitor.CONFIG}" type="application/json">{_json(config(settings))}</script>
+        <footer>
+            {{%config%}}
+            {{%scripts%}}
+            {{%renderer%}}
+            <script defer src="{prefix}/_dash-component-suites/plotly/package_data/plotly.min.js"></script>
+            <script type="module" src="{entry}"></script>
+        </footer>
+    </body>
+</html>
+"""
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """What the scripts have to know: names, words and colours, the same as in the viewer."""
+    return {
+        "prefix": settings.url_prefix,
+        "stages": [
+            {"name": stage.name, "what": stage.what, "color": panels.STAGE_COLORS[stage.name]}
+            for stage in STAGES
+        ],
+        "outcomes": [
+            {
+                "name": outcome,
+                "label": panels.OUTCOME_LABELS[outcome],
+                "help": panels.OUTCOME_HELP[outcome],
+                "color": panels.OUTCOME_COLORS[outcome],
+                "pattern": panels.OUTCOME_PATTERNS.get(outcome, ""),
+            }
+            for outcome in Outcome
+        ],
+        "reasons": REASONS,
+        "causes": CAUSES,
+        "filters": FILTERS,
+        "factors": list(FACTORS.values()),
+        "desktopMs": DESKTOP_MS,
+    }
+
+
+def _json(value: object) -> str:
+    """JSON that ends no script, and in which Dash finds no placeholder."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace("{%", "{ %")
+
+
+def build(settings: Settings) -> Component:
+    """The whole page."""
+    return dmc.MantineProvider(
+        theme=THEME,
+        defaultColorScheme="auto",
+        children=html.Div(
+            [
+                _header(settings),
+                html.Main(
+                    [
+                        html.Section(
+                            id=Monitor.TILES,
+                            className="tiles",
+                            **{"aria-label": "Are people served?"},
+                        ),
+                        html.Div(id=Monitor.ADVICE, className="advice", role="status"),
+                        html.Div(
+                            [
+                                html.Div(
+                                    [_tab(row) for row in Row],
+                                    id=Monitor.ROWS,
+                                    className="row-tabs",
+                                    role="tablist",
+                                    **{"aria-label": "Rows"},
+                                ),
+                                html.Div(
+                                    [_filter(name) for name in FILTERS],
+                                    id=Monitor.FILTERS,
+                                    className="filters",
+                                ),
+                            ],
+                            className="row-head",
+                        ),
+                        *(_row(row, parts) for row, parts in _rows().items()),
+                    ],
+                    className="monitor-main",
+                ),
+            ],
+            id=Monitor.PAGE,
+            className="monitor",
+        ),
+    )
+
+
+def _header(settings: Settings) -> Component:
+    prefix = settings.url_prefix
+    return html.Header(
+        [
+            html.A(
+                [html.Span(className="mark"), html.Span("Lamella", className="name")],
+                href=f"{prefix}/",
+                className="brand",
+                title="To the slices",
+            ),
+            html.H1("Monitor", className="monitor-title"),
+            html.Div(
+                id=Monitor.RANGES,
+                className="ranges",
+                role="group",
+                **{"aria-label": "Time span"},
+            ),
+            html.Span(id=Monitor.SPAN, className="span-text"),
+            html.Button(
+                "×",
+                id=Monitor.SPAN_CLEAR,
+                className="span-clear hidden",
+                **{"aria-label": "Back to the span before"},
+            ),
+            html.Span(id=Monitor.STATUS, className="monitor-status", role="status"),
+            html.Div(className="spacer"),
+            html.Button(
+                "Pause",
+                id=Monitor.PAUSE,
+                className="tool",
+                title="Stop polling",
+                **{"aria-pressed": "false"},
+            ),
+            html.A(
+                "Wall",
+                id=Monitor.WALL,
+                className="tool",
+                title="For a wall screen: dark, without controls, one row after the other",
+            ),
+            html.A("Slices", href=f"{prefix}/", className="tool", title="To the slices"),
+            components.with_tooltip(
+                dmc.ColorSchemeToggle(
+                    id=Monitor.SCHEME,
+                    lightIcon=html.Span(className="icon icon-sun"),
+                    darkIcon=html.Span(className="icon icon-moon"),
+                    variant="subtle",
+                    color="gray",
+                    size=32,
+                    **{"aria-label": "Light or dark theme"},
+                ),
+                "Light or dark theme",
+            ),
+        ],
+        className="header",
+    )
+
+
+def _tab(row: Row) -> Component:
+    return html.Button(
+        ROW_LABELS[row],
+        id=ids.row_tab(row),
+        className="row-tab",
+        role="tab",
+        **{"aria-selected": "false", "aria-controls": ids.row_panel(row), "data-row": row},
+    )
+
+
+def _filter(name: str) -> Component:
+    """A choice whose options are written by the scripts."""
+    return html.Label(
+        [html.Span(name.capitalize()), html.Select(id=f"filter-{name}", **{"data-filter": name})],
+        className="filter hidden",
+    )
+
+
+def _row(row: Row, parts: list[Component]) -> Component:
+    return html.Section(
+        parts,
+        id=ids.row_panel(row),
+        className=f"monitor-row row-{row} hidden",
+        role="tabpanel",
+        **{"aria-labelledby": ids.row_tab(row)},
+    )
+
+
+def _rows() -> dict[Row, list[Component]]:
+    return {
+        Row.LATENCY: [
+            _chart(
+                Chart.LATENCY,
+                "How long slices took",
+                "Slices by time and duration; darker cells have more of them. Click one for its requests, drag to"
+                " choose a time span.",
+                {"perceived": "until painted", "server": "on the server"},
+            ),
+            _card(
+                [html.H2("Requests", id=Monitor.CELL_TITLE)],
+                html.Div(id=Monitor.CELL_LIST, className="scroll"),
+            ),
+        ],
+        Row.REQUESTS: [
+            _card(
+                [
+                    html.H2("Slow slices"),
+                    _switch("slow", {"slowest": "slowest first", "latest": "latest first"}),
+                ],
+                html.Div(id=Monitor.SLOW_LIST, className="scroll"),
+            ),
+            _card(
+                [html.H2("Where its time went")],
+                html.Div(id=Monitor.WATERFALL, className="waterfall scroll"),
+            ),
+        ],
+        Row.CACHES: [
+            _chart(
+                Chart.OUTCOMES,
+                "Where slices came from",
+                "Outcomes of viewers' demands over time",
+                {"requests": "slices", "bytes": "bytes", "time": "time waited"},
+            ),
+            _chart(
+                Chart.REASONS,
+                "Why they were not cached",
+                "Each slice that was decoded, or waited for a decode, has one reason",
+                below=html.Div(id=Monitor.REASON_LIST, className="facts-line"),
+            ),
+            _chart(
+                Chart.SIZES,
+                "Hit rate against size",
+                "What the brick cache would have hit with other limits, simulated over the same accesses",
+                below=html.P(id=Monitor.SIZES_TEXT, className="sentence"),
+            ),
+            _chart(
+                Chart.CONTENTS,
+                "How full they are",
+                "Bytes in the brick cache, its limit, and evictions",
+                below=html.Div(id=Monitor.CACHE_LIST, className="facts-line"),
+            ),
+        ],
+        Row.PREFETCH: [
+            _chart(
+                Chart.AHEAD,
+                "Bytes decoded ahead",
+                "Bytes of bricks decoded ahead of viewers, and what became of bricks at that time",
+            ),
+            _chart(
+                Chart.PLANS,
+                "Bricks planned and decoded",
+                "What the worker had to do, and what was not ready when it was needed",
+            ),
+            _card(
+                [html.H2("Is prefetching worth it?")],
+                html.Div(id=Monitor.PREFETCH_FACTS, className="facts-table scroll"),
+            ),
+        ],
+        Row.MACHINE: [
+            _chart(
+                Chart.THREADS,
+                "Busy threads and the queue",
+                "Request threads that were busy, and how long requests waited for one",
+            ),
+            _chart(
+                Chart.ANSWERS,
+                "Requests for slices",
+                "Responses by kind: what viewers see, what pages fetch ahead, scripts; errors in red",
+            ),
+            _card(
+                [html.H2("Processes")],
+                html.Div(id=Monitor.PROCESSES, className="scroll"),
+            ),
+            _card(
+                [html.H2("Disks and bookkeeping")],
+                html.Div(id=Monitor.MACHINE_FACTS, className="facts-table scroll"),
+            ),
+        ],
+    }
+
+
+def _card(head: list[Component], *children: Component, **more: Any) -> Component:
+    return html.Div(
+        [html.Div(head, className="tile-head"), *children], className="monitor-card", **more
+    )
+
+
+def _chart(
+    id_: Chart,
+    title: str,
+    help_: str,
+    switch: dict[str, str] | None = None,
+    below: Component | None = None,
+) -> Component:
+    """A chart with its title, what it may be switched to, and its figures as CSV."""
+    name = id_.removeprefix("chart-")
+    head = [html.H2(title, title=help_), html.Div(className="spacer")]
+    if switch is not None:
+        head.append(_switch(name, switch))
+    head.append(
+        html.A(
+            "CSV",
+            id=f"{id_}-csv",
+            className="csv",
+            **{"aria-label": f"{title}: figures as CSV"},
+        )
+    )
+    plot = html.Div(
+        [
+            html.Div(
+                id=id_, className="plot-area", role="img", **{"aria-label": f"{title}. {help_}"}
+            ),
+            html.Div(id=f"{id_}-empty", className="empty over hidden"),
+        ],
+        className="plot-holder",
+    )
+    return _card(head, plot, *([below] if below is not None else []))
+
+
+def _switch(name: str, options: dict[str, str]) -> Component:
+    """One of a few ways to show the same; the first one holds at first."""
+    return html.Div(
+        [
+            html.Button(
+                label,
+                className="switch-option",
+                **{"data-value": value, "aria-pressed": "true" if i == 0 else "false"},
+            )
+            for i, (value, label) in enumerate(options.items())
+        ],
+        id=f"switch-{name}",
+        className="switch",
+        role="group",
+    )

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+
+import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
+import { machineFacts, prefetchFacts, processRows } from '../../../assets/model/monitor/facts.mjs';
+import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
+import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
+import {
+  chosenSlices,
+  shortSelection,
+  slicesOfCell,
+  slowSentence,
+  waterfallOf,
+} from '../../../assets/model/monitor/slow.mjs';
+import { statsOf } from './figures-of.mjs';
+
+const SLOW = {
+  time: 1005,
+  volume: 'scan.h5/data',
+  selection: '3,0:48:1,0:48:1',
+  outcome: 'miss',
+  reason: 'evicted',
+  viewer: 'ann',
+  bytes: 2304,
+  stages: { read: 100, decode: 300 },
+  total_ms: 400,
+};
+
+Deno.test('what a larger cache would have saved comes from simulated hits and the time of a decode', () => {
+  const sentence = sizesSentence(statsOf(), 1030);
+  assert.match(
+    sentence,
+    /^40 GB instead of 20 GB would have saved 4 decodes \(3\.6 s of waiting\) since \d\d:\d\d \(100 accesses to bricks\)\.$/,
+  );
+});
+
+Deno.test('where a larger cache saves nothing, a smaller one may be enough', () => {
+  const simulated = [0.25, 0.5, 1, 2].map((factor) => ({ factor, hits: factor < 0.5 ? 80 : 90, hit_rate: 0.9 }));
+  const stats = statsOf({ cache_sizes: { accesses: 100, simulated } });
+  assert.match(sizesSentence(stats, 1030), /saved nothing since .*\. 10 GB would have been enough\.$/);
+  assert.equal(
+    sizesSentence(statsOf({ cache_sizes: { accesses: 0, simulated: [] } }), 1030),
+    'No brick was accessed in this time.',
+  );
+});
+
+Deno.test('a waterfall has the stages one after the other', () => {
+  const stages = ['read', 'decode', 'index'].map((name) => ({ name, what: '', color: '#000' }));
+  const bars = waterfallOf(SLOW, stages);
+  assert.deepEqual(bars.map(({ name, from, width }) => [name, from, width]), [['read', 0, 0.25], [
+    'decode',
+    0.25,
+    0.75,
+  ]]);
+});
+
+Deno.test('a slow slice has its reason and its cause in a sentence', () => {
+  const causes = { evicted: 'its brick had been evicted' };
+  assert.equal(
+    slowSentence(SLOW, causes),
+    'This slice was decoded, because its brick had been evicted. Decoding on the server took 300 ms of 400 ms.',
+  );
+  assert.match(slowSentence({ ...SLOW, outcome: 'hit', reason: null }, causes), /^This slice was cached\. /);
+});
+
+Deno.test('lists are filtered and in the order asked for', () => {
+  const others = [{ ...SLOW, time: 1010, outcome: 'hit', reason: null, total_ms: 90 }];
+  const all = [SLOW, ...others];
+  assert.deepEqual(chosenSlices(all, { outcome: 'hit' }, 'slowest'), others);
+  assert.deepEqual(chosenSlices(all, {}, 'latest').map(({ time }) => time), [1010, 1005]);
+  const cell = { from: 1000, to: 1010, lowMs: 100, highMs: 1000 };
+  assert.deepEqual(slicesOfCell(all, cell, true), [SLOW]);
+  assert.deepEqual(slicesOfCell([{ ...SLOW, total_ms: 50 }], cell, true), []);
+  assert.equal(slicesOfCell([{ ...SLOW, total_ms: 50 }], cell, false).length, 1);
+});
+
+Deno.test('steps of one are left out of a selection', () => {
+  assert.equal(shortSelection('3,0:48:1,0:48:1'), '3,0:48,0:48');
+  assert.equal(shortSelection('0:256:2,544,0:640:2'), '0:256:2,544,0:640:2');
+});
+
+Deno.test('advice names its evidence, and there is none for few slices', () => {
+  assert.deepEqual(adviceOf(statsOf(), {}), []);
+  const stats = statsOf({
+    demand: { ring: 10, hit: 10, prefetched: 0, coalesced: 0, miss: 30 },
+    reasons: { evicted: 20, first: 10 },
+    server: { miss: { count: 30, total_s: 30 } },
+    stages: { read: { count: 30, total_s: 20 } },
+    queue: { count: 90, p95_ms: 400 },
+    worker: { state: 'ended', since_s: 60 },
+    requests: { demand: { 200: 45, 503: 5 } },
+  });
+  const groups = {
+    axis: { 0: { count: 25, server_s: 2.5 }, 2: { count: 25, server_s: 25 } },
+    volume: { 'scan.h5/data': { demand: { miss: 30 } } },
+  };
+  const advice = adviceOf(stats, groups);
+  assert.deepEqual(advice.map(({ id }) => id), ['worker', 'errors', 'queue', 'cache', 'disk', 'rechunk']);
+  const text = (id) => advice.find((one) => one.id === id)?.evidence;
+  assert.equal(text('cache'), '40 % of slices had been evicted; twice the limit would have saved 4.0 s of waiting');
+  assert.equal(text('disk'), 'reading takes 667 ms of a decoded slice, 66.6 % of its time');
+  assert.match(String(text('rechunk')), /1\.0 s on average, across axis 0 100 ms/);
+  const first = { ...stats, reasons: { first: 28, evicted: 2 } };
+  assert.equal(adviceOf(first, groups).find(({ id }) => id === 'warm')?.text, 'Warm scan.h5/data');
+});
+
+Deno.test('facts leave out what the server does not know', () => {
+  const names = (facts) => facts.map(([name]) => name);
+  assert.ok(!names(prefetchFacts(statsOf())).includes('Saved'));
+  const more = { ...statsOf().prefetch, saved_s: 90, spent_s: 600 };
+  assert.ok(names(prefetchFacts(statsOf({ prefetch: more }))).includes('Saved'));
+  assert.ok(!names(machineFacts(statsOf())).includes('Writing bricks'));
+  assert.equal(processRows(statsOf(), '')[0].cells[0], 'web-0');
+  assert.deepEqual(processRows(statsOf(), 'worker-0'), []);
+});
+
+Deno.test('numbers as people read them', () => {
+  assert.deepEqual([0, 999, 1500, 21.4e9].map(formatBytes), ['0 B', '999 B', '1.5 kB', '21 GB']);
+  assert.deepEqual([0.9999, 1, 0.5, null].map(formatShare), ['99.9 %', '100 %', '50 %', '–']);
+  assert.deepEqual([0.02, 5, 360, 9000, 3 * 86400].map(formatSeconds), ['20 ms', '5.0 s', '6 min', '2.5 h', '3 days']);
+  assert.equal(clockTime(1_700_000_000, 1_700_000_100).length, 5);
+  assert.equal(clockTime(1_600_000_000, 1_700_000_100).length, 16);
+});
