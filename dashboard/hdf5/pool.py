@@ -109,6 +109,7 @@ class Hdf5WorkerPool:
         for _ in range(count):
             self._free.put(None)
         self._closed = threading.Event()
+        self.started = 0
         self._warned_unconfined = False
 
     def idle(self) -> list[subprocess.Popen[bytes]]:
@@ -286,6 +287,8 @@ class Hdf5WorkerPool:
                     worker.kill()
 
     def _start(self) -> Hdf5Worker:
+        # More than there are at a time: workers that were killed, or slowed down, are replaced.
+        self.started += 1
         return Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
 
 

@@ -127,6 +127,9 @@ def maintenance_of(engine: Engine) -> Maintenance:
         evictor = LruEvictor(rows.cache, 0, caches.locks / lock)
         evict = bind(evictor.evict_for, 0, evict_protected_last=True)
         tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
+    # In steps, since a row of the ledger is written whenever a level changes.
+    engine.ledger.gauge("disk.free_bytes", lambda: round(engine.space.free(), -8))
+    engine.ledger.gauge("children.started", lambda: engine.hdf5.started)
     tasks.add(
         "Limiting the access records",
         bind(engine.contiguous.trim, ACCESS_RECORD_BYTES),

@@ -32,7 +32,7 @@ BASE: Final = "base:"
 _BASES: Final = Tier(BASE, 1)
 
 # Gauges of shared resources, of which the newest value counts. All others are per process and summed.
-SHARED: Final = ("bricks.", "frames.")
+SHARED: Final = ("bricks.", "frames.", "disk.")
 # Hours whose minutes are merged in one step, for which other writers wait; after a standstill the rest follows.
 MAX_HOURS: Final = 12
 # Rows of a day's slow slices that are merged when there are more; the slowest ones alone take 17.

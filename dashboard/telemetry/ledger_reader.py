@@ -27,13 +27,26 @@ WORKER_AWAY_S: Final = 10.0
 
 
 class ProcessStats(TypedDict):
-    """One live process; `name` is such as `web-0`, `heartbeat_s` the age of its last heartbeat (s)."""
+    """One live process; `heartbeat_s` is the age of its last heartbeat (s)."""
 
-    name: str
     pid: int
     role: str
     rss_bytes: int
     heartbeat_s: float
+
+
+class ProcessLoad(TypedDict):
+    """What a process does: for how long it has run (s), and the processors that it keeps busy, on average.
+
+    `bookkeeping` is what of them the ledger takes.
+    """
+
+    role: str
+    rss_bytes: int
+    heartbeat_s: float
+    up_s: float
+    cpu: float
+    bookkeeping: float
 
 
 class WorkerStats(TypedDict):
@@ -60,6 +73,7 @@ class Process:
     name: str
     label: str
     stats: ProcessStats
+    load: ProcessLoad
     gauges: dict[str, float]
 
 
@@ -173,15 +187,22 @@ class LedgerReader:
 
 
 def _process(key: str, record: Heartbeat, now: float) -> Process:
-    label = key.removeprefix(PROCESS)
     stats: ProcessStats = {
-        "name": label,
         "pid": record.pid,
         "role": record.role,
         "rss_bytes": record.rss_bytes,
         "heartbeat_s": max(0.0, round(now - record.heartbeat, 3)),
     }
-    return Process(record.process or label, label, stats, record.gauges)
+    load: ProcessLoad = {
+        "role": record.role,
+        "rss_bytes": record.rss_bytes,
+        "heartbeat_s": stats["heartbeat_s"],
+        "up_s": max(0.0, round(now - record.began, 1)) if record.began else 0.0,
+        "cpu": record.cpu,
+        "bookkeeping": record.bookkeeping,
+    }
+    label = key.removeprefix(PROCESS)
+    return Process(record.process or label, label, stats, load, record.gauges)
 
 
 def _worker(records: Sequence[Heartbeat], now: float) -> WorkerStats:

@@ -7,6 +7,8 @@ So a process that is restarted has the name of the one before, and metrics of it
 from __future__ import annotations
 
 import os
+import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -21,6 +23,8 @@ PROCESS_EXPIRES_S: Final = 15.0
 # Records of processes that have ended are kept, since they say for how long there is no worker.
 RECORD_EXPIRES_S: Final = 7 * 86_400.0
 MAX_PROCESSES: Final = 1024
+# Heartbeats over which the use of processors is averaged.
+CPU_BEATS: Final = 30
 # A record that is further ahead is from a clock that was set back since.
 _CLOCKS_DIFFER_S: Final = 3600.0
 
@@ -29,7 +33,9 @@ class Heartbeat(BaseModel):
     """The record of a process; `heartbeat` and `began` are Unix times (s).
 
     Its key has the name of the process, such as `web-0`, which the next process takes over when this one has
-    ended or been silent. `process` is what rows call it, and `host` says where the process id means anything.
+    ended or been silent. `cpu` is the number of processors that it kept busy of late, with its children that have
+    ended, `bookkeeping` what of it the ledger took. `process` is what rows call it, and `host` says where the
+    process id means anything.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -38,6 +44,8 @@ class Heartbeat(BaseModel):
     role: Annotated[str, Field(max_length=32)]
     rss_bytes: int
     heartbeat: Finite
+    cpu: Finite = 0.0
+    bookkeeping: Finite = 0.0
     gauges: dict[Name, Finite]
     process: Annotated[str, Field(max_length=64)] = ""
     began: Finite = 0.0
@@ -59,22 +67,39 @@ class ProcessRecord:
         self._process = process
         self._began: float | None = None
         self._number: int | None = None
+        self._spent: deque[tuple[float, float, float]] = deque(maxlen=CPU_BEATS)
         self.ended = False
 
     def _made(self, now: float, gauges: Mapping[str, float]) -> Heartbeat:
         if self._began is None:
             self._began = now
+        cpu, bookkeeping = self._busy()
         return Heartbeat(
             pid=os.getpid(),
             role=self._role,
             rss_bytes=rss_bytes(),
             heartbeat=now,
+            cpu=cpu,
+            bookkeeping=bookkeeping,
             gauges=dict(gauges),
             process=self._process,
             began=self._began,
             host=_host(),
             ended=self.ended,
         )
+
+    def _busy(self) -> tuple[float, float]:
+        """Processors that were busy since the oldest of the last beats: in all, and for this thread."""
+        used = os.times()
+        ours = used.user + used.system + used.children_user + used.children_system
+        self._spent.append((time.monotonic(), ours, time.thread_time()))
+        (then, cpu, ledger), (now, cpu_now, ledger_now) = self._spent[0], self._spent[-1]
+        passed = now - then
+        if passed <= 0.0:
+            return 0.0, 0.0
+        # Beats of another thread, as at the end, have another clock.
+        shares = (cpu_now - cpu) / passed, (ledger_now - ledger) / passed
+        return round(max(0.0, shares[0]), 3), round(max(0.0, shares[1]), 4)
 
     def beat(self, now: float, gauges: Mapping[str, float]) -> None:
         """Store a heartbeat under this process's name, or under the first that is free; `RowsUnavailable`."""

@@ -246,7 +246,8 @@ class Stats:
     ) -> Snapshot:
         processes = [process.stats for process in self._reader.processes]
         worker, gauges = self._reader.worker, self._reader.gauges()
-        found = summarize(totals, gauges, len(viewers), processes, worker)
+        loads = {process.label: process.load for process in self._reader.processes}
+        found = summarize(totals, gauges, len(viewers), processes, worker, loads)
         found |= covers  # type: ignore[typeddict-item]
         if by is not None:
             found |= {"by": by, "groups": groups_of(totals, by)}

@@ -9,7 +9,7 @@ from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.groups import By, GroupStats
 from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, KINDS, QUEUE, REQUESTS
-from dashboard.telemetry.ledger_reader import ProcessStats, WorkerStats
+from dashboard.telemetry.ledger_reader import ProcessLoad, ProcessStats, WorkerStats
 from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
@@ -87,6 +87,14 @@ class CacheSizes(TypedDict):
     simulated: list[SimulatedCache]
 
 
+class MachineStats(TypedDict):
+    """Now: live processes by name, such as `web-0`, free bytes on the cache's disk, and HDF5 workers started."""
+
+    processes: dict[str, ProcessLoad]
+    free_bytes: int | None
+    hdf5_started: int
+
+
 class PageStats(TypedDict):
     """What pages report beside their slices: skipped ones, and slices and bytes that they fetched ahead."""
 
@@ -136,6 +144,7 @@ class Snapshot(_Window):
     viewers: int
     processes: list[ProcessStats]
     worker: WorkerStats
+    machine: MachineStats
     by: NotRequired[By]
     groups: NotRequired[dict[str, GroupStats]]
 
@@ -146,6 +155,7 @@ def summarize(
     viewers: int,
     processes: list[ProcessStats],
     worker: WorkerStats,
+    loads: dict[str, ProcessLoad],
 ) -> Snapshot:
     """The statistics of a window, as JSON types."""
 
@@ -192,6 +202,11 @@ def summarize(
         "viewers": viewers,
         "processes": processes,
         "worker": worker,
+        "machine": {
+            "processes": loads,
+            "free_bytes": round(gauges["disk.free_bytes"]) if "disk.free_bytes" in gauges else None,
+            "hdf5_started": round(gauges.get("children.started", 0.0)),
+        },
     }
 
 

@@ -21,6 +21,7 @@ export const SWITCHES = {
   latency: ['perceived', 'server'],
   outcomes: ['requests', 'bytes', 'time'],
   slow: ['slowest', 'latest'],
+  groups: ['volume', 'axis', 'viewer'],
 };
 
 /** @typedef {{from: number, to: number}} Span Unix times (s). */

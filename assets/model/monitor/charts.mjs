@@ -1,30 +1,41 @@
 /* Charts of caches, prefetching and the machine: figures and facts out of the ledger's series and sums. All return null
    where there is nothing to be drawn. */
 
-import { bars, baseLayout, highest, isEmpty, line, mix, stacked, timeLayout, valuesOf } from './figures.mjs';
+import {
+  bars,
+  baseLayout,
+  highest,
+  isEmpty,
+  line,
+  mix,
+  stacked,
+  timeLayout,
+  valuesOf,
+  withoutLegend,
+} from './figures.mjs';
 import { formatBytes, formatShare } from './format.mjs';
 import { sizesOf } from './sizes.mjs';
 
-/* Where slices came from. `show` is requests, bytes or time; `groups` are those of the outcomes over time. `group`, if
-   any, is the one volume or axis that is asked for. */
-export function outcomesFigure(series, theme, { outcomes, show, groups, group, outcome }) {
-  const units = { requests: 'slices', bytes: 'bytes', time: 's' };
-  const shown = outcomes.filter(({ name }) => !outcome || outcome === name);
-  const of = ({ name }) => {
+/* Where slices came from: {name, label, color, pattern, values}. `show` is requests, bytes or time; `groups` are those of
+   the outcomes over time, `group` is the one volume or axis that is asked for, if any. */
+export function outcomesOf(series, { outcomes, show, groups, group, outcome }) {
+  const of = (name) => {
     if (show === 'bytes') return valuesOf(series.counters, 'sent_bytes.' + name, series);
     if (show === 'time') return groups && groups[name] ? groups[name].server_s : series.times.map(() => 0);
     return group ? valuesOf(group.demand, name, series) : series.demand[name];
   };
-  const layers = shown.map((one) => ({ ...one, values: of(one) }));
-  if (isEmpty(...layers.map(({ values }) => values))) return null;
+  return outcomes.filter(({ name }) => !outcome || outcome === name).map((one) => ({ ...one, values: of(one.name) }));
+}
+
+const UNITS = { requests: 'slices', bytes: 'bytes', time: 's' };
+
+export function outcomesFigure(series, theme, layers, show) {
+  const lists = layers.map(({ values }) => values);
+  if (isEmpty(...lists)) return null;
+  const top = show === 'requests' ? highest(lists) : undefined;
   return stacked(
     layers.map(({ label, color, pattern, values }) => bars(series, label, values, color, pattern)),
-    timeLayout(
-      series,
-      theme,
-      units[show],
-      show === 'requests' ? highest(layers.map(({ values }) => values)) : undefined,
-    ),
+    withoutLegend(timeLayout(series, theme, UNITS[show], top)),
   );
 }
 
@@ -44,7 +55,7 @@ export function reasonsFigure(series, theme, reasons) {
   if (!reasons.length) return null;
   return stacked(
     reasons.map(({ label, color, values }) => bars(series, label, values, color)),
-    timeLayout(series, theme, 'slices', highest(reasons.map(({ values }) => values))),
+    withoutLegend(timeLayout(series, theme, 'slices', highest(reasons.map(({ values }) => values)))),
   );
 }
 

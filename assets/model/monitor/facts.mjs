@@ -1,5 +1,6 @@
 /* Facts in words: what prefetching was good for, and what the disks and the bookkeeping do. [name, text, help]. */
 
+import { LIMITS, servedShare } from './tiles.mjs';
 import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 
 const present = (facts) => facts.filter((fact) => fact !== null);
@@ -51,6 +52,8 @@ export function machineFacts(stats) {
       `p95 ${formatDuration(write.p95_ms)}, ${plural(write.count, 'brick')}`,
       'after the response, so that no viewer waits for it',
     ],
+    known(stats.machine.free_bytes, (bytes) => ['Free on the cache’s disk', formatBytes(bytes)]),
+    ['HDF5 workers', `${formatCount(stats.machine.hdf5_started)} started`, 'those that end or slow down are replaced'],
     ['Frames', `${formatBytes(stats.caches.frames.bytes)} of ${formatBytes(stats.caches.frames.limit)}`],
     ['Evicted', `${plural(stats.caches.bricks.evictions, 'brick')}, ${plural(stats.caches.frames.evictions, 'frame')}`],
     ['Given up', plural(Object.values(stats.given_up).reduce((a, b) => a + b, 0), 'request')],
@@ -71,10 +74,51 @@ export function cacheFacts(stats) {
   ]);
 }
 
-/* Rows of the processes: [name, role, memory, last heartbeat, level]. */
+// A process that was silent for longer than this (s) is away.
+const SILENT_S = 5;
+
+export const PROCESS_HEAD = ['process', 'memory', 'processors', 'bookkeeping', 'running for', 'heard of'];
+
+/* Rows of the processes; `bookkeeping` is what the ledger costs. */
 export function processRows(stats, chosen) {
-  return stats.processes.filter(({ name }) => !chosen || name === chosen).map((one) => ({
-    cells: [one.name, one.role, formatBytes(one.rss_bytes), formatSeconds(one.heartbeat_s) + ' ago'],
-    level: one.heartbeat_s > 5 ? 'bad' : '',
+  return Object.entries(stats.machine.processes).filter(([name]) => !chosen || name === chosen).map(([name, one]) => ({
+    cells: [
+      name,
+      formatBytes(one.rss_bytes),
+      one.cpu.toFixed(2),
+      formatDuration(1000 * one.bookkeeping) + '/s',
+      formatSeconds(one.up_s),
+      formatSeconds(one.heartbeat_s) + ' ago',
+    ],
+    level: one.heartbeat_s > SILENT_S ? 'bad' : '',
   }));
+}
+
+export const GROUP_HEAD = {
+  volume: ['volume', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
+  axis: ['sliced across', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
+  viewer: ['viewer', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
+};
+
+/* Rows of a breakdown: which volume thrashes, which axis is slow, who is here. */
+export function groupRows(groups, by, chosen) {
+  return Object.entries(groups).filter(([name]) => !chosen || name === chosen).map(([name, group]) => {
+    const demand = { ring: 0, hit: 0, prefetched: 0, coalesced: 0, miss: 0, ...group.demand };
+    const decoded = demand.miss + demand.coalesced;
+    const answered = group.count - demand.ring;
+    const evicted = (group.reasons || {}).evicted || 0;
+    const label = by === 'axis' && name !== 'other' ? 'axis ' + name : by === 'viewer' ? name.slice(0, 8) : name;
+    return {
+      cells: [
+        { text: label, title: name },
+        formatCount(group.count),
+        formatShare(servedShare(demand)),
+        formatCount(decoded),
+        formatCount(evicted),
+        answered ? formatDuration((1000 * group.server_s) / answered) : '–',
+        formatBytes(group.sent_bytes || 0),
+      ],
+      level: evicted > LIMITS.evictedShare[1] * group.count ? 'bad' : '',
+    };
+  });
 }

@@ -21,7 +21,7 @@ export function baseLayout(theme) {
     template: { layout: {} },
     autosize: true,
     showlegend: false,
-    margin: { l: 4.2 * em, r: 1.4 * em, t: 2 * em, b: 2.2 * em, pad: 0 },
+    margin: { l: 4.2 * em, r: 1.4 * em, t: 2 * em, b: 2.6 * em, pad: 0 },
     paper_bgcolor: 'rgba(0,0,0,0)',
     plot_bgcolor: 'rgba(0,0,0,0)',
     font,
@@ -96,7 +96,9 @@ export function bars(series, name, values, color, pattern = '') {
     marker: {
       color,
       line: { width: 0 },
-      pattern: pattern ? { shape: pattern, fgcolor: 'rgba(255,255,255,.6)', size: 6, solidity: 0.25 } : undefined,
+      pattern: pattern
+        ? { shape: pattern, bgcolor: color, fgcolor: '#ffffff', fgopacity: 0.6, size: 6, solidity: 0.25 }
+        : undefined,
     },
     hovertemplate: '%{y:.3~s} ' + name + '<extra></extra>',
   };
@@ -131,6 +133,11 @@ export function mix(from, to, share) {
 /* A figure whose layers are stacked. */
 export function stacked(data, layout) {
   return { data, layout: { ...layout, barmode: 'stack', bargap: 0 } };
+}
+
+/* A layout of a chart whose legend is below it. */
+export function withoutLegend(layout) {
+  return { ...layout, showlegend: false, margin: { ...layout.margin, t: 0.8 * layout.font.size } };
 }
 
 /* Whether there is anything in lists of values. */

@@ -95,7 +95,7 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     controls.setOptions('outcome', labels(config.outcomes));
     controls.setOptions('reason', config.reasons);
     controls.setOptions('kind', names(Object.keys(stats.requests)));
-    controls.setOptions('process', names(stats.processes.map(({ name }) => name)));
+    controls.setOptions('process', names(Object.keys(stats.machine.processes)));
   }
 
   function redraw() {

@@ -6,14 +6,23 @@ import {
   answersFigure,
   contentsFigure,
   outcomesFigure,
+  outcomesOf,
   plansFigure,
   reasonsFigure,
   reasonsOf,
   sizesFigure,
   threadsFigure,
 } from '../../model/monitor/charts.mjs';
-import { cacheFacts, machineFacts, prefetchFacts, processRows } from '../../model/monitor/facts.mjs';
-import { clockTime, formatCount, formatDuration } from '../../model/monitor/format.mjs';
+import {
+  cacheFacts,
+  GROUP_HEAD,
+  groupRows,
+  machineFacts,
+  prefetchFacts,
+  PROCESS_HEAD,
+  processRows,
+} from '../../model/monitor/facts.mjs';
+import { clockTime, formatBytes, formatCount, formatDuration, formatSeconds } from '../../model/monitor/format.mjs';
 import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
 import { sizesSentence } from '../../model/monitor/sizes.mjs';
 import {
@@ -27,8 +36,12 @@ import {
 import { element, setText } from '../../render/dom.mjs';
 import { factLine, factList, keep, make, table, waterfall } from '../../render/monitor/elements.mjs';
 
+// Slices in the list beside the heatmap.
+const SHOWN = 40;
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
+
+const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
 
 /* `theme()` gives the colours; `setLink(chart, more)` leads a chart's link to its figures as CSV. */
 export function createRows({ config, store, statistics, charts, theme, setLink, onError }) {
@@ -68,10 +81,15 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   /* The requests of the chosen cell, or what to do for it. */
   async function showCell() {
     const list = element('monitor-cell-list');
+    const { filters } = store.current();
     if (!cell) {
-      setText('monitor-cell-title', 'Requests');
-      const hint = 'Click a cell of the chart for the requests in it.';
-      keep(list, hint, () => [make('p', 'empty', hint)]);
+      setText('monitor-cell-title', 'Slowest of this time');
+      const found = chosenSlices(await slowSlices(spanOf(histogram)), filters, 'slowest').slice(0, SHOWN);
+      keep(
+        list,
+        found,
+        () => table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: NO_LIST }),
+      );
       return;
     }
     const title = `${clockTime(cell.from, now(), true)}, ${formatDuration(cell.lowMs)} – ${
@@ -80,7 +98,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     setText('monitor-cell-title', title);
     const isServer = switchOf(store.current(), 'latency') === 'server';
     const slices = await slowSlices({ from: cell.from, to: cell.to });
-    const found = chosenSlices(slicesOfCell(slices, cell, isServer), store.current().filters, 'slowest');
+    const found = chosenSlices(slicesOfCell(slices, cell, isServer), filters, 'slowest');
     keep(list, [cell, found], () => [
       make(
         'p',
@@ -146,16 +164,16 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const groups = show === 'time' ? (await statistics.series(state, { by: 'outcome' })).groups : null;
     const grouped = by ? (await statistics.series(state, { by })).groups[volume || axis] || { demand: {} } : null;
     const options = { outcomes: config.outcomes, show, groups, group: show === 'requests' ? grouped : null, outcome };
-    charts.draw('chart-outcomes', outcomesFigure(series, theme(), options), NO_SLICES);
+    const layers = outcomesOf(series, options);
+    charts.draw('chart-outcomes', outcomesFigure(series, theme(), layers, show), NO_SLICES);
     setLink('chart-outcomes', show === 'time' ? { by: 'outcome' } : by ? { by } : {});
+    const format = { requests: formatCount, bytes: formatBytes, time: formatSeconds }[show];
+    const sums = layers.map(({ label, color, values }) => [label, format(total(values)), color]);
+    keep(element('monitor-outcome-list'), sums, () => factLine(sums));
     const reasons = reasonsOf(series, config.reasons, reason);
     charts.draw('chart-reasons', reasonsFigure(series, theme(), reasons), 'Every slice was cached.');
     setLink('chart-reasons', {});
-    const counts = reasons.map(({ label, color, values }) => [
-      label,
-      formatCount(values.reduce((a, b) => a + b, 0)),
-      color,
-    ]);
+    const counts = reasons.map(({ label, color, values }) => [label, formatCount(total(values)), color]);
     keep(element('monitor-reason-list'), counts, () => factLine(counts));
     charts.draw('chart-sizes', sizesFigure(stats, theme()), 'No brick was accessed in this time.');
     setLink('chart-sizes', {});
@@ -164,6 +182,21 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     setLink('chart-contents', {});
     const facts = cacheFacts(stats);
     keep(element('monitor-cache-list'), facts, () => factLine(facts));
+    await showGroups(state);
+  }
+
+  async function showGroups(state) {
+    const by = switchOf(state, 'groups');
+    const list = element('monitor-groups');
+    try {
+      const { groups } = await statistics.sums(state, by);
+      const rows = groupRows(groups, by, state.filters[by]);
+      keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      // Viewers are kept for an hour.
+      keep(list, error.message, () => [make('p', 'empty', error.message)]);
+    }
   }
 
   function showPrefetch(_state, { stats, series }) {
@@ -184,7 +217,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     keep(
       element('monitor-processes'),
       rows,
-      () => table({ head: ['process', 'role', 'memory', 'heard of'], rows, chosen: null, onRow: null, empty: 'None.' }),
+      () => table({ head: PROCESS_HEAD, rows, chosen: null, onRow: null, empty: 'None.' }),
     );
     const facts = machineFacts(stats);
     keep(element('monitor-machine-facts'), facts, () => factList(facts));

@@ -139,6 +139,8 @@ class Monitor(StrEnum):
     CELL_LIST = "monitor-cell-list"
     SLOW_LIST = "monitor-slow-list"
     WATERFALL = "monitor-waterfall"
+    OUTCOME_LIST = "monitor-outcome-list"
+    GROUPS = "monitor-groups"
     REASON_LIST = "monitor-reason-list"
     SIZES_TEXT = "monitor-sizes-text"
     CACHE_LIST = "monitor-cache-list"

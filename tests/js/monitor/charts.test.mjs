@@ -4,6 +4,7 @@ import {
   answersFigure,
   contentsFigure,
   outcomesFigure,
+  outcomesOf,
   plansFigure,
   reasonsOf,
   sizesFigure,
@@ -73,15 +74,17 @@ Deno.test('a place of the heatmap is a cell', () => {
 
 Deno.test('outcomes are shown by slices, bytes and time waited', () => {
   const options = { outcomes: OUTCOMES, show: 'requests', groups: null, group: null, outcome: '' };
-  const of = (more) => outcomesFigure(seriesOf(), THEME, { ...options, ...more });
-  const values = (figure) => Object.fromEntries(figure.data.map(({ name, y }) => [name, y]));
+  const of = (more) => outcomesOf(seriesOf(), { ...options, ...more });
+  const values = (layers) => Object.fromEntries(layers.map(({ name, values }) => [name, values]));
   assert.deepEqual(values(of({})).hit, [3, 2, 0]);
   assert.deepEqual(values(of({ show: 'bytes' })).hit, [3e6, 2e6, 0]);
   const groups = { miss: { server_s: [0.9, 0.8, 0] } };
   assert.deepEqual(values(of({ show: 'time', groups })).miss, [0.9, 0.8, 0]);
   assert.deepEqual(values(of({ outcome: 'miss' })), { miss: [1, 1, 0] });
   assert.deepEqual(values(of({ group: { demand: { miss: [1, 0, 0] } } })).hit, [0, 0, 0]);
-  assert.equal(of({ group: { demand: {} } }), null);
+  const figure = outcomesFigure(seriesOf(), THEME, of({}), 'requests');
+  assert.deepEqual(figure.data.map(({ name }) => name), OUTCOMES.map(({ label }) => label));
+  assert.equal(outcomesFigure(seriesOf(), THEME, of({ group: { demand: {} } }), 'requests'), null);
 });
 
 Deno.test('reasons that do not occur are left out', () => {

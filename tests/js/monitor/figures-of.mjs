@@ -58,7 +58,14 @@ export function statsOf(more = {}) {
     prefetch: { planned: 0, in_flight: 0, decoded: 1, used: 1, late: 0, accuracy: null, coverage: 0.5, timeliness: 1 },
     reports: { accepted: 8, refused: 0 },
     viewers: 1,
-    processes: [{ name: 'web-0', role: 'web', rss_bytes: 1e8, heartbeat_s: 0.4 }],
+    machine: {
+      processes: {
+        'web-0': { role: 'web', rss_bytes: 1e8, heartbeat_s: 0.4, up_s: 90, cpu: 0.25, bookkeeping: 0.002 },
+        'worker-0': { role: 'worker', rss_bytes: 1e8, heartbeat_s: 9, up_s: 90, cpu: 0, bookkeeping: 0 },
+      },
+      free_bytes: 5e10,
+      hdf5_started: 2,
+    },
     worker: { state: 'up', since_s: 30 },
     ...more,
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
-import { machineFacts, prefetchFacts, processRows } from '../../../assets/model/monitor/facts.mjs';
+import { groupRows, machineFacts, prefetchFacts, processRows } from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {
@@ -109,8 +109,33 @@ Deno.test('facts leave out what the server does not know', () => {
   const more = { ...statsOf().prefetch, saved_s: 90, spent_s: 600 };
   assert.ok(names(prefetchFacts(statsOf({ prefetch: more }))).includes('Saved'));
   assert.ok(!names(machineFacts(statsOf())).includes('Writing bricks'));
-  assert.equal(processRows(statsOf(), '')[0].cells[0], 'web-0');
-  assert.deepEqual(processRows(statsOf(), 'worker-0'), []);
+  const bare = { ...statsOf().machine, free_bytes: null };
+  assert.ok(!names(machineFacts(statsOf({ machine: bare }))).includes('Free on the cache’s disk'));
+});
+
+Deno.test('processes have what they use, and one that is silent is marked', () => {
+  const rows = processRows(statsOf(), '');
+  assert.deepEqual(rows[0].cells, ['web-0', '100 MB', '0.25', '2.0 ms/s', '90 s', '400 ms ago']);
+  assert.deepEqual(rows.map(({ level }) => level), ['', 'bad']);
+  assert.equal(processRows(statsOf(), 'worker-0').length, 1);
+});
+
+Deno.test('a volume whose bricks are evicted and decoded again is marked', () => {
+  const groups = {
+    'a.h5/x': {
+      count: 10,
+      demand: { hit: 6, miss: 4 },
+      reasons: { evicted: 3, first: 1 },
+      server_s: 2,
+      sent_bytes: 2e6,
+    },
+    'b.h5/y': { count: 4, demand: { ring: 4 }, reasons: {}, server_s: 0, sent_bytes: 0 },
+  };
+  const rows = groupRows(groups, 'volume', '');
+  assert.deepEqual(rows[0].cells.slice(1), ['10', '60 %', '4', '3', '200 ms', '2.0 MB']);
+  assert.deepEqual(rows[1].cells.slice(1), ['4', '100 %', '0', '0', '–', '0 B']);
+  assert.deepEqual(rows.map(({ level }) => level), ['bad', '']);
+  assert.equal(groupRows(groups, 'volume', 'b.h5/y').length, 1);
 });
 
 Deno.test('numbers as people read them', () => {

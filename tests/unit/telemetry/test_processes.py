@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 
 from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.ledger import Ledger
@@ -121,3 +123,45 @@ def test_the_limit_of_a_cache_is_one_value(cache: DiskRows, clock: Clock, stats:
     assert stats.snapshot(300)["caches"]["bricks"]["limit"] == 300
     clock.now += 60
     assert stats.snapshot(300)["caches"]["bricks"]["limit"] == 300
+
+
+def test_what_a_process_uses_is_known(cache: DiskRows, clock: Clock, stats: Stats) -> None:
+    ledger = Ledger(cache, "web", clock)
+    ledger.gauge("disk.free_bytes", lambda: 5e9)
+    ledger.gauge("children.started", lambda: 3.0)
+    ledger.flush()
+    clock.now += 2
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    ledger.flush()
+    stats.refresh()
+    machine = stats.snapshot(60)["machine"]
+    assert (machine["free_bytes"], machine["hdf5_started"]) == (5_000_000_000, 3)
+    load = machine["processes"]["web-0"]
+    assert (load["role"], load["up_s"], load["heartbeat_s"]) == ("web", 2.0, 0.0)
+    # One thread was busy all the time, this one, and processes count all of theirs.
+    assert load["cpu"] > 0.1
+    assert load["bookkeeping"] > 0.1
+
+
+def test_the_disk_is_counted_once_and_children_by_process(
+    cache: DiskRows, clock: Clock, stats: Stats
+) -> None:
+    for role in ("web", "worker"):
+        ledger = Ledger(cache, role, clock)
+        ledger.gauge("disk.free_bytes", lambda: 5e9)
+        ledger.gauge("children.started", lambda: 2.0)
+        ledger.flush()
+    stats.refresh()
+    machine = stats.snapshot(None)["machine"]
+    assert (machine["free_bytes"], machine["hdf5_started"]) == (5_000_000_000, 4)
+
+
+def test_records_of_earlier_versions_are_read(cache: DiskRows, clock: Clock, stats: Stats) -> None:
+    old = {"pid": 1, "role": "web", "rss_bytes": 7, "heartbeat": clock.now, "gauges": {}}
+    cache.set(f"{PROCESS}web-0", json.dumps(old).encode())
+    stats.refresh()
+    load = stats.snapshot(60)["machine"]["processes"]["web-0"]
+    assert (load["rss_bytes"], load["up_s"], load["cpu"]) == (7, 0.0, 0.0)
+    assert stats.snapshot(60)["machine"]["free_bytes"] is None

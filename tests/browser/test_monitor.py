@@ -1,0 +1,245 @@
+"""The page `/monitor`: rows, time spans, filters, lists and the wall, on one server's real figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from dashboard.telemetry.stages import SERVER_STAGES
+from tests.browser.viewer import PHONE, SIZE, Served
+from tests.page_scripts import script
+
+pytestmark = pytest.mark.browser
+
+VOLUME = {"file": "scan.h5", "dataset": "/entry/data"}
+
+# Before any script of the page, so that violations are seen from the first element on.
+WATCH = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (event) => {
+  window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
+});
+"""
+
+DRAWN = "(row) => document.getElementById('monitor')?.dataset.drawn === row"
+FITS = """() => {
+  const { scrollHeight, scrollWidth } = document.documentElement;
+  return scrollHeight <= innerHeight && scrollWidth <= innerWidth;
+}"""
+
+
+@dataclass
+class Monitor:
+    """The tab that all tests share."""
+
+    page: Page
+    url: str
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, query: str = "", row: str = "latency") -> Page:
+        self.page.goto(f"{self.url}/monitor{query}")
+        self.drawn(row)
+        return self.page
+
+    def drawn(self, row: str) -> None:
+        self.page.wait_for_function(DRAWN, arg=row)
+
+
+@pytest.fixture(scope="module")
+def tab(profile: BrowserContext, served: Served) -> Iterator[Monitor]:
+    """A tab, and viewers' demands for it to show: some decoded, some cached, all of them reported."""
+    slices = []
+    for index in (3, 4, 90, 3):
+        served.get("/api/v1/slice", **VOLUME, selection=f"{index},:,:", format="u8", viewer="ann")
+        painted = dict.fromkeys(("transfer_ms", "convert_ms", "draw_ms", "display_ms"), 2.0)
+        slices.append(
+            {**VOLUME, "selection": f"{index},:,:", "index": index, "axis": 0, "source": "bricks"}
+            | {"perceived_ms": 250.0, "waited_ms": 1.0}
+            | painted
+        )
+    body = json.dumps({"viewer": "ann", "slices": slices}).encode()
+    headers = {"Content-Type": "application/json", "Origin": served.url}
+    urllib.request.urlopen(
+        urllib.request.Request(f"{served.url}/api/v1/telemetry", body, headers), timeout=30
+    )
+    served.until(lambda stats: stats["perceived"].get("all", {}).get("count", 0) >= 4)
+    monitor = Monitor(profile.new_page(), served.url)
+    monitor.page.add_init_script(WATCH)
+    monitor.page.on(
+        "console",
+        lambda said: (
+            monitor.errors.append(said.text) if said.type in ("error", "warning") else None
+        ),
+    )
+    monitor.page.on("pageerror", lambda error: monitor.errors.append(str(error)))
+    yield monitor
+    monitor.page.close()
+
+
+@pytest.fixture
+def monitor(tab: Monitor) -> Iterator[Monitor]:
+    """The shared tab; a message of its console or a violation of the policy fails the test."""
+    tab.errors.clear()
+    tab.page.set_viewport_size(SIZE)
+    yield tab
+    assert tab.errors == []
+    assert tab.page.evaluate("() => window.violations") == []
+
+
+def test_tiles_have_numbers_and_words_and_nothing_has_to_be_scrolled(monitor: Monitor) -> None:
+    page = monitor.open()
+    tiles = page.locator(".tile")
+    assert tiles.count() == 8
+    for tile in tiles.all():
+        assert tile.locator(".tile-value").inner_text()
+        assert tile.locator(".tile-word").inner_text()
+    # The page reported 250 ms, and a percentile is off by 10 % at most.
+    wait = page.locator("[data-tile=wait] .tile-value").inner_text()
+    assert 225 <= float(wait.removesuffix(" ms")) <= 275
+    assert page.evaluate(FITS)
+    assert page.locator("#chart-latency .heatmaplayer image").count() == 1
+
+
+def test_each_row_fits_and_is_in_the_address(monitor: Monitor) -> None:
+    page = monitor.open()
+    for row in ("requests", "caches", "prefetch", "machine"):
+        page.click(f"#tab-{row}")
+        monitor.drawn(row)
+        assert f"row={row}" in page.url
+        assert page.is_visible(f"#row-{row}")
+        assert not page.is_visible("#row-latency")
+        assert page.evaluate(FITS), row
+    page.go_back()
+    monitor.drawn("prefetch")
+    page.reload()
+    monitor.drawn("prefetch")
+    expect(page.locator("#tab-prefetch")).to_have_attribute("aria-selected", "true")
+    # Tabs are one stop of the Tab key; arrows lead from one to the next.
+    page.focus("#tab-prefetch")
+    page.keyboard.press("ArrowRight")
+    monitor.drawn("machine")
+    expect(page.locator("#tab-machine")).to_be_focused()
+
+
+def test_a_range_is_in_the_address_and_in_the_csv(monitor: Monitor, served: Served) -> None:
+    page = monitor.open("?row=caches", "caches")
+    page.click("[data-range='24h']")
+    page.wait_for_function(
+        "() => document.getElementById('chart-reasons-csv').href.includes('from=-86400')"
+    )
+    assert "range=24h" in page.url
+    expect(page.locator("[data-range='24h']")).to_have_attribute("aria-pressed", "true")
+    link = page.get_attribute("#chart-reasons-csv", "href") or ""
+    with urllib.request.urlopen(served.url + link) as response:
+        head = response.readline().decode()
+    assert head.startswith("time,")
+    assert "counters.misses.first" in head
+
+
+def test_a_drag_over_a_chart_chooses_the_time_of_all(monitor: Monitor) -> None:
+    page = monitor.open()
+    box = page.locator("#chart-latency .nsewdrag").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.4 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], y, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"[?&]from=\d+&to=\d+"))
+    found = re.search(r"from=(\d+)&to=(\d+)", page.url)
+    assert found is not None
+    start, end = int(found[1]), int(found[2])
+    assert end - start == pytest.approx(155, abs=10)
+    expect(page.locator("#monitor-span")).to_have_text(re.compile(r"\d\d:\d\d – \d\d:\d\d"))
+    page.reload()
+    monitor.drawn("latency")
+    assert f"from={start}" in page.url
+    page.click("#monitor-span-clear")
+    page.wait_for_url(re.compile(r"/monitor$"))
+    page.go_back()
+    page.wait_for_url(re.compile(r"[?&]from="))
+
+
+def test_filters_are_in_the_address_and_narrow_the_lists(monitor: Monitor) -> None:
+    page = monitor.open("?row=requests", "requests")
+    rows = page.locator("#monitor-slow-list tbody tr")
+    expect(rows.first).to_be_visible()
+    everything = rows.count()
+    page.select_option("#filter-outcome", "miss")
+    page.wait_for_url(re.compile("outcome=miss"))
+    expect(rows.locator("td:nth-child(3)", has_text="cached")).to_have_count(0)
+    assert 0 < rows.count() < everything
+    page.reload()
+    monitor.drawn("requests")
+    assert page.input_value("#filter-outcome") == "miss"
+    page.go_back()
+    expect(rows).to_have_count(everything)
+
+
+def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monitor) -> None:
+    page = monitor.open("?show-latency=server")
+    title = page.locator("#monitor-cell-title")
+    expect(title).to_have_text("Slowest of this time")
+    place = page.evaluate(script("monitor/first-cell"))
+    page.mouse.move(*place)
+    page.mouse.click(*place)
+    expect(title).to_have_text(re.compile(r" ms – .* ms|m?s$"))
+    page.locator("#monitor-cell-list tbody tr").first.click()
+    monitor.drawn("requests")
+    page.wait_for_url(re.compile(r"at=\d+"))
+    chosen = page.locator("#monitor-slow-list tr[aria-selected=true]")
+    expect(chosen).to_have_count(1)
+    expect(page.locator("#monitor-waterfall .sentence")).to_have_text(re.compile("^This slice "))
+    names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
+    assert set(names) <= set(SERVER_STAGES)
+    assert len(names) >= 2
+    address = page.url
+    # The keyboard chooses another one.
+    other = page.locator("#monitor-slow-list tr[aria-selected=false]").first
+    other.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != address)
+    expect(page.locator("#monitor-slow-list tr[aria-selected=true]")).to_have_count(1)
+
+
+def test_a_pause_is_seen_and_ends(monitor: Monitor) -> None:
+    page = monitor.open()
+    page.click("#monitor-pause")
+    expect(page.locator("#monitor-pause")).to_have_attribute("aria-pressed", "true")
+    page.click("#monitor-pause")
+    expect(page.locator("#monitor-pause")).to_have_text("Pause")
+
+
+def test_the_wall_is_dark_and_has_no_controls(monitor: Monitor) -> None:
+    page = monitor.open("?wall=1&row=caches", "caches")
+    scheme = page.get_attribute("html", "data-mantine-color-scheme")
+    assert scheme == "dark"
+    for control in ("#monitor-pause", "#filter-volume", "#chart-reasons-csv", "#switch-outcomes"):
+        assert not page.is_visible(control), control
+    assert page.is_visible("[data-tile=wait]")
+    page.set_viewport_size({"width": 3840, "height": 2160})
+    page.wait_for_function(FITS)
+    size = page.evaluate("() => parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert size == pytest.approx(32, abs=0.1)
+
+
+def test_a_phone_scrolls_down_and_not_sideways(monitor: Monitor) -> None:
+    page = monitor.open("?row=machine", "machine")
+    page.set_viewport_size(PHONE)
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("#chart-threads").bounding_box()["width"] > 300  # type: ignore[index]
+
+
+def test_a_server_that_refuses_is_quoted(monitor: Monitor) -> None:
+    page = monitor.open()
+    page.goto(f"{monitor.url}/monitor?from=1000&to=2000")
+    expect(page.locator("#monitor-status")).to_have_text("Statistics are kept for 90 days.")
+    # The browser names the refused requests in its console.
+    assert all("400" in error for error in monitor.errors)
+    monitor.errors.clear()
