@@ -2,7 +2,7 @@
 
 import { formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 import { missSeconds, sizesOf } from './sizes.mjs';
-import { LIMITS } from './tiles.mjs';
+import { answersOf, LIMITS } from './tiles.mjs';
 
 // Fewer demands than this are no evidence.
 const FEW = 20;
@@ -35,16 +35,12 @@ function workerAway(stats) {
 }
 
 function errors(stats) {
-  const codes = Object.values(stats.requests).flatMap((kind) => Object.entries(kind));
-  const failed = codes.filter(([code]) => Number(code) >= 400);
-  const total = sum(codes.map(([, n]) => n));
-  const count = sum(failed.map(([, n]) => n));
-  if (total < FEW || count <= LIMITS.errorShare[1] * total) return null;
-  const most = failed.reduce((a, b) => (b[1] > a[1] ? b : a));
+  const { total, failed } = answersOf(stats);
+  if (total < FEW || failed <= LIMITS.errorShare[1] * total) return null;
   return {
     id: 'errors',
     text: 'See the server’s log',
-    evidence: `${plural(count, 'request')} of ${formatCount(total)} failed, most of them with ${most[0]}`,
+    evidence: `the server failed to answer ${plural(failed, 'request')} of ${formatCount(total)}`,
     row: 'machine',
     command: null,
   };

@@ -188,25 +188,29 @@ export function threadsFigure(series, theme) {
   };
 }
 
+// Kinds of requests, and of answers that were no success, in the order of the stack.
 const KINDS = { demand: ['seen', '#009ce3'], ahead: ['fetched ahead', '#3a68d0'], script: ['scripts', '#739e28'] };
+const ORDER = [...Object.keys(KINDS), 'refused', 'errors'];
+const REFUSED = 400;
+const FAILED = 500;
 
-/* Responses by kind; those from status 400 on are errors. */
+/* Responses by kind; those from status 400 on are refusals, from 500 on errors. */
 export function answersFigure(series, theme, kind) {
   const found = new Map();
   Object.entries(series.counters).forEach(([name, steps]) => {
     const parts = /^requests\.(\w+)_(\d{3})$/.exec(name);
     if (!parts || (kind && parts[1] !== kind)) return;
-    const key = Number(parts[2]) >= 400 ? 'errors' : parts[1];
+    const code = Number(parts[2]);
+    const isFailure = code >= FAILED && parts[1] !== 'ahead';
+    const key = isFailure ? 'errors' : code >= REFUSED ? 'refused' : parts[1];
     const before = found.get(key);
     found.set(key, before ? before.map((n, i) => n + steps[i]) : steps);
   });
   if (!found.size) return null;
-  const layers = Array.from(found, ([key, values]) => {
-    const [label, color] = KINDS[key] || [key, theme.bad];
+  const layers = ORDER.filter((key) => found.has(key)).map((key) => {
+    const values = found.get(key);
+    const [label, color] = KINDS[key] || [key, key === 'errors' ? theme.bad : theme.dim];
     return bars(series, label, values, color, key === 'errors' ? 'x' : '');
   });
   return stacked(layers, timeLayout(series, theme, 'requests', highest(Array.from(found.values()))));
 }
-
-/* Kinds of requests, for a filter. */
-export const KIND_NAMES = Object.keys(KINDS);

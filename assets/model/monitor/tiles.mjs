@@ -17,6 +17,7 @@ export const LIMITS = {
  * @typedef {object} Tile
  * @property {string} id
  * @property {string} label
+ * @property {string} help
  * @property {string} value
  * @property {string} level good, fair, bad or none
  * @property {string} word
@@ -47,6 +48,7 @@ function wait(stats, series) {
   return {
     id: 'wait',
     label: 'Wait, p95',
+    help: 'From the key, wheel or click until the slice is painted: half of all slices, 95 %, and 99 % were faster.',
     value: all ? formatDuration(all.p95_ms) : '–',
     ...(all ? { level, word: words[level] } : NOTHING),
     note: all ? `half ${formatDuration(all.p50_ms)} · p99 ${formatDuration(all.p99_ms)}` : '',
@@ -63,6 +65,7 @@ function quick(series) {
   return {
     id: 'quick',
     label: 'Seen within 100 ms',
+    help: 'Share of slices that were painted within 100 ms, which is seen as at once.',
     value: formatShare(share),
     ...(share === null ? NOTHING : { level, word: words[level] }),
     note: count ? `of ${formatCount(count)}` : '',
@@ -80,6 +83,7 @@ function rate(stats, series) {
   return {
     id: 'rate',
     label: 'Slices per second',
+    help: 'Slices that viewers demanded, on average over the time, and at most in one step.',
     value: formatRate(count / seconds),
     level: 'none',
     word: count ? 'in use' : 'idle',
@@ -89,35 +93,49 @@ function rate(stats, series) {
   };
 }
 
-/* Responses from status 400 on, and all responses, of each step. */
-function answersOf(series) {
-  const total = series.times.map(() => 0);
+const FAILED = 500;
+const REFUSED = 400;
+
+/* Whether an answer is a failure that somebody noticed: what pages fetch ahead is refused when there is no space for it. */
+const isFailure = (kind, code) => kind !== 'ahead' && Number(code) >= FAILED;
+
+/* Failures of each step. */
+function failuresOf(series) {
   const failed = series.times.map(() => 0);
-  Object.entries(series.counters).filter(([name]) => name.startsWith('requests.')).forEach(([name, steps]) => {
-    const isError = Number(name.slice(-3)) >= 400;
-    steps.forEach((n, i) => {
-      total[i] += n;
-      if (isError) failed[i] += n;
-    });
+  Object.entries(series.counters).forEach(([name, steps]) => {
+    const parts = /^requests\.(\w+)_(\d{3})$/.exec(name);
+    if (parts && isFailure(parts[1], parts[2])) steps.forEach((n, i) => (failed[i] += n));
   });
-  return { total, failed };
+  return failed;
+}
+
+/* Requests that somebody waited for, those that the server failed to answer, and all that it refused. */
+export function answersOf(stats) {
+  const answers = Object.entries(stats.requests)
+    .flatMap(([kind, codes]) => Object.entries(codes).map(([code, n]) => ({ kind, code, n })));
+  const sum = (chosen) => add(answers.filter(chosen).map(({ n }) => n));
+  return {
+    total: sum(({ kind }) => kind !== 'ahead'),
+    failed: sum(({ kind, code }) => isFailure(kind, code)),
+    refused: sum(({ kind, code }) => Number(code) >= REFUSED && !isFailure(kind, code)),
+  };
 }
 
 function errors(stats, series) {
-  const codes = Object.values(stats.requests).flatMap((kind) => Object.entries(kind));
-  const total = add(codes.map(([, n]) => n));
-  const failed = add(codes.filter(([code]) => Number(code) >= 400).map(([, n]) => n));
+  const { total, failed, refused } = answersOf(stats);
   const words = { good: failed ? 'few' : 'none', fair: 'some', bad: 'many' };
   const level = total ? levelOf(failed / total, LIMITS.errorShare) : 'none';
-  const skipped = stats.page.skipped;
+  const { skipped } = stats.page;
   return {
     id: 'errors',
     label: 'Errors',
+    help:
+      'Requests for slices that the server failed to answer (status 500 and above). Refused ones were malformed, or fetched ahead without space.',
     value: formatCount(failed),
     ...(total ? { level, word: words[level] } : { level: 'none', word: 'no requests' }),
-    note: skipped ? `${formatCount(skipped)} slices skipped` : `of ${formatCount(total)} requests`,
+    note: `${formatCount(refused)} refused · ${formatCount(skipped)} skipped`,
     limit: 'limit ' + formatShare(LIMITS.errorShare[1]),
-    spark: answersOf(series).failed,
+    spark: failuresOf(series),
   };
 }
 
@@ -125,6 +143,7 @@ function viewers(stats, series) {
   return {
     id: 'viewers',
     label: 'Viewers',
+    help: 'Browser tabs that asked for slices.',
     value: formatCount(stats.viewers),
     level: 'none',
     word: stats.viewers ? 'looking' : 'nobody here',
@@ -141,6 +160,7 @@ function queue(stats, series) {
   return {
     id: 'queue',
     label: 'Queue, p95',
+    help: 'How long requests for slices waited until a thread of the server was free.',
     value: found ? formatDuration(found.p95_ms) : '–',
     ...(found ? { level, word: words[level] } : { level: 'none', word: 'no requests' }),
     note: found ? `longest 1 % ${formatDuration(found.p99_ms)}` : '',
@@ -164,6 +184,7 @@ function worker(stats, series) {
   return {
     id: 'worker',
     label: 'Prefetch worker',
+    help: 'The process that decodes ahead of viewers: bricks being decoded of those planned.',
     ...found,
     note: found.note || decoded,
     limit: '',
@@ -187,6 +208,7 @@ function cache(stats, series) {
   return {
     id: 'cache',
     label: 'Hit rate',
+    help: 'Slices that were there without decoding. Below: bytes in the brick cache, and its limit.',
     value: formatShare(share),
     level,
     word: words[level],

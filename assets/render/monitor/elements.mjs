@@ -49,9 +49,10 @@ export function sparkline(values) {
   return svg;
 }
 
-export function tile({ id, label, value, level, word, note, limit, spark }) {
+export function tile({ id, label, help, value, level, word, note, limit, spark }) {
   const node = make('div', 'tile ' + level);
   node.dataset.tile = id;
+  node.title = help;
   const head = make('div', 'tile-label', label);
   const number = make('div', 'tile-value', value);
   const state = make('div', 'tile-word');
@@ -113,6 +114,19 @@ export function factList(facts) {
     list.append(term, make('dd', '', text));
   });
   return [list];
+}
+
+/* Parts of a whole as one bar: [name, share, color]. */
+export function shareBar(parts) {
+  const bar = make('div', 'share-bar');
+  bar.append(...parts.map(([name, share, color]) => {
+    const part = make('div');
+    part.title = name;
+    part.style.width = 100 * share + '%';
+    part.style.background = color;
+    return part;
+  }));
+  return bar;
 }
 
 /* Facts in one line; a colour makes it a legend. */

@@ -15,15 +15,18 @@ import {
 } from '../../model/monitor/charts.mjs';
 import {
   cacheFacts,
+  fatesOf,
   GROUP_HEAD,
   groupRows,
   machineFacts,
   prefetchFacts,
   PROCESS_HEAD,
   processRows,
+  worthSentence,
 } from '../../model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatCount, formatDuration, formatSeconds } from '../../model/monitor/format.mjs';
 import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
+import { marksOf, withMarks } from '../../model/monitor/marks.mjs';
 import { sizesSentence } from '../../model/monitor/sizes.mjs';
 import {
   chosenSlices,
@@ -34,10 +37,12 @@ import {
   waterfallOf,
 } from '../../model/monitor/slow.mjs';
 import { element, setText } from '../../render/dom.mjs';
-import { factLine, factList, keep, make, table, waterfall } from '../../render/monitor/elements.mjs';
+import { factLine, factList, keep, make, shareBar, table, waterfall } from '../../render/monitor/elements.mjs';
 
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
+// Colours of the causes of waste.
+const WASTE_COLORS = ['#b3362b', '#e0483c', '#c98022', '#ad500d', '#84644e'];
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
 
@@ -66,14 +71,19 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     };
   }
 
+  /* A chart over time, with what happened meanwhile. */
+  function drawMarked(id, figure, empty, { stats, series }) {
+    charts.draw(id, withMarks(figure, marksOf(stats, series), theme()), empty);
+  }
+
   const HEAD = ['time', 'server', 'came', 'volume', 'selection'];
 
-  async function showLatency(state) {
+  async function showLatency(state, figures) {
     const times = switchOf(state, 'latency');
     const outcome = state.filters.outcome;
     histogram = await statistics.series(state, { histogram: 1 });
     const options = { times, outcome, references: config.desktopMs };
-    charts.draw('chart-latency', heatmapFigure(histogram, theme(), options), NO_SLICES);
+    drawMarked('chart-latency', heatmapFigure(histogram, theme(), options), NO_SLICES, figures);
     setLink('chart-latency', { histogram: 1 });
     await showCell();
   }
@@ -157,7 +167,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     ];
   }
 
-  async function showCaches(state, { stats, series }) {
+  async function showCaches(state, figures) {
+    const { stats, series } = figures;
     const { volume, axis, outcome, reason } = state.filters;
     const by = volume ? 'volume' : axis ? 'axis' : null;
     const show = switchOf(state, 'outcomes');
@@ -165,7 +176,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const grouped = by ? (await statistics.series(state, { by })).groups[volume || axis] || { demand: {} } : null;
     const options = { outcomes: config.outcomes, show, groups, group: show === 'requests' ? grouped : null, outcome };
     const layers = outcomesOf(series, options);
-    charts.draw('chart-outcomes', outcomesFigure(series, theme(), layers, show), NO_SLICES);
+    drawMarked('chart-outcomes', outcomesFigure(series, theme(), layers, show), NO_SLICES, figures);
     setLink('chart-outcomes', show === 'time' ? { by: 'outcome' } : by ? { by } : {});
     const format = { requests: formatCount, bytes: formatBytes, time: formatSeconds }[show];
     const sums = layers.map(({ label, color, values }) => [label, format(total(values)), color]);
@@ -178,7 +189,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     charts.draw('chart-sizes', sizesFigure(stats, theme()), 'No brick was accessed in this time.');
     setLink('chart-sizes', {});
     setText('monitor-sizes-text', sizesSentence(stats, now()));
-    charts.draw('chart-contents', contentsFigure(series, theme()), 'The cache has not been used yet.');
+    drawMarked('chart-contents', contentsFigure(series, theme()), 'The cache has not been used yet.', figures);
     setLink('chart-contents', {});
     const facts = cacheFacts(stats);
     keep(element('monitor-cache-list'), facts, () => factLine(facts));
@@ -199,17 +210,33 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     }
   }
 
-  function showPrefetch(_state, { stats, series }) {
-    charts.draw('chart-ahead', aheadFigure(series, theme()), 'Nothing was decoded ahead in this time.');
+  function showPrefetch(_state, figures) {
+    const { stats, series } = figures;
+    drawMarked('chart-ahead', aheadFigure(series, theme()), 'Nothing was decoded ahead in this time.', figures);
     setLink('chart-ahead', {});
-    charts.draw('chart-plans', plansFigure(series, theme()), 'Nothing was planned in this time.');
+    drawMarked('chart-plans', plansFigure(series, theme()), 'Nothing was planned in this time.', figures);
     setLink('chart-plans', {});
     const facts = prefetchFacts(stats);
-    keep(element('monitor-prefetch-facts'), facts, () => factList(facts));
+    const fates = fatesOf(stats);
+    const worth = worthSentence(stats);
+    keep(element('monitor-prefetch-facts'), [facts, fates, worth, theme()], () => prefetchParts(facts, fates, worth));
   }
 
-  function showMachine(state, { stats, series }) {
-    charts.draw('chart-threads', threadsFigure(series, theme()), 'No thread was busy in this time.');
+  function prefetchParts(facts, fates, worth) {
+    const { accent, dim } = theme();
+    const color = (name, i) =>
+      name === 'used' ? accent : name.startsWith('wasted') ? WASTE_COLORS[i % WASTE_COLORS.length] : dim;
+    const parts = fates.map(([name, bytes, share], i) => [name, bytes, share, color(name, i)]);
+    const legend = make('div', 'facts-line');
+    legend.append(...factLine(parts.map(([name, bytes, , hue]) => [name, formatBytes(bytes), hue])));
+    const sentence = worth ? [make('p', 'sentence', worth)] : [];
+    const bar = fates.length ? [shareBar(parts.map(([name, , share, hue]) => [name, share, hue])), legend] : [];
+    return [...sentence, ...bar, ...factList(facts)];
+  }
+
+  function showMachine(state, figures) {
+    const { stats, series } = figures;
+    drawMarked('chart-threads', threadsFigure(series, theme()), 'No thread was busy in this time.', figures);
     setLink('chart-threads', {});
     charts.draw('chart-answers', answersFigure(series, theme(), state.filters.kind), 'No requests in this time.');
     setLink('chart-answers', {});

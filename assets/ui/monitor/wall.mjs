@@ -15,12 +15,21 @@ export function createWall({ store, clock = browserClock, root = document.docume
     clock.later(next, TURN_MS);
   }
 
+  /* Back to the controls, in the theme that was chosen. */
+  function leave() {
+    store.replace({ wall: false });
+    location.reload();
+  }
+
   function darken() {
     if (store.current().wall && root.getAttribute(SCHEME) !== 'dark') root.setAttribute(SCHEME, 'dark');
   }
 
   return {
     start: () => {
+      addEventListener('keydown', ({ key }) => {
+        if (key === 'Escape' && store.current().wall) leave();
+      });
       if (!store.current().wall) return;
       clock.later(next, TURN_MS);
       // The scheme of the system may change.

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 
 import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
-import { groupRows, machineFacts, prefetchFacts, processRows } from '../../../assets/model/monitor/facts.mjs';
+import {
+  cacheFacts,
+  fatesOf,
+  groupRows,
+  machineFacts,
+  prefetchFacts,
+  processRows,
+  worthSentence,
+} from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
+import { marksOf, withMarks } from '../../../assets/model/monitor/marks.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {
   chosenSlices,
@@ -11,7 +20,7 @@ import {
   slowSentence,
   waterfallOf,
 } from '../../../assets/model/monitor/slow.mjs';
-import { statsOf } from './figures-of.mjs';
+import { seriesOf, statsOf } from './figures-of.mjs';
 
 const SLOW = {
   time: 1005,
@@ -105,9 +114,8 @@ Deno.test('advice names its evidence, and there is none for few slices', () => {
 
 Deno.test('facts leave out what the server does not know', () => {
   const names = (facts) => facts.map(([name]) => name);
-  assert.ok(!names(prefetchFacts(statsOf())).includes('Saved'));
-  const more = { ...statsOf().prefetch, saved_s: 90, spent_s: 600 };
-  assert.ok(names(prefetchFacts(statsOf({ prefetch: more }))).includes('Saved'));
+  assert.ok(!names(prefetchFacts(statsOf())).includes('When wanted'));
+  assert.equal(worthSentence(statsOf()), null);
   assert.ok(!names(machineFacts(statsOf())).includes('Writing bricks'));
   const bare = { ...statsOf().machine, free_bytes: null };
   assert.ok(!names(machineFacts(statsOf({ machine: bare }))).includes('Free on the cache’s disk'));
@@ -144,4 +152,60 @@ Deno.test('numbers as people read them', () => {
   assert.deepEqual([0.02, 5, 360, 9000, 3 * 86400].map(formatSeconds), ['20 ms', '5.0 s', '6 min', '2.5 h', '3 days']);
   assert.equal(clockTime(1_700_000_000, 1_700_000_100).length, 5);
   assert.equal(clockTime(1_600_000_000, 1_700_000_100).length, 16);
+});
+
+Deno.test('prefetching has its worth in a sentence, its fates, and its lead', () => {
+  const prefetch = {
+    ...statsOf().prefetch,
+    decoded_bytes: 100e6,
+    used_bytes: 60e6,
+    wasted_bytes: 10e6,
+    undecided_bytes: 30e6,
+    wasted: { turned: 10e6, jumped: 0, left: 0, too_deep: 0, evicted: 0 },
+    lead: { ready: 5, joined: 2, not_begun: 1, p5_s: -0.4, p50_s: 3, p95_s: 9 },
+    saved_s: 90,
+    spent_s: 600,
+  };
+  const stats = statsOf({ prefetch });
+  assert.equal(
+    worthSentence(stats),
+    'Decoding ahead spared viewers 90 s of waiting, for 10 min of the server’s time.',
+  );
+  assert.deepEqual(fatesOf(stats), [
+    ['used', 60e6, 0.6],
+    ['not decided yet', 30e6, 0.3],
+    ['wasted: the viewer turned', 10e6, 0.1],
+  ]);
+  const facts = Object.fromEntries(prefetchFacts(stats));
+  assert.equal(facts['When wanted'], '5 ready, 2 under way, 1 not begun');
+  assert.equal(facts['Lead, half'], '3.0 s before');
+  assert.equal(facts['Lead, latest 5 %'], '400 ms too late');
+  // A server that knows no causes.
+  const plain = { ...statsOf().prefetch, decoded_bytes: 10, used_bytes: 4, wasted_bytes: 1 };
+  assert.deepEqual(fatesOf(statsOf({ prefetch: plain })).map(([, bytes]) => bytes), [4, 5, 1]);
+});
+
+Deno.test('the age of evicted bricks is told where it is known', () => {
+  const age = (count) => [{ up_to_s: 60, count: 0 }, { up_to_s: 300, count }, { up_to_s: null, count: 1 }];
+  const facts = Object.fromEntries(cacheFacts(statsOf({ eviction_age: { used: age(4), unused: age(2) } })));
+  assert.deepEqual([facts['last used'], facts['never used']], ['within 5 min before', '3']);
+  assert.equal(Object.fromEntries(cacheFacts(statsOf()))['last used'], undefined);
+});
+
+Deno.test('marks are starts, a worker that went away, and the first eviction', () => {
+  const series = seriesOf({ counters: { 'bricks.evictions': [0, 2, 1] } });
+  const { machine } = statsOf();
+  const processes = { 'web-0': { ...machine.processes['web-0'], up_s: 25 } };
+  const stats = statsOf({ worker: { state: 'away', since_s: 12 }, machine: { ...machine, processes } });
+  assert.deepEqual(marksOf(stats, series), [
+    { time: 1005, text: 'restart' },
+    { time: 1010, text: 'cache full' },
+    { time: 1018, text: 'worker away' },
+  ]);
+  // Starts before the time are out of sight, and near ones are one mark.
+  assert.deepEqual(marksOf(statsOf(), seriesOf()), []);
+  const both = { a: { up_s: 20 }, b: { up_s: 20.1 } };
+  const together = statsOf({ machine: { ...machine, processes: both } });
+  assert.deepEqual(marksOf(together, seriesOf()).map(({ text }) => text), ['restart']);
+  assert.equal(withMarks(null, [], {}), null);
 });

@@ -51,3 +51,10 @@ Deno.test('without any slice nothing is good or bad', () => {
   ['wait', 'quick', 'errors', 'queue'].forEach((id) => assert.equal(tiles[id].level, 'none', id));
   assert.equal(tiles.cache.value, '–');
 });
+
+Deno.test('what is fetched ahead and refused is no error', () => {
+  const stats = statsOf({ requests: { demand: { 200: 50, 404: 1 }, ahead: { 200: 9, 503: 9 } } });
+  const { errors } = tilesById(stats, seriesOf({ counters: { 'requests.ahead_503': [9, 0, 0] } }));
+  assert.deepEqual([errors.value, errors.level, errors.note], ['0', 'good', '10 refused · 0 skipped']);
+  assert.deepEqual(errors.spark, [0, 0, 0]);
+});

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import dashboard
+from dashboard.assets_path import assets_folder
 from dashboard.storage.rows import open_rows
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.prometheus import exposition
@@ -84,3 +85,21 @@ def test_rules_and_dashboard_use_metrics_that_exist(metrics: str) -> None:
         used = set(re.findall(r"lamella_[a-z_]+", text))
         assert used
         assert used <= names
+
+
+def test_the_monitor_judges_by_the_limits_of_the_rules() -> None:
+    text = (assets_folder() / "model/monitor/tiles.mjs").read_text()
+    limits = {
+        name: float(bad)
+        for name, bad in re.findall(r"^  (\w+): \[[\d.]+, ([\d.]+)\]", text, re.MULTILINE)
+    }
+    rules = (DOCS / "alerts.yml").read_text()
+    bounds = {
+        rule.partition("\n")[0]: found[1]
+        for rule in rules.split("- alert: ")[1:]
+        if (found := re.search(r" > ([\d.]+)\n +for:", rule))
+    }
+    assert limits["p95_ms"] == 1000 * float(bounds["LamellaSlicesSlow"])
+    assert limits["evictedShare"] == float(bounds["LamellaEvictedMisses"])
+    assert limits["errorShare"] == float(bounds["LamellaErrors"])
+    assert limits["queue_ms"] == 1000 * float(bounds["LamellaQueue"])
