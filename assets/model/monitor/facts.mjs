@@ -13,7 +13,7 @@ export function worthSentence(stats) {
   const { saved_s: saved, spent_s: spent } = stats.prefetch;
   if (saved === undefined || spent === undefined) return null;
   if (!spent) return 'Nothing was decoded ahead in this time.';
-  return `Decoding ahead spared viewers ${formatSeconds(saved)} of waiting, for ${
+  return `Decoding ahead saved viewers ${formatSeconds(saved)} of waiting, for ${
     formatSeconds(spent)
   } of the server’s time.`;
 }
@@ -47,7 +47,7 @@ function leadFacts(lead) {
   return [
     [
       'When wanted',
-      `${formatCount(lead.ready)} ready, ${formatCount(lead.joined)} under way, ${
+      `${formatCount(lead.ready)} ready, ${formatCount(lead.joined)} in progress, ${
         formatCount(lead.not_begun)
       } not begun`,
     ],

@@ -169,7 +169,7 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
   const stats = statsOf({ prefetch });
   assert.equal(
     worthSentence(stats),
-    'Decoding ahead spared viewers 90 s of waiting, for 10 min of the server’s time.',
+    'Decoding ahead saved viewers 90 s of waiting, for 10 min of the server’s time.',
   );
   assert.deepEqual(fatesOf(stats), [
     ['used', 60e6, 0.6],
@@ -177,7 +177,7 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
     ['wasted: the viewer turned', 10e6, 0.1],
   ]);
   const facts = Object.fromEntries(prefetchFacts(stats));
-  assert.equal(facts['When wanted'], '5 ready, 2 under way, 1 not begun');
+  assert.equal(facts['When wanted'], '5 ready, 2 in progress, 1 not begun');
   assert.equal(facts['Lead, half'], '3.0 s before');
   assert.equal(facts['Lead, latest 5 %'], '400 ms too late');
   // A server that knows no causes.
