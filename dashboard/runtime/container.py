@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial as bind
 
 from dashboard.bricks.loader import remove_stale_locks
+from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.activity import Activity
@@ -37,6 +38,7 @@ class Services(Engine):
 
     stats: Stats
     residency: Residency
+    horizons: Horizons
     activity: Activity
     health: Health
     maintenance: Maintenance
@@ -72,10 +74,12 @@ def build_services(settings: Settings, role: Role) -> Services:
     """Build the services; `SetupError` for an unusable root or cache directory."""
     engine = build_engine(settings, role)
     stats = Stats(engine.caches.ledger, retention=engine.retention)
+    residency = Residency(engine.bricks, engine.resolver.planned_keys)
     return Services(
         **vars(engine),
         stats=stats,
-        residency=Residency(engine.bricks, engine.resolver.planned_keys),
+        residency=residency,
+        horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
         activity=Activity(
             engine.metadata,
             engine.plans,

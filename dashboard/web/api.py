@@ -109,6 +109,13 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
         start, end, found = services.stats.slow(start, end, most)
         return flask.jsonify({"from": start, "to": end, "slices": [one.as_json() for one in found]})
 
+    @api.get("/api/v1/horizons")
+    def horizons() -> flask.Response:
+        """How far ahead of each viewer slices are cached, planned and being decoded."""
+        if not services.stats.keeps_viewers:
+            raise errors.BadRequest("This server says nothing about single viewers.")
+        return flask.jsonify(viewers=services.horizons.current())
+
     @api.get("/metrics")
     def metrics() -> flask.Response:
         """The same statistics for Prometheus."""

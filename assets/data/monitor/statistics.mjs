@@ -22,6 +22,7 @@ export function createStatistics(api) {
     sums: (state, by) => fetchOnce('/api/v1/stats', { ...sumsQuery(state), by }),
     series: (state, more) => fetchOnce('/api/v1/stats/series', { ...seriesQuery(state), ...more }),
     slow: (span) => fetchOnce('/api/v1/slow', { ...span, n: SLOWEST }),
+    horizons: () => fetchOnce('/api/v1/horizons', {}),
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };
 }

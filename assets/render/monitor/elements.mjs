@@ -129,6 +129,23 @@ export function shareBar(parts) {
   return bar;
 }
 
+/* A viewer's horizon: what it is called, a bar, and words. */
+export function horizonRow({ title, parts, at, text }) {
+  const row = make('div', 'horizon');
+  const bar = make('div', 'horizon-bar');
+  bar.append(...parts.map(({ kind, from, width }) => {
+    const part = make('div', 'horizon-part ' + kind);
+    part.style.left = 100 * from + '%';
+    part.style.width = 100 * width + '%';
+    return part;
+  }));
+  const mark = make('div', 'horizon-at');
+  mark.style.left = 100 * at + '%';
+  bar.append(mark);
+  row.append(make('div', 'horizon-title', title), bar, make('div', 'horizon-text', text));
+  return row;
+}
+
 /* Facts in one line; a colour makes it a legend. */
 export function factLine(facts) {
   return facts.map(([name, text, color]) => {

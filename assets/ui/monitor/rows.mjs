@@ -26,6 +26,7 @@ import {
 } from '../../model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatCount, formatDuration, formatSeconds } from '../../model/monitor/format.mjs';
 import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
+import { horizonOf, horizonText } from '../../model/monitor/horizons.mjs';
 import { marksOf, withMarks } from '../../model/monitor/marks.mjs';
 import { sizesSentence } from '../../model/monitor/sizes.mjs';
 import {
@@ -37,7 +38,16 @@ import {
   waterfallOf,
 } from '../../model/monitor/slow.mjs';
 import { element, setText } from '../../render/dom.mjs';
-import { factLine, factList, keep, make, shareBar, table, waterfall } from '../../render/monitor/elements.mjs';
+import {
+  factLine,
+  factList,
+  horizonRow,
+  keep,
+  make,
+  shareBar,
+  table,
+  waterfall,
+} from '../../render/monitor/elements.mjs';
 
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
@@ -210,7 +220,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     }
   }
 
-  function showPrefetch(_state, figures) {
+  async function showPrefetch(_state, figures) {
     const { stats, series } = figures;
     drawMarked('chart-ahead', aheadFigure(series, theme()), 'Nothing was decoded ahead in this time.', figures);
     setLink('chart-ahead', {});
@@ -220,6 +230,27 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const fates = fatesOf(stats);
     const worth = worthSentence(stats);
     keep(element('monitor-prefetch-facts'), [facts, fates, worth, theme()], () => prefetchParts(facts, fates, worth));
+    await showHorizons();
+  }
+
+  /* How far ahead of each viewer slices are cached; a server that keeps nothing about viewers says so. */
+  async function showHorizons() {
+    const list = element('monitor-horizons');
+    let viewers = [];
+    let empty = 'No viewer has a plan now.';
+    try {
+      ({ viewers } = await statistics.horizons());
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      empty = error.message;
+    }
+    keep(list, [viewers, empty], () =>
+      viewers.length
+        ? viewers.map((viewer) => {
+          const title = `${viewer.viewer.slice(0, 8)} · ${viewer.volume} · axis ${viewer.axis}`;
+          return horizonRow({ title, ...horizonOf(viewer), text: horizonText(viewer) });
+        })
+        : [make('p', 'empty', empty)]);
   }
 
   function prefetchParts(facts, fates, worth) {

@@ -145,6 +145,7 @@ class Monitor(StrEnum):
     SIZES_TEXT = "monitor-sizes-text"
     CACHE_LIST = "monitor-cache-list"
     PREFETCH_FACTS = "monitor-prefetch-facts"
+    HORIZONS = "monitor-horizons"
     PROCESSES = "monitor-processes"
     MACHINE_FACTS = "monitor-machine-facts"
 

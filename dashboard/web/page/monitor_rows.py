@@ -89,6 +89,14 @@ def build() -> dict[Row, list[Component]]:
                 [html.H2("Is prefetching worth it?")],
                 html.Div(id=Monitor.PREFETCH_FACTS, className="facts-table scroll"),
             ),
+            _card(
+                [
+                    html.H2("Horizon of each viewer"),
+                    html.Div(className="spacer"),
+                    _horizon_legend(),
+                ],
+                html.Div(id=Monitor.HORIZONS, className="scroll"),
+            ),
         ],
         Row.MACHINE: [
             _chart(
@@ -111,6 +119,17 @@ def build() -> dict[Row, list[Component]]:
             ),
         ],
     }
+
+
+def _horizon_legend() -> Component:
+    kinds = (("cached", "cached"), ("ahead", "decoded ahead"), ("coming", "to come"))
+    return html.Div(
+        [
+            html.Span([html.Span(className=f"dot horizon-part {kind}"), label], className="outcome")
+            for kind, label in kinds
+        ],
+        className="facts-line",
+    )
 
 
 def _card(head: list[Component], *children: Component, **more: Any) -> Component:

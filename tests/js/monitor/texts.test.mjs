@@ -11,6 +11,7 @@ import {
   worthSentence,
 } from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
+import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.mjs';
 import { marksOf, withMarks } from '../../../assets/model/monitor/marks.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {
@@ -208,4 +209,23 @@ Deno.test('marks are starts, a worker that went away, and the first eviction', (
   const together = statsOf({ machine: { ...machine, processes: both } });
   assert.deepEqual(marksOf(together, seriesOf()).map(({ text }) => text), ['restart']);
   assert.equal(withMarks(null, [], {}), null);
+});
+
+Deno.test('a horizon has its parts in shares of the axis, and words', () => {
+  const viewer = {
+    index: 5,
+    length: 20,
+    planned: 3,
+    in_flight: 1,
+    idle_s: 0.4,
+    cached: [[0, 10]],
+    ahead: [[8, 10]],
+    coming: [],
+  };
+  assert.deepEqual(horizonOf(viewer), {
+    parts: [{ kind: 'cached', from: 0, width: 0.5 }, { kind: 'ahead', from: 0.4, width: 0.1 }],
+    at: 0.275,
+  });
+  assert.equal(horizonText(viewer), 'at 5 of 20 · 3 bricks planned, 1 being decoded · moving');
+  assert.match(horizonText({ ...viewer, planned: 0, idle_s: 61 }), /nothing planned · resting for 61 s$/);
 });
