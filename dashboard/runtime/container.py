@@ -25,7 +25,7 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
-from dashboard.telemetry.simulated_caches import SimulatedCaches
+from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
 from dashboard.telemetry.statistics import Stats
 
 LOCKS_OLD_S = 3600.0
@@ -151,6 +151,8 @@ def simulation_of(engine: Engine) -> Callable[[], None]:
         engine.ledger.count,
         caches.bricks.rows_by_eviction_order(),
     )
+    for seconds in WORKING_SETS_S:
+        engine.ledger.gauge(f"{WORKING_SET}.s{seconds}", bind(simulated.working_set, seconds))
     return lambda: simulated.follow(engine.brick_trace.take())
 
 

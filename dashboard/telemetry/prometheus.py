@@ -25,7 +25,7 @@ from dashboard.errors import Busy
 from dashboard.telemetry.aggregates import Histogram, K, Totals
 from dashboard.telemetry.distributions import BUCKETS
 from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, QUEUE, REQUESTS, SENT
-from dashboard.telemetry.simulated_caches import FACTORS
+from dashboard.telemetry.simulated_caches import FACTORS, WORKING_SET, WORKING_SETS_S
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
 from dashboard.telemetry.summaries import given_up_counts, request_counts
@@ -90,6 +90,10 @@ GAUGES: Final = {
     "children.started": "HDF5 workers that the live processes have started",
     "prefetch.in_flight": "Bricks being decoded ahead",
     "prefetch.planned": "Bricks planned to be decoded ahead",
+    **{
+        f"{WORKING_SET}.s{seconds}": f"Bytes of bricks accessed or decoded in the last {seconds} s"
+        for seconds in WORKING_SETS_S
+    },
     "threads.busy": "Request threads that were busy in the last second, on average",
 }
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from dashboard.storage.access_trace import Access
@@ -19,6 +20,9 @@ from dashboard.storage.eviction import LruEvictor
 
 # Multiples of the cache's limit, by the names of their counters.
 FACTORS: Final = {"quarter": 0.25, "half": 0.5, "same": 1.0, "double": 2.0, "fourfold": 4.0}
+# Time spans (s) of working sets; gauges are `working_set.sSECONDS`.
+WORKING_SETS_S: Final = (60, 300, 900, 3600)
+WORKING_SET: Final = "working_set"
 # Counters: `simulated.hits_NAME`, beside `simulated.accesses` and `simulated.hits` of the cache itself.
 SIMULATED: Final = "simulated"
 
@@ -37,6 +41,11 @@ class KeyCache:
     def rows_by_eviction_order(self) -> Iterator[CacheRow]:
         """All entries, least recently used first."""
         return iter(list(self._rows.values()))
+
+    def bytes_since(self, t: float) -> int:
+        """Bytes of the entries that were last used at `t` (Unix time, s) or later."""
+        newest_first = reversed(list(self._rows.values()))
+        return sum(row.size for row in takewhile(lambda row: row.used >= t, newest_first))
 
     def __contains__(self, key: str) -> bool:
         return key in self._rows
@@ -125,6 +134,11 @@ class SimulatedCaches:
         for name, amount in counted.items():
             if amount:
                 self._count(f"{SIMULATED}.{name}", amount)
+
+    def working_set(self, seconds: float, now: float | None = None) -> int:
+        """Bytes of the bricks that were accessed, or decoded, in the last seconds, up to four times the limit."""
+        since = (time.time() if now is None else now) - seconds
+        return max(cache.bytes_since(since) for cache in self._caches.values())
 
     def _protected_keys(self) -> Collection[str]:
         if self._planned is None:

@@ -10,7 +10,7 @@ from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.groups import By, GroupStats
 from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, KINDS, QUEUE, REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessLoad, ProcessStats, WorkerStats
-from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED
+from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED, WORKING_SET, WORKING_SETS_S
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
 # Rows of browser reports: `refused` is the sum of the reasons after it.
@@ -122,6 +122,7 @@ class Snapshot(_Window):
     a viewer's request to the painted slice. `requests` counts all responses to requests for slices by kind
     (demand, ahead, script) and status, `given_up` those whose client left before it had the response. `queue` is
     the time for which they waited for a thread, `brick_write` the time that it took to write a brick.
+    `working_set` has the bytes of the bricks that were accessed or decoded in the last 60, 300, 900 and 3600 s.
     """
 
     demand: dict[str, int]
@@ -145,6 +146,7 @@ class Snapshot(_Window):
     processes: list[ProcessStats]
     worker: WorkerStats
     machine: MachineStats
+    working_set: dict[str, int] | None
     by: NotRequired[By]
     groups: NotRequired[dict[str, GroupStats]]
 
@@ -202,6 +204,7 @@ def summarize(
         "viewers": viewers,
         "processes": processes,
         "worker": worker,
+        "working_set": working_set(gauges),
         "machine": {
             "processes": loads,
             "free_bytes": round(gauges["disk.free_bytes"]) if "disk.free_bytes" in gauges else None,
@@ -268,6 +271,16 @@ def cache_sizes(totals: Totals) -> CacheSizes:
             for name, factor in FACTORS.items()
         ],
     }
+
+
+def working_set(gauges: Mapping[str, float]) -> dict[str, int] | None:
+    """Bytes of the bricks that were accessed or decoded in the last seconds, by their number; None if unknown."""
+    found = {
+        str(seconds): round(gauges[name])
+        for seconds in WORKING_SETS_S
+        if (name := f"{WORKING_SET}.s{seconds}") in gauges
+    }
+    return found or None
 
 
 def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:

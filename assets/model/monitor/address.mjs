@@ -113,6 +113,19 @@ export function chosenSpan(from, to) {
   return span.to - span.from >= SHORTEST_S ? span : null;
 }
 
+/** The part of a span (Unix times, s) that is younger than `kept` seconds; null for none.
+ * @param {Span} span @param {number} kept @param {number} now @returns {Span | null} */
+export function recentPart({ from, to }, kept, now) {
+  const start = Math.max(from, Math.ceil(now - kept) + 1);
+  return kept > 0 && start < to ? { from: start, to } : null;
+}
+
+/* The filters with another one. A volume and an axis exclude each other: figures are kept by one of them at a time. */
+export function withFilter(filters, name, value) {
+  const other = { volume: 'axis', axis: 'volume' }[name];
+  return { ...filters, ...(other && value ? { [other]: '' } : {}), [name]: value };
+}
+
 const LONGEST_PERIOD_S = 60;
 
 /* Time between two polls (ms): a step, but a minute at most, so that a wall screen notices what is down. Null for a

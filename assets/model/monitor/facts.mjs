@@ -122,7 +122,16 @@ export function cacheFacts(stats) {
     ['bricks', formatCount(bricks.entries)],
     ['evicted', formatCount(bricks.evictions)],
     ...ageFacts(stats.eviction_age),
+    ...setFacts(stats.working_set),
   ]);
+}
+
+/* What was in use in the last minutes: a cache that is smaller evicts what is needed again. */
+function setFacts(sets) {
+  if (!sets) return [];
+  const spans = Object.entries(sets);
+  const minutes = spans.map(([seconds]) => String(Number(seconds) / 60)).join('/');
+  return [[`in use in ${minutes} min`, spans.map(([, bytes]) => formatBytes(bytes)).join(' / ')]];
 }
 
 /* The age at which most bricks were evicted, since their last use; and those that were never used. */

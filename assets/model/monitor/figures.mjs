@@ -45,7 +45,8 @@ export function timeAxis(series) {
     range: [localTime(series.from), localTime(series.to)],
     showgrid: false,
     zeroline: false,
-    nticks: 8,
+    nticks: 7,
+    tickangle: 0,
     ticklabelstandoff: 6,
     tickformat: seconds > 8 * DAY_S
       ? '%d %b'
@@ -133,6 +134,25 @@ export function mix(from, to, share) {
 /* A figure whose layers are stacked. */
 export function stacked(data, layout) {
   return { data, layout: { ...layout, barmode: 'stack', bargap: 0 } };
+}
+
+// Size of the text (px) for which lines and markers have their widths.
+const BASE_FONT = 11;
+
+/* The same figure with lines and markers for another size of the text, as on a wall. */
+export function scaled(figure, font) {
+  const factor = font / BASE_FONT;
+  const times = (value) => (Array.isArray(value) ? value.map((one) => one * factor) : value && value * factor);
+  const data = figure.data.map((trace) => ({
+    ...trace,
+    ...(trace.line ? { line: { ...trace.line, width: times(trace.line.width) } } : {}),
+    ...(trace.marker ? { marker: { ...trace.marker, size: times(trace.marker.size) } } : {}),
+  }));
+  const shapes = (figure.layout.shapes || []).map((shape) => ({
+    ...shape,
+    line: { ...shape.line, width: times(shape.line.width) },
+  }));
+  return { data, layout: { ...figure.layout, shapes } };
 }
 
 /* A layout of a chart whose legend is below it. */

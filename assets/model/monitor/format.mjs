@@ -30,7 +30,7 @@ export function formatCount(count) {
 /* A rate (1/s) */
 export function formatRate(rate) {
   if (rate === 0) return '0';
-  return rate < 0.095 ? rate.toFixed(2) : rate < 9.95 ? rate.toFixed(1) : formatCount(rate);
+  return rate < 0.095 ? String(Number(rate.toPrecision(1))) : rate < 9.95 ? rate.toFixed(1) : formatCount(rate);
 }
 
 /* A longer time (s): 40 s, 6 min, 2.5 h, 3 days */

@@ -213,7 +213,7 @@ function cache(stats, series) {
     level,
     word: words[level],
     note: `${formatBytes(bytes)} of ${formatBytes(limit)}`,
-    limit: evicted ? `${formatShare(evicted)} evicted before` : '',
+    limit: evicted >= 0.001 ? `${formatShare(evicted)} evicted before` : '',
     spark: series.times.map((_, i) =>
       servedShare(Object.fromEntries(Object.entries(series.demand).map(([name, steps]) => [name, steps[i]])))
     ),

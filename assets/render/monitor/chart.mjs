@@ -1,5 +1,6 @@
 /* Charts of the monitor, drawn by Plotly; a drag on one chooses a time span. */
 
+import { scaled } from '../../model/monitor/figures.mjs';
 import { fromLocalTime } from '../../model/monitor/format.mjs';
 import { element } from '../dom.mjs';
 
@@ -53,11 +54,12 @@ export function createCharts({ onSpan, onClick }) {
     const node = element(id);
     node.classList.toggle('invisible', !figure);
     if (!figure || !globalThis.Plotly) return;
-    const text = JSON.stringify(figure);
+    const { data, layout } = scaled(figure, figure.layout.font.size);
+    const text = JSON.stringify([data, layout]);
     if (drawn.get(id) === text) return;
     const isNew = !drawn.has(id);
     drawn.set(id, text);
-    globalThis.Plotly.react(node, figure.data, figure.layout, CONFIG);
+    globalThis.Plotly.react(node, data, layout, CONFIG);
     if (!isNew) return;
     listen(id, node);
     sizes.observe(node);

@@ -1,6 +1,6 @@
 /* The monitor's controls: time span, rows, filters, switches, pause, wall. They show the state and change it. */
 
-import { formatState, RANGES, SWITCHES, switchOf } from '../../model/monitor/address.mjs';
+import { formatState, RANGES, SWITCHES, switchOf, withFilter } from '../../model/monitor/address.mjs';
 import { clockTime } from '../../model/monitor/format.mjs';
 import { element, setText, setVisible } from '../../render/dom.mjs';
 import { keep, make } from '../../render/monitor/elements.mjs';
@@ -28,7 +28,7 @@ export function createControls({ store, filters, onPause }) {
     element('monitor-filters').addEventListener('change', ({ target }) => {
       if (!(target instanceof HTMLSelectElement)) return;
       const name = target.dataset.filter || '';
-      store.change({ filters: { ...store.current().filters, [name]: target.value } });
+      store.change({ filters: withFilter(store.current().filters, name, target.value) });
     });
     Object.keys(SWITCHES).forEach((name) => {
       element('switch-' + name).addEventListener('click', ({ target }) => {

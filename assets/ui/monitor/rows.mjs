@@ -1,6 +1,6 @@
 /* What each row of the monitor needs, and how it is drawn. A row that is not shown asks for nothing. */
 
-import { switchOf } from '../../model/monitor/address.mjs';
+import { recentPart, switchOf } from '../../model/monitor/address.mjs';
 import {
   aheadFigure,
   answersFigure,
@@ -55,6 +55,7 @@ const SHOWN = 40;
 const WASTE_COLORS = ['#b3362b', '#e0483c', '#c98022', '#ad500d', '#84644e'];
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
+const NO_VIEWERS = 'Viewers are kept for an hour at most.';
 
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
 
@@ -131,15 +132,10 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
 
   const choose = (time) => store.change({ row: 'requests', at: time });
 
-  /* Slow slices of a span; none where the server keeps none. */
+  /* Slow slices of a span, as far as the server keeps them. */
   async function slowSlices(span) {
-    try {
-      return (await statistics.slow(span)).slices;
-    } catch (error) {
-      if (error.status !== 400) throw error;
-      onError(error);
-      return [];
-    }
+    const kept = recentPart(span, config.slowS, now());
+    return kept ? (await statistics.slow(kept)).slices : [];
   }
 
   const spanOf = (series) => ({ from: series.from, to: series.to });
@@ -203,21 +199,21 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     setLink('chart-contents', {});
     const facts = cacheFacts(stats);
     keep(element('monitor-cache-list'), facts, () => factLine(facts));
-    await showGroups(state);
+    await showGroups(state, series);
   }
 
-  async function showGroups(state) {
+  async function showGroups(state, series) {
     const by = switchOf(state, 'groups');
     const list = element('monitor-groups');
-    try {
-      const { groups } = await statistics.sums(state, by);
-      const rows = groupRows(groups, by, state.filters[by]);
-      keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
-    } catch (error) {
-      if (error.status !== 400) throw error;
-      // Viewers are kept for an hour.
-      keep(list, error.message, () => [make('p', 'empty', error.message)]);
+    // Viewers are kept for an hour.
+    const kept = by === 'viewer' ? recentPart(spanOf(series), config.viewersS, now()) : null;
+    if (by === 'viewer' && !kept) {
+      keep(list, NO_VIEWERS, () => [make('p', 'empty', NO_VIEWERS)]);
+      return;
     }
+    const { groups } = await statistics.sums(kept ? { ...state, span: kept } : state, by);
+    const rows = groupRows(groups, by, state.filters[by]);
+    keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
   }
 
   async function showPrefetch(_state, figures) {
@@ -236,14 +232,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   /* How far ahead of each viewer slices are cached; a server that keeps nothing about viewers says so. */
   async function showHorizons() {
     const list = element('monitor-horizons');
-    let viewers = [];
-    let empty = 'No viewer has a plan now.';
-    try {
-      ({ viewers } = await statistics.horizons());
-    } catch (error) {
-      if (error.status !== 400) throw error;
-      empty = error.message;
-    }
+    const { viewers } = config.viewersS ? await statistics.horizons() : { viewers: [] };
+    const empty = config.viewersS ? 'No viewer has a plan now.' : 'This server says nothing about single viewers.';
     keep(list, [viewers, empty], () =>
       viewers.length
         ? viewers.map((viewer) => {

@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 
 from dashboard.addressing.outcomes import Outcome, Reason
 from dashboard.settings import Settings
-from dashboard.telemetry.simulated_caches import FACTORS
+from dashboard.telemetry.history import DAY_S, VIEWERS_S
 from dashboard.telemetry.stages import STAGES
 from dashboard.web.page import components, ids, monitor_rows, panels
 from dashboard.web.page.ids import Monitor, Row
@@ -108,7 +108,9 @@ def config(settings: Settings) -> dict[str, Any]:
         "reasons": REASONS,
         "causes": CAUSES,
         "filters": FILTERS,
-        "factors": list(FACTORS.values()),
+        # For how long slow slices, and figures by viewer, are kept (s): asking for more is refused.
+        "slowS": max(settings.names_days, 1.0) * DAY_S if settings.names_days > 0 else 0,
+        "viewersS": VIEWERS_S if settings.names_days > 0 else 0,
         "desktopMs": DESKTOP_MS,
     }
 

@@ -6,10 +6,12 @@ import {
   parseState,
   periodOf,
   RANGES,
+  recentPart,
   seriesQuery,
   START,
   sumsQuery,
   switchOf,
+  withFilter,
 } from '../../../assets/model/monitor/address.mjs';
 
 Deno.test('an address without anything is the state at first, and back', () => {
@@ -61,4 +63,18 @@ Deno.test('a step passes between two polls, a minute at most, and what has passe
 Deno.test('a span is chosen in both directions, if it is long enough', () => {
   assert.deepEqual(chosenSpan(120.7, 100.2), { from: 100, to: 121 });
   assert.equal(chosenSpan(100, 103), null);
+});
+
+Deno.test('what is kept for a shorter time is asked for as far as it is kept', () => {
+  assert.deepEqual(recentPart({ from: 0, to: 1000 }, 300, 1000), { from: 701, to: 1000 });
+  assert.deepEqual(recentPart({ from: 900, to: 950 }, 300, 1000), { from: 900, to: 950 });
+  assert.equal(recentPart({ from: 0, to: 600 }, 300, 1000), null);
+  assert.equal(recentPart({ from: 0, to: 1000 }, 0, 1000), null);
+});
+
+Deno.test('a volume and an axis exclude each other', () => {
+  const filters = { volume: 'a', outcome: 'miss' };
+  assert.deepEqual(withFilter(filters, 'axis', '0'), { volume: '', outcome: 'miss', axis: '0' });
+  assert.deepEqual(withFilter(filters, 'axis', ''), { volume: 'a', outcome: 'miss', axis: '' });
+  assert.deepEqual(withFilter(filters, 'reason', 'first'), { ...filters, reason: 'first' });
 });

@@ -9,6 +9,7 @@ import {
   reasonsOf,
   sizesFigure,
 } from '../../../assets/model/monitor/charts.mjs';
+import { scaled } from '../../../assets/model/monitor/figures.mjs';
 import { fromLocalTime, localTime } from '../../../assets/model/monitor/format.mjs';
 import { cellAt, cellsOf, heatmapFigure } from '../../../assets/model/monitor/heatmap.mjs';
 import { seriesOf, statsOf } from './figures-of.mjs';
@@ -111,4 +112,19 @@ Deno.test('dates of a chart are of this clock', () => {
   assert.equal(fromLocalTime(localTime(seconds)), seconds);
   assert.equal(fromLocalTime(localTime(seconds) + '.25'), seconds + 0.25);
   assert.ok(Number.isNaN(fromLocalTime('soon')));
+});
+
+Deno.test('lines and markers grow with the text', () => {
+  const figure = scaled(sizesFigure(statsOf(), THEME), 22);
+  assert.equal(figure.data[0].line.width, 4);
+  assert.deepEqual(figure.data[0].marker.size, [12, 22, 12]);
+  const marked = scaled(
+    heatmapFigure(histogram(), THEME, { times: 'perceived', outcome: '', references: [1] }),
+    22,
+  );
+  assert.equal(marked.layout.shapes[0].line.width, 2.4);
+  assert.deepEqual(
+    marked.data[0].z,
+    heatmapFigure(histogram(), THEME, { times: 'perceived', outcome: '', references: [1] }).data[0].z,
+  );
 });

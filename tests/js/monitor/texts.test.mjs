@@ -191,6 +191,8 @@ Deno.test('the age of evicted bricks is told where it is known', () => {
   const facts = Object.fromEntries(cacheFacts(statsOf({ eviction_age: { used: age(4), unused: age(2) } })));
   assert.deepEqual([facts['last used'], facts['never used']], ['within 5 min before', '3']);
   assert.equal(Object.fromEntries(cacheFacts(statsOf()))['last used'], undefined);
+  const sets = Object.fromEntries(cacheFacts(statsOf({ working_set: { 60: 1e6, 300: 5e9 } })));
+  assert.equal(sets['in use in 1/5 min'], '1.0 MB / 5.0 GB');
 });
 
 Deno.test('marks are starts, a worker that went away, and the first eviction', () => {

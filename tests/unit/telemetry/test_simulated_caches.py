@@ -144,3 +144,11 @@ def test_a_damaged_row_of_the_trace_is_skipped(row: bytes) -> None:
     rows = MemoryRows()
     rows.set(TRACE + "x", row)
     assert AccessTrace(rows).take() == []
+
+
+def test_the_working_set_is_what_was_used_of_late() -> None:
+    entries = [CacheRow("old", 70, 0.0), CacheRow("known", 30, 900.0)]
+    simulated = SimulatedCaches(lambda: 1000, tuple, lambda *_: None, entries)
+    simulated.follow([Access("new", 100, 1, False, 990.0), Access("known", 30, 1, True, 995.0)])
+    sizes = [simulated.working_set(seconds, now=1000.0) for seconds in (1, 60, 3600)]
+    assert sizes == [0, 130, 200]

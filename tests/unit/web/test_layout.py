@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
+from dashboard.web.page import ids as ids_
 from dashboard.web.page import layout, monitor, viewer_callbacks
 from dashboard.web.page.choices import (
     COLORSCALES,
@@ -22,7 +23,16 @@ from dashboard.web.page.choices import (
     POOLS,
     SPEEDS,
 )
-from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, Tab, View
+from dashboard.web.page.ids import (
+    FIXED_INDICES,
+    Chart,
+    Monitor,
+    Panel,
+    Row,
+    Shell,
+    Tab,
+    View,
+)
 
 CONTRACT = (
     "slice-graph slice-slider axis-select dataset-tree colorscale-select window-control"
@@ -204,3 +214,29 @@ def test_tabs_name_their_contents(page: Component) -> None:
     for tab in tabs:
         content = contents[getattr(tab, "aria-controls")]
         assert getattr(content, "aria-labelledby") == tab.id
+
+
+def test_the_pages_lead_to_each_other(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(url_prefix="/lamella")
+
+    def links(page: Component) -> set[str]:
+        return {c.href for c in walk(page) if getattr(c, "href", None)}
+
+    assert "/lamella/monitor" in links(layout.build(settings))
+    assert "/lamella/" in links(monitor.build(settings))
+
+
+def test_controls_of_the_monitor_have_names(make_settings: Callable[..., Settings]) -> None:
+    page = monitor.build(make_settings())
+    found = ids(page)
+    assert len(found) == len(set(found))
+    for group in (Monitor, Row, Chart):
+        for member in group:
+            expected = ids_.row_panel(member) if group is Row else member.value
+            assert expected in found or member is Monitor.CONFIG, member
+    for component in walk(page):
+        if type(component).__name__ == "Button":
+            assert component.children, component
+    config = monitor.config(make_settings(names_days=0))
+    assert (config["slowS"], config["viewersS"]) == (0, 0)
+    assert monitor.config(make_settings(names_days=3))["slowS"] == 3 * 86_400
