@@ -105,7 +105,10 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const { filters } = store.current();
     if (!cell) {
       setText('monitor-cell-title', 'Slowest of this time');
-      const found = chosenSlices(await slowSlices(spanOf(histogram)), filters, 'slowest').slice(0, SHOWN);
+      const found = chosenSlices(await slowSlices(spanOf(histogram), store.current()), filters, 'slowest').slice(
+        0,
+        SHOWN,
+      );
       keep(
         list,
         found,
@@ -132,16 +135,17 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
 
   const choose = (time) => store.change({ row: 'requests', at: time });
 
-  /* Slow slices of a span, as far as the server keeps them. */
-  async function slowSlices(span) {
+  /* Slow slices of a span, as far as the server keeps them; without one, those of the time that is shown. */
+  async function slowSlices(span, shown = null) {
     const kept = recentPart(span, config.slowS, now());
-    return kept ? (await statistics.slow(kept)).slices : [];
+    if (!kept) return [];
+    return (await (shown ? statistics.slowOf(shown, kept) : statistics.slow(kept))).slices;
   }
 
   const spanOf = (series) => ({ from: series.from, to: series.to });
 
   async function showRequests(state, { series }) {
-    const slices = await slowSlices(spanOf(series));
+    const slices = await slowSlices(spanOf(series), state);
     const found = chosenSlices(slices, state.filters, switchOf(state, 'slow'));
     const chosen = found.find(({ time }) => time === state.at) || found[0] || null;
     const chosenTime = chosen && chosen.time;

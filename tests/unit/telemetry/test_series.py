@@ -24,9 +24,10 @@ from dashboard.telemetry.aggregates import (
     encode_row,
 )
 from dashboard.telemetry.compaction import ROW
+from dashboard.telemetry.distributions import BUCKET_NAMES
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.history import DAY_S, KEEP_S, MINUTES, Sums
-from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.ledger import BRICK_WRITE, QUEUE, Ledger
 from dashboard.telemetry.prometheus import exposition
 from dashboard.telemetry.series import as_csv, as_json
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
@@ -175,6 +176,7 @@ def test_the_largest_responses_are_small(cache: DiskRows, clock: Clock, stats: S
             counts={f"some.counter_{n}": float(chance.randrange(10**7)) for n in range(25)},
             server={o: times() for o in OUTCOMES},
             perceived={o: times() for o in OUTCOMES},
+            times={name: times() for name in (QUEUE, BRICK_WRITE)},
             groups={
                 Dimension.VOLUME: groups_of(
                     chance, [f"folder/scan_{chance.randrange(50):03d}.h5/data" for _ in range(40)]
@@ -189,11 +191,11 @@ def test_the_largest_responses_are_small(cache: DiskRows, clock: Clock, stats: S
         row = LedgerRow(clock.now, "1:a", totals, gauges)
         cache.replace((), {f"{ROW}{step}.{n}": v for n, v in enumerate(encode_row(row))})
         clock.now += 5
-    for by in (None, *By):
+    for by, histogram in ((None, False), (None, True), *((by, False) for by in By)):
         series = stats.between(-300, 0, by=by)
-        body = json.dumps(as_json(series), separators=(",", ":"))
-        for text in (body, as_csv(series)):
-            assert len(gzip.compress(text.encode(), 6)) < RESPONSE_BYTES, by
+        body = json.dumps(as_json(series, histogram), separators=(",", ":"))
+        for text in (body, as_csv(series, histogram)):
+            assert len(gzip.compress(text.encode(), 6)) < RESPONSE_BYTES, (by, histogram)
 
 
 def test_a_breakdown_over_time_adds_up(cache: DiskRows, clock: Clock, stats: Stats) -> None:
@@ -248,3 +250,54 @@ def test_seconds_before_now_and_steps_beyond_the_seconds(
     row = Sums(Totals(demand={OUTCOMES[0]: 3}), {}, clock.now)
     cache.replace((), row.encode(MINUTES, MINUTES.number(clock.now - KEEP_S - 600) or 0))
     assert sum(stats.between(-KEEP_S - 900, 0).outcomes["ring"]) == 3
+
+
+def test_distributions_are_those_of_the_metrics_and_add_up(
+    ledger: Ledger, clock: Clock, stats: Stats
+) -> None:
+    browse(ledger, clock, 100)
+    found = as_json(stats.between(-300, 0), histogram=True)["histogram"]
+    assert found["bounds"] == BUCKET_NAMES
+    snapshot = stats.snapshot(300)
+    body, _ = exposition(stats)
+    below: dict[tuple[str, str, str], float] = {
+        (family.name, sample.labels["outcome"], sample.labels["le"]): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+        if sample.name.endswith("_bucket") and "outcome" in sample.labels
+    }
+    for times, metric in (
+        ("server", "lamella_slice_seconds"),
+        ("perceived", "lamella_perceived_seconds"),
+    ):
+        for outcome, buckets in found[times].items():
+            whole = sum(sum(steps) for steps in buckets.values())
+            assert whole == snapshot[times][outcome]["count"]  # type: ignore[literal-required]
+            upto = 0
+            for bound in BUCKET_NAMES:
+                upto += sum(buckets.get(bound, ()))
+                assert below[metric, outcome, bound] == upto, (metric, outcome, bound)
+    seen = stats.between(-300, 0).seen_at_once
+    at_once = sum(below["lamella_perceived_seconds", outcome, "0.1"] for outcome in OUTCOMES)
+    assert sum(seen) == at_once
+
+
+def test_sums_between_two_times_are_those_of_their_steps(
+    ledger: Ledger, clock: Clock, stats: Stats
+) -> None:
+    began = clock.now
+    browse(ledger, clock, 200)
+    clock.now += 3 * 3600
+    ledger.compact()
+    stats.refresh()
+    part = stats.snapshot_between(began, began + 119)
+    series = stats.between(began, began + 119, 60)
+    assert part["resolution_s"] == 60
+    assert part["demand"] == {o: sum(steps) for o, steps in series.outcomes.items()}
+    assert part["perceived"]["all"]["count"] == sum(series.perceived.count) > 0
+    assert part["from"] == series.times[0]
+    assert part["to"] == series.times[-1] + 60
+    after = stats.snapshot_between(began + 3600, began + 7200)
+    assert sum(after["demand"].values()) == 0
+    with pytest.raises(BadRequest):
+        stats.snapshot_between(began, began - 60)
