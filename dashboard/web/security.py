@@ -37,7 +37,10 @@ FORWARDING = frozenset(
 )
 
 # A link on another site may lead to the page, and to nothing that is data.
-NO_PAGE = ("/api/", "/metrics", "/healthz", "/readyz", "/assets/", "/_")
+NO_PAGE = (
+    *("/api/", "/metrics", "/healthz", "/readyz", "/assets/", "/_"),
+    *("/monitor/assets/", "/monitor/_"),
+)
 
 UNREADABLE = ("\0", "\ufffd")
 

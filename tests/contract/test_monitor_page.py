@@ -74,3 +74,15 @@ def test_the_policy_covers_both_pages(client: FlaskClient) -> None:
 def test_malformed_calls_are_refused(client: FlaskClient) -> None:
     assert_error(client.post("/lamella/monitor/_dash-update-component", json={"output": "x"}), 400)
     assert_error(client.get("/lamella/monitor/_dash-component-suites/dash/nothing.js"), 404)
+
+
+def test_other_sites_may_link_to_the_page_alone(client: FlaskClient) -> None:
+    link = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
+    assert client.get("/lamella/monitor?row=caches", headers=link).status_code == 200
+    for path in ("_dash-layout", "_dash-dependencies", "assets/favicon.svg"):
+        assert client.get(f"/lamella/monitor/{path}").status_code == 200
+        assert_error(client.get(f"/lamella/monitor/{path}", headers=link), 403)

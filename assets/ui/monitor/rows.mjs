@@ -24,7 +24,14 @@ import {
   processRows,
   worthSentence,
 } from '../../model/monitor/facts.mjs';
-import { clockTime, formatBytes, formatCount, formatDuration, formatSeconds } from '../../model/monitor/format.mjs';
+import {
+  clockTime,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatSeconds,
+  plural,
+} from '../../model/monitor/format.mjs';
 import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
 import { horizonOf, horizonText } from '../../model/monitor/horizons.mjs';
 import { marksOf, withMarks } from '../../model/monitor/marks.mjs';
@@ -124,13 +131,25 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const slices = await slowSlices({ from: cell.from, to: cell.to });
     const found = chosenSlices(slicesOfCell(slices, cell, isServer), filters, 'slowest');
     keep(list, [cell, found], () => [
-      make(
-        'p',
-        'empty',
-        `${formatCount(cell.count)} slices, ${formatCount(found.length)} of them among the slowest kept.`,
-      ),
+      cellNote(cell, found),
       ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
     ]);
+  }
+
+  /* How many of a cell's slices are listed, and the way back to all of them. */
+  function cellNote({ count }, found) {
+    const note = make(
+      'p',
+      'empty',
+      `${plural(count, 'slice')}, ${formatCount(found.length)} of them among the slowest kept. `,
+    );
+    const back = make('button', 'link-button', 'Show all');
+    back.addEventListener('click', () => {
+      cell = null;
+      showCell().catch(onError);
+    });
+    note.append(back);
+    return note;
   }
 
   const choose = (time) => store.change({ row: 'requests', at: time });
