@@ -210,6 +210,9 @@ def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monit
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url != address)
     expect(page.locator("#monitor-slow-list tr[aria-selected=true]")).to_have_count(1)
+    page.click("#monitor-waterfall .link-button")
+    page.wait_for_url(re.compile(r"/\?file=scan\.h5&dataset=/entry/data"))
+    page.wait_for_function("() => window.painted.length > 0")
 
 
 def test_a_pause_is_seen_and_ends(monitor: Monitor) -> None:

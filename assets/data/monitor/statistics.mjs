@@ -39,6 +39,7 @@ export function createStatistics(api, clock = browserClock) {
       }
       return list.found;
     },
+    files: () => api.json('/api/v1/files', {}),
     horizons: () => fetchOnce('/api/v1/horizons', {}),
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };

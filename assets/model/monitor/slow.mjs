@@ -1,5 +1,6 @@
 /* One slow slice: its stages as a waterfall, and the reason in a sentence. */
 
+import { encodeValue } from '../address.mjs';
 import { describeCulprit } from '../culprit.mjs';
 import { formatBytes, formatDuration } from './format.mjs';
 
@@ -45,6 +46,15 @@ export function slowFacts(slice) {
     ['Sent', formatBytes(slice.bytes)],
     ['Viewer', slice.viewer.slice(0, 8)],
   ];
+}
+
+/* The viewer's address of a slice, null where its volume is in none of the files: a volume is called by its file's name
+   and the path in it. */
+export function viewerLink(slice, files, prefix) {
+  const file = files.filter((name) => slice.volume.startsWith(name + '/')).sort((a, b) => b.length - a.length)[0];
+  if (!file) return null;
+  const query = [['file', file], ['dataset', slice.volume.slice(file.length)], ['selection', slice.selection]];
+  return prefix + '/?' + query.map(([name, value]) => name + '=' + encodeValue(value)).join('&');
 }
 
 /* The slices that the filters leave, in the order asked for, the slowest first or the latest first. */

@@ -42,6 +42,7 @@ import {
   slicesOfCell,
   slowFacts,
   slowSentence,
+  viewerLink,
   waterfallOf,
 } from '../../model/monitor/slow.mjs';
 import { element, setText } from '../../render/dom.mjs';
@@ -188,12 +189,27 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const facts = make('div', 'facts-table');
     facts.append(...factList(slowFacts(slice)));
     const title = `${clockTime(slice.time, now(), true)} · ${formatDuration(slice.total_ms)}`;
+    const open = make('button', 'link-button', 'Show this slice');
+    open.addEventListener('click', () => openSlice(slice, open));
     return [
       make('p', 'sentence', slowSentence(slice, config.causes)),
       make('h3', '', title),
       ...waterfall(waterfallOf(slice, config.stages), formatDuration),
       facts,
+      open,
     ];
+  }
+
+  /* Go to the viewer; which part of a volume's name is that of its file is known from the list of files. */
+  async function openSlice(slice, button) {
+    try {
+      const { files } = await statistics.files();
+      const link = viewerLink(slice, files.map(({ file }) => file), config.prefix);
+      if (link) location.assign(link);
+      else button.replaceWith(make('p', 'empty', 'Its file is not there any more.'));
+    } catch (error) {
+      onError(error);
+    }
   }
 
   async function showCaches(state, figures) {

@@ -19,6 +19,7 @@ import {
   shortSelection,
   slicesOfCell,
   slowSentence,
+  viewerLink,
   waterfallOf,
 } from '../../../assets/model/monitor/slow.mjs';
 import { seriesOf, statsOf } from './figures-of.mjs';
@@ -230,4 +231,14 @@ Deno.test('a horizon has its parts in shares of the axis, and words', () => {
   });
   assert.equal(horizonText(viewer), 'at 5 of 20 · 3 bricks planned, 1 being decoded · moving');
   assert.match(horizonText({ ...viewer, planned: 0, idle_s: 61 }), /nothing planned · resting for 61 s$/);
+});
+
+Deno.test('a slow slice leads to the viewer, by the longest file that fits its volume', () => {
+  const slice = { volume: 'folder/scan.h5/entry/data', selection: '3,0:48:1,0:48:1' };
+  const files = ['folder/scan.h5', 'folder', 'other.h5'];
+  assert.equal(
+    viewerLink(slice, files, '/lamella'),
+    '/lamella/?file=folder/scan.h5&dataset=/entry/data&selection=3,0:48:1,0:48:1',
+  );
+  assert.equal(viewerLink({ ...slice, volume: 'gone.h5/data' }, files, ''), null);
 });
