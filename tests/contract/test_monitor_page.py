@@ -84,5 +84,7 @@ def test_other_sites_may_link_to_the_page_alone(client: FlaskClient) -> None:
     }
     assert client.get("/lamella/monitor?row=caches", headers=link).status_code == 200
     for path in ("_dash-layout", "_dash-dependencies", "assets/favicon.svg"):
-        assert client.get(f"/lamella/monitor/{path}").status_code == 200
+        # A file that is sent stays open until its response is closed.
+        with client.get(f"/lamella/monitor/{path}") as response:
+            assert response.status_code == 200
         assert_error(client.get(f"/lamella/monitor/{path}", headers=link), 403)
