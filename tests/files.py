@@ -5,8 +5,10 @@ They are opened without locks: a process that another thread starts at that mome
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +278,12 @@ def declare(path: Path, datasets: Mapping[str, tuple[tuple[int, ...], str, Any]]
         for name, (shape, dtype, chunks) in datasets.items():
             file.create_dataset(name, shape, dtype, chunks=chunks)
     return path
+
+
+def open_below(folder: Path) -> list[str]:
+    """What this process has open there; threads of earlier tests may open files elsewhere at any moment."""
+    targets = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            targets.append(os.readlink(f"/proc/self/fd/{name}"))
+    return [target for target in targets if target.startswith(f"{folder}/")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from dashboard.decoding.sinks import FileSink, PlaneSink
 from dashboard.errors import Changed
 from dashboard.meter import recording
 from tests import files
+from tests.files import open_below
 from tests.parts import MIB, Parts
 
 FAST = [name for name in files.CHUNKED if name not in files.BY_CHILD]
@@ -307,8 +307,7 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     volume = here.library.volume("data/a.h5", "/x")
     (address,) = volume.grid.bricks(volume.address, {0: 0}, 1, 2)
     decoded_whole(here, volume, address, tmp_path / "brick")
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     decoded_whole(here, volume, address, tmp_path / "brick")
     decoded_in_steps(here, volume, address, 0, tmp_path / "brick")
     sample(here, volume, 3, 1)
@@ -320,7 +319,7 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     ):
         with pytest.raises(Changed):
             work()
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
 
 
 def test_who_steps_aside_leaves_the_threads_to_the_others(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import os
 from pathlib import Path
 
 from dashboard.storage.demand_signal import DemandSignal
+from tests.files import open_below
 from tests.unit.storage.lock_holder import end, hold
 
 
@@ -42,13 +41,12 @@ def test_it_is_idle_again_when_the_demanding_process_is_killed(tmp_path: Path) -
 
 
 def test_descriptors_are_closed(tmp_path: Path) -> None:
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     signal = DemandSignal(tmp_path / "signal")
     with signal.demand():
         assert not signal.is_idle()
     signal.close()
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
 
 
 def test_it_works_again_after_its_file_was_deleted(tmp_path: Path) -> None:

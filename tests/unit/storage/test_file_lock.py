@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from dashboard.storage.file_lock import (
     file_lock,
     signal_demand_waiting,
 )
+from tests.files import open_below
 from tests.unit.storage.lock_holder import end, hold
 
 
@@ -137,10 +136,9 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
 
 
 def test_descriptors_are_given_back(tmp_path: Path) -> None:
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     with file_lock(tmp_path / "lock", 1.0):
         for _ in range(5):
             with pytest.raises(LockTimeout), file_lock(tmp_path / "lock", 0.0):
                 pytest.fail("two hold it")
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
