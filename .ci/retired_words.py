@@ -61,7 +61,7 @@ PROSE = {
     r"put(s)? out": "evict",
     r"can be mended|can mend": "can be corrected",
     r"told apart": "distinguished, identified",
-    r"be told": "be determined, be described",
+    r"(be|is|are|was|were) told": "be determined, be described, be reported",
     r"stor(y|ies) of": "usage record of",
     r"gives? way": "yield",
     r"had best": "should",

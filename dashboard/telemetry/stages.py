@@ -59,6 +59,9 @@ STAGES: Final[tuple[StageInfo, ...]] = (
 # The desktop viewer's stages together, for a slice that is not cached.
 WHOLE_REFERENCE: Final = "850 ms"
 
+# The desktop viewer's read of a slice from disk, and of a cached one (ms).
+DESKTOP_MS: Final = (825, 1)
+
 STAGE_NAMES: Final[tuple[Stage, ...]] = tuple(Stage)
 SERVER_STAGES: Final[tuple[Stage, ...]] = tuple(s.name for s in STAGES if s.where == "server")
 

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.app import create_app
+from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from tests.contract.test_slice import assert_error
 
@@ -55,8 +56,10 @@ def test_both_pages_share_scripts_and_load_their_own_styles(client: FlaskClient)
     styles = {path: re.findall(r"/css/([\w-]+)\.css", t) for path, t in pages.items()}
     assert scripts["/monitor"] < scripts["/"]
     assert not [name for name in scripts["/"] if "dash_table" in name]
-    assert "monitor" not in styles["/"]
-    assert styles["/monitor"] == ["10-base", "20-frame", "30-icons", "monitor"]
+    assert not [name for name in styles["/"] if name.startswith("monitor")]
+    shared, own = styles["/monitor"][:3], styles["/monitor"][3:]
+    assert shared == ["10-base", "20-frame", "30-icons"]
+    assert own == sorted(path.stem for path in (assets_folder() / "css").glob("monitor-*.css"))
 
 
 def test_the_policy_covers_both_pages(client: FlaskClient) -> None:

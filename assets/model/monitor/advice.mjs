@@ -13,7 +13,8 @@ const LONG_S = 0.1;
 const SLOWER = 3;
 
 export function adviceOf(stats, groups) {
-  return [workerAway(stats), errors(stats), queue(stats), largerCache(stats), slowDisk(stats), slowCacheDisk(stats)]
+  return [workerAway(stats), errors(stats), queue(stats), largerCache(stats)]
+    .concat([slowDisk(stats, 'read', FILES_DISK), slowDisk(stats, 'cache', CACHE_DISK)])
     .concat([warm(stats, groups.volume || {}), rechunk(groups.axis || {})])
     .filter((one) => one !== null);
 }
@@ -85,29 +86,22 @@ function partOf(stats, name) {
   return { share: stage.total_s / miss.total_s, seconds: stage.total_s / miss.count };
 }
 
-function slowDisk(stats) {
-  const { share, seconds } = partOf(stats, 'read');
+function slowDisk(stats, stage, { id, what, text, command }) {
+  const { share, seconds } = partOf(stats, stage);
   if (share < LARGE_SHARE || seconds < LONG_S) return null;
-  return {
-    id: 'disk',
-    text: 'Put the files on a faster disk',
-    evidence: `reading takes ${formatDuration(1000 * seconds)} of a decoded slice, ${formatShare(share)} of its time`,
-    row: 'requests',
-    command: null,
-  };
+  const evidence = `${what} takes ${formatDuration(1000 * seconds)} of a decoded slice, ${
+    formatShare(share)
+  } of its time`;
+  return { id, text, evidence, row: 'requests', command };
 }
 
-function slowCacheDisk(stats) {
-  const { share, seconds } = partOf(stats, 'cache');
-  if (share < LARGE_SHARE || seconds < LONG_S) return null;
-  return {
-    id: 'cache-disk',
-    text: 'Put the cache directory on a faster disk',
-    evidence: `it takes ${formatDuration(1000 * seconds)} of a decoded slice, ${formatShare(share)} of its time`,
-    row: 'requests',
-    command: 'LAMELLA_CACHE_DIR',
-  };
-}
+const FILES_DISK = { id: 'disk', what: 'reading', text: 'Put the files on a faster disk', command: null };
+const CACHE_DISK = {
+  id: 'cache-disk',
+  what: 'it',
+  text: 'Put the cache directory on a faster disk',
+  command: 'LAMELLA_CACHE_DIR',
+};
 
 function warm(stats, volumes) {
   const demands = sum(Object.values(stats.demand));

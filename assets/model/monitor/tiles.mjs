@@ -39,18 +39,22 @@ export function tilesOf(stats, series) {
     .concat([queue(stats, series), worker(stats, series), cache(stats, series)]);
 }
 
-const NOTHING = { level: 'none', word: 'no slices' };
+/* Level and word of a value, null for none. */
+function judged(value, limits, words, none) {
+  if (value === null) return { level: 'none', word: none };
+  const level = levelOf(value, limits);
+  return { level, word: words[level] };
+}
 
 function wait(stats, series) {
   const all = stats.perceived.all;
   const words = { good: 'quick', fair: 'noticeable', bad: 'slow' };
-  const level = all ? levelOf(all.p95_ms, LIMITS.p95_ms) : 'none';
   return {
     id: 'wait',
     label: 'Wait, p95',
     help: 'From the key, wheel or click until the slice is painted: half of all slices, 95 %, and 99 % were faster.',
     value: all ? formatDuration(all.p95_ms) : '–',
-    ...(all ? { level, word: words[level] } : NOTHING),
+    ...judged(all ? all.p95_ms : null, LIMITS.p95_ms, words, 'no slices'),
     note: all ? `half ${formatDuration(all.p50_ms)} · p99 ${formatDuration(all.p99_ms)}` : '',
     limit: 'limit ' + formatDuration(LIMITS.p95_ms[1]),
     spark: series.perceived.p95_ms,
@@ -61,13 +65,12 @@ function quick(series) {
   const count = add(series.perceived.count);
   const share = count ? add(series.seen_within_100_ms) / count : null;
   const words = { good: 'nearly all', fair: 'most', bad: 'too few' };
-  const level = share === null ? 'none' : levelOf(share, LIMITS.quickShare);
   return {
     id: 'quick',
     label: 'Seen within 100 ms',
     help: 'Share of slices that were painted within 100 ms, which is seen as at once.',
     value: formatShare(share),
-    ...(share === null ? NOTHING : { level, word: words[level] }),
+    ...judged(share, LIMITS.quickShare, words, 'no slices'),
     note: count ? `of ${formatCount(count)}` : '',
     limit: 'limit ' + formatShare(LIMITS.quickShare[1]),
     spark: series.perceived.count.map((n, i) => (n ? series.seen_within_100_ms[i] / n : null)),
@@ -124,7 +127,6 @@ export function answersOf(stats) {
 function errors(stats, series) {
   const { total, failed, refused } = answersOf(stats);
   const words = { good: failed ? 'few' : 'none', fair: 'some', bad: 'many' };
-  const level = total ? levelOf(failed / total, LIMITS.errorShare) : 'none';
   const { skipped } = stats.page;
   return {
     id: 'errors',
@@ -132,7 +134,7 @@ function errors(stats, series) {
     help:
       'Requests for slices that the server failed to answer (status 500 and above). Refused ones were malformed, or fetched ahead without space.',
     value: formatCount(failed),
-    ...(total ? { level, word: words[level] } : { level: 'none', word: 'no requests' }),
+    ...judged(total ? failed / total : null, LIMITS.errorShare, words, 'no requests'),
     note: `${formatCount(refused)} refused · ${formatCount(skipped)} skipped`,
     limit: 'limit ' + formatShare(LIMITS.errorShare[1]),
     spark: failuresOf(series),
@@ -156,13 +158,12 @@ function viewers(stats, series) {
 function queue(stats, series) {
   const found = stats.queue;
   const words = { good: 'no queue', fair: 'a short queue', bad: 'a queue' };
-  const level = found ? levelOf(found.p95_ms, LIMITS.queue_ms) : 'none';
   return {
     id: 'queue',
     label: 'Queue, p95',
     help: 'How long requests for slices waited until a thread of the server was free.',
     value: found ? formatDuration(found.p95_ms) : '–',
-    ...(found ? { level, word: words[level] } : { level: 'none', word: 'no requests' }),
+    ...judged(found ? found.p95_ms : null, LIMITS.queue_ms, words, 'no requests'),
     note: found ? `longest 1 % ${formatDuration(found.p99_ms)}` : '',
     limit: 'limit ' + formatDuration(LIMITS.queue_ms[1]),
     spark: series.queue.p95_ms,
@@ -203,15 +204,13 @@ function cache(stats, series) {
   const evicted = demands ? (stats.reasons.evicted || 0) / demands : 0;
   const { bytes, limit } = stats.caches.bricks;
   const isFull = limit > 0 && bytes > 0.95 * limit;
-  const level = levelOf(evicted, LIMITS.evictedShare);
   const words = { good: isFull ? 'full' : 'space left', fair: 'tight', bad: 'too small' };
   return {
     id: 'cache',
     label: 'Hit rate',
     help: 'Slices that were there without decoding. Below: bytes in the brick cache, and its limit.',
     value: formatShare(share),
-    level,
-    word: words[level],
+    ...judged(evicted, LIMITS.evictedShare, words, ''),
     note: `${formatBytes(bytes)} of ${formatBytes(limit)}`,
     limit: evicted >= 0.001 ? `${formatShare(evicted)} evicted before` : '',
     spark: series.times.map((_, i) =>

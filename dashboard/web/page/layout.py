@@ -17,6 +17,7 @@ from dashboard.addressing.selection import MAX_RANK
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGES, WHOLE_REFERENCE
 from dashboard.web.page import components, controls, dock, panels
+from dashboard.web.page.document import document
 from dashboard.web.page.ids import Panel, Shell, View
 
 NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
@@ -42,30 +43,8 @@ THEME: dict[str, Any] = {
 
 
 def index_string(settings: Settings, module_tags: str) -> str:
-    """The HTML around the app; `module_tags` (web/modules.py) come before all scripts."""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-    <head>
-        {{%metas%}}
-        <title>{{%title%}}</title>
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="description" content="Leaf through HDF5 volumes, slice by slice">
-        <meta name="color-scheme" content="light dark">
-        <link rel="icon" type="image/svg+xml" href="{settings.url_prefix}/assets/favicon.svg">
-        {module_tags}
-        {{%css%}}
-    </head>
-    <body>
-        <noscript>This page needs JavaScript.</noscript>
-        {{%app_entry%}}
-        <footer>
-            {{%config%}}
-            {{%scripts%}}
-            {{%renderer%}}
-        </footer>
-    </body>
-</html>
-"""
+    """The HTML around the app."""
+    return document(settings, "Leaf through HDF5 volumes, slice by slice", module_tags)
 
 
 def build(settings: Settings) -> Component:

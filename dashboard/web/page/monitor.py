@@ -16,8 +16,9 @@ from dash.development.base_component import Component
 from dashboard.addressing.outcomes import Outcome, Reason
 from dashboard.settings import Settings
 from dashboard.telemetry.history import DAY_S, VIEWERS_S
-from dashboard.telemetry.stages import STAGES
+from dashboard.telemetry.stages import DESKTOP_MS, STAGES
 from dashboard.web.page import components, ids, monitor_rows, panels
+from dashboard.web.page.document import document
 from dashboard.web.page.ids import Monitor, Row
 from dashboard.web.page.layout import THEME
 from dashboard.web.page.panel_updates import REASONS
@@ -52,39 +53,18 @@ CAUSES: Final = {
     Reason.NO_SPACE: "there had been no space for its brick in the cache",
 }
 
-# Times of a desktop viewer of the same pipeline (ms), drawn for comparison: a slice from disk, and a cached one.
-DESKTOP_MS: Final = (825, 1)
-
 
 def index_string(settings: Settings, module_tags: str, entry: str) -> str:
-    """The HTML around the page; `module_tags` come before all scripts, `entry` is a module's address."""
-    prefix = settings.url_prefix
-    return f"""<!DOCTYPE html>
-<html lang="en">
-    <head>
-        {{%metas%}}
-        <title>{{%title%}}</title>
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="description" content="How fast slices are served, and why">
-        <meta name="color-scheme" content="light dark">
-        <link rel="icon" type="image/svg+xml" href="{prefix}/assets/favicon.svg">
-        {module_tags}
-        {{%css%}}
-    </head>
-    <body>
-        <noscript>This page needs JavaScript.</noscript>
-        {{%app_entry%}}
-        <script id="{Monitor.CONFIG}" type="application/json">{_json(config(settings))}</script>
-        <footer>
-            {{%config%}}
-            {{%scripts%}}
-            {{%renderer%}}
-            <script defer src="{prefix}/_dash-component-suites/plotly/package_data/plotly.min.js"></script>
-            <script type="module" src="{entry}"></script>
-        </footer>
-    </body>
-</html>
-"""
+    """The HTML around the page; `entry` is a module's address."""
+    plotly = f"{settings.url_prefix}/_dash-component-suites/plotly/package_data/plotly.min.js"
+    words = _json(config(settings))
+    return document(
+        settings,
+        "How fast slices are served, and why",
+        module_tags,
+        body=f'<script id="{Monitor.CONFIG}" type="application/json">{words}</script>',
+        last_scripts=f'<script defer src="{plotly}"></script><script type="module" src="{entry}"></script>',
+    )
 
 
 def config(settings: Settings) -> dict[str, Any]:

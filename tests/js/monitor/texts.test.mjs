@@ -187,7 +187,7 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
   assert.deepEqual(fatesOf(statsOf({ prefetch: plain })).map(([, bytes]) => bytes), [4, 5, 1]);
 });
 
-Deno.test('the age of evicted bricks is told where it is known', () => {
+Deno.test('the age of evicted bricks is shown where it is known', () => {
   const age = (count) => [{ up_to_s: 60, count: 0 }, { up_to_s: 300, count }, { up_to_s: null, count: 1 }];
   const facts = Object.fromEntries(cacheFacts(statsOf({ eviction_age: { used: age(4), unused: age(2) } })));
   assert.deepEqual([facts['last used'], facts['never used']], ['within 5 min before', '3']);

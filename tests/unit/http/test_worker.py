@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dashboard.http import worker as module
-from dashboard.http.environment import GIVEN_UP, READABLE_AT
-
-WITHIN_S = 20.0
-
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-LARGE = (
-    bytes(range(256)) * 2**15
-)  # 8 MiB: more than the kernel takes for a client that does not read
-
-
-def echo(environ: dict[str, Any], start: Any) -> list[bytes]:
-    """Path and body."""
-    body = environ["PATH_INFO"].encode("latin-1") + b" " + environ["wsgi.input"].read()
-    start("200 OK", [("Content-Length", str(len(body)))])
-    return [body]
-
-
-def large(environ: dict[str, Any], start: Any) -> list[bytes]:
-    if environ["PATH_INFO"] != "/large":
-        return echo(environ, start)
-    start("200 OK", [("Content-Length", str(len(LARGE)))])
-    return [LARGE]
+from dashboard.http.environment import READABLE_AT
+from tests.unit.http.applications import (
+    CHUNKED,
+    GET,
+    POST,
+    WITHIN_S,
+    echo,
+    large,
+)
 
 
 def test_requests_of_a_connection_are_answered_one_after_the_other(run: Any) -> None:
@@ -43,10 +30,6 @@ def test_requests_of_a_connection_are_answered_one_after_the_other(run: Any) -> 
     reply = client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").reply()
     assert reply.headers["connection"] == "close"
     assert client.rest() == b""
-
-
-POST = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
-CHUNKED = b"POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize("data", [POST, CHUNKED, GET])
@@ -170,116 +153,6 @@ def test_a_silent_connection_is_closed(run: Any) -> None:
     running.clock.now += 2
     assert silent.rest() == b""
     assert used.send(GET).reply().status == 200
-
-
-def test_no_connection_takes_a_thread_that_has_nothing_to_compute(run: Any) -> None:
-    running = run(large)
-    for sent in (b"", GET[:10], POST[:-2], CHUNKED[:-2]):
-        for _ in range(10):
-            running.connect().send(sent)
-    readers = [running.connect(2**16).send(GET.replace(b"/ ", b"/large ")) for _ in range(6)]
-    assert running.connect().send(GET).reply().status == 200
-    for reader in readers:
-        assert reader.reply().body == LARGE
-
-
-def test_a_reader_that_takes_nothing_is_given_up(run: Any) -> None:
-    running = run(large)
-    stalled = running.connect(2**16).send(GET.replace(b"/ ", b"/large "))
-    running.connect().send(GET).reply()
-    sending(running, 1)
-    running.clock.now += module.SEND_PROGRESS_S + 1
-    sending(running, 0)
-    with pytest.raises((EOFError, ConnectionError)):
-        stalled.reply()
-
-
-def test_a_response_that_is_given_up_is_counted_once(run: Any) -> None:
-    given_up: list[str] = []
-
-    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
-        path = environ["PATH_INFO"]
-        environ[GIVEN_UP] = lambda: given_up.append(path)
-        return large(environ | {"PATH_INFO": "/large"}, start)
-
-    running = run(wsgi)
-    assert running.connect().send(GET).reply().status == 200
-    for path in (b"/left", b"/stalled"):
-        client = running.connect(2**16).send(GET.replace(b"/ ", path + b" "))
-        sending(running, 1)
-        if path == b"/left":
-            client.sock.close()
-        else:
-            running.clock.now += module.SEND_PROGRESS_S + 1
-        sending(running, 0)
-    assert given_up == ["/left", "/stalled"]
-
-
-def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "UNSENT_TOTAL_LIMIT", 20 * 2**20)
-    asked: list[None] = []
-
-    def counted(environ: Any, start: Any) -> Any:
-        asked.append(None)
-        return large(environ, start)
-
-    running = run(counted)
-    readers = []
-    for count in range(1, 6):
-        readers.append(running.connect(2**16).send(GET.replace(b"/ ", b"/large ")))
-        # Every request so far is answered, and waits for its reader or was given up.
-        eventually(running, lambda n=count: len(asked) == n and all_are_sent_to(running))  # type: ignore[misc]
-        running.clock.now += 0.1
-    assert running.worker.unsent_bytes <= 20 * 2**20
-    assert readers[-1].reply().body == LARGE
-    with pytest.raises((EOFError, ConnectionError)):
-        readers[0].reply()
-
-
-def all_are_sent_to(running: Any) -> bool:
-    return all(one.state is module.State.SENDING for one in running.worker.connections)
-
-
-def sending(running: Any, count: int, at_least: bool = False) -> None:
-    """Wait until `count` connections wait for their readers."""
-
-    def reached() -> bool:
-        states = [one.state for one in running.worker.connections]
-        found = states.count(module.State.SENDING)
-        return found == count or (at_least and found >= count)
-
-    eventually(running, reached)
-
-
-def eventually(running: Any, holds: Callable[[], bool]) -> None:
-    """Wait until something holds in the event loop."""
-    reached = threading.Event()
-
-    def check() -> None:
-        if holds():
-            reached.set()
-
-    for _ in range(400):
-        running.worker.call_in_loop(check)
-        if reached.wait(0.05):
-            return
-    pytest.fail("that never came to hold")
-
-
-def test_an_answer_in_pieces_is_never_in_memory_as_a_whole(run: Any) -> None:
-    made: list[int] = []
-
-    def pieces(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
-        start("200 OK", [("Content-Length", str(24 * 2**20))])
-        for number in range(24):
-            made.append(number)
-            yield bytes([number]) * 2**20
-
-    client = run(pieces).connect(2**16).send(GET)
-    while len(client.left) < 1000:
-        client.more()
-    assert len(made) < 24
-    assert client.reply().body == b"".join(bytes([n]) * 2**20 for n in range(24))
 
 
 def test_the_next_request_waits_for_what_follows_the_answer(run: Any) -> None:

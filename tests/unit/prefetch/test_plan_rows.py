@@ -1,0 +1,111 @@
+"""Rows of the plan store that others have written, and a database that cannot be read or written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.prefetch.plan_store import PLAN, VERSION, PlanStore
+from dashboard.prefetch.planner import MAX_SAMPLES
+from dashboard.storage.rows import DiskRows, RowsUnavailable
+from tests.unit.prefetch.plans import only, view, viewers
+
+
+def row(version: int = VERSION, **changes: Any) -> bytes:
+    geometry = {"extent": [2160], "chunk": [68], "brick_bytes": 1000}
+    geometry |= {name: changes.pop(name) for name in geometry if name in changes}
+    good: dict[str, Any] = {
+        "viewer": "eve",
+        "file": "scan.h5",
+        "dataset": "/volume",
+        "fingerprint": [1, 2, 3, 4],
+        "selection": "700,:,:",
+        "plane": [1, 2],
+        "geometry": geometry,
+        "decode_s": 0.5,
+        "last_request_at": 1_700_000_000.0,
+        "trajectory": [[1_700_000_000.0, [700]]],
+        "state": "resting",
+        "bricks": [[[700], 1_700_000_000.0]],
+    }
+    return json.dumps({"version": version, "plan": good | changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        row(version=1),
+        row(viewer="ann"),
+        row(viewer=7),
+        row(file=3),
+        row(plane=[1]),
+        row(plane=[1, "2"]),
+        row(extent=[0]),
+        row(extent=[True]),
+        row(chunk=[0]),
+        row(chunk=[68, 68]),
+        row(extent=[9] * 9, chunk=[9] * 9),
+        row(trajectory=[]),
+        row(trajectory=[[1.0, [2160]]]),
+        row(trajectory=[[1.0, [-1]]]),
+        row(trajectory=[[1.0, [1, 1]]]),
+        row(trajectory=[[float("nan"), [1]]]),
+        row(trajectory=[[1.0, [1]]] * (MAX_SAMPLES + 1)),
+        row(trajectory=[[1.0]]),
+        row(bricks=[[[10**6], 1.0]]),
+        row(bricks=[[[1.5], 1.0]]),
+        row(brick_bytes=-1),
+        row(fingerprint=[2**63]),
+        row(decode_s="1"),
+        row(decode_s=1e11),
+        row(last_request_at=True),
+        row(state="flying"),
+    ],
+)
+def test_what_others_planted_is_skipped(
+    board: PlanStore, cache: DiskRows, value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set(PLAN + "eve", value)
+    view(board, 700)
+    assert only(board).viewer == "ann"
+    board.plans()
+    assert caplog.text.count("skipped") == 1
+    view(board, 800, viewer="eve")
+    assert viewers(board) == ["ann", "eve"]
+
+
+def test_a_sound_row_reads_back(board: PlanStore, cache: DiskRows) -> None:
+    cache.set(PLAN + "ann", row(viewer="ann"))
+    assert only(board).bricks[0].position == (700,)
+
+
+def test_a_board_that_cannot_be_written_is_no_error(
+    board: PlanStore, cache: DiskRows, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "board" / "cache.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not view(board, 100)
+    other.execute("ROLLBACK")
+    other.close()
+    assert view(board, 100)
+
+
+def test_a_board_that_cannot_be_read_has_no_plans(
+    board: PlanStore, cache: DiskRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RowsUnavailable("malformed")
+
+    view(board, 100)
+    monkeypatch.setattr(cache, "keys_with_prefix", broken)
+    assert board.plans() == []
+    assert board.in_flight() == frozenset()
