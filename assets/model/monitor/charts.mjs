@@ -181,6 +181,8 @@ export function threadsFigure(series, theme) {
         fixedrange: true,
         showgrid: false,
         zeroline: false,
+        // Round numbers of its own, not those beside the other axis' lines.
+        tickmode: 'auto',
         nticks: 4,
         title: { text: 'ms', standoff: 2, font: { size: theme.font } },
       },
