@@ -63,6 +63,7 @@ class PrefetchStats(TypedDict):
     decoded_bytes: int
     used_bytes: int
     wasted_bytes: int
+    undecided_bytes: int
     accuracy: float | None
     coverage: float | None
     timeliness: float | None
@@ -292,7 +293,7 @@ def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
     resting_bytes, resting_used = (
         counts.get(f"prefetch.{name}", 0.0) for name in ("resting_bytes", "resting_used_bytes")
     )
-    used = counts.get("prefetch.used", 0.0)
+    used, wasted_bytes = counts.get("prefetch.used", 0.0), counts.get("prefetch.wasted_bytes", 0.0)
     return {
         "planned": round(gauges.get("prefetch.planned", 0.0)),
         "in_flight": round(gauges.get("prefetch.in_flight", 0.0)),
@@ -302,7 +303,9 @@ def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
         "failed": round(counts.get("prefetch.failed", 0.0)),
         "decoded_bytes": round(decoded_bytes),
         "used_bytes": round(used_bytes),
-        "wasted_bytes": round(counts.get("prefetch.wasted_bytes", 0.0)),
+        "wasted_bytes": round(wasted_bytes),
+        # Bricks that were used or evicted in the window may have been decoded before it.
+        "undecided_bytes": round(max(0.0, decoded_bytes - used_bytes - wasted_bytes)),
         "accuracy": _share(used_bytes, decoded_bytes),
         "coverage": _share(used, counts.get("bricks.first_wanted", 0.0)),
         "timeliness": _share(used - counts.get("prefetch.late", 0.0), used),

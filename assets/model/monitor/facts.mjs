@@ -1,86 +1,40 @@
-/* Facts in words: what prefetching was good for, and what the disks and the bookkeeping do. [name, text, help]. */
+/* Facts in words: what became of what was decoded ahead, and what the disks and the bookkeeping do. [name, text, help]. */
 
 import { LIMITS, servedShare } from './tiles.mjs';
 import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 
 const present = (facts) => facts.filter((fact) => fact !== null);
 
-/* Figures that the server does not have yet, or does not know, are left out. */
+/* Figures that the server does not know are left out. */
 const known = (value, make) => (value === null || value === undefined ? null : make(value));
 
-/* Whether prefetching is worth it, in a sentence; null where the server does not measure that. */
-export function worthSentence(stats) {
-  const { saved_s: saved, spent_s: spent } = stats.prefetch;
-  if (saved === undefined || spent === undefined) return null;
-  if (!spent) return 'Nothing was decoded ahead in this time.';
-  return `Decoding ahead saved viewers ${formatSeconds(saved)} of waiting, for ${
-    formatSeconds(spent)
-  } of the server’s time.`;
-}
-
-const CAUSES = {
-  turned: 'the viewer turned',
-  jumped: 'the viewer jumped',
-  left: 'the viewer left',
-  too_deep: 'too far ahead',
-  evicted: 'evicted',
-};
-
 /* Bytes decoded ahead by what became of them: [name, bytes, share]. */
-export function fatesOf(stats) {
-  const ahead = stats.prefetch;
-  const wasted = Object.entries(ahead.wasted || { evicted: ahead.wasted_bytes })
-    .map(([cause, bytes]) => ['wasted: ' + (CAUSES[cause] || cause), bytes]);
-  const decided = ahead.used_bytes + wasted.reduce((sum, [, bytes]) => sum + bytes, 0);
-  const undecided = ahead.undecided_bytes ?? Math.max(0, ahead.decoded_bytes - decided);
-  const whole = decided + undecided;
-  return [['used', ahead.used_bytes], ['not decided yet', undecided], ...wasted]
+export function fatesOf({ prefetch }) {
+  const { used_bytes: used, undecided_bytes: undecided, wasted_bytes: wasted } = prefetch;
+  const whole = used + undecided + wasted;
+  return [['used', used], ['not decided yet', undecided], ['wasted', wasted]]
     .filter(([, bytes]) => bytes > 0)
     .map(([name, bytes]) => [name, bytes, bytes / whole]);
 }
 
-/* When planned bricks were ready. */
-function leadFacts(lead) {
-  const whole = lead.ready + lead.joined + lead.not_begun;
-  if (!whole) return [];
-  const time = (s) => (s < 0 ? formatSeconds(-s) + ' too late' : formatSeconds(s) + ' before');
-  return [
-    [
-      'When wanted',
-      `${formatCount(lead.ready)} ready, ${formatCount(lead.joined)} in progress, ${
-        formatCount(lead.not_begun)
-      } not begun`,
-    ],
-    lead.p50_s === null ? null : ['Lead, half', time(lead.p50_s), 'from ready to wanted'],
-    lead.p5_s === null ? null : ['Lead, latest 5 %', time(lead.p5_s), 'from ready to wanted'],
-  ];
-}
-
 export function prefetchFacts(stats) {
   const ahead = stats.prefetch;
-  const phase = (name, label) =>
-    known(ahead[name], ({ decoded_bytes: decoded, used_bytes: used }) => [
-      label,
-      decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
-    ]);
-  return present([
-    [
-      'Accuracy',
-      ahead.accuracy === null && ahead.decoded ? 'not decided yet' : formatShare(ahead.accuracy),
-      'of the bytes decoded ahead, the share that was used',
-    ],
+  const phase = ({ decoded_bytes: decoded, used_bytes: used }, label) => [
+    label,
+    decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
+  ];
+  return [
+    ['Used so far', formatShare(ahead.accuracy), 'Accuracy: of the bytes decoded ahead, the share that was accessed'],
     ['Coverage', formatShare(ahead.coverage), 'of all bricks accessed for the first time, the share decoded ahead'],
     ['Timeliness', formatShare(ahead.timeliness), 'of the bricks decoded ahead and accessed, the share ready in time'],
     [
       'Bricks',
       `${formatCount(ahead.decoded)} decoded, ${formatCount(ahead.used)} used, ${formatCount(ahead.late)} late`,
     ],
-    ...(ahead.lead ? leadFacts(ahead.lead) : []),
-    phase('moving', 'While viewers move'),
-    phase('resting', 'While viewers rest'),
-    known(ahead.planned_bytes, (bytes) => ['Planned now', `${plural(ahead.planned, 'brick')}, ${formatBytes(bytes)}`]),
+    phase(ahead.moving, 'While viewers move'),
+    phase(ahead.resting, 'While viewers rest'),
     ['Pages fetched ahead', `${plural(stats.page.ahead, 'slice')}, ${formatBytes(stats.page.ahead_bytes)}`],
-  ]);
+  ];
 }
 
 export function machineFacts(stats) {
@@ -117,13 +71,12 @@ export function machineFacts(stats) {
 
 export function cacheFacts(stats) {
   const { bricks } = stats.caches;
-  return present([
+  return [
     ['now', `${formatBytes(bricks.bytes)} of ${formatBytes(bricks.limit)}`],
     ['bricks', formatCount(bricks.entries)],
     ['evicted', formatCount(bricks.evictions)],
-    ...ageFacts(stats.eviction_age),
     ...setFacts(stats.working_set),
-  ]);
+  ];
 }
 
 /* What was in use in the last minutes: a cache that is smaller evicts what is needed again. */
@@ -132,19 +85,6 @@ function setFacts(sets) {
   const spans = Object.entries(sets);
   const minutes = spans.map(([seconds]) => String(Number(seconds) / 60)).join('/');
   return [[`in use in ${minutes} min`, spans.map(([, bytes]) => formatBytes(bytes)).join(' / ')]];
-}
-
-/* The age at which most bricks were evicted, since their last use; and those that were never used. */
-function ageFacts(ages) {
-  if (!ages) return [];
-  const count = (kind) => ages[kind].reduce((sum, one) => sum + one.count, 0);
-  const most = ages.used.reduce((a, b) => (b.count > a.count ? b : a));
-  return [
-    most.count
-      ? ['last used', most.up_to_s === null ? 'weeks before' : `within ${formatSeconds(most.up_to_s)} before`]
-      : null,
-    count('unused') ? ['never used', formatCount(count('unused'))] : null,
-  ];
 }
 
 // A process that was silent for longer than this (s) is away.

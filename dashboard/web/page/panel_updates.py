@@ -237,12 +237,10 @@ def worker_state(ahead: PrefetchStats, processes: Sequence[ProcessStats]) -> tup
 
 def fates_of(ahead: PrefetchStats) -> dict[panels.Fate, int]:
     """Bytes decoded ahead by what became of them."""
-    used, wasted = ahead["used_bytes"], ahead["wasted_bytes"]
-    # Bricks that were used or evicted in the window may have been decoded before it.
     return {
-        "used": used,
-        "undecided": max(0, ahead["decoded_bytes"] - used - wasted),
-        "wasted": wasted,
+        "used": ahead["used_bytes"],
+        "undecided": ahead["undecided_bytes"],
+        "wasted": ahead["wasted_bytes"],
     }
 
 

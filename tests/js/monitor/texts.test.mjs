@@ -8,7 +8,6 @@ import {
   machineFacts,
   prefetchFacts,
   processRows,
-  worthSentence,
 } from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
 import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.mjs';
@@ -116,8 +115,6 @@ Deno.test('advice names its evidence, and there is none for few slices', () => {
 
 Deno.test('facts leave out what the server does not know', () => {
   const names = (facts) => facts.map(([name]) => name);
-  assert.ok(!names(prefetchFacts(statsOf())).includes('When wanted'));
-  assert.equal(worthSentence(statsOf()), null);
   assert.ok(!names(machineFacts(statsOf())).includes('Writing bricks'));
   const bare = { ...statsOf().machine, free_bytes: null };
   assert.ok(!names(machineFacts(statsOf({ machine: bare }))).includes('Free on the cache’s disk'));
@@ -156,42 +153,27 @@ Deno.test('numbers as people read them', () => {
   assert.equal(clockTime(1_600_000_000, 1_700_000_100).length, 16);
 });
 
-Deno.test('prefetching has its worth in a sentence, its fates, and its lead', () => {
+Deno.test('bytes decoded ahead are used, wasted or neither yet', () => {
   const prefetch = {
     ...statsOf().prefetch,
     decoded_bytes: 100e6,
     used_bytes: 60e6,
     wasted_bytes: 10e6,
     undecided_bytes: 30e6,
-    wasted: { turned: 10e6, jumped: 0, left: 0, too_deep: 0, evicted: 0 },
-    lead: { ready: 5, joined: 2, not_begun: 1, p5_s: -0.4, p50_s: 3, p95_s: 9 },
-    saved_s: 90,
-    spent_s: 600,
+    accuracy: 0.6,
+    moving: { decoded_bytes: 100e6, used_bytes: 60e6 },
+    resting: { decoded_bytes: 0, used_bytes: 0 },
   };
   const stats = statsOf({ prefetch });
-  assert.equal(
-    worthSentence(stats),
-    'Decoding ahead saved viewers 90 s of waiting, for 10 min of the server’s time.',
-  );
-  assert.deepEqual(fatesOf(stats), [
-    ['used', 60e6, 0.6],
-    ['not decided yet', 30e6, 0.3],
-    ['wasted: the viewer turned', 10e6, 0.1],
-  ]);
+  assert.deepEqual(fatesOf(stats), [['used', 60e6, 0.6], ['not decided yet', 30e6, 0.3], ['wasted', 10e6, 0.1]]);
+  assert.deepEqual(fatesOf(statsOf()), []);
   const facts = Object.fromEntries(prefetchFacts(stats));
-  assert.equal(facts['When wanted'], '5 ready, 2 in progress, 1 not begun');
-  assert.equal(facts['Lead, half'], '3.0 s before');
-  assert.equal(facts['Lead, latest 5 %'], '400 ms too late');
-  // A server that knows no causes.
-  const plain = { ...statsOf().prefetch, decoded_bytes: 10, used_bytes: 4, wasted_bytes: 1 };
-  assert.deepEqual(fatesOf(statsOf({ prefetch: plain })).map(([, bytes]) => bytes), [4, 5, 1]);
+  assert.equal(facts['Used so far'], '60 %');
+  assert.equal(facts['While viewers move'], '60 MB of 100 MB used');
+  assert.equal(facts['While viewers rest'], 'nothing decoded');
 });
 
-Deno.test('the age of evicted bricks is shown where it is known', () => {
-  const age = (count) => [{ up_to_s: 60, count: 0 }, { up_to_s: 300, count }, { up_to_s: null, count: 1 }];
-  const facts = Object.fromEntries(cacheFacts(statsOf({ eviction_age: { used: age(4), unused: age(2) } })));
-  assert.deepEqual([facts['last used'], facts['never used']], ['within 5 min before', '3']);
-  assert.equal(Object.fromEntries(cacheFacts(statsOf()))['last used'], undefined);
+Deno.test('the working sets are named by their minutes', () => {
   const sets = Object.fromEntries(cacheFacts(statsOf({ working_set: { 60: 1e6, 300: 5e9 } })));
   assert.equal(sets['in use in 1/5 min'], '1.0 MB / 5.0 GB');
 });

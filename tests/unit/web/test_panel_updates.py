@@ -9,12 +9,13 @@ import pytest
 
 from dashboard.addressing.outcomes import Outcome, Reason, Stage
 from dashboard.settings import Settings
+from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.ledger_reader import ProcessStats
 from dashboard.telemetry.statistics import Stats
-from dashboard.telemetry.summaries import PrefetchStats
+from dashboard.telemetry.summaries import PrefetchStats, prefetch_stats
 from dashboard.web.page import layout, panel_updates
 from tests.clock import Clock
 from tests.rows import MemoryRows
@@ -178,14 +179,16 @@ def test_the_state_of_prefetching(
 
 
 def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
-    stats = ahead(decoded_bytes=10 * MB, used_bytes=6 * MB, wasted_bytes=1 * MB)
+    counts = {"decoded_bytes": 10.0 * MB, "used_bytes": 6.0 * MB, "wasted_bytes": 1.0 * MB}
+    stats = prefetch_stats(Totals(counts={f"prefetch.{k}": v for k, v in counts.items()}), {})
     assert panel_updates.fates_of(stats) == {
         "used": 6 * MB,
         "undecided": 3 * MB,
         "wasted": 1 * MB,
     }
     # Used now, decoded before the window.
-    assert panel_updates.fates_of(ahead(used_bytes=5))["undecided"] == 0
+    stats = prefetch_stats(Totals(counts={"prefetch.used_bytes": 5.0}), {})
+    assert panel_updates.fates_of(stats)["undecided"] == 0
 
 
 def test_accuracy_is_that_of_what_is_decided_from_three_bricks_on() -> None:
