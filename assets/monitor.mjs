@@ -46,6 +46,7 @@ function start() {
   });
   const poller = createPoller({
     poll: () => monitor.poll(),
+    check: () => statistics.isServerThere(),
     periodMs: () => monitor.periodMs(),
     isHidden: () => document.hidden,
   });

@@ -106,8 +106,10 @@ export function createHeatmap({
     status.clearNote('values');
     // The canvas has a slice of what was left.
     if (leaves) scrubber.end();
+    // It was covered by a later slice while it was drawn, and is not seen.
+    const isUnder = state().covered && state().painted !== null;
     on.shown(request.view);
-    if (!request.painted) {
+    if (!request.painted && !isUnder) {
       const stages = await telemetry.painted(request, answer, {
         convert: measureStage('convert', begun, converting + (image ? image.ms : 0)),
         draw: measureStage('draw', drawStart, drawnAt - drawStart),

@@ -5,6 +5,7 @@
 
    What arrives as values is drawn by heatmap.mjs. */
 
+import { createAwaited } from '../model/awaited.mjs';
 import { matches } from './color-mapping.mjs';
 import { createHeatmap, RECOLOR_MS } from './heatmap.mjs';
 import { describeValues } from './values-request.mjs';
@@ -13,11 +14,13 @@ import { describeValues } from './values-request.mjs';
    `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when the server is gone,
    enumFound() which returns the view, late() for a picture that came after it was cancelled. */
 export function createPicture(parts) {
-  const { clock, machine, config, viewerId, store, loader, scrubber, plot, colors, status, player, on } = parts;
+  const { clock, machine, config, viewerId, store, loader, scrubber, plot, colors, status, player, telemetry, on } =
+    parts;
   const { state, send } = machine;
+  const awaited = createAwaited(() => telemetry.skipped());
   const heatmap = createHeatmap(Object.assign({}, parts, {
     describe,
-    on: Object.assign({ postponed: scheduleHeatmap, done: settle, show }, on),
+    on: Object.assign({ postponed: scheduleHeatmap, done: settle, show }, on, { shown: onDrawn }),
   }));
   let heatmapTimer = null;
 
@@ -47,7 +50,14 @@ export function createPicture(parts) {
       return;
     }
     scrubber.cancel();
+    awaited.add(view);
     loader.request(request);
+  }
+
+  /* The heatmap shows a view. */
+  function onDrawn(view) {
+    awaited.painted(view);
+    on.shown(view);
   }
 
   /* The name of what is awaited. */
@@ -75,6 +85,7 @@ export function createPicture(parts) {
 
   /* The slice that was requested is on the canvas. */
   function onPainted(view) {
+    awaited.passed();
     status.clearBusy();
     on.shown(view);
     player.onPainted();
@@ -159,6 +170,7 @@ export function createPicture(parts) {
   /* Stop waiting; what is on the screen stays. */
   function halt() {
     send('halt');
+    awaited.clear();
     clock.cancel(heatmapTimer);
     cancelLoad();
     scrubber.cancel();

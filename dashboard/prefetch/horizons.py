@@ -22,7 +22,8 @@ MAX_VIEWERS: Final = 16
 class Horizon(TypedDict):
     """A viewer at `index` of `length` slices across `axis`, and how long ago it requested one (s).
 
-    `planned` and `in_flight` are numbers of bricks; `cached`, `ahead` and `coming` are as in `Residency.ranges`.
+    `planned` and `in_flight` are numbers of bricks that are not cached yet; `cached`, `ahead` and `coming` are
+    as in `Residency.ranges`.
     """
 
     viewer: str
@@ -84,7 +85,7 @@ class Horizons:
             "length": volume.shape[axis],
             "state": plan.state,
             "idle_s": round(max(0.0, self._plans.clock() - plan.last_request_at), 1),
-            "planned": len(resolved.keys),
+            "planned": len(self._residency.missing(resolved.keys)),
             "in_flight": len(resolved.keys & in_flight),
             "cached": ranges["cached"],
             "ahead": ranges["ahead"],

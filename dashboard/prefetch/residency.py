@@ -25,6 +25,10 @@ class Residency:
         self._store = store
         self._coming = coming
 
+    def missing(self, keys: Collection[str]) -> set[str]:
+        """The keys of bricks that are not in the cache."""
+        return set(keys) - set(self._store.existing(list(keys)))
+
     def ranges(self, volume: Volume, selection: Selection, axis: int) -> dict[str, Ranges]:
         """Half-open ranges of indices along `axis`, the selection's other indices fixed.
 

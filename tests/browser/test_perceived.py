@@ -94,3 +94,38 @@ def test_repeated_keys_paint_from_the_ring_and_count_as_such(
     assert {key: after[key] for key in after if key != "ring"} == {
         key: before[key] for key in before if key != "ring"
     }
+
+
+def test_slices_that_are_passed_before_the_first_picture_were_skipped(
+    fresh_viewer: Viewer,
+) -> None:
+    reports: list[dict[str, Any]] = []
+    fresh_viewer.page.on(
+        "request",
+        lambda request: (
+            reports.append(request.post_data_json)
+            if request.url.endswith("/api/v1/telemetry")
+            else None
+        ),
+    )
+    # The first slice stays without an answer.
+    fresh_viewer.page.route(re.compile(r"/slice\?.*selection=40,.*viewer="), lambda route: None)
+    fresh_viewer.load(f"{SCAN}&axis=0&index=40")
+    fresh_viewer.until("() => window.lamella && lamella.viewer.current()?.position")
+    for _ in range(3):
+        fresh_viewer.page.keyboard.press("ArrowRight")
+    fresh_viewer.settled()
+    assert fresh_viewer.index == 43
+    with fresh_viewer.page.expect_request(lambda r: last_of(r) == 44):
+        fresh_viewer.page.keyboard.press("ArrowRight")
+    rows = [row["index"] for report in reports for row in report["slices"]]
+    assert 40 not in rows
+    # Each of the five was painted or skipped.
+    assert len(rows) + sum(report["skipped"] for report in reports) == 5
+
+
+def last_of(request: Request) -> int | None:
+    """The slice that a report ends with."""
+    if not request.url.endswith("/api/v1/telemetry"):
+        return None
+    return int(request.post_data_json["slices"][-1]["index"])

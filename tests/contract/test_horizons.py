@@ -28,6 +28,22 @@ def test_each_viewer_has_its_position_and_what_is_cached_there(app: App) -> None
     assert one["in_flight"] == 0
 
 
+def test_bricks_that_are_cached_are_planned_no_longer(app: App) -> None:
+    def planned() -> int:
+        app.services.activity.drain()
+        found = {one["viewer"]: one for one in app.get("/api/v1/horizons").get_json()["viewers"]}
+        return int(found["walking"]["planned"])
+
+    app.slice(*VOLUME, "3,:,:", viewer="walking")
+    assert planned() > 0
+    for index in (3, 11, 19):
+        app.slice(*VOLUME, f"{index},:,:")
+    for axis in (1, 2):
+        for index in range(0, 50 if axis == 2 else 40, 16):
+            app.slice(*VOLUME, f":,{index},:" if axis == 1 else f":,:,{index}")
+    assert planned() == 0
+
+
 def test_a_viewer_of_a_file_that_cannot_be_read_is_left_out(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

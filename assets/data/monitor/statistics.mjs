@@ -40,6 +40,7 @@ export function createStatistics(api, clock = browserClock) {
       return list.found;
     },
     files: () => api.json('/api/v1/files', {}),
+    isServerThere: () => api.fetchOk(api.url('/healthz', {}), { cache: 'no-store' }).then(() => true, () => false),
     horizons: () => fetchOnce('/api/v1/horizons', {}),
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };

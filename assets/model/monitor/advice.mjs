@@ -111,7 +111,8 @@ function warm(stats, volumes) {
   const [name, most] = Object.entries(volumes).filter(([volume]) => volume !== 'other')
     .map(([volume, group]) => [volume, (group.demand || {}).miss || 0])
     .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
-  if (!most) return null;
+  // Of no volume in particular, there is none to name.
+  if (most < LARGE_SHARE * misses) return null;
   return {
     id: 'warm',
     text: `Warm ${name}`,

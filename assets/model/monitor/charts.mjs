@@ -169,7 +169,13 @@ export function threadsFigure(series, theme) {
   return {
     data: [
       line(series, 'threads busy', busy, theme.accent, { fill: 'tozeroy', fillcolor: theme.soft }),
-      line(series, 'ms in the queue (p95)', queue, theme.bad, { yaxis: 'y2', connectgaps: false }),
+      line(series, 'ms in the queue (p95)', queue, theme.bad, {
+        yaxis: 'y2',
+        connectgaps: false,
+        // A step between two without requests has no line.
+        mode: 'lines+markers',
+        marker: { size: 4 },
+      }),
     ],
     layout: {
       ...layout,

@@ -39,7 +39,7 @@ export function prefetchFacts(stats) {
 
 export function machineFacts(stats) {
   const write = stats.brick_write;
-  const seconds = stats.to - stats.from;
+  const { frames } = stats.caches;
   const stage = (name, label, help) =>
     known(stats.stages[name], (one) => [
       label,
@@ -58,14 +58,15 @@ export function machineFacts(stats) {
     ],
     known(stats.machine.free_bytes, (bytes) => ['Free on the cache’s disk', formatBytes(bytes)]),
     ['HDF5 workers', `${formatCount(stats.machine.hdf5_started)} started`, 'those that end or slow down are replaced'],
-    ['Frames', `${formatBytes(stats.caches.frames.bytes)} of ${formatBytes(stats.caches.frames.limit)}`],
-    ['Evicted', `${plural(stats.caches.bricks.evictions, 'brick')}, ${plural(stats.caches.frames.evictions, 'frame')}`],
+    [
+      'Frames',
+      `${formatBytes(frames.bytes)} of ${formatBytes(frames.limit)}, ${formatCount(frames.evictions)} evicted`,
+    ],
     ['Given up', plural(Object.values(stats.given_up).reduce((a, b) => a + b, 0), 'request')],
     [
       'Reports of pages',
       `${formatCount(stats.reports.accepted)} slices${refused ? `, ${formatCount(refused)} refused` : ''}`,
     ],
-    known(stats.resolution_s, (s) => ['Summed of rows of', `${formatSeconds(s)}, over ${formatSeconds(seconds)}`]),
   ]);
 }
 

@@ -18,11 +18,13 @@ export function missSeconds(stats) {
 
 /* A sentence on whether another limit would have saved decoding. Simulated caches are compared with the simulated one
    of today's limit, which is the cache itself but for bricks that were in it before. */
-export function sizesSentence(stats, now) {
+export function sizesSentence(stats, series, now) {
   const sizes = sizesOf(stats);
   const today = sizes.find(({ factor }) => factor === 1);
   if (!today) return 'No brick was accessed in this time.';
-  const since = stats.from === null ? 'since the beginning' : 'since ' + clockTime(stats.from, now);
+  // The ledger may be younger than the time that is shown.
+  const begun = series.times.findIndex((_, i) => Object.values(series.demand).some((steps) => steps[i] > 0));
+  const since = 'since ' + clockTime(Math.max(stats.from, begun < 0 ? 0 : series.times[begun]), now);
   const accesses = `(${plural(stats.cache_sizes.accesses, 'access', 'accesses')} to bricks)`;
   const larger = sizes.filter((one) => one.factor > 1 && one.hits > today.hits);
   if (larger.length) {

@@ -38,13 +38,14 @@ export function createControls({ store, filters, onPause }) {
     });
   }
 
-  /* Arrow keys go from tab to tab, as in every list of tabs. */
+  /* Arrow keys, Home and End go from tab to tab, as in every list of tabs. */
   function moveFocus(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
     const tabs = Array.from(element('monitor-rows').querySelectorAll('button'));
     const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    const next = tabs[(at + step + tabs.length) % tabs.length];
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = tabs[(to + tabs.length) % tabs.length];
     next.focus();
     next.click();
   }
@@ -77,7 +78,8 @@ export function createControls({ store, filters, onPause }) {
   function setOptions(name, options) {
     const select = /** @type {HTMLSelectElement} */ (element('filter-' + name));
     const value = store.current().filters[name] || '';
-    const all = Object.entries({ '': 'all', ...(value ? { [value]: value } : {}), ...options });
+    // Names that are numbers would come first in an object.
+    const all = [['', 'all'], ...Object.entries({ ...(value ? { [value]: value } : {}), ...options })];
     keep(select, all, () =>
       all.map(([key, label]) => {
         const option = /** @type {HTMLOptionElement} */ (make('option', '', label));

@@ -33,6 +33,7 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     poller.run();
   }
 
+  /* Whether the server answered; what is drawn is newer than any answer that comes late. */
   async function poll() {
     newest += 1;
     const mine = newest;
@@ -40,14 +41,16 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     statistics.renew();
     try {
       const found = await Promise.all([statistics.sums(state), statistics.series(state), groupsOf(state)]);
-      if (mine !== newest) return;
+      if (mine !== newest) return true;
       const [stats, series, groups] = found;
       figures = { stats, series, groups };
       setText('monitor-status', '');
       element('monitor-status').classList.remove('bad');
       draw(state);
+      return true;
     } catch (error) {
       if (mine === newest) onError(error);
+      return mine !== newest;
     }
   }
 

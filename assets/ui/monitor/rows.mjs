@@ -60,7 +60,10 @@ import {
 const SHOWN = 40;
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
+const NO_MATCH = 'None of the slices that are kept of this time passes the filter.';
+const NAMELESS = 'This server does not keep slow slices, which name viewers.';
 const NO_VIEWERS = 'Viewers are kept for an hour at most.';
+const NO_NAMES = 'This server keeps no statistics by viewer.';
 
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
 
@@ -110,14 +113,13 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const { filters } = store.current();
     if (!cell) {
       setText('monitor-cell-title', 'Slowest of this time');
-      const found = chosenSlices(await slowSlices(spanOf(histogram), store.current()), filters, 'slowest').slice(
-        0,
-        SHOWN,
-      );
+      const slices = await slowSlices(spanOf(histogram), store.current());
+      const found = chosenSlices(slices, filters, 'slowest').slice(0, SHOWN);
+      const empty = whyEmpty(slices);
       keep(
         list,
-        found,
-        () => table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: NO_LIST }),
+        [found, empty],
+        () => table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty }),
       );
       return;
     }
@@ -159,6 +161,9 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     return (await (shown ? statistics.slowOf(shown, kept) : statistics.slow(kept))).slices;
   }
 
+  /* Why no slice is listed. */
+  const whyEmpty = (slices) => (slices.length ? NO_MATCH : config.slowS ? NO_LIST : NAMELESS);
+
   const spanOf = (series) => ({ from: series.from, to: series.to });
 
   async function showRequests(state, { series }) {
@@ -167,19 +172,20 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const chosen = found.find(({ time }) => time === state.at) || found[0] || null;
     const chosenTime = chosen && chosen.time;
     const list = element('monitor-slow-list');
+    const empty = whyEmpty(slices);
     keep(
       list,
-      [found, chosenTime],
+      [found, chosenTime, empty],
       () =>
         table({
           head: HEAD,
           rows: found.map(rowOf),
           chosen: chosenTime,
           onRow: (at) => store.change({ at }),
-          empty: NO_LIST,
+          empty,
         }),
     );
-    keep(element('monitor-waterfall'), chosen, () => chosen ? waterfallParts(chosen) : [make('p', 'empty', NO_LIST)]);
+    keep(element('monitor-waterfall'), chosen, () => chosen ? waterfallParts(chosen) : []);
   }
 
   function waterfallParts(slice) {
@@ -230,7 +236,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     keep(element('monitor-reason-list'), counts, () => factLine(counts));
     charts.draw('chart-sizes', sizesFigure(stats, theme()), 'No brick was accessed in this time.');
     setLink('chart-sizes', {});
-    setText('monitor-sizes-text', sizesSentence(stats, now()));
+    setText('monitor-sizes-text', sizesSentence(stats, series, now()));
     drawMarked('chart-contents', contentsFigure(series, theme()), 'The cache has not been used yet.', figures);
     setLink('chart-contents', {});
     const facts = cacheFacts(stats);
@@ -244,7 +250,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     // Viewers are kept for an hour.
     const kept = by === 'viewer' ? recentPart(spanOf(series), config.viewersS, now()) : null;
     if (by === 'viewer' && !kept) {
-      keep(list, NO_VIEWERS, () => [make('p', 'empty', NO_VIEWERS)]);
+      const why = config.viewersS ? NO_VIEWERS : NO_NAMES;
+      keep(list, why, () => [make('p', 'empty', why)]);
       return;
     }
     const { groups } = await statistics.sums(kept ? { ...state, span: kept } : state, by);
@@ -319,7 +326,9 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       if (id !== 'chart-latency' || !histogram) return;
       const state = store.current();
       const options = { times: switchOf(state, 'latency'), outcome: state.filters.outcome };
-      cell = cellAt(histogram, options, time, log);
+      const found = cellAt(histogram, options, time, log);
+      if (!found || !found.count) return;
+      cell = found;
       showCell().catch(onError);
     },
     /* Another time is shown, of which no cell is chosen. */

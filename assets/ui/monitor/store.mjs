@@ -5,6 +5,8 @@ import { formatState, parseState } from '../../model/monitor/address.mjs';
 /* `onChange(state)` is called after each change, also by Back and Forward. */
 export function createMonitorStore({ onChange, location = globalThis.location, history = globalThis.history }) {
   let state = parseState(location.search);
+  // Without what is not understood in it, so that the address is that of what is shown.
+  history.replaceState(null, '', location.pathname + formatState(state));
 
   function put(next, replace) {
     state = next;

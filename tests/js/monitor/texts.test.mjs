@@ -36,19 +36,26 @@ const SLOW = {
 };
 
 Deno.test('what a larger cache would have saved comes from simulated hits and the time of a decode', () => {
-  const sentence = sizesSentence(statsOf(), 1030);
+  const sentence = sizesSentence(statsOf(), seriesOf(), 1030);
   assert.match(
     sentence,
     /^40 GB instead of 20 GB would have saved 4 decodes \(3\.6 s of waiting\) since \d\d:\d\d \(100 accesses to bricks\)\.$/,
   );
 });
 
+Deno.test('a sentence does not begin before the first demand', () => {
+  const later = seriesOf({ from: 0, times: [0, 3600, 7200] });
+  const demand = { ring: [0, 0, 0], hit: [0, 0, 4], prefetched: [0, 0, 0], coalesced: [0, 0, 0], miss: [0, 0, 1] };
+  const stats = statsOf({ from: 0 });
+  assert.ok(sizesSentence(stats, { ...later, demand }, 7300).includes('since ' + clockTime(7200, 7300)));
+});
+
 Deno.test('where a larger cache saves nothing, a smaller one may be enough', () => {
   const simulated = [0.25, 0.5, 1, 2].map((factor) => ({ factor, hits: factor < 0.5 ? 80 : 90, hit_rate: 0.9 }));
   const stats = statsOf({ cache_sizes: { accesses: 100, simulated } });
-  assert.match(sizesSentence(stats, 1030), /saved nothing since .*\. 10 GB would have been enough\.$/);
+  assert.match(sizesSentence(stats, seriesOf(), 1030), /saved nothing since .*\. 10 GB would have been enough\.$/);
   assert.equal(
-    sizesSentence(statsOf({ cache_sizes: { accesses: 0, simulated: [] } }), 1030),
+    sizesSentence(statsOf({ cache_sizes: { accesses: 0, simulated: [] } }), seriesOf(), 1030),
     'No brick was accessed in this time.',
   );
 });
