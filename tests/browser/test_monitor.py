@@ -172,16 +172,17 @@ def test_filters_are_in_the_address_and_narrow_the_lists(monitor: Monitor) -> No
     page = monitor.open("?row=requests", "requests")
     rows = page.locator("#monitor-slow-list tbody tr")
     expect(rows.first).to_be_visible()
-    everything = rows.count()
+    cached = rows.locator("td:nth-child(3)", has_text="cached")
+    expect(cached.first).to_be_visible()
     page.select_option("#filter-outcome", "miss")
     page.wait_for_url(re.compile("outcome=miss"))
-    expect(rows.locator("td:nth-child(3)", has_text="cached")).to_have_count(0)
-    assert 0 < rows.count() < everything
+    expect(cached).to_have_count(0)
+    expect(rows.first).to_be_visible()
     page.reload()
     monitor.drawn("requests")
     assert page.input_value("#filter-outcome") == "miss"
     page.go_back()
-    expect(rows).to_have_count(everything)
+    expect(cached.first).to_be_visible()
 
 
 def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monitor) -> None:
@@ -213,7 +214,8 @@ def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monit
     page.wait_for_url(lambda url: url != address)
     expect(page.locator("#monitor-slow-list tr[aria-selected=true]")).to_have_count(1)
     page.click("#monitor-waterfall .link-button")
-    page.wait_for_url(re.compile(r"/\?file=scan\.h5&dataset=/entry/data"))
+    # The slowest of that cell may be another test's, of another file.
+    page.wait_for_url(re.compile(r"/\?file=\w+\.h5&dataset=/"))
     page.wait_for_function("() => window.painted.length > 0")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, open_cache
 from dashboard.storage.eviction import LruEvictor
 from tests.bricks import DTYPE, FILE_BYTES, brick_at, put, values_of
+from tests.files import open_below
 from tests.parts import Counts
 
 
@@ -68,12 +67,11 @@ def test_nothing_is_there_before_it_is_finished(store: BrickStore, tmp_path: Pat
 def test_a_finished_brick_leaves_nothing_behind(
     store: BrickStore, cache: BytesCache, tmp_path: Path
 ) -> None:
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     put(store, brick_at(0))
     put(store, brick_at(0))
     assert store.get(brick_at(0), DTYPE) is not None
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
     assert list((tmp_path / "partial").iterdir()) == []
     assert cache.totals() == (FILE_BYTES, 1)
     assert cache.check() == []

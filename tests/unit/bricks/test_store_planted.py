@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ from dashboard.storage.checksum import seal
 from tests import database
 from tests.bricks import DATA_BYTES, DTYPE, FILE_BYTES, brick_at, put, values_of
 from tests.clock import Clock
+from tests.files import open_below
 
 
 def entry(cache: BytesCache) -> dict[str, Any]:
@@ -47,18 +47,21 @@ HEADERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("header", HEADERS, ids=list(HEADERS))
 def test_a_planted_header_is_a_miss(
-    store: BrickStore, cache: BytesCache, caplog: pytest.LogCaptureFixture, header: str
+    store: BrickStore,
+    cache: BytesCache,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    header: str,
 ) -> None:
     put(store, brick_at(0))
     planted = HEADERS[header]
     sealed = planted + seal(planted) if isinstance(planted, bytes) else planted
     database.execute(cache, "UPDATE Cache SET value = ?", sealed)
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     with caplog.at_level(logging.WARNING):
         assert store.get(brick_at(0), DTYPE) is None
         assert store.is_unused_prefetch(brick_at(0)) is False
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
     found = put(store, brick_at(0))
     np.testing.assert_array_equal(found.plane(0), values_of(brick_at(0))[0])
 
@@ -212,8 +215,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
         except OSError:
             twice.append(fd)
 
-    gc.collect()  # what earlier tests left open is closed now, and not in between
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(module.mmap, "mmap", fail)
         patch.setattr(module.os, "close", noted)
@@ -222,7 +224,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
         assert partial is not None
         assert store.commit(partial, DTYPE, ()) is None
     assert twice == []
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
     assert list((tmp_path / "partial").iterdir()) == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_reader import BrickReader, BrickTarget
 from tests import files
+from tests.files import open_below
 from tests.parts import Parts
 
 SHAPE, CHUNKS = (9, 20, 31), (4, 7, 8)
@@ -181,13 +181,11 @@ def test_the_file_is_opened_once_however_much_is_read(
         # An HDF5 worker has the descriptor from here, and opens what that leads to.
         if scene.volume.read_path is ReadPath.CHUNKS:
             assert seen() == []
-    # What earlier tests left open is closed when it is collected: there may be fewer afterwards, but no more.
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_below(tmp_path))
     for _ in range(2):
         with scene.here.open(scene.volume) as file:
             use(file)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(open_below(tmp_path)) <= before
 
 
 def test_background_work_may_yield_at_any_step(scene: Scene, tmp_path: Path) -> None:
