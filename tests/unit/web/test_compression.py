@@ -46,6 +46,27 @@ def test_a_script_is_compressed_once() -> None:
     assert len(asked) == 3
 
 
+def test_scripts_of_the_page_lose_their_comments(tmp_path: Path) -> None:
+    server = flask.Flask("weight", static_folder=None)
+    compression.register(server)
+    source = (
+        "/** What it is. */\nconst text = `// kept\n  as it is`;\n// Why.\n"
+        + "export { text };\n" * 100
+    )
+
+    @server.get("/assets/<path:name>")
+    def asset(name: str) -> flask.Response:
+        (tmp_path / name).write_text(source)
+        return flask.send_file(tmp_path / name)
+
+    sent = unpacked(server, "/assets/one.mjs")
+    assert sent == "const text=`// kept\n  as it is`;" + "export{text};" * 100
+    with server.test_client().get("/assets/one.mjs") as response:
+        assert response.get_data(as_text=True) == sent
+        assert response.content_length == len(sent.encode())
+    assert unpacked(server, "/assets/one.svg") == source
+
+
 def test_what_changes_is_not_kept() -> None:
     server, _ = site()
     assert unpacked(server, "/figures").endswith("// 1")
@@ -76,12 +97,13 @@ def test_an_asset_is_compressed_once_for_each_state(tmp_path: Path) -> None:
     def ring() -> flask.Response:
         return flask.send_file(asset)
 
-    for text, changed in ((BODY, 1_000_000_000), (BODY + "// new", 1_000_000_001)):
+    states = [("let a=1;" * 400 + new, 1_000_000_000 + len(new)) for new in ("", "let b;")]
+    for text, changed in states:
         asset.write_text(text)
         os.utime(asset, (changed, changed))
         for _ in range(3):
             assert unpacked(server, "/assets/ring.js?m=1") == text
-    assert cache.compressed == [BODY, BODY + "// new"]
+    assert cache.compressed == [text for text, _ in states]
     client = server.test_client()
     headers = {"Accept-Encoding": "gzip"}
     with client.get("/assets/ring.js", headers=headers) as first:
