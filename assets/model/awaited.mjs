@@ -2,7 +2,7 @@
    scrubber counts its own. */
 
 /** The name of the slice that a view shows, whatever part of it.
- * @param {{generation: number, axis: number | null, position: number[]}} view @returns {string} */
+ * @param {{generation: number, axis: number | null, position: readonly number[]}} view @returns {string} */
 const nameOf = ({ generation, axis, position }) => [generation, axis, ...position].join();
 
 /** `onSkipped()` is called for each slice that another one took the place of. @param {() => void} onSkipped */

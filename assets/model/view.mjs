@@ -60,6 +60,8 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'generation', generation: number}} Action
  */
 
+/** @typedef {ReturnType<typeof createViewStore>} ViewStore */
+
 /** The view after an action; the same object where the action changes nothing or does not fit.
  * @param {View} view @param {Action} action @returns {View} */
 export function reduce(view, action) {

@@ -4,13 +4,29 @@
 import { measureStage } from '../data/network-timing.mjs';
 import { colorLut } from '../model/quantize.mjs';
 import { element } from './dom.mjs';
+/** @import { Frame } from '../data/frame-cache.mjs' */
+/** @import { Placement } from '../model/cells.mjs' */
+/** @import { ColorMapping, Colors } from '../model/colormap.mjs' */
+/** @import { PlotArea } from '../model/pinch.mjs' */
 
-/* `area()` gives the plot area, see plot.mjs. */
+/**
+ * @typedef {Pick<Frame, 'codes' | 'rows' | 'cols' | keyof Placement>} CodedCells
+ * @typedef {ReturnType<typeof createCanvas>} Canvas
+ */
+
+/** `area()` gives the plot area, see plot.mjs. @param {{area: () => PlotArea | null}} parts */
 export function createCanvas({ area }) {
-  let canvas = null;
-  let buffer = null;
+  // Both are made at the start.
+  /** @type {HTMLCanvasElement} */
+  let canvas;
+  /** @type {HTMLCanvasElement} */
+  let buffer;
+
+  /** @type {ImageData | null} */
   let image = null;
-  let pixels32 = null;
+  /** Its pixels. @type {Uint32Array} */
+  let pixels32;
+  /** @type {{frame: CodedCells, mapping: ColorMapping} | null} */
   let picture = null;
   let missingColor = '';
   let cached = { key: '', lut: new Uint32Array() };
@@ -34,7 +50,8 @@ export function createCanvas({ area }) {
     });
   }
 
-  /* Paint a frame {codes, rows, cols, rowStep, colStep, row0, col0}; says how long colours and drawing took (ms). */
+  /** Paint a frame; says how long colours and drawing took (ms).
+   * @param {CodedCells} frame @param {ColorMapping} mapping @returns {{convert: number, draw: number}} */
   function paint(frame, mapping) {
     picture = { frame, mapping };
     const begun = performance.now();
@@ -47,6 +64,7 @@ export function createCanvas({ area }) {
     };
   }
 
+  /** @param {CodedCells} frame @param {ColorMapping} mapping */
   function color(frame, mapping) {
     if (!image || image.width !== frame.cols || image.height !== frame.rows) {
       buffer.width = frame.cols;
@@ -57,10 +75,11 @@ export function createCanvas({ area }) {
     const words = lut(mapping);
     const { codes: source } = frame;
     for (let i = 0; i < source.length; i += 1) pixels32[i] = words[source[i]];
-    buffer.getContext('2d', { alpha: false }).putImageData(image, 0, 0);
+    const context = /** @type {CanvasRenderingContext2D} */ (buffer.getContext('2d', { alpha: false }));
+    context.putImageData(image, 0, 0);
   }
 
-  /* Draw what is in the buffer where the axes have it; `box` is {left, top, width, height, x, y}. */
+  /** Draw what is in the buffer where the axes have it. @param {PlotArea | null} box */
   function draw(box) {
     if (!picture || !box) return;
     const { frame } = picture;
@@ -81,7 +100,7 @@ export function createCanvas({ area }) {
         height: box.height + 'px',
       });
     }
-    const context = canvas.getContext('2d', { alpha: false });
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
     const perCol = width / (box.x[1] - box.x[0]);
     const perRow = height / (box.y[1] - box.y[0]);
     const left = (frame.col0 - 0.5 - box.x[0]) * perCol;
@@ -96,12 +115,13 @@ export function createCanvas({ area }) {
     context.drawImage(buffer, 0, 0, frame.cols, frame.rows, left, top, w, h);
   }
 
-  /* The same frame once more, after the axes, the theme or the colours have changed. */
+  /** The same frame once more, after the axes, the theme or the colours have changed.
+   * @param {ColorMapping} [mapping] */
   function repaint(mapping) {
     if (picture) paint(picture.frame, mapping || picture.mapping);
   }
 
-  /* The colour of each code under a colour mapping, see colorLut. */
+  /** The colour of each code under a colour mapping, see colorLut. @param {Colors} mapping */
   function lut(mapping) {
     const key = [mapping.colorscale, mapping.reverse, missingColor].join();
     if (cached.key !== key) cached = { key, lut: colorLut(mapping, missingColor) };

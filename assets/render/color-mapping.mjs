@@ -5,17 +5,29 @@ import { singleValue } from '../model/cells.mjs';
 import { linearWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
 import { selectionOf } from '../model/viewport.mjs';
+/** @import { Api } from '../data/api.mjs' */
+/** @import { Values, ValuesRequest } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { Range } from '../model/viewport.mjs' */
+
+/** @typedef {ReturnType<typeof createColorMapping>} ColorMappings */
 
 const REMEMBERED = 2000;
 
-/* `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force. */
+/** `show.error(text)` says why a norm cannot be applied, `show.bounds(view, mapping)` the window that is in force.
+ * @param {{api: Pick<Api, 'url' | 'fetchOk'>,
+ *   show: {error: (text: string) => void, bounds: (view: View, mapping: ColorMapping) => void}}} parts */
 export function createColorMapping({ api, show }) {
+  /** @type {Map<string, Promise<Range | null>>} */
   const volumeWindows = new Map();
+  /** @type {Map<string, Range>} */
   const sliceWindows = new Map();
-  /** @type {any} */
+  /** @type {ColorMapping | null} */
   let last = null;
 
-  /* The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied. */
+  /** The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied.
+   * @param {View} view @param {ValuesRequest} request @param {Values} values @returns {Promise<ColorMapping>} */
   async function resolve(view, request, values) {
     const [lo, hi] = await windowOf(view, request, values);
     const found = validWindow(view.norm, lo, hi, values.smallest);
@@ -44,14 +56,17 @@ export function createColorMapping({ api, show }) {
     return last;
   }
 
+  /** @param {View} view @param {ValuesRequest} request @param {Values} values @returns {Promise<Range>} */
   async function windowOf(view, request, values) {
+    /** @type {Range} */
     const own = Number.isFinite(values.min) ? [values.min, values.max] : [0, 1];
-    if (Array.isArray(view.window)) return view.window;
+    if (Array.isArray(view.window)) return /** @type {Range} */ (view.window);
     if (view.window === 'slice') return sliceWindow(request, own);
     return (await volumeWindow(view, request)) || own;
   }
 
-  /* Zooming in must not change the contrast: the whole slice's window holds if it was seen. */
+  /** Zooming in must not change the contrast: the whole slice's window holds if it was seen.
+   * @param {ValuesRequest} request @param {Range} own @returns {Range} */
   function sliceWindow(request, own) {
     const fixed = request.position.filter((_, d) => d !== request.rows && d !== request.cols);
     const key = JSON.stringify([request.generation, request.rows, request.cols, fixed, request.query.part]);
@@ -62,17 +77,20 @@ export function createColorMapping({ api, show }) {
     return sliceWindows.get(key) || own;
   }
 
-  /* The window of the whole volume that an answer brought. */
+  /** The window of the whole volume that an answer brought.
+   * @param {ValuesRequest} request @param {Range | null} found */
   function keepWindow(request, found) {
     if (found) volumeWindows.set(volumeKey(request, request.query.norm), Promise.resolve(found));
   }
 
+  /** @param {ValuesRequest} request @param {string | undefined} norm @returns {string} */
   function volumeKey(request, norm) {
     return JSON.stringify([request.generation, request.query.part, norm]);
   }
 
-  /* The server's window for the whole volume; requested by way of a single voxel where no answer brought it, as for
-     another norm. Null if there is none. */
+  /** The server's window for the whole volume; requested by way of a single voxel where no answer brought it, as for
+   * another norm. Null if there is none.
+   * @param {View} view @param {ValuesRequest} request @returns {Promise<Range | null> | undefined} */
   function volumeWindow(view, request) {
     const key = volumeKey(request, view.norm);
     if (!volumeWindows.has(key)) {
@@ -106,18 +124,21 @@ export function createColorMapping({ api, show }) {
   return { resolve, keepWindow, current: () => last };
 }
 
-/* Whether a window is one of those that stand for none: the page's own, and the server's (dashboard/frames/window.py). */
+/** Whether a window is one of those that stand for none: the page's own, and the server's (dashboard/frames/window.py).
+ * @param {ColorMapping} mapping @returns {boolean} */
 function isFallback({ lo, hi, norm }) {
   if (norm !== 'log') return lo === 0 && hi === 1;
   const own = validWindow(norm, 0, 1, Infinity);
   return ('lo' in own && lo === own.lo && hi === own.hi) || (lo === 1 && hi === 10);
 }
 
+/** @param {View} view @returns {string} */
 function keyOf(view) {
   return JSON.stringify([view.window, view.norm, view.colorscale, view.reverse]);
 }
 
-/* Whether a colour mapping is still the one that was chosen. */
+/** Whether a colour mapping is still the one that was chosen.
+ * @param {View} view @param {ColorMapping} mapping @returns {boolean} */
 export function matches(view, mapping) {
   return mapping.key === keyOf(view);
 }

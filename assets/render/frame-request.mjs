@@ -1,9 +1,20 @@
 /* What the scrubber requests for a view: frames of one movement, which differ in their index alone. */
 
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
+/** @import { Frame } from '../data/frame-cache.mjs' */
+/** @import { SliceAnswer } from '../data/slice-loader.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { SliceQuery } from '../model/viewport.mjs' */
 
-/* The scene of a view in motion at no more than `limit` cells: all that decides the bytes of its frames, `frameSetKey`
-   that names this, the view's own index, and the size of one frame (bytes). */
+/**
+ * @typedef {ReturnType<typeof describeFrames> & {requestedAt?: number}} FrameScene `requestedAt` is the time of the key
+ *   or click (ms).
+ */
+
+/** The scene of a view in motion at no more than `limit` cells: all that decides the bytes of its frames, `frameSetKey`
+ * that names this, the view's own index, and the size of one frame (bytes).
+ * @param {View} view Of more than two dimensions. @param {ColorMapping} mapping @param {number} limit */
 export function describeFrames(view, mapping, limit) {
   const frameSet = {
     generation: view.generation,
@@ -17,7 +28,7 @@ export function describeFrames(view, mapping, limit) {
     shape: view.shape,
     rows: view.rows,
     cols: view.cols,
-    axis: view.axis,
+    axis: /** @type {number} */ (view.axis),
     x: view.x,
     y: view.y,
   };
@@ -28,13 +39,14 @@ export function describeFrames(view, mapping, limit) {
     view,
     viewport,
     position: view.position,
-    index: view.position[view.axis],
+    index: view.position[/** @type {number} */ (view.axis)],
     bytes: Math.ceil((viewport.row1 - viewport.row0) / viewport.rowStep) *
       Math.ceil((viewport.col1 - viewport.col0) / viewport.colStep),
   });
 }
 
-/* The query of the frame at `index`. */
+/** The query of the frame at `index`.
+ * @param {FrameScene} scene @param {number} index @param {string} viewerId @returns {SliceQuery} */
 export function frameQuery(scene, index, viewerId) {
   const position = scene.position.slice();
   position[scene.axis] = index;
@@ -51,7 +63,8 @@ export function frameQuery(scene, index, viewerId) {
   };
 }
 
-/* The frame of an answer to the query of `selection`. */
+/** The frame of an answer to the query of `selection`.
+ * @param {FrameScene} scene @param {string} selection @param {SliceAnswer} answer @returns {Frame} */
 export function frameOf(scene, selection, answer) {
   const codes = new Uint8Array(answer.bytes);
   const [rows, cols] = answer.shape;

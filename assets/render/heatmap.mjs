@@ -6,13 +6,73 @@ import { remarkOn } from '../model/cells.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { setText, setVisible } from './dom.mjs';
 import { sceneOf, withViewport } from './values-request.mjs';
+/** @import { Failure } from '../data/api.mjs' */
+/** @import { Clock } from '../data/clock.mjs' */
+/** @import { SliceAnswer, SliceLoader } from '../data/slice-loader.mjs' */
+/** @import { PaintedSlice, Telemetry } from '../data/telemetry.mjs' */
+/** @import { Cells, ValuesRequest } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { ColorMappings } from './color-mapping.mjs' */
+/** @import { Plot } from './plot.mjs' */
+/** @import { PlotlyPatch } from './plotly-patch.mjs' */
+/** @import { Readout } from './readout.mjs' */
+/** @import { Scrubber } from './scrubber.mjs' */
+/** @import { Drawn, PictureMachine } from './state-machine.mjs' */
+
+/**
+ * @typedef {object} Notices What the user is notified of.
+ * @property {(on: boolean, what?: string) => void} busy
+ * @property {() => void} clearBusy
+ * @property {() => void} clear
+ * @property {(text: string, kind: string, label?: string, action?: () => void) => void} note
+ * @property {(kind?: string) => boolean} clearNote
+ */
+
+/**
+ * @typedef {object} Playback
+ * @property {() => boolean} isPlaying
+ * @property {() => void} onPainted
+ * @property {(index: number, k: number, length: number) => number | null} indexAfter The slice `k` after `index`.
+ */
+
+/**
+ * @typedef {object} PictureParts What a picture works with.
+ * @property {Clock} clock
+ * @property {PictureMachine} machine
+ * @property {Pick<ViewStore, 'current'>} store
+ * @property {SliceLoader} loader
+ * @property {Scrubber} scrubber
+ * @property {Plot} plot
+ * @property {PlotlyPatch} patch
+ * @property {ColorMappings} colors
+ * @property {Readout} readout
+ * @property {Notices} status
+ * @property {Playback} player
+ * @property {Telemetry} telemetry
+ * @property {{show: (painted: PaintedSlice) => void}} pipeline
+ */
+
+/**
+ * @typedef {object} DrawingEvents
+ * @property {(view: View) => void} shown
+ * @property {(error: Failure) => void} drawError
+ * @property {() => View} enumFound
+ * @property {() => void} late
+ */
+
+/**
+ * @typedef {{postponed: (ms?: number) => void, done: () => void, show: (view: View) => void}} HeatmapEvents
+ * @typedef {PictureParts & {describe: (view: View, counted: boolean) => ValuesRequest,
+ *   on: DrawingEvents & HeatmapEvents}} HeatmapParts
+ */
 
 // New colours are in the heatmap when they have not changed again for this long.
 export const RECOLOR_MS = 80;
 
-/* `describe(view, counted)` gives the request for the values of a view. `on` has what is called: postponed(ms) when
-   another drawing is due later, done() when nothing is left to be drawn, show(view) to request a view anew; for the rest
-   see picture.mjs. */
+/** `describe(view, counted)` gives the request for the values of a view. `on` has what is called: postponed(ms) when
+ * another drawing is due later, done() when nothing is left to be drawn, show(view) to request a view anew; for the rest
+ * see picture.mjs. @param {HeatmapParts} parts */
 export function createHeatmap({
   clock,
   machine,
@@ -32,15 +92,18 @@ export function createHeatmap({
 }) {
   const { state, send } = machine;
   const revision = () => state().revision;
-  // The newest answer, while an earlier one is being drawn.
+  /** The newest answer, while an earlier one is being drawn.
+   * @type {{request: ValuesRequest, answer: SliceAnswer} | null} */
   let next = null;
   let drawing = false;
 
+  /** @param {ValuesRequest} request */
   function isCurrent(request) {
     const view = store.current();
     return Boolean(view && view.generation === request.generation);
   }
 
+  /** @param {ValuesRequest} request @param {SliceAnswer} answer */
   function onValues(request, answer) {
     if (!isCurrent(request)) return;
     next = { request, answer };
@@ -55,16 +118,17 @@ export function createHeatmap({
       try {
         await paint(request, answer);
       } catch (error) {
-        onDrawError(error);
+        onDrawError(/** @type {Failure} */ (error));
       }
     }
     drawing = false;
     if (!loader.isBusy()) on.done();
   }
 
-  /* Whether a slice was pooled as numbers and turns out to be one of an enum: then it is requested anew. */
+  /** Whether a slice was pooled as numbers and turns out to be one of an enum: then it is requested anew.
+   * @param {ValuesRequest} request @param {SliceAnswer} answer @returns {boolean} */
   function averagesNames(request, answer) {
-    if (!answer.isEnum || store.current().isEnum) return false;
+    if (!answer.isEnum || /** @type {View} */ (store.current()).isEnum) return false;
     const view = on.enumFound();
     if (poolOf(view) === request.query.pool) return false;
     if (request.viewport.step > 1) {
@@ -77,6 +141,7 @@ export function createHeatmap({
     return false;
   }
 
+  /** @param {ValuesRequest} request @param {SliceAnswer} answer */
   async function paint(request, answer) {
     if (averagesNames(request, answer)) return;
     const begun = clock.now();
@@ -85,7 +150,7 @@ export function createHeatmap({
     const values = toRows(answer);
     const converting = clock.now() - begun;
     colors.keepWindow(request, answer.window);
-    const mapping = await colors.resolve(store.current(), request, values);
+    const mapping = await colors.resolve(/** @type {View} */ (store.current()), request, values);
     if (!isCurrent(request) || halts !== state().halts) return;
     const cells = withViewport(values, request);
     await plot.ready();
@@ -99,7 +164,7 @@ export function createHeatmap({
       return;
     }
     const drawStart = clock.now();
-    await plot.draw(sceneOf(request, cells, mapping, store.current(), readout), image);
+    await plot.draw(sceneOf(request, cells, mapping, /** @type {View} */ (store.current()), readout), image);
     const drawnAt = clock.now();
     send('drawn', { drawn: { key: request.key, request, cells, mapping } });
     showRemark(request, cells, mapping);
@@ -123,16 +188,17 @@ export function createHeatmap({
     if (halts !== state().halts) on.late();
   }
 
-  /* Whether a picture is of another dataset, state or plane than the one on the screen. */
+  /** Whether a picture is of another dataset, state or plane than the one on the screen.
+   * @param {ValuesRequest} request @returns {boolean} */
   function leavesFor({ generation, rows, cols }) {
     const { drawn } = state();
     if (!drawn) return true;
     return drawn.request.generation !== generation || drawn.request.rows !== rows || drawn.request.cols !== cols;
   }
 
-  /* The values that the heatmap has, in other colours. */
+  /** The values that the heatmap has, in other colours. @param {View} view */
   async function redraw(view) {
-    const mine = state().drawn;
+    const mine = /** @type {Drawn} */ (state().drawn);
     const mapping = await colors.resolve(view, mine.request, mine.cells);
     const before = revision();
     const image = await patch.buildImage(mine.cells, mapping);
@@ -148,7 +214,7 @@ export function createHeatmap({
       send('recolored', { mapping });
       showRemark(mine.request, mine.cells, mapping);
     } catch (error) {
-      onDrawError(error);
+      onDrawError(/** @type {Failure} */ (error));
       return;
     } finally {
       drawing = false;
@@ -156,12 +222,12 @@ export function createHeatmap({
     on.done();
   }
 
-  /* Whether the heatmap has other values than `mine`. */
+  /** Whether the heatmap has other values than `mine`. @param {Drawn} mine @returns {boolean} */
   function isReplaced(mine) {
-    return !state().drawn || state().drawn.cells !== mine.cells;
+    return !state().drawn || /** @type {Drawn} */ (state().drawn).cells !== mine.cells;
   }
 
-  /* True when nothing was requested until the page had time to hear it. */
+  /** True when nothing was requested until the page had time to hear it. @returns {Promise<boolean>} */
   function idle() {
     const before = revision();
     return new Promise((resolve) => {
@@ -174,7 +240,7 @@ export function createHeatmap({
     return Boolean(scheduling && scheduling.isInputPending && scheduling.isInputPending());
   }
 
-  /* It cannot be drawn: what is on the screen is not to be trusted. */
+  /** It cannot be drawn: what is on the screen is not to be trusted. @param {Failure} error */
   function onDrawError(error) {
     send('broken');
     on.drawError(error);
@@ -193,6 +259,7 @@ export function createHeatmap({
   };
 }
 
+/** @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping */
 function showRemark(request, cells, mapping) {
   const text = remarkOn(request, cells, mapping);
   setText('slice-remark', text);

@@ -9,10 +9,22 @@ import { createAwaited } from '../model/awaited.mjs';
 import { matches } from './color-mapping.mjs';
 import { createHeatmap, RECOLOR_MS } from './heatmap.mjs';
 import { describeValues } from './values-request.mjs';
+/** @import { Failure } from '../data/api.mjs' */
+/** @import { ValuesRequest } from '../model/cells.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { DrawingEvents, PictureParts } from './heatmap.mjs' */
 
-/* `parts` are what a picture works with, for heatmap.mjs too: `machine` has the state of the picture, `store` the view.
-   `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when the server is gone,
-   enumFound() which returns the view, late() for a picture that came after it was cancelled. */
+/**
+ * @typedef {DrawingEvents & {refused: (error: Failure, request: ValuesRequest) => void, lost: (error: Failure) => void}}
+ *   PictureEvents
+ * @typedef {ReturnType<typeof createPicture>} Picture
+ */
+
+/** `parts` are what a picture works with, for heatmap.mjs too: `machine` has the state of the picture, `store` the view.
+ * `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when the server is gone,
+ * enumFound() which returns the view, late() for a picture that came after it was cancelled. `config` is the server's:
+ * the most cells of a picture at rest, and the rest delay (ms).
+ * @param {PictureParts & {config: {restCells: number, restDelay: number}, viewerId: string, on: PictureEvents}} parts */
 export function createPicture(parts) {
   const { clock, machine, config, viewerId, store, loader, scrubber, plot, colors, status, player, telemetry, on } =
     parts;
@@ -22,13 +34,15 @@ export function createPicture(parts) {
     describe,
     on: Object.assign({ postponed: scheduleHeatmap, done: settle, show }, on, { shown: onDrawn }),
   }));
-  let heatmapTimer = null;
+  let heatmapTimer = 0;
 
+  /** @param {View} view @param {boolean} counted */
   function describe(view, counted) {
     return describeValues(view, config.restCells, counted ? null : viewerId);
   }
 
-  /* The view has changed; `at` is the time of the key or click that changed it (ms). */
+  /** The view has changed; `at` is the time of the key or click that changed it (ms).
+   * @param {View} view @param {number} at */
   function show(view, at = clock.inputTime()) {
     clock.cancel(heatmapTimer);
     status.clearNote('values');
@@ -54,26 +68,26 @@ export function createPicture(parts) {
     loader.request(request);
   }
 
-  /* The heatmap shows a view. */
+  /** The heatmap shows a view. @param {View} view */
   function onDrawn(view) {
     awaited.painted(view);
     on.shown(view);
   }
 
-  /* The name of what is awaited. */
+  /** The name of what is awaited. @param {View} view @returns {string} */
   function nameOf(view) {
     const { drawn } = state();
     if (!drawn || drawn.request.generation !== view.generation) return view.dataset + ' of ' + view.file;
     return view.axis === null ? view.dataset : 'slice ' + view.position[view.axis] + ' of axis ' + view.axis;
   }
 
-  /* Whether the heatmap is what is requested. */
+  /** Whether the heatmap is what is requested. @param {View} view @param {ValuesRequest} request */
   function isDrawn(view, request) {
     const { drawn } = state();
     return drawn && drawn.key === request.key && !drawn.broken && matches(view, drawn.mapping);
   }
 
-  /* Whether it is another slice of the plane that the plot shows. */
+  /** Whether it is another slice of the plane that the plot shows. @param {View} view @returns {boolean} */
   function moves(view) {
     const { drawn, covered } = state();
     if (!drawn || view.axis === null || drawn.request.generation !== view.generation) return false;
@@ -83,7 +97,7 @@ export function createPicture(parts) {
     return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== request.position[d]);
   }
 
-  /* The slice that was requested is on the canvas. */
+  /** The slice that was requested is on the canvas. @param {View} view */
   function onPainted(view) {
     awaited.passed();
     status.clearBusy();
@@ -97,7 +111,7 @@ export function createPicture(parts) {
     return clock.now() - state().requestedAt;
   }
 
-  /* The heatmap, when nothing was requested during the rest delay. */
+  /** The heatmap, when nothing was requested during the rest delay. @param {number} [ms] */
   function scheduleHeatmap(ms) {
     clock.cancel(heatmapTimer);
     heatmapTimer = clock.later(drawHeatmap, ms === undefined ? Math.max(config.restDelay - idleMs(), 0) : ms);
@@ -134,7 +148,7 @@ export function createPicture(parts) {
     enterRest(view);
   }
 
-  /* The heatmap shows what is requested. */
+  /** The heatmap shows what is requested. @param {View} view */
   function enterRest(view) {
     send('rest');
     status.busy(false);
@@ -142,7 +156,7 @@ export function createPicture(parts) {
     if (colors.current()) scrubber.settle(view);
   }
 
-  /* Other colours for what is on the screen. */
+  /** Other colours for what is on the screen. @param {View} view */
   async function recolor(view) {
     const mine = state().drawn;
     if (!mine || mine.request.generation !== view.generation || heatmap.isDrawing()) return;
@@ -182,7 +196,7 @@ export function createPicture(parts) {
     send('fail');
   }
 
-  /* Show the view that is on the screen, after another one was awaited in vain. */
+  /** Show the view that is on the screen, after another one was awaited in vain. @param {View} view */
   function restore(view) {
     halt();
     plot.zoom(view.x, view.y);
@@ -197,8 +211,9 @@ export function createPicture(parts) {
     else show(view);
   }
 
+  /** @param {ValuesRequest} request @param {Failure} error */
   function onError(request, error) {
-    const passing = error.lost || error.status >= 500 || error.status === 429;
+    const passing = error.lost || /** @type {number} */ (error.status) >= 500 || error.status === 429;
     if (!request.painted || !passing) {
       on.refused(error, request);
       return;

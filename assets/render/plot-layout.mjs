@@ -2,6 +2,13 @@
 
 import { colorbarTicks } from '../model/colorbar.mjs';
 import { colorStops } from '../model/colormap.mjs';
+/** @import { Range } from '../model/viewport.mjs' */
+/** @import { PlotScene } from './values-request.mjs' */
+
+/**
+ * @typedef {{width: number, height: number}} Size In px.
+ * @typedef {ReturnType<typeof boxOf>} Box
+ */
 
 const BAR_WIDTH = 12;
 const BAR_GAP = 14;
@@ -12,8 +19,9 @@ const MAX_TICKS = 8;
 const TICK_HEIGHT = 18;
 const DIGIT_WIDTH = 7;
 
-/* Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
-   beside the picture and the colour bar stands right beside it. */
+/** Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
+ * beside the picture and the colour bar stands right beside it.
+ * @param {PlotScene} scene @param {Size} size */
 export function boxOf(scene, size) {
   const width = Math.max(size.width, 160);
   const height = Math.max(size.height, 160);
@@ -47,8 +55,8 @@ export function boxOf(scene, size) {
   };
 }
 
-/* Whole pixels, a little smaller where the ratio then comes out better: Plotly makes up for the rest by
-   showing a strip beyond the slice. */
+/** Whole pixels, a little smaller where the ratio then comes out better: Plotly makes up for the rest by
+ * showing a strip beyond the slice. @param {number} width @param {number} ratio @returns {[w: number, h: number]} */
 function pixels(width, ratio) {
   let best = { w: 0, h: 0, off: Infinity };
   for (let w = Math.floor(width); w > Math.max(width - 24, 30); w -= 1) {
@@ -59,8 +67,9 @@ function pixels(width, ratio) {
   return [best.w, best.h];
 }
 
-/* Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels, and no more than fit with `each` px for
-   one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out. */
+/** Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels, and no more than fit with `each` px for
+ * one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out.
+ * @param {Range} range @param {number} px @param {number} each */
 function ticks(range, px, each) {
   const most = Math.max(1, Math.min(MAX_TICKS, Math.floor(px / each)));
   const span = range[1] - range[0];
@@ -72,17 +81,21 @@ function ticks(range, px, each) {
   return { tickmode: 'auto', nticks: Math.min(most, Math.floor(span) + 1), tickvals: null, ticktext: null };
 }
 
-/* The ticks of both axes over these ranges, both from low to high, in a plot area of this size (px). */
+/** The ticks of both axes over these ranges, both from low to high, in a plot area of this size (px).
+ * @param {Range} x @param {Range} y @param {number} width @param {number} height */
 export function ticksOf(x, y, width, height) {
   const digits = String(Math.ceil(Math.max(Math.abs(x[0]), Math.abs(x[1])))).length;
   return { x: ticks(x, width, digits * DIGIT_WIDTH + 12), y: ticks(y, height, TICK_HEIGHT) };
 }
 
-/* The layout of a scene in a frame of `size` {width, height}. */
+/** The layout of a scene in a frame of `size`.
+ * @param {PlotScene} scene @param {Size} size @param {string | false} dragMode @returns {Plotly} */
 export function layoutOf(scene, size, dragMode) {
   const box = boxOf(scene, size);
   // Copies: Plotly writes into ranges, and those of a view are frozen.
+  /** @type {[number, number]} */
   const x = scene.x ? [...scene.x] : [-0.5, scene.shape[1] - 0.5];
+  /** @type {[number, number]} */
   const y = scene.y ? [...scene.y] : [-0.5, scene.shape[0] - 0.5];
   const marks = ticksOf(x, y, box.plotWidth, box.plotHeight);
   const axis = {
@@ -127,7 +140,7 @@ export function layoutOf(scene, size, dragMode) {
   };
 }
 
-/* Below the colour bar, what its ticks are distances from. */
+/** Below the colour bar, what its ticks are distances from. @param {PlotScene} scene @param {Box} box */
 function offsetNote(scene, box) {
   const { offset } = colorbarTicks(scene.mapping);
   if (!offset) return [];
@@ -145,7 +158,8 @@ function offsetNote(scene, box) {
   }];
 }
 
-/* The heatmap and its colour bar; `hoverTexts` are the labels of the cells. */
+/** The heatmap and its colour bar; `hoverTexts` are the labels of the cells.
+ * @param {PlotScene} scene @param {Size} size @param {Plotly} hoverTexts @returns {[heat: Plotly, bar: Plotly]} */
 export function tracesOf(scene, size, hoverTexts) {
   const { mapping } = scene;
   const scales = colorStops(mapping);

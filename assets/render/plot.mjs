@@ -3,25 +3,47 @@
 import { element, readyGraph } from './dom.mjs';
 import { layoutOf, ticksOf, tracesOf } from './plot-layout.mjs';
 import { whenDecoded } from './plotly-patch.mjs';
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { PlotArea } from '../model/pinch.mjs' */
+/** @import { Range } from '../model/viewport.mjs' */
+/** @import { Canvas } from './canvas.mjs' */
+/** @import { HeatmapImage, PlotlyPatch } from './plotly-patch.mjs' */
+/** @import { PlotScene } from './values-request.mjs' */
+
+/**
+ * @typedef {object} PlotEvents
+ * @property {(x: Range, y: Range) => void} zoom
+ * @property {() => void} reset
+ * @property {(row: number, column: number) => void} hover
+ * @property {() => void} unhover
+ */
+
+/** @typedef {ReturnType<typeof createPlot>} Plot */
 
 /* Dash loads it after these modules. */
 const Plotly = () => globalThis.Plotly;
 const frame = () => element('plot-frame');
 const size = () => ({ width: frame().clientWidth, height: frame().clientHeight });
 
-/* `isCovered()` is true while the canvas hides the heatmap. `on` has what is called: zoom(x, y), reset(),
-   hover(row, column), unhover(). */
+/** `isCovered()` is true while the canvas hides the heatmap.
+ * @param {{canvas: Pick<Canvas, 'draw'>, patch: PlotlyPatch, isCovered: () => boolean, on: PlotEvents}} parts */
 export function createPlot({ canvas, patch, isCovered, on }) {
+  /** @type {Plotly} */
   let gd = null;
+  /** @type {PlotScene | null} */
   let scene = null;
   let writing = 0;
+  /** @type {string | false} */
   let dragMode = 'zoom';
+  /** @type {Promise<undefined> | null} */
   let ready = null;
 
-  // Where a mouse or pen is over the picture (px of the window), null where none is.
+  /** Where a mouse or pen is over the picture (px of the window), null where none is.
+   * @type {{clientX: number, clientY: number} | null} */
   let pointer = null;
 
-  // All that decided the last drawing but values and picture; null when the axes have changed since.
+  /** All that decided the last drawing but values and picture; null when the axes have changed since.
+   * @type {string | null} */
   let drawn = null;
 
   /* Wait for Dash to draw the empty graph. */
@@ -43,7 +65,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     // Dash answers these by writing the figure as it knows it, an empty one, over what is drawn here.
     gd.removeAllListeners('plotly_relayout');
     gd.removeAllListeners('plotly_restyle');
-    gd.on('plotly_relayout', (change) => {
+    gd.on('plotly_relayout', (/** @type {Plotly} */ change) => {
       drawn = null;
       canvas.draw(area());
       refreshHover();
@@ -54,12 +76,12 @@ export function createPlot({ canvas, patch, isCovered, on }) {
       on.zoom(x, y);
     });
     // A drag has not changed the axes yet; the event has their ranges.
-    gd.on('plotly_relayouting', (change) => canvas.draw(area(change)));
+    gd.on('plotly_relayouting', (/** @type {Plotly} */ change) => canvas.draw(area(change)));
     gd.on('plotly_doubleclick', () => on.reset());
-    gd.on('plotly_hover', (event) => {
+    gd.on('plotly_hover', (/** @type {Plotly} */ event) => {
       // The heatmap is another slice than the one that is seen.
       if (isCovered()) return;
-      const point = event.points.find((p) => p.curveNumber === 0);
+      const point = event.points.find((/** @type {Plotly} */ p) => p.curveNumber === 0);
       if (point) on.hover(point.pointNumber[0], point.pointNumber[1]);
     });
     gd.on('plotly_unhover', () => on.unhover());
@@ -78,10 +100,11 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     }).observe(frame());
   }
 
-  /* Ticks that fit the range that the user has zoomed to. */
+  /** Ticks that fit the range that the user has zoomed to. @param {Range} x @param {Range} y */
   function retick(x, y) {
     const { xaxis, yaxis } = gd._fullLayout;
     const marks = ticksOf(x, y, xaxis._length, yaxis._length);
+    /** @type {Plotly} */
     const change = {};
     Object.entries(marks).forEach(([name, attributes]) =>
       Object.entries(attributes).forEach(([key, value]) => {
@@ -92,17 +115,18 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     if (Object.keys(change).length) write(() => Plotly().relayout(gd, change));
   }
 
-  /* The hover label of each cell, made when Plotly asks for it: half a million texts would cost more than
-     drawing the slice. Plotly wants an array of arrays, and these read as such. */
-  const hoverTexts = new Proxy([], {
+  /** The hover label of each cell, made when Plotly asks for it: half a million texts would cost more than
+   * drawing the slice. Plotly wants an array of arrays, and these read as such. @type {Plotly} */
+  const hoverTexts = new Proxy(/** @type {Plotly} */ ([]), {
     get(target, row) {
       if (!isIndex(row)) return target[row];
-      return new Proxy([], {
+      return new Proxy(/** @type {Plotly} */ ([]), {
         get: (inner, col) => (isIndex(col) && scene ? scene.label(Number(row), Number(col)) : inner[col]),
       });
     },
   });
 
+  /** @param {() => Promise<unknown>} job */
   async function write(job) {
     writing += 1;
     try {
@@ -112,9 +136,8 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     }
   }
 
-  /* Draw a scene, once `ready` has resolved: {cells: {z, rows, cols, rowStep, colStep, row0, col0, meta}, shape,
-     titles, mapping, x, y, label(row, col)}, with the picture of its cells (plotly-patch.mjs). Resolves when the
-     browser has that ready to be shown. */
+  /** Draw a scene, once `ready` has resolved, with the picture of its cells (plotly-patch.mjs). Resolves when the
+   * browser has that ready to be shown. @param {PlotScene} next @param {HeatmapImage | null} picture */
   async function draw(next, picture) {
     scene = next;
     frame().classList.add('painted');
@@ -137,30 +160,32 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     if (image) await whenDecoded(image);
   }
 
-  /* New colours for the same values. */
+  /** New colours for the same values. @param {ColorMapping} mapping @param {HeatmapImage | null} picture */
   function recolor(mapping, picture) {
-    return draw(Object.assign(scene, { mapping }), picture);
+    return draw(Object.assign(/** @type {PlotScene} */ (scene), { mapping }), picture);
   }
 
-  /* Move the axes to a range of voxels, null for the whole slice. */
+  /** Move the axes to a range of voxels, null for the whole slice. @param {Range | null} x @param {Range | null} y */
   async function zoom(x, y) {
     if (!scene) return;
     scene.x = x;
     scene.y = y;
     drawn = null;
     // The whole layout: whether voxels are square, and the ticks, depend on the range.
-    await write(() => Plotly().relayout(gd, layoutOf(scene, size(), dragMode)));
+    await write(() => Plotly().relayout(gd, layoutOf(/** @type {PlotScene} */ (scene), size(), dragMode)));
   }
 
   async function fit() {
     if (!scene) return;
     drawn = null;
-    await write(() => Plotly().react(gd, tracesOf(scene, size(), hoverTexts), layoutOf(scene, size(), dragMode)));
+    const shown = scene;
+    await write(() => Plotly().react(gd, tracesOf(shown, size(), hoverTexts), layoutOf(shown, size(), dragMode)));
     canvas.draw(area());
     refreshHover();
   }
 
-  /* Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then. */
+  /** Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then.
+   * @param {boolean} covered */
   function cover(covered) {
     // Plotly sends no event for this call. Without it, uncovering would leave the readout empty: Plotly hovers by itself
     // while the heatmap is covered, which is ignored, and sends no second event for the same cell.
@@ -177,11 +202,13 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     Plotly().Fx.hover(gd, Object.assign({ target }, pointer), 'xy');
   }
 
-  /* The plot area in px of the frame, and the voxels at its edges; null before there is one. */
+  /** The plot area in px of the frame, and the voxels at its edges; null before there is one. `change` has the ranges
+   * of a drag. @param {Plotly} [change] @returns {PlotArea | null} */
   function area(change) {
     const full = gd && gd._fullLayout;
     if (!scene || !full || !full.xaxis || !full.yaxis) return null;
     const { xaxis, yaxis } = full;
+    /** @param {string} name @param {0 | 1} i @param {Range} range @returns {number} */
     const end = (name, i, range) => {
       const dragged = change && change[name + '.range[' + i + ']'];
       return dragged === undefined ? range[i] : dragged;
@@ -196,6 +223,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     };
   }
 
+  /** @param {string | false} mode */
   function setDragMode(mode) {
     dragMode = mode;
     if (scene) Plotly().relayout(gd, { dragmode: mode });
@@ -215,7 +243,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
   };
 }
 
-/* Copying an array asks it for symbols too. */
+/** Copying an array asks it for symbols too. @param {string | symbol} key @returns {key is string} */
 function isIndex(key) {
   return typeof key === 'string' && Number.isInteger(Number(key));
 }

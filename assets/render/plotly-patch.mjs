@@ -9,21 +9,42 @@
 
 import { MISSING_CODE, quantize } from '../model/quantize.mjs';
 import { encodePng } from './png.mjs';
+/** @import { Cells, NumberArray } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { Canvas } from './canvas.mjs' */
+
+/**
+ * @typedef {object} HeatmapImage The picture of cells under a colour mapping.
+ * @property {NumberArray[]} z Their values.
+ * @property {number} fill The value that stands for none; NaN where there is no such value.
+ * @property {string} address
+ * @property {HTMLImageElement} image
+ * @property {number} luminance Of the mean colour.
+ * @property {number} ms How long this thread was busy with it.
+ * @property {() => void} drop
+ */
+
+/** @typedef {ReturnType<typeof createPlotlyPatch>} PlotlyPatch */
 
 const SVG = 'http://www.w3.org/2000/svg';
 const XLINK = 'http://www.w3.org/1999/xlink';
+/** @type {number[]} */
 const NO_CELLS = [];
 
 // One cell in this many is enough for the mean brightness.
 const SAMPLE = 97;
 const DECODE_WAIT_MS = 500;
 
-/* `lut(mapping)` gives the colour of each code. */
+/** `lut(mapping)` gives the colour of each code. @param {Pick<Canvas, 'lut'>} parts */
 export function createPlotlyPatch({ lut }) {
+  /** @type {Plotly} */
   let graph = null;
+  /** The functions of Plotly's trace module. @type {Plotly} */
   let original = null;
+  /** @type {HeatmapImage | null} */
   let shown = null;
 
+  /** @param {Plotly} gd */
   function install(gd) {
     graph = gd;
     // The module is known once the first trace is, and before it is drawn.
@@ -39,8 +60,9 @@ export function createPlotlyPatch({ lut }) {
     module.plot = plot;
   }
 
-  /* The picture of cells under a colour mapping, ready to be shown: {z, address, luminance, ms, drop}. The caller
-     sets it or drops it. `ms` is how long this thread was busy with it. Null where the browser cannot read it. */
+  /** The picture of cells under a colour mapping, ready to be shown. The caller sets it or drops it. Null where the
+   * browser cannot read it.
+   * @param {Cells} cells @param {ColorMapping} mapping @returns {Promise<HeatmapImage | null>} */
   async function buildImage(cells, mapping) {
     const begun = performance.now();
     const codes = quantize(cells, mapping);
@@ -67,7 +89,7 @@ export function createPlotlyPatch({ lut }) {
     return null;
   }
 
-  /* The next drawing of the graph has this picture; null leaves it to Plotly. */
+  /** The next drawing of the graph has this picture; null leaves it to Plotly. @param {HeatmapImage | null} picture */
   function setImage(picture) {
     const before = shown;
     shown = picture;
@@ -75,7 +97,8 @@ export function createPlotlyPatch({ lut }) {
     if (before && before !== picture) before.drop();
   }
 
-  /* Plotly's calc, which would look at each value; where the cells lie depends on their number alone. */
+  /** Plotly's calc, which would look at each value; where the cells lie depends on their number alone.
+   * @param {Plotly} gd @param {Plotly} trace @returns {Plotly} */
   function calc(gd, trace) {
     // An image that is exported is of the slice that is shown.
     if (gd !== graph) return maskFill(original.calc(gd, trace));
@@ -83,7 +106,7 @@ export function createPlotlyPatch({ lut }) {
     const { z } = trace;
     let found;
     try {
-      trace.z = z.map((row, r) => (r ? NO_CELLS : row));
+      trace.z = z.map((/** @type {NumberArray} */ row, /** @type {number} */ r) => (r ? NO_CELLS : row));
       found = original.calc(gd, trace);
     } finally {
       trace.z = z;
@@ -92,11 +115,11 @@ export function createPlotlyPatch({ lut }) {
     return found;
   }
 
-  /* Plotly takes the fill value, which stands for none, for a value. */
+  /** Plotly takes the fill value, which stands for none, for a value. @param {Plotly} found @returns {Plotly} */
   function maskFill(found) {
     const fill = shown ? shown.fill : NaN;
     if (Number.isNaN(fill)) return found;
-    found[0].z.forEach((row) =>
+    found[0].z.forEach((/** @type {(number | undefined)[]} */ row) =>
       row.forEach((value, c) => {
         if (value === fill) row[c] = undefined;
       })
@@ -104,12 +127,14 @@ export function createPlotlyPatch({ lut }) {
     return found;
   }
 
-  /* Plotly's plot. It draws one cell as large as all of them beside the page, and the picture gets its position. */
+  /** Plotly's plot. It draws one cell as large as all of them beside the page, and the picture gets its position.
+   * @this {Plotly} @param {Plotly} gd @param {Plotly} plotinfo @param {Plotly} found @param {Plotly} layer */
   function plot(gd, plotinfo, found, layer) {
     const cells = found[0][0];
     if (gd !== graph || !shown || found.length > 1 || cells.z !== shown.z) {
       return original.plot.call(this, gd, plotinfo, found, layer);
     }
+    /** @param {number[]} all */
     const ends = (all) => [all[0], all[all.length - 1]];
     const one = Object.assign({}, cells, { x: ends(cells.x), y: ends(cells.y), z: [[undefined]] });
     const aside = layer.select(() => document.createElementNS(SVG, 'g'));
@@ -124,13 +149,14 @@ export function createPlotlyPatch({ lut }) {
     else layer.node().replaceChildren();
   }
 
-  /* Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor
-     upside down. */
+  /** Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor
+   * upside down. @param {SVGImageElement} drawn @param {Plotly} plotinfo @param {{x: number[], y: number[]}} ends */
   function fits(drawn, plotinfo, { x, y }) {
     const { xaxis, yaxis } = plotinfo;
     return drawn.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);
   }
 
+  /** @param {Plotly} layer @param {SVGImageElement} drawn @param {Plotly} one */
   function put(layer, drawn, one) {
     const live = layer.node().querySelector('image');
     if (live) {
@@ -142,15 +168,18 @@ export function createPlotlyPatch({ lut }) {
     fill(live || drawn);
   }
 
+  /** @param {SVGImageElement} image */
   function fill(image) {
+    const picture = /** @type {HeatmapImage} */ (shown);
     graph._hmpixcount = 1;
-    graph._hmlumcount = shown.luminance;
-    if (image.getAttributeNS(XLINK, 'href') === shown.address) return;
-    image.setAttributeNS(XLINK, 'xlink:href', shown.address);
+    graph._hmlumcount = picture.luminance;
+    if (image.getAttributeNS(XLINK, 'href') === picture.address) return;
+    image.setAttributeNS(XLINK, 'xlink:href', picture.address);
   }
 
-  /* Put another picture and its values where the drawn ones are, where nothing else has changed;
-     false where Plotly has to draw. */
+  /** Put another picture and its values where the drawn ones are, where nothing else has changed;
+   * false where Plotly has to draw.
+   * @param {HeatmapImage | null} picture @param {Cells['meta']} meta @returns {boolean} */
   function replaceImage(picture, meta) {
     const trace = (graph.data || [])[0];
     const full = (graph._fullData || [])[0];
@@ -174,7 +203,8 @@ export function createPlotlyPatch({ lut }) {
   };
 }
 
-/* The browser reads pictures in its own time, and in a hidden tab not at all. */
+/** The browser reads pictures in its own time, and in a hidden tab not at all.
+ * @param {HTMLImageElement} image Or one of SVG, which may have no decode(). @returns {Promise<unknown>} */
 export function whenDecoded(image) {
   const read = typeof image.decode === 'function'
     ? image.decode().catch(() => undefined)
@@ -189,8 +219,8 @@ function yieldToInput() {
   });
 }
 
-/* The relative luminance of the mean colour (WCAG 2), by which Plotly decides whether what it draws over the picture
-   is dark. */
+/** The relative luminance of the mean colour (WCAG 2), by which Plotly decides whether what it draws over the picture
+ * is dark. @param {Uint8Array} codes @param {Uint32Array} table @returns {number} */
 function meanLuminance(codes, table) {
   const sums = [0, 0, 0];
   let count = 0;

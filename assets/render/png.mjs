@@ -14,12 +14,14 @@ const crcs = new Int32Array(256).map((_, byte) => {
   return crc;
 });
 
+/** @param {Uint8Array} bytes @returns {number} */
 function crc32(bytes) {
   let crc = -1;
   for (let i = 0; i < bytes.length; i += 1) crc = (crc >>> 8) ^ crcs[(crc ^ bytes[i]) & 255];
   return ~crc;
 }
 
+/** @param {Uint8Array} bytes @returns {number} */
 function adler32(bytes) {
   let a = 1;
   let b = 0;
@@ -35,7 +37,8 @@ function adler32(bytes) {
   return b * 65536 + a;
 }
 
-/* A chunk with space for `length` bytes of data, and the bytes that its checksum covers. */
+/** A chunk with space for `length` bytes of data, and the bytes that its checksum covers.
+ * @param {string} type @param {number} length */
 function chunk(type, length) {
   const bytes = new Uint8Array(12 + length);
   const view = new DataView(bytes.buffer);
@@ -48,6 +51,7 @@ function chunk(type, length) {
   return { data: bytes.subarray(8, 8 + length), view: new DataView(bytes.buffer, 8, length), seal };
 }
 
+/** @param {number} rows @param {number} cols */
 function header(rows, cols) {
   const { data, view, seal } = chunk('IHDR', 13);
   view.setUint32(0, cols);
@@ -57,14 +61,15 @@ function header(rows, cols) {
   return seal();
 }
 
-/* Rows with the byte before each that says that they are not filtered. */
+/** Rows with the byte before each that says that they are not filtered.
+ * @param {Uint8Array} codes @param {number} rows @param {number} cols @returns {Uint8Array} */
 function lines(codes, rows, cols) {
   const raw = new Uint8Array(rows * (cols + 1));
   for (let r = 0; r < rows; r += 1) raw.set(codes.subarray(r * cols, (r + 1) * cols), r * (cols + 1) + 1);
   return raw;
 }
 
-/* A zlib stream of stored blocks. */
+/** A zlib stream of stored blocks. @param {Uint8Array} raw */
 function pixels(raw) {
   const blocks = Math.ceil(raw.length / BLOCK);
   const { data, view, seal } = chunk('IDAT', 2 + blocks * 5 + raw.length + 4);
@@ -82,7 +87,8 @@ function pixels(raw) {
   return seal();
 }
 
-/* The file of `codes` (row by row); `table` has the RGBA word of each code, and code 255 is transparent. */
+/** The file of `codes` (row by row); `table` has the RGBA word of each code, and code 255 is transparent.
+ * @param {Uint8Array} codes @param {number} rows @param {number} cols @param {Uint32Array} table @returns {Blob} */
 export function encodePng(codes, rows, cols, table) {
   const colours = chunk('PLTE', 768);
   table.forEach((word, code) => colours.data.set([word & 255, (word >> 8) & 255, (word >> 16) & 255], 3 * code));

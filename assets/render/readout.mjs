@@ -13,30 +13,42 @@ import {
 } from '../model/cells.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
+/** @import { Api } from '../data/api.mjs' */
+/** @import { Block, Cells, ValuesRequest } from '../model/cells.mjs' */
+/** @import { Plot } from './plot.mjs' */
+
+/** @typedef {ReturnType<typeof createReadout>} Readout */
 
 const EXACT_DELAY_MS = 120;
 const MAX_CACHED = 500;
 
+/** @param {{api: Pick<Api, 'url' | 'fetchOk'>, plot: Pick<Plot, 'scene' | 'refreshHover'>}} parts */
 export function createReadout({ api, plot }) {
   let timer = 0;
+  /** @type {AbortController | null} */
   let control = null;
 
-  // Voxels that were fetched, {text, name} by state of the dataset and index; names of an enum by state and value.
+  /** Voxels that were fetched, by state of the dataset and index. @type {Map<string, {text: string, name?: string}>} */
   let voxels = new Map();
+  /** Names of an enum by state and value. @type {Map<string, string | undefined>} */
   let names = new Map();
+  /** The row and column of a cell. @type {[number, number] | null} */
   let hovered = null;
 
+  /** @param {ValuesRequest} request @param {string} text @returns {string} */
   function nameKey(request, text) {
     return request.generation + ' ' + text;
   }
 
-  /* The value of a cell as text, with its name where it is one of an enum. */
+  /** The value of a cell as text, with its name where it is one of an enum.
+   * @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c @returns {string} */
   function valueOf(request, cells, r, c) {
     const text = cellText(cells, r, c);
     return withName(text, cells.isEnum ? names.get(nameKey(request, text)) : null);
   }
 
-  /* The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it. */
+  /** The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it.
+   * @param {ValuesRequest} request @param {Cells} cells @param {Block} block @returns {string} */
   function exactOf(request, cells, block) {
     const voxel = voxelOf(request, cells, block);
     const found = voxels.get(voxel.key);
@@ -44,6 +56,7 @@ export function createReadout({ api, plot }) {
     return '[' + voxel.index.join(', ') + '] = ' + withName(formatSign(found.text), found.name);
   }
 
+  /** @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c @returns {string} */
   function label(request, cells, r, c) {
     const block = cellBlock(request, cells, r, c);
     const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, block)];
@@ -53,6 +66,7 @@ export function createReadout({ api, plot }) {
     return lines.join('<br>');
   }
 
+  /** @param {number} r @param {number} c */
   function hover(r, c) {
     const scene = plot.scene();
     if (!scene || !scene.cells.z[r]) return;
@@ -69,8 +83,11 @@ export function createReadout({ api, plot }) {
     }
   }
 
+  /** @param {Cells} cells @param {ValuesRequest} request @param {Block} block @param {number} r @param {number} c */
   function render(cells, request, block, r, c) {
+    /** @type {[text: string, name: string][]} */
     const parts = [];
+    /** @param {string} text @param {string} name */
     const part = (text, name) => parts.push([text, name]);
     part(formatIndices(request, block), 'at');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
@@ -80,7 +97,8 @@ export function createReadout({ api, plot }) {
     setParts('readout', parts);
   }
 
-  /* Ask for the voxel that stands for a cell, as the file has it; it is not counted as a slice. */
+  /** Ask for the voxel that stands for a cell, as the file has it; it is not counted as a slice.
+   * @param {Cells} cells @param {ValuesRequest} request @param {Block} block @param {number} r @param {number} c */
   async function fetchVoxel(cells, request, block, r, c) {
     const voxel = voxelOf(request, cells, block);
     const { file, dataset } = request.query;
@@ -106,7 +124,7 @@ export function createReadout({ api, plot }) {
     plot.refreshHover();
   }
 
-  /* Other values have come under the pointer. */
+  /** Other values have come under the pointer. @param {Cells} cells */
   function refresh(cells) {
     if (!hovered) return;
     if (!cells.z[hovered[0]] || hovered[1] >= cells.cols) clear();
@@ -120,7 +138,7 @@ export function createReadout({ api, plot }) {
     setParts('readout', []);
   }
 
-  /* What one cell of the picture is. */
+  /** What one cell of the picture is. @param {Cells} cells */
   function detail(cells) {
     const size = cells.cols + ' × ' + cells.rows + ' cells';
     const each = cells.step === 1

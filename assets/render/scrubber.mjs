@@ -7,6 +7,39 @@ import { createPrefetcher } from '../data/prefetcher.mjs';
 import { afterStep, AT_REST, indicesAhead, indicesAround } from '../model/motion.mjs';
 import { quantize } from '../model/quantize.mjs';
 import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
+/** @import { Failure } from '../data/api.mjs' */
+/** @import { Bandwidth } from '../data/bandwidth.mjs' */
+/** @import { Frame, FrameCache } from '../data/frame-cache.mjs' */
+/** @import { Origin } from '../data/slice-loader.mjs' */
+/** @import { PaintedSlice } from '../data/telemetry.mjs' */
+/** @import { Cells } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { Velocity } from '../model/motion.mjs' */
+/** @import { PlotArea } from '../model/pinch.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { SliceQuery } from '../model/viewport.mjs' */
+/** @import { Canvas } from './canvas.mjs' */
+/** @import { FrameScene } from './frame-request.mjs' */
+/** @import { PictureParts } from './heatmap.mjs' */
+/** @import { Painted } from './state-machine.mjs' */
+
+/**
+ * @typedef {{scene: FrameScene, control: AbortController, since: number, coming: boolean}} Demand
+ * @typedef {ReturnType<typeof createScrubber>} Scrubber
+ */
+
+/**
+ * @typedef {object} OwnParts
+ * @property {FrameCache} frames
+ * @property {Bandwidth} bandwidth
+ * @property {Canvas} canvas
+ * @property {{onPainted: () => void}} panels
+ * @property {string} viewerId
+ * @property {{painted: (view: View) => void, seen: (view: View) => void,
+ *   failed: (error: Failure, scene: FrameScene) => void}} on
+ */
+
+/** @typedef {OwnParts & Omit<PictureParts, 'scrubber' | 'store' | 'patch' | 'readout' | 'status'>} ScrubberParts */
 
 // How long a demand waits for a prefetch of the same frame (ms).
 const LATE_MS = 60;
@@ -21,9 +54,9 @@ const SLOW_MS = 100;
 // The panel follows at a rate that can be read.
 const PANEL_MS = 200;
 
-/* `frames` are the cached ones, `player` knows which slice is played next, `pipeline` and `panels` show what a slice
-   took. `on` has what is called: painted(view) for the slice that is the target, seen(view) for one on the way there,
-   failed(error, scene). */
+/** `frames` are the cached ones, `player` knows which slice is played next, `pipeline` and `panels` show what a slice
+ * took. `on` has what is called: painted(view) for the slice that is the target, seen(view) for one on the way there,
+ * failed(error, scene). @param {ScrubberParts} parts */
 export function createScrubber(
   {
     clock,
@@ -44,31 +77,37 @@ export function createScrubber(
 ) {
   const { state, send } = machine;
   const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes), clock);
+  /** @type {FrameScene | null} */
   let target = null;
   let frameInFlight = false;
+  /** @type {Demand | null} */
   let demand = null;
   let next = 0;
   let late = 0;
   let frameBytes = 250000;
+  /** @type {Readonly<Velocity>} */
   let velocity = AT_REST;
   let fetchesAhead = true;
+  /** @type {{due: number, last: PaintedSlice | null}} */
   const panel = { due: 0, last: null };
 
+  /** @param {View} view @returns {FrameScene} */
   function describe(view) {
-    const scene = describeFrames(view, colors.current(), cellsFor());
+    const scene = describeFrames(view, /** @type {ColorMapping} */ (colors.current()), cellsFor());
     frameBytes = scene.bytes;
     return scene;
   }
 
   /* As many cells as there are pixels; fewer where the link would not carry them at this speed. */
   function cellsFor() {
-    const area = plot.area();
+    const area = /** @type {PlotArea} */ (plot.area());
     const density = globalThis.devicePixelRatio || 1;
     const pixels = area.width * area.height * density * density;
     return Math.floor(Math.min(pixels, bandwidth.maxCells(velocity.speed)));
   }
 
-  /* Another slice of the plane on the screen is requested, at the time `at` (ms) of a key or click. */
+  /** Another slice of the plane on the screen is requested, at the time `at` (ms) of a key or click.
+   * @param {View} view @param {number} [at] */
   function request(view, at) {
     const before = target;
     updateVelocity(view);
@@ -81,11 +120,13 @@ export function createScrubber(
     tryPaint();
   }
 
+  /** @param {View} view */
   function updateVelocity(view) {
     const delta = target && target.axis === view.axis ? view.position[view.axis] - target.index : 0;
     if (delta) velocity = afterStep(velocity, delta, clock.now());
   }
 
+  /** @param {FrameScene | null} scene @returns {boolean} */
   function isShown(scene) {
     const { painted } = state();
     return Boolean(painted && scene && painted.frameSetKey === scene.frameSetKey && painted.index === scene.index);
@@ -99,16 +140,17 @@ export function createScrubber(
       return;
     }
     clock.cancel(late);
-    if (isShown(target) && state().painted.step <= frame.step) return;
+    if (isShown(target) && /** @type {Painted} */ (state().painted).step <= frame.step) return;
     // One a frame: what is painted twice between two frames is never seen.
     if (frameInFlight) return;
     paint(frame, target, frame.fresh ? frame.answer : { source: 'ring', version: frame.answer.version, server: {} });
   }
 
+  /** @param {Frame} frame @param {FrameScene} scene @param {Origin} answer */
   function paint(frame, scene, answer) {
     frame.fresh = false;
     const again = isShown(scene);
-    const spent = canvas.paint(frame, colors.current());
+    const spent = canvas.paint(frame, /** @type {ColorMapping} */ (colors.current()));
     const drawn = clock.now();
     cover({ frameSetKey: scene.frameSetKey, index: scene.index, step: frame.step });
     if (again) return;
@@ -133,22 +175,25 @@ export function createScrubber(
     } else on.seen(scene.view);
   }
 
+  /** @param {PaintedSlice} stages */
   function showStages(stages) {
     panel.last = stages;
     if (panel.due) return;
     pipeline.show(stages);
     panel.due = clock.later(() => {
       panel.due = 0;
-      if (panel.last !== stages) showStages(panel.last);
+      if (panel.last !== stages) showStages(/** @type {PaintedSlice} */ (panel.last));
     }, PANEL_MS);
   }
 
-  /* Indices to prefetch. When no frame ahead is cached, a request made now arrives too late for the next ones. */
+  /** Indices to prefetch. When no frame ahead is cached, a request made now arrives too late for the next ones.
+   * @returns {number[]} */
   function plan() {
     if (!fetchesAhead) return [];
-    const { index } = target;
-    const length = target.shape[target.axis];
+    const { index, shape, axis } = /** @type {FrameScene} */ (target);
+    const length = shape[axis];
     const playing = player.isPlaying();
+    /** @param {number} k @returns {number | null} */
     const at = (k) =>
       playing
         ? player.indexAfter(index, k * velocity.stride, length)
@@ -164,19 +209,24 @@ export function createScrubber(
 
   /* Fetching */
 
+  /** @param {FrameScene} scene @param {number} index @param {Pick<SliceQuery, 'ahead'>} more
+   * @param {RequestInit & {signal: AbortSignal}} options @param {() => void} [onHeaders] @returns {Promise<Frame>} */
   async function fetchFrame(scene, index, more, options, onHeaders) {
     const query = Object.assign(frameQuery(scene, index, viewerId), more);
     return frameOf(scene, query.selection, await loader.load(query, options, scene.generation, onHeaders));
   }
 
+  /** @param {number} index @param {AbortSignal} signal */
   function ahead(index, signal) {
-    return fetchFrame(target, index, { ahead: 1 }, { signal, priority: 'low' });
+    return fetchFrame(/** @type {FrameScene} */ (target), index, { ahead: 1 }, { signal, priority: 'low' });
   }
 
+  /** @param {number | null} index @returns {boolean} */
   function isCached(index) {
-    return Boolean(target && frames.get(target.frameSetKey, index, target.viewport.step));
+    return Boolean(target && frames.get(target.frameSetKey, /** @type {number} */ (index), target.viewport.step));
   }
 
+  /** @param {number} index @param {Frame} frame */
   function onPrefetched(index, frame) {
     telemetry.fetchedAhead(frame.answer);
     frames.put(frame.frameSetKey, index, frame);
@@ -185,9 +235,10 @@ export function createScrubber(
 
   /* The target is not cached. */
   function load() {
-    if (demand && demand.scene.frameSetKey === target.frameSetKey && demand.scene.index === target.index) return;
+    const { frameSetKey, index } = /** @type {FrameScene} */ (target);
+    if (demand && demand.scene.frameSetKey === frameSetKey && demand.scene.index === index) return;
     clock.cancel(late);
-    if (prefetcher.isRunning(target.index)) {
+    if (prefetcher.isRunning(index)) {
       late = clock.later(() => target && !isCached(target.index) && ask(), LATE_MS);
     } else ask();
   }
@@ -202,14 +253,15 @@ export function createScrubber(
       }
       demand.control.abort();
     }
-    const mine = { scene: target, control: new AbortController(), since: clock.now(), coming: false };
+    const scene = /** @type {FrameScene} */ (target);
+    const mine = { scene, control: new AbortController(), since: clock.now(), coming: false };
     demand = mine;
     const slow = bandwidth.transferMs(frameBytes) > SLOW_MS;
     if (slow) prefetcher.pause(true);
     const coming = () => {
       mine.coming = true;
     };
-    fetchFrame(target, target.index, {}, { signal: mine.control.signal }, coming).then(
+    fetchFrame(scene, scene.index, {}, { signal: mine.control.signal }, coming).then(
       (frame) => mine === demand && onFrame(mine.scene, frame),
       (error) => {
         if (mine !== demand) return;
@@ -222,6 +274,7 @@ export function createScrubber(
     if (!slow && velocity.speed > 0) prefetcher.setQueue(plan());
   }
 
+  /** @param {FrameScene} scene @param {Frame} frame */
   function onFrame(scene, frame) {
     demand = null;
     prefetcher.pause(false);
@@ -233,17 +286,21 @@ export function createScrubber(
     tryPaint();
   }
 
-  /* Whether a slice is closer to the target than the one on the screen. */
+  /** Whether a slice is closer to the target than the one on the screen.
+   * @param {FrameScene} scene @returns {boolean} */
   function isCloser(scene) {
-    if (scene.frameSetKey !== target.frameSetKey || isShown(target)) return false;
-    const off = (index) => Math.abs(index - target.index);
+    const { frameSetKey, index: end } = /** @type {FrameScene} */ (target);
+    if (scene.frameSetKey !== frameSetKey || isShown(target)) return false;
+    /** @param {number} index */
+    const off = (index) => Math.abs(index - end);
     const { painted } = state();
-    return !painted || painted.frameSetKey !== target.frameSetKey || off(scene.index) < off(painted.index);
+    return !painted || painted.frameSetKey !== frameSetKey || off(scene.index) < off(painted.index);
   }
 
   /* Rest */
 
-  /* The heatmap is drawn: nothing moves. Frames around it are prefetched, so that the first key finds one. */
+  /** The heatmap is drawn: nothing moves. Frames around it are prefetched, so that the first key finds one.
+   * @param {View} view */
   function settle(view) {
     end();
     if (view.axis === null) return;
@@ -273,10 +330,11 @@ export function createScrubber(
     canvas.clear();
   }
 
-  /* Other colours: a code is a position on the colour scale, so that another scale needs no other bytes. */
+  /** Other colours: a code is a position on the colour scale, so that another scale needs no other bytes.
+   * @param {View} view */
   function recolor(view) {
     if (!state().covered || !target) return;
-    canvas.repaint(colors.current());
+    canvas.repaint(/** @type {ColorMapping} */ (colors.current()));
     const before = target.frameSetKey;
     target = describe(view);
     if (target.frameSetKey === before) return;
@@ -286,7 +344,8 @@ export function createScrubber(
     tryPaint();
   }
 
-  /* Values in memory under a colour mapping, until the heatmap has them. */
+  /** Values in memory under a colour mapping, until the heatmap has them.
+   * @param {Cells} cells @param {ColorMapping} mapping */
   function paintStatic(cells, mapping) {
     canvas.paint({
       codes: quantize(cells, mapping),
@@ -301,14 +360,14 @@ export function createScrubber(
     cover(null);
   }
 
-  /* The canvas shows `painted`, null for values without a frame. */
+  /** The canvas shows `painted`, null for values without a frame. @param {Painted | null} painted */
   function cover(painted) {
     const { covered } = state();
     send('painted', { painted });
     if (!covered) plot.cover(true);
   }
 
-  /* Whether frames are fetched before they are requested. */
+  /** Whether frames are fetched before they are requested. @param {boolean} on */
   function setFetchingAhead(on) {
     fetchesAhead = on;
     if (!on) prefetcher.stop();

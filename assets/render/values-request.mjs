@@ -1,11 +1,30 @@
 /* The values that the heatmap needs for a view, and what is drawn of them. */
 
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
+/** @import { Cells, Values, ValuesRequest } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { Range, SliceQuery } from '../model/viewport.mjs' */
+/** @import { Readout } from './readout.mjs' */
 
-/* The request for the values of a view at no more than `limit` cells. A slice that was painted has been counted: its
-   values carry no viewer (`viewerId` null). */
+/**
+ * @typedef {object} PlotScene What the plot draws, see plot.mjs.
+ * @property {Cells} cells
+ * @property {ValuesRequest} request
+ * @property {[rows: number, cols: number]} shape Of the slice (voxels).
+ * @property {[rows: string, cols: string]} titles Of the axes.
+ * @property {ColorMapping} mapping
+ * @property {Range | null} x Range in view; null for all.
+ * @property {Range | null} y
+ * @property {(row: number, col: number) => string} label The hover label of a cell.
+ */
+
+/** The request for the values of a view at no more than `limit` cells. A slice that was painted has been counted: its
+ * values carry no viewer (`viewerId` null).
+ * @param {View} view @param {number} limit @param {string | null} viewerId @returns {ValuesRequest} */
 export function describeValues(view, limit, viewerId) {
   const viewport = viewportOf(view, limit);
+  /** @type {SliceQuery} */
   const query = {
     file: view.file,
     dataset: view.dataset,
@@ -37,7 +56,8 @@ export function describeValues(view, limit, viewerId) {
   };
 }
 
-/* Cells know where they lie, and what they are. */
+/** Cells know where they lie, and what they are.
+ * @param {Values} values @param {ValuesRequest} request @returns {Cells} */
 export function withViewport(values, { viewport, query }) {
   const { step, rowStep, colStep, row0, col0 } = viewport;
   const meta = Object.assign(
@@ -48,7 +68,8 @@ export function withViewport(values, { viewport, query }) {
   return Object.assign(values, { step, rowStep, colStep, row0, col0, meta });
 }
 
-/* The scene that the plot draws, see plot.mjs. */
+/** @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping
+ * @param {Pick<View, 'x' | 'y'>} ranges @param {Pick<Readout, 'label'>} readout @returns {PlotScene} */
 export function sceneOf(request, cells, mapping, { x, y }, readout) {
   return {
     cells,
