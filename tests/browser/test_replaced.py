@@ -27,6 +27,26 @@ CHANGED = "changed on disk"
 VALUE = script("replaced/value")
 
 
+class Held:
+    """Requests for the last slice, 39, from now on; the page may fetch it ahead before its key is pressed."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._routes: list[Any] | None = []
+        viewer.page.route(re.compile(r"/slice\?.*selection=39,"), self._take)
+
+    def _take(self, route: Any) -> None:
+        if self._routes is None:
+            route.continue_()
+        else:
+            self._routes.append(route)
+
+    def end(self) -> list[Any]:
+        """Those held so far, which the caller answers; later ones are let through."""
+        routes, self._routes = self._routes, None
+        assert routes
+        return routes
+
+
 @dataclass(frozen=True)
 class Changing(Served):
     """`data` is the folder that is served, `numbers` are for names of files."""
@@ -246,37 +266,29 @@ def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
 
 
 def test_while_a_slice_is_awaited(viewer: Any, path: Path) -> None:
+    held = Held(viewer)
     viewer.open(link(path, "&axis=0&index=20"))
-    late: list[Any] = []
-
-    def take(route: Any) -> None:
-        late.append(route)
-
-    viewer.page.route(lambda url: "/slice?" in url and "selection=39," in url and not late, take)
     viewer.page.keyboard.press("End")
     viewer.until(DIMMED)
     write(path, 300)
-    late[0].continue_()
+    for route in held.end():
+        route.continue_()
     viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
 
 
 def test_a_late_answer_of_the_old_file_is_not_shown(fresh_viewer: Any, path: Path) -> None:
-    viewer = fresh_viewer.open(link(path, "&axis=0&index=20"))
-    late: list[Any] = []
-
-    def take(route: Any) -> None:
-        late.append((route, route.fetch()))
-
-    viewer.page.route(lambda url: "/slice?" in url and "selection=39," in url and not late, take)
+    viewer, held = fresh_viewer, Held(fresh_viewer)
+    viewer.open(link(path, "&axis=0&index=20"))
     viewer.page.keyboard.press("End")
     viewer.until(DIMMED)
+    late = [(route, route.fetch()) for route in held.end()]
     write(path, 300)
     poll(viewer)
     viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
-    route, response = late[0]
-    route.fulfill(response=response)
+    for route, response in late:
+        route.fulfill(response=response)
     viewer.press("ArrowLeft", "ArrowRight")
     assert_shows(viewer, 300, 39)
 

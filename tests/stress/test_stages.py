@@ -135,14 +135,15 @@ def assert_attributed(
 ) -> None:
     """Assert that each delay is in this stage: less than one of them is in any other, or in none.
 
-    A pause of the machine may be as long and fall into any stage, so that there are further attempts.
+    A pause of the machine may be as long and fall into any stage, with the delays or without, so that there are
+    further attempts.
     """
     for attempt in range(ATTEMPTS):
         more = measure()
         print(attempt, more)
         total = more.pop("total")
-        assert total >= delay_s * 1e3
-        if max(total - more.pop(stage), *more.values()) < delay_s * 1e3:
+        elsewhere = max(total - more.pop(stage), *more.values())
+        if elsewhere < delay_s * 1e3 <= total:
             return
     pytest.fail(f"Not all delays are in {stage}.")
 

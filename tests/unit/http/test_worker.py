@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -267,8 +268,15 @@ def test_an_idle_connection_does_not_delay_the_end(run: Any) -> None:
     idle = running.connect()
     idle.send(GET).reply()
     running.stop()
-    running.clock.now += module.CLOSE_WITHIN_S + 0.1
-    assert idle.rest() == b""
+    idle.sock.settimeout(WITHIN_S / 4)
+    # The client may have its response before the loop knows that it was sent, and begins to wait.
+    for _ in range(3):
+        running.clock.now += module.CLOSE_WITHIN_S + 0.1
+        with suppress(TimeoutError):
+            assert idle.rest() == b""
+            break
+    else:
+        pytest.fail("The connection is still open.")
     idle.sock.close()
     running.thread.join(WITHIN_S)
     assert not running.thread.is_alive()
