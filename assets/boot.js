@@ -21,23 +21,32 @@
   ];
 
   const main = import('./main.mjs');
+  /**
+   * @typedef {Awaited<typeof main>} Main
+   * @typedef {ReturnType<Main['start']>} Callbacks
+   */
+  /** @type {Main | null} */
   let modules = null;
+  /** @type {Promise<void> | null} */
   let started = null;
+  /** @type {Callbacks | null} */
   let callbacks = null;
 
   main.then((loaded) => {
     modules = loaded;
   });
 
+  /** @param {string} name @returns {(...values: DashProps[]) => void} */
   const register = (name) => (...values) => {
     // Dash takes its context away when the function returns.
     const triggered = globalThis.dash_clientside.callback_context.triggered.map(({ prop_id: prop }) => prop);
     if (callbacks) callbacks[name](values, triggered);
-    else if (started) started.then(() => callbacks[name](values, triggered));
+    else if (started) started.then(() => /** @type {Callbacks} */ (callbacks)[name](values, triggered));
   };
 
   globalThis.dash_clientside = Object.assign({}, globalThis.dash_clientside, {
     lamella: Object.assign(Object.fromEntries(CALLBACKS.map((name) => [name, register(name)])), {
+      /** @param {Parameters<Main['start']>[0]} config */
       start: (config) => {
         started = main.then(({ start }) => {
           callbacks = start(config);
@@ -47,6 +56,7 @@
   });
 
   // Nodes of the tree are made by the modules; options of a list may be drawn before they are there.
+  /** @param {string} name @returns {(payload: DashProps) => object | null} */
   const draw = (name) => (payload) => (modules ? modules.renderers[name](payload) : null);
   globalThis.dashMantineFunctions = Object.assign(globalThis.dashMantineFunctions || {}, {
     lamellaNode: draw('lamellaNode'),

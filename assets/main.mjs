@@ -38,7 +38,21 @@ import { createTouch } from './ui/touch.mjs';
 import { createTree, renderNode } from './ui/tree.mjs';
 import { createViewer } from './ui/viewer.mjs';
 
-/* Components that Dash draws by a function. */
+/** @import { View } from './model/view.mjs' */
+/** @import { Stage } from './ui/pipeline.mjs' */
+
+/**
+ * @typedef {object} PageConfig The server's configuration, see dashboard/web/page/layout.py.
+ * @property {string} prefix The page's own path.
+ * @property {number} restCells The most cells of a picture at rest.
+ * @property {number} restDelay In ms.
+ * @property {Stage[]} stages
+ * @property {string} wholeReference What a desktop viewer takes for all of them.
+ * @property {number} maxRank The most dimensions of a dataset.
+ * @property {DashProps} navbar
+ */
+
+/** Components that Dash draws by a function. @type {Record<string, (payload: DashProps) => object>} */
 export const renderers = {
   lamellaNode: renderNode,
   lamellaScale: (payload) => {
@@ -53,10 +67,11 @@ export const renderers = {
   },
 };
 
-/* Start the page with the server's configuration; returns what Dash calls when a control changes.
-
-   Constructor arguments are what a part works with. Where a lower part has to reach a higher one, it is given a
-   function that looks the higher one up when it is called: the objects below are all made before any of that. */
+/** Start the page with the server's configuration; returns what Dash calls when a control changes.
+ *
+ * Constructor arguments are what a part works with. Where a lower part has to reach a higher one, it is given a
+ * function that looks the higher one up when it is called: the objects below are all made before any of that.
+ * @param {PageConfig} config */
 export function start(config) {
   const viewerId = identifyViewer();
   const store = createViewStore();
@@ -221,7 +236,7 @@ export function start(config) {
   residency.start();
   input.start();
   touch.start();
-  bridge.start(() => store.current() && bridge.syncPosition(store.current()));
+  bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
   if (matchMedia('(pointer: coarse)').matches) plot.setDragMode(false);
   tree.start();
   datasets.loadFiles().catch(() => undefined);

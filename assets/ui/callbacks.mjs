@@ -2,12 +2,45 @@
    values of its inputs and `triggered`, the names of the properties that have changed (`slice-slider.value`). */
 
 import { setText } from '../render/dom.mjs';
+/** @import { View } from '../model/view.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Dock } from './dock.mjs' */
+/** @import { Focus } from './focus.mjs' */
+/** @import { Panels } from './panels.mjs' */
+/** @import { Player } from './player.mjs' */
+/** @import { Plot } from '../render/plot.mjs' */
+/** @import { PrefetchPause } from './prefetch-pause.mjs' */
+/** @import { Residency } from './residency.mjs' */
+/** @import { Shell } from './shell.mjs' */
+/** @import { Status } from './status.mjs' */
+/** @import { Tree } from './tree.mjs' */
+/** @import { Viewer } from './viewer.mjs' */
 
+/**
+ * @typedef {object} CallbackParts
+ * @property {DashBridge} bridge
+ * @property {Dock} dock
+ * @property {Focus} focus
+ * @property {Panels} panels
+ * @property {Player} player
+ * @property {Plot} plot
+ * @property {PrefetchPause} prefetchPause
+ * @property {Residency} residency
+ * @property {Shell} shell
+ * @property {Status} status
+ * @property {Tree} tree
+ * @property {Viewer} viewer
+ */
+
+/** @typedef {Record<string, (values: DashProps, triggered: string[]) => void>} Callbacks */
+
+/** @param {CallbackParts} parts @returns {Callbacks} */
 export function createCallbacks(
   { bridge, dock, focus, panels, player, plot, prefetchPause, residency, shell, status, tree, viewer },
 ) {
   const { isUserChange } = bridge;
 
+  /** What buttons do, by their ids. @type {Record<string, () => unknown>} */
   const actions = {
     'tree-toggle': () => shell.toggleTree(),
     'tree-reload': () => {
@@ -37,6 +70,7 @@ export function createCallbacks(
     'slice-play': () => player.toggle(),
   };
 
+  /** @param {DashProps} lo @param {DashProps} hi What the fields have. */
   function setManualWindow(lo, hi) {
     const low = parseNumber(lo);
     const high = parseNumber(hi);
@@ -47,7 +81,8 @@ export function createCallbacks(
     if (!sentence) viewer.setColors({ window: [low, high] });
   }
 
-  /* Go to an index that was typed, at most to either end, which a note then says. */
+  /** Go to an index that was typed, at most to either end, which a note then says.
+   * @param {number} index @param {number} end @param {(index: number) => void} go */
   function goWithin(index, end, go) {
     const at = Math.max(0, Math.min(index, end));
     go(at);
@@ -56,7 +91,7 @@ export function createCallbacks(
       return;
     }
     status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');
-    bridge.sync(viewer.current());
+    bridge.sync(/** @type {View} */ (viewer.current()));
   }
 
   return {
@@ -122,6 +157,7 @@ export function createCallbacks(
   };
 }
 
+/** @param {DashProps} text @returns {number} */
 function parseNumber(text) {
   const trimmed = String(text === null || text === undefined ? '' : text).trim().replace('−', '-');
   return trimmed === '' ? NaN : Number(trimmed);

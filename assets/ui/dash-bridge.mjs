@@ -6,28 +6,37 @@ import { gradient } from '../model/colormap.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View } from '../model/view.mjs' */
 
-/* `maxRank` is how many dimensions a dataset may have, `onDragged()` is called when the slider is released. */
+/** @typedef {ReturnType<typeof createDashBridge>} DashBridge */
+
+/** `maxRank` is how many dimensions a dataset may have, `onDragged()` is called when the slider is released.
+ * @param {{maxRank: number, onDragged: () => void}} parts */
 export function createDashBridge({ maxRank, onDragged }) {
   const echoes = createEchoFilter({ isBeingEdited });
+  /** Its id. @type {string | null} */
   let draggedControl = null;
 
+  /** @param {string} id @param {Record<string, DashProps>} props */
   function set(id, props) {
     globalThis.dash_clientside.set_props(id, props);
   }
 
-  /* Write a control's value (or what `prop` names) unless it has it. */
+  /** Write a control's value (or what `prop` names) unless it has it.
+   * @param {string} id @param {DashProps} value @param {string} prop */
   function setControl(id, value, prop = 'value') {
     if (!isBeingEdited(id) && echoes.write(id, prop, value)) set(id, { [prop]: value });
   }
 
-  /* Whether the user is at this control just now: it is not written then. */
+  /** Whether the user is at this control just now: it is not written then. @param {string} id @returns {boolean} */
   function isBeingEdited(id) {
     if (draggedControl === id) return true;
     const focused = document.activeElement;
     return Boolean(focused && focused.id === id && isField(focused));
   }
 
+  /** @param {() => void} onRelease */
   function start(onRelease) {
     document.addEventListener('pointerdown', (event) => {
       draggedControl = event.target instanceof Element && event.target.closest('#slice-slider') ? 'slice-slider' : null;
@@ -43,7 +52,7 @@ export function createDashBridge({ maxRank, onDragged }) {
     document.addEventListener('focusout', () => setTimeout(onRelease, 0), true);
   }
 
-  /* All controls as a view has them. */
+  /** All controls as a view has them. @param {View} view */
   function sync(view) {
     const rank = view.shape.length;
     setVisible('axis-field', view.axis !== null);
@@ -86,6 +95,7 @@ export function createDashBridge({ maxRank, onDragged }) {
     setControl('index-input', '');
   }
 
+  /** @param {View} view */
   function syncPosition(view) {
     followPosition(view);
     const index = view.axis === null ? 0 : view.position[view.axis];
@@ -93,8 +103,8 @@ export function createDashBridge({ maxRank, onDragged }) {
     setControl('index-input', index);
   }
 
-  /* Slider and number field as the view moves. Written past React, which takes 25 ms for both and hears of the
-     same values when the view rests. */
+  /** Slider and number field as the view moves. Written past React, which takes 25 ms for both and hears of the
+   * same values when the view rests. @param {View} view */
   function followPosition(view) {
     if (view.axis === null) return;
     const index = view.position[view.axis];
@@ -110,6 +120,7 @@ export function createDashBridge({ maxRank, onDragged }) {
     bar.style.setProperty('--slider-bar-width', 'calc(' + share + ' + 2 * var(--slider-size))');
   }
 
+  /** @param {View} view */
   function syncColors(view) {
     setControl('colorscale-select', view.colorscale);
     setControl('colorscale-reverse', view.reverse, 'checked');
@@ -118,7 +129,8 @@ export function createDashBridge({ maxRank, onDragged }) {
     document.documentElement.style.setProperty('--scale', gradient(view.colorscale, view.reverse));
   }
 
-  /* The ends of the window that is in force, to start from when it is set by hand. */
+  /** The ends of the window that is in force, to start from when it is set by hand.
+   * @param {View} view @param {ColorMapping} mapping */
   function syncBounds(view, mapping) {
     const manual = Array.isArray(view.window);
     element('window-control').classList.toggle('manual', manual);

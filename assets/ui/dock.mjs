@@ -3,6 +3,12 @@
 
 import { openPanels, toggled } from '../model/dock-layout.mjs';
 import { element } from '../render/dom.mjs';
+/** @import { Choices } from '../model/dock-layout.mjs' */
+
+/**
+ * @typedef {Choices & {tab: string}} DockChoices
+ * @typedef {ReturnType<typeof createDock>} Dock
+ */
 
 const STORAGE_KEY = 'lamella-dock';
 const TABS = ['tab-display', 'tab-axes'];
@@ -10,15 +16,17 @@ const COMPACT_PX = 36;
 const GAP_PX = 8;
 const NARROW = '(max-width: 1099px)';
 
-/* `onOpened(id)` is called for a panel that was compact. */
+/** `onOpened(id)` is called for a panel that was compact. @param {{onOpened: (id: string) => void}} parts */
 export function createDock({ onOpened }) {
   const narrow = matchMedia(NARROW);
-  let choices = { tab: TABS[0], raised: /** @type {string[]} */ ([]), folded: /** @type {string[]} */ ([]) };
+  /** @type {DockChoices} */
+  let choices = { tab: TABS[0], raised: [], folded: [] };
 
   const panels = () =>
     /** @type {HTMLElement[]} */ (Array.from(document.querySelectorAll('#panels > section')))
       .map((node) => ({ node, id: node.id, full: Number(node.dataset.full) }));
 
+  /** @param {string} id */
   const isCompact = (id) => element(id).classList.contains('compact');
 
   function start() {
@@ -46,6 +54,7 @@ export function createDock({ onOpened }) {
     });
   }
 
+  /** @param {Partial<DockChoices>} change */
   function choose(change) {
     choices = Object.assign({}, choices, change);
     try {
@@ -57,6 +66,7 @@ export function createDock({ onOpened }) {
     arrange();
   }
 
+  /** @param {string} chosen */
   function showTab(chosen) {
     TABS.forEach((id) => {
       const on = id === chosen;
@@ -66,10 +76,10 @@ export function createDock({ onOpened }) {
     });
   }
 
-  /* Arrows go from tab to tab, and do not turn slices meanwhile. */
+  /** Arrows go from tab to tab, and do not turn slices meanwhile. @param {KeyboardEvent} event */
   function onKey(event) {
-    const at = TABS.indexOf(event.target.id);
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const at = TABS.indexOf(/** @type {Element} */ (event.target).id);
+    const step = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1 })[event.key];
     if (at < 0 || !step) return;
     event.preventDefault();
     event.stopPropagation();
@@ -100,6 +110,7 @@ export function createDock({ onOpened }) {
 
   const isSheetOpen = () => element('controls').classList.contains('open');
 
+  /** @param {boolean} on */
   function showSheet(on) {
     element('controls').classList.toggle('open', on);
     element('controls-toggle').setAttribute('aria-expanded', String(on));
@@ -108,10 +119,11 @@ export function createDock({ onOpened }) {
   return { start, isCompact, toggleControls: () => showSheet(!isSheetOpen()), closeControls: () => showSheet(false) };
 }
 
-/* The choices of an earlier visit, as far as they are what was written. */
+/** The choices of an earlier visit, as far as they are what was written. @returns {Partial<DockChoices>} */
 function stored() {
   try {
     const found = JSON.parse(localStorage.getItem(STORAGE_KEY) || '{}');
+    /** @param {unknown} list @returns {string[]} */
     const names = (list) => (Array.isArray(list) ? list.filter((id) => typeof id === 'string') : []);
     return {
       tab: TABS.includes(found.tab) ? found.tab : TABS[0],

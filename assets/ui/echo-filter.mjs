@@ -2,16 +2,22 @@
    wrote. */
 
 import { browserClock } from '../data/clock.mjs';
+/** @import { Clock } from '../data/clock.mjs' */
 
 // While the page is being loaded Dash took up to 0.8 s here, on a machine with nothing else to do.
 const ECHO_MS = 10000;
 
-/* `isBeingEdited(id)` is true while the user is at a control: what comes from there is the user's. */
+/** `isBeingEdited(id)` is true while the user is at a control: what comes from there is the user's.
+ * @param {{isBeingEdited: (id: string) => boolean, clock?: Clock}} parts */
 export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
+  /** What was written (at, ms) and has not come back, by control.
+   * @type {Record<string, {value: unknown, at: number}[]>} */
   const echoes = {};
+  /** @type {Record<string, unknown>} */
   const last = {};
 
-  /* Note that `value` is going to be written; false where the control has it already. */
+  /** Note that `value` is going to be written; false where the control has it already.
+   * @param {string} id @param {string} prop @param {unknown} value @returns {boolean} */
   function write(id, prop, value) {
     const key = id + '.' + prop;
     if (isSame(last[key], value)) return false;
@@ -20,7 +26,8 @@ export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
     return true;
   }
 
-  /* Whether `value` of a callback is the user's doing. */
+  /** Whether `value` of a callback is the user's doing.
+   * @param {string} id @param {unknown} value @param {string} prop @returns {boolean} */
   function isUserChange(id, value, prop = 'value') {
     const key = id + '.' + prop;
     const list = (echoes[key] || []).filter((echo) => clock.now() - echo.at < ECHO_MS);
@@ -35,6 +42,7 @@ export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
   return { write, isUserChange };
 }
 
+/** @param {unknown} a @param {unknown} b */
 function isSame(a, b) {
   return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -7,6 +7,9 @@ import { element, isField } from '../render/dom.mjs';
 
 const BUSY = '[role=dialog], [role=listbox], [role=menu]';
 
+/** @typedef {ReturnType<typeof createFocus>} Focus */
+
+/** `onEscape()` is called for Escape where the picture has the focus. @param {{onEscape: () => void}} parts */
 export function createFocus({ onEscape }) {
   // What stood in the field when it got the focus, for Escape.
   let before = { node: /** @type {EventTarget | null} */ (null), text: '' };
@@ -22,6 +25,7 @@ export function createFocus({ onEscape }) {
     }, 0);
   }
 
+  /** @param {Element | null} node */
   function inUse(node) {
     if (openDialog()) return true;
     if (!(node instanceof HTMLElement)) return false;
@@ -37,12 +41,13 @@ export function createFocus({ onEscape }) {
     );
   }
 
-  /* Whether a list or a popover hangs from this control: Mantine marks lists by data-expanded alone, and popovers on an
-     element around their button. */
+  /** Whether a list or a popover hangs from this control: Mantine marks lists by data-expanded alone, and popovers on an
+   * element around their button. @param {HTMLElement} node @returns {boolean} */
   function isOpen(node) {
     return node.hasAttribute('data-expanded') || Boolean(node.closest('[aria-haspopup][aria-expanded=true]'));
   }
 
+  /** @param {MouseEvent} event */
   function clicked(event) {
     if (!event.detail || !(event.target instanceof Element)) return;
     // The buttons in a number field give it the focus, though no text is being typed.
@@ -50,7 +55,7 @@ export function createFocus({ onEscape }) {
     else restore();
   }
 
-  /* Runs before React's handlers, which close what is open now. */
+  /** Runs before React's handlers, which close what is open now. @param {KeyboardEvent} event */
   function pressed(event) {
     const node = event.target;
     if (!(node instanceof HTMLElement) || event.isComposing || !['Enter', 'Escape'].includes(event.key)) return;
@@ -65,12 +70,13 @@ export function createFocus({ onEscape }) {
       if (done || node.matches('input[type=radio]')) setTimeout(focusPicture, 0);
       return;
     }
-    if (field) restoreText(node);
+    if (field) restoreText(/** @type {HTMLInputElement} */ (node));
     if (done || node.closest('#dataset-tree, input')) setTimeout(focusPicture, 0);
     else onEscape();
   }
 
-  /* The text as it was, for React too: it would take what was typed when the field is left. */
+  /** The text as it was, for React too: it would take what was typed when the field is left.
+   * @param {HTMLInputElement} field */
   function restoreText(field) {
     if (before.node !== field || field.value === before.text) return;
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(field, before.text);

@@ -1,8 +1,17 @@
 /* What is brought up to date when the view has not changed for a while: address bar, title, links and controls. */
 
 import { browserClock } from '../data/clock.mjs';
+/** @import { Clock } from '../data/clock.mjs' */
+/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Navigation } from './navigation.mjs' */
+/** @import { Residency } from './residency.mjs' */
 
-/* `isSeen()` is true when the picture of the view is on the screen; title, address and links wait for that. */
+/** `isSeen()` is true when the picture of the view is on the screen; title, address and links wait for that.
+ * `config.restDelay` is in ms.
+ * @param {{config: {restDelay: number}, store: Pick<ViewStore, 'current'>, isSeen: () => boolean,
+ *   bridge: Pick<DashBridge, 'syncPosition'>, navigation: Navigation, residency: Pick<Residency, 'show'>,
+ *   clock?: Clock}} parts */
 export function createIdleWork({ config, store, isSeen, bridge, navigation, residency, clock = browserClock }) {
   let timer = 0;
   // The picture was not there yet when its name was due.
@@ -12,10 +21,12 @@ export function createIdleWork({ config, store, isSeen, bridge, navigation, resi
   function schedule() {
     clock.cancel(timer);
     behind = false;
+    /** @param {(view: View) => void} job @returns {(view: View) => void} */
     const named = (job) => (view) => {
       if (isSeen()) job(view);
       else behind = true;
     };
+    /** @type {((view: View) => void)[]} */
     const steps = [
       named((view) => navigation.updateUrl(view, 'replace')),
       named((view) => navigation.updateDownloads(view)),
@@ -26,7 +37,7 @@ export function createIdleWork({ config, store, isSeen, bridge, navigation, resi
     const next = () => {
       if (!store.current()) return;
       const [step] = steps.splice(0, 1);
-      step(store.current());
+      step(/** @type {View} */ (store.current()));
       if (steps.length) timer = clock.later(next, 0);
     };
     timer = clock.later(next, config.restDelay);

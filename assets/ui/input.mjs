@@ -1,6 +1,8 @@
 /* Keys and the wheel step through slices. */
 
 import { element, isField } from '../render/dom.mjs';
+/** @import { Player } from './player.mjs' */
+/** @import { Viewer } from './viewer.mjs' */
 
 const PAGE_STEP = 10;
 
@@ -8,9 +10,11 @@ const PAGE_STEP = 10;
 const WHEEL_STEP = 60;
 const WHEEL_MAX_STEPS = 10;
 
+/** @param {{viewer: Viewer, player: Player}} parts */
 export function createInput({ viewer, player }) {
   let wheel = 0;
 
+  /** @type {Record<string, () => void>} */
   const ACTIONS = {
     ArrowLeft: () => viewer.step(-1),
     ArrowRight: () => viewer.step(1),
@@ -21,6 +25,7 @@ export function createInput({ viewer, player }) {
     ' ': () => player.toggle(),
   };
 
+  /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
     const action = ACTIONS[event.key];
     if (!action || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -32,7 +37,8 @@ export function createInput({ viewer, player }) {
     action();
   }
 
-  /* The wheel over the picture steps through slices; with Ctrl it zooms, which Plotly does. */
+  /** The wheel over the picture steps through slices; with Ctrl it zooms, which Plotly does.
+   * @param {WheelEvent} event */
   function onWheel(event) {
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -55,7 +61,7 @@ export function createInput({ viewer, player }) {
   return { start };
 }
 
-/* Whether the key means something else where the focus is. */
+/** Whether the key means something else where the focus is. @param {KeyboardEvent} event @returns {boolean} */
 function handledByFocus(event) {
   const node = event.target;
   if (!(node instanceof HTMLElement)) return false;

@@ -3,9 +3,19 @@
 import { formatLink } from '../model/address.mjs';
 import { selectionOf } from '../model/viewport.mjs';
 import { element, setParts, setText } from '../render/dom.mjs';
+/** @import { Api } from '../data/api.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ColorMappings } from '../render/color-mapping.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
 
+/**
+ * @typedef {'push' | 'replace' | 'none'} HistoryChange What becomes of the address bar.
+ * @typedef {ReturnType<typeof createNavigation>} Navigation
+ */
+
+/** @param {{api: Pick<Api, 'url'>, bridge: Pick<DashBridge, 'set'>, colors: Pick<ColorMappings, 'current'>}} parts */
 export function createNavigation({ api, bridge, colors }) {
-  /* Put the view into the address bar; `how` is push, replace or none. */
+  /** Put the view into the address bar. @param {View | null} view @param {HistoryChange} how */
   function updateUrl(view, how) {
     if (!view) return;
     const index = view.axis === null ? '' : view.position[view.axis] + ' · ';
@@ -16,6 +26,7 @@ export function createNavigation({ api, bridge, colors }) {
     else history.replaceState(null, '', address);
   }
 
+  /** @param {View} view */
   function updateDownloads(view) {
     const query = {
       file: view.file,
@@ -26,9 +37,12 @@ export function createNavigation({ api, bridge, colors }) {
     const name = (view.file + view.dataset + '_' + query.selection).replace(/[^\w.-]+/g, '_').replace(/_+$/, '');
     const mapping = colors.current();
     const colours = {
-      window: Array.isArray(view.window) && mapping ? [mapping.lo, mapping.hi].join(',') : view.window,
+      window: Array.isArray(view.window) && mapping
+        ? [mapping.lo, mapping.hi].join(',')
+        : /** @type {string} */ (view.window),
       norm: mapping ? mapping.norm : view.norm,
     };
+    /** @param {string} id @param {string} format @param {Record<string, string>} more */
     const link = (id, format, more) =>
       bridge.set(id, {
         href: api.url('/api/v1/slice', Object.assign({}, query, { format }, more)),
@@ -38,6 +52,7 @@ export function createNavigation({ api, bridge, colors }) {
     link('download-npy', 'npy', {});
   }
 
+  /** @param {View} view */
   function renderBreadcrumb(view) {
     setParts('crumb', [
       [view.file, 'crumb-file'],
@@ -48,7 +63,7 @@ export function createNavigation({ api, bridge, colors }) {
     element('crumb').title = view.file + ' · ' + view.dataset;
   }
 
-  /* For screen readers. */
+  /** For screen readers. @param {View} view */
   function announce(view) {
     const where = view.axis === null ? '' : 'Slice ' + view.position[view.axis] + ' of axis ' + view.axis + ', ';
     setText('status', where + view.dataset + ' of ' + view.file);

@@ -7,15 +7,51 @@
 import { browserClock } from '../data/clock.mjs';
 import { parseLink } from '../model/address.mjs';
 import { carryOver, CHANGED, createView, describeChanges, describeTarget } from '../model/view.mjs';
+/** @import { Failure } from '../data/api.mjs' */
+/** @import { Clock } from '../data/clock.mjs' */
+/** @import { Datasets, MaybeTarget, Target } from '../data/datasets.mjs' */
+/** @import { Versions } from '../data/versions.mjs' */
+/** @import { Link } from '../model/address.mjs' */
+/** @import { BrowsableDataset, Found, View, ViewStore } from '../model/view.mjs' */
+/** @import { Picture } from '../render/picture.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { HistoryChange } from './navigation.mjs' */
+/** @import { Player } from './player.mjs' */
+/** @import { Status } from './status.mjs' */
+/** @import { Tree } from './tree.mjs' */
+
+/**
+ * @typedef {object} OpeningParts
+ * @property {ViewStore} store
+ * @property {DashBridge} bridge
+ * @property {Datasets} datasets
+ * @property {Picture} picture
+ * @property {Player} player
+ * @property {Status} status
+ * @property {Tree} tree
+ * @property {Versions} versions
+ * @property {Clock} [clock]
+ */
+
+/**
+ * @typedef {object} OpeningEvents
+ * @property {(made: {view: View, notes: string[]}, history?: HistoryChange) => void} found
+ * @property {() => void} refresh
+ */
+
+/**
+ * @typedef {{again: boolean, changed: boolean}} Lookup Whether it is of the dataset of the view, and whether that is
+ *   because its file has changed.
+ */
 
 // A file that is written all the time is not read again more often than this.
 const READ_AGAIN_MS = 1000;
 // Errors that may mean that the file has changed.
 const MAYBE_CHANGED = [400, 404, 409, 422];
 
-/* `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
-   for the view of a link (history push, replace or none) or of a file that was read again (history undefined), and
-   refresh(). */
+/** `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
+ * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), and
+ * refresh(). @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
 export function createOpening({
   store,
   bridge,
@@ -31,20 +67,21 @@ export function createOpening({
 }) {
   const current = store.current;
 
-  // While a dataset is looked up: {again: whether it is the one of the view, changed: whether that is because its file
-  // has changed}, else null.
+  /** While a dataset is looked up, else null. @type {Lookup | null} */
   let lookup = null;
-  // Time of the click, or of the start of the page, that a dataset is opened for (ms); null once it is requested.
+  /** Time of the click, or of the start of the page, that a dataset is opened for (ms); null once it is requested.
+   * @type {number | null} */
   let openedAt = null;
   // Whether the user stays with the picture of an old state of the file.
   let keepsOld = false;
-  // What to do when a missing file or dataset answers again.
+  /** What to do when a missing file or dataset answers again. @type {(() => void) | null} */
   let onReturn = null;
-  // The generation whose shape was checked because the server had another.
+  /** The generation whose shape was checked because the server had another. @type {number | null} */
   let checked = null;
   let readAt = -Infinity;
 
-  /* A dataset is looked up, `again` when it is the one of the view. Returns whether that is still so. */
+  /** A dataset is looked up, `again` when it is the one of the view. Returns whether that is still so.
+   * @param {MaybeTarget} target @param {boolean} again @returns {() => boolean} */
   function begin(target, again) {
     const mine = { again, changed: false };
     lookup = mine;
@@ -57,13 +94,15 @@ export function createOpening({
     return () => lookup === mine;
   }
 
+  /** @param {{file: string, record: BrowsableDataset}} found @returns {Found} */
   function withState(found) {
     const listed = datasets.version(found.file);
     const generation = versions.generationOf(found.file, found.record.dataset, listed);
     return Object.assign({ listed, generation }, found);
   }
 
-  /* Show what a link names; what it leaves open comes from the dataset. `history` is push, replace or none. */
+  /** Show what a link names; what it leaves open comes from the dataset.
+   * @param {Link} link @param {HistoryChange} history */
   async function openLink(link, history) {
     const isCurrent = begin(link, false);
     try {
@@ -73,11 +112,13 @@ export function createOpening({
       status.clearNote();
       lookup = null;
       on.found(made, history);
-    } catch (error) {
+    } catch (thrown) {
+      const error = /** @type {Failure} */ (thrown);
       if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history)));
     }
   }
 
+  /** @param {Target} found */
   function open(found) {
     return openLink(Object.assign(parseLink(''), found), 'push');
   }
@@ -88,14 +129,15 @@ export function createOpening({
     openLink(link, link.file && link.dataset ? 'none' : 'replace');
   }
 
-  /* Read the view's file again, because an answer had another `version` or an `error` may mean that it has changed;
-     without either the user requested it. */
+  /** Read the view's file again, because an answer had another `version` or an `error` may mean that it has changed;
+   * without either the user requested it. @param {{version?: string | null, error?: Failure | null}} cause */
   async function readAgain({ version = null, error = null } = {}) {
-    const before = current();
+    const before = /** @type {View} */ (current());
     const known = versions.isKnown(before.generation);
     const isCurrent = begin(before, true);
-    lookup.changed = Boolean(version) && known;
-    if (lookup.changed) status.note(CHANGED, 'changed');
+    const reading = /** @type {Lookup} */ (/** @type {unknown} */ (lookup));
+    reading.changed = Boolean(version) && known;
+    if (reading.changed) status.note(CHANGED, 'changed');
     try {
       await pause(readAt + READ_AGAIN_MS - clock.now());
       if (!isCurrent()) return;
@@ -114,21 +156,24 @@ export function createOpening({
         const { file, record, listed } = fresh;
         fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);
       }
-      const moved = current();
+      const moved = /** @type {View} */ (current());
       const { view } = carryOver(fresh, moved);
       picture.dropFrames();
       lookup = null;
       on.found({ view, notes: [] });
-      if (known && (version || !same)) status.note(describeChanges(moved, current()), 'changed');
-      if (current().axis === null || current().shape[current().axis] < 2) player.stop();
-    } catch (failure) {
+      const now = /** @type {View} */ (current());
+      if (known && (version || !same)) status.note(describeChanges(moved, now), 'changed');
+      if (now.axis === null || now.shape[now.axis] < 2) player.stop();
+    } catch (thrown) {
       if (!isCurrent()) return;
+      const failure = /** @type {Failure} */ (thrown);
       if (failure.status === undefined && !failure.lost) failure.message = CHANGED + ' ' + failure.message;
       onFailure(failure, before, () => readAgain());
       onReturn = () => readAgain();
     }
   }
 
+  /** @param {number} ms @returns {Promise<undefined>} */
   function pause(ms) {
     return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
       if (ms > 0) clock.later(resolve, ms);
@@ -136,29 +181,29 @@ export function createOpening({
     });
   }
 
-  /* An answer was of another state of the volume. */
+  /** An answer was of another state of the volume. @param {number} generation @param {string} version */
   function onVersionChange(generation, version) {
-    if (current() && !lookup && !keepsOld && current().generation === generation) readAgain({ version });
+    if (current() && !lookup && !keepsOld && current()?.generation === generation) readAgain({ version });
   }
 
-  /* A slice was refused. */
+  /** A slice was refused. @param {Failure} error @param {{generation: number}} request */
   function onRefused(error, request) {
-    if (!current() || lookup || request.generation !== current().generation) return;
-    if (MAYBE_CHANGED.includes(error.status)) readAgain({ error });
+    if (!current() || lookup || request.generation !== current()?.generation) return;
+    if (MAYBE_CHANGED.includes(/** @type {number} */ (error.status))) readAgain({ error });
     else onFailure(error, current(), on.refresh);
   }
 
-  /* The volume has answered while no slice was requested (error null), or has not. */
+  /** The volume has answered while no slice was requested (error null), or has not. @param {Failure | null} error */
   function onHeartbeat(error) {
     if (!current() || lookup) return;
     const there = !error || error.status === 400;
     if (there && status.clearNote('away')) picture.scheduleHeatmap();
     if (there && onReturn) onReturn();
-    else if (there && error && checked !== current().generation) {
-      checked = current().generation;
+    else if (there && error && checked !== /** @type {View} */ (current()).generation) {
+      checked = /** @type {View} */ (current()).generation;
       readAgain();
     }
-    if (!there && !status.isFailing() && (error.lost || [404, 422].includes(error.status))) {
+    if (!there && !status.isFailing() && (error.lost || [404, 422].includes(/** @type {number} */ (error.status)))) {
       status.note(
         (error.lost ? 'The connection to the server is lost.' : error.message) + ' The picture is as it was read last.',
         'away',
@@ -166,7 +211,8 @@ export function createOpening({
     }
   }
 
-  /* Say what is wrong with what `link` names; `again` tries it once more, where that can help. */
+  /** Say what is wrong with what `link` names; `again` tries it once more, where that can help.
+   * @param {Failure} error @param {MaybeTarget | null} link @param {(() => void) | false | 0 | undefined} again */
   function onFailure(error, link, again) {
     const passing = !error.status || error.status >= 500 || [404, 409, 429].includes(error.status);
     lookup = null;
@@ -181,7 +227,7 @@ export function createOpening({
     offer(link);
   }
 
-  /* Offer a dataset that can be shown, in the same file if it has one. */
+  /** Offer a dataset that can be shown, in the same file if it has one. @param {MaybeTarget | null} link */
   async function offer(link) {
     const found = (link && link.file && await datasets.alternative(link.file, link.dataset)) ||
       await datasets.alternative(null, link && link.dataset);
@@ -208,7 +254,8 @@ export function createOpening({
     /* Leave what is looked up, and stay with the picture on the screen; whether that is of an old state of its file. */
     cancel: () => {
       openedAt = null;
-      keepsOld = Boolean(lookup && lookup.changed) || Boolean(seen() && versions.isOutdated(seen()));
+      keepsOld = Boolean(lookup && lookup.changed) ||
+        Boolean(seen() && versions.isOutdated(/** @type {View} */ (seen())));
       lookup = null;
       onReturn = null;
       return keepsOld;

@@ -4,8 +4,31 @@
 import { browserClock } from '../data/clock.mjs';
 import { activityOf, describeCulprit, mainCause } from '../model/culprit.mjs';
 import { element, setText } from '../render/dom.mjs';
+/** @import { Clock } from '../data/clock.mjs' */
+/** @import { Origin } from '../data/slice-loader.mjs' */
+/** @import { PaintedSlice } from '../data/telemetry.mjs' */
 /** @import { Cause } from '../model/culprit.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { Percentiles } from './panel-scheduler.mjs' */
 
+/**
+ * @typedef {object} Stage Of the server's configuration.
+ * @property {string} name
+ * @property {string} where `server` or `browser`.
+ * @property {string} color
+ * @property {string} reference What a desktop viewer takes for it.
+ * @property {string} what It does.
+ */
+
+/**
+ * @typedef {{stages: Record<string, Percentiles>, slices: Record<string, Percentiles>}} LedgerFigures Of each stage, and
+ *   of whole slices by outcome.
+ * @typedef {{since: number, timer: number}} Counting
+ * @typedef {ReturnType<typeof createPipelinePanel>} PipelinePanel
+ */
+
+/** Where a slice came from: a label, and a sentence.
+ * @type {Record<Origin['source'] | 'prefetched', [string, string]>} */
 const SOURCES = {
   ring: ['in the page', 'The page still had this slice'],
   frames: ['frame cache', 'This slice was made ready before'],
@@ -28,17 +51,24 @@ const COUNT_EVERY_MS = 100;
 const REMEMBERED = 5;
 const OVERDUE = 1.5;
 
-/* `stages` are those of the server's configuration, `reference` is what a desktop viewer takes for all of them.
-   `isVisible()` is true while the panel is on screen, `currentView()` is the view. */
+/** `stages` are those of the server's configuration, `reference` is what a desktop viewer takes for all of them.
+ * `isVisible()` is true while the panel is on screen, `currentView()` is the view.
+ * @param {{stages: Stage[], reference: string, isVisible: () => boolean, currentView: () => View | null,
+ *   clock?: Clock}} parts */
 export function createPipelinePanel({ stages, reference, isVisible, currentView, clock = browserClock }) {
-  // By stage, once the table is there.
-  const rows = /** @type {Record<string, Record<string, HTMLElement>>} */ ({});
+  /** By stage, once the table is there. @type {Record<string, Record<string, HTMLElement>>} */
+  const rows = {};
+  /** @type {LedgerFigures} */
   let percentiles = { stages: {}, slices: {} };
+  /** @type {PaintedSlice | null} */
   let last = null;
+  /** @type {PaintedSlice | null} */
   let drawn = null;
+  /** @type {Counting | null} */
   let counting = null;
-  // Slices that were decoded while they were awaited, of the dataset and axis of `key`: {perceived, cause}.
-  let decoded = { key: '', slices: /** @type {{perceived: number, cause: Cause}[]} */ ([]) };
+  /** Slices that were decoded while they were awaited, of the dataset and axis of `key`.
+   * @type {{key: string, slices: {perceived: number, cause: Cause}[]}} */
+  let decoded = { key: '', slices: [] };
 
   function build() {
     const table = element('pipeline-rows');
@@ -70,6 +100,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
     rows.whole.bar.className = 'count';
   }
 
+  /** @param {HTMLElement} table @param {Omit<Stage, 'what'>} stage @param {string} title */
   function addRow(table, stage, title) {
     const row = document.createElement('div');
     row.className = 'stage-row ' + stage.where;
@@ -87,24 +118,26 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
     table.append(row);
   }
 
-  /* `painted`: {stages: {name: ms}, source, ahead, perceived} of the slice that has just come on the screen. */
+  /** @param {PaintedSlice} painted The slice that has just come on the screen. */
   function show(painted) {
     last = painted;
     if (painted.perceived !== undefined && ['miss', 'coalesced'].includes(painted.source)) remember(painted);
     render();
   }
 
+  /** @param {View | null} view @returns {string} */
   function keyOf(view) {
     return view ? [view.generation, view.axis].join() : '';
   }
 
+  /** @param {PaintedSlice} painted */
   function remember({ perceived, stages: spent }) {
     const key = keyOf(currentView());
     const cause = mainCause(spent).name;
     // The page opens only once, and is rarely busy with something else for long.
     if (cause === 'browser') return;
     const before = decoded.key === key ? decoded.slices : [];
-    decoded = { key, slices: [...before, { perceived, cause }].slice(-REMEMBERED) };
+    decoded = { key, slices: [...before, { perceived: /** @type {number} */ (perceived), cause }].slice(-REMEMBERED) };
   }
 
   /* Render the newest slice if the panel is visible; called again when it comes into view. */
@@ -143,7 +176,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
     setText('pipeline-total', rows.whole.now.textContent + ' ms');
   }
 
-  /* The ledger's figures, {p50_ms, p95_ms, count} of each stage, and of whole slices by outcome. */
+  /** @param {LedgerFigures} found */
   function setPercentiles(found) {
     percentiles = found;
     if (!rows.whole) {
@@ -163,7 +196,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
     write(rows.whole.bar, all.whole ? 'n = ' + all.whole.count : '');
   }
 
-  /* A slice is awaited from now on, or no more. */
+  /** A slice is awaited from now on, or no more. @param {boolean} on */
   function setAwaited(on) {
     if (on === Boolean(counting)) return;
     if (on) {
@@ -171,24 +204,25 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
       counting = { since, timer: clock.later(count, COUNT_AFTER_MS) };
       return;
     }
-    clock.cancel(counting.timer);
+    clock.cancel(/** @type {Counting} */ (counting).timer);
     counting = null;
     element('pipeline-panel').classList.remove('counting');
     showTotal();
   }
 
   function count() {
-    counting.timer = clock.later(count, COUNT_EVERY_MS);
+    const running = /** @type {Counting} */ (counting);
+    running.timer = clock.later(count, COUNT_EVERY_MS);
     if (!isVisible()) return;
-    const elapsed = clock.now() - counting.since;
+    const elapsed = clock.now() - running.since;
     const { expected, cause } = estimate();
     const of = expected && elapsed < OVERDUE * expected ? ' of about ' + (expected / 1000).toFixed(1) : '';
     element('pipeline-panel').classList.add('counting');
     setText('pipeline-total', activityOf(cause) + ' … ' + (elapsed / 1000).toFixed(1) + ' s' + of);
   }
 
-  /* What a slice that has to be decoded takes (ms), and what takes longest, as far as that is known: of this dataset
-     along this axis, or else of all slices. */
+  /** What a slice that has to be decoded takes (ms), and what takes longest, as far as that is known: of this dataset
+   * along this axis, or else of all slices. @returns {{expected: number | undefined, cause: Cause | undefined}} */
   function estimate() {
     const { key, slices } = decoded;
     if (key === keyOf(currentView()) && slices.length) {
@@ -202,6 +236,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
   return { show, render, setPercentiles, setAwaited };
 }
 
+/** @param {HTMLElement} row @param {string} name @param {string} [text] @returns {HTMLElement} */
 function cell(row, name, text) {
   const span = document.createElement('span');
   span.className = name;
@@ -211,6 +246,7 @@ function cell(row, name, text) {
   return span;
 }
 
+/** @param {number | null | undefined} value @returns {string} */
 function formatMs(value) {
   if (value === undefined || value === null) return '–';
   if (value === 0) return '0';
@@ -219,6 +255,7 @@ function formatMs(value) {
   return Math.round(value).toString();
 }
 
+/** @param {HTMLElement} node @param {string} text */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

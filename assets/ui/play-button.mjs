@@ -2,6 +2,7 @@
 
 import { element } from '../render/dom.mjs';
 
+/** @param {boolean} playing */
 export function showPlaying(playing) {
   const button = element('slice-play');
   button.classList.toggle('playing', playing);

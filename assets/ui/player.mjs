@@ -1,7 +1,9 @@
 /* Playback: every slice, or as many per second as the page has time to draw. */
 
 import { nextIndex } from '../model/playback.mjs';
+/** @import { Clock } from '../data/clock.mjs' */
 /** @import { EndAction } from '../model/playback.mjs' */
+/** @import { View, ViewStore } from '../model/view.mjs' */
 
 /**
  * @typedef {object} PlaySettings
@@ -11,10 +13,14 @@ import { nextIndex } from '../model/playback.mjs';
  * @property {'every' | 'real'} timing Every slice, or as many as the time allows.
  */
 
+/** @typedef {ReturnType<typeof createPlayer>} Player */
+
 const DEFAULT_SPEED = 15;
 
-/* `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
-   tab. */
+/** `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
+ * tab.
+ * @param {{clock: Clock, store: Pick<ViewStore, 'current'>, go: (index: number) => void,
+ *   onChange: (playing: boolean) => void, isHidden: () => boolean}} parts */
 export function createPlayer({ clock, store, go, onChange, isHidden }) {
   /** @type {PlaySettings} */
   const settings = { speed: DEFAULT_SPEED, direction: 1, end: 'loop', timing: 'every' };
@@ -50,6 +56,7 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
     onChange(false);
   }
 
+  /** @param {number} now */
   function tick(now) {
     if (!playing) return;
     if (isHidden()) {
@@ -63,9 +70,10 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
     clock.nextFrame(tick);
   }
 
+  /** @param {number} by @param {number} now @param {number} each Time of one slice (ms). */
   function advance(by, now, each) {
     since = settings.timing === 'real' ? since + by * each : Math.max(since + each, now - each);
-    const view = store.current();
+    const view = /** @type {View & {axis: number}} */ (store.current());
     const found = nextIndex(view.position[view.axis], by * direction, view.shape[view.axis], settings.end);
     if (!found) {
       stop();
@@ -76,7 +84,8 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
     go(found[0]);
   }
 
-  /* The slice that is to come `k` after `index`, for prefetching; null after the last. */
+  /** The slice that is to come `k` after `index`, for prefetching; null after the last.
+   * @param {number} index @param {number} k @param {number} length @returns {number | null} */
   function indexAfter(index, k, length) {
     const found = nextIndex(index, k * direction, length, settings.end);
     return found && found[0];
@@ -87,6 +96,7 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
     seen = true;
   }
 
+  /** @param {Partial<PlaySettings>} change */
   function configure(change) {
     Object.assign(settings, change);
     direction = settings.direction;

@@ -3,12 +3,18 @@
 
 import { browserClock } from '../data/clock.mjs';
 import { element, setText } from '../render/dom.mjs';
+/** @import { Api, Failure } from '../data/api.mjs' */
+/** @import { Clock } from '../data/clock.mjs' */
+
+/** @typedef {ReturnType<typeof createPrefetchPause>} PrefetchPause */
 
 const STORAGE_KEY = 'lamella-prefetch-paused-until';
 const PAUSE_S = 300;
 const TICK_MS = 1000;
 
-/* `onChange(paused)` is called when a pause begins and when it ends, `onError(error)` when it could not be asked for. */
+/** `onChange(paused)` is called when a pause begins and when it ends, `onError(error)` when it could not be asked for.
+ * @param {{api: Pick<Api, 'url' | 'fetchOk'>, viewerId: string, onChange: (paused: boolean) => void,
+ *   onError: (error: Failure) => void, clock?: Clock}} parts */
 export function createPrefetchPause({ api, viewerId, onChange, onError, clock = browserClock }) {
   // Unix time (ms); 0 without a pause.
   let until = 0;
@@ -27,12 +33,13 @@ export function createPrefetchPause({ api, viewerId, onChange, onError, clock = 
         body: JSON.stringify({ viewer: viewerId, pause_s: seconds }),
       });
     } catch (error) {
-      onError(error);
+      onError(/** @type {Failure} */ (error));
       return;
     }
     set(seconds && Date.now() + 1000 * seconds);
   }
 
+  /** @param {number} time */
   function set(time) {
     const changed = Boolean(time) !== Boolean(until);
     until = time;
@@ -56,6 +63,7 @@ export function createPrefetchPause({ api, viewerId, onChange, onError, clock = 
   return { start, toggle };
 }
 
+/** @template T @param {(items: Storage) => T} job @returns {T | null} */
 function storage(job) {
   try {
     return job(sessionStorage);

@@ -3,16 +3,28 @@
 
 import { selectionOf } from '../model/viewport.mjs';
 import { element } from '../render/dom.mjs';
+/** @import { Api, Failure, Query } from '../data/api.mjs' */
+/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { Span } from '../model/viewport.mjs' */
+
+/**
+ * @typedef {'ahead' | 'coming' | 'cached'} Kind
+ * @typedef {Partial<Record<Kind, Span[]>>} Ranges
+ * @typedef {ReturnType<typeof createResidencyBand>} Residency
+ */
 
 const POLL_MS = 2000;
 
-/* `onAnswer(error)` hears whether the volume has answered; null where it has. */
+/** `onAnswer(error)` hears whether the volume has answered; null where it has.
+ * @param {{api: Pick<Api, 'url' | 'fetchOk'>, store: Pick<ViewStore, 'current'>, viewerId: string,
+ *   onAnswer: (error: Failure | null) => void}} parts */
 export function createResidencyBand({ api, store, viewerId, onAnswer }) {
   let timer = 0;
+  /** @type {AbortController | null} */
   let inFlight = null;
   let drawn = '';
 
-  /* The view is at rest, or there is none. */
+  /** The view is at rest, or there is none. @param {View | null} view */
   function show(view) {
     if (!view || view.axis === null) draw({}, 1);
     poll();
@@ -28,18 +40,21 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     });
   }
 
+  /** @param {AbortSignal} signal */
   async function fetchAndDraw(signal) {
     const view = store.current();
     if (!view || document.hidden) return;
     const { generation, axis } = view;
     const length = axis === null ? 1 : view.shape[axis];
+    /** @type {Ranges} */
     let found = {};
+    /** @type {Failure | null} */
     let failure = null;
     try {
       found = await fetchRanges(view, signal);
     } catch (error) {
-      if (error.name === 'AbortError') return;
-      failure = error;
+      if (/** @type {Failure} */ (error).name === 'AbortError') return;
+      failure = /** @type {Failure} */ (error);
     }
     const same = store.current();
     if (!same || same.generation !== generation) return;
@@ -47,7 +62,8 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     onAnswer(failure);
   }
 
-  /* Of two dimensions nothing is planned: the answer of one voxel has the version. */
+  /** Of two dimensions nothing is planned: the answer of one voxel has the version.
+   * @param {View} view @param {AbortSignal} signal @returns {Promise<Ranges>} */
   async function fetchRanges(view, signal) {
     const query = { file: view.file, dataset: view.dataset };
     if (view.axis === null) {
@@ -66,13 +82,14 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     return (await api.fetchOk(band, { signal }, view.generation)).json();
   }
 
+  /** @param {Ranges} found @param {number} length */
   function draw(found, length) {
     const text = JSON.stringify([found, length]);
     if (text === drawn) return;
     drawn = text;
     const band = element('residency');
     band.replaceChildren();
-    ['ahead', 'coming', 'cached'].forEach((kind) => {
+    /** @type {Kind[]} */ (['ahead', 'coming', 'cached']).forEach((kind) => {
       (found[kind] || []).forEach(([from, end]) => {
         const mark = document.createElement('span');
         mark.className = kind;

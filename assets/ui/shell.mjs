@@ -1,9 +1,14 @@
 /* The frame of the page: the tree's drawer on narrow screens, and folding the panels. */
 
 import { element } from '../render/dom.mjs';
+/** @import { DashBridge } from './dash-bridge.mjs' */
+
+/** @typedef {ReturnType<typeof createShell>} Shell */
 
 const STORAGE_KEY = 'lamella-panels';
 
+/** `navbar` has the properties of the tree's drawer.
+ * @param {{bridge: Pick<DashBridge, 'set'>, navbar: DashProps}} parts */
 export function createShell({ bridge, navbar }) {
   let treeOpen = false;
 
@@ -11,6 +16,7 @@ export function createShell({ bridge, navbar }) {
     return document.documentElement.classList.contains('panels-folded');
   }
 
+  /** @param {boolean} on */
   function fold(on) {
     document.documentElement.classList.toggle('panels-folded', on);
     element('panels-toggle').setAttribute('aria-pressed', String(!on));
@@ -27,6 +33,7 @@ export function createShell({ bridge, navbar }) {
     bridge.set('panels-tick', { disabled: document.hidden || areFolded() });
   }
 
+  /** @param {boolean} open */
   function openTree(open) {
     treeOpen = open;
     bridge.set('shell', {

@@ -1,6 +1,18 @@
 /* Status of the page: busy, failures with the actions, notes, connection to the server. */
 
 import { element, setText, setVisible } from '../render/dom.mjs';
+/** @import { Api, Failure } from '../data/api.mjs' */
+/** @import { Target } from '../data/datasets.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+
+/**
+ * @typedef {object} MessageActions What the buttons of a message do; `cancel` says whether one may.
+ * @property {(() => void) | null} [retry]
+ * @property {boolean} [cancel]
+ * @property {() => void} [offer]
+ */
+
+/** @typedef {ReturnType<typeof createStatus>} Status */
 
 const DIM_AFTER_MS = 150;
 const STOP_AFTER_MS = 1000;
@@ -8,7 +20,8 @@ const LOST_RETRY_MS = 2000;
 
 const frame = () => element('plot-frame');
 
-/* `onBusy(on)` is called when a picture is awaited, and when it has come. */
+/** `onBusy(on)` is called when a picture is awaited, and when it has come.
+ * @param {{api: Pick<Api, 'url' | 'fetchOk'>, bridge: Pick<DashBridge, 'set'>, onBusy: (on: boolean) => void}} parts */
 export function createStatus({ api, bridge, onBusy }) {
   let dim = 0;
   let stop = 0;
@@ -16,10 +29,13 @@ export function createStatus({ api, bridge, onBusy }) {
   let said = '';
   let since = 0;
   let awaited = '';
+  /** @type {MessageActions} */
   let actions = {};
+  /** @type {{kind: string, action?: () => void} | null} */
   let noted = null;
 
-  /* The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel. */
+  /** The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel.
+   * @param {boolean} on @param {string} [what] */
   function busy(on, what) {
     awaited = what || '';
     if (!on) clearBusy();
@@ -58,6 +74,7 @@ export function createStatus({ api, bridge, onBusy }) {
     if (said) setMessage('', {});
   }
 
+  /** @param {string} text @param {MessageActions} on */
   function setMessage(text, on) {
     said = text;
     actions = on;
@@ -69,8 +86,8 @@ export function createStatus({ api, bridge, onBusy }) {
     setVisible('plot-files', Boolean(text));
   }
 
-  /* One sentence over the plot, and its actions: {retry, cancel}. Where the server cannot be reached, its health is
-     polled until it answers. */
+  /** One sentence over the plot, and its actions. Where the server cannot be reached, its health is polled until it
+   * answers. @param {Failure} error @param {MessageActions} on */
   function failed(error, on) {
     busy(false);
     clearTimeout(lost);
@@ -96,7 +113,7 @@ export function createStatus({ api, bridge, onBusy }) {
     if (retry) retry();
   }
 
-  /* A dataset that can be shown instead. */
+  /** A dataset that can be shown instead. @param {Target} target @param {() => void} open */
   function offer({ file, dataset }, open) {
     actions = Object.assign({}, actions, { offer: open });
     bridge.set('plot-offer', { children: 'Open ' + dataset + ' of ' + file });
@@ -108,7 +125,8 @@ export function createStatus({ api, bridge, onBusy }) {
     if (open) open();
   }
 
-  /* A line above the picture. `kind` says what it is about, so that it can be taken back. */
+  /** A line above the picture. `kind` says what it is about, so that it can be taken back; `label` is that of the button
+   * for `action`. @param {string} text @param {string} kind @param {string} [label] @param {() => void} [action] */
   function note(text, kind, label, action) {
     noted = { kind, action };
     setText('plot-note-text', text);
@@ -117,7 +135,7 @@ export function createStatus({ api, bridge, onBusy }) {
     setVisible('plot-note', true);
   }
 
-  /* Take the note back, or that of a kind alone; whether there was one. */
+  /** Take the note back, or that of a kind alone; whether there was one. @param {string} [kind] @returns {boolean} */
   function clearNote(kind) {
     if (!noted || (kind && noted.kind !== kind)) return false;
     noted = null;

@@ -1,20 +1,55 @@
 /* The tree of files and datasets. */
 
 import { element, setText } from '../render/dom.mjs';
+/** @import { Datasets, ListedFile, Target } from '../data/datasets.mjs' */
+/** @import { DatasetRecord, View } from '../model/view.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Focus } from './focus.mjs' */
+
+/**
+ * @typedef {object} TreeNode
+ * @property {string} value Names it.
+ * @property {string} label
+ * @property {'file' | 'group' | 'dataset' | 'refused' | 'note' | 'error'} kind
+ * @property {string} [meta] Beside the label.
+ * @property {TreeNode[]} [children]
+ * @property {string | false} [warning]
+ * @property {string} [reason]
+ */
+
+/**
+ * @template T
+ * @typedef {{below: Map<string, Branch<T>>, leaves: T[]}} Branch
+ */
+
+/**
+ * @typedef {object} TreeParts
+ * @property {Datasets} datasets
+ * @property {Pick<DashBridge, 'set'>} bridge
+ * @property {Focus} focus
+ * @property {() => boolean} isFailing
+ * @property {() => void} closeTree
+ * @property {(found: Target) => void} onOpen
+ */
+
+/** @typedef {ReturnType<typeof createTree>} Tree */
 
 const OPEN_ALL_MOST = 40;
 
 // A group that is opened puts all its members into the page; beyond some thousands that takes seconds.
 const MAX_MEMBERS = 1000;
+/** @param {string} file */
 const fileValue = (file) => 'f:' + file;
 
-// Names may have any characters in them, line feeds too.
+/** Names may have any characters in them, line feeds too. @param {string} file @param {string} dataset */
 const dataValue = (file, dataset) => 'd:' + encodeURIComponent(file) + '\n' + encodeURIComponent(dataset);
 
-/* `onOpen({file, dataset})` opens a dataset, `closeTree()` the drawer; `isFailing()` is true while a message covers
-   the plot. */
+/** `onOpen({file, dataset})` opens a dataset, `closeTree()` the drawer; `isFailing()` is true while a message covers
+ * the plot. @param {TreeParts} parts */
 export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOpen }) {
+  /** @type {string[]} */
   let expanded = [];
+  /** @type {View | null} */
   let selection = null;
 
   /* Showing */
@@ -26,8 +61,10 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     setText('tree-message', files.length ? '' : 'There are no HDF5 files under the data roots.');
   }
 
-  /* Files under their folders; a folder that holds nothing but one folder shares its line. */
+  /** Files under their folders; a folder that holds nothing but one folder shares its line.
+   * @param {ListedFile[]} files @returns {TreeNode[]} */
   function folders(files) {
+    /** @type {Branch<{name: string, file: ListedFile}>} */
     const root = branch();
     files.forEach((file) => {
       const steps = file.file.split('/');
@@ -40,6 +77,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     return shown;
   }
 
+  /** @param {string} name @param {ListedFile} file @returns {TreeNode} */
   function fileNode(name, file) {
     const value = fileValue(file.file);
     const known = datasets.known(file.file);
@@ -55,7 +93,9 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     return { value, label: name, kind: 'file', meta: size(file.size), children };
   }
 
+  /** @param {string} file @param {DatasetRecord[]} records @returns {TreeNode[]} */
   function groups(file, records) {
+    /** @type {Branch<{name: string, record: DatasetRecord}>} */
     const root = branch();
     records.forEach((record) => {
       const steps = record.dataset.split('/').filter(Boolean);
@@ -66,6 +106,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
 
   /* Listening */
 
+  /** @param {string[] | null | undefined} values */
   function onSelect(values) {
     const value = (values || [])[0];
     // Dash hears what markSelected writes as well: without end, where there is nothing to mark.
@@ -75,7 +116,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
       return;
     }
     const [file, dataset] = value.slice(2).split('\n').map(decodeURIComponent);
-    const record = ((datasets.known(file) || {}).list || []).find((r) => r.dataset === dataset);
+    const record = (datasets.known(file)?.list || []).find((r) => r.dataset === dataset);
     if (!record || (selection && value === dataValue(selection.file, selection.dataset))) return;
     if (!record.browsable) {
       setText('tree-message', dataset + ' cannot be shown. ' + (record.reason || ''));
@@ -94,6 +135,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     bridge.set('dataset-tree', { selected: value });
   }
 
+  /** @param {string[] | null | undefined} values */
   function onExpand(values) {
     const now = values || [];
     const fresh = now.filter((value) => value.startsWith('f:') && !expanded.includes(value));
@@ -106,9 +148,11 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     });
   }
 
+  /** @param {string} file @param {DatasetRecord[]} records */
   function expandAll(file, records) {
     const values = [fileValue(file)];
     if (records.length <= OPEN_ALL_MOST) {
+      /** @param {TreeNode[]} items */
       const walk = (items) =>
         items.forEach((item) => {
           if (item.children) {
@@ -121,6 +165,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     expand(values);
   }
 
+  /** @param {string[]} values */
   function expand(values) {
     const all = Array.from(new Set(expanded.concat(values)));
     if (all.length === expanded.length) return;
@@ -128,6 +173,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     bridge.set('dataset-tree', { expanded: all });
   }
 
+  /** @param {View} view */
   function select(view) {
     selection = view;
     reveal(view.file);
@@ -139,7 +185,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     markSelected();
   }
 
-  /* Unfold the tree down to the datasets of a file. */
+  /** Unfold the tree down to the datasets of a file. @param {string | null} file */
   function reveal(file) {
     if (!file) return;
     const steps = file.split('/').slice(0, -1);
@@ -179,25 +225,30 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
   return { start, draw, select, deselect, expandAll, reveal, reload, onSelect, onExpand };
 }
 
+/** @template T @returns {Branch<T>} */
 function branch() {
-  return { below: new Map(), leaves: /** @type {any[]} */ ([]) };
+  return { below: new Map(), leaves: [] };
 }
 
-/* The branch that holds the last of `steps`, made where it is not there yet. */
+/** The branch that holds the last of `steps`, made where it is not there yet.
+ * @template T @param {Branch<T>} root @param {string[]} steps @returns {Branch<T>} */
 function branchAt(root, steps) {
   return steps.slice(0, -1).reduce((parent, step) => {
     if (!parent.below.has(step)) parent.below.set(step, branch());
-    return parent.below.get(step);
+    return /** @type {Branch<T>} */ (parent.below.get(step));
   }, root);
 }
 
+/** @template T @param {Branch<T>} parent @param {string} prefix @param {(leaf: T) => TreeNode} leafNode
+ * @returns {TreeNode[]} */
 function nodes(parent, prefix, leafNode) {
+  /** @type {TreeNode[]} */
   const found = [];
   parent.below.forEach((inner, step) => {
     let name = step;
     let at = inner;
     while (!at.leaves.length && at.below.size === 1) {
-      const [only, next] = at.below.entries().next().value;
+      const [only, next] = /** @type {[string, Branch<T>]} */ (at.below.entries().next().value);
       name += '/' + only;
       at = next;
     }
@@ -210,10 +261,12 @@ function nodes(parent, prefix, leafNode) {
   return members.slice(0, MAX_MEMBERS).concat(note(prefix, count(left) + ' more, which open by their link'));
 }
 
+/** @param {string} value @param {string} text @param {boolean} [wrong] @returns {TreeNode} */
 function note(value, text, wrong) {
   return { value: 'n:' + value, label: text, kind: wrong ? 'error' : 'note' };
 }
 
+/** @param {string} file @param {string} name @param {DatasetRecord} record @returns {TreeNode} */
 function datasetNode(file, name, record) {
   // What a broken link would lead to has neither shape nor type: the reason says where it leads.
   const parts = record.dtype ? [shapeText(record.shape), record.dtype] : [];
@@ -228,15 +281,18 @@ function datasetNode(file, name, record) {
   };
 }
 
+/** @param {number[] | null} shape */
 function shapeText(shape) {
   if (!shape) return 'empty';
   return shape.length ? shape.join('×') : 'scalar';
 }
 
+/** @param {number} number */
 function count(number) {
   return number.toLocaleString('en');
 }
 
+/** @param {number} bytes */
 function size(bytes) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = bytes;
@@ -248,7 +304,7 @@ function size(bytes) {
   return (i === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)) + ' ' + units[i];
 }
 
-/* How DMC's tree draws a node. */
+/** How DMC's tree draws a node. @param {DashProps} payload */
 export function renderNode(payload) {
   const h = globalThis.React.createElement;
   const item = payload.node;

@@ -7,11 +7,33 @@ import { CHANGED, isSamePicture, isSamePlane, withColorsOf } from '../model/view
 import { poolOf } from '../model/viewport.mjs';
 import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
+/** @import { Failure } from '../data/api.mjs' */
+/** @import { Action, View } from '../model/view.mjs' */
+/** @import { Part, Pool, Range } from '../model/viewport.mjs' */
+/** @import { ColorMappings } from '../render/color-mapping.mjs' */
+/** @import { Plot } from '../render/plot.mjs' */
+/** @import { Readout } from '../render/readout.mjs' */
+/** @import { HistoryChange, Navigation } from './navigation.mjs' */
+/** @import { OpeningParts } from './opening.mjs' */
+/** @import { Residency } from './residency.mjs' */
+
+/**
+ * @typedef {object} OwnParts
+ * @property {{restDelay: number}} config
+ * @property {ColorMappings} colors
+ * @property {Navigation} navigation
+ * @property {Plot} plot
+ * @property {Readout} readout
+ * @property {Residency} residency
+ */
+
+/** @typedef {ReturnType<typeof createViewer>} Viewer */
 
 const ZOOM_DELAY_MS = 120;
 // Actions that move the position.
 const MOVEMENTS = ['index', 'step', 'fixed'];
 
+/** @param {OpeningParts & OwnParts} parts */
 export function createViewer({
   config,
   store,
@@ -29,10 +51,13 @@ export function createViewer({
   versions,
 }) {
   let zoomTimer = 0;
-  const view = store.current;
+  /** Null while none is chosen, which is checked first. */
+  const view = /** @type {() => View} */ (store.current);
 
+  /** @type {View | null} */
   let seen = null;
-  // What the address bar gets when the picture is there: {how: push, replace or none, moved: it has changed already}.
+  /** What the address bar gets when the picture is there, and whether it has changed already.
+   * @type {{how: HistoryChange, moved: boolean} | null} */
   let arrival = null;
 
   const idleWork = createIdleWork({ config, store, isSeen, bridge, navigation, residency });
@@ -50,7 +75,8 @@ export function createViewer({
     on: { found: take, refresh },
   });
 
-  /* Show the view of a link or of a file that was read again, see opening.mjs. */
+  /** Show the view of a link or of a file that was read again, see opening.mjs.
+   * @param {{view: View, notes: string[]}} made @param {HistoryChange} [history] */
   function take({ view: found, notes }, history) {
     if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
     store.replace(found);
@@ -62,7 +88,7 @@ export function createViewer({
 
   /* The picture */
 
-  /* A picture of the view, or of one that was requested a moment ago, is on the screen. */
+  /** A picture of the view, or of one that was requested a moment ago, is on the screen. @param {View} shown */
   function onScreen(shown) {
     const before = seen;
     seen = shown;
@@ -130,18 +156,21 @@ export function createViewer({
   /* Changes of the view. While another dataset is looked up there are none but to cancel, and while the same one is
      read again only the position changes: the picture of it is requested when that is done. */
 
-  /* Apply an action of model/view.mjs; whether the view is another one now. */
+  /** Apply an action of model/view.mjs; whether the view is another one now.
+   * @param {Action} action @returns {boolean} */
   function change(action) {
     const allowed = opening.isReadingAgain() ? MOVEMENTS.includes(action.type) : !opening.isLookingUp();
     return Boolean(view()) && allowed && store.dispatch(action);
   }
 
+  /** @param {number} index */
   function go(index) {
     if (!change({ type: 'index', index })) return;
     bridge.followPosition(view());
     refresh();
   }
 
+  /** @param {number} by */
   function step(by) {
     if (!change({ type: 'step', by })) return;
     bridge.followPosition(view());
@@ -149,13 +178,15 @@ export function createViewer({
   }
 
   function goToEnd() {
-    if (view() && view().axis !== null) go(view().shape[view().axis] - 1);
+    if (view() && view().axis !== null) go(view().shape[/** @type {number} */ (view().axis)] - 1);
   }
 
+  /** @param {number} dimension @param {number} index */
   function setFixed(dimension, index) {
     if (change({ type: 'fixed', dimension, index })) refresh();
   }
 
+  /** @param {number} axis */
   function setAxis(axis) {
     if (!change({ type: 'axis', axis })) return;
     player.stop();
@@ -165,6 +196,7 @@ export function createViewer({
     refresh();
   }
 
+  /** @param {Extract<Action, {type: 'colors'}>['change']} colors_ */
   function setColors(colors_) {
     if (!view()) return;
     store.dispatch({ type: 'colors', change: colors_ });
@@ -179,6 +211,7 @@ export function createViewer({
     if (mapping) setColors({ window: [mapping.lo, mapping.hi] });
   }
 
+  /** @param {Pool} pool */
   function setPool(pool) {
     if (!change({ type: 'pool', pool })) return;
     // Labels stay unpooled by mean, whatever is chosen.
@@ -186,13 +219,14 @@ export function createViewer({
     refresh();
   }
 
+  /** @param {Part} part */
   function setPart(part) {
     if (!change({ type: 'part', part })) return;
     bridge.syncColors(view());
     refresh();
   }
 
-  /* The axes of the picture on the screen were moved. */
+  /** The axes of the picture on the screen were moved. @param {Range | null} x @param {Range | null} y */
   function setZoom(x, y) {
     if (!view() || opening.isLookingUp() || !seen || !isSamePlane(view(), seen)) return;
     store.dispatch({ type: 'zoom', x, y });
@@ -225,7 +259,7 @@ export function createViewer({
 
   return {
     start: opening.start,
-    current: view,
+    current: store.current,
     open: opening.open,
     go,
     step,
@@ -246,7 +280,7 @@ export function createViewer({
     onRefused: opening.onRefused,
     onHeartbeat: opening.onHeartbeat,
     onEnumFound,
-    /* What came could not be drawn. */
+    /** What came could not be drawn. @param {Failure} error */
     onDrawError: (error) => opening.onFailure(error, view(), refresh),
   };
 }
