@@ -7,41 +7,18 @@ status 2 and a one-line message.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
 from dashboard import __version__
+from dashboard.cli.options import cache_dir_option, serving
 from dashboard.errors import LamellaError
-from dashboard.settings import PREFIX, Settings, describe, load_settings
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from dashboard.settings import Settings, load_settings
 
 EXIT_USAGE = 2
-
-
-def setting(flag: str, name: str, **attributes: Any) -> Callable[[Command], Command]:
-    """The option `flag` for the setting `name`."""
-    text = f"{describe(name)}. Setting {PREFIX}{name.upper()}."
-    return click.option(flag, name, default=None, help=text, **attributes)
-
-
-def serving(function: Command) -> Command:
-    """The options that all serving commands share."""
-    # As text, so that the setting validates the value and names it in its error message.
-    options = (
-        setting("--host", "host", metavar="ADDRESS"),
-        setting("--port", "port", metavar="NUMBER"),
-        setting("--cache-dir", "cache_dir", metavar="FOLDER"),
-        setting("--url-prefix", "url_prefix", metavar="PATH"),
-        setting("--public", "public", is_flag=True, flag_value=True),
-        setting("--allowed-host", "allowed_hosts", metavar="NAME", multiple=True),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1)
@@ -125,7 +102,7 @@ roots_option = click.option(
 @click.argument("dataset", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @roots_option
-@setting("--cache-dir", "cache_dir", metavar="FOLDER")
+@cache_dir_option
 def inspect(
     file: str, dataset: str | None, as_json: bool, roots: tuple[str, ...], **given: Any
 ) -> None:
@@ -152,7 +129,7 @@ def inspect(
 @click.option("--start", type=int, metavar="INDEX", help="First slice of a range (default: 0).")
 @click.option("--stop", type=int, metavar="INDEX", help="End of the range, itself not part of it.")
 @roots_option
-@setting("--cache-dir", "cache_dir", metavar="FOLDER")
+@cache_dir_option
 def warm(
     file: str,
     dataset: str | None,
@@ -199,7 +176,7 @@ def warm(
     help="How long each trace is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@setting("--cache-dir", "cache_dir", metavar="FOLDER")
+@cache_dir_option
 def bench(
     file: str,
     dataset: str | None,

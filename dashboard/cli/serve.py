@@ -21,6 +21,7 @@ from queue import Empty, SimpleQueue
 
 import click
 
+from dashboard.cli.options import serving_arguments
 from dashboard.cli.process import TERMINATION_SIGNALS, check_startup, listen, queue_signals
 from dashboard.settings import Settings
 
@@ -147,12 +148,7 @@ def run(settings: Settings) -> None:
 
 def command(settings: Settings, role: str, *more: str) -> list[str]:
     """The command line of a child, with the settings that came from options and arguments."""
-    options = ["--host", settings.host, "--port", str(settings.port)]
-    options += ["--cache-dir", str(settings.cache_dir)]
-    options += ["--url-prefix", settings.url_prefix] if settings.url_prefix else []
-    options += ["--public"] if settings.public else []
-    for name in settings.allowed_hosts:
-        options += ["--allowed-host", name]
+    options = serving_arguments(settings)
     return [sys.executable, "-m", "dashboard", role, *options, *more, "--", *settings.data]
 
 

@@ -27,7 +27,7 @@ CHANGED = "changed on disk"
 VALUE = script("replaced/value")
 
 
-class Held:
+class Withheld:
     """Requests for the last slice, 39, from now on; the page may fetch it ahead before its key is pressed."""
 
     def __init__(self, viewer: Any) -> None:
@@ -41,7 +41,7 @@ class Held:
             self._routes.append(route)
 
     def end(self) -> list[Any]:
-        """Those held so far, which the caller answers; later ones are let through."""
+        """Those withheld so far, which the caller answers; later ones are let through."""
         routes, self._routes = self._routes, None
         assert routes
         return routes
@@ -266,23 +266,23 @@ def test_while_playing_it_plays_on(viewer: Any, path: Path) -> None:
 
 
 def test_while_a_slice_is_awaited(viewer: Any, path: Path) -> None:
-    held = Held(viewer)
+    withheld = Withheld(viewer)
     viewer.open(link(path, "&axis=0&index=20"))
     viewer.page.keyboard.press("End")
     viewer.until(DIMMED)
     write(path, 300)
-    for route in held.end():
+    for route in withheld.end():
         route.continue_()
     viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 39)
 
 
 def test_a_late_answer_of_the_old_file_is_not_shown(fresh_viewer: Any, path: Path) -> None:
-    viewer, held = fresh_viewer, Held(fresh_viewer)
+    viewer, withheld = fresh_viewer, Withheld(fresh_viewer)
     viewer.open(link(path, "&axis=0&index=20"))
     viewer.page.keyboard.press("End")
     viewer.until(DIMMED)
-    late = [(route, route.fetch()) for route in held.end()]
+    late = [(route, route.fetch()) for route in withheld.end()]
     write(path, 300)
     poll(viewer)
     viewer.await_text("plot-note-text", CHANGED)

@@ -170,6 +170,25 @@ def test_children_get_the_given_settings(make_settings: MakeSettings) -> None:
         assert context.params["parent"] == 1
 
 
+def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path: Path) -> None:
+    values = {
+        "host": "::1",
+        "port": 81,
+        "cache_dir": tmp_path / "elsewhere",
+        "url_prefix": "/x",
+        "public": True,
+        "allowed_hosts": ("a", "b"),
+    }
+    # An option that is added later needs a value here, other than its default.
+    options = [option for option in commands.serve.params if option.name not in ("paths", "parent")]
+    assert {option.name for option in options} == set(values)
+    assert all(value != getattr(make_settings(), name) for name, value in values.items())
+    line = command(make_settings(**values), "worker")
+    with commands.worker.make_context("worker", line[4:]) as context:
+        given = {name: context.params[name] for name in values}
+    assert commands.settings_from(given).model_dump(include=set(values)) == values
+
+
 def test_a_host_that_is_not_known() -> None:
     with pytest.raises(SetupError, match="is not known"):
         listen("no.such.host.invalid", 8050)

@@ -1,0 +1,52 @@
+"""Options that are settings: their declaration, and the arguments that hand them to a child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from dashboard.settings import PREFIX, Settings, describe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Options of all serving commands: setting, flag, and what click needs to know. `lamella serve` hands each of them
+# to its children.
+SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    ("host", "--host", {"metavar": "ADDRESS"}),
+    ("port", "--port", {"metavar": "NUMBER"}),
+    ("cache_dir", "--cache-dir", {"metavar": "FOLDER"}),
+    ("url_prefix", "--url-prefix", {"metavar": "PATH"}),
+    ("public", "--public", {"is_flag": True, "flag_value": True}),
+    ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
+)
+
+
+def setting(name: str, flag: str, **attributes: Any) -> Callable[[Command], Command]:
+    """The option `flag` for the setting `name`, as text: the setting validates it and names it in its error."""
+    text = f"{describe(name)}. Setting {PREFIX}{name.upper()}."
+    return click.option(flag, name, default=None, help=text, **attributes)
+
+
+def serving(function: Command) -> Command:
+    """The options that all serving commands share."""
+    for name, flag, attributes in reversed(SERVING):
+        function = setting(name, flag, **attributes)(function)
+    return function
+
+
+cache_dir_option = setting("cache_dir", "--cache-dir", metavar="FOLDER")
+
+
+def serving_arguments(settings: Settings) -> list[str]:
+    """The arguments that give a serving command these settings, as far as there are options for them."""
+    arguments: list[str] = []
+    for name, flag, _ in SERVING:
+        value = getattr(settings, name)
+        if value is True:
+            arguments.append(flag)
+        elif value not in (False, None, ""):
+            for item in value if isinstance(value, tuple) else (value,):
+                arguments += [flag, str(item)]
+    return arguments
