@@ -343,10 +343,16 @@ class BrickStore:
     def _eviction_rules(self, purpose: Purpose) -> EvictionRules:
         """Which entries may be evicted for a brick of this purpose."""
         return {
-            "protected": self._protected,
+            "protected": self._protected_now,
             "evict_protected_last": purpose is Purpose.DEMAND,
             "on_evict": self._on_evict,
         }
+
+    def _protected_now(self) -> Collection[str]:
+        """The protected keys; called before entries are chosen, which are in the order of their last accesses."""
+        # Written once a second alone, they would let bricks be evicted that were accessed within that second.
+        self.access_log.flush()
+        return self._protected()
 
     def _count_evictions(self, evicted: int | None) -> None:
         if evicted:
@@ -375,15 +381,7 @@ class BrickStore:
                 usage = BrickUsage(stream.fileno(), data)
                 box = str(head.get("box", ""))
                 return StoredUsage(box, usage.purpose, usage.accessed, data)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-            RecursionError,
-            OverflowError,
-        ):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return None
 
     def trim(self) -> None:

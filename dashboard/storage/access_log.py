@@ -12,8 +12,8 @@ from dashboard.storage.bytes_cache import BytesCache
 class AccessLog:
     """Access times of entries, collected in memory and written once a second in one transaction.
 
-    LRU inside diskcache turns each read into a write. Maintenance calls `flush`; access times that a killed
-    process had not flushed cost a little order, never data.
+    LRU inside diskcache turns each read into a write. Maintenance calls `flush`, as does the brick cache before it
+    evicts; access times that a killed process had not flushed cost a little order, never data.
     """
 
     def __init__(self, cache: BytesCache, clock: Callable[[], float] = time.time) -> None:
