@@ -76,7 +76,7 @@ class ServerTimingMiddleware:
                         environ.get(DEMAND),
                         record.seconds,
                         record.total_s,
-                        _content_length(headers),
+                        0 if environ.get("REQUEST_METHOD") == "HEAD" else _content_length(headers),
                     )
                 return start_response(status, headers, *rest)
 
@@ -89,10 +89,11 @@ def _content_length(headers: list[tuple[str, str]]) -> int:
 
 def _kind(environ: Environ) -> str:
     """Who requests a slice: a viewer that wants to see it (demand), its page in advance (ahead), or a script."""
-    query = environ.get("QUERY_STRING", "")
-    if "viewer=" not in query:
+    # Parsing takes 10 µs; another parameter's name may end like these, as in `previewer=`.
+    query = f"&{environ.get('QUERY_STRING', '')}&"
+    if "&viewer=" not in query:
         return "script"
-    return "ahead" if "ahead=1" in query else "demand"
+    return "ahead" if "&ahead=1&" in query else "demand"
 
 
 def _viewer(environ: Environ) -> str | None:

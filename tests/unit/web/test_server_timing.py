@@ -44,7 +44,7 @@ def view(
 
 
 def ask(
-    ledger: Ledger, application: Any, path: str = PATH, query: str = ""
+    ledger: Ledger, application: Any, path: str = PATH, query: str = "", method: str = "GET"
 ) -> tuple[str, dict[str, str], list[bytes]]:
     """(status, headers, body) through the middleware."""
     answered: list[tuple[str, list[tuple[str, str]]]] = []
@@ -52,7 +52,7 @@ def ask(
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> None:
         answered.append((status, headers))
 
-    environ = {"PATH_INFO": path, "QUERY_STRING": query}
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
     body = list(ServerTimingMiddleware(application, PATH, ledger)(environ, start))
     ((status, headers),) = answered
     return status, dict(headers), body
@@ -103,12 +103,15 @@ def test_all_requests_are_counted_by_kind_and_status(ledger: Ledger) -> None:
         ("file=a&viewer=me", "503 SERVICE UNAVAILABLE"),
         ("viewer=me&ahead=1", "200 OK"),
         ("file=a", "404 NOT FOUND"),
+        ("file=a&previewer=me&lookahead=1", "404 NOT FOUND"),
+        ("viewer=me&lookahead=1", "200 OK"),
+        ("viewer=me&ahead=12", "400 BAD REQUEST"),
     ):
         ask(ledger, view(status, None), query=query)
     assert figures(ledger)["requests"] == {
         "ahead": {"200": 1},
-        "demand": {"200": 1, "503": 1},
-        "script": {"404": 1},
+        "demand": {"200": 2, "400": 1, "503": 1},
+        "script": {"404": 2},
     }
 
 
@@ -132,12 +135,13 @@ def test_a_demand_is_counted_by_volume_axis_and_viewer(ledger: Ledger) -> None:
         return [b"body"]
 
     ask(ledger, application)
+    ask(ledger, application, method="HEAD")  # whose answer has no body
     ledger.flush()
     for by, name in ((By.VOLUME, "a.h5/x"), (By.AXIS, "0"), (By.VIEWER, "v-1")):
         found = Stats(ledger.rows).snapshot(300, by)
         (group,) = found["groups"].items()
         assert group[0] == name
-        assert (group[1]["demand"], group[1]["sent_bytes"]) == ({"miss": 1}, 1234)
+        assert (group[1]["demand"], group[1]["sent_bytes"]) == ({"miss": 2}, 1234)
         assert group[1]["server_s"] == found["server"]["all"]["total_s"]
 
 

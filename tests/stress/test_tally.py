@@ -1,0 +1,351 @@
+"""All figures of a service against the tally of its clients, over two web processes that end at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from deno import find_deno_bin
+
+from dashboard.addressing.outcomes import Outcome
+from dashboard.web.page.ids import Panel
+from tests import files
+from tests.browsing import MAX_CELLS, SHAPE, Browsing
+from tests.conftest import Server, serving, unused_port
+from tests.nightly import mostly
+from tests.tally import Tally, Viewer, of_csv, of_metrics, of_stats
+
+pytestmark = pytest.mark.stress
+
+WITHIN_S = 60.0
+VIEWERS = ("ann", "bob", "cleo", "dan")
+BY = ("volume", "axis", "viewer")
+TEXTS = Path(__file__).parent.parent / "js" / "monitor" / "texts-of.mjs"
+# The window that has all of a test, and that of the panels (s).
+SPAN_S, PANELS_S = 3600, 300.0
+# Ages of heartbeats are rounded.
+MARGIN_S = 0.001
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """A file with two volumes, one that is larger than an answer may be, and text."""
+    values = np.random.default_rng(5).integers(0, 4000, SHAPE).astype("u2")
+    how = {"chunks": (8, 16, 16), "compression": "gzip"}
+    plain = {"chunks": (4, 60, 50)}
+    path = files.write(
+        tmp_path / "v.h5",
+        scan=(values, how),
+        other=(values[::-1], plain),
+        wide=np.zeros((2, 99, 99)),
+    )
+    with h5py.File(path, "r+", locking=False) as file:
+        file["text"] = np.array([[b"a", b"b"]])
+    return path
+
+
+class Service:
+    """A service that is started again in the same place, and what its clients have counted of it."""
+
+    def __init__(self, folder: Path, volume: Path) -> None:
+        self._folder, self._volume = folder, volume
+        self._rounds = 0
+        self.port = unused_port()
+        self.tally = Tally()
+        self.ask = Viewer(self.port, "asking", Tally())
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        """Start it, with two web processes."""
+        environment = {
+            "LAMELLA_WEB_PROCESSES": "2",
+            "LAMELLA_MAX_CELLS": str(MAX_CELLS),
+            "LAMELLA_BRICK_CACHE_BYTES": "256KiB",  # five bricks, so that some are evicted
+        }
+        volume = str(self._volume)
+        with serving(self._folder, self.port, "serve", volume, **environment) as server:
+            yield server
+            self.ask.close()
+
+    def browse(self, requests: int) -> Tally:
+        """So many requests of all viewers together, at the same time; returns what they counted."""
+        self._rounds += 1
+        tallies = [Tally() for _ in VIEWERS]
+        with ThreadPoolExecutor(len(VIEWERS)) as pool:
+            running = [
+                pool.submit(
+                    Browsing(self.port, name, tally, 100 * self._rounds + number).go,
+                    requests // len(VIEWERS),
+                )
+                for number, (name, tally) in enumerate(zip(VIEWERS, tallies, strict=True))
+            ]
+            for one in running:
+                one.result()
+        together = Tally()
+        for tally in tallies:
+            together.include(tally)
+        return together
+
+    def stats(self, **query: str) -> dict[str, Any]:
+        """The statistics since the ledger began, unless another window is asked for."""
+        found: dict[str, Any] = self.ask.json("/api/v1/stats", **(query or {"window": "all"}))
+        return found
+
+    def until(self, fulfilled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The statistics once they fulfil something, or as they are at last."""
+        end = time.monotonic() + WITHIN_S
+        while True:
+            stats = self.stats()
+            if fulfilled(stats) or time.monotonic() > end:
+                return stats
+            time.sleep(0.1)
+
+    def assert_agrees(self, *but: str) -> None:
+        """Assert that the statistics become what the clients have counted, but for some groups of counters."""
+        expected = without(self.tally.counts, "sent_bytes", *but)
+
+        def found(stats: dict[str, Any]) -> Counter[str]:
+            return without(of_stats(stats), *but)
+
+        assert_same(found(self.until(lambda stats: found(stats) == expected)), expected)
+
+    def web_processes(self, ended: int = 0) -> dict[int, float]:
+        """Of both web processes that run the times until which they have written all counts (Unix time, s).
+
+        One that has just ended is none of them.
+        """
+
+        def running(stats: dict[str, Any]) -> dict[int, float]:
+            return {
+                one["pid"]: stats["to"] - one["heartbeat_s"] - MARGIN_S
+                for one in stats["processes"]
+                if one["role"] == "web"
+                and one["pid"] != ended
+                and Path(f"/proc/{one['pid']}").exists()
+            }
+
+        return running(self.until(lambda stats: len(running(stats)) == 2))
+
+    def until_written(self, ended: int) -> None:
+        """Wait until all that was answered by now is written, but for a process that has ended."""
+        now = time.time()
+        end = time.monotonic() + WITHIN_S
+        while min(self.web_processes(ended).values()) < now and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def without(counts: Counter[str], *groups: str) -> Counter[str]:
+    """Counts other than 0 of other groups than these."""
+    return Counter(
+        {n: count for n, count in counts.items() if count and n.partition(".")[0] not in groups}
+    )
+
+
+def folded(counts: Counter[str]) -> Counter[str]:
+    """Counts with whole slices of all outcomes together, as a series has them."""
+    found: Counter[str] = Counter()
+    for name, count in counts.items():
+        group = name.partition(".")[0]
+        found[group if group in ("server", "perceived") else name] += count
+    return found
+
+
+def assert_same(found: Counter[str], expected: Counter[str]) -> None:
+    """Assert that two tallies are equal; only what differs is in the message."""
+    names = {name for name in found.keys() | expected.keys() if found[name] != expected[name]}
+    assert {name: (found[name], expected[name]) for name in names} == {}
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("requests", mostly([300, 10_200], [10_200]))
+def test_all_figures_are_what_the_clients_counted(
+    tmp_path: Path, volume: Path, requests: int
+) -> None:
+    service = Service(tmp_path / "server", volume)
+    began = time.monotonic()
+    with service.running() as server:
+        service.tally.include(service.browse(requests // 3))
+        service.assert_agrees()
+        # Everything is in the ledger, so nothing is lost with a process.
+        victim = min(service.web_processes())
+        os.kill(victim, signal.SIGKILL)
+        assert len(service.web_processes(ended=victim)) == 2
+        service.tally.include(service.browse(requests // 3))
+        # What the processes still have in memory is written before they end.
+        assert server.stop() == 0
+    with service.running():
+        service.tally.include(service.browse(requests // 3))
+        service.assert_agrees()
+        assert service.tally.unanswered == 0
+        assert_views_agree(service, time.monotonic() - began)
+    counts = service.tally.counts
+    print(f"{counts['queue']:,} requests for slices, {len(service.tally.answers):,} with reports")
+    print({name: count for name, count in sorted(counts.items()) if count})
+
+
+def assert_views_agree(service: Service, seconds: float) -> None:
+    """Assert that all views of the statistics say what the clients have counted, for `seconds` by now."""
+    expected, ask = without(service.tally.counts), service.ask
+    of_sums = without(expected, "sent_bytes")
+    span = str(SPAN_S)
+    stats = service.stats(window=span)
+    assert_same(of_stats(stats), of_sums)
+    assert_same(of_stats(service.stats()), of_sums)
+    assert_same(of_metrics(ask.text("/metrics")), expected)
+    series = {"from": f"-{span}"}
+    assert_same(of_csv(ask.text("/api/v1/stats/series", **series, format="csv")), folded(expected))
+    groups = {by: service.stats(window=span, by=by)["groups"] for by in BY}
+    counted = {(by, name): one["count"] for by in BY for name, one in groups[by].items()}
+    demanded = service.tally.groups
+    assert {group: count for group, count in counted.items() if count} == demanded
+    over_time = {by: ask.json("/api/v1/stats/series", **series, by=by)["groups"] for by in BY}
+    summed = {(by, name): sum(one["count"]) for by in BY for name, one in over_time[by].items()}
+    assert {group: count for group, count in summed.items() if count} == demanded
+    assert_monitor(stats, ask.json("/api/v1/stats/series", **series), groups, service.tally)
+    if seconds < PANELS_S - 20.0:
+        assert_panels(service, service.tally)
+
+
+def assert_panels(service: Service, tally: Tally) -> None:
+    """Assert that the panels of the viewer's page have these figures, everyone's and of one viewer."""
+    expected = tally.counts
+    parts = panels_of(service, "everyone")
+    texts = parts[Panel.HIT_RATE]["texts"]
+    assert {o: texts[f"outcome-{o}"] for o in Outcome} == {
+        o: f"{expected[f'demand.{o}']:,}" for o in Outcome
+    }
+    assert texts[Panel.HIT_RATE_VALUE] == share(tally)
+    failed = sum_of(expected, "requests.demand_4")
+    assert texts[Panel.HIT_RATE_UNSEEN] == (
+        f"{expected['page.skipped']:,} skipped · {failed:,} failed"
+    )
+    named = [int(n) for n in re.findall(r"\d+", texts[Panel.HIT_RATE_REASONS].replace(",", ""))]
+    assert sum(named) == sum_of(expected, "reasons.")
+    pipeline = parts[Panel.PIPELINE]
+    assert {f"stages.{name}": one["count"] for name, one in pipeline["stages"].items()} == {
+        name: count for name, count in expected.items() if name.startswith("stages.") and count
+    }
+    assert pipeline["slices"]["all"]["count"] == sum_of(expected, "perceived.")
+    for viewer in VIEWERS:
+        texts = panels_of(service, "mine", viewer)[Panel.HIT_RATE]["texts"]
+        shown = sum(int(texts[f"outcome-{o}"].replace(",", "")) for o in Outcome)
+        assert shown == tally.groups["viewer", viewer]
+
+
+def panels_of(service: Service, whose: str, viewer: str = "ann") -> dict[str, Any]:
+    """What is new in the panels, as the page gets it."""
+    inputs = ((Panel.TICK, "n_intervals", 1), (Panel.HIT_RATE_WHOSE, "value", whose))
+    call = {
+        "output": f"{Panel.PARTS}.data",
+        "outputs": {"id": Panel.PARTS, "property": "data"},
+        "inputs": [
+            {"id": id_, "property": prop, "value": value}
+            for id_, prop, value in (*inputs, (Panel.VIEWER, "data", viewer))
+        ],
+        "changedPropIds": [f"{Panel.TICK}.n_intervals"],
+    }
+    headers = {"Content-Type": "application/json"}
+    answer, body = service.ask.send(
+        "POST", "/_dash-update-component", json.dumps(call).encode(), **headers
+    )
+    assert answer.status == 200
+    found: dict[str, Any] = json.loads(body)["response"][Panel.PARTS]["data"]
+    return found
+
+
+def assert_monitor(
+    stats: dict[str, Any], series: dict[str, Any], groups: dict[str, Any], tally: Tally
+) -> None:
+    """Assert that the texts of `/monitor`, as its scripts make them, have these figures."""
+    given = json.dumps({"stats": stats, "series": series, "groups": groups})
+    run = subprocess.run(
+        [find_deno_bin(), "run", "--quiet", "--no-remote", TEXTS],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WITHIN_S,
+    )
+    texts = json.loads(run.stdout)
+    counts = tally.counts
+    refused = sum(n for name, n in counts.items() if re.match(r"requests\.(\w+_4|ahead_5)", name))
+    assert texts["rate"].endswith(f" | {sum_of(counts, 'demand.'):,} in all")
+    assert texts["quick"].endswith(f" | of {sum_of(counts, 'perceived.'):,}")
+    failed = counts["requests.script_503"]
+    assert texts["errors"] == f"{failed} | {refused:,} refused · {counts['page.skipped']:,} skipped"
+    assert texts["cache"].partition(" | ")[0] == share(tally)
+    assert texts["Reports of pages"] == (
+        f"{counts['reports.accepted']:,} slices, {counts['reports.refused']:,} refused"
+    )
+    assert texts["Pages fetched ahead"].startswith(f"{counts['page.ahead']:,} slices, ")
+    assert f"({counts['accesses']:,} accesses to bricks)" in texts["sizes"]
+    shown = {(by, name): count for by in BY for name, count, *_ in texts[by]}
+    assert shown == {group: f"{count:,}" for group, count in tally.groups.items()}
+
+
+def sum_of(counts: Counter[str], prefix: str) -> int:
+    """The sum of the counts with names that begin like this."""
+    return sum(count for name, count in counts.items() if name.startswith(prefix))
+
+
+def share(tally: Tally) -> str:
+    """The hit rate in percent, rounded down to a tenth."""
+    served = sum(tally.counts[f"demand.{o}"] for o in ("ring", "hit", "prefetched"))
+    tenths = 1000 * served // sum_of(tally.counts, "demand.")
+    return f"{tenths / 10:g} %"
+
+
+def test_a_process_that_is_killed_loses_at_most_what_it_had_not_written(
+    tmp_path: Path, volume: Path
+) -> None:
+    service = Service(tmp_path / "server", volume)
+    with service.running():
+        service.tally.include(service.browse(60))
+        service.assert_agrees()
+        before = service.tally.counts
+        with ThreadPoolExecutor(1) as pool:
+            browsing = pool.submit(service.browse, 400)
+            service.until(lambda stats: stats["queue"]["count"] >= before["queue"] + 100)
+            # Whatever was answered before its last heartbeat is written, and it answers nothing any more.
+            victim, written = min(service.web_processes().items())
+            os.kill(victim, signal.SIGKILL)
+            killed = time.time()
+            during = browsing.result()
+        service.until_written(ended=victim)
+        found = of_stats(service.stats())
+        lost = Counter[str]()
+        for answer in during.answers:
+            if answer.received > written and answer.sent < killed:
+                lost.update(answer.counts)
+        most = before + during.counts
+        # Accesses are simulated some seconds later, and those of the last second are lost.
+        for name in without(found, "accesses", "accesses_hits"):
+            perhaps = during.unanswered + during.perhaps[name]
+            assert most[name] - lost[name] <= found[name] <= most[name] + perhaps, name
+        assert_whole(found)
+        print(f"{most['queue'] - found['queue']} of {most['queue']} lost, at most {lost['queue']}")
+        # All views have lost the same, and from here on nothing more.
+        service.tally.counts = of_metrics(service.ask.text("/metrics"))
+        service.tally.include(service.browse(60))
+        service.assert_agrees("accesses", "accesses_hits")
+
+
+def assert_whole(found: Counter[str]) -> None:
+    """Assert that what is counted together was lost together."""
+    missed = found["demand.miss"] + found["demand.coalesced"]
+    assert sum_of(found, "reasons.") == missed
+    assert sum_of(found, "server.") == sum_of(found, "demand.") - found["demand.ring"]
+    assert sum_of(found, "requests.") == found["queue"]
