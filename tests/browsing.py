@@ -96,7 +96,7 @@ class Browsing:
         self._ask(query, 200 if stale else 304, '"another"' if stale else tag)
 
     def _script(self) -> None:
-        """Slices that nobody looks at; another parameter's name does not make a viewer."""
+        """Slices without a viewer; another parameter's name does not make a viewer."""
         more = self._rng.choice(({}, {"previewer": "ann"}, {"ahead": "1"}))
         self._ask(self._query(**more), 200)
 
