@@ -195,13 +195,14 @@ class Activity:
         )
 
 
-def demand_of(volume: Volume, chosen: Selection, viewer: str) -> Demand:
-    """What a viewer demands, as the statistics call it."""
+def demand_of(volume: Volume, chosen: Selection, viewer: str, format_: str = "") -> Demand:
+    """What a viewer demands, as the statistics call it; without a format, the page had the frame."""
     return Demand(
         volume=volume_name(volume.address.file, volume.address.dataset),
         axis=axis_name(chosen.fixed),
         selection=str(chosen),
         viewer=viewer,
+        format=format_,
     )
 
 

@@ -25,6 +25,7 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
+from dashboard.telemetry.disk_traffic import DiskTraffic
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
 from dashboard.telemetry.statistics import Stats
 
@@ -104,6 +105,7 @@ def maintenance_of(engine: Engine) -> Maintenance:
     tasks.add("Writing the trace of accesses to bricks", engine.brick_trace.flush)
     if engine.role == "worker":
         tasks.add("Simulating other sizes of the brick cache", simulation_of(engine))
+    tasks.add("Counting the traffic of disks", DiskTraffic(engine.ledger.count).count)
     tasks.add("Closing bricks that are no longer used", engine.bricks.open_handles.evict_idle)
     tasks.add("Sweeping the brick cache", engine.bricks.sweep, SWEEP_EVERY_S)
     tasks.add("Sweeping the frame cache", bind(caches.frames.remove_orphans, 60.0), SWEEP_EVERY_S)

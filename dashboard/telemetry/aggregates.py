@@ -113,15 +113,24 @@ def _inside(bucket: int, share: float) -> float:
 
 
 class Dimension(StrEnum):
-    """What demands are counted by, besides their outcome: `axis` is the dimensions that a slice fixes."""
+    """What demands are counted by, besides their outcome.
+
+    `axis` is the dimensions that a slice fixes, `format` that of the response (raw, u8, png).
+    """
 
     VOLUME = "volume"
     AXIS = "axis"
+    FORMAT = "format"
     VIEWER = "viewer"
 
 
 # Groups of each dimension that are kept apart wherever rows are merged; the rest is one group.
-MAX_GROUPS: Final = {Dimension.VOLUME: 32, Dimension.AXIS: 16, Dimension.VIEWER: 64}
+MAX_GROUPS: Final = {
+    Dimension.VOLUME: 32,
+    Dimension.AXIS: 16,
+    Dimension.FORMAT: 8,
+    Dimension.VIEWER: 64,
+}
 OTHER: Final = "other"
 MAX_GROUP_NAME: Final = 256
 # Names may be long: so many groups always fit into a piece of a row.
@@ -130,7 +139,7 @@ GROUPS_A_PIECE: Final = 8
 
 @dataclass(slots=True)
 class Group:
-    """Demands of one volume, axis or viewer: by outcome, the server's time for them (s), and bytes sent.
+    """Demands of one volume, axis, format or viewer: by outcome, the server's time for them (s), and bytes sent.
 
     `counts` are those of `Totals` that were counted for this group, such as the reasons of its misses.
     """

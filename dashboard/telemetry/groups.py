@@ -1,4 +1,4 @@
-"""Breakdowns of the statistics: demands by volume, axis, outcome, reason or viewer."""
+"""Breakdowns of the statistics: demands by volume, axis, outcome, reason, format or viewer."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from dashboard.telemetry.aggregates import MAX_GROUP_NAME, OTHER, Dimension, Gro
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Which slice a viewer demanded, as its groups are called."""
+    """Which slice a viewer demanded, as its groups are called; `format` is empty where the page had the frame."""
 
     volume: str
     axis: str
     selection: str
     viewer: str
+    format: str = ""
 
     @property
     def groups(self) -> dict[Dimension, str]:
         """The group of each dimension."""
-        return {
+        groups = {
             Dimension.VOLUME: self.volume,
             Dimension.AXIS: self.axis,
             Dimension.VIEWER: self.viewer,
         }
+        return groups | {Dimension.FORMAT: self.format} if self.format else groups
 
 
 class By(StrEnum):
@@ -37,6 +39,7 @@ class By(StrEnum):
     AXIS = "axis"
     OUTCOME = "outcome"
     REASON = "reason"
+    FORMAT = "format"
     VIEWER = "viewer"
 
 

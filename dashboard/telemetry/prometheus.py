@@ -48,6 +48,8 @@ COUNTERS: Final = {
     "bricks.evictions": "Bricks evicted from the cache",
     "bricks.first_wanted": "Bricks accessed by a viewer for the first time",
     "frames.evictions": "Frames evicted from the cache",
+    "disk.read_bytes": "Bytes that the processes read from disks, not from the page cache",
+    "disk.written_bytes": "Bytes that the processes wrote to disks, most of them bricks",
     "simulated.accesses": "Accesses of demands to bricks that were simulated with other limits of the cache",
     "simulated.hits": "Simulated accesses for which nothing had to be decoded in the cache itself",
     **{

@@ -202,7 +202,7 @@ def _slice(services: Services) -> flask.Response:
     if requester.is_viewer_demand and requester.viewer is not None:
         flask.request.environ[PROVENANCE] = found
         flask.request.environ[DEMAND] = demand_of(
-            address.volume, address.selection, requester.viewer
+            address.volume, address.selection, requester.viewer, address.format
         )
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(

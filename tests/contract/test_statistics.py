@@ -74,6 +74,7 @@ def test_a_window_that_is_not_kept_is_refused(app: App) -> None:
     [
         ("volume", {"scan.h5/volume": 4}),
         ("axis", {"0": 3, "1": 1}),
+        ("format", {"u8": 4}),
         ("viewer", {"ann": 3, "bob": 1}),
         ("outcome", {"miss": 3, "hit": 1}),
     ],

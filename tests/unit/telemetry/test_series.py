@@ -182,6 +182,7 @@ def test_the_largest_responses_are_small(cache: DiskRows, clock: Clock, stats: S
                     chance, [f"folder/scan_{chance.randrange(50):03d}.h5/data" for _ in range(40)]
                 ),
                 Dimension.AXIS: groups_of(chance, ["0", "1", "2"]),
+                Dimension.FORMAT: groups_of(chance, ["raw", "u8", "png"]),
                 Dimension.VIEWER: groups_of(
                     chance, [f"{chance.randrange(100):032x}" for _ in range(40)]
                 ),
