@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial as bind
 
+from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
@@ -25,8 +27,10 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
+from dashboard.storage.rows import RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
+from dashboard.telemetry.starts import Starts
 from dashboard.telemetry.statistics import Stats
 
 LOCKS_OLD_S = 3600.0
@@ -38,6 +42,7 @@ class Services(Engine):
     """An engine with statistics, activity, health and maintenance; built by `build_services`, ended by `close`."""
 
     stats: Stats
+    starts: Starts
     residency: Residency
     horizons: Horizons
     activity: Activity
@@ -47,6 +52,9 @@ class Services(Engine):
 
     def start(self) -> None:
         """Start the ledger's flusher and the periodic tasks."""
+        if self.role != "cli":  # A command may have other settings than the service.
+            with suppress(RowsUnavailable):
+                self.starts.record(__version__, self.settings.model_dump())
         self.ledger.start()
         self.maintenance.start(self._stop)
 
@@ -79,6 +87,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     return Services(
         **vars(engine),
         stats=stats,
+        starts=Starts(engine.caches.ledger),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
         activity=Activity(

@@ -99,7 +99,10 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
         found = services.stats.between(start, end, step, query.breakdown())
         if form is query.TextFormat.CSV:
             return flask.Response(as_csv(found, histogram), content_type="text/csv; charset=utf-8")
-        return flask.jsonify(as_json(found, histogram))
+        starts = services.starts.between(found.times[0], found.times[-1] + found.step_s)
+        return flask.jsonify(
+            as_json(found, histogram) | {"starts": [one.model_dump() for one in starts]}
+        )
 
     @api.get("/api/v1/slow")
     def slow() -> flask.Response:

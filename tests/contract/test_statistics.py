@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard import __version__
 from tests import files
 from tests.contract.test_slice import assert_error
 from tests.web import App, running
@@ -101,6 +102,7 @@ def test_a_series(app: App) -> None:
     assert set(found["perceived"]) == {"count", "total_s", "p50_ms", "p95_ms", "p99_ms"}
     assert found["counters"]["requests.script_200"][-1] <= 1
     assert found["gauges"]["bricks.entries"][-1] >= 2
+    assert [(one["version"], one["changed"]) for one in found["starts"]] == [(__version__, {})]
 
 
 def test_a_series_has_bytes_and_queue_and_what_was_seen_at_once(app: App) -> None:
