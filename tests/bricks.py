@@ -9,8 +9,9 @@ import numpy as np
 
 from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddress
 from dashboard.addressing.outcomes import Purpose
+from dashboard.bricks.brick import FileBrick
 from dashboard.bricks.pending_file import file_bytes
-from dashboard.bricks.store import BrickStore, FileBrick
+from dashboard.bricks.store import BrickStore
 
 VOLUME = VolumeAddress("data/a.h5", "/x", Fingerprint(1, 2, 3, 4))
 DTYPE = np.dtype("u2")

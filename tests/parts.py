@@ -55,14 +55,26 @@ class FakeFrames(dict[str, bytes]):
 
 
 class Counts(Ledger):
-    """A ledger that also returns the counts of this process."""
+    """A ledger that also returns the counts of this process, and its last times (s)."""
 
     def __init__(self, rows: Rows, role: str = "test") -> None:
         super().__init__(rows, role)
         self.counted: dict[str, float] = {}
+        self.times: dict[str, float] = {}
 
     def count(self, name: str, amount: float = 1.0) -> None:
         super().count(name, amount)
+        self._counted(name, amount)
+
+    def count_all(
+        self, amounts: Mapping[str, float], times: Mapping[str, float] | None = None
+    ) -> None:
+        super().count_all(amounts, times)
+        for name, amount in amounts.items():
+            self._counted(name, amount)
+        self.times.update(times or {})
+
+    def _counted(self, name: str, amount: float) -> None:
         self.counted[name] = self.counted.get(name, 0.0) + amount
 
 

@@ -100,6 +100,21 @@ class Purpose(StrEnum):
         return self in (Purpose.PREFETCH_MOVING, Purpose.PREFETCH_IDLE)
 
 
+class Waste(StrEnum):
+    """Why a brick that was decoded ahead was not used; decided by `dashboard.prefetch.fates`."""
+
+    TURNED = "turned"
+    """Its viewer reversed its direction."""
+    JUMPED = "jumped"
+    """Its viewer moved farther than it did before, or changed the axis."""
+    LEFT = "left"
+    """Its viewer has no plan in this volume any more."""
+    TOO_DEEP = "too_deep"
+    """Its viewer moved on, and its plan did not reach the brick any more, or had passed it."""
+    EVICTED = "evicted"
+    """It was evicted before anything else was decided."""
+
+
 class Stage(StrEnum):
     """Steps of the pipeline from disk to screen, in order; described in `dashboard.telemetry.stages`."""
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Purpose, Stage
+from dashboard.bricks.brick import SinglePlaneBrick
 from dashboard.bricks.cause import Cause
 from dashboard.bricks.pending_file import PendingBrickFile
-from dashboard.bricks.store import SinglePlaneBrick
 from dashboard.bricks.writer import BrickWriter
 from dashboard.catalog.volume import ReadPath
 from dashboard.catalog.volume_file import VolumeFile

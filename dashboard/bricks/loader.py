@@ -22,11 +22,12 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason, Stage
 from dashboard.addressing.requester import Requester
 from dashboard.blocking import about_to_block
+from dashboard.bricks.brick import Brick, FileBrick, SinglePlaneBrick
 from dashboard.bricks.cause import Cause
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes
-from dashboard.bricks.store import Brick, BrickStore, FileBrick, SinglePlaneBrick
+from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.bricks.writer import BrickWriter, SpaceGuard
 from dashboard.catalog.metadata import MetadataService
@@ -94,6 +95,7 @@ class BrickLoader:
         wait_s: float,
         buffer_bytes: int = 0,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._metadata = metadata
@@ -107,6 +109,7 @@ class BrickLoader:
         self._trace = trace
         self._max_wait_s = wait_s
         self.sleep = sleep
+        self.monotonic = monotonic
         self._writer = BrickWriter(store, space, ledger, throughput)
         self._progressive = ProgressiveLoader(readers.decoder, self._writer, demand, buffer_bytes)
         self._direct_writer: DirectBrickWriter | None = None
@@ -150,13 +153,19 @@ class BrickLoader:
         volume = file.volume
         brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
         found = Provenance(Outcome.HIT)
+        waited_s = 0.0
         if brick is None:
+            began = self.monotonic()
             brick, found = self._load(file, address, requester, plane)
+            waited_s = self.monotonic() - began
+            if found.outcome is Outcome.MISS and found.reason is Reason.LATE:
+                self._store.account.not_begun()
         size = file_bytes(address, volume.dtype.itemsize)
         decoded, demand = found.outcome is Outcome.MISS, requester.purpose is Purpose.DEMAND
         self._trace.record(address.key, size, demand=demand, hit=not decoded)
         if requester.is_viewer_demand:
-            found = self._record_demand(brick, found, plane, address.nbytes(volume.dtype.itemsize))
+            nbytes = address.nbytes(volume.dtype.itemsize)
+            found = self._record_demand(brick, found, plane, nbytes, waited_s)
         return LoadedBrick(brick, found)
 
     def record_demand(
@@ -263,11 +272,17 @@ class BrickLoader:
         plane: int,
         yield_to_demand: Callable[[], None] | None,
     ) -> Brick:
+        began = self.monotonic()
         pending = self._writer.begin(file.volume, address, purpose)
-        if pending is not None:
-            brick = self._into_file(file, address, pending, yield_to_demand)
-            if brick is not None:
-                return brick
+        try:
+            if pending is not None:
+                brick = self._into_file(file, address, pending, yield_to_demand)
+                if brick is not None:
+                    return brick
+        finally:
+            if purpose.is_prefetch:
+                paused_s = 0.0 if pending is None else pending.paused_s
+                self._store.account.spent(self.monotonic() - began - paused_s)
         if purpose is not Purpose.DEMAND:
             raise CacheFull("The cache has no space for a prefetched brick.")
         return self._decode_single_plane(file, address, plane)
@@ -283,9 +298,16 @@ class BrickLoader:
         target: BrickTarget = pending
         if self._direct_writer is not None:
             target = self._direct_writer.target(pending, volume.memory_dtype)
+
+        def pause() -> None:
+            if yield_to_demand is not None:
+                before = self.monotonic()
+                yield_to_demand()
+                pending.paused_s += self.monotonic() - before
+
         try:
             reader = self._readers.of(volume)
-            damaged = reader.read_brick(file, address, target, yield_to_demand)
+            damaged = reader.read_brick(file, address, target, yield_to_demand and pause)
         except OSError as error:
             self._writer.abort_write(pending, error)
             return None
@@ -303,21 +325,19 @@ class BrickLoader:
         return SinglePlaneBrick(values, plane, tuple(damaged))
 
     def _record_demand(
-        self, brick: Brick, found: Provenance, plane: int, nbytes: int
+        self, brick: Brick, found: Provenance, plane: int, nbytes: int, waited_s: float = 0.0
     ) -> Provenance:
-        """Record the demand in the brick's usage record; returns the provenance that follows from it."""
+        """Record the demand in the brick's usage record; returns the provenance that follows from it.
+
+        `waited_s` is how long it took to get a brick that was not cached (s).
+        """
         access = brick.mark_accessed(plane)
-        count = self._ledger.count
-        if access.first_brick_access:
-            count("bricks.first_wanted")
         outcome = found.outcome
-        if access.first_brick_access and access.purpose.is_prefetch and outcome is not Outcome.MISS:
-            count("prefetch.used")
-            count("prefetch.used_bytes", nbytes)
-            if outcome is Outcome.COALESCED:
-                count("prefetch.late")
-            if access.purpose is Purpose.PREFETCH_IDLE:
-                count("prefetch.resting_used_bytes", nbytes)
+        if access.first_brick_access:
+            self._ledger.count("bricks.first_wanted")
+            if access.purpose.is_prefetch:
+                joined = waited_s if outcome is Outcome.COALESCED else None
+                self._store.account.used(access, brick.decoded, nbytes, joined)
         if outcome is not Outcome.HIT:
             return found
         if access.first_plane_access and access.purpose is not Purpose.DEMAND:

@@ -12,7 +12,7 @@ from dashboard.storage.eviction import IN_USE_S
 
 
 class Openable(Protocol):
-    """An open brick; `dashboard.bricks.store.FileBrick`."""
+    """An open brick; `dashboard.bricks.brick.FileBrick`."""
 
     def is_intact(self) -> bool:
         """Whether its file is still in its place, and as long as it was."""

@@ -40,6 +40,8 @@ class PendingBrickFile:
         self.address = address
         self.purpose = purpose
         self.started = time.monotonic()
+        # Time for which decoding yielded to demands (s).
+        self.paused_s = 0.0
         self.data_bytes = address.nbytes(itemsize)
         self.file_bytes = file_bytes(address, itemsize)
         self.checksums = PlaneChecksums(address.shape[-2])
@@ -55,6 +57,11 @@ class PendingBrickFile:
         except OSError:
             self.discard()
             raise
+
+    @property
+    def decode_s(self) -> float:
+        """Time since the file was created, without pauses (s)."""
+        return max(0.0, time.monotonic() - self.started - self.paused_s)
 
     def sink(self) -> AbstractContextManager[Sink]:
         """The sink that writes bands of the brick to the file at once."""

@@ -9,162 +9,42 @@ from __future__ import annotations
 
 import json
 import logging
-import mmap
 import os
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.outcomes import Purpose, Stage
-from dashboard.bricks import plane_checksums
+from dashboard.addressing.outcomes import Purpose, Stage, Waste
+from dashboard.bricks.brick import DecodeRecord, FileBrick
 from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.open_handles import OpenBrickCache
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes, pending_bytes
-from dashboard.bricks.plane_checksums import VerifiedPlanes, checksum_bytes
-from dashboard.bricks.usage import AccessResult, BrickUsage
+from dashboard.bricks.plane_checksums import VerifiedPlanes
+from dashboard.bricks.prefetch_account import PrefetchAccount
+from dashboard.bricks.usage import BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.meter import meter
 from dashboard.storage.access_log import AccessLog
-from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
-from dashboard.storage.checksum import PlaneChecksums
+from dashboard.storage.bytes_cache import BytesCache, CacheRow, FileToAdopt, StoredFile
 from dashboard.storage.eviction import LruEvictor
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 
-class Brick(Protocol):
-    """Decoded planes, and whether each was accessed before.
-
-    `integrity` is None, or says later whether all chunks passed: where only part of a chunk was decoded, its
-    checksum is not verified yet.
-    """
-
-    damaged_chunks: tuple[DamagedChunk, ...]
-    integrity: Future[bool] | None
-
-    def plane(self, number: int) -> NDArray[Any]:
-        """Plane `number` as an array (rows, columns); not to be written to."""
-
-    def mark_accessed(self, number: int) -> AccessResult:
-        """Mark plane `number` as accessed by a viewer; returns what was marked before."""
-
-
-class FileBrick:
-    """A brick in the cache, mapped read-only; the map stays valid when the file is evicted."""
-
-    def __init__(
-        self,
-        fd: int,
-        address: BrickAddress,
-        dtype: np.dtype[Any],
-        damaged: tuple[DamagedChunk, ...],
-        verified: bytearray,
-    ) -> None:
-        self.address = address
-        self._verified = verified
-        self.damaged_chunks = damaged
-        self.integrity: Future[bool] | None = None
-        self.dtype = dtype
-        size = address.nbytes(dtype.itemsize)
-        self._length = file_bytes(address, dtype.itemsize)
-        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
-        self._planes = np.frombuffer(self._map, dtype).reshape(-1, *address.shape[-2:])
-        self.usage = BrickUsage(fd, size)
-        # Last, because the descriptor belongs to the caller until here.
-        self._fd = fd
-
-    def plane(self, number: int) -> NDArray[Any]:
-        plane: NDArray[Any] = self._planes[number]
-        return plane
-
-    def mark_accessed(self, number: int) -> AccessResult:
-        return self.usage.mark_accessed(number)
-
-    def seal(self, sums: PlaneChecksums) -> None:
-        """Write the checksums of a finished brick; raises `OSError`."""
-        found = sums.finish()
-        # A brick written by a child is read back, out of the page cache.
-        if found is None:
-            found = plane_checksums.plane_checksums(self._planes)
-        offset = self._length - checksum_bytes(self.address.planes)
-        plane_checksums.write(self._fd, offset, self.address.key, found)
-
-    def sound(self, number: int) -> bool:
-        """Whether plane `number` is as it was written; read and verified once in each process."""
-        if not 0 <= number < len(self._verified):
-            raise IndexError("the brick has no such plane")
-        if not self._verified[number]:
-            offset = self._length - checksum_bytes(self.address.planes)
-            key, plane = self.address.key, self._planes[number]
-            self._verified[number] = plane_checksums.matches(self._fd, offset, key, number, plane)
-        return bool(self._verified[number])
-
-    def is_intact(self) -> bool:
-        """Whether the file is still in the cache, and as long as it was."""
-        try:
-            info = os.fstat(self._fd)
-        except OSError:
-            return False
-        return info.st_nlink > 0 and info.st_size == self._length
-
-    def __del__(self) -> None:
-        with suppress(OSError, AttributeError):
-            os.close(self._fd)
-
-
-class SinglePlaneBrick:
-    """One plane of a brick in memory alone, because the disk is full or the brick is still in flight.
-
-    In the second case `pending` is the brick's unfinished file, which has the usage record.
-    """
-
-    def __init__(
-        self,
-        plane: NDArray[Any],
-        number: int,
-        damaged: tuple[DamagedChunk, ...],
-        integrity: Future[bool] | None = None,
-        pending: PendingBrickFile | None = None,
-    ) -> None:
-        self.damaged_chunks = damaged
-        self.integrity = integrity
-        self._plane = plane
-        self._number = number
-        # A duplicate, since the writer may close its descriptor before `mark_accessed` is called.
-        self._fd = None if pending is None else os.dup(pending.fd)
-        self._offset = 0 if pending is None else pending.data_bytes
-
-    def plane(self, number: int) -> NDArray[Any]:
-        if number != self._number:
-            raise IndexError("this plane was not decoded")
-        return self._plane
-
-    def mark_accessed(self, number: int) -> AccessResult:
-        if self._fd is None:
-            return AccessResult(Purpose.DEMAND, True, True)
-        return BrickUsage(self._fd, self._offset).mark_accessed(number)
-
-    def __del__(self) -> None:
-        if self._fd is not None:
-            with suppress(OSError):
-                os.close(self._fd)
-
-
 @dataclass(frozen=True, slots=True)
 class StoredUsage:
-    """A stored brick: its box, its purpose, whether it was accessed, and its size (bytes)."""
+    """A stored brick: its box, its purpose, whether it was accessed or became wasted now, and its size (bytes)."""
 
     box: str
     purpose: Purpose
     accessed: bool
+    wasted: bool
     nbytes: int
 
     @property
@@ -174,11 +54,11 @@ class StoredUsage:
 
 
 class EvictionRules(TypedDict):
-    """Which entries may be evicted, and what is called with each key; see `LruEvictor`."""
+    """Which entries may be evicted, and what is called with each; see `LruEvictor`."""
 
     protected: Callable[[], Collection[str]]
     evict_protected_last: bool
-    on_evict: Callable[[str], None]
+    on_evict: Callable[[CacheRow], None]
 
 
 class BrickStore:
@@ -200,6 +80,7 @@ class BrickStore:
         self._pending = pending
         evictor.beside = lambda: pending_bytes(pending)
         self._ledger = ledger
+        self.account = PrefetchAccount(ledger, evictor.clock)
         self.history = history
         self._protected = protected
         self.open_handles = OpenBrickCache[FileBrick](keep_open)
@@ -240,6 +121,7 @@ class BrickStore:
                 "a damaged brick was removed: the checksum of plane %d does not match", plane
             )
             self.open_handles.drop(address.key)
+            self.waste(address.key, Waste.EVICTED)
             self._cache.delete(address.key)
             return None
         self.open_handles.put(address.key, brick)
@@ -269,7 +151,8 @@ class BrickStore:
         try:
             if head["dtype"] == dtype.str and os.fstat(fd).st_size == expected:
                 verified = self._verified.flags(stored.path.name, address.planes)
-                return FileBrick(fd, address, dtype, damaged, verified)
+                decoded = DecodeRecord.parse(head)
+                return FileBrick(fd, address, dtype, damaged, verified, decoded)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("brick cannot be mapped: %s", error)
         os.close(fd)
@@ -301,6 +184,8 @@ class BrickStore:
                 "dtype": dtype.str,
                 "data_bytes": pending.data_bytes,
                 "box": pending.address.box,
+                "ready_at": self._evictor.clock(),
+                "took_s": pending.decode_s,
                 "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],
             }
         ).encode()
@@ -358,29 +243,41 @@ class BrickStore:
         if evicted:
             self._ledger.count("bricks.evictions", evicted)
 
-    def _on_evict(self, key: str) -> None:
-        """Count unused prefetched bytes, record the eviction, and close the brick."""
-        self.open_handles.drop(key)
-        usage = self._usage(key)
+    def _on_evict(self, row: CacheRow) -> None:
+        """Count the eviction and an unused prefetched brick, record it, and close the brick."""
+        self.open_handles.drop(row.key)
+        usage = self.waste(row.key, Waste.EVICTED)
         if usage is None:
             return
-        if usage.is_unused_prefetch:
-            self._ledger.count("prefetch.wasted_bytes", usage.nbytes)
+        kind = "used" if usage.accessed or usage.purpose is Purpose.DEMAND else "unused"
+        age_s = round(max(0.0, self._evictor.clock() - row.used))
+        self._ledger.count_all({f"evicted.{kind}": 1, f"evicted.{kind}_age_seconds": age_s})
         if usage.box:  # absent in bricks of former versions
-            self.history.evicted(usage.box, key, usage.nbytes)
+            self.history.evicted(usage.box, row.key, usage.nbytes)
 
-    def _usage(self, key: str) -> StoredUsage | None:
-        """What is known of a brick without mapping it."""
+    def waste(self, key: str, cause: Waste) -> StoredUsage | None:
+        """Count a brick as wasted, if it was prefetched, not accessed, and not counted before.
+
+        Returns its usage; None where it is not cached.
+        """
+        usage = self._usage(key, cause)
+        if usage is not None and usage.wasted:
+            self.account.wasted(cause, usage.purpose, usage.nbytes)
+        return usage
+
+    def _usage(self, key: str, cause: Waste | None = None) -> StoredUsage | None:
+        """What is known of a brick without mapping it; with a cause, it is wasted from now on if it is unused."""
         stored = self._cache.get(key)
         if not isinstance(stored, StoredFile):
             return None
         try:
             head = json.loads(stored.header)
             data = int(head["data_bytes"])
-            with stored.path.open("rb") as stream:
+            with stored.path.open("rb" if cause is None else "r+b", buffering=0) as stream:
                 usage = BrickUsage(stream.fileno(), data)
-                box = str(head.get("box", ""))
-                return StoredUsage(box, usage.purpose, usage.accessed, data)
+                box, purpose = str(head.get("box", "")), usage.purpose
+                wasted = cause is not None and purpose.is_prefetch and usage.waste(cause)
+                return StoredUsage(box, purpose, usage.accessed, wasted, data)
         except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return None
 

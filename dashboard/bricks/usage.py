@@ -1,12 +1,14 @@
-"""The usage record: the bytes after a brick's values that hold its purpose and which planes were accessed."""
+"""The usage record: the bytes after a brick's values with its purpose, its fate and which planes were accessed."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dashboard.addressing.outcomes import Purpose, Stage
+from dashboard.addressing.outcomes import Purpose, Stage, Waste
 from dashboard.meter import meter
 
 _CODES = {
@@ -17,17 +19,28 @@ _CODES = {
 }
 _PURPOSES = {code: purpose for purpose, code in _CODES.items()}
 
-# Layout: the purpose, whether the brick was accessed, then one byte for each plane.
+# Layout: the purpose, the fate, then one byte for each plane.
 _HEAD = 2
+# Values of the fate: undecided, accessed, or wasted by one of the causes.
+_UNDECIDED, _ACCESSED = 0, 1
+_WASTE_CODES = {
+    Waste.TURNED: 2,
+    Waste.JUMPED: 3,
+    Waste.LEFT: 4,
+    Waste.TOO_DEEP: 5,
+    Waste.EVICTED: 6,
+}
+_WASTES = {code: waste for waste, code in _WASTE_CODES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class AccessResult:
-    """State of the usage record before an access."""
+    """State of the usage record before an access; `waste` if the brick was said to be wasted until then."""
 
     purpose: Purpose
     first_brick_access: bool
     first_plane_access: bool
+    waste: Waste | None = None
 
 
 class BrickUsage:
@@ -52,7 +65,27 @@ class BrickUsage:
     @property
     def accessed(self) -> bool:
         """Whether any viewer accessed the brick."""
-        return os.pread(self._fd, 1, self._offset + 1) != b"\0"
+        return _is_accessed(self._fate())
+
+    def waste(self, cause: Waste) -> bool:
+        """Record that the brick is wasted; returns whether it was neither accessed nor recorded before."""
+        with self._locked():
+            undecided = self._fate() == _UNDECIDED
+            if undecided:
+                os.pwrite(self._fd, bytes([_WASTE_CODES[cause]]), self._offset + 1)
+        return undecided
+
+    def _fate(self) -> int:
+        return os.pread(self._fd, 1, self._offset + 1)[0]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with meter(Stage.WAIT):
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     @meter(Stage.CACHE)
     def mark_accessed(self, plane: int) -> AccessResult:
@@ -62,18 +95,19 @@ class BrickUsage:
         purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
         if os.pread(self._fd, 1, at) != b"\0":
             return AccessResult(purpose, False, False)
-        with meter(Stage.WAIT):
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
+        with self._locked():
             first_plane = os.pread(self._fd, 1, at) == b"\0"
-            first_brick = os.pread(self._fd, 1, self._offset + 1) == b"\0"
+            fate = self._fate()
+            first_brick = not _is_accessed(fate)
             if first_plane:
                 os.pwrite(self._fd, b"\1", at)
             if first_brick:
-                os.pwrite(self._fd, b"\1", self._offset + 1)
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-        return AccessResult(purpose, first_brick, first_plane)
+                os.pwrite(self._fd, bytes([_ACCESSED]), self._offset + 1)
+        return AccessResult(purpose, first_brick, first_plane, _WASTES.get(fate))
+
+
+def _is_accessed(fate: int) -> bool:
+    return fate != _UNDECIDED and fate not in _WASTES
 
 
 def usage_record_size(planes: int) -> int:

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
+from dashboard.bricks.brick import FileBrick
 from dashboard.bricks.pending_file import PendingBrickFile
-from dashboard.bricks.store import BrickStore, FileBrick
+from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.volume import Volume
 from dashboard.decoding.chunk_reader import DamagedChunk
@@ -86,7 +87,4 @@ class BrickWriter:
         count("bricks.decoded")
         count("bricks.decoded_bytes", nbytes)
         if purpose.is_prefetch:
-            count("prefetch.decoded")
-            count("prefetch.decoded_bytes", nbytes)
-        if purpose is Purpose.PREFETCH_IDLE:
-            count("prefetch.resting_bytes", nbytes)
+            self._store.account.decoded(purpose, nbytes)

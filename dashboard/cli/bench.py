@@ -30,7 +30,7 @@ from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
 from dashboard.settings import Settings
 from dashboard.storage.private_directory import ensure_private_directory
-from dashboard.telemetry.summaries import PrefetchStats
+from dashboard.telemetry.prefetching import PrefetchStats
 
 SEED = 1
 # Plain h5py takes as long for a few slices as a whole trace, so it reads only the trace's first ones.

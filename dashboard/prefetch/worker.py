@@ -27,6 +27,7 @@ from dashboard.addressing.requester import Requester
 from dashboard.blocking import on_blocking
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
+from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore, ViewerPlan
 from dashboard.telemetry.ledger import Ledger
@@ -122,12 +123,14 @@ class Worker:
         ledger: Ledger,
         *,
         other_axis_bricks: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
+        fates: BrickFates | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._plans = plans
         self._resolve = resolve
         self._other_axis_bricks = other_axis_bricks
+        self.fates = fates
         self._loader = loader
         self._ledger = ledger
         self.clock = clock
@@ -190,6 +193,8 @@ class Worker:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self.clock()
         plans = self._plans.plans()
+        if self.fates is not None:
+            self.fates.review(plans)
         self._complete = {p.viewer: s for p in plans if (s := self._complete.get(p.viewer))}
         tasks = [task for plan in plans for task in self._tasks(plan, now)]
         self._planned = len({task.address.key for task in tasks})
@@ -315,6 +320,8 @@ class Worker:
             self._plans.mark_in_flight(key)
             self._loader.load(task.volume, task.address, Requester(task.purpose, task.viewer))
             self._skip.remember(key, self.clock() + DONE_S)
+            if self.fates is not None:
+                self.fates.decoded(key, task.viewer)
         except errors.Busy as error:
             log.info("a brick was not prefetched: %s", error)
             self._skip.remember(key, self.clock() + BUSY_S)

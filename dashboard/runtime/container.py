@@ -10,6 +10,7 @@ from functools import partial as bind
 
 from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
+from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
 from dashboard.prefetch.worker import Worker
@@ -70,6 +71,7 @@ class Services(Engine):
             self.loader,
             self.ledger,
             other_axis_bricks=self.resolver.other_axis_bricks,
+            fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
         )
 
     def close(self) -> None:

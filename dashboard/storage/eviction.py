@@ -58,7 +58,7 @@ class LruEvictor:
         self.limit = limit
         self.beside: Callable[[], int] = int
         self._lock = lock
-        self._clock = clock
+        self.clock = clock
 
     def used(self) -> int:
         """Size of the cache on the disk (bytes); raises database errors."""
@@ -71,13 +71,13 @@ class LruEvictor:
         *,
         protected: Callable[[], Collection[str]] = tuple,
         evict_protected_last: bool = False,
-        on_evict: Callable[[str], None] | None = None,
+        on_evict: Callable[[CacheRow], None] | None = None,
     ) -> int | None:
         """Evict least recently used entries until `need` bytes fit.
 
         Returns the number evicted, or None if that is not possible. Entries that `protected` names (called only if
         something has to be evicted) or that were used within the last seconds are spared; with
-        `evict_protected_last` they are evicted last. `on_evict` is called with each key before its eviction.
+        `evict_protected_last` they are evicted last. `on_evict` is called with each entry before its eviction.
         """
         if need > self.limit:
             return None
@@ -100,7 +100,7 @@ class LruEvictor:
         *,
         protected: Callable[[], Collection[str]] = tuple,
         evict_protected_last: bool = False,
-        on_evict: Callable[[str], None] | None = None,
+        on_evict: Callable[[CacheRow], None] | None = None,
     ) -> Iterator[int | None]:
         """As `evict_for`, under the cache's lock: the caller stores its entry within the block."""
         with ExitStack() as stack:
@@ -118,7 +118,7 @@ class LruEvictor:
         need: int,
         protected: Callable[[], Collection[str]],
         evict_protected_last: bool,
-        on_evict: Callable[[str], None] | None,
+        on_evict: Callable[[CacheRow], None] | None,
     ) -> int | None:
         used = self.used()
         over = used + need - self.limit
@@ -135,7 +135,7 @@ class LruEvictor:
                 return evicted if undeletable else None
             for row in chosen:
                 if on_evict is not None:
-                    on_evict(row.key)
+                    on_evict(row)
                 if self.cache.delete(row.key):
                     over -= row.size
                     evicted += 1
@@ -151,7 +151,7 @@ class LruEvictor:
         undeletable: Collection[str],
     ) -> list[CacheRow] | None:
         """Entries of at least `over` bytes together, or None where not enough may be evicted."""
-        fresh = self._clock() - IN_USE_S
+        fresh = self.clock() - IN_USE_S
         chosen: list[CacheRow] = []
         last: list[CacheRow] = []
         for row in self.cache.rows_by_eviction_order():

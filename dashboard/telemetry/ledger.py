@@ -60,6 +60,12 @@ SENT: Final = "sent_bytes"
 # Times for which requests for slices waited for a thread.
 QUEUE: Final = "queue"
 BRICK_WRITE: Final = "brick_write"
+# Times from a prefetched brick being ready to its first demand.
+PREFETCH_LEAD: Final = "prefetch_lead"
+# Counters of bytes decoded ahead by the cause of their waste, and of those that were used after all:
+# `wasted_bytes.CAUSE`. Rows of earlier versions have `prefetch.wasted_bytes`, for evicted ones.
+WASTED: Final = "wasted_bytes"
+RECOVERED: Final = "recovered_bytes"
 
 # Counters of requests for slices whose clients left before they had the response: `given_up.KIND`.
 GIVEN_UP: Final = "given_up"
@@ -232,6 +238,23 @@ class Ledger:
             raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
         with self._lock:
             self._add_count(name, amount, viewer)
+        self._ensure_flusher()
+
+    def count_all(
+        self, amounts: Mapping[str, float], times: Mapping[str, float] | None = None
+    ) -> None:
+        """Add to several counters, and times (s) to histograms, all in the same row.
+
+        Raises ValueError for a malformed name or amount.
+        """
+        for name, amount in (*amounts.items(), *(times or {}).items()):
+            if NAME.fullmatch(name) is None or not is_valid_duration(amount):
+                raise ValueError(f"no counter and amount: {name!r}, {amount!r}")
+        with self._lock:
+            for name, amount in amounts.items():
+                self._add_count(name, amount, None)
+            for name, seconds in (times or {}).items():
+                self._new.times.setdefault(name, Histogram()).add(seconds)
         self._ensure_flusher()
 
     def gauge(self, name: str, fn: Callable[[], float]) -> None:

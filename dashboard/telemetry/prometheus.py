@@ -24,7 +24,17 @@ from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.errors import Busy
 from dashboard.telemetry.aggregates import Histogram, K, Totals
 from dashboard.telemetry.distributions import BUCKETS
-from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, QUEUE, REQUESTS, SENT
+from dashboard.telemetry.ledger import (
+    BRICK_WRITE,
+    GIVEN_UP,
+    PREFETCH_LEAD,
+    QUEUE,
+    RECOVERED,
+    REQUESTS,
+    SENT,
+    WASTED,
+)
+from dashboard.telemetry.prefetching import FORMER_EVICTED, bytes_by_cause
 from dashboard.telemetry.simulated_caches import FACTORS, WORKING_SET, WORKING_SETS_S
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
@@ -35,6 +45,10 @@ TIMES: Final = {
     BRICK_WRITE: (
         "lamella_brick_write_seconds",
         "Time that it took to allocate, write and add the file of a brick",
+    ),
+    PREFETCH_LEAD: (
+        "lamella_prefetch_lead_seconds",
+        "Time from a brick decoded ahead being ready to its first access",
     ),
 }
 
@@ -47,6 +61,10 @@ COUNTERS: Final = {
     "bricks.decoded_bytes": "Bytes of bricks decoded",
     "bricks.evictions": "Bricks evicted from the cache",
     "bricks.first_wanted": "Bricks accessed by a viewer for the first time",
+    "evicted.used": "Evicted bricks that had been accessed by a viewer",
+    "evicted.used_age_seconds": "Sum of the times from their last access to their eviction",
+    "evicted.unused": "Evicted bricks that no viewer had accessed",
+    "evicted.unused_age_seconds": "Sum of the times from their decode to their eviction",
     "frames.evictions": "Frames evicted from the cache",
     "disk.read_bytes": "Bytes that the processes read from disks, not from the page cache",
     "disk.written_bytes": "Bytes that the processes wrote to disks, most of them bricks",
@@ -72,7 +90,16 @@ COUNTERS: Final = {
     "prefetch.resting_used_bytes": "Bytes of bricks decoded ahead for a viewer at rest that were then accessed",
     "prefetch.used": "Bricks decoded ahead that were then accessed",
     "prefetch.used_bytes": "Bytes of bricks decoded ahead that were then accessed",
-    "prefetch.wasted_bytes": "Bytes of bricks decoded ahead that were evicted without an access",
+    "prefetch.not_begun": "Misses of bricks that were planned, but not yet being decoded ahead",
+    "prefetch.recovered": "Wasted bricks decoded ahead that were accessed after all",
+    "prefetch.resting_recovered": "The same for viewers at rest",
+    "prefetch.resting_recovered_bytes": "Their bytes",
+    "prefetch.resting_used": "Bricks decoded ahead for a viewer at rest that were then accessed",
+    "prefetch.resting_wasted": "Wasted bricks decoded ahead for a viewer at rest",
+    "prefetch.resting_wasted_bytes": "Their bytes",
+    "prefetch.saved_seconds": "Decode time of bricks decoded ahead and accessed, less what the accesses waited",
+    "prefetch.spent_seconds": "Time spent decoding ahead, without pauses, failed bricks included",
+    "prefetch.wasted": "Bricks decoded ahead that no plan had any more, or that were evicted, without an access",
     "reports.accepted": "Rows of browser reports that were counted",
     "reports.contradictory": "Rows refused: selection, index and axis do not fit the volume",
     "reports.malformed": "Rows refused: not readable, or a stage took less than 0 or more than 60 s",
@@ -122,7 +149,10 @@ class LedgerCollector(Collector):
         yield _histograms("perceived", perceived_text, "outcome", OUTCOMES, totals.perceived)
         yield _requests(totals)
         yield _misses(totals)
-        labelled = (f"{REQUESTS}.", f"{MISSES}.", f"{GIVEN_UP}.")
+        yield _by_cause(WASTED, totals, "Bytes of bricks decoded ahead that were wasted")
+        yield _by_cause(RECOVERED, totals, "Wasted bytes of bricks that were accessed after all")
+        prefixes = (REQUESTS, MISSES, GIVEN_UP, WASTED, RECOVERED)
+        labelled = (*(f"{prefix}." for prefix in prefixes), FORMER_EVICTED)
         names = [name for name in totals.counts if not name.startswith(labelled)]
         for name in sorted(COUNTERS.keys() | set(names)):
             text = COUNTERS.get(name, f"Count of {name}")
@@ -186,6 +216,13 @@ def _misses(totals: Totals) -> Metric:
     family = CounterMetricFamily("lamella_misses", text, labels=["reason"])
     for reason in Reason:
         family.add_metric([reason], totals.counts.get(f"{MISSES}.{reason}", 0.0))
+    return family
+
+
+def _by_cause(counter: str, totals: Totals, text: str) -> Metric:
+    family = CounterMetricFamily(f"lamella_prefetch_{counter}", text, labels=["cause"])
+    for cause, nbytes in bytes_by_cause(totals, counter).items():
+        family.add_metric([cause], nbytes)
     return family
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from dashboard.telemetry.aggregates import OTHER, Totals
 from dashboard.telemetry.distributions import BUCKET_NAMES, distributions
 from dashboard.telemetry.groups import By, GroupStats, groups_of
-from dashboard.telemetry.ledger import BRICK_WRITE, QUEUE
+from dashboard.telemetry.ledger import BRICK_WRITE, PREFETCH_LEAD, QUEUE
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.summaries import StageStats, slice_stats, time_stats
 
@@ -46,7 +46,8 @@ class Series:
     last known values at its end, None before the first. Stages, counters and gauges that do not occur are
     omitted; all outcomes are listed. `groups` are those of a breakdown `by` something, None without one. `totals`
     is what all of it is made of, shared and not to be modified. `seen_at_once` is the number of slices that were
-    painted within 100 ms, `queue` and `brick_write` are as in a `Snapshot`.
+    painted within 100 ms, `queue` and `brick_write` are as in a `Snapshot`; `prefetch_lead` is the time from a
+    prefetched brick being ready to its first demand.
     """
 
     step_s: float
@@ -65,6 +66,7 @@ class Series:
     seen_at_once: tuple[int, ...] = ()
     queue: StageSeries = StageSeries((), (), (), ())
     brick_write: StageSeries = StageSeries((), (), (), ())
+    prefetch_lead: StageSeries = StageSeries((), (), (), ())
 
 
 def make_series(
@@ -107,6 +109,7 @@ def make_series(
         ),
         queue=_stage_series([time_stats(t.times.get(QUEUE)) for t in totals]),
         brick_write=_stage_series([time_stats(t.times.get(BRICK_WRITE)) for t in totals]),
+        prefetch_lead=_stage_series([time_stats(t.times.get(PREFETCH_LEAD)) for t in totals]),
     )
 
 
@@ -160,6 +163,7 @@ def as_json(series: Series, histogram: bool = False) -> dict[str, Any]:
         "seen_within_100_ms": series.seen_at_once,
         "queue": _times(series.queue, ("p50_ms", "p95_ms")),
         "brick_write": _times(series.brick_write, ("p50_ms", "p95_ms")),
+        "prefetch_lead": _times(series.prefetch_lead, ("p50_ms", "p95_ms")),
         "stages": {
             stage: _times(one, ("p50_ms", "p95_ms")) for stage, one in series.stages.items()
         },

@@ -10,6 +10,7 @@ from dashboard.telemetry.aggregates import Histogram, Totals
 from dashboard.telemetry.groups import By, GroupStats
 from dashboard.telemetry.ledger import BRICK_WRITE, GIVEN_UP, KINDS, QUEUE, REQUESTS
 from dashboard.telemetry.ledger_reader import ProcessLoad, ProcessStats, WorkerStats
+from dashboard.telemetry.prefetching import PrefetchStats, prefetch_stats, share
 from dashboard.telemetry.simulated_caches import FACTORS, SIMULATED, WORKING_SET, WORKING_SETS_S
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 
@@ -34,41 +35,24 @@ class StageStats(TypedDict):
     total_s: float
 
 
+class EvictedStats(TypedDict):
+    """Bricks that were evicted, and their mean time since the last access (s); None without any."""
+
+    count: int
+    mean_age_s: float | None
+
+
 class CacheStats(TypedDict):
-    """One cache: its size and limit now (bytes), its entries now, and the evictions in the window."""
+    """One cache: its size and limit now (bytes), its entries now, and the evictions in the window.
+
+    `evicted` has the bricks evicted by whether they were `used` or `unused`.
+    """
 
     bytes: int
     limit: int
     entries: int
     evictions: int
-
-
-class PhaseStats(TypedDict):
-    """Bytes decoded ahead in one phase of viewing, and those of them that were used; share 0…1 or None."""
-
-    decoded_bytes: int
-    used_bytes: int
-    accuracy: float | None
-
-
-class PrefetchStats(TypedDict):
-    """Prefetching: counts of bricks, bytes, and shares (0…1, None without any)."""
-
-    planned: int
-    in_flight: int
-    decoded: int
-    used: int
-    late: int
-    failed: int
-    decoded_bytes: int
-    used_bytes: int
-    wasted_bytes: int
-    undecided_bytes: int
-    accuracy: float | None
-    coverage: float | None
-    timeliness: float | None
-    moving: PhaseStats
-    resting: PhaseStats
+    evicted: NotRequired[dict[str, EvictedStats]]
 
 
 class SimulatedCache(TypedDict):
@@ -191,13 +175,9 @@ def summarize(
         "queue": time_stats(totals.times.get(QUEUE)),
         "brick_write": time_stats(totals.times.get(BRICK_WRITE)),
         "caches": {
-            name: {
-                "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
-                "limit": round(gauges.get(f"{name}.limit", 0.0)),
-                "entries": round(gauges.get(f"{name}.entries", 0.0)),
-                "evictions": count(f"{name}.evictions"),
-            }
-            for name in ("bricks", "frames")
+            "bricks": cache_stats("bricks", totals, gauges)
+            | {"evicted": {kind: evicted_stats(kind, totals) for kind in ("used", "unused")}},
+            "frames": cache_stats("frames", totals, gauges),
         },
         "cache_sizes": cache_sizes(totals),
         "prefetch": prefetch_stats(totals, gauges),
@@ -212,6 +192,23 @@ def summarize(
             "hdf5_started": round(gauges.get("children.started", 0.0)),
         },
     }
+
+
+def cache_stats(name: str, totals: Totals, gauges: Mapping[str, float]) -> CacheStats:
+    """One of the two caches."""
+    return {
+        "bytes": round(gauges.get(f"{name}.bytes", 0.0)),
+        "limit": round(gauges.get(f"{name}.limit", 0.0)),
+        "entries": round(gauges.get(f"{name}.entries", 0.0)),
+        "evictions": round(totals.counts.get(f"{name}.evictions", 0.0)),
+    }
+
+
+def evicted_stats(kind: str, totals: Totals) -> EvictedStats:
+    """Evicted bricks that were `used` or `unused`."""
+    count = totals.counts.get(f"evicted.{kind}", 0.0)
+    age_s = totals.counts.get(f"evicted.{kind}_age_seconds", 0.0)
+    return {"count": round(count), "mean_age_s": round(age_s / count, 1) if count else None}
 
 
 def slice_stats(histograms: Mapping[Outcome, Histogram]) -> dict[str, StageStats]:
@@ -262,12 +259,12 @@ def cache_sizes(totals: Totals) -> CacheSizes:
     return {
         "accesses": round(accesses),
         "hits": round(count("hits")),
-        "hit_rate": _share(count("hits"), accesses),
+        "hit_rate": share(count("hits"), accesses),
         "simulated": [
             {
                 "factor": factor,
                 "hits": round(count(f"hits_{name}")),
-                "hit_rate": _share(count(f"hits_{name}"), accesses),
+                "hit_rate": share(count(f"hits_{name}"), accesses),
             }
             for name, factor in FACTORS.items()
         ],
@@ -284,49 +281,6 @@ def working_set(gauges: Mapping[str, float]) -> dict[str, int] | None:
     return found or None
 
 
-def prefetch_stats(totals: Totals, gauges: dict[str, float]) -> PrefetchStats:
-    """Prefetch statistics: counts of bricks, bytes, and shares (0…1, None without any)."""
-    counts = totals.counts
-    decoded_bytes, used_bytes = (
-        counts.get(f"prefetch.{name}", 0.0) for name in ("decoded_bytes", "used_bytes")
-    )
-    resting_bytes, resting_used = (
-        counts.get(f"prefetch.{name}", 0.0) for name in ("resting_bytes", "resting_used_bytes")
-    )
-    used, wasted_bytes = counts.get("prefetch.used", 0.0), counts.get("prefetch.wasted_bytes", 0.0)
-    return {
-        "planned": round(gauges.get("prefetch.planned", 0.0)),
-        "in_flight": round(gauges.get("prefetch.in_flight", 0.0)),
-        "decoded": round(counts.get("prefetch.decoded", 0.0)),
-        "used": round(used),
-        "late": round(counts.get("prefetch.late", 0.0)),
-        "failed": round(counts.get("prefetch.failed", 0.0)),
-        "decoded_bytes": round(decoded_bytes),
-        "used_bytes": round(used_bytes),
-        "wasted_bytes": round(wasted_bytes),
-        # Bricks that were used or evicted in the window may have been decoded before it.
-        "undecided_bytes": round(max(0.0, decoded_bytes - used_bytes - wasted_bytes)),
-        "accuracy": _share(used_bytes, decoded_bytes),
-        "coverage": _share(used, counts.get("bricks.first_wanted", 0.0)),
-        "timeliness": _share(used - counts.get("prefetch.late", 0.0), used),
-        "moving": _phase_stats(decoded_bytes - resting_bytes, used_bytes - resting_used),
-        "resting": _phase_stats(resting_bytes, resting_used),
-    }
-
-
 def report_stats(totals: Totals) -> dict[str, int]:
     """Accepted and refused rows of browser reports, with the reasons."""
     return {name: round(totals.counts.get(f"reports.{name}", 0.0)) for name in REPORTS}
-
-
-def _phase_stats(decoded_bytes: float, used_bytes: float) -> PhaseStats:
-    return {
-        "decoded_bytes": round(max(0.0, decoded_bytes)),
-        "used_bytes": round(max(0.0, used_bytes)),
-        "accuracy": _share(used_bytes, decoded_bytes),
-    }
-
-
-def _share(part: float, whole: float) -> float | None:
-    # Bricks used in a window may have been decoded before it, so the share is clipped to one.
-    return min(1.0, max(0.0, part / whole)) if whole > 0.0 else None

@@ -133,7 +133,11 @@ export function contentsFigure(series, theme) {
 /* Bytes decoded ahead in each step, and those used and wasted in it. */
 export function aheadFigure(series, theme) {
   const of = (name) => valuesOf(series.counters, 'prefetch.' + name, series);
-  const lists = [of('decoded_bytes'), of('used_bytes'), of('wasted_bytes')];
+  // Wasted by cause; `prefetch.wasted_bytes` has the evicted ones of earlier versions.
+  const causes = Object.keys(series.counters).filter((name) => name.startsWith('wasted_bytes.'));
+  const wasted = causes.map((name) => series.counters[name])
+    .reduce((sums, values) => sums.map((sum, i) => sum + values[i]), of('wasted_bytes'));
+  const lists = [of('decoded_bytes'), of('used_bytes'), wasted];
   if (isEmpty(...lists)) return null;
   return {
     data: [

@@ -8,13 +8,50 @@ const present = (facts) => facts.filter((fact) => fact !== null);
 /* Figures that the server does not know are left out. */
 const known = (value, make) => (value === null || value === undefined ? null : make(value));
 
+/* Whether prefetching is worth it, in a sentence. */
+export function worthSentence({ prefetch }) {
+  const { saved_s: saved, spent_s: spent } = prefetch;
+  if (!spent && !saved) return 'Nothing was decoded ahead in this time.';
+  return `Decoding ahead saved viewers ${formatSeconds(saved)} of waiting, for ${
+    formatSeconds(spent)
+  } of the server’s time.`;
+}
+
+const CAUSES = {
+  turned: 'the viewer turned',
+  jumped: 'the viewer jumped',
+  left: 'the viewer left',
+  too_deep: 'too far ahead',
+  evicted: 'evicted',
+};
+
 /* Bytes decoded ahead by what became of them: [name, bytes, share]. */
 export function fatesOf({ prefetch }) {
-  const { used_bytes: used, undecided_bytes: undecided, wasted_bytes: wasted } = prefetch;
-  const whole = used + undecided + wasted;
-  return [['used', used], ['not decided yet', undecided], ['wasted', wasted]]
+  const { used_bytes: used, undecided_bytes: undecided, wasted } = prefetch;
+  const causes = Object.entries(wasted).map(([cause, bytes]) => ['wasted: ' + (CAUSES[cause] || cause), bytes]);
+  const whole = used + undecided + prefetch.wasted_bytes;
+  return [['used', used], ['not decided yet', undecided], ...causes]
     .filter(([, bytes]) => bytes > 0)
     .map(([name, bytes]) => [name, bytes, bytes / whole]);
+}
+
+/* When planned bricks were ready. */
+function leadFacts(lead) {
+  if (!(lead.ready + lead.joined + lead.not_begun)) return [];
+  return [
+    [
+      'When needed',
+      `${formatCount(lead.ready)} ready, ${formatCount(lead.joined)} in progress, ${
+        formatCount(lead.not_begun)
+      } not begun`,
+      'planned bricks at their first access',
+    ],
+    ...(lead.p50_s === null ? [] : [[
+      'Lead',
+      `${formatSeconds(lead.p50_s)}, the latest 5 % less than ${formatSeconds(lead.p5_s)}`,
+      'from ready to accessed: half of the bricks that were ready had more',
+    ]]),
+  ];
 }
 
 export function prefetchFacts(stats) {
@@ -24,13 +61,18 @@ export function prefetchFacts(stats) {
     decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
   ];
   return [
-    ['Used so far', formatShare(ahead.accuracy), 'Accuracy: of the bytes decoded ahead, the share that was accessed'],
+    [
+      'Accuracy',
+      ahead.accuracy === null && ahead.decoded ? 'not decided yet' : formatShare(ahead.accuracy),
+      'of the bytes decoded ahead that were used or wasted, the share that was used',
+    ],
     ['Coverage', formatShare(ahead.coverage), 'of all bricks accessed for the first time, the share decoded ahead'],
     ['Timeliness', formatShare(ahead.timeliness), 'of the bricks decoded ahead and accessed, the share ready in time'],
     [
       'Bricks',
       `${formatCount(ahead.decoded)} decoded, ${formatCount(ahead.used)} used, ${formatCount(ahead.late)} late`,
     ],
+    ...leadFacts(ahead.lead),
     phase(ahead.moving, 'While viewers move'),
     phase(ahead.resting, 'While viewers rest'),
     ['Pages fetched ahead', `${plural(stats.page.ahead, 'slice')}, ${formatBytes(stats.page.ahead_bytes)}`],
@@ -76,7 +118,19 @@ export function cacheFacts(stats) {
     ['now', `${formatBytes(bricks.bytes)} of ${formatBytes(bricks.limit)}`],
     ['bricks', formatCount(bricks.entries)],
     ['evicted', formatCount(bricks.evictions)],
+    ...ageFacts(bricks.evicted),
     ...setFacts(stats.working_set),
+  ];
+}
+
+/* How long before their eviction bricks were accessed last; and those that never were. */
+function ageFacts({ used, unused }) {
+  const mean = (age) => formatSeconds(age) + ' on average';
+  return [
+    ...(used.count ? [['last used', mean(used.mean_age_s) + ' before']] : []),
+    ...(unused.count
+      ? [['never used', `${formatCount(unused.count)}, decoded ${mean(unused.mean_age_s)} before`]]
+      : []),
   ];
 }
 

@@ -22,6 +22,7 @@ import {
   prefetchFacts,
   PROCESS_HEAD,
   processRows,
+  worthSentence,
 } from '../../model/monitor/facts.mjs';
 import {
   clockTime,
@@ -58,6 +59,8 @@ import {
 
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
+// Colours of the causes of waste.
+const WASTE_COLORS = ['#b3362b', '#e0483c', '#c98022', '#ad500d', '#84644e'];
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
 const NO_MATCH = 'None of the slices that are kept of this time passes the filter.';
@@ -267,7 +270,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     setLink('chart-plans', {});
     const facts = prefetchFacts(stats);
     const fates = fatesOf(stats);
-    keep(element('monitor-prefetch-facts'), [facts, fates, theme()], () => prefetchParts(facts, fates));
+    const worth = worthSentence(stats);
+    keep(element('monitor-prefetch-facts'), [facts, fates, worth, theme()], () => prefetchParts(facts, fates, worth));
     await showHorizons();
   }
 
@@ -285,14 +289,15 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
         : [make('p', 'empty', empty)]);
   }
 
-  function prefetchParts(facts, fates) {
-    const { accent, bad, dim } = theme();
-    const colors = { used: accent, wasted: bad };
-    const parts = fates.map(([name, bytes, share]) => [name, bytes, share, colors[name] || dim]);
+  function prefetchParts(facts, fates, worth) {
+    const { accent, dim } = theme();
+    const color = (name, i) =>
+      name === 'used' ? accent : name.startsWith('wasted') ? WASTE_COLORS[i % WASTE_COLORS.length] : dim;
+    const parts = fates.map(([name, bytes, share], i) => [name, bytes, share, color(name, i)]);
     const legend = make('div', 'facts-line');
     legend.append(...factLine(parts.map(([name, bytes, , hue]) => [name, formatBytes(bytes), hue])));
     const bar = fates.length ? [shareBar(parts.map(([name, , share, hue]) => [name, share, hue])), legend] : [];
-    return [...bar, ...factList(facts)];
+    return [make('p', 'sentence', worth), ...bar, ...factList(facts)];
   }
 
   function showMachine(state, figures) {

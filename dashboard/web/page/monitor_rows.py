@@ -86,7 +86,7 @@ def build() -> dict[Row, list[Component]]:
                 "What the worker had to do, and what was not ready when it was needed",
             ),
             _card(
-                [html.H2("What became of it")],
+                [html.H2("Is prefetching worth it?")],
                 html.Div(id=Monitor.PREFETCH_FACTS, className="facts-table scroll"),
             ),
             _card(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, TypedDict
 
-from dashboard.addressing.outcomes import MISSES, Outcome, Reason
+from dashboard.addressing.outcomes import MISSES, Outcome, Reason, Waste
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.prefetching import PrefetchStats
 from dashboard.telemetry.series import Series
 from dashboard.telemetry.stages import OUTCOMES
-from dashboard.telemetry.summaries import CacheStats, PrefetchStats, Snapshot, StageStats
+from dashboard.telemetry.summaries import CacheStats, Snapshot, StageStats
 from dashboard.web.page import charts, ids, panels
 from dashboard.web.page.ids import Panel
 
@@ -194,16 +195,20 @@ def prefetch(stats: StatsSource) -> PanelUpdate:
     state, bad = worker_state(ahead, snapshot["processes"])
     fates = fates_of(ahead)
     whole = sum(fates.values())
-    texts: dict[str, str] = {Panel.PREFETCH_STATE: state}
+    texts: dict[str, str] = {
+        Panel.PREFETCH_STATE: state,
+        ids.prefetched("saved"): seconds(ahead["saved_s"]),
+        ids.prefetched("spent"): seconds(ahead["spent_s"]),
+    }
     shares: dict[str, float] = {}
-    titles: dict[str, str] = {}
+    titles: dict[str, str] = {ids.prefetched("wasted"): causes(ahead)}
     for fate, nbytes in fates.items():
         texts[ids.prefetched(fate)] = size(nbytes)
         shares[ids.bar(fate)] = 100.0 * nbytes / whole if whole else 0.0
     for share in panels.SHARE_LABELS:
-        value = accuracy(ahead) if share == "accuracy" else ahead[share]
+        value = ahead[share]
         texts[ids.prefetched(share)] = "–" if value is None else f"{100 * value:.0f} %"
-    if accuracy(ahead) is None and ahead["decoded"]:
+    if ahead["accuracy"] is None and ahead["decoded"]:
         texts[ids.prefetched("accuracy")] = "not decided yet"
     for name in panels.CACHES:
         cache = snapshot["caches"][name]
@@ -244,16 +249,25 @@ def fates_of(ahead: PrefetchStats) -> dict[panels.Fate, int]:
     }
 
 
-def accuracy(ahead: PrefetchStats) -> float | None:
-    """Of the bytes whose fate is decided, the share that was used; None for fewer than three bricks."""
-    decided = ahead["used_bytes"] + ahead["wasted_bytes"]
-    brick_bytes = ahead["decoded_bytes"] / ahead["decoded"] if ahead["decoded"] else 0.0
-    evicted = ahead["wasted_bytes"] / brick_bytes if brick_bytes else 0.0
-    bricks = ahead["used"] + round(evicted)
-    return ahead["used_bytes"] / decided if decided and bricks >= MIN_DECIDED_BRICKS else None
+# Why bricks were not used, in words for the viewer of slices.
+CAUSES: Final[dict[str, str]] = {
+    Waste.TURNED: "after turning back",
+    Waste.JUMPED: "after a jump",
+    Waste.LEFT: "after leaving the volume",
+    Waste.TOO_DEEP: "planned further than needed",
+    Waste.EVICTED: "evicted from the cache",
+}
 
 
-MIN_DECIDED_BRICKS: Final = 3
+def causes(ahead: PrefetchStats) -> str:
+    """Wasted bytes by cause, the largest first; empty without any."""
+    found = sorted(ahead["wasted"].items(), key=lambda item: -item[1])
+    return ", ".join(f"{size(nbytes)} {CAUSES[cause]}" for cause, nbytes in found if nbytes)
+
+
+def seconds(value: float) -> str:
+    """A sum of times (s) as people read it."""
+    return "0 s" if value <= 0.0 else charts.duration(1e3 * value)
 
 
 def _spark(panel: Panel, values: Sequence[float | None]) -> dict[str, list[float]]:

@@ -73,7 +73,7 @@ SHARE_LABELS: Final[dict[Share, str]] = {
     "timeliness": "in time",
 }
 SHARE_HELP: Final[dict[Share, str]] = {
-    "accuracy": "Accuracy: of the bytes decoded ahead that were then used or evicted, the share that was used",
+    "accuracy": "Accuracy: of the bytes decoded ahead that were then used or wasted, the share that was used",
     "coverage": "Coverage: of all bricks accessed for the first time, the share that was decoded ahead",
     "timeliness": "Timeliness: of the bricks decoded ahead and accessed, the share that was complete in time",
 }
@@ -83,9 +83,17 @@ FATES: Final[dict[Fate, tuple[str, str]]] = {
     "used": ("used", "Bytes of bricks decoded ahead that were then accessed"),
     "undecided": (
         "not yet",
-        "Bytes of bricks decoded ahead that are cached and were not accessed yet",
+        "Bytes of bricks decoded ahead that are cached, planned or were so until now, and not accessed yet",
     ),
-    "wasted": ("wasted", "Bytes of bricks decoded ahead that were evicted without an access"),
+    "wasted": (
+        "wasted",
+        "Bytes of bricks decoded ahead that no plan has any more, or that were evicted, without an access",
+    ),
+}
+
+WORTH: Final = {
+    "saved": "Time that viewers did not wait: the decode times of bricks that were used, less what was waited for",
+    "spent": "Time that the server spent on decoding ahead",
 }
 
 CACHES: Final = ("bricks", "frames")
@@ -101,7 +109,7 @@ FULL_HEIGHTS: Final[dict[str, int]] = {
     Panel.PIPELINE: 310,
     Panel.LATENCY: 136,
     Panel.HIT_RATE: 160,
-    Panel.PREFETCH: 156,
+    Panel.PREFETCH: 178,
 }
 
 _GRAPH_CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True, "doubleClick": False}
@@ -283,6 +291,15 @@ def _prefetch() -> Component:
         Panel.PREFETCH,
         "Prefetch",
         _number(Panel.PREFETCH_STATE, "What the prefetch worker does now"),
+        html.Div(
+            [
+                components.with_tooltip(
+                    html.Span([f"{name} ", html.B("–", id=ids.prefetched(name))]), help_
+                )
+                for name, help_ in WORTH.items()
+            ],
+            className="facts",
+        ),
         html.Div(
             [html.Div(id=ids.bar(fate), className=f"fate {fate}") for fate in FATES],
             className="fates",

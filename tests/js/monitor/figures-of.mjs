@@ -42,7 +42,13 @@ export function statsOf(more = {}) {
     queue: { count: 16, p95_ms: 2, p99_ms: 3 },
     brick_write: null,
     caches: {
-      bricks: { bytes: 5e9, limit: 20e9, entries: 9, evictions: 0 },
+      bricks: {
+        bytes: 5e9,
+        limit: 20e9,
+        entries: 9,
+        evictions: 0,
+        evicted: { used: { count: 0, mean_age_s: null }, unused: { count: 0, mean_age_s: null } },
+      },
       frames: { bytes: 0, limit: 1e9, entries: 0, evictions: 0 },
     },
     cache_sizes: {
@@ -63,6 +69,10 @@ export function statsOf(more = {}) {
       late: 0,
       used_bytes: 0,
       wasted_bytes: 0,
+      wasted: { turned: 0, jumped: 0, left: 0, too_deep: 0, evicted: 0 },
+      lead: { ready: 0, joined: 0, not_begun: 0, p5_s: null, p50_s: null, p95_s: null },
+      saved_s: 0,
+      spent_s: 0,
       undecided_bytes: 0,
       accuracy: null,
       coverage: 0.5,

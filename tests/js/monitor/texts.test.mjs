@@ -8,6 +8,7 @@ import {
   machineFacts,
   prefetchFacts,
   processRows,
+  worthSentence,
 } from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
 import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.mjs';
@@ -160,24 +161,57 @@ Deno.test('numbers as people read them', () => {
   assert.equal(clockTime(1_600_000_000, 1_700_000_100).length, 16);
 });
 
-Deno.test('bytes decoded ahead are used, wasted or neither yet', () => {
+Deno.test('prefetching has its worth in a sentence, its fates, and its lead', () => {
   const prefetch = {
     ...statsOf().prefetch,
     decoded_bytes: 100e6,
     used_bytes: 60e6,
     wasted_bytes: 10e6,
+    wasted: { turned: 7e6, jumped: 0, left: 0, too_deep: 3e6, evicted: 0 },
     undecided_bytes: 30e6,
-    accuracy: 0.6,
+    accuracy: 6 / 7,
+    lead: { ready: 5, joined: 2, not_begun: 1, p5_s: 0.4, p50_s: 3, p95_s: 9 },
+    saved_s: 90,
+    spent_s: 600,
     moving: { decoded_bytes: 100e6, used_bytes: 60e6 },
     resting: { decoded_bytes: 0, used_bytes: 0 },
   };
   const stats = statsOf({ prefetch });
-  assert.deepEqual(fatesOf(stats), [['used', 60e6, 0.6], ['not decided yet', 30e6, 0.3], ['wasted', 10e6, 0.1]]);
+  assert.equal(
+    worthSentence(stats),
+    'Decoding ahead saved viewers 90 s of waiting, for 10 min of the server’s time.',
+  );
+  assert.deepEqual(fatesOf(stats), [
+    ['used', 60e6, 0.6],
+    ['not decided yet', 30e6, 0.3],
+    ['wasted: the viewer turned', 7e6, 0.07],
+    ['wasted: too far ahead', 3e6, 0.03],
+  ]);
   assert.deepEqual(fatesOf(statsOf()), []);
+  assert.equal(worthSentence(statsOf()), 'Nothing was decoded ahead in this time.');
   const facts = Object.fromEntries(prefetchFacts(stats));
-  assert.equal(facts['Used so far'], '60 %');
+  assert.equal(facts.Accuracy, '85.7 %');
+  assert.equal(facts['When needed'], '5 ready, 2 in progress, 1 not begun');
+  assert.equal(facts.Lead, '3.0 s, the latest 5 % less than 400 ms');
   assert.equal(facts['While viewers move'], '60 MB of 100 MB used');
   assert.equal(facts['While viewers rest'], 'nothing decoded');
+});
+
+Deno.test('what is not decided yet has no accuracy, and without demands there is no lead', () => {
+  const facts = Object.fromEntries(prefetchFacts(statsOf()));
+  assert.equal(facts.Accuracy, 'not decided yet');
+  assert.equal(facts['When needed'], undefined);
+  const idle = { ...statsOf().prefetch, decoded: 0 };
+  assert.equal(Object.fromEntries(prefetchFacts(statsOf({ prefetch: idle }))).Accuracy, '–');
+});
+
+Deno.test('the age of evicted bricks is that of used and of unused ones', () => {
+  const { bricks, frames } = statsOf().caches;
+  const evicted = { used: { count: 4, mean_age_s: 300 }, unused: { count: 3, mean_age_s: 7200 } };
+  const facts = Object.fromEntries(cacheFacts(statsOf({ caches: { frames, bricks: { ...bricks, evicted } } })));
+  assert.equal(facts['last used'], '5 min on average before');
+  assert.equal(facts['never used'], '3, decoded 2.0 h on average before');
+  assert.equal(Object.fromEntries(cacheFacts(statsOf()))['last used'], undefined);
 });
 
 Deno.test('the working sets are named by their minutes', () => {

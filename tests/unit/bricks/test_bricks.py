@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from dashboard.bricks.store import Brick, BrickStore, SinglePlaneBrick
+from dashboard.bricks.brick import Brick, SinglePlaneBrick
+from dashboard.bricks.store import BrickStore
 from dashboard.decoding.chunk_reader import DamagedChunk
 from tests.bricks import DTYPE, Purpose, brick_at, put, values_of
 

@@ -16,10 +16,10 @@ from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks import direct_write
+from dashboard.bricks.brick import FileBrick
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.loader import CacheFull
 from dashboard.bricks.pending_file import PendingBrickFile
-from dashboard.bricks.store import FileBrick
 from dashboard.decoding.brick_reader import BrickTarget
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.sinks import FileSink, MemorySink

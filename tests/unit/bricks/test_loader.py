@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,14 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason
 from dashboard.bricks import in_flight
-from dashboard.bricks.store import FileBrick
+from dashboard.bricks.brick import DecodeRecord, FileBrick
+from dashboard.bricks.usage import AccessResult
 from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.progressive import ProgressiveBrick
 from dashboard.meter import recording
 from dashboard.storage.file_lock import file_lock
+from dashboard.telemetry.ledger import PREFETCH_LEAD
+from tests.clock import Clock
 from tests.parts import Parts
 from tests.small_volume import NBYTES, VALUES, brick, same
 
@@ -73,6 +78,74 @@ def test_decoded_ahead_is_prefetched_once_for_each_plane(here: Parts) -> None:
     assert counted["prefetch.decoded_bytes"] == counted["prefetch.used_bytes"] == NBYTES
     assert counted["bricks.first_wanted"] == 1
     assert "prefetch.late" not in counted
+
+
+def test_a_brick_decoded_ahead_saves_its_decode_and_has_a_lead(here: Parts) -> None:
+    here.load(brick(here, 0), Purpose.PREFETCH_MOVING)
+    counted = here.ledger.counted
+    assert counted["prefetch.spent_seconds"] > 0.0
+    here.load(brick(here, 0), plane=1, counted=True)
+    assert 0.0 < counted["prefetch.saved_seconds"] <= counted["prefetch.spent_seconds"]
+    assert here.ledger.times[PREFETCH_LEAD] >= 0.0
+    saved = counted["prefetch.saved_seconds"]
+    here.load(brick(here, 0), plane=2, counted=True)
+    assert counted["prefetch.saved_seconds"] == saved
+    # What demands decode costs no prefetching, and saves nothing.
+    spent = counted["prefetch.spent_seconds"]
+    here.load(brick(here, 4), counted=True)
+    assert (counted["prefetch.spent_seconds"], counted["prefetch.saved_seconds"]) == (spent, saved)
+
+
+def test_time_of_a_failed_decode_is_spent_without_the_pauses(
+    here: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(100.0)
+    here.loader.monotonic = lambda: clock.now
+    monkeypatch.setattr(here.loader, "no_demand_pending", lambda: clock.now >= 150.0)
+
+    def sleep(seconds: float) -> None:
+        clock.now = 150.0
+
+    here.loader.sleep = sleep
+
+    def fail(file: object, address: object, target: object, pause: Callable[[], None]) -> None:
+        clock.now += 3.0
+        pause()
+        clock.now += 2.0
+        raise errors.Busy("No file.")
+
+    reader = SimpleNamespace(read_brick=fail)
+    monkeypatch.setattr(here.readers, "of", lambda volume: reader)
+    with pytest.raises(errors.Busy):
+        here.load(brick(here, 0), Purpose.PREFETCH_MOVING)
+    assert here.ledger.counted["prefetch.spent_seconds"] == pytest.approx(5.0)
+
+
+def test_a_demand_that_joined_saved_less_by_what_it_waited(here: Parts) -> None:
+    account = here.store.account
+    first = AccessResult(Purpose.PREFETCH_MOVING, True, True)
+    decoded = DecodeRecord(ready_at=time.time(), took_s=3.0)
+    account.used(first, decoded, NBYTES, 2.0)
+    account.used(first, decoded, NBYTES, 9.0)
+    counted = here.ledger.counted
+    assert counted["prefetch.saved_seconds"] == 1.0
+    assert counted["prefetch.late"] == 2
+    assert here.ledger.times == {}
+    # A brick of a former version.
+    account.used(first, None, NBYTES, None)
+    assert (counted["prefetch.used"], counted["prefetch.saved_seconds"]) == (3, 1.0)
+
+
+def test_a_planned_brick_that_a_demand_decodes_was_not_begun(
+    here: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = [Reason.LATE]
+    monkeypatch.setattr(here.loader, "_reasons", SimpleNamespace(reason=lambda *given: reason[0]))
+    here.load(brick(here, 0), counted=True)
+    assert here.ledger.counted["prefetch.not_begun"] == 1
+    reason[0] = Reason.TURNED
+    here.load(brick(here, 4), counted=True)
+    assert here.ledger.counted["prefetch.not_begun"] == 1
 
 
 def test_rest_is_counted_apart(here: Parts) -> None:

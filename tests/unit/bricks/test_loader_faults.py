@@ -14,8 +14,8 @@ import pytest
 
 from dashboard import errors
 from dashboard.addressing.outcomes import Purpose
+from dashboard.bricks.brick import FileBrick, SinglePlaneBrick
 from dashboard.bricks.loader import CacheFull
-from dashboard.bricks.store import FileBrick, SinglePlaneBrick
 from dashboard.catalog.volume_file import VolumeFile
 from tests import database, files
 from tests.parts import Parts

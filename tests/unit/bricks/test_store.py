@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard.addressing.outcomes import Purpose
-from dashboard.bricks import store as module
-from dashboard.bricks.store import BrickStore, SinglePlaneBrick
-from dashboard.bricks.usage import BrickUsage
+from dashboard.bricks.brick import SinglePlaneBrick
+from dashboard.bricks.store import BrickStore
+from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, open_cache
 from dashboard.storage.eviction import LruEvictor
@@ -126,13 +126,13 @@ def test_every_purpose_is_remembered(store: BrickStore, purpose: Purpose) -> Non
 def test_a_brick_that_is_requested_while_it_is_decoded(store: BrickStore) -> None:
     partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)
     assert partial is not None
-    early = module.SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), pending=partial)
+    early = SinglePlaneBrick(values_of(brick_at(0))[1], 1, (), pending=partial)
     brick = store.commit(partial, DTYPE, ())
     assert brick is not None
     # By now the file is the cache's, and its story goes on.
-    assert early.mark_accessed(1) == module.AccessResult(Purpose.DEMAND, True, True)
+    assert early.mark_accessed(1) == AccessResult(Purpose.DEMAND, True, True)
     assert brick.mark_accessed(1).first_plane_access is False
-    assert brick.mark_accessed(0) == module.AccessResult(Purpose.DEMAND, False, True)
+    assert brick.mark_accessed(0) == AccessResult(Purpose.DEMAND, False, True)
 
 
 def test_one_of_many_is_the_first(store: BrickStore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.outcomes import Purpose, Waste
 from dashboard.bricks.store import BrickStore
 from dashboard.storage import eviction as eviction_module
 from dashboard.storage.bytes_cache import BytesCache
@@ -90,7 +90,60 @@ def test_what_was_decoded_for_nothing_is_counted(
     for n in range(3, 6):
         put(store, brick_at(4 * n))
     assert ledger.counted["bricks.evictions"] == 3
-    assert ledger.counted["prefetch.wasted_bytes"] == 2 * DATA_BYTES
+    assert ledger.counted["wasted_bytes.evicted"] == 2 * DATA_BYTES
+    assert ledger.counted["prefetch.wasted"] == 2
+    assert ledger.counted["prefetch.resting_wasted_bytes"] == DATA_BYTES
+
+
+def test_evicted_bricks_have_an_age_by_whether_they_were_used(
+    make_store: Callable[..., BrickStore], cache: BytesCache, ledger: Counts
+) -> None:
+    clock = Clock(2e9)
+    store = make_store(limit=4 * FILE_BYTES, clock=clock)
+    put(store, brick_at(0), Purpose.PREFETCH_MOVING).mark_accessed(0)
+    put(store, brick_at(4), Purpose.PREFETCH_MOVING)
+    put(store, brick_at(8), Purpose.DEMAND)
+    put(store, brick_at(12), Purpose.WARMUP)
+    database.touch(cache, 5.0)
+    for n in range(4, 8):
+        put(store, brick_at(4 * n))
+    found = {name: n for name, n in ledger.counted.items() if name.startswith("evicted.")}
+    assert found == {
+        "evicted.used": 2,
+        "evicted.used_age_seconds": 2 * (2e9 - 5),
+        "evicted.unused": 2,
+        "evicted.unused_age_seconds": 2 * (2e9 - 5),
+    }
+
+
+def test_a_brick_is_wasted_once_and_recovered_by_its_first_access(
+    make_store: Callable[..., BrickStore], ledger: Counts
+) -> None:
+    store, other = make_store(), make_store()
+    brick = put(store, brick_at(0), Purpose.PREFETCH_IDLE)
+    store.waste(brick_at(0).key, Waste.TURNED)
+    other.waste(brick_at(0).key, Waste.LEFT)
+    assert ledger.counted["prefetch.wasted"] == 1
+    assert ledger.counted["wasted_bytes.turned"] == DATA_BYTES
+    assert store.is_unused_prefetch(brick_at(0))
+    access = brick.mark_accessed(1)
+    assert (access.first_brick_access, access.waste) == (True, Waste.TURNED)
+    store.account.used(access, brick.decoded, DATA_BYTES, None)
+    assert ledger.counted["recovered_bytes.turned"] == DATA_BYTES
+    assert ledger.counted["prefetch.recovered"] == ledger.counted["prefetch.used"] == 1
+    assert ledger.counted["prefetch.resting_recovered_bytes"] == DATA_BYTES
+    # By now it is used, whatever happens to it.
+    assert brick.mark_accessed(2).waste is None
+    store.waste(brick_at(0).key, Waste.EVICTED)
+    assert ledger.counted["prefetch.wasted"] == 1
+
+
+def test_only_what_was_prefetched_is_wasted(store: BrickStore, ledger: Counts) -> None:
+    for n, purpose in enumerate((Purpose.DEMAND, Purpose.WARMUP)):
+        put(store, brick_at(4 * n), purpose)
+        store.waste(brick_at(4 * n).key, Waste.LEFT)
+    assert store.waste(brick_at(40).key, Waste.LEFT) is None
+    assert "prefetch.wasted" not in ledger.counted
 
 
 def test_what_killed_processes_left_is_swept(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dashboard.addressing.outcomes import Purpose
+from dashboard.bricks import brick as brick_module
 from dashboard.bricks import plane_checksums
 from dashboard.bricks import store as module
 from dashboard.bricks.store import BrickStore
@@ -217,7 +218,7 @@ def test_what_cannot_be_mapped_is_a_miss_and_closes_each_descriptor_once(
 
     before = len(open_below(tmp_path))
     with monkeypatch.context() as patch:
-        patch.setattr(module.mmap, "mmap", fail)
+        patch.setattr(brick_module.mmap, "mmap", fail)
         patch.setattr(module.os, "close", noted)
         assert store.get(brick_at(0), DTYPE) is None
         partial = store.begin(brick_at(0), DTYPE.itemsize, Purpose.DEMAND)

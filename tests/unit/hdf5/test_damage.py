@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
-from dashboard.bricks.store import FileBrick, SinglePlaneBrick
+from dashboard.bricks.brick import FileBrick, SinglePlaneBrick
 from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, SampleBoxes, Values

@@ -50,7 +50,7 @@ def test_the_oldest_leave_until_it_fits(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 10, "c": 40, "d": 10})
     evictor = make(cache, 100, lock)
     left: list[str] = []
-    assert evictor.evict_for(45, on_evict=left.append) == 2
+    assert evictor.evict_for(45, on_evict=lambda row: left.append(row.key)) == 2
     assert left == ["a", "b"]
     assert keys(cache) == {"c", "d"}
 
@@ -122,13 +122,19 @@ def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) 
     evictor = make(cache, 100, lock)
     left: list[str] = []
     gone = evictor.evict_for(
-        55, protected=lambda: {"a"}, evict_protected_last=True, on_evict=left.append
+        55,
+        protected=lambda: {"a"},
+        evict_protected_last=True,
+        on_evict=lambda row: left.append(row.key),
     )
     assert gone == len(left) == 2
     assert left == ["b", "c"]
     assert (
         evictor.evict_for(
-            100, protected=lambda: {"a"}, evict_protected_last=True, on_evict=left.append
+            100,
+            protected=lambda: {"a"},
+            evict_protected_last=True,
+            on_evict=lambda row: left.append(row.key),
         )
         == 1
     )

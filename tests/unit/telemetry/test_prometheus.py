@@ -13,7 +13,7 @@ from dashboard import __version__
 from dashboard.errors import Busy
 from dashboard.storage.rows import RowsUnavailable, open_rows
 from dashboard.telemetry.aggregates import BOUNDS
-from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.ledger import PREFETCH_LEAD, Ledger
 from dashboard.telemetry.prometheus import BUCKETS, exposition
 from dashboard.telemetry.stages import STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
@@ -68,12 +68,28 @@ def test_figures(pair: tuple[Ledger, Stats]) -> None:
     ledger.demand("miss")
     ledger.demand("miss")
     ledger.viewer("a")
-    ledger.count("prefetch.wasted_bytes", 77)
+    # Evicted bricks, in a row of an earlier version and in one of today; and one that was used after all.
+    ledger.count("prefetch.wasted_bytes", 70)
+    ledger.count("wasted_bytes.evicted", 7)
+    ledger.count("wasted_bytes.turned", 5)
+    ledger.count("recovered_bytes.turned", 5)
+    ledger.count("prefetch.saved_seconds", 1.5)
+    ledger.count("prefetch.spent_seconds", 2.5)
+    ledger.count_all({}, {PREFETCH_LEAD: 0.3})
     ledger.gauge("frames.bytes", lambda: 12)
     ledger.flush()
     samples = scrape(stats)
     assert samples["lamella_demand_total", label(outcome="miss")] == 2
-    assert samples["lamella_prefetch_wasted_bytes_total", label()] == 77
+    wasted = "lamella_prefetch_wasted_bytes_total"
+    assert samples[wasted, label(cause="evicted")] == 77
+    assert samples[wasted, label(cause="turned")] == 5
+    assert samples[wasted, label(cause="left")] == 0
+    assert (wasted, label()) not in samples
+    assert samples["lamella_prefetch_recovered_bytes_total", label(cause="turned")] == 5
+    assert samples["lamella_prefetch_saved_seconds_total", label()] == 1.5
+    assert samples["lamella_prefetch_spent_seconds_total", label()] == 2.5
+    assert samples["lamella_prefetch_lead_seconds_bucket", label(le="0.5")] == 1
+    assert samples["lamella_prefetch_lead_seconds_bucket", label(le="0.25")] == 0
     assert samples["lamella_frames_bytes", label()] == 12
     assert samples["lamella_viewers", label()] == 1
     (rss,) = [v for (name, _), v in samples.items() if name == "lamella_process_rss_bytes"]

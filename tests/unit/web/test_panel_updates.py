@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from dashboard.addressing.outcomes import Outcome, Reason, Stage
+from dashboard.addressing.outcomes import Outcome, Reason, Stage, Waste
 from dashboard.settings import Settings
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.prefetching import PrefetchStats, prefetch_stats
 from dashboard.telemetry.statistics import Stats
-from dashboard.telemetry.summaries import PrefetchStats, prefetch_stats
 from dashboard.web.page import layout, panel_updates
 from tests.clock import Clock
 from tests.rows import MemoryRows
@@ -179,8 +179,12 @@ def test_the_state_of_prefetching(
 
 
 def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
-    counts = {"decoded_bytes": 10.0 * MB, "used_bytes": 6.0 * MB, "wasted_bytes": 1.0 * MB}
-    stats = prefetch_stats(Totals(counts={f"prefetch.{k}": v for k, v in counts.items()}), {})
+    counts = {
+        "prefetch.decoded_bytes": 10.0 * MB,
+        "prefetch.used_bytes": 6.0 * MB,
+        "wasted_bytes.left": 1.0 * MB,
+    }
+    stats = prefetch_stats(Totals(counts=counts), {})
     assert panel_updates.fates_of(stats) == {
         "used": 6 * MB,
         "undecided": 3 * MB,
@@ -191,13 +195,35 @@ def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
     assert panel_updates.fates_of(stats)["undecided"] == 0
 
 
-def test_accuracy_is_that_of_what_is_decided_from_three_bricks_on() -> None:
-    numbers = {"decoded": 10, "decoded_bytes": 10 * MB}
-    two = ahead(used=2, used_bytes=2 * MB, **numbers)
-    assert panel_updates.accuracy(two) is None
-    three = ahead(used=2, used_bytes=2 * MB, wasted_bytes=1 * MB, **numbers)
-    assert panel_updates.accuracy(three) == pytest.approx(2 / 3)
-    assert panel_updates.accuracy(ahead()) is None
+def test_wasted_bytes_have_their_causes_in_words() -> None:
+    wasted = {"turned": 2 * MB, "jumped": 0, "left": 5 * MB, "too_deep": 0, "evicted": 0}
+    assert panel_updates.causes(ahead(wasted=wasted)) == (
+        "5.0 MB after leaving the volume, 2.0 MB after turning back"
+    )
+    assert panel_updates.causes(ahead(wasted=dict.fromkeys(Waste, 0))) == ""
+    assert set(panel_updates.CAUSES) == set(Waste)
+
+
+def test_the_panel_has_what_the_statistics_have(counted: Counted) -> None:
+    shown = counted.shown(panel_updates.prefetch)["texts"]
+    assert shown["prefetch-accuracy"] == "–"
+    assert (shown["prefetch-saved"], shown["prefetch-spent"]) == ("0 s", "0 s")
+    counted.ledger.count_all(
+        {"prefetch.decoded": 5, "prefetch.decoded_bytes": 5 * MB}
+        | {"prefetch.used": 2, "prefetch.used_bytes": 2 * MB, "prefetch.wasted": 1}
+        | {"wasted_bytes.turned": MB, "bricks.first_wanted": 4}
+        | {"prefetch.saved_seconds": 0.25, "prefetch.spent_seconds": 100.5}
+    )
+    update = counted.shown(panel_updates.prefetch)
+    stats = counted.stats.snapshot(None)["prefetch"]
+    texts = update["texts"]
+    assert stats["accuracy"] == pytest.approx(2 / 3)
+    assert (texts["prefetch-accuracy"], texts["prefetch-coverage"]) == ("67 %", "50 %")
+    assert (stats["saved_s"], texts["prefetch-saved"]) == (0.25, "250 ms")
+    assert (stats["spent_s"], texts["prefetch-spent"]) == (100.5, "100 s")
+    sizes = [texts[f"prefetch-{fate}"] for fate in ("used", "undecided", "wasted")]
+    assert sizes == ["2.0 MB", "2.0 MB", "1.0 MB"]
+    assert update["titles"]["prefetch-wasted"] == "1.0 MB after turning back"
 
 
 def test_what_is_new_is_written_into_elements_that_exist(
