@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from dashboard.bricks.plane_checksums import checksum_bytes
 from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.checksum import PlaneChecksums
+
+# madvise(2); Python's mmap has no name for it.
+MADV_POPULATE_READ: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,13 @@ class FileBrick:
             key, plane = self.address.key, self._planes[number]
             self._verified[number] = plane_checksums.matches(self._fd, offset, key, number, plane)
         return bool(self._verified[number])
+
+    def page_in(self, number: int) -> None:
+        """Map the pages of plane `number` now, so that whoever reads them later does not wait for the disk."""
+        nbytes = self._planes[number].nbytes
+        start = number * nbytes // mmap.PAGESIZE * mmap.PAGESIZE
+        with suppress(OSError):  # Linux before 5.14: they are read when they are touched.
+            self._map.madvise(MADV_POPULATE_READ, start, (number + 1) * nbytes - start)
 
     def is_intact(self) -> bool:
         """Whether the file is still in the cache, and as long as it was."""

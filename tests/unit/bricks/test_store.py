@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.brick import SinglePlaneBrick
 from dashboard.bricks.store import BrickStore
@@ -16,7 +21,7 @@ from dashboard.bricks.usage import AccessResult, BrickUsage
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, open_cache
 from dashboard.storage.eviction import LruEvictor
-from tests.bricks import DTYPE, FILE_BYTES, brick_at, put, values_of
+from tests.bricks import DTYPE, FILE_BYTES, VOLUME, brick_at, put, values_of
 from tests.files import open_below
 from tests.parts import Counts
 
@@ -75,6 +80,33 @@ def test_a_finished_brick_leaves_nothing_behind(
     assert list((tmp_path / "partial").iterdir()) == []
     assert cache.totals() == (FILE_BYTES, 1)
     assert cache.check() == []
+
+
+def test_the_pages_of_a_plane_are_mapped_before_it_is_read(store: BrickStore) -> None:
+    side, planes = 1024, 4
+    address = BrickAddress(VOLUME, 1, 2, (0, 0, 0), (planes, side, side))
+    partial = store.begin(address, DTYPE.itemsize, Purpose.DEMAND)
+    assert partial is not None
+    os.pwrite(partial.fd, bytes(address.nbytes(DTYPE.itemsize)), 0)
+    store.commit(partial, DTYPE, ())
+    # Its checksums are verified now, which touches the pages; the next map of the file has none of them.
+    for number in range(planes):
+        assert store.get(address, DTYPE, number) is not None
+    store.open_handles.drop(address.key)
+    brick = store.get(address, DTYPE, 2)
+    assert brick is not None
+    assert mapped_pages(brick.plane(2)) == 1.0
+    assert mapped_pages(brick.plane(0)) < 1.0
+
+
+def mapped_pages(values: NDArray[Any]) -> float:
+    """The share of an array's whole pages that the process can read without a fault (proc(5), pagemap)."""
+    first = -(-values.ctypes.data // mmap.PAGESIZE)
+    count = (values.ctypes.data + values.nbytes) // mmap.PAGESIZE - first
+    with open("/proc/self/pagemap", "rb") as pages:
+        pages.seek(8 * first)
+        entries = np.frombuffer(pages.read(8 * count), "u8")
+    return float(np.mean(entries >> np.uint64(63)))
 
 
 def test_the_cache_is_kept_over_a_restart(
