@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from dashboard.telemetry.row_limit import ROWS_PER_SECOND
 from tests.tally import BROWSER_STAGES, NoAnswer, Tally, Viewer, groups_of
 
 # Shape of the volumes `/scan` and `/other` of the file `v.h5`; `/wide` has slices of more cells than an answer may
@@ -23,28 +24,34 @@ class Browsing:
     def __init__(self, port: int, name: str, tally: Tally, seed: int) -> None:
         self._viewer = Viewer(port, name, tally)
         self._name = name
+        self._tally = tally
         self._rng = random.Random(seed)
         self._at = self._rng.randrange(SHAPE[0])
         # Tags of answers, by what was requested.
         self._tags: list[tuple[dict[str, str], str]] = []
         self._version = ""
+        self._seed = seed
+        self._others = 0
 
-    def go(self, requests: int) -> None:
-        """Send so many requests."""
+    def go(self, requests: int, to_the_end: bool = True) -> None:
+        """Send so many requests, or only until there is no answer."""
         acts: list[tuple[Callable[[], object], float]] = [
             (self._slice, 50),
             (self._again, 10),
             (lambda: self._slice(ahead="1"), 8),
             (self._script, 8),
             (self._mistake, 10),
-            (self._report, 8),
-            (self._bad_report, 4),
+            (self._report, 6),
+            (self._bad_report, 3),
+            (self._long_report, 1),
             (self._uncounted, 2),
         ]
         for act in self._rng.choices([a for a, _ in acts], [w for _, w in acts], k=requests):
             if self._rng.random() < 0.1:
                 self._viewer.close()
             act()
+            if self._tally.unanswered and not to_the_end:
+                break
         self._viewer.close()
 
     def _query(self, **more: str) -> dict[str, str]:
@@ -148,17 +155,19 @@ class Browsing:
             self._slice()
         counted: Counter[str] = Counter()
         groups: list[dict[str, str]] = []
-        rows = [self._row() for _ in range(self._rng.randrange(1, 5))]
+        # Few enough that no viewer sends too many within a second, however fast the server is.
+        rows = [self._row() for _ in range(self._rng.randrange(1, 3))]
         for row in rows:
             counted["reports.accepted"] += 1
             counted.update(f"stages.{stage}" for stage in BROWSER_STAGES if f"{stage}_ms" in row)
             outcome = "hit" if row["source"] == "bricks" else row["source"]
             if "perceived_ms" in row:
                 counted[f"perceived.{outcome}"] += 1
+                counted["seen"] += row["perceived_ms"] <= 100.0
             if outcome == "ring":
                 counted["demand.ring"] += 1
                 groups.append(groups_of(row, self._name))
-        for _ in range(self._rng.randrange(3)):
+        for _ in range(self._rng.randrange(2)):
             reason, row = self._bad_row()
             counted.update(("reports.refused", f"reports.{reason}"))
             rows.insert(self._rng.randrange(len(rows) + 1), row)
@@ -167,11 +176,12 @@ class Browsing:
         counted.update(
             {"page.skipped": skipped, "page.ahead": ahead, "page.ahead_bytes": 1000 * ahead}
         )
+        groups += [{"skipped": self._name}] * skipped
         body = json.dumps({"viewer": self._name, "slices": rows} | more).encode()
         assert self._viewer.report(body, counted, groups) in (204, 0)
 
     def _bad_report(self) -> None:
-        rows = [self._row(source="disk") for _ in range(self._rng.randrange(1, 4))]
+        rows = [self._row(source="disk") for _ in range(self._rng.randrange(1, 3))]
         whole = {"viewer": self._name, "slices": rows, "skipped": 1}
         body, count = self._rng.choice(
             (
@@ -182,6 +192,19 @@ class Browsing:
         )
         counted = Counter({"reports.refused": count, "reports.malformed": count})
         assert self._viewer.report(body, counted, []) in (400, 0)
+
+    def _long_report(self) -> None:
+        """More rows than a viewer may send within a second, of a viewer that has sent none before."""
+        if not self._version:
+            self._slice()
+        self._others += 1
+        volume = {"file": "v.h5", "dataset": "/scan", "selection": "3,:,:"}
+        more = self._rng.randrange(1, 5)
+        rows = [volume | {"source": "bricks", "draw_ms": 1.0}] * (ROWS_PER_SECOND + more)
+        body = {"viewer": f"{self._name}-{self._seed}-{self._others}", "slices": rows}
+        counted = Counter({"reports.accepted": ROWS_PER_SECOND, "stages.draw": ROWS_PER_SECOND})
+        counted.update({"reports.refused": more, "reports.too_frequent": more})
+        assert self._viewer.report(json.dumps(body).encode(), counted, []) in (204, 0)
 
     def _uncounted(self) -> None:
         """Requests that are no slices, and a request for the headers of one."""

@@ -105,13 +105,9 @@ class Viewer:
         except NoAnswer:
             self._tally.unanswered += 1
             return None
-        kind = (
-            "script"
-            if "viewer" not in query
-            else "ahead"
-            if query.get("ahead") == "1"
-            else "demand"
-        )
+        kind = "demand" if "viewer" in query else "script"
+        if kind == "demand" and query.get("ahead") == "1":
+            kind = "ahead"
         new = Counter({f"requests.{kind}_{answer.status}": 1, "queue": 1})
         groups: list[dict[str, str]] = []
         status = answer.getheader("Cache-Status", "")
@@ -126,7 +122,9 @@ class Viewer:
             for part in answer.getheader("Server-Timing", "").split(","):
                 stage = part.partition(";")[0].strip()
                 new[f"stages.{stage}"] += stage not in ("queue", "total")
-            groups = [groups_of(query, self.name)]
+            groups.append(groups_of(query, self.name))
+        elif kind == "demand" and query["viewer"] == self.name:
+            groups.append({"failed": self.name})
         # What is fetched ahead, by whomever, is no demand.
         if answer.status == 200 and query.get("ahead") != "1" and status.startswith("bricks"):
             new["accesses"] += 1
@@ -201,6 +199,8 @@ def of_csv(text: str) -> Counter[str]:
             kind, _, rest = name.partition(".")
             if kind == "demand":
                 found[name] += int(value)
+            elif kind == "seen_within_100_ms":
+                found["seen"] += int(value)
             elif name.endswith(".count"):
                 found[name.removesuffix(".count")] += int(value)
             elif kind == "counters":
@@ -235,10 +235,21 @@ def of_metrics(text: str) -> Counter[str]:
                 found[f"requests.{sample.labels['kind']}_{sample.labels['code']}"] += count
             elif sample.name in plain:
                 found[plain[sample.name]] += count
+            elif sample.name == "lamella_perceived_seconds_bucket" and sample.labels["le"] == "0.1":
+                found["seen"] += count
             for group in ("reports", "page", "sent_bytes"):
                 if sample.name.startswith(f"lamella_{group}_"):
                     name = sample.name.removeprefix(f"lamella_{group}_").removesuffix("_total")
                     found[f"{group}.{name}"] += count
+    return _counts(found)
+
+
+def of_distributions(series: Mapping[str, Any]) -> Counter[str]:
+    """What the distributions of a series of these add up to, by outcome."""
+    found: Counter[str] = Counter()
+    for kind in ("server", "perceived"):
+        for outcome, buckets in series["histogram"][kind].items():
+            found[f"{kind}.{outcome}"] += sum(map(sum, buckets.values()))
     return _counts(found)
 
 
@@ -255,5 +266,5 @@ def _counts(found: Counter[str]) -> Counter[str]:
 
 KNOWN = frozenset(
     "demand reasons server perceived stages requests reports page variants queue accesses"
-    " accesses_hits sent_bytes".split()
+    " accesses_hits sent_bytes seen".split()
 )

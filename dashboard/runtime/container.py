@@ -75,9 +75,10 @@ class Services(Engine):
         )
 
     def close(self) -> None:
-        """Wait for deferred work, and close the engine."""
+        """Wait for deferred work and the periodic tasks, and close the engine."""
         self._stop.set()
         self.activity.close()
+        self.maintenance.join()
         super().close()
 
 

@@ -16,6 +16,8 @@ from dashboard.bulkhead import Bulkhead
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+# Tasks take milliseconds, but for a sweep of a large cache directory, which loses nothing when it is cut short.
+END_WITHIN_S = 5.0
 
 
 class Stop(Protocol):
@@ -47,6 +49,7 @@ class Maintenance:
         self.tasks = list(tasks)
         self._clock = clock
         self._bulkhead = Bulkhead(log, clock=clock)
+        self._thread: threading.Thread | None = None
 
     def add(self, name: str, work: Callable[[], object], every_s: float = 0.0) -> None:
         """Add a task; it is due at the next tick."""
@@ -69,7 +72,15 @@ class Maintenance:
 
     def start(self, stop: threading.Event) -> None:
         """As `run`, in a thread of its own."""
-        threading.Thread(target=self.run, args=(stop,), name="maintenance", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self.run, args=(stop,), name="maintenance", daemon=True
+        )
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the tasks in progress, after `stop` was set: they count, and write what was counted."""
+        if self._thread is not None:
+            self._thread.join(timeout=END_WITHIN_S)
 
 
 def _run_task(task: Task) -> bool:

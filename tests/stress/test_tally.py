@@ -26,7 +26,7 @@ from tests import files
 from tests.browsing import MAX_CELLS, SHAPE, Browsing
 from tests.conftest import Server, serving, unused_port
 from tests.nightly import mostly
-from tests.tally import Tally, Viewer, of_csv, of_metrics, of_stats
+from tests.tally import Tally, Viewer, of_csv, of_distributions, of_metrics, of_stats
 
 pytestmark = pytest.mark.stress
 
@@ -36,6 +36,10 @@ BY = ("volume", "axis", "viewer")
 TEXTS = Path(__file__).parent.parent / "js" / "monitor" / "texts-of.mjs"
 # The window that has all of a test, and that of the panels (s).
 SPAN_S, PANELS_S = 3600, 300.0
+# Groups of counters that `/api/v1/stats` has not.
+NOT_IN_SUMS = ("sent_bytes", "seen")
+# Accesses to bricks are simulated some seconds later, and those of the last second are lost with a process.
+SIMULATED = ("accesses", "accesses_hits")
 # Ages of heartbeats are rounded.
 MARGIN_S = 0.001
 
@@ -80,8 +84,11 @@ class Service:
             yield server
             self.ask.close()
 
-    def browse(self, requests: int) -> Tally:
-        """So many requests of all viewers together, at the same time; returns what they counted."""
+    def browse(self, requests: int, to_the_end: bool = True) -> Tally:
+        """So many requests of all viewers together, at the same time; returns what they counted.
+
+        Unless they are to be sent to the end, a viewer without an answer sends none any more.
+        """
         self._rounds += 1
         tallies = [Tally() for _ in VIEWERS]
         with ThreadPoolExecutor(len(VIEWERS)) as pool:
@@ -89,6 +96,7 @@ class Service:
                 pool.submit(
                     Browsing(self.port, name, tally, 100 * self._rounds + number).go,
                     requests // len(VIEWERS),
+                    to_the_end,
                 )
                 for number, (name, tally) in enumerate(zip(VIEWERS, tallies, strict=True))
             ]
@@ -115,12 +123,17 @@ class Service:
 
     def assert_agrees(self, *but: str) -> None:
         """Assert that the statistics become what the clients have counted, but for some groups of counters."""
-        expected = without(self.tally.counts, "sent_bytes", *but)
+        expected = without(self.tally.counts, *NOT_IN_SUMS, *but)
 
         def found(stats: dict[str, Any]) -> Counter[str]:
             return without(of_stats(stats), *but)
 
         assert_same(found(self.until(lambda stats: found(stats) == expected)), expected)
+
+    def until_more(self, requests: int) -> None:
+        """Wait until so many more requests for slices are counted."""
+        before = self.tally.counts["queue"]
+        self.until(lambda stats: stats["queue"]["count"] >= before + requests)
 
     def web_processes(self, ended: int = 0) -> dict[int, float]:
         """Of both web processes that run the times until which they have written all counts (Unix time, s).
@@ -199,7 +212,7 @@ def test_all_figures_are_what_the_clients_counted(
 def assert_views_agree(service: Service, seconds: float) -> None:
     """Assert that all views of the statistics say what the clients have counted, for `seconds` by now."""
     expected, ask = without(service.tally.counts), service.ask
-    of_sums = without(expected, "sent_bytes")
+    of_sums = without(expected, *NOT_IN_SUMS)
     span = str(SPAN_S)
     stats = service.stats(window=span)
     assert_same(of_stats(stats), of_sums)
@@ -207,9 +220,16 @@ def assert_views_agree(service: Service, seconds: float) -> None:
     assert_same(of_metrics(ask.text("/metrics")), expected)
     series = {"from": f"-{span}"}
     assert_same(of_csv(ask.text("/api/v1/stats/series", **series, format="csv")), folded(expected))
+    distributions = of_distributions(ask.json("/api/v1/stats/series", **series, histogram="1"))
+    of_slices = {n: c for n, c in expected.items() if n.startswith(("server.", "perceived."))}
+    assert_same(distributions, Counter(of_slices))
+    for by, name in (("outcome", "demand"), ("reason", "reasons")):
+        parts = service.stats(window=span, by=by)["groups"]
+        found = without(Counter({f"{name}.{key}": one["count"] for key, one in parts.items()}))
+        assert_same(found, Counter({n: c for n, c in expected.items() if n.startswith(f"{name}.")}))
     groups = {by: service.stats(window=span, by=by)["groups"] for by in BY}
     counted = {(by, name): one["count"] for by in BY for name, one in groups[by].items()}
-    demanded = service.tally.groups
+    demanded = demanded_groups(service.tally)
     assert {group: count for group, count in counted.items() if count} == demanded
     over_time = {by: ask.json("/api/v1/stats/series", **series, by=by)["groups"] for by in BY}
     summed = {(by, name): sum(one["count"]) for by in BY for name, one in over_time[by].items()}
@@ -229,9 +249,7 @@ def assert_panels(service: Service, tally: Tally) -> None:
     }
     assert texts[Panel.HIT_RATE_VALUE] == share(tally)
     failed = sum_of(expected, "requests.demand_4")
-    assert texts[Panel.HIT_RATE_UNSEEN] == (
-        f"{expected['page.skipped']:,} skipped · {failed:,} failed"
-    )
+    assert texts[Panel.HIT_RATE_UNSEEN] == unseen(expected["page.skipped"], failed)
     named = [int(n) for n in re.findall(r"\d+", texts[Panel.HIT_RATE_REASONS].replace(",", ""))]
     assert sum(named) == sum_of(expected, "reasons.")
     pipeline = parts[Panel.PIPELINE]
@@ -243,6 +261,14 @@ def assert_panels(service: Service, tally: Tally) -> None:
         texts = panels_of(service, "mine", viewer)[Panel.HIT_RATE]["texts"]
         shown = sum(int(texts[f"outcome-{o}"].replace(",", "")) for o in Outcome)
         assert shown == tally.groups["viewer", viewer]
+        own = (tally.groups[what, viewer] for what in ("skipped", "failed"))
+        assert texts[Panel.HIT_RATE_UNSEEN] == unseen(*own)
+
+
+def unseen(skipped: int, failed: int) -> str:
+    """What the panel says of slices that nobody saw."""
+    parts = ((skipped, "skipped"), (failed, "failed"))
+    return " · ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
 def panels_of(service: Service, whose: str, viewer: str = "ann") -> dict[str, Any]:
@@ -293,7 +319,12 @@ def assert_monitor(
     assert texts["Pages fetched ahead"].startswith(f"{counts['page.ahead']:,} slices, ")
     assert f"({counts['accesses']:,} accesses to bricks)" in texts["sizes"]
     shown = {(by, name): count for by in BY for name, count, *_ in texts[by]}
-    assert shown == {group: f"{count:,}" for group, count in tally.groups.items()}
+    assert shown == {group: f"{count:,}" for group, count in demanded_groups(tally).items()}
+
+
+def demanded_groups(tally: Tally) -> dict[tuple[str, str], int]:
+    """The demands of each volume, axis and viewer."""
+    return {group: count for group, count in tally.groups.items() if group[0] in BY}
 
 
 def sum_of(counts: Counter[str], prefix: str) -> int:
@@ -308,39 +339,47 @@ def share(tally: Tally) -> str:
     return f"{tenths / 10:g} %"
 
 
-def test_a_process_that_is_killed_loses_at_most_what_it_had_not_written(
+def test_what_ends_in_traffic_loses_at_most_what_it_had_not_written(
     tmp_path: Path, volume: Path
 ) -> None:
     service = Service(tmp_path / "server", volume)
-    with service.running():
+    with service.running() as server, ThreadPoolExecutor(1) as pool:
         service.tally.include(service.browse(60))
-        service.assert_agrees()
-        before = service.tally.counts
-        with ThreadPoolExecutor(1) as pool:
-            browsing = pool.submit(service.browse, 400)
-            service.until(lambda stats: stats["queue"]["count"] >= before["queue"] + 100)
-            # Whatever was answered before its last heartbeat is written, and it answers nothing any more.
-            victim, written = min(service.web_processes().items())
-            os.kill(victim, signal.SIGKILL)
-            killed = time.time()
-            during = browsing.result()
+        service.assert_agrees(*SIMULATED)
+        browsing = pool.submit(service.browse, 400)
+        service.until_more(100)
+        # Whatever was answered before its last heartbeat is written, and it answers nothing any more.
+        victim, written = min(service.web_processes().items())
+        os.kill(victim, signal.SIGKILL)
+        killed = time.time()
+        during = browsing.result()
         service.until_written(ended=victim)
-        found = of_stats(service.stats())
         lost = Counter[str]()
         for answer in during.answers:
             if answer.received > written and answer.sent < killed:
                 lost.update(answer.counts)
-        most = before + during.counts
-        # Accesses are simulated some seconds later, and those of the last second are lost.
-        for name in without(found, "accesses", "accesses_hits"):
-            perhaps = during.unanswered + during.perhaps[name]
-            assert most[name] - lost[name] <= found[name] <= most[name] + perhaps, name
-        assert_whole(found)
-        print(f"{most['queue'] - found['queue']} of {most['queue']} lost, at most {lost['queue']}")
-        # All views have lost the same, and from here on nothing more.
+        assert_between(service, during, lost)
+
+        # All views have lost the same. A service that is to end writes all that it has answered.
         service.tally.counts = of_metrics(service.ask.text("/metrics"))
-        service.tally.include(service.browse(60))
-        service.assert_agrees("accesses", "accesses_hits")
+        browsing = pool.submit(service.browse, 40_000, to_the_end=False)
+        service.until_more(100)
+        assert server.stop() == 0
+        during = browsing.result()
+    assert 0 < during.unanswered <= len(VIEWERS)
+    with service.running():
+        assert_between(service, during, Counter())
+
+
+def assert_between(service: Service, during: Tally, lost: Counter[str]) -> None:
+    """Assert that the statistics have what was counted before and `during` traffic, but for what may be lost."""
+    found = without(of_stats(service.stats()), *SIMULATED)
+    most = service.tally.counts + during.counts
+    for name in without(most, *NOT_IN_SUMS, *SIMULATED).keys() | found.keys():
+        perhaps = during.unanswered + during.perhaps[name]
+        assert most[name] - lost[name] <= found[name] <= most[name] + perhaps, name
+    assert_whole(found)
+    print(f"{most['queue'] - found['queue']} of {most['queue']} lost, at most {lost['queue']}")
 
 
 def assert_whole(found: Counter[str]) -> None:

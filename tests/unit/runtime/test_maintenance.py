@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event, Timer
+
 import pytest
 
 from dashboard.runtime.maintenance import Maintenance
@@ -53,3 +55,24 @@ def test_it_runs_until_it_is_stopped() -> None:
     tasks.add("each time", lambda: done.append(1))
     tasks.run(Stop())
     assert len(done) == 2
+
+
+def test_a_task_in_progress_ends_before_what_it_works_with_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dashboard.runtime.maintenance.TICK_S", 0.0)
+    tasks, stop, begun, go_on, ended = Maintenance(), *(Event() for _ in range(4))
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(30.0)
+        ended.set()
+
+    tasks.add("long", work)
+    tasks.join()  # not started yet
+    tasks.start(stop)
+    assert begun.wait(30.0)
+    stop.set()
+    Timer(0.1, go_on.set).start()
+    tasks.join()
+    assert ended.is_set()
