@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,22 +15,25 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from deno import find_deno_bin
 
-from dashboard.addressing.outcomes import Outcome
-from dashboard.web.page.ids import Panel
 from tests import files
 from tests.browsing import MAX_CELLS, SHAPE, Browsing
 from tests.conftest import Server, serving, unused_port
 from tests.nightly import mostly
 from tests.tally import Tally, Viewer, of_csv, of_distributions, of_metrics, of_stats
+from tests.tally_views import (
+    BY,
+    assert_monitor,
+    assert_pages,
+    assert_panels,
+    demanded_groups,
+    sum_of,
+)
 
 pytestmark = pytest.mark.stress
 
 WITHIN_S = 60.0
 VIEWERS = ("ann", "bob", "cleo", "dan")
-BY = ("volume", "axis", "viewer")
-TEXTS = Path(__file__).parent.parent / "js" / "monitor" / "texts-of.mjs"
 # The window that has all of a test, and that of the panels (s).
 SPAN_S, PANELS_S = 3600, 300.0
 # Groups of counters that `/api/v1/stats` has not.
@@ -183,9 +183,9 @@ def assert_same(found: Counter[str], expected: Counter[str]) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("requests", mostly([300, 10_200], [10_200]))
+@pytest.mark.parametrize("requests", mostly([300, 1_200], [1_200]))
 def test_all_figures_are_what_the_clients_counted(
-    tmp_path: Path, volume: Path, requests: int
+    tmp_path: Path, volume: Path, requests: int, request: pytest.FixtureRequest
 ) -> None:
     service = Service(tmp_path / "server", volume)
     began = time.monotonic()
@@ -199,11 +199,14 @@ def test_all_figures_are_what_the_clients_counted(
         service.tally.include(service.browse(requests // 3))
         # What the processes still have in memory is written before they end.
         assert server.stop() == 0
-    with service.running():
+    with service.running() as server:
         service.tally.include(service.browse(requests // 3))
         service.assert_agrees()
         assert service.tally.unanswered == 0
         assert_views_agree(service, time.monotonic() - began)
+        if requests > 1000 and time.monotonic() - began < PANELS_S - 60.0:
+            assert_pages(server.url, request.getfixturevalue("chromium"), service.tally)
+            service.assert_agrees()
     counts = service.tally.counts
     print(f"{counts['queue']:,} requests for slices, {len(service.tally.answers):,} with reports")
     print({name: count for name, count in sorted(counts.items()) if count})
@@ -236,107 +239,7 @@ def assert_views_agree(service: Service, seconds: float) -> None:
     assert {group: count for group, count in summed.items() if count} == demanded
     assert_monitor(stats, ask.json("/api/v1/stats/series", **series), groups, service.tally)
     if seconds < PANELS_S - 20.0:
-        assert_panels(service, service.tally)
-
-
-def assert_panels(service: Service, tally: Tally) -> None:
-    """Assert that the panels of the viewer's page have these figures, everyone's and of one viewer."""
-    expected = tally.counts
-    parts = panels_of(service, "everyone")
-    texts = parts[Panel.HIT_RATE]["texts"]
-    assert {o: texts[f"outcome-{o}"] for o in Outcome} == {
-        o: f"{expected[f'demand.{o}']:,}" for o in Outcome
-    }
-    assert texts[Panel.HIT_RATE_VALUE] == share(tally)
-    failed = sum_of(expected, "requests.demand_4")
-    assert texts[Panel.HIT_RATE_UNSEEN] == unseen(expected["page.skipped"], failed)
-    named = [int(n) for n in re.findall(r"\d+", texts[Panel.HIT_RATE_REASONS].replace(",", ""))]
-    assert sum(named) == sum_of(expected, "reasons.")
-    pipeline = parts[Panel.PIPELINE]
-    assert {f"stages.{name}": one["count"] for name, one in pipeline["stages"].items()} == {
-        name: count for name, count in expected.items() if name.startswith("stages.") and count
-    }
-    assert pipeline["slices"]["all"]["count"] == sum_of(expected, "perceived.")
-    for viewer in VIEWERS:
-        texts = panels_of(service, "mine", viewer)[Panel.HIT_RATE]["texts"]
-        shown = sum(int(texts[f"outcome-{o}"].replace(",", "")) for o in Outcome)
-        assert shown == tally.groups["viewer", viewer]
-        own = (tally.groups[what, viewer] for what in ("skipped", "failed"))
-        assert texts[Panel.HIT_RATE_UNSEEN] == unseen(*own)
-
-
-def unseen(skipped: int, failed: int) -> str:
-    """What the panel says of slices that nobody saw."""
-    parts = ((skipped, "skipped"), (failed, "failed"))
-    return " · ".join(f"{count:,} {what}" for count, what in parts if count)
-
-
-def panels_of(service: Service, whose: str, viewer: str = "ann") -> dict[str, Any]:
-    """What is new in the panels, as the page gets it."""
-    inputs = ((Panel.TICK, "n_intervals", 1), (Panel.HIT_RATE_WHOSE, "value", whose))
-    call = {
-        "output": f"{Panel.PARTS}.data",
-        "outputs": {"id": Panel.PARTS, "property": "data"},
-        "inputs": [
-            {"id": id_, "property": prop, "value": value}
-            for id_, prop, value in (*inputs, (Panel.VIEWER, "data", viewer))
-        ],
-        "changedPropIds": [f"{Panel.TICK}.n_intervals"],
-    }
-    headers = {"Content-Type": "application/json"}
-    answer, body = service.ask.send(
-        "POST", "/_dash-update-component", json.dumps(call).encode(), **headers
-    )
-    assert answer.status == 200
-    found: dict[str, Any] = json.loads(body)["response"][Panel.PARTS]["data"]
-    return found
-
-
-def assert_monitor(
-    stats: dict[str, Any], series: dict[str, Any], groups: dict[str, Any], tally: Tally
-) -> None:
-    """Assert that the texts of `/monitor`, as its scripts make them, have these figures."""
-    given = json.dumps({"stats": stats, "series": series, "groups": groups})
-    run = subprocess.run(
-        [find_deno_bin(), "run", "--quiet", "--no-remote", TEXTS],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=WITHIN_S,
-    )
-    texts = json.loads(run.stdout)
-    counts = tally.counts
-    refused = sum(n for name, n in counts.items() if re.match(r"requests\.(\w+_4|ahead_5)", name))
-    assert texts["rate"].endswith(f" | {sum_of(counts, 'demand.'):,} in all")
-    assert texts["quick"].endswith(f" | of {sum_of(counts, 'perceived.'):,}")
-    failed = counts["requests.script_503"]
-    assert texts["errors"] == f"{failed} | {refused:,} refused · {counts['page.skipped']:,} skipped"
-    assert texts["cache"].partition(" | ")[0] == share(tally)
-    assert texts["Reports of pages"] == (
-        f"{counts['reports.accepted']:,} slices, {counts['reports.refused']:,} refused"
-    )
-    assert texts["Pages fetched ahead"].startswith(f"{counts['page.ahead']:,} slices, ")
-    assert f"({counts['accesses']:,} accesses to bricks)" in texts["sizes"]
-    shown = {(by, name): count for by in BY for name, count, *_ in texts[by]}
-    assert shown == {group: f"{count:,}" for group, count in demanded_groups(tally).items()}
-
-
-def demanded_groups(tally: Tally) -> dict[tuple[str, str], int]:
-    """The demands of each volume, axis and viewer."""
-    return {group: count for group, count in tally.groups.items() if group[0] in BY}
-
-
-def sum_of(counts: Counter[str], prefix: str) -> int:
-    """The sum of the counts with names that begin like this."""
-    return sum(count for name, count in counts.items() if name.startswith(prefix))
-
-
-def share(tally: Tally) -> str:
-    """The hit rate in percent, rounded down to a tenth."""
-    served = sum(tally.counts[f"demand.{o}"] for o in ("ring", "hit", "prefetched"))
-    tenths = 1000 * served // sum_of(tally.counts, "demand.")
-    return f"{tenths / 10:g} %"
+        assert_panels(ask, service.tally)
 
 
 def test_what_ends_in_traffic_loses_at_most_what_it_had_not_written(

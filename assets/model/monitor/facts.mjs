@@ -107,7 +107,7 @@ export function machineFacts(stats) {
     ['Given up', plural(Object.values(stats.given_up).reduce((a, b) => a + b, 0), 'request')],
     [
       'Reports of pages',
-      `${formatCount(stats.reports.accepted)} slices${refused ? `, ${formatCount(refused)} refused` : ''}`,
+      `${formatCount(stats.reports.accepted)} slices` + (refused ? `, ${formatCount(refused)} refused` : ''),
     ],
   ]);
 }
