@@ -206,7 +206,8 @@ def of_csv(text: str) -> Counter[str]:
             elif kind == "counters":
                 first, dot, last = rest.partition(".")
                 renamed = _RENAMED.get(rest, f"{_RENAMED.get(first, first)}{dot}{last}")
-                found[renamed] += int(value)
+                if renamed.partition(".")[0] in KNOWN:
+                    found[renamed] += int(value)
     return _counts(found)
 
 
