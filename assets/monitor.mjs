@@ -11,10 +11,11 @@ import { createRows } from './ui/monitor/rows.mjs';
 import { createMonitorStore } from './ui/monitor/store.mjs';
 import { createWall } from './ui/monitor/wall.mjs';
 import { chosenSpan } from './model/monitor/address.mjs';
+/** @import { MonitorConfig } from './ui/monitor/monitor.mjs' */
 
 const READY_MS = 30;
 
-/* Dash draws the frame of the page, and Plotly comes after these modules. */
+/** Dash draws the frame of the page, and Plotly comes after these modules. @param {() => void} job */
 function whenReady(job) {
   if (document.getElementById('monitor') && globalThis.Plotly) job();
   else setTimeout(() => whenReady(job), READY_MS);
@@ -22,6 +23,7 @@ function whenReady(job) {
 
 function start() {
   const text = /** @type {HTMLElement} */ (document.getElementById('monitor-config')).textContent;
+  /** @type {MonitorConfig} */
   const config = JSON.parse(text || '{}');
   const api = createApi(config.prefix, createVersions(() => undefined));
   const statistics = createStatistics(api);

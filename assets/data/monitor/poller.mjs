@@ -1,15 +1,21 @@
 /* Polls at a period, and neither while the page is hidden nor while it is paused. */
 
 import { browserClock } from '../clock.mjs';
+/** @import { Clock } from '../clock.mjs' */
+
+/** @typedef {ReturnType<typeof createPoller>} Poller */
 
 // A poll that failed is tried again after this time (ms).
 const RETRY_MS = 5_000;
 // Where polls are further apart than this (ms), the server is asked whether it is there in between.
 const CHECK_MS = 10_000;
 
-/* `poll()` and `check()` return promises of whether the server answered; the next one is not begun before that.
-   `periodMs()` is null where there is nothing to wait for. */
+/** `poll()` and `check()` return promises of whether the server answered; the next one is not begun before that.
+ * `periodMs()` is null where there is nothing to wait for.
+ * @param {{poll: () => Promise<boolean>, check: () => Promise<boolean>, periodMs: () => number | null,
+ *   isHidden: () => boolean, clock?: Clock}} parts */
 export function createPoller({ poll, check, periodMs, isHidden, clock = browserClock }) {
+  /** @type {number | null} */
   let timer = null;
   let paused = false;
   let last = -Infinity;
@@ -22,7 +28,7 @@ export function createPoller({ poll, check, periodMs, isHidden, clock = browserC
     if (timer !== null) clock.cancel(timer);
     timer = null;
     if (active || isStopped()) return;
-    const period = answered ? periodMs() : RETRY_MS;
+    const period = /** @type {number} */ (answered ? periodMs() : RETRY_MS);
     const left = Math.max(0, last + period - clock.now());
     const job = left > CHECK_MS ? probe : run;
     timer = clock.later(() => job(), Math.min(left, CHECK_MS));
@@ -56,6 +62,7 @@ export function createPoller({ poll, check, periodMs, isHidden, clock = browserC
     run,
     /* The page was hidden or shown. */
     onVisibility: plan,
+    /** @param {boolean} on */
     pause: (on) => {
       paused = on;
       plan();

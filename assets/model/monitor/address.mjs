@@ -16,7 +16,8 @@ export const RANGES = [
 export const ROWS = ['latency', 'requests', 'caches', 'prefetch', 'machine'];
 export const FILTERS = ['volume', 'axis', 'outcome', 'reason', 'kind', 'process'];
 
-/* Ways to show the same, by the name of what is switched; the first one is the default. */
+/** Ways to show the same, by the name of what is switched; the first one is the default.
+ * @type {Record<string, string[]>} */
 export const SWITCHES = {
   latency: ['perceived', 'server'],
   outcomes: ['requests', 'bytes', 'time'],
@@ -51,7 +52,9 @@ export const START = {
 /** What an address asks for; what is not understood in it is as at first. @param {string} search @returns {State} */
 export function parseState(search) {
   const query = new URLSearchParams(search);
-  const among = (name, known, otherwise) => (known.includes(query.get(name)) ? query.get(name) : otherwise);
+  /** @param {string} name @param {string[]} known @param {string} otherwise */
+  const among = (name, known, otherwise) =>
+    known.includes(/** @type {string} */ (query.get(name))) ? /** @type {string} */ (query.get(name)) : otherwise;
   const [from, to] = ['from', 'to'].map((name) => Number(query.get(name) || NaN));
   const filters = FILTERS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]);
   const switches = Object.entries(SWITCHES)
@@ -71,6 +74,7 @@ export function parseState(search) {
 
 /** The address of a state, without what is as at first. @param {State} state */
 export function formatState(state) {
+  /** @type {[name: string, value: string | number][]} */
   const query = [];
   if (state.span) query.push(['from', state.span.from], ['to', state.span.to]);
   if (state.range !== START.range) query.push(['range', state.range]);
@@ -88,18 +92,20 @@ export function switchOf(state, name) {
   return state.switches[name] || SWITCHES[name][0];
 }
 
+/** @param {State} state */
 export function rangeOf(state) {
   return RANGES.find(({ name }) => name === state.range) || RANGES[0];
 }
 
-/* The parameters of a request for figures over time; for a span between two times the server chooses the steps. */
+/** The parameters of a request for figures over time; for a span between two times the server chooses the steps.
+ * @param {State} state */
 export function seriesQuery(state) {
   if (state.span) return { from: state.span.from, to: state.span.to };
   const { seconds, step } = rangeOf(state);
   return { from: -seconds, step };
 }
 
-/* The parameters of a request for the sums of the same time. */
+/** The parameters of a request for the sums of the same time. @param {State} state */
 export function sumsQuery(state) {
   return state.span ? { from: state.span.from, to: state.span.to } : { window: rangeOf(state).seconds };
 }
@@ -107,7 +113,8 @@ export function sumsQuery(state) {
 // The shortest span that a drag chooses (s): steps are at least a second long.
 const SHORTEST_S = 10;
 
-/** A span in whole seconds; null for one that is too short. @returns {Span | null} */
+/** A span in whole seconds; null for one that is too short.
+ * @param {number} from @param {number} to @returns {Span | null} */
 export function chosenSpan(from, to) {
   const span = { from: Math.floor(Math.min(from, to)), to: Math.ceil(Math.max(from, to)) };
   return span.to - span.from >= SHORTEST_S ? span : null;
@@ -120,16 +127,17 @@ export function recentPart({ from, to }, kept, now) {
   return kept > 0 && start < to ? { from: start, to } : null;
 }
 
-/* The filters with another one. A volume and an axis exclude each other: figures are kept by one of them at a time. */
+/** The filters with another one. A volume and an axis exclude each other: figures are kept by one of them at a time.
+ * @param {State['filters']} filters @param {string} name @param {string} value @returns {State['filters']} */
 export function withFilter(filters, name, value) {
-  const other = { volume: 'axis', axis: 'volume' }[name];
+  const other = /** @type {Record<string, string | undefined>} */ ({ volume: 'axis', axis: 'volume' })[name];
   return { ...filters, ...(other && value ? { [other]: '' } : {}), [name]: value };
 }
 
 const LONGEST_PERIOD_S = 60;
 
-/* Time between two polls (ms): a step, but a minute at most, so that a wall screen notices what is down. Null for a
-   time that has passed. */
+/** Time between two polls (ms): a step, but a minute at most, so that a wall screen notices what is down. Null for a
+ * time that has passed. @param {State} state @returns {number | null} */
 export function periodOf(state) {
   return state.span ? null : 1000 * Math.min(rangeOf(state).step, LONGEST_PERIOD_S);
 }

@@ -1,8 +1,18 @@
-/* What to do, each with its evidence: [{id, text, evidence, row, command}]. */
+/* What to do, each with its evidence. */
 
 import { formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 import { missSeconds, sizesOf } from './sizes.mjs';
 import { answersOf, LIMITS } from './tiles.mjs';
+/** @import { Groups, Stats } from './tiles.mjs' */
+
+/**
+ * @typedef {object} Advice
+ * @property {string} id
+ * @property {string} text What to do.
+ * @property {string} evidence
+ * @property {string} row The monitor's row that shows it.
+ * @property {string | null} command Or a setting; null for none.
+ */
 
 // Fewer demands than this are no evidence.
 const FEW = 20;
@@ -12,6 +22,7 @@ const LONG_S = 0.1;
 // One axis is slow when a slice across it takes the server so many times as long as across another.
 const SLOWER = 3;
 
+/** @param {Stats} stats @param {{volume?: Groups, axis?: Groups}} groups @returns {Advice[]} */
 export function adviceOf(stats, groups) {
   return [workerAway(stats), errors(stats), queue(stats), largerCache(stats)]
     .concat([slowDisk(stats, 'read', FILES_DISK), slowDisk(stats, 'cache', CACHE_DISK)])
@@ -19,8 +30,10 @@ export function adviceOf(stats, groups) {
     .filter((one) => one !== null);
 }
 
+/** @param {number[]} values */
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
+/** @param {Stats} stats @returns {Advice | null} */
 function workerAway(stats) {
   const { state, since_s: since } = stats.worker;
   if (state !== 'away' && state !== 'ended') return null;
@@ -35,6 +48,7 @@ function workerAway(stats) {
   };
 }
 
+/** @param {Stats} stats @returns {Advice | null} */
 function errors(stats) {
   const { total, failed } = answersOf(stats);
   if (total < FEW || failed <= LIMITS.errorShare[1] * total) return null;
@@ -47,6 +61,7 @@ function errors(stats) {
   };
 }
 
+/** @param {Stats} stats @returns {Advice | null} */
 function queue(stats) {
   if (!stats.queue || stats.queue.count < FEW || stats.queue.p95_ms <= LIMITS.queue_ms[1]) return null;
   return {
@@ -58,6 +73,7 @@ function queue(stats) {
   };
 }
 
+/** @param {Stats} stats @returns {Advice | null} */
 function largerCache(stats) {
   const demands = sum(Object.values(stats.demand));
   const evicted = stats.reasons.evicted || 0;
@@ -78,7 +94,8 @@ function largerCache(stats) {
   };
 }
 
-/* The share of a stage in the server's time of decoded slices, and its time for one of them (s). */
+/** The share of a stage in the server's time of decoded slices, and its time for one of them (s).
+ * @param {Stats} stats @param {string} name */
 function partOf(stats, name) {
   const miss = stats.server.miss;
   const stage = stats.stages[name];
@@ -86,6 +103,8 @@ function partOf(stats, name) {
   return { share: stage.total_s / miss.total_s, seconds: stage.total_s / miss.count };
 }
 
+/** @param {Stats} stats @param {string} stage @param {Pick<Advice, 'id' | 'text' | 'command'> & {what: string}} disk
+ * @returns {Advice | null} */
 function slowDisk(stats, stage, { id, what, text, command }) {
   const { share, seconds } = partOf(stats, stage);
   if (share < LARGE_SHARE || seconds < LONG_S) return null;
@@ -103,13 +122,14 @@ const CACHE_DISK = {
   command: 'LAMELLA_CACHE_DIR',
 };
 
+/** @param {Stats} stats @param {Groups} volumes @returns {Advice | null} */
 function warm(stats, volumes) {
   const demands = sum(Object.values(stats.demand));
   const first = stats.reasons.first || 0;
   const misses = stats.demand.miss + stats.demand.coalesced;
   if (misses < FEW || misses < LIMITS.evictedShare[1] * demands || first < LARGE_SHARE * misses) return null;
   const [name, most] = Object.entries(volumes).filter(([volume]) => volume !== 'other')
-    .map(([volume, group]) => [volume, (group.demand || {}).miss || 0])
+    .map(([volume, group]) => /** @type {[string, number]} */ ([volume, (group.demand || {}).miss || 0]))
     .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
   // Of no volume in particular, there is none to name.
   if (most < LARGE_SHARE * misses) return null;
@@ -123,6 +143,7 @@ function warm(stats, volumes) {
   };
 }
 
+/** @param {Groups} axes @returns {Advice | null} */
 function rechunk(axes) {
   const mean = Object.entries(axes).filter(([name, group]) => name !== 'other' && group.count >= FEW)
     .map(([name, group]) => ({ name, seconds: group.server_s / group.count }))

@@ -15,10 +15,22 @@ import {
 } from './figures.mjs';
 import { formatBytes, formatShare } from './format.mjs';
 import { sizesOf } from './sizes.mjs';
+/** @import { Figure, GroupSteps, Outcome, Series, Theme, Values } from './figures.mjs' */
+/** @import { Stats } from './tiles.mjs' */
 
-/* Where slices came from: {name, label, color, pattern, values}. `show` is requests, bytes or time; `groups` are those of
-   the outcomes over time, `group` is the one volume or axis that is asked for, if any. */
+/**
+ * @typedef {Omit<Outcome, 'pattern'> & {values: number[]}} Layer
+ * @typedef {'requests' | 'bytes' | 'time'} Quantity
+ */
+
+/** Where slices came from. `groups` are those of the outcomes over time, `group` is the one volume or axis that is asked
+ * for, if any.
+ * @param {Series} series
+ * @param {{outcomes: Outcome[], show: Quantity, groups?: Record<string, GroupSteps> | null,
+ *   group?: Pick<GroupSteps, 'demand'> | null, outcome?: string}} options
+ * @returns {(Outcome & Layer)[]} */
 export function outcomesOf(series, { outcomes, show, groups, group, outcome }) {
+  /** @param {string} name @returns {number[]} */
   const of = (name) => {
     if (show === 'bytes') return valuesOf(series.counters, 'sent_bytes.' + name, series);
     if (show === 'time') return groups && groups[name] ? groups[name].server_s : series.times.map(() => 0);
@@ -29,6 +41,8 @@ export function outcomesOf(series, { outcomes, show, groups, group, outcome }) {
 
 const UNITS = { requests: 'slices', bytes: 'bytes', time: 's' };
 
+/** @param {Series} series @param {Theme} theme @param {(Outcome & Layer)[]} layers @param {Quantity} show
+ * @returns {Figure | null} */
 export function outcomesFigure(series, theme, layers, show) {
   const lists = layers.map(({ values }) => values);
   if (isEmpty(...lists)) return null;
@@ -42,6 +56,8 @@ export function outcomesFigure(series, theme, layers, show) {
 // Colours of reasons: those of an outcome would mean something else.
 const REASON_COLORS = ['#2d69d1', '#e65266', '#848f9c', '#c98022', '#16a572', '#b33991', '#84644e', '#739e28'];
 
+/** Why slices were decoded. @param {Series} series @param {Record<string, string>} reasons In words.
+ * @param {string} [chosen] @returns {Layer[]} */
 export function reasonsOf(series, reasons, chosen) {
   return Object.entries(reasons).map(([name, label], i) => ({
     name,
@@ -51,6 +67,7 @@ export function reasonsOf(series, reasons, chosen) {
   })).filter(({ name, values }) => !isEmpty(values) && (!chosen || chosen === name));
 }
 
+/** @param {Series} series @param {Theme} theme @param {Layer[]} reasons @returns {Figure | null} */
 export function reasonsFigure(series, theme, reasons) {
   if (!reasons.length) return null;
   return stacked(
@@ -59,7 +76,8 @@ export function reasonsFigure(series, theme, reasons) {
   );
 }
 
-/* Hit rates of the cache with other limits; the present one is marked. */
+/** Hit rates of the cache with other limits; the present one is marked.
+ * @param {Stats} stats @param {Theme} theme @returns {Figure | null} */
 export function sizesFigure(stats, theme) {
   const sizes = sizesOf(stats);
   if (!sizes.length) return null;
@@ -105,7 +123,8 @@ export function sizesFigure(stats, theme) {
   };
 }
 
-/* How full the brick cache is, its limit, and marks where bricks were evicted. */
+/** How full the brick cache is, its limit, and marks where bricks were evicted.
+ * @param {Series} series @param {Theme} theme @returns {Figure | null} */
 export function contentsFigure(series, theme) {
   const bytes = series.gauges['bricks.bytes'];
   if (!bytes) return null;
@@ -130,8 +149,10 @@ export function contentsFigure(series, theme) {
   };
 }
 
-/* Bytes decoded ahead in each step, and those used and wasted in it. */
+/** Bytes decoded ahead in each step, and those used and wasted in it.
+ * @param {Series} series @param {Theme} theme @returns {Figure | null} */
 export function aheadFigure(series, theme) {
+  /** @param {string} name */
   const of = (name) => valuesOf(series.counters, 'prefetch.' + name, series);
   // Wasted by cause; `prefetch.wasted_bytes` has the evicted ones of earlier versions.
   const causes = Object.keys(series.counters).filter((name) => name.startsWith('wasted_bytes.'));
@@ -149,9 +170,13 @@ export function aheadFigure(series, theme) {
   };
 }
 
+/** @param {Series} series @param {Theme} theme @returns {Figure | null} */
 export function plansFigure(series, theme) {
+  /** @param {string} name */
   const counters = (name) => valuesOf(series.counters, 'prefetch.' + name, series);
+  /** @param {string} name */
   const gauges = (name) => valuesOf(series.gauges, 'prefetch.' + name, series);
+  /** @type {[number[], number[], number[], Values, Values]} */
   const lists = [counters('decoded'), counters('late'), counters('failed'), gauges('planned'), gauges('in_flight')];
   if (isEmpty(...lists)) return null;
   const [decoded, late, failed, planned, inFlight] = lists;
@@ -164,7 +189,8 @@ export function plansFigure(series, theme) {
   ], timeLayout(series, theme, 'bricks', highest([decoded, failed, planned])));
 }
 
-/* Busy threads, and the queue for one on the right axis. */
+/** Busy threads, and the queue for one on the right axis.
+ * @param {Series} series @param {Theme} theme @returns {Figure | null} */
 export function threadsFigure(series, theme) {
   const busy = valuesOf(series.gauges, 'threads.busy', series);
   const queue = series.queue.p95_ms;
@@ -200,14 +226,17 @@ export function threadsFigure(series, theme) {
   };
 }
 
-// Kinds of requests, and of answers that were no success, in the order of the stack.
+/** Kinds of requests, and of answers that were no success, in the order of the stack.
+ * @type {Record<string, [label: string, color: string]>} */
 const KINDS = { demand: ['seen', '#009ce3'], ahead: ['fetched ahead', '#3a68d0'], script: ['scripts', '#739e28'] };
 const ORDER = [...Object.keys(KINDS), 'refused', 'errors'];
 const REFUSED = 400;
 const FAILED = 500;
 
-/* Responses by kind; those from status 400 on are refusals, from 500 on errors. */
+/** Responses by kind; those from status 400 on are refusals, from 500 on errors.
+ * @param {Series} series @param {Theme} theme @param {string} [kind] @returns {Figure | null} */
 export function answersFigure(series, theme, kind) {
+  /** @type {Map<string, number[]>} */
   const found = new Map();
   Object.entries(series.counters).forEach(([name, steps]) => {
     const parts = /^requests\.(\w+)_(\d{3})$/.exec(name);
@@ -220,7 +249,7 @@ export function answersFigure(series, theme, kind) {
   });
   if (!found.size) return null;
   const layers = ORDER.filter((key) => found.has(key)).map((key) => {
-    const values = found.get(key);
+    const values = /** @type {number[]} */ (found.get(key));
     const [label, color] = KINDS[key] || [key, key === 'errors' ? theme.bad : theme.dim];
     return bars(series, label, values, color, key === 'errors' ? 'x' : '');
   });

@@ -3,12 +3,17 @@
 import { LIMITS, servedShare } from './tiles.mjs';
 import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 
+/** @import { Fact } from './format.mjs' */
+/** @import { Ages, Counts, Groups, PrefetchStats, Stats } from './tiles.mjs' */
+
+/** @param {(Fact | null)[]} facts @returns {Fact[]} */
 const present = (facts) => facts.filter((fact) => fact !== null);
 
-/* Figures that the server does not know are left out. */
+/** Figures that the server does not know are left out.
+ * @template T @param {T | null | undefined} value @param {(value: T) => Fact} make */
 const known = (value, make) => (value === null || value === undefined ? null : make(value));
 
-/* Whether prefetching is worth it, in a sentence. */
+/** Whether prefetching is worth it, in a sentence. @param {Pick<Stats, 'prefetch'>} stats @returns {string} */
 export function worthSentence({ prefetch }) {
   const { saved_s: saved, spent_s: spent } = prefetch;
   if (!spent && !saved) return 'Nothing was decoded ahead in this time.';
@@ -17,6 +22,7 @@ export function worthSentence({ prefetch }) {
   } of the server’s time.`;
 }
 
+/** @type {Record<string, string>} */
 const CAUSES = {
   turned: 'the viewer turned',
   jumped: 'the viewer jumped',
@@ -25,17 +31,19 @@ const CAUSES = {
   evicted: 'evicted',
 };
 
-/* Bytes decoded ahead by what became of them: [name, bytes, share]. */
+/** Bytes decoded ahead by what became of them.
+ * @param {Pick<Stats, 'prefetch'>} stats @returns {[name: string, bytes: number, share: number][]} */
 export function fatesOf({ prefetch }) {
   const { used_bytes: used, undecided_bytes: undecided, wasted } = prefetch;
+  /** @type {[name: string, bytes: number][]} */
   const causes = Object.entries(wasted).map(([cause, bytes]) => ['wasted: ' + (CAUSES[cause] || cause), bytes]);
   const whole = used + undecided + prefetch.wasted_bytes;
-  return [['used', used], ['not decided yet', undecided], ...causes]
+  return /** @type {typeof causes} */ ([['used', used], ['not decided yet', undecided], ...causes])
     .filter(([, bytes]) => bytes > 0)
     .map(([name, bytes]) => [name, bytes, bytes / whole]);
 }
 
-/* When planned bricks were ready. */
+/** When planned bricks were ready. @param {PrefetchStats['lead']} lead @returns {Fact[]} */
 function leadFacts(lead) {
   if (!(lead.ready + lead.joined + lead.not_begun)) return [];
   return [
@@ -46,16 +54,18 @@ function leadFacts(lead) {
       } not begun`,
       'planned bricks at their first access',
     ],
-    ...(lead.p50_s === null ? [] : [[
+    ...(/** @type {Fact[]} */ (lead.p50_s === null ? [] : [[
       'Lead',
       `${formatSeconds(lead.p50_s)}, the latest 5 % less than ${formatSeconds(lead.p5_s)}`,
       'from ready to accessed: half of the bricks that were ready had more',
-    ]]),
+    ]])),
   ];
 }
 
+/** @param {Pick<Stats, 'prefetch' | 'page'>} stats @returns {Fact[]} */
 export function prefetchFacts(stats) {
   const ahead = stats.prefetch;
+  /** @param {{decoded_bytes: number, used_bytes: number}} bytes @param {string} label @returns {Fact} */
   const phase = ({ decoded_bytes: decoded, used_bytes: used }, label) => [
     label,
     decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
@@ -79,9 +89,11 @@ export function prefetchFacts(stats) {
   ];
 }
 
+/** @param {Stats} stats @returns {Fact[]} */
 export function machineFacts(stats) {
   const write = stats.brick_write;
   const { frames } = stats.caches;
+  /** @param {string} name @param {string} label @param {string} help */
   const stage = (name, label, help) =>
     known(stats.stages[name], (one) => [
       label,
@@ -112,6 +124,7 @@ export function machineFacts(stats) {
   ]);
 }
 
+/** @param {Pick<Stats, 'caches' | 'working_set'>} stats @returns {Fact[]} */
 export function cacheFacts(stats) {
   const { bricks } = stats.caches;
   return [
@@ -123,18 +136,21 @@ export function cacheFacts(stats) {
   ];
 }
 
-/* How long before their eviction bricks were accessed last; and those that never were. */
+/** How long before their eviction bricks were accessed last; and those that never were.
+ * @param {{used: Ages, unused: Ages}} evicted @returns {Fact[]} */
 function ageFacts({ used, unused }) {
+  /** @param {number} age */
   const mean = (age) => formatSeconds(age) + ' on average';
   return [
-    ...(used.count ? [['last used', mean(used.mean_age_s) + ' before']] : []),
-    ...(unused.count
+    ...(/** @type {Fact[]} */ (used.count ? [['last used', mean(used.mean_age_s) + ' before']] : [])),
+    ...(/** @type {Fact[]} */ (unused.count
       ? [['never used', `${formatCount(unused.count)}, decoded ${mean(unused.mean_age_s)} before`]]
-      : []),
+      : [])),
   ];
 }
 
-/* What was in use in the last minutes: a cache that is smaller evicts what is needed again. */
+/** What was in use in the last minutes: a cache that is smaller evicts what is needed again.
+ * @param {Counts | null | undefined} sets @returns {Fact[]} */
 function setFacts(sets) {
   if (!sets) return [];
   const spans = Object.entries(sets);
@@ -147,7 +163,8 @@ const SILENT_S = 5;
 
 export const PROCESS_HEAD = ['process', 'memory', 'processors', 'bookkeeping', 'running for', 'heard of'];
 
-/* Rows of the processes; `bookkeeping` is what the ledger costs. */
+/** Rows of the processes; `bookkeeping` is what the ledger costs.
+ * @param {Pick<Stats, 'machine'>} stats @param {string} [chosen] */
 export function processRows(stats, chosen) {
   return Object.entries(stats.machine.processes).filter(([name]) => !chosen || name === chosen).map(([name, one]) => ({
     cells: [
@@ -162,13 +179,15 @@ export function processRows(stats, chosen) {
   }));
 }
 
+/** @type {Record<string, string[]>} */
 export const GROUP_HEAD = {
   volume: ['volume', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   axis: ['sliced across', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   viewer: ['viewer', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
 };
 
-/* Rows of a breakdown: which volume thrashes, which axis is slow, who is here. */
+/** Rows of a breakdown: which volume thrashes, which axis is slow, who is here.
+ * @param {Groups} groups @param {string} by @param {string} [chosen] */
 export function groupRows(groups, by, chosen) {
   return Object.entries(groups).filter(([name]) => !chosen || name === chosen).map(([name, group]) => {
     const demand = { ring: 0, hit: 0, prefetched: 0, coalesced: 0, miss: 0, ...group.demand };

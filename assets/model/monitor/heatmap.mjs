@@ -2,12 +2,23 @@
 
 import { baseLayout, middles, mix, timeAxis } from './figures.mjs';
 import { clockTime, formatDuration, localTime, plural } from './format.mjs';
+/** @import { Figure, Series, Theme } from './figures.mjs' */
+
+/**
+ * @typedef {'perceived' | 'server'} Times Which durations of slices.
+ * @typedef {Record<string, number[]>} Buckets Slices of each step, by the upper bound (s) of their durations.
+ * @typedef {Record<Times, Record<string, Buckets>> & {bounds: string[]}} Histogram Buckets by outcome.
+ * @typedef {Series & {histogram: Histogram}} HistogramSeries
+ * @typedef {{from: number, to: number, lowMs: number, highMs: number, count: number}} HeatmapCell
+ */
 
 // Ratio of the bounds of the first bucket, and of the last one, which have one bound only.
 const END_RATIO = 2;
 
-/* Counts by bucket and step, the outcomes added up: {lows, highs (ms), counts}, the fastest bucket first. Empty buckets
-   between others are rows of zeros. */
+/** Counts by bucket and step, the outcomes added up: {lows, highs (ms), counts}, the fastest bucket first. Empty buckets
+ * between others are rows of zeros.
+ * @param {HistogramSeries} series @param {Times} times @param {string} [outcome]
+ * @returns {{lows: number[], highs: number[], counts: number[][]}} */
 export function cellsOf(series, times, outcome) {
   const parts = Object.entries(series.histogram[times])
     .filter(([name]) => !outcome || name === outcome).map(([, part]) => part);
@@ -30,25 +41,30 @@ export function cellsOf(series, times, outcome) {
   };
 }
 
+/** @param {Buckets} part @param {string} name @param {number} step */
 function at(part, name, step) {
   return part[name] ? part[name][step] : 0;
 }
 
-/* All bounds of the buckets (s), as the server has them: an answer leaves out those without any slice. */
+/** All bounds of the buckets (s), as the server has them: an answer leaves out those without any slice.
+ * @param {HistogramSeries} series */
 function bucketBounds(series) {
   return series.histogram.bounds;
 }
 
-/* A scale from nearly nothing to the colour of the theme. */
+/** A scale from nearly nothing to the colour of the theme. @param {Theme} theme */
 function scaleOf(theme) {
   return [[0, 'rgba(0,0,0,0)'], [1e-9, mix(theme.card, theme.accent, 0.22)], [1, theme.accent]];
 }
 
+/** @type {['p50_ms' | 'p95_ms' | 'p99_ms', string][]} */
 const PERCENTILES = [['p50_ms', 'half'], ['p95_ms', 'p95'], ['p99_ms', 'p99']];
 const DASHES = ['solid', 'dash', 'dot'];
 const TICKS_MS = [0.01, 0.1, 1, 10, 100, 1000, 10000, 100000];
 
-/* The figure, null without any slice. `references` are times (ms) that are drawn as lines. */
+/** The figure, null without any slice. `references` are times (ms) that are drawn as lines.
+ * @param {HistogramSeries} series @param {Theme} theme
+ * @param {{times: Times, outcome?: string, references: number[]}} options @returns {Figure | null} */
 export function heatmapFigure(series, theme, { times, outcome, references }) {
   const { lows, highs, counts } = cellsOf(series, times, outcome);
   if (!counts.length) return null;
@@ -133,12 +149,15 @@ export function heatmapFigure(series, theme, { times, outcome, references }) {
   };
 }
 
+/** @param {number} ms */
 function tickText(ms) {
   if (ms >= 1000) return ms / 1000 + ' s';
   return ms < 1 ? 1000 * ms + ' µs' : ms + ' ms';
 }
 
-/* The cell at a place of the figure: a date, and the logarithm of a time (ms). */
+/** The cell at a place of the figure: a date, and the logarithm of a time (ms).
+ * @param {HistogramSeries} series @param {{times: Times, outcome?: string}} options @param {number} time
+ * @param {number} log @returns {HeatmapCell | null} */
 export function cellAt(series, { times, outcome }, time, log) {
   const { lows, highs, counts } = cellsOf(series, times, outcome);
   const step = Math.floor((time - series.from) / series.step_s);

@@ -1,11 +1,15 @@
 /* What happened on the time axis: starts of processes, a worker that went away, a cache that is full. */
 
 import { localTime } from './format.mjs';
+/** @import { Figure, Series, Theme } from './figures.mjs' */
+/** @import { Stats } from './tiles.mjs' */
+
+/** @typedef {{time: number, text: string}} Mark */
 
 // Marks that are nearer to each other than this share of the axis are one.
 const NEAR = 0.02;
 
-/* Marks within the time of a series: [{time, text}], in order. */
+/** Marks within the time of a series, in order. @param {Stats} stats @param {Series} series @returns {Mark[]} */
 export function marksOf(stats, series) {
   const { to } = stats;
   const started = Object.values(stats.machine.processes)
@@ -24,8 +28,9 @@ export function marksOf(stats, series) {
   return merged(marks, NEAR * (series.to - series.from));
 }
 
+/** @param {Mark[]} marks @param {number} near @returns {Mark[]} */
 function merged(marks, near) {
-  /** @type {{time: number, text: string}[]} */
+  /** @type {Mark[]} */
   const found = [];
   marks.forEach((mark) => {
     const last = found[found.length - 1];
@@ -35,7 +40,8 @@ function merged(marks, near) {
   return found;
 }
 
-/* The same figure with marks; null stays null. */
+/** The same figure with marks; null stays null.
+ * @param {Figure | null} figure @param {Mark[]} marks @param {Theme} theme @returns {Figure | null} */
 export function withMarks(figure, marks, theme) {
   if (!figure) return null;
   const { layout } = figure;

@@ -1,23 +1,32 @@
 /* What other limits of the brick cache would have changed, out of simulated hits. */
 
 import { clockTime, formatBytes, formatSeconds, plural } from './format.mjs';
+/** @import { Series } from './figures.mjs' */
+/** @import { Stats } from './tiles.mjs' */
 
-/* What the cache would have done with each limit: [{factor, limit, hitRate, hits}]. */
+/** What the cache would have done with each limit.
+ * @param {Stats} stats @returns {{factor: number, limit: number, hitRate: number, hits: number}[]} */
 export function sizesOf(stats) {
   const { limit } = stats.caches.bricks;
   return stats.cache_sizes.simulated
     .filter((one) => one.hit_rate !== null)
-    .map((one) => ({ factor: one.factor, limit: one.factor * limit, hitRate: one.hit_rate, hits: one.hits }));
+    .map((one) => ({
+      factor: one.factor,
+      limit: one.factor * limit,
+      hitRate: /** @type {number} */ (one.hit_rate),
+      hits: one.hits,
+    }));
 }
 
-/* Mean time of the server for a slice that was decoded (s); 0 without any. */
+/** Mean time of the server for a slice that was decoded (s); 0 without any. @param {Stats} stats @returns {number} */
 export function missSeconds(stats) {
   const miss = stats.server.miss;
   return miss ? miss.total_s / miss.count : 0;
 }
 
-/* A sentence on whether another limit would have saved decoding. Simulated caches are compared with the simulated one
-   of today's limit, which is the cache itself but for bricks that were in it before. */
+/** A sentence on whether another limit would have saved decoding. Simulated caches are compared with the simulated one
+ * of today's limit, which is the cache itself but for bricks that were in it before.
+ * @param {Stats} stats @param {Series} series @param {number} now @returns {string} */
 export function sizesSentence(stats, series, now) {
   const sizes = sizesOf(stats);
   const today = sizes.find(({ factor }) => factor === 1);

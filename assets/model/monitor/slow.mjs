@@ -3,9 +3,28 @@
 import { encodeValue } from '../address.mjs';
 import { describeCulprit } from '../culprit.mjs';
 import { formatBytes, formatDuration } from './format.mjs';
+/** @import { HeatmapCell } from './heatmap.mjs' */
 
-/* Bars of the stages, one after the other in the pipeline's order, as shares of the whole: [{name, what, color, ms,
-   from, width}]. */
+/**
+ * @typedef {object} SlowSlice
+ * @property {number} time Of the response (Unix time, s).
+ * @property {string} volume
+ * @property {string} selection
+ * @property {string} outcome
+ * @property {string | null} reason Why it was no hit.
+ * @property {string} viewer
+ * @property {number} bytes Sent.
+ * @property {Record<string, number>} stages In ms.
+ * @property {number} total_ms
+ */
+
+/**
+ * @typedef {{name: string, what: string, color: string}} StageWords
+ * @typedef {StageWords & {ms: number, from: number, width: number}} Bar `from` and `width` are shares of the whole.
+ */
+
+/** Bars of the stages, one after the other in the pipeline's order.
+ * @param {SlowSlice} slice @param {StageWords[]} stages @returns {Bar[]} */
 export function waterfallOf(slice, stages) {
   const whole = Math.max(slice.total_ms, 1e-6);
   let from = 0;
@@ -17,6 +36,7 @@ export function waterfallOf(slice, stages) {
   });
 }
 
+/** @type {Record<string, string>} */
 const HOW = {
   ring: 'The page had this slice.',
   hit: 'This slice was cached.',
@@ -25,19 +45,20 @@ const HOW = {
   miss: 'This slice was decoded',
 };
 
-/* Why it took as long as it did; `causes` are the reasons in words. */
+/** Why it took as long as it did; `causes` are the reasons in words.
+ * @param {SlowSlice} slice @param {Record<string, string>} causes @returns {string} */
 export function slowSentence(slice, causes) {
   const because = slice.reason ? `, because ${causes[slice.reason] || slice.reason}.` : '';
   const how = HOW[slice.outcome] + (because || (HOW[slice.outcome].endsWith('.') ? '' : '.'));
   return how + ' ' + describeCulprit(slice.stages, slice.total_ms, null);
 }
 
-/* A selection without steps of one. */
+/** A selection without steps of one. @param {string} selection @returns {string} */
 export function shortSelection(selection) {
   return selection.replace(/:1(?=,|$)/g, (step, at) => (/:\d+$/.test(selection.slice(0, at)) ? '' : step));
 }
 
-/* Facts as [name, text]. */
+/** @param {SlowSlice} slice @returns {[name: string, text: string][]} */
 export function slowFacts(slice) {
   return [
     ['Volume', slice.volume],
@@ -48,8 +69,8 @@ export function slowFacts(slice) {
   ];
 }
 
-/* The viewer's address of a slice, null where its volume is in none of the files: a volume is called by its file's name
-   and the path in it. */
+/** The viewer's address of a slice, null where its volume is in none of the files: a volume is called by its file's name
+ * and the path in it. @param {SlowSlice} slice @param {string[]} files @param {string} prefix */
 export function viewerLink(slice, files, prefix) {
   const file = files.filter((name) => slice.volume.startsWith(name + '/')).sort((a, b) => b.length - a.length)[0];
   if (!file) return null;
@@ -57,16 +78,20 @@ export function viewerLink(slice, files, prefix) {
   return prefix + '/?' + query.map(([name, value]) => name + '=' + encodeValue(value)).join('&');
 }
 
-/* The slices that the filters leave, in the order asked for, the slowest first or the latest first. */
+/** The slices that the filters leave, in the order asked for, the slowest first or the latest first.
+ * @param {SlowSlice[]} slices @param {Record<string, string>} filters @param {string} order */
 export function chosenSlices(slices, filters, order) {
   const found = slices.filter((slice) =>
-    ['volume', 'outcome', 'reason'].every((name) => !filters[name] || filters[name] === slice[name])
+    /** @type {const} */ (['volume', 'outcome', 'reason']).every((name) =>
+      !filters[name] || filters[name] === slice[name]
+    )
   );
   return order === 'latest' ? found.sort((a, b) => b.time - a.time) : found;
 }
 
-/* The slices of a cell of the heatmap, the slowest first: those that began before it ended and took as long. What
-   viewers perceived is longer than the server's total by what the page and the network took. */
+/** The slices of a cell of the heatmap, the slowest first: those that began before it ended and took as long. What
+ * viewers perceived is longer than the server's total by what the page and the network took.
+ * @param {SlowSlice[]} slices @param {HeatmapCell} cell @param {boolean} isServer */
 export function slicesOfCell(slices, cell, isServer) {
   return slices.filter((slice) =>
     slice.time >= cell.from && slice.time < cell.to && slice.total_ms <= cell.highMs &&

@@ -13,6 +13,71 @@ export const LIMITS = {
   evictedShare: [0.02, 0.1],
 };
 
+/** @import { Series } from './figures.mjs' */
+
+/**
+ * @typedef {{count: number, p50_ms: number, p95_ms: number, p99_ms: number, total_s: number}} TimeStats
+ * @typedef {{bytes: number, limit: number, entries: number, evictions: number}} CacheStats
+ * @typedef {{count: number, mean_age_s: number}} Ages Of bricks when they were evicted.
+ * @typedef {{factor: number, hits: number, hit_rate: number | null}} SimulatedCache
+ * @typedef {{decoded_bytes: number, used_bytes: number, accuracy: number | null}} PhaseStats
+ * @typedef {{rss_bytes: number, cpu: number, bookkeeping: number, up_s: number, heartbeat_s: number}} ProcessLoad
+ * @typedef {Record<string, number>} Counts
+ * @typedef {{p5_s: number, p50_s: number} | {p5_s: null, p50_s: null}} Lead From ready to accessed.
+ */
+
+/**
+ * @typedef {object} PrefetchStats
+ * @property {number} planned Bricks, as the next ones.
+ * @property {number} in_flight
+ * @property {number} decoded
+ * @property {number} used
+ * @property {number} late
+ * @property {number} used_bytes
+ * @property {number} wasted_bytes
+ * @property {Counts} wasted Bytes by cause.
+ * @property {number} saved_s
+ * @property {number} spent_s
+ * @property {{ready: number, joined: number, not_begun: number} & Lead} lead
+ * @property {number} undecided_bytes
+ * @property {number | null} accuracy
+ * @property {number | null} coverage
+ * @property {number | null} timeliness
+ * @property {PhaseStats} moving
+ * @property {PhaseStats} resting
+ */
+
+/**
+ * @typedef {object} Stats The server's sums over a time, see dashboard/telemetry/summaries.py.
+ * @property {number} from Unix time (s).
+ * @property {number} to
+ * @property {Counts} demand By outcome.
+ * @property {Counts} reasons
+ * @property {Record<string, TimeStats | undefined>} stages
+ * @property {Record<string, TimeStats | undefined>} server By outcome, and `all`.
+ * @property {Record<string, TimeStats | undefined>} perceived
+ * @property {{skipped: number, ahead: number, ahead_bytes: number}} page
+ * @property {Record<string, Counts>} requests By kind and status.
+ * @property {Counts} given_up
+ * @property {TimeStats | null} queue
+ * @property {TimeStats | null} brick_write
+ * @property {{bricks: CacheStats & {evicted: {used: Ages, unused: Ages}}, frames: CacheStats}} caches
+ * @property {{accesses: number, simulated: SimulatedCache[]}} cache_sizes
+ * @property {PrefetchStats} prefetch
+ * @property {Counts} reports
+ * @property {number} viewers
+ * @property {{state: string, since_s: number | null}} worker
+ * @property {{processes: Record<string, ProcessLoad>, free_bytes: number | null, hdf5_started: number}} machine
+ * @property {Counts | null} working_set
+ */
+
+/**
+ * @typedef {{count: number, demand?: Counts, reasons?: Counts, server_s: number, sent_bytes?: number}} Group
+ * @typedef {Record<string, Group>} Groups
+ * @typedef {Stats & {groups: Groups}} GroupedStats
+ * @typedef {{good: string, fair: string, bad: string}} LevelWords
+ */
+
 /**
  * @typedef {object} Tile
  * @property {string} id
@@ -26,26 +91,31 @@ export const LIMITS = {
  * @property {(number | null)[]} spark
  */
 
-const add = (values) => (values || []).reduce((sum, value) => sum + (value || 0), 0);
+/** @param {(number | null)[] | undefined} values @returns {number} */
+const add = (values) => /** @type {number[]} */ (values || []).reduce((sum, value) => sum + (value || 0), 0);
 
+/** @param {number} value @param {[number, number]} limits */
 function levelOf(value, [fair, bad]) {
+  /** @param {number} limit */
   const over = (limit) => (bad > fair ? value > limit : value < limit);
   return over(bad) ? 'bad' : over(fair) ? 'fair' : 'good';
 }
 
-/** @returns {Tile[]} */
+/** @param {Stats} stats @param {Series} series @returns {Tile[]} */
 export function tilesOf(stats, series) {
   return [wait(stats, series), quick(series), rate(stats, series), errors(stats, series), viewers(stats, series)]
     .concat([queue(stats, series), worker(stats, series), cache(stats, series)]);
 }
 
-/* Level and word of a value, null for none. */
+/** Level and word of a value, null for none.
+ * @param {number | null} value @param {[number, number]} limits @param {LevelWords} words @param {string} none */
 function judged(value, limits, words, none) {
   if (value === null) return { level: 'none', word: none };
   const level = levelOf(value, limits);
   return { level, word: words[level] };
 }
 
+/** @param {Stats} stats @param {Series} series */
 function wait(stats, series) {
   const all = stats.perceived.all;
   const words = { good: 'quick', fair: 'noticeable', bad: 'slow' };
@@ -61,6 +131,7 @@ function wait(stats, series) {
   };
 }
 
+/** @param {Series} series */
 function quick(series) {
   const count = add(series.perceived.count);
   const share = count ? add(series.seen_within_100_ms) / count : null;
@@ -77,8 +148,10 @@ function quick(series) {
   };
 }
 
+/** @param {Series} series */
 const demandsOf = (series) => series.times.map((_, i) => add(Object.values(series.demand).map((steps) => steps[i])));
 
+/** @param {Stats} stats @param {Series} series */
 function rate(stats, series) {
   const count = add(Object.values(stats.demand));
   const perStep = demandsOf(series).map((n) => n / series.step_s);
@@ -99,10 +172,11 @@ function rate(stats, series) {
 const FAILED = 500;
 const REFUSED = 400;
 
-/* Whether an answer is a failure that somebody noticed: what pages fetch ahead is refused when there is no space for it. */
+/** Whether an answer is a failure that somebody noticed: what pages fetch ahead is refused when there is no space for it.
+ * @param {string} kind @param {string} code */
 const isFailure = (kind, code) => kind !== 'ahead' && Number(code) >= FAILED;
 
-/* Failures of each step. */
+/** Failures of each step. @param {Series} series */
 function failuresOf(series) {
   const failed = series.times.map(() => 0);
   Object.entries(series.counters).forEach(([name, steps]) => {
@@ -112,10 +186,12 @@ function failuresOf(series) {
   return failed;
 }
 
-/* Requests that somebody waited for, those that the server failed to answer, and all that it refused. */
+/** Requests that somebody waited for, those that the server failed to answer, and all that it refused.
+ * @param {Stats} stats */
 export function answersOf(stats) {
   const answers = Object.entries(stats.requests)
     .flatMap(([kind, codes]) => Object.entries(codes).map(([code, n]) => ({ kind, code, n })));
+  /** @param {(answer: {kind: string, code: string}) => boolean} chosen */
   const sum = (chosen) => add(answers.filter(chosen).map(({ n }) => n));
   return {
     total: sum(({ kind }) => kind !== 'ahead'),
@@ -124,6 +200,7 @@ export function answersOf(stats) {
   };
 }
 
+/** @param {Stats} stats @param {Series} series */
 function errors(stats, series) {
   const { total, failed, refused } = answersOf(stats);
   const words = { good: failed ? 'few' : 'none', fair: 'some', bad: 'many' };
@@ -141,6 +218,7 @@ function errors(stats, series) {
   };
 }
 
+/** @param {Stats} stats @param {Series} series */
 function viewers(stats, series) {
   return {
     id: 'viewers',
@@ -155,6 +233,7 @@ function viewers(stats, series) {
   };
 }
 
+/** @param {Stats} stats @param {Series} series */
 function queue(stats, series) {
   const found = stats.queue;
   const words = { good: 'no queue', fair: 'a short queue', bad: 'a queue' };
@@ -170,10 +249,12 @@ function queue(stats, series) {
   };
 }
 
+/** @param {Stats} stats @param {Series} series */
 function worker(stats, series) {
   const { state, since_s: since } = stats.worker;
   const { planned, in_flight: inFlight } = stats.prefetch;
   const away = since === null || since === undefined ? '' : 'for ' + formatSeconds(since);
+  /** @type {Record<string, Pick<Tile, 'value' | 'level' | 'word' | 'note'>>} */
   const known = {
     up: { value: planned ? `${inFlight} of ${planned}` : 'idle', level: 'good', word: 'running', note: '' },
     away: { value: 'away', level: 'bad', word: 'stopped or hung', note: away },
@@ -193,11 +274,13 @@ function worker(stats, series) {
   };
 }
 
+/** @param {Counts} demand @returns {number | null} */
 export function servedShare(demand) {
   const total = add(Object.values(demand));
   return total ? (demand.ring + demand.hit + demand.prefetched) / total : null;
 }
 
+/** @param {Stats} stats @param {Series} series */
 function cache(stats, series) {
   const share = servedShare(stats.demand);
   const demands = add(Object.values(stats.demand));

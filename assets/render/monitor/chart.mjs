@@ -3,12 +3,16 @@
 import { scaled } from '../../model/monitor/figures.mjs';
 import { fromLocalTime } from '../../model/monitor/format.mjs';
 import { element } from '../dom.mjs';
+/** @import { Figure, Theme } from '../../model/monitor/figures.mjs' */
+
+/** @typedef {ReturnType<typeof createCharts>} Charts */
 
 const CONFIG = { displayModeBar: false, doubleClick: false, showTips: false, scrollZoom: false };
 
-/* Colours of the theme, and the size of the text, as the style sheet has them. */
+/** Colours of the theme, and the size of the text, as the style sheet has them. @returns {Theme} */
 export function readTheme() {
   const style = getComputedStyle(document.documentElement);
+  /** @param {string} name */
   const color = (name) => style.getPropertyValue('--l-' + name).trim();
   return {
     ink: color('ink'),
@@ -22,9 +26,11 @@ export function readTheme() {
   };
 }
 
-/* `onSpan(from, to)` is called after a drag, with Unix times (s), `onClick(id, x, y)` with a place of a chart: a Unix
-   time, and the value of the y axis. */
+/** `onSpan(from, to)` is called after a drag, with Unix times (s), `onClick(id, x, y)` with a place of a chart: a Unix
+ * time, and the value of the y axis.
+ * @param {{onSpan: (from: number, to: number) => void, onClick: (id: string, x: number, y: number) => void}} parts */
 export function createCharts({ onSpan, onClick }) {
+  /** What is drawn, as text. @type {Map<string, string>} */
   const drawn = new Map();
   // What is written below a chart takes space from it.
   const sizes = new ResizeObserver((entries) =>
@@ -33,12 +39,13 @@ export function createCharts({ onSpan, onClick }) {
     })
   );
 
+  /** @param {string} id @param {Plotly} node */
   function listen(id, node) {
-    node.on('plotly_relayout', (change) => {
+    node.on('plotly_relayout', (/** @type {Plotly} */ change) => {
       const [from, to] = [change['xaxis.range[0]'], change['xaxis.range[1]']];
       if (from !== undefined && to !== undefined) onSpan(fromLocalTime(from), fromLocalTime(to));
     });
-    node.on('plotly_click', ({ points: [point], event }) => {
+    node.on('plotly_click', (/** @type {Plotly} */ { points: [point], event }) => {
       const box = node.querySelector('.nsewdrag').getBoundingClientRect();
       const { xaxis, yaxis } = node._fullLayout;
       const [x, y] = [event.clientX - box.left, event.clientY - box.top];
@@ -46,7 +53,8 @@ export function createCharts({ onSpan, onClick }) {
     });
   }
 
-  /* Draw a figure, or the text of an empty chart; one that is drawn already is left as it is. */
+  /** Draw a figure, or the text of an empty chart; one that is drawn already is left as it is.
+   * @param {string} id @param {Figure | null} figure @param {string} emptyText */
   function draw(id, figure, emptyText) {
     const empty = element(id + '-empty');
     empty.classList.toggle('hidden', Boolean(figure));

@@ -1,8 +1,28 @@
 /* Elements of the monitor: tiles, tables, facts. Nodes are kept while what they show is the same. */
 
+/** @import { Fact } from '../../model/monitor/format.mjs' */
+/** @import { Part } from '../../model/monitor/horizons.mjs' */
+/** @import { Bar } from '../../model/monitor/slow.mjs' */
+/** @import { Tile } from '../../model/monitor/tiles.mjs' */
+
+/**
+ * @typedef {string | {text: string, color?: string, title?: string}} Cell
+ * @typedef {{cells: Cell[], level?: string, id?: number}} Row
+ */
+
+/**
+ * @typedef {object} TableContent
+ * @property {string[]} head
+ * @property {Row[]} rows
+ * @property {number | null} chosen The id of a row.
+ * @property {((id: number) => void) | null} onRow Called for the row that is chosen.
+ * @property {string} empty What is shown without any row.
+ */
+
 const SVG = 'http://www.w3.org/2000/svg';
 
-/* A new element. @param {string} tag @param {string} [name] its class @param {string} [text] */
+/** A new element. @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {string} [name] its class
+ * @param {string} [text] @returns {HTMLElementTagNameMap[T]} */
 export function make(tag, name = '', text = '') {
   const node = document.createElement(tag);
   if (name) node.className = name;
@@ -10,9 +30,11 @@ export function make(tag, name = '', text = '') {
   return node;
 }
 
+/** @type {WeakMap<Element, string>} */
 const shown = new WeakMap();
 
-/* Put into an element what `build()` makes, if `value` is another one than the last time. */
+/** Put into an element what `build()` makes, if `value` is another one than the last time.
+ * @param {Element} node @param {unknown} value @param {() => Node[]} build */
 export function keep(node, value, build) {
   const text = JSON.stringify(value);
   if (shown.get(node) === text) return;
@@ -23,7 +45,8 @@ export function keep(node, value, build) {
 const WIDTH = 100;
 const HEIGHT = 24;
 
-/* A line through values, from 0 to the highest of them, with gaps where there is none. */
+/** A line through values, from 0 to the highest of them, with gaps where there is none.
+ * @param {(number | null | undefined)[]} values */
 export function sparkline(values) {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
@@ -49,6 +72,7 @@ export function sparkline(values) {
   return svg;
 }
 
+/** @param {Tile} content */
 export function tile({ id, label, help, value, level, word, note, limit, spark }) {
   const node = make('div', 'tile ' + level);
   node.dataset.tile = id;
@@ -62,7 +86,7 @@ export function tile({ id, label, help, value, level, word, note, limit, spark }
   return node;
 }
 
-/* A table; `rows` are {cells, level, id}, and `onRow(id)`, if any, is called for the row that is chosen. */
+/** @param {TableContent} content @returns {HTMLElement[]} */
 export function table({ head, rows, chosen, onRow, empty }) {
   if (!rows.length) return [make('p', 'empty', empty)];
   const node = make('table', 'monitor-table');
@@ -77,11 +101,11 @@ export function table({ head, rows, chosen, onRow, empty }) {
     if (onRow) {
       tr.tabIndex = 0;
       tr.setAttribute('aria-selected', String(row.id === chosen));
-      tr.addEventListener('click', () => onRow(row.id));
+      tr.addEventListener('click', () => onRow(/** @type {number} */ (row.id)));
       tr.addEventListener('keydown', (event) => {
         if (event.key === 'Enter' || event.key === ' ') {
           event.preventDefault();
-          onRow(row.id);
+          onRow(/** @type {number} */ (row.id));
         }
       });
     }
@@ -91,7 +115,7 @@ export function table({ head, rows, chosen, onRow, empty }) {
   return [node];
 }
 
-/* A cell: a text, or {text, color, title}. */
+/** @param {Cell} cell */
 function cellOf(cell) {
   if (typeof cell === 'string') return make('td', '', cell);
   const td = make('td');
@@ -105,7 +129,7 @@ function cellOf(cell) {
   return td;
 }
 
-/* Facts, [name, text, help], as a list of definitions. */
+/** Facts as a list of definitions. @param {Fact[]} facts */
 export function factList(facts) {
   const list = make('dl');
   facts.forEach(([name, text, help]) => {
@@ -116,7 +140,7 @@ export function factList(facts) {
   return [list];
 }
 
-/* Parts of a whole as one bar: [name, share, color]. */
+/** Parts of a whole as one bar. @param {[name: string, share: number, color: string][]} parts */
 export function shareBar(parts) {
   const bar = make('div', 'share-bar');
   bar.append(...parts.map(([name, share, color]) => {
@@ -129,7 +153,8 @@ export function shareBar(parts) {
   return bar;
 }
 
-/* A viewer's horizon: what it is called, a bar, and words. */
+/** A viewer's horizon: what it is called, a bar, and words.
+ * @param {{title: string, parts: Part[], at: number, text: string}} content */
 export function horizonRow({ title, parts, at, text }) {
   const row = make('div', 'horizon');
   const bar = make('div', 'horizon-bar');
@@ -146,7 +171,7 @@ export function horizonRow({ title, parts, at, text }) {
   return row;
 }
 
-/* Facts in one line; a colour makes it a legend. */
+/** Facts in one line; a colour makes it a legend. @param {[name: string, text: string, color?: string][]} facts */
 export function factLine(facts) {
   return facts.map(([name, text, color]) => {
     const node = make('span', 'outcome');
@@ -160,7 +185,8 @@ export function factLine(facts) {
   });
 }
 
-/* The stages of a slice as bars, one after the other. */
+/** The stages of a slice as bars, one after the other.
+ * @param {Bar[]} bars @param {(ms: number) => string} formatDuration */
 export function waterfall(bars, formatDuration) {
   return bars.map(({ name, what, color, ms, from, width }) => {
     const row = make('div', 'fall');

@@ -4,8 +4,13 @@ import { formatState, RANGES, SWITCHES, switchOf, withFilter } from '../../model
 import { clockTime } from '../../model/monitor/format.mjs';
 import { element, setText, setVisible } from '../../render/dom.mjs';
 import { keep, make } from '../../render/monitor/elements.mjs';
+/** @import { Span, State } from '../../model/monitor/address.mjs' */
+/** @import { MonitorStore } from './store.mjs' */
 
-/* `filters` says in which rows a filter is of use: {name: rows}. */
+/** @typedef {ReturnType<typeof createControls>} Controls */
+
+/** `filters` says in which rows a filter is of use: {name: rows}.
+ * @param {{store: MonitorStore, filters: Record<string, string[]>, onPause: () => void}} parts */
 export function createControls({ store, filters, onPause }) {
   /* The span before one that was dragged, for the way back. */
   const clearSpan = () => store.change({ span: null });
@@ -38,11 +43,13 @@ export function createControls({ store, filters, onPause }) {
     });
   }
 
-  /* Arrow keys, Home and End go from tab to tab, as in every list of tabs. */
+  /** Arrow keys, Home and End go from tab to tab, as in every list of tabs. @param {KeyboardEvent} event */
   function moveFocus(event) {
     const tabs = Array.from(element('monitor-rows').querySelectorAll('button'));
     const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    /** @type {Record<string, number | undefined>} */
+    const places = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 };
+    const to = places[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const next = tabs[(to + tabs.length) % tabs.length];
@@ -50,6 +57,7 @@ export function createControls({ store, filters, onPause }) {
     next.click();
   }
 
+  /** @param {State} state */
   function show(state) {
     element('monitor-ranges').querySelectorAll('button').forEach((button) => {
       button.setAttribute('aria-pressed', String(!state.span && button.dataset.range === state.range));
@@ -74,7 +82,8 @@ export function createControls({ store, filters, onPause }) {
     wall.href = location.pathname + formatState({ ...state, wall: true });
   }
 
-  /* The options of a filter: {value: label}; one that is set stays, also where there is nothing of it. */
+  /** The options of a filter: {value: label}; one that is set stays, also where there is nothing of it.
+   * @param {string} name @param {Record<string, string>} options */
   function setOptions(name, options) {
     const select = /** @type {HTMLSelectElement} */ (element('filter-' + name));
     const value = store.current().filters[name] || '';
@@ -89,7 +98,7 @@ export function createControls({ store, filters, onPause }) {
     select.value = value;
   }
 
-  /* The time that the figures are of. */
+  /** The time that the figures are of. @param {Span} span @param {State} state */
   function setSpan({ from, to }, state) {
     const now = Date.now() / 1000;
     const text = `${clockTime(from, now)} – ${clockTime(to, now)}`;
@@ -97,6 +106,7 @@ export function createControls({ store, filters, onPause }) {
     element('monitor-ranges').title = text;
   }
 
+  /** @param {boolean} on */
   function setPaused(on) {
     element('monitor-pause').setAttribute('aria-pressed', String(on));
     setText('monitor-pause', on ? 'Go on' : 'Pause');

@@ -5,15 +5,55 @@ import { adviceOf } from '../../model/monitor/advice.mjs';
 import { tilesOf } from '../../model/monitor/tiles.mjs';
 import { element, setText } from '../../render/dom.mjs';
 import { keep, make, tile } from '../../render/monitor/elements.mjs';
+/** @import { Query } from '../../data/api.mjs' */
+/** @import { Poller } from '../../data/monitor/poller.mjs' */
+/** @import { By, Statistics } from '../../data/monitor/statistics.mjs' */
+/** @import { State } from '../../model/monitor/address.mjs' */
+/** @import { Advice } from '../../model/monitor/advice.mjs' */
+/** @import { Outcome, Series } from '../../model/monitor/figures.mjs' */
+/** @import { StageWords } from '../../model/monitor/slow.mjs' */
+/** @import { Groups, Stats } from '../../model/monitor/tiles.mjs' */
+/** @import { Controls } from './controls.mjs' */
+/** @import { MonitorStore } from './store.mjs' */
+/** @import { Wall } from './wall.mjs' */
+
+/**
+ * @typedef {object} MonitorConfig The server's configuration, see dashboard/web/page/monitor.py.
+ * @property {string} prefix The page's own path.
+ * @property {StageWords[]} stages
+ * @property {Outcome[]} outcomes
+ * @property {Record<string, string>} reasons In words, as the causes.
+ * @property {Record<string, string>} causes
+ * @property {Record<string, string[]>} filters The rows in which each is of use.
+ * @property {number} slowS For how long slow slices are kept (s).
+ * @property {number} viewersS For how long figures by viewer are kept (s).
+ * @property {number[]} desktopMs What a desktop viewer takes.
+ */
+
+/** @typedef {{stats: Stats, series: Series, groups: {volume: Groups, axis: Groups}}} Figures */
+
+/**
+ * @typedef {object} MonitorParts
+ * @property {MonitorConfig} config
+ * @property {MonitorStore} store
+ * @property {Statistics} statistics
+ * @property {Controls} controls
+ * @property {{show: (state: State, figures: Figures) => unknown, forget: () => void}} rows
+ * @property {Poller} poller
+ * @property {Wall} wall
+ */
 
 // Breakdowns, for the advice and the filters, are requested no more often than this (ms): they change slowly.
 const GROUPS_MS = 60_000;
 
+/** @param {MonitorParts} parts */
 export function createMonitor({ config, store, statistics, controls, rows, poller, wall }) {
+  /** @type {Figures | null} */
   let figures = null;
   // Number of the newest poll: what an older one brings is not drawn.
   let newest = 0;
-  let grouped = { name: '', at: -Infinity, groups: {} };
+  /** @type {{name: string, at: number, groups: Figures['groups']}} */
+  let grouped = { name: '', at: -Infinity, groups: /** @type {Figures['groups']} */ ({}) };
 
   function start() {
     document.addEventListener('visibilitychange', poller.onVisibility);
@@ -26,6 +66,7 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     onChange(store.current());
   }
 
+  /** @param {State} state */
   function onChange(state) {
     wall.show(state);
     controls.show(state);
@@ -49,21 +90,25 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
       draw(state);
       return true;
     } catch (error) {
-      if (mine === newest) onError(error);
+      if (mine === newest) onError(/** @type {Error} */ (error));
       return mine !== newest;
     }
   }
 
+  /** @param {State} state */
   async function groupsOf(state) {
     const name = JSON.stringify([state.range, state.span]);
     if (grouped.name === name && performance.now() - grouped.at < GROUPS_MS) return grouped.groups;
-    const [volumes, axes] = await Promise.all(['volume', 'axis'].map((by) => statistics.sums(state, by)));
+    const [volumes, axes] = await Promise.all(
+      /** @type {By[]} */ (['volume', 'axis']).map((by) => statistics.sums(state, by)),
+    );
     grouped = { name, at: performance.now(), groups: { volume: volumes.groups, axis: axes.groups } };
     return grouped.groups;
   }
 
+  /** @param {State} state */
   function draw(state) {
-    const { stats, series, groups } = figures;
+    const { stats, series, groups } = /** @type {Figures} */ (figures);
     controls.setSpan(series, state);
     const tiles = tilesOf(stats, series);
     keep(element('monitor-tiles'), tiles, () => tiles.map(tile));
@@ -73,12 +118,14 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     drawRow(state);
   }
 
+  /** @param {State} state */
   function drawRow(state) {
-    Promise.resolve(rows.show(state, figures)).then(() => {
+    Promise.resolve(rows.show(state, /** @type {Figures} */ (figures))).then(() => {
       element('monitor').dataset.drawn = state.row;
     }).catch(onError);
   }
 
+  /** @param {Advice} advice */
   function adviceLine({ id, text, evidence, row, command }) {
     const line = make('div', 'advice-line');
     line.dataset.advice = id;
@@ -90,8 +137,11 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     return line;
   }
 
+  /** @param {Stats} stats @param {Figures['groups']} groups */
   function setOptions(stats, groups) {
+    /** @param {string[]} values */
     const names = (values) => Object.fromEntries(values.map((name) => [name, name]));
+    /** @param {{name: string, label: string}[]} values */
     const labels = (values) => Object.fromEntries(values.map(({ name, label }) => [name, label]));
     controls.setOptions('volume', names(Object.keys(groups.volume)));
     controls.setOptions('axis', names(Object.keys(groups.axis)));
@@ -105,6 +155,7 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     if (figures) drawRow(store.current());
   }
 
+  /** @param {Error} error */
   function onError(error) {
     setText('monitor-status', error.message);
     element('monitor-status').classList.add('bad');
@@ -117,6 +168,7 @@ export function createMonitor({ config, store, statistics, controls, rows, polle
     redraw,
     onError,
     periodMs: () => periodOf(store.current()),
+    /** @param {string} chart @param {Query} more */
     setLink: (chart, more) => {
       const link = /** @type {HTMLAnchorElement} */ (element(chart + '-csv'));
       link.href = statistics.csv(store.current(), more);

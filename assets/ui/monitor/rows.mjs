@@ -57,6 +57,32 @@ import {
   waterfall,
 } from '../../render/monitor/elements.mjs';
 
+/** @import { Query } from '../../data/api.mjs' */
+/** @import { By, Statistics } from '../../data/monitor/statistics.mjs' */
+/** @import { Span, State } from '../../model/monitor/address.mjs' */
+/** @import { Quantity } from '../../model/monitor/charts.mjs' */
+/** @import { Figure, Outcome, Series, Theme } from '../../model/monitor/figures.mjs' */
+/** @import { Fact } from '../../model/monitor/format.mjs' */
+/** @import { HeatmapCell, HistogramSeries, Times } from '../../model/monitor/heatmap.mjs' */
+/** @import { SlowSlice } from '../../model/monitor/slow.mjs' */
+/** @import { Charts } from '../../render/monitor/chart.mjs' */
+/** @import { Row } from '../../render/monitor/elements.mjs' */
+/** @import { Figures, MonitorConfig } from './monitor.mjs' */
+/** @import { MonitorStore } from './store.mjs' */
+
+/**
+ * @typedef {object} RowParts
+ * @property {MonitorConfig} config
+ * @property {MonitorStore} store
+ * @property {Statistics} statistics
+ * @property {Charts} charts
+ * @property {() => Theme} theme
+ * @property {(chart: string, more: Query) => void} setLink
+ * @property {(error: Error) => void} onError
+ */
+
+/** @typedef {[name: string, text: string, color?: string]} Legend */
+
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
 // Colours of the causes of waste.
@@ -68,17 +94,22 @@ const NAMELESS = 'This server does not keep slow slices, which name viewers.';
 const NO_VIEWERS = 'Viewers are kept for an hour at most.';
 const NO_NAMES = 'This server keeps no statistics by viewer.';
 
+/** @param {number[]} values */
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
 
-/* `theme()` gives the colours; `setLink(chart, more)` leads a chart's link to its figures as CSV. */
+/** `theme()` gives the colours; `setLink(chart, more)` leads a chart's link to its figures as CSV.
+ * @param {RowParts} parts */
 export function createRows({ config, store, statistics, charts, theme, setLink, onError }) {
+  /** @type {Record<string, Outcome>} */
   const outcomes = Object.fromEntries(config.outcomes.map((one) => [one.name, one]));
+  /** @type {HeatmapCell | null} */
   let cell = null;
+  /** @type {HistogramSeries | null} */
   let histogram = null;
 
   const now = () => Date.now() / 1000;
 
-  /* A row of a table of slow slices. */
+  /** A row of a table of slow slices. @param {SlowSlice} slice @returns {Row} */
   function rowOf(slice) {
     const { label, color } = outcomes[slice.outcome];
     return {
@@ -93,15 +124,17 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     };
   }
 
-  /* A chart over time, with what happened meanwhile. */
+  /** A chart over time, with what happened meanwhile.
+   * @param {string} id @param {Figure | null} figure @param {string} empty @param {Figures} figures */
   function drawMarked(id, figure, empty, { stats, series }) {
     charts.draw(id, withMarks(figure, marksOf(stats, series), theme()), empty);
   }
 
   const HEAD = ['time', 'server', 'came', 'volume', 'selection'];
 
+  /** @param {State} state @param {Figures} figures */
   async function showLatency(state, figures) {
-    const times = switchOf(state, 'latency');
+    const times = /** @type {Times} */ (switchOf(state, 'latency'));
     const outcome = state.filters.outcome;
     histogram = await statistics.series(state, { histogram: 1 });
     const options = { times, outcome, references: config.desktopMs };
@@ -116,7 +149,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const { filters } = store.current();
     if (!cell) {
       setText('monitor-cell-title', 'Slowest of this time');
-      const slices = await slowSlices(spanOf(histogram), store.current());
+      const slices = await slowSlices(spanOf(/** @type {HistogramSeries} */ (histogram)), store.current());
       const found = chosenSlices(slices, filters, 'slowest').slice(0, SHOWN);
       const empty = whyEmpty(slices);
       keep(
@@ -134,12 +167,13 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const slices = await slowSlices({ from: cell.from, to: cell.to });
     const found = chosenSlices(slicesOfCell(slices, cell, isServer), filters, 'slowest');
     keep(list, [cell, found], () => [
-      cellNote(cell, found),
+      cellNote(/** @type {HeatmapCell} */ (cell), found),
       ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
     ]);
   }
 
-  /* How many of a cell's slices are listed, and the way back to all of them. */
+  /** How many of a cell's slices are listed, and the way back to all of them.
+   * @param {HeatmapCell} of @param {SlowSlice[]} found */
   function cellNote({ count }, found) {
     const note = make(
       'p',
@@ -155,20 +189,24 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     return note;
   }
 
+  /** @param {number} time */
   const choose = (time) => store.change({ row: 'requests', at: time });
 
-  /* Slow slices of a span, as far as the server keeps them; without one, those of the time that is shown. */
+  /** Slow slices of a span, as far as the server keeps them; without one, those of the time that is shown.
+   * @param {Span} span @param {State | null} shown @returns {Promise<SlowSlice[]>} */
   async function slowSlices(span, shown = null) {
     const kept = recentPart(span, config.slowS, now());
     if (!kept) return [];
     return (await (shown ? statistics.slowOf(shown, kept) : statistics.slow(kept))).slices;
   }
 
-  /* Why no slice is listed. */
+  /** Why no slice is listed. @param {SlowSlice[]} slices */
   const whyEmpty = (slices) => (slices.length ? NO_MATCH : config.slowS ? NO_LIST : NAMELESS);
 
+  /** @param {Series} series @returns {Span} */
   const spanOf = (series) => ({ from: series.from, to: series.to });
 
+  /** @param {State} state @param {Figures} figures */
   async function showRequests(state, { series }) {
     const slices = await slowSlices(spanOf(series), state);
     const found = chosenSlices(slices, state.filters, switchOf(state, 'slow'));
@@ -191,6 +229,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     keep(element('monitor-waterfall'), chosen, () => chosen ? waterfallParts(chosen) : []);
   }
 
+  /** @param {SlowSlice} slice */
   function waterfallParts(slice) {
     const facts = make('div', 'facts-table');
     facts.append(...factList(slowFacts(slice)));
@@ -206,7 +245,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     ];
   }
 
-  /* Go to the viewer; which part of a volume's name is that of its file is known from the list of files. */
+  /** Go to the viewer; which part of a volume's name is that of its file is known from the list of files.
+   * @param {SlowSlice} slice @param {HTMLElement} button */
   async function openSlice(slice, button) {
     try {
       const { files } = await statistics.files();
@@ -214,15 +254,16 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       if (link) location.assign(link);
       else button.replaceWith(make('p', 'empty', 'Its file is not there any more.'));
     } catch (error) {
-      onError(error);
+      onError(/** @type {Error} */ (error));
     }
   }
 
+  /** @param {State} state @param {Figures} figures */
   async function showCaches(state, figures) {
     const { stats, series } = figures;
     const { volume, axis, outcome, reason } = state.filters;
     const by = volume ? 'volume' : axis ? 'axis' : null;
-    const show = switchOf(state, 'outcomes');
+    const show = /** @type {Quantity} */ (switchOf(state, 'outcomes'));
     const groups = show === 'time' ? (await statistics.series(state, { by: 'outcome' })).groups : null;
     const grouped = by ? (await statistics.series(state, { by })).groups[volume || axis] || { demand: {} } : null;
     const options = { outcomes: config.outcomes, show, groups, group: show === 'requests' ? grouped : null, outcome };
@@ -230,11 +271,13 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     drawMarked('chart-outcomes', outcomesFigure(series, theme(), layers, show), NO_SLICES, figures);
     setLink('chart-outcomes', show === 'time' ? { by: 'outcome' } : by ? { by } : {});
     const format = { requests: formatCount, bytes: formatBytes, time: formatSeconds }[show];
+    /** @type {Legend[]} */
     const sums = layers.map(({ label, color, values }) => [label, format(total(values)), color]);
     keep(element('monitor-outcome-list'), sums, () => factLine(sums));
     const reasons = reasonsOf(series, config.reasons, reason);
     charts.draw('chart-reasons', reasonsFigure(series, theme(), reasons), 'Every slice was cached.');
     setLink('chart-reasons', {});
+    /** @type {Legend[]} */
     const counts = reasons.map(({ label, color, values }) => [label, formatCount(total(values)), color]);
     keep(element('monitor-reason-list'), counts, () => factLine(counts));
     charts.draw('chart-sizes', sizesFigure(stats, theme()), 'No brick was accessed in this time.');
@@ -247,8 +290,9 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     await showGroups(state, series);
   }
 
+  /** @param {State} state @param {Series} series */
   async function showGroups(state, series) {
-    const by = switchOf(state, 'groups');
+    const by = /** @type {By} */ (switchOf(state, 'groups'));
     const list = element('monitor-groups');
     // Viewers are kept for an hour.
     const kept = by === 'viewer' ? recentPart(spanOf(series), config.viewersS, now()) : null;
@@ -262,6 +306,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
   }
 
+  /** @param {State} _state @param {Figures} figures */
   async function showPrefetch(_state, figures) {
     const { stats, series } = figures;
     drawMarked('chart-ahead', aheadFigure(series, theme()), 'Nothing was decoded ahead in this time.', figures);
@@ -289,10 +334,13 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
         : [make('p', 'empty', empty)]);
   }
 
+  /** @param {Fact[]} facts @param {ReturnType<typeof fatesOf>} fates @param {string} worth */
   function prefetchParts(facts, fates, worth) {
     const { accent, dim } = theme();
+    /** @param {string} name @param {number} i */
     const color = (name, i) =>
       name === 'used' ? accent : name.startsWith('wasted') ? WASTE_COLORS[i % WASTE_COLORS.length] : dim;
+    /** @type {[name: string, bytes: number, share: number, color: string][]} */
     const parts = fates.map(([name, bytes, share], i) => [name, bytes, share, color(name, i)]);
     const legend = make('div', 'facts-line');
     legend.append(...factLine(parts.map(([name, bytes, , hue]) => [name, formatBytes(bytes), hue])));
@@ -300,6 +348,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     return [make('p', 'sentence', worth), ...bar, ...factList(facts)];
   }
 
+  /** @param {State} state @param {Figures} figures */
   function showMachine(state, figures) {
     const { stats, series } = figures;
     drawMarked('chart-threads', threadsFigure(series, theme()), 'No thread was busy in this time.', figures);
@@ -316,6 +365,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     keep(element('monitor-machine-facts'), facts, () => factList(facts));
   }
 
+  /** @type {Record<string, (state: State, figures: Figures) => Promise<void> | void>} */
   const ROWS = {
     latency: showLatency,
     requests: showRequests,
@@ -325,12 +375,13 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   };
 
   return {
+    /** @param {State} state @param {Figures} figures */
     show: (state, figures) => ROWS[state.row](state, figures),
-    /* A place of the heatmap was clicked. */
+    /** A place of the heatmap was clicked. @param {string} id @param {number} time @param {number} log */
     onClick: (id, time, log) => {
       if (id !== 'chart-latency' || !histogram) return;
       const state = store.current();
-      const options = { times: switchOf(state, 'latency'), outcome: state.filters.outcome };
+      const options = { times: /** @type {Times} */ (switchOf(state, 'latency')), outcome: state.filters.outcome };
       const found = cellAt(histogram, options, time, log);
       if (!found || !found.count) return;
       cell = found;

@@ -2,11 +2,17 @@
 
 import { ROWS } from '../../model/monitor/address.mjs';
 import { browserClock } from '../../data/clock.mjs';
+/** @import { Clock } from '../../data/clock.mjs' */
+/** @import { State } from '../../model/monitor/address.mjs' */
+/** @import { MonitorStore } from './store.mjs' */
+
+/** @typedef {ReturnType<typeof createWall>} Wall */
 
 // Time for which a row is shown (ms).
 const TURN_MS = 20_000;
 const SCHEME = 'data-mantine-color-scheme';
 
+/** @param {{store: Pick<MonitorStore, 'current' | 'replace'>, clock?: Clock, root?: HTMLElement}} parts */
 export function createWall({ store, clock = browserClock, root = document.documentElement }) {
   function next() {
     const { row, wall } = store.current();
@@ -35,6 +41,7 @@ export function createWall({ store, clock = browserClock, root = document.docume
       // The scheme of the system may change.
       new MutationObserver(darken).observe(root, { attributes: true, attributeFilter: [SCHEME] });
     },
+    /** @param {State} state */
     show: (state) => {
       root.classList.toggle('wall', state.wall);
       darken();
