@@ -117,7 +117,7 @@ class FileBrick:
         return bool(self._verified[number])
 
     def page_in(self, number: int) -> None:
-        """Map the pages of plane `number` now, so that whoever reads them later does not wait for the disk."""
+        """Map the pages of plane `number` now, so that a later read does not wait for the disk."""
         nbytes = self._planes[number].nbytes
         start = number * nbytes // mmap.PAGESIZE * mmap.PAGESIZE
         with suppress(OSError):  # Linux before 5.14: they are read when they are touched.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from dashboard.meter import meter
 from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache, CacheRow, FileToAdopt, StoredFile
 from dashboard.storage.eviction import LruEvictor
+from dashboard.telemetry.groups import axis_name, volume_name
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -181,11 +182,14 @@ class BrickStore:
         self, pending: PendingBrickFile, dtype: np.dtype[Any], damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """Add a finished brick to the cache; returns it mapped."""
+        volume = pending.address.volume
         header = json.dumps(
             {
                 "dtype": dtype.str,
                 "data_bytes": pending.data_bytes,
                 "box": pending.address.box,
+                "volume": volume_name(volume.file, volume.dataset),
+                "axis": axis_name(pending.address.order[:-2]),
                 "ready_at": self._evictor.clock(),
                 "took_s": pending.decode_s,
                 "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],
@@ -282,6 +286,23 @@ class BrickStore:
                 return StoredUsage(box, purpose, usage.accessed, wasted, data)
         except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return None
+
+    def headers(self) -> Iterator[tuple[CacheRow, Mapping[str, Any]]]:
+        """All entries with their headers, least recently used first; those without a readable one have none."""
+        for row in self._cache.rows_by_eviction_order():
+            stored = self._cache.get(row.key)
+            head = None
+            if isinstance(stored, StoredFile):
+                with suppress(ValueError, RecursionError):
+                    head = json.loads(stored.header)
+            yield row, head if isinstance(head, dict) else {}
+
+    def drop(self, row: CacheRow) -> bool:
+        """Remove an entry, counted as evicted; returns whether it was there."""
+        self._on_evict(row)
+        dropped = self._cache.delete(row.key)
+        self._count_evictions(int(dropped))
+        return dropped
 
     def trim(self) -> None:
         """Evict down to the limit, sparing bricks that are planned or in use."""

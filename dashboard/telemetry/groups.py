@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
@@ -65,7 +65,7 @@ def volume_name(file: str, dataset: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def axis_name(fixed: Mapping[int, int]) -> str:
+def axis_name(fixed: Iterable[int]) -> str:
     """The dimensions that a slice fixes, as a group: `0`, or `0,3`; `none` for volumes of two dimensions."""
     return ",".join(map(str, sorted(fixed))) or "none"
 

@@ -14,6 +14,7 @@ from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Outcome, Provenance
 from dashboard.addressing.requester import Requester
+from dashboard.bricks import contents as cache_contents
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
@@ -57,6 +58,20 @@ def register(server: flask.Flask, services: Services) -> None:
         if not services.plans.pause(*query.prefetch_pause()):
             raise errors.Busy("The pause could not be stored; try again.")
         return "", 204
+
+    @api.get("/api/v1/contents")
+    def contents() -> flask.Response:
+        """What is in the brick cache, by volume and axis."""
+        bricks = [group._asdict() for group in cache_contents.contents(services.bricks)]
+        return flask.jsonify(contents=bricks, may_drop=services.settings.loopback)
+
+    @api.post("/api/v1/contents/drop")
+    def drop() -> flask.Response:
+        """Removes the bricks of a volume, or of one of its axes, from the cache."""
+        if not services.settings.loopback:
+            raise errors.Forbidden("Only a server that listens on this machine alone drops bricks.")
+        dropped = cache_contents.drop(services.bricks, *query.dropped())
+        return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)
 
     @api.get("/healthz")
     def healthz() -> flask.Response:

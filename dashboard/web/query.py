@@ -23,9 +23,11 @@ from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.window import parse_window
+from dashboard.telemetry.aggregates import MAX_GROUP_NAME
 from dashboard.telemetry.groups import By
 
 T = TypeVar("T", bound=StrEnum)
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_PAUSE_S = 3_600.0
 MAX_STEP_S = 366 * 86_400
@@ -95,13 +97,30 @@ def slice_address(volume: Volume) -> SliceAddress:
 
 def prefetch_pause() -> tuple[str, float]:
     """The viewer for which prefetching is paused, and for how long (s), from the body of a request."""
+    pause = _body(_Pause)
+    return pause.viewer, pause.pause_s
+
+
+def dropped() -> tuple[str, str | None]:
+    """The volume and the axis, if one is given, whose bricks are dropped, from the body of a request."""
+    given = _body(_Dropped)
+    return given.volume, given.axis
+
+
+def _body(model: type[Model]) -> Model:
     try:
-        pause = _Pause.model_validate_json(flask.request.get_data())
+        return model.model_validate_json(flask.request.get_data())
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the body"
         raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
-    return pause.viewer, pause.pause_s
+
+
+class _Dropped(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    volume: Annotated[str, Field(max_length=MAX_GROUP_NAME)]
+    axis: Annotated[str, Field(max_length=MAX_GROUP_NAME)] | None = None
 
 
 class _Pause(BaseModel):

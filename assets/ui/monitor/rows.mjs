@@ -147,9 +147,11 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   async function showCell() {
     const list = element('monitor-cell-list');
     const { filters } = store.current();
-    if (!cell) {
+    const chosen = cell;
+    if (!chosen) {
       setText('monitor-cell-title', 'Slowest of this time');
       const slices = await slowSlices(spanOf(/** @type {HistogramSeries} */ (histogram)), store.current());
+      if (cell) return;
       const found = chosenSlices(slices, filters, 'slowest').slice(0, SHOWN);
       const empty = whyEmpty(slices);
       keep(
@@ -159,15 +161,17 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       );
       return;
     }
-    const title = `${clockTime(cell.from, now(), true)}, ${formatDuration(cell.lowMs)} – ${
-      formatDuration(cell.highMs)
+    const title = `${clockTime(chosen.from, now(), true)}, ${formatDuration(chosen.lowMs)} – ${
+      formatDuration(chosen.highMs)
     }`;
     setText('monitor-cell-title', title);
     const isServer = switchOf(store.current(), 'latency') === 'server';
-    const slices = await slowSlices({ from: cell.from, to: cell.to });
-    const found = chosenSlices(slicesOfCell(slices, cell, isServer), filters, 'slowest');
-    keep(list, [cell, found], () => [
-      cellNote(/** @type {HeatmapCell} */ (cell), found),
+    const slices = await slowSlices({ from: chosen.from, to: chosen.to });
+    // Another cell, or none, may be chosen by now.
+    if (cell !== chosen) return;
+    const found = chosenSlices(slicesOfCell(slices, chosen, isServer), filters, 'slowest');
+    keep(list, [chosen, found], () => [
+      cellNote(chosen, found),
       ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
     ]);
   }

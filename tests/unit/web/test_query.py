@@ -107,7 +107,10 @@ def test_a_breakdown() -> None:
         assert query.breakdown() is None
     with asked(by="axis"):
         assert query.breakdown() == "axis"
-    with asked(by=""), pytest.raises(BadRequest, match="volume, axis, outcome, reason, viewer"):
+    with (
+        asked(by=""),
+        pytest.raises(BadRequest, match="volume, axis, outcome, reason, format, viewer"),
+    ):
         query.breakdown()
 
 
