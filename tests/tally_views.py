@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +126,19 @@ def share(tally: Tally) -> str:
 
 
 def assert_pages(url: str, chromium: str, tally: Tally) -> None:
-    """Assert that both pages show these figures in a browser, which requests no slice."""
-    counts = tally.counts
+    """Assert that both pages show these figures in a browser, which requests no slice.
+
+    In a thread of its own, since the Playwright of another test may be running in this one.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_read_pages, url, chromium, tally).result()
+
+
+def _read_pages(url: str, chromium: str, tally: Tally) -> None:
+    counts, within = tally.counts, {"timeout": 1000 * WITHIN_S}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        expect.set_options(timeout=1000 * WITHIN_S)
         page.goto(f"{url}/monitor?range=1h&row=machine")
         notes = {
             "rate": f"{sum_of(counts, 'demand.'):,} in all",
@@ -138,13 +146,13 @@ def assert_pages(url: str, chromium: str, tally: Tally) -> None:
             "errors": f"{refused_of(counts):,} refused · {counts['page.skipped']:,} skipped",
         }
         for tile, note in notes.items():
-            expect(page.locator(f"[data-tile={tile}] .tile-note")).to_have_text(note)
+            expect(page.locator(f"[data-tile={tile}] .tile-note")).to_have_text(note, **within)
         reports = f"{counts['reports.accepted']:,} slices, {counts['reports.refused']:,} refused"
-        expect(page.locator("#row-machine")).to_contain_text(reports)
+        expect(page.locator("#row-machine")).to_contain_text(reports, **within)
         page.goto(f"{url}/?file=none.h5")
         page.get_by_text("Everyone", exact=True).click()
         for outcome in Outcome:
             text = f"{counts[f'demand.{outcome}']:,}"
-            expect(page.locator(f"#outcome-{outcome}")).to_have_text(text)
-        expect(page.locator(f"#{Panel.HIT_RATE_VALUE}")).to_have_text(share(tally))
+            expect(page.locator(f"#outcome-{outcome}")).to_have_text(text, **within)
+        expect(page.locator(f"#{Panel.HIT_RATE_VALUE}")).to_have_text(share(tally), **within)
         browser.close()
