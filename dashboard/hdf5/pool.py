@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakSet
 
 from dashboard import errors
 from dashboard.addressing.outcomes import Stage
@@ -109,12 +110,17 @@ class Hdf5WorkerPool:
         for _ in range(count):
             self._free.put(None)
         self._closed = threading.Event()
+        self._workers: WeakSet[Hdf5Worker] = WeakSet()
         self.started = 0
         self._warned_unconfined = False
 
     def idle(self) -> list[subprocess.Popen[bytes]]:
         """The processes of the idle workers, the next to be taken last."""
         return [worker.process for worker in list(self._free.queue) if worker is not None]
+
+    def pids(self) -> list[int]:
+        """The process ids of all workers that run, idle or busy."""
+        return [w.process.pid for w in list(self._workers) if w.process.poll() is None]
 
     def prestart(self) -> None:
         """Start one worker, so that the first request does not wait for it."""
@@ -289,7 +295,9 @@ class Hdf5WorkerPool:
     def _start(self) -> Hdf5Worker:
         # More than there are at a time: workers that were killed, or slowed down, are replaced.
         self.started += 1
-        return Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
+        worker = Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
+        self._workers.add(worker)
+        return worker
 
 
 def _error(op: str, failure: Failure) -> errors.LamellaError:

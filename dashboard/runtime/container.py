@@ -30,6 +30,7 @@ from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
 from dashboard.storage.rows import RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic
+from dashboard.telemetry.processes import rss_bytes
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
 from dashboard.telemetry.starts import Starts
 from dashboard.telemetry.statistics import Stats
@@ -148,6 +149,9 @@ def maintenance_of(engine: Engine) -> Maintenance:
     # In steps, since a row of the ledger is written whenever a level changes.
     engine.ledger.gauge("disk.free_bytes", lambda: round(engine.space.free(), -8))
     engine.ledger.gauge("children.started", lambda: engine.hdf5.started)
+    engine.ledger.gauge(
+        "children.rss_bytes", lambda: round(sum(map(rss_bytes, engine.hdf5.pids())), -7)
+    )
     tasks.add(
         "Limiting the access records",
         bind(engine.contiguous.trim, ACCESS_RECORD_BYTES),

@@ -157,11 +157,14 @@ def _host() -> str:
     return f"{os.uname().nodename} {namespace}"[:256]
 
 
-def rss_bytes() -> int:
-    """Private memory of this process (RssAnon + RssShmem, bytes); mapped files belong to the page cache."""
+def rss_bytes(pid: int | None = None) -> int:
+    """Private memory of a process, by default this one (RssAnon + RssShmem, bytes), 0 where it is unknown.
+
+    Mapped files belong to the page cache.
+    """
     kilobytes = 0
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        with open(f"/proc/{pid or 'self'}/status", encoding="ascii", errors="replace") as status:
             for line in status:
                 if line.startswith(("RssAnon:", "RssShmem:")):
                     kilobytes += int(line.split()[1])

@@ -116,6 +116,7 @@ GAUGES: Final = {
     "frames.bytes": "Bytes in the frame cache",
     "frames.entries": "Frames in the frame cache",
     "frames.limit": "Limit of the frame cache in bytes",
+    "children.rss_bytes": "Private memory of all HDF5 workers in bytes, in steps of 10 MB",
     "children.started": "HDF5 workers that the live processes have started",
     "prefetch.in_flight": "Bricks being decoded ahead",
     "prefetch.planned": "Bricks planned to be decoded ahead",

@@ -73,11 +73,15 @@ class CacheSizes(TypedDict):
 
 
 class MachineStats(TypedDict):
-    """Now: live processes by name, such as `web-0`, free bytes on the cache's disk, and HDF5 workers started."""
+    """Now: live processes by name, such as `web-0`, free bytes on the cache's disk, and the HDF5 workers.
+
+    Of these, how many were started, and the memory of those that run (bytes).
+    """
 
     processes: dict[str, ProcessLoad]
     free_bytes: int | None
     hdf5_started: int
+    hdf5_rss_bytes: int
 
 
 class PageStats(TypedDict):
@@ -190,6 +194,7 @@ def summarize(
             "processes": loads,
             "free_bytes": round(gauges["disk.free_bytes"]) if "disk.free_bytes" in gauges else None,
             "hdf5_started": round(gauges.get("children.started", 0.0)),
+            "hdf5_rss_bytes": round(gauges.get("children.rss_bytes", 0.0)),
         },
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from dashboard.telemetry.stages import SERVER_STAGES
 from tests.browser.viewer import PHONE, SIZE, Served
@@ -217,6 +217,32 @@ def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monit
     # The slowest of that cell may be another test's, of another file.
     page.wait_for_url(re.compile(r"/\?file=\w+\.h5&dataset=/"))
     page.wait_for_function("() => window.painted.length > 0")
+
+
+def test_what_is_in_the_cache_is_dropped_after_a_question(monitor: Monitor, served: Served) -> None:
+    served.get("/api/v1/slice", **VOLUME, selection="3,:,:", format="u8", viewer="ann")
+    page = monitor.open("?row=caches&volume=scan.h5/entry/data&show-groups=contents", "caches")
+    rows = page.locator("#monitor-groups tbody tr")
+    expect(rows.first).to_contain_text("axis")
+    axes = rows.count()
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        if len(asked) == 1:
+            dialog.dismiss()
+        else:
+            dialog.accept()
+
+    page.on("dialog", answer)
+    button = rows.filter(has_text="axis 0").get_by_role("button", name="Drop")
+    button.click()
+    expect(button).to_be_visible()
+    button.click()
+    expect(rows.filter(has_text="axis 0")).to_have_count(0)
+    page.remove_listener("dialog", answer)
+    assert all("of scan.h5/entry/data, axis 0, from the cache?" in text for text in asked)
+    expect(rows).to_have_count(max(axes - 1, 0))
 
 
 def test_a_pause_is_seen_and_ends(monitor: Monitor) -> None:

@@ -3,6 +3,7 @@
 import { browserClock } from '../clock.mjs';
 import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { Span, State } from '../../model/monitor/address.mjs' */
+/** @import { ContentsGroup } from '../../model/monitor/contents.mjs' */
 /** @import { GroupedSeries, Series } from '../../model/monitor/figures.mjs' */
 /** @import { HistogramSeries } from '../../model/monitor/heatmap.mjs' */
 /** @import { Horizon } from '../../model/monitor/horizons.mjs' */
@@ -13,7 +14,7 @@ import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { ListedFile } from '../datasets.mjs' */
 
 /**
- * @typedef {'volume' | 'axis' | 'viewer' | 'outcome'} By Of what a breakdown is.
+ * @typedef {'volume' | 'axis' | 'format' | 'viewer' | 'outcome'} By Of what a breakdown is.
  * @typedef {{slices: SlowSlice[]}} SlowList
  * @typedef {ReturnType<typeof createStatistics>} Statistics
  */
@@ -70,6 +71,17 @@ export function createStatistics(api, clock = browserClock) {
     isServerThere: () => api.fetchOk(api.url('/healthz', {}), { cache: 'no-store' }).then(() => true, () => false),
     /** @returns {Promise<{viewers: Horizon[]}>} */
     horizons: () => fetchOnce('/api/v1/horizons', {}),
+    /** @returns {Promise<{contents: ContentsGroup[], may_drop: boolean}>} */
+    contents: () => fetchOnce('/api/v1/contents', {}),
+    /** Remove a group's bricks from the cache. @param {ContentsGroup} group */
+    drop: async ({ volume, axis }) => {
+      await api.fetchOk(api.url('/api/v1/contents/drop', {}), {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ volume, axis }),
+      });
+      pending.delete(api.url('/api/v1/contents', {}));
+    },
     /** The address of figures as CSV. @param {State} state @param {Query} more */
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };

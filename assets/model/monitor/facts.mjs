@@ -3,6 +3,7 @@
 import { LIMITS, servedShare } from './tiles.mjs';
 import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 
+/** @import { Series } from './figures.mjs' */
 /** @import { Fact } from './format.mjs' */
 /** @import { Ages, Counts, Groups, PrefetchStats, Stats } from './tiles.mjs' */
 
@@ -89,8 +90,8 @@ export function prefetchFacts(stats) {
   ];
 }
 
-/** @param {Stats} stats @returns {Fact[]} */
-export function machineFacts(stats) {
+/** @param {Stats} stats @param {Series} series @returns {Fact[]} */
+export function machineFacts(stats, series) {
   const write = stats.brick_write;
   const { frames } = stats.caches;
   /** @param {string} name @param {string} label @param {string} help */
@@ -110,8 +111,13 @@ export function machineFacts(stats) {
       `p95 ${formatDuration(write.p95_ms)}, ${plural(write.count, 'brick')}`,
       'after the response, so that no viewer waits for it',
     ],
+    ['Disks', diskText(series), 'without what came out of the page cache; HDF5 workers count when they end'],
     known(stats.machine.free_bytes, (bytes) => ['Free on the cache’s disk', formatBytes(bytes)]),
-    ['HDF5 workers', `${formatCount(stats.machine.hdf5_started)} started`, 'those that end or slow down are replaced'],
+    [
+      'HDF5 workers',
+      `${formatBytes(stats.machine.hdf5_rss_bytes)}, ${formatCount(stats.machine.hdf5_started)} started`,
+      'their memory, and how many there were: those that end or slow down are replaced',
+    ],
     [
       'Frames',
       `${formatBytes(frames.bytes)} of ${formatBytes(frames.limit)}, ${formatCount(frames.evictions)} evicted`,
@@ -158,6 +164,15 @@ function setFacts(sets) {
   return [[`in use in ${minutes} min`, spans.map(([, bytes]) => formatBytes(bytes)).join(' / ')]];
 }
 
+/** Bytes read from disks and written to them, and their rates. @param {Series} series */
+function diskText({ counters, from, to }) {
+  const text = (/** @type {string} */ name, /** @type {string} */ verb) => {
+    const bytes = (counters[name] || []).reduce((sum, value) => sum + (value || 0), 0);
+    return `${formatBytes(bytes)} ${verb}, ${formatBytes(bytes / (to - from))}/s`;
+  };
+  return `${text('disk.read_bytes', 'read')}; ${text('disk.written_bytes', 'written')}`;
+}
+
 // A process that was silent for longer than this (s) is away.
 const SILENT_S = 5;
 
@@ -183,6 +198,7 @@ export function processRows(stats, chosen) {
 export const GROUP_HEAD = {
   volume: ['volume', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   axis: ['sliced across', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
+  format: ['format', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   viewer: ['viewer', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
 };
 

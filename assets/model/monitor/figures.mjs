@@ -22,6 +22,9 @@ import { localTime } from './format.mjs';
  * @typedef {{name: string, label: string, color: string, pattern: string}} Outcome In words and colours.
  */
 
+/** @typedef {{time: number, version: string, changed: Record<string, unknown[]>}} Start Of the service; settings that
+ * had changed, with both values. */
+
 /**
  * @typedef {object} Series The server's figures over time: lists have a value for each step.
  * @property {number} from Unix time (s), as the other times.
@@ -35,6 +38,7 @@ import { localTime } from './format.mjs';
  * @property {number[]} seen_within_100_ms
  * @property {Record<string, number[]>} counters
  * @property {Record<string, Values>} gauges
+ * @property {Start[]} starts
  */
 
 /** @typedef {Series & {groups: Record<string, GroupSteps>}} GroupedSeries */

@@ -1,20 +1,20 @@
 /* What happened on the time axis: starts of processes, a worker that went away, a cache that is full. */
 
 import { localTime } from './format.mjs';
-/** @import { Figure, Series, Theme } from './figures.mjs' */
+/** @import { Figure, Series, Start, Theme } from './figures.mjs' */
 /** @import { Stats } from './tiles.mjs' */
 
 /** @typedef {{time: number, text: string}} Mark */
 
+// So many settings are named.
+const NAMES = 2;
 // Marks that are nearer to each other than this share of the axis are one.
 const NEAR = 0.02;
 
 /** Marks within the time of a series, in order. @param {Stats} stats @param {Series} series @returns {Mark[]} */
 export function marksOf(stats, series) {
   const { to } = stats;
-  const started = Object.values(stats.machine.processes)
-    .filter(({ up_s: up }) => up > 0)
-    .map(({ up_s: up }) => ({ time: to - up, text: 'restart' }));
+  const started = series.starts.map((start) => ({ time: start.time, text: startText(start) }));
   const { state, since_s: since } = stats.worker;
   const away = since && (state === 'away' || state === 'ended')
     ? [{ time: to - since, text: state === 'away' ? 'worker away' : 'worker ended' }]
@@ -26,6 +26,17 @@ export function marksOf(stats, series) {
     .filter(({ time }) => time > series.from && time < series.to)
     .sort((a, b) => a.time - b.time);
   return merged(marks, NEAR * (series.to - series.from));
+}
+
+/** A start with its version and the names of settings that had changed. @param {Start} start */
+function startText({ version, changed }) {
+  const names = Object.keys(changed);
+  const settings = names.length > NAMES
+    ? `${names.length} settings changed`
+    : names.length
+    ? names.join(', ') + ' changed'
+    : '';
+  return [`start of ${version}`, settings].filter(Boolean).join(', ');
 }
 
 /** @param {Mark[]} marks @param {number} near @returns {Mark[]} */

@@ -67,7 +67,8 @@ export const LIMITS = {
  * @property {Counts} reports
  * @property {number} viewers
  * @property {{state: string, since_s: number | null}} worker
- * @property {{processes: Record<string, ProcessLoad>, free_bytes: number | null, hdf5_started: number}} machine
+ * @property {{processes: Record<string, ProcessLoad>, free_bytes: number | null, hdf5_started: number,
+ * hdf5_rss_bytes: number}} machine
  * @property {Counts | null} working_set
  */
 

@@ -6,7 +6,7 @@
 /** @import { Tile } from '../../model/monitor/tiles.mjs' */
 
 /**
- * @typedef {string | {text: string, color?: string, title?: string}} Cell
+ * @typedef {string | {text: string, color?: string, title?: string, action?: () => void}} Cell A button with an action.
  * @typedef {{cells: Cell[], level?: string, id?: number}} Row
  */
 
@@ -119,6 +119,13 @@ export function table({ head, rows, chosen, onRow, empty }) {
 function cellOf(cell) {
   if (typeof cell === 'string') return make('td', '', cell);
   const td = make('td');
+  if (cell.action) {
+    const button = make('button', 'link-button', cell.text);
+    button.title = cell.title || '';
+    button.addEventListener('click', cell.action);
+    td.append(button);
+    return td;
+  }
   if (cell.color) {
     const dot = make('span', 'dot');
     dot.style.setProperty('--dot', cell.color);

@@ -16,8 +16,6 @@ import {
 import {
   cacheFacts,
   fatesOf,
-  GROUP_HEAD,
-  groupRows,
   machineFacts,
   prefetchFacts,
   PROCESS_HEAD,
@@ -56,9 +54,10 @@ import {
   table,
   waterfall,
 } from '../../render/monitor/elements.mjs';
+import { createGroups } from './groups.mjs';
 
 /** @import { Query } from '../../data/api.mjs' */
-/** @import { By, Statistics } from '../../data/monitor/statistics.mjs' */
+/** @import { Statistics } from '../../data/monitor/statistics.mjs' */
 /** @import { Span, State } from '../../model/monitor/address.mjs' */
 /** @import { Quantity } from '../../model/monitor/charts.mjs' */
 /** @import { Figure, Outcome, Series, Theme } from '../../model/monitor/figures.mjs' */
@@ -91,8 +90,6 @@ const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
 const NO_MATCH = 'None of the slices that are kept of this time passes the filter.';
 const NAMELESS = 'This server does not keep slow slices, which name viewers.';
-const NO_VIEWERS = 'Viewers are kept for an hour at most.';
-const NO_NAMES = 'This server keeps no statistics by viewer.';
 
 /** @param {number[]} values */
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
@@ -108,6 +105,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   let histogram = null;
 
   const now = () => Date.now() / 1000;
+  const groupTable = createGroups({ config, statistics, onError }, now);
 
   /** A row of a table of slow slices. @param {SlowSlice} slice @returns {Row} */
   function rowOf(slice) {
@@ -291,23 +289,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     setLink('chart-contents', {});
     const facts = cacheFacts(stats);
     keep(element('monitor-cache-list'), facts, () => factLine(facts));
-    await showGroups(state, series);
-  }
-
-  /** @param {State} state @param {Series} series */
-  async function showGroups(state, series) {
-    const by = /** @type {By} */ (switchOf(state, 'groups'));
-    const list = element('monitor-groups');
-    // Viewers are kept for an hour.
-    const kept = by === 'viewer' ? recentPart(spanOf(series), config.viewersS, now()) : null;
-    if (by === 'viewer' && !kept) {
-      const why = config.viewersS ? NO_VIEWERS : NO_NAMES;
-      keep(list, why, () => [make('p', 'empty', why)]);
-      return;
-    }
-    const { groups } = await statistics.sums(kept ? { ...state, span: kept } : state, by);
-    const rows = groupRows(groups, by, state.filters[by]);
-    keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
+    await groupTable.show(state, spanOf(series));
   }
 
   /** @param {State} _state @param {Figures} figures */
@@ -365,7 +347,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       rows,
       () => table({ head: PROCESS_HEAD, rows, chosen: null, onRow: null, empty: 'None.' }),
     );
-    const facts = machineFacts(stats);
+    const facts = machineFacts(stats, series);
     keep(element('monitor-machine-facts'), facts, () => factList(facts));
   }
 

@@ -69,7 +69,16 @@ def build() -> dict[Row, list[Component]]:
                 [
                     html.H2("Who needs what"),
                     html.Div(className="spacer"),
-                    _switch("groups", {"volume": "volumes", "axis": "axes", "viewer": "viewers"}),
+                    _switch(
+                        "groups",
+                        {
+                            "volume": "volumes",
+                            "axis": "axes",
+                            "format": "formats",
+                            "viewer": "viewers",
+                            "contents": "in the cache",
+                        },
+                    ),
                 ],
                 html.Div(id=Monitor.GROUPS, className="scroll"),
             ),

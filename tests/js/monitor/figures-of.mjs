@@ -21,6 +21,7 @@ export function seriesOf(more = {}) {
       'sent_bytes.hit': [3e6, 2e6, 0],
       'prefetch.decoded': [1, 0, 0],
     },
+    starts: [],
     gauges: { 'bricks.bytes': [null, 5e9, 5e9], 'bricks.limit': [null, 20e9, 20e9] },
     ...more,
   };
@@ -89,6 +90,7 @@ export function statsOf(more = {}) {
       },
       free_bytes: 5e10,
       hdf5_started: 2,
+      hdf5_rss_bytes: 9e7,
     },
     worker: { state: 'up', since_s: 30 },
     ...more,

@@ -6,7 +6,7 @@ import { tilesOf } from '../../../assets/model/monitor/tiles.mjs';
 
 const { stats, series, groups } = JSON.parse(await new Response(Deno.stdin.readable).text());
 const tiles = tilesOf(stats, series).map(({ id, value, note }) => [id, `${value} | ${note}`]);
-const facts = [...machineFacts(stats), ...prefetchFacts(stats)].map(([name, text]) => [name, text]);
+const facts = [...machineFacts(stats, series), ...prefetchFacts(stats)].map(([name, text]) => [name, text]);
 const rows = Object.entries(groups).map(([by, found]) => [
   by,
   groupRows(found, by).map(({ cells: [name, count, share, decoded] }) => [name.title, count, share, decoded]),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
+import { contentsRows, dropQuestion } from '../../../assets/model/monitor/contents.mjs';
 import {
   cacheFacts,
   fatesOf,
@@ -123,9 +124,37 @@ Deno.test('advice names its evidence, and there is none for few slices', () => {
 
 Deno.test('facts leave out what the server does not know', () => {
   const names = (facts) => facts.map(([name]) => name);
-  assert.ok(!names(machineFacts(statsOf())).includes('Writing bricks'));
+  assert.ok(!names(machineFacts(statsOf(), seriesOf())).includes('Writing bricks'));
   const bare = { ...statsOf().machine, free_bytes: null };
-  assert.ok(!names(machineFacts(statsOf({ machine: bare }))).includes('Free on the cache’s disk'));
+  assert.ok(!names(machineFacts(statsOf({ machine: bare }), seriesOf())).includes('Free on the cache’s disk'));
+});
+
+Deno.test('the traffic of disks is a sum and a rate', () => {
+  const series = seriesOf({ counters: { 'disk.read_bytes': [2e9, 1e9, 0] } });
+  const facts = Object.fromEntries(machineFacts(statsOf(), series));
+  assert.equal(facts.Disks, '3.0 GB read, 100 MB/s; 0 B written, 0 B/s');
+});
+
+Deno.test('what is in the cache is listed with its share, and asked about before it is dropped', () => {
+  const contents = [
+    { volume: 'a.h5/x', axis: '0', bricks: 3, bytes: 3e9 },
+    { volume: 'a.h5/x', axis: '1', bricks: 1, bytes: 1e9 },
+    { volume: 'other', axis: 'other', bricks: 4, bytes: 4e9 },
+  ];
+  const dropped = [];
+  const rows = contentsRows(contents, { volume: 'a.h5/x' }, (group) => dropped.push(group));
+  const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
+  assert.deepEqual(texts, [
+    ['a.h5/x', 'axis 0', '3', '3.0 GB', '37.5 %', 'Drop'],
+    ['a.h5/x', 'axis 1', '1', '1.0 GB', '12.5 %', 'Drop'],
+  ]);
+  rows[1].cells[5].action();
+  assert.deepEqual(dropped, [contents[1]]);
+  assert.equal(
+    dropQuestion(contents[1]),
+    'Remove 1 brick (1.0 GB) of a.h5/x, axis 1, from the cache? Slices that need them are decoded again.',
+  );
+  assert.deepEqual(contentsRows(contents, { axis: 'other' }, null).map(({ cells }) => cells.length), [5]);
 });
 
 Deno.test('processes have what they use, and one that is silent is marked', () => {
@@ -220,20 +249,22 @@ Deno.test('the working sets are named by their minutes', () => {
 });
 
 Deno.test('marks are starts, a worker that went away, and the first eviction', () => {
-  const series = seriesOf({ counters: { 'bricks.evictions': [0, 2, 1] } });
-  const { machine } = statsOf();
-  const processes = { 'web-0': { ...machine.processes['web-0'], up_s: 25 } };
-  const stats = statsOf({ worker: { state: 'away', since_s: 12 }, machine: { ...machine, processes } });
+  const start = { time: 1005, version: '1.2', changed: { limit: [1, 2] } };
+  const series = seriesOf({ counters: { 'bricks.evictions': [0, 2, 1] }, starts: [start] });
+  const stats = statsOf({ worker: { state: 'away', since_s: 12 } });
   assert.deepEqual(marksOf(stats, series), [
-    { time: 1005, text: 'restart' },
+    { time: 1005, text: 'start of 1.2, limit changed' },
     { time: 1010, text: 'cache full' },
     { time: 1018, text: 'worker away' },
   ]);
-  // Starts before the time are out of sight, and near ones are one mark.
   assert.deepEqual(marksOf(statsOf(), seriesOf()), []);
-  const both = { a: { up_s: 20 }, b: { up_s: 20.1 } };
-  const together = statsOf({ machine: { ...machine, processes: both } });
-  assert.deepEqual(marksOf(together, seriesOf()).map(({ text }) => text), ['restart']);
+  // Near ones are one mark; of many settings the number is said.
+  const changed = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, [1, 2]]));
+  const both = [{ ...start, changed: {} }, { ...start, time: 1005.1, changed: {} }, { ...start, time: 1020, changed }];
+  assert.deepEqual(marksOf(statsOf(), seriesOf({ starts: both })).map(({ text }) => text), [
+    'start of 1.2',
+    'start of 1.2, 3 settings changed',
+  ]);
   assert.equal(withMarks(null, [], {}), null);
 });
 

@@ -31,6 +31,7 @@ from dashboard.hdf5.pool import Hdf5WorkerPool, Unreadable
 from dashboard.hdf5.worker import describe, links
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import ObjectRefused
+from dashboard.telemetry.processes import rss_bytes
 from tests import files
 from tests.parts import make_children
 from tests.unit.hdf5.stand_ins import ROOT, running
@@ -127,6 +128,21 @@ def test_a_server_with_many_open_files_still_asks(tmp_path: Path) -> None:
         pool = make_children([tmp_path], tmp_path / "empty")
         assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
         pool.close()
+
+
+def test_the_workers_that_run_are_listed_also_while_they_work(
+    pool: Hdf5WorkerPool, tmp_path: Path
+) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    assert pool.pids() == []
+    pool.call(ListDatasets(), path)
+    process = running(pool)
+    assert pool.pids() == [process.pid]
+    assert rss_bytes(process.pid) > 2**20
+    process.kill()
+    process.wait()
+    assert pool.pids() == []
+    assert rss_bytes(process.pid) == 0
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+/* The table of the row "Caches": a breakdown of what was demanded, or what is in the cache now. */
+
+import { recentPart, switchOf } from '../../model/monitor/address.mjs';
+import { CONTENTS_HEAD, contentsRows, dropQuestion } from '../../model/monitor/contents.mjs';
+import { GROUP_HEAD, groupRows } from '../../model/monitor/facts.mjs';
+import { element } from '../../render/dom.mjs';
+import { keep, make, table } from '../../render/monitor/elements.mjs';
+
+/** @import { By } from '../../data/monitor/statistics.mjs' */
+/** @import { Span, State } from '../../model/monitor/address.mjs' */
+/** @import { ContentsGroup } from '../../model/monitor/contents.mjs' */
+/** @import { RowParts } from './rows.mjs' */
+
+const NO_SLICES = 'No slices in this time.';
+const NO_BRICKS = 'The cache is empty.';
+const NO_VIEWERS = 'Viewers are kept for an hour at most.';
+const NO_NAMES = 'This server keeps no statistics by viewer.';
+
+/** @param {Pick<RowParts, 'config' | 'statistics' | 'onError'>} parts @param {() => number} now Unix time (s). */
+export function createGroups({ config, statistics, onError }, now) {
+  /** @param {State} state @param {Span} span */
+  async function show(state, span) {
+    const by = switchOf(state, 'groups');
+    if (by === 'contents') return await showContents(state);
+    const list = element('monitor-groups');
+    // Viewers are kept for an hour.
+    const kept = by === 'viewer' ? recentPart(span, config.viewersS, now()) : null;
+    if (by === 'viewer' && !kept) {
+      const why = config.viewersS ? NO_VIEWERS : NO_NAMES;
+      keep(list, why, () => [make('p', 'empty', why)]);
+      return;
+    }
+    const { groups } = await statistics.sums(kept ? { ...state, span: kept } : state, /** @type {By} */ (by));
+    const rows = groupRows(groups, by, state.filters[by]);
+    keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
+  }
+
+  /** @param {State} state */
+  async function showContents(state) {
+    const { contents, may_drop: mayDrop } = await statistics.contents();
+    const rows = contentsRows(contents, state.filters, mayDrop ? (group) => drop(group, state) : null);
+    const head = mayDrop ? [...CONTENTS_HEAD, ''] : CONTENTS_HEAD;
+    keep(
+      element('monitor-groups'),
+      ['contents', contents, state.filters, mayDrop],
+      () => table({ head, rows, chosen: null, onRow: null, empty: NO_BRICKS }),
+    );
+  }
+
+  /** @param {ContentsGroup} group @param {State} state */
+  function drop(group, state) {
+    if (!confirm(dropQuestion(group))) return;
+    statistics.drop(group).then(() => showContents(state)).catch(onError);
+  }
+
+  return { show };
+}
