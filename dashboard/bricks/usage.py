@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dashboard.addressing.outcomes import Purpose, Stage, Waste
@@ -69,23 +67,24 @@ class BrickUsage:
 
     def waste(self, cause: Waste) -> bool:
         """Record that the brick is wasted; returns whether it was neither accessed nor recorded before."""
-        with self._locked():
+        self._lock()
+        try:
             undecided = self._fate() == _UNDECIDED
             if undecided:
                 os.pwrite(self._fd, bytes([_WASTE_CODES[cause]]), self._offset + 1)
+        finally:
+            self._unlock()
         return undecided
 
     def _fate(self) -> int:
         return os.pread(self._fd, 1, self._offset + 1)[0]
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock(self) -> None:
         with meter(Stage.WAIT):
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _unlock(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     @meter(Stage.CACHE)
     def mark_accessed(self, plane: int) -> AccessResult:
@@ -95,7 +94,8 @@ class BrickUsage:
         purpose = _PURPOSES.get(head[0], Purpose.DEMAND)
         if os.pread(self._fd, 1, at) != b"\0":
             return AccessResult(purpose, False, False)
-        with self._locked():
+        self._lock()
+        try:
             first_plane = os.pread(self._fd, 1, at) == b"\0"
             fate = self._fate()
             first_brick = not _is_accessed(fate)
@@ -103,6 +103,8 @@ class BrickUsage:
                 os.pwrite(self._fd, b"\1", at)
             if first_brick:
                 os.pwrite(self._fd, bytes([_ACCESSED]), self._offset + 1)
+        finally:
+            self._unlock()
         return AccessResult(purpose, first_brick, first_plane, _WASTES.get(fate))
 
 
