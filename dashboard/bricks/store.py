@@ -182,6 +182,12 @@ class BrickStore:
         self, pending: PendingBrickFile, dtype: np.dtype[Any], damaged: Collection[DamagedChunk]
     ) -> FileBrick | None:
         """Add a finished brick to the cache; returns it mapped."""
+        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
+        # planes.
+        brick = self._sealed(pending, dtype, damaged)
+        if brick is None:
+            pending.discard()
+            return None
         volume = pending.address.volume
         header = json.dumps(
             {
@@ -195,12 +201,6 @@ class BrickStore:
                 "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],
             }
         ).encode()
-        # Mapped before it is stored: whatever happens to the entry from here on, the caller has its
-        # planes.
-        brick = self._sealed(pending, dtype, damaged)
-        if brick is None:
-            pending.discard()
-            return None
         with self._evictor.reserve(0, **self._eviction_rules(pending.purpose)) as evicted:
             self._count_evictions(evicted)
             if evicted is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -93,6 +94,41 @@ def test_what_is_planned_is_decoded_ahead(serve: Callable[..., Any], folder: Pat
     headers, body = ask(server.url, "/api/v1/slice", selection=f"{index},:,:", viewer="v", **query)
     assert headers["Cache-Status"] == "bricks; hit; detail=prefetched, frames; fwd=miss"
     assert body == values[index].tobytes()
+
+
+def test_a_brick_that_two_viewers_use_counts_once(serve: Callable[..., Any], folder: Path) -> None:
+    # Plans outlive the test, so that no brick is wasted.
+    server = serve(str(folder), LAMELLA_PLAN_SECONDS="600")
+    query = {"file": "scans/volume.h5", "dataset": "x"}
+
+    def view(index: int, viewer: str) -> None:
+        ask(server.url, "/api/v1/slice", selection=f"{index},:,:", viewer=viewer, **query)
+
+    def until(fulfilled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + WITHIN_S
+        while True:
+            body = ask(server.url, "/api/v1/stats", window="all")[1]
+            found: dict[str, Any] = json.loads(body)["prefetch"]
+            if fulfilled(found) or time.monotonic() > end:
+                return found
+            time.sleep(0.1)
+
+    view(0, "ann")
+    # Of six bricks, all but the one that was demanded.
+    found = until(lambda stats: stats["decoded"] == 5)
+    assert (found["decoded"], found["used"], found["accuracy"]) == (5, 0, None)
+    view(8, "ann")
+    view(11, "bob")
+    view(12, "ann")
+    found = until(lambda stats: stats["used"] >= 2)
+    assert (found["used"], found["accuracy"]) == (2, None)
+    assert found["lead"]["ready"] == 2
+    view(16, "ann")
+    found = until(lambda stats: stats["used"] >= 3)
+    assert (found["used"], found["accuracy"]) == (3, 1.0)
+    assert found["used_bytes"] * 5 == found["decoded_bytes"] * 3
+    assert found["undecided_bytes"] * 5 == found["decoded_bytes"] * 2
+    assert 0 < found["saved_s"] <= found["spent_s"]
 
 
 @pytest.mark.parametrize(
