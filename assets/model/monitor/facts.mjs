@@ -23,8 +23,8 @@ export function worthSentence({ prefetch }) {
   } of the server’s time.`;
 }
 
-/** @type {Record<string, string>} */
-const CAUSES = {
+/** Causes of waste, in words. @type {Record<string, string>} */
+export const CAUSES = {
   turned: 'the viewer turned',
   jumped: 'the viewer jumped',
   left: 'the viewer left',
@@ -66,26 +66,30 @@ function leadFacts(lead) {
 /** @param {Pick<Stats, 'prefetch' | 'page'>} stats @returns {Fact[]} */
 export function prefetchFacts(stats) {
   const ahead = stats.prefetch;
-  /** @param {{decoded_bytes: number, used_bytes: number}} bytes @param {string} label @returns {Fact} */
-  const phase = ({ decoded_bytes: decoded, used_bytes: used }, label) => [
-    label,
-    decoded ? `${formatBytes(used)} of ${formatBytes(decoded)} used` : 'nothing decoded',
-  ];
+  /** @param {{decoded_bytes: number, used_bytes: number}} phase */
+  const used = ({ decoded_bytes: decoded, used_bytes: bytes }) =>
+    decoded ? `${formatBytes(bytes)} of ${formatBytes(decoded)}` : 'none decoded';
   return [
     [
       'Accuracy',
       ahead.accuracy === null && ahead.decoded ? 'not decided yet' : formatShare(ahead.accuracy),
       'of the bytes decoded ahead that were used or wasted, the share that was used',
     ],
-    ['Coverage', formatShare(ahead.coverage), 'of all bricks accessed for the first time, the share decoded ahead'],
-    ['Timeliness', formatShare(ahead.timeliness), 'of the bricks decoded ahead and accessed, the share ready in time'],
+    [
+      'Coverage, timeliness',
+      `${formatShare(ahead.coverage)}, ${formatShare(ahead.timeliness)}`,
+      'of all bricks accessed for the first time, the share decoded ahead; of those, the share ready in time',
+    ],
     [
       'Bricks',
       `${formatCount(ahead.decoded)} decoded, ${formatCount(ahead.used)} used, ${formatCount(ahead.late)} late`,
     ],
     ...leadFacts(ahead.lead),
-    phase(ahead.moving, 'While viewers move'),
-    phase(ahead.resting, 'While viewers rest'),
+    [
+      'Used',
+      `moving ${used(ahead.moving)}, resting ${used(ahead.resting)}`,
+      'by whether the viewer moved or rested when the bricks were decoded',
+    ],
     ['Pages fetched ahead', `${plural(stats.page.ahead, 'slice')}, ${formatBytes(stats.page.ahead_bytes)}`],
   ];
 }

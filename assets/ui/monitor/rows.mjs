@@ -15,6 +15,7 @@ import {
 } from '../../model/monitor/charts.mjs';
 import {
   cacheFacts,
+  CAUSES,
   fatesOf,
   machineFacts,
   prefetchFacts,
@@ -84,8 +85,9 @@ import { createGroups } from './groups.mjs';
 
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
-// Colours of the causes of waste.
-const WASTE_COLORS = ['#b3362b', '#e0483c', '#c98022', '#ad500d', '#84644e'];
+// Colours of the causes of waste, in their order.
+const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c'];
+const CAUSE_NAMES = Object.values(CAUSES).map((name) => 'wasted: ' + name);
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
 const NO_MATCH = 'None of the slices that are kept of this time passes the filter.';
@@ -323,11 +325,10 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   /** @param {Fact[]} facts @param {ReturnType<typeof fatesOf>} fates @param {string} worth */
   function prefetchParts(facts, fates, worth) {
     const { accent, dim } = theme();
-    /** @param {string} name @param {number} i */
-    const color = (name, i) =>
-      name === 'used' ? accent : name.startsWith('wasted') ? WASTE_COLORS[i % WASTE_COLORS.length] : dim;
+    /** @param {string} name */
+    const color = (name) => name === 'used' ? accent : WASTE_COLORS[CAUSE_NAMES.indexOf(name)] || dim;
     /** @type {[name: string, bytes: number, share: number, color: string][]} */
-    const parts = fates.map(([name, bytes, share], i) => [name, bytes, share, color(name, i)]);
+    const parts = fates.map(([name, bytes, share]) => [name, bytes, share, color(name)]);
     const legend = make('div', 'facts-line');
     legend.append(...factLine(parts.map(([name, bytes, , hue]) => [name, formatBytes(bytes), hue])));
     const bar = fates.length ? [shareBar(parts.map(([name, , share, hue]) => [name, share, hue])), legend] : [];

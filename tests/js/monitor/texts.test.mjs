@@ -222,8 +222,8 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
   assert.equal(facts.Accuracy, '85.7 %');
   assert.equal(facts['When needed'], '5 ready, 2 in progress, 1 not begun');
   assert.equal(facts.Lead, '3.0 s, the latest 5 % less than 400 ms');
-  assert.equal(facts['While viewers move'], '60 MB of 100 MB used');
-  assert.equal(facts['While viewers rest'], 'nothing decoded');
+  assert.equal(facts.Used, 'moving 60 MB of 100 MB, resting none decoded');
+  assert.equal(facts['Coverage, timeliness'], '50 %, 100 %');
 });
 
 Deno.test('what is not decided yet has no accuracy, and without demands there is no lead', () => {
