@@ -109,7 +109,7 @@ FULL_HEIGHTS: Final[dict[str, int]] = {
     Panel.PIPELINE: 310,
     Panel.LATENCY: 136,
     Panel.HIT_RATE: 160,
-    Panel.PREFETCH: 178,
+    Panel.PREFETCH: 168,
 }
 
 _GRAPH_CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True, "doubleClick": False}
