@@ -1,15 +1,17 @@
-"""Time of a request by stage: measured where the work is done, collected at the edge alone.
+"""Time and bytes of a request by stage: measured where the work is done, collected at the edge alone.
 
-Code that does the work says `with meter(Stage.DECODE):` and knows nothing of requests. The edge says
-`with recording(Stage.OTHER) as rec:`. Each stage gets its self time: what a nested stage took is not counted
-twice, so the stages add up to the whole. The idea is that of `distributed.metrics.ContextMeter`.
+Code that does the work says `with meter(Stage.DECODE):` and `count_bytes(Stage.READ, n)`, and knows nothing of
+requests. The edge says `with recording(Stage.OTHER) as rec:`. Each stage gets its self time: what a nested stage
+took is not counted twice, so the stages add up to the whole. The idea: `distributed.metrics.ContextMeter`.
 
     >>> with recording(Stage.OTHER) as rec:
     ...     with meter(Stage.DECODE):
     ...         with meter(Stage.READ):
-    ...             pass
+    ...             count_bytes(Stage.READ, 100)
     >>> sorted(map(str, rec.seconds))
     ['decode', 'other', 'read']
+    >>> rec.nbytes[Stage.READ]
+    100
 """
 
 from __future__ import annotations
@@ -41,12 +43,14 @@ class _Span:
 class Recording:
     """The time of one piece of work by stage; made by `recording()`.
 
-    `seconds` maps stage names to self time (s); it is complete once the recording has ended. `queued_s` is the
-    time that the work waited for a thread, which is part of `wait` and of the total.
+    `seconds` maps stage names to self time (s); it is complete once the recording has ended. `nbytes` has the
+    bytes that a stage handled, where they were counted. `queued_s` is the time that the work waited for a thread,
+    which is part of `wait` and of the total.
     """
 
     def __init__(self, root: Stage, clock: Callable[[], float], queued_s: float = 0.0) -> None:
         self.seconds: dict[Stage, float] = {}
+        self.nbytes: dict[Stage, int] = {}
         self.queued_s = queued_s
         if queued_s > 0.0:
             self.seconds[Stage.WAIT] = queued_s
@@ -191,3 +195,14 @@ def reattribute(parts: Mapping[Stage, float]) -> None:
     record = _listener.get()
     if record is not None and record.accepts():
         record.reattribute(parts)
+
+
+def count_bytes(stage: Stage, count: int) -> None:
+    """Count bytes that a stage handled: in `read` those read from the files, in `decode` those it gave.
+
+    Called by the thread of the request, also for what other threads did for it. Where bytes were decoded and none
+    counted as read, not even 0, the number of bytes read is unknown.
+    """
+    record = _accepting()
+    if record is not None:
+        record.nbytes[stage] = record.nbytes.get(stage, 0) + count

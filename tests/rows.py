@@ -51,12 +51,17 @@ class MemoryRows:
         with self._lock:
             return self.get(key) == expected and self.set(key, value, expire)
 
-    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+    def replace(
+        self,
+        removed: Collection[str],
+        stored: Mapping[str, bytes],
+        expire: Mapping[str, float] | None = None,
+    ) -> bool:
         with self._lock:
             if not self._live().keys() >= set(removed):
                 return False
             for key, value in stored.items():
-                self.set(key, value)
+                self.set(key, value, (expire or {}).get(key))
             return all(self.delete(key) for key in removed)
 
     def keys_with_prefix(self, prefix: str, newest: int | None = None) -> list[str]:

@@ -25,7 +25,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
-from dashboard.meter import meter
+from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,11 @@ class ProgressiveLoader:
                 pending.discard()
                 raise
             self._in_flight = work
-            self._decoder.decode_to(work.file, work.brick, work.brick.first_pass_bytes(number))
+            first_pass = work.brick.first_pass_bytes(number)
+            read = self._decoder.decode_to(work.file, work.brick, first_pass)
+            # The rest of the brick is decoded for this request too, if after its response.
+            count_bytes(Stage.READ, started.stored_bytes(file.index().sizes) - read)
+            count_bytes(Stage.DECODE, address.nbytes(volume.dtype.itemsize))
             brick = work.plane(number, 0.0)
         except BaseException:
             if work is None:

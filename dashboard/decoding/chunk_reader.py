@@ -54,11 +54,12 @@ def damage_error(volume: Volume, damaged: DamagedChunk) -> errors.CannotShow:
 
 @dataclass
 class BusyTime:
-    """Seconds that threads spent reading, decoding, and passing on what is decoded, summed."""
+    """Seconds that threads spent reading, decoding, and passing on what is decoded, and bytes read, summed."""
 
     read: float = 0.0
     decode: float = 0.0
     write: float = 0.0
+    read_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, read: float, decode: float, write: float = 0.0) -> None:
@@ -67,6 +68,11 @@ class BusyTime:
             self.read += read
             self.decode += decode
             self.write += write
+
+    def add_bytes(self, count: int) -> None:
+        """Add bytes that one thread read."""
+        with self.lock:
+            self.read_bytes += count
 
     def shares(self, wall: float) -> dict[Stage, float]:
         """The stages scaled to their common wall time (s); bricks are written into the cache directory."""
@@ -258,6 +264,7 @@ class ChunkReader:
                 raise busy from error
             # Converted, because callers take an OSError for a full disk of the cache.
             raise CorruptChunk(f"it cannot be read ({error.strerror})") from None
+        self.clock.add_bytes(found)
         if found != count:
             raise CorruptChunk("it is cut short")
         return raw

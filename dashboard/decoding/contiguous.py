@@ -31,7 +31,7 @@ from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES
 from dashboard.decoding.sinks import Sink
 from dashboard.errors import CannotShow, Changed
 from dashboard.files.roots import out_of_reach
-from dashboard.meter import meter
+from dashboard.meter import count_bytes, meter
 
 # A strided row is read whole in pieces of this size and subsampled.
 MAX_READ_BYTES = 8 * 1024 * 1024
@@ -62,26 +62,31 @@ class ContiguousFile:
         out = np.empty(shape, self._volume.dtype)
         row_stride, col_stride = self._strides[row_dim], self._strides[col_dim]
         if row_stride == columns * out.itemsize and rows[2] == 1 and step_c == 1:
-            self._read_into(out, base + rows[0] * row_stride)
+            count_bytes(Stage.READ, self._read_into(out, base + rows[0] * row_stride))
             return out
-        for number, row in enumerate(range(*rows)):
-            self._read_runs(
-                out[number, :, np.newaxis], base + row * row_stride, col_stride * step_c
-            )
+        step = col_stride * step_c
+        read = sum(
+            self._read_runs(out[number, :, np.newaxis], base + row * row_stride, step)
+            for number, row in enumerate(range(*rows))
+        )
+        count_bytes(Stage.READ, read)
         return out
 
-    def band(self, address: BrickAddress, first: int, last: int, band: NDArray[Any]) -> None:
+    def band(self, address: BrickAddress, first: int, last: int, band: NDArray[Any]) -> int:
         """Rows first … last of all planes of a brick that is thick along the last dimension alone.
 
-        `band` has the order of the brick: the dataset's last dimension is the last one outside the plane.
+        `band` has the order of the brick: the dataset's last dimension is the last one outside the plane. Returns
+        the number of bytes read.
         """
+        read = 0
         start = dict(enumerate(address.start))
         flat = band.reshape(-1, *band.shape[-2:])
         line = np.empty((band.shape[-1], len(flat)), self._volume.dtype)
         for row in range(first, last):
             offset = self._offset({**start, address.rows: address.start[address.rows] + row})
-            self._read_runs(line, offset, self._strides[address.cols])
+            read += self._read_runs(line, offset, self._strides[address.cols])
             flat[:, row - first, :] = line.T
+        return read
 
     def voxel(self, index: Sequence[int]) -> np.generic:
         """The value at `index`, in native byte order; raises as `region`."""
@@ -94,27 +99,28 @@ class ContiguousFile:
         start = self._volume.offset or 0
         return start + sum(index * self._strides[dim] for dim, index in position.items())
 
-    def _read_runs(self, out: NDArray[Any], offset: int, stride: int) -> None:
-        """Fill `out` (n, m) with n runs of m values that begin `stride` bytes apart."""
+    def _read_runs(self, out: NDArray[Any], offset: int, stride: int) -> int:
+        """Fill `out` (n, m) with n runs of m values that begin `stride` bytes apart; the number of bytes read."""
         run = out.shape[1] * out.itemsize
         if stride == run and out.flags.c_contiguous:
-            self._read_into(out, offset)
-            return
+            return self._read_into(out, offset)
+        read = 0
         if stride > GAP_LIMIT_BYTES:
             for number in range(len(out)):
                 piece = np.empty(out.shape[1], out.dtype)
-                self._read_into(piece, offset + number * stride)
+                read += self._read_into(piece, offset + number * stride)
                 out[number] = piece
-            return
+            return read
         group = max(MAX_READ_BYTES // stride, 1)
         for first in range(0, len(out), group):
             count = min(group, len(out) - first)
             raw = self._buffers.get("runs", (count - 1) * stride + run)
-            self._read_into(raw, offset + first * stride)
+            read += self._read_into(raw, offset + first * stride)
             shape, strides = (count, out.shape[1]), (stride, out.itemsize)
             out[first : first + count] = np.ndarray(shape, out.dtype, raw.data, strides=strides)
+        return read
 
-    def _read_into(self, out: NDArray[Any], offset: int) -> None:
+    def _read_into(self, out: NDArray[Any], offset: int) -> int:
         data = out.data.cast("B")
         while len(data):
             try:
@@ -127,6 +133,7 @@ class ContiguousFile:
                 name = self._volume.address.file
                 raise Changed(f"{name!r} is shorter than it was; open it again.")
             data, offset = data[count:], offset + count
+        return out.nbytes
 
 
 class ContiguousReader(BandReader):
@@ -151,14 +158,17 @@ class ContiguousReader(BandReader):
         volume, buffers = file.volume, self._pool.buffers
         source = ContiguousFile(volume, file.fd, buffers)
 
-        def band(first: int, last: int) -> None:
+        def band(first: int, last: int) -> int:
             values = band_buffer(buffers, volume, address, last - first)
-            source.band(address, first, last, values)
+            read = source.band(address, first, last, values)
             sink.put(first, values.reshape(-1, *values.shape[-2:]))
+            return read
 
         with meter(Stage.READ):
-            self._pool.map_ranges(band, bands(volume, address), yield_to_demand)
+            read = self._pool.map_ranges(band, bands(volume, address), yield_to_demand)
+            count_bytes(Stage.READ, sum(read))
         file.ensure_unchanged()
+        count_bytes(Stage.DECODE, address.nbytes(volume.dtype.itemsize))
         return []
 
     def read_voxel(self, file: VolumeFile, index: Sequence[int]) -> np.generic:
@@ -171,4 +181,7 @@ class ContiguousReader(BandReader):
         """As `BrickReader.sample`: blocks, which cover more of the volume than the thin runs of its grid."""
         grid = file.volume.grid
         chunks = pseudo_chunks(grid.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
-        return self._library.sample(file, seed, replace(grid, chunks=chunks))
+        values = self._library.sample(file, seed, replace(grid, chunks=chunks))
+        # Stored as they are.
+        count_bytes(Stage.READ, values.nbytes)
+        return values

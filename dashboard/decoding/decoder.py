@@ -22,6 +22,7 @@ from cachetools import FIFOCache
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.bands import band_buffer, bands
@@ -39,7 +40,7 @@ from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_
 from dashboard.decoding.sampling import sample_planes, sample_size
 from dashboard.decoding.sinks import Sink
 from dashboard.decoding.time_limit import TimeLimit, TooSlow
-from dashboard.meter import reattribute
+from dashboard.meter import count_bytes, reattribute
 
 # Chunks of readahead.
 READAHEAD_CHUNKS = 64
@@ -74,6 +75,7 @@ class Decoder(BandReader):
             waiting = yield_to_demand and reader.limit.unlimited(yield_to_demand)
             found = self._pool.map_ranges(job.band, bands(file.volume, address), waiting)
         file.ensure_unchanged()
+        count_bytes(Stage.DECODE, address.nbytes(file.volume.dtype.itemsize))
         return list(chain.from_iterable(found))
 
     def start_progressive(
@@ -88,12 +90,16 @@ class Decoder(BandReader):
             file.volume, address, _index_positions(file, address), buffer, plane
         )
 
-    def decode_to(self, file: VolumeFile, brick: ProgressiveBrick, depth: int) -> None:
-        """Decode the first `depth` bytes of all chunks of a progressive brick; charges and raises as `decode`."""
+    def decode_to(self, file: VolumeFile, brick: ProgressiveBrick, depth: int) -> int:
+        """Decode the first `depth` bytes of all chunks of a progressive brick; charges and raises as `decode`.
+
+        Returns the number of bytes read.
+        """
         with self._reading(file) as reader:
             self._pool.map_ranges(bind(brick.decode, reader, depth), brick.work_ranges())
         file.ensure_unchanged()
         brick.mark_decoded_to(depth)
+        return reader.clock.read_bytes
 
     def write_planes(self, file: VolumeFile, brick: ProgressiveBrick, sink: Sink) -> None:
         """Decode the rest of a progressive brick and pass all of its planes to `sink`."""
@@ -149,11 +155,13 @@ class Decoder(BandReader):
             else:
                 parts = self._pool.map(bind(_valid_voxels, reader), chosen.tolist())
         file.ensure_unchanged()
-        return np.concatenate(parts)
+        values = np.concatenate(parts)
+        count_bytes(Stage.DECODE, values.nbytes)
+        return values
 
     @contextmanager
     def _reading(self, file: VolumeFile) -> Iterator[ChunkReader]:
-        """A reader of the volume's chunks; the times of its threads are charged at the end."""
+        """A reader of the volume's chunks; its threads' times and bytes are charged at the end."""
         volume = file.volume
         self._refuse_too_slow(volume)
         index, fd = file.index(), file.fd
@@ -167,6 +175,7 @@ class Decoder(BandReader):
             raise
         finally:
             reattribute(clock.shares(time.perf_counter() - began))
+            count_bytes(Stage.READ, clock.read_bytes)
 
     def _remember_too_slow(self, volume: Volume, error: TooSlow) -> None:
         with self._lock:

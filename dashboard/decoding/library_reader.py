@@ -20,14 +20,17 @@ from dashboard.decoding.chunk_reader import DamagedChunk, damage_error
 from dashboard.decoding.sampling import sample_boxes
 from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, Request, SampleBoxes
 from dashboard.hdf5.pool import Unreadable, WorkerCrashed
-from dashboard.meter import meter
+from dashboard.meter import count_bytes, meter
 
 # Assumed minimum throughput of an HDF5 worker, also over a network; a slower one counts as hanging.
 HDF5_BYTES_PER_S = 4e6
 
 
 class LibraryReader:
-    """The `BrickReader` for `ReadPath.HDF5`."""
+    """The `BrickReader` for `ReadPath.HDF5`.
+
+    What its workers return is counted as decoded; how many bytes the library reads from the file is unknown.
+    """
 
     def read_brick(
         self,
@@ -48,6 +51,7 @@ class LibraryReader:
         damaged, _ = _ask(
             file, request, (address.start, address.stop), seconds=seconds, out=target.fd
         )
+        count_bytes(Stage.DECODE, target.data_bytes)
         return damaged
 
     def read_plane(
@@ -77,6 +81,7 @@ class LibraryReader:
         with meter(Stage.DECODE):
             _, body = file.ask(SampleBoxes(*_dataset(volume), boxes), "sample")
         file.ensure_unchanged()
+        count_bytes(Stage.DECODE, len(body))
         return np.frombuffer(body, volume.memory_dtype)
 
     def read_box(
@@ -85,6 +90,7 @@ class LibraryReader:
         """(values of the box start … stop in C order, its damaged chunks)."""
         request = ReadBoxes(*_dataset(file.volume), [(start, stop)])
         damaged, body = _ask(file, request, (start, stop))
+        count_bytes(Stage.DECODE, len(body))
         return np.frombuffer(body, file.volume.memory_dtype), damaged
 
 

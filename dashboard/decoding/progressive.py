@@ -156,6 +156,10 @@ class ProgressiveBrick:
         soon = self._depth + int(FIRST_PASS_SHARE * size)
         return [depth for depth in (soon, size) if self._depth < depth <= size]
 
+    def stored_bytes(self, sizes: NDArray[np.int64]) -> int:
+        """Bytes of its chunks in the file; `sizes` are those of the index."""
+        return int(sizes[self._index_positions[self._index_positions >= 0]].sum())
+
     def mark_decoded_to(self, depth: int) -> None:
         """Record that all chunks are decoded to this depth, and wake the waiting requests."""
         with self._changed:

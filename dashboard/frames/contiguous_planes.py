@@ -22,7 +22,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.contiguous import ContiguousFile
-from dashboard.meter import meter
+from dashboard.meter import count_bytes, meter
 from dashboard.storage.private_directory import make_private
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class ContiguousPlanes:
             source = ContiguousFile(file.volume, file.fd, self._buffers)
             values = source.region(selection, rows, step_c)
             file.ensure_unchanged()
+        count_bytes(Stage.DECODE, values.nbytes)
         with meter(Stage.DECODE):
             return values.astype(file.volume.memory_dtype, copy=False)
 

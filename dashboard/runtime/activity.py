@@ -109,13 +109,17 @@ class Activity:
             if slice_ is None:
                 self._refused(reason, 1)
                 continue
+            demand, perceived_ms = demand_of(*slice_, report.viewer), painted.perceived_ms
+            perceived_s = None if perceived_ms is None else perceived_ms / 1e3
             self._ledger.count("reports.accepted")
             self._ledger.stages(painted.seconds)
-            if painted.perceived_ms is not None:
-                self._ledger.slice_perceived(painted.outcome, painted.perceived_ms / 1e3)
+            if perceived_s is not None:
+                self._ledger.slice_perceived(painted.outcome, perceived_s)
             if painted.source == "ring":
-                self._ledger.demand(Outcome.RING, demand=demand_of(*slice_, report.viewer))
+                self._ledger.demand(Outcome.RING, demand=demand)
                 seen.append(slice_)
+            else:
+                self._ledger.slices.painted(demand, painted.outcome, painted.seconds, perceived_s)
         if seen:
             self._ledger.viewer(report.viewer)
             current = known.is_current(seen[-1][0])
@@ -203,6 +207,7 @@ def demand_of(volume: Volume, chosen: Selection, viewer: str, format_: str = "")
         selection=str(chosen),
         viewer=viewer,
         format=format_,
+        slice_bytes=chosen.row_span.cells * chosen.col_span.cells * volume.dtype.itemsize,
     )
 
 

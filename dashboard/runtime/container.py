@@ -32,6 +32,7 @@ from dashboard.storage.rows import RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic
 from dashboard.telemetry.processes import rss_bytes
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
+from dashboard.telemetry.slice_lists import SliceLists
 from dashboard.telemetry.starts import Starts
 from dashboard.telemetry.statistics import Stats
 
@@ -44,6 +45,7 @@ class Services(Engine):
     """An engine with statistics, activity, health and maintenance; built by `build_services`, ended by `close`."""
 
     stats: Stats
+    slices: SliceLists
     starts: Starts
     residency: Residency
     horizons: Horizons
@@ -91,6 +93,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     return Services(
         **vars(engine),
         stats=stats,
+        slices=SliceLists(engine.caches.ledger, retention=engine.retention),
         starts=Starts(engine.caches.ledger),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),

@@ -65,10 +65,16 @@ class Rows(Protocol):
         """Store a value if the present one is `expected` (None: if there is none); returns whether it was."""
         ...
 
-    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+    def replace(
+        self,
+        removed: Collection[str],
+        stored: Mapping[str, bytes],
+        expire: Mapping[str, float] | None = None,
+    ) -> bool:
         """Remove rows and store others in one step, or neither when one of `removed` does not exist.
 
-        Returns whether it was done. The values have to be small enough to be listed by `rows_after`.
+        `expire` has the lifetimes of those that are stored for a time (s). Returns whether it was done. The values
+        have to be small enough to be listed by `rows_after`.
         """
         ...
 
@@ -145,13 +151,19 @@ class DiskRows:
             self._store(key, value, expire)
         return True
 
-    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+    def replace(
+        self,
+        removed: Collection[str],
+        stored: Mapping[str, bytes],
+        expire: Mapping[str, float] | None = None,
+    ) -> bool:
+        lifetimes = expire or {}
         try:
             with self._transaction():
                 # Stored before others are removed: SQLite reuses the highest number after its row is deleted,
                 # and a reader would take the new row for one that it has read.
                 for key, value in stored.items():
-                    self._store(key, value)
+                    self._store(key, value, lifetimes.get(key))
                 for key in removed:
                     self._remove(key)
         except _Conflict:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from dashboard.storage.rows import Rows
-from dashboard.telemetry import slow
 from dashboard.telemetry.aggregates import Dimension, LedgerRow, Totals, decode_row
 from dashboard.telemetry.history import (
     DAY_S,
@@ -25,6 +24,7 @@ from dashboard.telemetry.history import (
     Sums,
     Tier,
 )
+from dashboard.telemetry.slice_rows import KINDS, Kind, R
 
 ROW: Final = "row:"
 BASE: Final = "base:"
@@ -35,8 +35,9 @@ _BASES: Final = Tier(BASE, 1)
 SHARED: Final = ("bricks.", "frames.", "disk.")
 # Hours whose minutes are merged in one step, for which other writers wait; after a standstill the rest follows.
 MAX_HOURS: Final = 12
-# Rows of a day's slow slices that are merged when there are more; the slowest ones alone take 17.
-MAX_SLOW_ROWS: Final = 40
+# Rows of a day's slow slices, or of reports about them, that are merged when there are more; the slowest ones
+# alone take 24.
+MAX_SLOW_ROWS: Final = 48
 # SQLite limits the depth of a condition.
 _MAX_RANGES: Final = 200
 
@@ -77,7 +78,9 @@ class Compaction:
                 self._add(tier, key, row)
         self._merge_minutes()
         self._remove_old()
-        slow_rows = self._merge_slow()
+        slow_rows: dict[str, bytes] = {}
+        for kind in KINDS:
+            slow_rows |= self._merge_slow(kind)
         if len(self._gone) == bases:
             return False
         stored = Sums(self._base).encode(_BASES, _BASES.number(self._now) or 0)
@@ -160,27 +163,27 @@ class Compaction:
                 if tier.is_past(number, self._now, keep_s):
                     del self._sums[tier][number]
 
-    def _merge_slow(self) -> dict[str, bytes]:
+    def _merge_slow(self, kind: Kind[R]) -> dict[str, bytes]:
         """Merge the slow slices of a day that are in many rows, and remove those of old days; returns new rows."""
         keys: dict[int, list[str]] = defaultdict(list)
-        for key in self._rows.keys_with_prefix(slow.DAYS.prefix):
-            number = slow.DAYS.number_of(key)
-            keep_s = self._retention.names_days * DAY_S
-            if number is None or slow.DAYS.is_past(number, self._now, keep_s):
+        keep_s = self._retention.names_days * DAY_S
+        for key in self._rows.keys_with_prefix(kind.days.prefix):
+            number = kind.days.number_of(key)
+            if number is None or kind.days.is_past(number, self._now, keep_s):
                 self._gone[key] = None
             else:
                 keys[number].append(key)
         stored: dict[str, bytes] = {}
         for day, of_day in keys.items():
             if len(of_day) > MAX_SLOW_ROWS:
-                stored |= slow.encode(day, self._slow_slices(day))
+                stored |= kind.encode_day(day, self._slow_slices(kind, day))
         return stored
 
-    def _slow_slices(self, day: int) -> Iterator[slow.SlowSlice]:
-        for _, key, value in self._rows.rows_between(slow.DAYS.keys_of(day)):
+    def _slow_slices(self, kind: Kind[R], day: int) -> Iterator[R]:
+        for _, key, value in self._rows.rows_between(kind.days.keys_of(day)):
             self._gone[key] = None
             try:
-                yield from slow.decode(value)
+                yield from kind.decode(value)
             except ValueError as error:
                 self._dropped(key, error)
 

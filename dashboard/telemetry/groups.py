@@ -13,13 +13,17 @@ from dashboard.telemetry.aggregates import MAX_GROUP_NAME, OTHER, Dimension, Gro
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Which slice a viewer demanded, as its groups are called; `format` is empty where the page had the frame."""
+    """Which slice a viewer demanded, as its groups are called; `format` is empty where the page had the frame.
+
+    `slice_bytes` is the size of its cells in the file's type, 0 where it is unknown.
+    """
 
     volume: str
     axis: str
     selection: str
     viewer: str
     format: str = ""
+    slice_bytes: int = 0
 
     @property
     def groups(self) -> dict[Dimension, str]:

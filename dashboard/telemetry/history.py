@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from dashboard.errors import BadRequest
 from dashboard.telemetry.aggregates import LedgerRow, Totals, compress_row, encode_row
 
 # Second rows are kept as they are for this long.
@@ -130,6 +131,17 @@ class Sums:
         """The rows of a minute or an hour, with new keys."""
         row = LedgerRow(self.t, "", self.totals, self.gauges, tuple(sorted(self.viewers)))
         return {tier.key(number): compress_row(piece) for piece in encode_row(row)}
+
+
+def resolve_span(start: float, end: float, now: float) -> tuple[float, float]:
+    """Start and end as Unix times (s), where 0 and less are before `now`; raises `BadRequest` unless there is time
+    between them.
+    """
+    start, end = (t if t > 0 else now + t for t in (start, end))
+    end = min(end, now)
+    if not start < end:
+        raise BadRequest("The time span ends before it begins, or lies in the future.")
+    return start, end
 
 
 def duration(seconds: float) -> str:

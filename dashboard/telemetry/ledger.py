@@ -43,7 +43,7 @@ from dashboard.telemetry.compaction import ROW, Compaction, last_compaction
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 from dashboard.telemetry.processes import ProcessRecord
-from dashboard.telemetry.slow import SlowSlices
+from dashboard.telemetry.slice_rows import KeptSlices, lifetimes
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ GIVEN_UP: Final = "given_up"
 KINDS: Final = ("demand", "ahead", "script")
 
 
+_NOTHING: Final[Mapping[Stage, int]] = {}
 _SENT: Final = {outcome: f"{SENT}.{outcome}" for outcome in Outcome}
 
 
@@ -106,12 +107,12 @@ class Ledger:
         self._thread: threading.Thread | None = None
         self._new = Totals()
         self._viewers: dict[str, None] = {}
-        self._slow = SlowSlices()
         self._unwritten: dict[str, bytes] = {}
         self._written_gauges: dict[str, float] = {}
         self.failing = False
         self._compact_at = -math.inf
         self._process = f"{os.getpid()}:{time.time_ns():x}"
+        self.slices = KeptSlices(self._process, self._clock, self._retention.names_days > 0)
         self._record = ProcessRecord(self.rows, self._role, self._process)
 
     # Counting
@@ -136,18 +137,20 @@ class Ledger:
         stages: Mapping[Stage, float],
         total_s: float,
         sent_bytes: int,
+        moved: Mapping[Stage, int] = _NOTHING,
     ) -> None:
         """Count a demand that the server answered: its stages (s), the server's total (s) and the bytes sent.
 
-        One call and not three, since a request takes a few milliseconds in all.
+        `moved` are bytes that were read and decoded for it. One call and not three, since a request takes a few
+        milliseconds in all.
         """
         with self._lock:
             self._add_demand(found.outcome, found.counters(), demand, total_s, sent_bytes)
             for stage, taken in stages.items():
                 self._new.stages.setdefault(stage, Histogram()).add(taken)
             self._new.server.setdefault(found.outcome, Histogram()).add(total_s)
-            if demand is not None and self._retention.names_days > 0:
-                self._slow.offer(self._clock(), found, demand, stages, total_s, sent_bytes)
+        if demand is not None:
+            self.slices.served(found, demand, stages, total_s, sent_bytes, moved)
         self._ensure_flusher()
 
     def _add_demand(
@@ -330,12 +333,12 @@ class Ledger:
         with self._lock:
             new, viewers = self._new, tuple(self._viewers)
             self._new, self._viewers = Totals(), {}
-            slow = self._slow.take()
-        if new or viewers or gauges != self._written_gauges:
+        slices = self.slices.take()
+        if new or viewers or slices or gauges != self._written_gauges:
             for dimension, groups in new.groups.items():
                 merge_groups(groups, {}, MAX_GROUPS[dimension])
             row = LedgerRow(now, self._process, new, gauges, viewers)
-            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)} | slow
+            self._unwritten = {ROW + uuid.uuid4().hex: piece for piece in encode_row(row)} | slices
         self._write_rows()
         self._written_gauges = gauges
         self._record.beat(now, gauges)
@@ -343,7 +346,7 @@ class Ledger:
 
     def _write_rows(self) -> None:
         if self._unwritten:
-            self.rows.replace((), self._unwritten)
+            self.rows.replace((), self._unwritten, lifetimes(self._unwritten))
             self._unwritten = {}
 
     def _sample(self) -> dict[str, float]:

@@ -15,8 +15,6 @@ from dashboard.telemetry.compaction import BASE, ROW, SHARED
 from dashboard.telemetry.history import KEEP_S
 from dashboard.telemetry.ledger import COMPACT_S
 from dashboard.telemetry.processes import PROCESS, Heartbeat
-from dashboard.telemetry.slow import DAYS, SlowSlice
-from dashboard.telemetry.slow import decode as decode_slow
 
 log = logging.getLogger(__name__)
 
@@ -115,14 +113,6 @@ class LedgerReader:
             # Each process follows the free space by itself, a moment later than another one; the smallest holds.
             limits = [p.gauges[name] for p in self.processes if name in p.gauges]
             self._shared[name] = min(limits, default=self._shared[name])
-
-    def slow(self, start: float, end: float) -> Iterator[SlowSlice]:
-        """The slow slices from `start` to `end` (Unix time, s); raises `RowsUnavailable`."""
-        for _, key, value in self._rows.rows_between(DAYS.keys(start, end)):
-            try:
-                yield from (one for one in decode_slow(value) if start <= one.time <= end)
-            except ValueError as error:
-                self._skipped(key, error)
 
     def gauges(self) -> dict[str, float]:
         """Current values of all gauges, without those of dead processes."""

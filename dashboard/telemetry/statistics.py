@@ -22,7 +22,6 @@ from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.gauge_steps import Span, gauge_steps
 from dashboard.telemetry.groups import By, groups_of, totals_of_viewer
 from dashboard.telemetry.history import (
-    DAY_S,
     DEFAULT_RETENTION,
     HOURS,
     KEEP_S,
@@ -33,11 +32,11 @@ from dashboard.telemetry.history import (
     Sums,
     Tier,
     duration,
+    resolve_span,
 )
 from dashboard.telemetry.ledger_reader import LedgerReader, ProcessStats, WorkerStats
 from dashboard.telemetry.past import PastReader
 from dashboard.telemetry.series import Series, make_series
-from dashboard.telemetry.slow import SlowSlice, slowest
 from dashboard.telemetry.summaries import Snapshot, summarize
 
 log = logging.getLogger(__name__)
@@ -45,8 +44,6 @@ log = logging.getLogger(__name__)
 REFRESH_S: Final = 1.0
 # Rows name viewers only while they are kept: "all" counts those of the last minute.
 RECENT_VIEWERS_S: Final = 60.0
-# Days of slow slices in one response, which reads all of them.
-MAX_SLOW_DAYS: Final = 31
 # Number of windows or step lengths that are cached between two refreshes.
 MAX_CACHED: Final = 16
 # Time spans whose history is cached until the next compaction.
@@ -178,32 +175,6 @@ class Stats:
             self._refresh()
             return self._reader.worker
 
-    def slow(self, start: float, end: float, most: int) -> tuple[float, float, list[SlowSlice]]:
-        """At most `most` of the slowest slices of a time span, the slowest first, and the span (Unix time, s).
-
-        Of each day (UTC) the 200 slowest are known. Times are as in `between`; raises `BadRequest` for those
-        that are not kept, and `Busy`.
-        """
-        with self._lock:
-            self._refresh()
-            start, end = self._resolved(start, end)
-            keep_s = self._retention.names_days * DAY_S
-            if keep_s <= 0:
-                raise errors.BadRequest(
-                    "This server does not keep slow slices, which name viewers."
-                )
-            if self._read_at - start > max(keep_s, DAY_S):
-                raise errors.BadRequest(f"Slow slices are kept for {duration(keep_s)}.")
-            if end - start > MAX_SLOW_DAYS * DAY_S:
-                raise errors.BadRequest(
-                    f"Slow slices of {MAX_SLOW_DAYS} days can be listed at most."
-                )
-            try:
-                found = list(self._reader.slow(start, end))
-            except RowsUnavailable as error:
-                raise self._unreadable(error) from None
-        return start, end, slowest(found, most)
-
     def refresh(self) -> bool:
         """Read new rows now, however short a time ago that was done; returns whether that was possible."""
         with self._lock:
@@ -263,7 +234,7 @@ class Stats:
 
     def _whole_span(self, start: float, end: float, by: By | None) -> Span:
         """The rows from `start` to `end` as one step; raises `BadRequest`."""
-        start, end = self._resolved(start, end)
+        start, end = resolve_span(start, end, self._read_at)
         self._check_kept(start, by)
         resolution_s = self._retention.resolution_s(self._read_at - start)
         first, last = (math.floor(t / resolution_s) * resolution_s for t in (start, end))
@@ -312,7 +283,7 @@ class Stats:
 
     def _chosen_span(self, start: float, end: float, step: int | None, by: By | None) -> Span:
         now = self._read_at
-        start, end = self._resolved(start, end)
+        start, end = resolve_span(start, end, self._read_at)
         self._check_kept(start, by)
         most = MAX_STEPS if by is None else MAX_STEPS_OF_GROUPS
         chosen = (
@@ -328,15 +299,6 @@ class Stats:
                 return Span(first, one, count, resolution)
         resolution = self._retention.resolution_s(now - start)
         raise errors.BadRequest(f"Steps of this time span are multiples of {resolution} seconds.")
-
-    def _resolved(self, start: float, end: float) -> tuple[float, float]:
-        """Start and end as Unix times (s); raises `BadRequest` unless there is time between them."""
-        now = self._read_at
-        start, end = (t if t > 0 else now + t for t in (start, end))
-        end = min(end, now)
-        if not start < end:
-            raise errors.BadRequest("The time span ends before it begins, or lies in the future.")
-        return start, end
 
     def _cached_series(self, span: Span, by: By | None, viewer: str | None = None) -> Series:
         key = (span, by, viewer)

@@ -24,7 +24,9 @@ from dashboard.runtime.activity import demand_of
 from dashboard.telemetry import prometheus
 from dashboard.telemetry.history import DAY_S
 from dashboard.telemetry.series import as_csv, as_json
-from dashboard.telemetry.slow import SLOWEST
+from dashboard.telemetry.served import as_json as slice_json
+from dashboard.telemetry.slice_lists import Order
+from dashboard.telemetry.slice_rows import SLOWEST
 from dashboard.web import query
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 
@@ -121,11 +123,13 @@ def _register_statistics(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/slow")
     def slow() -> flask.Response:
-        """The slowest slices of a time span, the last day by default, each with its stages."""
+        """The slowest or latest slices of a time span, the last day by default, each with its stages and bytes."""
         start, end = query.time_span(DAY_S)
         most = query.whole_number("n", SLOWEST) or SLOWEST
-        start, end, found = services.stats.slow(start, end, most)
-        return flask.jsonify({"from": start, "to": end, "slices": [one.as_json() for one in found]})
+        order = query.choice(Order, "order", Order.SLOWEST)
+        start, end, found = services.slices.between(start, end, most, order)
+        listed = [slice_json(served, page) for served, page in found]
+        return flask.jsonify({"from": start, "to": end, "slices": listed})
 
     @api.get("/api/v1/horizons")
     def horizons() -> flask.Response:

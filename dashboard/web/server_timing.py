@@ -77,6 +77,7 @@ class ServerTimingMiddleware:
                         record.seconds,
                         record.total_s,
                         0 if environ.get("REQUEST_METHOD") == "HEAD" else _content_length(headers),
+                        record.nbytes,
                     )
                 return start_response(status, headers, *rest)
 

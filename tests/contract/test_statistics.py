@@ -179,7 +179,16 @@ def test_the_slowest_slices(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"n": "0"}, {"n": "201"}, {"from": "x"}, {"from": "-1e7"}, {"to": "-90000"}], ids=str
+    "query",
+    [
+        {"order": "oldest"},
+        {"n": "0"},
+        {"n": "201"},
+        {"from": "x"},
+        {"from": "-1e7"},
+        {"to": "-90000"},
+    ],
+    ids=str,
 )
 def test_impossible_lists_of_slow_slices_are_refused(app: App, query: dict[str, str]) -> None:
     assert_error(app.get("/api/v1/slow", **query), 400)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.meter import meter, reattribute, recording
+from dashboard.addressing.outcomes import Stage
+from dashboard.meter import count_bytes, meter, reattribute, recording
 from tests.clock import Clock
 
 
@@ -32,6 +33,20 @@ def test_nested_time_is_counted_once(clock: Clock) -> None:
             clock.pass_(32)
     assert rec.seconds == {"cache": 17, "decode": 10, "read": 36}
     assert rec.total_s == 63
+
+
+def test_bytes_are_summed_by_stage_for_the_thread_of_the_recording() -> None:
+    count_bytes(Stage.READ, 1)  # nobody listens
+    with recording(Stage.OTHER) as rec:
+        count_bytes(Stage.READ, 0)
+        count_bytes(Stage.DECODE, 5)
+        context = contextvars.copy_context()
+        other = threading.Thread(target=context.run, args=(count_bytes, Stage.DECODE, 7))
+        other.start()
+        other.join()
+        count_bytes(Stage.DECODE, 8)
+    count_bytes(Stage.READ, 2)
+    assert rec.nbytes == {Stage.READ: 0, Stage.DECODE: 13}
 
 
 def test_the_root_may_change_on_the_way(clock: Clock) -> None:

@@ -24,10 +24,15 @@ class FailingRows(MemoryRows):
 
     failing = True
 
-    def replace(self, removed: Collection[str], stored: Mapping[str, bytes]) -> bool:
+    def replace(
+        self,
+        removed: Collection[str],
+        stored: Mapping[str, bytes],
+        expire: Mapping[str, float] | None = None,
+    ) -> bool:
         if self.failing:
             raise RowsUnavailable("a full disk")
-        return super().replace(removed, stored)
+        return super().replace(removed, stored, expire)
 
 
 def reason(history: BrickHistory) -> Reason | None:

@@ -53,6 +53,11 @@ class RowsContract:
         rows.set("key", b"2")
         assert rows.get("key") == b"2"
 
+    def test_rows_of_one_replacement_have_lifetimes_of_their_own(self, rows: Rows) -> None:
+        stored = {"gone": b"1", "kept": b"2", "lasting": b"3"}
+        assert rows.replace([], stored, {"gone": -1.0, "kept": 60.0})
+        assert rows.keys_with_prefix("") == ["kept", "lasting"]
+
     def test_a_value_is_set_where_the_expected_one_is_present(self, rows: Rows) -> None:
         assert not rows.compare_and_set("key", b"1", b"2")
         assert rows.compare_and_set("key", None, b"1")
