@@ -28,8 +28,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"frames", "prefetch"}),
     frozenset({"runtime"}),
     frozenset({"web", "app"}),
-    # A client of the finished product.
-    frozenset({"benchmarking"}),
+    # Clients of the finished product.
+    frozenset({"benchmarking", "client"}),
     frozenset({"cli", "wsgi", "__main__"}),
 )
 # The app is made of the composition root and the web room.
