@@ -99,6 +99,14 @@ def assert_monitor(
     )
     assert texts["Pages fetched ahead"].startswith(f"{counts['page.ahead']:,} slices, ")
     assert f"({counts['accesses']:,} accesses to bricks)" in texts["sizes"]
+    ahead = stats["prefetch"]
+    assert texts["Bricks"] == (
+        f"{ahead['decoded']:,} decoded, {ahead['used']:,} used, {ahead['late']:,} late"
+    )
+    lead = ahead["lead"]
+    assert texts.get("When needed", "0 ready, 0 in progress, 0 not begun") == (
+        f"{lead['ready']:,} ready, {lead['joined']:,} in progress, {lead['not_begun']:,} not begun"
+    )
     shown = {(by, name): count for by in BY for name, count, *_ in texts[by]}
     assert shown == {group: f"{count:,}" for group, count in demanded_groups(tally).items()}
 
