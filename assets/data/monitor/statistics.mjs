@@ -19,9 +19,10 @@ import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
  * @typedef {ReturnType<typeof createStatistics>} Statistics
  */
 
-const SLOWEST = 200;
-// Lists of slow slices change little, and the server reads all of a day for one (ms).
-const LIST_MS = 30_000;
+const MOST = 200;
+// The slowest slices change little, the latest with each request, and the server reads all of a day for a list (ms).
+/** @type {Record<string, number>} */
+const LIST_MS = { slowest: 30_000, latest: 10_000 };
 
 /** @param {Pick<Api, 'url' | 'json' | 'fetchOk'>} api @param {Clock} [clock] */
 export function createStatistics(api, clock = browserClock) {
@@ -50,14 +51,14 @@ export function createStatistics(api, clock = browserClock) {
      * @returns {Promise<M extends {histogram: 1} ? HistogramSeries : M extends {by: By} ? GroupedSeries : Series>} */
     series: (state, more) => fetchOnce('/api/v1/stats/series', { ...seriesQuery(state), ...more }),
     /** @param {Span} span @returns {Promise<SlowList>} */
-    slow: (span) => fetchOnce('/api/v1/slow', { ...span, n: SLOWEST }),
-    /** The slow slices of what is shown, as they were half a minute ago at most; `span` is its time.
-     * @param {State} state @param {Span} span @returns {Promise<SlowList>} */
-    slowOf: (state, span) => {
-      const name = JSON.stringify(seriesQuery(state));
-      if (list.name !== name || clock.now() - list.at >= LIST_MS) {
+    slow: (span) => fetchOnce('/api/v1/slow', { ...span, n: MOST }),
+    /** The slowest or latest slices of what is shown, as they were a moment ago; `span` is its time.
+     * @param {State} state @param {Span} span @param {string} order @returns {Promise<SlowList>} */
+    slowOf: (state, span, order) => {
+      const name = JSON.stringify([order, seriesQuery(state)]);
+      if (list.name !== name || clock.now() - list.at >= LIST_MS[order]) {
         /** @type {Promise<SlowList>} */
-        const found = api.json('/api/v1/slow', { ...span, n: SLOWEST });
+        const found = api.json('/api/v1/slow', { ...span, n: MOST, order });
         list = { name, at: clock.now(), found };
         // One that failed is requested again.
         found.catch(() => {

@@ -36,6 +36,7 @@ import { horizonOf, horizonText } from '../../model/monitor/horizons.mjs';
 import { marksOf, withMarks } from '../../model/monitor/marks.mjs';
 import { sizesSentence } from '../../model/monitor/sizes.mjs';
 import {
+  bytesSentence,
   chosenSlices,
   shortSelection,
   slicesOfCell,
@@ -43,6 +44,7 @@ import {
   slowSentence,
   viewerLink,
   waterfallOf,
+  wholeMs,
 } from '../../model/monitor/slow.mjs';
 import { element, setText } from '../../render/dom.mjs';
 import {
@@ -89,9 +91,10 @@ const SHOWN = 40;
 const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c'];
 const CAUSE_NAMES = Object.values(CAUSES).map((name) => 'wasted: ' + name);
 const NO_SLICES = 'No slices in this time.';
-const NO_LIST = 'No slices are kept of this time. The server keeps the slowest 200 of each day.';
+const NO_LIST =
+  'No slices are kept of this time. The server keeps the slowest 200 of each day and, for 15 minutes, the last 200.';
 const NO_MATCH = 'None of the slices that are kept of this time passes the filter.';
-const NAMELESS = 'This server does not keep slow slices, which name viewers.';
+const NAMELESS = 'This server keeps no single slices, which name viewers.';
 
 /** @param {number[]} values */
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
@@ -152,7 +155,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       setText('monitor-cell-title', 'Slowest of this time');
       const slices = await slowSlices(spanOf(/** @type {HistogramSeries} */ (histogram)), store.current());
       if (cell) return;
-      const found = chosenSlices(slices, filters, 'slowest').slice(0, SHOWN);
+      const found = chosenSlices(slices, filters).slice(0, SHOWN);
       const empty = whyEmpty(slices);
       keep(
         list,
@@ -169,7 +172,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const slices = await slowSlices({ from: chosen.from, to: chosen.to });
     // Another cell, or none, may be chosen by now.
     if (cell !== chosen) return;
-    const found = chosenSlices(slicesOfCell(slices, chosen, isServer), filters, 'slowest');
+    const found = chosenSlices(slicesOfCell(slices, chosen, isServer), filters);
     keep(list, [chosen, found], () => [
       cellNote(chosen, found),
       ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
@@ -198,10 +201,10 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
 
   /** Slow slices of a span, as far as the server keeps them; without one, those of the time that is shown.
    * @param {Span} span @param {State | null} shown @returns {Promise<SlowSlice[]>} */
-  async function slowSlices(span, shown = null) {
+  async function slowSlices(span, shown = null, order = 'slowest') {
     const kept = recentPart(span, config.slowS, now());
     if (!kept) return [];
-    return (await (shown ? statistics.slowOf(shown, kept) : statistics.slow(kept))).slices;
+    return (await (shown ? statistics.slowOf(shown, kept, order) : statistics.slow(kept))).slices;
   }
 
   /** Why no slice is listed. @param {SlowSlice[]} slices */
@@ -212,8 +215,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
 
   /** @param {State} state @param {Figures} figures */
   async function showRequests(state, { series }) {
-    const slices = await slowSlices(spanOf(series), state);
-    const found = chosenSlices(slices, state.filters, switchOf(state, 'slow'));
+    const slices = await slowSlices(spanOf(series), state, switchOf(state, 'slow'));
+    const found = chosenSlices(slices, state.filters);
     const chosen = found.find(({ time }) => time === state.at) || found[0] || null;
     const chosenTime = chosen && chosen.time;
     const list = element('monitor-slow-list');
@@ -237,13 +240,15 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
   function waterfallParts(slice) {
     const facts = make('div', 'facts-table');
     facts.append(...factList(slowFacts(slice)));
-    const title = `${clockTime(slice.time, now(), true)} · ${formatDuration(slice.total_ms)}`;
+    const title = `${clockTime(slice.time, now(), true)} · ${formatDuration(wholeMs(slice))}`;
     const open = make('button', 'link-button', 'Show this slice');
     open.addEventListener('click', () => openSlice(slice, open));
     return [
       make('p', 'sentence', slowSentence(slice, config.causes)),
       make('h3', '', title),
       ...waterfall(waterfallOf(slice, config.stages), formatDuration),
+      ...(slice.page_stages ? [] : [make('p', 'empty', 'What the page took: not reported by the page.')]),
+      make('p', 'bytes', bytesSentence(slice)),
       facts,
       open,
     ];

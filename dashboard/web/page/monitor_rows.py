@@ -29,7 +29,7 @@ def build() -> dict[Row, list[Component]]:
         Row.REQUESTS: [
             _card(
                 [
-                    html.H2("Slow slices"),
+                    html.H2("Single slices"),
                     _switch("slow", {"slowest": "slowest first", "latest": "latest first"}),
                 ],
                 html.Div(id=Monitor.SLOW_LIST, className="scroll"),

@@ -35,16 +35,31 @@ Deno.test('lists of slow slices are kept for half a minute, for one time span', 
   const { clock, requests, api, statistics } = parts();
   const hour = parseState('?range=1h');
   const span = { from: 1, to: 2 };
-  await statistics.slowOf(hour, span);
+  await statistics.slowOf(hour, span, 'slowest');
   await clock.pass(20_000);
-  await statistics.slowOf(hour, { from: 21, to: 22 });
-  assert.equal(requests.length, 1);
-  await statistics.slowOf(parseState(''), span);
+  await statistics.slowOf(hour, { from: 21, to: 22 }, 'slowest');
+  assert.deepEqual(requests, ['/api/v1/slow?from=1&to=2&n=200&order=slowest']);
+  await statistics.slowOf(parseState(''), span, 'slowest');
   assert.equal(requests.length, 2);
   await clock.pass(30_000);
   api.refuses = true;
-  await assert.rejects(statistics.slowOf(parseState(''), span));
+  await assert.rejects(statistics.slowOf(parseState(''), span, 'slowest'));
   api.refuses = false;
-  await statistics.slowOf(parseState(''), span);
+  await statistics.slowOf(parseState(''), span, 'slowest');
   assert.equal(requests.length, 4);
+});
+
+Deno.test('the latest slices are asked for apart, and more often', async () => {
+  const { clock, requests, statistics } = parts();
+  const hour = parseState('?range=1h');
+  const span = { from: 1, to: 2 };
+  await statistics.slowOf(hour, span, 'slowest');
+  await statistics.slowOf(hour, span, 'latest');
+  assert.equal(requests[1], '/api/v1/slow?from=1&to=2&n=200&order=latest');
+  await clock.pass(9_000);
+  await statistics.slowOf(hour, span, 'latest');
+  assert.equal(requests.length, 2);
+  await clock.pass(1_000);
+  await statistics.slowOf(hour, span, 'latest');
+  assert.equal(requests.length, 3);
 });

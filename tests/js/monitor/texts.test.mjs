@@ -16,12 +16,15 @@ import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.m
 import { marksOf, withMarks } from '../../../assets/model/monitor/marks.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {
+  bytesSentence,
   chosenSlices,
   shortSelection,
   slicesOfCell,
+  slowFacts,
   slowSentence,
   viewerLink,
   waterfallOf,
+  wholeMs,
 } from '../../../assets/model/monitor/slow.mjs';
 import { seriesOf, statsOf } from './figures-of.mjs';
 
@@ -33,9 +36,15 @@ const SLOW = {
   reason: 'evicted',
   viewer: 'ann',
   bytes: 2304,
+  read_bytes: 1_200_000,
+  decoded_bytes: 34_000_000,
+  amplification: 83.2,
   stages: { read: 100, decode: 300 },
   total_ms: 400,
+  page_stages: null,
+  perceived_ms: null,
 };
+const PAINTED = { ...SLOW, page_stages: { transfer: 50, waited: 30, display: 20 }, perceived_ms: 500 };
 
 Deno.test('what a larger cache would have saved comes from simulated hits and the time of a decode', () => {
   const sentence = sizesSentence(statsOf(), seriesOf(), 1030);
@@ -79,13 +88,54 @@ Deno.test('a slow slice has its reason and its cause in a sentence', () => {
     'This slice was decoded, because its brick had been evicted. Decoding on the server took 300 ms of 400 ms.',
   );
   assert.match(slowSentence({ ...SLOW, outcome: 'hit', reason: null }, causes), /^This slice was cached\. /);
+  const slowLink = { ...PAINTED, page_stages: { transfer: 900 }, perceived_ms: 1300 };
+  assert.match(slowSentence(slowLink, causes), / The viewer’s network: the transfer took 900 ms of 1\.3 s\.$/);
+  const slowPage = { ...PAINTED, page_stages: { draw: 900 }, perceived_ms: 1300 };
+  assert.match(
+    slowSentence(slowPage, causes),
+    / The viewer’s browser: drawing and other work took 900 ms of 1\.3 s\.$/,
+  );
 });
 
-Deno.test('lists are filtered and in the order asked for', () => {
+Deno.test('a waterfall has what the page reported: what it waited first, its own work last', () => {
+  const stages = ['read', 'decode', 'waited', 'transfer', 'display'].map((name) => ({ name, what: '', color: '' }));
+  const bars = waterfallOf(PAINTED, stages);
+  assert.deepEqual(bars.map(({ name, ms }) => [name, ms]), [
+    ['waited', 30],
+    ['read', 100],
+    ['decode', 300],
+    ['transfer', 50],
+    ['display', 20],
+  ]);
+  const { from, width } = bars[4];
+  assert.deepEqual([from, width], [0.96, 0.04]);
+  assert.equal(wholeMs(PAINTED), 500);
+  // Drawn by itself: nobody knows when it was wanted.
+  assert.equal(wholeMs({ ...PAINTED, perceived_ms: null }), 500);
+  assert.deepEqual(slowFacts(PAINTED)[2], ['Until painted', '500 ms']);
+  assert.deepEqual(slowFacts(SLOW)[2], ['Until painted', 'not reported by the page']);
+  assert.deepEqual(slowFacts({ ...PAINTED, perceived_ms: null })[2][1], 'drawn without a key, wheel or click');
+});
+
+Deno.test('a sentence has the bytes of a slice, and how many times it was decoded', () => {
+  assert.equal(bytesSentence(SLOW), 'Read 1.2 MB, decoded 34 MB (83 times the slice), sent 2.3 kB.');
+  const library = { ...SLOW, read_bytes: null, amplification: 1.55 };
+  assert.equal(
+    bytesSentence(library),
+    'Read by the HDF5 library, which does not say how much, decoded 34 MB (1.6 times the slice), sent 2.3 kB.',
+  );
+  assert.match(bytesSentence({ ...SLOW, amplification: 1 }), /decoded 34 MB \(as much as the slice\), sent/);
+  const hit = { ...SLOW, read_bytes: 0, decoded_bytes: 0, amplification: 0 };
+  assert.equal(bytesSentence(hit), 'Nothing was read or decoded for it; sent 2.3 kB.');
+  const old = { ...SLOW, read_bytes: null, decoded_bytes: null, amplification: null };
+  assert.equal(bytesSentence(old), 'Sent 2.3 kB.');
+});
+
+Deno.test('lists are filtered', () => {
   const others = [{ ...SLOW, time: 1010, outcome: 'hit', reason: null, total_ms: 90 }];
   const all = [SLOW, ...others];
-  assert.deepEqual(chosenSlices(all, { outcome: 'hit' }, 'slowest'), others);
-  assert.deepEqual(chosenSlices(all, {}, 'latest').map(({ time }) => time), [1010, 1005]);
+  assert.deepEqual(chosenSlices(all, { outcome: 'hit' }), others);
+  assert.deepEqual(chosenSlices(all, {}), all);
   const cell = { from: 1000, to: 1010, lowMs: 100, highMs: 1000 };
   assert.deepEqual(slicesOfCell(all, cell, true), [SLOW]);
   assert.deepEqual(slicesOfCell([{ ...SLOW, total_ms: 50 }], cell, true), []);
