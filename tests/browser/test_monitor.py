@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
-from dashboard.telemetry.stages import SERVER_STAGES
-from tests.browser.viewer import PHONE, SIZE, Served
+from dashboard.telemetry.stages import SERVER_STAGES, STAGE_NAMES
+from tests.browser.viewer import PHONE, SIZE, Served, Viewer
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -32,6 +32,11 @@ FITS = """() => {
   const { scrollHeight, scrollWidth } = document.documentElement;
   return scrollHeight <= innerHeight && scrollWidth <= innerWidth;
 }"""
+
+
+def name_of(index: int) -> re.Pattern[str]:
+    """The selection of a slice of axis 0, as lists show it."""
+    return re.compile(rf"(?<![\d:]){index},0:\d+")
 
 
 @dataclass
@@ -172,7 +177,7 @@ def test_filters_are_in_the_address_and_narrow_the_lists(monitor: Monitor) -> No
     page = monitor.open("?row=requests", "requests")
     rows = page.locator("#monitor-slow-list tbody tr")
     expect(rows.first).to_be_visible()
-    cached = rows.locator("td:nth-child(3)", has_text="cached")
+    cached = rows.locator("td:nth-child(4)", has_text="cached")
     expect(cached.first).to_be_visible()
     page.select_option("#filter-outcome", "miss")
     page.wait_for_url(re.compile("outcome=miss"))
@@ -204,7 +209,7 @@ def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monit
     expect(chosen).to_have_count(1)
     expect(page.locator("#monitor-waterfall .sentence")).to_have_text(re.compile("^This slice "))
     names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
-    assert set(names) <= set(SERVER_STAGES)
+    assert set(names) <= {*STAGE_NAMES, "waited (page)"}
     assert len(names) >= 2
     address = page.url
     # The keyboard chooses another one.
@@ -217,6 +222,34 @@ def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monit
     # The slowest of that cell may be another test's, of another file.
     page.wait_for_url(re.compile(r"/\?file=\w+\.h5&dataset=/"))
     page.wait_for_function("() => window.painted.length > 0")
+
+
+def test_the_waterfall_of_a_painted_slice_begins_and_ends_in_the_page(
+    monitor: Monitor, fresh_viewer: Viewer, served: Served
+) -> None:
+    served.get("/api/v1/slice", **VOLUME, selection="91,:,:", format="u8", viewer="mute")
+    fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=57")
+    name = fresh_viewer.page.evaluate("() => sessionStorage.getItem('lamella-viewer')")
+
+    def is_reported(_: object) -> bool:
+        body, _ = served.get("/api/v1/slow", order="latest")
+        return any(s["viewer"] == name and s["page_stages"] for s in json.loads(body)["slices"])
+
+    served.until(is_reported)
+    page = monitor.open("?row=requests", "requests")
+    page.get_by_role("button", name="latest first").click()
+    page.wait_for_url(re.compile("show-slow=latest"))
+    rows = page.locator("#monitor-slow-list tbody tr")
+    rows.filter(has_text=name_of(57)).first.click()
+    notes = page.locator("#monitor-waterfall .fall-note")
+    expect(notes).to_have_text([re.compile(r"^(Read .*, decoded .*, |Nothing .*; )sent .*B\.$")])
+    names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
+    assert names[-3:] == ["convert", "draw", "display"]
+    assert set(names) & set(SERVER_STAGES)
+    # A script reports nothing.
+    rows.filter(has_text=name_of(91)).first.click()
+    expect(notes.first).to_have_text("What followed was not reported by the page.")
+    assert page.evaluate(FITS)
 
 
 def test_what_is_in_the_cache_is_dropped_after_a_question(monitor: Monitor, served: Served) -> None:

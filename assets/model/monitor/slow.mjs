@@ -47,7 +47,9 @@ export function waterfallOf(slice, stages) {
   let from = 0;
   return inOrder.filter(({ name }) => times[name] > 0).map(({ name, what, color }) => {
     const ms = times[name];
-    const bar = { name, what, color, ms, from: from / whole, width: ms / whole };
+    // Apart from `wait`, which is on the server.
+    const label = name === 'waited' ? 'waited (page)' : name;
+    const bar = { name: label, what, color, ms, from: from / whole, width: ms / whole };
     from += ms;
     return bar;
   });

@@ -120,6 +120,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       cells: [
         clockTime(slice.time, now(), true),
         formatDuration(slice.total_ms),
+        slice.perceived_ms === null ? '–' : formatDuration(slice.perceived_ms),
         { text: label, color, title: slice.reason ? config.reasons[slice.reason] : '' },
         { text: slice.volume, title: slice.volume },
         { text: shortSelection(slice.selection), title: slice.selection },
@@ -133,7 +134,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     charts.draw(id, withMarks(figure, marksOf(stats, series), theme()), empty);
   }
 
-  const HEAD = ['time', 'server', 'came', 'volume', 'selection'];
+  const HEAD = ['time', 'server', 'painted', 'came', 'volume', 'selection'];
 
   /** @param {State} state @param {Figures} figures */
   async function showLatency(state, figures) {
@@ -247,8 +248,8 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
       make('p', 'sentence', slowSentence(slice, config.causes)),
       make('h3', '', title),
       ...waterfall(waterfallOf(slice, config.stages), formatDuration),
-      ...(slice.page_stages ? [] : [make('p', 'empty', 'What the page took: not reported by the page.')]),
-      make('p', 'bytes', bytesSentence(slice)),
+      ...(slice.page_stages ? [] : [make('p', 'fall-note', 'What followed was not reported by the page.')]),
+      make('p', 'fall-note', bytesSentence(slice)),
       facts,
       open,
     ];

@@ -101,7 +101,7 @@ Deno.test('a waterfall has what the page reported: what it waited first, its own
   const stages = ['read', 'decode', 'waited', 'transfer', 'display'].map((name) => ({ name, what: '', color: '' }));
   const bars = waterfallOf(PAINTED, stages);
   assert.deepEqual(bars.map(({ name, ms }) => [name, ms]), [
-    ['waited', 30],
+    ['waited (page)', 30],
     ['read', 100],
     ['decode', 300],
     ['transfer', 50],
