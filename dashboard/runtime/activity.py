@@ -21,7 +21,7 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_store import PlanStore
-from dashboard.prefetch.planner import Geometry
+from dashboard.prefetch.planner import Geometry, Position
 from dashboard.telemetry import browser_report
 from dashboard.telemetry.browser_report import PaintedSlice
 from dashboard.telemetry.groups import Demand, axis_name, volume_name
@@ -103,12 +103,14 @@ class Activity:
             )
         self._count_page(report)
         known = _KnownVolumes(self._metadata)
+        rows: list[SliceView] = []
         seen: list[SliceView] = []
         for painted in report.slices:
             reason, slice_ = known.find(painted)
             if slice_ is None:
                 self._refused(reason, 1)
                 continue
+            rows.append(slice_)
             demand, perceived_ms = demand_of(*slice_, report.viewer), painted.perceived_ms
             perceived_s = None if perceived_ms is None else perceived_ms / 1e3
             self._ledger.count("reports.accepted")
@@ -122,9 +124,11 @@ class Activity:
                 self._ledger.slices.painted(demand, painted.outcome, painted.seconds, perceived_s)
         if seen:
             self._ledger.viewer(report.viewer)
-            current = known.is_current(seen[-1][0])
+            # Where the server's answer to another request was painted last, that is where the viewer is.
+            newest = seen[-1] is rows[-1] and known.is_current(seen[-1][0])
+            before = _positions(rows) if newest else None
             self.defer(
-                "Following a report", self._follow, report.viewer, seen, current, self._clock()
+                "Following a report", self._follow, report.viewer, seen, before, self._clock()
             )
 
     def _count_page(self, report: browser_report.Report) -> None:
@@ -163,7 +167,10 @@ class Activity:
             self._ledger.count("reports.refused", rows)
             self._ledger.count(f"reports.{reason}", rows)
 
-    def _follow(self, viewer: str, seen: list[SliceView], current: bool, at: float) -> None:
+    def _follow(
+        self, viewer: str, seen: list[SliceView], before: list[Position] | None, at: float
+    ) -> None:
+        """Mark slices as accessed, and plan for the last one, unless `before` it is None."""
         left = MAX_BRICKS_PER_REPORT
         for volume, chosen in seen:
             left -= 1 if volume.reads_planes_directly(chosen) else _bricks(volume, chosen)
@@ -172,10 +179,17 @@ class Activity:
             self._record_demand(volume, chosen)
         # Only the last row: positions of one report have the same time and give no velocity.
         volume, chosen = seen[-1]
-        if current and not volume.reads_planes_directly(chosen):
-            self._plan(viewer, volume, chosen, at)
+        if before is not None and not volume.reads_planes_directly(chosen):
+            self._plan(viewer, volume, chosen, at, before)
 
-    def _plan(self, viewer: str, volume: Volume, chosen: Selection, at: float) -> None:
+    def _plan(
+        self,
+        viewer: str,
+        volume: Volume,
+        chosen: Selection,
+        at: float,
+        painted_before: list[Position] | None = None,
+    ) -> None:
         if _bricks(volume, chosen) > MAX_BRICKS_PER_REPORT:
             return
         rows, cols = chosen.plane
@@ -188,7 +202,7 @@ class Activity:
             fingerprint=volume.address.fingerprint.as_list(),
             selection=str(chosen),
             plane=(rows, cols),
-            position=tuple(chosen.fixed[d] for d in dims),
+            position=_position(chosen),
             geometry=Geometry(
                 tuple(volume.shape[d] for d in dims),
                 tuple(volume.grid.chunks[d] for d in dims),
@@ -196,6 +210,7 @@ class Activity:
             ),
             decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),
             at=at,
+            painted_before=painted_before,
         )
 
 
@@ -209,6 +224,20 @@ def demand_of(volume: Volume, chosen: Selection, viewer: str, format_: str = "")
         format=format_,
         slice_bytes=chosen.row_span.cells * chosen.col_span.cells * volume.dtype.itemsize,
     )
+
+
+def _position(chosen: Selection) -> Position:
+    return tuple(chosen.fixed[dim] for dim in sorted(chosen.fixed))
+
+
+def _positions(rows: list[SliceView]) -> list[Position]:
+    """The positions of the slices before the last one, of the same planes of the same volume."""
+    volume, last = rows[-1]
+    return [
+        _position(chosen)
+        for other, chosen in rows[:-1]
+        if other.address == volume.address and chosen.plane == last.plane
+    ]
 
 
 def _bricks(volume: Volume, chosen: Selection) -> int:

@@ -257,3 +257,71 @@ def test_a_pause_ends_by_itself(clock: Clock) -> None:
     clock.now += 5.1
     view(board, 701)
     assert [plan.viewer for plan in board.plans()] == ["ann"]
+
+
+def positions(board: PlanStore) -> list[int]:
+    return [sample.position[0] for sample in only(board).trajectory]
+
+
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_late_report_of_slices_on_the_way_is_no_reversal(
+    board: PlanStore, clock: Clock, way: int, together: bool
+) -> None:
+    here = 1000
+    view(board, here)
+    clock.now += 0.5
+    view(board, here + 5 * way)
+    clock.now += 0.5
+    late = [here + n * way for n in range(1, 5)]
+    if together:
+        view(board, late[-1], painted_before=[(index,) for index in late[:-1]])
+        late = late[-1:]
+    else:
+        for index in late:
+            view(board, index, painted_before=[])
+    assert positions(board) == [here, *late, here + 5 * way]
+    samples = only(board).trajectory
+    assert samples[-2].t == pytest.approx(clock.now - 0.5 - 0.1)
+    on = (here + 6 * way,)
+    assert planner.departure(samples, on, only(board).geometry) is None
+    assert only(board).position == (here + 5 * way,)
+    assert only(board).selection.startswith(f"{here + 5 * way},")
+
+
+def test_a_late_report_may_be_older_than_several_requests(board: PlanStore, clock: Clock) -> None:
+    for index in (1000, 1005, 1006, 1007):
+        view(board, index)
+        clock.now += 0.05
+    view(board, 1004, painted_before=[(1000,), (1001,), (1003,)])
+    assert positions(board) == [1000, 1004, 1005, 1006, 1007]
+
+
+@pytest.mark.parametrize(
+    ("reported", "before"),
+    [
+        # Farther on, and farther back than the last two.
+        (1006, []),
+        (999, []),
+        (1000, []),
+        # Between them, but the page went back.
+        (1003, [(1005,), (1004,)]),
+        (1003, [(1004,)]),
+        (1004, [(1001,), (1005,)]),
+    ],
+)
+def test_a_report_of_where_the_viewer_went_is_the_newest_position(
+    board: PlanStore, clock: Clock, reported: int, before: list[tuple[int, ...]]
+) -> None:
+    for index in (1000, 1005):
+        view(board, index)
+        clock.now += 0.5
+    view(board, reported, painted_before=before)
+    assert positions(board) == [1000, 1005, reported]
+
+
+def test_a_request_is_always_the_newest_position(board: PlanStore, clock: Clock) -> None:
+    for index in (1000, 1005, 1003):
+        view(board, index)
+        clock.now += 0.5
+    assert positions(board) == [1000, 1005, 1003]
