@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dashboard.errors import SetupError
 
 PREFIX = "LAMELLA_"
+# The variable by which a supervisor names its service to its processes.
+SERVICE = "_LAMELLA_SERVICE"
 
 MIB, GIB = 2**20, 2**30
 
@@ -250,3 +253,8 @@ def _sentence(error: ValidationError) -> str:
     name = str(first["loc"][0]) if first["loc"] else "settings"
     reason = first["msg"].removeprefix("Value error, ")
     return f"The setting {PREFIX}{name.upper()} is not valid: {reason[:1].lower()}{reason[1:].rstrip('.')}."
+
+
+def service_id() -> str:
+    """The id of this process's service: the supervisor's, else one of its own, which its children get too."""
+    return os.environ.setdefault(SERVICE, uuid.uuid4().hex)[:64]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ import click
 
 from dashboard.cli.options import serving_arguments
 from dashboard.cli.process import TERMINATION_SIGNALS, check_startup, listen, queue_signals
-from dashboard.settings import Settings
+from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def run(settings: Settings) -> None:
     signals: SimpleQueue[int] = SimpleQueue()
     queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
     # A directory called `dashboard` in the working directory must not be imported.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"PYTHONSAFEPATH": "1", SERVICE: uuid.uuid4().hex}
     parent = ("--parent", str(os.getpid()))
     number = listener.fileno()
     children = (

@@ -21,7 +21,7 @@ from dashboard.cli.process import (
 )
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
-from dashboard.settings import Settings
+from dashboard.settings import Settings, service_id
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -106,6 +106,7 @@ def run(settings: Settings, parent: int | None = None, listener: int | None = No
     """
     check_startup(settings)
     die_with_parent(parent)
+    service_id()  # The same for all processes that are forked from here on.
     if listener is None:
         listener = listen(settings.host, settings.port).detach()
     WebServer(settings, listener).run()

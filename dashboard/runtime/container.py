@@ -25,7 +25,7 @@ from dashboard.runtime.cache_limits import (
 from dashboard.runtime.engine import Engine, Role, build_engine
 from dashboard.runtime.health import Health
 from dashboard.runtime.maintenance import Maintenance
-from dashboard.settings import Settings
+from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
 from dashboard.storage.rows import RowsUnavailable
@@ -58,7 +58,7 @@ class Services(Engine):
         """Start the ledger's flusher and the periodic tasks."""
         if self.role != "cli":  # A command may have other settings than the service.
             with suppress(RowsUnavailable):
-                self.starts.record(__version__, self.settings.model_dump())
+                self.starts.record(service_id(), __version__, self.settings.model_dump())
         self.ledger.start()
         self.maintenance.start(self._stop)
 

@@ -1,10 +1,14 @@
-"""Starts of the service: when, in which version, and which settings had changed, so that figures can be compared.
+"""Starts of services: when, in which version, and which settings had changed, so that figures can be compared.
 
-All of them are one row, since there are few and a start has to know the one before.
+A service is a supervisor with its processes, or a process that was started alone. A process that is started again
+in the same version and with the same settings is no start of its service. All starts are one row, since there are
+few and a start has to know the one before.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
@@ -17,8 +21,6 @@ from dashboard.telemetry.aggregates import Finite
 KEY: Final = "starts"
 # The newest ones are kept, about 100 bytes each.
 MOST: Final = 100
-# The processes of a service start one after the other; within so many seconds they are one start.
-TOGETHER_S: Final = 10.0
 
 Text = Annotated[str, Field(max_length=64)]
 Value = bool | int | Finite
@@ -35,8 +37,11 @@ class Start(BaseModel):
 
 
 class _Row(BaseModel):
+    """`services` has a digest of version and settings for each of the newest services, by id."""
+
     settings: dict[Text, Value] = {}
     starts: list[Start] = []
+    services: dict[Text, Text] = {}
 
 
 class Starts:
@@ -46,38 +51,43 @@ class Starts:
         self._rows = rows
         self._clock = clock
 
-    def record(self, version: str, settings: Mapping[str, object]) -> None:
-        """Add a start with these settings, of which numbers and switches alone are kept.
+    def record(self, service: str, version: str, settings: Mapping[str, object]) -> None:
+        """Add a start of a service with these settings, of which numbers and switches alone are kept.
 
         Paths and names are nobody's business who may see statistics. Raises `RowsUnavailable`.
         """
-        now = self._clock()
         current = {name: v for name, v in settings.items() if isinstance(v, bool | int | float)}
+        digest = _digest(version, current)
 
         def add(value: bytes | None) -> bytes:
             row = _decoded(value)
+            if value is not None and row.services.get(service) == digest:
+                return value
             before = row.settings
             changed = {
                 name: (before.get(name), current.get(name))
                 for name in sorted(before.keys() | current.keys())
                 if before and before.get(name) != current.get(name)
             }
-            start = Start(time=now, version=version, changed=changed)
-            last = row.starts[-1] if row.starts else None
-            if (
-                last is None
-                or changed
-                or last.version != version
-                or not 0.0 <= now - last.time < TOGETHER_S
-            ):
-                row.starts.append(start)
-            return _Row(settings=current, starts=row.starts[-MOST:]).model_dump_json().encode()
+            start = Start(time=self._clock(), version=version, changed=changed)
+            others = [item for item in row.services.items() if item[0] != service]
+            new = _Row(
+                settings=current,
+                starts=[*row.starts, start][-MOST:],
+                services=dict([*others, (service, digest)][-MOST:]),
+            )
+            return new.model_dump_json().encode()
 
         update(self._rows, KEY, add)
 
     def between(self, start: float, end: float) -> list[Start]:
         """Those from `start` to `end` (Unix time, s), in order."""
         return [one for one in _decoded(self._rows.get(KEY)).starts if start <= one.time <= end]
+
+
+def _digest(version: str, settings: Mapping[str, Value]) -> str:
+    text = json.dumps([version, settings], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _decoded(value: bytes | None) -> _Row:

@@ -111,6 +111,12 @@ def test_a_supervisor_that_is_killed_leaves_nothing_behind(
         assert not left()
 
 
+def heard_of(url: str, role: str) -> set[int]:
+    """The ids of the processes of a role that the statistics have."""
+    processes = json.loads(get(f"{url}/api/v1/stats"))["processes"]
+    return {process["pid"] for process in processes if process["role"] == role}
+
+
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_a_process_that_is_killed_comes_back(
     serve: Callable[..., Any], volume: Path, role: str
@@ -118,6 +124,7 @@ def test_a_process_that_is_killed_comes_back(
     server = serve(str(volume))
     expected = get(slice_url(server.url))
     before = one(server.process.pid, role)
+    known = heard_of(server.url, role) | set(descendants(server.process.pid))
     # What it leaves behind ends by itself; a connection that it still takes ends with it.
     with watched([before, *descendants(before)]) as left:
         os.kill(before, signal.SIGKILL)
@@ -130,6 +137,11 @@ def test_a_process_that_is_killed_comes_back(
     while "is started again" not in server.log.read_text() and time.monotonic() < end:
         time.sleep(0.05)
     assert "is started again" in server.log.read_text()
+    while not (heard_of(server.url, role) - known) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert heard_of(server.url, role) - known
+    # The service was started once.
+    assert len(json.loads(get(f"{server.url}/api/v1/stats/series"))["starts"]) == 1
     assert server.stop() == 0
 
 
