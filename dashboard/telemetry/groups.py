@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,10 +62,16 @@ class GroupStats(TypedDict, total=False):
 
 
 def volume_name(file: str, dataset: str) -> str:
-    """A volume's name as a group: the file's name and the path in it, the last 256 characters of them."""
+    """A volume's name as a group: the file's name and the path in it, at most 256 characters.
+
+    Of a longer name these are `…`, eight hexadecimal digits of a digest of it, `…`, and its end, so that volumes
+    of which only the first folders differ have different names.
+    """
     name = f"{file}{dataset}" if dataset.startswith("/") else f"{file}/{dataset}"
     if len(name) > MAX_GROUP_NAME:
-        name = f"…{name[1 - MAX_GROUP_NAME :]}"
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+        mark = f"…{digest}…"
+        name = mark + name[len(mark) - MAX_GROUP_NAME :]
     # Names of files may have bytes that are no text.
     return name.encode("utf-8", "replace").decode()
 
