@@ -174,7 +174,9 @@ def statuses() -> str:
         for kind in kinds
         if kind is not errors.SetupError
     ]
-    return _table(("status", "`code`", "when", "header"), rows)
+    # The framework's own.
+    rows.append(("405", "`method_not_allowed`", "The address has no such method.", "`Allow`"))
+    return _table(("status", "`code`", "when", "header"), sorted(rows))
 
 
 def metrics() -> str:

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     FIRST = "first"
     """The brick was never in the cache, and its viewer had no plan in this volume yet."""
     EVICTED = "evicted"
-    """The brick was in the cache and left it."""
+    """The brick was in the cache and left it, other than by hand."""
     CHANGED = "changed"
     """The brick was in the cache as it was before the file changed."""
     LATE = "late"
@@ -113,6 +113,8 @@ class Waste(StrEnum):
     """Its viewer moved on, and its plan did not reach the brick any more, or had passed it."""
     EVICTED = "evicted"
     """It was evicted before anything else was decided."""
+    DROPPED = "dropped"
+    """It was removed from the cache by hand before anything else was decided."""
 
 
 class Stage(StrEnum):

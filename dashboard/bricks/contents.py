@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dashboard.bricks.store import BrickStore
+from dashboard.storage.access_trace import AccessTrace
 from dashboard.storage.bytes_cache import CacheRow
 from dashboard.telemetry.aggregates import OTHER
 
@@ -29,14 +30,16 @@ def contents(store: BrickStore) -> list[Contents]:
     return sorted(found, key=lambda group: (-group.bytes, group.volume, group.axis))
 
 
-def drop(store: BrickStore, volume: str, axis: str | None = None) -> Contents:
-    """Remove the bricks of a volume, or of one of its axes, from the cache; returns what was removed.
+def drop(store: BrickStore, trace: AccessTrace, volume: str, axis: str | None = None) -> Contents:
+    """Remove the bricks of a volume, or of one of its axes, from the cache; returns what this call removed.
 
-    They are counted as evicted. Bricks that are mapped stay readable for those who have them.
+    They are counted as dropped, not as evicted, and are forgotten: simulated caches lose them too. Bricks that are
+    mapped stay readable for those who have them.
     """
     bricks = nbytes = 0
     for row, owner in _owned(store):
         if owner[0] == volume and axis in (None, owner[1]) and store.drop(row):
+            trace.record_removal(row.key)
             bricks, nbytes = bricks + 1, nbytes + row.size
     return Contents(volume, axis or "", bricks, nbytes)
 

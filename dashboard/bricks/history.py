@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 BRICK: Final = "brick:"
 EVICTED_BYTES: Final = "evicted_bytes"
 
+Event = Literal["stored", "evicted", "refused", "dropped"]
 Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
@@ -35,7 +36,7 @@ class Past(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     key: Annotated[str, Field(max_length=64)]
-    event: Literal["stored", "evicted", "refused"]
+    event: Event
     at: Finite
     evicted_bytes: Finite = 0.0
 
@@ -71,8 +72,16 @@ class BrickHistory:
             self._bytes += nbytes
         self._record(box, key, "evicted")
 
+    def dropped(self, box: str, key: str) -> None:
+        """Record that a brick was removed by hand: nothing is known of its box from now on."""
+        self._record(box, key, "dropped")
+
     def of(self, address: BrickAddress) -> Past | None:
-        """The last event of the brick's box; None where none is known."""
+        """The last event of the brick's box; None where none is known, or the brick was removed by hand."""
+        past = self._last(address)
+        return None if past is None or past.event == "dropped" else past
+
+    def _last(self, address: BrickAddress) -> Past | None:
         with self._lock:
             recent = self._events.get(address.box)
         if recent is not None:
@@ -117,7 +126,7 @@ class BrickHistory:
                 if self._events.get(box) is past:
                     del self._events[box]
 
-    def _record(self, box: str, key: str, event: Literal["stored", "evicted", "refused"]) -> None:
+    def _record(self, box: str, key: str, event: Event) -> None:
         past = Past(key=key, event=event, at=self._clock())
         with self._lock:
             self._events[box] = past

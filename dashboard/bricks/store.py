@@ -298,11 +298,18 @@ class BrickStore:
             yield row, head if isinstance(head, dict) else {}
 
     def drop(self, row: CacheRow) -> bool:
-        """Remove an entry, counted as evicted; returns whether it was there."""
-        self._on_evict(row)
-        dropped = self._cache.delete(row.key)
-        self._count_evictions(int(dropped))
-        return dropped
+        """Remove an entry by hand, which is no eviction; returns whether this call removed it.
+
+        Of several calls at the same time, one does. The brick's history is forgotten.
+        """
+        self.open_handles.drop(row.key)
+        usage = self.waste(row.key, Waste.DROPPED)
+        if not self._cache.delete(row.key):
+            return False
+        self._ledger.count("bricks.dropped")
+        if usage is not None and usage.box:
+            self.history.dropped(usage.box, row.key)
+        return True
 
     def trim(self) -> None:
         """Evict down to the limit, sparing bricks that are planned or in use."""

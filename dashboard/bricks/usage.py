@@ -27,6 +27,7 @@ _WASTE_CODES = {
     Waste.LEFT: 4,
     Waste.TOO_DEEP: 5,
     Waste.EVICTED: 6,
+    Waste.DROPPED: 7,
 }
 _WASTES = {code: waste for waste, code in _WASTE_CODES.items()}
 

@@ -10,9 +10,9 @@ brick and the first one that did not:
 - `too_deep`: the viewer moved on, or came to rest; the plan shrank, or had passed the brick.
 
 Where a movement has several of them, the first counts. A brick for another axis is in the plan for as long as its
-viewer is in the volume. A brick that is evicted while it is planned or undecided is wasted as `evicted`
-(`bricks/store.py`). All others are *undecided*; those of a worker that has ended stay so until they are used or
-evicted.
+viewer is in the volume. A brick that is evicted while it is planned or undecided is wasted as `evicted`, and one
+that is removed from the cache by hand as `dropped` (`bricks/store.py`). All others are *undecided*; those of a
+worker that has ended stay so until they are used or leave the cache.
 
 The decision is in the brick's usage record, so it is made once by all processes. A wasted brick that is used later
 is used, and no longer wasted: it is counted as recovered, since counters of `/metrics` must not decrease.

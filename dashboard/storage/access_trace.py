@@ -1,4 +1,4 @@
-"""Trace of the accesses to a cache by all processes, for a simulation of other cache sizes.
+"""Trace of the accesses to a cache by all processes, and of removals by hand, to simulate other cache sizes.
 
 Accesses are collected in memory and written once a second; those of one key in a row are one entry. One process
 reads the trace and removes what it has read; unread rows expire.
@@ -32,7 +32,8 @@ class Access:
     """Accesses to one key in a row.
 
     `size` in bytes, `demands` the number of accesses that count, `hit` whether the first of them found the entry,
-    `at` the time of the last one (Unix time, s). Without demands the entry was stored, or with `hit` only used.
+    `at` the time of the last one (Unix time, s). Without demands the entry was stored, or with `hit` only used, or
+    it was `removed` by hand.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Access:
     demands: int
     hit: bool
     at: float
+    removed: bool = False
 
 
 class AccessTrace:
@@ -62,13 +64,20 @@ class AccessTrace:
             elif len(self._accesses) < MOST_ACCESSES:
                 self._accesses.append(Access(key, size, int(demand), hit, now))
 
+    def record_removal(self, key: str) -> None:
+        """Record that an entry was removed by hand, which a cache of any size would have lost."""
+        with self._lock:
+            self._accesses.append(Access(key, 0, 0, False, self._clock(), removed=True))
+
     def flush(self) -> None:
         """Write the accesses since the last flush."""
         with self._lock:
             accesses, self._accesses = self._accesses, []
         for at in range(0, len(accesses), ACCESSES_A_ROW):
             part = accesses[at : at + ACCESSES_A_ROW]
-            row = json.dumps([[a.key, a.size, a.demands, a.hit, round(a.at, 3)] for a in part])
+            row = json.dumps(
+                [[a.key, a.size, a.demands, a.hit, round(a.at, 3), a.removed] for a in part]
+            )
             self._rows.set(TRACE + uuid.uuid4().hex, row.encode(), expire=EXPIRE_S)
 
     def take(self) -> list[Access]:
@@ -88,7 +97,8 @@ class AccessTrace:
 
 def _accesses(row: bytes) -> Iterator[Access]:
     try:
-        for key, size, demands, hit, at in json.loads(row):
-            yield Access(str(key), max(int(size), 0), max(int(demands), 0), bool(hit), float(at))
+        for key, size, demands, hit, at, removed in json.loads(row):
+            counts = max(int(size), 0), max(int(demands), 0)
+            yield Access(str(key), *counts, bool(hit), float(at), bool(removed))
     except (ValueError, TypeError, OverflowError, RecursionError):
         log.warning("a row of the trace of accesses was skipped")

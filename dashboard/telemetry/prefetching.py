@@ -42,7 +42,7 @@ class PrefetchStats(TypedDict):
     """Prefetching: counts of bricks, bytes, shares (0…1, None without any), and times (s).
 
     `wasted` has the bytes by cause, whose sum is `wasted_bytes`. `saved_s` is the decode time of used bricks less
-    what their demands still waited, `spent_s` all time of decoding ahead.
+    what their demands still waited, `spent_s` all time of decoding ahead. `undecided_bytes` is a level, of now.
     """
 
     planned: int
@@ -66,8 +66,8 @@ class PrefetchStats(TypedDict):
     resting: PhaseStats
 
 
-def prefetch_stats(totals: Totals, gauges: Mapping[str, float]) -> PrefetchStats:
-    """Prefetch statistics of a window."""
+def prefetch_stats(totals: Totals, gauges: Mapping[str, float], ever: Totals) -> PrefetchStats:
+    """Prefetch statistics of a window; `ever` are the totals since the ledger began."""
 
     def count(name: str) -> float:
         return totals.counts.get(f"prefetch.{name}", 0.0)
@@ -93,8 +93,7 @@ def prefetch_stats(totals: Totals, gauges: Mapping[str, float]) -> PrefetchStats
         "used_bytes": round(used_bytes),
         "wasted_bytes": wasted_bytes,
         "wasted": wasted,
-        # What was used or wasted in the window may have been decoded before it.
-        "undecided_bytes": max(0, round(count("decoded_bytes") - used_bytes) - wasted_bytes),
+        "undecided_bytes": _undecided_bytes(ever),
         "accuracy": _accuracy(used_bytes, wasted_bytes, decided),
         "coverage": share(used, totals.counts.get("bricks.first_wanted", 0.0)),
         "timeliness": share(used - late, used),
@@ -127,6 +126,13 @@ def wasted_now(totals: Totals) -> dict[str, int]:
         str(cause): max(0, round(nbytes - recovered[cause]))
         for cause, nbytes in bytes_by_cause(totals, WASTED).items()
     }
+
+
+def _undecided_bytes(ever: Totals) -> int:
+    """Bytes decoded ahead that are neither used nor wasted by now."""
+    decoded, used = (ever.counts.get(f"prefetch.{n}_bytes", 0.0) for n in ("decoded", "used"))
+    # A killed process may have used what it had not counted as decoded yet.
+    return max(0, round(decoded - used) - sum(wasted_now(ever).values()))
 
 
 def share(part: float, whole: float) -> float | None:

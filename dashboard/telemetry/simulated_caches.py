@@ -110,7 +110,7 @@ class SimulatedCaches:
                 cache.add(row.key, row.size, row.used)
 
     def follow(self, accesses: Iterable[Access]) -> None:
-        """Simulate accesses, in order, and count them and their hits."""
+        """Simulate accesses and removals, in order, and count accesses and their hits."""
         limit = self._limit()
         # Planning takes a millisecond, and nothing when no simulated cache is full.
         self._planned = None
@@ -119,7 +119,10 @@ class SimulatedCaches:
         counted: dict[str, int] = {}
         for access in accesses:
             self._clock.now = access.at
-            if access.demands:
+            if access.removed:
+                for cache in self._caches.values():
+                    cache.delete(access.key)
+            elif access.demands:
                 again = access.demands - 1
                 hits = {"accesses": access.demands, "hits": again + access.hit}
                 for name, cache in self._caches.items():

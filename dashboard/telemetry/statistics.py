@@ -218,7 +218,8 @@ class Stats:
         processes = [process.stats for process in self._reader.processes]
         worker, gauges = self._reader.worker, self._reader.gauges()
         loads = {process.label: process.load for process in self._reader.processes}
-        found = summarize(totals, gauges, len(viewers), processes, worker, loads)
+        ever = self._reader.all
+        found = summarize(totals, gauges, len(viewers), processes, worker, loads, ever)
         found |= covers  # type: ignore[typeddict-item]
         if by is not None:
             found |= {"by": by, "groups": groups_of(totals, by)}

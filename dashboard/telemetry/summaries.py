@@ -147,8 +147,9 @@ def summarize(
     processes: list[ProcessStats],
     worker: WorkerStats,
     loads: dict[str, ProcessLoad],
+    ever: Totals,
 ) -> Snapshot:
-    """The statistics of a window, as JSON types."""
+    """The statistics of a window, as JSON types; `ever` are the totals since the ledger began."""
 
     def count(name: str) -> int:
         return round(totals.counts.get(name, 0.0))
@@ -184,7 +185,7 @@ def summarize(
             "frames": cache_stats("frames", totals, gauges),
         },
         "cache_sizes": cache_sizes(totals),
-        "prefetch": prefetch_stats(totals, gauges),
+        "prefetch": prefetch_stats(totals, gauges, ever),
         "reports": report_stats(totals),
         "viewers": viewers,
         "processes": processes,

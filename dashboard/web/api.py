@@ -72,7 +72,7 @@ def register(server: flask.Flask, services: Services) -> None:
         """Removes the bricks of a volume, or of one of its axes, from the cache."""
         if not services.settings.loopback:
             raise errors.Forbidden("Only a server that listens on this machine alone drops bricks.")
-        dropped = cache_contents.drop(services.bricks, *query.dropped())
+        dropped = cache_contents.drop(services.bricks, services.brick_trace, *query.dropped())
         return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)
 
     @api.get("/healthz")

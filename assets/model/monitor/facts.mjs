@@ -30,6 +30,7 @@ export const CAUSES = {
   left: 'the viewer left',
   too_deep: 'too far ahead',
   evicted: 'evicted',
+  dropped: 'removed from the cache',
 };
 
 /** Bytes decoded ahead by what became of them.
@@ -177,8 +178,8 @@ function diskText({ counters, from, to }) {
   return `${text('disk.read_bytes', 'read')}; ${text('disk.written_bytes', 'written')}`;
 }
 
-// A process that was silent for longer than this (s) is away.
-const SILENT_S = 5;
+// A process that was silent for longer than this (s) is away, as the worker in the server's statistics.
+const SILENT_S = 10;
 
 export const PROCESS_HEAD = ['process', 'memory', 'processors', 'bookkeeping', 'running for', 'heard of'];
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypedDict
 
 from dashboard.addressing.outcomes import MISSES, Outcome, Reason, Waste
 from dashboard.telemetry.groups import By
-from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.ledger_reader import WorkerStats
 from dashboard.telemetry.prefetching import PrefetchStats
 from dashboard.telemetry.series import Series
 from dashboard.telemetry.stages import OUTCOMES
@@ -192,7 +192,7 @@ def prefetch(stats: StatsSource) -> PanelUpdate:
     """What the worker does, what became of the bytes decoded ahead, and fill levels of the caches."""
     snapshot = stats.snapshot(charts.SPAN_S)
     ahead = snapshot["prefetch"]
-    state, bad = worker_state(ahead, snapshot["processes"])
+    state, bad = worker_state(ahead, snapshot["worker"])
     fates = fates_of(ahead)
     whole = sum(fates.values())
     texts: dict[str, str] = {
@@ -224,20 +224,30 @@ def prefetch(stats: StatsSource) -> PanelUpdate:
     }
 
 
-# A worker reports once a second; one that was silent for longer than this is said to be away (s).
-AWAY_S: Final = 5.0
+# A worker that does not run, by its state in the statistics, with the time since then.
+ABSENT: Final[dict[str, str]] = {
+    "away": "worker away for {}",
+    "ended": "worker ended {} ago",
+    "none": "worker never started",
+}
 
 
-def worker_state(ahead: PrefetchStats, processes: Sequence[ProcessStats]) -> tuple[str, bool]:
-    """What the prefetch worker does, and whether that is bad news."""
-    silent_s = min((p["heartbeat_s"] for p in processes if p["role"] == "worker"), default=None)
-    if silent_s is None:
-        return "worker not running", True
-    if silent_s > AWAY_S:
-        return f"worker away for {silent_s:.0f} s", True
+def worker_state(ahead: PrefetchStats, worker: WorkerStats) -> tuple[str, bool]:
+    """What the prefetch worker does, and whether that is bad news; `/monitor` has the same states."""
+    absent = ABSENT.get(worker["state"])
+    if absent is not None:
+        return absent.format(time_span(worker["since_s"] or 0.0)), True
     if ahead["planned"]:
         return f"{ahead['in_flight']} of {ahead['planned']} planned", False
     return "idle", False
+
+
+def time_span(passed_s: float) -> str:
+    """A time span (s) in whole seconds, minutes or hours."""
+    for size_s, unit in ((1, "s"), (60, "min")):
+        if passed_s < 99.5 * size_s:
+            return f"{passed_s / size_s:.0f} {unit}"
+    return f"{passed_s / 3600:.0f} h"
 
 
 def fates_of(ahead: PrefetchStats) -> dict[panels.Fate, int]:
@@ -256,6 +266,7 @@ CAUSES: Final[dict[str, str]] = {
     Waste.LEFT: "after leaving the volume",
     Waste.TOO_DEEP: "planned further than needed",
     Waste.EVICTED: "evicted from the cache",
+    Waste.DROPPED: "removed from the cache by hand",
 }
 
 

@@ -87,7 +87,7 @@ FATES: Final[dict[Fate, tuple[str, str]]] = {
     ),
     "wasted": (
         "wasted",
-        "Bytes of bricks decoded ahead that no plan has any more, or that were evicted, without an access",
+        "Bytes of bricks decoded ahead that no plan has any more, or that left the cache, without an access",
     ),
 }
 

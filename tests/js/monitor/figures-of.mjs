@@ -70,7 +70,7 @@ export function statsOf(more = {}) {
       late: 0,
       used_bytes: 0,
       wasted_bytes: 0,
-      wasted: { turned: 0, jumped: 0, left: 0, too_deep: 0, evicted: 0 },
+      wasted: { turned: 0, jumped: 0, left: 0, too_deep: 0, evicted: 0, dropped: 0 },
       lead: { ready: 0, joined: 0, not_begun: 0, p5_s: null, p50_s: null, p95_s: null },
       saved_s: 0,
       spent_s: 0,

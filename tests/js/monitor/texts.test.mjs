@@ -246,7 +246,7 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
     decoded_bytes: 100e6,
     used_bytes: 60e6,
     wasted_bytes: 10e6,
-    wasted: { turned: 7e6, jumped: 0, left: 0, too_deep: 3e6, evicted: 0 },
+    wasted: { turned: 7e6, jumped: 0, left: 0, too_deep: 2e6, evicted: 0, dropped: 1e6 },
     undecided_bytes: 30e6,
     accuracy: 6 / 7,
     lead: { ready: 5, joined: 2, not_begun: 1, p5_s: 0.4, p50_s: 3, p95_s: 9 },

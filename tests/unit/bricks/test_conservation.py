@@ -109,6 +109,27 @@ def test_no_byte_is_lost_or_counted_twice(
     assert obeys(found)
 
 
+def test_bricks_removed_by_hand_are_decided(here: Parts) -> None:
+    for plane in (0, 4, 8):
+        here.load(brick(here, plane), Purpose.PREFETCH_MOVING)
+    here.load(brick(here, 0), counted=True)
+    here.store.waste(brick(here, 4).key, Waste.LEFT)
+    rows = list(here.disk.rows_by_eviction_order())
+    # The same entries are seen by two callers at the same time.
+    assert [here.store.drop(row) for row in [*rows, *rows]] == [True] * 3 + [False] * 3
+    found = account(here)
+    assert found["wasted"] == dict.fromkeys(Waste, 0) | {"left": NBYTES, "dropped": NBYTES}
+    assert found["undecided_bytes"] == 0
+    assert obeys(found)
+    counted = here.ledger.counted
+    assert counted["bricks.dropped"] == 3
+    assert not [name for name in counted if name.startswith(("evicted.", "bricks.evictions"))]
+    assert here.store.history.of(brick(here, 0)) is None
+    # Decoded again and evicted, it has a history again.
+    here.load(brick(here, 0))
+    assert here.store.history.of(brick(here, 0)) is not None
+
+
 def test_what_was_not_in_the_ledger_leaves_no_debt(here: Parts) -> None:
     here.load(brick(here, 0), Purpose.PREFETCH_MOVING)
     # As if its process had been killed before its first row.

@@ -47,6 +47,7 @@ def test_prefetch_shares(ledger: Ledger, stats: Stats) -> None:
         "left": 0,
         "too_deep": 0,
         "evicted": 80,
+        "dropped": 0,
     }
     assert prefetch["undecided_bytes"] == 1000 - 600 - 100
     assert prefetch["accuracy"] == pytest.approx(6 / 7)
@@ -97,6 +98,21 @@ def test_bytes_wasted_before_the_window_are_not_subtracted_twice(
     recent, whole = (stats.snapshot(seconds)["prefetch"] for seconds in (50, None))
     assert (recent["wasted_bytes"], recent["undecided_bytes"]) == (0, 0)
     assert (whole["used_bytes"], whole["wasted_bytes"], whole["undecided_bytes"]) == (100, 0, 0)
+
+
+def test_undecided_bytes_are_those_of_now_whatever_the_window(
+    ledger: Ledger, stats: Stats, clock: Clock
+) -> None:
+    ledger.count_all({"prefetch.decoded_bytes": 100})
+    ledger.flush()
+    clock.now += 100
+    ledger.count_all({"prefetch.decoded_bytes": 30, "prefetch.used_bytes": 60})
+    ledger.count_all({"wasted_bytes.left": 10})
+    ledger.flush()
+    clock.now += 100
+    spans = [stats.snapshot(seconds) for seconds in (50, 150, 300, None)]
+    spans.append(stats.snapshot_between(-150, -50))
+    assert [one["prefetch"]["undecided_bytes"] for one in spans] == [60] * 5
 
 
 def test_evicted_bricks_have_a_mean_age(ledger: Ledger, stats: Stats) -> None:

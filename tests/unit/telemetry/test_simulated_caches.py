@@ -120,6 +120,13 @@ def test_what_was_only_used_is_not_stored() -> None:
     assert follow(used, accesses("a"))["hits_fourfold"] == 0
 
 
+def test_what_was_removed_by_hand_is_in_no_simulated_cache() -> None:
+    removal = [Access("a", 0, 0, False, 50.0 * IN_USE_S, removed=True)]
+    counted = follow(accesses("a", "a"), removal, accesses("a", "a"))
+    sizes = [counted[f"hits_{name}"] for name in ("same", "double", "fourfold")]
+    assert (counted["accesses"], sizes) == (4, [2, 2, 2])
+
+
 def test_the_trace_has_all_accesses_in_order() -> None:
     rows, clock = MemoryRows(), Clock()
     one, other = AccessTrace(rows, clock), AccessTrace(rows, clock)
@@ -128,18 +135,23 @@ def test_the_trace_has_all_accesses_in_order() -> None:
         trace.record(key, 5, demand=True, hit=hit)
     clock.pass_(1.0)
     one.record("a", 5, demand=False, hit=True)
+    clock.pass_(1.0)
+    other.record_removal("a")
     other.flush()
     one.flush()
     found = one.take()
-    assert [(a.key, a.demands, a.hit) for a in found] == [
-        ("a", 2, False),
-        ("b", 1, False),
-        ("a", 0, True),
+    assert [(a.key, a.demands, a.hit, a.removed) for a in found] == [
+        ("a", 2, False, False),
+        ("b", 1, False, False),
+        ("a", 0, True, False),
+        ("a", 0, False, True),
     ]
     assert other.take() == []
 
 
-@pytest.mark.parametrize("row", [b"", b"[1]", b"[[1]]", b'[["a", "x", 1, true, 1]]', b"[" * 9999])
+@pytest.mark.parametrize(
+    "row", [b"", b"[1]", b"[[1]]", b'[["a", "x", 1, true, 1, false]]', b"[" * 9999]
+)
 def test_a_damaged_row_of_the_trace_is_skipped(row: bytes) -> None:
     rows = MemoryRows()
     rows.set(TRACE + "x", row)

@@ -13,7 +13,7 @@ from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
 from dashboard.telemetry.ledger import Ledger
-from dashboard.telemetry.ledger_reader import ProcessStats
+from dashboard.telemetry.ledger_reader import WorkerStats
 from dashboard.telemetry.prefetching import PrefetchStats, prefetch_stats
 from dashboard.telemetry.statistics import Stats
 from dashboard.web.page import layout, panel_updates
@@ -57,10 +57,6 @@ def ahead(**numbers: Any) -> PrefetchStats:
         name: 0 for name in PrefetchStats.__annotations__ if name not in ("moving", "resting")
     }
     return {**stats, **numbers}
-
-
-def worker(heartbeat_s: float) -> ProcessStats:
-    return {"pid": 1, "role": "worker", "rss_bytes": 1, "heartbeat_s": heartbeat_s}
 
 
 def test_the_hit_rate_is_rounded_down(counted: Counted) -> None:
@@ -164,18 +160,36 @@ def test_latency_has_the_95th_percentile_in_its_head(counted: Counted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("processes", "numbers", "state", "bad"),
+    ("worker", "numbers", "state", "bad"),
     [
-        ([], {}, "worker not running", True),
-        ([worker(12.3)], {"planned": 4}, "worker away for 12 s", True),
-        ([worker(12.3), worker(0.4)], {}, "idle", False),
-        ([worker(0.4)], {"planned": 20, "in_flight": 2}, "2 of 20 planned", False),
+        ({"state": "none", "since_s": None}, {}, "worker never started", True),
+        ({"state": "away", "since_s": 12.3}, {"planned": 4}, "worker away for 12 s", True),
+        ({"state": "ended", "since_s": 600.0}, {}, "worker ended 10 min ago", True),
+        ({"state": "up", "since_s": 9.0}, {}, "idle", False),
+        (
+            {"state": "up", "since_s": 9.0},
+            {"planned": 20, "in_flight": 2},
+            "2 of 20 planned",
+            False,
+        ),
     ],
 )
 def test_the_state_of_prefetching(
-    processes: list[ProcessStats], numbers: dict[str, int], state: str, bad: bool
+    worker: WorkerStats, numbers: dict[str, int], state: str, bad: bool
 ) -> None:
-    assert panel_updates.worker_state(ahead(**numbers), processes) == (state, bad)
+    assert panel_updates.worker_state(ahead(**numbers), worker) == (state, bad)
+
+
+@pytest.mark.parametrize("silent_s", [1.0, 6.0, 9.0, 12.0, 16.0, 7200.0])
+def test_the_panel_says_of_a_stopped_worker_what_the_statistics_say(silent_s: float) -> None:
+    clock = Clock()
+    rows = MemoryRows(clock)
+    Ledger(rows, "worker", clock).flush()
+    clock.now += silent_s
+    stats = Stats(rows, clock)
+    text = panel_updates.prefetch(stats)["texts"]["prefetch-state"]
+    state = stats.snapshot()["worker"]["state"]
+    assert text.startswith("idle" if state == "up" else f"worker {state} for")
 
 
 def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
@@ -184,19 +198,21 @@ def test_bytes_decoded_ahead_are_used_wasted_or_undecided() -> None:
         "prefetch.used_bytes": 6.0 * MB,
         "wasted_bytes.left": 1.0 * MB,
     }
-    stats = prefetch_stats(Totals(counts=counts), {})
+    totals = Totals(counts=counts)
+    stats = prefetch_stats(totals, {}, totals)
     assert panel_updates.fates_of(stats) == {
         "used": 6 * MB,
         "undecided": 3 * MB,
         "wasted": 1 * MB,
     }
-    # Used now, decoded before the window.
-    stats = prefetch_stats(Totals(counts={"prefetch.used_bytes": 5.0}), {})
-    assert panel_updates.fates_of(stats)["undecided"] == 0
+    # Nothing was decoded in the window, but before it.
+    stats = prefetch_stats(Totals(counts={"prefetch.used_bytes": 5.0 * MB}), {}, totals)
+    assert panel_updates.fates_of(stats)["undecided"] == 3 * MB
 
 
 def test_wasted_bytes_have_their_causes_in_words() -> None:
     wasted = {"turned": 2 * MB, "jumped": 0, "left": 5 * MB, "too_deep": 0, "evicted": 0}
+    wasted["dropped"] = 0
     assert panel_updates.causes(ahead(wasted=wasted)) == (
         "5.0 MB after leaving the volume, 2.0 MB after turning back"
     )
