@@ -86,7 +86,7 @@ export function statsOf(more = {}) {
     machine: {
       processes: {
         'web-0': { role: 'web', rss_bytes: 1e8, heartbeat_s: 0.4, up_s: 90, cpu: 0.25, bookkeeping: 0.002 },
-        'worker-0': { role: 'worker', rss_bytes: 1e8, heartbeat_s: 9, up_s: 90, cpu: 0, bookkeeping: 0 },
+        'worker-0': { role: 'worker', rss_bytes: 1e8, heartbeat_s: 12, up_s: 90, cpu: 0, bookkeeping: 0 },
       },
       free_bytes: 5e10,
       hdf5_started: 2,

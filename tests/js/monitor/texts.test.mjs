@@ -264,7 +264,8 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
     ['used', 60e6, 0.6],
     ['not decided yet', 30e6, 0.3],
     ['wasted: the viewer turned', 7e6, 0.07],
-    ['wasted: too far ahead', 3e6, 0.03],
+    ['wasted: too far ahead', 2e6, 0.02],
+    ['wasted: removed from the cache', 1e6, 0.01],
   ]);
   assert.deepEqual(fatesOf(statsOf()), []);
   assert.equal(worthSentence(statsOf()), 'Nothing was decoded ahead in this time.');
