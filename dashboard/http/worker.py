@@ -290,6 +290,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _run_request(self, connection: Connection) -> None:
         try:
             self._answer(connection)
+        except Malformed as error:
+            self.call_in_loop(bind(self._refuse, connection, error.status))
         except (ConnectionError, TimeoutError):  # the client has gone
             self.call_in_loop(bind(self._close, connection))
         except Exception:
@@ -298,6 +300,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self.call_in_loop(bind(end, connection))
 
     def _answer(self, connection: Connection) -> None:
+        connection.parse_head(self.cfg)
         response, environ = wsgi.create(
             connection.request, connection, connection.peer, connection.local, self.cfg
         )
@@ -317,6 +320,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
                 response.write(piece)
             response.close()
             connection.keep_alive = not response.should_close()
+            if connection.unsent_bytes:
+                connection.send_promptly()
             if connection.unsent_bytes:
                 self.call_in_loop(bind(self._send, connection))
         finally:

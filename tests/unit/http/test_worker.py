@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.http import connection
 from dashboard.http import worker as module
 from dashboard.http.environment import READABLE_AT
 from tests.unit.http.applications import (
@@ -261,6 +263,33 @@ def test_what_is_being_answered_is_finished(run: Any) -> None:
         client.sock.close()
     running.thread.join(WITHIN_S)
     assert not running.thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]
+)
+def test_a_body_that_was_overlooked_is_not_the_next_request(
+    run: Any, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(connection, "BODY_FIELDS", re.compile(rb"(?!)"))
+    client = run(echo).connect()
+    assert client.send(b"POST / HTTP/1.1\r\nHost: x\r\n" + body + GET).reply().status == 400
+    assert client.rest() == b""
+
+
+@pytest.mark.parametrize("name", [b"content-LENGTH", b"Content-Length \t"])
+def test_a_body_is_found_however_its_length_is_written(run: Any, name: bytes) -> None:
+    client = run(echo).connect()
+    # gunicorn refuses white space before the colon.
+    status = 400 if name.endswith(b"\t") else 200
+    request = b"POST / HTTP/1.1\r\nHost: x\r\n" + name + b": 3\r\n\r\nabc"
+    assert client.send(request).reply().status == status
+
+
+def test_a_malformed_request_without_a_body_is_refused_by_its_thread(run: Any) -> None:
+    client = run(echo).connect()
+    assert client.send(b"GET / HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n").reply().status == 400
+    assert client.rest() == b""
 
 
 def test_an_idle_connection_does_not_delay_the_end(run: Any) -> None:
