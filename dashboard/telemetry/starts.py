@@ -27,12 +27,16 @@ Value = bool | int | Finite
 
 
 class Start(BaseModel):
-    """One start at `time` (Unix time, s); `changed` has values before and after of settings that had changed."""
+    """One start at `time` (Unix time, s); `changed` has values before and after of settings that had changed.
+
+    `version_before` is that of the start before, None for the first one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     time: Finite
     version: Text
+    version_before: Text | None = None
     changed: dict[Text, tuple[Value | None, Value | None]]
 
 
@@ -69,7 +73,12 @@ class Starts:
                 for name in sorted(before.keys() | current.keys())
                 if before and before.get(name) != current.get(name)
             }
-            start = Start(time=self._clock(), version=version, changed=changed)
+            start = Start(
+                time=self._clock(),
+                version=version,
+                version_before=row.starts[-1].version if row.starts else None,
+                changed=changed,
+            )
             others = [item for item in row.services.items() if item[0] != service]
             new = _Row(
                 settings=current,

@@ -33,5 +33,5 @@ export function contentsRows(contents, { volume, axis }, drop) {
 /** What a person is asked before bricks are dropped. @param {ContentsGroup} group */
 export function dropQuestion({ volume, axis, bricks, bytes }) {
   return `Remove ${plural(bricks, 'brick')} (${formatBytes(bytes)}) of ${volume}, ${axisText(axis)}, from the cache?` +
-    ' Slices that need them are decoded again.';
+    ' Slices without a cached frame are decoded again.';
 }

@@ -45,6 +45,9 @@ export function fatesOf({ prefetch }) {
     .map(([name, bytes]) => [name, bytes, bytes / whole]);
 }
 
+/** A lead, in seconds, as those beside it. @param {number} seconds */
+const leadText = (seconds) => (seconds < 0.1 || seconds >= 1 ? formatSeconds(seconds) : seconds.toFixed(1) + ' s');
+
 /** When planned bricks were ready. @param {PrefetchStats['lead']} lead @returns {Fact[]} */
 function leadFacts(lead) {
   if (!(lead.ready + lead.joined + lead.not_begun)) return [];
@@ -58,8 +61,8 @@ function leadFacts(lead) {
     ],
     ...(/** @type {Fact[]} */ (lead.p50_s === null ? [] : [[
       'Lead',
-      `${formatSeconds(lead.p50_s)}, the latest 5 % less than ${formatSeconds(lead.p5_s)}`,
-      'from ready to accessed: half of the bricks that were ready had more',
+      `half of them ${leadText(lead.p50_s)} before they were needed, the latest 5 % less than ${leadText(lead.p5_s)}`,
+      'of the bricks that were ready, the time from ready to accessed',
     ]])),
   ];
 }

@@ -22,8 +22,8 @@ import { localTime } from './format.mjs';
  * @typedef {{name: string, label: string, color: string, pattern: string}} Outcome In words and colours.
  */
 
-/** @typedef {{time: number, version: string, changed: Record<string, unknown[]>}} Start Of the service; settings that
- * had changed, with both values. */
+/** @typedef {{time: number, version: string, version_before?: string | null, changed: Record<string, unknown[]>}} Start
+ * Of the service; settings that had changed, with both values. */
 
 /**
  * @typedef {object} Series The server's figures over time: lists have a value for each step.

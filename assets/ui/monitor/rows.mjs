@@ -89,7 +89,8 @@ import { createGroups } from './groups.mjs';
 const SHOWN = 40;
 // Colours of the causes of waste, in their order.
 const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c'];
-const CAUSE_NAMES = Object.values(CAUSES).map((name) => 'wasted: ' + name);
+const WASTED = 'wasted: ';
+const CAUSE_NAMES = Object.values(CAUSES).map((name) => WASTED + name);
 const NO_SLICES = 'No slices in this time.';
 const NO_LIST =
   'No slices are kept of this time. The server keeps the slowest 200 of each day and, for 15 minutes, the last 200.';
@@ -285,7 +286,7 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const sums = layers.map(({ label, color, values }) => [label, format(total(values)), color]);
     keep(element('monitor-outcome-list'), sums, () => factLine(sums));
     const reasons = reasonsOf(series, config.reasons, reason);
-    charts.draw('chart-reasons', reasonsFigure(series, theme(), reasons), 'Every slice was cached.');
+    drawMarked('chart-reasons', reasonsFigure(series, theme(), reasons), 'Every slice was cached.', figures);
     setLink('chart-reasons', {});
     /** @type {Legend[]} */
     const counts = reasons.map(({ label, color, values }) => [label, formatCount(total(values)), color]);
@@ -336,7 +337,12 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     /** @type {[name: string, bytes: number, share: number, color: string][]} */
     const parts = fates.map(([name, bytes, share]) => [name, bytes, share, color(name)]);
     const legend = make('div', 'facts-line');
-    legend.append(...factLine(parts.map(([name, bytes, , hue]) => [name, formatBytes(bytes), hue])));
+    /** @type {Legend[]} */
+    const names = parts.map(([name, bytes, , hue]) => [name.replace(WASTED, ''), formatBytes(bytes), hue]);
+    const first = fates.findIndex(([name]) => name.startsWith(WASTED));
+    // Their causes follow: the word is not said for each.
+    if (first >= 0) names.splice(first, 0, [WASTED, formatBytes(total(fates.slice(first).map(([, bytes]) => bytes)))]);
+    legend.append(...factLine(names));
     const bar = fates.length ? [shareBar(parts.map(([name, , share, hue]) => [name, share, hue])), legend] : [];
     return [make('p', 'sentence', worth), ...bar, ...factList(facts)];
   }
@@ -346,7 +352,12 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     const { stats, series } = figures;
     drawMarked('chart-threads', threadsFigure(series, theme()), 'No thread was busy in this time.', figures);
     setLink('chart-threads', {});
-    charts.draw('chart-answers', answersFigure(series, theme(), state.filters.kind), 'No requests in this time.');
+    drawMarked(
+      'chart-answers',
+      answersFigure(series, theme(), state.filters.kind),
+      'No requests in this time.',
+      figures,
+    );
     setLink('chart-answers', {});
     const rows = processRows(stats, state.filters.process);
     keep(

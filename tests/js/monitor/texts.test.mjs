@@ -13,7 +13,6 @@ import {
 } from '../../../assets/model/monitor/facts.mjs';
 import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
 import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.mjs';
-import { marksOf, withMarks } from '../../../assets/model/monitor/marks.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {
   bytesSentence,
@@ -202,7 +201,7 @@ Deno.test('what is in the cache is listed with its share, and asked about before
   assert.deepEqual(dropped, [contents[1]]);
   assert.equal(
     dropQuestion(contents[1]),
-    'Remove 1 brick (1.0 GB) of a.h5/x, axis 1, from the cache? Slices that need them are decoded again.',
+    'Remove 1 brick (1.0 GB) of a.h5/x, axis 1, from the cache? Slices without a cached frame are decoded again.',
   );
   assert.deepEqual(contentsRows(contents, { axis: 'other' }, null).map(({ cells }) => cells.length), [5]);
 });
@@ -272,7 +271,7 @@ Deno.test('prefetching has its worth in a sentence, its fates, and its lead', ()
   const facts = Object.fromEntries(prefetchFacts(stats));
   assert.equal(facts.Accuracy, '85.7 %');
   assert.equal(facts['When needed'], '5 ready, 2 in progress, 1 not begun');
-  assert.equal(facts.Lead, '3.0 s, the latest 5 % less than 400 ms');
+  assert.equal(facts.Lead, 'half of them 3.0 s before they were needed, the latest 5 % less than 0.4 s');
   assert.equal(facts.Used, 'moving 60 MB of 100 MB, resting none decoded');
   assert.equal(facts['Coverage, timeliness'], '50 %, 100 %');
 });
@@ -297,26 +296,6 @@ Deno.test('the age of evicted bricks is that of used and of unused ones', () => 
 Deno.test('the working sets are named by their minutes', () => {
   const sets = Object.fromEntries(cacheFacts(statsOf({ working_set: { 60: 1e6, 300: 5e9 } })));
   assert.equal(sets['in use in 1/5 min'], '1.0 MB / 5.0 GB');
-});
-
-Deno.test('marks are starts, a worker that went away, and the first eviction', () => {
-  const start = { time: 1005, version: '1.2', changed: { limit: [1, 2] } };
-  const series = seriesOf({ counters: { 'bricks.evictions': [0, 2, 1] }, starts: [start] });
-  const stats = statsOf({ worker: { state: 'away', since_s: 12 } });
-  assert.deepEqual(marksOf(stats, series), [
-    { time: 1005, text: 'start of 1.2, limit changed' },
-    { time: 1010, text: 'cache full' },
-    { time: 1018, text: 'worker away' },
-  ]);
-  assert.deepEqual(marksOf(statsOf(), seriesOf()), []);
-  // Near ones are one mark; of many settings the number is said.
-  const changed = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, [1, 2]]));
-  const both = [{ ...start, changed: {} }, { ...start, time: 1005.1, changed: {} }, { ...start, time: 1020, changed }];
-  assert.deepEqual(marksOf(statsOf(), seriesOf({ starts: both })).map(({ text }) => text), [
-    'start of 1.2',
-    'start of 1.2, 3 settings changed',
-  ]);
-  assert.equal(withMarks(null, [], {}), null);
 });
 
 Deno.test('a horizon has its parts in shares of the axis, and words', () => {

@@ -65,6 +65,7 @@ def test_another_version_and_other_settings_are_named(starts: Starts, clock: Clo
         clock.now += 1.0
     found = starts.between(0.0, clock.now)
     assert [one.version for one in found] == ["1.0", "1.1", "1.1"]
+    assert [one.version_before for one in found] == [None, "1.0", "1.1"]
     assert found[0].changed == found[1].changed == {}
     assert found[2].changed == {"limit": (5, 6), "old": (True, None), "new": (None, 0.5)}
 
