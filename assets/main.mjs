@@ -24,6 +24,7 @@ import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
 import { createDock } from './ui/dock.mjs';
 import { createFocus } from './ui/focus.mjs';
+import { createHelp } from './ui/help.mjs';
 import { createInput } from './ui/input.mjs';
 import { createNavigation } from './ui/navigation.mjs';
 import { createPanels } from './ui/panels.mjs';
@@ -233,6 +234,7 @@ export function start(config) {
   bridge.set('panel-viewer', { data: viewerId });
   shell.start();
   focus.start();
+  createHelp({ bridge }).start();
   residency.start();
   input.start();
   touch.start();

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.viewer import NEVER_REST, REST
 from tests.page_scripts import script
@@ -235,3 +236,34 @@ def test_the_hit_rate_is_mine_or_everyone_s(make_viewer: Callable[..., Any]) -> 
     assert viewer.page.get_attribute("#hit-rate-panel .card-toggle", "aria-expanded") == "true"
     viewer.page.get_by_text("Mine", exact=True).click()
     viewer.until(few)
+
+
+def test_a_click_on_a_question_mark_opens_its_help_and_another_closes_it(fresh_viewer: Any) -> None:
+    viewer = fresh_viewer.open(SCAN)
+    page = viewer.page
+    mark = page.locator("#pipeline-panel-help")
+    text = page.get_by_text("step by step from the file to the screen")
+    # A mouse that goes there and clicks at once; the help stays when it leaves.
+    mark.click()
+    page.mouse.move(300, 300)
+    expect(text).to_be_visible()
+    mark.click()
+    expect(text).to_be_hidden()
+    page.mouse.move(300, 300)
+    mark.hover()
+    expect(text).to_be_visible()
+    page.mouse.move(300, 300)
+    expect(text).to_be_hidden()
+    mark.focus()
+    page.keyboard.press("Enter")
+    expect(text).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(text).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(text).to_be_visible()
+    other = page.get_by_text("whether browsing gets faster while the cache fills")
+    page.locator("#latency-panel-help").click()
+    expect(other).to_be_visible()
+    expect(text).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(other).to_be_hidden()

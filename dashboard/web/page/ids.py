@@ -199,6 +199,16 @@ def sparkline(panel: str) -> str:
     return f"{panel}-sparkline"
 
 
+def help_mark(panel: str) -> str:
+    """The question mark of a panel."""
+    return f"{panel}-help"
+
+
+def help_text(panel: str) -> str:
+    """What is behind it."""
+    return f"{help_mark(panel)}-text"
+
+
 def prefetched(name: str) -> str:
     """A figure of the prefetch panel."""
     return f"prefetch-{name}"

@@ -41,7 +41,7 @@ HELP: Final[dict[str, PanelHelp]] = {
         " one. “lamella warm” decodes a whole volume in advance.",
     ),
     Panel.PREFETCH: PanelHelp(
-        what="What the server decodes ahead of your movement, and what became of it.",
+        what="What the server decodes ahead of all viewers’ movements, and what became of it.",
         why="If most of it is used, each key finds its slice ready. Wasted bytes cost the server time and memory.",
         action="Move steadily in one direction, and more is ready. If the worker is away, tell the administrator"
         " that “lamella worker” does not run.",

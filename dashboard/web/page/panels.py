@@ -153,12 +153,13 @@ def _card(id_: str, title: str, number: Component, *children: Component) -> Comp
 
 
 def _help(id_: str, title: str) -> Component:
-    """What the panel shows, why, and what to do, behind a question mark."""
+    """What the panel shows, why, and what to do, behind a question mark; opened by `assets/ui/help.mjs`."""
     texts = HELP[id_]
     parts = (("What", texts.what), ("Why", texts.why), ("What to do", texts.action))
     return dmc.Tooltip(
         dmc.ActionIcon(
             "?",
+            id=ids.help_mark(id_),
             variant="subtle",
             color="gray",
             size=18,
@@ -169,11 +170,12 @@ def _help(id_: str, title: str) -> Component:
             [part for head, text in parts for part in (html.Dt(head), html.Dd(text))],
             className="help-text",
         ),
+        id=ids.help_text(id_),
+        opened=False,
         multiline=True,
         w=300,
         position="left-start",
         withArrow=True,
-        events={"hover": True, "focus": True, "touch": True},
     )
 
 
@@ -297,7 +299,8 @@ def _prefetch() -> Component:
                     html.Span([f"{name} ", html.B("–", id=ids.prefetched(name))]), help_
                 )
                 for name, help_ in WORTH.items()
-            ],
+            ]
+            + [html.Span("of all viewers")],
             className="facts",
         ),
         html.Div(
