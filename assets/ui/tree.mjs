@@ -201,14 +201,14 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
   }
 
   /* Enter does what a click does; the arrows are DMC's. A click on the node that is selected already changes nothing for
-     Dash: over an error it opens the dataset anew. */
+     Dash: it leads to the picture, and over an error it opens the dataset anew. */
   function start() {
     const root = element('dataset-tree');
     root.addEventListener('click', (event) => {
-      if (!selection || !isFailing() || !/** @type {Element} */ (event.target).closest('.node[data-selected]')) return;
+      if (!selection || !/** @type {Element} */ (event.target).closest('.node[data-selected]')) return;
       closeTree();
       focus.restore();
-      onOpen({ file: selection.file, dataset: selection.dataset });
+      if (isFailing()) onOpen({ file: selection.file, dataset: selection.dataset });
     }, true);
     root.addEventListener('keydown', (event) => {
       const item = event.key === 'Enter' && /** @type {Element} */ (event.target).closest('[role=treeitem]');

@@ -180,6 +180,20 @@ def test_after_a_click_on_a_dataset_keys_turn_its_slices(viewer: Any) -> None:
     assert_keys_work(viewer)
 
 
+@pytest.mark.parametrize("key", [None, "Enter"])
+def test_choosing_the_open_dataset_again_goes_to_the_picture(viewer: Any, key: str | None) -> None:
+    viewer.open(f"{SCAN}&axis=0&index=20")
+    tree = viewer.page.locator("#dataset-tree")
+    # A click on a file leaves the focus in the tree, as Tab and the arrows do.
+    tree.locator("[role=treeitem]").filter(has_text="scan.h5").first.focus()
+    if key is None:
+        tree.locator(".node[data-selected]").click()
+    else:
+        tree.locator("[role=treeitem][aria-selected=true]").focus()
+        viewer.page.keyboard.press(key)
+    assert_keys_work(viewer)
+
+
 def test_enter_in_the_tree_opens_and_goes_to_the_picture(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     items = viewer.page.locator("#dataset-tree [role=treeitem]")

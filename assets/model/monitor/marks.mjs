@@ -1,11 +1,11 @@
 /* What happened on the time axis: starts of processes, a worker that went away, a cache that is full. A mark has a word
-   or two, and the whole story where it is pointed at. */
+   or two, and all details under the pointer. */
 
 import { clockTime, formatBytes, localTime } from './format.mjs';
 /** @import { Figure, Series, Start, Theme } from './figures.mjs' */
 /** @import { Stats } from './tiles.mjs' */
 
-/** @typedef {{time: number, text: string, story: string}} Mark A story's lines are separated by <br>. */
+/** @typedef {{time: number, text: string, details: string}} Mark Lines of the details are separated by <br>. */
 
 // Marks that are nearer to each other than this share of the axis are one.
 const NEAR = 0.02;
@@ -22,13 +22,13 @@ export function marksOf(stats, series) {
   const gone = since && (state === 'away' || state === 'ended') ? [to - since] : [];
   const full = fullAt(series);
   const marks = [
-    ...series.starts.map((start) => ({ time: start.time, text: startText(start), story: startStory(start) })),
-    ...gone.map((time) => ({ time, text: 'worker ' + state, story: 'prefetch worker ' + state })),
-    ...full.map((time) => ({ time, text: 'cache full', story: 'brick cache full: first eviction' })),
+    ...series.starts.map((start) => ({ time: start.time, text: startText(start), details: startDetails(start) })),
+    ...gone.map((time) => ({ time, text: 'worker ' + state, details: 'prefetch worker ' + state })),
+    ...full.map((time) => ({ time, text: 'cache full', details: 'brick cache full: first eviction' })),
   ]
     .filter(({ time }) => time > series.from && time < series.to)
     .sort((a, b) => a.time - b.time)
-    .map((mark) => ({ ...mark, story: clockTime(mark.time, to, true) + ' ' + mark.story }));
+    .map((mark) => ({ ...mark, details: clockTime(mark.time, to, true) + ' ' + mark.details }));
   return merged(marks, NEAR * (series.to - series.from));
 }
 
@@ -52,7 +52,7 @@ function startText(start) {
 }
 
 /** A start with its version, and settings before and after. @param {Start} start */
-function startStory(start) {
+function startDetails(start) {
   const { version, version_before: before, changed } = start;
   return [
     `start of ${version}` + (isUpdate(start) ? ` (before: ${before})` : ''),
@@ -82,7 +82,7 @@ function merged(marks, near) {
       return;
     }
     if (last.text === START) last.text = mark.text;
-    last.story += '<br>' + mark.story;
+    last.details += '<br>' + mark.details;
   });
   return found;
 }
@@ -102,7 +102,7 @@ export function withMarks(figure, marks, theme) {
     line: { color: theme.dim, width: 1, dash: 'dot' },
   }));
   const { bgcolor, bordercolor, font } = layout.hoverlabel;
-  const annotations = marks.map(({ time, text, story }) => ({
+  const annotations = marks.map(({ time, text, details }) => ({
     x: localTime(time),
     yref: 'paper',
     y: 1,
@@ -111,7 +111,7 @@ export function withMarks(figure, marks, theme) {
     textangle: -90,
     showarrow: false,
     text,
-    hovertext: story,
+    hovertext: details,
     hoverlabel: { bgcolor, bordercolor, font },
     font: { size: 0.9 * theme.font, color: theme.dim },
   }));

@@ -33,13 +33,23 @@ export function make(tag, name = '', text = '') {
 /** @type {WeakMap<Element, string>} */
 const shown = new WeakMap();
 
-/** Put into an element what `build()` makes, if `value` is another one than the last time.
- * @param {Element} node @param {unknown} value @param {() => Node[]} build */
+const FOCUSABLE = 'button, [tabindex="0"]';
+
+/** Put into an element what `build()` makes, if `value` is another one than the last time. The focus stays at its
+ * place among what can have it, or on the element where nothing can.
+ * @param {HTMLElement} node @param {unknown} value @param {() => Node[]} build */
 export function keep(node, value, build) {
   const text = JSON.stringify(value);
   if (shown.get(node) === text) return;
   shown.set(node, text);
+  /** @type {() => HTMLElement[]} */
+  const stops = () => Array.from(node.querySelectorAll(FOCUSABLE));
+  const at = stops().indexOf(/** @type {HTMLElement} */ (document.activeElement));
   node.replaceChildren(...build());
+  if (at < 0) return;
+  const left = stops();
+  if (!left.length) node.tabIndex = -1;
+  (left[Math.min(at, left.length - 1)] || node).focus({ preventScroll: true });
 }
 
 const WIDTH = 100;

@@ -15,9 +15,17 @@ const NO_SLICES = 'No slices in this time.';
 const NO_BRICKS = 'The cache is empty.';
 const NO_VIEWERS = 'Viewers are kept for an hour at most.';
 const NO_NAMES = 'This server keeps no statistics by viewer.';
+// The row's own filters.
+const ROW = 'caches';
 
 /** @param {Pick<RowParts, 'config' | 'statistics' | 'onError'>} parts @param {() => number} now Unix time (s). */
 export function createGroups({ config, statistics, onError }, now) {
+  /** Which of the filters that are set do not apply to a table. @param {State} state @param {string[]} applied */
+  function notes({ filters }, applied) {
+    const others = Object.keys(filters).filter((name) => config.filters[name].includes(ROW) && !applied.includes(name));
+    return others.length ? [make('p', 'empty', `Not filtered by ${others.join(' and ')}.`)] : [];
+  }
+
   /** @param {State} state @param {Span} span */
   async function show(state, span) {
     const by = switchOf(state, 'groups');
@@ -32,7 +40,14 @@ export function createGroups({ config, statistics, onError }, now) {
     }
     const { groups } = await statistics.sums(kept ? { ...state, span: kept } : state, /** @type {By} */ (by));
     const rows = groupRows(groups, by, state.filters[by]);
-    keep(list, [by, rows], () => table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }));
+    keep(
+      list,
+      [by, rows, state.filters],
+      () => [
+        ...notes(state, [by]),
+        ...table({ head: GROUP_HEAD[by], rows, chosen: null, onRow: null, empty: NO_SLICES }),
+      ],
+    );
   }
 
   /** @param {State} state */
@@ -43,7 +58,10 @@ export function createGroups({ config, statistics, onError }, now) {
     keep(
       element('monitor-groups'),
       ['contents', contents, state.filters, mayDrop],
-      () => table({ head, rows, chosen: null, onRow: null, empty: NO_BRICKS }),
+      () => [
+        ...notes(state, ['volume', 'axis']),
+        ...table({ head, rows, chosen: null, onRow: null, empty: NO_BRICKS }),
+      ],
     );
   }
 

@@ -76,7 +76,7 @@ def build() -> dict[Row, list[Component]]:
                             "axis": "axes",
                             "format": "formats",
                             "viewer": "viewers",
-                            "contents": "in the cache",
+                            "contents": "in the cache now",
                         },
                     ),
                 ],

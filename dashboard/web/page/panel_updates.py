@@ -137,12 +137,19 @@ def graph(figure: charts.Figure, empty_id: str) -> PanelUpdate:
 def demand(counts: Mapping[str, int]) -> dict[str, str]:
     """The hit rate, rounded down to a tenth of a percent, and the counts in its legend."""
     total = sum(counts.get(name, 0) for name in OUTCOMES)
-    tenths = 1000 * sum(counts.get(name, 0) for name in charts.SERVED) // total if total else 0
-    rate = f"{tenths // 10}.{tenths % 10} %" if tenths % 10 else f"{tenths // 10} %"
+    served = sum(counts.get(name, 0) for name in charts.SERVED)
     return {
-        Panel.HIT_RATE_VALUE: rate if total else "–",
+        Panel.HIT_RATE_VALUE: percent(served / total if total else None),
         **{ids.outcome(name): f"{counts.get(name, 0):,}" for name in OUTCOMES},
     }
+
+
+def percent(share: float | None) -> str:
+    """A share (0…1), rounded down to a tenth of a percent as in the monitor: 100 % has no exception."""
+    if share is None:
+        return "–"
+    tenths = int(1000 * share + 1e-9)
+    return f"{tenths / 10:.1f} %" if tenths % 10 else f"{tenths // 10} %"
 
 
 def unseen(skipped: int, failed: int) -> str:
@@ -206,8 +213,7 @@ def prefetch(stats: StatsSource) -> PanelUpdate:
         texts[ids.prefetched(fate)] = size(nbytes)
         shares[ids.bar(fate)] = 100.0 * nbytes / whole if whole else 0.0
     for share in panels.SHARE_LABELS:
-        value = ahead[share]
-        texts[ids.prefetched(share)] = "–" if value is None else f"{100 * value:.0f} %"
+        texts[ids.prefetched(share)] = percent(ahead[share])
     if ahead["accuracy"] is None and ahead["decoded"]:
         texts[ids.prefetched("accuracy")] = "not decided yet"
     for name in panels.CACHES:

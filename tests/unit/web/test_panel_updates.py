@@ -69,6 +69,7 @@ def test_the_hit_rate_is_rounded_down(counted: Counted) -> None:
     assert texts["outcome-coalesced"] == "0"
     assert panel_updates.demand({"hit": 3, "miss": 1})["hit-rate-value"] == "75 %"
     assert panel_updates.demand({"hit": 3})["hit-rate-value"] == "100 %"
+    assert panel_updates.demand({"hit": 10**9, "miss": 1})["hit-rate-value"] == "99.9 %"
 
 
 def test_the_hit_rate_of_one_viewer_is_without_those_of_others(counted: Counted) -> None:
@@ -234,7 +235,7 @@ def test_the_panel_has_what_the_statistics_have(counted: Counted) -> None:
     stats = counted.stats.snapshot(None)["prefetch"]
     texts = update["texts"]
     assert stats["accuracy"] == pytest.approx(2 / 3)
-    assert (texts["prefetch-accuracy"], texts["prefetch-coverage"]) == ("67 %", "50 %")
+    assert (texts["prefetch-accuracy"], texts["prefetch-coverage"]) == ("66.6 %", "50 %")
     assert (stats["saved_s"], texts["prefetch-saved"]) == (0.25, "250 ms")
     assert (stats["spent_s"], texts["prefetch-spent"]) == (100.5, "100 s")
     sizes = [texts[f"prefetch-{fate}"] for fate in ("used", "undecided", "wasted")]
