@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from dashboard.telemetry.stages import SERVER_STAGES, STAGE_NAMES
 from tests.browser.viewer import PHONE, SIZE, Served, Viewer
@@ -278,6 +279,82 @@ def test_what_is_in_the_cache_is_dropped_after_a_question(monitor: Monitor, serv
     page.remove_listener("dialog", answer)
     assert all("of scan.h5/entry/data, axis 0, from the cache?" in text for text in asked)
     expect(rows).to_have_count(max(axes - 1, 0))
+    # For the keyboard the next group's button is where the last one was, or the list where none is left.
+    focused = page.locator("#monitor-groups:focus, #monitor-groups .link-button:focus")
+    expect(focused).to_have_count(1)
+
+
+def test_a_table_names_the_filters_that_do_not_apply(monitor: Monitor) -> None:
+    page = monitor.open("?row=caches&outcome=miss&show-groups=contents", "caches")
+    note = page.locator("#monitor-groups .empty").first
+    expect(note).to_have_text("Not filtered by outcome.")
+    expect(page.locator("#switch-groups [aria-pressed=true]")).to_have_text("in the cache now")
+
+
+def changed(monitor: Monitor, path: str, change: Callable[[Any], None]) -> None:
+    """From now on what the server answers at this path is changed."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        change(body)
+        route.fulfill(response=response, json=body)
+
+    monitor.page.route(re.compile(rf"/api/v1/{path}\?"), answer)
+
+
+def test_a_mark_is_as_short_as_the_chart_and_has_its_details_under_the_pointer(
+    monitor: Monitor,
+) -> None:
+    settings = {"brick_cache_bytes": [700e6, 1.4e9], "prefetch_bytes": [1e9, 2e9]}
+    start = {"version": "0.2.0", "version_before": "0.1.0", "changed": settings}
+
+    def add(series: Any) -> None:
+        time = (series["from"] + series["to"]) / 2
+        series["starts"] = [{"time": time, **start}]
+
+    changed(monitor, "stats/series", add)
+    page = monitor.open("?row=caches", "caches")
+    page.unroute_all(behavior="wait")
+    page.click("#monitor-pause")
+    plot = page.locator("#chart-outcomes .nsewdrag").bounding_box()
+    mark = page.locator("#chart-outcomes .annotation-text-g")
+    expect(mark).to_have_text("version 0.2.0")
+    box = mark.bounding_box()
+    assert plot is not None
+    assert box is not None
+    assert box["height"] <= plot["height"]
+    mark.hover()
+    shown = page.locator("#chart-outcomes .hoverlayer .hovertext")
+    expect(shown).to_contain_text("start of 0.2.0 (before: 0.1.0)")
+    expect(shown).to_contain_text("LAMELLA_BRICK_CACHE_BYTES 700 MB → 1.4 GB")
+    page.mouse.move(5, 5)
+    page.click("#monitor-pause")
+
+
+def test_all_facts_are_in_sight(monitor: Monitor) -> None:
+    causes = ("turned", "jumped", "left", "too_deep", "evicted", "dropped")
+
+    def waste(stats: Any) -> None:
+        stats["prefetch"] |= {
+            "decoded": 90,
+            "used_bytes": 60e6,
+            "undecided_bytes": 30e6,
+            "wasted_bytes": 60e6,
+            "wasted": dict.fromkeys(causes, 10e6),
+            "lead": {"ready": 50, "joined": 20, "not_begun": 10, "p5_s": 0.879, "p50_s": 4.5},
+        }
+
+    changed(monitor, "stats", waste)
+    for row in ("prefetch", "machine"):
+        page = monitor.open(f"?row={row}", row)
+        # Advice takes space, and depends on what other tests demanded.
+        page.evaluate("() => { document.getElementById('monitor-advice').style.display = 'none'; }")
+        facts = page.locator(f"#row-{row} .facts-table")
+        assert (
+            facts.evaluate("({ scrollHeight, clientHeight }) => scrollHeight - clientHeight") <= 0
+        )
+    page.unroute_all(behavior="wait")
 
 
 def test_a_pause_is_seen_and_ends(monitor: Monitor) -> None:
@@ -295,6 +372,9 @@ def test_the_wall_is_dark_and_has_no_controls(monitor: Monitor) -> None:
     for control in ("#monitor-pause", "#filter-volume", "#chart-reasons-csv", "#switch-outcomes"):
         assert not page.is_visible(control), control
     assert page.is_visible("[data-tile=wait]")
+    page = monitor.open("?wall=1&row=caches&show-groups=contents", "caches")
+    assert page.locator("#monitor-groups tbody tr").count()
+    assert not page.locator(".monitor button:not([aria-pressed=true], .row-tab):visible").count()
     page.set_viewport_size({"width": 3840, "height": 2160})
     page.wait_for_function(FITS)
     size = page.evaluate("() => parseFloat(getComputedStyle(document.documentElement).fontSize)")
@@ -306,6 +386,8 @@ def test_a_phone_scrolls_down_and_not_sideways(monitor: Monitor) -> None:
     page.set_viewport_size(PHONE)
     page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("#chart-threads").bounding_box()["width"] > 300  # type: ignore[index]
+    tabs = page.locator("#monitor-rows")
+    assert tabs.evaluate("({ scrollWidth, clientWidth }) => scrollWidth - clientWidth") <= 0
 
 
 def test_a_server_that_refuses_is_quoted(monitor: Monitor) -> None:
