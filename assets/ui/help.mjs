@@ -1,6 +1,5 @@
 /* The help behind question marks: shown while the mouse is on one, or after a click or Enter until the next one. A click
-   elsewhere, Escape and Tab close it, too. A tooltip alone
-   would close with the click that takes the focus from it. */
+   elsewhere, Escape and Tab close it, too. Mantine's own tooltips close with the click, which takes the focus away. */
 
 /** @import { DashBridge } from './dash-bridge.mjs' */
 
