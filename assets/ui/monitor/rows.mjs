@@ -88,7 +88,7 @@ import { createGroups } from './groups.mjs';
 // Slices in the list beside the heatmap.
 const SHOWN = 40;
 // Colours of the causes of waste, in their order.
-const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c'];
+const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c', '#8f5a86'];
 const WASTED = 'wasted: ';
 const CAUSE_NAMES = Object.values(CAUSES).map((name) => WASTED + name);
 const NO_SLICES = 'No slices in this time.';
