@@ -3,6 +3,9 @@
 
 /** @import { DashBridge } from './dash-bridge.mjs' */
 
+/** @param {EventTarget | null} node */
+const markOf = (node) => (node instanceof Element ? node.closest('.card-help') : null);
+
 /** @param {{bridge: Pick<DashBridge, 'set'>}} parts */
 export function createHelp({ bridge }) {
   /** The id of the mark whose help is open. @type {string | null} */
@@ -13,30 +16,30 @@ export function createHelp({ bridge }) {
   /** @param {string | null} id */
   function open(id) {
     if (openId && openId !== id) bridge.set(openId + '-text', { opened: false });
-    if (id && openId !== id) bridge.set(id + '-text', { opened: true });
+    if (id) bridge.set(id + '-text', { opened: true });
     openId = id;
     stays = false;
   }
 
-  /** @param {HTMLElement} mark */
-  function listen(mark) {
-    mark.addEventListener('pointerenter', ({ pointerType }) => {
-      if (pointerType === 'mouse' && !stays) open(mark.id);
+  /* React may replace the marks: all listeners are the document's. */
+  function start() {
+    document.addEventListener('pointerover', ({ target, pointerType }) => {
+      const mark = markOf(target);
+      if (mark && mark.id !== openId && pointerType === 'mouse' && !stays) open(mark.id);
     });
-    mark.addEventListener('pointerleave', () => {
-      if (openId === mark.id && !stays) open(null);
+    document.addEventListener('pointerout', ({ target, relatedTarget }) => {
+      const mark = markOf(target);
+      if (mark && mark.id === openId && mark !== markOf(relatedTarget) && !stays) open(null);
     });
-    mark.addEventListener('click', () => {
+    document.addEventListener('click', ({ target }) => {
+      const mark = markOf(target);
+      if (!mark) return;
       const closes = openId === mark.id && stays;
       open(closes ? null : mark.id);
       stays = !closes;
-    });
-  }
-
-  function start() {
-    document.querySelectorAll('.card-help').forEach((mark) => listen(/** @type {HTMLElement} */ (mark)));
+    }, true);
     document.addEventListener('pointerdown', ({ target }) => {
-      if (openId && target instanceof Element && target.closest('.card-help')?.id !== openId) open(null);
+      if (openId && markOf(target)?.id !== openId) open(null);
     }, true);
     document.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape' || key === 'Tab') open(null);
