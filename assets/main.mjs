@@ -33,6 +33,7 @@ import { createPlayer } from './ui/player.mjs';
 import { showPlaying } from './ui/play-button.mjs';
 import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
+import { createSessionNotice } from './ui/session.mjs';
 import { createShell } from './ui/shell.mjs';
 import { createStatus } from './ui/status.mjs';
 import { createTouch } from './ui/touch.mjs';
@@ -79,7 +80,17 @@ export function start(config) {
 
   const bandwidth = createBandwidthEstimator();
   const versions = createVersions((generation, version) => viewer.onVersionChange(generation, version));
-  const api = createApi(config.prefix, versions);
+  /** Dash polls for the panels by itself. @param {boolean} disabled */
+  const setPolling = (disabled) => bridge.set('panels-tick', { disabled });
+  const session = createSessionNotice({
+    prefix: config.prefix,
+    onEnd: () => setPolling(true),
+    onAgain: () => {
+      setPolling(false);
+      if (status.isFailing()) status.retry();
+    },
+  });
+  const api = createApi(config.prefix, versions, session.show);
   const network = createNetworkTiming(bandwidth.addSample);
   const telemetry = createTelemetry(api, network, viewerId);
   const datasets = createDatasets(api, () => tree.draw(), (file, records) => tree.expandAll(file, records));
@@ -225,6 +236,7 @@ export function start(config) {
   const input = createInput({ viewer, player });
   const touch = createTouch({ clock, store, viewer, player, plot });
 
+  session.start(api);
   network.start();
   telemetry.start();
   canvas.start();

@@ -8,6 +8,7 @@ import { createCharts, readTheme } from './render/monitor/chart.mjs';
 import { createControls } from './ui/monitor/controls.mjs';
 import { createMonitor } from './ui/monitor/monitor.mjs';
 import { createRows } from './ui/monitor/rows.mjs';
+import { createSessionNotice } from './ui/session.mjs';
 import { createMonitorStore } from './ui/monitor/store.mjs';
 import { createWall } from './ui/monitor/wall.mjs';
 import { chosenSpan } from './model/monitor/address.mjs';
@@ -25,7 +26,9 @@ function start() {
   const text = /** @type {HTMLElement} */ (document.getElementById('monitor-config')).textContent;
   /** @type {MonitorConfig} */
   const config = JSON.parse(text || '{}');
-  const api = createApi(config.prefix, createVersions(() => undefined));
+  const session = createSessionNotice({ prefix: config.prefix });
+  const api = createApi(config.prefix, createVersions(() => undefined), session.show);
+  session.start(api);
   const statistics = createStatistics(api);
   const store = createMonitorStore({ onChange: (state) => monitor.onChange(state) });
   const charts = createCharts({

@@ -8,7 +8,7 @@ import flask
 from dashboard.assets_path import assets_folder
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, callback_guard, compression, modules, pages, security
+from dashboard.web import api, callback_guard, compression, modules, pages, security, sign_in
 from dashboard.web.frame_cache import flask_cache
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
@@ -18,7 +18,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     """The Dash application, its Flask server at `.server`; services are built unless they are given."""
     services = services or build_services(settings, role="web")
     server = flask.Flask(__name__, static_folder=None)
-    compression.register(server)
+    compression.register(server, shared=not settings.asks_sign_in)
     prefix, folder = settings.url_prefix, assets_folder()
     viewer_tags = modules.module_tags(folder, prefix, modules.VIEWER)
     monitor_tags = modules.module_tags(folder, prefix, modules.MONITOR)
@@ -31,6 +31,8 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
     scripts += [viewer_tags.script_hash, monitor_tags.script_hash]
     security.register(server, settings, script_hashes=list(dict.fromkeys(scripts)))
+    if services.access is not None:
+        sign_in.register(server, settings, services.access)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
     server.wsgi_app = ServerTimingMiddleware(  # type: ignore[method-assign]

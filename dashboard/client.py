@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import EllipsisType
@@ -38,6 +39,8 @@ class ServerError(Exception):
 class Client:
     """A server at `address`; connections are kept open, and threads may share the client.
 
+    `token` is that of a server that asks for sign-in.
+
     A busy server is asked again, up to `retries` times and when its `Retry-After` says so, and one that cannot be
     reached with a back-off. With `viewer` (letters, digits, `-` and `_`), slices count as a viewer's, and the next
     ones are prefetched.
@@ -50,6 +53,7 @@ class Client:
         self,
         address: str = "http://127.0.0.1:8050",
         *,
+        token: str | None = None,
         viewer: str | None = None,
         timeout_s: float = 60.0,
         retries: int = 5,
@@ -59,7 +63,11 @@ class Client:
         retry = urllib3.Retry(
             total=retries, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False
         )
-        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry)
+        if token is not None and not re.fullmatch("[!-~]+", token):
+            raise ValueError("A token has visible ASCII characters, without spaces.")
+        # Not sent on to another host by a redirect.
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry, headers=headers)
 
     def files(self) -> list[dict[str, Any]]:
         """The files that the server lists, each with its name (`file`) and size (`bytes`)."""

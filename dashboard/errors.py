@@ -2,6 +2,7 @@
 
     LamellaError
     ├── BadRequest    400  what was asked is malformed or out of range
+    ├── Unauthorized  401  sign-in is needed, or the token is wrong
     ├── Forbidden     403  not for this caller
     ├── NotFound      404  no such file, dataset or object
     ├── Changed       409  the file changed, or is being written
@@ -37,6 +38,13 @@ class BadRequest(LamellaError):
 
     status = 400
     code = "bad_request"
+
+
+class Unauthorized(LamellaError):
+    """The caller has to sign in first, or the token is wrong."""
+
+    status = 401
+    code = "unauthorized"
 
 
 class Forbidden(LamellaError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.errors import SetupError
@@ -24,6 +24,9 @@ from dashboard.errors import SetupError
 PREFIX = "LAMELLA_"
 # The variable by which a supervisor names its service to its processes.
 SERVICE = "_LAMELLA_SERVICE"
+
+# The setting that is a secret: no child process that opens files gets it.
+TOKEN_VARIABLE = f"{PREFIX}TOKEN"
 
 MIB, GIB = 2**20, 2**30
 
@@ -71,6 +74,27 @@ class Settings(BaseSettings):
     )
     public: bool = Field(
         default=False, description="Serve everyone who can reach the address, without sign-in"
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Secret of at least 16 visible ASCII characters that requests need; as an option it can be read in the"
+            " list of processes"
+        ),
+    )
+    sign_in: bool = Field(
+        default=False,
+        description="Ask for the token on a loopback address too, and make one up where none is given",
+    )
+    session_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=366,
+        description="Days after its last use at which a sign-in in a browser expires",
+    )
+    insecure_http: bool = Field(
+        default=False,
+        description="Let the token cross a network unencrypted, on an address that is not loopback",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -186,6 +210,13 @@ class Settings(BaseSettings):
             value = value.split(",")
         return tuple(part.strip().lower() for part in value if part.strip())
 
+    @field_validator("token")
+    @classmethod
+    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{16,1024}", value.get_secret_value()):
+            raise ValueError("it has 16 to 1024 visible ASCII characters, without spaces")
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:
@@ -212,6 +243,17 @@ class Settings(BaseSettings):
         """Whether the address is one that only this machine can reach."""
         return is_loopback(self.host)
 
+    @property
+    def asks_sign_in(self) -> bool:
+        """Whether nobody gets anything without the token."""
+        return self.sign_in or self.token is not None
+
+    @property
+    def any_host(self) -> bool:
+        """Whether requests may name any host: nothing is reached by a name that is not meant to be."""
+        away = self.asks_sign_in and not self.loopback
+        return not self.allowed_hosts and (self.public or away)
+
 
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
@@ -230,16 +272,38 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Values of None in `given` count as not given. Raises SetupError, whose sentence names the setting.
     """
     known = {name: value for name, value in (given or {}).items() if value is not None}
+    if "token" not in known and any(
+        name.upper() == TOKEN_VARIABLE and not value for name, value in os.environ.items()
+    ):
+        raise SetupError(
+            f"{TOKEN_VARIABLE} is empty: give it at least 16 characters, or unset it to serve without a token."
+        )
     try:
         settings = Settings(**known)
     except ValidationError as error:
         raise SetupError(_sentence(error)) from None
-    if not settings.loopback and not settings.public:
-        raise SetupError(
-            f"Anyone who can reach {settings.host} could read the data: give --public"
-            " (LAMELLA_PUBLIC=1) to allow that, or listen on 127.0.0.1."
-        )
+    _check_access(settings)
     return settings
+
+
+def _check_access(settings: Settings) -> None:
+    """Raise `SetupError` where somebody could get at the data, or at the token, without being meant to."""
+    if settings.public and settings.asks_sign_in:
+        raise SetupError(
+            "--public serves everyone without sign-in, --token and --sign-in ask for it: give one or the other."
+        )
+    if settings.loopback or settings.public:
+        return
+    if settings.token is None:
+        raise SetupError(
+            f"Anyone who can reach {settings.host} could read the data: ask for a token with --token"
+            " (LAMELLA_TOKEN), give --public (LAMELLA_PUBLIC=1) to allow that, or listen on 127.0.0.1."
+        )
+    if not settings.insecure_http:
+        raise SetupError(
+            f"The token would cross the network to {settings.host} unencrypted: listen on 127.0.0.1 behind a proxy"
+            " with HTTPS, or give --insecure-http (LAMELLA_INSECURE_HTTP=1) where the network is trusted."
+        )
 
 
 def describe(name: str) -> str:

@@ -112,11 +112,12 @@ def unused_port() -> int:
 
 @dataclass
 class Server:
-    """A real `lamella serve`; `log` is the file that it writes its log to."""
+    """A real `lamella serve`; `log` is the file of its log, `line` what it says when it is ready."""
 
     url: str
     process: subprocess.Popen[str]
     log: Path
+    line: str
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit status."""
@@ -151,7 +152,7 @@ def serving(folder: Path, port: int, *arguments: str, **environment: str) -> Ite
         ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
         line = process.stdout.readline() if ready else ""
         assert "ready" in line, f"the server did not start: {line!r}"
-        yield Server(f"http://127.0.0.1:{port}", process, log)
+        yield Server(f"http://127.0.0.1:{port}", process, log, line)
     finally:
         if process.poll() is None:
             process.terminate()

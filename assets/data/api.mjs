@@ -12,6 +12,8 @@ import { encodeValue } from '../model/address.mjs';
  * @typedef {ReturnType<typeof createApi>} Api
  */
 
+export const UNAUTHORIZED = 401;
+
 /** Whether what was thrown says that a request was aborted. @param {unknown} error @returns {boolean} */
 export const isAborted = (error) => error instanceof Error && error.name === 'AbortError';
 
@@ -32,9 +34,13 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** `prefix` is the page's own path, `versions` what the versions of answers are checked against.
- * @param {string} prefix @param {Pick<Versions, 'check'>} versions */
-export function createApi(prefix, versions) {
+/** `prefix` is the page's own path, `versions` what the versions of answers are checked against. `onSession(ended)` is
+ * called when the session has ended, and when it is worth while to ask again.
+ * @param {string} prefix @param {Pick<Versions, 'check'>} versions @param {(ended: boolean) => void} [onSession] */
+export function createApi(prefix, versions, onSession = () => undefined) {
+  /** Why the session has ended; nothing is requested from then on. @type {ApiError | null} */
+  let refused = null;
+
   /** @param {string} path @param {Query} [query] @returns {string} */
   function url(path, query) {
     const text = Object.entries(query || {}).filter(([, v]) => v !== null && v !== undefined)
@@ -46,6 +52,7 @@ export function createApi(prefix, versions) {
    * another state of the volume than `generation` counts as aborted.
    * @param {string} address @param {RequestInit} [options] @param {number} [generation] @returns {Promise<Response>} */
   async function fetchOk(address, options, generation) {
+    if (refused) throw refused;
     /** @type {Response} */
     let response;
     try {
@@ -67,11 +74,23 @@ export function createApi(prefix, versions) {
       if (isAborted(error)) throw error;
     }
     const refusal = body && body.error;
-    throw new ApiError(
-      refusal ? refusal.message : 'The server answered ' + response.status + '.',
-      response.status,
-      refusal ? refusal.code : '',
-    );
+    const { status } = response;
+    let message = refusal ? refusal.message : 'The server answered ' + status + '.';
+    // The server's sentence is for scripts as well.
+    if (status === UNAUTHORIZED) message = 'You are signed out.';
+    const error = new ApiError(message, status, refusal ? refusal.code : '');
+    if (status === UNAUTHORIZED && !refused) {
+      refused = error;
+      onSession(true);
+    }
+    throw error;
+  }
+
+  /* Somebody may have signed in, in another tab. */
+  function askAgain() {
+    if (!refused) return;
+    refused = null;
+    onSession(false);
   }
 
   /** @param {string} path @param {Query} [query] */
@@ -88,5 +107,5 @@ export function createApi(prefix, versions) {
     return { datasets, complete, version: response.headers.get('X-Volume-Version') };
   }
 
-  return { url, fetchOk, json, listing };
+  return { url, fetchOk, json, listing, askAgain, isSignedOut: () => refused !== null };
 }

@@ -56,7 +56,7 @@ export function identifyViewer() {
   return id;
 }
 
-/** @param {Pick<Api, 'url'>} api @param {Pick<NetworkTiming, 'transferMs'>} network @param {string} viewerId
+/** @param {Pick<Api, 'url' | 'isSignedOut'>} api @param {Pick<NetworkTiming, 'transferMs'>} network @param {string} viewerId
  * @param {Clock} [clock] */
 export function createTelemetry(api, network, viewerId, clock = browserClock) {
   /** @type {object[]} */
@@ -154,6 +154,7 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     pending = [];
     skipped = 0;
     ahead = { count: 0, bytes: 0, transfer_ms: 0 };
+    if (api.isSignedOut()) return;
     fetch(api.url('/api/v1/telemetry'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },

@@ -214,14 +214,14 @@ export function createOpening({
   /** Say what is wrong with what `link` names; `again` tries it once more, where that can help.
    * @param {Failure} error @param {MaybeTarget | null} link @param {(() => void) | false | 0 | undefined} again */
   function onFailure(error, link, again) {
-    const passing = !error.status || error.status >= 500 || [404, 409, 429].includes(error.status);
+    const passing = !error.status || error.status >= 500 || [401, 404, 409, 429].includes(error.status);
     lookup = null;
     openedAt = null;
     player.stop();
     picture.fail();
     if (!current()) bridge.clear();
     status.failed(error, { retry: passing && again ? again : null, cancel: Boolean(seen()) });
-    if (error.lost || !link) return;
+    if (error.lost || error.status === 401 || !link) return;
     if (error.status === 404) tree.reload().catch(() => undefined);
     tree.reveal(link.file);
     offer(link);

@@ -21,7 +21,7 @@ const LOST_RETRY_MS = 2000;
 const frame = () => element('plot-frame');
 
 /** `onBusy(on)` is called when a picture is awaited, and when it has come.
- * @param {{api: Pick<Api, 'url' | 'fetchOk'>, bridge: Pick<DashBridge, 'set'>, onBusy: (on: boolean) => void}} parts */
+ * @param {{api: Pick<Api, 'url' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>, onBusy: (on: boolean) => void}} parts */
 export function createStatus({ api, bridge, onBusy }) {
   let dim = 0;
   let stop = 0;
@@ -108,6 +108,11 @@ export function createStatus({ api, bridge, onBusy }) {
   }
 
   function retryNow() {
+    if (api.isSignedOut()) {
+      // Which calls this again.
+      api.askAgain();
+      return;
+    }
     const { retry } = actions;
     clear();
     if (retry) retry();

@@ -25,7 +25,10 @@ START_WITHIN_S = 60.0
 END_WITHIN_S = 60.0
 
 # Settings that are given here, or that would change access to the server.
-OURS = ("DATA", "HOST", "PORT", "URL_PREFIX", "PUBLIC", "ALLOWED_HOSTS", "CACHE_DIR", "LOG_LEVEL")
+OURS = (
+    *("DATA", "HOST", "PORT", "URL_PREFIX", "CACHE_DIR", "LOG_LEVEL"),
+    *("PUBLIC", "ALLOWED_HOSTS", "TOKEN", "SIGN_IN", "INSECURE_HTTP"),
+)
 
 
 @dataclass(frozen=True, slots=True)

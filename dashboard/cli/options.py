@@ -6,10 +6,19 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
+from pydantic import SecretStr
 
-from dashboard.settings import PREFIX, Settings, describe
+from dashboard.settings import PREFIX, TOKEN_VARIABLE, Settings, describe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuse `--token ""`, which a script with an unset variable gives: the server would be open."""
+    if value == "":
+        raise click.BadParameter("is empty.", param=option)
+    return value
+
 
 # Options of all serving commands: setting, flag, and what click needs to know. `lamella serve` hands each of them
 # to its children.
@@ -19,6 +28,9 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("cache_dir", "--cache-dir", {"metavar": "FOLDER"}),
     ("url_prefix", "--url-prefix", {"metavar": "PATH"}),
     ("public", "--public", {"is_flag": True, "flag_value": True}),
+    ("token", "--token", {"metavar": "TOKEN", "callback": _not_empty}),
+    ("sign_in", "--sign-in", {"is_flag": True, "flag_value": True}),
+    ("insecure_http", "--insecure-http", {"is_flag": True, "flag_value": True}),
     ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
 )
 
@@ -40,13 +52,24 @@ cache_dir_option = setting("cache_dir", "--cache-dir", metavar="FOLDER")
 
 
 def serving_arguments(settings: Settings) -> list[str]:
-    """The arguments that give a serving command these settings, as far as there are options for them."""
+    """The arguments that give a serving command these settings, as far as there are options for them.
+
+    Secrets are left out, since everybody on the machine can list the arguments of processes: see
+    `serving_environment`.
+    """
     arguments: list[str] = []
     for name, flag, _ in SERVING:
         value = getattr(settings, name)
         if value is True:
             arguments.append(flag)
+        elif isinstance(value, SecretStr):
+            continue
         elif value not in (False, None, ""):
             for item in value if isinstance(value, tuple) else (value,):
                 arguments += [flag, str(item)]
     return arguments
+
+
+def serving_environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a serving command the secrets of these settings."""
+    return {} if settings.token is None else {TOKEN_VARIABLE: settings.token.get_secret_value()}

@@ -7,11 +7,16 @@ import errno
 import gc
 import logging
 import os
+import pwd
+import secrets
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from queue import SimpleQueue
 from types import FrameType
+
+from pydantic import SecretStr
 
 from dashboard.errors import SetupError
 from dashboard.files.catalog import parse_roots
@@ -28,6 +33,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MMAP_THRESHOLD_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20
 
+# User ids that login.defs gives to people.
+PEOPLE = range(1000, 60_001)
+
 TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -43,6 +51,36 @@ def check_startup(settings: Settings) -> None:
         raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
     parse_roots(settings.data)
     ensure_private_directory(settings.cache_dir)
+
+
+def with_token(settings: Settings) -> Settings:
+    """The same settings with a token of this start, where sign-in is asked for and there is none."""
+    if settings.sign_in and settings.token is None:
+        return settings.model_copy(update={"token": SecretStr(secrets.token_urlsafe())})
+    return settings
+
+
+def address(settings: Settings) -> str:
+    """Where a browser finds the page."""
+    host = settings.host.strip("[]")
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{settings.port}{settings.url_prefix}"
+
+
+def has_other_accounts(accounts: Iterable[pwd.struct_passwd] | None = None) -> bool:
+    """Whether other people can log in to this machine, as far as its list of accounts says."""
+    return any(
+        account.pw_uid in PEOPLE
+        and account.pw_uid != os.getuid()
+        and not account.pw_shell.endswith(("/nologin", "/false"))
+        for account in (pwd.getpwall() if accounts is None else accounts)
+    )
+
+
+def sign_in_link(settings: Settings) -> str:
+    """A link to the page that signs in; only for a token that nobody knows otherwise."""
+    assert settings.token is not None
+    return f"{address(settings)}/?token={settings.token.get_secret_value()}"
 
 
 def limit_log(logger: logging.Logger) -> None:

@@ -22,8 +22,17 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from dashboard.cli.options import serving_arguments
-from dashboard.cli.process import TERMINATION_SIGNALS, check_startup, listen, queue_signals
+from dashboard.cli.options import serving_arguments, serving_environment
+from dashboard.cli.process import (
+    TERMINATION_SIGNALS,
+    address,
+    check_startup,
+    has_other_accounts,
+    listen,
+    queue_signals,
+    sign_in_link,
+    with_token,
+)
 from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)
@@ -118,11 +127,14 @@ class ManagedProcess:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; leaves with status 1 when a child cannot be kept running."""
     check_startup(settings)
+    given, settings = settings, with_token(settings)
+    link = address(settings) if settings is given else sign_in_link(settings)
     listener = listen(settings.host, settings.port)
     signals: SimpleQueue[int] = SimpleQueue()
     queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
     # A directory called `dashboard` in the working directory must not be imported.
     environment = os.environ | {"PYTHONSAFEPATH": "1", SERVICE: uuid.uuid4().hex}
+    environment |= serving_environment(settings)
     parent = ("--parent", str(os.getpid()))
     number = listener.fileno()
     children = (
@@ -136,7 +148,7 @@ def run(settings: Settings) -> None:
     )
     failure: RestartLimitReached | None = None
     try:
-        supervise(settings, children, signals)
+        supervise(settings, children, signals, link)
     except RestartLimitReached as gave_up:
         failure = gave_up
     finally:
@@ -154,9 +166,12 @@ def command(settings: Settings, role: str, *more: str) -> list[str]:
 
 
 def supervise(
-    settings: Settings, children: tuple[ManagedProcess, ManagedProcess], signals: SimpleQueue[int]
+    settings: Settings,
+    children: tuple[ManagedProcess, ManagedProcess],
+    signals: SimpleQueue[int],
+    link: str,
 ) -> None:
-    """Keep the children running until an ending signal comes; says once when the server answers."""
+    """Keep the children running until an ending signal comes; says once when and where the server answers."""
     web = children[0]
     announced = False
     while True:
@@ -166,7 +181,12 @@ def supervise(
             announced = True
             for child in children:
                 child.became_ready = True
-            click.echo(f"Lamella is ready at {address(settings)} (Ctrl-C ends it)")
+            click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
+            if settings.loopback and not settings.asks_sign_in and has_other_accounts():
+                click.echo(
+                    "Other accounts of this machine can open it too; --sign-in asks them for a token.",
+                    err=True,
+                )
         waiting = not announced or any(child.process is None for child in children)
         try:
             # SIGCHLD signals may coalesce, so the wait has a timeout.
@@ -206,10 +226,3 @@ def is_healthy(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
-
-
-def address(settings: Settings) -> str:
-    """Where a browser finds the page."""
-    host = settings.host.strip("[]")
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{settings.port}{settings.url_prefix}"

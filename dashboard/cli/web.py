@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
@@ -17,7 +18,9 @@ from dashboard.cli.process import (
     freeze_gc,
     limit_log,
     listen,
+    sign_in_link,
     tune_malloc,
+    with_token,
 )
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
@@ -107,6 +110,9 @@ def run(settings: Settings, parent: int | None = None, listener: int | None = No
     check_startup(settings)
     die_with_parent(parent)
     service_id()  # The same for all processes that are forked from here on.
+    given, settings = settings, with_token(settings)
+    if settings is not given:
+        click.echo(f"Lamella asks for sign-in: {sign_in_link(settings)}")
     if listener is None:
         listener = listen(settings.host, settings.port).detach()
     WebServer(settings, listener).run()

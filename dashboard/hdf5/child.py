@@ -18,6 +18,7 @@ from dashboard.hdf5 import protocol
 from dashboard.hdf5.answers import parse_ready
 from dashboard.hdf5.messages import Envelope
 from dashboard.hdf5.worker.progress import POSITION
+from dashboard.settings import TOKEN_VARIABLE
 
 # Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
@@ -46,7 +47,9 @@ class Hdf5Worker:
     """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
 
     def __init__(self, command: Sequence[str], folder: Path, roots: Roots) -> None:
-        environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        # Files are not trusted, and what they may make of this process is not to learn the token.
+        environment = {k: v for k, v in os.environ.items() if k.upper() != TOKEN_VARIABLE}
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         root = str(Path(__file__).resolve().parents[2])
         path = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = root if not path else os.pathsep.join([root, path])

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial as bind
+from pathlib import Path
 
 from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
+from dashboard.errors import SetupError
+from dashboard.people.access import Access
+from dashboard.people.sessions import Sessions
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
@@ -18,6 +22,7 @@ from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
     ACCESS_RECORD_BYTES,
     PLANS_BYTES,
+    SESSIONS_BYTES,
     LimitFollower,
     frame_limit,
     metadata_limit,
@@ -28,8 +33,9 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
-from dashboard.storage.rows import RowsUnavailable
+from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
 from dashboard.telemetry.disk_traffic import DiskTraffic
+from dashboard.telemetry.history import DAY_S
 from dashboard.telemetry.processes import rss_bytes
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
 from dashboard.telemetry.slice_lists import SliceLists
@@ -52,6 +58,8 @@ class Services(Engine):
     activity: Activity
     health: Health
     maintenance: Maintenance
+    # None: no sign-in.
+    access: Access | None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -86,10 +94,13 @@ class Services(Engine):
 
 
 def build_services(settings: Settings, role: Role) -> Services:
-    """Build the services; `SetupError` for an unusable root or cache directory."""
+    """Build the services; `SetupError` for an unusable root or cache directory, and sign-in without a token."""
+    if role == "web" and settings.asks_sign_in and settings.token is None:
+        raise SetupError("Sign-in needs a token: set LAMELLA_TOKEN.")
     engine = build_engine(settings, role)
     stats = Stats(engine.caches.ledger, retention=engine.retention)
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
+    maintenance = maintenance_of(engine)
     return Services(
         **vars(engine),
         stats=stats,
@@ -105,8 +116,30 @@ def build_services(settings: Settings, role: Role) -> Services:
             engine.renderer.record_demand,
         ),
         health=Health(engine.catalog.roots, settings.cache_dir, engine.space, stats.processes),
-        maintenance=maintenance_of(engine),
+        maintenance=maintenance,
+        access=access_of(engine, maintenance) if role == "web" else None,
     )
+
+
+def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
+    """The sign-in of a web process, with its periodic tasks; None without a token."""
+    settings, caches = engine.settings, engine.caches
+    if settings.token is None:
+        return None
+    token = settings.token.get_secret_value()
+    rows = open_rows(caches.home / "sessions")
+    tasks.add("Removing expired sessions", rows.remove_expired, SWEEP_EVERY_S)
+    _limit_rows(tasks, rows, caches.locks / "sessions.room", lambda _: SESSIONS_BYTES, "sessions")
+    return Access(token, Sessions(rows, token.encode(), settings.session_days * DAY_S))
+
+
+def _limit_rows(
+    tasks: Maintenance, rows: DiskRows, lock: Path, target: Callable[[int], int], name: str
+) -> None:
+    """Keep rows below a limit, which `target` may make depend on their present size (bytes)."""
+    evictor = LruEvictor(rows.cache, 0, lock)
+    evict = bind(evictor.evict_for, 0, evict_protected_last=True)
+    tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
 
 
 def maintenance_of(engine: Engine) -> Maintenance:
@@ -137,18 +170,16 @@ def maintenance_of(engine: Engine) -> Maintenance:
     tasks.add("Limiting the brick cache", engine.brick_limit.follow)
     if engine.role == "web":
         _limit_frames(engine, tasks)
-    for rows, target, name, lock in (
-        (
-            caches.metadata,
-            lambda _: metadata_limit(caches.brick_evictor.limit),
-            "metadata cache",
-            "facts.room",
-        ),
-        (caches.plans, lambda _: PLANS_BYTES, "plan store", "board.room"),
-    ):
-        evictor = LruEvictor(rows.cache, 0, caches.locks / lock)
-        evict = bind(evictor.evict_for, 0, evict_protected_last=True)
-        tasks.add(f"Limiting the {name}", LimitFollower(evictor, target, evict).follow)
+    _limit_rows(
+        tasks,
+        caches.metadata,
+        caches.locks / "facts.room",
+        lambda _: metadata_limit(caches.brick_evictor.limit),
+        "metadata cache",
+    )
+    _limit_rows(
+        tasks, caches.plans, caches.locks / "board.room", lambda _: PLANS_BYTES, "plan store"
+    )
     # In steps, since a row of the ledger is written whenever a level changes.
     engine.ledger.gauge("disk.free_bytes", lambda: round(engine.space.free(), -8))
     engine.ledger.gauge("children.started", lambda: engine.hdf5.started)

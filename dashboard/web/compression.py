@@ -56,8 +56,13 @@ class CompressedAssetCache:
                 self._bytes += len(body)
 
 
-def register(server: flask.Flask, cache: CompressedAssetCache | None = None) -> None:
-    """Compress pages and scripts, but no slices: a LAN is faster than gzip."""
+def register(
+    server: flask.Flask, cache: CompressedAssetCache | None = None, *, shared: bool = True
+) -> None:
+    """Compress pages and scripts, but no slices: a LAN is faster than gzip.
+
+    `shared` is whether caches between here and the browser may keep scripts, and give them to everybody.
+    """
     kept = cache or CompressedAssetCache()
     server.config["COMPRESS_MIMETYPES"] = TYPES
     server.config["COMPRESS_ALGORITHM"] = ["gzip", "deflate"]
@@ -84,7 +89,8 @@ def register(server: flask.Flask, cache: CompressedAssetCache | None = None) -> 
         if response.status_code in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
             lasts = is_fingerprinted(flask.request, response)
             if lasts is not None:
-                value = f"public, max-age={YEAR_S}, immutable" if lasts else "no-cache"
+                whose = "public" if shared else "private"
+                value = f"{whose}, max-age={YEAR_S}, immutable" if lasts else "no-cache"
                 response.headers["Cache-Control"] = value
         return response
 

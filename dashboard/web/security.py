@@ -1,8 +1,8 @@
 """Request guards (Host, proxy, Origin, body size) and security headers.
 
-The server has no authentication, so by default it listens on loopback. There it accepts only loopback host
-names, against DNS rebinding (a page of another site can point its own name at 127.0.0.1), and no requests
-through a proxy, which would expose it.
+By default the server listens on loopback and asks for no sign-in. There it accepts only loopback host names,
+against DNS rebinding (a page of another site can point its own name at 127.0.0.1), and no requests through a
+proxy, which would expose it. With sign-in (`web/sign_in.py`) a proxy exposes nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.errors import BadRequest, Busy, Forbidden, LamellaError, TooLarge, WrongHost
+from dashboard.errors import (
+    BadRequest,
+    Busy,
+    Forbidden,
+    LamellaError,
+    TooLarge,
+    Unauthorized,
+    WrongHost,
+)
 from dashboard.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
@@ -43,6 +51,8 @@ NO_PAGE = (
 )
 
 UNREADABLE = ("\0", "\ufffd")
+
+CHALLENGE = 'Bearer realm="Lamella"'
 
 
 def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence[str] = ()) -> None:
@@ -83,8 +93,9 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
             # Browsers take this, and send that, over HTTPS and to loopback alone, and complain elsewhere.
             headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         # No `Vary` for what is refused to other sites: nothing that a shared cache may have depends on it.
-        page = response.mimetype == "text/html"
-        headers.setdefault("Cache-Control", "private, no-cache" if page else "no-store")
+        # After a sign-out, the browser's "back" is not to show the page.
+        kept = response.mimetype == "text/html" and not settings.asks_sign_in
+        headers.setdefault("Cache-Control", "private, no-cache" if kept else "no-store")
         return response
 
     server.register_error_handler(LamellaError, error_response)
@@ -97,12 +108,14 @@ def error_response(error: LamellaError) -> flask.Response:
     response = _json_error(error.status, error.code, error.message)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == Unauthorized.status:
+        response.headers["WWW-Authenticate"] = CHALLENGE
     return response
 
 
 def check_host(host: str, settings: Settings) -> None:
     """Raise `WrongHost` unless the server answers for the name `host` (a port is ignored)."""
-    if settings.public and not settings.allowed_hosts:
+    if settings.any_host:
         return
     name = _host_name(host)
     if not is_loopback(name) and name not in settings.allowed_hosts:
@@ -113,15 +126,15 @@ def check_host(host: str, settings: Settings) -> None:
 
 
 def check_direct(request: flask.Request, settings: Settings) -> None:
-    """Raise `Forbidden` for a request that came through a proxy, unless the server is public."""
-    if settings.public:
+    """Raise `Forbidden` for a request through a proxy, unless the server is public or asks for sign-in."""
+    if settings.public or settings.asks_sign_in:
         return
     for name, _ in request.headers:
         lower = name.lower()
         if lower in FORWARDING or lower.startswith("x-forwarded"):
             raise Forbidden(
-                "This server has no authentication and does not answer through a proxy;"
-                " start it with --public if everyone behind the proxy may see the data."
+                "This server has no authentication and does not answer through a proxy; start it with --sign-in"
+                " to ask for a token, or with --public if everyone behind the proxy may see the data."
             )
 
 
@@ -169,8 +182,13 @@ def is_link_to_page(request: flask.Request, settings: Settings) -> bool:
         request.method == "GET"
         and headers.get("Sec-Fetch-Mode") == "navigate"
         and headers.get("Sec-Fetch-Dest") == "document"
-        and not request.path.removeprefix(settings.url_prefix).startswith(NO_PAGE)
+        and is_page_path(request.path, settings)
     )
+
+
+def is_page_path(path: str, settings: Settings) -> bool:
+    """Whether a page is at this path, not data or a part of a page."""
+    return not path.removeprefix(settings.url_prefix).startswith(NO_PAGE)
 
 
 def read_body(request: flask.Request) -> bytes:

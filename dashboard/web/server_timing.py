@@ -66,7 +66,9 @@ class ServerTimingMiddleware:
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
                 kind, code = _kind(environ), status[:3]
-                viewer = _viewer(environ) if kind == "demand" and code >= "400" else None
+                # Who is not signed in may claim to be any viewer.
+                failed = code >= "400" and code != "401"
+                viewer = _viewer(environ) if kind == "demand" and failed else None
                 self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { createTelemetry } from '../../assets/data/telemetry.mjs';
 import { createFakeClock } from './fake-clock.mjs';
 
+const api = { url: (path) => path, isSignedOut: () => false };
+
 /* Paint one slice with an answer and let its report be sent; `prepare` is called with the telemetry before. */
 async function paint(clock, reports, request, answer, prepare = (_telemetry) => undefined) {
   const query = { file: 'a.h5', dataset: '/d', selection: '3,:,:' };
   return await withPage(reports, async () => {
-    const telemetry = createTelemetry({ url: (path) => path }, { transferMs: () => 3 }, 'me', clock);
+    const telemetry = createTelemetry(api, { transferMs: () => 3 }, 'me', clock);
     prepare(telemetry);
     const spent = { convert: 1, draw: 2 };
     const painted = telemetry.painted(Object.assign({ index: 3, axis: 0, query }, request), answer, spent, clock.now());
@@ -23,7 +25,7 @@ async function reportOf(...answers) {
   const clock = createFakeClock();
   const bodies = [];
   await withPage(bodies, async () => {
-    const telemetry = createTelemetry({ url: (path) => path }, { transferMs: () => 3 }, 'me', clock);
+    const telemetry = createTelemetry(api, { transferMs: () => 3 }, 'me', clock);
     const query = { file: 'a.h5', dataset: '/d', selection: '3,:,:' };
     for (const answer of answers) {
       const painted = telemetry.painted({ index: 3, axis: 0, query }, answer, { convert: 1, draw: 2 }, clock.now());

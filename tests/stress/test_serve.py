@@ -10,9 +10,10 @@ import signal
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,42 @@ def test_a_second_server_on_the_port_is_refused(
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert f"Port {port}" in refused.stderr
+
+
+def test_the_token_of_a_start_is_in_its_link_and_nowhere_else(
+    serve: Callable[..., Any], volume: Path
+) -> None:
+    server = serve("--sign-in", str(volume))
+    (link,) = (word for word in server.line.split() if "?token=" in word)
+    token = link.partition("?token=")[2]
+    assert len(token) >= 32
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        get(f"{server.url}/api/v1/files")
+    request = urllib.request.Request(f"{server.url}/api/v1/files")
+    request.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request, timeout=WITHIN_S) as answer:
+        files = json.loads(answer.read())["files"]
+    request.full_url = f"{server.url}/api/v1/datasets?file={files[0]['file']}"
+    with urllib.request.urlopen(request, timeout=WITHIN_S) as answer:
+        assert answer.status == 200
+    form = urllib.parse.urlencode({"token": token}).encode()
+    for scheme in ("http", "https"):
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Forwarded-For": "192.0.2.1",
+            "X-Forwarded-Proto": scheme,
+        }
+        connection.request("POST", "/sign-in", form, headers)
+        answer = connection.getresponse()
+        assert answer.status == 303
+        assert ("; Secure" in answer.headers["Set-Cookie"]) == (scheme == "https")
+        connection.close()
+    below = descendants(server.process.pid)
+    readers = [pid for pid, line in below.items() if "hdf5.worker" in line]
+    assert readers
+    assert not any(token in line for line in below.values())
+    for pid in readers:
+        with suppress(FileNotFoundError):
+            assert token.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert token not in server.log.read_text()

@@ -16,11 +16,11 @@ ROOT = Path(dashboard.__file__).parent
 
 # From the lowest up. Packages on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking"}),
+    frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking", "rate_limit"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples"}),
-    frozenset({"telemetry", "files"}),
+    frozenset({"telemetry", "files", "people"}),
     frozenset({"hdf5"}),
     frozenset({"catalog"}),
     frozenset({"decoding"}),

@@ -143,7 +143,7 @@ def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> N
     signals.put(signal.SIGCHLD)
     signals.put(signal.SIGTERM)
     try:
-        supervise(make_settings(), children, signals)
+        supervise(make_settings(), children, signals, "http://there")
     finally:
         end(children, signals, grace_s=30.0)
     assert signals.empty()

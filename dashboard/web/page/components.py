@@ -8,6 +8,8 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from dashboard.settings import Settings
+
 
 def icon(name: str) -> Component:
     """An icon from `30-icons.css` in the colour of the text; hidden from screen readers."""
@@ -45,6 +47,23 @@ def icon_button(id_: str, name: str, label: str, *, size: int = 32, **more: Any)
         **more,
     )
     return with_tooltip(button, label)
+
+
+def sign_out(settings: Settings) -> list[Component]:
+    """The button that ends the session, where sign-in is asked for."""
+    if not settings.asks_sign_in:
+        return []
+    button = html.Button(
+        icon("sign-out"), type="submit", className="icon-link", **{"aria-label": "Sign out"}
+    )
+    return [
+        html.Form(
+            with_tooltip(button, "Sign out"),
+            action=f"{settings.url_prefix}/sign-out",
+            method="post",
+            className="sign-out",
+        )
+    ]
 
 
 def labelled(label: str, child: Component, **more: Any) -> Component:

@@ -155,6 +155,7 @@ def _header(settings: Settings) -> Component:
                 ),
                 "Light or dark theme",
             ),
+            *components.sign_out(settings),
         ],
     )
 

@@ -196,6 +196,7 @@ def _header(settings: Settings) -> Component:
                 ),
                 "Light or dark theme",
             ),
+            *components.sign_out(settings),
         ],
         className="header",
     )

@@ -87,7 +87,7 @@ def test_the_viewer_loads_nothing_of_the_monitor() -> None:
     monitor = modules.modules_of(ASSETS, modules.MONITOR)
     assert [
         name for name in monitor if name.startswith(("ui/", "render/")) and "monitor" not in name
-    ] == ["render/dom.mjs"]
+    ] == ["render/dom.mjs", "ui/session.mjs"]
 
 
 def test_one_global_is_set_and_one_module_sets_it() -> None:

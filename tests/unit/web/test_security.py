@@ -102,6 +102,18 @@ def test_allowed_hosts_are_answered(make_settings: MakeSettings) -> None:
     assert client.get("/page", headers={"Host": "evil.example"}).status_code == 421
 
 
+def test_a_server_with_sign_in_answers_through_a_proxy(make_settings: MakeSettings) -> None:
+    client = client_for(make_settings(token="correct-horse-battery"))
+    assert client.get("/page", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 200
+    assert client.get("/page", headers={"Host": "any.example"}).status_code == 421
+    away = {"host": "0.0.0.0", "token": "correct-horse-battery"}
+    client = client_for(make_settings(**away))
+    assert client.get("/page", headers={"Host": "any.example"}).status_code == 200
+    client = client_for(make_settings(**away, allowed_hosts=("scans.example",)))
+    assert client.get("/page", headers={"Host": "scans.example"}).status_code == 200
+    assert client.get("/page", headers={"Host": "any.example"}).status_code == 421
+
+
 def test_a_public_server_answers_all_hosts_unless_some_are_named(
     make_settings: MakeSettings,
 ) -> None:
