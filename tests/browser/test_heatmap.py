@@ -211,13 +211,13 @@ def test_the_readout_tells_of_the_slice_under_a_resting_pointer(viewer: Any) -> 
 
 def forget_plotly(viewer: Any) -> None:
     """Plotly's module for heatmaps is not the one that the page knows."""
-    known = "module.name !== 'heatmap'"
+    known = "module.name!=='heatmap'"  # as it is sent, without white space
 
     def alter(route: Any) -> None:
         text = route.fetch().text()
         assert known in text
         route.fulfill(
-            body=text.replace(known, "module.name !== 'another'"), content_type="text/javascript"
+            body=text.replace(known, "module.name!=='another'"), content_type="text/javascript"
         )
 
     viewer.page.route("**/render/plotly-patch.mjs*", alter)
