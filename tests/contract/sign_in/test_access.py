@@ -1,0 +1,173 @@
+"""Sign-in over the whole application: nobody gets anything, and the token and its sessions get everything."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from dashboard.people.access import Access
+from dashboard.people.sessions import KEPT_S
+from tests.clock import Clock
+from tests.contract.conftest import VOLUME
+from tests.contract.sign_in.requests import (
+    BEARER,
+    COOKIE,
+    HTML,
+    OPEN,
+    SLICE,
+    TOKEN,
+    addresses,
+    ask,
+    session_of,
+    sign_in,
+    with_session,
+)
+from tests.web import App
+
+
+def test_nobody_gets_anything_from_any_route(closed: App, prefix: str) -> None:
+    tried = addresses(closed)
+    assert len(tried) > 60
+    for method, path in tried:
+        if path.removeprefix(prefix) in OPEN and (method, path) != ("GET", f"{prefix}/sign-out"):
+            continue
+        for headers in ({}, HTML, {"Cookie": f"{COOKIE}={'a' * 43}"}):
+            response = ask(closed, path, method, headers)
+            assert response.status_code == 401, (method, path, response.status_code)
+            assert response.headers["WWW-Authenticate"].startswith("Bearer"), (method, path)
+            assert response.headers["Cache-Control"] == "no-store"
+            body = response.get_data(as_text=True)
+            if response.is_json and method != "HEAD":
+                assert response.get_json()["error"]["code"] == "unauthorized"
+            elif body:
+                assert 'name="token"' in body
+                assert len(body) < 10_000
+            assert "dash" not in body.lower().replace("lamella", "")
+
+
+def test_data_is_refused_as_json_and_pages_by_the_form(closed: App, prefix: str) -> None:
+    for path in ("/api/v1/files", "/metrics", "/_dash-layout", "/assets/main.mjs"):
+        assert ask(closed, prefix + path, headers=HTML).is_json
+    for path in ("/", "/monitor", "/x"):
+        assert ask(closed, prefix + path, headers=HTML).mimetype == "text/html"
+        assert (
+            ask(closed, prefix + path, headers={"Sec-Fetch-Mode": "navigate"}).mimetype
+            == "text/html"
+        )
+        assert ask(closed, prefix + path).is_json
+    assert ask(closed, f"{prefix}/_dash-update-component", "POST", HTML, json={}).is_json
+
+
+def test_health_is_open_and_says_no_more_than_before(closed: App, app: App, prefix: str) -> None:
+    for path in ("/healthz", "/readyz"):
+        there = ask(closed, prefix + path)
+        here = ask(app, path)
+        assert (there.status_code, there.get_json()) == (here.status_code, here.get_json())
+
+
+@pytest.mark.parametrize("way", ["bearer", "cookie"])
+def test_who_has_the_token_gets_what_anybody_gets_from_an_open_server(
+    closed: App, app: App, prefix: str, way: str
+) -> None:
+    headers = BEARER if way == "bearer" else with_session(session_of(sign_in(closed)))
+    for method, path in addresses(app):
+        if path in OPEN or "/sign-" in path:
+            continue
+        here = ask(app, path, method, HTML)
+        there = ask(closed, prefix + path, method, HTML | headers)
+        assert there.status_code == here.status_code, (method, path)
+    response = ask(closed, prefix + SLICE + "&format=npy", headers=headers)
+    assert response.status_code == 200
+    assert VOLUME[3].tobytes() in response.get_data()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        f"Basic {TOKEN}",
+        TOKEN,
+        f"Token {TOKEN}",
+        f"Bearer {TOKEN} {TOKEN}",
+    ],
+)
+def test_other_authorizations_are_refused(closed: App, prefix: str, header: str) -> None:
+    response = ask(closed, f"{prefix}/api/v1/files", headers={"Authorization": header})
+    assert response.status_code == 401
+    assert TOKEN not in response.get_data(as_text=True)
+
+
+def test_a_wrong_token_is_refused_whatever_the_cookie(closed: App, prefix: str) -> None:
+    cookie = with_session(session_of(sign_in(closed)))
+    refused = ask(
+        closed, f"{prefix}/api/v1/files", headers=cookie | {"Authorization": "Bearer wrong"}
+    )
+    assert refused.status_code == 401
+    # A proxy's own authorization is none of ours.
+    passed = ask(closed, f"{prefix}/api/v1/files", headers=cookie | {"Authorization": "Basic eA=="})
+    assert passed.status_code == 200
+
+
+def test_the_token_in_a_query_opens_no_data(closed: App, prefix: str) -> None:
+    for path in ("/api/v1/files", "/metrics"):
+        response = ask(closed, f"{prefix}{path}?token={quote(TOKEN)}", headers=HTML)
+        assert response.status_code == 401
+        assert "Set-Cookie" not in response.headers
+
+
+def test_the_cookie(closed: App, prefix: str) -> None:
+    response = sign_in(closed)
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"{prefix}/"
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    parts = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"httponly", "samesite=lax", f"path={prefix or '/'}", "max-age=1000"} <= parts
+    assert "secure" not in parts
+    assert TOKEN not in cookie
+    assert len(session_of(response)) == 43
+    response = sign_in(closed, environ_overrides={"wsgi.url_scheme": "https"})
+    assert "; Secure" in response.headers["Set-Cookie"]
+
+
+def test_sessions_that_are_wrong_expired_or_ended(
+    closed: App, prefix: str, clock: Clock, access: Access
+) -> None:
+    files = f"{prefix}/api/v1/files"
+    session = session_of(sign_in(closed))
+    assert ask(closed, files, headers=with_session(session)).status_code == 200
+    for other in ("", "x", session[:-1], session + "x", session.swapcase(), TOKEN):
+        assert ask(closed, files, headers=with_session(other)).status_code == 401
+    # Another server of this host may have set a cookie of this name.
+    both = {"Cookie": f"{COOKIE}=planted; {COOKIE}={session}"}
+    assert ask(closed, files, headers=both).status_code == 200
+    clock.pass_(999.0)
+    renewed = ask(closed, files, headers=with_session(session))
+    assert renewed.status_code == 200
+    assert session_of(renewed) == session
+    assert "Set-Cookie" not in ask(closed, files, headers=with_session(session)).headers
+    clock.pass_(1000.0)
+    assert ask(closed, files, headers=with_session(session)).status_code == 401
+
+    session = session_of(sign_in(closed))
+    assert ask(closed, files, headers=with_session(session)).status_code == 200
+    out = ask(closed, f"{prefix}/sign-out", "POST", with_session(session))
+    assert out.status_code == 303
+    assert out.headers["Location"] == f"{prefix}/sign-in?said=out"
+    assert f"{COOKIE}=;" in out.headers["Set-Cookie"]
+    assert ask(closed, files, headers=with_session(session)).status_code == 401
+    again = ask(closed, f"{prefix}/sign-out", "POST", with_session(session))
+    assert again.status_code == 303
+
+
+def test_a_sign_in_ends_the_session_before(closed: App, prefix: str, clock: Clock) -> None:
+    first = session_of(sign_in(closed))
+    second = session_of(sign_in(closed, headers=with_session(first)))
+    assert first != second
+    clock.pass_(KEPT_S)
+    assert ask(closed, f"{prefix}/metrics", headers=with_session(first)).status_code == 401
+    assert ask(closed, f"{prefix}/metrics", headers=with_session(second)).status_code == 200
