@@ -6,6 +6,7 @@ import dash
 import flask
 
 from dashboard.assets_path import assets_folder
+from dashboard.errors import SetupError
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
 from dashboard.web import api, callback_guard, compression, modules, pages, security, sign_in
@@ -31,7 +32,11 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
     scripts += [viewer_tags.script_hash, monitor_tags.script_hash]
     security.register(server, settings, script_hashes=list(dict.fromkeys(scripts)))
-    if services.access is not None:
+    if settings.asks_sign_in:
+        if services.access is None:
+            raise SetupError(
+                "The services were built without the sign-in that the settings ask for."
+            )
         sign_in.register(server, settings, services.access)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")

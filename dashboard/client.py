@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 import urllib3
 from numpy.typing import NDArray
+
+from dashboard.settings import is_loopback
 
 Index = int | slice | EllipsisType
 
@@ -39,7 +41,8 @@ class ServerError(Exception):
 class Client:
     """A server at `address`; connections are kept open, and threads may share the client.
 
-    `token` is that of a server that asks for sign-in.
+    `token` is that of a server that asks for sign-in. Over plain HTTP it is sent to this machine alone, unless
+    `insecure_http` allows more (ValueError).
 
     A busy server is asked again, up to `retries` times and when its `Retry-After` says so, and one that cannot be
     reached with a back-off. With `viewer` (letters, digits, `-` and `_`), slices count as a viewer's, and the next
@@ -57,6 +60,7 @@ class Client:
         viewer: str | None = None,
         timeout_s: float = 60.0,
         retries: int = 5,
+        insecure_http: bool = False,
     ) -> None:
         self._address = address.rstrip("/")
         self._viewer = viewer
@@ -65,6 +69,10 @@ class Client:
         )
         if token is not None and not re.fullmatch("[!-~]+", token):
             raise ValueError("A token has visible ASCII characters, without spaces.")
+        if token is not None and not insecure_http and not _is_private(address):
+            raise ValueError(
+                "A token over plain HTTP can be read on the way: use https, or insecure_http."
+            )
         # Not sent on to another host by a redirect.
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry, headers=headers)
@@ -151,6 +159,12 @@ def _item_text(item: Index) -> str:
     if isinstance(item, int | np.integer):
         return str(int(item))
     raise TypeError(f"An index has integers and slices, not {item!r}.")
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody on the way can read what is sent there."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def _error(response: urllib3.BaseHTTPResponse) -> ServerError:

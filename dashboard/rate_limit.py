@@ -31,7 +31,8 @@ class RateLimit:
         """The number of `events` that are admitted now."""
         now = self._clock()
         with self._lock:
-            recent = self._recent(name, now)
+            recent = self._admitted.setdefault(name, deque())
+            self._forget_old(recent, now)
             count = min(events, self._most - sum(n for _, n in recent))
             if count > 0:
                 recent.append((now, count))
@@ -41,13 +42,15 @@ class RateLimit:
         """Seconds until the next event would be admitted, 0 if it would be now; nothing is counted."""
         now = self._clock()
         with self._lock:
-            recent = self._recent(name, now)
+            # A name that is only asked about does not push out one with events.
+            recent = self._admitted.get(name)
+            if recent is None:
+                return 0.0
+            self._forget_old(recent, now)
             if sum(n for _, n in recent) < self._most:
                 return 0.0
             return self._window_s - (now - recent[0][0])
 
-    def _recent(self, name: str, now: float) -> deque[tuple[float, int]]:
-        recent = self._admitted.setdefault(name, deque())
+    def _forget_old(self, recent: deque[tuple[float, int]], now: float) -> None:
         while recent and not 0.0 <= now - recent[0][0] < self._window_s:
             recent.popleft()
-        return recent

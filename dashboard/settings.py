@@ -255,6 +255,11 @@ class Settings(BaseSettings):
         return not self.allowed_hosts and (self.public or away)
 
 
+def environment_without_token() -> dict[str, str]:
+    """This process's environment for one that opens files, which are not trusted and must not learn the token."""
+    return {name: v for name, v in os.environ.items() if name.upper() != TOKEN_VARIABLE}
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
     bare = host.strip().lower().removeprefix("[").removesuffix("]")

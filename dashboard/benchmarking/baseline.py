@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Literal
 from dashboard.benchmarking.traces import Trace
 from dashboard.benchmarking.volume import DatasetInfo
 from dashboard.errors import SetupError
+from dashboard.settings import environment_without_token
 
 Kind = Literal["default", "chosen"]
 
@@ -45,7 +45,7 @@ def read_with_h5py(
         text=True,
         check=False,
         timeout=seconds + SPARE_S,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        env=environment_without_token() | {"PYTHONSAFEPATH": "1"},
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()

@@ -211,7 +211,8 @@ def client_address(request: flask.Request) -> str:
         # A proxy appends the address of its client, so the ones before may be made up.
         last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
         try:
-            return str(ipaddress.ip_address(last))
+            # Without the scope of an IPv6 address, which may be any text.
+            return str(ipaddress.ip_address(last.partition("%")[0]))
         except ValueError:
             return peer
     return peer

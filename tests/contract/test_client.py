@@ -87,6 +87,14 @@ def test_a_dataset_that_cannot_be_shown_says_why(address: str) -> None:
         client.volume("data/unshowable.h5", name)
 
 
+def test_a_token_is_not_sent_where_it_could_be_read() -> None:
+    with pytest.raises(ValueError, match="https"):
+        Client("http://far.example", token="x" * 16)
+    Client("http://far.example", token="x" * 16, insecure_http=True)
+    for address in ("https://far.example", "http://localhost:8050", "http://[::1]:8050"):
+        Client(address, token="x" * 16)
+
+
 def test_a_busy_server_is_asked_again() -> None:
     statuses = iter([503, 429, 200])
     seen = []

@@ -23,6 +23,14 @@ def test_the_wait_is_until_the_oldest_event_leaves_the_window() -> None:
     assert limit.wait_s("a") == 10.0
 
 
+def test_names_that_are_asked_about_push_out_no_other() -> None:
+    limit = RateLimit(1, 60.0, 8, Clock())
+    limit.admit("a")
+    for number in range(20):
+        assert limit.wait_s(f"other-{number}") == 0.0
+    assert limit.wait_s("a") == 60.0
+
+
 def test_a_clock_that_is_set_back_forgets() -> None:
     clock = Clock()
     limit = RateLimit(1, 60.0, 8, clock)

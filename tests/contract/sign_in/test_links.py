@@ -170,6 +170,17 @@ def test_failures_are_limited_in_all_ways(
         assert "wrong-but-secret" not in record.getMessage()
 
 
+def test_the_scope_of_an_address_is_no_text_for_the_log(
+    closed: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": "fe80::1%" + "x" * 3000}
+    assert (
+        ask(closed, closed.services.settings.url_prefix + SLICE, headers=headers).status_code == 401
+    )
+    assert '"address": "fe80::1"' in caplog.text
+    assert "xxxx" not in caplog.text
+
+
 def test_behind_a_proxy_clients_are_counted_apart(closed: App) -> None:
     for _ in range(FAILURES):
         sign_in(closed, "wrong", headers={"X-Forwarded-For": "10.0.0.1, 192.0.2.1"})
