@@ -9,7 +9,16 @@ from dashboard.assets_path import assets_folder
 from dashboard.errors import SetupError
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
-from dashboard.web import api, callback_guard, compression, modules, pages, security, sign_in
+from dashboard.web import (
+    api,
+    callback_guard,
+    compression,
+    modules,
+    pages,
+    person,
+    security,
+    sign_in,
+)
 from dashboard.web.frame_cache import flask_cache
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
@@ -38,6 +47,8 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
                 "The services were built without the sign-in that the settings ask for."
             )
         sign_in.register(server, settings, services.access)
+    else:
+        person.register_open(server)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
     server.wsgi_app = ServerTimingMiddleware(  # type: ignore[method-assign]

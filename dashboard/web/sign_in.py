@@ -20,8 +20,10 @@ import flask
 
 from dashboard.errors import LamellaError, Unauthorized
 from dashboard.people.access import Access, Way
+from dashboard.people.person import OPERATOR
 from dashboard.settings import Settings, is_loopback
 from dashboard.web import security
+from dashboard.web.person import admit
 from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage
 
 BLUEPRINT: Final = "sign_in"
@@ -68,8 +70,10 @@ class Guard:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             self._access.check_token(given.strip(), *_who(request, Way.BEARER))
+            admit(OPERATOR)
             return None
         if self._session(request):
+            admit(OPERATOR)
             return None
         if page:
             return self._page.response(401, self._address(request))

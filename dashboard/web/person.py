@@ -1,0 +1,26 @@
+"""The person who makes the request in hand: set by the sign-in, else nobody."""
+
+from __future__ import annotations
+
+import flask
+
+from dashboard.people.person import NOBODY, OPERATOR, Person
+
+
+def register_open(server: flask.Flask) -> None:
+    """Take everybody for the operator, on a server that asks for no sign-in."""
+
+    @server.before_request
+    def everybody() -> None:
+        admit(OPERATOR)
+
+
+def admit(person: Person) -> None:
+    """Let the request in hand be one of `person`."""
+    flask.g.person = person
+
+
+def current() -> Person:
+    """The person who makes the request in hand: `NOBODY` before sign-in, so that a check that is missed closes."""
+    person: Person = flask.g.get("person", NOBODY)
+    return person
