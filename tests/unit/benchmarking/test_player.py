@@ -19,7 +19,7 @@ from dashboard.benchmarking.client import Client, SliceResponse, outcome_of, tot
 from dashboard.benchmarking.player import CONNECTIONS, TraceTarget, play
 from dashboard.benchmarking.processes import private_bytes, process_tree, wait_until_idle
 from dashboard.benchmarking.traces import Step, Trace, Viewer
-from dashboard.web.api import cache_status
+from dashboard.web.cache_status import cache_status
 
 ADDRESS = TraceTarget(("a", "b"), "/v", lambda axis, index: f"{axis}:{index}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason
-from dashboard.web import api
+from dashboard.web.cache_status import cache_status
 
 HIT = Provenance(Outcome.HIT)
 PREFETCHED = Provenance(Outcome.PREFETCHED)
@@ -37,4 +37,4 @@ PREFETCHED = Provenance(Outcome.PREFETCHED)
     ],
 )
 def test_the_header(found: Provenance, from_frames: bool, header: str) -> None:
-    assert api.cache_status(found, from_frames) == header
+    assert cache_status(found, from_frames) == header

@@ -1,0 +1,1 @@
+"""The routes of the HTTP interface, by subject; `dashboard.web.api` puts them together."""

@@ -1,0 +1,188 @@
+"""Routes about files and what is in them: files, datasets, slices, values, residency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial as bind
+from typing import TYPE_CHECKING, TypeVar
+
+import flask
+import numpy as np
+
+from dashboard import errors
+from dashboard.addressing import selection
+from dashboard.addressing.requester import Requester
+from dashboard.frames.encode import Format
+from dashboard.frames.fill import fill_header
+from dashboard.frames.quantize import Window
+from dashboard.frames.renderer import RenderedSlice, SliceAddress
+from dashboard.frames.voxel_value import enum_name, exact_text
+from dashboard.runtime.activity import demand_of
+from dashboard.web import query
+from dashboard.web.cache_status import cache_status
+from dashboard.web.server_timing import DEMAND, PROVENANCE
+
+if TYPE_CHECKING:
+    from dashboard.catalog.volume import Volume
+    from dashboard.runtime.container import Services
+
+R = TypeVar("R")
+
+
+def register(api: flask.Blueprint, services: Services) -> None:
+    """Add the routes to `api`."""
+
+    @api.get("/api/v1/files")
+    def files() -> flask.Response:
+        """All files below the data roots, in natural order (`scan_2` before `scan_10`)."""
+        entries, complete = services.catalog.listed()
+        listed = [
+            {"file": entry.file, "size": entry.size, "modified": entry.modified}
+            for entry in entries
+        ]
+        return flask.jsonify(files=listed, complete=complete)
+
+    @api.get("/api/v1/datasets")
+    def datasets() -> flask.Response:
+        """The datasets of a file; with `dataset`, that one alone, by any of its names."""
+        file, dataset = query.required("file"), flask.request.args.get("dataset")
+        metadata = services.metadata
+        with _versioned(services, file):
+            found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
+        flask.g.volume_version = found.version
+        return flask.jsonify(datasets=found.datasets, complete=found.complete)
+
+    @api.get("/api/v1/slice")
+    def slice_() -> flask.Response:
+        """One slice as bytes, raw, quantized to 8 bits, NPY or PNG."""
+        return _slice(services)
+
+    @api.get("/api/v1/value")
+    def value() -> flask.Response:
+        """The exact value of one voxel as text."""
+        return _value(services)
+
+    @api.get("/api/v1/residency")
+    def residency() -> flask.Response:
+        """Which slices across an axis are cached, were decoded ahead, or are planned."""
+        volume = _volume(services)
+        chosen = query.chosen_slice(volume)
+        return flask.jsonify(services.residency.ranges(volume, chosen, query.axis(chosen)))
+
+    @api.after_request
+    def version(response: flask.Response) -> flask.Response:
+        if "volume_version" in flask.g:
+            response.headers["X-Volume-Version"] = flask.g.volume_version
+        return response
+
+
+def _slice(services: Services) -> flask.Response:
+    def rendered() -> tuple[SliceAddress, Requester, RenderedSlice | None]:
+        # First, so that responses to malformed parameters have the volume's version as well.
+        volume = _volume(services)
+        requester, address = query.requester(), query.slice_address(volume)
+        services.renderer.check_cells(address)
+        # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
+        if flask.request.if_none_match.contains_weak(address.key):
+            return address, requester, None
+        return address, requester, services.renderer.render(address, requester)
+
+    address, requester, answer = _again_if_changed(rendered)
+    if answer is None:
+        found = services.renderer.cached(address, requester)
+        response = flask.Response(status=304)
+        from_frames = True
+    else:
+        found, from_frames = answer.provenance, answer.frame_cache_hit
+        response = flask.Response(answer.frame.body, content_type=address.format.content_type)
+        _describe(response, address, answer)
+        # The page draws values itself, in the window of the volume.
+        if address.format is Format.RAW and flask.request.args.get("window") == "volume":
+            with suppress(errors.LamellaError):
+                window = services.renderer.volume_window(address)
+                response.headers["X-Slice-Window"] = _window_text(window)
+    response.headers["ETag"] = f'"{address.key}"'
+    # The browser caches the bytes but revalidates each time, so that every demand is counted.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Status"] = cache_status(found, from_frames)
+    if requester.is_viewer_demand and requester.viewer is not None:
+        flask.request.environ[PROVENANCE] = found
+        flask.request.environ[DEMAND] = demand_of(
+            address.volume, address.selection, requester.viewer, address.format
+        )
+        # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
+        response.call_on_close(
+            bind(services.activity.viewed, requester.viewer, address.volume, address.selection)
+        )
+    return response
+
+
+def _value(services: Services) -> flask.Response:
+    """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
+
+    def read() -> tuple[Volume, tuple[int, ...], np.generic]:
+        volume = _volume(services)
+        query.flag("decode")
+        index = selection.parse_index(query.required("index"), volume.shape)
+        return volume, index, services.voxels.read(volume, index)
+
+    volume, index, found = _again_if_changed(read)
+    response = flask.jsonify(
+        index=index,
+        text=exact_text(found),
+        name=enum_name(volume, found),
+        unit=None,
+        coordinates=[],
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _again_if_changed(read: Callable[[], R]) -> R:
+    """The result of `read`, repeated once if the file changed meanwhile: its new version is as good a response.
+
+    This is the only place where that is done; what is called from here lets `Changed` pass.
+    """
+    try:
+        return read()
+    except errors.Changed:
+        return read()
+
+
+def _volume(services: Services) -> Volume:
+    """The requested volume; its version, or the file's, is sent with the response, also with an error."""
+    file = query.required("file")
+    with _versioned(services, file):
+        volume = services.metadata.volume(file, query.required("dataset"))
+    flask.g.volume_version = volume.version
+    return volume
+
+
+@contextmanager
+def _versioned(services: Services, file: str) -> Iterator[None]:
+    """Send the file's version with an error that the block raises, unless the file is unknown."""
+    try:
+        yield
+    except errors.LamellaError:
+        with suppress(errors.LamellaError):
+            flask.g.volume_version = services.metadata.version(file)
+        raise
+
+
+def _window_text(window: Window) -> str:
+    return f"{window[0]!r},{window[1]!r}"
+
+
+def _describe(response: flask.Response, address: SliceAddress, answer: RenderedSlice) -> None:
+    frame = answer.frame
+    response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
+    response.headers["X-Slice-Dtype"] = frame.dtype
+    if frame.window is not None:
+        response.headers["X-Slice-Window"] = _window_text(frame.window)
+    if address.volume.enum is not None:
+        response.headers["X-Slice-Enum"] = "1"
+    if address.format is Format.RAW:
+        fill = fill_header(address.volume, np.dtype(frame.dtype))
+        if fill is not None:
+            response.headers["X-Slice-Fill"] = fill

@@ -1,0 +1,72 @@
+"""Routes about what happened: sums, series, single slices, horizons, metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import flask
+
+from dashboard import errors
+from dashboard.telemetry import prometheus
+from dashboard.telemetry.history import DAY_S
+from dashboard.telemetry.series import as_csv, as_json
+from dashboard.telemetry.served import as_json as slice_json
+from dashboard.telemetry.slice_lists import Order
+from dashboard.telemetry.slice_rows import SLOWEST
+from dashboard.web import query
+
+if TYPE_CHECKING:
+    from dashboard.runtime.container import Services
+
+# Time span of a series, unless one is given.
+DEFAULT_SPAN_S = 300.0
+
+
+def register(api: flask.Blueprint, services: Services) -> None:
+    """Add the routes to `api`."""
+
+    @api.get("/api/v1/stats")
+    def stats() -> flask.Response:
+        """Statistics of the last `window` seconds (300 by default), of `all` time, or between two times."""
+        by = query.breakdown()
+        if not query.has_time_span():
+            return flask.jsonify(services.stats.snapshot(query.window_seconds(), by))
+        return flask.jsonify(services.stats.snapshot_between(*query.time_span(DEFAULT_SPAN_S), by))
+
+    @api.get("/api/v1/stats/series")
+    def series() -> flask.Response:
+        """Statistics over time, step by step, as JSON or CSV."""
+        start, end = query.time_span(DEFAULT_SPAN_S)
+        step = query.whole_number("step", query.MAX_STEP_S)
+        form = query.choice(query.TextFormat, "format", query.TextFormat.JSON)
+        histogram = query.flag("histogram")
+        found = services.stats.between(start, end, step, query.breakdown())
+        if form is query.TextFormat.CSV:
+            return flask.Response(as_csv(found, histogram), content_type="text/csv; charset=utf-8")
+        starts = services.starts.between(found.times[0], found.times[-1] + found.step_s)
+        return flask.jsonify(
+            as_json(found, histogram) | {"starts": [one.model_dump() for one in starts]}
+        )
+
+    @api.get("/api/v1/slow")
+    def slow() -> flask.Response:
+        """The slowest or latest slices of a time span, the last day by default, each with its stages and bytes."""
+        start, end = query.time_span(DAY_S)
+        most = query.whole_number("n", SLOWEST) or SLOWEST
+        order = query.choice(Order, "order", Order.SLOWEST)
+        start, end, found = services.slices.between(start, end, most, order)
+        listed = [slice_json(served, page) for served, page in found]
+        return flask.jsonify({"from": start, "to": end, "slices": listed})
+
+    @api.get("/api/v1/horizons")
+    def horizons() -> flask.Response:
+        """How far ahead of each viewer slices are cached, planned and being decoded."""
+        if not services.stats.keeps_viewers:
+            raise errors.BadRequest("This server says nothing about single viewers.")
+        return flask.jsonify(viewers=services.horizons.current())
+
+    @api.get("/metrics")
+    def metrics() -> flask.Response:
+        """The same statistics for Prometheus."""
+        body, content_type = prometheus.exposition(services.stats)
+        return flask.Response(body, content_type=content_type)

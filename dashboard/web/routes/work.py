@@ -1,0 +1,45 @@
+"""Routes by which pages report, steer prefetching, and see to the contents of the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import flask
+
+from dashboard import errors
+from dashboard.bricks import contents as cache_contents
+from dashboard.web import query
+
+if TYPE_CHECKING:
+    from dashboard.runtime.container import Services
+
+
+def register(api: flask.Blueprint, services: Services) -> None:
+    """Add the routes to `api`."""
+
+    @api.post("/api/v1/telemetry")
+    def telemetry() -> tuple[str, int]:
+        """A page's report of the slices that it painted; no file is opened for it."""
+        services.activity.report(flask.request.get_data())
+        return "", 204
+
+    @api.post("/api/v1/prefetch")
+    def prefetch() -> tuple[str, int]:
+        """Pauses prefetching for one viewer, or ends the pause."""
+        if not services.plans.pause(*query.prefetch_pause()):
+            raise errors.Busy("The pause could not be stored; try again.")
+        return "", 204
+
+    @api.get("/api/v1/contents")
+    def contents() -> flask.Response:
+        """What is in the brick cache, by volume and axis."""
+        bricks = [group._asdict() for group in cache_contents.contents(services.bricks)]
+        return flask.jsonify(contents=bricks, may_drop=services.settings.loopback)
+
+    @api.post("/api/v1/contents/drop")
+    def drop() -> flask.Response:
+        """Removes the bricks of a volume, or of one of its axes, from the cache."""
+        if not services.settings.loopback:
+            raise errors.Forbidden("Only a server that listens on this machine alone drops bricks.")
+        dropped = cache_contents.drop(services.bricks, services.brick_trace, *query.dropped())
+        return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)
