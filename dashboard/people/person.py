@@ -20,7 +20,7 @@ class Scope(StrEnum):
 class Person:
     """A person, or a script with a token of that person.
 
-    `name` is empty for whoever has the token of the start, and for everybody on a server that asks for no sign-in.
+    `name` is empty for a caller with the token of the start, and for all callers where no sign-in is asked for.
     `groups` are those that the way of signing in gives; a configuration may add others.
     """
 
@@ -33,7 +33,7 @@ class Person:
         return scope in self.scopes
 
 
-# Whoever has the token of the start, or anybody where none is asked for: sees all files, and may do everything.
+# A caller with the token of the start, or any where none is asked for: sees all files, and may do everything.
 OPERATOR: Final = Person("", scopes=frozenset(Scope))
-# Whoever is not signed in, where sign-in is asked for.
+# A caller who is not signed in, where sign-in is asked for.
 NOBODY: Final = Person("")
