@@ -20,6 +20,7 @@ from dashboard.web import (
     sign_in,
 )
 from dashboard.web.frame_cache import flask_cache
+from dashboard.web.overload import OverloadMiddleware
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
 
@@ -51,9 +52,9 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
         person.register_open(server)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
-    server.wsgi_app = ServerTimingMiddleware(  # type: ignore[method-assign]
-        server.wsgi_app, f"{settings.url_prefix}/api/v1/slice", services.ledger
-    )
+    slices, ledger = f"{prefix}/api/v1/slice", services.ledger
+    timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
+    server.wsgi_app = OverloadMiddleware(timed, slices, ledger)  # type: ignore[method-assign]
     server.extensions["lamella"] = services
     services.start()
     services.prestart()

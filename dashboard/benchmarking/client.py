@@ -34,10 +34,11 @@ class SliceResponse:
 
 
 class Client:
-    """One keep-alive connection to a server on this machine; not thread-safe."""
+    """One keep-alive connection to a server on this machine, signed in with `token`; not thread-safe."""
 
-    def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, port: int, timeout_s: float = TIMEOUT_S, token: str = "") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +92,7 @@ class Client:
 
     def _once(self, target: str) -> tuple[http.client.HTTPResponse, bytes]:
         try:
-            self._connection.request("GET", target)
+            self._connection.request("GET", target, headers=self._headers)
             answer = self._connection.getresponse()
             return answer, answer.read()
         except BaseException:

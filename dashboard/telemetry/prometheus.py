@@ -101,6 +101,7 @@ COUNTERS: Final = {
     "prefetch.saved_seconds": "Decode time of bricks decoded ahead and accessed, less what the accesses waited",
     "prefetch.spent_seconds": "Time spent decoding ahead, without pauses, failed bricks included",
     "prefetch.wasted": "Bricks decoded ahead that no plan had any more, or that left the cache, without an access",
+    "overload.refused": "Requests for slices that were refused because they had waited too long for a thread",
     "reports.accepted": "Rows of browser reports that were counted",
     "reports.contradictory": "Rows refused: selection, index and axis do not fit the volume",
     "reports.malformed": "Rows refused: not readable, or a stage took less than 0 or more than 60 s",

@@ -61,11 +61,11 @@ class ServerTimingMiddleware:
         queued_s = max(now - environ.get(READABLE_AT, now), 0.0)
         with recording(Stage.OTHER, queued_s=queued_s) as record:
             environ[RECORDING] = record
-            environ[GIVEN_UP] = partial(self._ledger.count, f"{GIVEN_UP_COUNTERS}.{_kind(environ)}")
+            environ[GIVEN_UP] = partial(self._ledger.count, f"{GIVEN_UP_COUNTERS}.{kind_of(environ)}")
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
-                kind, code = _kind(environ), status[:3]
+                kind, code = kind_of(environ), status[:3]
                 # Who is not signed in may claim to be any viewer.
                 failed = code >= "400" and code != "401"
                 viewer = _viewer(environ) if kind == "demand" and failed else None
@@ -90,7 +90,7 @@ def _content_length(headers: list[tuple[str, str]]) -> int:
     return next((int(value) for name, value in headers if name == "Content-Length"), 0)
 
 
-def _kind(environ: Environ) -> str:
+def kind_of(environ: Environ) -> str:
     """Who requests a slice: a viewer that wants to see it (demand), its page in advance (ahead), or a script."""
     # Parsing takes 10 µs; another parameter's name may end like these, as in `previewer=`.
     query = f"&{environ.get('QUERY_STRING', '')}&"

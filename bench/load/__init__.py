@@ -1,0 +1,1 @@
+"""Many viewers of warm volumes at once: lateness, failures, refusals, and one viewer who sweeps cold volumes."""

@@ -1,0 +1,196 @@
+"""`python -m bench.load`: 20 to 200 viewers of ten warm volumes, a hundred that connect at once, and a sweeping one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import h5py
+import numpy as np
+
+from bench.load.viewers import Plan
+from bench.volumes import slab
+from dashboard.benchmarking.client import Client
+from dashboard.benchmarking.figures import quantile
+from dashboard.benchmarking.server import serving
+from dashboard.storage.private_directory import ensure_private_directory
+
+VOLUMES: Final = 10
+# A frame of 8 bits has 0.46 MB.
+SHAPE: Final = (40, 680, 680)
+CHUNKS: Final = (20, 85, 85)
+COLD_SHAPE: Final = (480, 704, 704)
+COLD_CHUNKS: Final = (32, 64, 64)
+RATE: Final = 5.0
+VIEWERS: Final = (20, 50, 100, 200)
+CONNECTING: Final = 100
+ROOT: Final = "load"
+
+
+def main() -> int:
+    """Measure and print as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each step")
+    parser.add_argument("--folder", type=Path, help="for files and caches, which are removed")
+    parser.add_argument("--open", action="store_true", help="without sign-in")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="load-", dir=given.folder) as folder:
+        print(json.dumps(measure(Path(folder), given.seconds, sign_in=not given.open), indent=2))
+    return 0
+
+
+def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
+    """All steps on one server; `seconds` each."""
+    data = folder / ROOT
+    data.mkdir()
+    _write([data / f"{number}.h5" for number in range(VOLUMES)], SHAPE, CHUNKS)
+    _write([data / f"cold-{number}.h5" for number in range(2)], COLD_SHAPE, COLD_CHUNKS)
+    token = secrets.token_urlsafe(24) if sign_in else ""
+    settings = {"LAMELLA_TOKEN": token} if token else {}
+    with serving([f"{ROOT}={data}"], ensure_private_directory(folder / "cache"), settings) as server:
+        for number in range(VOLUMES):
+            play(Plan(server.port, [targets(number, SHAPE[0], "")], 30.0, SHAPE[0] / 30.0 + 0.1, token))
+        found: dict[str, Any] = {"frame_bytes": SHAPE[1] * SHAPE[2], "sign_in": sign_in, "steps": {}}
+        for count in VIEWERS:
+            server.wait_until_idle()
+            found["steps"][f"{count} viewers"] = figures(play(warm(server.port, count, seconds, token)))
+        server.wait_until_idle()
+        burst = play(warm(server.port, CONNECTING, 1.0, token, burst=True))
+        found["connecting at once"] = figures(burst)
+        server.wait_until_idle()
+        found["beside a sweep"] = sweep(server.port, seconds, token)
+    best = max(step["slices_per_s"] for step in found["steps"].values())
+    found["goodput_share"] = found["steps"][f"{VIEWERS[-1]} viewers"]["slices_per_s"] / best
+    return found
+
+
+def sweep(port: int, seconds: float, token: str) -> dict[str, Any]:
+    """Warm viewers alone, a viewer who sweeps a cold volume alone, and both."""
+    quiet = figures(play(warm(port, VIEWERS[0], seconds, token)))
+    with sweeping(port, 0, token) as alone:
+        time.sleep(seconds)
+    with sweeping(port, 1, token) as beside:
+        loaded = figures(play(warm(port, VIEWERS[0], seconds, token)))
+    return {
+        "others_alone": quiet,
+        "others": loaded,
+        "p99_ratio": loaded["p99_ms"] / quiet["p99_ms"],
+        "sweep_alone_per_s": alone["slices_per_s"],
+        "sweep_per_s": beside["slices_per_s"],
+        "sweep_kept": beside["slices_per_s"] / alone["slices_per_s"],
+    }
+
+
+@contextmanager
+def sweeping(port: int, number: int, token: str) -> Iterator[dict[str, float]]:
+    """Goes through a cold volume, slice after slice as fast as they come, while the block runs."""
+    result: dict[str, float] = {}
+    code = "import sys; from bench.load.__main__ import swept; swept(*map(int, sys.argv[1:3]), sys.argv[3])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(port), str(number), token],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        yield result
+    finally:
+        out, _ = process.communicate("", timeout=60.0)
+        result.update(json.loads(out))
+
+
+def swept(port: int, number: int, token: str) -> None:
+    """Sweep until the standard input ends; prints the rate as JSON."""
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    begin, count = time.monotonic(), 0
+    with Client(port, token=token) as client:
+        while not ended.is_set():
+            index = count % COLD_SHAPE[0]
+            got = client.slice(
+                f"{ROOT}/cold-{number}.h5", "volume", f"{index},:,:", format="u8", viewer=f"sweep-{number}"
+            )
+            assert got.status == 200, got.body
+            count += 1
+            if count == COLD_SHAPE[0]:
+                break
+    print(json.dumps({"slices_per_s": count / (time.monotonic() - begin), "slices": count}))
+
+
+def warm(port: int, count: int, seconds: float, token: str, *, burst: bool = False) -> Plan:
+    """`count` viewers, spread over the volumes, who start at different slices."""
+    each = [targets(n % VOLUMES, SHAPE[0], f"load-{n}", first=3 * n) for n in range(count)]
+    return Plan(port, each, RATE, seconds, token, burst)
+
+
+def targets(volume: int, length: int, viewer: str, first: int = 0) -> list[str]:
+    """The addresses of all slices across the first axis of a volume."""
+    query = {"file": f"{ROOT}/{volume}.h5", "dataset": "volume", "format": "u8"}
+    if viewer:
+        query["viewer"] = viewer
+    return [
+        "/api/v1/slice?" + urlencode(query | {"selection": f"{(first + n) % length},:,:"})
+        for n in range(length)
+    ]
+
+
+def play(plan: Plan) -> dict[str, Any]:
+    """What the viewers of a plan see, who are a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load.viewers"],
+        input=json.dumps(asdict(plan)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=plan.seconds + 60.0,
+        cwd=Path(__file__).parents[2],
+    )
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def figures(seen: dict[str, Any]) -> dict[str, Any]:
+    """Order statistics of what was seen."""
+    late = sorted(ms for viewer in seen["late_ms"] for ms in viewer)
+    answered = [len(viewer) for viewer in seen["late_ms"]]
+    return {
+        "slices": len(late),
+        "slices_per_s": len(late) / seen["seconds"],
+        "mb_per_s": seen["bytes"] / seen["seconds"] / 1e6,
+        "p50_ms": quantile(late, 0.5) if late else None,
+        "p99_ms": quantile(late, 0.99) if late else None,
+        "worst_ms": late[-1] if late else None,
+        "failed": seen["failed"],
+        "refused": sum(seen["refused"]),
+        "refused_without_retry_after": seen["without_retry_after"],
+        # How evenly: the viewer who got the fewest, and the one who got the most.
+        "answered_least_most": [min(answered), max(answered)],
+    }
+
+
+def _write(paths: list[Path], shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+    """Volumes with equal values."""
+    with h5py.File(paths[0], "w") as file:
+        dataset = file.create_dataset("volume", shape, "u2", chunks=chunks, compression="gzip")
+        for at in range(0, shape[0], chunks[0]):
+            dataset[at : at + chunks[0]] = slab(shape, at, np.dtype("u2"))[: chunks[0]]
+    for path in paths[1:]:
+        shutil.copyfile(paths[0], path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Many viewers in one process of their own, which cost the machine little: bodies are counted, and not kept.
+
+    python -m bench.load.viewers < PLAN > SEEN
+
+An open loop: each viewer asks for each of its slices when it is due, over one of its connections, and waits for
+nothing else. A slice that is due while all connections are busy is asked for when one is free; its lateness counts
+from when it was due. A refusal (503) is not repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+BUFFER_BYTES: Final = 2**18
+# As browsers open for one host.
+CONNECTIONS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Viewers of a server on this machine: each one's targets, and how often (1/s) for how long (s).
+
+    With `burst`, all of them connect at the same moment and ask for their first slice alone. `token` signs in.
+    """
+
+    port: int
+    targets: list[list[str]]
+    rate: float
+    seconds: float
+    token: str = ""
+    burst: bool = False
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the viewers got: lateness (ms) of what was answered with 200, by viewer; refusals by viewer; failures."""
+
+    late_ms: list[list[float]]
+    refused: list[int]
+    without_retry_after: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    seconds: float = 0.0
+
+    def fail(self, what: str) -> None:
+        """Count a failure."""
+        self.failed[what] = self.failed.get(what, 0) + 1
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One keep-alive connection; `done(status, retry_after, body_bytes)` is called at the last byte of a response."""
+
+    def __init__(self, done: Callable[[Connection, int, bool, int], None], lost: Callable[[Connection], None]) -> None:
+        self._done = done
+        self._lost = lost
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._head = bytearray()
+        self._left = -1
+        self._length = 0
+        self._status = 0
+        self._retry = False
+        self.transport: asyncio.Transport | None = None
+        self.due = 0.0
+        self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def ask(self, request: bytes, due: float) -> None:
+        """Send a request; the connection is busy until its response is here."""
+        assert self.transport is not None
+        self.busy, self.due, self._left = True, due, -1
+        self.transport.write(request)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._left < 0:
+            self._head += self._buffer[:nbytes]
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            self._read_head(bytes(self._head[:end]))
+            self._left -= len(self._head) - end - 4
+            self._head.clear()
+        else:
+            self._left -= nbytes
+        if self._left <= 0:
+            self._left, self.busy = -1, False
+            self._done(self, self._status, self._retry, self._length)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(self)
+
+    def _read_head(self, head: bytes) -> None:
+        lines = head.lower().split(b"\r\n")
+        self._status = int(lines[0].split()[1])
+        fields = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
+        self._retry = b"retry-after" in fields
+        self._left = self._length = int(fields.get(b"content-length", b"0"))
+
+
+class Viewer:
+    """One viewer: its connections, what is due and not asked for yet."""
+
+    def __init__(self, number: int, plan: Plan, seen: Seen, offset_s: float) -> None:
+        self._number = number
+        self._plan = plan
+        self._seen = seen
+        self._offset_s = offset_s
+        self._due: deque[tuple[bytes, float]] = deque()
+        self._free: list[Connection] = []
+        self.open = 0
+        extra = f"Authorization: Bearer {plan.token}\r\n" if plan.token else ""
+        self._requests = [
+            f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{extra}\r\n".encode()
+            for target in plan.targets[number]
+        ]
+        self.pending = 0
+
+    async def connect(self, count: int) -> None:
+        """Open `count` connections."""
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            _, connection = await loop.create_connection(
+                lambda: Connection(self._answered, self._closed), "127.0.0.1", self._plan.port
+            )
+            self._free.append(connection)
+
+    async def once(self, due: float) -> None:
+        """Connect and ask for the first slice."""
+        await self.connect(1)
+        self._ask(self._requests[0], due)
+        while self.pending:
+            await asyncio.sleep(0.005)
+
+    async def run(self, begin: float) -> None:
+        """Ask for the slices as they become due, and wait for what is under way."""
+        steps = int(self._plan.rate * self._plan.seconds)
+        for step in range(steps):
+            due = begin + self._offset_s + step / self._plan.rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self._ask(self._requests[step % len(self._requests)], due)
+        until = time.monotonic() + 5.0
+        while self.pending and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        for _ in range(self.pending):
+            self._seen.fail("no answer")
+
+    def _ask(self, request: bytes, due: float) -> None:
+        self.pending += 1
+        if self._free:
+            self._free.pop().ask(request, due)
+        else:
+            self._due.append((request, due))
+
+    def _answered(self, connection: Connection, status: int, retry: bool, nbytes: int) -> None:
+        self.pending -= 1
+        if status == 200:
+            self._seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
+            self._seen.bytes += nbytes
+        elif status == 503:
+            self._seen.refused[self._number] += 1
+            self._seen.without_retry_after += not retry
+        else:
+            self._seen.fail(str(status))
+        if self._due:
+            connection.ask(*self._due.popleft())
+        else:
+            self._free.append(connection)
+
+    def _closed(self, connection: Connection) -> None:
+        if connection.busy:
+            self.pending -= 1
+            self._seen.fail("connection lost")
+        if connection in self._free:
+            self._free.remove(connection)
+
+
+async def play(plan: Plan) -> Seen:
+    """Play the plan."""
+    count = len(plan.targets)
+    seen = Seen([[] for _ in range(count)], [0] * count)
+    # Evenly over a period, as people who have nothing to do with each other.
+    viewers = [Viewer(n, plan, seen, n / count / plan.rate) for n in range(count)]
+    if plan.burst:
+        due = time.monotonic()
+        await asyncio.gather(*(viewer.once(due) for viewer in viewers))
+        seen.seconds = time.monotonic() - due
+        return seen
+    for viewer in viewers:
+        await viewer.connect(CONNECTIONS if count <= 50 else 3)
+    begin = time.monotonic() + 0.5
+    await asyncio.gather(*(viewer.run(begin) for viewer in viewers))
+    seen.seconds = plan.seconds
+    return seen
+
+
+def main() -> None:
+    """Read a plan, play it, write what was seen."""
+    print(json.dumps(asdict(asyncio.run(play(Plan(**json.load(sys.stdin)))))))
+
+
+if __name__ == "__main__":
+    main()
