@@ -1,4 +1,4 @@
-"""`python -m bench.load`: 20 to 200 viewers of ten warm volumes, a hundred that connect at once, and a sweeping one."""
+"""`python -m bench.load`: 20 to 200 viewers of ten warm volumes, a hundred that connect at once, a sweep."""
 
 from __future__ import annotations
 
@@ -60,13 +60,25 @@ def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
     _write([data / f"cold-{number}.h5" for number in range(2)], COLD_SHAPE, COLD_CHUNKS)
     token = secrets.token_urlsafe(24) if sign_in else ""
     settings = {"LAMELLA_TOKEN": token} if token else {}
-    with serving([f"{ROOT}={data}"], ensure_private_directory(folder / "cache"), settings) as server:
+    with serving(
+        [f"{ROOT}={data}"], ensure_private_directory(folder / "cache"), settings
+    ) as server:
         for number in range(VOLUMES):
-            play(Plan(server.port, [targets(number, SHAPE[0], "")], 30.0, SHAPE[0] / 30.0 + 0.1, token))
-        found: dict[str, Any] = {"frame_bytes": SHAPE[1] * SHAPE[2], "sign_in": sign_in, "steps": {}}
+            play(
+                Plan(
+                    server.port, [targets(number, SHAPE[0], "")], 30.0, SHAPE[0] / 30.0 + 0.1, token
+                )
+            )
+        found: dict[str, Any] = {
+            "frame_bytes": SHAPE[1] * SHAPE[2],
+            "sign_in": sign_in,
+            "steps": {},
+        }
         for count in VIEWERS:
             server.wait_until_idle()
-            found["steps"][f"{count} viewers"] = figures(play(warm(server.port, count, seconds, token)))
+            found["steps"][f"{count} viewers"] = figures(
+                play(warm(server.port, count, seconds, token))
+            )
         server.wait_until_idle()
         burst = play(warm(server.port, CONNECTING, 1.0, token, burst=True))
         found["connecting at once"] = figures(burst)
@@ -116,13 +128,22 @@ def sweeping(port: int, number: int, token: str) -> Iterator[dict[str, float]]:
 def swept(port: int, number: int, token: str) -> None:
     """Sweep until the standard input ends; prints the rate as JSON."""
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def wait_for_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
     begin, count = time.monotonic(), 0
     with Client(port, token=token) as client:
         while not ended.is_set():
             index = count % COLD_SHAPE[0]
             got = client.slice(
-                f"{ROOT}/cold-{number}.h5", "volume", f"{index},:,:", format="u8", viewer=f"sweep-{number}"
+                f"{ROOT}/cold-{number}.h5",
+                "volume",
+                f"{index},:,:",
+                format="u8",
+                viewer=f"sweep-{number}",
             )
             assert got.status == 200, got.body
             count += 1

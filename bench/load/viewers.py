@@ -15,12 +15,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
 BUFFER_BYTES: Final = 2**18
 # As browsers open for one host.
 CONNECTIONS: Final = 6
+LAST_WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Seen:
-    """What the viewers got: lateness (ms) of what was answered with 200, by viewer; refusals by viewer; failures."""
+    """What the viewers got: lateness (ms) of slices, by viewer; refusals by viewer; failures."""
 
     late_ms: list[list[float]]
     refused: list[int]
@@ -55,9 +57,11 @@ class Seen:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One keep-alive connection; `done(status, retry_after, body_bytes)` is called at the last byte of a response."""
+    """One keep-alive connection; `done(self, status, retry_after, body_bytes)` is called at the end of a response."""
 
-    def __init__(self, done: Callable[[Connection, int, bool, int], None], lost: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, done: Callable[[Connection, int, bool, int], None], lost: Callable[[Connection], None]
+    ) -> None:
         self._done = done
         self._lost = lost
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
@@ -126,6 +130,7 @@ class Viewer:
             for target in plan.targets[number]
         ]
         self.pending = 0
+        self._idle = asyncio.Event()
 
     async def connect(self, count: int) -> None:
         """Open `count` connections."""
@@ -140,8 +145,7 @@ class Viewer:
         """Connect and ask for the first slice."""
         await self.connect(1)
         self._ask(self._requests[0], due)
-        while self.pending:
-            await asyncio.sleep(0.005)
+        await self._idle.wait()
 
     async def run(self, begin: float) -> None:
         """Ask for the slices as they become due, and wait for what is under way."""
@@ -150,21 +154,21 @@ class Viewer:
             due = begin + self._offset_s + step / self._plan.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             self._ask(self._requests[step % len(self._requests)], due)
-        until = time.monotonic() + 5.0
-        while self.pending and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), LAST_WITHIN_S)
         for _ in range(self.pending):
             self._seen.fail("no answer")
 
     def _ask(self, request: bytes, due: float) -> None:
         self.pending += 1
+        self._idle.clear()
         if self._free:
             self._free.pop().ask(request, due)
         else:
             self._due.append((request, due))
 
     def _answered(self, connection: Connection, status: int, retry: bool, nbytes: int) -> None:
-        self.pending -= 1
+        self._settled()
         if status == 200:
             self._seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
             self._seen.bytes += nbytes
@@ -178,9 +182,14 @@ class Viewer:
         else:
             self._free.append(connection)
 
+    def _settled(self) -> None:
+        self.pending -= 1
+        if not self.pending:
+            self._idle.set()
+
     def _closed(self, connection: Connection) -> None:
         if connection.busy:
-            self.pending -= 1
+            self._settled()
             self._seen.fail("connection lost")
         if connection in self._free:
             self._free.remove(connection)

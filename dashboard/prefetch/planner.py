@@ -46,6 +46,8 @@ BROWSE_RATE: Final = 10.0
 # Extra delay of bricks along other dimensions than the one moved along last (s).
 OTHER_DIMENSION_S: Final = 5.0
 JUMP_BRICKS: Final = 2
+# Pages show at most so many slices a second.
+MAX_FRAME_RATE: Final = 60.0
 # Steps whose durations differ by less than this factor count as steady.
 STEADY_RATIO: Final = 3.0
 
@@ -275,8 +277,9 @@ def _plan_direction(
         ):
             for index in _brick_entries(here, side, dim, geometry, skip)[:BRICKS_A_DIRECTION]:
                 distance = abs(index - here[dim])
-                # A viewer that crosses a brick in less than its decode time has left it before it is ready.
-                if (distance + chunk) / speed < decode_s:
+                # A viewer that crosses a brick in less than its decode time has left it before it is ready. What
+                # comes faster than a screen shows slices is a backlog after a miss, and as fast as it is served.
+                if (distance + chunk) / min(speed, stride * MAX_FRAME_RATE) < decode_s:
                     continue
                 need = met * chance * _normal((speed - distance / horizon) / motion.spread)
                 if need < MIN_PROBABILITY:

@@ -1,9 +1,9 @@
 """Load shedding: while a queue stands, slices that have waited too long in it are refused.
 
-With more requests than the server can take, a queue without a limit makes all responses late, and later with every
-second. As in CoDel (RFC 8289), a queue that only absorbs a burst is left alone, and one that stands for longer than
-an interval is cut by age: a request older than the limit gets 503 with `Retry-After` when a thread takes it, which
-costs a small part of a response. So what is served stays prompt, and viewers are refused alike.
+With more requests than the server can take, a queue without a limit makes all responses late, and later with
+every second. As in CoDel (RFC 8289), a queue that only absorbs a burst is left alone, and one that stands for more
+than an interval is cut by age: a request older than the limit gets 503 with `Retry-After` when a thread takes it,
+which costs a small part of a response. So what is served stays prompt, and viewers are refused alike.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ class ServerTimingMiddleware:
         queued_s = max(now - environ.get(READABLE_AT, now), 0.0)
         with recording(Stage.OTHER, queued_s=queued_s) as record:
             environ[RECORDING] = record
-            environ[GIVEN_UP] = partial(self._ledger.count, f"{GIVEN_UP_COUNTERS}.{kind_of(environ)}")
+            environ[GIVEN_UP] = partial(
+                self._ledger.count, f"{GIVEN_UP_COUNTERS}.{kind_of(environ)}"
+            )
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()

@@ -245,6 +245,12 @@ def test_what_is_passed_before_it_is_ready_is_left_out() -> None:
     assert bricks(found)[1] > bricks(found)[0] + 1
 
 
+def test_a_backlog_that_is_served_in_a_burst_does_not_end_planning() -> None:
+    """Single steps faster than any screen are what waited for a miss: the next brick is needed all the same."""
+    burst = walk(10, 1, 1 / 250, 30)
+    assert bricks(planned(burst, lead_s=0.6))[:2] == [0, 1]
+
+
 def test_single_steps_now_and_then_plan_both_sides() -> None:
     found = planned(walk(970, 1, 0.5, 10))
     here = bricks(found)[0]

@@ -66,7 +66,9 @@ class Asked:
         self.clock = Clock(100.0)
         self.middleware = OverloadMiddleware(application, PATH, ledger, self.clock)
 
-    def ask(self, queued_s: float, path: str = PATH, method: str = "GET") -> tuple[str, dict[str, str], bytes]:
+    def ask(
+        self, queued_s: float, path: str = PATH, method: str = "GET"
+    ) -> tuple[str, dict[str, str], bytes]:
         answered: list[tuple[str, dict[str, str]]] = []
         environ = {
             "REQUEST_METHOD": method,
@@ -74,7 +76,11 @@ class Asked:
             "QUERY_STRING": "viewer=v",
             READABLE_AT: self.clock() - queued_s,
         }
-        body = b"".join(self.middleware(environ, lambda status, headers: answered.append((status, dict(headers)))))
+        body = b"".join(
+            self.middleware(
+                environ, lambda status, headers: answered.append((status, dict(headers)))
+            )
+        )
         ((status, headers),) = answered
         return status, headers, body
 
