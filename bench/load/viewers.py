@@ -57,7 +57,7 @@ class Seen:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One keep-alive connection; `done(self, status, retry_after, body_bytes)` is called at the end of a response."""
+    """One keep-alive connection; `done(self, status, retry_after, body_bytes)` is called after a response."""
 
     def __init__(
         self, done: Callable[[Connection, int, bool, int], None], lost: Callable[[Connection], None]
