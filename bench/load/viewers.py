@@ -148,7 +148,7 @@ class Viewer:
         await self._idle.wait()
 
     async def run(self, begin: float) -> None:
-        """Ask for the slices as they become due, and wait for what is under way."""
+        """Ask for the slices as they become due, and wait for those in progress."""
         steps = int(self._plan.rate * self._plan.seconds)
         for step in range(steps):
             due = begin + self._offset_s + step / self._plan.rate
