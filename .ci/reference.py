@@ -6,6 +6,7 @@ content by what the code says; `tests/unit/test_reference.py` fails where a page
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
+from dashboard.people.configuration import json_schema, keys_of_configuration
 from dashboard.settings import PREFIX, Settings, describe
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.prometheus import LedgerCollector
@@ -34,6 +36,8 @@ from dashboard.web.page.panels import OUTCOME_HELP
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
+
+SCHEMA: Final = DOCS / "reference" / "lamella.schema.json"
 
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -110,6 +114,12 @@ def settings() -> str:
         for name in Settings.model_fields
     ]
     return _table(("setting", "option", "default", "what it is for"), rows)
+
+
+def configuration() -> str:
+    """All keys of the configuration file."""
+    rows = [(f"`{key}`", *rest) for key, *rest in keys_of_configuration()]
+    return _table(("key", "value", "default", "what it is for"), rows)
 
 
 def commands() -> str:
@@ -249,7 +259,7 @@ def decisions() -> str:
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     function.__name__: function
     for function in (
-        *(commands, settings, routes, choices, statuses),
+        *(commands, settings, configuration, routes, choices, statuses),
         *(metrics, stages, outcomes, keys, decisions),
     )
 }
@@ -265,6 +275,11 @@ def blocks_of(page: str) -> Iterator[str]:
     return (found[2] for found in _BLOCK.finditer(page))
 
 
+def schema() -> str:
+    """The JSON Schema of the configuration file, as it is published."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 def pages() -> list[Path]:
     """All pages that have blocks."""
     return [path for path in sorted(DOCS.rglob("*.md")) if any(blocks_of(path.read_text()))]
@@ -278,6 +293,7 @@ def main() -> int:
         if after != before:
             path.write_text(after)
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+    SCHEMA.write_text(schema())
     return 0
 
 

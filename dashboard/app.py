@@ -7,6 +7,7 @@ import flask
 
 from dashboard.assets_path import assets_folder
 from dashboard.errors import SetupError
+from dashboard.files.catalog import expect_anything
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -23,12 +24,14 @@ from dashboard.web.frame_cache import flask_cache
 from dashboard.web.overload import OverloadMiddleware
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.server_timing import ServerTimingMiddleware
+from dashboard.web.visibility import Visibility
 
 
 def create_app(settings: Settings, services: Services | None = None) -> dash.Dash:
     """The Dash application, its Flask server at `.server`; services are built unless they are given."""
     services = services or build_services(settings, role="web")
     server = flask.Flask(__name__, static_folder=None)
+    server.before_request(expect_anything)
     compression.register(server, shared=not settings.asks_sign_in)
     prefix, folder = settings.url_prefix, assets_folder()
     viewer_tags = modules.module_tags(folder, prefix, modules.VIEWER)
@@ -37,7 +40,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     monitor = pages.make_monitor(server, settings, monitor_tags)
     services.frames.store = flask_cache(server, services.frame_backend)
     api.register(server, services)
-    viewer_callbacks.register(app, services)
+    viewer_callbacks.register(app, services, Visibility(services).check)
     panel_callbacks.register(app, services)
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
     scripts += [viewer_tags.script_hash, monitor_tags.script_hash]

@@ -63,6 +63,17 @@ class Settings(BaseSettings):
             " arguments)"
         ),
     )
+    config: Path | None = Field(
+        default=None,
+        description="Configuration file with roots, groups and who may see which root, such as `lamella.toml`",
+    )
+    roots: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Files and folders to show to some groups alone, as NAME=PATH:GROUP,…, separated by `;` (NAME=PATH and"
+            " NAME=PATH:* are for everybody who is signed in)"
+        ),
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on")
     cache_dir: Path = Field(
@@ -203,6 +214,13 @@ class Settings(BaseSettings):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
 
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(";") if part)
+        return value
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
@@ -222,10 +240,10 @@ class Settings(BaseSettings):
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("cache_dir")
+    @field_validator("cache_dir", "config")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("url_prefix")
     @classmethod

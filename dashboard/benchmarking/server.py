@@ -28,6 +28,7 @@ END_WITHIN_S = 60.0
 OURS = (
     *("DATA", "HOST", "PORT", "URL_PREFIX", "CACHE_DIR", "LOG_LEVEL"),
     *("PUBLIC", "ALLOWED_HOSTS", "TOKEN", "SIGN_IN", "INSECURE_HTTP"),
+    *("CONFIG", "ROOTS"),
 )
 
 

@@ -128,11 +128,11 @@ class MetadataService:
 
     def attributes(self, file: str, path: str) -> dict[str, object]:
         """The attributes of a group or dataset as JSON values."""
-        _, fingerprint = self.catalog.fingerprint(file)
-        name = normalize_dataset_path(path)
+        path_of, fingerprint = self.catalog.fingerprint(file)
+        name, reach = normalize_dataset_path(path), self.catalog.reach_digest(path_of)
         return self._cached_or_failed(
             file,
-            digest(METADATA_VERSION, "attributes", file, name, fingerprint.as_list()),
+            digest(METADATA_VERSION, "attributes", file, name, fingerprint.as_list(), reach),
             _ATTRIBUTES,
             lambda: self._asked(file, fingerprint, ReadAttributes(name)),
         ).attributes
@@ -268,10 +268,11 @@ class MetadataService:
 
     def _listing(self, file: str) -> tuple[FileListing, str]:
         """The listing of a file by an HDF5 worker, and the file's version."""
-        _, fingerprint = self.catalog.fingerprint(file)
+        path, fingerprint = self.catalog.fingerprint(file)
+        reach = self.catalog.reach_digest(path)
         listing = self._cached_or_failed(
             file,
-            digest(METADATA_VERSION, "list", file, fingerprint.as_list()),
+            digest(METADATA_VERSION, "list", file, fingerprint.as_list(), reach),
             _LISTING,
             lambda: self._asked(file, fingerprint, ListDatasets()),
         )
@@ -294,10 +295,16 @@ class MetadataService:
 
         known = described()
         summary = known.record.summary
-        if summary.linked and not (summary.browsable and self.catalog.holds(known.dependencies)):
+        if summary.linked and not (summary.browsable and self._may_follow(file, known)):
             self.cache.delete(key)
             return described()
         return known
+
+    def _may_follow(self, file: str, known: Described) -> bool:
+        """Whether the files that a dataset depends on are unchanged, and may still be read for this one."""
+        path, _ = self.catalog.fingerprint(file)
+        others = (other for other, _ in known.dependencies)
+        return self.catalog.may_link(path, others) and self.catalog.holds(known.dependencies)
 
     def _build(self, file: str, name: str, fingerprint: Fingerprint) -> Volume:
         described = self._record(file, name, fingerprint)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from dashboard import __version__
-from dashboard.cli.options import cache_dir_option, serving
+from dashboard.cli.options import cache_dir_option, rights_options, serving
 from dashboard.errors import LamellaError
 from dashboard.settings import Settings, load_settings
 
@@ -199,6 +199,27 @@ def bench(
         seconds=seconds,
         as_json=as_json,
     )
+
+
+@lamella.command()
+@PATHS
+@rights_options
+@click.option("--as", "name", metavar="USER", help="Say what this person sees, and why.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="GROUP",
+    help="A group that the sign-in says the person is in; once for each.",
+)
+def check(paths: tuple[str, ...], name: str | None, groups: tuple[str, ...], **given: Any) -> None:
+    """Check who may see which root, without serving anything.
+
+    What serving refuses is refused here too, with the same sentence.
+    """
+    from dashboard.cli.check import run  # noqa: PLC0415
+
+    run(settings_from(given, paths), name, groups)
 
 
 @lamella.command()

@@ -25,6 +25,7 @@ from dashboard.cli.measure import Measured, SliceBenchmark
 from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import LamellaError, NotFound, SetupError
 from dashboard.files.catalog import parse_roots
+from dashboard.runtime.served_roots import named_roots
 from dashboard.settings import Settings
 from dashboard.storage.private_directory import ensure_private_directory
 
@@ -130,14 +131,14 @@ def isolated_services(
     from dashboard.runtime.engine import build_engine  # noqa: PLC0415
 
     ((_, file_path),) = parse_roots((path,)).items()
-    paths, file = resolve_served_name(path, roots, settings.data)
+    paths, file = resolve_served_name(path, roots, named_roots(settings))
     beside: Path | None
     try:
         beside = ensure_private_directory(settings.cache_dir)
     except SetupError:
         beside = None  # a server would not start there, but the file can be described
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=beside) as name:
-        own = {"data": paths, "cache_dir": Path(name), "children": 1}
+        own = {"data": paths, "roots": (), "config": None, "cache_dir": Path(name), "children": 1}
         # As in the web process, which has a buffer for progressive decoding.
         engine = build_engine(settings.model_copy(update=own), role="web")
         try:

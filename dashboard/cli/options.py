@@ -23,6 +23,8 @@ def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> 
 # Options of all serving commands: setting, flag, and what click needs to know. `lamella serve` hands each of them
 # to its children.
 SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    ("config", "--config", {"metavar": "FILE"}),
+    ("roots", "--root", {"metavar": "NAME=PATH:GROUP,...", "multiple": True}),
     ("host", "--host", {"metavar": "ADDRESS"}),
     ("port", "--port", {"metavar": "NUMBER"}),
     ("cache_dir", "--cache-dir", {"metavar": "FOLDER"}),
@@ -45,6 +47,14 @@ def serving(function: Command) -> Command:
     """The options that all serving commands share."""
     for name, flag, attributes in reversed(SERVING):
         function = setting(name, flag, **attributes)(function)
+    return function
+
+
+def rights_options(function: Command) -> Command:
+    """The options that say which roots there are, and who may see them."""
+    for name, flag, attributes in reversed(SERVING):
+        if name in ("config", "roots"):
+            function = setting(name, flag, **attributes)(function)
     return function
 
 

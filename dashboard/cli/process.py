@@ -19,8 +19,8 @@ from types import FrameType
 from pydantic import SecretStr
 
 from dashboard.errors import SetupError
-from dashboard.files.catalog import parse_roots
 from dashboard.log_limit import LogRateFilter
+from dashboard.runtime.served_roots import check_sign_in, served_roots
 from dashboard.settings import Settings
 from dashboard.storage.private_directory import ensure_private_directory
 
@@ -47,9 +47,12 @@ def check_startup(settings: Settings) -> None:
         stream=sys.stderr,
     )
     limit_log(logging.getLogger())
-    if not settings.data:
-        raise SetupError("Name at least one file or folder to show, or set LAMELLA_DATA.")
-    parse_roots(settings.data)
+    roots = served_roots(settings)
+    if not roots.paths:
+        raise SetupError(
+            "Name at least one file or folder to show, or set LAMELLA_DATA, or LAMELLA_CONFIG."
+        )
+    check_sign_in(settings, roots)
     ensure_private_directory(settings.cache_dir)
 
 

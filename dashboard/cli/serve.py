@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 
 import click
 
+from dashboard.cli.file_rights import start_helper
 from dashboard.cli.options import serving_arguments, serving_environment
 from dashboard.cli.process import (
     TERMINATION_SIGNALS,
@@ -127,6 +128,7 @@ class ManagedProcess:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; leaves with status 1 when a child cannot be kept running."""
     check_startup(settings)
+    helper = start_helper(settings)
     given, settings = settings, with_token(settings)
     link = address(settings) if settings is given else sign_in_link(settings)
     listener = listen(settings.host, settings.port)
@@ -141,7 +143,7 @@ def run(settings: Settings) -> None:
         ManagedProcess(
             "web",
             command(settings, "web", *parent, "--listener", str(number)),
-            (number,),
+            (number, *helper),
             environment,
         ),
         ManagedProcess("prefetch", command(settings, "worker", *parent), (), environment),

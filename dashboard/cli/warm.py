@@ -38,6 +38,7 @@ from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import CannotShow, LamellaError, SetupError
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.quantize import Norm
+from dashboard.runtime.served_roots import named_roots
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import open_cache
 from dashboard.storage.eviction import IN_USE_S
@@ -70,7 +71,7 @@ def run(
     from dashboard.runtime.cache_limits import brick_limit  # noqa: PLC0415
     from dashboard.runtime.container import build_services  # noqa: PLC0415
 
-    paths, name = resolve_served_name(file, roots, settings.data)
+    paths, name = resolve_served_name(file, roots, named_roots(settings))
     home = ensure_private_directory(settings.cache_dir)
     disk = open_cache(home / "bricks")
     try:
@@ -78,7 +79,7 @@ def run(
     finally:
         disk.close()
     # Determined once, so that what fits is known before the first brick and does not change.
-    fixed = {"data": paths, "brick_cache_bytes": ByteSize(limit)}
+    fixed = {"data": paths, "roots": (), "config": None, "brick_cache_bytes": ByteSize(limit)}
     services = build_services(settings.model_copy(update=fixed), role="cli")
     services.start()
     try:

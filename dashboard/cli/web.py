@@ -12,6 +12,7 @@ import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from dashboard.cli.file_rights import start_helper
 from dashboard.cli.process import (
     check_startup,
     die_with_parent,
@@ -109,6 +110,7 @@ def run(settings: Settings, parent: int | None = None, listener: int | None = No
     """
     check_startup(settings)
     die_with_parent(parent)
+    start_helper(settings)
     service_id()  # The same for all processes that are forked from here on.
     given, settings = settings, with_token(settings)
     if settings is not given:

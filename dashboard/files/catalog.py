@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from dashboard.addressing.addresses import Fingerprint
+from dashboard.addressing.addresses import Fingerprint, digest
 from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest, CannotShow, Changed, NotFound, SetupError
 from dashboard.files.natural_order import natural_key, natural_path_key
@@ -35,6 +36,10 @@ MAX_NAME = 1024
 
 # Fingerprint of a file that does not exist (yet).
 ABSENT = Fingerprint(0, 0, 0, 0)
+
+# Inodes that names have to lead to in this context, by name: somebody else may exchange a link after it was
+# decided who may read the file.
+_EXPECTED: ContextVar[Mapping[str, int]] = ContextVar("expected")
 
 # Number of attempts to resolve a name with links while its directories are being replaced.
 ATTEMPTS = 3
@@ -72,10 +77,31 @@ def parse_roots(paths: Sequence[str]) -> dict[str, Path]:
     return roots
 
 
+def expect(file: str, inode: int) -> None:
+    """Let a name lead to the file with this inode alone, for the rest of this context."""
+    _EXPECTED.set({**_EXPECTED.get({}), file: inode})
+
+
+def expect_anything() -> None:
+    """Let names lead to any file again."""
+    _EXPECTED.set({})
+
+
 def _named(text: str) -> tuple[str, Path]:
     given, sep, rest = text.partition("=")
     explicit = bool(sep) and "/" not in given and not Path(text).exists()
     shown = rest if explicit else text
+    path = resolved_root(shown)
+    name = given if explicit else (path.name if Path(shown).is_symlink() else Path(shown).name)
+    if name in ("", ".."):
+        name = path.name or "root"
+    if not name.isprintable():
+        raise SetupError(f"The name {name!r} has characters that cannot be shown; use NAME=PATH.")
+    return name, path
+
+
+def resolved_root(shown: str) -> Path:
+    """The resolved path of a root that can be served, else `SetupError`."""
     try:
         path = Path(shown).expanduser().resolve(strict=True)
         mode = path.stat().st_mode
@@ -91,12 +117,7 @@ def _named(text: str) -> tuple[str, Path]:
         if isinstance(error, SetupError):
             raise
         raise SetupError(f"{shown} cannot be read: {_why(error)}.") from None
-    name = given if explicit else (path.name if Path(shown).is_symlink() else Path(shown).name)
-    if name in ("", ".."):
-        name = path.name or "root"
-    if not name.isprintable():
-        raise SetupError(f"The name {name!r} has characters that cannot be shown; use NAME=PATH.")
-    return name, path
+    return path
 
 
 def _why(error: BaseException) -> str:
@@ -104,21 +125,58 @@ def _why(error: BaseException) -> str:
 
 
 class Catalog:
-    """The data roots and the files below them."""
+    """The data roots and the files below them.
 
-    def __init__(self, roots: Mapping[str, Path]) -> None:
+    `reach` has the names of the roots that links from each root may lead to, all where it is None; `alone` is as
+    in `Roots`.
+    """
+
+    def __init__(
+        self,
+        roots: Mapping[str, Path],
+        reach: Mapping[str, Collection[str]] | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
         self._named = dict(roots)
-        self.beneath = Roots(self._named.values())
+        links = {
+            self._named[name]: [self._named[other] for other in reachable]
+            for name, reachable in (reach or {}).items()
+        }
+        self.beneath = Roots(self._named.values(), links, alone=alone)
 
     @property
     def roots(self) -> tuple[Path, ...]:
         """The resolved roots, which external links may lead to as well."""
         return tuple(self._named.values())
 
-    def listed(self) -> tuple[list[FileEntry], bool]:
-        """The files, and whether the listing is complete."""
+    def path(self, file: str) -> Path:
+        """The path of a name below a root, not resolved; no file is accessed.
+
+        Raises `BadRequest` for an invalid name, and `NotFound` for one below no root.
+        """
+        return self._joined(file)
+
+    def may_link(self, file: Path, others: Iterable[Path]) -> bool:
+        """Whether the file at a resolved path may have links and sources that lead to these resolved paths."""
+        if self.beneath.alone:
+            return all(other == file for other in others)
+        reach = self.beneath.linked_from(file)
+        return all(reach.contains(other) for other in others)
+
+    def reach_digest(self, file: Path) -> str:
+        """Names the roots that links from the file at a resolved path may lead to; empty for all of them."""
+        reach = self.beneath.linked_from(file)
+        if reach is self.beneath and not self.beneath.alone:
+            return ""
+        return "alone" if self.beneath.alone else digest("reach", *sorted(map(str, reach.paths)))
+
+    def listed(self, names: Collection[str] | None = None) -> tuple[list[FileEntry], bool]:
+        """The files, of the roots `names` alone if they are given, and whether the listing is complete."""
         found: list[FileEntry] = []
         for name, root in self._named.items():
+            if names is not None and name not in names:
+                continue
             try:
                 info = self.beneath.stat(root)
                 if stat.S_ISDIR(info.st_mode):
@@ -139,21 +197,22 @@ class Catalog:
         Raises `BadRequest` for an invalid name, `NotFound` for a file that is missing, outside the roots or not
         regular (the client cannot distinguish these), and `Busy` when the machine is at fault.
         """
-        path, info = self._reached(file, self.beneath.stat)
-        if not stat.S_ISREG(info.st_mode):
-            raise _absent(file)
+        path, info = self._reached(file, lambda roots, path: roots.stat(path))
+        inode = _EXPECTED.get({}).get(file, info.st_ino)
+        if not stat.S_ISREG(info.st_mode) or inode != info.st_ino:
+            raise absent(file)
         return path, Fingerprint.of(info)
 
     @meter(Stage.READ)
     def source(self, file: str) -> SourceFile:
         """`file` opened for reading; raises as `fingerprint`, and `CannotShow` without the permission."""
 
-        def opened(path: Path) -> SourceFile:
+        def opened(roots: Roots, path: Path) -> SourceFile:
             try:
-                return self.beneath.open(path)
+                return roots.open(path)
             except PermissionError:
                 # A directory without search permission hides its files.
-                self.beneath.stat(path)
+                roots.stat(path)
                 raise CannotShow(f"The server may not read {file!r}.") from None
 
         return self._reached(file, opened)[1]
@@ -192,12 +251,13 @@ class Catalog:
         except Changed:
             return False
 
-    def _reached(self, file: str, act: Callable[[Path], T]) -> tuple[Path, T]:
+    def _reached(self, file: str, act: Callable[[Roots, Path], T]) -> tuple[Path, T]:
         """Result of `act` on the resolved path of `file`, and that path."""
         start = path = self._joined(file)
+        roots = self.beneath.linked_from(start)
         try:
             # Most names contain no link, and resolving a name takes longer than opening it component by component.
-            return path, act(path)
+            return path, act(roots, path)
         except OSError as error:
             _skip(error)
         for _ in range(ATTEMPTS):
@@ -209,26 +269,25 @@ class Catalog:
                 _skip(error)
                 break
             try:
-                return path, act(path)
+                return path, act(roots, path)
             except OSError as error:
                 # The path that was just resolved is a link or missing: directories are being replaced.
                 _skip(error)
-            if not self.beneath.contains(path):
+            if not roots.contains(path):
                 break
-        raise _absent(file)
+        raise absent(file)
 
     def _joined(self, file: str) -> Path:
         """The path of a name before links in it are resolved."""
-        if not file or len(file) > MAX_NAME or "\0" in file:
-            raise BadRequest("That is not the name of a file.")
+        check_name(file)
         name, _, rest = file.partition("/")
         root = self._named.get(name)
         if root is None:
             root, rest = self._named.get(file), ""
         if root is None:
-            raise _absent(file)
+            raise absent(file)
         if os.path.isabs(rest) or ".." in rest.split("/"):
-            raise _absent(file)
+            raise absent(file)
         return root / rest if rest else root
 
     def _below(self, name: str, root: Path) -> Iterator[FileEntry]:
@@ -270,7 +329,7 @@ class Catalog:
         try:
             file.encode()  # A name that is not UTF-8 cannot be sent as JSON.
             if entry.is_symlink():
-                _, info = self._reached(file, self.beneath.stat)
+                _, info = self._reached(file, lambda roots, path: roots.stat(path))
             else:
                 info = entry.stat(follow_symlinks=False)
         except (NotFound, BadRequest, UnicodeEncodeError):
@@ -283,7 +342,14 @@ class Catalog:
         return FileEntry(file, info.st_size, info.st_mtime)
 
 
-def _absent(file: str) -> NotFound:
+def check_name(file: str) -> None:
+    """Raise `BadRequest` for what cannot be the name of a file."""
+    if not file or len(file) > MAX_NAME or "\0" in file:
+        raise BadRequest("That is not the name of a file.")
+
+
+def absent(file: str) -> NotFound:
+    """The error for a file that does not exist, and for one that the caller must not know of."""
     return NotFound(f"There is no file {file!r}.")
 
 

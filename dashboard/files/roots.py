@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,10 +172,19 @@ class Roots:
     """Resolved root paths, and the descriptors from which paths below them are opened.
 
     Descriptors are opened once. A root that has been replaced by another directory since (recreated or
-    remounted) is opened again, without following links.
+    remounted) is opened again, without following links. `links` are the roots that links from below a root may
+    lead to, for those from which they may not lead to all; with `alone`, what files store as links and sources may
+    not lead to any other file.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        links: Mapping[Path, Iterable[Path]] | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        self.alone = alone
         self._roots: list[_Root] = []
         for path in paths:
             if path.is_dir():
@@ -188,6 +197,14 @@ class Roots:
             # A root that does not exist now is looked up again when it is needed.
             with suppress(OSError):
                 self._anchor(root.folder)
+        reaches: dict[frozenset[Path], Roots] = {}
+        self._reaches: list[tuple[_Root, Roots]] = []
+        for root in self._roots:
+            reach = frozenset(self.paths if links is None else links.get(root.path, self.paths))
+            if not reach.issuperset(self.paths):
+                if reach not in reaches:
+                    reaches[reach] = Roots(path for path in self.paths if path in reach)
+                self._reaches.append((root, reaches[reach]))
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -197,6 +214,19 @@ class Roots:
     def contains(self, path: Path) -> bool:
         """Whether a resolved path is below a root, or is one."""
         return any(root.below(os.fspath(path)) is not None for root in self._roots)
+
+    def linked_from(self, path: Path) -> Roots:
+        """The roots that links from the file at a resolved path may lead to; one object for each set of them."""
+        text = os.fspath(path)
+        return next((reach for root, reach in self._reaches if root.below(text) is not None), self)
+
+    @property
+    def reaches(self) -> list[Roots]:
+        """The sets of roots that links from any root may lead to."""
+        found = {id(reach): reach for _, reach in self._reaches}
+        if len(self._reaches) < len(self._roots) or not self._roots:
+            found[id(self)] = self
+        return list(found.values())
 
     def identity(self) -> tuple[tuple[int, int], ...]:
         """Identity of the directories and files that are the roots at present."""

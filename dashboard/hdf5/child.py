@@ -52,7 +52,7 @@ class Hdf5Worker:
         root = str(Path(__file__).resolve().parents[2])
         path = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = root if not path else os.pathsep.join([root, path])
-        self.roots = roots.identity()
+        self.reach, self.roots = roots, roots.identity()
         with ExitStack() as undo:
             self._shared = os.memfd_create("lamella-position", os.MFD_CLOEXEC)
             undo.callback(os.close, self._shared)

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 # The program of a worker; its limits and roots follow as arguments.
 COMMAND = (sys.executable, "-m", "dashboard.hdf5.worker")
 OVERTIME = 2.0
+# Most workers of a process, beyond the number that is asked for, where files differ in what they may link to.
+MAX_FOR_KINDS = 8
 # Signals from outside: the kernel's OOM killer, or a stop of the server.
 _ENDED = frozenset(
     -number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -86,7 +88,8 @@ class _Crashed(Exception):
 class Hdf5WorkerPool:
     """A pool of workers; a request takes the first free one.
 
-    `roots` are the directories and files that links and virtual sources may lead to; `folder` is the workers'
+    `roots` are the directories and files that links and virtual sources may lead to; where not all links may lead
+    to all of them, each worker is confined to those of the files that it opens. `folder` is the workers'
     working directory, an empty one. `seconds`, `overtime` (in units of it) and `command` may be changed.
     """
 
@@ -107,7 +110,9 @@ class Hdf5WorkerPool:
         self.overtime = OVERTIME
         self.command: Sequence[str] = COMMAND
         self._free: queue.LifoQueue[Hdf5Worker | None] = queue.LifoQueue()
-        for _ in range(count):
+        # Where files differ in the roots that they may link to, a worker is of use for one kind of them.
+        self._kinds = len(self._roots.reaches)
+        for _ in range(max(count, min(count + self._kinds - 1, MAX_FOR_KINDS))):
             self._free.put(None)
         self._closed = threading.Event()
         self._workers: WeakSet[Hdf5Worker] = WeakSet()
@@ -129,7 +134,7 @@ class Hdf5WorkerPool:
         slot = self._free.get()
         # The first request tries again, and reports it.
         with suppress(OSError, errors.LamellaError):
-            slot = slot or self._start()
+            slot = slot or self._start(self._confined_to(self._roots.reaches[0]))
         self._release(slot)
 
     def call(
@@ -154,21 +159,22 @@ class Hdf5WorkerPool:
                     return self.call(request, source, seconds=seconds, out=out, skip=skip)
             except OSError as error:
                 raise out_of_reach(error) or errors.NotFound("The file is gone.") from None
+        reach = self._roots.linked_from(file.path)
         message = Envelope(
             op=request.op,
             request=vars(request),
             path=str(file.path),
-            roots=[str(root) for root in self._roots.paths],
+            roots=list(map(str, [file.path] if self._roots.alone else reach.paths)),
             seconds=self.seconds if seconds is None else seconds,
             skip=skip,
         )
         descriptors = [file.folder, file.fd, *([] if out is None else [out])]
         try:
-            answer, body = self._asked(message, descriptors, request.reply)
+            answer, body = self._asked(message, descriptors, request.reply, reach)
         except (_Crashed, _Killed):
             try:
                 # Once may be the machine's fault, or that of what the worker did before.
-                answer, body = self._asked(message, descriptors, request.reply)
+                answer, body = self._asked(message, descriptors, request.reply, reach)
             except _Killed:
                 raise errors.Busy("The HDF5 worker ended; try again in a moment.") from None
             except _Crashed as crashed:
@@ -181,19 +187,20 @@ class Hdf5WorkerPool:
         return cast(Reply, answer.reply), body
 
     def _asked(
-        self, message: Envelope, descriptors: Sequence[int], kind: type
+        self, message: Envelope, descriptors: Sequence[int], kind: type, reach: Roots
     ) -> tuple[Answer[Any], bytes]:
-        """The response of one worker."""
+        """The response of one worker, which is confined to the roots `reach`."""
+        confined_to = self._confined_to(reach)
         began, op, limit = time.monotonic(), message.op, message.seconds
         if self._free.empty():
             about_to_block()
         try:
             with meter(Stage.WAIT):
-                worker = self._free.get(timeout=max(limit, self.seconds))
+                worker = self._taken(confined_to, max(limit, self.seconds))
         except queue.Empty:
             raise errors.Busy("All HDF5 workers are busy; try again in a moment.") from None
         try:
-            worker = self._fit(worker)
+            worker = self._fit(worker, confined_to)
             head, body = worker.call(message, descriptors, self.overtime * self.seconds)
             return parse_answer(head, kind), body
         except SpentTime:
@@ -236,19 +243,42 @@ class Hdf5WorkerPool:
                 "Landlock is unavailable here: datasets whose values are in other files are refused"
             )
 
-    def _fit(self, worker: Hdf5Worker | None) -> Hdf5Worker:
-        """A live worker that is confined to the current roots."""
+    def _confined_to(self, reach: Roots) -> Roots:
+        # A worker for each file would have to be started for each file. Which sources a dataset has is checked
+        # before it is read, and afterwards that the file is unchanged.
+        return self._roots if self._roots.alone else reach
+
+    def _taken(self, reach: Roots, timeout: float) -> Hdf5Worker | None:
+        """A free worker, one that is confined to `reach` before others; raises `queue.Empty`."""
+        worker = self._free.get(timeout=timeout)
+        if self._kinds == 1 or (worker is not None and worker.reach is reach):
+            return worker
+        with self._free.mutex:
+            free = self._free.queue
+            for number, other in enumerate(free):
+                if other is not None and other.reach is reach:
+                    free[number] = worker
+                    return other
+            if worker is not None and None in free:
+                # Start one more instead of replacing one that the next request may need.
+                free[free.index(None)] = worker
+                return None
+        return worker
+
+    def _fit(self, worker: Hdf5Worker | None, reach: Roots) -> Hdf5Worker:
+        """A live worker that is confined to the current roots of `reach`."""
         if worker is not None:
-            if worker.process.poll() is None and worker.roots == self._roots.identity():
+            current = worker.reach is reach and worker.roots == reach.identity()
+            if current and worker.process.poll() is None:
                 return worker
             worker.kill()
-        return self._start()
+        return self._start(reach)
 
     def _replaced(self, worker: Hdf5Worker) -> Hdf5Worker | None:
         """A new worker, which is ready after the caller has its response; None when it cannot be started."""
         worker.kill()
         with suppress(OSError):
-            return self._start()
+            return self._start(worker.reach)
         return None
 
     def _end_of(
@@ -292,10 +322,10 @@ class Hdf5WorkerPool:
                 if worker is not None:
                     worker.kill()
 
-    def _start(self) -> Hdf5Worker:
+    def _start(self, reach: Roots) -> Hdf5Worker:
         # More than there are at a time: workers that were killed, or slowed down, are replaced.
         self.started += 1
-        worker = Hdf5Worker((*self.command, str(self._memory)), self._folder, self._roots)
+        worker = Hdf5Worker((*self.command, str(self._memory)), self._folder, reach)
         self._workers.add(worker)
         return worker
 

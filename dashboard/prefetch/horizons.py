@@ -54,9 +54,10 @@ class Horizons:
         self._residency = residency
         self._bulkhead = Bulkhead(log)
 
-    def current(self) -> list[Horizon]:
-        """The viewers that were active last; one whose volume cannot be read is left out."""
-        plans = sorted(self._plans.plans(), key=lambda plan: -plan.last_request_at)[:MAX_VIEWERS]
+    def current(self, shown: Callable[[ViewerPlan], bool] = lambda _: True) -> list[Horizon]:
+        """The viewers that were active last, of the `shown` ones; one whose volume cannot be read is left out."""
+        admitted = filter(shown, self._plans.plans())
+        plans = sorted(admitted, key=lambda plan: -plan.last_request_at)[:MAX_VIEWERS]
         in_flight = self._plans.in_flight()
         found = [
             self._bulkhead.run(

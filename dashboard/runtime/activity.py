@@ -84,10 +84,11 @@ class Activity:
         if not volume.reads_planes_directly(chosen):
             self.defer("Planning for a viewer", self._plan, viewer, volume, chosen, self._clock())
 
-    def report(self, body: bytes) -> None:
+    def report(self, body: bytes, sees: Callable[[str], bool] = lambda _: True) -> None:
         """Count the plausible rows of a browser's report of painted slices.
 
-        Implausible rows are refused and counted by reason. Raises `BadRequest` when all rows are malformed, and
+        Rows about files that the person may not see, by `sees`, count as unknown. Implausible rows are refused and
+        counted by reason. Raises `BadRequest` when all rows are malformed, and
         `TooManyRequests` when none is accepted because of the viewer's rate.
         """
         try:
@@ -102,7 +103,7 @@ class Activity:
                 "This viewer reports more slices than a screen can display; wait a second."
             )
         self._count_page(report)
-        known = _KnownVolumes(self._metadata)
+        known = _KnownVolumes(self._metadata, sees)
         rows: list[SliceView] = []
         seen: list[SliceView] = []
         for painted in report.slices:
@@ -252,8 +253,9 @@ def _bricks(volume: Volume, chosen: Selection) -> int:
 class _KnownVolumes:
     """Known versions of the volumes of one report, each looked up once; of `MAX_VOLUMES_PER_REPORT` at most."""
 
-    def __init__(self, metadata: MetadataService) -> None:
+    def __init__(self, metadata: MetadataService, sees: Callable[[str], bool]) -> None:
         self._metadata = metadata
+        self._sees = sees
         self._states: dict[tuple[str, str], list[Volume]] = {}
 
     def find(self, painted: PaintedSlice) -> tuple[str, SliceView | None]:
@@ -276,7 +278,8 @@ class _KnownVolumes:
     def _of(self, file: str, dataset: str) -> list[Volume]:
         key = file, dataset
         if key not in self._states and len(self._states) < MAX_VOLUMES_PER_REPORT:
-            self._states[key] = self._metadata.known(file, dataset)
+            known = self._metadata.known(file, dataset) if self._sees(file) else []
+            self._states[key] = known
         return self._states.get(key, [])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +15,7 @@ from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
 from dashboard.errors import SetupError
 from dashboard.people.access import Access
+from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.sessions import Sessions
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
@@ -60,6 +63,8 @@ class Services(Engine):
     maintenance: Maintenance
     # None: no sign-in.
     access: Access | None
+    # None: who sees a root sees all of its files.
+    file_rights: FileRights | None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -90,6 +95,8 @@ class Services(Engine):
         self._stop.set()
         self.activity.close()
         self.maintenance.join()
+        if self.file_rights is not None:
+            self.file_rights.close()
         super().close()
 
 
@@ -98,6 +105,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     if role == "web" and settings.asks_sign_in and settings.token is None:
         raise SetupError("Sign-in needs a token: set LAMELLA_TOKEN.")
     engine = build_engine(settings, role)
+    file_rights = file_rights_of(engine) if role == "web" else None
     stats = Stats(engine.caches.ledger, retention=engine.retention)
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
@@ -118,7 +126,19 @@ def build_services(settings: Settings, role: Role) -> Services:
         health=Health(engine.catalog.roots, settings.cache_dir, engine.space, stats.processes),
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,
+        file_rights=file_rights,
     )
+
+
+def file_rights_of(engine: Engine) -> FileRights | None:
+    """The rights to single files, where the accounts of people decide; raises `SetupError` without the helper."""
+    if not engine.catalog.beneath.alone:
+        return None
+    if DESCRIPTOR not in os.environ:
+        raise SetupError(
+            'rights = "filesystem" needs a helper: start the server with `lamella serve` or `lamella web`.'
+        )
+    return FileRights(socket.socket(fileno=os.dup(int(os.environ[DESCRIPTOR]))))
 
 
 def access_of(engine: Engine, tasks: Maintenance) -> Access | None:

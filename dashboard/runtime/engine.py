@@ -13,18 +13,20 @@ from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
 from dashboard.decoding.brick_readers import BrickReaders
-from dashboard.files.catalog import Catalog, parse_roots
+from dashboard.files.catalog import Catalog
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.renderer import FrameRenderer
 from dashboard.frames.voxel_value import VoxelReader
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.people.rights import Rights
 from dashboard.prefetch.miss_reasons import MissReasons
 from dashboard.prefetch.plan_resolver import PlanResolver
 from dashboard.prefetch.plan_store import PlanStore
 from dashboard.runtime.cache_limits import LimitFollower, brick_limit
 from dashboard.runtime.caches import Caches, open_caches
+from dashboard.runtime.served_roots import check_sign_in, served_roots
 from dashboard.settings import Settings
 from dashboard.storage.access_trace import AccessTrace
 from dashboard.storage.demand_signal import DemandSignal
@@ -50,6 +52,7 @@ class Engine:
     retention: Retention
     ledger: Ledger
     catalog: Catalog
+    rights: Rights
     hdf5: Hdf5WorkerPool
     metadata: MetadataService
     plans: PlanStore
@@ -97,7 +100,12 @@ def build_engine(
     decoding; without them they are the role's own. The brick cache has its limit of now, which
     `brick_limit.follow` updates; the other caches have none yet.
     """
-    catalog = Catalog(parse_roots(settings.data))
+    served = served_roots(settings)
+    if role == "web":
+        check_sign_in(settings, served)
+    rights = served.rights
+    reach = {name: rights.reach(name) for name in served.paths}
+    catalog = Catalog(served.paths, reach, alone=served.by_accounts)
     caches = open_caches(settings.cache_dir)
     home, locks = caches.home, caches.locks
     retention = Retention(settings.history_days, settings.names_days)
@@ -170,6 +178,7 @@ def build_engine(
         retention=retention,
         ledger=ledger,
         catalog=catalog,
+        rights=rights,
         hdf5=hdf5,
         metadata=metadata,
         plans=plans,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,6 +62,10 @@ class GroupStats(TypedDict, total=False):
     sent_bytes: int
 
 
+# What a group had in each step of a series.
+Steps = tuple[GroupStats | None, ...]
+
+
 def volume_name(file: str, dataset: str) -> str:
     """A volume's name as a group: the file's name and the path in it, at most 256 characters.
 
@@ -116,6 +121,32 @@ def groups_of(totals: Totals, by: By, names: Container[str] | None = None) -> di
         groups.setdefault(shown, Group()).merge(group)
     order = sorted(groups, key=lambda name: (name == OTHER, -groups[name].count, name))
     return {name: _stats(groups[name]) for name in order}
+
+
+def hide(groups: Mapping[str, Steps], shown: Container[str]) -> dict[str, Steps]:
+    """The groups of a breakdown, step by step, with all but the `shown` ones in `other`, which is the last."""
+    found = {name: steps for name, steps in groups.items() if name in shown and name != OTHER}
+    hidden = [steps for name, steps in groups.items() if name not in found]
+    if hidden:
+        found[OTHER] = tuple(_sum(step) for step in zip(*hidden, strict=True))
+    return found
+
+
+def _sum(parts: Iterable[GroupStats | None]) -> GroupStats | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    demand, reasons_ = Counter[str](), Counter[str]()
+    for part in known:
+        demand.update(part.get("demand", {}))
+        reasons_.update(part.get("reasons", {}))
+    return {
+        "count": sum(part.get("count", 0) for part in known),
+        "demand": dict(demand),
+        "reasons": dict(reasons_),
+        "server_s": sum(part.get("server_s", 0.0) for part in known),
+        "sent_bytes": sum(part.get("sent_bytes", 0) for part in known),
+    }
 
 
 def _stats(group: Group) -> GroupStats:

@@ -93,6 +93,8 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
         "sign_in": True,
         "insecure_http": True,
         "allowed_hosts": ("a", "b"),
+        "config": tmp_path / "lamella.toml",
+        "roots": ("a=/a:g,h", "b=/b:*"),
     }
     # An option that is added later needs a value here, other than its default.
     options = [option for option in commands.serve.params if option.name not in ("paths", "parent")]

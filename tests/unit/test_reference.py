@@ -52,3 +52,7 @@ def test_every_route_has_a_description(reference: ModuleType) -> None:
 
 def test_no_key_is_described_that_is_not_bound(reference: ModuleType) -> None:
     assert set(reference.KEY_TEXTS) == set(reference.bound_keys())
+
+
+def test_the_published_schema_is_that_of_the_code(reference: ModuleType) -> None:
+    assert reference.SCHEMA.read_text() == reference.schema(), "run `make reference`"

@@ -19,7 +19,7 @@ did. Nothing here writes `slice-graph`: its only writer is `assets/render/plot.m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import dash_mantine_components as dmc
@@ -71,8 +71,8 @@ class AttributeSource(Protocol):
         ...
 
 
-def register(app: Dash, services: AttributeSource) -> None:
-    """Connect the controls."""
+def register(app: Dash, services: AttributeSource, check: Callable[[str], None]) -> None:
+    """Connect the controls; `check` raises `LamellaError` for a file that the person may not see."""
     _clientside(app, "start", Input(Shell.CONFIG, "data"), initially=True)
     _clientside(app, "index", Input(View.SLIDER, "value"), Input(View.INDEX, "value"))
     _clientside(app, "axis", Input(View.AXIS, "value"))
@@ -114,6 +114,7 @@ def register(app: Dash, services: AttributeSource) -> None:
             case _:
                 return html.Div()
         try:
+            check(file)
             return attribute_table(dataset, services.metadata.attributes(file, dataset))
         except LamellaError as error:
             return html.Div(error.message, className="field-error")

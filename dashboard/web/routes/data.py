@@ -22,6 +22,7 @@ from dashboard.runtime.activity import demand_of
 from dashboard.web import query
 from dashboard.web.cache_status import cache_status
 from dashboard.web.server_timing import DEMAND, PROVENANCE
+from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
@@ -32,11 +33,12 @@ R = TypeVar("R")
 
 def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
+    visible = Visibility(services)
 
     @api.get("/api/v1/files")
     def files() -> flask.Response:
         """All files below the data roots, in natural order (`scan_2` before `scan_10`)."""
-        entries, complete = services.catalog.listed()
+        entries, complete = visible.files()
         listed = [
             {"file": entry.file, "size": entry.size, "modified": entry.modified}
             for entry in entries
@@ -46,7 +48,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.get("/api/v1/datasets")
     def datasets() -> flask.Response:
         """The datasets of a file; with `dataset`, that one alone, by any of its names."""
-        file, dataset = query.required("file"), flask.request.args.get("dataset")
+        file, dataset = visible.file(), flask.request.args.get("dataset")
         metadata = services.metadata
         with _versioned(services, file):
             found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
@@ -56,17 +58,17 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.get("/api/v1/slice")
     def slice_() -> flask.Response:
         """One slice as bytes, raw, quantized to 8 bits, NPY or PNG."""
-        return _slice(services)
+        return _slice(services, visible)
 
     @api.get("/api/v1/value")
     def value() -> flask.Response:
         """The exact value of one voxel as text."""
-        return _value(services)
+        return _value(services, visible)
 
     @api.get("/api/v1/residency")
     def residency() -> flask.Response:
         """Which slices across an axis are cached, were decoded ahead, or are planned."""
-        volume = _volume(services)
+        volume = _volume(services, visible)
         chosen = query.chosen_slice(volume)
         return flask.jsonify(services.residency.ranges(volume, chosen, query.axis(chosen)))
 
@@ -77,10 +79,10 @@ def register(api: flask.Blueprint, services: Services) -> None:
         return response
 
 
-def _slice(services: Services) -> flask.Response:
+def _slice(services: Services, visible: Visibility) -> flask.Response:
     def rendered() -> tuple[SliceAddress, Requester, RenderedSlice | None]:
         # First, so that responses to malformed parameters have the volume's version as well.
-        volume = _volume(services)
+        volume = _volume(services, visible)
         requester, address = query.requester(), query.slice_address(volume)
         services.renderer.check_cells(address)
         # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
@@ -118,11 +120,11 @@ def _slice(services: Services) -> flask.Response:
     return response
 
 
-def _value(services: Services) -> flask.Response:
+def _value(services: Services, visible: Visibility) -> flask.Response:
     """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
 
     def read() -> tuple[Volume, tuple[int, ...], np.generic]:
-        volume = _volume(services)
+        volume = _volume(services, visible)
         query.flag("decode")
         index = selection.parse_index(query.required("index"), volume.shape)
         return volume, index, services.voxels.read(volume, index)
@@ -150,9 +152,9 @@ def _again_if_changed(read: Callable[[], R]) -> R:
         return read()
 
 
-def _volume(services: Services) -> Volume:
+def _volume(services: Services, visible: Visibility) -> Volume:
     """The requested volume; its version, or the file's, is sent with the response, also with an error."""
-    file = query.required("file")
+    file = visible.file()
     with _versioned(services, file):
         volume = services.metadata.volume(file, query.required("dataset"))
     flask.g.volume_version = volume.version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import flask
@@ -14,6 +15,7 @@ from dashboard.telemetry.served import as_json as slice_json
 from dashboard.telemetry.slice_lists import Order
 from dashboard.telemetry.slice_rows import SLOWEST
 from dashboard.web import query
+from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -24,14 +26,17 @@ DEFAULT_SPAN_S = 300.0
 
 def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
+    visible = Visibility(services)
 
     @api.get("/api/v1/stats")
     def stats() -> flask.Response:
         """Statistics of the last `window` seconds (300 by default), of `all` time, or between two times."""
         by = query.breakdown()
         if not query.has_time_span():
-            return flask.jsonify(services.stats.snapshot(query.window_seconds(), by))
-        return flask.jsonify(services.stats.snapshot_between(*query.time_span(DEFAULT_SPAN_S), by))
+            found = services.stats.snapshot(query.window_seconds(), by)
+        else:
+            found = services.stats.snapshot_between(*query.time_span(DEFAULT_SPAN_S), by)
+        return flask.jsonify(visible.snapshot(found))
 
     @api.get("/api/v1/stats/series")
     def series() -> flask.Response:
@@ -40,7 +45,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         step = query.whole_number("step", query.MAX_STEP_S)
         form = query.choice(query.TextFormat, "format", query.TextFormat.JSON)
         histogram = query.flag("histogram")
-        found = services.stats.between(start, end, step, query.breakdown())
+        found = visible.series(services.stats.between(start, end, step, query.breakdown()))
         if form is query.TextFormat.CSV:
             return flask.Response(as_csv(found, histogram), content_type="text/csv; charset=utf-8")
         starts = services.starts.between(found.times[0], found.times[-1] + found.step_s)
@@ -54,8 +59,10 @@ def register(api: flask.Blueprint, services: Services) -> None:
         start, end = query.time_span(DAY_S)
         most = query.whole_number("n", SLOWEST) or SLOWEST
         order = query.choice(Order, "order", Order.SLOWEST)
-        start, end, found = services.slices.between(start, end, most, order)
-        listed = [slice_json(served, page) for served, page in found]
+        # Cut after what is hidden is left out.
+        cut = most if visible.everything else sys.maxsize
+        start, end, found = services.slices.between(start, end, cut, order)
+        listed = [slice_json(served, page) for served, page in visible.slices(found)[:most]]
         return flask.jsonify({"from": start, "to": end, "slices": listed})
 
     @api.get("/api/v1/horizons")
@@ -63,7 +70,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         """How far ahead of each viewer slices are cached, planned and being decoded."""
         if not services.stats.keeps_viewers:
             raise errors.BadRequest("This server says nothing about single viewers.")
-        return flask.jsonify(viewers=services.horizons.current())
+        return flask.jsonify(viewers=services.horizons.current(visible.plan))
 
     @api.get("/metrics")
     def metrics() -> flask.Response:

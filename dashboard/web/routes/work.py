@@ -9,6 +9,7 @@ import flask
 from dashboard import errors
 from dashboard.bricks import contents as cache_contents
 from dashboard.web import query
+from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
+    visible = Visibility(services)
 
     @api.post("/api/v1/telemetry")
     def telemetry() -> tuple[str, int]:
         """A page's report of the slices that it painted; no file is opened for it."""
-        services.activity.report(flask.request.get_data())
+        services.activity.report(flask.request.get_data(), visible.sees)
         return "", 204
 
     @api.post("/api/v1/prefetch")
@@ -33,7 +35,8 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.get("/api/v1/contents")
     def contents() -> flask.Response:
         """What is in the brick cache, by volume and axis."""
-        bricks = [group._asdict() for group in cache_contents.contents(services.bricks)]
+        groups = visible.contents(cache_contents.contents(services.bricks))
+        bricks = [group._asdict() for group in groups]
         return flask.jsonify(contents=bricks, may_drop=services.settings.loopback)
 
     @api.post("/api/v1/contents/drop")
@@ -41,5 +44,8 @@ def register(api: flask.Blueprint, services: Services) -> None:
         """Removes the bricks of a volume, or of one of its axes, from the cache."""
         if not services.settings.loopback:
             raise errors.Forbidden("Only a server that listens on this machine alone drops bricks.")
-        dropped = cache_contents.drop(services.bricks, services.brick_trace, *query.dropped())
+        volume, axis = query.dropped()
+        if not visible.volumes((volume,)):
+            return flask.jsonify(bricks=0, bytes=0)  # as for a volume that is not in the cache
+        dropped = cache_contents.drop(services.bricks, services.brick_trace, volume, axis)
         return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)

@@ -280,3 +280,21 @@ def test_threads_share_the_descriptors_while_a_root_is_replaced(root: Path) -> N
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+def test_links_may_lead_to_some_roots_only(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    for folder in (one, two, three):
+        folder.mkdir()
+    every = Roots([one, two, three])
+    assert every.linked_from(one / "x.h5") is every
+    assert every.reaches == [every]
+    roots = Roots([one, two, three], {one: [one, three], two: [two, three], three: [three]})
+    assert roots.linked_from(one / "x.h5").paths == (one, three)
+    assert roots.linked_from(one / "below" / "x.h5") is roots.linked_from(one / "y.h5")
+    assert roots.linked_from(three / "x.h5").paths == (three,)
+    assert roots.linked_from(tmp_path / "x.h5") is roots
+    assert len(roots.reaches) == 3
+    same = Roots([one, two, three], {one: [one, two], two: [one, two]})
+    assert [reach.paths for reach in same.reaches] == [(one, two), (one, two, three)]
+    assert Roots([]).reaches

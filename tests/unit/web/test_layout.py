@@ -106,7 +106,7 @@ def test_the_scripts_know_what_python_calls(page: Component) -> None:
             return lambda function: function
 
     recorder = Recorder()
-    viewer_callbacks.register(recorder, None)  # type: ignore[arg-type]
+    viewer_callbacks.register(recorder, None, None)  # type: ignore[arg-type]
     boot = (assets_folder() / "boot.js").read_text()
     listed = re.search(r"const CALLBACKS = \[(.*?)\]", boot, re.DOTALL)
     assert listed is not None

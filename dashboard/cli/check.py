@@ -1,0 +1,96 @@
+"""`lamella check`: what the configuration says, what a person sees and why, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from dashboard.errors import SetupError
+from dashboard.people.configuration import Configuration, load_configuration
+from dashboard.people.file_rights_helper import FIRST_UID, account_of
+from dashboard.people.person import Person
+from dashboard.people.rights import Audience
+from dashboard.runtime.served_roots import ServedRoots, check_sign_in, served_roots
+from dashboard.settings import Settings
+
+
+def run(settings: Settings, name: str | None, groups: Sequence[str]) -> None:
+    """Print the roots, and what the person `name` sees of them; raises `SetupError`.
+
+    `groups` are those that the sign-in says, beside those of the configuration.
+    """
+    served = served_roots(settings)
+    if not served.paths:
+        raise SetupError("There is no root; name files or folders, or a file with --config.")
+    if groups and name is None:
+        raise SetupError("Groups are those of a person; name one with --as.")
+    lines = _roots(served) if name is None else _seen(served, Person(name, frozenset(groups)))
+    for line in (*lines, *_remarks(settings, served)):
+        click.echo(line)
+
+
+def _roots(served: ServedRoots) -> Iterator[str]:
+    for name, path in served.paths.items():
+        yield f"{name}: {path}, seen by {in_words(served.rights.audience(name))}."
+    yield _accounts(served)
+
+
+def _seen(served: ServedRoots, person: Person) -> Iterator[str]:
+    groups = sorted(served.rights.groups(person))
+    yield f"{person.name} is in {_listed('group', groups) if groups else 'no group'}."
+    for name, path in served.paths.items():
+        reason = served.rights.why(person, name)
+        if reason is not None:
+            yield f"{person.name} sees {name} ({path}): {reason}."
+        else:
+            audience = in_words(served.rights.audience(name))
+            yield f"{person.name} does not see {name} ({path}): it is seen by {audience}."
+    if served.rights.sees_everything(person):
+        return
+    yield _accounts(served)
+    if served.by_accounts and account_of(person.name) is None:
+        yield (
+            f"{person.name} sees no file: this machine has no account of that name with a user id from"
+            f" {FIRST_UID} on."
+        )
+
+
+def _accounts(served: ServedRoots) -> str:
+    if not served.by_accounts:
+        return "Who sees a root sees all files in it."
+    return "Of the files in a root, people see those that the account of the same name may read."
+
+
+def in_words(audience: Audience) -> str:
+    """Who may see a root, as the end of a sentence."""
+    if audience.everybody:
+        return "everybody who is signed in"
+    parts = []
+    if audience.groups:
+        parts.append(_listed("group", sorted(audience.groups)))
+    if audience.people:
+        parts.append(", ".join(sorted(audience.people)))
+    return " and ".join([*parts, "admins"]) if parts else "admins alone"
+
+
+def _listed(word: str, names: Sequence[str]) -> str:
+    return f"the {word}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _remarks(settings: Settings, served: ServedRoots) -> Iterator[str]:
+    """What is not wrong enough to refuse the configuration."""
+    try:
+        check_sign_in(settings, served)
+    except SetupError as error:
+        yield f"Note: {error.message}"
+    configuration = Configuration()
+    if settings.config is not None:
+        configuration = load_configuration(settings.config)
+    for group in configuration.groups:
+        if not any(group in (served.rights.audience(root).groups or ()) for root in served.paths):
+            yield f"Note: no root names the group {group}; add it to the groups of one, or remove it."
+    for root in served.paths:
+        if not served.rights.reach(root).issuperset(served.paths):
+            others = ", ".join(sorted(set(served.paths) - served.rights.reach(root)))
+            yield f"Note: links from {root} to {others} are not followed, since other people see these."

@@ -1,0 +1,355 @@
+"""Every route of the server: nothing to nobody, 404 to who may not see, data to who may.
+
+The routes are found by walking the URL map, those of Dash included; one without an entry here fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from dashboard.telemetry.groups import By
+from tests.contract.rights.conftest import PEOPLE, Guarded
+from tests.services import add_up
+
+# What nobody has to sign in for: it has no data and no figures.
+OPEN: Final = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("POST", "/sign-out"),
+}
+# The same for everybody who is signed in: pages without data, and their scripts.
+PAGES: Final = {
+    ("GET", "/"),
+    ("GET", "/<path:path>"),
+    ("GET", "/monitor"),
+    ("GET", "/monitor/"),
+    ("GET", "/monitor/<path:path>"),
+    ("GET", "/_dash-layout"),
+    ("GET", "/_dash-dependencies"),
+    ("GET", "/_favicon.ico"),
+    ("GET", "/_reload-hash"),
+    ("GET", "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"),
+    ("GET", "/assets/<path:filename>"),
+    ("GET", "/monitor/_dash-layout"),
+    ("GET", "/monitor/_dash-dependencies"),
+    ("GET", "/monitor/_favicon.ico"),
+    ("GET", "/monitor/_reload-hash"),
+    ("GET", "/monitor/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"),
+    ("GET", "/monitor/assets/<path:filename>"),
+    # The monitor has no callbacks.
+    ("POST", "/monitor/_dash-update-component"),
+    ("GET", "/api/<path:rest>"),
+}
+# The parameter `file` names a file; the other parameters that it takes.
+FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
+    ("GET", "/api/v1/datasets"): {},
+    ("GET", "/api/v1/slice"): {"selection": "3,:,:"},
+    ("GET", "/api/v1/value"): {"index": "3,4,5"},
+    ("GET", "/api/v1/residency"): {"selection": "3,:,:", "axis": "0"},
+}
+# Figures and lists, in which hidden volumes and other people's viewers have no names.
+FIGURES: Final = {
+    ("GET", "/api/v1/files"): [{}],
+    ("GET", "/api/v1/stats"): [{}, *({"by": by} for by in By), {"by": "volume", "window": "all"}],
+    ("GET", "/api/v1/stats/series"): [
+        {},
+        *({"by": by} for by in By),
+        {"by": "volume", "format": "csv"},
+        {"by": "viewer", "format": "csv"},
+    ],
+    ("GET", "/api/v1/slow"): [{}, {"order": "latest"}],
+    ("GET", "/api/v1/horizons"): [{}],
+    ("GET", "/api/v1/contents"): [{}],
+    ("GET", "/metrics"): [{}],
+}
+# Routes that are called with a body; each has a test below.
+BODIES: Final = {
+    ("POST", "/_dash-update-component"),
+    ("POST", "/api/v1/telemetry"),
+    ("POST", "/api/v1/prefetch"),
+    ("POST", "/api/v1/contents/drop"),
+}
+KNOWN: Final = OPEN | PAGES | FILES.keys() | FIGURES.keys() | BODIES
+
+HIDDEN, ABSENT = "cobalt/volume.h5", "nowhere/volume.h5"
+
+
+def routes(guarded: Guarded) -> Iterator[tuple[str, str]]:
+    """Method and rule of each route."""
+    for rule in guarded.app.client.application.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            yield method, rule.rule
+
+
+def test_every_route_has_an_entry(guarded: Guarded) -> None:
+    found = set(routes(guarded))
+    assert found - KNOWN == set(), "say here what the new route may tell, and to which people"
+    # Dash has some of them in certain versions only.
+    assert {rule for rule in KNOWN - found if "/_" not in rule[1]} == set()
+
+
+def test_nobody_gets_anything(guarded: Guarded) -> None:
+    for method, rule in set(routes(guarded)) - OPEN:
+        path = rule.replace("<path:", "<").replace("<string:", "<")
+        path = "/".join("x" if part.startswith("<") else part for part in path.split("/"))
+        for query in FIGURES.get((method, rule), [{"file": "common/volume.h5", **asked(rule)}]):
+            response = guarded.ask(None, path, method, query=query)
+            assert response.status_code == 401, (method, path)
+
+
+def asked(rule: str) -> dict[str, str]:
+    return FILES.get(("GET", rule), {})
+
+
+@pytest.mark.parametrize("route", FILES)
+def test_hidden_is_as_absent(guarded: Guarded, route: tuple[str, str]) -> None:
+    method, path = route
+    whole = {"dataset": "cobalt_values", **FILES[route]}
+    # With parameters missing, malformed and superfluous: at no point is a hidden file treated otherwise.
+    variants = [whole, {}, *({k: v for k, v in whole.items() if k != name} for name in whole)]
+    variants += [{**whole, name: "\0nonsense"} for name in whole]
+    variants += [{**whole, "viewer": "a b"}, {**whole, "format": "none"}, {**whole, "ahead": "2"}]
+    seen = guarded.ask("bob", path, method, query={"file": HIDDEN, **whole})
+    assert seen.status_code == 200
+    etag = seen.headers.get("ETag", '"x"')
+    for query in variants:
+        for headers in ({}, {"If-None-Match": etag}):
+            hidden, absent = (
+                guarded.ask("ann", path, method, headers, query={"file": file, **query})
+                for file in (HIDDEN, ABSENT)
+            )
+            assert hidden.status_code == 404, query
+            assert comparable(hidden, HIDDEN) == comparable(absent, ABSENT)
+
+
+def comparable(response: Any, file: str) -> tuple[int, str, list[tuple[str, str]]]:
+    headers = [
+        (name, value)
+        for name, value in response.headers.items()
+        if name not in ("Server-Timing", "Content-Length")
+    ]
+    return response.status_code, response.get_data(as_text=True).replace(file, "FILE"), headers
+
+
+@pytest.mark.parametrize(
+    "file", [f"cobalt/{'x' * 2000}", "cobalt/\0", "cobalt/../cobalt/volume.h5"]
+)
+def test_names_that_are_malformed(guarded: Guarded, file: str) -> None:
+    there = file.replace("cobalt", "nowhere")
+    hidden, absent = (
+        guarded.ask("ann", "/api/v1/datasets", query={"file": name}) for name in (file, there)
+    )
+    assert hidden.status_code in (400, 404)
+    assert hidden.get_data(as_text=True).replace("cobalt", "nowhere") == absent.get_data(
+        as_text=True
+    )
+
+
+def test_neither_what_is_hidden_nor_what_is_absent_is_accessed(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their times are equal because what is done is: nothing."""
+    services = guarded.app.services
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a hidden file was looked up")
+
+    for part, names in {
+        services.catalog: ("fingerprint", "source", "path", "listed"),
+        services.metadata: ("volume", "listed", "one", "attributes", "version", "known"),
+        services.frames: ("get",),
+        services.bricks: ("existing",),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(part, name, fail)
+    for file in (HIDDEN, ABSENT, "cobalt/absent.h5"):
+        for (method, path), more in FILES.items():
+            query = {"file": file, "dataset": "cobalt_values", **more}
+            assert guarded.ask("ann", path, method, query=query).status_code == 404
+        assert report(guarded, "ann", file).status_code == 204
+        assert "There is no file" in attributes(guarded, "ann", file)
+
+
+@pytest.fixture(scope="module")
+def busy(guarded: Guarded) -> Guarded:
+    """Both people have looked at slices of theirs."""
+    for who, root in (("ann", "garnet"), ("bob", "cobalt")):
+        for index in (3, 4, 12):
+            query = {
+                "file": f"{root}/volume.h5",
+                "dataset": f"{root}_values",
+                "viewer": f"tab-{who}",
+            }
+            response = guarded.ask(
+                who, "/api/v1/slice", query={**query, "selection": f"{index},:,:"}
+            )
+            assert response.status_code == 200
+    guarded.app.services.activity.drain()
+    add_up(guarded.app.services)
+    return guarded
+
+
+@pytest.mark.parametrize("route", FIGURES)
+def test_no_figure_names_what_is_hidden(busy: Guarded, route: tuple[str, str]) -> None:
+    method, path = route
+    for query in FIGURES[route]:
+        texts = {}
+        for who in PEOPLE:
+            response = busy.ask(who, path, method, query={**query, "viewer": f"tab-{who}"})
+            assert response.status_code == 200
+            texts[who] = response.get_data(as_text=True)
+        for who, other, root in (("ann", "bob", "cobalt"), ("bob", "ann", "garnet")):
+            assert root not in texts[who], (who, query)
+            assert f"tab-{other}" not in texts[who], (who, query)
+        by = query.get("by")
+        if by == By.VOLUME or path.endswith(("slow", "contents", "files")):
+            for who, root in (("ann", "garnet"), ("bob", "cobalt")):
+                assert f"{root}/volume.h5" in texts[who]
+                assert f"{root}/volume.h5" in texts["root"]
+        if by == By.VIEWER or path.endswith(("slow", "horizons")):
+            for who in ("ann", "bob"):
+                assert f"tab-{who}" in texts[who]
+                assert f"tab-{who}" in texts["root"]
+
+
+def test_the_load_of_what_is_hidden_is_other(busy: Guarded) -> None:
+    whole = busy.ask("root", "/api/v1/stats", query={"by": "volume"}).get_json()["groups"]
+    seen = busy.ask("ann", "/api/v1/stats", query={"by": "volume"}).get_json()["groups"]
+    assert set(seen) == {"garnet/volume.h5/garnet_values", "other"}
+    assert seen["garnet/volume.h5/garnet_values"] == whole["garnet/volume.h5/garnet_values"]
+    assert seen["other"] == whole["cobalt/volume.h5/cobalt_values"]
+    query = {"by": "volume", "from": "-60"}
+    steps = busy.ask("ann", "/api/v1/stats/series", query=query).get_json()["groups"]
+    assert sum(steps["other"]["count"]) == seen["other"]["count"] == 3
+    cached = busy.ask("ann", "/api/v1/contents").get_json()["contents"]
+    assert {group["volume"] for group in cached} == {"garnet/volume.h5/garnet_values", "other"}
+
+
+def test_viewers_of_others_have_no_names_in_volumes_that_both_see(busy: Guarded) -> None:
+    for who in ("ann", "bob"):
+        query = {"file": "common/volume.h5", "dataset": "common_values", "selection": "3,:,:"}
+        busy.ask(who, "/api/v1/slice", query={**query, "viewer": f"tab-{who}"})
+    add_up(busy.app.services)
+    found = busy.ask("ann", "/api/v1/slow", query={"viewer": "tab-ann"}).get_json()["slices"]
+    shared = [one["viewer"] for one in found if one["volume"].startswith("common/")]
+    assert sorted(shared) == ["other", "tab-ann"]
+    # The list is cut after what is hidden is left out.
+    one = busy.ask("ann", "/api/v1/slow", query={"n": "1"}).get_json()["slices"]
+    assert len(one) == 1
+
+
+def test_cached_frames_and_304_are_behind_the_check(busy: Guarded) -> None:
+    query = {"file": HIDDEN, "dataset": "cobalt_values", "selection": "3,:,:"}
+    first = busy.ask("bob", "/api/v1/slice", query=query)
+    again = {"If-None-Match": first.headers["ETag"]}
+    assert busy.ask("bob", "/api/v1/slice", headers=again, query=query).status_code == 304
+    refused = busy.ask("ann", "/api/v1/slice", headers=again, query=query)
+    assert refused.status_code == 404
+    assert "ETag" not in refused.headers
+    assert "X-Volume-Version" not in refused.headers
+
+
+def report(guarded: Guarded, who: str, file: str) -> Any:
+    row = {"file": file, "dataset": "cobalt_values", "selection": "3,:,:", "source": "ring"}
+    body = {"viewer": f"tab-{who}", "slices": [{**row, "draw_ms": 2.0}]}
+    return guarded.ask(who, "/api/v1/telemetry", "POST", json=body)
+
+
+def test_reports_about_hidden_volumes_are_unknown(busy: Guarded) -> None:
+    def counted() -> dict[str, Any]:
+        add_up(busy.app.services)
+        found: dict[str, Any] = busy.ask(
+            "root", "/api/v1/stats", query={"window": "all"}
+        ).get_json()
+        return found["reports"]
+
+    before = counted()
+    for file in (HIDDEN, ABSENT):
+        assert report(busy, "ann", file).status_code == 204
+    after = counted()
+    assert after["unknown"] == before["unknown"] + 2
+    assert after["accepted"] == before["accepted"]
+    report(busy, "bob", HIDDEN)
+    assert counted()["accepted"] == before["accepted"] + 1
+
+
+def attributes(guarded: Guarded, who: str, file: str) -> str:
+    """What the callback of the viewer's page says of a dataset's attributes."""
+    body = {
+        "output": "attributes.children",
+        "outputs": {"id": "attributes", "property": "children"},
+        "inputs": [
+            {
+                "id": "attributes-of",
+                "property": "data",
+                "value": {"file": file, "dataset": "/cobalt_values"},
+            }
+        ],
+        "changedPropIds": ["attributes-of.data"],
+    }
+    response = guarded.ask(who, "/_dash-update-component", "POST", json=body)
+    assert response.status_code == 200
+    return json.dumps(response.get_json())
+
+
+def test_attributes(guarded: Guarded) -> None:
+    assert "of cobalt" in attributes(guarded, "bob", HIDDEN)
+    hidden, absent = (attributes(guarded, "ann", file) for file in (HIDDEN, ABSENT))
+    assert "There is no file" in hidden
+    assert hidden.replace(HIDDEN, "FILE") == absent.replace(ABSENT, "FILE")
+
+
+def test_panels_name_no_volume(busy: Guarded) -> None:
+    body = {
+        "output": "panel-parts.data",
+        "outputs": {"id": "panel-parts", "property": "data"},
+        "inputs": [
+            {"id": "panels-tick", "property": "n_intervals", "value": 1},
+            {"id": "hit-rate-whose", "property": "value", "value": "mine"},
+            {"id": "panel-viewer", "property": "data", "value": "tab-ann"},
+        ],
+        "changedPropIds": ["panels-tick.n_intervals"],
+    }
+    registered = json.loads(busy.ask("ann", "/_dash-dependencies").get_data())
+    (entry,) = (one for one in registered if "data" in one["output"] and "parts" in one["output"])
+    body["inputs"] = [
+        {"id": one["id"], "property": one["property"], "value": value}
+        for one, value in zip(entry["inputs"], (1, "mine", "tab-ann"), strict=True)
+    ]
+    owner, _, prop = entry["output"].rpartition(".")
+    body |= {"output": entry["output"], "outputs": {"id": owner, "property": prop}}
+    body["changedPropIds"] = [f"{one['id']}.{one['property']}" for one in entry["inputs"][:1]]
+    response = busy.ask("ann", "/_dash-update-component", "POST", json=body)
+    assert response.status_code == 200
+    text = response.get_data(as_text=True)
+    assert "cobalt" not in text
+    assert "tab-bob" not in text
+
+
+def test_a_pause_says_nothing_about_viewers(busy: Guarded) -> None:
+    for viewer in ("tab-bob", "tab-nobody"):
+        body = {"viewer": viewer, "pause_s": 0}
+        response = busy.ask("ann", "/api/v1/prefetch", "POST", json=body)
+        assert (response.status_code, response.get_data()) == (204, b"")
+
+
+def test_what_is_hidden_is_not_dropped(busy: Guarded) -> None:
+    path = "/api/v1/contents/drop"
+    for volume in ("cobalt/volume.h5/cobalt_values", "nowhere/volume.h5/cobalt_values", "other"):
+        dropped = busy.ask("ann", path, "POST", json={"volume": volume})
+        assert dropped.get_json() == {"bricks": 0, "bytes": 0}
+    body = {"volume": "cobalt/volume.h5/cobalt_values"}
+    assert busy.ask("bob", path, "POST", json=body).get_json()["bricks"] > 0
+
+
+def test_pages_name_no_root(guarded: Guarded) -> None:
+    for path in ("/", "/monitor", "/_dash-layout", "/monitor/_dash-layout"):
+        for who in PEOPLE:
+            text = guarded.ask(who, path).get_data(as_text=True)
+            assert not any(name in text for name in ("garnet", "cobalt", "common/"))
