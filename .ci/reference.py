@@ -28,6 +28,7 @@ from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
 from dashboard.people.configuration import json_schema, keys_of_configuration
 from dashboard.settings import PREFIX, Settings, describe
+from dashboard.sign_in_settings import SignInSettings
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.prometheus import LedgerCollector
 from dashboard.telemetry.stages import OUTCOMES, STAGES
@@ -95,7 +96,7 @@ def _options() -> dict[str, str]:
     """The command line option of each setting that has one."""
     return {
         parameter.name: parameter.opts[0]
-        for command in lamella.commands.values()
+        for _, command in _leaves(lamella)
         for parameter in command.params
         if isinstance(parameter, click.Option) and parameter.name in Settings.model_fields
     }
@@ -111,7 +112,7 @@ def settings() -> str:
             default(name),
             describe(name),
         )
-        for name in Settings.model_fields
+        for name in sorted(Settings.model_fields, key=SignInSettings.model_fields.__contains__)
     ]
     return _table(("setting", "option", "default", "what it is for"), rows)
 
@@ -124,7 +125,16 @@ def configuration() -> str:
 
 def commands() -> str:
     """A section for each command: usage, help text, arguments, options."""
-    return "\n".join(_command(name, command) for name, command in lamella.commands.items())
+    return "\n".join(_command(name, command) for name, command in _leaves(lamella))
+
+
+def _leaves(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands with what they are called by; of a group, those in it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: click.Command) -> str:

@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from dashboard.errors import SetupError
+from dashboard.sign_in_settings import SECRETS, SignInSettings
 
 PREFIX = "LAMELLA_"
 # The variable by which a supervisor names its service to its processes.
 SERVICE = "_LAMELLA_SERVICE"
 
-# The setting that is a secret: no child process that opens files gets it.
 TOKEN_VARIABLE = f"{PREFIX}TOKEN"
+PEOPLE_VARIABLE = f"{PREFIX}PEOPLE"
 
 MIB, GIB = 2**20, 2**30
 
@@ -44,7 +45,7 @@ def _user_cache() -> Path:
     return platformdirs.user_cache_path("lamella", appauthor=False)
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """The settings of one process; times in seconds and sizes in bytes unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
@@ -82,30 +83,6 @@ class Settings(BaseSettings):
     )
     url_prefix: str = Field(
         default="", description="Path under which everything is served, such as `/lamella`"
-    )
-    public: bool = Field(
-        default=False, description="Serve everyone who can reach the address, without sign-in"
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        description=(
-            "Secret of at least 16 visible ASCII characters that requests need; as an option it can be read in the"
-            " list of processes"
-        ),
-    )
-    sign_in: bool = Field(
-        default=False,
-        description="Ask for the token on a loopback address too, and make one up where none is given",
-    )
-    session_days: float = Field(
-        default=7.0,
-        gt=0,
-        le=366,
-        description="Days after its last use at which a sign-in in a browser expires",
-    )
-    insecure_http: bool = Field(
-        default=False,
-        description="Let the token cross a network unencrypted, on an address that is not loopback",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -228,13 +205,6 @@ class Settings(BaseSettings):
             value = value.split(",")
         return tuple(part.strip().lower() for part in value if part.strip())
 
-    @field_validator("token")
-    @classmethod
-    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[!-~]{16,1024}", value.get_secret_value()):
-            raise ValueError("it has 16 to 1024 visible ASCII characters, without spaces")
-        return value
-
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:
@@ -262,20 +232,26 @@ class Settings(BaseSettings):
         return is_loopback(self.host)
 
     @property
-    def asks_sign_in(self) -> bool:
-        """Whether nobody gets anything without the token."""
-        return self.sign_in or self.token is not None
-
-    @property
     def any_host(self) -> bool:
         """Whether requests may name any host: nothing is reached by a name that is not meant to be."""
         away = self.asks_sign_in and not self.loopback
         return not self.allowed_hosts and (self.public or away)
 
 
-def environment_without_token() -> dict[str, str]:
-    """This process's environment for one that opens files, which are not trusted and must not learn the token."""
-    return {name: v for name, v in os.environ.items() if name.upper() != TOKEN_VARIABLE}
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """The settings that are secrets, as variables."""
+    found = {name: getattr(settings, name) for name in SECRETS}
+    return {
+        PREFIX + name.upper(): value.get_secret_value()
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def environment_without_secrets() -> dict[str, str]:
+    """This process's environment for one that opens files, which are not trusted and must not learn secrets."""
+    hidden = {PREFIX + name.upper() for name in SECRETS}
+    return {name: v for name, v in os.environ.items() if name.upper() not in hidden}
 
 
 def is_loopback(host: str) -> bool:
@@ -295,38 +271,23 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Values of None in `given` count as not given. Raises SetupError, whose sentence names the setting.
     """
     known = {name: value for name, value in (given or {}).items() if value is not None}
-    if "token" not in known and any(
-        name.upper() == TOKEN_VARIABLE and not value for name, value in os.environ.items()
-    ):
+    # A script with an unset variable gives them: the server would be open.
+    empty = {name.upper() for name, value in os.environ.items() if not value}
+    if "token" not in known and TOKEN_VARIABLE in empty:
         raise SetupError(
             f"{TOKEN_VARIABLE} is empty: give it at least 16 characters, or unset it to serve without a token."
+        )
+    if "people" not in known and PEOPLE_VARIABLE in empty:
+        raise SetupError(
+            f"{PEOPLE_VARIABLE} is empty: give it the file of accounts, or unset it to use the one in the user's"
+            " data directory."
         )
     try:
         settings = Settings(**known)
     except ValidationError as error:
         raise SetupError(_sentence(error)) from None
-    _check_access(settings)
+    settings.check_access(settings.host, here_alone=settings.loopback)
     return settings
-
-
-def _check_access(settings: Settings) -> None:
-    """Raise `SetupError` where somebody could get at the data, or at the token, without being meant to."""
-    if settings.public and settings.asks_sign_in:
-        raise SetupError(
-            "--public serves everyone without sign-in, --token and --sign-in ask for it: give one or the other."
-        )
-    if settings.loopback or settings.public:
-        return
-    if settings.token is None:
-        raise SetupError(
-            f"Anyone who can reach {settings.host} could read the data: ask for a token with --token"
-            " (LAMELLA_TOKEN), give --public (LAMELLA_PUBLIC=1) to allow that, or listen on 127.0.0.1."
-        )
-    if not settings.insecure_http:
-        raise SetupError(
-            f"The token would cross the network to {settings.host} unencrypted: listen on 127.0.0.1 behind a proxy"
-            " with HTTPS, or give --insecure-http (LAMELLA_INSECURE_HTTP=1) where the network is trusted."
-        )
 
 
 def describe(name: str) -> str:

@@ -40,10 +40,16 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 def pytest_configure() -> None:
     """Put temporary files into memory where there is plenty of it, unless TMPDIR names a directory."""
-    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
-        return
-    if shutil.disk_usage(MEMORY).free >= MEMORY_FREE_BYTES:
+    in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK)
+    if in_memory and shutil.disk_usage(MEMORY).free >= MEMORY_FREE_BYTES:
         tempfile.tempdir = str(MEMORY)
+    # The people file of the account that runs the tests is not touched.
+    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="lamella-data-")
+
+
+def pytest_unconfigure() -> None:
+    """Remove what `pytest_configure` made."""
+    shutil.rmtree(os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,7 +12,7 @@ from typing import Literal
 from dashboard.benchmarking.traces import Trace
 from dashboard.benchmarking.volume import DatasetInfo
 from dashboard.errors import SetupError
-from dashboard.settings import environment_without_token
+from dashboard.settings import environment_without_secrets
 
 Kind = Literal["default", "chosen"]
 
@@ -45,7 +45,7 @@ def read_with_h5py(
         text=True,
         check=False,
         timeout=seconds + SPARE_S,
-        env=environment_without_token() | {"PYTHONSAFEPATH": "1"},
+        env=environment_without_secrets() | {"PYTHONSAFEPATH": "1"},
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()

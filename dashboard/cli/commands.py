@@ -14,7 +14,10 @@ from typing import Any, NoReturn
 import click
 
 from dashboard import __version__
+from dashboard.cli.audit import audit
 from dashboard.cli.options import cache_dir_option, rights_options, serving
+from dashboard.cli.token import token
+from dashboard.cli.user import user
 from dashboard.errors import LamellaError
 from dashboard.settings import Settings, load_settings
 
@@ -239,6 +242,11 @@ def sample(out: Path, like: str, shape: str | None, dtype: str | None, chunks: s
     from dashboard.cli.sample import write  # noqa: PLC0415
 
     write(out, like=like, shape=shape, dtype=dtype, chunks=chunks)
+
+
+lamella.add_command(user)
+lamella.add_command(token)
+lamella.add_command(audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

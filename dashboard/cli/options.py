@@ -8,13 +8,13 @@ from typing import Any, Final, TypeVar
 import click
 from pydantic import SecretStr
 
-from dashboard.settings import PREFIX, TOKEN_VARIABLE, Settings, describe
+from dashboard.settings import PREFIX, Settings, describe, secrets_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """Refuse `--token ""`, which a script with an unset variable gives: the server would be open."""
+    """Refuse `--token ""` and the like, which a script with an unset variable gives: the server would be open."""
     if value == "":
         raise click.BadParameter("is empty.", param=option)
     return value
@@ -32,6 +32,10 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("public", "--public", {"is_flag": True, "flag_value": True}),
     ("token", "--token", {"metavar": "TOKEN", "callback": _not_empty}),
     ("sign_in", "--sign-in", {"is_flag": True, "flag_value": True}),
+    ("people", "--people", {"metavar": "FILE", "callback": _not_empty}),
+    ("proxy_header", "--proxy-header", {"metavar": "NAME"}),
+    ("proxy_groups_header", "--proxy-groups-header", {"metavar": "NAME"}),
+    ("proxy_peers", "--proxy-peer", {"metavar": "ADDRESS|unix", "multiple": True}),
     ("insecure_http", "--insecure-http", {"is_flag": True, "flag_value": True}),
     ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
 )
@@ -58,6 +62,7 @@ def rights_options(function: Command) -> Command:
     return function
 
 
+people_option = setting("people", "--people", metavar="FILE", callback=_not_empty)
 cache_dir_option = setting("cache_dir", "--cache-dir", metavar="FOLDER")
 
 
@@ -82,4 +87,4 @@ def serving_arguments(settings: Settings) -> list[str]:
 
 def serving_environment(settings: Settings) -> dict[str, str]:
     """The variables that give a serving command the secrets of these settings."""
-    return {} if settings.token is None else {TOKEN_VARIABLE: settings.token.get_secret_value()}
+    return secrets_of(settings)

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from queue import SimpleQueue
 from types import FrameType
 
@@ -20,8 +21,10 @@ from pydantic import SecretStr
 
 from dashboard.errors import SetupError
 from dashboard.log_limit import LogRateFilter
+from dashboard.people.accounts import Accounts
+from dashboard.people.store import open_people
 from dashboard.runtime.served_roots import check_sign_in, served_roots
-from dashboard.settings import Settings
+from dashboard.settings import Settings, is_loopback
 from dashboard.storage.private_directory import ensure_private_directory
 
 BACKLOG = 512
@@ -57,8 +60,15 @@ def check_startup(settings: Settings) -> None:
 
 
 def with_token(settings: Settings) -> Settings:
-    """The same settings with a token of this start, where sign-in is asked for and there is none."""
-    if settings.sign_in and settings.token is None:
+    """The same settings with a token of this start, where sign-in is asked for and nobody could otherwise.
+
+    Raises `SetupError` for an unusable people file, which is made where there is none.
+    """
+    if not settings.asks_sign_in:
+        return settings
+    with closing(open_people(settings.people_file)) as store:
+        has_accounts = Accounts(store).exist()
+    if settings.token is None and not settings.elsewhere and not has_accounts:
         return settings.model_copy(update={"token": SecretStr(secrets.token_urlsafe())})
     return settings
 
@@ -78,6 +88,20 @@ def has_other_accounts(accounts: Iterable[pwd.struct_passwd] | None = None) -> b
         and not account.pw_shell.endswith(("/nologin", "/false"))
         for account in (pwd.getpwall() if accounts is None else accounts)
     )
+
+
+def warning_of_accounts(settings: Settings) -> str | None:
+    """What to say where other people can log in to this machine and reach the server from there."""
+    if not settings.loopback or not has_other_accounts():
+        return None
+    if not settings.asks_sign_in:
+        return "Other accounts of this machine can open it too; --sign-in asks them for a token."
+    if any(is_loopback(peer) for peer in settings.proxy_peers):
+        return (
+            "Other accounts of this machine can send the proxy's header too, and be anybody; listen on a socket"
+            " file (--bind unix:PATH) that the proxy alone may use."
+        )
+    return None
 
 
 def sign_in_link(settings: Settings) -> str:

@@ -28,10 +28,10 @@ from dashboard.cli.process import (
     TERMINATION_SIGNALS,
     address,
     check_startup,
-    has_other_accounts,
     listen,
     queue_signals,
     sign_in_link,
+    warning_of_accounts,
     with_token,
 )
 from dashboard.settings import SERVICE, Settings
@@ -184,11 +184,9 @@ def supervise(
             for child in children:
                 child.became_ready = True
             click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
-            if settings.loopback and not settings.asks_sign_in and has_other_accounts():
-                click.echo(
-                    "Other accounts of this machine can open it too; --sign-in asks them for a token.",
-                    err=True,
-                )
+            warning = warning_of_accounts(settings)
+            if warning is not None:
+                click.echo(warning, err=True)
         waiting = not announced or any(child.process is None for child in children)
         try:
             # SIGCHLD signals may coalesce, so the wait has a timeout.

@@ -18,7 +18,7 @@ from dashboard.hdf5 import protocol
 from dashboard.hdf5.answers import parse_ready
 from dashboard.hdf5.messages import Envelope
 from dashboard.hdf5.worker.progress import POSITION
-from dashboard.settings import environment_without_token
+from dashboard.settings import environment_without_secrets
 
 # Importing the library takes about half a second on a busy machine, longer from a slow disk.
 START_SECONDS = 30.0
@@ -47,7 +47,7 @@ class Hdf5Worker:
     """One child process: a socket for requests, a pipe for responses, shared memory for its progress."""
 
     def __init__(self, command: Sequence[str], folder: Path, roots: Roots) -> None:
-        environment = environment_without_token()
+        environment = environment_without_secrets()
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         root = str(Path(__file__).resolve().parents[2])
         path = environment.get("PYTHONPATH")

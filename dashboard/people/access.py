@@ -1,121 +1,176 @@
-"""Access by one token: its check, the limit of failed attempts, sessions, and a line in the log for each event."""
+"""Access: who signs in with what, the limit of failed attempts, and an audit line for each event."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import ipaddress
-import json
-import logging
-import math
-import threading
 import time
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from cachetools import LRUCache
+from dashboard.errors import Forbidden, TooManyRequests, Unauthorized
+from dashboard.people.accounts import ACCOUNT, NAME, Accounts
+from dashboard.people.attempts import Attempts, Client, digest
+from dashboard.people.audit import Audit, Event
+from dashboard.people.person import OPERATOR, Person
+from dashboard.people.sessions import KEPT_S, PROVIDER, TOKEN, Sessions
+from dashboard.people.tokens import PREFIX, Tokens
 
-from dashboard.errors import TooManyRequests, Unauthorized
-from dashboard.people.sessions import Sessions
-from dashboard.rate_limit import RateLimit
+# A proxy names the person with each request; each person's sign-in is a line this often (s).
+SIGN_IN_EVERY_S: Final = 3600.0
 
-log = logging.getLogger(__name__)
-
-# Failed attempts of one address, and of all together.
-FAILURES: Final = 10
-ALL_FAILURES: Final = 100
-WINDOW_S: Final = 60.0
-ADDRESSES: Final = 4096
-
-_AGENT_LENGTH: Final = 200
-
-
-class Way(StrEnum):
-    """How a token comes."""
-
-    BEARER = "bearer"
-    FORM = "form"
-    LINK = "link"
+WRONG_TOKEN: Final = "The token is wrong."  # noqa: S105  # a sentence
+WRONG_PASSWORD: Final = "The name or the password is wrong."  # noqa: S105
 
 
 class Access:
-    """Who has the token, or a session that somebody with the token began; thread-safe.
+    """Verifies the start token, API tokens, and names with passwords; thread-safe.
 
-    Failed attempts are limited by client address and in all. Beyond either limit no token is looked at, not even
-    the right one, else the limit would not slow anybody who guesses; an address that has had the right one is
-    exempt from the common limit, so that nobody can lock it out from elsewhere. Sessions are not affected.
-    `clock` gives seconds.
+    Sessions are not affected by the limit of attempts. All methods raise `Busy` where the people file cannot be
+    used. `clock` gives seconds, `close` releases what the parts share.
     """
 
     def __init__(
-        self, token: str, sessions: Sessions, clock: Callable[[], float] = time.monotonic
+        self,
+        token: str | None,
+        sessions: Sessions,
+        accounts: Accounts,
+        tokens: Tokens,
+        audit: Audit,
+        clock: Callable[[], float] = time.monotonic,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._digest = _digest(token)
+        self._digest = None if token is None else digest(token)
         self.sessions = sessions
-        self._failures = RateLimit(FAILURES, WINDOW_S, ADDRESSES, clock)
-        self._all_failures = RateLimit(ALL_FAILURES, WINDOW_S, 1, clock)
-        self._lock = threading.Lock()
-        self._known: LRUCache[str, None] = LRUCache(ADDRESSES)
+        self.accounts = accounts
+        self.tokens = tokens
+        self.audit = audit
+        self.attempts = Attempts(clock)
+        self.close = close
+        self._clock = clock
+        self._accounts_exist = (float("-inf"), False)
 
-    def check_token(self, token: str, address: str, way: Way, agent: str = "") -> None:
-        """Raise `Unauthorized` for a wrong token, and `TooManyRequests` after too many of them."""
-        name = network(address)
-        with self._lock:
-            known = name in self._known
-        wait_s = max(self._failures.wait_s(name), 0.0 if known else self._all_failures.wait_s(""))
-        if wait_s > 0.0:
-            log.warning("audit %s", _event("refused", way, address, agent, "too many attempts"))
-            error = TooManyRequests("There were too many failed sign-ins; wait a minute.")
-            error.retry_after_s = math.ceil(wait_s)
-            raise error
-        if not hmac.compare_digest(_digest(token), self._digest):
-            self._failures.admit(name)
-            self._all_failures.admit("")
-            log.warning("audit %s", _event("refused", way, address, agent, "wrong token"))
-            raise Unauthorized("The token is wrong.")
-        if not known:
-            with self._lock:
-                self._known[name] = None
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a start token."""
+        return self._digest is not None
 
-    def sign_in(self, token: str, address: str, way: Way, agent: str = "", old: str = "") -> str:
-        """The id of a new session, which replaces the session `old`; raises as `check_token`, and `Busy`."""
-        self.check_token(token, address, way, agent)
-        session = self.sessions.begin()
-        self.sessions.end(old)
-        log.info("audit %s", _event("sign-in", way, address, agent))
+    def has_accounts(self) -> bool:
+        """Whether somebody can sign in by name; another process's change is seen within `KEPT_S`."""
+        read_at, exist = self._accounts_exist
+        if not 0.0 <= self._clock() - read_at < KEPT_S:
+            exist = self.accounts.exist()
+            self._accounts_exist = (self._clock(), exist)
+        return exist
+
+    def bearer(self, secret: str, client: Client) -> Person:
+        """Who sends a token along; raises `Unauthorized` and `TooManyRequests`."""
+        self._check_attempts(client)
+        if not secret.startswith(PREFIX):
+            self._check_start_token(secret, client)
+            return OPERATOR
+        checked = self.tokens.check(secret)
+        if checked.person is not None:
+            self.attempts.succeeded(client)
+            return checked.person
+        if checked.expired:
+            # Who has it does not guess.
+            self.refuse(client, "expired token", checked.name)
+            raise Unauthorized(
+                f"The token {checked.name} has expired; ask for a new one (`lamella token add`)."
+            )
+        raise self._failed(client, WRONG_TOKEN, secret)
+
+    def sign_in(
+        self, name: str, secret: str, client: Client, network: str = "", old: str = ""
+    ) -> str:
+        """The id of a new session, which replaces `old` and works for `network` alone if that is given.
+
+        Without a name the secret is the start token, else a password. Raises `Unauthorized`, `TooManyRequests`.
+        """
+        self._check_attempts(client)
+        if not name:
+            self._check_start_token(secret, client)
+            session = self.sessions.begin(TOKEN, OPERATOR, network=network, old=old)
+        else:
+            person, mark = self._check_password(name, secret, client)
+            session = self.sessions.begin(ACCOUNT, person, mark, network, old)
+        self._record(Event.SIGN_IN, client, name=name)
         return session
 
-    def sign_out(self, session: str, address: str, agent: str = "") -> None:
-        """End a session, if there is one."""
-        if self.sessions.end(session):
-            log.info("audit %s", _event("sign-out", None, address, agent))
+    def by_proxy(self, name: str, groups: Iterable[str], client: Client) -> Person:
+        """The person that a trusted proxy names; raises `Forbidden` for a name that cannot be one."""
+        if not NAME.fullmatch(name):
+            self.refuse(client, "name of a proxy")
+            raise Forbidden(
+                "The proxy of this server sent a name that cannot be one of a person; ask the person who runs it."
+            )
+        if self.attempts.is_news(self.attempts.fingerprint(client, name), SIGN_IN_EVERY_S):
+            self._record(Event.SIGN_IN, client, name=name)
+        named = frozenset(one.strip() for one in groups)
+        return self.sessions.person_elsewhere(name, filter(NAME.fullmatch, named))
 
+    def sign_in_elsewhere(
+        self, name: str, groups: Iterable[str], client: Client, network: str = "", old: str = ""
+    ) -> str:
+        """The id of a new session of the person that an identity provider names; raises `Unauthorized`."""
+        if not NAME.fullmatch(name):
+            self.refuse(client, "name of a provider")
+            raise Unauthorized(
+                "The identity provider sent a name that cannot be one of a person here; ask the person who runs"
+                " the server (LAMELLA_OIDC_NAME_CLAIM)."
+            )
+        person = Person(name, frozenset(filter(NAME.fullmatch, groups)))
+        session = self.sessions.begin(PROVIDER, person, network=network, old=old)
+        self._record(Event.SIGN_IN, client, name=name)
+        return session
 
-def network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one, all of which a client may use."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if found.version == 4:
-        return str(found)
-    mapped = found.ipv4_mapped
-    return str(mapped or ipaddress.ip_network((found, 64), strict=False))
+    def refuse(self, client: Client, reason: str, token: str = "") -> None:
+        """Record that somebody was refused, once a minute."""
+        if self.attempts.is_news(self.attempts.fingerprint(client, reason, token)):
+            self._record(Event.REFUSED, client, reason=reason, token=token)
 
+    def sign_out(self, session: str, client: Client, *, everywhere: bool = False) -> None:
+        """End a session, if there is one, and with `everywhere` all others of its person."""
+        person = self.sessions.check(session, client.network).person if everywhere else None
+        if person is not None:
+            self.sessions.end_all(session)
+            self._record(Event.SESSIONS_ENDED, client, name=person.name)
+            return
+        person = self.sessions.end(session)
+        if person is not None:
+            self._record(Event.SIGN_OUT, client, name=person.name)
 
-def _digest(token: str) -> bytes:
-    """A hash, so that the time of the comparison says nothing about the length either."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    def _check_attempts(self, client: Client) -> None:
+        try:
+            self.attempts.check(client)
+        except TooManyRequests:
+            self.refuse(client, "too many attempts")
+            raise
 
+    def _check_start_token(self, secret: str, client: Client) -> None:
+        if self._digest is None or not hmac.compare_digest(digest(secret), self._digest):
+            raise self._failed(client, WRONG_TOKEN, secret)
+        self.attempts.succeeded(client)
 
-def _event(event: str, way: Way | None, address: str, agent: str, reason: str = "") -> str:
-    """An event as one line of JSON, which escapes control characters."""
-    parts = {
-        "event": event,
-        "way": way,
-        "reason": reason,
-        "address": address,
-        "agent": agent[:_AGENT_LENGTH],
-    }
-    return json.dumps({name: value for name, value in parts.items() if value})
+    def _check_password(self, name: str, password: str, client: Client) -> tuple[Person, str]:
+        stored = self.accounts.credentials(name)
+        # With what it was compared to: the same password is verified again when another one was set.
+        guess = (name, password, "" if stored is None else stored.hash)
+        seen = self.attempts.is_known_wrong(self.attempts.fingerprint(client, *guess))
+        person = None if seen else self.accounts.verified(name, password, stored)
+        if person is None or stored is None:
+            # A name without an account may be a password that was typed into the wrong field.
+            raise self._failed(client, WRONG_PASSWORD, *guess, name="" if stored is None else name)
+        self.attempts.succeeded(client)
+        return person, stored.mark
+
+    def _failed(self, client: Client, sentence: str, *guess: str, name: str = "") -> Unauthorized:
+        if self.attempts.failed(client, self.attempts.fingerprint(client, *guess)):
+            reason = "wrong token" if sentence == WRONG_TOKEN else "wrong name or password"
+            self._record(Event.REFUSED, client, reason=reason, name=name)
+        return Unauthorized(sentence)
+
+    def _record(self, event: Event, client: Client, **parts: str) -> None:
+        self.audit.record(
+            event, **parts, way=client.way, address=client.address, agent=client.agent
+        )

@@ -33,6 +33,10 @@ class Person:
         return scope in self.scopes
 
 
+# What people may do who sign in by name, and those among them who administer.
+PERSON_SCOPES: Final = frozenset({Scope.READ, Scope.WARM})
+ADMIN_SCOPES: Final = frozenset(Scope)
+
 # A caller with the token of the start, or any where none is asked for: sees all files, and may do everything.
 OPERATOR: Final = Person("", scopes=frozenset(Scope))
 # A caller who is not signed in, where sign-in is asked for.

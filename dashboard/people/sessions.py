@@ -1,120 +1,225 @@
-"""Sessions of browsers: random ids, known to all processes of a cache directory by a keyed hash alone."""
+"""Sessions of browsers: random ids, of which the people file has hashes, each with the person that signed in."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import json
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from cachetools import LRUCache
 
 from dashboard.errors import Busy
-from dashboard.storage.rows import Rows, RowsUnavailable
-
-PREFIX: Final = "session/"
+from dashboard.people.accounts import ACCOUNT, mark_of, names_of, person_of
+from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Person
+from dashboard.people.store import PeopleStore
 
 # For this time (s) a process relies on what it has read, so that a request costs no read of the database. It is
-# also how long another process may go on to answer after a sign-out.
+# also how long another process may go on to answer after a sign-out, or for somebody who was removed.
 KEPT_S: Final = 2.0
-# Sessions that a process has read lately, about 200 bytes each.
+# Sessions that a process has read lately, about 300 bytes each.
 KEPT: Final = 4096
-# A session is renewed when this share of its lifetime has gone by, so that most requests write nothing.
+# A session is renewed when this share of its idle time has gone by, so that most requests write nothing.
 RENEW_SHARE: Final = 0.05
+# Of one person, and of all who have the start token; the ones that were used least lately end first.
+MOST: Final = 200
+
+TOKEN: Final = "token"  # noqa: S105  # a kind of session
+PROVIDER: Final = "provider"
 
 _ID_BYTES: Final = 32
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
+_FIND: Final = """
+    SELECT session.kind, session.name, session.groups, mark, network, began, renewed,
+        person.groups, admin, password_set
+    FROM session LEFT JOIN person ON session.kind = 'account' AND person.name = session.name
+    WHERE digest = ?
+"""
+
 
 class Checked(NamedTuple):
-    """Whether a session is valid, and whether its lifetime has just begun anew."""
+    """Whose session it is (None: it is not valid), and whether its idle time has just begun anew."""
 
-    valid: bool
+    person: Person | None
     renewed: bool = False
 
 
-class Sessions:
-    """Sessions that end `lifetime_s` after their last use; thread-safe. `clock` gives Unix time (s).
+class _Read(NamedTuple):
+    """A valid session as it was read; times are Unix times (s)."""
 
-    A row's key is the hash of the id under `secret`, its value the time at which its lifetime began. So nobody
-    gets an id from the database, or makes a session by writing to it, and with another secret no session is valid.
+    person: Person
+    network: str
+    began: float
+    renewed: float
+
+
+class Sessions:
+    """Sessions that end `idle_s` after their last use, and `lifetime_s` after the sign-in; thread-safe.
+
+    A session of an account is valid while its password is the same, one of the start token while `token` is: its
+    row has the HMAC of the token under the session's id, so nobody can guess tokens who has the file alone.
+    Who signs in elsewhere administers as a member of one of `admin_groups`. Methods raise `Busy` where the people
+    file cannot be used. `clock` gives Unix time (s).
     """
 
     def __init__(
         self,
-        rows: Rows,
-        secret: bytes,
+        store: PeopleStore,
+        token: str | None,
+        idle_s: float,
         lifetime_s: float,
         clock: Callable[[], float] = time.time,
+        admin_groups: Iterable[str] = (),
     ) -> None:
-        self.rows = rows
-        self._secret = secret
+        self._store = store
+        self._token = None if token is None else token.encode()
+        self.idle_s = idle_s
         self.lifetime_s = lifetime_s
         self._clock = clock
+        self._admin_groups = frozenset(admin_groups)
         self._lock = threading.Lock()
-        # Key → (time of the read, start of the lifetime).
-        self._kept: LRUCache[str, tuple[float, float]] = LRUCache(KEPT)
+        # Hash of the id → (time of the read, the session).
+        self._kept: LRUCache[str, tuple[float, _Read]] = LRUCache(KEPT)
 
-    def begin(self) -> str:
-        """A new session's id; raises `Busy` where it cannot be stored."""
-        session = secrets.token_urlsafe(_ID_BYTES)
-        if not self.rows.set(self._key(session), _encoded(self._clock()), self.lifetime_s):
-            raise Busy("The sign-in could not be stored; try again.")
+    def begin(
+        self, kind: str, person: Person, mark: str = "", network: str = "", old: str = ""
+    ) -> str:
+        """A new session's id; it replaces the session `old`, and works for `network` alone unless that is empty.
+
+        `mark` is that of the account's credentials.
+        """
+        session, now = secrets.token_urlsafe(_ID_BYTES), self._clock()
+        groups = json.dumps(sorted(person.groups)) if kind == PROVIDER else "[]"
+        mark = self._mark(session) if kind == TOKEN else mark
+        row = (_digest(session), kind, person.name, groups, mark, network, now, now)
+        with self._store.writing() as database:
+            database.execute("DELETE FROM session WHERE digest = ?", (_digest(old),))
+            database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute(
+                "DELETE FROM session WHERE digest IN (SELECT digest FROM session"
+                " WHERE kind = ? AND name = ? ORDER BY renewed DESC LIMIT -1 OFFSET ?)",
+                (kind, person.name, MOST),
+            )
+        self._forget(_digest(old))
         return session
 
-    def check(self, session: str) -> Checked:
-        """Whether a session is valid; one that has been used for a while is renewed."""
+    def check(self, session: str, network: str = "") -> Checked:
+        """Whose session it is; one that has been used for a while is renewed."""
         if not _ID.fullmatch(session):
-            return Checked(False)
-        key, now = self._key(session), self._clock()
+            return Checked(None)
+        digest, now = _digest(session), self._clock()
         with self._lock:
-            read_at, began = self._kept.get(key, (float("-inf"), 0.0))
-            if 0.0 <= now - read_at < KEPT_S and 0.0 <= now - began < self.lifetime_s:
-                return Checked(True)
-        value = self.rows.get(key)
-        began = _decoded(value)
-        # A clock that was set back ends sessions: their age is not known any more.
-        if value is None or not 0.0 <= now - began < self.lifetime_s:
-            self._forget(key)
-            return Checked(False)
-        renewed = now - began >= RENEW_SHARE * self.lifetime_s and self._renew(key, value, now)
+            read_at, read = self._kept.get(digest, (float("-inf"), None))
+        is_fresh = read is not None and 0.0 <= now - read_at < KEPT_S
+        if read is None or not is_fresh or not self._is_current(read, now):
+            read, is_fresh = self._read(session, digest, now), False
+        if read is None:
+            self._forget(digest)
+            return Checked(None)
+        if read.network not in ("", network):
+            return Checked(None)
+        if is_fresh:
+            return Checked(read.person)
+        renewed = now - read.renewed >= RENEW_SHARE * self.idle_s and self._renew(digest, read, now)
         with self._lock:
-            self._kept[key] = (now, now if renewed else began)
-        return Checked(True, renewed)
+            self._kept[digest] = (now, read._replace(renewed=now) if renewed else read)
+        return Checked(read.person, renewed)
 
-    def end(self, session: str) -> bool:
-        """End a session in all processes; returns whether there was one."""
+    def end(self, session: str) -> Person | None:
+        """End a session in all processes; returns whose it was, None where there was none."""
         if not _ID.fullmatch(session):
-            return False
-        key = self._key(session)
-        ended = self.rows.delete(key)
-        self._forget(key)
+            return None
+        digest = _digest(session)
+        with self._store.writing() as database:
+            row = database.execute(_FIND, (digest,)).fetchone()
+            database.execute("DELETE FROM session WHERE digest = ?", (digest,))
+        self._forget(digest)
+        return None if row is None else Person(row[1])
+
+    def end_all(self, session: str) -> int:
+        """End the session and all others of its person; returns their number.
+
+        Those who have the start token are one person here.
+        """
+        digest = _digest(session)
+        with self._store.writing() as database:
+            ended = database.execute(
+                "DELETE FROM session WHERE (kind, name) IN"
+                " (SELECT kind, name FROM session WHERE digest = ?)",
+                (digest,),
+            ).rowcount
+        with self._lock:
+            self._kept.clear()
         return ended
 
-    def _renew(self, key: str, value: bytes, now: float) -> bool:
-        # Not if the row has changed: a session that was ended meanwhile must not come back.
-        with suppress(RowsUnavailable):
-            return self.rows.compare_and_set(key, value, _encoded(now), self.lifetime_s)
+    def person_elsewhere(self, name: str, groups: Iterable[str]) -> Person:
+        """Who signs in somewhere else, by what is said of them there."""
+        named = frozenset(groups)
+        return Person(name, named, ADMIN_SCOPES if named & self._admin_groups else PERSON_SCOPES)
+
+    def remove_expired(self) -> None:
+        """Remove the rows of sessions that have expired."""
+        now = self._clock()
+        with self._store.writing() as database:
+            database.execute(
+                "DELETE FROM session WHERE renewed <= ? OR began <= ? OR renewed > ? OR began > ?",
+                (now - self.idle_s, now - self.lifetime_s, now, now),
+            )
+
+    def cookie_s(self) -> int:
+        """How long a browser keeps the id after a renewal (s)."""
+        return int(min(self.idle_s, self.lifetime_s))
+
+    def _read(self, session: str, digest: str, now: float) -> _Read | None:
+        with self._store.reading() as database:
+            row = database.execute(_FIND, (digest,)).fetchone()
+        if row is None:
+            return None
+        kind, name, groups, mark, network, began, renewed, account_groups, admin, password_set = row
+        person: Person | None = None
+        if kind == ACCOUNT and admin is not None and mark == mark_of(password_set):
+            person = person_of(name, account_groups, admin)
+        elif kind == TOKEN and self._token and hmac.compare_digest(mark, self._mark(session)):
+            person = OPERATOR
+        elif kind == PROVIDER:
+            person = self.person_elsewhere(name, names_of(groups))
+        if person is None or not isinstance(began, float) or not isinstance(renewed, float):
+            return None
+        found = _Read(person, network, began, renewed)
+        return found if self._is_current(found, now) else None
+
+    def _is_current(self, read: _Read, now: float) -> bool:
+        # A clock that was set back ends sessions: their age is not known any more.
+        return 0.0 <= now - read.renewed < self.idle_s and 0.0 <= now - read.began < self.lifetime_s
+
+    def _renew(self, digest: str, read: _Read, now: float) -> bool:
+        # Not where there is no row: a session that was ended meanwhile must not come back.
+        with suppress(Busy), self._store.writing() as database:
+            changed = database.execute(
+                "UPDATE session SET renewed = ? WHERE digest = ? AND renewed = ?",
+                (now, digest, read.renewed),
+            )
+            return changed.rowcount == 1
         return False
 
-    def _forget(self, key: str) -> None:
+    def _mark(self, session: str) -> str:
+        """What binds a session to the start token; of no session without one."""
+        if self._token is None:
+            return ""
+        return hmac.digest(session.encode(), self._token, "sha256").hex()
+
+    def _forget(self, digest: str) -> None:
         with self._lock:
-            self._kept.pop(key, None)
-
-    def _key(self, session: str) -> str:
-        return PREFIX + hmac.digest(self._secret, session.encode(), "sha256").hex()
+            self._kept.pop(digest, None)
 
 
-def _encoded(began: float) -> bytes:
-    return repr(began).encode()
-
-
-def _decoded(value: bytes | None) -> float:
-    """The start of the lifetime; minus infinity for a damaged row."""
-    with suppress(ValueError):
-        return float(value or b"-inf")
-    return float("-inf")
+def _digest(secret: str) -> str:
+    """A hash to find a session by. Its id is 256 random bits, so that a keyed or slow hash adds nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

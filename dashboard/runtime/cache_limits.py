@@ -27,16 +27,13 @@ PLANS_BYTES = 16 * MIB
 ACCESS_RECORD_BYTES = 8 * MIB
 # 15 minutes of rows of three processes; a row has about 2 kB, at most 20. The history of 90 days has up to 26 MiB.
 LEDGER_BYTES = (54 + 28) * MIB
-# About 2,000 sessions, on a server that asks for sign-in.
-SESSIONS_BYTES = 8 * MIB
-DATABASES = 6
+DATABASES = 5
 # Write-ahead logs may grow to twice the size to which they are truncated, during a large transaction.
 BESIDE_BYTES = (
     MIN_METADATA_BYTES
     + PLANS_BYTES
     + ACCESS_RECORD_BYTES
     + LEDGER_BYTES
-    + SESSIONS_BYTES
     + DATABASES * (2 * WAL_BYTES + SET_ASIDE_BYTES)
     + 2 * UNCOUNTED_BYTES
 )

@@ -16,7 +16,11 @@ from dashboard.bricks.loader import remove_stale_locks
 from dashboard.errors import SetupError
 from dashboard.people.access import Access
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
+from dashboard.people.accounts import Accounts
+from dashboard.people.audit import Audit
 from dashboard.people.sessions import Sessions
+from dashboard.people.store import open_people
+from dashboard.people.tokens import Tokens
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
@@ -25,7 +29,6 @@ from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
     ACCESS_RECORD_BYTES,
     PLANS_BYTES,
-    SESSIONS_BYTES,
     LimitFollower,
     frame_limit,
     metadata_limit,
@@ -36,7 +39,7 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
-from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
+from dashboard.storage.rows import DiskRows, RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic
 from dashboard.telemetry.history import DAY_S
 from dashboard.telemetry.processes import rss_bytes
@@ -97,13 +100,13 @@ class Services(Engine):
         self.maintenance.join()
         if self.file_rights is not None:
             self.file_rights.close()
+        if self.access is not None:
+            self.access.close()
         super().close()
 
 
 def build_services(settings: Settings, role: Role) -> Services:
-    """Build the services; `SetupError` for an unusable root or cache directory, and sign-in without a token."""
-    if role == "web" and settings.asks_sign_in and settings.token is None:
-        raise SetupError("Sign-in needs a token: set LAMELLA_TOKEN.")
+    """Build the services; `SetupError` for an unusable root or cache directory, and sign-in that nobody can do."""
     engine = build_engine(settings, role)
     file_rights = file_rights_of(engine) if role == "web" else None
     stats = Stats(engine.caches.ledger, retention=engine.retention)
@@ -142,15 +145,32 @@ def file_rights_of(engine: Engine) -> FileRights | None:
 
 
 def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
-    """The sign-in of a web process, with its periodic tasks; None without a token."""
-    settings, caches = engine.settings, engine.caches
-    if settings.token is None:
+    """The sign-in of a web process, with its periodic tasks; None where none is asked for.
+
+    Raises `SetupError` for an unusable people file, and where there is nothing to sign in with.
+    """
+    settings = engine.settings
+    if not settings.asks_sign_in:
         return None
-    token = settings.token.get_secret_value()
-    rows = open_rows(caches.home / "sessions")
-    tasks.add("Removing expired sessions", rows.remove_expired, SWEEP_EVERY_S)
-    _limit_rows(tasks, rows, caches.locks / "sessions.room", lambda _: SESSIONS_BYTES, "sessions")
-    return Access(token, Sessions(rows, token.encode(), settings.session_days * DAY_S))
+    token = None if settings.token is None else settings.token.get_secret_value()
+    store = open_people(settings.people_file)
+    idle_s, lifetime_s = settings.session_days * DAY_S, settings.session_max_days * DAY_S
+    access = Access(
+        token,
+        Sessions(store, token, idle_s, lifetime_s, admin_groups=settings.admin_groups),
+        Accounts(store),
+        Tokens(store),
+        Audit(store.path, settings.audit_days),
+        close=store.close,
+    )
+    if token is None and not settings.elsewhere and not access.has_accounts():
+        store.close()
+        raise SetupError(
+            "Sign-in needs an account or a token: add one with `lamella user add NAME`, or set LAMELLA_TOKEN."
+        )
+    tasks.add("Removing expired sessions", access.sessions.remove_expired, SWEEP_EVERY_S)
+    tasks.add("Removing old audit files", access.audit.trim, SWEEP_EVERY_S)
+    return access
 
 
 def _limit_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import flask
 
 from dashboard.people.person import NOBODY, OPERATOR, Person
+from dashboard.web.server_timing import ADMITTED
 
 
 def register_open(server: flask.Flask) -> None:
@@ -16,8 +17,9 @@ def register_open(server: flask.Flask) -> None:
 
 
 def admit(person: Person) -> None:
-    """Let the request in hand be one of `person`."""
+    """Let the request in hand be one of `person`; all checks of who may send it have passed."""
     flask.g.person = person
+    flask.request.environ[ADMITTED] = True
 
 
 def current() -> Person:

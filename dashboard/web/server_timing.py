@@ -22,6 +22,9 @@ PROVENANCE = "lamella.provenance"
 # The `Demand` of a viewer.
 DEMAND = "lamella.demand"
 
+# Whether the request's person was let in: others may claim to be any viewer.
+ADMITTED = "lamella.admitted"
+
 # Shorter queues are the event loop's own time.
 SHOWN_QUEUE_S = 0.001
 
@@ -68,9 +71,8 @@ class ServerTimingMiddleware:
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
                 kind, code = kind_of(environ), status[:3]
-                # Who is not signed in may claim to be any viewer.
-                failed = code >= "400" and code != "401"
-                viewer = _viewer(environ) if kind == "demand" and failed else None
+                counted = kind == "demand" and code >= "400" and ADMITTED in environ
+                viewer = _viewer(environ) if counted else None
                 self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)

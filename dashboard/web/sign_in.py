@@ -1,8 +1,8 @@
-"""Sign-in: nobody gets anything but health checks and the page that asks for the token.
+"""Sign-in: nobody gets anything but health checks and the page that asks for a name or a token.
 
-    request ─ Bearer token, or the cookie of a session ─▶ its route
+    request ─ Bearer token, or the cookie of a session ─▶ the scope of its route ─▶ its route
             ├ `?token=` in a link to a page ─▶ a session's cookie, and the same address without the token
-            ├ page ─▶ 401, the page that asks for the token, at the address that was asked for
+            ├ page ─▶ 401, the sign-in page, at the address that was asked for
             └ anything else ─▶ 401 as JSON
 
 What is open is decided by the endpoint that would answer, not by the path: no other spelling of a path, and no
@@ -11,31 +11,35 @@ route that is added later, is open by mistake.
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote_plus, urlsplit
 
 import flask
 
-from dashboard.errors import LamellaError, Unauthorized
-from dashboard.people.access import Access, Way
-from dashboard.people.person import OPERATOR
-from dashboard.settings import Settings, is_loopback
-from dashboard.web import security
-from dashboard.web.person import admit
-from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage
+from dashboard.errors import Busy, LamellaError, TooManyRequests, Unauthorized
+from dashboard.people.access import Access
+from dashboard.people.attempts import Way
+from dashboard.people.person import Person
+from dashboard.settings import Settings
+from dashboard.web import scopes, security
+from dashboard.web.client_address import Clients
+from dashboard.web.person import admit, current
+from dashboard.web.provider_sign_in import BEGIN, CALLBACK, ProviderSignIn
+from dashboard.web.proxy_sign_in import ProxySignIn
+from dashboard.web.session_cookie import SessionCookie
+from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage, Ways
 
 BLUEPRINT: Final = "sign_in"
-OPEN: Final = frozenset({"api.healthz", "api.readyz", f"{BLUEPRINT}.page", f"{BLUEPRINT}.leave"})
+HEALTH: Final = frozenset({"api.healthz", "api.readyz"})
+OPEN: Final = HEALTH | {f"{BLUEPRINT}.{name}" for name in ("page", "leave", "provider", "callback")}
 TOKEN: Final = "token"  # noqa: S105  # the name of a field
 SEE_OTHER: Final = 303
 
 # Printable ASCII from the first slash on, without what browsers take for a slash.
 _LOCAL: Final = re.compile(r"/(?!/)[!-\[\]-~]*")
 _LONGEST_NEXT: Final = 8000
-# A browser sends several cookies of one name when other servers of this host have set it for other paths.
-_MOST_COOKIES: Final = 4
 
 
 def register(server: flask.Flask, settings: Settings, access: Access) -> None:
@@ -44,6 +48,9 @@ def register(server: flask.Flask, settings: Settings, access: Access) -> None:
     routes = flask.Blueprint(BLUEPRINT, __name__)
     routes.add_url_rule(SIGN_IN, "page", guard.page, methods=["GET", "POST"])
     routes.add_url_rule(SIGN_OUT, "leave", guard.leave, methods=["POST"])
+    routes.add_url_rule(SIGN_OUT, "choose", guard.choose, methods=["GET"])
+    routes.add_url_rule(BEGIN, "provider", guard.to_provider, methods=["GET"])
+    routes.add_url_rule(CALLBACK, "callback", guard.from_provider, methods=["GET"])
     server.register_blueprint(routes, url_prefix=settings.url_prefix or None)
     server.before_request(guard.ask)
     server.after_request(guard.renew)
@@ -56,113 +63,176 @@ class Guard:
         self._settings = settings
         self._access = access
         self._page = SignInPage(settings)
-        # Browsers send a host's cookies to all of its ports.
-        self._cookie = f"lamella-session-{settings.port}"
+        self._cookie = SessionCookie(settings)
+        self._clients = Clients(settings)
+        self._proxy = ProxySignIn(settings, access, self._clients)
+        self._provider = None if settings.oidc_issuer is None else ProviderSignIn(settings)
 
     def ask(self) -> flask.Response | None:
-        """None for who may pass, else the response; raises `Unauthorized` and `TooManyRequests`."""
+        """None for who may pass, else the response; raises `Unauthorized`, `TooManyRequests`, `Forbidden`."""
         request = flask.request
+        if request.endpoint in HEALTH:
+            return None
         page = self._is_page(request)
+        # First, so that no other way in hides a header that is not the proxy's.
+        named = self._proxy.person(request)
         if page and request.method == "GET" and TOKEN in request.args:
-            return self._follow_link(request)
+            return self._follow_link(request, named)
         if request.endpoint in OPEN:
             return None
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            self._access.check_token(given.strip(), *_who(request, Way.BEARER))
-            admit(OPERATOR)
-            return None
-        if self._session(request):
-            admit(OPERATOR)
+            person: Person | None = self._access.bearer(
+                given.strip(), self._clients.of(request, Way.BEARER)
+            )
+        else:
+            try:
+                person = named or self._signed_in(request)
+            except Busy as error:
+                if page:
+                    return self._page.refusal(error, self._address(request), self._ways())
+                raise
+        if person is not None:
+            scopes.check(person, request.endpoint, self._settings.url_prefix)
+            admit(person)
             return None
         if page:
-            return self._page.response(401, self._address(request))
+            return self._page.response(401, self._address(request), self._ways())
         raise Unauthorized(
             "You are not signed in: sign in on the page, or send the header `Authorization: Bearer TOKEN`."
         )
 
     def page(self) -> flask.Response:
-        """The page that asks for the token, and what its form is sent to."""
+        """The page that asks for a name or a token, and what its form is sent to."""
         request = flask.request
         if request.method != "POST":
             target = safe_next(request.args.get("next", ""), self._settings)
-            if self._session(request):
+            if self._proxy.person(request) or self._signed_in(request):
                 return _redirect(target)
-            return self._page.response(200, target, request.args.get("said", ""))
-        target = safe_next(request.form.get("next", ""), self._settings)
+            return self._page.response(200, target, self._ways(), request.args.get("said", ""))
+        form = request.form
+        target = safe_next(form.get("next", ""), self._settings)
+        name = form.get("name", "").strip()
+        secret = form.get(TOKEN, "").strip() or form.get("password", "")
         try:
-            return self._begin(request, request.form.get(TOKEN, "").strip(), Way.FORM, target)
+            # Without a name it is the start token, which people copy with spaces around it.
+            return self._begin(request, name, secret if name else secret.strip(), Way.FORM, target)
         except LamellaError as error:
-            return self._page.refusal(error, target)
+            return self._page.refusal(error, target, self._ways(), name)
+
+    def to_provider(self) -> flask.Response:
+        """Sends the browser to the identity provider."""
+        target = safe_next(flask.request.args.get("next", ""), self._settings)
+        if self._provider is None:
+            return _redirect(self._page.address(target))
+        try:
+            return self._provider.begin(flask.request, target)
+        except LamellaError as error:
+            return self._page.refusal(error, target, self._ways())
+
+    def from_provider(self) -> flask.Response:
+        """Signs in who comes back from the identity provider."""
+        request, target = flask.request, f"{self._settings.url_prefix}/"
+        if self._provider is None:
+            return _redirect(target)
+        client = self._clients.of(request, Way.PROVIDER)
+        try:
+            self._access.attempts.check(client)
+            person, wished = self._provider.finish(request)
+            target = safe_next(wished, self._settings)
+            response = self._signed_in_response(
+                request,
+                target,
+                lambda bound, old: self._access.sign_in_elsewhere(*person, client, bound, old),
+            )
+        except LamellaError as error:
+            if isinstance(error, Unauthorized):
+                self._access.refuse(client, "identity provider")
+            response = self._page.refusal(error, target, self._ways())
+        self._provider.forget(response)
+        return response
+
+    def choose(self) -> flask.Response:
+        """The page that asks whether to sign out here or everywhere."""
+        return self._page.choice(current().name)
 
     def leave(self) -> flask.Response:
-        """Ends the session."""
+        """Ends the session; with `everywhere` in the form, all of the person."""
         request = flask.request
-        address, _, agent = _who(request, Way.FORM)
-        for session in self._sessions(request):
-            self._access.sign_out(session, address, agent)
+        client = self._clients.of(request, Way.FORM)
+        everywhere = request.form.get("everywhere") == "1"
+        try:
+            for session in self._cookie.values(request):
+                self._access.sign_out(session, client, everywhere=everywhere)
+        except LamellaError as error:
+            return self._page.still_in(error)
         response = _redirect(f"{self._settings.url_prefix}{SIGN_IN}?said=out")
-        response.delete_cookie(
-            self._cookie, path=self._cookie_path(), httponly=True, samesite="Lax"
-        )
+        self._cookie.delete(request, response)
         return response
 
     def renew(self, response: flask.Response) -> flask.Response:
         """Let the cookie last as long as its session does."""
         session = flask.g.get("renewed_session")
         if session is not None and not flask.g.get("signed_in"):
-            self._set_cookie(response, session)
+            age_s = self._access.sessions.cookie_s()
+            self._cookie.set(flask.request, response, session, age_s)
         return response
 
-    def _follow_link(self, request: flask.Request) -> flask.Response:
+    def _follow_link(self, request: flask.Request, named: Person | None) -> flask.Response:
         """Sign in by a link, and leave nothing of the token in the address bar."""
         target = self._address(request)
         try:
-            return self._begin(request, request.args[TOKEN], Way.LINK, target)
+            return self._begin(request, "", request.args[TOKEN], Way.LINK, target)
         except LamellaError as error:
-            if self._session(request):
+            if not isinstance(error, Busy) and (named or self._signed_in(request)):
                 return _redirect(target)
-            if isinstance(error, Unauthorized):
-                return _redirect(self._page.address(target, "wrong"))
-            return self._page.refusal(error, target)
+            said = {Unauthorized: "wrong", TooManyRequests: "many"}.get(type(error), "busy")
+            return _redirect(self._page.address(target, said))
 
-    def _begin(self, request: flask.Request, token: str, way: Way, target: str) -> flask.Response:
-        old = next(iter(self._sessions(request)), "")
-        address, _, agent = _who(request, way)
-        session = self._access.sign_in(token, address, way, agent, old)
+    def _begin(
+        self, request: flask.Request, name: str, secret: str, way: Way, target: str
+    ) -> flask.Response:
+        client = self._clients.of(request, way)
+        return self._signed_in_response(
+            request,
+            target,
+            lambda bound, old: self._access.sign_in(name, secret, client, bound, old),
+        )
+
+    def _signed_in_response(
+        self, request: flask.Request, target: str, begin: Callable[[str, str], str]
+    ) -> flask.Response:
+        """The redirect with the cookie of the session that `begin` makes of the network and the old session."""
+        old = next(iter(self._cookie.values(request)), "")
+        session = begin("" if request.is_secure else self._clients.network(request), old)
         response = _redirect(target)
-        self._set_cookie(response, session)
+        self._cookie.set(request, response, session, self._access.sessions.cookie_s())
         flask.g.signed_in = True
         return response
 
-    def _session(self, request: flask.Request) -> str | None:
-        """The valid session of a request."""
-        for session in self._sessions(request):
-            checked = self._access.sessions.check(session)
-            if checked.valid:
+    def _signed_in(self, request: flask.Request) -> Person | None:
+        """The person of the valid session of a request."""
+        found = self._cookie.values(request)
+        if not found:
+            return None
+        here = self._clients.network(request)
+        for session in found:
+            checked = self._access.sessions.check(session, here)
+            if checked.person is not None:
                 if checked.renewed:
                     flask.g.renewed_session = session
-                return session
+                return checked.person
         return None
 
-    def _sessions(self, request: flask.Request) -> list[str]:
-        return request.cookies.getlist(self._cookie)[:_MOST_COOKIES]
-
-    def _set_cookie(self, response: flask.Response, session: str) -> None:
-        response.set_cookie(
-            self._cookie,
-            session,
-            max_age=int(self._access.sessions.lifetime_s),
-            path=self._cookie_path(),
-            httponly=True,
-            # With Strict, a link in a message would lead to the sign-in page although there is a session. GET
-            # changes nothing, and requests of other sites for anything but a page are refused.
-            samesite="Lax",
-            secure=flask.request.is_secure,
-        )
-
-    def _cookie_path(self) -> str:
-        return self._settings.url_prefix or "/"
+    def _ways(self) -> Ways:
+        """What the page asks for; where the people file cannot be read, names too."""
+        try:
+            accounts = self._access.has_accounts()
+        except Busy:
+            accounts = True
+        issuer = self._settings.oidc_issuer
+        provider = None if issuer is None else urlsplit(issuer).hostname
+        return Ways(accounts, self._access.has_token, provider)
 
     def _is_page(self, request: flask.Request) -> bool:
         """Whether a person goes to a page."""
@@ -203,27 +273,6 @@ def safe_next(text: str, settings: Settings) -> str:
     ):
         return home
     return text
-
-
-def client_address(request: flask.Request) -> str:
-    """The client's address; behind a proxy on this machine, the one that the proxy has added.
-
-    It serves to count failures and for the log, not as proof: other accounts on this machine can send any.
-    """
-    peer = request.remote_addr or ""
-    if is_loopback(peer):
-        # A proxy appends the address of its client, so the ones before may be made up.
-        last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        try:
-            # Without the scope of an IPv6 address, which may be any text.
-            return str(ipaddress.ip_address(last.partition("%")[0]))
-        except ValueError:
-            return peer
-    return peer
-
-
-def _who(request: flask.Request, way: Way) -> tuple[str, Way, str]:
-    return client_address(request), way, request.headers.get("User-Agent", "")
 
 
 def _redirect(target: str) -> flask.Response:

@@ -1,17 +1,18 @@
-"""The page that asks for the token: HTML without scripts, and nothing that has to be loaded."""
+"""The pages to sign in and out: HTML without scripts, and nothing that has to be loaded."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import flask
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from dashboard.assets_path import assets_folder
 from dashboard.errors import LamellaError, Unauthorized
+from dashboard.people.accounts import NAME
 from dashboard.settings import Settings
 from dashboard.web.security import CHALLENGE
 
@@ -22,13 +23,24 @@ SIGN_OUT: Final = "/sign-out"
 SAID: Final = {
     "out": "You are signed out.",
     "wrong": "The token in the link is wrong; it may be that of an earlier start.",
+    "many": "There were too many failed sign-ins; wait a minute, and follow the link again.",
+    "busy": "The server could not look at the link; follow it again.",
 }
+
+
+class Ways(NamedTuple):
+    """What one can sign in with: a name and a password, the token of the start, and the host of a provider."""
+
+    accounts: bool
+    token: bool
+    provider: str | None = None
+
 
 _HTML: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Sign in – Lamella</title>
+<title>{title} – Lamella</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -40,22 +52,45 @@ _HTML: Final = """<!DOCTYPE html>
 <h1><img src="data:image/svg+xml;base64,{icon}" alt="" width="28" height="28">Lamella</h1>
 <form method="post" action="{action}">
 <p id="said" role="{role}">{said}</p>
-<input name="username" type="text" value="lamella" autocomplete="username" hidden>
-<label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" spellcheck="false"
-  aria-describedby="said help" required autofocus>
-<input name="next" type="hidden" value="{next}">
-<button type="submit">Sign in</button>
-<p id="help">The token comes from the person who started the server.</p>
+{fields}
 </form>
 </main>
 </body>
 </html>
 """
 
+_NAME: Final = Markup("""<label for="name">Name</label>
+<input id="name" name="name" type="text" value="{name}" autocomplete="username" autocapitalize="none"
+  spellcheck="false" maxlength="64"{required}{focus}>
+""")
+# A browser that remembers passwords needs a name.
+_NO_NAME: Final = Markup("""<input name="username" type="text" value="lamella" autocomplete="username" hidden>
+""")
+_ENTRY: Final = Markup("""<label for="{id}">{label}</label>
+<input id="{id}" name="{id}" type="password" autocomplete="current-password" spellcheck="false"
+  aria-describedby="said help" required{focus}>
+<input name="next" type="hidden" value="{next}">
+<button type="submit">Sign in</button>
+<p id="help">{help}</p>""")
+_PROVIDER: Final = Markup("""<a class="provider" href="{address}">Sign in at {provider}</a>
+""")
+_ELSEWHERE: Final = Markup("""<p id="help">This server does not know who you are: open it at the address of the \
+proxy that signs people in.</p>""")
+_LEAVE: Final = Markup("""<p>You are signed in{who}.</p>
+<button type="submit" autofocus>Sign out</button>
+<button type="submit" name="everywhere" value="1" class="other">Sign out on all devices</button>
+<p id="help"><a href="{home}">Back</a></p>""")
+
+_HELP_TOKEN: Final = "The token comes from the person who started the server."  # noqa: S105
+_HELP_ACCOUNT: Final = "Name and password come from the person who runs the server."
+_HELP_BOTH: Final = (
+    "Name and password come from the person who runs the server. To use the token of the start, leave the name"
+    " empty and enter the token as the password."
+)
+
 
 class SignInPage:
-    """The page and its policy."""
+    """The pages and their policy."""
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.url_prefix
@@ -78,25 +113,76 @@ class SignInPage:
         """The address of the page that leads to `target`."""
         return f"{self._prefix}{SIGN_IN}?next={quote(target, safe='')}&said={said}"
 
-    def response(self, status: int, target: str, said: str = "") -> flask.Response:
-        """The page, which leads to `target`; `said` is a name in `SAID`."""
-        return self._page(status, target, SAID.get(said, ""), "status")
+    def response(self, status: int, target: str, ways: Ways, said: str = "") -> flask.Response:
+        """The sign-in page, which leads to `target`; `said` is a name in `SAID`."""
+        fields = self._fields(target, ways)
+        return self._page(status, SIGN_IN, fields, SAID.get(said, ""), "status")
 
-    def refusal(self, error: LamellaError, target: str) -> flask.Response:
-        """The page after an attempt that failed."""
-        response = self._page(error.status, target, error.message, "alert")
+    def refusal(
+        self, error: LamellaError, target: str, ways: Ways, name: str = ""
+    ) -> flask.Response:
+        """The sign-in page after an attempt that failed, with the name that was typed."""
+        fields = self._fields(target, ways, name if NAME.fullmatch(name) else "")
+        return self._failed(error, SIGN_IN, fields)
+
+    def choice(self, name: str) -> flask.Response:
+        """The page that signs the person out."""
+        return self._page(200, SIGN_OUT, self._leave(name), "", "status")
+
+    def still_in(self, error: LamellaError) -> flask.Response:
+        """The same page after a sign-out that failed."""
+        return self._failed(error, SIGN_OUT, self._leave(""))
+
+    def _fields(self, target: str, ways: Ways, name: str = "") -> str:
+        elsewhere = Markup("")
+        if ways.provider is not None:
+            address = f"{self._prefix}/sign-in/provider?next={quote(target, safe='')}"
+            elsewhere = _PROVIDER.format(address=address, provider=ways.provider)
+        if not (ways.accounts or ways.token):
+            return elsewhere or _ELSEWHERE
+        focus, required = Markup(" autofocus"), Markup(" required")
+
+        if not ways.accounts:
+            return (
+                elsewhere
+                + _NO_NAME
+                + _ENTRY.format(
+                    id="token", label="Token", next=target, help=_HELP_TOKEN, focus=focus
+                )
+            )
+        first = _NAME.format(
+            name=name, required="" if ways.token else required, focus="" if name else focus
+        )
+        return (
+            elsewhere
+            + first
+            + _ENTRY.format(
+                id="password",
+                label="Password",
+                next=target,
+                help=_HELP_BOTH if ways.token else _HELP_ACCOUNT,
+                focus=focus if name else "",
+            )
+        )
+
+    def _leave(self, name: str) -> str:
+        return _LEAVE.format(who=f" as {name}" if name else "", home=f"{self._prefix}/")
+
+    def _failed(self, error: LamellaError, action: str, fields: str) -> flask.Response:
+        response = self._page(error.status, action, fields, error.message, "alert")
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
 
-    def _page(self, status: int, target: str, said: str, role: str) -> flask.Response:
+    def _page(self, status: int, action: str, fields: str, said: str, role: str) -> flask.Response:
         html = _HTML.format(
+            title="Sign in" if action == SIGN_IN else "Sign out",
             icon=self._icon,
             style=self._style,
-            action=escape(self._prefix + SIGN_IN),
+            action=escape(self._prefix + action),
             said=escape(said),
             role=role,
-            next=escape(target),
+            fields=fields,
         )
         response = flask.Response(html, status, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = self._policy

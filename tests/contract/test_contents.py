@@ -86,4 +86,4 @@ def test_a_public_server_drops_nothing(tmp_path: Path) -> None:
     path = files.write(tmp_path / "scan.h5", a=(VALUES, CHUNKED))
     with running(tmp_path, path, host="0.0.0.0", public=True) as app:
         assert app.get("/api/v1/contents").get_json() == {"contents": [], "may_drop": False}
-        assert "this machine alone" in assert_error(drop(app, volume="scan.h5/a"), 403)
+        assert "without sign-in" in assert_error(drop(app, volume="scan.h5/a"), 403)

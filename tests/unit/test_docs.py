@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import dashboard
@@ -39,9 +40,11 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_path)
 def test_every_option_that_is_named_exists(page: Path) -> None:
+    groups = [group for group in lamella.commands.values() if isinstance(group, click.Group)]
+    nested = [command for group in groups for command in group.commands.values()]
     known = {
         option
-        for command in lamella.commands.values()
+        for command in (*lamella.commands.values(), *nested)
         for parameter in command.params
         for option in parameter.opts
     }

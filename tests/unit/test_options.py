@@ -18,8 +18,10 @@ from dashboard.cli.serve import (
     command,
 )
 from dashboard.errors import SetupError
+from dashboard.people.accounts import Accounts
 from dashboard.runtime.container import build_services
 from dashboard.settings import Settings, load_settings
+from tests.people import PASSWORD, people_file, quick_passwords
 from tests.terminal import refused, run
 
 MakeSettings = Callable[..., Settings]
@@ -91,6 +93,10 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
         "url_prefix": "/x",
         "public": True,
         "sign_in": True,
+        "people": tmp_path / "people.sqlite",
+        "proxy_header": "X-User",
+        "proxy_groups_header": "X-Groups",
+        "proxy_peers": ("unix", "192.0.2.1"),
         "insecure_http": True,
         "allowed_hosts": ("a", "b"),
         "config": tmp_path / "lamella.toml",
@@ -143,13 +149,17 @@ def test_a_token_is_made_where_sign_in_is_asked_for(make_settings: MakeSettings)
         ([], {"LAMELLA_TOKEN": ""}, "LAMELLA_TOKEN is empty"),
         ([], {"lamella_token": ""}, "LAMELLA_TOKEN is empty"),
         ([], {"LAMELLA_TOKEN": "short"}, "LAMELLA_TOKEN is not valid"),
-        (["--host", "0.0.0.0"], {}, "--token"),
-        (["--host", "0.0.0.0", "--sign-in"], {}, "--token"),
-        (["--host", "0.0.0.0", "--insecure-http"], {}, "--token"),
+        (["--host", "0.0.0.0"], {}, "--sign-in"),
+        (["--host", "0.0.0.0", "--sign-in"], {}, "--insecure-http"),
+        (["--host", "0.0.0.0", "--insecure-http"], {}, "--sign-in"),
+        (["--host", "0.0.0.0", "--people", "people.sqlite"], {}, "--insecure-http"),
         (["--host", "0.0.0.0", "--token", TOKEN], {}, "--insecure-http"),
         (["--host", "0.0.0.0"], {"LAMELLA_TOKEN": TOKEN}, "--insecure-http"),
         (["--public"], {"LAMELLA_TOKEN": TOKEN}, "one or the other"),
         (["--public", "--sign-in"], {}, "one or the other"),
+        (["--public", "--people", "people.sqlite"], {}, "one or the other"),
+        (["--people", ""], {}, "is empty"),
+        ([], {"LAMELLA_PEOPLE": ""}, "LAMELLA_PEOPLE is empty"),
     ],
 )
 def test_access_that_is_refused(
@@ -205,9 +215,28 @@ def test_other_accounts_of_the_machine(
     assert not has_other_accounts([own])
 
 
-def test_another_server_with_sign_in_needs_a_token(make_settings: MakeSettings) -> None:
-    with pytest.raises(SetupError, match="set LAMELLA_TOKEN"):
-        build_services(make_settings(sign_in=True), role="web")
+def test_no_token_is_made_where_there_are_accounts(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    store = people_file(tmp_path)
+    asking = make_settings(people=store.path)
+    assert asking.asks_sign_in
+    assert with_token(asking).token is not None
+    Accounts(store, quick_passwords()).add("ann", PASSWORD)
+    store.close()
+    assert with_token(asking) is asking
+
+
+def test_another_server_with_sign_in_needs_a_token_or_an_account(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    store = people_file(tmp_path)
+    settings = make_settings(people=store.path)
+    with pytest.raises(SetupError, match="lamella user add NAME`, or set LAMELLA_TOKEN"):
+        build_services(settings, role="web")
+    Accounts(store, quick_passwords()).add("ann", PASSWORD)
+    store.close()
+    build_services(settings, role="web").close()
 
 
 def test_help_does_not_show_the_token(

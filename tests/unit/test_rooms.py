@@ -17,6 +17,7 @@ ROOT = Path(dashboard.__file__).parent
 # From the lowest up. Packages on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking", "rate_limit"}),
+    frozenset({"sign_in_settings"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples"}),

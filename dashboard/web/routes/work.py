@@ -8,7 +8,9 @@ import flask
 
 from dashboard import errors
 from dashboard.bricks import contents as cache_contents
+from dashboard.people.person import Scope
 from dashboard.web import query
+from dashboard.web.person import current
 from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
@@ -37,15 +39,23 @@ def register(api: flask.Blueprint, services: Services) -> None:
         """What is in the brick cache, by volume and axis."""
         groups = visible.contents(cache_contents.contents(services.bricks))
         bricks = [group._asdict() for group in groups]
-        return flask.jsonify(contents=bricks, may_drop=services.settings.loopback)
+        return flask.jsonify(contents=bricks, may_drop=_may_drop(services))
 
     @api.post("/api/v1/contents/drop")
     def drop() -> flask.Response:
         """Removes the bricks of a volume, or of one of its axes, from the cache."""
-        if not services.settings.loopback:
-            raise errors.Forbidden("Only a server that listens on this machine alone drops bricks.")
+        if not _may_drop(services):
+            raise errors.Forbidden(
+                "A server that everybody can reach without sign-in drops no bricks."
+            )
         volume, axis = query.dropped()
         if not visible.volumes((volume,)):
             return flask.jsonify(bricks=0, bytes=0)  # as for a volume that is not in the cache
         dropped = cache_contents.drop(services.bricks, services.brick_trace, volume, axis)
         return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)
+
+
+def _may_drop(services: Services) -> bool:
+    """Whether the person of the request may remove bricks: not just anybody who reaches the server."""
+    settings = services.settings
+    return (settings.loopback or settings.asks_sign_in) and current().may(Scope.WARM)

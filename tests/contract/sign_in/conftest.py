@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.people.access import Access
-from dashboard.people.sessions import Sessions
+from dashboard.people.store import PeopleStore
 from tests.clock import Clock
 from tests.contract.sign_in.requests import TOKEN
+from tests.people import make_access, people_file
 from tests.web import App, running
 
 
@@ -19,9 +20,9 @@ def closed(
     data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[App]:
     """The application over `data`, with a token; at the root, and below a prefix."""
-    with running(
-        tmp_path_factory.mktemp("closed"), data, token=TOKEN, url_prefix=request.param
-    ) as app:
+    folder = tmp_path_factory.mktemp("closed")
+    people = folder / "people" / "people.sqlite"
+    with running(folder, data, token=TOKEN, url_prefix=request.param, people=people) as app:
         yield app
 
 
@@ -35,12 +36,21 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[PeopleStore]:
+    """A people file of the test's own: the application's tasks have another clock."""
+    store = people_file(tmp_path)
+    yield store
+    store.close()
+
+
 @pytest.fixture(autouse=True)
-def access(closed: App, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Access:
-    """Sessions and limits of the test's own, with a clock that it sets."""
+def access(
+    closed: App, store: PeopleStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Access:
+    """People and limits of the test's own, with a clock that it sets, and passwords that cost nothing."""
     access = closed.services.access
     assert access is not None
-    fresh = Access(TOKEN, Sessions(access.sessions.rows, TOKEN.encode(), 1000.0, clock), clock)
-    for name, value in vars(fresh).items():
+    for name, value in vars(make_access(store, TOKEN, clock)).items():
         monkeypatch.setattr(access, name, value)
     return access

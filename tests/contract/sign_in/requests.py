@@ -14,7 +14,11 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SLICE = "/api/v1/slice?file=data/volume.h5&dataset=volume&selection=3,:,:"
 COOKIE = "lamella-session-8050"
-OPEN = {"/healthz", "/readyz", "/sign-in", "/sign-out"}
+HTTPS = {"wsgi.url_scheme": "https"}
+OPEN = {
+    *("/healthz", "/readyz", "/sign-in", "/sign-out"),
+    *("/sign-in/provider", "/sign-in/callback"),
+}
 
 
 def ask(

@@ -14,6 +14,7 @@ from tests.contract.sign_in.requests import (
     BEARER,
     COOKIE,
     HTML,
+    HTTPS,
     OPEN,
     SLICE,
     TOKEN,
@@ -130,8 +131,43 @@ def test_the_cookie(closed: App, prefix: str) -> None:
     assert "secure" not in parts
     assert TOKEN not in cookie
     assert len(session_of(response)) == 43
-    response = sign_in(closed, environ_overrides={"wsgi.url_scheme": "https"})
-    assert "; Secure" in response.headers["Set-Cookie"]
+    response = sign_in(closed, environ_overrides=HTTPS)
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    assert "; Secure" in cookie
+    assert cookie.startswith(f"{'__Secure' if prefix else '__Host'}-{COOKIE}=")
+
+
+def test_over_https_a_cookie_of_plain_http_is_none(closed: App, prefix: str) -> None:
+    files = f"{prefix}/api/v1/files"
+    plain = session_of(sign_in(closed))
+    name, _, rest = sign_in(closed, environ_overrides=HTTPS).headers["Set-Cookie"].partition("=")
+    secure = rest.partition(";")[0]
+    for cookie, over, status in (
+        (f"{COOKIE}={plain}", {}, 200),
+        (f"{COOKIE}={plain}", HTTPS, 401),
+        (f"{name}={secure}", HTTPS, 200),
+        (f"{name}={secure}", {}, 401),
+        (f"{COOKIE}={plain}; {name}={secure}", HTTPS, 200),
+    ):
+        response = ask(closed, files, headers={"Cookie": cookie}, environ_overrides=over)
+        assert response.status_code == status, (cookie, over)
+
+
+def test_over_plain_http_a_cookie_is_of_no_use_elsewhere(closed: App, prefix: str) -> None:
+    files = f"{prefix}/api/v1/files"
+    here, there = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
+    cookie = with_session(session_of(sign_in(closed, environ_overrides=here)))
+    assert ask(closed, files, headers=cookie, environ_overrides=here).status_code == 200
+    assert ask(closed, files, headers=cookie, environ_overrides=there).status_code == 401
+    forged = cookie | {"X-Forwarded-For": "192.0.2.1"}
+    assert ask(closed, files, headers=forged, environ_overrides=there).status_code == 401
+    out = ask(closed, f"{prefix}/sign-out", "POST", cookie, environ_overrides=there)
+    assert out.status_code == 303
+    # Who moves between networks keeps a session over HTTPS.
+    given = sign_in(closed, environ_overrides=HTTPS | here).headers["Set-Cookie"]
+    moved = {"Cookie": given.partition(";")[0]}
+    response = ask(closed, files, headers=moved, environ_overrides=HTTPS | there)
+    assert response.status_code == 200
 
 
 def test_sessions_that_are_wrong_expired_or_ended(

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from dashboard.client import Client, ServerError
-from dashboard.people.access import FAILURES
+from dashboard.people.attempts import FAILURES
+from dashboard.people.store import PeopleStore
 from tests.clock import Clock
 from tests.contract.conftest import VOLUME
 from tests.contract.sign_in.requests import (
@@ -55,10 +56,35 @@ def test_a_link_with_a_wrong_token(closed: App, prefix: str) -> None:
     cookie = with_session(session_of(sign_in(closed)))
     response = ask(closed, link, headers=HTML | cookie)
     assert response.headers["Location"] == f"{prefix}/?index=7"
-    for _ in range(FAILURES):
-        response = ask(closed, link, headers=HTML | cookie)
+    for number in range(FAILURES):
+        response = ask(closed, f"{link}{number}", headers=HTML | cookie)
         assert response.headers["Location"] == f"{prefix}/?index=7"
-    assert ask(closed, link, headers=HTML).status_code == 429
+
+
+def test_a_link_beyond_the_limit_leaves_no_token_in_the_address_bar(
+    closed: App, prefix: str
+) -> None:
+    for number in range(FAILURES):
+        ask(closed, f"{prefix}/?token=wrong-{number}", headers=HTML)
+    link = f"{prefix}/?index=7&token={quote(TOKEN, safe='')}"
+    response = ask(closed, link, headers=HTML)
+    assert response.status_code == 303
+    target = urlsplit(response.headers["Location"])
+    assert target.path == f"{prefix}/sign-in"
+    assert parse_qs(target.query) == {"next": [f"{prefix}/?index=7"], "said": ["many"]}
+    page = ask(closed, response.headers["Location"]).get_data(as_text=True)
+    assert "wait a minute, and follow the link again" in page
+    assert TOKEN not in page
+
+
+def test_a_link_while_the_people_file_cannot_be_used(
+    closed: App, prefix: str, store: PeopleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "path", store.path.with_name("gone"))
+        response = ask(closed, f"{prefix}/?index=7&token={quote(TOKEN, safe='')}", headers=HTML)
+    assert response.headers["Location"].endswith("&said=busy")
+    assert quote(TOKEN, safe="") not in response.headers["Location"]
 
 
 def test_a_link_to_another_host_leads_nowhere(closed: App, prefix: str) -> None:
@@ -154,13 +180,19 @@ def test_failures_are_limited_in_all_ways(
         ),
     ]
     for number in range(FAILURES):
-        assert ways[number % 3]("wrong-but-secret").status_code in (303, 401)
+        assert ways[2](f"wrong-but-secret-{number}").status_code == 401
+    assert sign_in(closed).status_code == 303
     for way in ways:
+        for number in range(FAILURES):
+            way(f"wrong-but-secret-{number}")
         for token in ("wrong-but-secret", TOKEN):
             response = way(token)
-            assert response.status_code == 429
-            assert 0 < int(response.headers["Retry-After"]) <= 60
             assert "Set-Cookie" not in response.headers
+            if way is ways[1]:
+                assert "said=many" in response.headers["Location"]
+            else:
+                assert response.status_code == 429
+                assert 0 < int(response.headers["Retry-After"]) <= 60
     assert ask(closed, f"{prefix}/metrics", headers=cookie).status_code == 200
     assert ask(closed, f"{prefix}/healthz").status_code == 200
     clock.pass_(60.0)
@@ -182,8 +214,9 @@ def test_the_scope_of_an_address_is_no_text_for_the_log(
 
 
 def test_behind_a_proxy_clients_are_counted_apart(closed: App) -> None:
-    for _ in range(FAILURES):
-        sign_in(closed, "wrong", headers={"X-Forwarded-For": "10.0.0.1, 192.0.2.1"})
+    for number in range(FAILURES):
+        wrong, headers = f"wrong {number}", {"X-Forwarded-For": "10.0.0.1, 192.0.2.1"}
+        sign_in(closed, wrong, headers=headers)
     limited = sign_in(closed, headers={"X-Forwarded-For": "192.0.2.1"})
     assert limited.status_code == 429
     other = sign_in(closed, headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
@@ -192,7 +225,7 @@ def test_behind_a_proxy_clients_are_counted_apart(closed: App) -> None:
     for number in range(FAILURES):
         sign_in(
             closed,
-            "wrong",
+            f"wrong {number}",
             headers={"X-Forwarded-For": f"203.0.113.{number}"},
             environ_overrides={"REMOTE_ADDR": "198.51.100.1"},
         )
@@ -240,12 +273,22 @@ def test_the_button_is_there_where_sign_in_is(closed: App, app: App, prefix: str
 def test_nobody_is_counted_as_a_viewer(closed: App, prefix: str) -> None:
     def figures() -> tuple[str, object]:
         add_up(closed.services)
-        by = ask(closed, f"{prefix}/api/v1/stats?by=viewer&window=all", headers=BEARER)
-        whole = ask(closed, f"{prefix}/api/v1/stats?window=all", headers=BEARER)
+        other = {"REMOTE_ADDR": "192.0.2.9"}  # not limited below
+        by, whole = (
+            ask(closed, prefix + path, headers=BEARER, environ_overrides=other)
+            for path in ("/api/v1/stats?by=viewer&window=all", "/api/v1/stats?window=all")
+        )
         return by.get_data(as_text=True), whole.get_json()["demand"]
 
     before = figures()
-    assert ask(closed, f"{prefix}{SLICE}&viewer=nobody").status_code == 401
+    slice_ = f"{prefix}{SLICE}&viewer=nobody"
+    assert ask(closed, slice_).status_code == 401
+    assert ask(closed, slice_, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    elsewhere = BEARER | {"Host": "evil.example"}
+    assert ask(closed, slice_, headers=elsewhere).status_code == 421
+    for number in range(FAILURES):
+        ask(closed, slice_, headers={"Authorization": f"Bearer {number}"})
+    assert ask(closed, slice_, headers={"Authorization": "Bearer x"}).status_code == 429
     body = {"viewer": "nobody", "slices": []}
     assert ask(closed, f"{prefix}/api/v1/telemetry", "POST", json=body).status_code == 401
     after = figures()
@@ -253,9 +296,10 @@ def test_nobody_is_counted_as_a_viewer(closed: App, prefix: str) -> None:
     assert after[1] == before[1]
 
 
-def test_a_token_in_the_cache_directory(closed: App) -> None:
+def test_the_token_is_in_no_file(closed: App, store: PeopleStore) -> None:
     sign_in(closed)
-    for path in closed.services.settings.cache_dir.rglob("*"):
+    settings = closed.services.settings
+    for path in (*settings.cache_dir.rglob("*"), *store.path.parent.iterdir()):
         if path.is_file():
             assert TOKEN.encode() not in path.read_bytes(), path
 

@@ -1,4 +1,4 @@
-"""The token, the limit of failed attempts, and the log of both."""
+"""Signing in with the start token, an API token, or a name and a password; and what the audit has of it."""
 
 from __future__ import annotations
 
@@ -8,85 +8,152 @@ import logging
 import pytest
 
 from dashboard.errors import TooManyRequests, Unauthorized
-from dashboard.people.access import ALL_FAILURES, FAILURES, WINDOW_S, Access, Way, network
-from dashboard.people.sessions import Sessions
+from dashboard.people.access import Access
+from dashboard.people.attempts import FAILURES, WINDOW_S, Client, Way
+from dashboard.people.person import OPERATOR, Scope
+from dashboard.people.sessions import KEPT_S
+from dashboard.people.store import PeopleStore
+from dashboard.people.tokens import DAY_S
 from tests.clock import Clock
-from tests.rows import MemoryRows
+from tests.people import PASSWORD, make_access
 
 TOKEN = "correct-horse-battery"
 HOME = "192.0.2.1"
+BEARER, FORM, LINK = (Client(HOME, way) for way in (Way.BEARER, Way.FORM, Way.LINK))
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def access(store: PeopleStore, clock: Clock) -> Access:
+    made = make_access(store, TOKEN, clock)
+    made.accounts.add("ann", PASSWORD)
+    return made
 
 
-@pytest.fixture
-def access(clock: Clock) -> Access:
-    return Access(TOKEN, Sessions(MemoryRows(), TOKEN.encode(), 1000.0), clock)
-
-
-def fail(access: Access, address: str, token: str = "wrong") -> None:
-    with pytest.raises(Unauthorized):
-        access.check_token(token, address, Way.BEARER)
+def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
+    return [json.loads(record.getMessage().removeprefix("audit ")) for record in caplog.records]
 
 
 @pytest.mark.parametrize(
-    "token", ["", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\udcff", "é" * 30]
+    "token", ["", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\udcff", "é" * 30, "lam_x"]
 )
 def test_other_tokens_are_wrong(access: Access, token: str) -> None:
-    fail(access, HOME, token)
-    access.check_token(TOKEN, HOME, Way.BEARER)
+    with pytest.raises(Unauthorized, match="The token is wrong"):
+        access.bearer(token, BEARER)
+    assert access.bearer(TOKEN, BEARER) is OPERATOR
 
 
-def test_failures_of_an_address_are_limited(access: Access, clock: Clock) -> None:
-    for _ in range(FAILURES):
-        fail(access, HOME)
-        clock.pass_(1.0)
-    with pytest.raises(TooManyRequests) as caught:
-        access.check_token(TOKEN, HOME, Way.BEARER)
-    assert caught.value.retry_after_s == WINDOW_S - FAILURES
-    access.check_token(TOKEN, "192.0.2.2", Way.BEARER)
-    clock.pass_(WINDOW_S - FAILURES)
-    access.check_token(TOKEN, HOME, Way.BEARER)
+def test_without_a_start_token_there_is_none(store: PeopleStore, clock: Clock) -> None:
+    access = make_access(store, None, clock)
+    assert not access.has_token
+    for token in ("", "None", TOKEN):
+        with pytest.raises(Unauthorized):
+            access.bearer(token, BEARER)
+        with pytest.raises(Unauthorized):
+            access.sign_in("", token, FORM)
 
 
-def test_success_is_not_limited(access: Access) -> None:
-    for _ in range(10 * FAILURES):
-        access.check_token(TOKEN, HOME, Way.BEARER)
+def test_an_api_token_signs_in_nowhere(access: Access) -> None:
+    secret = access.tokens.add("script", [Scope.ADMIN], 90)
+    assert access.bearer(secret, BEARER).may(Scope.ADMIN)
+    for client in (FORM, LINK):
+        with pytest.raises(Unauthorized):
+            access.sign_in("", secret, client)
 
 
-def test_failures_of_all_are_limited_but_not_for_those_who_had_the_token(
-    access: Access, clock: Clock
+def test_an_expired_token_is_named_and_no_guess(
+    access: Access, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    access.check_token(TOKEN, HOME, Way.BEARER)
-    for number in range(ALL_FAILURES):
-        fail(access, f"198.51.100.{number}")
-    with pytest.raises(TooManyRequests):
-        access.check_token(TOKEN, "203.0.113.1", Way.FORM)
-    access.check_token(TOKEN, HOME, Way.BEARER)
+    secret = access.tokens.add("script", [Scope.READ], 1)
+    clock.pass_(DAY_S)
+    for _ in range(10 * FAILURES):
+        with pytest.raises(Unauthorized, match="The token script has expired; ask for a new one"):
+            access.bearer(secret, BEARER)
+    assert [(one["reason"], one["token"]) for one in events(caplog)] == [
+        ("expired token", "script")
+    ]
+
+
+def test_right_tokens_are_not_limited(access: Access) -> None:
+    secret = access.tokens.add("script", [Scope.READ], 1)
+    for _ in range(10 * FAILURES):
+        access.bearer(TOKEN, BEARER)
+        access.bearer(secret, BEARER)
+
+
+def test_beyond_the_limit_the_right_secret_is_refused_too(access: Access, clock: Clock) -> None:
+    secret = access.tokens.add("script", [Scope.READ], 1)
+    for number in range(FAILURES):
+        with pytest.raises(Unauthorized):
+            access.sign_in("ann", f"wrong words {number}", FORM)
+    for name, one in (("ann", PASSWORD), ("", TOKEN)):
+        with pytest.raises(TooManyRequests):
+            access.sign_in(name, one, FORM)
+    assert access.bearer(secret, BEARER)
+    assert access.sign_in("", TOKEN, LINK)
     clock.pass_(WINDOW_S)
-    access.check_token(TOKEN, "203.0.113.1", Way.FORM)
+    assert access.sign_in("ann", PASSWORD, FORM)
 
 
-def test_what_counts_as_one_client() -> None:
-    assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
-    assert network("::ffff:192.0.2.1") == network("192.0.2.1") != network("192.0.2.2")
-    assert network("fe80::1%eth0") == network("fe80::2")
-    assert network("no address") == network("") == ""
+def test_a_name_and_a_password(access: Access) -> None:
+    person = access.sessions.check(access.sign_in("ann", PASSWORD, FORM)).person
+    assert person is not None
+    assert person.name == "ann"
+    sentences = set()
+    for name, password in (("ann", TOKEN), ("ann", ""), ("eve", PASSWORD), ("ann ", PASSWORD)):
+        with pytest.raises(Unauthorized) as caught:
+            access.sign_in(name, password, FORM)
+        sentences.add(caught.value.message)
+    assert sentences == {"The name or the password is wrong."}
+
+
+def test_a_password_that_was_wrong_is_verified_again_when_another_was_set(access: Access) -> None:
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            access.sign_in("ann", "other words of hers", FORM)
+    access.accounts.set_password("ann", "other words of hers")
+    assert access.sign_in("ann", "other words of hers", FORM)
+
+
+def test_the_same_wrong_password_costs_one_hash(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify, costs = access.accounts.verified, []
+    monkeypatch.setattr(access.accounts, "verified", lambda *a: costs.append(a) or verify(*a))
+    for name in ("ann", "eve"):
+        for _ in range(100):
+            with pytest.raises(Unauthorized):
+                access.sign_in(name, "wrong words of hers", FORM)
+    assert len(costs) == 2
 
 
 def test_a_sign_in_replaces_the_session_before(access: Access) -> None:
-    first = access.sign_in(TOKEN, HOME, Way.FORM)
-    second = access.sign_in(TOKEN, HOME, Way.FORM, old=first)
-    assert not access.sessions.check(first).valid
-    assert access.sessions.check(second).valid
+    first = access.sign_in("", TOKEN, FORM)
+    second = access.sign_in("ann", PASSWORD, FORM, old=first)
+    assert access.sessions.check(first).person is None
+    assert access.sessions.check(second).person
     with pytest.raises(Unauthorized):
-        access.sign_in("wrong", HOME, Way.FORM, old=second)
-    assert access.sessions.check(second).valid
-    access.sign_out(second, HOME)
-    assert not access.sessions.check(second).valid
+        access.sign_in("", "wrong", FORM, old=second)
+    assert access.sessions.check(second).person
+    access.sign_out(second, FORM)
+    assert access.sessions.check(second).person is None
+
+
+def test_sign_out_everywhere(access: Access) -> None:
+    first, second = (access.sign_in("ann", PASSWORD, FORM) for _ in range(2))
+    other = access.sign_in("", TOKEN, FORM)
+    access.sign_out("a" * 43, FORM, everywhere=True)
+    assert access.sessions.check(second).person
+    access.sign_out(first, FORM, everywhere=True)
+    assert access.sessions.check(second).person is None
+    assert access.sessions.check(other).person
+
+
+def test_accounts_of_another_process_are_seen(store: PeopleStore, clock: Clock) -> None:
+    here, there = make_access(store, TOKEN, clock), make_access(store, TOKEN, clock)
+    assert not here.has_accounts()
+    there.accounts.add("ann", PASSWORD)
+    clock.pass_(KEPT_S)
+    assert here.has_accounts()
 
 
 def test_each_event_is_one_line_without_secrets(
@@ -94,24 +161,39 @@ def test_each_event_is_one_line_without_secrets(
 ) -> None:
     caplog.set_level(logging.INFO)
     agent = "evil\r\n2026-01-01 INFO \x1b[2J" + "x" * 1000
-    session = access.sign_in(TOKEN, HOME, Way.LINK, agent)
-    access.check_token(TOKEN, HOME, Way.BEARER, agent)
-    fail(access, HOME, "a-guess-that-was-close")
-    access.sign_out(session, HOME)
-    access.sign_out(session, HOME)
-    for _ in range(FAILURES - 1):
-        fail(access, HOME)
-    with pytest.raises(TooManyRequests):
-        access.sign_in("a-guess-that-was-close", HOME, Way.FORM)
-    lines = [record.getMessage() for record in caplog.records]
-    events = [json.loads(line.removeprefix("audit ")) for line in lines]
-    assert [event["event"] for event in events[:3]] == ["sign-in", "refused", "sign-out"]
-    assert events[0]["way"] == "link"
-    assert events[1] == {
-        "event": "refused", "way": "bearer", "reason": "wrong token", "address": HOME
+    session = access.sign_in("", TOKEN, LINK._replace(agent=agent))
+    access.bearer(TOKEN, BEARER)
+    with pytest.raises(Unauthorized):
+        access.bearer("a-guess-that-was-close", BEARER)
+    access.sign_out(session, FORM)
+    access.sign_out(session, FORM)
+    hers = access.sign_in("ann", PASSWORD, FORM)
+    for name in ("ann", PASSWORD):
+        with pytest.raises(Unauthorized):
+            access.sign_in(name, "a-guess-that-was-close", FORM)
+    access.sign_out(hers, FORM, everywhere=True)
+    for number in range(FAILURES):
+        with pytest.raises(Unauthorized):
+            access.sign_in("", f"a-guess {number}", LINK)
+    for _ in range(3):
+        with pytest.raises(TooManyRequests):
+            access.sign_in("", "a-guess-that-was-close", LINK)
+    found = events(caplog)
+    assert [(one["event"], one.get("name"), one.get("reason")) for one in found] == [
+        ("sign-in", None, None),
+        ("refused", None, "wrong token"),
+        ("sign-out", None, None),
+        ("sign-in", "ann", None),
+        ("refused", "ann", "wrong name or password"),
+        ("refused", None, "wrong name or password"),
+        ("sessions-ended", "ann", None),
+        *[("refused", None, "wrong token")] * FAILURES,
+        ("refused", None, "too many attempts"),
+    ]
+    assert found[1] == {
+        "event": "refused", "reason": "wrong token", "way": "bearer", "address": HOME
     }  # fmt: skip
-    assert events[-1]["reason"] == "too many attempts"
-    for line in lines:
+    for line in (record.getMessage() for record in caplog.records):
         assert line.isprintable()
         assert len(line) < 500
-        assert not any(secret in line for secret in (TOKEN, session, "a-guess"))
+        assert not any(secret in line for secret in (TOKEN, session, hers, PASSWORD, "a-guess"))

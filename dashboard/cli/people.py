@@ -1,0 +1,89 @@
+"""What the commands about people share: the opened people file, its audit, and how a password is asked for."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from dashboard.errors import BadRequest
+from dashboard.people.accounts import Accounts
+from dashboard.people.audit import Audit, Event
+from dashboard.people.store import open_people
+from dashboard.people.tokens import Tokens
+from dashboard.settings import load_settings
+
+
+@dataclass(frozen=True)
+class People:
+    """What a command changes."""
+
+    accounts: Accounts
+    tokens: Tokens
+    audit: Audit
+
+    def record(self, event: Event, **parts: str | list[str] | None) -> None:
+        """Record what the command did, with the account of the machine that gave it."""
+        self.audit.record(event, **parts, way="command", by=_own_account())
+
+
+@contextmanager
+def opened_people(given: dict[str, Any]) -> Iterator[People]:
+    """The people file of these options and the environment; raises `SetupError`."""
+    settings = load_settings({"people": given["people"]})
+    store = open_people(settings.people_file)
+    try:
+        audit = Audit(store.path, settings.audit_days)
+        yield People(Accounts(store), Tokens(store), audit)
+    finally:
+        store.close()
+
+
+def ask_password(name: str) -> str:
+    """A new password: typed twice at a terminal, or the first line of the standard input."""
+    if sys.stdin.isatty():
+        text: str = click.prompt(
+            f"Password of {name}", hide_input=True, confirmation_prompt="The same again", err=True
+        )
+        return text
+    line = sys.stdin.readline()
+    if not line:
+        raise BadRequest(
+            "The standard input has no password; write it there, or run it in a terminal."
+        )
+    return line.rstrip("\r\n")
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns as wide as their longest text."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def day(moment: float | None) -> str:
+    """The date and time of a Unix time (s), in UTC."""
+    if moment is None:
+        return "never"
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def is_past(moment: float) -> bool:
+    """Whether a Unix time (s) is over."""
+    return moment <= time.time()
+
+
+def _own_account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

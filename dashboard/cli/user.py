@@ -1,0 +1,102 @@
+"""`lamella user`: accounts of people who sign in with a name and a password."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dashboard.cli.options import people_option
+from dashboard.people.audit import Event
+
+
+@click.group()
+def user() -> None:
+    """Accounts of people who sign in with a name and a password.
+
+    A server that runs sees a change within two seconds. Times are UTC.
+    """
+
+
+@user.command()
+@click.argument("name")
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="A group of the person; once for each."
+)
+@click.option("--admin", is_flag=True, help="May do everything, such as read all figures.")
+@people_option
+def add(name: str, groups: tuple[str, ...], admin: bool, **given: Any) -> None:
+    """Add an account; the password is asked for, or read from the standard input."""
+    from dashboard.cli.people import ask_password, opened_people  # noqa: PLC0415
+
+    with opened_people(given) as people:
+        people.accounts.check_new(name, groups)
+        people.accounts.add(name, ask_password(name), groups, admin=admin)
+        people.record(Event.USER_ADDED, name=name, groups=sorted(groups), admin="yes" * admin)
+    click.echo(f"Added {name}.")
+
+
+@user.command()
+@click.argument("name")
+@people_option
+def passwd(name: str, **given: Any) -> None:
+    """Change a password, which ends the person's sessions; asked for, or read from the standard input."""
+    from dashboard.cli.people import ask_password, opened_people  # noqa: PLC0415
+
+    with opened_people(given) as people:
+        people.accounts.check_known(name)
+        people.accounts.set_password(name, ask_password(name))
+        people.record(Event.PASSWORD_CHANGED, name=name)
+    click.echo(f"Changed the password of {name}, who has to sign in again.")
+
+
+@user.command()
+@click.argument("name")
+@people_option
+def remove(name: str, **given: Any) -> None:
+    """Remove an account, its sessions and its tokens."""
+    from dashboard.cli.people import opened_people  # noqa: PLC0415
+
+    with opened_people(given) as people:
+        people.accounts.remove(name)
+        people.record(Event.USER_REMOVED, name=name)
+    click.echo(f"Removed {name}.")
+
+
+@user.command(name="sign-out")
+@click.argument("name")
+@people_option
+def sign_out(name: str, **given: Any) -> None:
+    """End all sessions of a person; API tokens stay valid."""
+    from dashboard.cli.people import opened_people  # noqa: PLC0415
+
+    with opened_people(given) as people:
+        ended = people.accounts.end_sessions(name)
+        people.record(Event.SESSIONS_ENDED, name=name)
+    click.echo(f"Ended {ended} session{'' if ended == 1 else 's'} of {name}.")
+
+
+@user.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@people_option
+def list_(as_json: bool, **given: Any) -> None:
+    """List the accounts."""
+    from dashboard.cli.people import day, opened_people, table  # noqa: PLC0415
+
+    with opened_people(given) as people:
+        found = people.accounts.listed()
+    if as_json:
+        click.echo(json.dumps([account._asdict() for account in found]))
+        return
+    rows = [
+        (
+            account.name,
+            ", ".join(account.groups),
+            "yes" if account.admin else "",
+            day(account.created),
+            day(account.password_set),
+        )
+        for account in found
+    ]
+    table(("name", "groups", "admin", "added", "password set"), rows)

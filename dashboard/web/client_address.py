@@ -1,0 +1,58 @@
+"""Who sends a request, as far as that can be known before anything is verified."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+import flask
+
+from dashboard.people.attempts import Client, Way, network
+from dashboard.settings import Settings, is_loopback
+from dashboard.sign_in_settings import UNIX
+
+# What the HTTP server says of clients of a socket file, which have neither address nor port.
+_NO_PORT: Final = "0"
+
+
+class Clients:
+    """The clients of requests, some of which come through proxies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._peers = frozenset(settings.proxy_peers)
+
+    def of(self, request: flask.Request, way: Way) -> Client:
+        """The client of a request, for the limit of attempts and the audit."""
+        return Client(self.address(request), way, request.headers.get("User-Agent", ""))
+
+    def network(self, request: flask.Request) -> str:
+        """What counts as one client."""
+        return network(self.address(request))
+
+    def address(self, request: flask.Request) -> str:
+        """The client's address; behind a trusted proxy or one on this machine, what the proxy has added.
+
+        It serves to count failures and for the log, not as proof: other accounts on this machine can send any.
+        """
+        peer = request.remote_addr or ""
+        if is_loopback(peer) or self.is_trusted_proxy(request):
+            # A proxy appends the address of its client, so the ones before may be made up.
+            last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+            try:
+                # Without the scope of an IPv6 address, which may be any text.
+                return str(ipaddress.ip_address(last.partition("%")[0]))
+            except ValueError:
+                return peer
+        return peer
+
+    def is_trusted_proxy(self, request: flask.Request) -> bool:
+        """Whether the connection is one of a proxy that may say who sends the request."""
+        peer = request.remote_addr or ""
+        if request.environ.get("REMOTE_PORT") == _NO_PORT and is_loopback(peer):
+            return UNIX in self._peers
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return str(mapped or address) in self._peers
