@@ -28,6 +28,11 @@ class Person:
     groups: frozenset[str] = frozenset()
     scopes: frozenset[Scope] = frozenset()
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is the operator, or a script with a token of the operator, which may do less."""
+        return not self.name and bool(self.scopes)
+
     def may(self, scope: Scope) -> bool:
         """Whether the person may do what `scope` is for."""
         return scope in self.scopes

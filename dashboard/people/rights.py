@@ -69,7 +69,11 @@ class Rights:
 
     def sees_everything(self, person: Person) -> bool:
         """Whether a person may see all files, and the figures of all viewers: the operator and admins."""
-        return person.may(Scope.ADMIN) or (bool(person.name) and person.name in self._admins)
+        return (
+            person.is_operator
+            or person.may(Scope.ADMIN)
+            or (bool(person.name) and person.name in self._admins)
+        )
 
     def groups(self, person: Person) -> frozenset[str]:
         """The groups of a person: those of the sign-in, and those of the configuration."""
@@ -84,7 +88,7 @@ class Rights:
         if person.may(Scope.ADMIN):
             return "the sign-in is one of an admin"
         if not person.name:
-            return None
+            return "the token is one of the operator" if person.is_operator else None
         if person.name in self._admins:
             return "the key admins names this person"
         if audience.everybody:

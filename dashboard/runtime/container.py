@@ -15,9 +15,9 @@ from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
 from dashboard.errors import SetupError
 from dashboard.people.access import Access
-from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
+from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.sessions import Sessions
 from dashboard.people.store import open_people
 from dashboard.people.tokens import Tokens

@@ -22,12 +22,15 @@ OPEN: Final = {
     ("GET", "/sign-in"),
     ("POST", "/sign-in"),
     ("POST", "/sign-out"),
+    ("GET", "/sign-in/provider"),
+    ("GET", "/sign-in/callback"),
 }
 # The same for everybody who is signed in: pages without data, and their scripts.
 PAGES: Final = {
     ("GET", "/"),
     ("GET", "/<path:path>"),
     ("GET", "/monitor"),
+    ("GET", "/sign-out"),
     ("GET", "/monitor/"),
     ("GET", "/monitor/<path:path>"),
     ("GET", "/_dash-layout"),
