@@ -21,12 +21,17 @@ from prometheus_client.core import Metric
 from pydantic import ByteSize
 
 from dashboard import errors
+from dashboard.catalog.failures import FAILURES_VERSION
+from dashboard.catalog.keys import METADATA_VERSION
 from dashboard.cli import lamella
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
+from dashboard.frames.renderer import FRAMES_VERSION
+from dashboard.frames.window import WINDOWS_VERSION
 from dashboard.people.configuration import json_schema, keys_of_configuration
+from dashboard.prefetch.plan_store import VERSION as PLANS_VERSION
 from dashboard.settings import PREFIX, Settings, describe
 from dashboard.sign_in_settings import SignInSettings
 from dashboard.telemetry.aggregates import Totals
@@ -256,6 +261,18 @@ def bound_keys() -> list[str]:
     ]
 
 
+def formats() -> str:
+    """The versions of what the caches keep."""
+    rows = [
+        ("descriptions of files and datasets", f"`{METADATA_VERSION}`"),
+        ("refusals of files and datasets", f"`{FAILURES_VERSION}`"),
+        ("contrast windows", f"`{WINDOWS_VERSION}`"),
+        ("frames", f"`{FRAMES_VERSION}`"),
+        ("viewers' plans", f"`{PLANS_VERSION}`"),
+    ]
+    return _table(("what is kept", "version of its format"), rows)
+
+
 def decisions() -> str:
     """The decision pages: number, title, status, date."""
     rows = []
@@ -270,7 +287,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     function.__name__: function
     for function in (
         *(commands, settings, configuration, routes, choices, statuses),
-        *(metrics, stages, outcomes, keys, decisions),
+        *(metrics, stages, outcomes, keys, decisions, formats),
     )
 }
 

@@ -23,6 +23,7 @@ from dashboard.web import (
 from dashboard.web.frame_cache import flask_cache
 from dashboard.web.overload import OverloadMiddleware
 from dashboard.web.page import panel_callbacks, viewer_callbacks
+from dashboard.web.request_id import RequestIdMiddleware
 from dashboard.web.server_timing import ServerTimingMiddleware
 from dashboard.web.visibility import Visibility
 
@@ -57,7 +58,8 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger
     timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
-    server.wsgi_app = OverloadMiddleware(timed, slices, ledger)  # type: ignore[method-assign]
+    admitted = OverloadMiddleware(timed, slices, ledger)
+    server.wsgi_app = RequestIdMiddleware(admitted)  # type: ignore[method-assign]
     server.extensions["lamella"] = services
     services.start()
     services.prestart()

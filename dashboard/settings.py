@@ -20,6 +20,7 @@ from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from dashboard.errors import SetupError
+from dashboard.log_format import LogFormat
 from dashboard.sign_in_settings import SECRETS, SignInSettings
 
 PREFIX = "LAMELLA_"
@@ -30,6 +31,9 @@ TOKEN_VARIABLE = f"{PREFIX}TOKEN"
 PEOPLE_VARIABLE = f"{PREFIX}PEOPLE"
 
 MIB, GIB = 2**20, 2**30
+
+# sockaddr_un in linux/un.h, less the byte that ends it.
+SOCKET_PATH_BYTES = 107
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -77,6 +81,18 @@ class Settings(SignInSettings):
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on")
+    bind: str | None = Field(
+        default=None,
+        description=(
+            "`unix:PATH`: listen on a socket file, which its owner and group can use, instead of address and port"
+        ),
+    )
+    certfile: Path | None = Field(
+        default=None, description="Certificate chain (PEM) for HTTPS, without a proxy in front"
+    )
+    keyfile: Path | None = Field(
+        default=None, description="Key of the certificate, where it is not in the same file"
+    )
     cache_dir: Path = Field(
         default_factory=_user_cache,
         description="Folder of the caches, on a local disk and writable by its owner only",
@@ -183,6 +199,10 @@ class Settings(SignInSettings):
     log_level: LogLevel = Field(
         default="INFO", description="Minimum severity that is logged: DEBUG, INFO, WARNING or ERROR"
     )
+    log_format: LogFormat = Field(
+        default="text",
+        description="Lines of the log: `text`, or `json` with one object each",
+    )
 
     @field_validator("data", mode="before")
     @classmethod
@@ -210,10 +230,20 @@ class Settings(SignInSettings):
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("cache_dir", "config")
+    @field_validator("cache_dir", "config", "certfile", "keyfile")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("bind")
+    @classmethod
+    def _socket_file(cls, value: str | None) -> str | None:
+        scheme, _, path = (value or "unix:/x").partition(":")
+        if scheme != "unix" or not path:
+            raise ValueError("it is unix:PATH; for an address there are --host and --port")
+        if len(os.fsencode(os.path.abspath(path))) > SOCKET_PATH_BYTES:
+            raise ValueError(f"the path of a socket has at most {SOCKET_PATH_BYTES} bytes")
+        return value
 
     @field_validator("url_prefix")
     @classmethod
@@ -227,14 +257,20 @@ class Settings(SignInSettings):
         return f"/{stripped}"
 
     @property
+    def socket_path(self) -> Path | None:
+        """The socket file to listen on, if there is one."""
+        return Path(self.bind.removeprefix("unix:")).expanduser().absolute() if self.bind else None
+
+    @property
     def loopback(self) -> bool:
-        """Whether the address is one that only this machine can reach."""
-        return is_loopback(self.host)
+        """Whether only this machine can reach what is listened on."""
+        return self.bind is not None or is_loopback(self.host)
 
     @property
     def any_host(self) -> bool:
         """Whether requests may name any host: nothing is reached by a name that is not meant to be."""
-        away = self.asks_sign_in and not self.loopback
+        # No name leads a browser to a socket file.
+        away = self.asks_sign_in and (not self.loopback or self.bind is not None)
         return not self.allowed_hosts and (self.public or away)
 
 
@@ -286,7 +322,9 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
         settings = Settings(**known)
     except ValidationError as error:
         raise SetupError(_sentence(error)) from None
-    settings.check_access(settings.host, here_alone=settings.loopback)
+    settings.check_access(
+        settings.host, here_alone=settings.loopback, encrypted=settings.certfile is not None
+    )
     return settings
 
 

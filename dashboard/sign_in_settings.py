@@ -184,10 +184,10 @@ class SignInSettings(BaseSettings):
             self.people or platformdirs.user_data_path("lamella", appauthor=False) / "people.sqlite"
         )
 
-    def check_access(self, host: str, *, here_alone: bool) -> None:
+    def check_access(self, host: str, *, here_alone: bool, encrypted: bool) -> None:
         """Raise `SetupError` where somebody could get at data or secrets without being meant to.
 
-        `here_alone`: processes of this machine alone can reach `host`.
+        `here_alone`: processes of this machine alone can reach `host`; `encrypted`: the server speaks HTTPS.
         """
         if self.public and self.asks_sign_in:
             raise SetupError(
@@ -211,9 +211,9 @@ class SignInSettings(BaseSettings):
                 f"Anyone who can reach {host} could read the data: ask for a name or a token with --sign-in"
                 " (LAMELLA_SIGN_IN=1), give --public (LAMELLA_PUBLIC=1) to allow that, or listen on 127.0.0.1."
             )
-        if not self.insecure_http:
+        if not self.insecure_http and not encrypted:
             raise SetupError(
-                f"Passwords and tokens would cross the network to {host} unencrypted: listen on 127.0.0.1 behind a"
-                " proxy with HTTPS, or give --insecure-http (LAMELLA_INSECURE_HTTP=1) where the network is"
-                " trusted."
+                f"Passwords and tokens would cross the network to {host} unencrypted: give --certfile, listen on"
+                " 127.0.0.1 behind a proxy with HTTPS, or give --insecure-http (LAMELLA_INSECURE_HTTP=1) where"
+                " the network is trusted."
             )

@@ -72,11 +72,18 @@ def demo(**given: Any) -> None:
 @serving
 @click.option("--parent", type=int, hidden=True)
 @click.option("--listener", type=int, hidden=True)
-def web(paths: tuple[str, ...], parent: int | None, listener: int | None, **given: Any) -> None:
+@click.option("--ready", type=int, hidden=True)
+def web(
+    paths: tuple[str, ...],
+    parent: int | None,
+    listener: int | None,
+    ready: int | None,
+    **given: Any,
+) -> None:
     """Answer browsers, without the prefetch worker."""
     from dashboard.cli.web import run  # noqa: PLC0415
 
-    run(settings_from(given, paths), parent, listener)
+    run(settings_from(given, paths), parent, listener, ready)
 
 
 @lamella.command()

@@ -27,6 +27,9 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("roots", "--root", {"metavar": "NAME=PATH:GROUP,...", "multiple": True}),
     ("host", "--host", {"metavar": "ADDRESS"}),
     ("port", "--port", {"metavar": "NUMBER"}),
+    ("bind", "--bind", {"metavar": "unix:PATH"}),
+    ("certfile", "--certfile", {"metavar": "FILE"}),
+    ("keyfile", "--keyfile", {"metavar": "FILE"}),
     ("cache_dir", "--cache-dir", {"metavar": "FOLDER"}),
     ("url_prefix", "--url-prefix", {"metavar": "PATH"}),
     ("public", "--public", {"is_flag": True, "flag_value": True}),
@@ -38,6 +41,7 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("proxy_peers", "--proxy-peer", {"metavar": "ADDRESS|unix", "multiple": True}),
     ("insecure_http", "--insecure-http", {"is_flag": True, "flag_value": True}),
     ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
+    ("log_format", "--log-format", {"metavar": "text|json"}),
 )
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import gc
 import logging
 import os
 import pwd
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Iterable
 from contextlib import closing
@@ -20,6 +18,8 @@ from types import FrameType
 from pydantic import SecretStr
 
 from dashboard.errors import SetupError
+from dashboard.http.tls import server_context
+from dashboard.log_format import formatter
 from dashboard.log_limit import LogRateFilter
 from dashboard.people.accounts import Accounts
 from dashboard.people.store import open_people
@@ -27,7 +27,6 @@ from dashboard.runtime.served_roots import check_sign_in, served_roots
 from dashboard.settings import Settings, is_loopback
 from dashboard.storage.private_directory import ensure_private_directory
 
-BACKLOG = 512
 PR_SET_PDEATHSIG = 1
 
 # Parameters of glibc's mallopt (malloc.h): free memory at the end of the heap beyond the first is returned to the
@@ -40,15 +39,14 @@ KEPT_FREE_BYTES = 64 * 2**20
 PEOPLE = range(1000, 60_001)
 
 TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TERMINAL = "/dev/tty"
 
 
 def check_startup(settings: Settings) -> None:
-    """Check the data and the cache directory, and set up the log; raises `SetupError`."""
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    """Check data, cache directory and certificate, and set up the log; raises `SetupError`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(settings.log_format))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     limit_log(logging.getLogger())
     roots = served_roots(settings)
     if not roots.paths:
@@ -57,6 +55,20 @@ def check_startup(settings: Settings) -> None:
         )
     check_sign_in(settings, roots)
     ensure_private_directory(settings.cache_dir)
+    _check_certificate(settings)
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Raise `SetupError` for a certificate that the web processes could not use."""
+    if settings.keyfile and not settings.certfile:
+        raise SetupError("A key needs its certificate: name it with --certfile (LAMELLA_CERTFILE).")
+    if settings.certfile is None:
+        return
+    if settings.bind:
+        raise SetupError(
+            "A socket file is reached from this machine alone: give the certificate to the proxy, not to Lamella."
+        )
+    server_context(settings.certfile, settings.keyfile)
 
 
 def with_token(settings: Settings) -> Settings:
@@ -74,10 +86,13 @@ def with_token(settings: Settings) -> Settings:
 
 
 def address(settings: Settings) -> str:
-    """Where a browser finds the page."""
+    """Where a browser finds the page, or a proxy the server."""
+    if settings.bind is not None:
+        return f"unix:{settings.socket_path}"
     host = settings.host.strip("[]")
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{settings.port}{settings.url_prefix}"
+    scheme = "http" if settings.certfile is None else "https"
+    return f"{scheme}://{shown}:{settings.port}{settings.url_prefix}"
 
 
 def has_other_accounts(accounts: Iterable[pwd.struct_passwd] | None = None) -> bool:
@@ -92,7 +107,7 @@ def has_other_accounts(accounts: Iterable[pwd.struct_passwd] | None = None) -> b
 
 def warning_of_accounts(settings: Settings) -> str | None:
     """What to say where other people can log in to this machine and reach the server from there."""
-    if not settings.loopback or not has_other_accounts():
+    if not settings.loopback or settings.bind is not None or not has_other_accounts():
         return None
     if not settings.asks_sign_in:
         return "Other accounts of this machine can open it too; --sign-in asks them for a token."
@@ -107,7 +122,9 @@ def warning_of_accounts(settings: Settings) -> str | None:
 def sign_in_link(settings: Settings) -> str:
     """A link to the page that signs in; only for a token that nobody knows otherwise."""
     assert settings.token is not None
-    return f"{address(settings)}/?token={settings.token.get_secret_value()}"
+    where = "http://localhost" + settings.url_prefix if settings.bind else address(settings)
+    link = f"{where}/?token={settings.token.get_secret_value()}"
+    return f"{address(settings)}, as {link}" if settings.bind else link
 
 
 def limit_log(logger: logging.Logger) -> None:
@@ -138,30 +155,6 @@ def freeze_gc() -> None:
     gc.freeze()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port`; raises `SetupError`."""
-    bare = host.strip("[]")
-    try:
-        family, _, _, _, address = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, UnicodeError):
-        raise SetupError(f"The host {host} is not known.") from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # A port whose last connections are still being closed counts as free.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise SetupError(
-                f"Port {port} of {host} is in use; choose another with --port."
-            ) from None
-        reason = (error.strerror or str(error)).lower()
-        raise SetupError(f"Cannot listen on {host}, port {port}: {reason}.") from None
-    return listener
-
-
 def die_with_parent(parent: int | None) -> None:
     """Make the kernel kill this process when its parent, the process `parent`, dies (Linux only).
 
@@ -173,6 +166,15 @@ def die_with_parent(parent: int | None) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:  # The parent died before the call.
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal, which it loses when that is closed."""
+    try:
+        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def queue_signals(

@@ -2,33 +2,34 @@
 
 It holds the listening socket, so that browsers wait instead of being refused while the web process is
 restarted. A child ends with the supervisor, even when that is killed with -9.
+
+On SIGHUP it starts a second web process on the same socket, which reads configuration, certificate and program
+anew. When that one is ready, the first one finishes its requests and ends; when it cannot start, nothing changes.
 """
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 import click
+from gunicorn.systemd import sd_notify
 
 from dashboard.cli.file_rights import start_helper
+from dashboard.cli.listener import open_listener
+from dashboard.cli.managed_process import ManagedProcess, RestartLimitReached
 from dashboard.cli.options import serving_arguments, serving_environment
 from dashboard.cli.process import (
     TERMINATION_SIGNALS,
     address,
     check_startup,
-    listen,
+    has_terminal,
     queue_signals,
     sign_in_link,
     warning_of_accounts,
@@ -38,91 +39,14 @@ from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)
 
-MAX_DEATHS = 5
-DEATHS_WITHIN_S = 10.0
-FIRST_PAUSE_S = 0.1
-LAST_PAUSE_S = 2.0
-PROBE_EVERY_S = 0.1
+POLL_EVERY_S = 0.1
+# A new web process that is not ready by then will not be.
+READY_WITHIN_S = 120.0
+# A terminal that is closed is gone some moments after its signal.
+HANG_UP_S = 0.5
 
-# gunicorn's exit statuses for an application that cannot be started, and ours for usage errors.
-FATAL_STATUSES = (2, 3, 4)
-
-
-class RestartLimitReached(Exception):
-    """A child cannot be kept running; `status` is the exit status."""
-
-    def __init__(self, message: str, status: int = 1) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass
-class ManagedProcess:
-    """A process that is restarted when it dies; times are those of the `clock`."""
-
-    name: str
-    command: Sequence[str]
-    descriptors: tuple[int, ...] = ()
-    environment: Mapping[str, str] | None = None
-    clock: Callable[[], float] = time.monotonic
-    process: subprocess.Popen[bytes] | None = None
-    starts_at: float = 0.0
-    became_ready: bool = False
-    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DEATHS))
-
-    def poll(self) -> None:
-        """Start the process if it is due, handle its death; raises `RestartLimitReached`."""
-        if self.process is None:
-            if self.clock() >= self.starts_at:
-                self.start()
-            return
-        status = self.process.poll()
-        if status is None:
-            return
-        self.end_group(signal.SIGKILL)  # Remaining processes of the dead one.
-        self.process = None
-        self.on_exit(status)
-
-    def start(self) -> None:
-        """Start the process, in a group of its own: Ctrl-C is for the supervisor alone."""
-        self.process = subprocess.Popen(
-            self.command,
-            stdin=subprocess.DEVNULL,
-            pass_fds=self.descriptors,
-            env=self.environment,
-            process_group=0,
-        )
-
-    def on_exit(self, status: int) -> None:
-        """Schedule a restart, or raise `RestartLimitReached`."""
-        now = self.clock()
-        self.deaths.append(now)
-        if not self.became_ready and status in FATAL_STATUSES:
-            raise RestartLimitReached(
-                f"The {self.name} process could not start.", 2 if status == 2 else 1
-            )
-        recent = [at for at in self.deaths if now - at <= DEATHS_WITHIN_S]
-        if len(recent) >= MAX_DEATHS:
-            raise RestartLimitReached(
-                f"The {self.name} process died {MAX_DEATHS} times within {DEATHS_WITHIN_S:.0f} s."
-            )
-        self.starts_at = now + min(FIRST_PAUSE_S * 2 ** (len(recent) - 1), LAST_PAUSE_S)
-        log.error("the %s process ended with status %s and is started again", self.name, status)
-
-    def end_group(self, number: signal.Signals) -> None:
-        """Send a signal to the process and everything that it started."""
-        if self.process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-
-    def ask_to_end(self) -> None:
-        """Send a signal to the process alone, which ends its own children."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-
-    @property
-    def running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+# Where systemd hears that the service is ready, from the supervisor alone.
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
 
 def run(settings: Settings) -> None:
@@ -131,31 +55,33 @@ def run(settings: Settings) -> None:
     helper = start_helper(settings)
     given, settings = settings, with_token(settings)
     link = address(settings) if settings is given else sign_in_link(settings)
-    listener = listen(settings.host, settings.port)
-    signals: SimpleQueue[int] = SimpleQueue()
-    queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
-    # A directory called `dashboard` in the working directory must not be imported.
-    environment = os.environ | {"PYTHONSAFEPATH": "1", SERVICE: uuid.uuid4().hex}
-    environment |= serving_environment(settings)
-    parent = ("--parent", str(os.getpid()))
-    number = listener.fileno()
-    children = (
-        ManagedProcess(
-            "web",
-            command(settings, "web", *parent, "--listener", str(number)),
-            (number, *helper),
-            environment,
-        ),
-        ManagedProcess("prefetch", command(settings, "worker", *parent), (), environment),
-    )
-    failure: RestartLimitReached | None = None
-    try:
-        supervise(settings, children, signals, link)
-    except RestartLimitReached as gave_up:
-        failure = gave_up
-    finally:
-        listener.close()
-        end(children, signals, grace_s=settings.wait_seconds + 10)
+    with open_listener(settings) as listener:
+        signals: SimpleQueue[int] = SimpleQueue()
+        queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
+        # A directory called `dashboard` in the working directory must not be imported.
+        environment = os.environ | {"PYTHONSAFEPATH": "1", SERVICE: uuid.uuid4().hex}
+        environment |= serving_environment(settings)
+        environment.pop(NOTIFY_SOCKET, None)
+        parent = ("--parent", str(os.getpid()))
+        number = listener.socket.fileno()
+        web = command(settings, "web", *parent, "--listener", str(number))
+        worker = command(settings, "worker", *parent)
+
+        def make_web() -> ManagedProcess:
+            return ManagedProcess("web", web, (number, *helper), environment, reports_ready=True)
+
+        def make_prefetch() -> ManagedProcess:
+            return ManagedProcess("prefetch", worker, (), environment)
+
+        supervisor = Supervisor(make_web, make_prefetch, signals, settings.wait_seconds + 10)
+        failure: RestartLimitReached | None = None
+        try:
+            supervisor.run(lambda: announce(settings, link))
+        except RestartLimitReached as gave_up:
+            failure = gave_up
+        finally:
+            listener.socket.close()
+            supervisor.end()
     if failure is not None:
         click.echo(f"lamella: {failure}", err=True)
         sys.exit(failure.status)
@@ -167,34 +93,125 @@ def command(settings: Settings, role: str, *more: str) -> list[str]:
     return [sys.executable, "-m", "dashboard", role, *options, *more, "--", *settings.data]
 
 
-def supervise(
-    settings: Settings,
-    children: tuple[ManagedProcess, ManagedProcess],
-    signals: SimpleQueue[int],
-    link: str,
-) -> None:
-    """Keep the children running until an ending signal comes; says once when and where the server answers."""
-    web = children[0]
-    announced = False
-    while True:
-        for child in children:
-            child.poll()
-        if not announced and web.running and is_healthy(settings):
-            announced = True
-            for child in children:
-                child.became_ready = True
-            click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
-            warning = warning_of_accounts(settings)
-            if warning is not None:
-                click.echo(warning, err=True)
-        waiting = not announced or any(child.process is None for child in children)
-        try:
-            # SIGCHLD signals may coalesce, so the wait has a timeout.
-            number = signals.get(timeout=PROBE_EVERY_S if waiting else 1.0)
-        except Empty:
-            continue
-        if number in TERMINATION_SIGNALS:
+def announce(settings: Settings, link: str) -> None:
+    """Say when and where the server answers, and who else can reach it."""
+    click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
+    warning = warning_of_accounts(settings)
+    if warning is not None:
+        click.echo(warning)
+    sd_notify("READY=1", log)
+
+
+class Supervisor:
+    """Keeps a web and a prefetch process running, and replaces them on SIGHUP.
+
+    `grace_s` is for how long a process that was asked to end may finish its work.
+    """
+
+    def __init__(
+        self,
+        make_web: Callable[[], ManagedProcess],
+        make_prefetch: Callable[[], ManagedProcess],
+        signals: SimpleQueue[int],
+        grace_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make_web = make_web
+        self._make_prefetch = make_prefetch
+        self._signals = signals
+        self._grace_s = grace_s
+        self._clock = clock
+        self._terminal = has_terminal()
+        self.web, self.prefetch = make_web(), make_prefetch()
+        # What has been replaced, and when it is to have ended.
+        self.retired: list[tuple[ManagedProcess, float]] = []
+        # The web process that is to replace the present one, and when it is to be ready.
+        self.next: tuple[ManagedProcess, float] | None = None
+        self._reload_again = False
+
+    def run(self, announce: Callable[[], None]) -> None:
+        """Keep the children running until an ending signal comes; calls `announce` when the server answers.
+
+        Raises `RestartLimitReached`.
+        """
+        announced = False
+        while True:
+            self._poll()
+            if not announced and self.web.became_ready:
+                announced = self.prefetch.became_ready = True
+                announce()
+            try:
+                # SIGCHLD signals may coalesce, so the wait has a timeout.
+                number = self._signals.get(timeout=POLL_EVERY_S if self._in_transition() else 1.0)
+            except Empty:
+                continue
+            if number == signal.SIGHUP and not self._hung_up():
+                self.reload()
+            elif number in TERMINATION_SIGNALS:
+                return
+
+    def reload(self) -> None:
+        """Start a web process that reads the configuration anew, to replace the present one when it is ready."""
+        if self.next is not None:
+            self._reload_again = True
             return
+        log.info("SIGHUP: the configuration is read again")
+        made = self._make_web()
+        made.start()
+        self.next = made, self._clock() + READY_WITHIN_S
+
+    def end(self) -> None:
+        """End all children: politely first, and at once when asked a second time or after the grace time."""
+        children = [self.web, self.prefetch, *(child for child, _ in self.retired)]
+        if self.next is not None:
+            children.append(self.next[0])
+        end(children, self._signals, self._grace_s)
+
+    def _hung_up(self) -> bool:
+        """Whether SIGHUP came because the terminal was closed, and not from somebody who wants a reload."""
+        if not self._terminal:
+            return False
+        time.sleep(HANG_UP_S)
+        return not has_terminal()
+
+    def _in_transition(self) -> bool:
+        here = self.web, self.prefetch
+        waiting = any(child.process is None or not child.became_ready for child in here)
+        return waiting or self.next is not None or bool(self.retired)
+
+    def _poll(self) -> None:
+        self.web.poll()
+        for child, limit in list(self.retired):
+            if not child.running or self._clock() >= limit:
+                child.discard()
+                self.retired.remove((child, limit))
+        # One prefetch process at a time.
+        if not any(child.name == self.prefetch.name for child, _ in self.retired):
+            self.prefetch.poll()
+        if self.next is not None:
+            self._follow_reload(*self.next)
+
+    def _follow_reload(self, made: ManagedProcess, limit: float) -> None:
+        made.read_report()
+        if made.became_ready:
+            self._retire(self.web)
+            self._retire(self.prefetch)
+            self.web, self.prefetch = made, self._make_prefetch()
+            self.prefetch.became_ready = True
+            log.info("the new web processes answer now")
+        elif not made.running or self._clock() >= limit:
+            made.discard()
+            log.error("the new web processes could not start: everything stays as it was")
+        else:
+            return
+        self.next = None
+        if self._reload_again:
+            self._reload_again = False
+            self.reload()
+
+    def _retire(self, child: ManagedProcess) -> None:
+        child.ask_to_end()
+        self.retired.append((child, self._clock() + self._grace_s))
 
 
 def end(children: Sequence[ManagedProcess], signals: SimpleQueue[int], grace_s: float) -> None:
@@ -213,16 +230,3 @@ def end(children: Sequence[ManagedProcess], signals: SimpleQueue[int], grace_s: 
         child.end_group(signal.SIGKILL)
         if child.process is not None:
             child.process.wait()
-
-
-def is_healthy(settings: Settings) -> bool:
-    """Whether the server answers its health check."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host).strip("[]")  # noqa: S104
-    connection = http.client.HTTPConnection(host, settings.port, timeout=1.0)
-    try:
-        connection.request("GET", f"{settings.url_prefix}/healthz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from gunicorn import sock
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from dashboard.cli.file_rights import start_helper
+from dashboard.cli.listener import open_listener
 from dashboard.cli.process import (
     check_startup,
     die_with_parent,
     freeze_gc,
     limit_log,
-    listen,
     sign_in_link,
     tune_malloc,
     with_token,
 )
+from dashboard.errors import SetupError
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
 from dashboard.settings import Settings, service_id
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
+
+log = logging.getLogger(__name__)
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
@@ -40,27 +47,56 @@ CONNECTIONS = 1000
 
 
 class ServerLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's log, which has handlers of its own."""
+    """gunicorn's log, which has handlers of its own, with the lines of all others."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        ours = logging.getLogger().handlers
+        for handler in self.error_log.handlers if ours else ():
+            handler.setFormatter(ours[0].formatter)
         limit_log(self.error_log)
 
 
-class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn over a socket that is bound already."""
+class WebArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's parent of the web processes, which leaves the socket file to the process that made it."""
 
-    def __init__(self, settings: Settings, listener: int) -> None:
-        self._settings = settings
+    LISTENERS: list[Any]
+
+    def stop(self, graceful: bool = True) -> None:
+        sock.close_sockets(self.LISTENERS, unlink=False)
+        self.LISTENERS = []
+        super().stop(graceful)
+
+    def reload(self) -> None:
+        """On SIGHUP: start new web processes, unless they could not start; gunicorn would end with them."""
+        try:
+            check_startup(self.app.settings)
+        except SetupError as error:
+            log.error("nothing was changed: %s", error.message)  # noqa: TRY400  # the sentence says it all
+        else:
+            super().reload()
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn over a socket that is bound already; `ready` is a descriptor for `report_ready`."""
+
+    def __init__(self, settings: Settings, listener: int, ready: int | None = None) -> None:
+        self.settings = settings
         self._listener = listener
+        self._ready = ready
         self._services: Services | None = None
         super().__init__()
 
+    def run(self) -> None:
+        WebArbiter(self).run()
+
     def load_config(self) -> None:
-        settings = self._settings
+        settings = self.settings
         shared = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
         options: dict[str, Any] = {
             "bind": f"fd://{self._listener}",
+            "certfile": settings.certfile and str(settings.certfile),
+            "keyfile": settings.keyfile and str(settings.keyfile),
             "worker_class": EventWorker,
             "workers": settings.web_processes,
             "threads": settings.web_threads,
@@ -80,6 +116,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
             "proc_name": "lamella",
             "post_fork": lambda arbiter, _worker: die_with_parent(arbiter.pid),
+            "post_worker_init": lambda _worker: self._report_ready(),
             "worker_exit": lambda _arbiter, _worker: self.close(),
         }
         for name, value in options.items():
@@ -92,10 +129,17 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         tune_malloc()
         from dashboard.app import create_app  # noqa: PLC0415  # in the forked worker, not before
 
-        server = create_app(self._settings).server
+        server = create_app(self.settings).server
         self._services = server.extensions["lamella"]
         freeze_gc()
         return server
+
+    def _report_ready(self) -> None:
+        """In a worker, before its first request: write the number of workers that the supervisor waits for."""
+        if self._ready is not None:
+            # Who is started later finds that nobody reads any more.
+            with suppress(OSError):
+                os.write(self._ready, f"{self.settings.web_processes}\n".encode())
 
     def close(self) -> None:
         """In a worker after its last request: flush what is only in memory."""
@@ -103,10 +147,16 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             self._services.close()
 
 
-def run(settings: Settings, parent: int | None = None, listener: int | None = None) -> None:
+def run(
+    settings: Settings,
+    parent: int | None = None,
+    listener: int | None = None,
+    ready: int | None = None,
+) -> None:
     """Serve until SIGTERM, then finish the requests in progress.
 
-    A supervisor passes its process id as `parent` and the descriptor of a listening socket.
+    A supervisor passes its process id as `parent`, and the descriptors of a listening socket and of a pipe to
+    which each web process writes a line when it is ready.
     """
     check_startup(settings)
     die_with_parent(parent)
@@ -115,6 +165,8 @@ def run(settings: Settings, parent: int | None = None, listener: int | None = No
     given, settings = settings, with_token(settings)
     if settings is not given:
         click.echo(f"Lamella asks for sign-in: {sign_in_link(settings)}")
-    if listener is None:
-        listener = listen(settings.host, settings.port).detach()
-    WebServer(settings, listener).run()
+    if listener is not None:
+        WebServer(settings, listener, ready).run()
+        return
+    with open_listener(settings) as own:
+        WebServer(settings, os.dup(own.socket.fileno()), ready).run()

@@ -117,7 +117,8 @@ class Hdf5WorkerPool:
         self._closed = threading.Event()
         self._workers: WeakSet[Hdf5Worker] = WeakSet()
         self.started = 0
-        self._warned_unconfined = False
+        # Whether the workers are confined by the kernel; None before there was one.
+        self.confined: bool | None = None
 
     def idle(self) -> list[subprocess.Popen[bytes]]:
         """The processes of the idle workers, the next to be taken last."""
@@ -232,13 +233,13 @@ class Hdf5WorkerPool:
             raise
         finally:
             if worker is not None:
-                self._warn_unconfined(worker)
+                self._note_confinement(worker)
                 worker = self._replaced(worker) if worker.slowed else worker
             self._release(worker)
 
-    def _warn_unconfined(self, worker: Hdf5Worker) -> None:
-        if not worker.confined and not self._warned_unconfined:
-            self._warned_unconfined = True
+    def _note_confinement(self, worker: Hdf5Worker) -> None:
+        before, self.confined = self.confined, worker.confined
+        if not worker.confined and before is not False:
             log.warning(
                 "Landlock is unavailable here: datasets whose values are in other files are refused"
             )

@@ -15,6 +15,7 @@ from gunicorn.http.parser import RequestParser
 
 from dashboard.http.body import ChunkedBody, SizedBody
 from dashboard.http.refusal import HEAD_LIMIT, LINE_LIMIT, Malformed, status_of
+from dashboard.http.tls import TlsStream, is_plain_http
 
 RECEIVE_BYTES = 64 * 2**10
 
@@ -49,8 +50,11 @@ class Connection:
     Times are those of `time.monotonic`, in seconds.
     """
 
-    def __init__(self, sock: socket.socket, peer: Any, local: Any, now: float) -> None:
+    def __init__(
+        self, sock: socket.socket, peer: Any, local: Any, now: float, tls: TlsStream | None = None
+    ) -> None:
         self.sock = sock
+        self._tls = tls
         self.peer = peer
         self.local = local
         self.state = State.IDLE
@@ -80,15 +84,41 @@ class Connection:
         self.since = now
         self.deadline = now + within_s
 
+    @property
+    def handshaking(self) -> bool:
+        """Whether the client has not completed its TLS handshake."""
+        return self._tls is not None and not self._tls.established
+
     def receive(self) -> bool:
-        """Receive available bytes; returns False at the end of the stream, raises `OSError`."""
+        """Receive available bytes; returns False at the end of the stream.
+
+        Raises `OSError`, and `Malformed` for plain HTTP where TLS is spoken.
+        """
         try:
             data = self.sock.recv(RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
             return True
-        if self.state is not State.CLOSING:
-            self._buffer += data
+        if self.state is State.CLOSING:
+            return bool(data)
+        if data and self._tls is not None:
+            return self._decrypt(self._tls, data)
+        self._buffer += data
         return bool(data)
+
+    def _decrypt(self, tls: TlsStream, data: bytes) -> bool:
+        try:
+            plain = tls.receive(data)
+        except OSError as error:
+            if is_plain_http(error):
+                self._tls = None
+                raise Malformed(426) from None
+            raise
+        finally:
+            self._enqueue(tls.take())
+            self.send_pending()
+        self._buffer += plain
+        # Who asks for records and does not read them would fill the memory.
+        return (bool(plain) or not tls.closed) and not self.unsent_bytes
 
     @property
     def has_begun(self) -> bool:
@@ -185,10 +215,15 @@ class Connection:
             if not poller.poll(SEND_PROGRESS_S * 1e3):
                 raise TimeoutError
             self.send_pending()
-        self._unsent.append(memoryview(data))
-        self.unsent_bytes += len(data)
-        if len(self._unsent) == 1:
-            self.send_pending()
+        for piece in (data,) if self._tls is None else self._tls.encrypt(data):
+            self._enqueue(piece)
+            if len(self._unsent) == 1:
+                self.send_pending()
+
+    def _enqueue(self, data: bytes) -> None:
+        if data:
+            self._unsent.append(memoryview(data))
+            self.unsent_bytes += len(data)
 
     def send_promptly(self) -> None:
         """Send pending bytes for as long as the client reads at once; raises `OSError`.
@@ -223,6 +258,9 @@ class Connection:
 
     def finish(self) -> None:
         """Shut down the sending side; raises `OSError`."""
+        if self._tls is not None:
+            self._enqueue(self._tls.close())
+            self.send_pending()
         self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ MESSAGES = {
     413: "Request bodies are limited to 1 MiB.",
     414: f"Request lines are limited to {LINE_LIMIT} bytes.",
     417: "The only expectation that is met is 100-continue.",
+    426: "This server speaks HTTPS: its address begins with https://.",
     431: "Request headers are limited to 100 fields of 8 KiB and 64 KiB together.",
     500: "Something went wrong in the server; see its log.",
     501: "The only transfer coding is chunked.",
@@ -74,5 +75,7 @@ class Refusal:
             "Cache-Control: no-store",
             "Cross-Origin-Resource-Policy: same-origin",
             "X-Content-Type-Options: nosniff",
+            # RFC 9110, section 15.5.22.
+            *(("Upgrade: TLS/1.2, HTTP/1.1",) if self.status == 426 else ()),
         )
         return "\r\n".join((*head, "", "")).encode() + body

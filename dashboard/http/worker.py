@@ -13,10 +13,12 @@ import logging
 import os
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial as bind
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -27,15 +29,20 @@ from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
 from dashboard.http.environment import GIVEN_UP, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
 from dashboard.http.request_threads import RequestThreads
+from dashboard.http.tls import TlsStream, server_context
 
 log = logging.getLogger(__name__)
 
+HANDSHAKE_WITHIN_S = 10.0
 RECEIVE_WITHIN_S = 20.0
 CLOSE_WITHIN_S = 2.0
 SWEEP_EVERY_S = 0.5
 
 # Limit of unsent responses in memory, per process; beyond it the connections of the oldest are closed.
 UNSENT_TOTAL_LIMIT = 256 * 2**20
+
+# Clients of a socket file count as processes of this machine, such as a proxy that names its own clients.
+SOCKET_FILE_PEER = ("127.0.0.1", 0)
 
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -56,6 +63,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self.accepting = False
         self._swept_at = 0.0
         self.unsent_bytes = 0
+        self._tls: ssl.SSLContext | None = None
+        if self.cfg.certfile:
+            key = self.cfg.keyfile
+            self._tls = server_context(Path(self.cfg.certfile), Path(key) if key else None)
         super().init_process()
 
     def run(self) -> None:
@@ -135,8 +146,12 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) >= self.cfg.worker_connections:
             self._close_oldest()
-        connection = Connection(client, peer, listener.getsockname(), now)
-        connection.enter(State.IDLE, now, self.cfg.keepalive)
+        local = listener.getsockname()
+        if client.family == socket.AF_UNIX:
+            peer = local = SOCKET_FILE_PEER
+        tls = None if self._tls is None else TlsStream(self._tls)
+        connection = Connection(client, peer, local, now, tls)
+        connection.enter(State.IDLE, now, self.cfg.keepalive if tls is None else HANDSHAKE_WITHIN_S)
         self.connections.add(connection)
         self._watch(connection, selectors.EVENT_READ, self._readable)
 
@@ -164,13 +179,21 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _readable(self, connection: Connection) -> None:
         if connection not in self.connections:  # closed by an event of the same step
             return
+        handshaking = connection.handshaking
         try:
             more = connection.receive()
-        except OSError:
+        except Malformed as error:
+            self._refuse(connection, error.status)
+            return
+        except OSError as error:
+            if handshaking:
+                log.info("a TLS handshake failed: %s", getattr(error, "reason", None) or error)
             more = False
         if not more:
             self._close(connection)
-        elif connection.state is not State.CLOSING:
+        elif connection.state is not State.CLOSING and not connection.handshaking:
+            if handshaking:
+                self._await_request(connection)
             self._parse(connection)
 
     def _parse(self, connection: Connection) -> None:
@@ -244,12 +267,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._send(connection)
 
     def _after_answer(self, connection: Connection) -> None:
-        now = self.clock()
         connection.on_given_up = None
         if connection.keep_alive:
             connection.next_request()
-            within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
-            connection.enter(State.IDLE, now, within_s)
+            self._await_request(connection)
             self._watch(connection, selectors.EVENT_READ, self._readable)
             self._parse(connection)
             return
@@ -258,8 +279,12 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         except OSError:
             self._close(connection)
             return
-        connection.enter(State.CLOSING, now, CLOSE_WITHIN_S)
+        connection.enter(State.CLOSING, self.clock(), CLOSE_WITHIN_S)
         self._watch(connection, selectors.EVENT_READ, self._readable)
+
+    def _await_request(self, connection: Connection) -> None:
+        within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
+        connection.enter(State.IDLE, self.clock(), within_s)
 
     def _close(self, connection: Connection) -> None:
         if connection.unsent_bytes or connection.state is State.ANSWERING:

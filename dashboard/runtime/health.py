@@ -1,16 +1,40 @@
-"""Health of a process: whether it is ready, and whether it works without its caches."""
+"""Health of a process: whether it is ready, and what works of the service, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from dashboard.storage.disk_space import DiskSpace
-from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats
+from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats, WorkerStats
+
+
+class Part(StrEnum):
+    """A part of the service that may fail by itself."""
+
+    FILES = "files"
+    CACHE = "cache"
+    PREFETCHING = "prefetching"
+    LINKED_FILES = "linked_files"
+
+
+@dataclass(frozen=True)
+class PartHealth:
+    """Whether a part works, in one sentence that names no file, folder or person."""
+
+    part: Part
+    works: bool
+    sentence: str
 
 
 class Health:
-    """Conditions of readiness and degradation; `processes` returns the live processes."""
+    """Conditions of readiness and degradation.
+
+    `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
+    workers are confined to the roots, None before there was one.
+    """
 
     def __init__(
         self,
@@ -18,11 +42,15 @@ class Health:
         cache_dir: Path,
         space: DiskSpace,
         processes: Callable[[], Iterable[ProcessStats]],
+        worker: Callable[[], WorkerStats],
+        confined: Callable[[], bool | None],
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
         self._space = space
         self._processes = processes
+        self._worker = worker
+        self._confined = confined
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -38,3 +66,57 @@ class Health:
                 for process in self._processes()
             ),
         }
+
+    def parts(self) -> list[PartHealth]:
+        """The parts of the service, each with what works or does not."""
+        return [self._files(), self._cache(), self._prefetching(), self._linked_files()]
+
+    def _files(self) -> PartHealth:
+        missing = sum(not root.exists() for root in self._roots)
+        if not missing:
+            return PartHealth(Part.FILES, True, "All folders with data can be reached.")
+        return PartHealth(
+            Part.FILES,
+            False,
+            f"{missing} of {len(self._roots)} folders or files with data cannot be reached, and are not shown.",
+        )
+
+    def _cache(self) -> PartHealth:
+        if not self._cache_dir.is_dir():
+            sentence = "The folder of the cache is missing: slices are shown, but not kept."
+            return PartHealth(Part.CACHE, False, sentence)
+        degraded = self.degraded()
+        if degraded is not None:
+            return PartHealth(Part.CACHE, False, degraded)
+        return PartHealth(Part.CACHE, True, "Decoded data is kept, so a slice is decoded once.")
+
+    def _prefetching(self) -> PartHealth:
+        worker = self._worker()
+        if worker["state"] == "up":
+            sentence = "The next slices are decoded before they are wanted."
+            return PartHealth(Part.PREFETCHING, True, sentence)
+        since_s = worker["since_s"]
+        ago = "" if since_s is None else f" for {_duration(since_s)}"
+        what = {
+            "away": f"The prefetch worker has been silent{ago}",
+            "ended": f"The prefetch worker has not run{ago}",
+        }.get(worker["state"], "No prefetch worker runs")
+        return PartHealth(
+            Part.PREFETCHING, False, f"{what}: slices are decoded only when they are wanted."
+        )
+
+    def _linked_files(self) -> PartHealth:
+        if self._confined() is False:
+            sentence = "The kernel does not confine HDF5 workers: datasets with values in other files are refused."
+            return PartHealth(Part.LINKED_FILES, False, sentence)
+        sentence = "Datasets with values in other files below these folders are shown."
+        return PartHealth(Part.LINKED_FILES, True, sentence)
+
+
+def _duration(seconds: float) -> str:
+    """A time span in words, in its largest unit."""
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{int(seconds)} s"

@@ -50,7 +50,7 @@ def make_viewer(server: flask.Flask, settings: Settings, tags: modules.ModuleTag
         __name__,
         server=server,
         title="Lamella",
-        assets_ignore=f"{modules.IGNORED}|^monitor|^sign-in",
+        assets_ignore=f"{modules.IGNORED}|^monitor|^sign-in|^status",
         url_base_pathname=f"{settings.url_prefix}/",
         **_COMMON,
     )

@@ -27,6 +27,7 @@ _ASSETS: Final = "_dash_assets.static"
 # Endpoint: scopes. Those of Dash are paths, given without the server's prefix and without that of the monitor.
 SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.files": _READ,
+    "api.status": _READ,
     "api.datasets": _READ,
     "api.slice_": _READ,
     "api.value": _READ,

@@ -25,6 +25,7 @@ from dashboard.errors import (
     Unauthorized,
     WrongHost,
 )
+from dashboard.log_format import request_id
 from dashboard.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
@@ -256,7 +257,11 @@ def _internal_error(error: Exception) -> flask.Response:
         return error_response(Busy("The server has run out of memory or files; try again."))
     # As a literal, so that a line break in the address is none in the log.
     log.error("%s %.200r failed", flask.request.method, flask.request.path, exc_info=error)
-    return _json_error(500, LamellaError.code, "Something went wrong in the server; see its log.")
+    return _json_error(
+        500,
+        LamellaError.code,
+        f"Something went wrong in the server; its log has the reason, with the request's id {request_id.get()}.",
+    )
 
 
 def _json_error(status: int, code: str, message: str) -> flask.Response:

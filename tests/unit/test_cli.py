@@ -17,7 +17,7 @@ import pytest
 from dashboard import wsgi
 from dashboard.cli import commands
 from dashboard.cli import sample as sample_command
-from dashboard.cli.process import listen
+from dashboard.cli.listener import open_listener
 from dashboard.errors import SetupError
 from dashboard.settings import Settings
 from tests.terminal import refused, run
@@ -112,9 +112,9 @@ def test_an_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_host_that_is_not_known() -> None:
     with pytest.raises(SetupError, match="is not known"):
-        listen("no.such.host.invalid", 8050)
+        open_listener(Settings(host="no.such.host.invalid"))
     with pytest.raises(SetupError, match="Cannot listen"):
-        listen("192.0.2.1", 8050)  # an address reserved for documentation
+        open_listener(Settings(host="192.0.2.1"))  # an address reserved for documentation
 
 
 def test_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,10 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
     values = {
         "host": "::1",
         "port": 81,
+        "bind": "unix:/run/x.sock",
+        "certfile": tmp_path / "certificate",
+        "keyfile": tmp_path / "key",
+        "log_format": "json",
         "cache_dir": tmp_path / "elsewhere",
         "url_prefix": "/x",
         "public": True,
@@ -160,6 +164,9 @@ def test_a_token_is_made_where_sign_in_is_asked_for(make_settings: MakeSettings)
         (["--public", "--people", "people.sqlite"], {}, "one or the other"),
         (["--people", ""], {}, "is empty"),
         ([], {"LAMELLA_PEOPLE": ""}, "LAMELLA_PEOPLE is empty"),
+        (["--keyfile", "/etc/hostname"], {}, "--certfile"),
+        (["--certfile", "/none"], {}, "/none cannot be read"),
+        (["--certfile", "/none", "--bind", "unix:/x"], {}, "the certificate to the proxy"),
     ],
 )
 def test_access_that_is_refused(
@@ -175,7 +182,7 @@ def test_access_that_is_refused(
         monkeypatch.setenv(variable, value)
     message = refused([name, *arguments, str(volume)], capsys)
     assert reason in message
-    given = [*arguments[1::2], *environment.values()]
+    given = [*arguments[1::2], *environment.values()] if "/none" not in arguments else []
     assert not any(
         len(text) > 4 and text in message
         for text in given
@@ -188,6 +195,8 @@ def test_access_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings(away).any_host
     assert not load_settings(away | {"allowed_hosts": ("a",)}).any_host
     assert not load_settings({"token": TOKEN}).any_host
+    # With HTTPS nobody on the way reads the token.
+    assert load_settings({"host": "0.0.0.0", "token": TOKEN, "certfile": "x.pem"}).any_host
     assert load_settings({"sign_in": True}).asks_sign_in
     monkeypatch.setenv("LAMELLA_TOKEN", TOKEN)
     assert load_settings().asks_sign_in

@@ -16,7 +16,9 @@ ROOT = Path(dashboard.__file__).parent
 
 # From the lowest up. Packages on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "errors", "assets_path", "log_limit", "blocking", "rate_limit"}),
+    frozenset(
+        {"__init__", "errors", "assets_path", "log_limit", "log_format", "blocking", "rate_limit"}
+    ),
     frozenset({"sign_in_settings"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),

@@ -7,20 +7,17 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 import pytest
 
-from dashboard.cli.process import queue_signals
-from dashboard.cli.serve import (
-    MAX_DEATHS,
-    ManagedProcess,
-    RestartLimitReached,
-    address,
-    end,
-    supervise,
-)
+from dashboard.cli import serve as module
+from dashboard.cli.managed_process import MAX_DEATHS, ManagedProcess, RestartLimitReached
+from dashboard.cli.process import address, queue_signals
+from dashboard.cli.serve import Supervisor, end
 from dashboard.settings import Settings
 from tests.clock import Clock
 
@@ -39,7 +36,7 @@ def test_the_address(make_settings: MakeSettings, host: str, prefix: str, url: s
     assert address(make_settings(host=host, url_prefix=prefix)) == url
 
 
-def child(clock: Clock, script: str = "input()") -> ManagedProcess:
+def child(clock: Callable[[], float], script: str = "input()") -> ManagedProcess:
     return ManagedProcess("test", [sys.executable, "-c", script], clock=clock)
 
 
@@ -135,20 +132,146 @@ def has_ended(pid: int) -> bool:
         os.close(descriptor)
 
 
-def test_an_ending_signal_ends_the_supervision(make_settings: MakeSettings) -> None:
-    clock = Clock()
-    pause = "import signal; signal.pause()"
-    children = child(clock, pause), child(clock, pause)
-    signals: SimpleQueue[int] = SimpleQueue()
-    signals.put(signal.SIGCHLD)
-    signals.put(signal.SIGTERM)
-    try:
-        supervise(make_settings(), children, signals, "http://there")
-    finally:
-        end(children, signals, grace_s=30.0)
-    assert signals.empty()
-    statuses = [one.process.returncode for one in children if one.process is not None]
-    assert statuses == [-signal.SIGTERM] * 2, "both were started, and ended"
+PAUSE = "import signal; signal.pause()"
+READY = """
+import os, signal, sys
+descriptor = int(sys.argv[sys.argv.index("--ready") + 1])
+os.write(descriptor, b"2\\n")
+os.write(descriptor, b"2\\n")
+signal.pause()
+"""
+HALF_READY = READY.replace('os.write(descriptor, b"2\\n")\n', "", 1)
+
+
+class Supervised:
+    """A supervisor whose web processes run the next of `scripts`, and the last one from then on."""
+
+    def __init__(self, *scripts: str, at_most_s: float = 60.0) -> None:
+        self.scripts = list(scripts)
+        self.signals: SimpleQueue[int] = SimpleQueue()
+        self.announced = 0
+        self.supervisor = Supervisor(
+            self.make_web, lambda: child(time.monotonic, PAUSE), self.signals, grace_s=30.0
+        )
+        self._at_most_s = at_most_s
+
+    def make_web(self) -> ManagedProcess:
+        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        return ManagedProcess("web", [sys.executable, "-c", script], reports_ready=True)
+
+    def announce(self) -> None:
+        self.announced += 1
+
+    def until(self, holds: Callable[[Supervisor], bool]) -> None:
+        """Supervise until something holds."""
+        end = time.monotonic() + self._at_most_s
+
+        def stop_when_it_holds(signals: SimpleQueue[int]) -> None:
+            while not holds(self.supervisor) and time.monotonic() < end:
+                time.sleep(0.02)
+            signals.put(signal.SIGTERM)
+
+        watcher = threading.Thread(target=stop_when_it_holds, args=(self.signals,))
+        watcher.start()
+        self.supervisor.run(self.announce)
+        watcher.join()
+        assert holds(self.supervisor)
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervised]]:
+    """Supervisors without a terminal, whose children are ended afterwards."""
+    monkeypatch.setattr(module, "has_terminal", lambda: False)
+    made: list[Supervised] = []
+
+    def make(*scripts: str) -> Supervised:
+        made.append(Supervised(*scripts))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.supervisor.end()
+
+
+def test_an_ending_signal_ends_the_supervision(supervised: Callable[..., Supervised]) -> None:
+    one = supervised(READY)
+    one.signals.put(signal.SIGCHLD)
+    one.until(lambda supervisor: supervisor.prefetch.became_ready)
+    assert one.announced == 1
+    web, prefetch = one.supervisor.web.process, one.supervisor.prefetch.process
+    one.supervisor.end()
+    assert web is not None
+    assert prefetch is not None
+    assert [web.returncode, prefetch.returncode] == [-signal.SIGTERM] * 2
+
+
+def test_nothing_is_announced_before_all_processes_are_ready(
+    supervised: Callable[..., Supervised],
+) -> None:
+    one = supervised(HALF_READY)
+    one.until(lambda supervisor: supervisor.web.reported == b"2\n")
+    assert one.announced == 0
+
+
+def test_sighup_replaces_both_processes(supervised: Callable[..., Supervised]) -> None:
+    one = supervised(READY)
+    one.until(lambda supervisor: supervisor.prefetch.running)
+    before = one.supervisor.web.process, one.supervisor.prefetch.process
+    one.signals.put(signal.SIGHUP)
+    one.until(
+        lambda supervisor: (
+            supervisor.web.process is not before[0]
+            and not supervisor.retired
+            and supervisor.prefetch.running
+        )
+    )
+    after = one.supervisor.web.process, one.supervisor.prefetch.process
+    assert [old.returncode for old in before if old is not None] == [-signal.SIGTERM] * 2
+    assert [new.poll() for new in after if new is not None] == [None, None]
+    assert after[1] is not before[1]
+
+
+@pytest.mark.parametrize("script", ["raise SystemExit(2)", "raise SystemExit(0)"])
+def test_what_cannot_start_replaces_nothing(
+    supervised: Callable[..., Supervised], script: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = supervised(READY, script, READY)
+    one.until(lambda supervisor: supervisor.web.became_ready)
+    before = one.supervisor.web.process
+    one.signals.put(signal.SIGHUP)
+    one.until(lambda _: "everything stays as it was" in caplog.text)
+    assert one.supervisor.web.process is before
+    assert one.supervisor.web.running
+    one.signals.put(signal.SIGHUP)
+    one.until(lambda supervisor: supervisor.web.process is not before)
+
+
+def test_a_second_sighup_during_the_first_is_not_lost(
+    supervised: Callable[..., Supervised], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    one = supervised(READY)
+    one.until(lambda supervisor: supervisor.web.became_ready)
+    for _ in range(3):
+        one.signals.put(signal.SIGHUP)
+    one.until(lambda supervisor: caplog.text.count("new web processes answer now") == 2)
+    assert one.supervisor.next is None
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_sighup_of_a_terminal_that_is_closed_ends_the_server(
+    supervised: Callable[..., Supervised], monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    monkeypatch.setattr(module, "HANG_UP_S", 0.0)
+    monkeypatch.setattr(module, "has_terminal", lambda: True)
+    one = supervised(READY)
+    monkeypatch.setattr(module, "has_terminal", lambda: not gone)
+    one.signals.put(signal.SIGHUP)
+    if gone:
+        one.supervisor.run(one.announce)
+        assert one.supervisor.next is None
+    else:
+        one.until(lambda supervisor: supervisor.next is not None)
 
 
 def test_a_child_ends_with_its_parent() -> None:

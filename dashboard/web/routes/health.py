@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import flask
 
+from dashboard.web.status_page import STATUS, StatusPage
+
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
 
@@ -20,7 +22,15 @@ def register(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/readyz")
     def readyz() -> tuple[flask.Response, int]:
-        """200 when data roots, cache directory and prefetch worker are there, else 503."""
+        """200 when data roots, cache directory and prefetch worker are there, else 503; names what is degraded."""
         checks = services.health.readiness()
         ready = all(checks.values())
-        return flask.jsonify(ready=ready, checks=checks), 200 if ready else 503
+        degraded = [part.part for part in services.health.parts() if not part.works]
+        return flask.jsonify(ready=ready, checks=checks, degraded=degraded), 200 if ready else 503
+
+    status_page = StatusPage(services.settings.url_prefix)
+
+    @api.get(STATUS)
+    def status() -> flask.Response:
+        """A page in words of what works and what does not."""
+        return status_page.response(services.health.parts())

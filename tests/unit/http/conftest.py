@@ -107,11 +107,12 @@ class Running:
     worker: EventWorker
     thread: threading.Thread
     clock: Clock
-    address: tuple[str, int]
+    address: Any
     clients: ExitStack
 
     def connect(self, receive_bytes: int | None = None) -> Client:
-        sock = self.clients.enter_context(socket.socket())
+        family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+        sock = self.clients.enter_context(socket.socket(family))
         sock.settimeout(WITHIN_S)
         if receive_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
@@ -143,13 +144,13 @@ def run() -> Iterator[Callable[..., Running]]:
 
 
 @contextmanager
-def running(wsgi: Any, **settings: Any) -> Iterator[Running]:
+def running(wsgi: Any, listener: socket.socket | None = None, **settings: Any) -> Iterator[Running]:
     config = Config()
     common = {"threads": 2, "keepalive": 30, "graceful_timeout": 20, "forwarder_headers": ""}
     for name, value in (common | settings).items():
         config.set(name, value)
     clock = Clock()
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     log = SimpleNamespace(close_on_exec=lambda: None)
     worker = Worker(1, os.getppid(), [listener], Application(wsgi), 30, config, log)
     worker.clock = clock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.runtime.health import Health
+from dashboard.runtime.health import Health, Part
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats
 
@@ -30,7 +30,14 @@ def health(tmp_path: Path, space: DiskSpace, processes: list[ProcessStats]) -> H
     for name in ("data", "more", "cache"):
         (tmp_path / name).mkdir()
     roots = (tmp_path / "data", tmp_path / "more")
-    return Health(roots, tmp_path / "cache", space, lambda: processes)
+    return Health(
+        roots,
+        tmp_path / "cache",
+        space,
+        lambda: processes,
+        lambda: {"state": "up", "since_s": 1.0},
+        lambda: None,
+    )
 
 
 def test_readiness_takes_a_worker_that_beats(health: Health, processes: list[ProcessStats]) -> None:
@@ -52,3 +59,35 @@ def test_a_full_disk_degrades_and_is_still_ready(health: Health, space: DiskSpac
     space.report_full()
     assert "disk of the cache is full" in (health.degraded() or "")
     assert health.readiness()["cache"]
+
+
+def test_parts_work_or_not(health: Health, space: DiskSpace, tmp_path: Path) -> None:
+    assert all(part.works for part in health.parts())
+    space.report_full()
+    (tmp_path / "more").rename(tmp_path / "away")
+    failing = {part.part: part.sentence for part in health.parts() if not part.works}
+    assert set(failing) == {Part.FILES, Part.CACHE}
+    assert "1 of 2" in failing[Part.FILES]
+    (tmp_path / "cache").rmdir()
+    (cache,) = (part for part in health.parts() if part.part is Part.CACHE)
+    assert "missing" in cache.sentence
+
+
+@pytest.mark.parametrize(
+    ("state", "since_s", "sentence"),
+    [
+        ("away", 12.3, "has been silent for 12 s:"),
+        ("ended", 60.0, "has not run for 1 minute:"),
+        ("ended", 200_000.0, "has not run for 2 days:"),
+        ("none", None, "No prefetch worker runs:"),
+    ],
+)
+def test_a_worker_that_is_missing(
+    tmp_path: Path, space: DiskSpace, state: str, since_s: float | None, sentence: str
+) -> None:
+    health = Health(
+        (), tmp_path, space, list, lambda: {"state": state, "since_s": since_s}, lambda: True
+    )
+    (found,) = (part for part in health.parts() if part.part is Part.PREFETCHING)
+    assert not found.works
+    assert sentence in found.sentence

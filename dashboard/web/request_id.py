@@ -1,0 +1,47 @@
+"""An id for each request: in its response, in the lines of the log about it, and in those of a proxy."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Any, Final
+
+from dashboard.log_format import request_id
+from dashboard.settings import is_loopback
+from dashboard.web.server_timing import Environ, StartResponse, Wsgi
+
+HEADER: Final = "X-Request-ID"
+_KEY: Final = "HTTP_X_REQUEST_ID"
+# nginx's `$request_id` has 32 hexadecimal digits; others have UUIDs.
+_WELL_FORMED: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+_BYTES: Final = 8
+
+
+class RequestIdMiddleware:
+    """WSGI middleware around everything else.
+
+    A proxy on this machine may give the id, with which it writes its own log; anybody else's is not taken, so that
+    nobody chooses under which id a request is found.
+    """
+
+    def __init__(self, application: Wsgi) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        identifier = _given(environ) or secrets.token_hex(_BYTES)
+        # It stays until the thread's next request, for what the server says about the end of this one.
+        request_id.set(identifier)
+
+        def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            headers.append((HEADER, identifier))
+            return start_response(status, headers, *rest)
+
+        return self._application(environ, started)
+
+
+def _given(environ: Environ) -> str | None:
+    identifier: str = environ.get(_KEY, "")
+    if _WELL_FORMED.fullmatch(identifier) and is_loopback(environ.get("REMOTE_ADDR", "")):
+        return identifier
+    return None
