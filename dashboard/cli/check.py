@@ -10,7 +10,7 @@ from dashboard.errors import SetupError
 from dashboard.people.configuration import Configuration, load_configuration
 from dashboard.people.file_rights_helper import FIRST_UID, account_of
 from dashboard.people.person import Person
-from dashboard.people.rights import Audience
+from dashboard.people.rights import listed
 from dashboard.runtime.served_roots import ServedRoots, check_sign_in, served_roots
 from dashboard.settings import Settings
 
@@ -32,19 +32,19 @@ def run(settings: Settings, name: str | None, groups: Sequence[str]) -> None:
 
 def _roots(served: ServedRoots) -> Iterator[str]:
     for name, path in served.paths.items():
-        yield f"{name}: {path}, seen by {in_words(served.rights.audience(name))}."
+        yield f"{name}: {path}, seen by {served.rights.audience(name)}."
     yield _accounts(served)
 
 
 def _seen(served: ServedRoots, person: Person) -> Iterator[str]:
     groups = sorted(served.rights.groups(person))
-    yield f"{person.name} is in {_listed('group', groups) if groups else 'no group'}."
+    yield f"{person.name} is in {listed('group', groups) if groups else 'no group'}."
     for name, path in served.paths.items():
         reason = served.rights.why(person, name)
         if reason is not None:
             yield f"{person.name} sees {name} ({path}): {reason}."
         else:
-            audience = in_words(served.rights.audience(name))
+            audience = served.rights.audience(name)
             yield f"{person.name} does not see {name} ({path}): it is seen by {audience}."
     if served.rights.sees_everything(person):
         return
@@ -60,22 +60,6 @@ def _accounts(served: ServedRoots) -> str:
     if not served.by_accounts:
         return "Who sees a root sees all files in it."
     return "Of the files in a root, people see those that the account of the same name may read."
-
-
-def in_words(audience: Audience) -> str:
-    """Who may see a root, as the end of a sentence."""
-    if audience.everybody:
-        return "everybody who is signed in"
-    parts = []
-    if audience.groups:
-        parts.append(_listed("group", sorted(audience.groups)))
-    if audience.people:
-        parts.append(", ".join(sorted(audience.people)))
-    return " and ".join([*parts, "admins"]) if parts else "admins alone"
-
-
-def _listed(word: str, names: Sequence[str]) -> str:
-    return f"the {word}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _remarks(settings: Settings, served: ServedRoots) -> Iterator[str]:

@@ -47,6 +47,7 @@ class Event(StrEnum):
     SESSIONS_ENDED = "sessions-ended"
     TOKEN_ADDED = "token-added"  # noqa: S105
     TOKEN_REVOKED = "token-revoked"  # noqa: S105
+    RIGHTS_CHANGED = "rights-changed"
 
 
 class Audit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -33,6 +33,22 @@ class Audience:
         """Whether everybody who is signed in may see the root."""
         return self.groups is None and self.people is None
 
+    def __str__(self) -> str:
+        """The audience as the end of a sentence: who sees the root."""
+        if self.everybody:
+            return "everybody who is signed in"
+        parts = []
+        if self.groups:
+            parts.append(listed("group", sorted(self.groups)))
+        if self.people:
+            parts.append(", ".join(sorted(self.people)))
+        return " and ".join([*parts, "admins"]) if parts else "admins alone"
+
+
+def listed(word: str, names: Sequence[str]) -> str:
+    """`the group a`, or `the groups a, b`."""
+    return f"the {word}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
 
 EVERYBODY: Final = Audience()
 
@@ -58,6 +74,15 @@ class Rights:
     def restricted(self) -> bool:
         """Whether there is a root that not everybody who is signed in may see."""
         return not all(audience.everybody for audience in self._audiences.values())
+
+    def sentences(self) -> list[str]:
+        """All that is decided: who sees each root, who is in each group, who is an admin."""
+        roots = [f"{name} is seen by {who}" for name, who in sorted(self._audiences.items())]
+        groups = [
+            f"the group {name} has {', '.join(sorted(members)) or 'members by sign-in alone'}"
+            for name, members in sorted(self._groups.items())
+        ]
+        return [*roots, *groups, *(f"{name} is an admin" for name in sorted(self._admins))]
 
     def sees(self, person: Person, file: str) -> bool:
         """Whether a person may see a file, by the file's name; false for a name below no root."""

@@ -36,6 +36,7 @@ from dashboard.runtime.cache_limits import (
 from dashboard.runtime.engine import Engine, Role, build_engine
 from dashboard.runtime.health import Health
 from dashboard.runtime.maintenance import Maintenance
+from dashboard.runtime.rights_record import record_rights
 from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory, make_private
@@ -75,6 +76,11 @@ class Services(Engine):
         if self.role != "cli":  # A command may have other settings than the service.
             with suppress(RowsUnavailable):
                 self.starts.record(service_id(), __version__, self.settings.model_dump())
+                if self.access is not None:
+                    alone = self.catalog.beneath.alone
+                    record_rights(
+                        self.caches.ledger, self.access.audit, self.rights, by_accounts=alone
+                    )
         self.ledger.start()
         self.maintenance.start(self._stop)
 
