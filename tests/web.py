@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
@@ -89,3 +91,17 @@ def running(folder: Path, *roots: Path | str, **given: Any) -> Iterator[App]:
         yield App(app.server.test_client(), services)
     finally:
         services.close()
+
+
+@contextmanager
+def listening(application: Any) -> Iterator[str]:
+    """A WSGI application at the address that is returned."""
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from dashboard.client import Client, ServerError, selection_text
 from tests.contract.conftest import VOLUME
-from tests.web import App
-
-
-@contextmanager
-def listening(application: Any) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+from tests.web import App, listening
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,8 @@ from tests.contract.sign_in.requests import (
     sign_in,
     with_session,
 )
-from tests.contract.test_client import listening
 from tests.services import add_up
-from tests.web import App
+from tests.web import App, listening
 
 
 def test_a_link_signs_in_and_loses_its_token(closed: App, prefix: str) -> None:
