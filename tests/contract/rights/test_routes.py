@@ -31,6 +31,7 @@ PAGES: Final = {
     ("GET", "/<path:path>"),
     ("GET", "/monitor"),
     ("GET", "/sign-out"),
+    ("GET", "/status"),
     ("GET", "/monitor/"),
     ("GET", "/monitor/<path:path>"),
     ("GET", "/_dash-layout"),
@@ -135,7 +136,7 @@ def comparable(response: Any, file: str) -> tuple[int, str, list[tuple[str, str]
     headers = [
         (name, value)
         for name, value in response.headers.items()
-        if name not in ("Server-Timing", "Content-Length")
+        if name not in ("Server-Timing", "Content-Length", "X-Request-ID")
     ]
     return response.status_code, response.get_data(as_text=True).replace(file, "FILE"), headers
 
