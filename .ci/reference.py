@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -18,16 +17,12 @@ from typing import Any, Final
 import click
 import flask
 from prometheus_client.core import Metric
-from pydantic import ByteSize
+from pydantic import ByteSize, TypeAdapter
 
 from dashboard import errors
 from dashboard.catalog.failures import FAILURES_VERSION
 from dashboard.catalog.keys import METADATA_VERSION
 from dashboard.cli import lamella
-from dashboard.frames.complex_part import ComplexPart
-from dashboard.frames.encode import Format
-from dashboard.frames.pooling import PoolMode
-from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import FRAMES_VERSION
 from dashboard.frames.window import WINDOWS_VERSION
 from dashboard.people.configuration import json_schema, keys_of_configuration
@@ -37,8 +32,9 @@ from dashboard.sign_in_settings import SignInSettings
 from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.prometheus import LedgerCollector
 from dashboard.telemetry.stages import OUTCOMES, STAGES
-from dashboard.web import api
+from dashboard.web import api, openapi
 from dashboard.web.page.panels import OUTCOME_HELP
+from dashboard.web.parameters import Parameter
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
@@ -52,14 +48,6 @@ _COMPUTED = {
     "cache_dir": "the user's cache directory",
     "decode_threads": "one for each core",
     "web_processes": "half as many as cores, up to 4",
-}
-
-# What the enumerated parameters of a slice stand for.
-_CHOICES: dict[str, type[StrEnum]] = {
-    "format": Format,
-    "norm": Norm,
-    "pool": PoolMode,
-    "part": ComplexPart,
 }
 
 # Name on the keyboard and effect of each key; the page's own table binds them.
@@ -160,30 +148,55 @@ def _paragraphs(text: str | None) -> str:
     return "\n".join(" ".join(part.split()) + "\n" for part in parts)
 
 
+def _interface() -> flask.Flask:
+    """An application with the routes of the HTTP interface, which serves nothing."""
+    server = flask.Flask("reference")
+    api.register(server, SimpleNamespace(settings=SimpleNamespace(url_prefix="")))  # type: ignore[arg-type]
+    return server
+
+
 def routes() -> str:
     """All routes of the HTTP interface, each with the first line of its function's docstring."""
-    server = flask.Flask("reference")
-    api.register(server, _without_services())
     rows = [
-        (f"`{method} {rule.rule}`", _first_line(server.view_functions[rule.endpoint].__doc__))
-        for rule in server.url_map.iter_rules()
-        if rule.endpoint.startswith("api.") and "<" not in rule.rule
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        (f"`{route.method.upper()} {route.path}`", _first_line(route.view.__doc__))
+        for route in openapi.routes(_interface())
     ]
     return _table(("request", "response"), rows)
 
 
-def _without_services() -> Any:
-    """What registering routes reads; requests would need more."""
-    return SimpleNamespace(settings=SimpleNamespace(url_prefix=""))
-
-
-def choices() -> str:
-    """The values of the enumerated parameters."""
+def parameters() -> str:
+    """All parameters of queries, each with the requests that have it."""
+    found: dict[int, tuple[Parameter, list[str]]] = {}
+    for route in openapi.routes(_interface()):
+        for parameter in route.operation.parameters if route.operation else ():
+            name = route.path.removeprefix("/api/v1/")
+            found.setdefault(id(parameter), (parameter, []))[1].append(f"`{name}`")
     rows = [
-        (f"`{name}`", ", ".join(f"`{value}`" for value in kind)) for name, kind in _CHOICES.items()
+        (
+            f"`{one.name}`",
+            ", ".join(of),
+            _values(TypeAdapter(one.type).json_schema()),
+            "required" if one.required else "–" if one.default is None else f"`{one.default}`",
+            one.text,
+        )
+        for one, of in found.values()
     ]
-    return _table(("parameter", "values"), rows)
+    return _table(("parameter", "of", "values", "default", "what it is"), rows)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """What a JSON Schema lets pass, in words."""
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "anyOf" in schema:
+        return ", ".join(map(_values, schema["anyOf"]))
+    if "minimum" in schema:
+        return f"{schema['minimum']} to {schema['maximum']}"
+    if "exclusiveMinimum" in schema:
+        return f"above {schema['exclusiveMinimum']:g}"
+    return f"`{schema['pattern'].strip('^$')}`" if "pattern" in schema else str(schema["type"])
 
 
 def statuses() -> str:
@@ -286,7 +299,7 @@ def decisions() -> str:
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     function.__name__: function
     for function in (
-        *(commands, settings, configuration, routes, choices, statuses),
+        *(commands, settings, configuration, routes, parameters, statuses),
         *(metrics, stages, outcomes, keys, decisions, formats),
     )
 }

@@ -12,21 +12,29 @@ from dashboard.telemetry.aggregates import OTHER
 
 
 class Contents(NamedTuple):
-    """Bricks of one volume across one axis, all versions of its file together, and the bytes of their files."""
+    """Bricks of one volume across one axis, all versions of its file together, and the bytes of their files.
+
+    `file` and `dataset` are None where all bricks are of a former version, which does not say them.
+    """
 
     volume: str
     axis: str
     bricks: int
     bytes: int
+    file: str | None = None
+    dataset: str | None = None
 
 
 def contents(store: BrickStore) -> list[Contents]:
     """The groups, the largest first; bricks of earlier versions of Lamella are in `other`."""
     sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for row, owner in _owned(store):
+    names: dict[tuple[str, str], tuple[str | None, str | None]] = {}
+    for row, owner, name in _owned(store):
         bricks, nbytes = sums.get(owner, (0, 0))
         sums[owner] = bricks + 1, nbytes + row.size
-    found = [Contents(*owner, *counted) for owner, counted in sums.items()]
+        if names.get(owner, (None, None))[0] is None:
+            names[owner] = name
+    found = [Contents(*owner, *counted, *names[owner]) for owner, counted in sums.items()]
     return sorted(found, key=lambda group: (-group.bytes, group.volume, group.axis))
 
 
@@ -37,18 +45,22 @@ def drop(store: BrickStore, trace: AccessTrace, volume: str, axis: str | None = 
     mapped stay readable for those who have them.
     """
     bricks = nbytes = 0
-    for row, owner in _owned(store):
+    for row, owner, _ in _owned(store):
         if owner[0] == volume and axis in (None, owner[1]) and store.drop(row):
             trace.record_removal(row.key)
             bricks, nbytes = bricks + 1, nbytes + row.size
     return Contents(volume, axis or "", bricks, nbytes)
 
 
-def _owned(store: BrickStore) -> Iterator[tuple[CacheRow, tuple[str, str]]]:
-    """Each brick with its volume and axis."""
+def _owned(
+    store: BrickStore,
+) -> Iterator[tuple[CacheRow, tuple[str, str], tuple[str | None, str | None]]]:
+    """Each brick with its volume and axis, and its file and dataset."""
     for row, head in store.headers():
         volume, axis = head.get("volume"), head.get("axis")
+        file, dataset = head.get("file"), head.get("dataset")
         if isinstance(volume, str) and isinstance(axis, str):
-            yield row, (volume, axis)
+            known = isinstance(file, str) and isinstance(dataset, str)
+            yield row, (volume, axis), (file, dataset) if known else (None, None)
         else:
-            yield row, (OTHER, OTHER)
+            yield row, (OTHER, OTHER), (None, None)

@@ -196,6 +196,8 @@ class BrickStore:
                 "box": pending.address.box,
                 "volume": volume_name(volume.file, volume.dataset),
                 "axis": axis_name(pending.address.order[:-2]),
+                "file": volume.file,
+                "dataset": volume.dataset,
                 "ready_at": self._evictor.clock(),
                 "took_s": pending.decode_s,
                 "bad": [[list(chunk.origin), chunk.reason] for chunk in damaged],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -104,7 +105,18 @@ class Volume:
                 f"The slice is spread over {chunks:,} chunks in {bricks:,} bricks, and one request may"
                 f" read {MAX_CHUNKS:,} in {MAX_BRICKS:,}; ask for a part of it."
             )
-        named = self.grid.bricks(self.address, selection.fixed, rows, cols, across, along)
+        return self.bricks_at(selection.fixed, rows, cols, across, along)
+
+    def bricks_at(
+        self,
+        position: Mapping[int, int],
+        rows: int,
+        cols: int,
+        across: tuple[int, int] | None = None,
+        along: tuple[int, int] | None = None,
+    ) -> list[BrickAddress]:
+        """The bricks of the plane at `position` (dimension → index), as `ChunkGrid.bricks`."""
+        named = self.grid.bricks(self.address, position, rows, cols, across, along)
         if self.swmr_index is None:
             return named
         return [replace(brick, version=self._version(brick, self.swmr_index)) for brick in named]

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice, product
-from math import ceil, prod
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +28,7 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome
 from dashboard.addressing.requester import WARMUP
 from dashboard.bricks import direct_write
+from dashboard.bricks.coverage import Coverage, fixed_by_axis
 from dashboard.bricks.loader import CacheFull, LoadedBrick
 from dashboard.bricks.pending_file import file_bytes
 from dashboard.catalog.metadata import MetadataService
@@ -120,38 +120,22 @@ def bricks_across(
 
     Of further dimensions, all positions. Raises `SetupError`.
     """
-    shape, grid = volume.shape, volume.grid
-    axes = len(shape) if len(shape) > 2 else 1
+    rank = len(volume.shape)
+    axes = rank if rank > 2 else 1
     if not 0 <= axis < axes:
         raise SetupError(
             f"--axis is from 0 to {axes - 1}." if axes > 1 else "--axis of a single plane is 0."
         )
-    length = shape[axis] if axes > 1 else 1
-    first = 0 if start is None else start
-    last = length if stop is None else stop
-    if not 0 <= first < last <= length:
-        raise SetupError(f"--start lies before --stop, both from 0 to {length}.")
-    cost = grid.axis_cost(axis)
-    others = [dim for dim in range(len(shape)) if dim not in (cost.rows, cost.cols)]
-    positions = [
-        range(first // grid.chunks[dim] * grid.chunks[dim], last, grid.chunks[dim])
-        if dim == axis
-        else range(0, shape[dim], grid.chunks[dim])
-        for dim in others
-    ]
-    height, width = grid.tile(cost.rows, cost.cols)
-    tiles = ceil(shape[cost.rows] / height) * ceil(shape[cost.cols] / width)
-    if prod(map(len, positions)) * tiles > MAX_BRICKS:
+    try:
+        covered = Coverage(volume, fixed_by_axis(rank, axis), start or 0, stop)
+    except ValueError:
+        length = volume.shape[axis] if axes > 1 else 1
+        raise SetupError(f"--start lies before --stop, both from 0 to {length}.") from None
+    if len(covered) > MAX_BRICKS:
         raise SetupError(
             f"That is more than {MAX_BRICKS:,} bricks; name a range with --start and --stop."
         )
-    return [
-        brick
-        for at in product(*positions)
-        for brick in grid.bricks(
-            volume.address, dict(zip(others, at, strict=True)), cost.rows, cost.cols
-        )
-    ]
+    return list(covered)
 
 
 @dataclass

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, TypedDict
+from typing import Final
+
+from typing_extensions import TypedDict
 
 from dashboard.addressing import selection
 from dashboard.bulkhead import Bulkhead

@@ -3,7 +3,8 @@
 All plans are read again before each brick, so a replaced plan takes effect at once. Viewers whose deadlines are
 about equal are served round-robin, and no viewer starves. No brick is started while a demand is pending, since
 the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
-decoding. While a file keeps the worker waiting for an HDF5 worker or a lock, another thread serves other files.
+decoding. When no plan has a brick left, it serves the warm queue (`warmer.py`). While a file keeps the worker
+waiting for an HDF5 worker or a lock, another thread serves other files.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore, ViewerPlan
+from dashboard.prefetch.warmer import Warmer
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,7 @@ class Worker:
         *,
         other_axis_bricks: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
         fates: BrickFates | None = None,
+        warmer: Warmer | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
@@ -131,6 +134,7 @@ class Worker:
         self._resolve = resolve
         self._other_axis_bricks = other_axis_bricks
         self.fates = fates
+        self.warmer = warmer
         self._loader = loader
         self._ledger = ledger
         self.clock = clock
@@ -200,7 +204,7 @@ class Worker:
         self._planned = len({task.address.key for task in tasks})
         fairness = self._update_fairness(tasks, now)
         if not tasks:
-            return POLL_S if plans else IDLE_POLL_S
+            return 0.0 if self._warm() else POLL_S if plans else IDLE_POLL_S
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
         task = _next(tasks, fairness, now)
@@ -209,6 +213,10 @@ class Worker:
             self._decode(task)
         state.served, state.waiting = self.clock(), math.inf
         return 0.0
+
+    def _warm(self) -> bool:
+        """Do a part of the warm queue, unless a demand is pending; returns whether there was anything to do."""
+        return self.warmer is not None and self._loader.no_demand_pending() and self.warmer.step()
 
     def renew_in_flight(self) -> None:
         """Renew the in-flight markers of the current bricks, so that they do not expire."""

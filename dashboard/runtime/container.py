@@ -13,7 +13,11 @@ from pathlib import Path
 
 from dashboard import __version__
 from dashboard.bricks.loader import remove_stale_locks
+from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume_file import VolumeFile
 from dashboard.errors import SetupError
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.frames.quantize import Norm
 from dashboard.people.access import Access
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
@@ -24,6 +28,8 @@ from dashboard.people.tokens import Tokens
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
+from dashboard.prefetch.warm_queue import WarmQueue
+from dashboard.prefetch.warmer import Warmer
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
@@ -62,6 +68,7 @@ class Services(Engine):
     starts: Starts
     residency: Residency
     horizons: Horizons
+    warm_queue: WarmQueue
     activity: Activity
     health: Health
     maintenance: Maintenance
@@ -97,7 +104,19 @@ class Services(Engine):
             self.ledger,
             other_axis_bricks=self.resolver.other_axis_bricks,
             fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
+            warmer=Warmer(
+                self.warm_queue,
+                self.plans,
+                self.loader,
+                self.metadata.volume,
+                self._make_window,
+            ),
         )
+
+    def _make_window(self, volume: Volume) -> None:
+        """Have the default contrast window cached, which is part of the time to the first slice."""
+        with VolumeFile(self.metadata, volume) as file:
+            self.windows.window(file, ComplexPart.ABS, Norm.LINEAR)
 
     def close(self) -> None:
         """Wait for deferred work and the periodic tasks, and close the engine."""
@@ -125,6 +144,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         starts=Starts(engine.caches.ledger),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
+        warm_queue=WarmQueue(engine.caches.plans),
         activity=Activity(
             engine.metadata,
             engine.plans,

@@ -77,7 +77,7 @@ class MalformedReport(BadRequest):
         self.rows = rows
 
 
-class _Posted(BaseModel):
+class PostedReport(BaseModel):
     """A report as it is sent; its rows are validated one by one."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -87,6 +87,12 @@ class _Posted(BaseModel):
     # Requested slices that were never painted, because another one was requested meanwhile.
     skipped: Annotated[int, Field(ge=0, le=10_000)] = 0
     ahead: FetchedAhead = FetchedAhead()
+
+
+class WellFormedReport(PostedReport):
+    """A report without malformed rows; those of another one are left out, unless all are malformed."""
+
+    slices: Annotated[list[PaintedSlice], Field(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def parse_report(body: bytes, admit: Callable[[str, int], int]) -> Report:
     takes longer than sending it.
     """
     try:
-        posted = _Posted.model_validate_json(body)
+        posted = PostedReport.model_validate_json(body)
     except ValidationError as error:
         raise MalformedReport(_fault(error), 1) from None
     admitted = admit(posted.viewer, len(posted.slices))

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from dashboard.addressing.outcomes import MISSES
 from dashboard.telemetry.aggregates import MAX_GROUP_NAME, OTHER, Dimension, Group, Totals

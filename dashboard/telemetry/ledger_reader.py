@@ -6,7 +6,9 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypedDict
+from typing import Final
+
+from typing_extensions import TypedDict
 
 from dashboard.log_limit import NameLogLimit
 from dashboard.storage.rows import Rows

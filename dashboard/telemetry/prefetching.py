@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypedDict
+from typing import Final
+
+from typing_extensions import TypedDict
 
 from dashboard.addressing.outcomes import Waste
 from dashboard.telemetry.aggregates import Histogram, Totals

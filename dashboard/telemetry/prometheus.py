@@ -40,6 +40,7 @@ from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
 from dashboard.telemetry.statistics import Stats
 from dashboard.telemetry.summaries import given_up_counts, request_counts
 
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 TIMES: Final = {
     QUEUE: ("lamella_queue_seconds", "Time for which requests for slices waited for a thread"),
     BRICK_WRITE: (
@@ -280,4 +281,4 @@ def exposition(stats: Stats) -> tuple[bytes, str]:
         raise Busy("The statistics cannot be read now; try again.")
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LedgerCollector(stats))
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(registry), CONTENT_TYPE

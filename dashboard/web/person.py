@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import flask
 
-from dashboard.people.person import NOBODY, OPERATOR, Person
+from dashboard.people.person import NOBODY, OPERATOR, Person, Scope
+from dashboard.settings import Settings
 from dashboard.web.server_timing import ADMITTED
 
 
@@ -26,3 +27,8 @@ def current() -> Person:
     """The person who makes the request in hand: `NOBODY` before sign-in, so that a check that is missed closes."""
     person: Person = flask.g.get("person", NOBODY)
     return person
+
+
+def may_change_cache(settings: Settings) -> bool:
+    """Whether the person may remove bricks or have volumes decoded: not just anybody who reaches the server."""
+    return (settings.loopback or settings.asks_sign_in) and current().may(Scope.WARM)

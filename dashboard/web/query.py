@@ -1,11 +1,14 @@
-"""Parameters of a request for the HTTP interface: parsed and validated, `BadRequest` for malformed ones."""
+"""Parameters of the HTTP interface: declared, and read as what they mean; `BadRequest` for malformed ones.
+
+The description of the interface is made of the declarations (`web/openapi.py`).
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,8 +28,10 @@ from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.window import parse_window
 from dashboard.telemetry.aggregates import MAX_GROUP_NAME
 from dashboard.telemetry.groups import By
+from dashboard.telemetry.slice_lists import Order
+from dashboard.telemetry.slice_rows import SLOWEST
+from dashboard.web.parameters import Choice, Flag, Parameter, Required, WholeNumber
 
-T = TypeVar("T", bound=StrEnum)
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_PAUSE_S = 3_600.0
@@ -40,99 +45,150 @@ class TextFormat(StrEnum):
     CSV = "csv"
 
 
-def required(name: str) -> str:
-    """A parameter that has to be given."""
-    value = flask.request.args.get(name)
-    if not value:
-        raise errors.BadRequest(f"The parameter {name!r} is missing.")
-    return value
+# What is asked about.
+FILE: Final = Required(
+    name="file", text="Name of a file, as `/api/v1/files` lists it.", example="demo.h5"
+)
+DATASET: Final = Required(name="dataset", text="Path of a dataset in the file.", example="/volume")
+ONE_DATASET: Final = Parameter(
+    name="dataset", text="Path of one dataset, by any of its names; without it, all are listed."
+)
+SELECTION: Final = Required(
+    name="selection",
+    text=(
+        "A NumPy index with exactly two slices and otherwise integers, such as `700,:,:` or"
+        " `700,100:900:2,50:850:2`; a step is a level of detail."
+    ),
+    example="64,:,:",
+)
+INDEX: Final = Required(
+    name="index",
+    text="An integer for each dimension, such as `3,700,-1`.",
+    example="64,10,20",
+)
+AXIS: Final = Required(
+    name="axis",
+    text="A dimension that the selection fixes.",
+    type=Annotated[int, Field(ge=0, le=99)],
+    example=0,
+)
+DECODE: Final = Flag(name="decode", text="Values as their attributes mean them; no effect yet.")
 
+# How a slice is shown, and the viewer.
+FORMAT: Final = Choice(
+    name="format",
+    first=Format.RAW,
+    text=(
+        "`raw`: the values row by row, little-endian, in the dataset's own type; `u8`: quantized to 0…254, with"
+        " 255 for missing values; `npy`: a NumPy file of the values; `png`: a grey picture of `u8`."
+    ),
+)
+WINDOW: Final = Parameter(
+    name="window",
+    text=(
+        "The range of values that is mapped to 0…254: percentiles of the volume, the slice's own minimum and"
+        " maximum, or two numbers `LO,HI`."
+    ),
+    type=Literal["volume", "slice"] | Annotated[str, Field(pattern=r"^[^,]+,[^,]+$")],
+    default="volume",
+)
+NORM: Final = Choice(
+    name="norm", first=Norm.LINEAR, text="Applied to the values before the window is mapped."
+)
+POOL: Final = Choice(
+    name="pool",
+    first=PoolMode.NEAREST,
+    text="How a step of the selection makes one cell of a block of voxels.",
+)
+PART: Final = Choice(name="part", first=ComplexPart.ABS, text="What of complex values is shown.")
+VIEWER: Final = Parameter(
+    name="viewer",
+    text=(
+        "The viewer whose demand this is. Without it a slice is served, and neither counted nor used for planning."
+    ),
+    type=Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")],
+)
+OWN_VIEWER: Final = Parameter(
+    name="viewer",
+    text="The person's own viewer: of other people's, an admin alone gets the names.",
+    type=VIEWER.type,
+)
+AHEAD: Final = Flag(name="ahead", text="1 for a slice that the page fetches in advance.")
 
-def choice(kind: type[T], name: str, default: T) -> T:
-    """A parameter with the values of an enumeration."""
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    try:
-        return kind(text)
-    except ValueError:
-        allowed = ", ".join(kind)
-        raise errors.BadRequest(f"The parameter {name!r} is one of {allowed}.") from None
+VOLUME: Final = (FILE, DATASET)
+SLICE: Final = (
+    *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART),
+    *(VIEWER, AHEAD),
+)
 
-
-def flag(name: str) -> bool:
-    """A parameter that is 0 (the default) or 1."""
-    text = flask.request.args.get(name, "0")
-    if text not in ("0", "1"):
-        raise errors.BadRequest(f"The parameter {name!r} is 0 or 1.")
-    return text == "1"
+# Statistics.
+SECONDS: Final = Parameter(
+    name="window",
+    text="Seconds until now, or `all` since the statistics began; not beside `from` and `to`.",
+    type=Literal["all"] | Annotated[float, Field(gt=0)],
+    default=300,
+)
+BY: Final = Choice(
+    name="by",
+    first=By.VOLUME,
+    optional=True,
+    text="What the statistics are broken down by; without it, they are not.",
+)
+FROM: Final = Parameter(
+    name="from",
+    text="Start: Unix time in seconds, or 0 and below for seconds before now.",
+    type=float,
+)
+TO: Final = Parameter(name="to", text="End, like `from`; now without it.", type=float)
+STEP: Final = WholeNumber(
+    name="step",
+    largest=MAX_STEP_S,
+    text="Seconds of a step; without it, the smallest with which the response is short.",
+)
+TEXT_FORMAT: Final = Choice(
+    name="format", first=TextFormat.JSON, text="JSON, or CSV with a column for each list."
+)
+HISTOGRAM: Final = Flag(
+    name="histogram", text="1 for distributions in place of stages, counters and gauges."
+)
+MOST: Final = WholeNumber(
+    name="n", largest=SLOWEST, text=f"How many are listed; {SLOWEST} without it."
+)
+ORDER: Final = Choice(
+    name="order", first=Order.SLOWEST, text="Which come first, and are listed where not all are."
+)
 
 
 def requester() -> Requester:
     """Who asks: a viewer for what it shows, a viewer's page for what it may show next, or a script."""
-    viewer = flask.request.args.get("viewer")
+    viewer = VIEWER.given()
     if viewer is not None and not VIEWER_ID.fullmatch(viewer):
         raise errors.BadRequest("A viewer's id has 1 to 64 letters, digits, - and _.")
-    return Requester(Purpose.PREFETCH_MOVING if flag("ahead") else Purpose.DEMAND, viewer)
+    return Requester(Purpose.PREFETCH_MOVING if AHEAD.value() else Purpose.DEMAND, viewer)
 
 
 def chosen_slice(volume: Volume) -> Selection:
     """The selection in a volume."""
-    return selection.parse(required("selection"), volume.shape)
+    return selection.parse(SELECTION.value(), volume.shape)
 
 
 def slice_address(volume: Volume) -> SliceAddress:
     """The slice of a volume with its encoding, window, norm and pooling."""
-    norm = choice(Norm, "norm", Norm.LINEAR)
+    norm = NORM.value()
     return SliceAddress(
         volume=volume,
         selection=chosen_slice(volume),
-        format=choice(Format, "format", Format.RAW),
-        window=parse_window(flask.request.args.get("window", "volume"), norm),
+        format=FORMAT.value(),
+        window=parse_window(_or(WINDOW.given(), "volume"), norm),
         norm=norm,
-        pool=choice(PoolMode, "pool", PoolMode.NEAREST),
-        part=choice(ComplexPart, "part", ComplexPart.ABS),
+        pool=POOL.value(),
+        part=PART.value(),
     )
-
-
-def prefetch_pause() -> tuple[str, float]:
-    """The viewer for which prefetching is paused, and for how long (s), from the body of a request."""
-    pause = _body(_Pause)
-    return pause.viewer, pause.pause_s
-
-
-def dropped() -> tuple[str, str | None]:
-    """The volume and the axis, if one is given, whose bricks are dropped, from the body of a request."""
-    given = _body(_Dropped)
-    return given.volume, given.axis
-
-
-def _body(model: type[Model]) -> Model:
-    try:
-        return model.model_validate_json(flask.request.get_data())
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "the body"
-        raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
-
-
-class _Dropped(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    volume: Annotated[str, Field(max_length=MAX_GROUP_NAME)]
-    axis: Annotated[str, Field(max_length=MAX_GROUP_NAME)] | None = None
-
-
-class _Pause(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
-    pause_s: Annotated[float, Field(ge=0, le=MAX_PAUSE_S, allow_inf_nan=False)]
 
 
 def axis(chosen: Selection) -> int:
     """A dimension that the selection fixes."""
-    text = required("axis")
+    text = AXIS.value()
     fixed = sorted(chosen.fixed)
     if not re.fullmatch(r"-?[0-9]{1,2}", text, re.ASCII) or int(text) not in fixed:
         among = " or ".join(map(str, fixed)) or "none: the dataset has two dimensions"
@@ -142,7 +198,7 @@ def axis(chosen: Selection) -> int:
 
 def window_seconds() -> float | None:
     """The window of statistics (s), 300 by default; None for all of them."""
-    text = flask.request.args.get("window", "300")
+    text = _or(SECONDS.given(), "300")
     if text == "all":
         return None
     seconds = _number(text)
@@ -153,22 +209,22 @@ def window_seconds() -> float | None:
 
 def breakdown() -> By | None:
     """What statistics are to be broken down by."""
-    return choice(By, "by", By.VOLUME) if "by" in flask.request.args else None
+    return None if BY.given() is None else BY.value()
 
 
 def has_time_span() -> bool:
     """Whether a time span is asked for; raises `BadRequest` beside a window."""
-    given = bool({"from", "to"} & flask.request.args.keys())
-    if given and "window" in flask.request.args:
+    given = FROM.given() is not None or TO.given() is not None
+    if given and SECONDS.given() is not None:
         raise errors.BadRequest("Statistics are of a window, or between 'from' and 'to'.")
     return given
 
 
 def time_span(default_s: float) -> tuple[float, float]:
     """Start and end of a time span: Unix time (s), or 0 and below, seconds before now."""
-    texts = {"from": f"{-default_s}", "to": "0"}
-    found = [_number(flask.request.args.get(name, text)) for name, text in texts.items()]
-    start, end = found
+    start, end = (
+        _number(_or(one.given(), text)) for one, text in ((FROM, f"{-default_s}"), (TO, "0"))
+    )
     if start is None or end is None:
         raise errors.BadRequest(
             "The parameters 'from' and 'to' are Unix times in seconds, or negative: seconds before now."
@@ -176,14 +232,63 @@ def time_span(default_s: float) -> tuple[float, float]:
     return start, end
 
 
-def whole_number(name: str, largest: int) -> int | None:
-    """A parameter that is a whole number from 1 to `largest`; None without it."""
-    text = flask.request.args.get(name)
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or not 1 <= int(text) <= largest:
-        raise errors.BadRequest(f"The parameter {name!r} is a whole number from 1 to {largest}.")
-    return int(text)
+class Pause(BaseModel):
+    """How long nothing is prefetched for a viewer (s); 0 ends a pause."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
+    pause_s: Annotated[float, Field(ge=0, le=MAX_PAUSE_S, allow_inf_nan=False)]
+
+
+class DropRequest(BaseModel):
+    """A volume, and the axis across which its bricks are dropped; without it, those across all axes.
+
+    Both are called as `/api/v1/contents` lists them.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    volume: Annotated[str, Field(max_length=MAX_GROUP_NAME)]
+    axis: Annotated[str, Field(max_length=MAX_GROUP_NAME)] | None = None
+
+
+class WarmRequest(BaseModel):
+    """Slices across an axis that are to be decoded into the cache: all, or those from `start` to `stop`.
+
+    `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions several,
+    such as `0,3`, of which the range is along the first. It is `none` for a volume of two dimensions.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    file: Annotated[str, Field(max_length=1024)]
+    dataset: Annotated[str, Field(max_length=2000)]
+    axis: Annotated[str, Field(max_length=32)]
+    start: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    stop: Annotated[int, Field(ge=1, lt=2**62)] | None = None
+
+
+class CancelRequest(BaseModel):
+    """The id of what was queued."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+
+
+def body(model: type[Model]) -> Model:
+    """The body of the request in hand; raises `BadRequest` with the first fault."""
+    try:
+        return model.model_validate_json(flask.request.get_data())
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the body"
+        raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
+
+
+def _or(text: str | None, default: str) -> str:
+    return default if text is None else text
 
 
 def _number(text: str) -> float | None:

@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import flask
-
 from dashboard.bricks.contents import Contents
 from dashboard.errors import BadRequest, NotFound
 from dashboard.files.catalog import Catalog, FileEntry, absent, check_name, expect
@@ -46,7 +44,7 @@ class Visibility:
 
     def file(self) -> str:
         """The parameter `file`; raises `BadRequest`, and `NotFound` unless the person may see the file."""
-        file = query.required("file")
+        file = query.FILE.value()
         self.check(file)
         return file
 
@@ -104,7 +102,7 @@ class Visibility:
         """Those of these viewers that are the person's own: of others, nobody but an admin learns the id."""
         if self.everything:
             return frozenset(names)
-        return frozenset(names) & {flask.request.args.get("viewer", "")}
+        return frozenset(names) & {query.OWN_VIEWER.given() or ""}
 
     def snapshot(self, found: Snapshot) -> Snapshot:
         """Statistics with the groups that the person may see, all others as `other`."""
@@ -147,7 +145,7 @@ class Visibility:
         shown = [group for group in found if group.volume in volumes]
         hidden = [group for group in found if group.volume not in volumes]
         if hidden:
-            bricks, nbytes = (sum(column) for column in zip(*(g[2:] for g in hidden), strict=True))
+            bricks, nbytes = sum(g.bricks for g in hidden), sum(g.bytes for g in hidden)
             shown.append(Contents(OTHER, OTHER, bricks, nbytes))
         return shown
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from werkzeug.wrappers import Response
 
 from dashboard.client import Client, ServerError, selection_text
+from dashboard.runtime.container import build_services
 from tests.contract.conftest import VOLUME
 from tests.web import App, listening
 
@@ -31,6 +35,67 @@ def test_volumes_are_indexed_as_arrays(address: str) -> None:
     np.testing.assert_array_equal(
         client.slice("data/volume.h5", "/volume", "3,::2,::2", pool="nearest"), VOLUME[3, ::2, ::2]
     )
+
+
+def test_slices_as_they_are_shown(address: str) -> None:
+    client = Client(address)
+    shown = client.scaled("data/volume.h5", "volume", "3,:,:", window=(0.0, 4000.0))
+    assert shown.window == (0.0, 4000.0)
+    expected = np.floor(254 * (VOLUME[3] / 4000) + 0.5)
+    np.testing.assert_array_equal(shown.values, expected)
+    volume = client.volume("data/volume.h5", "volume")
+    assert (volume.ndim, volume.dtype) == (3, VOLUME.dtype)
+    own = volume.scaled((3, ...), window="slice", norm="sqrt")
+    assert own.window == (float(VOLUME[3].min()), float(VOLUME[3].max()))
+    picture = Image.open(io.BytesIO(volume.image(3, window=(0.0, 4000.0))))
+    np.testing.assert_array_equal(np.asarray(picture), shown.values)
+
+
+def test_blocks_are_pooled(address: str) -> None:
+    volume = Client(address).volume("data/volume.h5", "volume")
+    found = volume.slice(np.s_[3, ::4, ::5], pool="max")
+    np.testing.assert_array_equal(found, VOLUME[3].reshape(10, 4, 10, 5).max((1, 3)))
+    assert volume.slice(np.s_[3, ::4, ::5], pool="mean").dtype == np.float32
+    complex_ = Client(address).volume("data/volume.h5", "complex")
+    assert complex_.slice(1, part="imag").dtype == np.float32
+
+
+def test_a_voxel_has_its_exact_value(address: str) -> None:
+    found = Client(address).volume("data/volume.h5", "volume").value(3, -1, 7)
+    assert found["text"] == str(VOLUME[3, -1, 7])
+    assert found["index"] == [3, 39, 7]
+
+
+def test_a_volume_is_warmed(address: str, app: App) -> None:
+    worker = build_services(app.services.settings, role="worker")
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.worker().run, args=(stop,))
+    thread.start()
+    try:
+        with Client(address) as client:
+            volume = client.volume("data/volume.h5", "many")
+            warming = volume.warm(0)
+            assert warming.progress["axis"] == "0,1"
+            done = warming.wait(timeout_s=60)
+            assert (done["state"], done["done"]) == ("done", done["bricks"])
+            assert [one["id"] for one in client.warming()] == [done["id"]]
+            warming.cancel()
+            assert client.warming() == []
+            assert warming.refresh()["state"] == "done"
+    finally:
+        stop.set()
+        thread.join()
+        worker.close()
+
+
+def test_warming_that_is_cancelled_or_fails_is_an_error(address: str, app: App) -> None:
+    with Client(address) as client:
+        warming = client.volume("data/volume.h5", "volume").warm(1, 0, 5)
+        with pytest.raises(TimeoutError):
+            warming.wait(timeout_s=0.0)
+        warming.cancel()
+        with pytest.raises(ServerError, match="not queued any more"):
+            warming.refresh()
 
 
 def test_files_and_datasets_are_listed(address: str) -> None:
@@ -92,6 +157,21 @@ def test_a_busy_server_is_asked_again() -> None:
     with listening(busy) as address:
         assert Client(address).files() == []
     assert seen == ["/api/v1/files"] * 3
+
+
+def test_no_wait_is_longer_than_the_client_wants() -> None:
+    statuses = iter([429, 200])
+
+    def busy(environ: Any, start: Any) -> Any:
+        status = next(statuses)
+        return Response('{"files": []}', status, {"Retry-After": "3600"})(environ, start)
+
+    with listening(busy) as address:
+        assert Client(address, longest_wait_s=0.01).files() == []
+    with listening(Response("", 429, {"Retry-After": "3600"})) as address:
+        with pytest.raises(ServerError) as caught:
+            Client(address, retries=0).files()
+        assert caught.value.retry_after_s == 3600
 
 
 def test_a_server_that_stays_busy_is_an_error() -> None:

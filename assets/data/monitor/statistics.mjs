@@ -3,7 +3,7 @@
 import { browserClock } from '../clock.mjs';
 import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { Span, State } from '../../model/monitor/address.mjs' */
-/** @import { ContentsGroup } from '../../model/monitor/contents.mjs' */
+/** @import { ContentsGroup, WarmJob } from '../../model/monitor/contents.mjs' */
 /** @import { GroupedSeries, Series } from '../../model/monitor/figures.mjs' */
 /** @import { HistogramSeries } from '../../model/monitor/heatmap.mjs' */
 /** @import { Horizon } from '../../model/monitor/horizons.mjs' */
@@ -37,6 +37,17 @@ export function createStatistics(api, clock = browserClock) {
     const found = pending.get(key) || api.json(path, query);
     pending.set(key, found);
     return /** @type {Promise<T>} */ (found);
+  }
+
+  /** Change something of the cache, whose contents are requested anew. @param {string} path @param {object} body */
+  async function post(path, body) {
+    await api.fetchOk(api.url(path, {}), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    pending.delete(api.url('/api/v1/contents', {}));
+    pending.delete(api.url('/api/v1/warm', {}));
   }
 
   return {
@@ -75,14 +86,13 @@ export function createStatistics(api, clock = browserClock) {
     /** @returns {Promise<{contents: ContentsGroup[], may_drop: boolean}>} */
     contents: () => fetchOnce('/api/v1/contents', {}),
     /** Remove a group's bricks from the cache. @param {ContentsGroup} group */
-    drop: async ({ volume, axis }) => {
-      await api.fetchOk(api.url('/api/v1/contents/drop', {}), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ volume, axis }),
-      });
-      pending.delete(api.url('/api/v1/contents', {}));
-    },
+    drop: ({ volume, axis }) => post('/api/v1/contents/drop', { volume, axis }),
+    /** What is decoded into the cache by request. @returns {Promise<{jobs: WarmJob[], may_warm: boolean}>} */
+    warming: () => fetchOnce('/api/v1/warm', {}),
+    /** Have the rest of a group's bricks decoded. @param {ContentsGroup} group */
+    warm: ({ file, dataset, axis }) => post('/api/v1/warm', { file, dataset, axis }),
+    /** @param {string} id */
+    cancelWarming: (id) => post('/api/v1/warm/cancel', { id }),
     /** The address of figures as CSV. @param {State} state @param {Query} more */
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };

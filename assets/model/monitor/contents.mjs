@@ -1,20 +1,28 @@
-/* What is in the brick cache now, by volume and axis. */
+/* What is in the brick cache now, by volume and axis, and what is being decoded into it by request. */
 
 import { formatBytes, formatCount, formatShare, plural } from './format.mjs';
 
-/** @typedef {{volume: string, axis: string, bricks: number, bytes: number}} ContentsGroup */
+/** @typedef {{volume: string, axis: string, file: string | null, dataset: string | null, bricks: number,
+ *  bytes: number}} ContentsGroup */
+/** @typedef {{id: string, volume: string, axis: string, start: number, stop: number, state: string, bricks: number,
+ *  done: number, failed: number, message: string}} WarmJob */
+/** What a person may do with a group. @typedef {{warm: ((group: ContentsGroup) => void) | null,
+ *  drop: ((group: ContentsGroup) => void) | null}} ContentsActions */
 
 export const CONTENTS_HEAD = ['volume', 'sliced across', 'bricks', 'size', 'share of the cache'];
+export const WARM_HEAD = ['being warmed', 'sliced across', 'slices', 'bricks', 'state'];
 // What was stored before bricks had names.
 const OTHER = 'other';
+
+/** @type {Record<string, string>} */
+const STATES = { queued: 'waiting', running: 'being decoded', done: 'done', failed: 'failed' };
 
 /** @param {string} axis */
 const axisText = (axis) => (axis === OTHER ? axis : 'axis ' + axis);
 
-/** Rows of the groups that pass the filters; `drop` is called for the group whose button is pressed.
- * @param {ContentsGroup[]} contents @param {Record<string, string>} filters
- * @param {((group: ContentsGroup) => void) | null} drop */
-export function contentsRows(contents, { volume, axis }, drop) {
+/** Rows of the groups that pass the filters, with a button for each action.
+ * @param {ContentsGroup[]} contents @param {Record<string, string>} filters @param {ContentsActions} actions */
+export function contentsRows(contents, { volume, axis }, { warm, drop }) {
   const all = contents.reduce((sum, { bytes }) => sum + bytes, 0);
   return contents
     .filter((group) => (!volume || group.volume === volume) && (!axis || group.axis === axis))
@@ -25,13 +33,42 @@ export function contentsRows(contents, { volume, axis }, drop) {
         formatCount(group.bricks),
         formatBytes(group.bytes),
         formatShare(group.bytes / all),
+        ...(warm ? [warmCell(group, warm)] : []),
         ...(drop ? [{ text: 'Drop', title: dropQuestion(group), action: () => drop(group) }] : []),
       ],
     }));
+}
+
+/** @param {ContentsGroup} group @param {(group: ContentsGroup) => void} warm
+ * @returns {string | {text: string, title: string, action: () => void}} */
+function warmCell(group, warm) {
+  if (group.file === null) return '';
+  const title = `Decode the rest of ${group.volume}, ${axisText(group.axis)}, into the cache`;
+  return { text: 'Warm', title, action: () => warm(group) };
 }
 
 /** What a person is asked before bricks are dropped. @param {ContentsGroup} group */
 export function dropQuestion({ volume, axis, bricks, bytes }) {
   return `Remove ${plural(bricks, 'brick')} (${formatBytes(bytes)}) of ${volume}, ${axisText(axis)}, from the cache?` +
     ' Slices without a cached frame are decoded again.';
+}
+
+/** Rows of what is being warmed; `cancel` is called with the id whose button is pressed.
+ * @param {WarmJob[]} jobs @param {((id: string) => void) | null} cancel */
+export function warmRows(jobs, cancel) {
+  return jobs.map(({ id, volume, axis, start, stop, state, bricks, done, failed, message }) => {
+    const isFinal = state === 'done' || state === 'failed';
+    const text = STATES[state] + (failed ? `, ${formatCount(failed)} cannot be decoded` : '');
+    const button = { text: isFinal ? 'Remove' : 'Cancel', action: () => cancel && cancel(id) };
+    return {
+      cells: [
+        { text: volume, title: volume },
+        axisText(axis),
+        `${formatCount(start)} to ${formatCount(stop - 1)}`,
+        `${formatCount(done)} of ${formatCount(bricks)}`,
+        message ? { text: `${text}: ${message}`, title: message } : text,
+        ...(cancel ? [button] : []),
+      ],
+    };
+  });
 }

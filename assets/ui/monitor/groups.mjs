@@ -1,7 +1,7 @@
 /* The table of the row "Caches": a breakdown of what was demanded, or what is in the cache now. */
 
 import { recentPart, switchOf } from '../../model/monitor/address.mjs';
-import { CONTENTS_HEAD, contentsRows, dropQuestion } from '../../model/monitor/contents.mjs';
+import { CONTENTS_HEAD, contentsRows, dropQuestion, WARM_HEAD, warmRows } from '../../model/monitor/contents.mjs';
 import { GROUP_HEAD, groupRows } from '../../model/monitor/facts.mjs';
 import { element } from '../../render/dom.mjs';
 import { keep, make, table } from '../../render/monitor/elements.mjs';
@@ -52,23 +52,38 @@ export function createGroups({ config, statistics, onError }, now) {
 
   /** @param {State} state */
   async function showContents(state) {
-    const { contents, may_drop: mayDrop } = await statistics.contents();
-    const rows = contentsRows(contents, state.filters, mayDrop ? (group) => drop(group, state) : null);
-    const head = mayDrop ? [...CONTENTS_HEAD, ''] : CONTENTS_HEAD;
+    const [{ contents, may_drop: mayDrop }, { jobs, may_warm: mayWarm }] = await Promise.all([
+      statistics.contents(),
+      statistics.warming(),
+    ]);
+    /** @param {Promise<unknown>} change */
+    const after = (change) => change.then(() => showContents(state)).catch(onError);
+    const actions = {
+      warm: mayWarm ? (/** @type {ContentsGroup} */ group) => after(statistics.warm(group)) : null,
+      drop: mayDrop
+        ? (/** @type {ContentsGroup} */ group) => confirm(dropQuestion(group)) && after(statistics.drop(group))
+        : null,
+    };
+    const cancel = mayWarm ? (/** @type {string} */ id) => after(statistics.cancelWarming(id)) : null;
+    /** @param {string[]} names @param {unknown[]} buttons */
+    const head = (names, ...buttons) => [...names, ...buttons.filter(Boolean).map(() => '')];
     keep(
       element('monitor-groups'),
-      ['contents', contents, state.filters, mayDrop],
+      ['contents', contents, jobs, state.filters, mayDrop, mayWarm],
       () => [
         ...notes(state, ['volume', 'axis']),
-        ...table({ head, rows, chosen: null, onRow: null, empty: NO_BRICKS }),
+        ...(jobs.length
+          ? table({ head: head(WARM_HEAD, cancel), rows: warmRows(jobs, cancel), chosen: null, onRow: null, empty: '' })
+          : []),
+        ...table({
+          head: head(CONTENTS_HEAD, actions.warm, actions.drop),
+          rows: contentsRows(contents, state.filters, actions),
+          chosen: null,
+          onRow: null,
+          empty: NO_BRICKS,
+        }),
       ],
     );
-  }
-
-  /** @param {ContentsGroup} group @param {State} state */
-  function drop(group, state) {
-    if (!confirm(dropQuestion(group))) return;
-    statistics.drop(group).then(() => showContents(state)).catch(onError);
   }
 
   return { show };

@@ -19,8 +19,9 @@ from dashboard.frames.quantize import Window
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.voxel_value import enum_name, exact_text
 from dashboard.runtime.activity import demand_of
-from dashboard.web import query
+from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
+from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 from dashboard.web.visibility import Visibility
 
@@ -30,12 +31,26 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+# What may be wrong with a file or a dataset that a request names.
+FILE_ERRORS = (errors.NotFound, errors.Changed, errors.CannotShow)
+SLICE = Returns(
+    dict.fromkeys(sorted({one.content_type for one in Format})),
+    "The slice, in the requested format.",
+    (*headers.SLICE, *headers.SERVED, headers.VOLUME_VERSION),
+)
+NOT_MODIFIED = Returns(
+    text="The slice is the one that the client has; it counts as the demand that it is.",
+    headers=(*headers.SERVED, headers.VOLUME_VERSION),
+    status=304,
+)
+
 
 def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
     visible = Visibility(services)
 
     @api.get("/api/v1/files")
+    @operation(returns(answers.Files))
     def files() -> flask.Response:
         """All files below the data roots, in natural order (`scan_2` before `scan_10`)."""
         entries, complete = visible.files()
@@ -46,9 +61,14 @@ def register(api: flask.Blueprint, services: Services) -> None:
         return flask.jsonify(files=listed, complete=complete)
 
     @api.get("/api/v1/datasets")
+    @operation(
+        returns(answers.Datasets, headers=(headers.VOLUME_VERSION,)),
+        parameters=(query.FILE, query.ONE_DATASET),
+        errors=FILE_ERRORS,
+    )
     def datasets() -> flask.Response:
         """The datasets of a file; with `dataset`, that one alone, by any of its names."""
-        file, dataset = visible.file(), flask.request.args.get("dataset")
+        file, dataset = visible.file(), query.ONE_DATASET.given()
         metadata = services.metadata
         with _versioned(services, file):
             found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
@@ -56,16 +76,33 @@ def register(api: flask.Blueprint, services: Services) -> None:
         return flask.jsonify(datasets=found.datasets, complete=found.complete)
 
     @api.get("/api/v1/slice")
+    @operation(
+        SLICE,
+        NOT_MODIFIED,
+        parameters=query.SLICE,
+        request_headers=(headers.IF_NONE_MATCH,),
+        errors=FILE_ERRORS,
+    )
     def slice_() -> flask.Response:
         """One slice as bytes, raw, quantized to 8 bits, NPY or PNG."""
         return _slice(services, visible)
 
     @api.get("/api/v1/value")
+    @operation(
+        returns(answers.Value, headers=(headers.VOLUME_VERSION,)),
+        parameters=(*query.VOLUME, query.INDEX, query.DECODE),
+        errors=FILE_ERRORS,
+    )
     def value() -> flask.Response:
         """The exact value of one voxel as text."""
         return _value(services, visible)
 
     @api.get("/api/v1/residency")
+    @operation(
+        returns(answers.ResidencyRanges, headers=(headers.VOLUME_VERSION,)),
+        parameters=(*query.VOLUME, query.SELECTION, query.AXIS),
+        errors=FILE_ERRORS,
+    )
     def residency() -> flask.Response:
         """Which slices across an axis are cached, were decoded ahead, or are planned."""
         volume = _volume(services, visible)
@@ -100,7 +137,7 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         response = flask.Response(answer.frame.body, content_type=address.format.content_type)
         _describe(response, address, answer)
         # The page draws values itself, in the window of the volume.
-        if address.format is Format.RAW and flask.request.args.get("window") == "volume":
+        if address.format is Format.RAW and query.WINDOW.given() == "volume":
             with suppress(errors.LamellaError):
                 window = services.renderer.volume_window(address)
                 response.headers["X-Slice-Window"] = _window_text(window)
@@ -125,8 +162,8 @@ def _value(services: Services, visible: Visibility) -> flask.Response:
 
     def read() -> tuple[Volume, tuple[int, ...], np.generic]:
         volume = _volume(services, visible)
-        query.flag("decode")
-        index = selection.parse_index(query.required("index"), volume.shape)
+        query.DECODE.value()
+        index = selection.parse_index(query.INDEX.value(), volume.shape)
         return volume, index, services.voxels.read(volume, index)
 
     volume, index, found = _again_if_changed(read)
@@ -156,7 +193,7 @@ def _volume(services: Services, visible: Visibility) -> Volume:
     """The requested volume; its version, or the file's, is sent with the response, also with an error."""
     file = visible.file()
     with _versioned(services, file):
-        volume = services.metadata.volume(file, query.required("dataset"))
+        volume = services.metadata.volume(file, query.DATASET.value())
     flask.g.volume_version = volume.version
     return volume
 

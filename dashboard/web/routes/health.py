@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import flask
 
+from dashboard.web import answers
+from dashboard.web.operation import JSON, Returns, operation, returns
 from dashboard.web.status_page import STATUS, StatusPage
+
+HTML = "text/html; charset=utf-8"
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -16,11 +20,17 @@ def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
 
     @api.get("/healthz")
+    @operation(returns(answers.Alive), is_open=True)
     def healthz() -> flask.Response:
         """200 while the web process responds."""
         return flask.jsonify(status="ok")
 
     @api.get("/readyz")
+    @operation(
+        returns(answers.Readiness),
+        Returns({JSON: answers.Readiness}, "A condition is not met.", status=503),
+        is_open=True,
+    )
     def readyz() -> tuple[flask.Response, int]:
         """200 when data roots, cache directory and prefetch worker are there, else 503; names what is degraded."""
         checks = services.health.readiness()
@@ -31,6 +41,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
     status_page = StatusPage(services.settings.url_prefix)
 
     @api.get(STATUS)
+    @operation(Returns({HTML: str}))
     def status() -> flask.Response:
         """A page in words of what works and what does not."""
         return status_page.response(services.health.parts())

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from dashboard.people.person import Person, Scope
 from dashboard.telemetry.groups import By
 from tests.contract.rights.conftest import PEOPLE, Guarded
 from tests.services import add_up
@@ -49,6 +50,8 @@ PAGES: Final = {
     # The monitor has no callbacks.
     ("POST", "/monitor/_dash-update-component"),
     ("GET", "/api/<path:rest>"),
+    ("GET", "/api/v1/openapi.json"),
+    ("GET", "/status"),
 }
 # The parameter `file` names a file; the other parameters that it takes.
 FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
@@ -70,6 +73,7 @@ FIGURES: Final = {
     ("GET", "/api/v1/slow"): [{}, {"order": "latest"}],
     ("GET", "/api/v1/horizons"): [{}],
     ("GET", "/api/v1/contents"): [{}],
+    ("GET", "/api/v1/warm"): [{}],
     ("GET", "/metrics"): [{}],
 }
 # Routes that are called with a body; each has a test below.
@@ -78,6 +82,8 @@ BODIES: Final = {
     ("POST", "/api/v1/telemetry"),
     ("POST", "/api/v1/prefetch"),
     ("POST", "/api/v1/contents/drop"),
+    ("POST", "/api/v1/warm"),
+    ("POST", "/api/v1/warm/cancel"),
 }
 KNOWN: Final = OPEN | PAGES | FILES.keys() | FIGURES.keys() | BODIES
 
@@ -350,6 +356,36 @@ def test_what_is_hidden_is_not_dropped(busy: Guarded) -> None:
         assert dropped.get_json() == {"bricks": 0, "bytes": 0}
     body = {"volume": "cobalt/volume.h5/cobalt_values"}
     assert busy.ask("bob", path, "POST", json=body).get_json()["bricks"] > 0
+
+
+def warm(guarded: Guarded, who: str, file: str) -> Any:
+    body = {"file": file, "dataset": "cobalt_values", "axis": "0"}
+    return guarded.ask(who, "/api/v1/warm", "POST", json=body)
+
+
+def test_what_is_hidden_is_not_warmed(busy: Guarded) -> None:
+    hidden, absent = (warm(busy, "ann", file) for file in (HIDDEN, ABSENT))
+    assert hidden.status_code == 404
+    assert comparable(hidden, HIDDEN) == comparable(absent, ABSENT)
+    job = warm(busy, "bob", HIDDEN).get_json()
+    assert job["state"] == "queued"
+    for who, seen in (("ann", 0), ("bob", 1), ("root", 1)):
+        assert len(busy.ask(who, "/api/v1/warm").get_json()["jobs"]) == seen
+    cancel = "/api/v1/warm/cancel"
+    refused = [
+        busy.ask("ann", cancel, "POST", json={"id": found}) for found in (job["id"], "0" * 16)
+    ]
+    assert [response.status_code for response in refused] == [404, 404]
+    assert refused[0].get_data() == refused[1].get_data()
+    assert busy.ask("bob", cancel, "POST", json={"id": job["id"]}).status_code == 204
+
+
+def test_warming_takes_the_scope(busy: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PEOPLE, "bob", Person("bob", PEOPLE["bob"].groups, frozenset({Scope.READ})))
+    assert warm(busy, "bob", HIDDEN).status_code == 403
+    assert busy.ask("bob", "/api/v1/warm").get_json()["may_warm"] is False
+    cancel = busy.ask("bob", "/api/v1/warm/cancel", "POST", json={"id": "0" * 16})
+    assert cancel.status_code == 403
 
 
 def test_pages_name_no_root(guarded: Guarded) -> None:

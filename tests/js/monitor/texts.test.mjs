@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
-import { contentsRows, dropQuestion } from '../../../assets/model/monitor/contents.mjs';
+import { contentsRows, dropQuestion, warmRows } from '../../../assets/model/monitor/contents.mjs';
 import {
   cacheFacts,
   fatesOf,
@@ -186,24 +186,44 @@ Deno.test('the traffic of disks is a sum and a rate', () => {
 
 Deno.test('what is in the cache is listed with its share, and asked about before it is dropped', () => {
   const contents = [
-    { volume: 'a.h5/x', axis: '0', bricks: 3, bytes: 3e9 },
-    { volume: 'a.h5/x', axis: '1', bricks: 1, bytes: 1e9 },
-    { volume: 'other', axis: 'other', bricks: 4, bytes: 4e9 },
+    { volume: 'a.h5/x', axis: '0', file: 'a.h5', dataset: '/x', bricks: 3, bytes: 3e9 },
+    { volume: 'a.h5/x', axis: '1', file: null, dataset: null, bricks: 1, bytes: 1e9 },
+    { volume: 'other', axis: 'other', file: null, dataset: null, bricks: 4, bytes: 4e9 },
   ];
-  const dropped = [];
-  const rows = contentsRows(contents, { volume: 'a.h5/x' }, (group) => dropped.push(group));
+  const [dropped, warmed] = [[], []];
+  const actions = { drop: (group) => dropped.push(group), warm: (group) => warmed.push(group) };
+  const rows = contentsRows(contents, { volume: 'a.h5/x' }, actions);
   const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
   assert.deepEqual(texts, [
-    ['a.h5/x', 'axis 0', '3', '3.0 GB', '37.5 %', 'Drop'],
-    ['a.h5/x', 'axis 1', '1', '1.0 GB', '12.5 %', 'Drop'],
+    ['a.h5/x', 'axis 0', '3', '3.0 GB', '37.5 %', 'Warm', 'Drop'],
+    ['a.h5/x', 'axis 1', '1', '1.0 GB', '12.5 %', '', 'Drop'],
   ]);
-  rows[1].cells[5].action();
-  assert.deepEqual(dropped, [contents[1]]);
+  rows[0].cells[5].action();
+  rows[1].cells[6].action();
+  assert.deepEqual([warmed, dropped], [[contents[0]], [contents[1]]]);
   assert.equal(
     dropQuestion(contents[1]),
     'Remove 1 brick (1.0 GB) of a.h5/x, axis 1, from the cache? Slices without a cached frame are decoded again.',
   );
-  assert.deepEqual(contentsRows(contents, { axis: 'other' }, null).map(({ cells }) => cells.length), [5]);
+  const bare = contentsRows(contents, { axis: 'other' }, { drop: null, warm: null });
+  assert.deepEqual(bare.map(({ cells }) => cells.length), [5]);
+});
+
+Deno.test('what is being warmed says how far it is, and is cancelled by its id', () => {
+  const job = { volume: 'a.h5/x', axis: '0', start: 0, stop: 2160, bricks: 32, failed: 0, message: '' };
+  const cancelled = [];
+  const rows = warmRows([
+    { ...job, id: 'a', state: 'running', done: 7 },
+    { ...job, id: 'b', state: 'done', done: 30, failed: 2, message: 'A chunk is damaged.' },
+  ], (id) => cancelled.push(id));
+  const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
+  assert.deepEqual(texts, [
+    ['a.h5/x', 'axis 0', '0 to 2,159', '7 of 32', 'being decoded', 'Cancel'],
+    ['a.h5/x', 'axis 0', '0 to 2,159', '30 of 32', 'done, 2 cannot be decoded: A chunk is damaged.', 'Remove'],
+  ]);
+  rows[0].cells[5].action();
+  assert.deepEqual(cancelled, ['a']);
+  assert.deepEqual(warmRows([{ ...job, id: 'c', state: 'queued', done: 0 }], null)[0].cells.length, 5);
 });
 
 Deno.test('processes have what they use, and one that is silent is marked', () => {

@@ -14,11 +14,19 @@ from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import parse
 from dashboard.errors import BadRequest
 from dashboard.web import query
+from dashboard.web.parameters import Choice, Flag, Required, WholeNumber
 
 
 class Colour(StrEnum):
     RED = "red"
     BLUE = "blue"
+
+
+COLOUR = Choice(name="c", first=Colour.BLUE, text="A colour.")
+NAME = Required(name="f", text="A name.")
+FLAG = Flag(name="a", text="A flag.")
+STEP = WholeNumber(name="step", largest=100, text="A step.")
+NUMBER = WholeNumber(name="n", largest=100, text="A number.")
 
 
 def asked(text: str = "", **parameters: str) -> RequestContext:
@@ -31,32 +39,32 @@ def asked(text: str = "", **parameters: str) -> RequestContext:
 )
 def test_one_of_a_choice(text: str, value: str) -> None:
     with asked(text):
-        assert query.choice(Colour, "c", Colour.BLUE) == value
+        assert COLOUR.value() == value
 
 
 @pytest.mark.parametrize("text", ["c=", "c=green", "c=RED", "c=red%20", "c=Colour.RED"])
 def test_none_of_a_choice(text: str) -> None:
     with asked(text), pytest.raises(BadRequest) as caught:
-        query.choice(Colour, "c", Colour.BLUE)
+        COLOUR.value()
     assert caught.value.message == "The parameter 'c' is one of red, blue."
 
 
 @pytest.mark.parametrize("text", ["", "f=", "F=x"])
 def test_what_is_required(text: str) -> None:
     with asked(text), pytest.raises(BadRequest, match="'f' is missing"):
-        query.required("f")
+        NAME.value()
 
 
 @pytest.mark.parametrize(("text", "flag"), [("", False), ("a=0", False), ("a=1", True)])
 def test_a_flag(text: str, flag: bool) -> None:
     with asked(text):
-        assert query.flag("a") is flag
+        assert FLAG.value() is flag
 
 
 @pytest.mark.parametrize("text", ["a=", "a=true", "a=2", "a=-1"])
 def test_no_flag(text: str) -> None:
     with asked(text), pytest.raises(BadRequest, match="'a' is 0 or 1"):
-        query.flag("a")
+        FLAG.value()
 
 
 @pytest.mark.parametrize("text", ["v", "A-_9", "v" * 64])
@@ -116,8 +124,8 @@ def test_a_breakdown() -> None:
 
 def test_a_whole_number() -> None:
     with asked(step="60"):
-        assert query.whole_number("step", 100) == 60
-        assert query.whole_number("n", 100) is None
+        assert STEP.value() == 60
+        assert NUMBER.value() is None
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "1e1", "101", "٣", "9" * 5000])
@@ -126,7 +134,7 @@ def test_no_whole_number(text: str) -> None:
         asked(step=text),
         pytest.raises(BadRequest, match="'step' is a whole number from 1 to 100"),
     ):
-        query.whole_number("step", 100)
+        STEP.value()
 
 
 @pytest.mark.parametrize(

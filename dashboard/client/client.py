@@ -1,0 +1,214 @@
+"""The client: what a server has, slices as arrays, values, statistics, and warming."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import urllib3
+from numpy.typing import NDArray
+
+from dashboard.client.connection import Connection
+from dashboard.client.volume import Volume
+from dashboard.client.warming import Warming
+
+if TYPE_CHECKING:
+    from dashboard.catalog.description import PublicDataset
+    from dashboard.telemetry.summaries import Snapshot
+    from dashboard.web.answers import ListedFile, Value, WarmProgress
+
+Window = Literal["volume", "slice"] | tuple[float, float]
+Norm = Literal["linear", "log", "symlog", "sqrt"]
+Pool = Literal["nearest", "mean", "max"]
+Part = Literal["abs", "real", "imag", "phase"]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A slice as it is shown: uint8 values (rows, columns), and the window that is mapped to them."""
+
+    values: NDArray[np.uint8]
+    window: tuple[float, float]
+
+
+class Client:
+    """A server at `address`; connections are kept open until `close`, and threads may share the client.
+
+    `token` is that of a server that asks for sign-in. Over plain HTTP it is sent to this machine alone, unless
+    `insecure_http` allows more (ValueError).
+
+    A busy server is asked again, up to `retries` times and when its `Retry-After` says so, and one that cannot be
+    reached with a back-off. Whatever the server says, no
+    wait is longer than `longest_wait_s` seconds.
+    With `viewer` (letters, digits, `-` and `_`), slices count as a viewer's, and the next ones are prefetched.
+
+    All methods raise `ServerError`, and `urllib3.exceptions.HTTPError` when no response comes in `timeout_s`
+    seconds.
+    """
+
+    def __init__(
+        self,
+        address: str = "http://127.0.0.1:8050",
+        *,
+        token: str | None = None,
+        viewer: str | None = None,
+        timeout_s: float = 60.0,
+        retries: int = 5,
+        longest_wait_s: float = 30.0,
+        insecure_http: bool = False,
+    ) -> None:
+        self._viewer = viewer
+        self._connection = Connection(
+            address,
+            token=token,
+            timeout_s=timeout_s,
+            retries=retries,
+            longest_wait_s=longest_wait_s,
+            insecure_http=insecure_http,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        self._connection.close()
+
+    def files(self) -> list[ListedFile]:
+        """The files: name (`file`), `size` (bytes), and when they were `modified` (Unix time, s)."""
+        found: list[ListedFile] = self._connection.get_json("/api/v1/files")["files"]
+        return found
+
+    def datasets(self, file: str) -> list[PublicDataset]:
+        """The datasets of a file with name, shape, type and storage; those not `browsable` say why (`reason`)."""
+        found: list[PublicDataset] = self._connection.get_json("/api/v1/datasets", file=file)[
+            "datasets"
+        ]
+        return found
+
+    def volume(self, file: str, dataset: str) -> Volume:
+        """A dataset that can be sliced; raises ValueError with the reason for one that cannot."""
+        (found,) = self._connection.get_json("/api/v1/datasets", file=file, dataset=dataset)[
+            "datasets"
+        ]
+        if not found["browsable"]:
+            raise ValueError(f"{dataset} cannot be shown: {found['reason']}")
+        shape, dtype = tuple(found["shape"]), np.dtype(found["dtype"])
+        return Volume(self, file, found["dataset"], shape, dtype)
+
+    def slice(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        *,
+        pool: Pool = "nearest",
+        part: Part = "abs",
+    ) -> NDArray[Any]:
+        """A slice in the dataset's own type, an array (rows, columns).
+
+        `selection` is as in the interface, such as `700,:,:`. With steps in it, `pool` makes one cell of a block:
+        its first voxel, its mean (float32), or its maximum. `part` is what of complex values is returned.
+        """
+        query = _slice_query(file, dataset, selection, pool, part)
+        response = self._slice(query | {"format": "npy"})
+        values: NDArray[Any] = np.load(io.BytesIO(response.data), allow_pickle=False)
+        return values
+
+    def scaled(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        *,
+        window: Window = "volume",
+        norm: Norm = "linear",
+        pool: Pool = "nearest",
+        part: Part = "abs",
+    ) -> Scaled:
+        """A slice as the page shows it: values of a window as 0…254, missing ones as 255.
+
+        `window` is that of the volume (1st to 99th percentile), that of the slice, or two numbers; `norm` is
+        applied before it is mapped.
+        """
+        query = _slice_query(file, dataset, selection, pool, part) | _display_query(window, norm)
+        response = self._slice(query | {"format": "u8"})
+        rows, cols = map(int, response.headers["X-Slice-Shape"].split(","))
+        low, high = map(float, response.headers["X-Slice-Window"].split(","))
+        values = np.frombuffer(response.data, np.uint8).reshape(rows, cols)
+        return Scaled(values, (low, high))
+
+    def image(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        *,
+        window: Window = "volume",
+        norm: Norm = "linear",
+        pool: Pool = "nearest",
+        part: Part = "abs",
+    ) -> bytes:
+        """A slice as a grey PNG of what `scaled` returns."""
+        query = _slice_query(file, dataset, selection, pool, part) | _display_query(window, norm)
+        return self._slice(query | {"format": "png"}).data
+
+    def value(self, file: str, dataset: str, index: tuple[int, ...]) -> Value:
+        """The exact value of a voxel (`text`), and the enum's `name` of it; an integer per dimension."""
+        text = ",".join(str(int(one)) for one in index)
+        found: Value = self._connection.get_json(
+            "/api/v1/value", file=file, dataset=dataset, index=text
+        )
+        return found
+
+    def stats(self, window: float | Literal["all"] = 300) -> Snapshot:
+        """Statistics of the last seconds, or of `all` time."""
+        found: Snapshot = self._connection.get_json("/api/v1/stats", window=str(window))
+        return found
+
+    def warm(
+        self, file: str, dataset: str, axis: str = "0", *, start: int = 0, stop: int | None = None
+    ) -> Warming:
+        """Have the bricks of slices across an axis decoded into the server's cache, when it has nothing else to
+        do.
+
+        `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions
+        several, such as `0,3`. `start` and `stop` are a range along the first of them.
+        """
+        asked = {"file": file, "dataset": dataset, "axis": axis, "start": start, "stop": stop}
+        return Warming(self, json.loads(self._connection.post("/api/v1/warm", asked).data))
+
+    def warming(self) -> list[WarmProgress]:
+        """What the server was asked to warm, and how far it is; what was finished within the last hour as well."""
+        found: list[WarmProgress] = self._connection.get_json("/api/v1/warm")["jobs"]
+        return found
+
+    def cancel_warming(self, job: str) -> None:
+        """Cancel what was asked for, by its `id`."""
+        self._connection.post("/api/v1/warm/cancel", {"id": job})
+
+    def _slice(self, query: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        if self._viewer is not None:
+            query["viewer"] = self._viewer
+        return self._connection.get("/api/v1/slice", **query)
+
+
+def _slice_query(file: str, dataset: str, selection: str, pool: str, part: str) -> dict[str, str]:
+    return {"file": file, "dataset": dataset, "selection": selection, "pool": pool, "part": part}
+
+
+def _display_query(window: Window, norm: str) -> dict[str, str]:
+    text = window if isinstance(window, str) else ",".join(repr(float(end)) for end in window)
+    return {"window": text, "norm": norm}

@@ -1,0 +1,92 @@
+"""A dataset of a server as an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dashboard.client.client import Client, Part, Pool, Scaled
+    from dashboard.client.warming import Warming
+    from dashboard.web.answers import Value
+
+Index = int | slice | EllipsisType
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A dataset of a server, indexed as in h5py with two slices and otherwise integers."""
+
+    client: Client
+    file: str
+    dataset: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> NDArray[Any]:
+        """A slice, an array (rows, columns); raises `ServerError` for another number of slices."""
+        return self.client.slice(self.file, self.dataset, self._text(index))
+
+    def slice(
+        self, index: Index | tuple[Index, ...], pool: Pool = "nearest", part: Part = "abs"
+    ) -> NDArray[Any]:
+        """A slice whose steps make one cell of a block, by its mean (float32), its maximum or its first voxel."""
+        return self.client.slice(self.file, self.dataset, self._text(index), pool=pool, part=part)
+
+    def scaled(self, index: Index | tuple[Index, ...], **display: Any) -> Scaled:
+        """A slice as it is shown, with the `window`, `norm`, `pool` and `part` of `Client.scaled`."""
+        return self.client.scaled(self.file, self.dataset, self._text(index), **display)
+
+    def image(self, index: Index | tuple[Index, ...], **display: Any) -> bytes:
+        """A slice as a PNG, with the options of `scaled`."""
+        return self.client.image(self.file, self.dataset, self._text(index), **display)
+
+    def value(self, *index: int) -> Value:
+        """The exact value of a voxel."""
+        return self.client.value(self.file, self.dataset, index)
+
+    def warm(self, axis: int = 0, start: int = 0, stop: int | None = None) -> Warming:
+        """Have what slices across `axis` need decoded into the server's cache.
+
+        Slices are those along the last two of the other dimensions; of further dimensions, all positions.
+        """
+        others = [dim for dim in range(self.ndim) if dim != axis]
+        fixed = (axis, *others[:-2]) if self.ndim > 2 else ()
+        text = ",".join(map(str, fixed)) or "none"
+        return self.client.warm(self.file, self.dataset, text, start=start, stop=stop)
+
+    def _text(self, index: Index | tuple[Index, ...]) -> str:
+        return selection_text(index if isinstance(index, tuple) else (index,), self.ndim)
+
+
+def selection_text(items: tuple[Index, ...], ndim: int) -> str:
+    """A NumPy index in the form of the interface: `(700, ..., slice(0, 9))` is `700,:,0:9` in three dimensions.
+
+    Raises IndexError for too many items, TypeError for anything but integers, slices and one ellipsis.
+    """
+    dots = [at for at, item in enumerate(items) if item is Ellipsis]
+    missing = ndim - len(items) + len(dots)
+    if missing < 0 or len(dots) > 1:
+        raise IndexError(f"The index has {len(items)} items, the dataset {ndim} dimensions.")
+    at = dots[0] if dots else len(items)
+    before, after = items[:at], items[at + len(dots) :]
+    return ",".join(map(_item_text, (*before, *([slice(None)] * missing), *after)))
+
+
+def _item_text(item: Index) -> str:
+    if isinstance(item, slice):
+        bounds = ["" if part is None else str(int(part)) for part in (item.start, item.stop)]
+        step = "" if item.step is None else f":{int(item.step)}"
+        return ":".join(bounds) + step
+    if isinstance(item, int | np.integer):
+        return str(int(item))
+    raise TypeError(f"An index has integers and slices, not {item!r}.")

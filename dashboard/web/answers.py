@@ -1,0 +1,241 @@
+"""What the routes of the HTTP interface return, as types: those that no other module has.
+
+The description of the interface is made of them (`web/openapi.py`), and the tests hold responses against it.
+Times are Unix times (s) and sizes bytes unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired
+
+from typing_extensions import TypedDict
+
+from dashboard.addressing.outcomes import Outcome, Reason, Stage
+from dashboard.catalog.description import PublicDataset
+from dashboard.prefetch.horizons import Horizon
+from dashboard.prefetch.residency import Ranges
+from dashboard.prefetch.warm_queue import State
+from dashboard.telemetry.groups import By
+from dashboard.telemetry.starts import Start
+
+
+class ErrorText(TypedDict):
+    """The name of an error, and one sentence for a person."""
+
+    code: str
+    message: str
+
+
+class Error(TypedDict):
+    """An error."""
+
+    error: ErrorText
+
+
+class ListedFile(TypedDict):
+    """A file: its name, its size, and when it was modified."""
+
+    file: str
+    size: int
+    modified: float
+
+
+class Files(TypedDict):
+    """Files in natural order, and whether that is all of them."""
+
+    files: list[ListedFile]
+    complete: bool
+
+
+class Datasets(TypedDict):
+    """Datasets of a file, and whether that is all of them."""
+
+    datasets: list[PublicDataset]
+    complete: bool
+
+
+class Coordinate(TypedDict):
+    """The physical position of a voxel along one dimension."""
+
+    name: str
+    text: str
+    unit: str | None
+
+
+class Value(TypedDict):
+    """The exact value of a voxel as text, and the enum's name of it.
+
+    `index` has no negative numbers. `unit` and `coordinates` are not read yet.
+    """
+
+    index: list[int]
+    text: str
+    name: str | None
+    unit: str | None
+    coordinates: list[Coordinate]
+
+
+class ResidencyRanges(TypedDict):
+    """Half-open ranges of indexes across an axis: all that are cached, those of them that were decoded ahead and
+    not accessed yet, and those that are planned or being decoded.
+    """
+
+    cached: Ranges
+    ahead: Ranges
+    coming: Ranges
+
+
+class TimesOverTime(TypedDict):
+    """Times by step: how many, their sum (s), and percentiles (ms), null in steps without any."""
+
+    count: list[int]
+    total_s: list[float]
+    p50_ms: list[float | None]
+    p95_ms: list[float | None]
+    p99_ms: NotRequired[list[float | None]]
+
+
+class GroupOverTime(TypedDict):
+    """A group by step; demands by outcome and the server's time for them (s) where they are known."""
+
+    count: list[int]
+    demand: NotRequired[dict[str, list[int]]]
+    server_s: NotRequired[list[float]]
+
+
+class Distributions(TypedDict):
+    """Numbers of slices by outcome, by the upper bound of the bucket (s), by step; `bounds` lists all bounds."""
+
+    bounds: list[str]
+    server: dict[str, dict[str, list[int]]]
+    perceived: dict[str, dict[str, list[int]]]
+
+
+_Span = TypedDict("_Span", {"from": float, "to": float})
+
+
+class SeriesOverTime(_Span):
+    """Statistics by step, each list with one entry for each of `times`, where the steps begin.
+
+    With a breakdown it has `by` and `groups`, with `histogram=1` distributions, and otherwise stages, counters and
+    gauges.
+    """
+
+    step_s: float
+    resolution_s: int
+    times: list[float]
+    demand: dict[str, list[int]]
+    starts: list[Start]
+    by: NotRequired[By]
+    groups: NotRequired[dict[str, GroupOverTime]]
+    server: NotRequired[TimesOverTime]
+    perceived: NotRequired[TimesOverTime]
+    histogram: NotRequired[Distributions]
+    seen_within_100_ms: NotRequired[list[int]]
+    queue: NotRequired[TimesOverTime]
+    brick_write: NotRequired[TimesOverTime]
+    prefetch_lead: NotRequired[TimesOverTime]
+    stages: NotRequired[dict[str, TimesOverTime]]
+    counters: NotRequired[dict[str, list[float]]]
+    gauges: NotRequired[dict[str, list[float | None]]]
+
+
+class SingleSlice(TypedDict):
+    """A slice that was served, and what its page reported, null where it did not."""
+
+    time: float
+    volume: str
+    selection: str
+    outcome: Outcome
+    reason: Reason | None
+    viewer: str
+    bytes: int
+    read_bytes: int | None
+    decoded_bytes: int | None
+    amplification: float | None
+    stages: dict[Stage, float]
+    total_ms: float
+    page_stages: dict[Stage, float] | None
+    perceived_ms: float | None
+
+
+class SingleSlices(_Span):
+    """Slices of a time span."""
+
+    slices: list[SingleSlice]
+
+
+class Horizons(TypedDict):
+    """The viewers that have a plan, those that were active last."""
+
+    viewers: list[Horizon]
+
+
+class CachedBricks(TypedDict):
+    """Bricks of one volume across one axis, and the bytes of their files."""
+
+    volume: str
+    axis: str
+    bricks: int
+    bytes: int
+    file: str | None
+    dataset: str | None
+
+
+class CacheContents(TypedDict):
+    """What is in the brick cache, the largest first, and whether this server lets bricks be dropped."""
+
+    contents: list[CachedBricks]
+    may_drop: bool
+
+
+class Dropped(TypedDict):
+    """What a request removed from the cache."""
+
+    bricks: int
+    bytes: int
+
+
+class Alive(TypedDict):
+    """The web process responds."""
+
+    status: str
+
+
+class Readiness(TypedDict):
+    """Whether the server is ready, by condition, and the names of the parts that are degraded."""
+
+    ready: bool
+    checks: dict[str, bool]
+    degraded: list[str]
+
+
+class WarmProgress(TypedDict):
+    """Bricks that are decoded into the cache by request, those of slices `start` to `stop` across an axis.
+
+    Of all `bricks` (`bytes` decoded), `done` are in the cache, `decoded` of them since the work was begun, and
+    `failed` cannot be decoded; `message` says why, and why the whole has failed.
+    """
+
+    id: str
+    file: str
+    dataset: str
+    volume: str
+    axis: str
+    start: int
+    stop: int
+    state: State
+    bricks: int
+    done: int
+    decoded: int
+    failed: int
+    bytes: int
+    message: str
+    asked_at: float
+
+
+class WarmJobs(TypedDict):
+    """What was asked for, in order, what was finished within the last hour as well; and whether more may be."""
+
+    jobs: list[WarmProgress]
+    may_warm: bool

@@ -1,0 +1,120 @@
+"""Routes by which volumes are decoded into the cache in advance, by the prefetch worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import flask
+
+from dashboard import errors
+from dashboard.bricks.coverage import Coverage, parse_axes
+from dashboard.catalog.volume import ReadPath
+from dashboard.prefetch.warm_queue import State, WarmJob, new_id
+from dashboard.telemetry.groups import axis_name, volume_name
+from dashboard.web import answers, person, query
+from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.visibility import Visibility
+
+if TYPE_CHECKING:
+    from dashboard.runtime.container import Services
+
+# Listing more bricks than this takes unexpectedly long.
+MAX_BRICKS = 100_000
+AS_IT_IS = "The dataset is stored as it is: slices are read from the file, and there is nothing to decode ahead."
+
+
+def register(api: flask.Blueprint, services: Services) -> None:
+    """Add the routes to `api`."""
+    visible = Visibility(services)
+
+    @api.get("/api/v1/warm")
+    @operation(returns(answers.WarmJobs))
+    def warm_jobs() -> flask.Response:
+        """What is queued to be decoded into the cache, and how far that is."""
+        jobs = [_progress(job) for job in services.warm_queue.jobs() if visible.sees(job.file)]
+        return flask.jsonify(jobs=jobs, may_warm=person.may_change_cache(services.settings))
+
+    @api.post("/api/v1/warm")
+    @operation(
+        returns(answers.WarmProgress, "It is queued, or was before.", status=202),
+        body=query.WarmRequest,
+        errors=(errors.NotFound, errors.Changed, errors.CannotShow),
+    )
+    def warm() -> tuple[flask.Response, int]:
+        """Queues the bricks of a volume, for slices across an axis, to be decoded into the cache."""
+        _check(services)
+        asked = query.body(query.WarmRequest)
+        visible.check(asked.file)
+        job = _job(services, asked)
+        if not job.state.is_final:
+            job = services.warm_queue.add(job, services.caches.brick_evictor.limit)
+        return flask.jsonify(_progress(job)), 202
+
+    @api.post("/api/v1/warm/cancel")
+    @operation(
+        Returns(text="It is cancelled; what was decoded stays in the cache.", status=204),
+        body=query.CancelRequest,
+        errors=(errors.NotFound,),
+    )
+    def cancel() -> tuple[str, int]:
+        """Cancels what was queued to be decoded, or removes what is finished from the list."""
+        _check(services)
+        asked = query.body(query.CancelRequest).id
+        listed = {job.id: job for job in services.warm_queue.jobs()}
+        seen = asked in listed and visible.sees(listed[asked].file)
+        if not seen or not services.warm_queue.cancel(asked):
+            raise errors.NotFound("Nothing with this id is queued.")
+        return "", 204
+
+
+def _check(services: Services) -> None:
+    if not person.may_change_cache(services.settings):
+        raise errors.Forbidden(
+            "You may not warm volumes: that takes a token or an account with the scope 'warm'."
+        )
+
+
+def _job(services: Services, asked: query.WarmRequest) -> WarmJob:
+    volume = services.metadata.volume(asked.file, asked.dataset)
+    try:
+        covered = Coverage(volume, parse_axes(asked.axis), asked.start, asked.stop)
+    except ValueError as error:
+        raise errors.BadRequest(str(error)) from None
+    count = len(covered)
+    if count > MAX_BRICKS:
+        raise errors.TooLarge(f"That is more than {MAX_BRICKS:,} bricks; name a range.")
+    as_it_is = volume.read_path is ReadPath.CONTIGUOUS
+    return WarmJob(
+        id=new_id(),
+        file=volume.address.file,
+        dataset=volume.address.dataset,
+        fingerprint=volume.address.fingerprint.as_list(),
+        fixed=list(covered.fixed),
+        start=covered.start,
+        stop=covered.end,
+        bricks=0 if as_it_is else count,
+        nbytes=0 if as_it_is else covered.nbytes,
+        asked_at=services.warm_queue.now(),
+        state=State.DONE if as_it_is else State.QUEUED,
+        message=AS_IT_IS if as_it_is else "",
+    )
+
+
+def _progress(job: WarmJob) -> answers.WarmProgress:
+    return {
+        "id": job.id,
+        "file": job.file,
+        "dataset": job.dataset,
+        "volume": volume_name(job.file, job.dataset),
+        "axis": ",".join(map(str, job.fixed)) or axis_name(()),
+        "start": job.start,
+        "stop": job.stop,
+        "state": job.state,
+        "bricks": job.bricks,
+        "done": job.done,
+        "decoded": job.decoded,
+        "failed": job.failed,
+        "bytes": job.nbytes,
+        "message": job.message,
+        "asked_at": job.asked_at,
+    }
