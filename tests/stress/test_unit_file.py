@@ -57,6 +57,16 @@ def test_systemd_finds_nothing_wrong(unit: Path) -> None:
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
 
 
+def test_systemd_finds_nothing_wrong_with_rights_of_the_file_system(unit: Path) -> None:
+    folder = unit.with_name("lamella.service.d")
+    folder.mkdir()
+    shutil.copy(UNIT.with_name("filesystem-rights.conf"), folder / "rights.conf")
+    found = analyzed("verify", "--man=no", str(unit))
+    assert (found.returncode, found.stdout + found.stderr) == (0, "")
+    changed = hardened.directives((folder / "rights.conf").read_text())
+    assert changed["AmbientCapabilities"] == changed["CapabilityBoundingSet"]
+
+
 def test_systemd_finds_it_hardened(unit: Path) -> None:
     found = analyzed("security", "--offline=true", "--threshold=20", "--no-pager", str(unit))
     assert found.returncode == 0, found.stdout
