@@ -5,24 +5,27 @@ import { encodeValue } from '../model/address.mjs';
 /** @import { Versions } from './versions.mjs' */
 
 /**
- * @typedef {Error & {lost?: boolean, status?: number, code?: string}} Failure What a request throws: `lost` where there
- *   was no answer at all, else the answer's HTTP status and the server's name for what is wrong.
+ * @typedef {Error & {lost?: boolean, status?: number, code?: string, retryAfterMs?: number}} Failure What a request
+ *   throws: `lost` where there was no answer at all, else the answer's HTTP status, the server's name for what is wrong,
+ *   and after how long it wants to be asked again, 0 where it does not say.
  * @typedef {Record<string, string | number | boolean | null | undefined>} Query Without those that are null or undefined.
  * @typedef {{datasets: DatasetRecord[], complete: boolean, version: string | null}} Listing
  * @typedef {ReturnType<typeof createApi>} Api
  */
 
 export const UNAUTHORIZED = 401;
+const LONGEST_WAIT_S = 120;
 
 /** Whether what was thrown says that a request was aborted. @param {unknown} error @returns {boolean} */
 export const isAborted = (error) => error instanceof Error && error.name === 'AbortError';
 
 export class ApiError extends Error {
-  /** @param {string} message @param {number} status @param {string} code */
-  constructor(message, status, code) {
+  /** @param {string} message @param {number} status @param {string} code @param {number} [retryAfterMs] */
+  constructor(message, status, code, retryAfterMs = 0) {
     super(message);
     this.status = status;
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -32,6 +35,12 @@ export class ConnectionLost extends Error {
   constructor() {
     super('The connection to the server is lost. Trying again …');
   }
+}
+
+/** What a `Retry-After` header in seconds says; 0 without one. @param {Response} response @returns {number} */
+function retryAfterMs(response) {
+  const seconds = Number(response.headers.get('Retry-After'));
+  return seconds > 0 && seconds <= LONGEST_WAIT_S ? seconds * 1000 : 0;
 }
 
 /** `prefix` is the page's own path, `versions` what the versions of answers are checked against. `onSession(ended)` is
@@ -78,7 +87,7 @@ export function createApi(prefix, versions, onSession = () => undefined) {
     let message = refusal ? refusal.message : 'The server answered ' + status + '.';
     // The server's sentence is for scripts as well.
     if (status === UNAUTHORIZED) message = 'You are signed out.';
-    const error = new ApiError(message, status, refusal ? refusal.code : '');
+    const error = new ApiError(message, status, refusal ? refusal.code : '', retryAfterMs(response));
     if (status === UNAUTHORIZED && !refused) {
       refused = error;
       onSession(true);

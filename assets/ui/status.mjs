@@ -87,12 +87,14 @@ export function createStatus({ api, bridge, onBusy }) {
   }
 
   /** One sentence over the plot, and its actions. Where the server cannot be reached, its health is polled until it
-   * answers. @param {Failure} error @param {MessageActions} on */
+   * answers; where it says when to ask again, that is done. @param {Failure} error @param {MessageActions} on */
   function failed(error, on) {
     busy(false);
     clearTimeout(lost);
-    setMessage(error.message, on);
+    const wait = on.retry ? error.retryAfterMs || 0 : 0;
+    setMessage(error.message + (wait ? ' Trying again in ' + wait / 1000 + ' s.' : ''), on);
     if (error.lost) lost = setTimeout(pollHealth, LOST_RETRY_MS);
+    else if (wait) lost = setTimeout(retryNow, wait);
   }
 
   async function pollHealth() {

@@ -147,8 +147,9 @@ class BrickLoader:
 
         The file is opened only to decode. `plane` is the requested one; when the disk is full it is the only one
         of the returned brick. A viewer's demand is recorded in the brick's usage record and in the ledger. Raises
-        `Busy` when another caller's decoding takes too long, `CacheFull` when a brick is to be decoded ahead and
-        there is no space for it, and the errors of reading the file.
+        `TooManyRequests` beyond the requester's quota, `Busy` when another caller's decoding takes too long,
+        `CacheFull` when a brick is to be decoded ahead and there is no space for it, and the errors of reading
+        the file.
         """
         volume = file.volume
         brick: Brick | None = self._store.get(address, volume.memory_dtype, plane)
@@ -238,6 +239,7 @@ class BrickLoader:
                 if not lock.waited and not awaited:
                     return stored, Provenance(Outcome.HIT)
                 return stored, (awaited or [cause])[0].provenance(Outcome.COALESCED, requester)
+            requester.pay(address.nbytes(file.volume.dtype.itemsize))
             with suppress(OSError):
                 lock.leave_note(str(cause))
             if purpose is Purpose.DEMAND:

@@ -61,3 +61,17 @@ Deno.test('other refusals end no session', async () => {
     assert.deepEqual(said, []);
   });
 });
+
+Deno.test('an error tells when the server wants to be asked again', async () => {
+  const { fetch } = globalThis;
+  const waits = [];
+  try {
+    for (const header of ['12', 'soon', '-1', '100000']) {
+      globalThis.fetch = () => Promise.resolve(new Response('{}', { status: 429, headers: { 'Retry-After': header } }));
+      await createApi('', { check: () => true }).json('/a').catch((error) => waits.push(error.retryAfterMs));
+    }
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  assert.deepEqual(waits, [12_000, 0, 0, 0]);
+});

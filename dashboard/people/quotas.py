@@ -1,0 +1,68 @@
+"""Quotas of people: requests a second, and bytes that are decoded for them a minute."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.errors import TooManyRequests
+from dashboard.rate_limit import RateLimit
+
+PEOPLE: Final = 4096
+MINUTE_S: Final = 60.0
+# Requests are counted over so many seconds, so that a page that opens may send its requests at once.
+REQUESTS_WINDOW_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each person may have in each web process; None for no limit."""
+
+    requests_per_second: int | None = None
+    cold_bytes_per_minute: int | None = None
+
+
+class Quotas:
+    """Counts what people use; thread-safe. `clock` gives seconds.
+
+    Whoever has no name (the holder of the start token, everybody on an open server) has no quota.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._requests = self._cold = None
+        if limits.requests_per_second is not None:
+            most = math.ceil(limits.requests_per_second * REQUESTS_WINDOW_S)
+            self._requests = RateLimit(most, REQUESTS_WINDOW_S, PEOPLE, clock)
+        if limits.cold_bytes_per_minute is not None:
+            self._cold = RateLimit(limits.cold_bytes_per_minute, MINUTE_S, PEOPLE, clock)
+
+    def admit_request(self, person: str) -> None:
+        """Count a request; raises `TooManyRequests` beyond the quota."""
+        if person and self._requests is not None and not self._requests.admit(person):
+            raise _too_many(
+                f"You may send {self._limits.requests_per_second} requests a second; wait a moment.",
+                self._requests.wait_s(person),
+            )
+
+    def charge(self, person: str, nbytes: int) -> None:
+        """Count bytes that are about to be decoded; raises `TooManyRequests` when the quota is used up.
+
+        The last brick within a quota may exceed it, so that a quota below a brick's size still lets one be decoded
+        a minute.
+        """
+        if person and self._cold is not None and not self._cold.admit(person, max(nbytes, 1)):
+            most = (self._limits.cold_bytes_per_minute or 0) / 2**20
+            raise _too_many(
+                f"You may have {most:,.0f} MiB decoded a minute, and have had them; what is cached can be shown.",
+                self._cold.wait_s(person),
+            )
+
+
+def _too_many(message: str, wait_s: float) -> TooManyRequests:
+    error = TooManyRequests(message)
+    error.retry_after_s = max(1, math.ceil(wait_s))
+    return error
