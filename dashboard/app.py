@@ -17,6 +17,7 @@ from dashboard.web import (
     modules,
     pages,
     person,
+    quotas,
     security,
     sign_in,
 )
@@ -54,6 +55,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
         sign_in.register(server, settings, services.access)
     else:
         person.register_open(server)
+    quotas.register(server, services.quotas, prefix)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger

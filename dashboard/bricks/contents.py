@@ -29,7 +29,7 @@ def contents(store: BrickStore) -> list[Contents]:
     """The groups, the largest first; bricks of earlier versions of Lamella are in `other`."""
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     names: dict[tuple[str, str], tuple[str | None, str | None]] = {}
-    for row, owner, name in _owned(store):
+    for row, owner, name in owned(store):
         bricks, nbytes = sums.get(owner, (0, 0))
         sums[owner] = bricks + 1, nbytes + row.size
         if names.get(owner, (None, None))[0] is None:
@@ -45,17 +45,17 @@ def drop(store: BrickStore, trace: AccessTrace, volume: str, axis: str | None = 
     mapped stay readable for those who have them.
     """
     bricks = nbytes = 0
-    for row, owner, _ in _owned(store):
+    for row, owner, _ in owned(store):
         if owner[0] == volume and axis in (None, owner[1]) and store.drop(row):
             trace.record_removal(row.key)
             bricks, nbytes = bricks + 1, nbytes + row.size
     return Contents(volume, axis or "", bricks, nbytes)
 
 
-def _owned(
+def owned(
     store: BrickStore,
 ) -> Iterator[tuple[CacheRow, tuple[str, str], tuple[str | None, str | None]]]:
-    """Each brick with its volume and axis, and its file and dataset."""
+    """Each brick with its volume and axis, and its file and dataset, least recently used first."""
     for row, head in store.headers():
         volume, axis = head.get("volume"), head.get("axis")
         file, dataset = head.get("file"), head.get("dataset")

@@ -313,6 +313,13 @@ class BrickStore:
             self.history.dropped(usage.box, row.key)
         return True
 
+    def evict(self, row: CacheRow) -> bool:
+        """Evict one entry, for a limit that is not the whole cache's; returns whether this call removed it."""
+        self._on_evict(row)
+        removed = self._cache.delete(row.key)
+        self._count_evictions(int(removed))
+        return removed
+
     def trim(self) -> None:
         """Evict down to the limit, sparing bricks that are planned or in use."""
         self._count_evictions(self._evictor.evict_for(0, **self._eviction_rules(Purpose.WARMUP)))

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
 from dashboard.errors import SetupError
 
@@ -72,6 +72,27 @@ class RootTable(_Table):
         default=None,
         description="People who may see the root, by their sign-in names; an empty list admits none",
     )
+    brick_cache_bytes: ByteSize | None = Field(
+        default=None,
+        ge=0,
+        description="Most that the brick cache keeps of the root's files (none: the whole cache)",
+    )
+
+
+class QuotaTable(_Table):
+    """What each person may use, in each web process; whoever has the start token has no quota."""
+
+    requests_per_second: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Requests for data a second, over five seconds (none: no limit)",
+    )
+    cold_bytes_per_minute: ByteSize | None = Field(
+        default=None,
+        ge=1,
+        description="Bytes that are decoded for a person's requests a minute (none: no limit)",
+    )
 
 
 class Configuration(_Table):
@@ -97,6 +118,7 @@ class Configuration(_Table):
             " person sees those that the account of the same name may read on this machine"
         ),
     )
+    quotas: QuotaTable = Field(default_factory=QuotaTable, description="What each person may use")
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -199,10 +221,9 @@ def keys_of_configuration() -> list[tuple[str, str, str, str]]:
     rows = []
     for name, field in Configuration.model_fields.items():
         if name == "roots":
-            rows += [
-                (f"roots.NAME.{key}", _type(of.annotation), _default(of), of.description or "")
-                for key, of in RootTable.model_fields.items()
-            ]
+            rows += _keys_of("roots.NAME", RootTable)
+        elif name == "quotas":
+            rows += _keys_of("quotas", QuotaTable)
         elif name == "groups":
             rows.append(("groups.NAME", "list of names", "–", field.description or ""))
         else:
@@ -210,13 +231,22 @@ def keys_of_configuration() -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def _keys_of(prefix: str, table: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    return [
+        (f"{prefix}.{key}", _type(of.annotation), _default(of), of.description or "")
+        for key, of in table.model_fields.items()
+    ]
+
+
 def _type(annotation: Any) -> str:
     if annotation is str:
         return "text"
     if annotation is Decision:
         return " or ".join(f"`{one}`" for one in Decision)
-    assert get_args(annotation)
-    return "list of names"
+    kinds = get_args(annotation)
+    if ByteSize in kinds:
+        return "bytes, or text such as `20 GiB`"
+    return "number" if int in kinds else "list of names"
 
 
 def _default(field: Any) -> str:

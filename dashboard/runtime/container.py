@@ -12,6 +12,7 @@ from functools import partial as bind
 from pathlib import Path
 
 from dashboard import __version__
+from dashboard.bricks import root_quotas
 from dashboard.bricks.loader import remove_stale_locks
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
@@ -22,6 +23,7 @@ from dashboard.people.access import Access
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
+from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
 from dashboard.people.store import open_people
 from dashboard.people.tokens import Tokens
@@ -57,6 +59,7 @@ from dashboard.telemetry.statistics import Stats
 
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
+ROOT_QUOTAS_EVERY_S = 5.0
 
 
 @dataclass(kw_only=True)
@@ -76,6 +79,7 @@ class Services(Engine):
     access: Access | None
     # None: who sees a root sees all of its files.
     file_rights: FileRights | None
+    quotas: Quotas
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -163,6 +167,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,
         file_rights=file_rights,
+        quotas=Quotas(engine.limits),
     )
 
 
@@ -241,6 +246,12 @@ def maintenance_of(engine: Engine) -> Maintenance:
     ):
         tasks.add(f"Removing expired {name}", rows.remove_expired, SWEEP_EVERY_S)
     tasks.add("Limiting the brick cache", engine.brick_limit.follow)
+    if engine.role == "worker":
+        tasks.add(
+            "Limiting the bricks of single roots",
+            bind(root_quotas.enforce, engine.bricks, engine.brick_quotas),
+            ROOT_QUOTAS_EVERY_S,
+        )
     if engine.role == "web":
         _limit_frames(engine, tasks)
     _limit_rows(

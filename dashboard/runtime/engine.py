@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial as bind
 from typing import Literal
@@ -20,6 +20,7 @@ from dashboard.frames.renderer import FrameRenderer
 from dashboard.frames.voxel_value import VoxelReader
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
+from dashboard.people.quotas import Limits
 from dashboard.people.rights import Rights
 from dashboard.prefetch.miss_reasons import MissReasons
 from dashboard.prefetch.plan_resolver import PlanResolver
@@ -53,6 +54,9 @@ class Engine:
     ledger: Ledger
     catalog: Catalog
     rights: Rights
+    # What each person may use, and bytes in the brick cache by root.
+    limits: Limits
+    brick_quotas: Mapping[str, int]
     hdf5: Hdf5WorkerPool
     metadata: MetadataService
     plans: PlanStore
@@ -179,6 +183,8 @@ def build_engine(
         ledger=ledger,
         catalog=catalog,
         rights=rights,
+        limits=served.limits,
+        brick_quotas=served.brick_quotas,
         hdf5=hdf5,
         metadata=metadata,
         plans=plans,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from dashboard.people.configuration import (
     load_configuration,
     path_of,
 )
+from dashboard.people.quotas import Limits
 from dashboard.people.rights import EVERYBODY, Audience, Rights
 from dashboard.settings import Settings
 
@@ -30,12 +31,15 @@ ALL: Final = "*"
 class ServedRoots:
     """The resolved paths of the roots by name, and who may see them.
 
+    `limits` are those of each person; `brick_quotas` are bytes in the brick cache by root, of those that have one.
     With `by_accounts`, of the files of a root a person sees those that the account of the same name may read.
     """
 
     paths: dict[str, Path]
     rights: Rights
     by_accounts: bool = False
+    limits: Limits = field(default_factory=Limits)
+    brick_quotas: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def restricted(self) -> bool:
@@ -74,7 +78,16 @@ def served_roots(settings: Settings) -> ServedRoots:
         audiences[name] = Audience.of(root.groups, root.people)
     rights = Rights(audiences, configuration.groups, configuration.admins)
     _check_nested(paths, rights)
-    return ServedRoots(paths, rights, configuration.rights is Decision.FILESYSTEM)
+    quotas, bricks = (
+        configuration.quotas,
+        {
+            name: int(root.brick_cache_bytes)
+            for name, root in configuration.roots.items()
+            if root.brick_cache_bytes is not None
+        },
+    )
+    limits = Limits(quotas.requests_per_second, quotas.cold_bytes_per_minute)
+    return ServedRoots(paths, rights, configuration.rights is Decision.FILESYSTEM, limits, bricks)
 
 
 def named_roots(settings: Settings) -> tuple[str, ...]:

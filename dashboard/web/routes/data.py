@@ -22,6 +22,7 @@ from dashboard.runtime.activity import demand_of
 from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
 from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.quotas import charged
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 from dashboard.web.visibility import Visibility
 
@@ -120,7 +121,8 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
     def rendered() -> tuple[SliceAddress, Requester, RenderedSlice | None]:
         # First, so that responses to malformed parameters have the volume's version as well.
         volume = _volume(services, visible)
-        requester, address = query.requester(), query.slice_address(volume)
+        requester = charged(query.requester(), services.quotas)
+        address = query.slice_address(volume)
         services.renderer.check_cells(address)
         # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
         if flask.request.if_none_match.contains_weak(address.key):

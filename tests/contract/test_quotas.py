@@ -1,0 +1,94 @@
+"""Quotas over HTTP: what is beyond them is 429 for that person alone, and what is cached is still served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import flask
+import numpy as np
+
+from dashboard.bricks import contents, root_quotas
+from dashboard.people.person import Person, Scope
+from dashboard.web import person, quotas
+from tests import files
+from tests.web import HOST, App, running
+
+TOKEN = "correct-horse-battery-staple"
+VALUES = np.random.default_rng(4).integers(0, 4000, (40, 48, 48)).astype("u2")
+CHUNKED = {"chunks": (10, 16, 16), "compression": "gzip"}
+BRICK = 10 * 48 * 48 * 2
+
+
+@contextmanager
+def people(folder: Path, configuration: str) -> Iterator[App]:
+    """An application whose requests are those of the person whom the header `X-Person` names."""
+    files.write(folder / "data" / "scan.h5", a=(VALUES, CHUNKED))
+    path = folder / "lamella.toml"
+    path.write_text(f'[roots.data]\npath = "data"\n{configuration}')
+    path.chmod(0o600)
+    with running(folder, config=path, token=TOKEN) as app:
+        server = app.client.application
+
+        @server.before_request
+        def named() -> None:
+            if "X-Person" in flask.request.headers:
+                person.admit(Person(flask.request.headers["X-Person"], scopes=frozenset(Scope)))
+
+        # After the sign-in, and before the quotas.
+        hooks = server.before_request_funcs[None]
+        counting = next(n for n, hook in enumerate(hooks) if hook.__module__ == quotas.__name__)
+        hooks.insert(counting, hooks.pop())
+        yield app
+
+
+def ask(
+    app: App, who: str | None, index: int, path: str = "/api/v1/slice"
+) -> tuple[int, str | None]:
+    headers = {"Authorization": f"Bearer {TOKEN}"} | ({"X-Person": who} if who else {})
+    query = {"file": "data/scan.h5", "dataset": "a", "selection": f"{index},:,:"}
+    response = app.client.get(path, query_string=query, headers=headers, base_url=HOST)
+    response.close()
+    return response.status_code, response.headers.get("Retry-After")
+
+
+def test_who_has_had_the_decoding_of_a_minute_still_gets_what_is_cached(tmp_path: Path) -> None:
+    with people(tmp_path, f"[quotas]\ncold_bytes_per_minute = {BRICK + 1}\n") as app:
+        assert ask(app, "ann", 0)[0] == 200
+        assert ask(app, "ann", 10)[0] == 200, "the last one may exceed the quota"
+        status, wait = ask(app, "ann", 20)
+        assert status == 429
+        assert 0 < int(wait or 0) <= 60
+        assert ask(app, "ann", 3)[0] == 200, "cached"
+        assert ask(app, "bob", 20)[0] == 200
+        assert ask(app, "ann", 21)[0] == 200, "bob had it decoded"
+        for index in (0, 10, 20, 30):
+            assert ask(app, None, index)[0] == 200, "the operator has no quota"
+
+
+def test_requests_are_counted_by_person_and_health_checks_are_not(tmp_path: Path) -> None:
+    with people(tmp_path, "[quotas]\nrequests_per_second = 1\n") as app:
+        answers = [ask(app, "ann", 0) for _ in range(8)]
+        assert [status for status, _ in answers] == [200] * 5 + [429] * 3
+        assert all(wait is not None for status, wait in answers if status == 429)
+        assert ask(app, "bob", 0)[0] == 200
+        assert ask(app, "ann", 0, "/healthz")[0] == 200
+
+
+def test_a_root_keeps_its_most_recent_bricks_within_its_quota(tmp_path: Path) -> None:
+    with people(tmp_path, "brick_cache_bytes = 120000\n") as app:
+        for index in (0, 10, 20):
+            assert ask(app, "ann", index)[0] == 200
+        app.services.loader.close()
+        store = app.services.bricks
+        store.access_log.flush()
+        root_quotas.enforce(store, app.services.brick_quotas)
+        (left,) = contents.contents(store)
+        assert left.bricks == 2
+        assert left.bytes <= 120_000
+        app.services.ledger.flush()
+        app.services.stats.refresh()
+        assert app.services.stats.totals().counts["bricks.evictions"] == 1
+        root_quotas.enforce(store, {"other": 1})
+        assert contents.contents(store) == [left]
