@@ -80,7 +80,7 @@ class RootTable(_Table):
 
 
 class QuotaTable(_Table):
-    """What each person may use, in each web process; whoever has the start token has no quota."""
+    """What each person may use, in each web process; with the start token there is no quota."""
 
     requests_per_second: int | None = Field(
         default=None,

@@ -28,7 +28,7 @@ class Limits:
 class Quotas:
     """Counts what people use; thread-safe. `clock` gives seconds.
 
-    Whoever has no name (the holder of the start token, everybody on an open server) has no quota.
+    Without a name (the start token, an open server) there is no quota.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:

@@ -23,7 +23,7 @@ BRICK = 10 * 48 * 48 * 2
 
 @contextmanager
 def people(folder: Path, configuration: str) -> Iterator[App]:
-    """An application whose requests are those of the person whom the header `X-Person` names."""
+    """An application whose requests are those of the person in the header `X-Person`."""
     files.write(folder / "data" / "scan.h5", a=(VALUES, CHUNKED))
     path = folder / "lamella.toml"
     path.write_text(f'[roots.data]\npath = "data"\n{configuration}')
