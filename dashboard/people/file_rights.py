@@ -30,6 +30,8 @@ MAX_KEPT: Final = 100_000
 LIMIT_S: Final = 6.0
 # After a request without an answer, others are refused at once, so that they do not occupy all threads.
 PAUSE_S: Final = 1.0
+# How long it is known that the helper answers, or not.
+CHECKED_S: Final = 5.0
 BATCH: Final = 2_000
 # Most answers come sooner.
 _SHORT_WAIT_S: Final = 0.02
@@ -52,6 +54,7 @@ class FileRights:
         self._lock = threading.Lock()
         self._kept: TTLCache[tuple[str, str], int] = TTLCache(MAX_KEPT, KEPT_S, clock)
         self._refused_until = -1.0
+        self._checked = (float("-inf"), False)
 
     def inodes(self, name: str, paths: Sequence[Path]) -> list[int]:
         """For each path the inode of the file or folder that the account `name` may read, 0 for none.
@@ -71,6 +74,20 @@ class FileRights:
                     self._kept[name, text] = inode
         return [found[text] or 0 for text in texts]
 
+    def answers(self) -> bool:
+        """Whether the helper answers, as of a few seconds ago."""
+        with self._lock:
+            checked_at, answers = self._checked
+        if not 0.0 <= self._clock() - checked_at < CHECKED_S:
+            try:
+                self._asked("", [])
+                answers = True
+            except Busy:
+                answers = False
+            with self._lock:
+                self._checked = (self._clock(), answers)
+        return answers
+
     def close(self) -> None:
         """Ask no more."""
         self._control.close()
@@ -79,6 +96,7 @@ class FileRights:
         """Ask again for what is known."""
         with self._lock:
             self._kept.clear()
+            self._checked = (float("-inf"), False)
         self._refused_until = -1.0
 
     def _asked(self, name: str, paths: list[str]) -> list[int]:
@@ -88,9 +106,9 @@ class FileRights:
             answer = self._exchange(json.dumps({"name": name, "paths": paths}).encode())
             inodes = _ANSWER.validate_json(answer)["inodes"]
         except (OSError, ValueError) as error:
-            inodes = []
+            inodes = None
             log.warning("the helper for rights to files does not answer: %r", error)
-        if len(inodes) != len(paths):
+        if inodes is None or len(inodes) != len(paths):
             self._refused_until = self._clock() + PAUSE_S
             raise _unknown()
         return inodes

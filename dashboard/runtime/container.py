@@ -163,6 +163,7 @@ def build_services(settings: Settings, role: Role) -> Services:
             stats.processes,
             stats.worker,
             lambda: engine.hdf5.confined,
+            None if file_rights is None else file_rights.answers,
         ),
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,

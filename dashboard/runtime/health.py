@@ -18,6 +18,7 @@ class Part(StrEnum):
     CACHE = "cache"
     PREFETCHING = "prefetching"
     LINKED_FILES = "linked_files"
+    RIGHTS = "rights"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Health:
     """Conditions of readiness and degradation.
 
     `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
-    workers are confined to the roots, None before there was one.
+    workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
+    may read which file; None where nobody is asked.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Health:
         processes: Callable[[], Iterable[ProcessStats]],
         worker: Callable[[], WorkerStats],
         confined: Callable[[], bool | None],
+        rights: Callable[[], bool] | None = None,
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
@@ -51,6 +54,7 @@ class Health:
         self._processes = processes
         self._worker = worker
         self._confined = confined
+        self._rights = rights
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -69,7 +73,8 @@ class Health:
 
     def parts(self) -> list[PartHealth]:
         """The parts of the service, each with what works or does not."""
-        return [self._files(), self._cache(), self._prefetching(), self._linked_files()]
+        parts = [self._files(), self._cache(), self._prefetching(), self._linked_files()]
+        return parts if self._rights is None else [*parts, self._rights_to_files(self._rights())]
 
     def _files(self) -> PartHealth:
         missing = sum(not root.exists() for root in self._roots)
@@ -111,6 +116,12 @@ class Health:
             return PartHealth(Part.LINKED_FILES, False, sentence)
         sentence = "Datasets with values in other files below these folders are shown."
         return PartHealth(Part.LINKED_FILES, True, sentence)
+
+    def _rights_to_files(self, known: bool) -> PartHealth:
+        if known:
+            return PartHealth(Part.RIGHTS, True, "Everybody sees what their account may read.")
+        sentence = "It cannot be found out who may read which file: nobody but admins sees any."
+        return PartHealth(Part.RIGHTS, False, sentence)
 
 
 def _duration(seconds: float) -> str:

@@ -22,6 +22,7 @@ NAMES: Final = {
     Part.CACHE: "Cache",
     Part.PREFETCHING: "Prefetching",
     Part.LINKED_FILES: "Linked files",
+    Part.RIGHTS: "Rights",
 }
 
 _HTML: Final = """<!DOCTYPE html>

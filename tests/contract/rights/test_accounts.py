@@ -162,6 +162,7 @@ def test_links_between_files_are_not_followed(kernel: Kernel) -> None:
 
 def test_without_the_helper_nothing_is_open(kernel: Kernel) -> None:
     assert kernel.slice("ann", "ann.h5").status_code == 200
+    assert "rights" not in kernel.guarded.ask("ann", "/readyz").get_json()["degraded"]
     kernel.process.kill()
     kernel.process.wait()
     kernel.forget()
@@ -174,6 +175,8 @@ def test_without_the_helper_nothing_is_open(kernel: Kernel) -> None:
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) >= 1
     assert kernel.slice("root", "ann.h5").status_code == 200
+    assert "rights" in kernel.guarded.ask(None, "/readyz").get_json()["degraded"]
+    assert "It cannot be found out" in kernel.guarded.ask("ann", "/status").get_data(as_text=True)
 
 
 def test_a_name_without_an_account_sees_nothing(

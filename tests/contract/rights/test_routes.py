@@ -51,7 +51,6 @@ PAGES: Final = {
     ("POST", "/monitor/_dash-update-component"),
     ("GET", "/api/<path:rest>"),
     ("GET", "/api/v1/openapi.json"),
-    ("GET", "/status"),
 }
 # The parameter `file` names a file; the other parameters that it takes.
 FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
@@ -389,7 +388,7 @@ def test_warming_takes_the_scope(busy: Guarded, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_pages_name_no_root(guarded: Guarded) -> None:
-    for path in ("/", "/monitor", "/_dash-layout", "/monitor/_dash-layout"):
+    for path in ("/", "/monitor", "/status", "/_dash-layout", "/monitor/_dash-layout"):
         for who in PEOPLE:
             text = guarded.ask(who, path).get_data(as_text=True)
             assert not any(name in text for name in ("garnet", "cobalt", "common/"))
