@@ -32,6 +32,8 @@ FILES: Final = 16
 REFUSALS: Final = 300
 MINUTE_S: Final = 60.0
 
+# Of each file, for the newest lines.
+_NEWEST_BYTES: Final = 2**18
 _VALUE_LENGTH: Final = 200
 
 
@@ -85,6 +87,10 @@ class Audit:
         log.log(logging.WARNING if refused else logging.INFO, "audit %s", json.dumps(found))
         if self._path is not None:
             self._append(self._path, json.dumps({"time": _text_of(self._clock()), **found}))
+
+    def newest(self, most: int) -> list[str]:
+        """The newest lines in the files, at most so many, the newest first."""
+        return [] if self._path is None else newest_lines(self._path, most)
 
     def trim(self) -> None:
         """Close a file that is old or long, and remove those that have been kept for long enough."""
@@ -156,6 +162,21 @@ def lines_since(people: Path, since: float) -> Iterator[str]:
             for line in file:
                 if _time_of(line.encode()) >= since:
                     yield line.rstrip("\n")
+
+
+def newest_lines(path: Path, most: int) -> list[str]:
+    """The newest lines of the file that is appended to and those before, the newest first."""
+    found: list[str] = []
+    for one in (path, *reversed(older_files(path))):
+        if len(found) >= most:
+            break
+        with suppress(FileNotFoundError), one.open("rb") as file:
+            start = max(0, os.fstat(file.fileno()).st_size - _NEWEST_BYTES)
+            file.seek(start)
+            lines = file.read().decode("utf-8", "replace").splitlines()
+            # The first one was cut.
+            found += reversed(lines[1 if start else 0 :])
+    return found[:most]
 
 
 def _text_of(moment: float) -> str:

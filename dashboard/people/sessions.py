@@ -51,6 +51,17 @@ class Checked(NamedTuple):
     renewed: bool = False
 
 
+class ListedSession(NamedTuple):
+    """What is known of a session, apart from its id; times are Unix times (s)."""
+
+    kind: str
+    name: str
+    # The only network that it works for; empty for any.
+    network: str
+    began: float
+    renewed: float
+
+
 class _Read(NamedTuple):
     """A valid session as it was read; times are Unix times (s)."""
 
@@ -163,6 +174,20 @@ class Sessions:
         """Who signs in somewhere else, by what is said of them there."""
         named = frozenset(groups)
         return Person(name, named, ADMIN_SCOPES if named & self._admin_groups else PERSON_SCOPES)
+
+    def listed(self) -> list[ListedSession]:
+        """The sessions that have not expired, those used latest first.
+
+        One may be among them that is not valid any more, since a password or the start token is another.
+        """
+        now = self._clock()
+        with self._store.reading() as database:
+            rows = database.execute(
+                "SELECT kind, name, network, began, renewed FROM session"
+                " WHERE renewed > ? AND began > ? ORDER BY renewed DESC",
+                (now - self.idle_s, now - self.lifetime_s),
+            ).fetchall()
+        return [ListedSession(*row) for row in rows]
 
     def remove_expired(self) -> None:
         """Remove the rows of sessions that have expired."""

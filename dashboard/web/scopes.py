@@ -47,6 +47,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.openapi_": _ANY,
     "api.nothing": _ANY,
     "sign_in.choose": _READ,
+    "sign_in.people": _ADMIN,
     "monitor": _READ,
     _ASSETS: _READ,
     "/": _READ,

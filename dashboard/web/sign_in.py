@@ -21,10 +21,11 @@ import flask
 from dashboard.errors import Busy, LamellaError, TooManyRequests, Unauthorized
 from dashboard.people.access import Access
 from dashboard.people.attempts import Way
-from dashboard.people.person import Person
+from dashboard.people.person import Person, Scope
 from dashboard.settings import Settings
 from dashboard.web import scopes, security
 from dashboard.web.client_address import Clients
+from dashboard.web.people_page import PEOPLE, PeoplePage
 from dashboard.web.person import admit, current
 from dashboard.web.provider_sign_in import BEGIN, CALLBACK, ProviderSignIn
 from dashboard.web.proxy_sign_in import ProxySignIn
@@ -49,6 +50,7 @@ def register(server: flask.Flask, settings: Settings, access: Access) -> None:
     routes.add_url_rule(SIGN_IN, "page", guard.page, methods=["GET", "POST"])
     routes.add_url_rule(SIGN_OUT, "leave", guard.leave, methods=["POST"])
     routes.add_url_rule(SIGN_OUT, "choose", guard.choose, methods=["GET"])
+    routes.add_url_rule(PEOPLE, "people", guard.people, methods=["GET"])
     routes.add_url_rule(BEGIN, "provider", guard.to_provider, methods=["GET"])
     routes.add_url_rule(CALLBACK, "callback", guard.from_provider, methods=["GET"])
     server.register_blueprint(routes, url_prefix=settings.url_prefix or None)
@@ -63,6 +65,7 @@ class Guard:
         self._settings = settings
         self._access = access
         self._page = SignInPage(settings)
+        self._people = PeoplePage(settings)
         self._cookie = SessionCookie(settings)
         self._clients = Clients(settings)
         self._proxy = ProxySignIn(settings, access, self._clients)
@@ -154,7 +157,11 @@ class Guard:
 
     def choose(self) -> flask.Response:
         """The page that asks whether to sign out here or everywhere."""
-        return self._page.choice(current().name)
+        return self._page.choice(current().name, administers=current().may(Scope.ADMIN))
+
+    def people(self) -> flask.Response:
+        """A page of accounts, sessions, tokens and the latest events, for those who administer."""
+        return self._people.response(self._access)
 
     def leave(self) -> flask.Response:
         """Ends the session; with `everywhere` in the form, all of the person."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import flask
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from dashboard.assets_path import assets_folder
 from dashboard.errors import LamellaError, Unauthorized
 from dashboard.people.accounts import NAME
 from dashboard.settings import Settings
+from dashboard.web.plain_page import PlainPage
 from dashboard.web.security import CHALLENGE
 
 SIGN_IN: Final = "/sign-in"
@@ -36,28 +34,10 @@ class Ways(NamedTuple):
     provider: str | None = None
 
 
-_HTML: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title} – Lamella</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<link rel="icon" type="image/svg+xml" href="data:image/svg+xml;base64,{icon}">
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1><img src="data:image/svg+xml;base64,{icon}" alt="" width="28" height="28">Lamella</h1>
-<form method="post" action="{action}">
+_FORM: Final = Markup("""<form method="post" action="{action}">
 <p id="said" role="{role}">{said}</p>
 {fields}
-</form>
-</main>
-</body>
-</html>
-"""
+</form>""")
 
 _NAME: Final = Markup("""<label for="name">Name</label>
 <input id="name" name="name" type="text" value="{name}" autocomplete="username" autocapitalize="none"
@@ -79,7 +59,8 @@ proxy that signs people in.</p>""")
 _LEAVE: Final = Markup("""<p>You are signed in{who}.</p>
 <button type="submit" autofocus>Sign out</button>
 <button type="submit" name="everywhere" value="1" class="other">Sign out on all devices</button>
-<p id="help"><a href="{home}">Back</a></p>""")
+<p id="help"><a href="{home}">Back</a>{people}</p>""")
+_PEOPLE: Final = Markup(""" · <a href="{address}">People and tokens</a>""")
 
 _HELP_TOKEN: Final = "The token comes from the person who started the server."  # noqa: S105
 _HELP_ACCOUNT: Final = "Name and password come from the person who runs the server."
@@ -90,24 +71,11 @@ _HELP_BOTH: Final = (
 
 
 class SignInPage:
-    """The pages and their policy."""
+    """The pages."""
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.url_prefix
-        folder = assets_folder()
-        self._style = (folder / "css" / "sign-in.css").read_text()
-        self._icon = base64.b64encode((folder / "favicon.svg").read_bytes()).decode()
-        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        self._policy = "; ".join(
-            (
-                "default-src 'none'",
-                f"style-src 'sha256-{digest}'",
-                "img-src data:",
-                "form-action 'self'",
-                "base-uri 'none'",
-                "frame-ancestors 'self'",
-            )
-        )
+        self._plain = PlainPage("sign-in.css")
 
     def address(self, target: str, said: str = "") -> str:
         """The address of the page that leads to `target`."""
@@ -125,15 +93,15 @@ class SignInPage:
         fields = self._fields(target, ways, name if NAME.fullmatch(name) else "")
         return self._failed(error, SIGN_IN, fields)
 
-    def choice(self, name: str) -> flask.Response:
+    def choice(self, name: str, *, administers: bool) -> flask.Response:
         """The page that signs the person out."""
-        return self._page(200, SIGN_OUT, self._leave(name), "", "status")
+        return self._page(200, SIGN_OUT, self._leave(name, administers), "", "status")
 
     def still_in(self, error: LamellaError) -> flask.Response:
         """The same page after a sign-out that failed."""
         return self._failed(error, SIGN_OUT, self._leave(""))
 
-    def _fields(self, target: str, ways: Ways, name: str = "") -> str:
+    def _fields(self, target: str, ways: Ways, name: str = "") -> Markup:
         elsewhere = Markup("")
         if ways.provider is not None:
             address = f"{self._prefix}/sign-in/provider?next={quote(target, safe='')}"
@@ -165,28 +133,23 @@ class SignInPage:
             )
         )
 
-    def _leave(self, name: str) -> str:
-        return _LEAVE.format(who=f" as {name}" if name else "", home=f"{self._prefix}/")
+    def _leave(self, name: str, administers: bool = False) -> Markup:
+        people = _PEOPLE.format(address=f"{self._prefix}/people") if administers else ""
+        who = f" as {name}" if name else ""
+        return _LEAVE.format(who=who, home=f"{self._prefix}/", people=people)
 
-    def _failed(self, error: LamellaError, action: str, fields: str) -> flask.Response:
+    def _failed(self, error: LamellaError, action: str, fields: Markup) -> flask.Response:
         response = self._page(error.status, action, fields, error.message, "alert")
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
 
-    def _page(self, status: int, action: str, fields: str, said: str, role: str) -> flask.Response:
-        html = _HTML.format(
-            title="Sign in" if action == SIGN_IN else "Sign out",
-            icon=self._icon,
-            style=self._style,
-            action=escape(self._prefix + action),
-            said=escape(said),
-            role=role,
-            fields=fields,
-        )
-        response = flask.Response(html, status, content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = self._policy
-        response.headers["Cache-Control"] = "no-store"
+    def _page(
+        self, status: int, action: str, fields: Markup, said: str, role: str
+    ) -> flask.Response:
+        body = _FORM.format(action=self._prefix + action, said=said, role=role, fields=fields)
+        title = "Sign in" if action == SIGN_IN else "Sign out"
+        response = self._plain.response(title, body, heading="Lamella", status=status)
         if status == Unauthorized.status:
             response.headers["WWW-Authenticate"] = CHALLENGE
         return response

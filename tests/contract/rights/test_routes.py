@@ -33,6 +33,8 @@ PAGES: Final = {
     ("GET", "/monitor"),
     ("GET", "/sign-out"),
     ("GET", "/status"),
+    # For administrators alone.
+    ("GET", "/people"),
     ("GET", "/monitor/"),
     ("GET", "/monitor/<path:path>"),
     ("GET", "/_dash-layout"),

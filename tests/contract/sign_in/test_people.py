@@ -13,7 +13,7 @@ from flask import g
 from dashboard.errors import Busy
 from dashboard.people.access import Access
 from dashboard.people.attempts import FAILURES
-from dashboard.people.audit import lines_since
+from dashboard.people.audit import Event, lines_since
 from dashboard.people.person import Scope
 from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
@@ -284,6 +284,31 @@ def test_every_route_has_scopes(closed: App, prefix: str) -> None:
     assert endpoints >= OPEN
     assert needed("something.new", prefix) == {Scope.ADMIN}
     assert needed(f"{prefix}/_dash-new", prefix) == {Scope.ADMIN}
+
+
+def test_the_page_of_people_is_for_administrators(closed: App, prefix: str, access: Access) -> None:
+    secret = access.tokens.add("nightly", [Scope.READ], 90, "ann")
+    ann, root = session(closed, "ann"), session(closed, "root")
+    for headers in (ann, bearer(secret)):
+        assert status(closed, "/people", headers) == 403
+    assert status(closed, "/people", {}) == 401
+    assert "/people" not in ask(closed, f"{prefix}/sign-out", headers=ann).get_data(as_text=True)
+    page = ask(closed, f"{prefix}/sign-out", headers=root).get_data(as_text=True)
+    assert f'href="{prefix}/people"' in page
+    access.audit.record(Event.REFUSED, name="<script>alert(1)</script>", reason="wrong token")
+    response = ask(closed, f"{prefix}/people", headers=root)
+    assert response.status_code == 200
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert response.headers["Cache-Control"] == "no-store"
+    body = response.get_data(as_text=True)
+    assert "<script" not in body
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
+    for text in ("<td>ann</td><td>imaging</td>", "<td>nightly</td><td>ann</td><td>read</td>"):
+        assert text in body
+    assert "<td>ann</td><td>name and password</td><td>127.0.0.1</td>" in body
+    assert "<td>sign-in</td><td>root</td>" in body
+    for secret_ in (PASSWORD, secret, TOKEN, root["Cookie"].partition("=")[2], "argon2"):
+        assert secret_ not in body
 
 
 def test_a_token_makes_neither_tokens_nor_sessions(

@@ -100,6 +100,25 @@ def test_old_lines_are_removed(audit: Audit, people: Path, clock: Clock) -> None
     assert "old" not in names(people)
 
 
+def test_the_newest_lines(
+    audit: Audit, people: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def newest(most: int) -> list[str]:
+        return [json.loads(line)["name"] for line in audit.newest(most)]
+
+    assert newest(5) == []
+    monkeypatch.setattr(audit_module, "FILE_BYTES", 300)
+    for number in range(20):
+        audit.record(Event.SIGN_IN, name=f"{number}")
+        clock.pass_(1.0)
+    assert newest(5) == ["19", "18", "17", "16", "15"]
+    assert newest(100) == [f"{number}" for number in reversed(range(20))]
+    # A long file is read from near its end.
+    monkeypatch.setattr(audit_module, "_NEWEST_BYTES", 150)
+    assert newest(1) == ["19"]
+    assert Audit(None).newest(5) == []
+
+
 def test_a_young_file_stays(audit: Audit, people: Path, clock: Clock) -> None:
     audit.trim()
     audit.record(Event.SIGN_IN, name="a")
