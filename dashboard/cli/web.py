@@ -31,6 +31,7 @@ from dashboard.errors import SetupError
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
 from dashboard.settings import Settings, service_id
+from dashboard.sign_in_settings import UNIX
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
+LOOPBACK = ("127.0.0.1", "::1")
 KEEP_ALIVE_S = 30
 SWITCH_INTERVAL_S = 0.0005
 
@@ -92,6 +94,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
     def load_config(self) -> None:
         settings = self.settings
+        proxies = (peer for peer in settings.proxy_peers if peer != UNIX)
         shared = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
         options: dict[str, Any] = {
             "bind": f"fd://{self._listener}",
@@ -110,6 +113,8 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "keepalive": KEEP_ALIVE_S,
             "worker_connections": CONNECTIONS,
             "limit_request_line": LINE_LIMIT,
+            # Whose X-Forwarded-Proto counts; gunicorn would take others from the environment.
+            "forwarded_allow_ips": ",".join((*LOOPBACK, *proxies)),
             # Otherwise a local client could set the WSGI environment with headers of these names.
             "forwarder_headers": "",
             "logger_class": ServerLog,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import http.client
 import http.server
@@ -287,6 +288,53 @@ def test_no_request_fails_while_the_server_is_reloaded(site: Site) -> None:
             reader.join()
     assert failures == []
     assert all(reader.answered > 0 for reader in readers)
+
+
+@pytest.fixture(scope="module", params=["unix", "tcp"])
+def named(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    data: Path,
+    certificate: Certificate,
+) -> Iterator[Site]:
+    """As `site`, where nginx asks for names and passwords, and says in a header who it is."""
+    folder = tmp_path_factory.mktemp("named")
+    port, path = unused_port(), folder / "lamella.sock"
+    bind = ("--bind", f"unix:{path}") if request.param == "unix" else ("--allowed-host", NAME)
+    peer = "unix" if request.param == "unix" else "127.0.0.1"
+    header = ("--proxy-header", "X-Remote-User", "--proxy-peer", peer)
+    shown = files.write(folder / "shown.h5", scan=(VALUES[:, :9, :9], {}))
+    root = ("--root", f"closed={data}:beamline", "--root", f"open={shown}:*")
+    passwords = folder / "passwords"
+    # {PLAIN} is for tests alone.
+    passwords.write_text("ada:{PLAIN}difference\n")
+    page = nginx.SITE.parents[1] / "host-for-a-team.md"
+    (asking,) = re.findall(r"```nginx\n(.*?)```", page.read_text(), re.DOTALL)
+    asking = asking.replace("/etc/nginx/lamella.passwords", str(passwords))
+    cleared = 'proxy_set_header X-Remote-User "";'
+    text = nginx.SITE.read_text()
+    assert text.count(cleared) == 1
+    text = text.replace(cleared, asking)
+    with ExitStack() as stack:
+        arguments = ("serve", "--url-prefix", "/lamella", *bind, *header, *root)
+        server = stack.enter_context(serving(folder / "server", port, *arguments))
+        upstream = str(path) if request.param == "unix" else f"127.0.0.1:{port}"
+        made = stack.enter_context(nginx.running(folder / "nginx", upstream, certificate, text))
+        yield Site(server, made, certificate.client_context())
+
+
+def test_sign_in_by_the_header_of_nginx(named: Site) -> None:
+    basic = {"Authorization": "Basic " + base64.b64encode(b"ada:difference").decode()}
+    spoofed = {"X-Remote-User": "root", "X-Remote-Groups": "beamline"}
+    for headers in ({}, spoofed, {"Authorization": "Basic cm9vdDpyb290"}):
+        assert named.get("/lamella/api/v1/files", headers)[0].status == 401
+    for headers in (basic, basic | spoofed):
+        response, body = named.get("/lamella/api/v1/files", headers)
+        assert response.status == 200
+        assert [one["file"] for one in json.loads(body)["files"]] == ["open"]
+    # Not even from this machine.
+    for path in ("/lamella/metrics", "/lamella/healthz"):
+        assert named.get(path, spoofed)[0].status == 401
 
 
 SPOOFED = {

@@ -7,12 +7,14 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,37 @@ def test_a_renewed_certificate_is_used_and_a_broken_one_is_not(
     renewed.certfile.replace(used.certfile)
     reload(server)
     assert presented() == used.certfile.read_text() != first
+    assert server.stop() == 0
+
+
+def test_changed_roots_are_shown_and_a_broken_configuration_is_not_used(
+    serve: Callable[..., Server], volume: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "more").mkdir()
+    shutil.copy(volume, tmp_path / "more" / "w.h5")
+    config = tmp_path / "lamella.toml"
+    one, two = (f'[roots.{name}]\npath = "{tmp_path / name}"\n' for name in ("v.h5", "more"))
+    one = one.replace("roots.v.h5", "roots.one")
+    config.write_text(one)
+    config.chmod(0o600)
+    server = serve("--config", str(config))
+
+    def shown() -> int:
+        with urllib.request.urlopen(f"{server.url}/api/v1/files", timeout=WITHIN_S) as response:
+            return len(json.loads(response.read())["files"])
+
+    assert shown() == 1
+    config.write_text(f"{one}{two}unknown = 1\n")
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 2 * WITHIN_S
+    while "everything stays as it was" not in server.log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert "unknown" in server.log.read_text()
+    assert shown() == 1
+    config.write_text(one + two)
+    reload(server)
+    assert shown() == 2
     assert server.stop() == 0
 
 
