@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint format reference docs bench clean
+.PHONY: help demo test test-faults fuzz lint format reference docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ BENCH_ARGS ?=
 FUZZ_S ?= 300
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
 demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 	$(BIN)/lamella demo $(DEMO_ARGS)
@@ -24,6 +24,9 @@ test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/deno test --quiet --no-check tests/js
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+test-faults: ## Run the tests of docs/reference/threats.md alone
+	@$(MAKE) --no-print-directory test PYTEST_ARGS="$$(grep -o '[a-z0-9_/]*test_[a-z0-9_]*\.py' docs/reference/threats.md | sort -u | sed 's|^|tests/|' | tr '\n' ' ')"
 
 fuzz: $(VENV)/dev.stamp ## Fuzz the C inflate under AddressSanitizer, for FUZZ_S seconds
 	.ci/fuzz $(BIN)/python $(FUZZ_S)
