@@ -26,7 +26,7 @@ test: $(VENV)/dev.stamp ## Run all tests
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 test-faults: ## Run the tests of docs/reference/threats.md alone
-	@$(MAKE) --no-print-directory test PYTEST_ARGS="$$(grep -o '[a-z0-9_/]*test_[a-z0-9_]*\.py' docs/reference/threats.md | sort -u | sed 's|^|tests/|' | tr '\n' ' ')"
+	@$(MAKE) --no-print-directory test PYTEST_ARGS="$$(grep -o '[a-z0-9_/]*test_[a-z0-9_]*\.py' docs/reference/threats.md | sort -u | tr '\n' ' ')"
 
 fuzz: $(VENV)/dev.stamp ## Fuzz the C inflate under AddressSanitizer, for FUZZ_S seconds
 	.ci/fuzz $(BIN)/python $(FUZZ_S)
