@@ -203,7 +203,7 @@ def test_other_questions_that_cannot_be(
         ("GET", "/api/v2/slice", 404),
         ("POST", "/api/v1/slice", 405),
         ("DELETE", "/api/v1/files", 405),
-        ("GET", "/api/v1/telemetry", 404),
+        ("GET", "/api/v1/telemetry", 405),
         ("PUT", "/metrics", 405),
     ],
 )
