@@ -35,6 +35,9 @@ MIB, GIB = 2**20, 2**30
 # sockaddr_un in linux/un.h, less the byte that ends it.
 SOCKET_PATH_BYTES = 107
 
+# A scheme and a host, in which `*` stands for a part of the name or the port; or the scheme of an editor.
+ORIGIN = r"https?://(\*\.)?[\w.-]+(:(\d{1,5}|\*))?|vscode-webview:"
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -103,6 +106,13 @@ class Settings(SignInSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Host names to answer for besides the loopback ones, separated by commas",
+    )
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Origins whose pages may have the page in a frame, such as `https://hub.example` or `http://localhost:*`,"
+            " separated by commas"
+        ),
     )
     brick_cache_bytes: ByteSize | None = Field(
         default=None,
@@ -234,6 +244,19 @@ class Settings(SignInSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("frame_ancestors", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(part.strip().rstrip("/").lower() for part in parts if part.strip())
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(ORIGIN, origin, re.ASCII) for origin in value):
+            raise ValueError("an origin is a scheme and a host, such as https://hub.example")
+        return value
 
     @field_validator("bind")
     @classmethod

@@ -41,6 +41,7 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("proxy_peers", "--proxy-peer", {"metavar": "ADDRESS|unix", "multiple": True}),
     ("insecure_http", "--insecure-http", {"is_flag": True, "flag_value": True}),
     ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
+    ("frame_ancestors", "--frame-ancestor", {"metavar": "ORIGIN", "multiple": True}),
     ("log_format", "--log-format", {"metavar": "text|json"}),
 )
 

@@ -30,15 +30,16 @@ _HTML: Final = Markup("""<!DOCTYPE html>
 </body>
 </html>
 """)
+FRAMES: Final = "frame-ancestors 'self'"
 
 
 class PlainPage:
     """A kind of such pages: style sheets, all in the page itself, and a policy that allows nothing else.
 
-    `kind` is the class of its main element.
+    `kind` is the class of its main element, `frames` the directive that says which pages may have it in a frame.
     """
 
-    def __init__(self, *styles: str, kind: str = "") -> None:
+    def __init__(self, *styles: str, kind: str = "", frames: str = FRAMES) -> None:
         folder = assets_folder()
         style = "".join((folder / "css" / name).read_text() for name in styles)
         self._style = Markup(style)  # noqa: S704  # a file of ours
@@ -52,7 +53,7 @@ class PlainPage:
                 "img-src data:",
                 "form-action 'self'",
                 "base-uri 'none'",
-                "frame-ancestors 'self'",
+                frames,
             )
         )
 

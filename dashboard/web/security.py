@@ -27,6 +27,7 @@ from dashboard.errors import (
 )
 from dashboard.log_format import request_id
 from dashboard.settings import Settings, is_loopback
+from dashboard.web import embedding
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ CHALLENGE = 'Bearer realm="Lamella"'
 def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence[str] = ()) -> None:
     """Guard all routes of `server`; `script_hashes` are those of the page's inline scripts."""
     open_paths = frozenset(settings.url_prefix + path for path in OPEN_PATHS)
-    policy = content_security_policy(script_hashes)
+    policy = content_security_policy(script_hashes, embedding.frame_ancestors(settings))
 
     # Werkzeug cuts a body without a Content-Length here; one byte more tells that it was longer.
     server.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
@@ -88,7 +89,8 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
         headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
-        headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+        if not settings.frame_ancestors:  # It knows no list of origins.
+            headers.setdefault("X-Frame-Options", "SAMEORIGIN")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if "Sec-Fetch-Site" in flask.request.headers:
             # Browsers take this, and send that, over HTTPS and to loopback alone, and complain elsewhere.
@@ -177,12 +179,12 @@ def is_own_origin(origin: str, host: str, settings: Settings) -> bool:
 
 
 def is_link_to_page(request: flask.Request, settings: Settings) -> bool:
-    """Whether a browser goes to the page itself, in a tab of its own."""
+    """Whether a browser goes to the page itself, in a tab of its own, or in a frame where those are allowed."""
     headers = request.headers
     return (
         request.method == "GET"
         and headers.get("Sec-Fetch-Mode") == "navigate"
-        and headers.get("Sec-Fetch-Dest") == "document"
+        and headers.get("Sec-Fetch-Dest") in embedding.destinations(settings)
         and is_page_path(request.path, settings)
     )
 
@@ -202,7 +204,9 @@ def read_body(request: flask.Request) -> bytes:
         raise BadRequest("The body of the request is malformed.") from None
 
 
-def content_security_policy(script_hashes: Sequence[str]) -> str:
+def content_security_policy(
+    script_hashes: Sequence[str], frame_ancestors: str = "frame-ancestors 'self'"
+) -> str:
     """The policy of the page: everything from here, inline scripts by hash only."""
     return "; ".join(
         (
@@ -220,7 +224,7 @@ def content_security_policy(script_hashes: Sequence[str]) -> str:
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
-            "frame-ancestors 'self'",
+            frame_ancestors,
         )
     )
 

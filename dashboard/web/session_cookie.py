@@ -12,6 +12,7 @@ from typing import Final
 import flask
 
 from dashboard.settings import Settings
+from dashboard.web.embedding import cookie_attributes
 
 # A browser sends several cookies of one name when other servers of this host have set it for other paths.
 _MOST: Final = 4
@@ -21,6 +22,7 @@ class SessionCookie:
     """Reads, sets and deletes the cookie."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._path = settings.url_prefix or "/"
         self._plain = f"lamella-session-{settings.port}"
         # `__Host-` is for the path `/` alone (RFC 6265bis).
@@ -40,10 +42,7 @@ class SessionCookie:
             max_age=age_s,
             path=self._path,
             httponly=True,
-            # With Strict, a link in a message would lead to the sign-in page although there is a session. GET
-            # changes nothing, and requests of other sites for anything but a page are refused.
-            samesite="Lax",
-            secure=request.is_secure,
+            **cookie_attributes(self._settings, request),
         )
 
     def delete(self, request: flask.Request, response: flask.Response) -> None:
@@ -52,8 +51,7 @@ class SessionCookie:
             self._name(request),
             path=self._path,
             httponly=True,
-            samesite="Lax",
-            secure=request.is_secure,
+            **cookie_attributes(self._settings, request),
         )
 
     def _name(self, request: flask.Request) -> str:

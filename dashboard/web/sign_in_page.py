@@ -11,6 +11,7 @@ from markupsafe import Markup
 from dashboard.errors import LamellaError, Unauthorized
 from dashboard.people.accounts import NAME
 from dashboard.settings import Settings
+from dashboard.web.embedding import frame_ancestors
 from dashboard.web.plain_page import PlainPage
 from dashboard.web.security import CHALLENGE
 
@@ -75,7 +76,7 @@ class SignInPage:
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.url_prefix
-        self._plain = PlainPage("sign-in.css")
+        self._plain = PlainPage("sign-in.css", frames=frame_ancestors(settings))
 
     def address(self, target: str, said: str = "") -> str:
         """The address of the page that leads to `target`."""

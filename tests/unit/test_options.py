@@ -103,6 +103,7 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
         "proxy_peers": ("unix", "192.0.2.1"),
         "insecure_http": True,
         "allowed_hosts": ("a", "b"),
+        "frame_ancestors": ("https://a", "http://b:*"),
         "config": tmp_path / "lamella.toml",
         "roots": ("a=/a:g,h", "b=/b:*"),
     }

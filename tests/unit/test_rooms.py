@@ -32,7 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime"}),
     frozenset({"web", "app"}),
     # Clients of the finished product.
-    frozenset({"benchmarking", "client"}),
+    frozenset({"benchmarking", "client", "notebook"}),
     frozenset({"cli", "wsgi", "__main__"}),
 )
 # The app is made of the composition root and the web room.
