@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 from pydantic import StrictInt, TypeAdapter
 
 from dashboard.blocking import about_to_block
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 DESCRIPTOR: Final = "_LAMELLA_FILE_RIGHTS"
 
 KEPT_S: Final = 60.0
+# For files that may not be read, or do not exist yet.
+REFUSED_S: Final = 10.0
 # About 200 bytes each.
 MAX_KEPT: Final = 100_000
 LIMIT_S: Final = 6.0
@@ -52,18 +54,21 @@ class FileRights:
         self._limit_s = limit_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: TTLCache[tuple[str, str], int] = TTLCache(MAX_KEPT, KEPT_S, clock)
+        self._kept: TLRUCache[tuple[str, str], int] = TLRUCache(
+            MAX_KEPT, lambda _, inode, now: now + (KEPT_S if inode else REFUSED_S), clock
+        )
         self._refused_until = -1.0
         self._checked = (float("-inf"), False)
 
-    def inodes(self, name: str, paths: Sequence[Path]) -> list[int]:
+    def inodes(self, name: str, paths: Sequence[Path], *, anew: bool = False) -> list[int]:
         """For each path the inode of the file or folder that the account `name` may read, 0 for none.
 
-        Links in a path are followed as the account would. Raises `Busy` without an answer.
+        Links in a path are followed as the account would. `anew` asks for what is known too. Raises `Busy` without
+        an answer.
         """
         texts = [os.fspath(path) for path in paths]
         with self._lock:
-            found = {text: self._kept.get((name, text)) for text in texts}
+            found = {text: None if anew else self._kept.get((name, text)) for text in texts}
         unknown = [text for text, inode in found.items() if inode is None]
         for start in range(0, len(unknown), BATCH):
             batch = unknown[start : start + BATCH]

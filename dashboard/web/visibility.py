@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.bricks.contents import Contents
 from dashboard.errors import BadRequest, NotFound
-from dashboard.files.catalog import Catalog, FileEntry, absent, check_name, expect
+from dashboard.files.catalog import Catalog, FileEntry, absent, check_name, expect, expect_anything
 from dashboard.people.file_rights import FileRights
 from dashboard.telemetry.aggregates import OTHER
 from dashboard.telemetry.groups import By, GroupStats, Steps, hide
@@ -65,11 +65,7 @@ class Visibility:
         if accounts is None:
             return True
         path = self._path(file)
-        inode = 0 if path is None else accounts.inodes(who.name, [path])[0]
-        if inode:
-            # A link that is exchanged from here on must not lead to another file.
-            expect(file, inode)
-        return bool(inode)
+        return path is not None and self._may_read(file, path, who.name, accounts)
 
     def files(self) -> tuple[list[FileEntry], bool]:
         """The files that the person may see, and whether the listing is complete."""
@@ -148,6 +144,21 @@ class Visibility:
             bricks, nbytes = sum(g.bricks for g in hidden), sum(g.bytes for g in hidden)
             shown.append(Contents(OTHER, OTHER, bricks, nbytes))
         return shown
+
+    def _may_read(self, file: str, path: Path, name: str, accounts: FileRights) -> bool:
+        """Whether an account may read a file; the name leads to that file alone from here on."""
+        inode = accounts.inodes(name, [path])[0]
+        if not inode:
+            return False
+        expect_anything()
+        try:
+            if self._services.catalog.fingerprint(file)[1].inode != inode:
+                # It was replaced since the account was asked about, or a link was exchanged.
+                inode = accounts.inodes(name, [path], anew=True)[0]
+        except NotFound:
+            return False
+        expect(file, inode)
+        return bool(inode)
 
     def _path(self, file: str) -> Path | None:
         try:

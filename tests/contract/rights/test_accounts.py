@@ -143,6 +143,16 @@ def test_a_link_that_is_exchanged_after_the_answer_leads_nowhere(kernel: Kernel)
     assert kernel.slice("root", "link.h5").status_code == 200
 
 
+def test_a_file_that_is_replaced_is_seen_at_once(kernel: Kernel) -> None:
+    assert kernel.slice("ann", "ann.h5").status_code == 200
+    for mode, status in ((0o600, 200), (0o000, 404), (0o600, 200)):
+        new = files.write(kernel.data / "new", x=(VALUES, CHUNKED))
+        give(new, "ann", mode).replace(kernel.data / "ann.h5")
+        assert kernel.slice("ann", "ann.h5").status_code == status
+        if status == 404:
+            kernel.forget()
+
+
 def test_links_between_files_are_not_followed(kernel: Kernel) -> None:
     with h5py.File(kernel.data / "links.h5", "w") as file:
         file["to_bob"] = h5py.ExternalLink("bob.h5", "/x")
