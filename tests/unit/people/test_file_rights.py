@@ -112,7 +112,7 @@ def test_answers_are_kept_for_a_minute(
     path.chmod(0o644)
     clock.pass_(REFUSED_S - 1)
     assert seen(rights, "ann", path) == [False]
-    # A file that somebody waits for is not refused for a minute after it is there.
+    # A new file is not refused for a minute because it was asked for too early.
     clock.pass_(2)
     assert seen(rights, "ann", path) == [True]
 
