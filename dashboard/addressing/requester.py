@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from dashboard.addressing.outcomes import Purpose
 
 # Chosen by the page; `fullmatch` it.
 VIEWER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class ViewerIdentity(NamedTuple):
+    """A browser tab, and the person who is signed in there; empty for nobody."""
+
+    viewer: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

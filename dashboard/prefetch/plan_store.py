@@ -53,7 +53,7 @@ class ViewerPlan:
 
     `fingerprint` is the file's, as numbers. `selection` is the canonical text of the current slice, `plane` its
     two dimensions (rows, columns). A `PlannedBrick.position` has an index for each of the other dimensions, in
-    order. `last_request_at` is the time of the viewer's last request (Unix time, s).
+    order. `last_request_at` is the time of the viewer's last request (Unix time, s); `person` is signed in there.
     """
 
     viewer: str
@@ -70,6 +70,12 @@ class ViewerPlan:
     ]
     state: State
     bricks: tuple[PlannedBrick, ...]
+    person: str = ""
+
+    @property
+    def sharer(self) -> str:
+        """Who has one share of the worker's time: a person with all tabs, or a viewer without a person."""
+        return f"person:{self.person}" if self.person else f"viewer:{self.viewer}"
 
     @property
     def position(self) -> Position:
@@ -140,6 +146,7 @@ class PlanStore:
         decode_s: float,
         at: float | None = None,
         painted_before: Sequence[Position] | None = None,
+        person: str = "",
     ) -> bool:
         """Record a viewer's request for the slice at `position` (at Unix time `at`, or now) and replan.
 
@@ -161,6 +168,7 @@ class PlanStore:
             trajectory=(sample,),
             state="resting",
             bricks=(),
+            person=person,
         )
         key = PLAN + viewer
         paused = self._rows.get(PAUSE + viewer) is not None

@@ -1,8 +1,8 @@
 """The prefetch worker: decodes planned bricks one at a time, earliest deadline first.
 
-All plans are read again before each brick, so a replaced plan takes effect at once. Viewers whose deadlines are
-about equal are served round-robin, and no viewer starves. No brick is started while a demand is pending, since
-the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
+All plans are read again before each brick, so a replaced plan takes effect at once. At about equal deadlines, people
+are served round-robin, however many tabs each has, and nobody starves. No brick is started while a demand is pending,
+since the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
 decoding. When no plan has a brick left, it serves the warm queue (`warmer.py`). While a file keeps the worker
 waiting for an HDF5 worker or a lock, another thread serves other files.
 """
@@ -79,18 +79,19 @@ class PrefetchLoader(Protocol):
 
 
 class Task(NamedTuple):
-    """A brick to decode, the viewer that it is for, and its deadline (Unix time, s)."""
+    """A brick to decode, the viewer that it is for, its deadline (Unix time, s), and whose share it is of."""
 
     viewer: str
     volume: Volume
     address: BrickAddress
     due: float
     purpose: Purpose
+    sharer: str
 
 
 @dataclass(slots=True)
 class FairnessState:
-    """When a viewer was last served, and since when it has been waiting (Unix time, s)."""
+    """When a person or viewer was last served, and since when they have been waiting (Unix time, s)."""
 
     served: float = -math.inf
     waiting: float = math.inf
@@ -208,7 +209,7 @@ class Worker:
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
         task = _next(tasks, fairness, now)
-        state = fairness[task.viewer]
+        state = fairness[task.sharer]
         with self._working_on(task.address.volume.file):
             self._decode(task)
         state.served, state.waiting = self.clock(), math.inf
@@ -275,7 +276,7 @@ class Worker:
         tasks: list[Task] = []
         if resolved is not None:
             tasks = [
-                Task(plan.viewer, resolved.volume, address, entry.deadline, purpose)
+                Task(plan.viewer, resolved.volume, address, entry.deadline, purpose, plan.sharer)
                 for entry, addresses in resolved.entries
                 for address in addresses
                 if self._is_missing(address, now)
@@ -298,6 +299,7 @@ class Worker:
                 address,
                 now + IDLE_BEFORE_OTHER_AXES_S,
                 Purpose.PREFETCH_IDLE,
+                plan.sharer,
             )
             for address in self._other_axis_bricks(resolved)
             if self._is_missing(address, now)
@@ -313,8 +315,8 @@ class Worker:
         return True
 
     def _update_fairness(self, tasks: Sequence[Task], now: float) -> dict[str, FairnessState]:
-        waiting = {task.viewer for task in tasks}
-        fairness = {viewer: self._fairness.get(viewer, FairnessState()) for viewer in waiting}
+        waiting = {task.sharer for task in tasks}
+        fairness = {who: self._fairness.get(who, FairnessState()) for who in waiting}
         for state in fairness.values():
             state.waiting = min(state.waiting, now)
         self._fairness = fairness
@@ -349,16 +351,16 @@ class Worker:
 
 
 def _next(tasks: Sequence[Task], fairness: Mapping[str, FairnessState], now: float) -> Task:
-    """The viewers' first task with the earliest deadline; round-robin at about equal deadlines."""
+    """The viewers' first task with the earliest deadline; at about equal deadlines, people take turns."""
     first: dict[str, tuple[float, Task]] = {}
     for task in tasks:
-        patient_until = fairness[task.viewer].waiting + MAX_STARVATION_S
+        patient_until = fairness[task.sharer].waiting + MAX_STARVATION_S
         # An overdue brick is no more urgent than one that is due now.
         due = max(now, min(task.due, patient_until))
         first.setdefault(task.viewer, (due, task))
     soonest = min(due for due, _ in first.values())
     tied = [task for due, task in first.values() if due <= soonest + TIE_WINDOW_S]
-    return min(tied, key=lambda task: fairness[task.viewer].served)
+    return min(tied, key=lambda task: fairness[task.sharer].served)
 
 
 def _volume(file: str, dataset: str, fingerprint: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Outcome
+from dashboard.addressing.requester import ViewerIdentity
 from dashboard.addressing.selection import Selection
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
@@ -78,17 +79,21 @@ class Activity:
         # limited.
         self._bulkhead = Bulkhead(log, pause_s=0.0, clock=monotonic)
 
-    def viewed(self, viewer: str, volume: Volume, chosen: Selection) -> None:
-        """Handle a viewer's demand; its plan is updated after the response has been sent."""
+    def viewed(self, viewer: str, volume: Volume, chosen: Selection, person: str = "") -> None:
+        """Handle a viewer's demand; its plan is updated after the response. `person` is signed in there."""
         self._ledger.viewer(viewer)
         if not volume.reads_planes_directly(chosen):
-            self.defer("Planning for a viewer", self._plan, viewer, volume, chosen, self._clock())
+            now = self._clock()
+            who = ViewerIdentity(viewer, person)
+            self.defer("Planning for a viewer", self._plan, who, volume, chosen, now)
 
-    def report(self, body: bytes, sees: Callable[[str], bool] = lambda _: True) -> None:
+    def report(
+        self, body: bytes, sees: Callable[[str], bool] = lambda _: True, person: str = ""
+    ) -> None:
         """Count the plausible rows of a browser's report of painted slices.
 
         Rows about files that the person may not see, by `sees`, count as unknown. Implausible rows are refused and
-        counted by reason. Raises `BadRequest` when all rows are malformed, and
+        counted by reason. `person` is signed in. Raises `BadRequest` when all rows are malformed, and
         `TooManyRequests` when none is accepted because of the viewer's rate.
         """
         try:
@@ -129,7 +134,12 @@ class Activity:
             newest = seen[-1] is rows[-1] and known.is_current(seen[-1][0])
             before = _positions(rows) if newest else None
             self.defer(
-                "Following a report", self._follow, report.viewer, seen, before, self._clock()
+                "Following a report",
+                self._follow,
+                ViewerIdentity(report.viewer, person),
+                seen,
+                before,
+                self._clock(),
             )
 
     def _count_page(self, report: browser_report.Report) -> None:
@@ -169,7 +179,11 @@ class Activity:
             self._ledger.count(f"reports.{reason}", rows)
 
     def _follow(
-        self, viewer: str, seen: list[SliceView], before: list[Position] | None, at: float
+        self,
+        who: ViewerIdentity,
+        seen: list[SliceView],
+        before: list[Position] | None,
+        at: float,
     ) -> None:
         """Mark slices as accessed, and plan for the last one, unless `before` it is None."""
         left = MAX_BRICKS_PER_REPORT
@@ -181,11 +195,11 @@ class Activity:
         # Only the last row: positions of one report have the same time and give no velocity.
         volume, chosen = seen[-1]
         if before is not None and not volume.reads_planes_directly(chosen):
-            self._plan(viewer, volume, chosen, at, before)
+            self._plan(who, volume, chosen, at, before)
 
     def _plan(
         self,
-        viewer: str,
+        who: ViewerIdentity,
         volume: Volume,
         chosen: Selection,
         at: float,
@@ -197,7 +211,8 @@ class Activity:
         dims = sorted(chosen.fixed)
         brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
         self._plans.record_position(
-            viewer=viewer,
+            viewer=who.viewer,
+            person=who.person,
             file=volume.address.file,
             dataset=volume.address.dataset,
             fingerprint=volume.address.fingerprint.as_list(),

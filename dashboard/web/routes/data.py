@@ -22,6 +22,7 @@ from dashboard.runtime.activity import demand_of
 from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
 from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.person import current
 from dashboard.web.quotas import charged
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 from dashboard.web.visibility import Visibility
@@ -154,7 +155,13 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         )
         # Once the answer has gone out: planning takes a millisecond of the interpreter's lock.
         response.call_on_close(
-            bind(services.activity.viewed, requester.viewer, address.volume, address.selection)
+            bind(
+                services.activity.viewed,
+                requester.viewer,
+                address.volume,
+                address.selection,
+                current().name,
+            )
         )
     return response
 

@@ -11,7 +11,7 @@ from dashboard.bricks import contents as cache_contents
 from dashboard.telemetry.browser_report import WellFormedReport
 from dashboard.web import answers, query
 from dashboard.web.operation import Returns, operation, returns
-from dashboard.web.person import may_change_cache
+from dashboard.web.person import current, may_change_cache
 from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def register(api: flask.Blueprint, services: Services) -> None:
     )
     def telemetry() -> tuple[str, int]:
         """A page's report of the slices that it painted; no file is opened for it."""
-        services.activity.report(flask.request.get_data(), visible.sees)
+        body, name = flask.request.get_data(), current().name
+        services.activity.report(body, visible.sees, name)
         return "", 204
 
     @api.post("/api/v1/prefetch")

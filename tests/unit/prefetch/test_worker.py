@@ -91,7 +91,12 @@ def test_a_replaced_plan_takes_effect_before_the_next_brick(world: World) -> Non
     assert world.work(2) == [1019 // CHUNK, 200 // CHUNK]
 
 
-def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float]) -> None:
+def always(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    due: dict[str, float],
+    people: dict[str, str] | None = None,
+) -> None:
     """Each viewer's plan has any number of bricks, always due in a constant number of seconds."""
     bricks = iter(range(10_000))
 
@@ -110,6 +115,7 @@ def always(world: World, monkeypatch: pytest.MonkeyPatch, due: dict[str, float])
                 trajectory=(PositionSample(world.now, (0,)),),
                 state="moving",
                 bricks=(PlannedBrick((next(bricks) * CHUNK,), world.now + seconds),),
+                person=(people or {}).get(viewer, ""),
             )
             for viewer, seconds in due.items()
         ]
@@ -128,6 +134,14 @@ def test_viewers_alternate_when_bricks_are_due_at_the_same_time(
 ) -> None:
     always(world, monkeypatch, {"ann": 1.2, "bob": 1.0, "cid": 1.1})
     assert served(world, 9) == "abcabcabc"
+
+
+def test_people_take_turns_however_many_tabs_each_has(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = dict.fromkeys(("ann", "bob", "cid", "dot"), 1.0)
+    always(world, monkeypatch, due, dict.fromkeys(("ann", "bob", "cid"), "grace"))
+    assert served(world, 12).count("d") == 6
 
 
 def test_who_is_due_earlier_comes_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
