@@ -1,10 +1,10 @@
 """The prefetch worker: decodes planned bricks one at a time, earliest deadline first.
 
-All plans are read again before each brick, so a replaced plan takes effect at once. At about equal deadlines, people
-are served round-robin, however many tabs each has, and nobody starves. No brick is started while a demand is pending,
-since the plans may have changed by the time it is served. A brick in progress yields to demand between two steps of
-decoding. When no plan has a brick left, it serves the warm queue (`warmer.py`). While a file keeps the worker
-waiting for an HDF5 worker or a lock, another thread serves other files.
+All plans are read again before each brick, so a replaced plan takes effect at once. At about equal deadlines,
+people are served round-robin, however many tabs each has, and nobody starves. No brick is started while a demand
+is pending, since the plans may have changed by the time it is served. A brick in progress yields to demand between
+two steps of decoding. When no plan has a brick left, it serves the warm queue (`warmer.py`). While a file keeps
+the worker waiting for an HDF5 worker or a lock, another thread serves other files.
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ class Worker:
 
 
 def _next(tasks: Sequence[Task], fairness: Mapping[str, FairnessState], now: float) -> Task:
-    """The viewers' first task with the earliest deadline; at about equal deadlines, people take turns."""
+    """The viewers' first task with the earliest deadline; at about equal deadlines, round-robin by person."""
     first: dict[str, tuple[float, Task]] = {}
     for task in tasks:
         patient_until = fairness[task.sharer].waiting + MAX_STARVATION_S

@@ -136,7 +136,7 @@ def test_viewers_alternate_when_bricks_are_due_at_the_same_time(
     assert served(world, 9) == "abcabcabc"
 
 
-def test_people_take_turns_however_many_tabs_each_has(
+def test_people_alternate_however_many_tabs_each_has(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due = dict.fromkeys(("ann", "bob", "cid", "dot"), 1.0)
