@@ -7,6 +7,7 @@ its default. They are validated once, at start. The descriptions below are the s
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
@@ -313,6 +314,8 @@ def environment_without_secrets() -> dict[str, str]:
     return {name: v for name, v in os.environ.items() if name.upper() not in hidden}
 
 
+@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
     bare = host.strip().lower().removeprefix("[").removesuffix("]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import select
 import socket
@@ -14,6 +15,7 @@ from gunicorn.http import errors as http
 from gunicorn.http.parser import RequestParser
 
 from dashboard.http.body import ChunkedBody, SizedBody
+from dashboard.http.peer_account import peer_account
 from dashboard.http.refusal import HEAD_LIMIT, LINE_LIMIT, Malformed, status_of
 from dashboard.http.tls import TlsStream, is_plain_http
 
@@ -74,6 +76,14 @@ class Connection:
         self._scanned = 0
         self._unsent: deque[memoryview] = deque()
         self.unsent_bytes = 0
+
+    @functools.cached_property
+    def _peer_account(self) -> int | None:
+        return peer_account(self.sock)
+
+    def peer_account(self) -> int | None:
+        """The account of the machine that has the other end: the same for all requests of the connection."""
+        return self._peer_account
 
     def fileno(self) -> int:
         return self.sock.fileno()

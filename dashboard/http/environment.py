@@ -7,5 +7,9 @@ from typing import Final
 # When the first byte of the request was there to be read.
 READABLE_AT: Final = "lamella.readable_at"
 
+# A function that returns the account of the machine at the other end of the connection: a user id, or None where
+# it is on another machine or not known.
+PEER_ACCOUNT: Final = "lamella.peer_account"
+
 # A function that the application may put there; called once when the client leaves before it has the response.
 GIVEN_UP: Final = "lamella.given_up"

@@ -172,5 +172,10 @@ class Access:
 
     def _record(self, event: Event, client: Client, **parts: str) -> None:
         self.audit.record(
-            event, **parts, way=client.way, address=client.address, agent=client.agent
+            event,
+            **parts,
+            way=client.way,
+            address=client.address,
+            account=None if client.account is None else str(client.account),
+            agent=client.agent,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -43,11 +44,13 @@ class Client(NamedTuple):
     address: str
     way: Way
     agent: str = ""
+    # The account of this machine that sends the request, where that is known.
+    account: int | None = None
 
     @property
     def network(self) -> str:
         """What counts as one client."""
-        return network(self.address)
+        return network(self.address, self.account)
 
 
 class Attempts:
@@ -116,8 +119,14 @@ class Attempts:
             self._known[client.network] = None
 
 
-def network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one, all of which a client may use."""
+@functools.lru_cache(maxsize=CLIENTS)
+def network(address: str, account: int | None = None) -> str:
+    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one, all of which a client may use.
+
+    On this machine, whose accounts share an address, each account is a client of its own.
+    """
+    if account is not None:
+        return f"{network(address)} account {account}".lstrip()
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

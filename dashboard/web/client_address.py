@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Final
 
 import flask
 
+from dashboard.http.environment import PEER_ACCOUNT
 from dashboard.people.attempts import Client, Way, network
 from dashboard.settings import Settings, is_loopback
 from dashboard.sign_in_settings import UNIX
 
 # What the HTTP server says of clients of a socket file, which have neither address nor port.
 _NO_PORT: Final = "0"
+
+
+def _account(request: flask.Request) -> int | None:
+    """The account of this machine that sends the request; None from elsewhere, and with other HTTP servers."""
+    found: Callable[[], int | None] | None = request.environ.get(PEER_ACCOUNT)
+    return None if found is None else found()
 
 
 class Clients:
@@ -23,11 +31,12 @@ class Clients:
 
     def of(self, request: flask.Request, way: Way) -> Client:
         """The client of a request, for the limit of attempts and the audit."""
-        return Client(self.address(request), way, request.headers.get("User-Agent", ""))
+        agent = request.headers.get("User-Agent", "")
+        return Client(self.address(request), way, agent, _account(request))
 
     def network(self, request: flask.Request) -> str:
         """What counts as one client."""
-        return network(self.address(request))
+        return network(self.address(request), _account(request))
 
     def address(self, request: flask.Request) -> str:
         """The client's address; behind a trusted proxy or one on this machine, what the proxy has added.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 import time
@@ -13,11 +14,13 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.conftest import Server
+from tests.peers import knows_accounts
 
 pytestmark = pytest.mark.stress
 
 PASSWORD = "four words of hers"
 WITHIN_S = 60.0
+OTHER = 54_321
 
 
 class Accounts:
@@ -65,6 +68,29 @@ def expect_refused(url: str, headers: dict[str, str]) -> None:
         status, _ = request(url, "/api/v1/files", headers)
         assert status in (200, 401)
         refused = refused + 1 if status == 401 else 0
+
+
+def test_a_cookie_is_of_no_use_to_another_account_of_the_machine(
+    serve: Callable[..., Server], volume: Path
+) -> None:
+    """A server of another account, at another port of this host, gets the cookie of who opens a link to it."""
+    if os.getuid() != 0 or not knows_accounts():
+        pytest.skip("takes another account, and a kernel that says whose a connection is")
+    server = serve(str(volume), LAMELLA_TOKEN="correct-horse-battery")
+    status, cookie = request(server.url, "/sign-in", {}, {"token": "correct-horse-battery"})
+    assert status == 303
+    assert request(server.url, "/api/v1/files", {"Cookie": cookie})[0] == 200
+    script = (
+        "import encodings.idna, http.client, os, sys\n"
+        "os.setuid(int(sys.argv[1]))\n"
+        "connection = http.client.HTTPConnection(sys.argv[2])\n"
+        "connection.request('GET', '/api/v1/files', headers={'Cookie': sys.argv[3]})\n"
+        "print(connection.getresponse().status)\n"
+    )
+    for account, expected in ((OTHER, "401"), (0, "200")):
+        line = [sys.executable, "-c", script, str(account), urlsplit(server.url).netloc, cookie]
+        done = subprocess.run(line, text=True, capture_output=True, check=True)
+        assert done.stdout.strip() == expected
 
 
 def test_commands_change_a_running_server(

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from dashboard.http.environment import PEER_ACCOUNT
 from dashboard.people.access import Access
 from dashboard.people.sessions import KEPT_S
 from tests.clock import Clock
@@ -168,6 +169,18 @@ def test_over_plain_http_a_cookie_is_of_no_use_elsewhere(closed: App, prefix: st
     moved = {"Cookie": given.partition(";")[0]}
     response = ask(closed, files, headers=moved, environ_overrides=HTTPS | there)
     assert response.status_code == 200
+
+
+def test_on_one_machine_a_cookie_is_of_no_use_to_other_accounts(closed: App, prefix: str) -> None:
+    files = f"{prefix}/api/v1/files"
+    mine, other, unknown = ({PEER_ACCOUNT: lambda uid=uid: uid} for uid in (1000, 1001, None))
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    for headers in ({}, forwarded):
+        signed_in = sign_in(closed, environ_overrides=mine, headers=headers)
+        cookie = with_session(session_of(signed_in)) | headers
+        for account, status in ((mine, 200), (other, 401), (unknown, 401), ({}, 401)):
+            response = ask(closed, files, headers=cookie, environ_overrides=account)
+            assert response.status_code == status
 
 
 def test_sessions_that_are_wrong_expired_or_ended(

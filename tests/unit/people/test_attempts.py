@@ -118,3 +118,13 @@ def test_what_counts_as_one_client() -> None:
     assert network("::ffff:192.0.2.1") == network("192.0.2.1") != network("192.0.2.2")
     assert network("fe80::1%eth0") == network("fe80::2")
     assert network("no address") == network("") == ""
+
+
+def test_on_one_machine_each_account_is_a_client(attempts: Attempts) -> None:
+    here = HOME._replace(address="127.0.0.1")
+    for number in range(FAILURES):
+        fail(attempts, here._replace(account=1001), f"{number}")
+    assert is_limited(attempts, here._replace(account=1001))
+    assert not is_limited(attempts, here._replace(account=1002))
+    assert not is_limited(attempts, here._replace(account=0))
+    assert not is_limited(attempts, here)
