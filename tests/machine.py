@@ -25,7 +25,7 @@ WITHIN_S = 60.0
 
 # Folders of the machine that the commands and files name.
 _PATHS = re.compile(
-    r"(?<![\w./-])/(?=(?:opt|srv|var|run/lamella|etc/(?:lamella|nginx|systemd)|usr/local)(?:/|\b))"
+    r"(?<![\w./-])/(?=(?:opt|srv|var|run/lamella\.sock|etc/(?:lamella|nginx|systemd)|usr/local)(?:/|\b))"
 )
 
 _NOTHING = "#!/bin/sh\nexit 0\n"
@@ -70,6 +70,7 @@ class Machine:
         self._certificate = certificate
         self._programs = folder / "programs"
         self._lamella: subprocess.Popen[bytes] | None = None
+        self._listening = socket.socket(socket.AF_UNIX)
         self._nginx = ExitStack()
         self.site: Nginx | None = None
         for name in ("etc/systemd/system", "etc/nginx/sites-available", "etc/nginx/sites-enabled"):
@@ -119,6 +120,7 @@ class Machine:
         """End what runs."""
         self._nginx.close()
         self._stop()
+        self._listening.close()
 
     def _asked(self) -> list[str]:
         try:
@@ -131,24 +133,34 @@ class Machine:
             return
         if line == "restart nginx":
             self._start_nginx()
-        elif line == "reload lamella":
+        elif line == "reload lamella.service":
             assert self._unit()["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
             assert self._lamella is not None
             self._lamella.send_signal(signal.SIGHUP)
-        elif line in ("enable --now lamella", "restart lamella"):
+        elif line == "enable --now lamella.socket lamella.service":
+            self._listen()
+            self._start()
+        elif line == "restart lamella.service":
             self._stop()
             self._start()
         else:
             raise AssertionError(line)
 
-    def _unit(self) -> dict[str, list[str]]:
-        path = self.root / "etc" / "systemd" / "system" / "lamella.service"
+    def _unit(self, kind: str = "service") -> dict[str, list[str]]:
+        path = self.root / "etc" / "systemd" / "system" / f"lamella.{kind}"
         return hardened.directives(path.read_text())
+
+    def _listen(self) -> None:
+        unit = self._unit("socket")
+        (path,) = map(Path, unit["ListenStream"])
+        self._listening.bind(str(path))
+        path.chmod(int(unit["SocketMode"][0], 8))
+        self._listening.listen()
 
     def _start(self) -> None:
         unit = self._unit()
         assert unit["Type"] == ["notify"]
-        for name, folder in (("Runtime", "run"), ("Cache", "var/cache"), ("State", "var/lib")):
+        for name, folder in (("Cache", "var/cache"), ("State", "var/lib")):
             made = self.root / folder / unit[f"{name}Directory"][0]
             made.mkdir(exist_ok=True)
             made.chmod(int(unit[f"{name}DirectoryMode"][0], 8))
@@ -165,8 +177,11 @@ class Machine:
             notified.bind(str(where))
             notified.settimeout(0.2)
             with (self.root / "journal").open("a") as journal:
+                number = self._listening.fileno()
+                passed = f'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&{number}'
                 self._lamella = subprocess.Popen(
-                    unit["ExecStart"][0].split(),
+                    ["/bin/bash", "-c", passed, "bash", *unit["ExecStart"][0].split()],
+                    pass_fds=(number,),
                     cwd="/",
                     env=os.environ | environment | {"NOTIFY_SOCKET": str(where)},
                     stdin=subprocess.DEVNULL,
@@ -191,7 +206,7 @@ class Machine:
     def _start_nginx(self) -> None:
         self._nginx.close()
         (enabled,) = (self.root / "etc" / "nginx" / "sites-enabled").iterdir()
-        upstream = str(self.root / "run" / "lamella" / "lamella.sock")
+        upstream = str(self.root / "run" / "lamella.sock")
         folder = self.root / f"nginx-{time.monotonic_ns()}"
         running = nginx.running(folder, upstream, self._certificate, enabled.read_text())
         self.site = self._nginx.enter_context(running)

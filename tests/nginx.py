@@ -65,7 +65,7 @@ def site(
     text = SITE.read_text() if text is None else text
     server = f"unix:{upstream}" if upstream.startswith("/") else upstream
     changes = {
-        r"server unix:\S*/run/lamella/lamella\.sock;": f"server {server};",
+        r"server unix:\S*/run/lamella\.sock;": f"server {server};",
         r"listen \[::\]:(80|443)[^;]*;\n": "",
         r"listen 80;": f"listen 127.0.0.1:{http};",
         r"listen 443 ": f"listen 127.0.0.1:{https} ",

@@ -19,7 +19,11 @@ from dashboard.settings import Settings
 BACKLOG = 512
 # Owner and group may connect: it takes the right to write.
 SOCKET_UMASK = 0o117
+OTHERS = 0o007
 PROBE_S = 2.0
+
+# How systemd passes sockets (sd_listen_fds(3)).
+LISTEN_PID, LISTEN_FDS, FIRST_PASSED = "LISTEN_PID", "LISTEN_FDS", 3
 
 
 @dataclass
@@ -53,9 +57,29 @@ class Listener:
 
 
 def open_listener(settings: Settings) -> Listener:
-    """Listen as the settings say; raises `SetupError`."""
+    """Listen as the settings say, or take the socket that systemd listens on; raises `SetupError`."""
     path = settings.socket_path
+    if os.environ.get(LISTEN_PID) == str(os.getpid()):
+        return _passed(path)
     return _at_address(settings.host, settings.port) if path is None else _at_path(path)
+
+
+def _passed(path: Path | None) -> Listener:
+    """The socket file of systemd, which stays while this service is restarted: connections wait there."""
+    count = os.environ.pop(LISTEN_FDS, "")
+    del os.environ[LISTEN_PID]
+    if count != "1":
+        raise SetupError(f"systemd passes {count or 'no'} sockets, where it is to be one.")
+    listener = socket.socket(fileno=FIRST_PASSED)
+    listener.set_inheritable(False)
+    # What is right for the settings may be wrong for another socket, such as one that a network can reach.
+    if listener.family != socket.AF_UNIX or path is None or listener.getsockname() != str(path):
+        raise SetupError(
+            "systemd passes another socket than the file in --bind (LAMELLA_BIND): name the same one."
+        )
+    if path.stat().st_mode & OTHERS:
+        raise SetupError(f"All accounts of this machine can use {path}: set SocketMode=0660.")
+    return Listener(listener)
 
 
 def _at_address(host: str, port: int) -> Listener:

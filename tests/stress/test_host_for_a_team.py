@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,29 @@ def machine(tmp_path: Path, certificate: Certificate) -> Iterator[Machine]:
         made.type(name, password)
     yield made
     made.close()
+
+
+@contextmanager
+def asking(browser: Browser) -> Iterator[None]:
+    """Ask for the list of files all the time; each request is answered."""
+    stopped = threading.Event()
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        while not stopped.wait(0.02):
+            try:
+                browser.files()
+            except BaseException as error:  # noqa: BLE001  # raised again below
+                failed.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+    assert failed == []
 
 
 class Browser:
@@ -115,7 +140,8 @@ def test_the_commands_lead_to_a_server_with_two_accounts_and_two_roots(
     # The rest of the page, with the server running: nothing is lost, nobody has to sign in again.
     for title, commands in sections.items():
         for block in commands:
-            machine.run(block)
+            with asking(grace):
+                machine.run(block)
             if title not in ("See that it works", "Logs"):
                 assert grace.files() == ["beamline/beamline.h5", "scans/scans.h5"], title
     kept = machine.root / "var" / "backups" / "lamella"

@@ -28,7 +28,7 @@ from tests.stress.test_serve import WITHIN_S, descendants, one
 
 pytestmark = pytest.mark.stress
 
-# A server may close a connection that is idle; a request that comes too late for it is repeated by any client. Here
+# A server may close a connection that is idle, and any client repeats a request that comes too late for it. Here
 # that takes a thread that was not scheduled for some time.
 IDLE_S = CLOSE_WITHIN_S / 2
 

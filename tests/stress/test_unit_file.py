@@ -39,6 +39,7 @@ def unit(tmp_path: Path) -> Path:
     assert text.count(EXECUTABLE) == 1
     path = tmp_path / "lamella.service"
     path.write_text(text.replace(EXECUTABLE, shutil.which("true") or ""))
+    shutil.copy(UNIT.with_suffix(".socket"), tmp_path)
     return path
 
 
@@ -53,7 +54,7 @@ def analyzed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_finds_nothing_wrong(unit: Path) -> None:
-    found = analyzed("verify", "--man=no", str(unit))
+    found = analyzed("verify", "--man=no", str(unit), str(unit.with_suffix(".socket")))
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
 
 

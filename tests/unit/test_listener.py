@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,3 +122,51 @@ def test_a_socket_file_is_of_this_machine() -> None:
     assert settings.socket_path == Path.cwd() / "x.sock"
     assert not settings.any_host
     assert load_settings({"bind": "unix:x.sock", "sign_in": True}).any_host
+
+
+PASSED = """
+import os, sys
+from dashboard.cli.listener import open_listener
+from dashboard.errors import SetupError
+from dashboard.settings import Settings
+os.environ["LISTEN_PID"] = str(os.getpid())
+try:
+    listener = open_listener(Settings(bind=sys.argv[1] or None))
+    assert not any(name.startswith("LISTEN_") for name in os.environ)
+    listener.close()
+    print("taken", listener.socket.fileno())
+except SetupError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "bind", "count", "said"),
+    [
+        (0o660, "unix:{path}", 1, "taken -1"),
+        (0o666, "unix:{path}", 1, "set SocketMode=0660"),
+        (0o660, "unix:/elsewhere", 1, "another socket than the file in --bind"),
+        (0o660, "", 1, "another socket than the file in --bind"),
+        (0o660, "unix:{path}", 2, "systemd passes 2 sockets"),
+    ],
+)
+def test_the_socket_of_systemd_is_taken_and_left(
+    path: Path, mode: int, bind: str, count: int, said: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as owned:
+        owned.bind(str(path))
+        owned.listen()
+        path.chmod(mode)
+        done = subprocess.run(
+            [
+                *("/bin/bash", "-c", f'exec "$@" 3<&{owned.fileno()}', "bash"),
+                *(sys.executable, "-c", PASSED, bind.format(path=path)),
+            ],
+            env=os.environ | {"LISTEN_FDS": str(count)},
+            pass_fds=(owned.fileno(),),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said in done.stdout, done.stderr
+        assert connects(path)
