@@ -45,4 +45,15 @@ def register(server: flask.Flask, services: Services) -> None:
             raise MethodNotAllowed(sorted(methods | {"OPTIONS"}))
         raise errors.NotFound("There is nothing at this address of the interface.")
 
+    @api.after_request
+    def allow(response: flask.Response) -> flask.Response:
+        # Otherwise GET is in it everywhere, since a page is served for every path.
+        rule = flask.request.url_rule
+        if flask.request.method == "OPTIONS" and rule is not None:
+            same = (one for one in server.url_map.iter_rules() if one.rule == rule.rule)
+            response.headers["Allow"] = ", ".join(
+                sorted({name for one in same for name in one.methods or ()})
+            )
+        return response
+
     server.register_blueprint(api, url_prefix=services.settings.url_prefix or None)

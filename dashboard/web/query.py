@@ -111,7 +111,6 @@ VIEWER: Final = Parameter(
 OWN_VIEWER: Final = Parameter(
     name="viewer",
     text="The person's own viewer: of other people's, an admin alone gets the names.",
-    type=VIEWER.type,
 )
 AHEAD: Final = Flag(name="ahead", text="1 for a slice that the page fetches in advance.")
 

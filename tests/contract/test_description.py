@@ -183,6 +183,13 @@ def test_a_route_for_another_method_says_which(app: App) -> None:
     response = app.get("/api/v1/prefetch")
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+    for path, methods in (
+        ("/api/v1/prefetch", {"OPTIONS", "POST"}),
+        ("/api/v1/warm", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/api/v1/files", {"GET", "HEAD", "OPTIONS"}),
+    ):
+        response = app.client.options(path, base_url=HOST)
+        assert set(response.headers["Allow"].split(", ")) == methods
     assert app.get("/api/v1/nothing").status_code == 404
     assert app.client.post("/api/v1/files", base_url=HOST).status_code == 405
 

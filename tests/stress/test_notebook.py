@@ -23,6 +23,7 @@ from dashboard import notebook
 from dashboard.client import Client
 from dashboard.notebook import View, show
 from tests import files
+from tests.nightly import mostly
 from tests.stress.test_serve import descendants, watched
 
 pytestmark = pytest.mark.stress
@@ -165,7 +166,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("killed", mostly([False, True], [False]))
 def test_it_ends_with_the_process(volume: Path, killed: bool) -> None:
     kernel = subprocess.Popen(
         [sys.executable, "-c", NOTEBOOK, str(volume)],
@@ -193,6 +194,7 @@ def test_it_ends_with_the_process(volume: Path, killed: bool) -> None:
         kernel.stdin.close()
 
 
+@pytest.mark.nightly
 def test_a_fork_has_a_server_of_its_own(volume: Path, tmp_path: Path) -> None:
     here = show(volume)
     child = os.fork()
