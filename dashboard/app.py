@@ -43,7 +43,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     services.frames.store = flask_cache(server, services.frame_backend)
     api.register(server, services)
     viewer_callbacks.register(app, services, Visibility(services).check)
-    panel_callbacks.register(app, services)
+    panel_callbacks.register(app, services, lambda: person.current().shared is None)
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
     scripts += [viewer_tags.script_hash, monitor_tags.script_hash]
     security.register(server, settings, script_hashes=list(dict.fromkeys(scripts)))

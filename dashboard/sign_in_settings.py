@@ -69,6 +69,13 @@ class SignInSettings(BaseSettings):
             " (0: in the log alone)"
         ),
     )
+    sharing: bool = Field(
+        default=True,
+        description=(
+            "Let people make links that open one view, and so one file, for somebody without an account until a"
+            " date (off: links that were made open nothing)"
+        ),
+    )
     insecure_http: bool = Field(
         default=False,
         description="Let tokens and passwords cross a network unencrypted, on an address that is not loopback",

@@ -12,6 +12,7 @@ from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
 from dashboard.people.passwords import Passwords
 from dashboard.people.sessions import Sessions
+from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStore, open_people
 from dashboard.people.tokens import Tokens
 
@@ -33,11 +34,13 @@ def make_access(
     store: PeopleStore, token: str | None, clock: Callable[[], float], audit_days: float = 30.0
 ) -> Access:
     """The sign-in of another process with the same people file."""
+    shares = Shares(store, clock)
     return Access(
         token,
-        Sessions(store, token, IDLE_S, LIFETIME_S, clock),
+        Sessions(store, token, IDLE_S, LIFETIME_S, clock, guest=shares.guest),
         Accounts(store, quick_passwords(), clock),
         Tokens(store, clock),
+        shares,
         Audit(store.path, audit_days, clock),
         clock,
         store.close,

@@ -16,6 +16,7 @@ import click
 from dashboard import __version__
 from dashboard.cli.audit import audit
 from dashboard.cli.options import cache_dir_option, rights_options, serving
+from dashboard.cli.share import share
 from dashboard.cli.token import token
 from dashboard.cli.user import user
 from dashboard.errors import LamellaError
@@ -253,6 +254,7 @@ def sample(out: Path, like: str, shape: str | None, dtype: str | None, chunks: s
 
 lamella.add_command(user)
 lamella.add_command(token)
+lamella.add_command(share)
 lamella.add_command(audit)
 
 

@@ -17,6 +17,7 @@ import click
 from dashboard.errors import BadRequest
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit, Event
+from dashboard.people.shares import Shares
 from dashboard.people.store import open_people
 from dashboard.people.tokens import Tokens
 from dashboard.settings import load_settings
@@ -28,6 +29,7 @@ class People:
 
     accounts: Accounts
     tokens: Tokens
+    shares: Shares
     audit: Audit
 
     def record(self, event: Event, **parts: str | list[str] | None) -> None:
@@ -42,7 +44,7 @@ def opened_people(given: dict[str, Any]) -> Iterator[People]:
     store = open_people(settings.people_file)
     try:
         audit = Audit(store.path, settings.audit_days)
-        yield People(Accounts(store), Tokens(store), audit)
+        yield People(Accounts(store), Tokens(store), Shares(store), audit)
     finally:
         store.close()
 

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
-from dashboard.errors import Forbidden, TooManyRequests, Unauthorized
+from cachetools import TTLCache
+
+from dashboard.errors import Busy, Forbidden, TooManyRequests, Unauthorized
 from dashboard.people.accounts import ACCOUNT, NAME, Accounts
 from dashboard.people.attempts import Attempts, Client, digest
 from dashboard.people.audit import Audit, Event
 from dashboard.people.person import OPERATOR, Person
-from dashboard.people.sessions import KEPT_S, PROVIDER, TOKEN, Sessions
+from dashboard.people.sessions import KEPT_S, PROVIDER, SHARE, TOKEN, Sessions
+from dashboard.people.shares import Share, Shares
 from dashboard.people.tokens import PREFIX, Tokens
 
 # A proxy names the person with each request; each person's sign-in is a line this often (s).
 SIGN_IN_EVERY_S: Final = 3600.0
+# People with shares that are known for `KEPT_S` to have the groups that were said.
+FOLLOWED: Final = 4096
 
 WRONG_TOKEN: Final = "The token is wrong."  # noqa: S105  # a sentence
+NO_SHARE: Final = "This link is not valid any more; ask the person who sent it."
 WRONG_PASSWORD: Final = "The name or the password is wrong."  # noqa: S105
+
+# What the audit says where somebody is answered with one of these.
+REASONS: Final = {
+    WRONG_TOKEN: "wrong token",
+    WRONG_PASSWORD: "wrong name or password",
+    NO_SHARE: "link that is not valid",
+}
 
 
 class Access:
@@ -35,6 +50,7 @@ class Access:
         sessions: Sessions,
         accounts: Accounts,
         tokens: Tokens,
+        shares: Shares,
         audit: Audit,
         clock: Callable[[], float] = time.monotonic,
         close: Callable[[], None] = lambda: None,
@@ -43,11 +59,14 @@ class Access:
         self.sessions = sessions
         self.accounts = accounts
         self.tokens = tokens
+        self.shares = shares
         self.audit = audit
         self.attempts = Attempts(clock)
         self.close = close
         self._clock = clock
         self._accounts_exist = (float("-inf"), False)
+        self._lock = threading.Lock()
+        self._followed: TTLCache[tuple[str, ...], None] = TTLCache(FOLLOWED, KEPT_S, clock)
 
     @property
     def has_token(self) -> bool:
@@ -106,8 +125,9 @@ class Access:
             )
         if self.attempts.is_news(self.attempts.fingerprint(client, name), SIGN_IN_EVERY_S):
             self._record(Event.SIGN_IN, client, name=name)
-        named = frozenset(one.strip() for one in groups)
-        return self.sessions.person_elsewhere(name, filter(NAME.fullmatch, named))
+        named = sorted(set(filter(NAME.fullmatch, (one.strip() for one in groups))))
+        self._follow_groups(name, tuple(named))
+        return self.sessions.person_elsewhere(name, named)
 
     def sign_in_elsewhere(
         self, name: str, groups: Iterable[str], client: Client, network: str = "", old: str = ""
@@ -120,9 +140,28 @@ class Access:
                 " the server (LAMELLA_OIDC_NAME_CLAIM)."
             )
         person = Person(name, frozenset(filter(NAME.fullmatch, groups)))
+        self._follow_groups(name, tuple(sorted(person.groups)))
         session = self.sessions.begin(PROVIDER, person, network=network, old=old)
         self._record(Event.SIGN_IN, client, name=name)
         return session
+
+    def let_in(self, share: Share, client: Client, network: str = "", old: str = "") -> str:
+        """The id of a new session of somebody with a link; raises `Unauthorized` where it has just ended."""
+        guest = self.shares.guest(share.id)
+        if guest is None:
+            raise Unauthorized(NO_SHARE)
+        session = self.sessions.begin(SHARE, guest.person, share.id, network, old)
+        self._record(Event.SIGN_IN, client, name=guest.person.name)
+        return session
+
+    def share(self, secret: str, client: Client) -> Share:
+        """The share that a link opens; raises `Unauthorized`, `TooManyRequests`."""
+        self._check_attempts(client)
+        share = self.shares.opened(secret)
+        if share is None:
+            raise self._failed(client, NO_SHARE, secret)
+        self.attempts.succeeded(client)
+        return share
 
     def refuse(self, client: Client, reason: str, token: str = "") -> None:
         """Record that somebody was refused, once a minute."""
@@ -139,6 +178,16 @@ class Access:
         person = self.sessions.end(session)
         if person is not None:
             self._record(Event.SIGN_OUT, client, name=person.name)
+
+    def _follow_groups(self, name: str, groups: tuple[str, ...]) -> None:
+        """A share gives no more than its person may see now, by the groups that are said elsewhere now."""
+        with self._lock:
+            if (name, *groups) in self._followed:
+                return
+        with suppress(Busy):
+            self.shares.groups_said(name, groups)
+            with self._lock:
+                self._followed[(name, *groups)] = None
 
     def _check_attempts(self, client: Client) -> None:
         try:
@@ -166,7 +215,7 @@ class Access:
 
     def _failed(self, client: Client, sentence: str, *guess: str, name: str = "") -> Unauthorized:
         if self.attempts.failed(client, self.attempts.fingerprint(client, *guess)):
-            reason = "wrong token" if sentence == WRONG_TOKEN else "wrong name or password"
+            reason = REASONS[sentence]
             self._record(Event.REFUSED, client, reason=reason, name=name)
         return Unauthorized(sentence)
 

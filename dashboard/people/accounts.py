@@ -82,12 +82,14 @@ class Accounts:
             raise _unknown(name)
 
     def remove(self, name: str) -> None:
-        """Remove an account, its sessions and its tokens; raises `NotFound`."""
+        """Remove an account, its sessions, tokens, shares and bookmarks; raises `NotFound`."""
         with self._store.writing() as database:
             if database.execute("DELETE FROM person WHERE name = ?", (name,)).rowcount == 0:
                 raise _unknown(name)
             _end_sessions(database, name)
             database.execute("DELETE FROM token WHERE person = ?", (name,))
+            database.execute("DELETE FROM share WHERE person = ?", (name,))
+            database.execute("DELETE FROM bookmark WHERE person = ?", (name,))
 
     def set_password(self, name: str, password: str) -> None:
         """Change a password, and end the sessions that began with the old one; raises `BadRequest`, `NotFound`."""

@@ -36,6 +36,7 @@ class Way(StrEnum):
     LINK = "link"
     PROXY = "proxy"
     PROVIDER = "provider"
+    SHARE = "share"
 
 
 class Client(NamedTuple):

@@ -49,6 +49,8 @@ class Event(StrEnum):
     SESSIONS_ENDED = "sessions-ended"
     TOKEN_ADDED = "token-added"  # noqa: S105
     TOKEN_REVOKED = "token-revoked"  # noqa: S105
+    SHARE_ADDED = "share-added"
+    SHARE_REVOKED = "share-revoked"
     RIGHTS_CHANGED = "rights-changed"
 
 

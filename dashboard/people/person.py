@@ -21,12 +21,14 @@ class Person:
     """A person, or a script with a token of that person.
 
     `name` is empty for a caller with the token of the start, and for all callers where no sign-in is asked for.
-    `groups` are those that the way of signing in gives; a configuration may add others.
+    `groups` are those that the way of signing in gives; a configuration may add others. `shared` is what a guest
+    may see, who has a link instead of an account.
     """
 
     name: str
     groups: frozenset[str] = frozenset()
     scopes: frozenset[Scope] = frozenset()
+    shared: Shared | None = None
 
     @property
     def is_operator(self) -> bool:
@@ -36,6 +38,14 @@ class Person:
     def may(self, scope: Scope) -> bool:
         """Whether the person may do what `scope` is for."""
         return scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The one file that a guest may see, as long as the person who shared it may."""
+
+    file: str
+    by: Person
 
 
 # What people may do who sign in by name, and those among them who administer.

@@ -85,7 +85,12 @@ class Rights:
         return [*roots, *groups, *(f"{name} is an admin" for name in sorted(self._admins))]
 
     def sees(self, person: Person, file: str) -> bool:
-        """Whether a person may see a file, by the file's name; false for a name below no root."""
+        """Whether a person may see a file, by the file's name; false for a name below no root.
+
+        A guest may see the one that was shared, as long as the person who shared it may.
+        """
+        if person.shared is not None:
+            return file == person.shared.file and self.sees(person.shared.by, file)
         return file.partition("/")[0] in self._seen_by(person)
 
     def roots(self, person: Person) -> frozenset[str]:
@@ -94,7 +99,7 @@ class Rights:
 
     def sees_everything(self, person: Person) -> bool:
         """Whether a person may see all files, and the figures of all viewers: the operator and admins."""
-        return (
+        return person.shared is None and (
             person.is_operator
             or person.may(Scope.ADMIN)
             or (bool(person.name) and person.name in self._admins)
@@ -107,7 +112,7 @@ class Rights:
 
     def why(self, person: Person, root: str) -> str | None:
         """Why a person may see a root, as the end of a sentence; None where the person may not."""
-        if root not in self._audiences:
+        if root not in self._audiences or person.shared is not None:
             return None
         audience = self._audiences[root]
         if person.may(Scope.ADMIN):

@@ -51,4 +51,38 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """,
         "CREATE INDEX token_of_person ON token (person)",
     ),
+    (
+        # `person` is empty for the operator. `groups` is NULL where the person has an account, which is looked up
+        # by the name, else a JSON list: what the way of signing in said last.
+        """
+        CREATE TABLE share (
+            id TEXT PRIMARY KEY NOT NULL,
+            digest TEXT UNIQUE NOT NULL,
+            person TEXT NOT NULL,
+            groups TEXT,
+            file TEXT NOT NULL,
+            view TEXT NOT NULL,
+            note TEXT NOT NULL,
+            created REAL NOT NULL,
+            expires REAL NOT NULL,
+            used REAL
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX share_of_person ON share (person)",
+        # `shown_to` is the group that sees the bookmark beside its person, empty for none.
+        """
+        CREATE TABLE bookmark (
+            id TEXT PRIMARY KEY NOT NULL,
+            person TEXT NOT NULL,
+            shown_to TEXT NOT NULL,
+            name TEXT NOT NULL,
+            note TEXT NOT NULL,
+            file TEXT NOT NULL,
+            view TEXT NOT NULL,
+            created REAL NOT NULL
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX bookmark_of_person ON bookmark (person)",
+        "CREATE INDEX bookmark_of_group ON bookmark (shown_to)",
+    ),
 )

@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from dashboard.errors import Busy
 from dashboard.people.accounts import ACCOUNT, mark_of, names_of, person_of
 from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Person
+from dashboard.people.shares import Guest
 from dashboard.people.store import PeopleStore
 
 # For this time (s) a process relies on what it has read, so that a request costs no read of the database. It is
@@ -32,6 +33,7 @@ MOST: Final = 200
 
 TOKEN: Final = "token"  # noqa: S105  # a kind of session
 PROVIDER: Final = "provider"
+SHARE: Final = "share"
 
 _ID_BYTES: Final = 32
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -69,13 +71,16 @@ class _Read(NamedTuple):
     network: str
     began: float
     renewed: float
+    # That of what the session depends on, where it has an end of its own.
+    ends: float = float("inf")
 
 
 class Sessions:
     """Sessions that end `idle_s` after their last use, and `lifetime_s` after the sign-in; thread-safe.
 
     A session of an account is valid while its password is the same, one of the start token while `token` is: its
-    row has the HMAC of the token under the session's id, so nobody can guess tokens who has the file alone.
+    row has the HMAC of the token under the session's id, so nobody can guess tokens who has the file alone. One of
+    a share, whose id is its mark, is valid while `guest` says who has the link.
     Who signs in elsewhere administers as a member of one of `admin_groups`. Methods raise `Busy` where the people
     file cannot be used. `clock` gives Unix time (s).
     """
@@ -88,6 +93,7 @@ class Sessions:
         lifetime_s: float,
         clock: Callable[[], float] = time.time,
         admin_groups: Iterable[str] = (),
+        guest: Callable[[str], Guest | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._token = None if token is None else token.encode()
@@ -95,6 +101,7 @@ class Sessions:
         self.lifetime_s = lifetime_s
         self._clock = clock
         self._admin_groups = frozenset(admin_groups)
+        self._guest = guest
         self._lock = threading.Lock()
         # Hash of the id → (time of the read, the session).
         self._kept: LRUCache[str, tuple[float, _Read]] = LRUCache(KEPT)
@@ -209,20 +216,26 @@ class Sessions:
             return None
         kind, name, groups, mark, network, began, renewed, account_groups, admin, password_set = row
         person: Person | None = None
+        ends = float("inf")
         if kind == ACCOUNT and admin is not None and mark == mark_of(password_set):
             person = person_of(name, account_groups, admin)
         elif kind == TOKEN and self._token and hmac.compare_digest(mark, self._mark(session)):
             person = OPERATOR
         elif kind == PROVIDER:
             person = self.person_elsewhere(name, names_of(groups))
+        elif kind == SHARE and (guest := self._guest(mark)) is not None:
+            person, ends = guest
         if person is None or not isinstance(began, float) or not isinstance(renewed, float):
             return None
-        found = _Read(person, network, began, renewed)
+        found = _Read(person, network, began, renewed, ends)
         return found if self._is_current(found, now) else None
 
     def _is_current(self, read: _Read, now: float) -> bool:
         # A clock that was set back ends sessions: their age is not known any more.
-        return 0.0 <= now - read.renewed < self.idle_s and 0.0 <= now - read.began < self.lifetime_s
+        is_young = (
+            0.0 <= now - read.renewed < self.idle_s and 0.0 <= now - read.began < self.lifetime_s
+        )
+        return is_young and now < read.ends
 
     def _renew(self, digest: str, read: _Read, now: float) -> bool:
         # Not where there is no row: a session that was ended meanwhile must not come back.

@@ -113,6 +113,38 @@ class PeopleStore:
         connection.database.close()
 
 
+class PeopleStoreAtUse:
+    """The people file of a process that may never need it: opened, and made, at the first call; thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._store: PeopleStore | None = None
+
+    def __call__(self) -> PeopleStore:
+        """The opened file; raises `Busy` where it cannot be used."""
+        with self._lock:
+            if self._store is None:
+                try:
+                    self._store = open_people(self._path)
+                except SetupError as error:
+                    log.warning("%s", error)
+                    raise Busy(
+                        "The server cannot use its file of bookmarks now; its log has the reason."
+                    ) from None
+            return self._store
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return os.path.lexists(self._path)
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+
+
 def open_people(path: Path, steps: Sequence[Sequence[str]] = STEPS) -> PeopleStore:
     """Open the people file, which is made where there is none.
 

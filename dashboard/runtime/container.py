@@ -22,10 +22,12 @@ from dashboard.frames.quantize import Norm
 from dashboard.people.access import Access
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
+from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
-from dashboard.people.store import open_people
+from dashboard.people.shares import Shares
+from dashboard.people.store import PeopleStoreAtUse, open_people
 from dashboard.people.tokens import Tokens
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
@@ -80,6 +82,7 @@ class Services(Engine):
     # None: who sees a root sees all of its files.
     file_rights: FileRights | None
     quotas: Quotas
+    bookmarks: Bookmarks
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -131,6 +134,7 @@ class Services(Engine):
             self.file_rights.close()
         if self.access is not None:
             self.access.close()
+        self.bookmarks.close()
         super().close()
 
 
@@ -141,6 +145,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     stats = Stats(engine.caches.ledger, retention=engine.retention)
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
+    people = PeopleStoreAtUse(settings.people_file)
     return Services(
         **vars(engine),
         stats=stats,
@@ -169,6 +174,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         access=access_of(engine, maintenance) if role == "web" else None,
         file_rights=file_rights,
         quotas=Quotas(engine.limits),
+        bookmarks=Bookmarks(people, people.exists, close=people.close),
     )
 
 
@@ -194,11 +200,14 @@ def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
     token = None if settings.token is None else settings.token.get_secret_value()
     store = open_people(settings.people_file)
     idle_s, lifetime_s = settings.session_days * DAY_S, settings.session_max_days * DAY_S
+    admin_groups = settings.admin_groups
+    shares = Shares(store, admin_groups=admin_groups, allowed=settings.sharing)
     access = Access(
         token,
-        Sessions(store, token, idle_s, lifetime_s, admin_groups=settings.admin_groups),
+        Sessions(store, token, idle_s, lifetime_s, admin_groups=admin_groups, guest=shares.guest),
         Accounts(store),
         Tokens(store),
+        shares,
         Audit(store.path, settings.audit_days),
         close=store.close,
     )
@@ -208,6 +217,7 @@ def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
             "Sign-in needs an account or a token: add one with `lamella user add NAME`, or set LAMELLA_TOKEN."
         )
     tasks.add("Removing expired sessions", access.sessions.remove_expired, SWEEP_EVERY_S)
+    tasks.add("Removing expired shares", shares.remove_expired, SWEEP_EVERY_S)
     tasks.add("Removing old audit files", access.audit.trim, SWEEP_EVERY_S)
     return access
 

@@ -54,6 +54,56 @@ class Datasets(TypedDict):
     complete: bool
 
 
+class MadeShare(TypedDict):
+    """A share that was just made: `link` is its address below that of the server, and is not given again."""
+
+    id: str
+    link: str
+    expires: float
+
+
+class ListedShare(TypedDict):
+    """A share: who made it (empty: the operator), what it opens, and when its link was last followed."""
+
+    id: str
+    person: str
+    file: str
+    view: str
+    note: str
+    created: float
+    expires: float
+    used: float | None
+
+
+class Shares(TypedDict):
+    """Shares, the newest first, and whether the person may make one."""
+
+    shares: list[ListedShare]
+    may_share: bool
+
+
+class ListedBookmark(TypedDict):
+    """A bookmark: who made it, the group that sees it too (empty: none), and whether the person may delete it."""
+
+    id: str
+    person: str
+    group: str
+    name: str
+    note: str
+    file: str
+    view: str
+    created: float
+    may_delete: bool
+
+
+class Bookmarks(TypedDict):
+    """Bookmarks by name, the groups that the person may make one for, and whether that is allowed."""
+
+    bookmarks: list[ListedBookmark]
+    groups: list[str]
+    may_add: bool
+
+
 class Coordinate(TypedDict):
     """The physical position of a voxel along one dimension."""
 

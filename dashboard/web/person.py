@@ -32,3 +32,8 @@ def current() -> Person:
 def may_change_cache(settings: Settings) -> bool:
     """Whether the person may remove bricks or have volumes decoded: not just anybody who reaches the server."""
     return (settings.loopback or settings.asks_sign_in) and current().may(Scope.WARM)
+
+
+def by_api_token() -> bool:
+    """Whether an API token sends the request in hand, which can make nothing that outlives it."""
+    return bool(flask.g.get("api_token"))

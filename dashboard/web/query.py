@@ -26,6 +26,9 @@ from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.window import parse_window
+from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
+from dashboard.people.shares import LONGEST_DAYS
+from dashboard.people.view import LONGEST
 from dashboard.telemetry.aggregates import MAX_GROUP_NAME
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.slice_lists import Order
@@ -45,6 +48,12 @@ class TextFormat(StrEnum):
     CSV = "csv"
 
 
+# What is listed under an id.
+ID: Final = Required(
+    name="id",
+    text="Its id, as the list has it.",
+    type=Annotated[str, Field(pattern="^[0-9a-f]{16}$")],
+)
 # What is asked about.
 FILE: Final = Required(
     name="file", text="Name of a file, as `/api/v1/files` lists it.", example="demo.h5"
@@ -274,6 +283,27 @@ class CancelRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+
+
+class ShareRequest(BaseModel):
+    """A view, for how many days its link is valid, and a note about its purpose."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    view: Annotated[str, Field(max_length=LONGEST + 1)]
+    days: Annotated[float, Field(gt=0, le=LONGEST_DAYS, allow_inf_nan=False)] = 7.0
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+
+
+class BookmarkRequest(BaseModel):
+    """A view with a name and a note; `group` may see it as well, if it is not empty."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+    view: Annotated[str, Field(max_length=LONGEST + 1)]
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+    group: Annotated[str, Field(max_length=64)] = ""
 
 
 def body(model: type[Model]) -> Model:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from dashboard.errors import Forbidden
+from dashboard.errors import Forbidden, NotFound
 from dashboard.people.person import Person, Scope
 
 MONITOR: Final = "/monitor"
@@ -44,6 +44,12 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.slow": _FIGURES,
     "api.horizons": _FIGURES,
     "api.metrics": _METRICS,
+    "api.bookmarks": _READ,
+    "api.add_bookmark": _READ,
+    "api.delete_bookmark": _READ,
+    "api.shares": _READ,
+    "api.add_share": _READ,
+    "api.revoke_share": _READ,
     "api.openapi_": _ANY,
     "api.nothing": _ANY,
     "sign_in.choose": _READ,
@@ -59,6 +65,19 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "/_favicon.ico": _READ,
     "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>": _READ,
 }
+
+# What there is for the guests of a share, whose only scope is `read`: the page, and what it draws a file with.
+GUEST: Final = frozenset(
+    {
+        *("api.files", "api.datasets", "api.slice_", "api.value", "api.residency"),
+        # They steer and report the page's own slices.
+        *("api.telemetry", "api.prefetch"),
+        *("sign_in.choose", _ASSETS),
+        *("/", "/_dash-layout", "/_dash-dependencies", "/_dash-update-component"),
+        *("/_reload-hash", "/_favicon.ico"),
+        "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>",
+    }
+)
 
 
 def needed(endpoint: str | None, prefix: str) -> frozenset[Scope]:
@@ -78,10 +97,21 @@ def table_name(endpoint: str, prefix: str) -> str:
 
 
 def check(person: Person, endpoint: str | None, prefix: str) -> None:
-    """Raise `Forbidden` unless the person may use the endpoint."""
+    """Raise `Forbidden` unless the person may use the endpoint, `NotFound` where it does not exist for a guest."""
+    if person.shared is not None and not _is_for_guests(endpoint, prefix):
+        raise NotFound("There is nothing at this address.")
     scopes = needed(endpoint, prefix)
     if not scopes & person.scopes:
         names = " or ".join(sorted(scopes))
         raise Forbidden(
             f"This needs the scope {names}, which this sign-in does not have; ask the person who runs the server."
         )
+
+
+def _is_for_guests(endpoint: str | None, prefix: str) -> bool:
+    # The monitor's own endpoints have the names of the viewer's in the table.
+    return (
+        endpoint is not None
+        and not endpoint.removeprefix(prefix).startswith(MONITOR)
+        and table_name(endpoint, prefix) in GUEST
+    )

@@ -22,6 +22,7 @@ from dashboard.errors import Busy, LamellaError, TooManyRequests, Unauthorized
 from dashboard.people.access import Access
 from dashboard.people.attempts import Way
 from dashboard.people.person import Person, Scope
+from dashboard.people.tokens import PREFIX
 from dashboard.settings import Settings
 from dashboard.web import scopes, security
 from dashboard.web.client_address import Clients
@@ -34,8 +35,11 @@ from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage, Ways
 
 BLUEPRINT: Final = "sign_in"
 HEALTH: Final = frozenset({"api.healthz", "api.readyz"})
-OPEN: Final = HEALTH | {f"{BLUEPRINT}.{name}" for name in ("page", "leave", "provider", "callback")}
+OPEN: Final = HEALTH | {
+    f"{BLUEPRINT}.{name}" for name in ("page", "leave", "provider", "callback", "share")
+}
 TOKEN: Final = "token"  # noqa: S105  # the name of a field
+SHARE: Final = "/s"
 SEE_OTHER: Final = 303
 
 # Printable ASCII from the first slash on, without what browsers take for a slash.
@@ -52,6 +56,7 @@ def register(server: flask.Flask, settings: Settings, access: Access) -> None:
     routes.add_url_rule(SIGN_OUT, "choose", guard.choose, methods=["GET"])
     routes.add_url_rule(PEOPLE, "people", guard.people, methods=["GET"])
     routes.add_url_rule(BEGIN, "provider", guard.to_provider, methods=["GET"])
+    routes.add_url_rule(f"{SHARE}/<secret>", "share", guard.open_share, methods=["GET"])
     routes.add_url_rule(CALLBACK, "callback", guard.from_provider, methods=["GET"])
     server.register_blueprint(routes, url_prefix=settings.url_prefix or None)
     server.before_request(guard.ask)
@@ -85,9 +90,11 @@ class Guard:
             return None
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
+            secret = given.strip()
             person: Person | None = self._access.bearer(
-                given.strip(), self._clients.of(request, Way.BEARER)
+                secret, self._clients.of(request, Way.BEARER)
             )
+            flask.g.api_token = secret.startswith(PREFIX)
         else:
             try:
                 person = named or self._signed_in(request)
@@ -155,9 +162,32 @@ class Guard:
         self._provider.forget(response)
         return response
 
+    def open_share(self, secret: str) -> flask.Response:
+        """Lets in who follows the link of a share as its guest; who is signed in opens the view as themselves."""
+        request, home = flask.request, f"{self._settings.url_prefix}/"
+        client = self._clients.of(request, Way.SHARE)
+        try:
+            share = self._access.share(secret, client)
+            target = f"{home}?{share.view}"
+            person = self._proxy.person(request) or self._signed_in(request)
+            if person is not None and person.shared is None:
+                return _redirect(target)
+            # A session that is not valid here, in another network, may be one elsewhere.
+            return self._signed_in_response(
+                request,
+                target,
+                lambda bound, old: self._access.let_in(
+                    share, client, bound, old if person is not None else ""
+                ),
+            )
+        except LamellaError as error:
+            return self._page.refusal(error, home, self._ways())
+
     def choose(self) -> flask.Response:
         """The page that asks whether to sign out here or everywhere."""
-        return self._page.choice(current().name, administers=current().may(Scope.ADMIN))
+        return self._page.choice(
+            "" if current().shared else current().name, administers=current().may(Scope.ADMIN)
+        )
 
     def people(self) -> flask.Response:
         """A page of accounts, sessions, tokens and the latest events, for those who administer."""

@@ -57,12 +57,12 @@ class Visibility:
 
     def sees(self, file: str) -> bool:
         """Whether the person may see a file; false for one below no root. Raises `Busy` where that is unknown."""
-        if self.everything:
-            return True
-        who, accounts = person.current(), self._services.file_rights
-        if not self._services.rights.sees(who, file):
+        rights, accounts, who = self._services.rights, self._services.file_rights, person.current()
+        if not (self.everything or rights.sees(who, file)):
             return False
-        if accounts is None:
+        if who.shared is not None:
+            who = who.shared.by
+        if accounts is None or rights.sees_everything(who):
             return True
         path = self._path(file)
         return path is not None and self._may_read(file, path, who.name, accounts)
@@ -73,6 +73,8 @@ class Visibility:
         if self.everything:
             return catalog.listed()
         who = person.current()
+        if who.shared is not None:
+            return self._one(who.shared.file), True
         entries, complete = catalog.listed(self._services.rights.roots(who))
         if accounts is not None:
             entries = _readable(entries, who.name, accounts, catalog)
@@ -159,6 +161,15 @@ class Visibility:
             return False
         expect(file, inode)
         return bool(inode)
+
+    def _one(self, file: str) -> list[FileEntry]:
+        if not self.sees(file):
+            return []
+        try:
+            _, found = self._services.catalog.fingerprint(file)
+        except (BadRequest, NotFound):
+            return []
+        return [FileEntry(file, found.size, found.mtime_ns / 1e9)]
 
     def _path(self, file: str) -> Path | None:
         try:

@@ -11,6 +11,10 @@ import pytest
 
 from dashboard.cli.audit import moment
 from dashboard.people import accounts as accounts_module
+from dashboard.people.person import OPERATOR
+from dashboard.people.shares import Shares
+from dashboard.people.store import open_people
+from dashboard.people.view import View
 from tests.people import PASSWORD, quick_passwords
 from tests.terminal import refused, run
 
@@ -179,3 +183,20 @@ def test_times() -> None:
     assert moment("2026-11-29") == moment("2026-11-29T00:00Z") == 1_795_910_400.0
     assert moment("2026-11-29T01:00+01:00") == moment("2026-11-29")
     assert 0 < moment("1d") < moment("12h") < moment("90m")
+
+
+def test_shares(people: Path, capsys: Capsys) -> None:
+    store = open_people(people)
+    share, secret = Shares(store).add(View("a.h5", "file=a.h5"), OPERATOR, 7, "for\na referee")
+    _, out, _ = run(capsys, "share", "list")
+    assert out.splitlines()[0].split() == ["id", "of", "file", "added", "expires", "used", "note"]
+    assert out.splitlines()[1].startswith(f"{share.id}  (operator)  a.h5")
+    assert out.splitlines()[1].endswith("never  for a referee")
+    (found,) = json.loads(run(capsys, "share", "list", "--json")[1])
+    assert (found["id"], found["view"]) == (share.id, "file=a.h5")
+    assert run(capsys, "share", "revoke", share.id) == (0, f"Revoked {share.id}.\n", "")
+    assert Shares(store).opened(secret) is None
+    assert "There is no share" in refused(["share", "revoke", share.id], capsys)
+    (line,) = run(capsys, "audit")[1].splitlines()
+    assert json.loads(line)["event"] == "share-revoked"
+    store.close()

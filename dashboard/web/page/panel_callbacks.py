@@ -47,8 +47,8 @@ class PanelSources(Protocol):
         ...
 
 
-def register(app: Dash, services: PanelSources) -> None:
-    """Keep the panels up to date."""
+def register(app: Dash, services: PanelSources, may_see: Callable[[], bool] = lambda: True) -> None:
+    """Keep the panels up to date, for people who may see figures of all viewers."""
 
     # Statistics come every two seconds; a panel that failed is retried with the next ones.
     bulkhead = Bulkhead(log, pause_s=0.0)
@@ -68,6 +68,8 @@ def register(app: Dash, services: PanelSources) -> None:
         Input(Panel.VIEWER, "data"),
     )
     def tick(_: int | None, whose: object, viewer: object) -> dict[str, PanelUpdate]:
+        if not may_see():
+            return {}
         one = None
         if whose == panels.MINE and isinstance(viewer, str) and VIEWER_ID.fullmatch(viewer):
             one = viewer

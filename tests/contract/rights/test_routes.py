@@ -25,6 +25,8 @@ OPEN: Final = {
     ("POST", "/sign-out"),
     ("GET", "/sign-in/provider"),
     ("GET", "/sign-in/callback"),
+    # A link that is not valid gets the sign-in page.
+    ("GET", "/s/<secret>"),
 }
 # The same for everybody who is signed in: pages without data, and their scripts.
 PAGES: Final = {
@@ -75,9 +77,11 @@ FIGURES: Final = {
     ("GET", "/api/v1/horizons"): [{}],
     ("GET", "/api/v1/contents"): [{}],
     ("GET", "/api/v1/warm"): [{}],
+    ("GET", "/api/v1/shares"): [{}],
+    ("GET", "/api/v1/bookmarks"): [{}],
     ("GET", "/metrics"): [{}],
 }
-# Routes that are called with a body; each has a test below.
+# Routes that are called with a body, or change something; each has a test below, or in `test_guests.py`.
 BODIES: Final = {
     ("POST", "/_dash-update-component"),
     ("POST", "/api/v1/telemetry"),
@@ -85,6 +89,10 @@ BODIES: Final = {
     ("POST", "/api/v1/contents/drop"),
     ("POST", "/api/v1/warm"),
     ("POST", "/api/v1/warm/cancel"),
+    ("POST", "/api/v1/shares"),
+    ("DELETE", "/api/v1/shares/<id>"),
+    ("POST", "/api/v1/bookmarks"),
+    ("DELETE", "/api/v1/bookmarks/<id>"),
 }
 KNOWN: Final = OPEN | PAGES | FILES.keys() | FIGURES.keys() | BODIES
 

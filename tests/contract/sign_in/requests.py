@@ -18,6 +18,8 @@ HTTPS = {"wsgi.url_scheme": "https"}
 OPEN = {
     *("/healthz", "/readyz", "/sign-in", "/sign-out"),
     *("/sign-in/provider", "/sign-in/callback"),
+    # The link of a share, here one that is not valid.
+    "/s/x",
 }
 
 

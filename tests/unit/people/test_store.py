@@ -18,7 +18,7 @@ from dashboard.people import store as store_module
 from dashboard.people.schema import STEPS
 from dashboard.people.store import PeopleStore, open_people
 
-MORE = (*STEPS, ("CREATE TABLE share (id TEXT PRIMARY KEY)",))
+MORE = (*STEPS, ("CREATE TABLE more (id TEXT PRIMARY KEY)",))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def people(store: PeopleStore) -> list[str]:
 
 def test_a_new_file_is_private(path: Path) -> None:
     store = open_people(path)
-    assert names(store) == {"person", "session", "token"}
+    assert names(store) == {"person", "session", "token", "share", "bookmark"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     add(store, "ann")
@@ -174,7 +174,7 @@ def test_steps_are_taken_once(path: Path) -> None:
     old = open_people(path)
     add(old, "ann")
     new = open_people(path, MORE)
-    assert "share" in names(new)
+    assert "more" in names(new)
     assert people(new) == ["ann"]
     assert people(open_people(path, MORE)) == ["ann"]
     with pytest.raises(SetupError, match="newer version"):
@@ -186,9 +186,9 @@ def test_steps_are_taken_once(path: Path) -> None:
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:
     open_people(path)
     with pytest.raises(SetupError):
-        open_people(path, (*MORE, ("CREATE TABLE share (id)",)))
+        open_people(path, (*MORE, ("CREATE TABLE more (id)",)))
     store = open_people(path, MORE)
-    assert "share" in names(store)
+    assert "more" in names(store)
     store.close()
 
 
