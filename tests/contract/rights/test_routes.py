@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dashboard.people.person import Person, Scope
 from dashboard.telemetry.groups import By
@@ -402,3 +404,31 @@ def test_pages_name_no_root(guarded: Guarded) -> None:
         for who in PEOPLE:
             text = guarded.ask(who, path).get_data(as_text=True)
             assert not any(name in text for name in ("garnet", "cobalt", "common/"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rest=st.one_of(
+        st.text(max_size=40),
+        st.lists(st.sampled_from(["/", "..", ".", "volume.h5", "\0", "%2e", "x"])).map("".join),
+        st.integers(1000, 1030).map("x".__mul__),
+    ),
+    more=st.dictionaries(
+        st.sampled_from(["dataset", "selection", "axis", "index", "window", "viewer"]),
+        st.sampled_from(["", "values", "3,:,:", "0", "3,4,5", "\0"]),
+    ),
+    path=st.sampled_from([path for _, path in FILES]),
+)
+def test_no_spelling_of_a_hidden_name_is_answered_otherwise(
+    guarded: Guarded, rest: str, more: dict[str, str], path: str
+) -> None:
+    hidden, absent = (
+        guarded.ask("ann", path, query={"file": f"{root}{rest}", **more})
+        for root in ("cobalt", "nowher")
+    )
+    texts = [
+        one.get_data(as_text=True).replace(root, "ROOT")
+        for one, root in ((hidden, "cobalt"), (absent, "nowher"))
+    ]
+    assert hidden.status_code == absent.status_code >= 400
+    assert texts[0] == texts[1]
