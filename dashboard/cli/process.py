@@ -42,8 +42,11 @@ TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 TERMINAL = "/dev/tty"
 
 
-def check_startup(settings: Settings) -> None:
-    """Check data, cache directory and certificate, and set up the log; raises `SetupError`."""
+def check_startup(settings: Settings, *, serves: bool = True) -> None:
+    """Check data, cache directory and certificate, and set up the log; raises `SetupError`.
+
+    A process that `serves` people needs sign-in where not all of them may see everything.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(settings.log_format))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
@@ -53,7 +56,8 @@ def check_startup(settings: Settings) -> None:
         raise SetupError(
             "Name at least one file or folder to show, or set LAMELLA_DATA, or LAMELLA_CONFIG."
         )
-    check_sign_in(settings, roots)
+    if serves:
+        check_sign_in(settings, roots)
     ensure_private_directory(settings.cache_dir)
     _check_certificate(settings)
 

@@ -13,7 +13,7 @@ ENDED_BY_ITSELF = 0
 
 def run(settings: Settings, parent: int | None = None) -> None:
     """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
-    check_startup(settings)
+    check_startup(settings, serves=False)
     from dashboard.runtime.container import build_services  # noqa: PLC0415  # refusals do not wait for it
 
     signals: SimpleQueue[int] = SimpleQueue()

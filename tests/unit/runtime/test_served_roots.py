@@ -8,8 +8,10 @@ from typing import Any
 import h5py
 import pytest
 
+from dashboard.cli.process import check_startup
 from dashboard.errors import SetupError
 from dashboard.people.person import Person
+from dashboard.runtime.engine import build_engine
 from dashboard.runtime.served_roots import check_sign_in, named_roots, served_roots
 from dashboard.settings import Settings, load_settings
 
@@ -141,3 +143,12 @@ def test_rights_need_sign_in(folder: Path) -> None:
         check_sign_in(signed, served_roots(signed))
     settings = Settings(roots=(f"r={folder}/a",))
     check_sign_in(settings, served_roots(settings))
+
+
+def test_a_process_that_serves_nobody_needs_no_sign_in(folder: Path) -> None:
+    settings = Settings(roots=(f"r={folder}/a:g",), cache_dir=folder / "cache")
+    check_startup(settings, serves=False)
+    with pytest.raises(SetupError, match="asks nobody to sign in"):
+        check_startup(settings)
+    with pytest.raises(SetupError, match="asks nobody to sign in"):
+        build_engine(settings, "web")
