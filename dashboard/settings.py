@@ -22,7 +22,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from dashboard.errors import SetupError
 from dashboard.log_format import LogFormat
-from dashboard.sign_in_settings import SECRETS, SignInSettings
+from dashboard.sign_in_settings import SECRETS, UNIX, SignInSettings
 
 PREFIX = "LAMELLA_"
 # The variable by which a supervisor names its service to its processes.
@@ -351,6 +351,11 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     settings.check_access(
         settings.host, here_alone=settings.loopback, encrypted=settings.certfile is not None
     )
+    if UNIX in settings.proxy_peers and settings.bind is None:
+        raise SetupError(
+            "--proxy-peer unix means proxies that use the socket file, and there is none: give --bind unix:PATH as"
+            " well, or the address of the proxy."
+        )
     return settings
 
 

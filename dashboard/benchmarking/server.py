@@ -20,6 +20,7 @@ from dashboard.benchmarking import processes
 from dashboard.benchmarking.client import Client
 from dashboard.errors import SetupError
 from dashboard.settings import PREFIX
+from dashboard.sign_in_settings import SignInSettings
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 60.0
@@ -27,8 +28,8 @@ END_WITHIN_S = 60.0
 # Settings that are given here, or that would change access to the server.
 OURS = (
     *("DATA", "HOST", "PORT", "URL_PREFIX", "CACHE_DIR", "LOG_LEVEL"),
-    *("PUBLIC", "ALLOWED_HOSTS", "TOKEN", "SIGN_IN", "INSECURE_HTTP"),
-    *("CONFIG", "ROOTS"),
+    *("BIND", "CERTFILE", "KEYFILE", "ALLOWED_HOSTS", "CONFIG", "ROOTS"),
+    *map(str.upper, SignInSettings.model_fields),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dashboard.cli.options import people_option
+from dashboard.errors import BadRequest
 from dashboard.people.audit import Event
 
 
@@ -35,6 +36,30 @@ def add(name: str, groups: tuple[str, ...], admin: bool, **given: Any) -> None:
         people.accounts.add(name, ask_password(name), groups, admin=admin)
         people.record(Event.USER_ADDED, name=name, groups=sorted(groups), admin="yes" * admin)
     click.echo(f"Added {name}.")
+
+
+@user.command()
+@click.argument("name")
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="The person's groups from now on."
+)
+@click.option("--no-groups", is_flag=True, help="From now on, none.")
+@click.option("--admin/--no-admin", default=None, help="Whether the person may do everything.")
+@people_option
+def change(
+    name: str, groups: tuple[str, ...], no_groups: bool, admin: bool | None, **given: Any
+) -> None:
+    """Change a person's groups, or whether the person administers; sessions and tokens go on with that."""
+    from dashboard.cli.people import opened_people  # noqa: PLC0415
+
+    if (no_groups and groups) or not (no_groups or groups or admin is not None):
+        raise BadRequest("Give --group NAME, --no-groups, --admin or --no-admin.")
+    with opened_people(given) as people:
+        people.accounts.change(name, groups if groups or no_groups else None, admin=admin)
+        said = None if admin is None else ("yes" if admin else "no")
+        left = "none" if no_groups else sorted(groups)
+        people.record(Event.USER_CHANGED, name=name, groups=left, admin=said)
+    click.echo(f"Changed {name}.")
 
 
 @user.command()

@@ -104,6 +104,22 @@ class Accounts:
                 raise _unknown(name)
             _end_sessions(database, name)
 
+    def change(
+        self, name: str, groups: Iterable[str] | None = None, *, admin: bool | None = None
+    ) -> None:
+        """Change groups, or whether the person administers; None leaves them. Raises `BadRequest`, `NotFound`."""
+        for group in groups or ():
+            check_name(group, "group")
+        text = None if groups is None else json.dumps(sorted(set(groups)))
+        with self._store.writing() as database:
+            changed = database.execute(
+                "UPDATE person SET groups = COALESCE(?, groups), admin = COALESCE(?, admin)"
+                " WHERE name = ?",
+                (text, admin, name),
+            )
+            if changed.rowcount == 0:
+                raise _unknown(name)
+
     def end_sessions(self, name: str) -> int:
         """End all sessions of a person, whatever they began with; returns their number, and raises `NotFound`."""
         with self._store.writing() as database:

@@ -45,6 +45,7 @@ class Event(StrEnum):
     REFUSED = "refused"
     USER_ADDED = "user-added"
     USER_REMOVED = "user-removed"
+    USER_CHANGED = "user-changed"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105  # the name of an event
     SESSIONS_ENDED = "sessions-ended"
     TOKEN_ADDED = "token-added"  # noqa: S105

@@ -31,6 +31,9 @@ RENEW_SHARE: Final = 0.05
 # Of one person, and of all who have the start token; the ones that were used least lately end first.
 MOST: Final = 200
 
+# A clock may be set back by this much (s), as a time server does, without consequences.
+CLOCK_STEP_S: Final = 60.0
+
 TOKEN: Final = "token"  # noqa: S105  # a kind of session
 PROVIDER: Final = "provider"
 SHARE: Final = "share"
@@ -202,7 +205,7 @@ class Sessions:
         with self._store.writing() as database:
             database.execute(
                 "DELETE FROM session WHERE renewed <= ? OR began <= ? OR renewed > ? OR began > ?",
-                (now - self.idle_s, now - self.lifetime_s, now, now),
+                (now - self.idle_s, now - self.lifetime_s, now + CLOCK_STEP_S, now + CLOCK_STEP_S),
             )
 
     def cookie_s(self) -> int:
@@ -231,9 +234,10 @@ class Sessions:
         return found if self._is_current(found, now) else None
 
     def _is_current(self, read: _Read, now: float) -> bool:
-        # A clock that was set back ends sessions: their age is not known any more.
+        # A clock that was set back by much ends sessions: their age is not known any more.
         is_young = (
-            0.0 <= now - read.renewed < self.idle_s and 0.0 <= now - read.began < self.lifetime_s
+            -CLOCK_STEP_S <= now - read.renewed < self.idle_s
+            and -CLOCK_STEP_S <= now - read.began < self.lifetime_s
         )
         return is_young and now < read.ends
 

@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from dashboard.errors import BadRequest, Busy, NotFound
 from dashboard.people.accounts import check_name, names_of, person_of
 from dashboard.people.person import ADMIN_SCOPES, Person, Scope
+from dashboard.people.sessions import CLOCK_STEP_S
 from dashboard.people.store import PeopleStore
 
 # By it, people and scanners of published files recognise a token.
@@ -127,8 +128,8 @@ class Tokens:
                 return CheckedToken(None)
         assert kept is not None
         _, person, token = kept
-        # A clock that was set back does not give a token time that it did not have.
-        if not token.created <= now < token.expires:
+        # A clock that was set back by much does not give a token time that it did not have.
+        if not token.created - CLOCK_STEP_S <= now < token.expires:
             return CheckedToken(None, token.name, expired=True)
         if token.used is None or not 0.0 <= now - token.used < USED_EVERY_S:
             self._record_use(digest, kept, now)

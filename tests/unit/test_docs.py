@@ -46,7 +46,7 @@ def test_every_option_that_is_named_exists(page: Path) -> None:
         option
         for command in (*lamella.commands.values(), *nested)
         for parameter in command.params
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     named = set(re.findall(r"`(--[a-z-]+)", page.read_text()))
     assert named <= known | {"--help", "--version"}

@@ -76,6 +76,27 @@ def test_users(people: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys) ->
     assert run(capsys, "audit", "--since", "2199-01-01")[1] == ""
 
 
+def test_changes(people: Path, typed: None, capsys: Capsys) -> None:
+    def listed() -> dict[str, object]:
+        (found,) = json.loads(run(capsys, "user", "list", "--json")[1])
+        return {name: found[name] for name in ("groups", "admin")}
+
+    run(capsys, "user", "add", "ann", "--group", "imaging")
+    assert run(capsys, "user", "change", "ann", "--admin") == (0, "Changed ann.\n", "")
+    assert listed() == {"groups": ["imaging"], "admin": True}
+    run(capsys, "user", "change", "ann", "--group", "b", "--group", "a", "--no-admin")
+    assert listed() == {"groups": ["a", "b"], "admin": False}
+    run(capsys, "user", "change", "ann", "--no-groups")
+    assert listed() == {"groups": [], "admin": False}
+    lines = run(capsys, "audit")[1].splitlines()
+    changes = [json.loads(line) for line in lines if "user-changed" in line]
+    assert [(one.get("groups"), one.get("admin")) for one in changes] == [
+        (None, "yes"),
+        (["a", "b"], "no"),
+        ("none", None),
+    ]
+
+
 def test_tokens(people: Path, typed: None, capsys: Capsys) -> None:
     run(capsys, "user", "add", "ann")
     status, secret, _ = run(capsys, "token", "add", "prometheus", "--scope", "metrics")
@@ -106,6 +127,10 @@ def test_tokens(people: Path, typed: None, capsys: Capsys) -> None:
         (["user", "add", "ann"], "There is an account ann already"),
         (["user", "add", "eve", "--group", "a b"], "cannot be the name of a group"),
         (["user", "remove", "eve"], "no account eve"),
+        (["user", "change", "eve", "--admin"], "no account eve"),
+        (["user", "change", "ann"], "Give --group NAME"),
+        (["user", "change", "ann", "--group", "a", "--no-groups"], "Give --group NAME"),
+        (["user", "change", "ann", "--group", "a b"], "cannot be the name of a group"),
         (["user", "passwd", "eve"], "no account eve"),
         (["user", "sign-out", "eve"], "no account eve"),
         (["token", "add", "x", "--scope", "fly"], "'fly' is not one of"),

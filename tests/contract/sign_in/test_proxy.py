@@ -160,6 +160,7 @@ def test_the_socket_file(data: Path, tmp_path: Path) -> None:
     [
         ({"proxy_header": "X-Remote-User"}, "give both or neither"),
         ({"proxy_peers": "192.0.2.1"}, "give both or neither"),
+        ({"proxy_header": "X-User", "proxy_peers": "unix"}, "give --bind unix:PATH"),
         ({"proxy_header": "X_User", "proxy_peers": "unix"}, "LAMELLA_PROXY_HEADER is not valid"),
         ({"proxy_header": "X-User", "proxy_peers": "10.0.0.0/8"}, "each is one address"),
         ({"proxy_header": "X-User", "proxy_peers": "proxy.example"}, "each is one address"),

@@ -12,7 +12,15 @@ import pytest
 from dashboard.errors import Busy
 from dashboard.people.accounts import ACCOUNT, Accounts
 from dashboard.people.person import OPERATOR, Person, Scope
-from dashboard.people.sessions import KEPT_S, MOST, PROVIDER, RENEW_SHARE, TOKEN, Sessions
+from dashboard.people.sessions import (
+    CLOCK_STEP_S,
+    KEPT_S,
+    MOST,
+    PROVIDER,
+    RENEW_SHARE,
+    TOKEN,
+    Sessions,
+)
 from dashboard.people.store import PeopleStore
 from tests.clock import Clock
 from tests.people import IDLE_S, LIFETIME_S, PASSWORD
@@ -318,6 +326,16 @@ def test_a_clock_that_is_set_back_ends_sessions(make: Make, clock: Clock) -> Non
     session = operators(make())
     clock.pass_(-3600.0)
     assert make().check(session).person is None
+    make().remove_expired()
+    clock.pass_(3600.0)
+    assert make().check(session).person is None
+
+
+def test_a_clock_that_is_set_back_a_little_ends_none(make: Make, clock: Clock) -> None:
+    session = operators(make())
+    clock.pass_(-CLOCK_STEP_S)
+    make().remove_expired()
+    assert make().check(session).person
 
 
 def test_a_file_that_cannot_be_used(
