@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 JOB: Final = "warm:"
 # Jobs that are not finished.
 MAX_JOBS: Final = 16
+# Those of one person, so that others have a place.
+MAX_OF_PERSON: Final = 4
 # Jobs wait for a day, and finished ones are listed for an hour.
 WAIT_S: Final = 86_400.0
 FINISHED_S: Final = 3_600.0
@@ -52,7 +54,8 @@ class WarmJob(BaseModel):
     first.
 
     Of its `bricks` (`nbytes` decoded), `done` are in the cache, `decoded` of them since the job was begun, and
-    `failed` cannot be decoded; `message` says why, and why a job has failed. `asked_at` is a Unix time (s).
+    `failed` cannot be decoded; `message` says why, and why a job has failed. `asked_at` is a Unix time (s),
+    `person` the name of who asked, empty for the operator.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -67,6 +70,7 @@ class WarmJob(BaseModel):
     bricks: _Count
     nbytes: _Count
     asked_at: Annotated[float, Field(allow_inf_nan=False)]
+    person: str = ""
     state: Annotated[State, Field(strict=False)] = State.QUEUED
     done: _Count = 0
     decoded: _Count = 0
@@ -110,13 +114,9 @@ class WarmQueue:
             raise errors.TooLarge(
                 f"That takes {_size(job.nbytes)}, and the brick cache holds {_size(limit_bytes)}; name a range."
             )
-        queued = sum(one.nbytes for one in waiting)
-        if len(waiting) >= MAX_JOBS or queued + job.nbytes > limit_bytes:
-            error = errors.TooManyRequests(
-                "The cache does not hold more than what is queued to be warmed; wait, or cancel a part of it."
-                if len(waiting) < MAX_JOBS
-                else f"{MAX_JOBS} volumes are queued to be warmed; wait, or cancel one."
-            )
+        fault = _fault(job, waiting, limit_bytes)
+        if fault is not None:
+            error = errors.TooManyRequests(fault)
             error.retry_after_s = RETRY_S
             raise error
         if not self._rows.set(JOB + job.id, _row(job), expire=WAIT_S):
@@ -139,6 +139,18 @@ class WarmQueue:
     def now(self) -> float:
         """Unix time (s)."""
         return self._clock()
+
+
+def _fault(job: WarmJob, waiting: Sequence[WarmJob], limit_bytes: int) -> str | None:
+    """Why a job cannot be queued behind those that wait."""
+    if len(waiting) >= MAX_JOBS:
+        return f"{MAX_JOBS} volumes are queued to be warmed; wait, or cancel one."
+    own = sum(one.person == job.person for one in waiting)
+    if job.person and own >= MAX_OF_PERSON:
+        return f"{MAX_OF_PERSON} volumes are queued to be warmed for you; wait, or cancel one."
+    if sum(one.nbytes for one in waiting) + job.nbytes > limit_bytes:
+        return "The cache does not hold more than what is queued to be warmed; wait, or cancel a part of it."
+    return None
 
 
 def new_id() -> str:

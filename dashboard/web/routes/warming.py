@@ -95,6 +95,7 @@ def _job(services: Services, asked: query.WarmRequest) -> WarmJob:
         bricks=0 if as_it_is else count,
         nbytes=0 if as_it_is else covered.nbytes,
         asked_at=services.warm_queue.now(),
+        person=person.current().name,
         state=State.DONE if as_it_is else State.QUEUED,
         message=AS_IT_IS if as_it_is else "",
     )

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.people.person import Person, Scope
+from dashboard.prefetch import warm_queue
 from dashboard.telemetry.groups import By
 from tests.contract.rights.conftest import PEOPLE, Guarded
 from tests.services import add_up
@@ -389,6 +390,24 @@ def test_what_is_hidden_is_not_warmed(busy: Guarded) -> None:
     assert [response.status_code for response in refused] == [404, 404]
     assert refused[0].get_data() == refused[1].get_data()
     assert busy.ask("bob", cancel, "POST", json={"id": job["id"]}).status_code == 204
+
+
+def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
+    def ask(who: str, start: int) -> Any:
+        body = {"file": "common/volume.h5", "dataset": "common_values", "axis": "0", "start": start}
+        return busy.ask(who, "/api/v1/warm", "POST", json=body)
+
+    jobs = [ask("ann", start) for start in range(warm_queue.MAX_OF_PERSON)]
+    assert {response.status_code for response in jobs} == {202}
+    refused = ask("ann", 10)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "for you" in refused.get_json()["error"]["message"]
+    jobs.append(ask("bob", 10))
+    assert jobs[-1].status_code == 202
+    for response in jobs:
+        cancel = {"id": response.get_json()["id"]}
+        assert busy.ask("ann", "/api/v1/warm/cancel", "POST", json=cancel).status_code == 204
 
 
 def test_warming_takes_the_scope(busy: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
