@@ -16,6 +16,7 @@ from pathlib import Path
 _ALLOW, _ERRNO, _UNKNOWN = 0x7FFF0000, 0x00050000, -1
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_MDWE = 24, 38, 65
 _CAPABILITIES = 64
+_NUMBERS = {"CAP_SETGID": 6, "CAP_SETUID": 7}
 
 
 def directives(unit: str) -> dict[str, list[str]]:
@@ -52,9 +53,12 @@ def allowed_calls(unit: str) -> set[str]:
 def restrict(unit: str) -> None:
     """Apply the unit's restrictions to this process and its children."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if directives(unit)["CapabilityBoundingSet"] == [""]:
-        for capability in range(_CAPABILITIES):
-            libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    # An empty value takes all away, others add to those before.
+    first, *added = directives(unit)["CapabilityBoundingSet"]
+    assert first == ""
+    kept = {_NUMBERS[name] for value in added for name in value.split()}
+    for capability in set(range(_CAPABILITIES)) - kept:
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     assert directives(unit)["MemoryDenyWriteExecute"] == ["yes"]
     # Since Linux 6.3; older ones go without.
     libc.prctl(_PR_SET_MDWE, 1, 0, 0, 0)

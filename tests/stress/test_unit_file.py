@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ import pytest
 
 import dashboard
 from tests import hardened
+from tests.accounts import needs_root
 from tests.conftest import Server, serving, unused_port
+from tests.stress.test_serve import descendants
 
 pytestmark = pytest.mark.stress
 
@@ -97,18 +101,52 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def server(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server under the restrictions of the unit."""
-    launcher = tmp_path / "python"
+@contextmanager
+def restricted(unit: Path, folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """`lamella serve ARGUMENTS` under the restrictions of a unit."""
+    launcher = folder / "python"
     script = (
-        f'#!/bin/sh\nexec {sys.executable} -P {hardened.__file__} {UNIT} {sys.executable} "$@"\n'
+        f'#!/bin/sh\nexec {sys.executable} -P {hardened.__file__} {unit} {sys.executable} "$@"\n'
     )
     launcher.write_text(script)
     launcher.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(launcher))
-    with serving(tmp_path / "server", unused_port(), "serve", str(data)) as made:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(launcher))
+        started = serving(folder / "server", unused_port(), "serve", *arguments, **environment)
+        with started as made:
+            yield made
+
+
+@pytest.fixture
+def server(data: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server under the restrictions of the unit."""
+    with restricted(UNIT, tmp_path, str(data)) as made:
         yield made
+
+
+@needs_root
+def test_the_helper_alone_has_capabilities(data: Path, tmp_path: Path) -> None:
+    unit = tmp_path / "both"
+    unit.write_text(UNIT.read_text() + UNIT.with_name("filesystem-rights.conf").read_text())
+    config = tmp_path / "lamella.toml"
+    config.write_text(f'rights = "filesystem"\n[roots.data]\npath = "{data}"\n')
+    config.chmod(0o600)
+    token = "correct-horse-battery"
+    with restricted(unit, tmp_path, "--config", str(config), LAMELLA_TOKEN=token) as server:
+        request = urllib.request.Request(f"{server.url}/api/v1/files")
+        request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request, timeout=WITHIN_S) as response:
+            assert len(json.loads(response.read())["files"]) == 2
+        lines = descendants(server.process.pid) | {server.process.pid: ""}
+        effective = {
+            pid: int(re.findall(r"CapEff:\t(\w+)", Path(f"/proc/{pid}/status").read_text())[0], 16)
+            for pid in lines
+        }
+        privileged = [lines[pid] for pid, capabilities in effective.items() if capabilities]
+        assert len(privileged) == 1
+        assert "file_rights_helper" in privileged[0]
+        assert set(effective.values()) == {0, 1 << 6 | 1 << 7}
+        assert server.stop() == 0
 
 
 def test_the_server_works_under_its_restrictions(server: Server) -> None:

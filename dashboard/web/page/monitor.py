@@ -22,6 +22,7 @@ from dashboard.web.page.document import document
 from dashboard.web.page.ids import Monitor, Row
 from dashboard.web.page.layout import THEME
 from dashboard.web.page.panel_updates import REASONS
+from dashboard.web.status_page import STATUS
 
 ROW_LABELS: Final = {
     Row.LATENCY: "Latency",
@@ -182,6 +183,12 @@ def _header(settings: Settings) -> Component:
                 id=Monitor.WALL,
                 className="tool",
                 title="For a wall screen: dark, without controls, one row after the other",
+            ),
+            html.A(
+                "Status",
+                href=f"{prefix}{STATUS}",
+                className="tool",
+                title="What works and what does not, in words",
             ),
             html.A("Slices", href=f"{prefix}/", className="tool", title="To the slices"),
             components.with_tooltip(
