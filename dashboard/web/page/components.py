@@ -66,6 +66,16 @@ def sign_out(settings: Settings) -> list[Component]:
     ]
 
 
+def account(settings: Settings) -> list[Component]:
+    """The link to who is signed in, and to the sign-out on all devices."""
+    if not settings.asks_sign_in:
+        return []
+    title = "Who is signed in, and sign-out on all devices"
+    return [
+        html.A("Account", href=f"{settings.url_prefix}/sign-out", className="tool", title=title)
+    ]
+
+
 def labelled(label: str, child: Component, **more: Any) -> Component:
     """A control under its caption."""
     class_name = " ".join(("field", more.pop("className", ""))).strip()

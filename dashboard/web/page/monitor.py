@@ -191,6 +191,7 @@ def _header(settings: Settings) -> Component:
                 title="What works and what does not, in words",
             ),
             html.A("Slices", href=f"{prefix}/", className="tool", title="To the slices"),
+            *components.account(settings),
             components.with_tooltip(
                 dmc.ColorSchemeToggle(
                     id=Monitor.SCHEME,

@@ -267,6 +267,8 @@ def test_the_button_is_there_where_sign_in_is(closed: App, app: App, prefix: str
     assert "sign-out" not in ask(app, "/_dash-layout").get_data(as_text=True)
     monitor = ask(closed, f"{prefix}/monitor/_dash-layout", headers=BEARER)
     assert f"'{prefix}/sign-out'" in str(monitor.get_json())
+    assert "'Account'" in str(monitor.get_json())
+    assert "Account" not in ask(app, "/monitor/_dash-layout").get_data(as_text=True)
 
 
 def test_nobody_is_counted_as_a_viewer(closed: App, prefix: str) -> None:
