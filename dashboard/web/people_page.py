@@ -1,4 +1,4 @@
-"""`/people`: plain tables of accounts, sessions, tokens and the latest events, for those who administer.
+"""`/people`: plain tables of accounts, sessions, tokens, shares and the latest events, for those who administer.
 
 Nothing can be changed here: that takes write access to the people file, and the commands.
 """
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from dashboard.people.access import Access
 from dashboard.people.accounts import ACCOUNT
-from dashboard.people.sessions import TOKEN
+from dashboard.people.sessions import PROVIDER, SHARE, TOKEN
 from dashboard.settings import Settings
 from dashboard.web.plain_page import PlainPage
 
@@ -26,7 +26,12 @@ PEOPLE: Final = "/people"
 SESSIONS: Final = 200
 EVENTS: Final = 100
 
-_KINDS: Final = {ACCOUNT: "name and password", TOKEN: "start token"}
+_KINDS: Final = {
+    ACCOUNT: "name and password",
+    TOKEN: "start token",
+    PROVIDER: "identity provider",
+    SHARE: "link of a share",
+}
 # In the order of the columns; the rest of an event is put together in the last one.
 _EVENT: Final = ("time", "event", "name", "way", "address")
 
@@ -38,6 +43,8 @@ change what is here.</p>
 {sessions}
 <h2>API tokens</h2>
 {tokens}
+<h2>Shares</h2>
+{shares}
 <h2>Latest events</h2>
 {events}
 <footer><a href="{home}">Back</a></footer>""")
@@ -73,7 +80,7 @@ class PeoplePage:
                 (
                     (
                         one.name or "(operator)",
-                        _KINDS.get(one.kind, "identity provider"),
+                        _KINDS.get(one.kind, one.kind),
                         one.network or "any network",
                         _moment(one.began),
                         _moment(one.renewed),
@@ -92,6 +99,20 @@ class PeoplePage:
                         "never" if one.used is None else _moment(one.used),
                     )
                     for one in access.tokens.listed()
+                ),
+            ),
+            shares=_table(
+                ("id", "of", "file", "note", "expires", "used"),
+                (
+                    (
+                        one.id,
+                        one.person or "(operator)",
+                        one.file,
+                        one.note,
+                        "expired" if one.expires <= time.time() else _moment(one.expires),
+                        "never" if one.used is None else _moment(one.used),
+                    )
+                    for one in access.shares.listed()
                 ),
             ),
             events=_table((*_EVENT, "more"), map(_event, access.audit.newest(EVENTS))),

@@ -18,6 +18,7 @@ from dashboard.people.person import Scope
 from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from dashboard.people.tokens import DAY_S
+from dashboard.people.view import parse_view
 from dashboard.web.scopes import SCOPES, needed, table_name
 from dashboard.web.sign_in import OPEN
 from tests.clock import Clock
@@ -296,6 +297,10 @@ def test_the_page_of_people_is_for_administrators(closed: App, prefix: str, acce
     page = ask(closed, f"{prefix}/sign-out", headers=root).get_data(as_text=True)
     assert f'href="{prefix}/people"' in page
     access.audit.record(Event.REFUSED, name="<script>alert(1)</script>", reason="wrong token")
+    view = parse_view("file=data/volume.h5&dataset=volume")
+    ann_ = access.accounts.person("ann")
+    assert ann_ is not None
+    share, share_secret = access.shares.add(view, ann_, 3.0, "<b>for Eve</b>")
     response = ask(closed, f"{prefix}/people", headers=root)
     assert response.status_code == 200
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
@@ -307,7 +312,16 @@ def test_the_page_of_people_is_for_administrators(closed: App, prefix: str, acce
         assert text in body
     assert "<td>ann</td><td>name and password</td><td>127.0.0.1</td>" in body
     assert "<td>sign-in</td><td>root</td>" in body
-    for secret_ in (PASSWORD, secret, TOKEN, root["Cookie"].partition("=")[2], "argon2"):
+    cells = f"<td>{share.id}</td><td>ann</td><td>data/volume.h5</td>"
+    assert f"{cells}<td>&lt;b&gt;for Eve&lt;/b&gt;</td>" in body
+    for secret_ in (
+        PASSWORD,
+        secret,
+        share_secret,
+        TOKEN,
+        root["Cookie"].partition("=")[2],
+        "argon2",
+    ):
         assert secret_ not in body
 
 
