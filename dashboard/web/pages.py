@@ -23,6 +23,8 @@ SUITES: Final = "_dash-component-suites/"
 # Dash adds the scripts of all its packages; no page has a table of these.
 _UNUSED = re.compile(r'<script src="[^"]*/dash/dash_table/[^"]*"></script>\n?')
 _UNUSED_BY_MONITOR = re.compile(r'<script src="[^"]*/dash/dcc/[^"]*"></script>\n?')
+# What `dcc.Graph` loads once the layout is there: Plotly is half of the page's bytes.
+_LATE: Final = ("dash/dcc/async-graph.js", "plotly/package_data/plotly.min.js")
 
 
 class ViewerPage(dash.Dash):  # type: ignore[misc]
@@ -30,7 +32,11 @@ class ViewerPage(dash.Dash):  # type: ignore[misc]
 
     def interpolate_index(self, *, scripts: str = "", **parts: Any) -> str:
         """The HTML around the page."""
-        return super().interpolate_index(scripts=_UNUSED.sub("", scripts), **parts)
+        own = self.config.requests_pathname_prefix
+        early = "\n".join(
+            f'<link rel="preload" as="script" href="{own}{SUITES}{path}">' for path in _LATE
+        )
+        return super().interpolate_index(scripts=f"{_UNUSED.sub('', scripts)}\n{early}", **parts)
 
 
 class MonitorPage(dash.Dash):  # type: ignore[misc]

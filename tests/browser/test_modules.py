@@ -34,3 +34,10 @@ def test_modules_come_in_one_wave(fresh_viewer: Any) -> None:
     modules = fresh_viewer.page.evaluate(script("modules/requests"))
     assert len(modules) == len({path for path, _ in modules}) > 30
     assert "script" not in {kind for _, kind in modules}
+
+
+def test_plotly_comes_with_the_other_scripts(fresh_viewer: Any) -> None:
+    """Dash asks for it once the layout is there; the preload has it by then, and it is loaded once."""
+    fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
+    scripts = fresh_viewer.page.evaluate(script("modules/late-scripts"))
+    assert sorted(scripts) == [["async-graph.js", "link"], ["plotly.min.js", "link"]]
