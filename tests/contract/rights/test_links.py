@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 from pathlib import Path
 
+import h5py
 import pytest
 
 from dashboard.files.roots import OUTSIDE
-from tests.contract.rights.conftest import VALUES, Guarded, serving
+from tests import files
+from tests.contract.rights.conftest import CHUNKED, VALUES, Guarded, serving
 from tests.web import array, running
 
 LINKS = "garnet/links.h5"
@@ -93,3 +97,49 @@ def test_workers_are_confined_to_what_links_may_lead_to(guarded: Guarded) -> Non
             arguments = stream.read().decode().split("\0")
         served = {os.path.basename(one) for one in arguments if "/rights" in one}
         assert not {"garnet", "cobalt"} <= served
+
+
+def test_a_source_that_is_exchanged_all_the_time_is_never_a_hidden_one(tmp_path: Path) -> None:
+    for name, offset in (("garnet", 0), ("cobalt", 5000), ("common", 0)):
+        (tmp_path / name).mkdir()
+        made = (VALUES + offset).astype("u2")
+        files.write(tmp_path / name / "volume.h5", values=(made, CHUNKED))
+    source = tmp_path / "garnet" / "source.h5"
+    targets = [tmp_path / name / "volume.h5" for name in ("common", "cobalt")]
+    source.symlink_to(targets[0])
+    with h5py.File(tmp_path / "garnet" / "v.h5", "w") as file:
+        layout = h5py.VirtualLayout(VALUES.shape, VALUES.dtype)
+        layout[:] = h5py.VirtualSource("source.h5", "values", VALUES.shape)
+        file.create_virtual_dataset("x", layout)
+    done = threading.Event()
+
+    def exchange() -> None:
+        for number in itertools.count():
+            if done.is_set():
+                return
+            other = source.with_suffix(".new")
+            other.symlink_to(targets[number % 2])
+            other.replace(source)
+
+    thread = threading.Thread(target=exchange)
+    with serving(tmp_path, tmp_path / "home") as guarded:
+        thread.start()
+        try:
+            statuses = set()
+            for index in (*range(24), *range(24)):
+                query = {"file": "garnet/v.h5", "dataset": "x", "selection": f"{index},:,:"}
+                response = guarded.ask("ann", "/api/v1/slice", query=query)
+                statuses.add(response.status_code)
+                if response.status_code == 200:
+                    assert array(response).max() < 5000
+            assert statuses <= {200, 404, 409, 422, 503}
+        finally:
+            done.set()
+            thread.join()
+        source.unlink()
+        source.symlink_to(targets[0])
+        for _ in range(50):
+            response = guarded.ask("ann", "/api/v1/slice", query=query)
+            if response.status_code == 200:
+                break
+        assert (array(response) == VALUES[23]).all()
