@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import needed
+
 NAMES = ("localhost", "scans.example")
 
 
@@ -30,7 +32,7 @@ def make(folder: Path, name: str = "server", passphrase: str | None = None) -> C
     subprocess.run(
         [
             *(
-                "openssl",
+                needed("openssl"),
                 "req",
                 "-x509",
                 "-newkey",

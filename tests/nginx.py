@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -13,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 import dashboard
 from tests.certificates import Certificate
 from tests.conftest import unused_port
+from tests.programs import needed
 
 SITE = Path(dashboard.__file__).parent.parent / "docs" / "how-to" / "hosting" / "nginx.conf"
 WITHIN_S = 30.0
@@ -48,14 +46,6 @@ class Nginx:
     http: int
     https: int
     folder: Path
-
-
-def executable() -> str:
-    """The path of nginx; tests fail without one, they are never skipped."""
-    found = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if found is None:
-        pytest.fail("There is no nginx: install it (Debian: apt-get install nginx).")
-    return found
 
 
 def site(
@@ -90,7 +80,7 @@ def running(
     user = "user root;" if os.geteuid() == 0 else ""
     text = site(upstream, certificate, made.http, made.https, text)
     config.write_text(MAIN.format(folder=folder, user=user, site=text))
-    process = subprocess.Popen([executable(), "-p", str(folder), "-c", str(config)])
+    process = subprocess.Popen([needed("nginx"), "-p", str(folder), "-c", str(config)])
     try:
         end = time.monotonic() + WITHIN_S
         while True:

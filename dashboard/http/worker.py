@@ -317,7 +317,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._answer(connection)
         except Malformed as error:
             self.call_in_loop(bind(self._refuse, connection, error.status))
-        except (ConnectionError, TimeoutError):  # the client has gone
+        except (ConnectionError, TimeoutError, ssl.SSLError):  # the client has gone
             self.call_in_loop(bind(self._close, connection))
         except Exception:
             log.exception("a request could not be answered")

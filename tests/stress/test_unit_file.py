@@ -21,6 +21,7 @@ import dashboard
 from tests import hardened
 from tests.accounts import needs_root
 from tests.conftest import Server, serving, unused_port
+from tests.programs import needed
 from tests.stress.test_serve import descendants
 
 pytestmark = pytest.mark.stress
@@ -49,7 +50,7 @@ def unit(tmp_path: Path) -> Path:
 
 def analyzed(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["systemd-analyze", *arguments],
+        [needed("systemd-analyze"), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -104,6 +105,7 @@ def data(tmp_path: Path) -> Path:
 @contextmanager
 def restricted(unit: Path, folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
     """`lamella serve ARGUMENTS` under the restrictions of a unit."""
+    needed("systemd-analyze")
     launcher = folder / "python"
     script = (
         f'#!/bin/sh\nexec {sys.executable} -P {hardened.__file__} {unit} {sys.executable} "$@"\n'
@@ -174,6 +176,7 @@ def test_the_server_works_under_its_restrictions(server: Server) -> None:
 
 def test_the_restrictions_hold() -> None:
     """A call that the unit does not allow is refused, and one that it allows is not."""
+    needed("systemd-analyze")
     script = """
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)

@@ -246,6 +246,23 @@ def test_what_cannot_start_replaces_nothing(
     one.until(lambda supervisor: supervisor.web.process is not before)
 
 
+def test_what_does_not_become_ready_is_given_up(
+    supervised: Callable[..., Supervised], caplog: pytest.LogCaptureFixture
+) -> None:
+    one = supervised(READY, HALF_READY)
+    one.until(lambda supervisor: supervisor.web.became_ready)
+    before = one.supervisor.web.process
+    one.supervisor.reload()
+    assert one.supervisor.next is not None
+    late, _ = one.supervisor.next
+    process = late.process
+    one.supervisor.next = late, time.monotonic()
+    one.until(lambda _: "everything stays as it was" in caplog.text)
+    assert process is not None
+    assert process.returncode == -signal.SIGKILL
+    assert one.supervisor.web.process is before
+
+
 def test_a_second_sighup_during_the_first_is_not_lost(
     supervised: Callable[..., Supervised], caplog: pytest.LogCaptureFixture
 ) -> None:
