@@ -82,9 +82,10 @@ def test_what_is_wrong(config: Path, capsys: pytest.CaptureFixture[str]) -> None
     config.write_text(TEXT.replace("people", "peple"))
     status, lines, err = run(capsys)
     assert (status, lines) == (2, [])
-    assert err == (
-        f"lamella: {config}: the key roots.hers.peple is unknown; there may be path, groups, people.\n"
+    assert err.startswith(
+        f"lamella: {config}: the key roots.hers.peple is unknown; there may be path, "
     )
+    assert err.count("\n") == 1
     status, _, err = run(capsys, "--group", "guests", "--config", "/nowhere.toml")
     assert status == 2
     assert "/nowhere.toml does not exist" in err
