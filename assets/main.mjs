@@ -20,6 +20,7 @@ import { createPlotlyPatch } from './render/plotly-patch.mjs';
 import { createReadout } from './render/readout.mjs';
 import { createScrubber } from './render/scrubber.mjs';
 import { createStateMachine } from './render/state-machine.mjs';
+import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
 import { createDock } from './ui/dock.mjs';
@@ -233,6 +234,13 @@ export function start(config) {
     tree,
     versions,
   });
+  const bookmarks = createBookmarks({
+    api,
+    bridge,
+    closeTree: shell.closeTree,
+    current: store.current,
+    openAddress: () => viewer.start(),
+  });
   const input = createInput({ viewer, player });
   const touch = createTouch({ clock, store, viewer, player, plot });
 
@@ -278,6 +286,7 @@ export function start(config) {
     viewer,
   };
   return createCallbacks({
+    bookmarks,
     bridge,
     dock,
     focus,

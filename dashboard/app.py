@@ -52,7 +52,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
             raise SetupError(
                 "The services were built without the sign-in that the settings ask for."
             )
-        sign_in.register(server, settings, services.access)
+        sign_in.register(server, settings, services.access, services.limits)
     else:
         person.register_open(server)
     quotas.register(server, services.quotas, prefix)

@@ -3,6 +3,7 @@
 
 import { setText } from '../render/dom.mjs';
 /** @import { View } from '../model/view.mjs' */
+/** @import { Bookmarks } from './bookmarks.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Dock } from './dock.mjs' */
 /** @import { Focus } from './focus.mjs' */
@@ -18,6 +19,7 @@ import { setText } from '../render/dom.mjs';
 
 /**
  * @typedef {object} CallbackParts
+ * @property {Bookmarks} bookmarks
  * @property {DashBridge} bridge
  * @property {Dock} dock
  * @property {Focus} focus
@@ -36,7 +38,7 @@ import { setText } from '../render/dom.mjs';
 
 /** @param {CallbackParts} parts @returns {Callbacks} */
 export function createCallbacks(
-  { bridge, dock, focus, panels, player, plot, prefetchPause, residency, shell, status, tree, viewer },
+  { bookmarks, bridge, dock, focus, panels, player, plot, prefetchPause, residency, shell, status, tree, viewer },
 ) {
   const { isUserChange } = bridge;
 
@@ -47,6 +49,7 @@ export function createCallbacks(
       residency.poll();
       return tree.reload();
     },
+    'bookmarks-button': () => bookmarks.open(),
     'controls-toggle': () => dock.toggleControls(),
     'controls-close': () => dock.closeControls(),
     'panels-toggle': () => shell.togglePanels(),
@@ -150,8 +153,8 @@ export function createCallbacks(
       if (action) action();
       focus.restoreIfLost();
     },
-    dialog: ([opened]) => {
-      if (opened === false) focus.focusPicture();
+    dialog: (opened) => {
+      if (opened.includes(false) && !opened.includes(true)) focus.focusPicture();
     },
     panels: ([parts]) => panels.update(parts),
   };

@@ -1,4 +1,4 @@
-"""`/people`: plain tables of accounts, sessions, tokens, shares and the latest events, for those who administer.
+"""`/people`: plain tables of accounts, sessions, tokens, shares, quotas and events, for those who administer.
 
 Nothing can be changed here: that takes write access to the people file, and the commands.
 """
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from dashboard.people.access import Access
 from dashboard.people.accounts import ACCOUNT
+from dashboard.people.quotas import Limits
 from dashboard.people.sessions import PROVIDER, SHARE, TOKEN
 from dashboard.settings import Settings
 from dashboard.web.plain_page import PlainPage
@@ -24,7 +25,7 @@ from dashboard.web.plain_page import PlainPage
 PEOPLE: Final = "/people"
 # Sessions and events that are listed.
 SESSIONS: Final = 200
-EVENTS: Final = 100
+EVENTS: Final = 200
 
 _KINDS: Final = {
     ACCOUNT: "name and password",
@@ -35,8 +36,8 @@ _KINDS: Final = {
 # In the order of the columns; the rest of an event is put together in the last one.
 _EVENT: Final = ("time", "event", "name", "way", "address")
 
-_BODY: Final = Markup("""<p>Times are UTC. The commands <code>lamella user</code> and <code>lamella token</code>
-change what is here.</p>
+_BODY: Final = Markup("""<p>Times are UTC. The commands <code>lamella user</code>,
+<code>lamella token</code> and <code>lamella share</code> change what is here.</p>
 <h2>Accounts</h2>
 {accounts}
 <h2>Sessions</h2>
@@ -45,6 +46,8 @@ change what is here.</p>
 {tokens}
 <h2>Shares</h2>
 {shares}
+<h2>Quotas</h2>
+{quotas}
 <h2>Latest events</h2>
 {events}
 <footer><a href="{home}">Back</a></footer>""")
@@ -53,8 +56,9 @@ change what is here.</p>
 class PeoplePage:
     """The page."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: Limits) -> None:
         self._home = f"{settings.url_prefix}/"
+        self._limits = limits
         self._page = PlainPage("sign-in.css", "status.css", kind="status people")
 
     def response(self, access: Access) -> flask.Response:
@@ -115,10 +119,22 @@ class PeoplePage:
                     for one in access.shares.listed()
                 ),
             ),
+            quotas=_table(("of each person", "at most"), _quotas(self._limits)),
             events=_table((*_EVENT, "more"), map(_event, access.audit.newest(EVENTS))),
             home=self._home,
         )
         return self._page.response("People", body)
+
+
+def _quotas(limits: Limits) -> list[tuple[str, str]]:
+    requests, cold = limits.requests_per_second, limits.cold_bytes_per_minute
+    return [
+        ("requests a second", "no limit" if requests is None else f"{requests:,}"),
+        (
+            "decoded, MiB a minute",
+            "no limit" if cold is None else f"{cold / 2**20:,.1f}",
+        ),
+    ]
 
 
 def _event(line: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from dashboard.errors import Busy, LamellaError, TooManyRequests, Unauthorized
 from dashboard.people.access import Access
 from dashboard.people.attempts import Way
 from dashboard.people.person import Person, Scope
+from dashboard.people.quotas import Limits
 from dashboard.people.tokens import PREFIX
 from dashboard.settings import Settings
 from dashboard.web import scopes, security
@@ -47,9 +48,9 @@ _LOCAL: Final = re.compile(r"/(?!/)[!-\[\]-~]*")
 _LONGEST_NEXT: Final = 8000
 
 
-def register(server: flask.Flask, settings: Settings, access: Access) -> None:
+def register(server: flask.Flask, settings: Settings, access: Access, limits: Limits) -> None:
     """Ask for sign-in before all routes of `server`; to be registered after the guards of all requests."""
-    guard = Guard(settings, access)
+    guard = Guard(settings, access, limits)
     routes = flask.Blueprint(BLUEPRINT, __name__)
     routes.add_url_rule(SIGN_IN, "page", guard.page, methods=["GET", "POST"])
     routes.add_url_rule(SIGN_OUT, "leave", guard.leave, methods=["POST"])
@@ -66,11 +67,11 @@ def register(server: flask.Flask, settings: Settings, access: Access) -> None:
 class Guard:
     """The answers to who is not signed in, and to who signs in or out."""
 
-    def __init__(self, settings: Settings, access: Access) -> None:
+    def __init__(self, settings: Settings, access: Access, limits: Limits) -> None:
         self._settings = settings
         self._access = access
         self._page = SignInPage(settings)
-        self._people = PeoplePage(settings)
+        self._people = PeoplePage(settings, limits)
         self._cookie = SessionCookie(settings)
         self._clients = Clients(settings)
         self._proxy = ProxySignIn(settings, access, self._clients)

@@ -83,6 +83,7 @@ def build(settings: Settings) -> Component:
                 ],
             ),
             _attributes(),
+            _bookmarks(),
             html.Div(id=Shell.STATUS, className="visually-hidden", role="status", **_LIVE),
         ],
     )
@@ -182,6 +183,10 @@ def _tree() -> list[Component]:
         html.Div(
             [
                 html.H2("Files", className="section-title"),
+                html.Div(className="spacer"),
+                components.icon_button(
+                    Shell.BOOKMARKS_BUTTON, "bookmark", "Bookmarks and shared links", size=26
+                ),
                 components.icon_button(
                     Shell.TREE_RELOAD, "reload", "Reload the list of files", size=26
                 ),
@@ -216,4 +221,18 @@ def _attributes() -> Component:
         size="md",
         overlayProps={"backgroundOpacity": 0.25},
         children=html.Div(id=Shell.ATTRIBUTES, className="attributes"),
+    )
+
+
+def _bookmarks() -> Component:
+    """What is in it is made by `assets/ui/bookmarks.mjs`, for which it is there before it is opened."""
+    return dmc.Drawer(
+        id=Shell.BOOKMARKS_DRAWER,
+        title="Bookmarks and shared links",
+        returnFocus=False,
+        keepMounted=True,
+        position="left",
+        size="md",
+        overlayProps={"backgroundOpacity": 0.25},
+        children=html.Div(id=Shell.BOOKMARKS, className="bookmarks"),
     )

@@ -9,7 +9,7 @@
     dataset-tree ─────────────────────► tree.onSelect, tree.onExpand
     play-* ───────────────────────────► player.configure
     buttons ──────────────────────────► whatever they say
-    attributes-drawer ────────────────► focus.focusPicture
+    attributes-, bookmarks-drawer ────► focus.focusPicture
     attributes-of ──── server ────────► attributes
 
 The scripts write the controls back with `set_props`; `dash-bridge.mjs` tells such echoes from what the user
@@ -35,6 +35,7 @@ LONGEST_VALUE = 2000
 BUTTONS = (
     Shell.BURGER,
     Shell.TREE_RELOAD,
+    Shell.BOOKMARKS_BUTTON,
     Shell.CONTROLS_TOGGLE,
     Shell.CONTROLS_CLOSE,
     Shell.PANELS_TOGGLE,
@@ -99,7 +100,8 @@ def register(app: Dash, services: AttributeSource, check: Callable[[str], None])
     _clientside(app, "drag", Input(View.DRAG, "value"))
     _clientside(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
     _clientside(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
-    _clientside(app, "dialog", Input(Shell.ATTRIBUTES_DRAWER, "opened"))
+    drawers = (Shell.ATTRIBUTES_DRAWER, Shell.BOOKMARKS_DRAWER)
+    _clientside(app, "dialog", *(Input(id_, "opened") for id_ in drawers))
     _clientside(app, "panels", Input(Panel.PARTS, "data"))
 
     @app.callback(

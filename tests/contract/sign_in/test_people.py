@@ -14,7 +14,7 @@ from dashboard.errors import Busy
 from dashboard.people.access import Access
 from dashboard.people.attempts import FAILURES
 from dashboard.people.audit import Event, lines_since
-from dashboard.people.person import Scope
+from dashboard.people.person import Person, Scope
 from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from dashboard.people.tokens import DAY_S
@@ -312,6 +312,7 @@ def test_the_page_of_people_is_for_administrators(closed: App, prefix: str, acce
         assert text in body
     assert "<td>ann</td><td>name and password</td><td>127.0.0.1</td>" in body
     assert "<td>sign-in</td><td>root</td>" in body
+    assert "<td>requests a second</td><td>no limit</td>" in body
     cells = f"<td>{share.id}</td><td>ann</td><td>data/volume.h5</td>"
     assert f"{cells}<td>&lt;b&gt;for Eve&lt;/b&gt;</td>" in body
     for secret_ in (
