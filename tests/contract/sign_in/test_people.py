@@ -14,7 +14,7 @@ from dashboard.errors import Busy
 from dashboard.people.access import Access
 from dashboard.people.attempts import FAILURES
 from dashboard.people.audit import Event, lines_since
-from dashboard.people.person import Person, Scope
+from dashboard.people.person import Scope
 from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from dashboard.people.tokens import DAY_S
