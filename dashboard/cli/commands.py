@@ -15,6 +15,7 @@ import click
 
 from dashboard import __version__
 from dashboard.cli.audit import audit
+from dashboard.cli.cache import cache
 from dashboard.cli.options import cache_dir_option, rights_options, serving
 from dashboard.cli.share import share
 from dashboard.cli.token import token
@@ -256,6 +257,7 @@ lamella.add_command(user)
 lamella.add_command(token)
 lamella.add_command(share)
 lamella.add_command(audit)
+lamella.add_command(cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

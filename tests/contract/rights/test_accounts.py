@@ -13,7 +13,7 @@ import pytest
 from dashboard.errors import SetupError
 from dashboard.files.roots import OUTSIDE
 from dashboard.people.file_rights import DESCRIPTOR
-from dashboard.people.person import Person
+from dashboard.people.person import Person, Scope, Shared
 from tests import files
 from tests.accounts import give, helper, needs_root, open_folder
 from tests.contract.rights.conftest import (
@@ -208,3 +208,16 @@ def test_the_helper_is_needed(
         running(tmp_path / "other", token=TOKEN, config=config),
     ):
         pass
+
+
+def test_a_guest_reads_what_the_account_of_the_person_reads(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file, status in (("ann.h5", 200), ("bob.h5", 404)):
+        shared = Shared(f"data/{file}", PEOPLE["ann"])
+        monkeypatch.setitem(
+            PEOPLE, "guest", Person("share:1", scopes=frozenset({Scope.READ}), shared=shared)
+        )
+        assert kernel.slice("guest", file).status_code == status
+        assert kernel.files("guest") == ({file} if status == 200 else set())
+        assert kernel.slice("guest", "free.h5").status_code == 404

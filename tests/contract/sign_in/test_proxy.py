@@ -172,3 +172,21 @@ def test_settings_that_are_refused(given: dict[str, Any], reason: str) -> None:
 
     with pytest.raises(SetupError, match=reason):
         load_settings(given)
+
+
+def test_a_share_follows_the_groups_that_the_proxy_says(proxied: App) -> None:
+    access = proxied.services.access
+    assert access is not None
+    view = {"view": "file=data/volume.h5&dataset=/volume"}
+    made = send(proxied, "/api/v1/shares", ANN, PROXY, method="POST", json=view)
+    assert made.status_code == 201
+
+    def groups() -> frozenset[str]:
+        guest = access.shares.guest(made.get_json()["id"])
+        assert guest is not None
+        assert guest.person.shared is not None
+        return guest.person.shared.by.groups
+
+    assert groups() == {"imaging", "beam"}
+    send(proxied, SLICE, {**ANN, "X-Remote-Groups": "beam"}, PROXY)
+    assert groups() == {"beam"}
