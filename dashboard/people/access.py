@@ -163,6 +163,11 @@ class Access:
         self.attempts.succeeded(client)
         return share
 
+    def refuse_elsewhere(self, client: Client, answer: str) -> None:
+        """Count and record an answer of an identity provider that was refused: each one is a request to it."""
+        if self.attempts.failed(client, self.attempts.fingerprint(client, answer)):
+            self._record(Event.REFUSED, client, reason="identity provider")
+
     def refuse(self, client: Client, reason: str, token: str = "") -> None:
         """Record that somebody was refused, once a minute."""
         if self.attempts.is_news(self.attempts.fingerprint(client, reason, token)):
@@ -202,7 +207,7 @@ class Access:
         self.attempts.succeeded(client)
 
     def _check_password(self, name: str, password: str, client: Client) -> tuple[Person, str]:
-        stored = self.accounts.credentials(name)
+        stored = self.accounts.credentials(name) if NAME.fullmatch(name) else None
         # With what it was compared to: the same password is verified again when another one was set.
         guess = (name, password, "" if stored is None else stored.hash)
         seen = self.attempts.is_known_wrong(self.attempts.fingerprint(client, *guess))

@@ -38,6 +38,10 @@ TIMEOUT_S: Final = 10.0
 KEPT_S: Final = 3600.0
 # An unknown key has the keys fetched again, no more often than this (s).
 KEYS_EVERY_S: Final = 60.0
+# After a provider was down, no request waits for it for this time (s); while one asks, others wait for `WAIT_S` at
+# most.
+DOWN_S: Final = 5.0
+WAIT_S: Final = 2.0
 # Clocks may differ by this much (s).
 LEEWAY_S: Final = 120
 # Signatures that nobody but the provider can make: none with the client's own secret, none without a key.
@@ -104,6 +108,7 @@ class Provider:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: _Known | None = None
+        self._down_at = float("-inf")
 
     def begin(self, redirect: str) -> tuple[str, Pending]:
         """Where to send the browser, and what it has to bring back to `redirect`."""
@@ -153,25 +158,40 @@ class Provider:
 
     def _discovered(self, session: Any) -> _Known:
         """What the provider says about itself, which has to be of this issuer (OpenID Connect Discovery, 4.3)."""
-        now = self._clock()
-        with self._lock:
-            known = self._known
-        if known is not None and 0.0 <= now - known.read_at < KEPT_S:
+        known = self._current()
+        if known is not None:
             return known
         about_to_block()
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise Busy(DOWN)
+        try:
+            # Another thread may have asked meanwhile.
+            return self._current() or self._ask(session)
+        finally:
+            self._lock.release()
+
+    def _current(self) -> _Known | None:
+        """What is known still; raises `Busy` for a while after the provider was down."""
+        now, known = self._clock(), self._known
+        if known is not None and 0.0 <= now - known.read_at < KEPT_S:
+            return known
+        if 0.0 <= now - self._down_at < DOWN_S:
+            raise Busy(DOWN)
+        return None
+
+    def _ask(self, session: Any) -> _Known:
         try:
             metadata = _json(session, self.issuer.rstrip("/") + WELL_KNOWN)
         except (RequestException, ValueError) as error:
+            self._down_at = self._clock()
             raise self._down(error) from None
         required = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if metadata.get("issuer") != self.issuer or not all(
             isinstance(metadata.get(key), str) for key in required
         ):
             raise self._unverified(ValueError("its description is of another issuer"))
-        known = _Known(metadata, now)
-        with self._lock:
-            self._known = known
-        return known
+        self._known = _Known(metadata, self._clock())
+        return self._known
 
     def _verified(
         self, session: Any, known: _Known, token: Mapping[str, Any], nonce: str

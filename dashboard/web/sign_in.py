@@ -158,7 +158,7 @@ class Guard:
             )
         except LamellaError as error:
             if isinstance(error, Unauthorized):
-                self._access.refuse(client, "identity provider")
+                self._access.refuse_elsewhere(client, request.args.get("code", ""))
             response = self._page.refusal(error, target, self._ways())
         self._provider.forget(response)
         return response

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from dashboard.people.attempts import FAILURES
 from dashboard.people.audit import lines_since
 from dashboard.settings import SetupError, load_settings
 from tests import conftest
@@ -188,6 +189,22 @@ def test_a_provider_that_is_down(open_id: App, prefix: str, fake: FakeProvider) 
     assert response.status_code == 503
     assert "cannot be reached; try again" in response.get_data(as_text=True)
     assert "Sign in at 127.0.0.1" in response.get_data(as_text=True)
+
+
+def test_answers_that_are_made_up_are_limited(
+    open_id: App, prefix: str, fake: FakeProvider
+) -> None:
+    stranger = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.77"}}
+    address, cookie = begin(open_id, prefix)
+    _, _, state = fake.authorize(address).partition("&")
+    for number in range(FAILURES):
+        response = back(open_id, prefix, f"code=made-up-{number}&{state}", cookie, **stranger)
+        assert response.status_code == 401
+    asked = len(fake.requests)
+    response = back(open_id, prefix, f"code=made-up&{state}", cookie, **stranger)
+    assert response.status_code == 429
+    assert len(fake.requests) == asked
+    assert back(open_id, prefix, fake.authorize(address), cookie).status_code == 303
 
 
 @pytest.mark.parametrize(

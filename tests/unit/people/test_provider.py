@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from dashboard.errors import Busy, Unauthorized
-from dashboard.people.provider import KEPT_S, KEYS_EVERY_S, Provider
+from dashboard.people import provider as provider_module
+from dashboard.people.provider import DOWN_S, KEPT_S, KEYS_EVERY_S, Provider
 from tests.clock import Clock
 from tests.identity_provider import CLIENT, SECRET, FakeProvider, symmetric_key
 from tests.web import listening
@@ -186,15 +188,48 @@ def test_a_description_of_another_issuer(
 
 @pytest.mark.parametrize("part", ["openid-configuration", "token", "keys", "me"])
 def test_a_provider_that_is_down(
-    provider: Provider, fake: FakeProvider, part: str, caplog: pytest.LogCaptureFixture
+    provider: Provider,
+    fake: FakeProvider,
+    clock: Clock,
+    part: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fake.claims, fake.user_info = {"groups": None}, {"sub": "1234"}
     fake.failing = {part: 503}
     with pytest.raises(Busy, match="cannot be reached; try again"):
         sign_in(provider, fake)
     fake.failing = {}
+    if part == "openid-configuration":
+        asked = len(fake.requests)
+        with pytest.raises(Busy, match="cannot be reached; try again"):
+            sign_in(provider, fake)
+        assert len(fake.requests) == asked, "no request waits for it again so soon"
+    clock.pass_(DOWN_S)
     assert sign_in(provider, fake)[0] == "ann"
     assert SECRET not in caplog.text
+
+
+def test_one_asks_for_all(
+    provider: Provider, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_module, "WAIT_S", 0.01)
+    found: list[object] = []
+
+    def second() -> None:
+        with pytest.raises(Busy):
+            provider.begin(REDIRECT)
+        found.append(True)
+
+    def during() -> None:
+        if not found:
+            thread = threading.Thread(target=second)
+            thread.start()
+            thread.join()
+
+    fake.application.before_request(during)
+    provider.begin(REDIRECT)
+    assert found == [True]
+    assert fake.requests == ["openid-configuration"]
 
 
 def test_a_provider_that_is_not_there(clock: Clock) -> None:
