@@ -17,6 +17,7 @@ from dashboard.web import (
     modules,
     pages,
     person,
+    plotly_bundle,
     quotas,
     security,
     sign_in,
@@ -58,6 +59,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     quotas.register(server, services.quotas, prefix)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
+    plotly_bundle.register(server, prefix)
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger
     timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
     admitted = OverloadMiddleware(timed, slices, ledger)

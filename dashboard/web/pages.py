@@ -23,7 +23,7 @@ SUITES: Final = "_dash-component-suites/"
 # Dash adds the scripts of all its packages; no page has a table of these.
 _UNUSED = re.compile(r'<script src="[^"]*/dash/dash_table/[^"]*"></script>\n?')
 _UNUSED_BY_MONITOR = re.compile(r'<script src="[^"]*/dash/dcc/[^"]*"></script>\n?')
-# What `dcc.Graph` loads once the layout is there: Plotly is half of the page's bytes.
+# What `dcc.Graph` loads once the layout is there: Plotly is nearly half of the page's bytes.
 _LATE: Final = ("dash/dcc/async-graph.js", "plotly/package_data/plotly.min.js")
 
 
@@ -56,7 +56,7 @@ def make_viewer(server: flask.Flask, settings: Settings, tags: modules.ModuleTag
         __name__,
         server=server,
         title="Lamella",
-        assets_ignore=f"{modules.IGNORED}|^monitor|^sign-in|^status",
+        assets_ignore=f"{modules.IGNORED}|^monitor|^sign-in|^status|^plotly",
         url_base_pathname=f"{settings.url_prefix}/",
         **_COMMON,
     )
