@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ("dashboard", "bench", "tests", ".ci")
 SCRIPTS = ("assets", "tests/js", "bench/browser/scripts")
+# What others wrote.
+VENDOR = "vendor"
 # Folders and the files in them that are checked as prose from beginning to end.
 PROSE_FILES = (
     *((folder, "*.*js") for folder in SCRIPTS),
@@ -133,6 +135,7 @@ def main() -> int:
         line
         for folder in SCRIPTS
         for path in sorted((ROOT / folder).rglob("*.*js"))
+        if VENDOR not in path.parts
         for line in script_problems(path)
     ]
     found += [
@@ -141,6 +144,7 @@ def main() -> int:
         for path in sorted(
             (ROOT / folder).glob(names) if folder == "." else (ROOT / folder).rglob(names)
         )
+        if VENDOR not in path.parts
         for line in prose_problems(path)
     ]
     sys.stdout.writelines(f"{line}\n" for line in found)
