@@ -118,7 +118,9 @@ class Guard:
         request = flask.request
         if request.method != "POST":
             target = safe_next(request.args.get("next", ""), self._settings)
-            if self._proxy.person(request) or self._signed_in(request):
+            person = self._proxy.person(request) or self._signed_in(request)
+            # A guest may have an account.
+            if person is not None and person.shared is None:
                 return _redirect(target)
             return self._page.response(200, target, self._ways(), request.args.get("said", ""))
         form = request.form

@@ -194,6 +194,15 @@ def test_who_is_signed_in_stays_so(app: App) -> None:
     assert slice_of(app, bob, "cobalt") == 200
 
 
+def test_a_guest_with_an_account_signs_in(app: App) -> None:
+    headers = guest(app, shared(app, signed_in(app, "ann")))
+    assert ask(app, "/sign-in", headers=headers).status_code == 200
+    form = {"name": "bob", "password": PASSWORD}
+    bob = session_of(ask(app, "/sign-in", "POST", headers, data=form))
+    assert slice_of(app, with_session(bob), "cobalt") == 200
+    assert slice_of(app, headers) == 401
+
+
 def test_a_second_link_takes_the_place_of_the_first(app: App) -> None:
     ann = signed_in(app, "ann")
     first = guest(app, shared(app, ann))
