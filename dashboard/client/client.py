@@ -1,12 +1,14 @@
-"""The client: what a server has, slices as arrays, values, statistics, and warming."""
+"""The client: what a server has, slices as arrays, values, statistics, warming, and bookmarks."""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlencode
 
 import numpy as np
 import urllib3
@@ -19,7 +21,7 @@ from dashboard.client.warming import Warming
 if TYPE_CHECKING:
     from dashboard.catalog.description import PublicDataset
     from dashboard.telemetry.summaries import Snapshot
-    from dashboard.web.answers import ListedFile, Value, WarmProgress
+    from dashboard.web.answers import ListedBookmark, ListedFile, Value, WarmProgress
 
 Window = Literal["volume", "slice"] | tuple[float, float]
 Norm = Literal["linear", "log", "symlog", "sqrt"]
@@ -198,6 +200,29 @@ class Client:
     def cancel_warming(self, job: str) -> None:
         """Cancel what was asked for, by its `id`."""
         self._connection.post("/api/v1/warm/cancel", {"id": job})
+
+    def bookmarks(self) -> list[ListedBookmark]:
+        """The person's bookmarks, and those of the person's groups; `view` is the query of a page's address."""
+        found: list[ListedBookmark] = self._connection.get_json("/api/v1/bookmarks")["bookmarks"]
+        return found
+
+    def add_bookmark(
+        self, name: str, view: Mapping[str, object] | str, *, note: str = "", group: str = ""
+    ) -> ListedBookmark:
+        """Make a bookmark of a view, which the group sees too, if one is given.
+
+        `view` is what a link to the page has: `{"file": "a.h5", "dataset": "/v", "axis": 0, "index": 7}`, or the
+        query of its address.
+        """
+        query = view if isinstance(view, str) else urlencode(view)
+        body = {"name": name, "view": query, "note": note, "group": group}
+        response = self._connection.post("/api/v1/bookmarks", body, repeatable=False)
+        made: ListedBookmark = json.loads(response.data)
+        return made
+
+    def delete_bookmark(self, bookmark: str) -> None:
+        """Delete a bookmark, by its `id`."""
+        self._connection.delete(f"/api/v1/bookmarks/{bookmark}")
 
     def _slice(self, query: dict[str, str]) -> urllib3.BaseHTTPResponse:
         if self._viewer is not None:

@@ -15,7 +15,7 @@ from dashboard.settings import is_loopback
 # Statuses of a server that is busy, or that a client asks too often.
 BUSY: Final = (429, 503)
 # Requests that may be sent twice: the same work is queued once.
-_RETRIED: Final = frozenset({"GET", "POST"})
+_RETRIED: Final = frozenset({"GET", "POST", "DELETE"})
 
 
 class ServerError(Exception):
@@ -53,7 +53,7 @@ class Connection:
                 "A token over plain HTTP can be read on the way: use https, or insecure_http."
             )
         self._address = address.rstrip("/")
-        retry = urllib3.Retry(
+        self._retry = urllib3.Retry(
             total=retries,
             backoff_factor=0.2,
             backoff_max=longest_wait_s,
@@ -64,7 +64,7 @@ class Connection:
         )
         # Not sent on to another host by a redirect.
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry)
+        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=self._retry)
 
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
@@ -83,14 +83,26 @@ class Connection:
         """The JSON of the response to GET; raises `ServerError`."""
         return json.loads(self.get(path, **query).data)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> urllib3.BaseHTTPResponse:
-        """The response to POST with JSON; raises `ServerError`."""
-        headers = {"Content-Type": "application/json", **self._headers}
+    def post(
+        self, path: str, body: Mapping[str, Any], *, repeatable: bool = True
+    ) -> urllib3.BaseHTTPResponse:
+        """The response to POST with JSON; raises `ServerError`.
+
+        One that is not `repeatable` is not sent again when its response is lost, as it may have been done.
+        """
         return _checked(
             self._pool.request(
-                "POST", f"{self._address}{path}", body=json.dumps(body), headers=headers
+                "POST",
+                f"{self._address}{path}",
+                body=json.dumps(body),
+                headers={"Content-Type": "application/json", **self._headers},
+                retries=self._retry if repeatable else self._retry.new(read=0),
             )
         )
+
+    def delete(self, path: str) -> None:
+        """Have something deleted; raises `ServerError`."""
+        _checked(self._pool.request("DELETE", f"{self._address}{path}", headers=self._headers))
 
 
 def _checked(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from urllib3.exceptions import HTTPError
 from werkzeug.wrappers import Response
 
 from dashboard.client import Client, ServerError, selection_text
@@ -96,6 +97,38 @@ def test_warming_that_is_cancelled_or_fails_is_an_error(address: str, app: App) 
         warming.cancel()
         with pytest.raises(ServerError, match="not queued any more"):
             warming.refresh()
+
+
+def test_bookmarks(address: str) -> None:
+    with Client(address) as client:
+        view = {"file": "data/volume.h5", "dataset": "/volume", "axis": 0, "index": 7}
+        made = client.add_bookmark("a vessel & more", view, note="see below")
+        assert made["file"] == "data/volume.h5"
+        assert "index=7" in made["view"]
+        again = client.add_bookmark("the same", made["view"])
+        assert again["view"] == made["view"]
+        assert {one["name"] for one in client.bookmarks()} == {"a vessel & more", "the same"}
+        for one in (made, again):
+            client.delete_bookmark(one["id"])
+        assert client.bookmarks() == []
+        with pytest.raises(ServerError) as caught:
+            client.delete_bookmark(made["id"])
+        assert caught.value.status == 404
+
+
+def test_what_may_have_been_done_is_not_done_twice() -> None:
+    seen = []
+
+    def torn(environ: Any, start: Any) -> Any:
+        seen.append(environ["REQUEST_METHOD"])
+        start("200 OK", [("Content-Length", "100")])
+        return [b"short"]
+
+    with listening(torn) as address:
+        client = Client(address, retries=2)
+        with pytest.raises(HTTPError):
+            client.add_bookmark("a", "file=x")
+    assert seen == ["POST"]
 
 
 def test_files_and_datasets_are_listed(address: str) -> None:
