@@ -32,6 +32,11 @@ MEMORY, MEMORY_FREE_BYTES = Path("/dev/shm"), 8 * 2**30
 settings.register_profile("lamella", deadline=None)
 settings.load_profile("lamella")
 
+# Programs that tests start inherit ignored signals: those of `nohup` and of a shell's background jobs.
+for ignored in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
+
 # Folders of tests that are one unit of work each.
 LONG = ("tests/browser/", "tests/stress/")
 
