@@ -174,9 +174,12 @@ class Access:
             self._record(Event.REFUSED, client, reason=reason, token=token)
 
     def sign_out(self, session: str, client: Client, *, everywhere: bool = False) -> None:
-        """End a session, if there is one, and with `everywhere` all others of its person."""
+        """End a session, if there is one, and with `everywhere` all others of its person.
+
+        The guests of a link are different people.
+        """
         person = self.sessions.check(session, client.network).person if everywhere else None
-        if person is not None:
+        if person is not None and person.shared is None:
             self.sessions.end_all(session)
             self._record(Event.SESSIONS_ENDED, client, name=person.name)
             return

@@ -52,6 +52,8 @@ class Event(StrEnum):
     TOKEN_REVOKED = "token-revoked"  # noqa: S105
     SHARE_ADDED = "share-added"
     SHARE_REVOKED = "share-revoked"
+    # By somebody else.
+    BOOKMARK_DELETED = "bookmark-deleted"
     RIGHTS_CHANGED = "rights-changed"
 
 

@@ -17,6 +17,8 @@ LONGEST_NOTE: Final = 2000
 # Of one person.
 MOST: Final = 1000
 
+_SELECT: Final = "SELECT id, person, shown_to, name, note, file, view, created FROM bookmark"
+
 
 class Bookmark(NamedTuple):
     """A bookmark; `person` made it (empty: the operator), and `group` sees it as well, if it is not empty."""
@@ -84,9 +86,7 @@ class Bookmarks:
             return []
         with self._store().reading() as database:
             rows = database.execute(
-                "SELECT id, person, shown_to, name, note, file, view, created FROM bookmark"
-                " WHERE person = ? OR shown_to != ''",
-                (person,),
+                f"{_SELECT} WHERE person = ? OR shown_to != ''", (person,)
             ).fetchall()
         found = (Bookmark(*row) for row in rows)
         seen = [
@@ -94,14 +94,16 @@ class Bookmarks:
         ]
         return sorted(seen, key=lambda one: (one.name.casefold(), one.created, one.id))
 
-    def remove(self, id_: str, person: str | None) -> None:
+    def remove(self, id_: str, person: str | None) -> Bookmark:
         """Remove a bookmark of a person, or of anybody for None; raises `NotFound`."""
-        removed = 0
+        row = None
         if self._exists():
             with self._store().writing() as database:
-                removed = database.execute(
-                    "DELETE FROM bookmark WHERE id = ? AND (? IS NULL OR person = ?)",
-                    (id_, person, person),
-                ).rowcount
-        if removed == 0:
+                row = database.execute(
+                    f"{_SELECT} WHERE id = ? AND (? IS NULL OR person = ?)", (id_, person, person)
+                ).fetchone()
+                if row is not None:
+                    database.execute("DELETE FROM bookmark WHERE id = ?", (id_,))
+        if row is None:
             raise NotFound(f"There is no bookmark {id_:.40} of yours.")
+        return Bookmark(*row)

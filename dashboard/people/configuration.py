@@ -108,9 +108,7 @@ class Configuration(_Table):
             " empty list"
         ),
     )
-    admins: tuple[Name, ...] = Field(
-        default=(), description="People who see all roots and the figures of all viewers"
-    )
+    admins: tuple[Name, ...] = Field(default=(), description="People who see all roots")
     rights: Decision = Field(
         default=Decision.ROOTS,
         description=(

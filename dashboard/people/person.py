@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -22,13 +22,15 @@ class Person:
 
     `name` is empty for a caller with the token of the start, and for all callers where no sign-in is asked for.
     `groups` are those that the way of signing in gives; a configuration may add others. `shared` is what a guest
-    may see, who has a link instead of an account.
+    may see, who has a link instead of an account. `token` is the name of the API token that a script has; it
+    makes nobody another person.
     """
 
     name: str
     groups: frozenset[str] = frozenset()
     scopes: frozenset[Scope] = frozenset()
     shared: Shared | None = None
+    token: str = field(default="", compare=False)
 
     @property
     def is_operator(self) -> bool:

@@ -98,7 +98,7 @@ class Rights:
         return self._seen_by(person)
 
     def sees_everything(self, person: Person) -> bool:
-        """Whether a person may see all files, and the figures of all viewers: the operator and admins."""
+        """Whether a person may see all files: the operator, also by a token that may do little, and admins."""
         return person.shared is None and (
             person.is_operator
             or person.may(Scope.ADMIN)

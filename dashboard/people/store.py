@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,12 @@ BUSY_S: Final = 2.0
 IDLE: Final = 4
 # A file up to this size is checked to its end when it is opened (10 ms).
 CHECKED_BYTES: Final = 8 * 2**20
+# For this time (s) a process relies on what it has seen of the folder, and of the files beside.
+SEEN_FOR_S: Final = 2.0
+# What SQLite writes beside the file, and reads changes from.
+BESIDE: Final = ("-wal", "-shm", "-journal")
+# Links that lead to the file one after the other; the kernel follows no more.
+LINKS: Final = 40
 
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
@@ -53,6 +60,8 @@ class PeopleStore:
         self.path = path
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
+        # When it was found to be safe from others (s), and what it was then.
+        self._seen: tuple[float, tuple[int, ...]] = (float("-inf"), ())
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -79,7 +88,7 @@ class PeopleStore:
         try:
             connection = self._take()
             yield connection.database
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, SetupError) as error:
             if connection is not None:
                 connection.database.close()
             log.warning("the people file %s cannot be used: %s", self.path, error)
@@ -92,6 +101,7 @@ class PeopleStore:
     def _take(self) -> _Connection:
         """A connection to the file at the path: a copy may have been restored under a running server."""
         info = os.stat(self.path)
+        self._check(info)
         file = (info.st_dev, info.st_ino)
         while True:
             with self._lock:
@@ -102,6 +112,15 @@ class PeopleStore:
                 return one
             one.database.close()
         return _Connection(_connect(self.path), file)
+
+    def _check(self, info: os.stat_result) -> None:
+        """Raise `SetupError` where others may have written to the file since it was opened."""
+        now, (seen_at, before) = time.monotonic(), self._seen
+        found = (info.st_dev, info.st_ino, info.st_uid, info.st_mode)
+        if found != before or not 0.0 <= now - seen_at < SEEN_FOR_S:
+            _check_folder(self.path)
+            _check_file(self.path)
+            self._seen = (now, found)
 
     def _give_back(self, connection: _Connection | None) -> None:
         if connection is None:
@@ -176,28 +195,38 @@ def _check_folder(path: Path) -> None:
     folder = path.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        info = folder.stat()
+        folders = [(one, one.stat()) for one in _folders(path)]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SetupError(
             f"The folder of the people file {path} cannot be made: {reason}; name another file with"
             " --people."
         ) from None
-    if info.st_uid not in (os.geteuid(), 0) or info.st_mode & OTHERS_WRITE:
-        raise SetupError(
-            f"Others can write to the folder of the people file {path}; chmod {folder} to 700 after a look at"
-            " what is in it, or name another file with --people."
-        )
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SetupError(
-            f"The folder of the people file {path} is not writable; name another file with --people."
-        )
+    for folder, info in folders:
+        if info.st_uid not in (os.geteuid(), 0) or info.st_mode & OTHERS_WRITE:
+            raise SetupError(
+                f"Others can write to the folder of the people file {path}; chmod {folder} to 700 after a look at"
+                " what is in it, or name another file with --people."
+            )
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SetupError(
+                f"The folder of the people file {path} is not writable; name another file with --people."
+            )
     kind = filesystem_type(folder.resolve())
     if kind in NETWORK_FILE_SYSTEMS:
         raise SetupError(
             f"The people file {path} lies on a network file system ({kind}), where SQLite's locks do not hold;"
             " name one on a local disk with --people."
         )
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folders in which the file can be exchanged: that of the path, and those that its links lead to."""
+    found = [path.parent]
+    while path.is_symlink() and len(found) <= LINKS:
+        path = path.parent / path.readlink()
+        found.append(path.parent)
+    return found
 
 
 def _check_file(path: Path) -> None:
@@ -211,11 +240,24 @@ def _check_file(path: Path) -> None:
         )
     if info.st_mode & OTHERS_WRITE:
         raise SetupError(
-            f"Others can write to the people file {path}; chmod it to 600 after a look at `lamella user list`, or"
+            f"Others can write to the people file {path}; chmod it to 600 and look at `lamella user list` then, or"
             " restore a copy of it."
         )
     if stat.S_IMODE(info.st_mode) != 0o600:
         path.chmod(0o600)
+    for end in BESIDE:
+        with suppress(FileNotFoundError):
+            _check_beside(Path(f"{path.resolve()}{end}"))
+
+
+def _check_beside(path: Path) -> None:
+    info = os.lstat(path)
+    regular = stat.S_ISREG(info.st_mode)
+    if not regular or info.st_uid != os.geteuid() or info.st_mode & OTHERS_WRITE:
+        raise SetupError(
+            f"Others may have written {path}, from which changes go into the people file; chmod it to 600 if it is"
+            " the server's own, else delete it."
+        )
 
 
 def _make(path: Path, steps: Sequence[Sequence[str]]) -> None:

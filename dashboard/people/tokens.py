@@ -142,14 +142,15 @@ class Tokens:
                 return None
             token = _token(row)
             if not token.person:
-                return Person("", scopes=token.scopes), token
+                return Person("", scopes=token.scopes, token=token.name), token
             account = database.execute(
                 "SELECT groups, admin FROM person WHERE name = ?", (token.person,)
             ).fetchone()
         if account is None:
             return None
         person = person_of(token.person, *account)
-        return Person(person.name, person.groups, person.scopes & token.scopes), token
+        scopes = person.scopes & token.scopes
+        return Person(person.name, person.groups, scopes, token=token.name), token
 
     def _record_use(self, digest: str, kept: tuple[float, Person, Token], now: float) -> None:
         read_at, person, token = kept

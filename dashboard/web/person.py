@@ -36,4 +36,10 @@ def may_change_cache(settings: Settings) -> bool:
 
 def by_api_token() -> bool:
     """Whether an API token sends the request in hand, which can make nothing that outlives it."""
-    return bool(flask.g.get("api_token"))
+    return bool(current().token)
+
+
+def acting() -> str:
+    """Who does what the request in hand asks for, as the audit says it: a token, or a person."""
+    who = current()
+    return f"token {who.token}" if who.token else who.name or "start token"

@@ -21,9 +21,8 @@ import flask
 from dashboard.errors import Busy, LamellaError, TooManyRequests, Unauthorized
 from dashboard.people.access import Access
 from dashboard.people.attempts import Way
-from dashboard.people.person import Person, Scope
+from dashboard.people.person import Person
 from dashboard.people.quotas import Limits
-from dashboard.people.tokens import PREFIX
 from dashboard.settings import Settings
 from dashboard.web import scopes, security
 from dashboard.web.client_address import Clients
@@ -91,11 +90,8 @@ class Guard:
             return None
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            secret = given.strip()
-            person: Person | None = self._access.bearer(
-                secret, self._clients.of(request, Way.BEARER)
-            )
-            flask.g.api_token = secret.startswith(PREFIX)
+            client = self._clients.of(request, Way.BEARER)
+            person: Person | None = self._access.bearer(given.strip(), client)
         else:
             try:
                 person = named or self._signed_in(request)
@@ -188,16 +184,14 @@ class Guard:
 
     def choose(self) -> flask.Response:
         """The page that asks whether to sign out here or everywhere."""
-        return self._page.choice(
-            "" if current().shared else current().name, administers=current().may(Scope.ADMIN)
-        )
+        return self._page.choice(current())
 
     def people(self) -> flask.Response:
         """A page of accounts, sessions, tokens and the latest events, for those who administer."""
         return self._people.response(self._access)
 
     def leave(self) -> flask.Response:
-        """Ends the session; with `everywhere` in the form, all of the person."""
+        """Ends the session; with `everywhere` in the form, all of the person, who is no guest."""
         request = flask.request
         client = self._clients.of(request, Way.FORM)
         everywhere = request.form.get("everywhere") == "1"
@@ -205,7 +199,7 @@ class Guard:
             for session in self._cookie.values(request):
                 self._access.sign_out(session, client, everywhere=everywhere)
         except LamellaError as error:
-            return self._page.still_in(error)
+            return self._page.still_in(error, everywhere=everywhere)
         response = _redirect(f"{self._settings.url_prefix}{SIGN_IN}?said=out")
         self._cookie.delete(request, response)
         return response

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from dashboard.errors import LamellaError, Unauthorized
 from dashboard.people.accounts import NAME
+from dashboard.people.person import Person, Scope
 from dashboard.settings import Settings
 from dashboard.web.embedding import frame_ancestors
 from dashboard.web.plain_page import PlainPage
@@ -58,9 +59,10 @@ _PROVIDER: Final = Markup("""<a class="provider" href="{address}">Sign in at {pr
 _ELSEWHERE: Final = Markup("""<p id="help">This server does not know who you are: open it at the address of the \
 proxy that signs people in.</p>""")
 _LEAVE: Final = Markup("""<p>You are signed in{who}.</p>
-<button type="submit" autofocus>Sign out</button>
-<button type="submit" name="everywhere" value="1" class="other">Sign out on all devices</button>
+<button type="submit" autofocus>Sign out</button>{everywhere}
 <p id="help"><a href="{home}">Back</a>{people}</p>""")
+_EVERYWHERE: Final = Markup("""
+<button type="submit" name="everywhere" value="1" class="other">Sign out on all devices</button>""")
 _PEOPLE: Final = Markup(""" · <a href="{address}">People and tokens</a>""")
 
 _HELP_TOKEN: Final = "The token comes from the person who started the server."  # noqa: S105
@@ -94,13 +96,16 @@ class SignInPage:
         fields = self._fields(target, ways, name if NAME.fullmatch(name) else "")
         return self._failed(error, SIGN_IN, fields)
 
-    def choice(self, name: str, *, administers: bool) -> flask.Response:
-        """The page that signs the person out."""
-        return self._page(200, SIGN_OUT, self._leave(name, administers), "", "status")
+    def choice(self, person: Person) -> flask.Response:
+        """The page that signs the person out; the guests of a link have each a session alone."""
+        guest = person.shared is not None
+        who = "" if guest else person.name
+        fields = self._leave(who, everywhere=not guest, administers=person.may(Scope.ADMIN))
+        return self._page(200, SIGN_OUT, fields, "", "status")
 
-    def still_in(self, error: LamellaError) -> flask.Response:
+    def still_in(self, error: LamellaError, *, everywhere: bool) -> flask.Response:
         """The same page after a sign-out that failed."""
-        return self._failed(error, SIGN_OUT, self._leave(""))
+        return self._failed(error, SIGN_OUT, self._leave("", everywhere=everywhere))
 
     def _fields(self, target: str, ways: Ways, name: str = "") -> Markup:
         elsewhere = Markup("")
@@ -134,10 +139,15 @@ class SignInPage:
             )
         )
 
-    def _leave(self, name: str, administers: bool = False) -> Markup:
+    def _leave(self, name: str, *, everywhere: bool, administers: bool = False) -> Markup:
         people = _PEOPLE.format(address=f"{self._prefix}/people") if administers else ""
         who = f" as {name}" if name else ""
-        return _LEAVE.format(who=who, home=f"{self._prefix}/", people=people)
+        return _LEAVE.format(
+            who=who,
+            everywhere=_EVERYWHERE if everywhere else "",
+            home=f"{self._prefix}/",
+            people=people,
+        )
 
     def _failed(self, error: LamellaError, action: str, fields: Markup) -> flask.Response:
         response = self._page(error.status, action, fields, error.message, "alert")

@@ -19,6 +19,7 @@ from dashboard.bricks.contents import Contents
 from dashboard.errors import BadRequest, NotFound
 from dashboard.files.catalog import Catalog, FileEntry, absent, check_name, expect, expect_anything
 from dashboard.people.file_rights import FileRights
+from dashboard.people.person import Scope
 from dashboard.telemetry.aggregates import OTHER
 from dashboard.telemetry.groups import By, GroupStats, Steps, hide
 from dashboard.telemetry.series import Series
@@ -39,8 +40,13 @@ class Visibility:
 
     @property
     def everything(self) -> bool:
-        """Whether the person sees all files and the figures of all viewers."""
+        """Whether the person sees all files."""
         return self._services.rights.sees_everything(person.current())
+
+    @property
+    def manages(self) -> bool:
+        """Whether the person sees and removes what belongs to others: by scope, which a token may lack."""
+        return person.current().may(Scope.ADMIN)
 
     def file(self) -> str:
         """The parameter `file`; raises `BadRequest`, and `NotFound` unless the person may see the file."""
@@ -98,14 +104,14 @@ class Visibility:
 
     def viewers(self, names: Iterable[str]) -> frozenset[str]:
         """Those of these viewers that are the person's own: of others, nobody but an admin learns the id."""
-        if self.everything:
+        if self.manages:
             return frozenset(names)
         return frozenset(names) & {query.OWN_VIEWER.given() or ""}
 
     def snapshot(self, found: Snapshot) -> Snapshot:
         """Statistics with the groups that the person may see, all others as `other`."""
         by = found.get("by")
-        if by is None or self.everything:
+        if by is None:
             return found
         steps: dict[str, Steps] = {name: (group,) for name, group in found["groups"].items()}
         groups: dict[str, GroupStats] = {
@@ -115,7 +121,7 @@ class Visibility:
 
     def series(self, found: Series) -> Series:
         """The same of a series."""
-        if found.by is None or found.groups is None or self.everything:
+        if found.by is None or found.groups is None:
             return found
         return dataclasses.replace(found, groups=self._groups(found.by, found.groups))
 
@@ -123,8 +129,6 @@ class Visibility:
         self, found: list[tuple[ServedSlice, PageTimes | None]]
     ) -> list[tuple[ServedSlice, PageTimes | None]]:
         """The slices of volumes that the person may see; the viewers of other people are `other`."""
-        if self.everything:
-            return found
         volumes = self.volumes({one.volume for one, _ in found})
         own = self.viewers({one.viewer for one, _ in found})
         return [
@@ -135,7 +139,7 @@ class Visibility:
 
     def plan(self, plan: ViewerPlan) -> bool:
         """Whether the person may see where a viewer is."""
-        return self.everything or (bool(self.viewers((plan.viewer,))) and self.sees(plan.file))
+        return bool(self.viewers((plan.viewer,))) and self.sees(plan.file)
 
     def contents(self, found: list[Contents]) -> list[Contents]:
         """What is in the cache, hidden volumes as one."""
@@ -187,9 +191,11 @@ class Visibility:
         return None
 
     def _groups(self, by: By, groups: dict[str, Steps]) -> dict[str, Steps]:
-        if by is By.VOLUME:
+        if by is By.VOLUME and not self.everything:
             return hide(groups, self.volumes(groups))
-        return hide(groups, self.viewers(groups)) if by is By.VIEWER else groups
+        if by is By.VIEWER and not self.manages:
+            return hide(groups, self.viewers(groups))
+        return groups
 
 
 def _readable(

@@ -61,8 +61,9 @@ def register(api: flask.Blueprint, services: Services) -> None:
         if access is None:
             raise errors.NotFound(f"There is no share {id:.40}.")
         share = access.shares.revoke(id, _own(visible))
-        name = person.current().name
-        access.audit.record(Event.SHARE_REVOKED, name=share.person, share=share.id, by=name)
+        access.audit.record(
+            Event.SHARE_REVOKED, name=share.person, share=share.id, by=person.acting()
+        )
         return "", 204
 
 
@@ -79,7 +80,7 @@ def _register_bookmarks(api: flask.Blueprint, services: Services, visible: Visib
             file: visible.sees(file) for file in {o.file for o in found if o.person != who.name}
         }
         listed = [
-            one._asdict() | {"may_delete": visible.everything or one.person == who.name}
+            one._asdict() | {"may_delete": visible.manages or one.person == who.name}
             for one in found
             if one.person == who.name or seen[one.file]
         ]
@@ -111,18 +112,26 @@ def _register_bookmarks(api: flask.Blueprint, services: Services, visible: Visib
     def delete_bookmark(id: str) -> tuple[str, int]:  # noqa: A002  # the name in the path
         """Deletes a bookmark of the person; admins delete any."""
         _check_keeps(services)
-        services.bookmarks.remove(id, _own(visible))
+        removed, access = services.bookmarks.remove(id, _own(visible)), services.access
+        if access is not None and removed.person != person.current().name:
+            access.audit.record(
+                Event.BOOKMARK_DELETED,
+                name=removed.person,
+                bookmark=removed.id,
+                file=removed.file,
+                by=person.acting(),
+            )
         return "", 204
 
 
 def _own(visible: Visibility) -> str | None:
     """The name whose things the person may see and remove; None for those of all people."""
-    return None if visible.everything else person.current().name
+    return None if visible.manages else person.current().name
 
 
 def _groups(services: Services, visible: Visibility) -> frozenset[str] | None:
-    """The groups of the person, None for one who sees what is for any group."""
-    return None if visible.everything else services.rights.groups(person.current())
+    """The groups of the person, None for one who manages what is for any group."""
+    return None if visible.manages else services.rights.groups(person.current())
 
 
 def _keeps(services: Services) -> bool:

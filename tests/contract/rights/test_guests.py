@@ -262,6 +262,74 @@ def test_wrong_links_count_as_failed_attempts(app: App) -> None:
     assert ask(app, f"/s/{'y' * 43}", headers=HTML).status_code == 429
 
 
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.ADMIN])
+def test_what_belongs_to_others_takes_the_scope(
+    app: App, access: Access, tmp_path: Path, scope: Scope
+) -> None:
+    secret = access.tokens.add("nightly", {Scope.READ, scope}, 7)
+    script = {"Authorization": f"Bearer {secret}"}
+    ann = signed_in(app, "ann")
+    made = shared(app, ann)
+    body = {"name": "ours", "view": VIEW, "group": "garnet"}
+    kept = ask(app, "/api/v1/bookmarks", "POST", ann, json=body).get_json()
+    assert slice_of(app, script) == slice_of(app, script, "cobalt") == 200
+    manages = scope is Scope.ADMIN
+    shares = ask(app, "/api/v1/shares", headers=script).get_json()["shares"]
+    bookmarks = ask(app, "/api/v1/bookmarks", headers=script).get_json()["bookmarks"]
+    assert [one["id"] for one in shares] == [made["id"]] * manages
+    assert [one["id"] for one in bookmarks] == [kept["id"]] * manages
+    assert ask(app, "/api/v1/bookmarks", "POST", script, json=body).status_code == (
+        201 if manages else 400
+    )
+    status = 204 if manages else 404
+    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", script).status_code == status
+    assert ask(app, f"/api/v1/bookmarks/{kept['id']}", "DELETE", script).status_code == status
+    found = audited(tmp_path, "share-revoked", "bookmark-deleted")
+    whole = [("share-revoked", made["id"]), ("bookmark-deleted", kept["id"])]
+    assert [(one["event"], one.get("share") or one["bookmark"]) for one in found] == whole * manages
+    assert all((one["name"], one["by"]) == ("ann", "token nightly") for one in found)
+    assert all(one["file"] == FILE for one in found if one["event"] == "bookmark-deleted")
+
+
+def audited(folder: Path, *events: str) -> list[dict[str, Any]]:
+    """The audit's lines about these events, without their times."""
+    lines = map(json.loads, lines_since(folder / "people" / "people.sqlite", 0.0))
+    return [
+        {key: value for key, value in line.items() if key != "time"}
+        for line in lines
+        if line["event"] in events
+    ]
+
+
+def test_the_audit_says_who_removed_what(app: App, access: Access, tmp_path: Path) -> None:
+    ann, sam = signed_in(app, "ann"), signed_in(app, "sam")
+    for headers in (ann, sam, OPERATOR):
+        for kind in ("shares", "bookmarks"):
+            body = {"view": VIEW} | ({"name": "x"} if kind == "bookmarks" else {})
+            made = ask(app, f"/api/v1/{kind}", "POST", ann, json=body)
+            path = f"/api/v1/{kind}/{made.get_json()['id']}"
+            assert ask(app, path, "DELETE", headers).status_code == 204
+    found = audited(tmp_path, "share-revoked", "bookmark-deleted")
+    assert [(one["event"], one["name"], one["by"]) for one in found] == [
+        ("share-revoked", "ann", "ann"),
+        ("share-revoked", "ann", "sam"),
+        ("bookmark-deleted", "ann", "sam"),
+        ("share-revoked", "ann", "start token"),
+        ("bookmark-deleted", "ann", "start token"),
+    ]
+
+
+def test_a_guest_signs_out_alone(app: App) -> None:
+    made = shared(app, signed_in(app, "ann"))
+    one, other = guest(app, made), guest(app, made)
+    page = ask(app, "/sign-out", headers=one).get_data(as_text=True)
+    assert "Sign out" in page
+    assert "everywhere" not in page
+    assert ask(app, "/sign-out", "POST", one, data={"everywhere": "1"}).status_code == 303
+    assert slice_of(app, one) == 401
+    assert slice_of(app, other) == 200
+
+
 def test_the_audit(app: App, access: Access, tmp_path: Path) -> None:
     ann = signed_in(app, "ann")
     made = shared(app, ann)

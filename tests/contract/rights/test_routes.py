@@ -240,6 +240,25 @@ def test_no_figure_names_what_is_hidden(busy: Guarded, route: tuple[str, str]) -
                 assert f"tab-{who}" in texts["root"]
 
 
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.METRICS])
+def test_a_token_of_the_operator_learns_no_viewers(
+    busy: Guarded, monkeypatch: pytest.MonkeyPatch, scope: Scope
+) -> None:
+    monkeypatch.setitem(PEOPLE, "script", Person("", scopes=frozenset({scope})))
+    texts = {}
+    for (method, path), queries in FIGURES.items():
+        for query in queries:
+            response = busy.ask("script", path, method, query={**query, "viewer": "tab-ann"})
+            text = texts[path, query.get("by")] = response.get_data(as_text=True)
+            assert response.status_code == 200
+            assert "tab-bob" not in text, (path, query)
+    assert "tab-ann" in texts["/api/v1/stats", By.VIEWER]
+    # It sees all files.
+    for path, by in (("/api/v1/stats", By.VOLUME), ("/api/v1/slow", None)):
+        assert "garnet/volume.h5" in texts[path, by]
+        assert "cobalt/volume.h5" in texts[path, by]
+
+
 def test_the_load_of_what_is_hidden_is_other(busy: Guarded) -> None:
     whole = busy.ask("root", "/api/v1/stats", query={"by": "volume"}).get_json()["groups"]
     seen = busy.ask("ann", "/api/v1/stats", query={"by": "volume"}).get_json()["groups"]

@@ -77,6 +77,20 @@ def test_who_signs_in_sees_what_the_configuration_says(app: App, name: str, seen
         assert ask(app, path, headers=headers).status_code == (200 if root in seen else 404)
 
 
+def test_an_admin_of_the_configuration_manages_nothing_of_others(app: App) -> None:
+    ann, ada = (
+        with_session(
+            session_of(ask(app, "/sign-in", "POST", data={"name": name, "password": PASSWORD}))
+        )
+        for name in ("ann", "ada")
+    )
+    body = {"view": "file=garnet/volume.h5"}
+    made = ask(app, "/api/v1/shares", "POST", ann, json=body).get_json()
+    assert ask(app, "/api/v1/shares", headers=ada).get_json()["shares"] == []
+    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", ada).status_code == 404
+    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", ann).status_code == 204
+
+
 def test_a_token_sees_what_its_person_sees(app: App) -> None:
     access = app.services.access
     assert access is not None

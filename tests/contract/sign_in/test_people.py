@@ -214,6 +214,7 @@ def test_a_sign_out_that_fails_says_so(
         assert "Set-Cookie" not in response.headers
         assert response.headers["Retry-After"]
         assert "try again" in response.get_data(as_text=True)
+        assert 'name="everywhere"' not in response.get_data(as_text=True)
         assert f'action="{prefix}/sign-out"' in response.get_data(as_text=True)
     assert status(closed, SLICE, cookie) == 200
     assert ask(closed, f"{prefix}/sign-out", "POST", cookie).status_code == 303
@@ -236,6 +237,20 @@ def test_a_people_file_that_cannot_be_read_closes_the_door(
     assert sign_in(closed, "ann").status_code == 503
     assert status(closed, "/healthz", {}) == 200
     assert status(closed, "/metrics", BEARER) == 200
+
+
+def test_a_people_file_that_others_can_write_closes_the_door(
+    closed: App, prefix: str, store: PeopleStore, clock: Clock
+) -> None:
+    cookie = session(closed, "ann")
+    store.path.chmod(0o666)
+    clock.pass_(KEPT_S)
+    response = ask(closed, prefix + SLICE, headers=cookie)
+    assert response.status_code == 503
+    assert "cannot use its list of people now" in response.get_json()["error"]["message"]
+    assert sign_in(closed, "ann").status_code == 503
+    store.path.chmod(0o600)
+    assert status(closed, SLICE, cookie) == 200
 
 
 SCOPE_TABLE = [

@@ -46,7 +46,7 @@ def test_own_bookmarks_are_removed(bookmarks: Bookmarks) -> None:
     bookmarks.remove(made.id, "ann")
     assert names(bookmarks, "ann", None) == []
     other = bookmarks.add(VIEW, "ann", "x")
-    bookmarks.remove(other.id, None)
+    assert bookmarks.remove(other.id, None) == other
     with pytest.raises(NotFound):
         bookmarks.remove(other.id, None)
 

@@ -10,6 +10,7 @@ import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,9 @@ def test_a_file_that_others_can_read_becomes_private(path: Path) -> None:
 def test_a_file_that_others_can_write(path: Path, mode: int) -> None:
     open_people(path)
     path.chmod(mode)
-    with pytest.raises(SetupError, match=r"Others can write to the people file .* chmod it to 600"):
+    with pytest.raises(
+        SetupError, match=r"Others can write .* chmod it to 600 and look at `lamella user"
+    ):
         open_people(path)
 
 
@@ -141,6 +144,98 @@ def test_a_damaged_file_is_kept(path: Path) -> None:
     with pytest.raises(SetupError, match=r"is damaged .* restore a copy"):
         open_people(path)
     assert path.read_bytes() == content
+
+
+def test_a_link_into_a_folder_that_others_can_write(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    away, middle = path.parent / "away", path.parent / "middle"
+    for folder in (away, middle):
+        folder.mkdir(mode=0o700)
+    open_people(away / "people.sqlite")
+    (middle / "link").symlink_to("../away/people.sqlite")
+    path.symlink_to("middle/link")
+    open_people(path).close()
+    for folder in (away, middle):
+        folder.chmod(0o777)
+        with pytest.raises(
+            SetupError, match=f"Others can write to the folder .* chmod .*{folder.name}"
+        ):
+            open_people(path)
+        folder.chmod(0o700)
+    open_people(path).close()
+
+
+def test_links_that_lead_nowhere(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(path.name)
+    with pytest.raises(SetupError):
+        open_people(path)
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("fault", ["mode", "link", "owner"])
+def test_files_beside_that_others_may_have_written(
+    path: Path, end: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_people(path).close()
+    beside = path.with_name(path.name + end)
+    beside.touch(mode=0o600)
+    if fault == "mode":
+        beside.chmod(0o620)
+    if fault == "link":
+        beside.rename(path.with_name("other"))
+        beside.symlink_to("other")
+    if fault == "owner":
+        real = os.lstat
+
+        def lstat(one: Path, **more: Any) -> os.stat_result:
+            info = real(one, **more)
+            if not os.fspath(one).endswith(end):
+                return info
+            return os.stat_result((*info[:4], info.st_uid + 1, *info[5:]))
+
+        monkeypatch.setattr("os.lstat", lstat)
+    # By a link too: SQLite looks beside the file itself.
+    link = path.with_name("link")
+    link.symlink_to(path)
+    for one in (path, link):
+        with pytest.raises(SetupError, match=f"Others may have written .*{end}, from which"):
+            open_people(one)
+
+
+@pytest.mark.parametrize("change", ["mode", "owner", "folder", "beside"])
+def test_a_running_server_looks_again(
+    path: Path, change: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_people(path)
+    add(store, "ann")
+    folder, beside = path.parent, path.with_name(path.name + "-journal")
+    with monkeypatch.context() as patch:
+        if change == "mode":
+            path.chmod(0o666)
+        if change == "owner":
+            store.close()
+            shutil.copy(path, path.with_name("copy"))
+            path.with_name("copy").rename(path)
+            mine = os.geteuid()
+            patch.setattr("os.geteuid", lambda: mine + 1)
+        if change in ("folder", "beside"):
+            patch.setattr(store_module, "SEEN_FOR_S", float("inf"))
+            folder.chmod(0o777 if change == "folder" else 0o700)
+            if change == "beside":
+                beside.touch()
+                beside.chmod(0o666)
+            assert people(store) == ["ann"]
+            patch.setattr(store_module, "SEEN_FOR_S", 0.0)
+        for _ in range(2):
+            with pytest.raises(Busy, match="cannot use its list of people"):
+                people(store)
+    assert "thers " in caplog.text or "another account" in caplog.text
+    path.chmod(0o600)
+    folder.chmod(0o700)
+    beside.unlink(missing_ok=True)
+    assert people(store) == ["ann"]
+    store.close()
 
 
 def test_damage_under_a_running_server_closes_the_door(path: Path) -> None:
