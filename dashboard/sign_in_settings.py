@@ -19,6 +19,13 @@ SECRETS: Final = ("token", "oidc_client_secret")
 UNIX: Final = "unix"
 
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+# What clients send themselves, or what means something else. Some proxies name people in X-Forwarded-User and
+# its like, which no client and no other proxy sends.
+_OTHER_MEANING: Final = re.compile(
+    r"host|cookie|authorization|forwarded|connection|origin|referer|user-agent|(accept|content|sec)(-.*)?"
+    r"|x-forwarded-(?!(user|email|preferred-username|groups)$).*",
+    re.IGNORECASE,
+)
 
 
 class SignInSettings(BaseSettings):
@@ -145,6 +152,11 @@ class SignInSettings(BaseSettings):
         if value is not None and not _HEADER.fullmatch(value):
             raise ValueError(
                 "it is a header's name such as X-Remote-User, of letters, digits and -"
+            )
+        if value is not None and _OTHER_MEANING.fullmatch(value):
+            raise ValueError(
+                f"{value} is sent by all clients or means something else: let the proxy set one of its own, such"
+                " as X-Remote-User"
             )
         return value
 

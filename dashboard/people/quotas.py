@@ -40,6 +40,11 @@ class Quotas:
         if limits.cold_bytes_per_minute is not None:
             self._cold = RateLimit(limits.cold_bytes_per_minute, MINUTE_S, PEOPLE, clock)
 
+    @property
+    def counts_decoding(self) -> bool:
+        """Whether decoded bytes have a limit."""
+        return self._cold is not None
+
     def admit_request(self, person: str) -> None:
         """Count a request; raises `TooManyRequests` beyond the quota."""
         if person and self._requests is not None and not self._requests.admit(person):

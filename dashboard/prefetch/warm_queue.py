@@ -100,11 +100,13 @@ class WarmQueue:
         found = (_read(self._rows.get(key)) for key in keys)
         return sorted((job for job in found if job is not None), key=lambda job: job.asked_at)
 
-    def add(self, job: WarmJob, limit_bytes: int) -> WarmJob:
+    def add(
+        self, job: WarmJob, limit_bytes: int, charge: Callable[[], object] = lambda: None
+    ) -> WarmJob:
         """Queue a job, or return the one that does the same; `limit_bytes` is the size of the cache.
 
-        Raises `TooManyRequests` when too many are queued, `TooLarge` when the cache does not hold all of them, and
-        `Busy`.
+        `charge` is called for a job that can be queued, before it is, and may raise. Raises `TooManyRequests` when
+        too many are queued, `TooLarge` when the cache does not hold all of them, and `Busy`.
         """
         waiting = [one for one in self.jobs() if not one.state.is_final]
         same = next((one for one in waiting if one.work == job.work), None)
@@ -119,6 +121,7 @@ class WarmQueue:
             error = errors.TooManyRequests(fault)
             error.retry_after_s = RETRY_S
             raise error
+        charge()
         if not self._rows.set(JOB + job.id, _row(job), expire=WAIT_S):
             raise errors.Busy("The job could not be stored; try again.")
         return job

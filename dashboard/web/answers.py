@@ -264,7 +264,8 @@ class WarmProgress(TypedDict):
     """Bricks that are decoded into the cache by request, those of slices `start` to `stop` across an axis.
 
     Of all `bricks` (`bytes` decoded), `done` are in the cache, `decoded` of them since the work was begun, and
-    `failed` cannot be decoded; `message` says why, and why the whole has failed.
+    `failed` cannot be decoded; `message` says why, and why the whole has failed. `may_cancel`: who asked, or an
+    admin, makes the request.
     """
 
     id: str
@@ -282,6 +283,7 @@ class WarmProgress(TypedDict):
     bytes: int
     message: str
     asked_at: float
+    may_cancel: bool
 
 
 class WarmJobs(TypedDict):

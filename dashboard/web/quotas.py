@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial as bind
 from typing import Final
@@ -23,10 +24,29 @@ def register(server: flask.Flask, quotas: Quotas, prefix: str) -> None:
     @server.before_request
     def count() -> None:
         if flask.request.path.startswith(counted):
-            quotas.admit_request(person.current().name)
+            quotas.admit_request(_counted())
 
 
 def charged(requester: Requester, quotas: Quotas) -> Requester:
     """The requester, whose decoding the person who makes the request in hand is charged for."""
-    name = person.current().name
+    name = _counted()
     return replace(requester, charge=bind(quotas.charge, name)) if name else requester
+
+
+def charge_ahead(quotas: Quotas, nbytes: Callable[[], int]) -> None:
+    """Charge the person who makes the request in hand for bytes that the worker is to decode.
+
+    `nbytes` counts them, and is called only where there is a quota. Raises `TooManyRequests` beyond it.
+    """
+    name = _counted()
+    if name and quotas.counts_decoding and (due := nbytes()):
+        quotas.charge(name, due)
+
+
+def _counted() -> str:
+    """Whose quota the request in hand uses: for a guest that of the sharer, whatever the number of links.
+
+    The operator has no quota; guests of the operator's have one for each link.
+    """
+    who = person.current()
+    return who.name if who.shared is None else who.shared.by.name or who.name

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial as bind
 from pathlib import Path
 
 import flask
 import numpy as np
+import pytest
 
 from dashboard.bricks import contents, root_quotas
-from dashboard.people.person import Person, Scope
+from dashboard.people.person import OPERATOR, Person, Scope, Shared
+from dashboard.people.quotas import Quotas
+from dashboard.runtime import container
 from dashboard.web import person, quotas
 from tests import files
+from tests.clock import Clock
 from tests.web import HOST, App, running
 
 TOKEN = "correct-horse-battery-staple"
@@ -34,13 +39,21 @@ def people(folder: Path, configuration: str) -> Iterator[App]:
         @server.before_request
         def named() -> None:
             if "X-Person" in flask.request.headers:
-                person.admit(Person(flask.request.headers["X-Person"], scopes=frozenset(Scope)))
+                person.admit(requester(flask.request.headers["X-Person"]))
 
         # After the sign-in, and before the quotas.
         hooks = server.before_request_funcs[None]
         counting = next(n for n, hook in enumerate(hooks) if hook.__module__ == quotas.__name__)
         hooks.insert(counting, hooks.pop())
         yield app
+
+
+def requester(name: str) -> Person:
+    """Somebody by name; `share:ID of NAME` is a guest of that person's share, without a name of the operator's."""
+    guest, of, by = name.partition(" of ")
+    sharer = Person(by, scopes=frozenset(Scope)) if by else OPERATOR
+    shared = Shared("data/scan.h5", sharer) if of else None
+    return Person(guest, scopes=frozenset(Scope), shared=shared)
 
 
 def ask(
@@ -74,6 +87,46 @@ def test_requests_are_counted_by_person_and_health_checks_are_not(tmp_path: Path
         assert all(wait is not None for status, wait in answers if status == 429)
         assert ask(app, "bob", 0)[0] == 200
         assert ask(app, "ann", 0, "/healthz")[0] == 200
+
+
+def test_guests_use_the_quota_of_who_shared_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "Quotas", bind(Quotas, clock=Clock()))
+    quotas_ = f"[quotas]\nrequests_per_second = 1\ncold_bytes_per_minute = {BRICK}\n"
+    with people(tmp_path, quotas_) as app:
+        assert ask(app, "share:1 of ann", 0)[0] == 200
+        for who in ("share:2 of ann", "ann"):
+            assert ask(app, who, 10)[0] == 429, "had decoded for the first guest"
+            assert ask(app, who, 1)[0] == 200, "cached"
+        assert ask(app, "share:3 of ann", 1)[0] == 429, "the sixth request"
+        assert ask(app, "bob", 1)[0] == 200
+        # The operator has no quota, which is not one without a limit for everybody with a link.
+        for who in ("share:4 of ", "share:5 of "):
+            assert [ask(app, who, 1)[0] for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_what_is_queued_to_be_warmed_is_charged_for_what_is_missing(tmp_path: Path) -> None:
+    def warm(app: App, who: str | None, start: int, stop: int) -> int:
+        body = {"file": "data/scan.h5", "dataset": "/a", "axis": "0", "start": start, "stop": stop}
+        headers = {"Authorization": f"Bearer {TOKEN}"} | ({"X-Person": who} if who else {})
+        response = app.client.post("/api/v1/warm", json=body, headers=headers, base_url=HOST)
+        if response.status_code == 429:
+            assert 0 < int(response.headers["Retry-After"]) <= 60
+            assert "decoded a minute" in response.get_json()["error"]["message"]
+        return response.status_code
+
+    with people(tmp_path, f"[quotas]\ncold_bytes_per_minute = {BRICK * 2}\n") as app:
+        assert ask(app, "bob", 0)[0] == 200
+        assert warm(app, "ann", 0, 20) == 202, "one brick of two is missing"
+        assert warm(app, "ann", 0, 20) == 202, "the same is charged once"
+        assert ask(app, "ann", 20)[0] == 200, "the second brick"
+        assert warm(app, "ann", 30, 40) == 429
+        assert ask(app, "ann", 30)[0] == 429
+        assert warm(app, "ann", 0, 10) == 202, "all of it is cached"
+        assert len(app.services.warm_queue.jobs()) == 2
+        assert warm(app, "bob", 30, 40) == 202
+        assert warm(app, None, 10, 40) == 202, "the operator has no quota"
 
 
 def test_a_root_keeps_its_most_recent_bricks_within_its_quota(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatShare, plural } from './format.mjs';
 /** @typedef {{volume: string, axis: string, file: string | null, dataset: string | null, bricks: number,
  *  bytes: number}} ContentsGroup */
 /** @typedef {{id: string, volume: string, axis: string, start: number, stop: number, state: string, bricks: number,
- *  done: number, failed: number, message: string}} WarmJob */
+ *  done: number, failed: number, message: string, may_cancel: boolean}} WarmJob */
 /** What a person may do with a group. @typedef {{warm: ((group: ContentsGroup) => void) | null,
  *  drop: ((group: ContentsGroup) => void) | null}} ContentsActions */
 
@@ -53,10 +53,10 @@ export function dropQuestion({ volume, axis, bricks, bytes }) {
     ' Slices without a cached frame are decoded again.';
 }
 
-/** Rows of what is being warmed; `cancel` is called with the id whose button is pressed.
+/** Rows of what is being warmed; `cancel` is called with the id whose button is pressed. Jobs of others have none.
  * @param {WarmJob[]} jobs @param {((id: string) => void) | null} cancel */
 export function warmRows(jobs, cancel) {
-  return jobs.map(({ id, volume, axis, start, stop, state, bricks, done, failed, message }) => {
+  return jobs.map(({ id, volume, axis, start, stop, state, bricks, done, failed, message, may_cancel: mayCancel }) => {
     const isFinal = state === 'done' || state === 'failed';
     const text = STATES[state] + (failed ? `, ${formatCount(failed)} cannot be decoded` : '');
     const button = { text: isFinal ? 'Remove' : 'Cancel', action: () => cancel && cancel(id) };
@@ -67,7 +67,7 @@ export function warmRows(jobs, cancel) {
         `${formatCount(start)} to ${formatCount(stop - 1)}`,
         `${formatCount(done)} of ${formatCount(bricks)}`,
         message ? { text: `${text}: ${message}`, title: message } : text,
-        ...(cancel ? [button] : []),
+        ...(cancel ? [mayCancel ? button : ''] : []),
       ],
     };
   });

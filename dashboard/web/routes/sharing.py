@@ -48,6 +48,8 @@ def register(api: flask.Blueprint, services: Services) -> None:
         access = _sharing(services)
         view = parse_view(asked.view)
         visible.check(view.file)
+        # Raises for a file that does not exist, and for a folder, as for one that is hidden.
+        services.catalog.fingerprint(view.file)
         share, secret = access.shares.add(view, person.current(), asked.days, asked.note)
         access.audit.record(Event.SHARE_ADDED, name=share.person, share=share.id, file=share.file)
         link = f"{services.settings.url_prefix}{SHARE}/{secret}"

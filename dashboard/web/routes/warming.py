@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial as bind
 from typing import TYPE_CHECKING
 
 import flask
@@ -9,10 +10,12 @@ import flask
 from dashboard import errors
 from dashboard.bricks.coverage import Coverage, parse_axes
 from dashboard.catalog.volume import ReadPath
+from dashboard.people.person import Scope
 from dashboard.prefetch.warm_queue import State, WarmJob, new_id
 from dashboard.telemetry.groups import axis_name, volume_name
 from dashboard.web import answers, person, query
 from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.quotas import charge_ahead
 from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
@@ -31,8 +34,13 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @operation(returns(answers.WarmJobs))
     def warm_jobs() -> flask.Response:
         """What is queued to be decoded into the cache, and how far that is."""
-        jobs = [_progress(job) for job in services.warm_queue.jobs() if visible.sees(job.file)]
-        return flask.jsonify(jobs=jobs, may_warm=person.may_change_cache(services.settings))
+        may_warm = person.may_change_cache(services.settings)
+        jobs = [
+            _progress(job, may_cancel=may_warm and _may_cancel(job))
+            for job in services.warm_queue.jobs()
+            if visible.sees(job.file)
+        ]
+        return flask.jsonify(jobs=jobs, may_warm=may_warm)
 
     @api.post("/api/v1/warm")
     @operation(
@@ -45,10 +53,13 @@ def register(api: flask.Blueprint, services: Services) -> None:
         _check(services)
         asked = query.body(query.WarmRequest)
         visible.check(asked.file)
-        job = _job(services, asked)
+        job, covered = _job(services, asked)
         if not job.state.is_final:
-            job = services.warm_queue.add(job, services.caches.brick_evictor.limit)
-        return flask.jsonify(_progress(job)), 202
+            limit = services.caches.brick_evictor.limit
+            missing = bind(_missing_bytes, services, covered)
+            charge = bind(charge_ahead, services.quotas, missing)
+            job = services.warm_queue.add(job, limit, charge)
+        return flask.jsonify(_progress(job, may_cancel=_may_cancel(job))), 202
 
     @api.post("/api/v1/warm/cancel")
     @operation(
@@ -57,12 +68,11 @@ def register(api: flask.Blueprint, services: Services) -> None:
         errors=(errors.NotFound,),
     )
     def cancel() -> tuple[str, int]:
-        """Cancels what was queued to be decoded, or removes what is finished from the list."""
+        """Cancels what the person has queued, or removes it from the list when it is done; admins do so for all."""
         _check(services)
         asked = query.body(query.CancelRequest).id
-        listed = {job.id: job for job in services.warm_queue.jobs()}
-        seen = asked in listed and visible.sees(listed[asked].file)
-        if not seen or not services.warm_queue.cancel(asked):
+        may = any(job.id == asked and _may_cancel(job) for job in services.warm_queue.jobs())
+        if not may or not services.warm_queue.cancel(asked):
             raise errors.NotFound("Nothing with this id is queued.")
         return "", 204
 
@@ -74,7 +84,20 @@ def _check(services: Services) -> None:
         )
 
 
-def _job(services: Services, asked: query.WarmRequest) -> WarmJob:
+def _may_cancel(job: WarmJob) -> bool:
+    who = person.current()
+    return who.name == job.person or who.may(Scope.ADMIN)
+
+
+def _missing_bytes(services: Services, covered: Coverage) -> int:
+    """Decoded bytes of the bricks that are not in the cache."""
+    itemsize = covered.volume.dtype.itemsize
+    sizes = {brick.key: brick.nbytes(itemsize) for brick in covered}
+    cached = services.bricks.existing(list(sizes))
+    return sum(nbytes for key, nbytes in sizes.items() if key not in cached)
+
+
+def _job(services: Services, asked: query.WarmRequest) -> tuple[WarmJob, Coverage]:
     volume = services.metadata.volume(asked.file, asked.dataset)
     try:
         covered = Coverage(volume, parse_axes(asked.axis), asked.start, asked.stop)
@@ -84,7 +107,7 @@ def _job(services: Services, asked: query.WarmRequest) -> WarmJob:
     if count > MAX_BRICKS:
         raise errors.TooLarge(f"That is more than {MAX_BRICKS:,} bricks; name a range.")
     as_it_is = volume.read_path is ReadPath.CONTIGUOUS
-    return WarmJob(
+    job = WarmJob(
         id=new_id(),
         file=volume.address.file,
         dataset=volume.address.dataset,
@@ -99,9 +122,10 @@ def _job(services: Services, asked: query.WarmRequest) -> WarmJob:
         state=State.DONE if as_it_is else State.QUEUED,
         message=AS_IT_IS if as_it_is else "",
     )
+    return job, covered
 
 
-def _progress(job: WarmJob) -> answers.WarmProgress:
+def _progress(job: WarmJob, *, may_cancel: bool) -> answers.WarmProgress:
     return {
         "id": job.id,
         "file": job.file,
@@ -118,4 +142,5 @@ def _progress(job: WarmJob) -> answers.WarmProgress:
         "bytes": job.nbytes,
         "message": job.message,
         "asked_at": job.asked_at,
+        "may_cancel": may_cancel,
     }

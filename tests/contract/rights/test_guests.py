@@ -211,11 +211,16 @@ def test_a_second_link_takes_the_place_of_the_first(app: App) -> None:
     assert slice_of(app, first) == 401
 
 
-def test_nobody_shares_what_they_do_not_see(app: App) -> None:
-    for file in ("cobalt/volume.h5", "nowhere/volume.h5"):
-        body = {"view": f"file={file}"}
-        response = ask(app, "/api/v1/shares", "POST", signed_in(app, "ann"), json=body)
-        assert response.status_code == 404
+def test_nobody_shares_what_they_do_not_see_or_what_does_not_exist(app: App) -> None:
+    hidden = ("cobalt/volume.h5", "nowhere/volume.h5")
+    for headers, files in ((signed_in(app, "ann"), hidden), (OPERATOR, ("nowhere/volume.h5",))):
+        texts = set()
+        for file in (*files, "garnet/volume.h6", "garnet/*", "garnet"):
+            response = ask(app, "/api/v1/shares", "POST", headers, json={"view": f"file={file}"})
+            assert response.status_code == 404, file
+            texts.add(response.get_data(as_text=True).replace(repr(file), "FILE"))
+        assert len(texts) == 1
+        assert ask(app, "/api/v1/shares", headers=headers).get_json()["shares"] == []
     assert ask(app, "/api/v1/shares", "POST", json={"view": VIEW}).status_code == 401
 
 

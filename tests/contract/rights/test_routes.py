@@ -416,6 +416,13 @@ def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
         body = {"file": "common/volume.h5", "dataset": "common_values", "axis": "0", "start": start}
         return busy.ask(who, "/api/v1/warm", "POST", json=body)
 
+    def listed(who: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = busy.ask(who, "/api/v1/warm").get_json()["jobs"]
+        return found
+
+    def cancel(who: str, job: str) -> Any:
+        return busy.ask(who, "/api/v1/warm/cancel", "POST", json={"id": job})
+
     jobs = [ask("ann", start) for start in range(warm_queue.MAX_OF_PERSON)]
     assert {response.status_code for response in jobs} == {202}
     refused = ask("ann", 10)
@@ -424,9 +431,22 @@ def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
     assert "for you" in refused.get_json()["error"]["message"]
     jobs.append(ask("bob", 10))
     assert jobs[-1].status_code == 202
+    last = jobs.pop().get_json()["id"]
+    # Both see the file, but each cancels what is their own, and an admin everything.
+    may = {who: [one["may_cancel"] for one in listed(who)] for who in ("ann", "bob", "root")}
+    own = warm_queue.MAX_OF_PERSON
+    assert may == {
+        "ann": [True] * own + [False],
+        "bob": [False] * own + [True],
+        "root": [True] * (own + 1),
+    }
+    refused, none = cancel("ann", last), cancel("ann", "0" * 16)
+    assert (refused.status_code, refused.get_data()) == (404, none.get_data())
+    assert last in {one["id"] for one in listed("bob")}
+    assert cancel("root", last).status_code == 204
     for response in jobs:
-        cancel = {"id": response.get_json()["id"]}
-        assert busy.ask("ann", "/api/v1/warm/cancel", "POST", json=cancel).status_code == 204
+        assert cancel("ann", response.get_json()["id"]).status_code == 204
+    assert listed("root") == []
 
 
 def test_warming_takes_the_scope(busy: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,22 @@ def test_the_socket_file(data: Path, tmp_path: Path) -> None:
         ({"proxy_peers": "192.0.2.1"}, "give both or neither"),
         ({"proxy_header": "X-User", "proxy_peers": "unix"}, "give --bind unix:PATH"),
         ({"proxy_header": "X_User", "proxy_peers": "unix"}, "LAMELLA_PROXY_HEADER is not valid"),
+        *(
+            ({setting: name}, "sent by all clients or means something else")
+            for setting in ("proxy_header", "proxy_groups_header")
+            for name in (
+                *(
+                    "Host",
+                    "cookie",
+                    "Authorization",
+                    "Forwarded",
+                    "X-Forwarded-For",
+                    "x-forwarded-host",
+                ),
+                *("Connection", "Content-Type", "Origin", "Referer", "User-Agent", "Accept"),
+                *("Accept-Language", "Sec-Fetch-Site"),
+            )
+        ),
         ({"proxy_header": "X-User", "proxy_peers": "10.0.0.0/8"}, "each is one address"),
         ({"proxy_header": "X-User", "proxy_peers": "proxy.example"}, "each is one address"),
         ({"proxy_header": "X-User", "proxy_peers": "unix", "public": True}, "one or the other"),
@@ -172,6 +188,11 @@ def test_settings_that_are_refused(given: dict[str, Any], reason: str) -> None:
 
     with pytest.raises(SetupError, match=reason):
         load_settings(given)
+
+
+@pytest.mark.parametrize("name", ["X-Remote-User", "Remote-User", "X-Forwarded-User"])
+def test_headers_in_which_proxies_name_people(name: str) -> None:
+    assert load_settings({"proxy_header": name, "proxy_peers": "127.0.0.1"}).proxy_header == name
 
 
 def test_a_share_follows_the_groups_that_the_proxy_says(proxied: App) -> None:

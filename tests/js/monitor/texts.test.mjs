@@ -210,16 +210,19 @@ Deno.test('what is in the cache is listed with its share, and asked about before
 });
 
 Deno.test('what is being warmed says how far it is, and is cancelled by its id', () => {
-  const job = { volume: 'a.h5/x', axis: '0', start: 0, stop: 2160, bricks: 32, failed: 0, message: '' };
+  const slices = { volume: 'a.h5/x', axis: '0', start: 0, stop: 2160 };
+  const job = { ...slices, bricks: 32, failed: 0, message: '', may_cancel: true };
   const cancelled = [];
   const rows = warmRows([
     { ...job, id: 'a', state: 'running', done: 7 },
     { ...job, id: 'b', state: 'done', done: 30, failed: 2, message: 'A chunk is damaged.' },
+    { ...job, id: 'd', state: 'queued', done: 0, may_cancel: false },
   ], (id) => cancelled.push(id));
   const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
   assert.deepEqual(texts, [
     ['a.h5/x', 'axis 0', '0 to 2,159', '7 of 32', 'being decoded', 'Cancel'],
     ['a.h5/x', 'axis 0', '0 to 2,159', '30 of 32', 'done, 2 cannot be decoded: A chunk is damaged.', 'Remove'],
+    ['a.h5/x', 'axis 0', '0 to 2,159', '0 of 32', 'waiting', ''],
   ]);
   rows[0].cells[5].action();
   assert.deepEqual(cancelled, ['a']);
