@@ -40,11 +40,6 @@ class Quotas:
         if limits.cold_bytes_per_minute is not None:
             self._cold = RateLimit(limits.cold_bytes_per_minute, MINUTE_S, PEOPLE, clock)
 
-    @property
-    def counts_decoding(self) -> bool:
-        """Whether decoded bytes have a limit."""
-        return self._cold is not None
-
     def admit_request(self, person: str) -> None:
         """Count a request; raises `TooManyRequests` beyond the quota."""
         if person and self._requests is not None and not self._requests.admit(person):
@@ -60,11 +55,27 @@ class Quotas:
         a minute.
         """
         if person and self._cold is not None and not self._cold.admit(person, max(nbytes, 1)):
-            most = (self._limits.cold_bytes_per_minute or 0) / 2**20
-            raise _too_many(
-                f"You may have {most:,.0f} MiB decoded a minute, and have had them; what is cached can be shown.",
-                self._cold.wait_s(person),
-            )
+            raise self._decoded_all(self._cold.wait_s(person))
+
+    def charge_ahead(self, person: str, nbytes: Callable[[], int]) -> None:
+        """The same for bytes that are to be decoded later, which take time to count; 0 of them cost nothing.
+
+        `nbytes` counts them, and is not called where there is no quota, or one that is used up.
+        """
+        if person and self._cold is not None:
+            wait_s = self._cold.wait_s(person)
+            if wait_s > 0.0:
+                raise self._decoded_all(wait_s)
+            due = nbytes()
+            if due:
+                self.charge(person, due)
+
+    def _decoded_all(self, wait_s: float) -> TooManyRequests:
+        most = (self._limits.cold_bytes_per_minute or 0) / 2**20
+        return _too_many(
+            f"You may have {most:,.0f} MiB decoded a minute, and have had them; what is cached can be shown.",
+            wait_s,
+        )
 
 
 def _too_many(message: str, wait_s: float) -> TooManyRequests:

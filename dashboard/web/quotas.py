@@ -36,11 +36,9 @@ def charged(requester: Requester, quotas: Quotas) -> Requester:
 def charge_ahead(quotas: Quotas, nbytes: Callable[[], int]) -> None:
     """Charge the person who makes the request in hand for bytes that the worker is to decode.
 
-    `nbytes` counts them, and is called only where there is a quota. Raises `TooManyRequests` beyond it.
+    `nbytes` counts them; raises `TooManyRequests` beyond the quota.
     """
-    name = _counted()
-    if name and quotas.counts_decoding and (due := nbytes()):
-        quotas.charge(name, due)
+    quotas.charge_ahead(_counted(), nbytes)
 
 
 def _counted() -> str:

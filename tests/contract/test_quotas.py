@@ -49,9 +49,9 @@ def people(folder: Path, configuration: str) -> Iterator[App]:
 
 
 def requester(name: str) -> Person:
-    """Somebody by name; `share:ID of NAME` is a guest of that person's share, without a name of the operator's."""
+    """Somebody by name; `share:ID of NAME` is a guest of that person's share."""
     guest, of, by = name.partition(" of ")
-    sharer = Person(by, scopes=frozenset(Scope)) if by else OPERATOR
+    sharer = OPERATOR if by == "the operator" else Person(by, scopes=frozenset(Scope))
     shared = Shared("data/scan.h5", sharer) if of else None
     return Person(guest, scopes=frozenset(Scope), shared=shared)
 
@@ -102,7 +102,7 @@ def test_guests_use_the_quota_of_who_shared_with_them(
         assert ask(app, "share:3 of ann", 1)[0] == 429, "the sixth request"
         assert ask(app, "bob", 1)[0] == 200
         # The operator has no quota, which is not one without a limit for everybody with a link.
-        for who in ("share:4 of ", "share:5 of "):
+        for who in ("share:4 of the operator", "share:5 of the operator"):
             assert [ask(app, who, 1)[0] for _ in range(6)] == [200] * 5 + [429]
 
 
@@ -123,9 +123,10 @@ def test_what_is_queued_to_be_warmed_is_charged_for_what_is_missing(tmp_path: Pa
         assert ask(app, "ann", 20)[0] == 200, "the second brick"
         assert warm(app, "ann", 30, 40) == 429
         assert ask(app, "ann", 30)[0] == 429
-        assert warm(app, "ann", 0, 10) == 202, "all of it is cached"
-        assert len(app.services.warm_queue.jobs()) == 2
+        assert len(app.services.warm_queue.jobs()) == 1
+        assert warm(app, "bob", 0, 10) == 202, "all of it is cached, and costs nothing"
         assert warm(app, "bob", 30, 40) == 202
+        assert warm(app, "bob", 10, 20) == 429
         assert warm(app, None, 10, 40) == 202, "the operator has no quota"
 
 

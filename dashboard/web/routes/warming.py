@@ -68,7 +68,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         errors=(errors.NotFound,),
     )
     def cancel() -> tuple[str, int]:
-        """Cancels what the person has queued, or removes it from the list when it is done; admins do so for all."""
+        """Cancels what the person queued, or removes it from the list when it is done; admins do so for all."""
         _check(services)
         asked = query.body(query.CancelRequest).id
         may = any(job.id == asked and _may_cancel(job) for job in services.warm_queue.jobs())

@@ -45,6 +45,26 @@ def test_a_brick_larger_than_the_quota_is_decoded_once_a_minute() -> None:
         quotas.charge("ada", 1)
 
 
+def test_what_is_decoded_later_is_counted_unless_the_quota_is_used_up() -> None:
+    quotas = Quotas(Limits(cold_bytes_per_minute=MIB), Clock())
+    quotas.charge_ahead("ada", lambda: 0)
+    quotas.charge_ahead("ada", lambda: 2 * MIB)
+    counted: list[str] = []
+
+    def nbytes() -> int:
+        counted.append("again")
+        return 0
+
+    with pytest.raises(TooManyRequests, match="1 MiB decoded a minute") as refused:
+        quotas.charge_ahead("ada", nbytes)
+    assert refused.value.retry_after_s == MINUTE_S
+    quotas.charge_ahead("", nbytes)
+    Quotas(Limits()).charge_ahead("ada", nbytes)
+    assert not counted
+    quotas.charge_ahead("grace", nbytes)
+    assert counted
+
+
 def test_without_a_name_or_a_limit_nothing_is_refused() -> None:
     strict, none = Quotas(Limits(1, 1), Clock()), Quotas(Limits(), Clock())
     for _ in range(50):
