@@ -52,5 +52,5 @@ class Warming:
         return self.progress
 
     def cancel(self) -> None:
-        """Cancel it; what was decoded stays in the cache."""
+        """Cancel it; what was decoded stays in the cache. `ServerError` (404) for what others asked for."""
         self._client.cancel_warming(self.progress["id"])
