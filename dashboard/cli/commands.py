@@ -16,7 +16,7 @@ import click
 from dashboard import __version__
 from dashboard.cli.audit import audit
 from dashboard.cli.cache import cache
-from dashboard.cli.options import cache_dir_option, rights_options, serving
+from dashboard.cli.options import cache_dir_option, not_empty, rights_options, serving
 from dashboard.cli.share import share
 from dashboard.cli.token import token
 from dashboard.cli.user import user
@@ -216,12 +216,19 @@ def bench(
 @lamella.command()
 @PATHS
 @rights_options
-@click.option("--as", "name", metavar="USER", help="Say what this person sees, and why.")
+@click.option(
+    "--as",
+    "name",
+    metavar="USER",
+    callback=not_empty,
+    help="Say what this person sees, and why.",
+)
 @click.option(
     "--group",
     "groups",
     multiple=True,
     metavar="GROUP",
+    callback=not_empty,
     help="A group that the sign-in says the person is in; once for each.",
 )
 def check(paths: tuple[str, ...], name: str | None, groups: tuple[str, ...], **given: Any) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from dashboard.people.configuration import TEXT, descriptor_of
+
 log = logging.getLogger(__name__)
 
 MAX_DEATHS = 5
@@ -36,13 +38,14 @@ class ManagedProcess:
     """A process that is restarted when it dies; times are those of the `clock`.
 
     One that `reports_ready` gets a pipe as `--ready DESCRIPTOR`; it is ready when it has written as many lines as
-    the first of them says.
+    the first of them says. One with a `configuration` gets that text at each start, whatever the file has by then.
     """
 
     name: str
     command: Sequence[str]
     descriptors: tuple[int, ...] = ()
     environment: Mapping[str, str] | None = None
+    configuration: bytes | None = None
     clock: Callable[[], float] = time.monotonic
     reports_ready: bool = False
     process: subprocess.Popen[bytes] | None = None
@@ -69,25 +72,29 @@ class ManagedProcess:
 
     def start(self) -> None:
         """Start the process, in a group of its own: Ctrl-C is for the supervisor alone."""
-        command, descriptors = list(self.command), self.descriptors
-        written: int | None = None
+        command, environment = list(self.command), self.environment
+        passed: list[int] = []
         if self.reports_ready:
             self._pipe, written = os.pipe()
+            passed.append(written)
             self.reported = b""
             os.set_blocking(self._pipe, False)
             command[4:4] = ["--ready", str(written)]
-            descriptors = (*descriptors, written)
         try:
+            if self.configuration is not None:
+                passed.append(descriptor_of(self.configuration))
+                inherited = os.environ if environment is None else environment
+                environment = {**inherited, TEXT: str(passed[-1])}
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                pass_fds=descriptors,
-                env=self.environment,
+                pass_fds=(*self.descriptors, *passed),
+                env=environment,
                 process_group=0,
             )
         finally:
-            if written is not None:
-                os.close(written)
+            for number in passed:
+                os.close(number)
 
     def read_report(self) -> None:
         """Set `became_ready` if the process has reported that it is."""

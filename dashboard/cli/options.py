@@ -13,9 +13,12 @@ from dashboard.settings import PREFIX, Settings, describe, secrets_of
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+Value = TypeVar("Value", bound=str | tuple[str, ...] | None)
+
+
+def not_empty(_: click.Context, option: click.Parameter, value: Value) -> Value:
     """Refuse `--token ""` and the like, which a script with an unset variable gives: the server would be open."""
-    if value == "":
+    if value == "" or (isinstance(value, tuple) and "" in value):
         raise click.BadParameter("is empty.", param=option)
     return value
 
@@ -33,9 +36,9 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("cache_dir", "--cache-dir", {"metavar": "FOLDER"}),
     ("url_prefix", "--url-prefix", {"metavar": "PATH"}),
     ("public", "--public", {"is_flag": True, "flag_value": True}),
-    ("token", "--token", {"metavar": "TOKEN", "callback": _not_empty}),
+    ("token", "--token", {"metavar": "TOKEN", "callback": not_empty}),
     ("sign_in", "--sign-in", {"is_flag": True, "flag_value": True}),
-    ("people", "--people", {"metavar": "FILE", "callback": _not_empty}),
+    ("people", "--people", {"metavar": "FILE", "callback": not_empty}),
     ("proxy_header", "--proxy-header", {"metavar": "NAME"}),
     ("proxy_groups_header", "--proxy-groups-header", {"metavar": "NAME"}),
     ("proxy_peers", "--proxy-peer", {"metavar": "ADDRESS|unix", "multiple": True}),
@@ -67,7 +70,7 @@ def rights_options(function: Command) -> Command:
     return function
 
 
-people_option = setting("people", "--people", metavar="FILE", callback=_not_empty)
+people_option = setting("people", "--people", metavar="FILE", callback=not_empty)
 cache_dir_option = setting("cache_dir", "--cache-dir", metavar="FOLDER")
 
 

@@ -123,6 +123,23 @@ def warning_of_accounts(settings: Settings) -> str | None:
     return None
 
 
+def warning_of_groups(settings: Settings) -> str | None:
+    """What to say where a group of `--root` has no members, and nothing but the accounts could give it any."""
+    elsewhere = settings.proxy_groups_header is not None or settings.oidc_issuer is not None
+    if settings.config is not None or elsewhere or not settings.asks_sign_in:
+        return None
+    roots = served_roots(settings)
+    with closing(open_people(settings.people_file)) as store:
+        known = {group for account in Accounts(store).listed() for group in account.groups}
+    for name in roots.paths:
+        for group in sorted((roots.rights.audience(name).groups or frozenset()) - known):
+            return (
+                f"Nobody is in the group {group!r} of --root {name} yet; correct it, or add people to it with"
+                " `lamella user`."
+            )
+    return None
+
+
 def sign_in_link(settings: Settings) -> str:
     """A link to the page that signs in; only for a token that nobody knows otherwise."""
     assert settings.token is not None

@@ -3,8 +3,9 @@
 It holds the listening socket, so that browsers wait instead of being refused while the web process is
 restarted. A child ends with the supervisor, even when that is killed with -9.
 
-On SIGHUP it starts a second web process on the same socket, which reads configuration, certificate and program
-anew. When that one is ready, the first one finishes its requests and ends; when it cannot start, nothing changes.
+On SIGHUP it reads the configuration and starts a second web process on the same socket, with that, and with the
+certificate and the program of now. When that one is ready, the first one finishes its requests and ends; when it
+cannot start, nothing changes. Children that are started again have the last configuration that worked.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ from dashboard.cli.process import (
     queue_signals,
     sign_in_link,
     warning_of_accounts,
+    warning_of_groups,
     with_token,
 )
+from dashboard.errors import SetupError
+from dashboard.people.configuration import read_text
 from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)
@@ -55,6 +59,7 @@ def run(settings: Settings) -> None:
     helper = start_helper(settings)
     given, settings = settings, with_token(settings)
     link = address(settings) if settings is given else sign_in_link(settings)
+    groups = warning_of_groups(settings)
     with open_listener(settings) as listener:
         signals: SimpleQueue[int] = SimpleQueue()
         queue_signals(signals, (*TERMINATION_SIGNALS, signal.SIGCHLD))
@@ -67,16 +72,19 @@ def run(settings: Settings) -> None:
         web = command(settings, "web", *parent, "--listener", str(number))
         worker = command(settings, "worker", *parent)
 
-        def make_web() -> ManagedProcess:
-            return ManagedProcess("web", web, (number, *helper), environment, reports_ready=True)
+        def make() -> Children:
+            text = None if settings.config is None else read_text(settings.config)
+            return (
+                ManagedProcess(
+                    "web", web, (number, *helper), environment, text, reports_ready=True
+                ),
+                ManagedProcess("prefetch", worker, (), environment, text),
+            )
 
-        def make_prefetch() -> ManagedProcess:
-            return ManagedProcess("prefetch", worker, (), environment)
-
-        supervisor = Supervisor(make_web, make_prefetch, signals, settings.wait_seconds + 10)
+        supervisor = Supervisor(make, signals, settings.wait_seconds + 10)
         failure: RestartLimitReached | None = None
         try:
-            supervisor.run(lambda: announce(settings, link))
+            supervisor.run(lambda: announce(settings, link, groups))
         except RestartLimitReached as gave_up:
             failure = gave_up
         finally:
@@ -93,40 +101,43 @@ def command(settings: Settings, role: str, *more: str) -> list[str]:
     return [sys.executable, "-m", "dashboard", role, *options, *more, "--", *settings.data]
 
 
-def announce(settings: Settings, link: str) -> None:
+def announce(settings: Settings, link: str, *warnings: str | None) -> None:
     """Say when and where the server answers, and who else can reach it."""
     click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
-    warning = warning_of_accounts(settings)
-    if warning is not None:
-        click.echo(warning)
+    for warning in (warning_of_accounts(settings), *warnings):
+        if warning is not None:
+            click.echo(warning)
     sd_notify("READY=1", log)
+
+
+# A web and a prefetch process with the same configuration.
+Children = tuple[ManagedProcess, ManagedProcess]
 
 
 class Supervisor:
     """Keeps a web and a prefetch process running, and replaces them on SIGHUP.
 
+    `make` returns both with the configuration of now; it raises `SetupError` where that cannot be read.
     `grace_s` is for how long a process that was asked to end may finish its work.
     """
 
     def __init__(
         self,
-        make_web: Callable[[], ManagedProcess],
-        make_prefetch: Callable[[], ManagedProcess],
+        make: Callable[[], Children],
         signals: SimpleQueue[int],
         grace_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._make_web = make_web
-        self._make_prefetch = make_prefetch
+        self._make = make
         self._signals = signals
         self._grace_s = grace_s
         self._clock = clock
         self._terminal = has_terminal()
-        self.web, self.prefetch = make_web(), make_prefetch()
+        self.web, self.prefetch = make()
         # What has been replaced, and when it is to have ended.
         self.retired: list[tuple[ManagedProcess, float]] = []
-        # The web process that is to replace the present one, and when it is to be ready.
-        self.next: tuple[ManagedProcess, float] | None = None
+        # What is to replace the present processes, and when the web process of it is to be ready.
+        self.next: tuple[Children, float] | None = None
         self._reload_again = False
 
     def run(self, announce: Callable[[], None]) -> None:
@@ -156,15 +167,19 @@ class Supervisor:
             self._reload_again = True
             return
         log.info("SIGHUP: the configuration is read again")
-        made = self._make_web()
-        made.start()
+        try:
+            made = self._make()
+            made[0].start()
+        except (SetupError, OSError) as error:
+            log.error("everything stays as it was: %s", error)  # noqa: TRY400  # the sentence says it all
+            return
         self.next = made, self._clock() + READY_WITHIN_S
 
     def end(self) -> None:
         """End all children: politely first, and at once when asked a second time or after the grace time."""
         children = [self.web, self.prefetch, *(child for child, _ in self.retired)]
         if self.next is not None:
-            children.append(self.next[0])
+            children += self.next[0]
         end(children, self._signals, self._grace_s)
 
     def _hung_up(self) -> bool:
@@ -191,16 +206,17 @@ class Supervisor:
         if self.next is not None:
             self._follow_reload(*self.next)
 
-    def _follow_reload(self, made: ManagedProcess, limit: float) -> None:
-        made.read_report()
-        if made.became_ready:
+    def _follow_reload(self, made: Children, limit: float) -> None:
+        web = made[0]
+        web.read_report()
+        if web.became_ready:
             self._retire(self.web)
             self._retire(self.prefetch)
-            self.web, self.prefetch = made, self._make_prefetch()
+            self.web, self.prefetch = made
             self.prefetch.became_ready = True
             log.info("the new web processes answer now")
-        elif not made.running or self._clock() >= limit:
-            made.discard()
+        elif not web.running or self._clock() >= limit:
+            web.discard()
             log.error("the new web processes could not start: everything stays as it was")
         else:
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dashboard.cli.options import people_option
+from dashboard.cli.options import not_empty, people_option
 from dashboard.people.audit import Event
 
 
@@ -49,7 +49,7 @@ def list_(as_json: bool, **given: Any) -> None:
 
 
 @share.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", callback=not_empty)
 @people_option
 def revoke(id_: str, **given: Any) -> None:
     """Make a link invalid, and end the sessions of those who have it."""

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from dashboard.cli.process import (
 from dashboard.errors import SetupError
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
+from dashboard.people.configuration import taken_up
 from dashboard.settings import Settings, service_id
 from dashboard.sign_in_settings import UNIX
 
@@ -72,7 +73,8 @@ class WebArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
     def reload(self) -> None:
         """On SIGHUP: start new web processes, unless they could not start; gunicorn would end with them."""
         try:
-            check_startup(self.app.settings)
+            with taken_up(self.app.settings.config):
+                check_startup(self.app.settings)
         except SetupError as error:
             log.error("nothing was changed: %s", error.message)  # noqa: TRY400  # the sentence says it all
         else:
@@ -163,7 +165,8 @@ def run(
     A supervisor passes its process id as `parent`, and the descriptors of a listening socket and of a pipe to
     which each web process writes a line when it is ready.
     """
-    check_startup(settings)
+    with taken_up(settings.config) if listener is None else nullcontext():
+        check_startup(settings)
     die_with_parent(parent)
     start_helper(settings)
     service_id()  # The same for all processes that are forked from here on.

@@ -8,18 +8,39 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from dashboard.errors import SetupError
 
 # A configuration of a thousand roots has 200 kB.
 MAX_BYTES: Final = 2**20
 MAX_NAME: Final = 100
+# As many symbolic links as the kernel follows.
+MAX_LINKS: Final = 40
+
+# The variable with the descriptor of the text that a process uses in place of what the file has by then.
+TEXT: Final = "_LAMELLA_CONFIGURATION"
+
+# What pydantic calls by names of Python.
+_KINDS: Final = {
+    "tuple_type": "it has to be a list",
+    "dict_type": "it has to be a table",
+    "model_type": "it has to be a table",
+}
 
 
 def _name(text: str) -> str:
@@ -56,6 +77,14 @@ class Decision(StrEnum):
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any) -> Any:
+        # Python takes them for 1 and 0.
+        if isinstance(value, bool):
+            raise ValueError("no key is true or false")
+        return value
 
 
 class RootTable(_Table):
@@ -120,9 +149,14 @@ class Configuration(_Table):
 
 
 def load_configuration(path: Path) -> Configuration:
-    """The configuration in a file; raises `SetupError` with one sentence that names the key."""
+    """The configuration in a file, or in the text that this process was given for it.
+
+    Raises `SetupError` with one sentence that names the key.
+    """
+    number = os.environ.get(TEXT)
     try:
-        tables = tomllib.loads(_read(path))
+        content = read_text(path) if number is None else os.pread(int(number), MAX_BYTES, 0)
+        tables = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{path} is no valid TOML; correct it: {error}.") from None
     try:
@@ -144,15 +178,45 @@ def path_of(root: RootTable, configuration: Path) -> Path:
     return configuration.absolute().parent / Path(root.path).expanduser()
 
 
-def _read(path: Path) -> str:
-    """The text of a file that nobody but its owner can change; raises `SetupError`."""
+def descriptor_of(text: bytes) -> int:
+    """A descriptor of a file in memory with the text, for a process that has its number in the variable `TEXT`."""
+    number = os.memfd_create("lamella-configuration", os.MFD_CLOEXEC)
+    with open(number, "wb", closefd=False) as stream:
+        stream.write(text)
+    return number
+
+
+@contextmanager
+def taken_up(path: Path | None) -> Iterator[None]:
+    """Let this process and its forks use what the file has now; as before where that or the block raises."""
+    before = os.environ.pop(TEXT, None)
+    try:
+        if path is not None:
+            os.environ[TEXT] = str(descriptor_of(read_text(path)))
+        yield
+    except BaseException:
+        _release(os.environ.pop(TEXT, None))
+        if before is not None:
+            os.environ[TEXT] = before
+        raise
+    _release(before)
+
+
+def _release(number: str | None) -> None:
+    if number is not None:
+        os.close(int(number))
+
+
+def read_text(path: Path) -> bytes:
+    """What a file that nobody but its owner can change has now; raises `SetupError`."""
     try:
         with open(path, "rb", opener=_opener) as stream:
             info = os.fstat(stream.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise SetupError(f"The configuration {path} is no regular file; name one.")
             _check_owner(path, info)
-            _check_owner(path.absolute().parent, os.stat(path.absolute().parent))
+            for folder in _folders(path.absolute()):
+                _check_owner(folder, os.stat(folder))
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SetupError(
@@ -165,7 +229,16 @@ def _read(path: Path) -> str:
         ) from None
     if len(content) > MAX_BYTES:
         raise SetupError(f"The configuration {path} is larger than 1 MiB; shorten it.")
-    return content.decode()
+    return content
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """The folder of a file and, where it is a symbolic link, those of what that leads to."""
+    for _ in range(MAX_LINKS + 1):
+        yield path.parent
+        if not path.is_symlink():
+            return
+        path = path.parent / path.readlink()
 
 
 def _opener(path: str, flags: int) -> int:
@@ -197,7 +270,7 @@ def _sentence(error: ValidationError) -> str:
         return f"the key {key} is unknown; there may be {', '.join(_keys_beside(where))}."
     if first["type"] == "missing":
         return f"the key {key} is missing; add it."
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = _KINDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     return f"the key {key} is not valid; correct it: {reason[:1].lower()}{reason[1:]}."
 
 

@@ -222,6 +222,86 @@ def test_changed_roots_are_shown_and_a_broken_configuration_is_not_used(
     assert server.stop() == 0
 
 
+def logged(server: Server, text: str, times: int = 1) -> None:
+    """Wait until the log has a text so many times."""
+    end = time.monotonic() + 2 * WITHIN_S
+    while server.log.read_text().count(text) < times:
+        assert time.monotonic() < end, text
+        time.sleep(0.05)
+
+
+def restarted(server: Server, role: str) -> None:
+    """Kill a child, and wait until another one has taken its place."""
+    times = server.log.read_text().count("is started again")
+    before = one(server.process.pid, role)
+    os.kill(before, signal.SIGKILL)
+    logged(server, "is started again", times + 1)
+    end = time.monotonic() + 2 * WITHIN_S
+    while not any(
+        f" dashboard {role} " in line and pid != before
+        for pid, line in descendants(server.process.pid).items()
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(600)
+def test_what_is_started_again_has_the_last_configuration_that_worked(
+    serve: Callable[..., Server], volume: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "lamella.toml"
+    good, other = (f'[roots.{name}]\npath = "{volume}"\n' for name in ("good", "other"))
+    config.write_text(good)
+    config.chmod(0o600)
+    server = serve("--config", str(config))
+
+    def shown() -> list[str]:
+        end = time.monotonic() + 2 * WITHIN_S
+        while True:
+            try:
+                with urllib.request.urlopen(
+                    f"{server.url}/api/v1/files", timeout=WITHIN_S
+                ) as response:
+                    return [file["name"] for file in json.loads(response.read())["files"]]
+            except OSError:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+
+    def answers_ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"{server.url}/readyz", timeout=WITHIN_S) as response:
+                return bool(json.loads(response.read())["ready"])
+        except OSError:
+            return False
+
+    def settled() -> None:
+        end = time.monotonic() + 2 * WITHIN_S
+        while not answers_ready():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    for text, mode in (("bogus = [", 0o600), (good, 0o666), (other, 0o600)):
+        config.write_text(text)
+        config.chmod(mode)
+        for role in ("worker", "web"):
+            restarted(server, role)
+        assert shown() == ["good"]
+        settled()
+    # What has been taken up is used from then on, also while further reloads fail.
+    reload(server)
+    config.chmod(0o666)
+    for times in (1, 2):
+        server.process.send_signal(signal.SIGHUP)
+        logged(server, "everything stays as it was", times)
+    for role in ("worker", "web"):
+        restarted(server, role)
+    assert shown() == ["other"]
+    settled()
+    # Nothing has died by itself.
+    assert server.log.read_text().count("is started again") == 8
+    assert server.stop() == 0
+
+
 def test_a_terminal_that_is_closed_ends_the_server(volume: Path, tmp_path: Path) -> None:
     port = unused_port()
     pid, terminal = pty.fork()

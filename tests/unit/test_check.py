@@ -96,6 +96,10 @@ def test_groups_are_those_of_a_person(config: Path, capsys: pytest.CaptureFixtur
     status, _, err = run(capsys, "--group", "guests")
     assert status == 2
     assert "name one with --as" in err
+    for arguments in (("--as", ""), ("--as", "lin", "--group", "")):
+        status, lines, err = run(capsys, *arguments)
+        assert (status, lines) == (2, [])
+        assert "is empty" in err
 
 
 def test_nothing_to_check(

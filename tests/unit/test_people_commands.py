@@ -222,6 +222,8 @@ def test_shares(people: Path, capsys: Capsys) -> None:
     assert run(capsys, "share", "revoke", share.id) == (0, f"Revoked {share.id}.\n", "")
     assert Shares(store).opened(secret) is None
     assert "There is no share" in refused(["share", "revoke", share.id], capsys)
+    assert "ID" in (said := refused(["share", "revoke", ""], capsys))
+    assert "is empty" in said
     (line,) = run(capsys, "audit")[1].splitlines()
     assert json.loads(line)["event"] == "share-revoked"
     store.close()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -18,6 +19,8 @@ from dashboard.cli import serve as module
 from dashboard.cli.managed_process import MAX_DEATHS, ManagedProcess, RestartLimitReached
 from dashboard.cli.process import address, queue_signals
 from dashboard.cli.serve import Supervisor, end
+from dashboard.errors import SetupError
+from dashboard.people.configuration import TEXT
 from dashboard.settings import Settings
 from tests.clock import Clock
 
@@ -151,7 +154,7 @@ class Supervised:
         self.signals: SimpleQueue[int] = SimpleQueue()
         self.announced = 0
         self.supervisor = Supervisor(
-            self.make_web, lambda: child(time.monotonic, PAUSE), self.signals, grace_s=30.0
+            lambda: (self.make_web(), child(time.monotonic, PAUSE)), self.signals, grace_s=30.0
         )
         self._at_most_s = at_most_s
 
@@ -255,7 +258,7 @@ def test_what_does_not_become_ready_is_given_up(
     one.supervisor.reload()
     assert one.supervisor.next is not None
     late, _ = one.supervisor.next
-    process = late.process
+    process = late[0].process
     one.supervisor.next = late, time.monotonic()
     one.until(lambda _: "everything stays as it was" in caplog.text)
     assert process is not None
@@ -273,6 +276,49 @@ def test_a_second_sighup_during_the_first_is_not_lost(
         one.signals.put(signal.SIGHUP)
     one.until(lambda supervisor: caplog.text.count("new web processes answer now") == 2)
     assert one.supervisor.next is None
+
+
+def test_a_child_has_the_configuration_that_it_was_made_with(tmp_path: Path) -> None:
+    config = tmp_path / "lamella.toml"
+    config.write_text("admins = ['ada']")
+    script = """
+import pathlib, sys
+from dashboard.people.configuration import load_configuration
+print(*load_configuration(pathlib.Path(sys.argv[1])).admins, file=open(sys.argv[2], "a"))
+"""
+    command = [sys.executable, "-c", script, str(config), str(tmp_path / "out")]
+    tended = ManagedProcess("test", command, configuration=config.read_bytes())
+    for text in ("admins = ['eve']", "admins = ["):
+        config.write_text(text)
+        config.chmod(0o666)
+        tended.start()
+        assert tended.process is not None
+        assert tended.process.wait() == 0
+    assert (tmp_path / "out").read_text() == "ada\nada\n"
+    assert TEXT not in os.environ
+
+
+def test_a_configuration_that_cannot_be_read_replaces_nothing(
+    supervised: Callable[..., Supervised],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = supervised(READY)
+    one.until(lambda supervisor: supervisor.web.became_ready)
+    before = one.supervisor.web.process
+
+    def refuse() -> ManagedProcess:
+        raise SetupError("The configuration is not there.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one, "make_web", refuse)
+        for _ in range(3):
+            one.signals.put(signal.SIGHUP)
+        one.until(lambda _: caplog.text.count("as it was: The configuration is not there.") == 3)
+    assert one.supervisor.web.process is before
+    assert one.supervisor.web.running
+    one.signals.put(signal.SIGHUP)
+    one.until(lambda supervisor: supervisor.web.process is not before)
 
 
 @pytest.mark.parametrize("gone", [True, False])

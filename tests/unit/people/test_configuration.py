@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.errors import SetupError
-from dashboard.people.configuration import Decision, load_configuration, path_of
+from dashboard.people.configuration import TEXT, Decision, load_configuration, path_of, taken_up
 
 WHOLE = """
 admins = ["ada"]
@@ -76,6 +76,13 @@ def test_an_empty_file_restricts_nothing(tmp_path: Path) -> None:
         ("rights = 'none'", r"rights is not valid.*'roots' or 'filesystem'"),
         ("roots = 3", r"key roots is not valid"),
         ("admins = [", r"no valid TOML"),
+        ("admins = 'ada'", r"key admins is not valid; correct it: it has to be a list\.$"),
+        ("groups.a = 'ada'", r"key groups\.a is not valid; correct it: it has to be a list\.$"),
+        ("groups = 'a'", r"key groups is not valid; correct it: it has to be a table\.$"),
+        ("roots.a = 'x'", r"key roots\.a is not valid; correct it: it has to be a table\.$"),
+        ("quotas.requests_per_second = true", r"quotas\.requests_per_second .* true or false"),
+        ("quotas.cold_bytes_per_minute = true", r"cold_bytes_per_minute .* true or false"),
+        ("[roots.a]\npath = 'x'\nbrick_cache_bytes = false", r"brick_cache_bytes .* true or false"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_the_key(
@@ -112,6 +119,46 @@ def test_a_folder_in_which_others_can_replace_the_file_is_refused(tmp_path: Path
         load_configuration(path)
     folder.chmod(0o1777)
     load_configuration(path)
+
+
+def test_a_link_is_as_safe_as_the_folders_that_it_leads_through(tmp_path: Path) -> None:
+    for name in ("own", "etc", "far"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "far", WHOLE)
+    (tmp_path / "etc" / "link").symlink_to("../far/lamella.toml")
+    path = tmp_path / "own" / "lamella.toml"
+    path.symlink_to(tmp_path / "etc" / "link")
+    load_configuration(path)
+    for name in ("own", "etc", "far"):
+        (tmp_path / name).chmod(0o777)
+        with pytest.raises(SetupError, match=rf"Other accounts can write .*{name}$"):
+            load_configuration(path)
+        (tmp_path / name).chmod(0o755)
+
+
+def test_a_text_that_is_taken_up_stays_until_the_next_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "admins = ['ada']")
+    try:
+        with taken_up(path):
+            assert load_configuration(path).admins == ("ada",)
+        write(tmp_path, "admins = ['eve']")
+        assert load_configuration(path).admins == ("ada",)
+        for text in ("admins = [", "admin = []"):
+            write(tmp_path, text)
+            with pytest.raises(SetupError), taken_up(path):
+                load_configuration(path)
+        path.chmod(0o666)
+        with pytest.raises(SetupError), taken_up(path):
+            pytest.fail("the text of others is taken up")
+        assert load_configuration(path).admins == ("ada",)
+        write(tmp_path, "admins = ['lin']")
+        with taken_up(path):
+            assert load_configuration(path).admins == ("lin",)
+        assert load_configuration(path).admins == ("lin",)
+    finally:
+        with taken_up(None):
+            pass
+    assert TEXT not in os.environ
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")

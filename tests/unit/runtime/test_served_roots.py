@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
 
-from dashboard.cli.process import check_startup
+from dashboard.cli.process import check_startup, warning_of_groups
 from dashboard.errors import SetupError
+from dashboard.people.accounts import Accounts
 from dashboard.people.person import Person
+from dashboard.people.store import open_people
 from dashboard.runtime.engine import build_engine
 from dashboard.runtime.served_roots import check_sign_in, named_roots, served_roots
 from dashboard.settings import Settings, load_settings
@@ -108,6 +111,26 @@ def test_an_unknown_group_of_the_option_beside_a_file(folder: Path) -> None:
     settings = configured(folder, "", roots=(f"r={folder}/a:typo",))
     with pytest.raises(SetupError, match=r"--root r names the group 'typo'.*\[groups\]"):
         served_roots(settings)
+
+
+def test_a_group_of_the_option_that_nobody_is_in(folder: Path) -> None:
+    settings = Settings(
+        roots=(f"all={folder}/b:*", f"r={folder}/a:imaging,typo"),
+        sign_in=True,
+        people=folder / "people" / "people.sqlite",
+    )
+    with closing(open_people(settings.people_file)) as store:
+        Accounts(store).add("lin", "a password of lin's", ["imaging"])
+    said = warning_of_groups(settings)
+    assert said is not None
+    assert "Nobody is in the group 'typo' of --root r" in said
+    for update in (
+        {"roots": settings.roots[:1]},
+        {"roots": (f"r={folder}/a:imaging",)},
+        {"proxy_header": "X-User", "proxy_groups_header": "X-Groups"},
+        {"oidc_issuer": "https://id.example.org"},
+    ):
+        assert warning_of_groups(settings.model_copy(update=update)) is None
 
 
 def test_a_root_that_does_not_exist(folder: Path) -> None:
