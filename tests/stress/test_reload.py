@@ -262,7 +262,7 @@ def test_what_is_started_again_has_the_last_configuration_that_worked(
                 with urllib.request.urlopen(
                     f"{server.url}/api/v1/files", timeout=WITHIN_S
                 ) as response:
-                    return [file["name"] for file in json.loads(response.read())["files"]]
+                    return [file["file"] for file in json.loads(response.read())["files"]]
             except OSError:
                 assert time.monotonic() < end
                 time.sleep(0.05)
