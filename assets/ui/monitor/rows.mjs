@@ -86,6 +86,7 @@ import { createGroups } from './groups.mjs';
 /** @typedef {[name: string, text: string, color?: string]} Legend */
 
 // Slices in the list beside the heatmap.
+const WRITTEN_LATE_S = 2; // A slice counts when its process writes its figures.
 const SHOWN = 40;
 // Colours of the causes of waste, in their order.
 const WASTE_COLORS = ['#b3362b', '#f26660', '#c98022', '#84644e', '#e0a35c', '#8f5a86'];
@@ -171,10 +172,10 @@ export function createRows({ config, store, statistics, charts, theme, setLink, 
     }`;
     setText('monitor-cell-title', title);
     const isServer = switchOf(store.current(), 'latency') === 'server';
-    const slices = await slowSlices({ from: chosen.from, to: chosen.to });
+    const slices = await slowSlices({ from: chosen.from - WRITTEN_LATE_S, to: chosen.to });
     // Another cell, or none, may be chosen by now.
     if (cell !== chosen) return;
-    const found = chosenSlices(slicesOfCell(slices, chosen, isServer), filters);
+    const found = chosenSlices(slicesOfCell(slices, chosen, isServer), filters).slice(0, chosen.count);
     keep(list, [chosen, found], () => [
       cellNote(chosen, found),
       ...table({ head: HEAD, rows: found.map(rowOf), chosen: null, onRow: choose, empty: '' }),
