@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import secrets
 import shutil
@@ -32,7 +33,7 @@ VOLUMES: Final = 10
 # A frame of 8 bits has 0.46 MB.
 SHAPE: Final = (40, 680, 680)
 CHUNKS: Final = (20, 85, 85)
-COLD_SHAPE: Final = (480, 704, 704)
+COLD_SHAPE: Final = (960, 704, 704)
 COLD_CHUNKS: Final = (32, 64, 64)
 RATE: Final = 5.0
 VIEWERS: Final = (20, 50, 100, 200)
@@ -126,7 +127,7 @@ def sweeping(port: int, number: int, token: str) -> Iterator[dict[str, float]]:
 
 
 def swept(port: int, number: int, token: str) -> None:
-    """Sweep until the standard input ends; prints the rate as JSON."""
+    """Sweep across one axis after the other until the standard input ends; prints the rate as JSON."""
     ended = threading.Event()
 
     def wait_for_end() -> None:
@@ -135,20 +136,20 @@ def swept(port: int, number: int, token: str) -> None:
 
     threading.Thread(target=wait_for_end, daemon=True).start()
     begin, count = time.monotonic(), 0
+    steps = itertools.chain.from_iterable(
+        ((axis, index) for index in range(length)) for axis, length in enumerate(COLD_SHAPE)
+    )
     with Client(port, token=token) as client:
-        while not ended.is_set():
-            index = count % COLD_SHAPE[0]
+        for axis, index in itertools.takewhile(lambda _: not ended.is_set(), steps):
             got = client.slice(
                 f"{ROOT}/cold-{number}.h5",
                 "volume",
-                f"{index},:,:",
+                ",".join(str(index) if dim == axis else ":" for dim in range(3)),
                 format="u8",
                 viewer=f"sweep-{number}",
             )
             assert got.status == 200, got.body
             count += 1
-            if count == COLD_SHAPE[0]:
-                break
     print(json.dumps({"slices_per_s": count / (time.monotonic() - begin), "slices": count}))
 
 
