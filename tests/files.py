@@ -194,7 +194,6 @@ UNSHOWABLE = {
     "references": "reference",
     "opaque": "opaque",
     "arrays": "array",
-    "quad": "float128",
     "times": "datetime64",
     "filter-missing": "32099",
 }
@@ -216,7 +215,6 @@ def write_unshowable(path: Path) -> None:
         file.create_dataset("references", (3, 3), h5py.ref_dtype)
         file["opaque"] = np.zeros((2, 2), "V5")
         file.create_dataset("arrays", (2, 2), "(3,)i4")
-        file["quad"] = np.zeros((3, 3), np.longdouble)
         file.create_dataset("times", (2, 2), h5py.opaque_dtype("M8[s]"))
         _unknown_filter(file, "filter-missing")
 

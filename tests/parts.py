@@ -17,6 +17,7 @@ from dashboard.addressing.requester import Requester
 from dashboard.bricks.loader import BrickLoader, LoadedBrick
 from dashboard.bricks.store import BrickStore
 from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.nodes import Nodes
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_readers import BrickReaders
@@ -93,6 +94,11 @@ class Parts:
     frames: FakeFrames
     reader: FrameRenderer
     metadata_rows: Rows
+
+    @property
+    def nodes(self) -> Nodes:
+        """The objects of files."""
+        return Nodes(self.library)
 
     def frame(
         self,

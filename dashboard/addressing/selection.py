@@ -72,6 +72,12 @@ class Selection:
         """Rows and columns of the slice."""
         return self.row_span.cells, self.col_span.cells
 
+    def at(self, dimension: int, index: int) -> Selection:
+        """The same plane with another index in a dimension that it fixes."""
+        items = list(self.items)
+        items[dimension] = index
+        return Selection(tuple(items))
+
     def __str__(self) -> str:
         return ",".join(
             str(item) if isinstance(item, int) else f"{item.start}:{item.stop}:{item.step}"

@@ -40,11 +40,12 @@ class PublicDataset(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class DatasetListing:
-    """Datasets in the shape of `/api/v1/datasets`, whether that is all of them, and the file's version."""
+    """Datasets in the shape of `/api/v1/datasets`, whether that is all, the file's version, and the main one."""
 
     datasets: list[PublicDataset]
     complete: bool
     version: str
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ FAILURES_VERSION = "1"
 FAILURE_TTL_S = 600.0
 
 # Kinds of requests, and the number of failures of a kind after which the whole file counts as failing.
-_KINDS = {"list": "describe", "describe": "describe", "attributes": "attributes", "index": "index"}
+_KINDS = {"list": "describe", "describe": "describe", "node": "node", "index": "index"}
 _VALUES = "values"
 _LIMITS = {_VALUES: 16}
 _LIMIT = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -17,6 +17,7 @@ from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.description import (
     DatasetListing,
+    Dependencies,
     Described,
     PublicDataset,
     chunk_fault,
@@ -30,13 +31,11 @@ from dashboard.catalog.volume import Volume
 from dashboard.files.catalog import ABSENT, Catalog
 from dashboard.files.roots import SourceFile
 from dashboard.hdf5.messages import (
-    Attributes,
     DescribeDataset,
     Failure,
     FileListing,
     ListChunks,
     ListDatasets,
-    ReadAttributes,
     Reply,
     Request,
     unpack,
@@ -68,9 +67,6 @@ _LISTING: TypeAdapter[FileListing | Failure] = TypeAdapter(
     Annotated[FileListing | Failure, _ORDERED]
 )
 _DESCRIBED: TypeAdapter[Described | Failure] = TypeAdapter(Annotated[Described | Failure, _ORDERED])
-_ATTRIBUTES: TypeAdapter[Attributes | Failure] = TypeAdapter(
-    Annotated[Attributes | Failure, _ORDERED]
-)
 _FINGERPRINT = TypeAdapter(Fingerprint)
 
 BUSY = "This file takes long to open for the first time; try again in a moment."
@@ -108,7 +104,7 @@ class MetadataService:
         """The datasets of a file; for those that cannot be displayed, the reason."""
         listing, version = self._listing(file)
         shown = [public_dataset(summary, self._max_chunk) for summary in listing.datasets]
-        return DatasetListing(shown, listing.complete, version)
+        return DatasetListing(shown, listing.complete, version, listing.default)
 
     def one(self, file: str, dataset: str) -> DatasetListing:
         """A dataset by any of its names, also where the listing has another name or is incomplete; or none."""
@@ -125,17 +121,6 @@ class MetadataService:
         _, fingerprint = self.catalog.fingerprint(file)
         growing = self._rows.get(growing_key(file, fingerprint)) is not None
         return file_version(fingerprint, growing)
-
-    def attributes(self, file: str, path: str) -> dict[str, object]:
-        """The attributes of a group or dataset as JSON values."""
-        path_of, fingerprint = self.catalog.fingerprint(file)
-        name, reach = normalize_dataset_path(path), self.catalog.reach_digest(path_of)
-        return self._cached_or_failed(
-            file,
-            digest(METADATA_VERSION, "attributes", file, name, fingerprint.as_list(), reach),
-            _ATTRIBUTES,
-            lambda: self._asked(file, fingerprint, ReadAttributes(name)),
-        ).attributes
 
     def volume(self, file: str, dataset: str) -> Volume:
         """The dataset as a volume; `NotFound`, `CannotShow` with the reason, or `Changed`."""
@@ -234,7 +219,7 @@ class MetadataService:
         return self._failures.call(self.hdf5, request, source, part, seconds=seconds, out=out)
 
     @meter(Stage.READ)
-    def _asked(self, file: str, fingerprint: Fingerprint, request: Request[Reply]) -> Reply:
+    def asked(self, file: str, fingerprint: Fingerprint, request: Request[Reply]) -> Reply:
         """Reply of an HDF5 worker about a file at this fingerprint."""
         with self.catalog.source(file) as source:
             if source.fingerprint != fingerprint:
@@ -247,7 +232,7 @@ class MetadataService:
         # A million chunks take libhdf5 a few seconds to list.
         return self.call(ListChunks(inner), source, inner, seconds=60.0)[1]
 
-    def _cached_or_failed(
+    def cached_or_failed(
         self, file: str, key: str, kind: TypeAdapter[T | Failure], make: Callable[[], T]
     ) -> T:
         """A cached value with a negative cache: a file that cannot be displayed is not opened to crash again."""
@@ -270,18 +255,18 @@ class MetadataService:
         """The listing of a file by an HDF5 worker, and the file's version."""
         path, fingerprint = self.catalog.fingerprint(file)
         reach = self.catalog.reach_digest(path)
-        listing = self._cached_or_failed(
+        listing = self.cached_or_failed(
             file,
             digest(METADATA_VERSION, "list", file, fingerprint.as_list(), reach),
             _LISTING,
-            lambda: self._asked(file, fingerprint, ListDatasets()),
+            lambda: self.asked(file, fingerprint, ListDatasets()),
         )
         if listing.swmr:
             self._record_growing(file, fingerprint)
         # Whether sources exist does not depend on the file alone.
         if any(summary.linked for summary in listing.datasets):
             with self.first_opens.locked(file):
-                listing = self._asked(file, fingerprint, ListDatasets())
+                listing = self.asked(file, fingerprint, ListDatasets())
         return listing, file_version(fingerprint, listing.swmr)
 
     def _record(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
@@ -289,22 +274,16 @@ class MetadataService:
         key = describe_key(file, name, fingerprint)
 
         def described() -> Described:
-            return self._cached_or_failed(
+            return self.cached_or_failed(
                 file, key, _DESCRIBED, lambda: self._describe(file, name, fingerprint)
             )
 
         known = described()
         summary = known.record.summary
-        if summary.linked and not (summary.browsable and self._may_follow(file, known)):
+        if summary.linked and not (summary.browsable and self.may_follow(file, known.dependencies)):
             self.cache.delete(key)
             return described()
         return known
-
-    def _may_follow(self, file: str, known: Described) -> bool:
-        """Whether the files that a dataset depends on are unchanged, and may still be read for this one."""
-        path, _ = self.catalog.fingerprint(file)
-        others = (other for other, _ in known.dependencies)
-        return self.catalog.may_link(path, others) and self.catalog.holds(known.dependencies)
 
     def _build(self, file: str, name: str, fingerprint: Fingerprint) -> Volume:
         described = self._record(file, name, fingerprint)
@@ -344,19 +323,31 @@ class MetadataService:
         self._rows.set(growing_key(file, fingerprint), b"1")
 
     def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
-        record = self._asked(file, fingerprint, DescribeDataset(name))
+        record = self.asked(file, fingerprint, DescribeDataset(name))
         storage = record.storage
         if storage is None:
             return Described(record)
-        # The fingerprints are taken after the description: a later change is noticed at the next
-        # access.
-        states = [
-            (path, self.catalog.state(Path(unpack(path))))
-            for path in (*storage.depends, *storage.absent)
-        ]
-        if any((state == ABSENT) != (path in storage.absent) for path, state in states):
+        return Described(record, self.states(name, storage.depends, storage.absent))
+
+    def states(
+        self, name: str, depends: Sequence[str], absent: Sequence[str]
+    ) -> tuple[tuple[str, Fingerprint], ...]:
+        """The fingerprints of other files that were just read for `name`, or found absent; raises `Changed`.
+
+        They are taken after the reading: a later change is noticed at the next access.
+        """
+        states = tuple(
+            (path, self.catalog.state(Path(unpack(path)))) for path in (*depends, *absent)
+        )
+        if any((state == ABSENT) != (path in absent) for path, state in states):
             raise errors.Changed(f"A file that {name!r} reads has just changed; open it again.")
-        return Described(record, tuple(states))
+        return states
+
+    def may_follow(self, file: str, dependencies: Dependencies) -> bool:
+        """Whether the files that an object depends on are unchanged, and may still be read for this one."""
+        path, _ = self.catalog.fingerprint(file)
+        others = (other for other, _ in dependencies)
+        return self.catalog.may_link(path, others) and self.catalog.holds(dependencies)
 
     def _sources_unchanged(self, volume: Volume) -> bool:
         return not volume.dependencies or self.catalog.holds(volume.dependencies)

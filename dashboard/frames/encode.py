@@ -38,11 +38,12 @@ class Format(StrEnum):
 class Frame:
     """An encoded slice: its bytes and the values of its headers.
 
-    `demand_recorded` says that it was rendered for a viewer's demand, which its bricks' usage records have.
+    `shape` has rows, columns and, in colours, channels. `demand_recorded` says that it was rendered for a viewer's
+    demand, which its bricks' usage records have.
     """
 
     body: bytes
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     dtype: str
     window: Window | None
     demand_recorded: bool
@@ -64,11 +65,11 @@ class Frame:
         line, found, body = data.partition(b"\n")
         try:
             head = json.loads(line)
-            rows, cols = head["shape"]
+            rows, cols, *channels = map(int, head["shape"])
             window = head["window"]
             frame = cls(
                 body,
-                (int(rows), int(cols)),
+                (rows, cols, *channels),
                 str(head["dtype"]),
                 None if window is None else (float(window[0]), float(window[1])),
                 bool(head["demand_recorded"]),
@@ -76,13 +77,15 @@ class Frame:
             nbytes = head["bytes"]
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise ValueError("not a frame") from error
+        if channels not in ([], [3], [4]):
+            raise ValueError("not a frame")
         if not found or nbytes != len(body):
             raise ValueError("a frame that was cut short")
         return frame
 
 
 def encode(values: NDArray[Any], format_: Format) -> bytes:
-    """Encode a 2-D array row by row from the top, little-endian; PNG needs uint8."""
+    """Encode rows, columns and, in colours, channels from the top, little-endian; PNG needs uint8."""
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
     if format_ is Format.PNG:
         # Level 1: a third of the time of level 6 for a tenth more bytes.

@@ -20,6 +20,7 @@ from dashboard.decoding.chunk_reader import damage_error
 from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
+from dashboard.frames.unpacking import Packing
 from dashboard.meter import meter
 
 # Decoded bytes that one slice may need; larger requests are refused.
@@ -29,8 +30,10 @@ STRIP_CELLS = 4_194_304
 
 
 def _to_displayed(
-    values: NDArray[Any], part: ComplexPart, missing: np.generic | None
+    values: NDArray[Any], part: ComplexPart, missing: np.generic | None, packing: Packing | None
 ) -> NDArray[Any]:
+    if packing is not None:
+        return packing.unpack(values)
     shown = select_part(values, part)
     return shown if missing is None else np.where(values == missing, np.nan, shown)
 
@@ -45,7 +48,9 @@ class PlaneReader:
         file: VolumeFile,
         selection: Selection,
         requester: Requester,
+        packing: Packing | None = None,
     ) -> None:
+        self._packing = packing
         self._loader = loader
         self._contiguous = contiguous
         self._file = file
@@ -68,22 +73,24 @@ class PlaneReader:
             )
 
     def values(self, part: ComplexPart, pool: PoolMode, missing: np.generic | None) -> NDArray[Any]:
-        """The cells of the selection: real, native, pooled; NaN in place of the complex value `missing`."""
+        """The cells of the selection: real, native, unpacked, pooled; NaN for the complex value `missing`."""
+        packing = self._packing
         span_r, span_c = self._selection.row_span, self._selection.col_span
         if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
             region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
             with meter(Stage.INDEX):
-                return _to_displayed(region, part, missing)
-        shown = pooled_dtype(part_dtype(self._volume.dtype), pool, span_r.step, span_c.step)
+                return _to_displayed(region, part, missing, packing)
+        kind = part_dtype(self._volume.dtype)
+        kind = kind if packing is None else packing.result_dtype(kind)
+        shown = pooled_dtype(kind, pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
         width = span_c.stop - span_c.start
         height = max(STRIP_CELLS // (width * span_r.step), 1) * span_r.step
         for at in range(span_r.start, span_r.stop, height):
             region = self._region(at, min(at + height, span_r.stop), 1, 1)
             with meter(Stage.SCALE):
-                cells = pool_blocks(
-                    _to_displayed(region, part, missing), span_r.step, span_c.step, pool
-                )
+                displayed = _to_displayed(region, part, missing, packing)
+                cells = pool_blocks(displayed, span_r.step, span_c.step, pool)
                 first = (at - span_r.start) // span_r.step
                 out[first : first + len(cells)] = cells
         return out

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,7 @@ from dashboard.frames.fill import fill_value
 from dashboard.frames.plane_reader import PlaneReader
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm, Window, quantize_u8
+from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.meter import meter
 
@@ -38,7 +39,10 @@ MAX_RECORDED_FRAMES = 4096
 
 @dataclass(frozen=True)
 class SliceAddress:
-    """Address of a frame: everything that determines its bytes."""
+    """Address of a frame: everything that determines its bytes.
+
+    Values are unpacked if `packing` is given; `channels` is the dimension of colours, which all are in the frame.
+    """
 
     volume: Volume
     selection: Selection
@@ -47,6 +51,17 @@ class SliceAddress:
     norm: Norm = Norm.LINEAR
     pool: PoolMode = PoolMode.NEAREST
     part: ComplexPart = ComplexPart.ABS
+    packing: Packing | None = None
+    channels: int | None = None
+
+    @property
+    def planes(self) -> list[Selection]:
+        """The planes of the slice: one, or one for each channel of colours."""
+        dimension = self.channels
+        if dimension is None:
+            return [self.selection]
+        count = self.volume.shape[dimension]
+        return [self.selection.at(dimension, channel) for channel in range(count)]
 
     @cached_property
     def key(self) -> str:
@@ -62,6 +77,8 @@ class SliceAddress:
             self.pool,
             self.part if self.volume.dtype.kind == "c" else None,
             *(brick.version for brick in growing),
+            *([] if self.packing is None else ["decode", *self.packing.key]),
+            *([] if self.channels is None else ["channels", self.channels]),
         )
 
 
@@ -201,35 +218,44 @@ class FrameRenderer:
         self, file: VolumeFile, address: SliceAddress, requester: Requester
     ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         volume = file.volume
-        planes = PlaneReader(self._loader, self._contiguous, file, address.selection, requester)
-        planes.check()
+        packing = address.packing
+        planes = [
+            PlaneReader(self._loader, self._contiguous, file, selection, requester, packing)
+            for selection in address.planes
+        ]
+        for plane in planes:
+            plane.check()
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
         # found before the part is taken.
         missing = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None
-        values = planes.values(
-            address.part, address.pool, missing if address.format.scaled else None
-        )
+        gap = missing if address.format.scaled else None
+        read = [plane.values(address.part, address.pool, gap) for plane in planes]
+        values = read[0] if address.channels is None else np.stack(read, axis=-1)
         window: Window | None = None
-        if address.format.scaled:
+        # Colours of a byte are shown as they are.
+        if address.format.scaled and not (
+            address.channels is not None and values.dtype == np.uint8
+        ):
             with meter(Stage.SCALE):
-                fill = (
-                    None if missing is not None else fill_value(volume, values.dtype, address.part)
+                is_marked = missing is not None or (
+                    packing is not None and packing.dtype is not None
                 )
+                fill = None if is_marked else fill_value(volume, values.dtype, address.part)
                 window = self._window(file, address, values, fill)
                 values = quantize_u8(values, window, address.norm, fill)
         with meter(Stage.ENCODE):
             body = encode(values, address.format)
-        rows, cols = values.shape
+        sources = [plane.provenance for plane in planes if plane.provenance is not None]
         return (
-            Frame(body, (rows, cols), values.dtype.name, window, requester.is_viewer_demand),
-            planes.provenance or Provenance(Outcome.HIT),
-            planes.integrity_checks,
+            Frame(body, values.shape, values.dtype.name, window, requester.is_viewer_demand),
+            reduce(Provenance.farther, sources) if sources else Provenance(Outcome.HIT),
+            [check for plane in planes for check in plane.integrity_checks],
         )
 
     def volume_window(self, address: SliceAddress) -> Window:
         """The window of the whole volume for an address whose frame is not scaled."""
         with VolumeFile(self._metadata, address.volume) as file, meter(Stage.SCALE):
-            return self._windows.window(file, address.part, address.norm)
+            return self._windows.window(file, address.part, address.norm, address.packing)
 
     def _window(
         self,
@@ -239,7 +265,7 @@ class FrameRenderer:
         fill: np.generic | None,
     ) -> Window:
         if address.window == "volume":
-            return self._windows.window(file, address.part, address.norm)
+            return self._windows.window(file, address.part, address.norm, address.packing)
         if address.window == "slice":
             return slice_window(values, address.norm, fill)
         assert isinstance(address.window, tuple)
@@ -249,9 +275,10 @@ class FrameRenderer:
 def _check_cells(address: SliceAddress, most: int) -> None:
     """Raise `TooLarge` for too many cells, or for blocks too large to be pooled in memory."""
     rows, cols = address.selection.shape
-    if rows * cols > most:
+    cells = rows * cols * len(address.planes)
+    if cells > most:
         raise errors.TooLarge(
-            f"The slice has {rows * cols:,} cells and one answer at most {most:,};"
+            f"The slice has {cells:,} cells and one answer at most {most:,};"
             " use a step or a part of it."
         )
     across, along = address.selection.row_span, address.selection.col_span

@@ -22,10 +22,13 @@ from dashboard.decoding.sampling import SAMPLE_VALUES
 from dashboard.errors import BadRequest
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
+from dashboard.frames.unpacking import Packing
 
 PERCENTILES = (1.0, 99.0)
+# Share of values from which on the largest one would be an end of the window.
+FREQUENT = 0.01
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
-WINDOWS_VERSION = "4"
+WINDOWS_VERSION = "5"
 MAX_CACHED = 256
 SEED = 20_260_101
 
@@ -65,6 +68,20 @@ def slice_window(values: NDArray[Any], norm: Norm, fill: np.generic | None) -> W
     return float(flat.min()), float(flat.max())
 
 
+def without_marks(values: NDArray[Any]) -> NDArray[Any]:
+    """Values without the largest of their integer type where it is frequent: a mark of pixels without a value.
+
+    It stays where there is nothing else but zero, as in a mask.
+    """
+    if values.dtype.kind not in "iu":
+        return values
+    is_mark = values == np.iinfo(values.dtype).max
+    if np.count_nonzero(is_mark) <= FREQUENT * values.size:
+        return values
+    others = values[~is_mark]
+    return others if others.any() else values
+
+
 @dataclass(frozen=True, slots=True)
 class _Percentiles:
     """The windows of a sample in each domain of values; norms of one domain share a window."""
@@ -90,24 +107,32 @@ class VolumeWindows:
         self._known: FIFOCache[str, _Percentiles] = FIFOCache(MAX_CACHED)
         self._lock = threading.Lock()
 
-    def window(self, file: VolumeFile, part: ComplexPart, norm: Norm) -> Window:
-        """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes."""
-        key = digest("window", WINDOWS_VERSION, file.volume.address.key, part)
+    def window(
+        self, file: VolumeFile, part: ComplexPart, norm: Norm, packing: Packing | None = None
+    ) -> Window:
+        """1st to 99th percentile of the sample's values in the norm's domain; the same in all processes.
+
+        Values are unpacked if `packing` is given; missing ones do not count, nor what is like a mark for them.
+        """
+        unpacked = [] if packing is None else packing.key
+        key = digest("window", WINDOWS_VERSION, file.volume.address.key, part, *unpacked)
         windows = self._known.get(key)
         if windows is None:
             windows = self._metadata.cache.get_or_make(
-                key, _WINDOWS, lambda: self._sample_percentiles(file, part)
+                key, _WINDOWS, lambda: self._sample_percentiles(file, part, packing)
             )
             with self._lock:
                 self._known[key] = windows
         return windows.of(norm)
 
-    def _sample_percentiles(self, file: VolumeFile, part: ComplexPart) -> _Percentiles:
+    def _sample_percentiles(
+        self, file: VolumeFile, part: ComplexPart, packing: Packing | None
+    ) -> _Percentiles:
         volume = file.volume
-        values = self._readers.of(volume).sample(file, SEED)
+        values = without_marks(self._readers.of(volume).sample(file, SEED))
         if volume.fill_is_user_defined:
             values = values[values != volume.fill]
-        values = select_part(values, part)
+        values = select_part(values, part) if packing is None else packing.unpack(values)
         if len(values) > SAMPLE_VALUES:
             values = values[:: -(-len(values) // SAMPLE_VALUES)]
         # Sorted once, the valid values of each domain are those from an index on.

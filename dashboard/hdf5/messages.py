@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from dashboard.meaning.model import Meaning
 
 Reply = TypeVar("Reply")
 
@@ -81,20 +83,39 @@ class FileListing:
     """The datasets of a file.
 
     `complete` says that nothing is missing, `hurried` that the time limit ended the listing, `swmr` that a writer
-    has the file open.
+    has the file open. `default` is the main dataset.
     """
 
     datasets: tuple[DatasetSummary, ...]
     complete: bool
     hurried: bool
     swmr: bool
+    default: str | None
 
 
 @dataclass(frozen=True)
-class Attributes:
-    """The attributes of a group or dataset as JSON values."""
+class Attribute:
+    """An attribute: the name of its type, and its value as text, cut where it is long."""
 
-    attributes: dict[str, object]
+    name: str
+    type: str
+    text: str
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """An object of a file: `type` and `shape` are those of a dataset's values, None for a group.
+
+    What is said depends on the other files `depends`, and on the files `absent` if they existed. Paths are packed.
+    """
+
+    kind: Literal["group", "dataset", "type"]
+    type: str | None
+    shape: tuple[int, ...] | None
+    attributes: tuple[Attribute, ...]
+    meaning: Meaning | None
+    depends: tuple[str, ...]
+    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -151,13 +172,13 @@ class DescribeDataset(Request[DatasetRecord]):
 
 
 @dataclass(frozen=True)
-class ReadAttributes(Request[Attributes]):
-    """The attributes of a group or dataset."""
+class DescribeNode(Request[NodeRecord]):
+    """The attributes of an object, and what a dataset means."""
 
-    op = "attributes"
-    reply = Attributes
+    op = "node"
+    reply = NodeRecord
 
-    dataset: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -237,6 +258,6 @@ class Ready:
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     kind.op: kind
     for kind in (
-        ListDatasets, DescribeDataset, ReadAttributes, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
+        ListDatasets, DescribeDataset, DescribeNode, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
     )
 }  # fmt: skip

@@ -12,6 +12,7 @@ from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.nodes import Nodes
 from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.files.catalog import Catalog
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
@@ -59,6 +60,7 @@ class Engine:
     brick_quotas: Mapping[str, int]
     hdf5: Hdf5WorkerPool
     metadata: MetadataService
+    nodes: Nodes
     plans: PlanStore
     resolver: PlanResolver
     bricks: BrickStore
@@ -187,6 +189,7 @@ def build_engine(
         brick_quotas=served.brick_quotas,
         hdf5=hdf5,
         metadata=metadata,
+        nodes=Nodes(metadata),
         plans=plans,
         resolver=resolver,
         bricks=bricks,

@@ -6,12 +6,14 @@ Times are Unix times (s) and sizes bytes unless a name says otherwise.
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from dashboard.addressing.outcomes import Outcome, Reason, Stage
 from dashboard.catalog.description import PublicDataset
+from dashboard.meaning.model import Meaning
+from dashboard.meaning.telling import Coordinate
 from dashboard.prefetch.horizons import Horizon
 from dashboard.prefetch.residency import Ranges
 from dashboard.prefetch.warm_queue import State
@@ -48,10 +50,30 @@ class Files(TypedDict):
 
 
 class Datasets(TypedDict):
-    """Datasets of a file, and whether that is all of them."""
+    """Datasets of a file, whether that is all of them, and the name of the main one."""
 
     datasets: list[PublicDataset]
     complete: bool
+    default: str | None
+
+
+class AttributeText(TypedDict):
+    """An attribute: the name of its type, and its value as text, cut where it is long."""
+
+    name: str
+    type: str
+    text: str
+
+
+class DescribedNode(TypedDict):
+    """An object of a file: `type` and `shape` of a dataset's values, and what the dataset means."""
+
+    path: str
+    kind: Literal["group", "dataset", "type"]
+    type: str | None
+    shape: list[int] | None
+    attributes: list[AttributeText]
+    meaning: Meaning | None
 
 
 class MadeShare(TypedDict):
@@ -104,18 +126,10 @@ class Bookmarks(TypedDict):
     may_add: bool
 
 
-class Coordinate(TypedDict):
-    """The physical position of a voxel along one dimension."""
-
-    name: str
-    text: str
-    unit: str | None
-
-
 class Value(TypedDict):
-    """The exact value of a voxel as text, and the enum's name of it.
+    """The value of a voxel as text that loses nothing, and its name: of an enum or a flag, a date, polar form.
 
-    `index` has no negative numbers. `unit` and `coordinates` are not read yet.
+    `index` has no negative numbers. The unit is that of unpacked values; packed ones have none.
     """
 
     index: list[int]

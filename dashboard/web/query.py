@@ -25,6 +25,7 @@ from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import SliceAddress
+from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import parse_window
 from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
 from dashboard.people.shares import LONGEST_DAYS
@@ -62,6 +63,11 @@ DATASET: Final = Required(name="dataset", text="Path of a dataset in the file.",
 ONE_DATASET: Final = Parameter(
     name="dataset", text="Path of one dataset, by any of its names; without it, all are listed."
 )
+PATH: Final = Required(
+    name="path",
+    text="Absolute path of a group or dataset in the file; `/` is the root.",
+    example="/volume",
+)
 SELECTION: Final = Required(
     name="selection",
     text=(
@@ -81,7 +87,18 @@ AXIS: Final = Required(
     type=Annotated[int, Field(ge=0, le=99)],
     example=0,
 )
-DECODE: Final = Flag(name="decode", text="Values as their attributes mean them; no effect yet.")
+DECODE: Final = Flag(
+    name="decode",
+    text=(
+        "1 for values as their attributes mean them: unpacked by scale and offset, NaN where they are missing or"
+        " not valid."
+    ),
+)
+CHANNELS: Final = Parameter(
+    name="channels",
+    text="A dimension of three or four colours that the selection fixes: all of them are returned.",
+    type=Annotated[int, Field(ge=0, le=99)],
+)
 
 # How a slice is shown, and the viewer.
 FORMAT: Final = Choice(
@@ -125,7 +142,7 @@ AHEAD: Final = Flag(name="ahead", text="1 for a slice that the page fetches in a
 
 VOLUME: Final = (FILE, DATASET)
 SLICE: Final = (
-    *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART),
+    *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART, DECODE, CHANNELS),
     *(VIEWER, AHEAD),
 )
 
@@ -180,18 +197,36 @@ def chosen_slice(volume: Volume) -> Selection:
     return selection.parse(SELECTION.value(), volume.shape)
 
 
-def slice_address(volume: Volume) -> SliceAddress:
-    """The slice of a volume with its encoding, window, norm and pooling."""
+def slice_address(volume: Volume, packing: Packing | None) -> SliceAddress:
+    """The slice of a volume with its encoding, window, norm and pooling, unpacked if `packing` is given."""
     norm = NORM.value()
+    chosen = chosen_slice(volume)
+    channels = _channels(volume, chosen)
     return SliceAddress(
         volume=volume,
-        selection=chosen_slice(volume),
+        # One address, whatever index of the channels was given.
+        selection=chosen if channels is None else chosen.at(channels, 0),
         format=FORMAT.value(),
         window=parse_window(_or(WINDOW.given(), "volume"), norm),
         norm=norm,
         pool=POOL.value(),
         part=PART.value(),
+        packing=packing,
+        channels=channels,
     )
+
+
+def _channels(volume: Volume, chosen: Selection) -> int | None:
+    text = CHANNELS.given()
+    if text is None:
+        return None
+    fits = [str(d) for d in sorted(chosen.fixed) if volume.shape[d] in (3, 4)]
+    if text not in fits:
+        among = " or ".join(fits) or "none here"
+        raise errors.BadRequest(
+            f"The channels are a dimension of three or four that the selection fixes ({among})."
+        )
+    return int(text)
 
 
 def axis(chosen: Selection) -> int:

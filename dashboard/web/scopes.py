@@ -29,6 +29,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.files": _READ,
     "api.status": _READ,
     "api.datasets": _READ,
+    "api.node": _READ,
     "api.slice_": _READ,
     "api.value": _READ,
     "api.residency": _READ,
@@ -69,7 +70,8 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
 # What there is for the guests of a share, whose only scope is `read`: the page, and what it draws a file with.
 GUEST: Final = frozenset(
     {
-        *("api.files", "api.datasets", "api.slice_", "api.value", "api.residency"),
+        *("api.files", "api.datasets", "api.node"),
+        *("api.slice_", "api.value", "api.residency"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

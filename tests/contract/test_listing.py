@@ -43,6 +43,27 @@ def test_datasets_are_described(app: App) -> None:
     assert "/group/floats" in found
 
 
+def test_a_file_has_a_main_dataset(app: App) -> None:
+    assert app.get("/api/v1/datasets", file=FILE).get_json()["default"] == "/volume"
+    one = app.get("/api/v1/datasets", file=FILE, dataset="/group/floats").get_json()
+    assert one["default"] is None
+
+
+def test_an_object_has_attributes_and_a_meaning(app: App) -> None:
+    response = app.get("/api/v1/node", file=FILE, path="/volume")
+    assert len(response.headers["X-Volume-Version"]) == 16
+    found = response.get_json()
+    assert found["kind"] == "dataset"
+    assert (found["type"], found["shape"]) == ("uint16", list(VOLUME.shape))
+    meaning = found["meaning"]
+    assert (meaning["rows"], meaning["columns"]) == (1, 2)
+    assert meaning["index"] == [VOLUME.shape[0] // 2, None, None]
+    group = app.get("/api/v1/node", file=FILE, path="/group").get_json()
+    assert (group["kind"], group["meaning"]) == ("group", None)
+    assert_error(app.get("/api/v1/node", file=FILE, path="/none"), 404)
+    assert_error(app.get("/api/v1/node", file=FILE), 400)
+
+
 def test_what_cannot_be_shown_is_listed_with_the_reason(app: App) -> None:
     listed = app.get("/api/v1/datasets", file="data/unshowable.h5").get_json()["datasets"]
     found = {entry["dataset"].lstrip("/"): entry for entry in listed}

@@ -90,7 +90,7 @@ def test_any_bytes_are_shown_or_refused(
         refused = None
         try:
             here.frame("data/changed.h5", record["dataset"], text, Format.U8)
-            here.library.attributes("data/changed.h5", record["dataset"])
+            here.nodes.node("data/changed.h5", record["dataset"])
         except LamellaError as error:
             refused = error
         if refused is not None:

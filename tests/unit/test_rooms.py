@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"sign_in_settings"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
-    frozenset({"storage", "http", "codecs", "samples"}),
+    frozenset({"storage", "http", "codecs", "samples", "meaning"}),
     frozenset({"telemetry", "files", "people"}),
     frozenset({"hdf5"}),
     frozenset({"catalog"}),
@@ -49,7 +49,7 @@ ALLOWED_WEB = {
 # opened in the child process.
 MAY_LOAD_HDF5 = {"samples/generator.py", "benchmarking/h5py_reader.py"}
 
-READING = {"addressing", "codecs", "files", "hdf5", "catalog", "decoding", "bricks"}
+READING = {"addressing", "codecs", "files", "hdf5", "catalog", "decoding", "bricks", "meaning"}
 
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 

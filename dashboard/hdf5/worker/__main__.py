@@ -24,7 +24,7 @@ os.environ.pop("HDF5_EXT_PREFIX", None)
 from dashboard.files.roots import UNREACHABLE_ERRNOS, SourceFile
 from dashboard.hdf5 import protocol
 from dashboard.hdf5.messages import REQUESTS, Envelope, Failure, Ready
-from dashboard.hdf5.worker import attributes, confine, describe, progress, read
+from dashboard.hdf5.worker import confine, describe, node, progress, read
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import UNREACHABLE, machine_at_fault
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -34,7 +34,7 @@ NO_MEMORY = "The server has no memory to read it just now; try again in a moment
 OPERATIONS: dict[str, Callable[[Any, Job], tuple[object, bytes]]] = {
     "list": describe.list_datasets,
     "describe": describe.describe_one,
-    "attributes": attributes.read_attributes,
+    "node": node.describe_node,
     "index": read.chunk_index,
     "brick": read.brick,
     "boxes": read.boxes,

@@ -23,10 +23,12 @@ from dashboard.hdf5.messages import (
     Storage,
     pack,
 )
+from dashboard.hdf5.worker import numbers
 from dashboard.hdf5.worker.filters import client_data_fault
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
 from dashboard.hdf5.worker.listing import ListedObject, Listing
+from dashboard.hdf5.worker.main_dataset import main_dataset
 from dashboard.hdf5.worker.refused import ObjectRefused
 from dashboard.hdf5.worker.sources import Sources, external_files, virtual_sources
 
@@ -55,10 +57,11 @@ def list_datasets(_: ListDatasets, job: Job) -> tuple[FileListing, bytes]:
             elif isinstance(found.id, h5py.h5d.DatasetID):
                 records.append(_summary(tree, found))
         swmr = bool(tree.files[tree.path].swmr_mode)
-    if listing.aliases:
-        records.sort(key=lambda record: natural_path_key(record.dataset))
-    hurried = not listing.complete and objects < MAX_OBJECTS
-    return FileListing(tuple(records), listing.complete, hurried, swmr), b""
+        if listing.aliases:
+            records.sort(key=lambda record: natural_path_key(record.dataset))
+        hurried = not listing.complete and objects < MAX_OBJECTS
+        default = main_dataset(tree, records)
+    return FileListing(tuple(records), listing.complete, hurried, swmr, default), b""
 
 
 def describe_one(request: DescribeDataset, job: Job) -> tuple[DatasetRecord, bytes]:
@@ -171,7 +174,9 @@ def _basics(
     sources: Sources | None = None,
 ) -> DatasetSummary:
     reason = _unbrowsable_reason(shape, kind, dtype, filters, sources)
-    warning = "" if sources is None else sources.warning()
+    warnings = ["" if sources is None else sources.warning()]
+    if kind in numbers.WIDE:
+        warnings.append(numbers.WARNING)
     return DatasetSummary(
         dataset=path,
         shape=shape,
@@ -180,7 +185,7 @@ def _basics(
         filters=tuple(_filter_name(f) for f in filters),
         stored_bytes=int(dataset.get_storage_size()),
         browsable=not reason,
-        reason=reason or warning,
+        reason=reason or " ".join(filter(None, warnings)),
         linked=False,
     )
 
@@ -219,6 +224,11 @@ def _filter_name(entry: tuple[int, int, tuple[int, ...], bytes]) -> str:
     )
 
 
+def type_name(found: Any) -> str:
+    """The name of the type of a dataset's or an attribute's values, by its low-level identifier."""
+    return _dtype(found)[0]
+
+
 def _dtype(dataset: Any) -> tuple[str, np.dtype[Any] | None]:
     """(name of the type, its NumPy type or None when it cannot be displayed).
 
@@ -236,9 +246,12 @@ def _dtype(dataset: Any) -> tuple[str, np.dtype[Any] | None]:
 
 
 def _classify(stored: Any) -> tuple[str, np.dtype[Any] | None]:
+    wide = numbers.wide_type(stored)
+    if wide is not None:
+        return wide
     try:
         dtype = stored.dtype
-    except TypeError:
+    except (TypeError, ValueError):
         return "an unknown type", None
     if h5py.check_string_dtype(dtype) is not None or dtype.kind in "SU":
         return "string", None
@@ -248,6 +261,9 @@ def _classify(stored: Any) -> tuple[str, np.dtype[Any] | None]:
         return "reference", None
     if dtype.subdtype is not None:
         return "array", None
+    halves = numbers.complex_type(dtype)
+    if halves is not None:
+        return halves.name, halves
     if dtype.kind == "V":
         return "compound" if dtype.names else "opaque", None
     if dtype.kind in "biu" and dtype.itemsize <= 8:
@@ -319,6 +335,8 @@ def _offset(dataset: h5py.Dataset, layout: int, plist: Any) -> int | None:
 def _is_plain(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> bool:
     """Whether the file's type has the same representation as NumPy's, so that no conversion is needed."""
     stored = dataset.id.get_type()
+    if isinstance(stored, h5py.h5t.TypeCompoundID):
+        return numbers.has_halves(stored, dtype)
     if isinstance(stored, h5py.h5t.TypeEnumID):
         stored = stored.get_super()
         dtype = np.dtype("i1") if dtype.kind == "b" else dtype
@@ -331,10 +349,13 @@ def _fill(plist: Any, dtype: np.dtype[Any], dataset: h5py.Dataset) -> str:
     """The fill value as hexadecimal bytes in the dataset's own type."""
     if plist.fill_value_defined() != h5py.h5d.FILL_VALUE_USER_DEFINED:
         return bytes(dtype.itemsize).hex()
-    return np.asarray(dataset.fillvalue).astype(dtype).tobytes().hex()
+    fill = numbers.as_complex(np.asarray(dataset.fillvalue))
+    return fill.astype(dtype).tobytes().hex()
 
 
 def _enum(dataset: h5py.Dataset) -> dict[str, int] | None:
+    if not isinstance(dataset.id.get_type(), h5py.h5t.TypeEnumID):
+        return None
     values = h5py.check_enum_dtype(dataset.dtype)
     # Without a limit: a type's description takes at most 64 kB of the file.
     return None if values is None else {str(k): int(v) for k, v in values.items()}

@@ -20,7 +20,7 @@ from dashboard.hdf5.messages import (
     SampleBoxes,
     Values,
 )
-from dashboard.hdf5.worker import describe, sources
+from dashboard.hdf5.worker import describe, numbers, sources
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -162,7 +162,7 @@ def _values(
     Raises h5py's error when the dataset has no chunks, or too many of them are damaged.
     """
     try:
-        return np.asarray(dataset[tuple(slice(a, b) for a, b in box)])
+        return numbers.read(dataset, tuple(slice(a, b) for a, b in box), fill.dtype)
     except _DAMAGE:
         if dataset.chunks is None:
             raise
@@ -170,7 +170,8 @@ def _values(
     for corner, part in _by_chunk(box, dataset.chunks):
         cells = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
         try:
-            values[cells] = dataset[tuple(slice(a, b) for a, b in part)]
+            within = tuple(slice(a, b) for a, b in part)
+            values[cells] = numbers.read(dataset, within, fill.dtype)
         except _DAMAGE:
             if len(damaged) >= MAX_DAMAGED:
                 raise

@@ -18,15 +18,16 @@ did. Nothing here writes `slice-graph`: its only writer is `assets/render/plot.m
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from dashboard.catalog.nodes import Nodes
 from dashboard.errors import LamellaError
+from dashboard.hdf5.messages import Attribute
 from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
 
 # An attribute of a megabyte is no help to anyone who reads it.
@@ -55,21 +56,12 @@ BUTTONS = (
 )
 
 
-class Attributed(Protocol):
-    """What is needed of the library."""
-
-    def attributes(self, file: str, path: str) -> Mapping[str, Any]:
-        """The attributes of a dataset as JSON values."""
-        ...
-
-
 class AttributeSource(Protocol):
     """What is needed of the services."""
 
     @property
-    def metadata(self) -> Attributed:
-        """Files and datasets."""
-        ...
+    def nodes(self) -> Nodes:
+        """The objects of files."""
 
 
 def register(app: Dash, services: AttributeSource, check: Callable[[str], None]) -> None:
@@ -117,12 +109,12 @@ def register(app: Dash, services: AttributeSource, check: Callable[[str], None])
                 return html.Div()
         try:
             check(file)
-            return attribute_table(dataset, services.metadata.attributes(file, dataset))
+            return attribute_table(dataset, services.nodes.node(file, dataset).record.attributes)
         except LamellaError as error:
             return html.Div(error.message, className="field-error")
 
 
-def attribute_table(dataset: str, attributes: Mapping[str, Any]) -> Component:
+def attribute_table(dataset: str, attributes: Sequence[Attribute]) -> Component:
     """Names and values; a value that is too long is cut."""
     if not attributes:
         return html.Div(f"{dataset} has no attributes.", className="empty")
@@ -130,8 +122,8 @@ def attribute_table(dataset: str, attributes: Mapping[str, Any]) -> Component:
         [
             dmc.TableTbody(
                 [
-                    dmc.TableTr([dmc.TableTh(name), dmc.TableTd(_text(value))])
-                    for name, value in sorted(attributes.items())
+                    dmc.TableTr([dmc.TableTh(one.name), dmc.TableTd(_cut(one.text))])
+                    for one in sorted(attributes, key=lambda one: one.name)
                 ]
             )
         ],
@@ -139,8 +131,7 @@ def attribute_table(dataset: str, attributes: Mapping[str, Any]) -> Component:
     )
 
 
-def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + " …"
 
 

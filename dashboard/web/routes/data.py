@@ -17,7 +17,9 @@ from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
+from dashboard.frames.unpacking import Packing
 from dashboard.frames.voxel_value import enum_name, exact_text
+from dashboard.meaning.telling import coordinates_at, name_of_value
 from dashboard.runtime.activity import demand_of
 from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
@@ -29,6 +31,7 @@ from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
+    from dashboard.meaning.model import Meaning
     from dashboard.runtime.container import Services
 
 R = TypeVar("R")
@@ -75,7 +78,30 @@ def register(api: flask.Blueprint, services: Services) -> None:
         with _versioned(services, file):
             found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
         flask.g.volume_version = found.version
-        return flask.jsonify(datasets=found.datasets, complete=found.complete)
+        return flask.jsonify(
+            datasets=found.datasets, complete=found.complete, default=found.default
+        )
+
+    @api.get("/api/v1/node")
+    @operation(
+        returns(answers.DescribedNode, headers=(headers.VOLUME_VERSION,)),
+        parameters=(query.FILE, query.PATH),
+        errors=FILE_ERRORS,
+    )
+    def node() -> flask.Response:
+        """An object of a file: its attributes, and what a dataset means: its axes, units, first picture."""
+        file = visible.file()
+        with _versioned(services, file):
+            found = services.nodes.node(file, query.PATH.value())
+        flask.g.volume_version = services.metadata.version(file)
+        return flask.jsonify(
+            path=found.path,
+            kind=found.record.kind,
+            type=found.record.type,
+            shape=found.record.shape,
+            attributes=[vars(one) for one in found.record.attributes],
+            meaning=found.record.meaning,
+        )
 
     @api.get("/api/v1/slice")
     @operation(
@@ -123,7 +149,7 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         # First, so that responses to malformed parameters have the volume's version as well.
         volume = _volume(services, visible)
         requester = charged(query.requester(), services.quotas)
-        address = query.slice_address(volume)
+        address = query.slice_address(volume, _packing(services, volume))
         services.renderer.check_cells(address)
         # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
         if flask.request.if_none_match.contains_weak(address.key):
@@ -167,24 +193,42 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
 
 
 def _value(services: Services, visible: Visibility) -> flask.Response:
-    """The exact value of one voxel; its unit and coordinates are not read yet, nor is `decode` applied."""
+    """The value of one voxel, unpacked if asked for, with its coordinates."""
 
-    def read() -> tuple[Volume, tuple[int, ...], np.generic]:
+    def read() -> tuple[Volume, tuple[int, ...], np.generic, Packing | None]:
         volume = _volume(services, visible)
-        query.DECODE.value()
+        packing = _packing(services, volume)
         index = selection.parse_index(query.INDEX.value(), volume.shape)
-        return volume, index, services.voxels.read(volume, index)
+        return volume, index, services.voxels.read(volume, index), packing
 
-    volume, index, found = _again_if_changed(read)
+    volume, index, stored, packing = _again_if_changed(read)
+    meaning: Meaning | None = None
+    with suppress(errors.LamellaError):  # The value is returned whatever else can be read.
+        meaning = services.nodes.meaning(volume)
+    found = stored if packing is None else packing.unpack(np.array([stored]))[0]
+    is_decoded = query.DECODE.value()
+    is_stored_as_meant = meaning is not None and Packing.of(meaning["value"], volume) is None
+    name = enum_name(volume, stored)
+    if meaning is not None and name is None and (is_decoded or is_stored_as_meant):
+        name = name_of_value(meaning, found)
     response = flask.jsonify(
         index=index,
         text=exact_text(found),
-        name=enum_name(volume, found),
-        unit=None,
-        coordinates=[],
+        name=name,
+        unit=(meaning["value"]["unit"] or None)
+        if meaning is not None and (is_decoded or is_stored_as_meant)
+        else None,
+        coordinates=[] if meaning is None else coordinates_at(meaning, index),
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _packing(services: Services, volume: Volume) -> Packing | None:
+    """How the values of a volume are unpacked, where that is asked for."""
+    if not query.DECODE.value():
+        return None
+    return Packing.of(services.nodes.meaning(volume)["value"], volume)
 
 
 def _again_if_changed(read: Callable[[], R]) -> R:
@@ -224,13 +268,15 @@ def _window_text(window: Window) -> str:
 
 def _describe(response: flask.Response, address: SliceAddress, answer: RenderedSlice) -> None:
     frame = answer.frame
-    response.headers["X-Slice-Shape"] = f"{frame.shape[0]},{frame.shape[1]}"
+    response.headers["X-Slice-Shape"] = ",".join(map(str, frame.shape))
     response.headers["X-Slice-Dtype"] = frame.dtype
     if frame.window is not None:
         response.headers["X-Slice-Window"] = _window_text(frame.window)
     if address.volume.enum is not None:
         response.headers["X-Slice-Enum"] = "1"
-    if address.format is Format.RAW:
+    # Missing values that are unpacked are NaN.
+    is_unpacked = address.packing is not None and address.packing.dtype is not None
+    if address.format is Format.RAW and not is_unpacked:
         fill = fill_header(address.volume, np.dtype(frame.dtype))
         if fill is not None:
             response.headers["X-Slice-Fill"] = fill

@@ -68,7 +68,8 @@ def test_what_was_described_under_other_rights_is_described_again(
     with running(tmp_path, *roots) as free:
         for name in names:
             assert free.slice(LINKS, name, "3,:,:").status_code == 200
-        assert free.services.metadata.attributes(LINKS, "/to_cobalt") == {"note": "of cobalt"}
+        [note] = free.services.nodes.node(LINKS, "/to_cobalt").record.attributes
+        assert (note.name, note.text) == ("note", "of cobalt")
         assert free.get("/api/v1/datasets", file=LINKS).status_code == 200
     with serving(folders, tmp_path) as guarded:
         for name in names:
@@ -77,7 +78,7 @@ def test_what_was_described_under_other_rights_is_described_again(
             assert refused.status_code == 422, name
         assert OUTSIDE in str(listed(guarded, "ann")["/to_cobalt"]["reason"])
         with pytest.raises(Exception, match=OUTSIDE):
-            guarded.app.services.metadata.attributes(LINKS, "/to_cobalt")
+            guarded.app.services.nodes.node(LINKS, "/to_cobalt")
 
 
 def test_workers_are_confined_to_what_links_may_lead_to(guarded: Guarded) -> None:

@@ -59,6 +59,7 @@ PAGES: Final = {
 # The parameter `file` names a file; the other parameters that it takes.
 FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("GET", "/api/v1/datasets"): {},
+    ("GET", "/api/v1/node"): {"path": "/volume"},
     ("GET", "/api/v1/slice"): {"selection": "3,:,:"},
     ("GET", "/api/v1/value"): {"index": "3,4,5"},
     ("GET", "/api/v1/residency"): {"selection": "3,:,:", "axis": "0"},

@@ -20,7 +20,7 @@ ASKS: dict[str, Callable[[Parts, int], Any]] = {
     "slices of many names": lambda here, n: here.library.volume("data/busy.h5", f"/c{n}/v"),
     "one name": lambda here, n: here.library.volume("data/busy.h5", "/v"),
     "listings": lambda here, n: here.library.datasets("data/busy.h5"),
-    "attributes": lambda here, n: here.library.attributes("data/busy.h5", f"/c{n}/v"),
+    "attributes": lambda here, n: here.nodes.node("data/busy.h5", f"/c{n}/v"),
 }
 
 

@@ -227,35 +227,6 @@ def test_small_files_that_declare_huge_volumes(here: Parts, data: Path) -> None:
         assert len(volume.bricks(parse("1,0:3,5:9", volume.shape))) == 1
 
 
-def test_attributes_are_plain_values(here: Parts, data: Path) -> None:
-    with h5py.File(data / "a.h5", "w") as file:
-        attributes = file.create_dataset("x", data=np.zeros((2, 3))).attrs
-        attributes["text"] = "µm"
-        attributes["bytes"] = np.bytes_(b"raw\xff")
-        attributes["long"] = "x" * 5000
-        attributes["numbers"] = [1.5, np.nan, np.inf]
-        attributes["integer"] = np.int64(-3)
-        attributes["flag"] = True
-        attributes["complex"] = 1 + 2j
-        attributes["many"] = np.arange(5000)
-        attributes["nothing"] = h5py.Empty("f4")
-        attributes["pair"] = np.array((1, 2.5), "i4,f4")
-        attributes["reference"] = file["x"].ref
-    shown = here.library.attributes("data/a.h5", "x")
-    json.dumps(shown, allow_nan=False)
-    assert {k: shown[k] for k in ("text", "integer", "flag", "nothing", "numbers")} == {
-        "text": "µm",
-        "integer": -3,
-        "flag": True,
-        "nothing": None,
-        "numbers": [1.5, "nan", "inf"],
-    }
-    assert shown["long"].endswith("…")
-    assert len(shown["long"]) < 5000
-    assert "5000 values" in shown["many"]
-    assert here.library.attributes("data/a.h5", "/") == {}
-
-
 def test_files_of_other_libraries(here: Parts, data: Path) -> None:
     netCDF4 = pytest.importorskip("netCDF4")  # noqa: N806  # its own name
     tables = pytest.importorskip("tables")

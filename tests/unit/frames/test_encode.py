@@ -88,7 +88,7 @@ def test_a_frame_of_another_length_is_refused() -> None:
         None,
         "text",
         {},
-        {"shape": [1, 2, 3], "dtype": "u1", "window": None, "demand_recorded": True, "bytes": 0},
+        {"shape": [1, 2, 5], "dtype": "u1", "window": None, "demand_recorded": True, "bytes": 0},
         {"shape": None, "dtype": "u1", "window": None, "demand_recorded": True, "bytes": 0},
         {"shape": ["a", 2], "dtype": "u1", "window": None, "demand_recorded": True, "bytes": 0},
         {"shape": [1, 2], "dtype": "u1", "window": [], "demand_recorded": True, "bytes": 0},

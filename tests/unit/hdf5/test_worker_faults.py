@@ -19,7 +19,7 @@ from tests import files
 from tests.parts import Parts
 from tests.unit.hdf5.stand_ins import READY, running, stand_in
 
-EMPTY = FileListing((), complete=True, hurried=False, swmr=False)
+EMPTY = FileListing((), complete=True, hurried=False, swmr=False, default=None)
 REPLY = repr({"reply": vars(EMPTY)})
 
 

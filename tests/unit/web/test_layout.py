@@ -11,6 +11,7 @@ import pytest
 from dash.development.base_component import Component
 
 from dashboard.assets_path import assets_folder
+from dashboard.hdf5.messages import Attribute
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
 from dashboard.web.page import ids as ids_
@@ -189,12 +190,17 @@ def test_the_layout_is_json(page: Component) -> None:
 
 def test_attributes_become_a_table() -> None:
     table = viewer_callbacks.attribute_table(
-        "/data", {"b": [1, 2], "a": "<img onerror=alert(1)>", "c": "x" * 9000}
+        "/data",
+        [
+            Attribute("b", "int64", "[1, 2]"),
+            Attribute("a", "string", "<img onerror=alert(1)>"),
+            Attribute("c", "string", "x" * 9000),
+        ],
     )
     sent = json.dumps(table.to_plotly_json(), default=lambda c: c.to_plotly_json())
     assert sent.index("<img onerror") < sent.index("[1, 2]")
     assert len(sent) < 4000
-    nothing = viewer_callbacks.attribute_table("/data", {})
+    nothing = viewer_callbacks.attribute_table("/data", [])
     assert nothing.children == "/data has no attributes."
 
 

@@ -1,0 +1,238 @@
+"""The objects of an open file as `dashboard.meaning` sees them: bounded, and without errors."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.files.natural_order import natural_key
+from dashboard.hdf5.worker import sources
+from dashboard.hdf5.worker.filters import client_data_fault
+from dashboard.hdf5.worker.links import MAX_LINKS, UNREADABLE, LinkResolver
+from dashboard.hdf5.worker.refused import ObjectRefused
+from dashboard.meaning.model import MAX_VALUES
+
+MAX_NAMES = 500
+# Most objects that are opened, and most time (s) that is spent, to find out what one dataset means.
+MAX_OPENED = 400
+MAX_SECONDS = 1.0
+MAX_TARGETS = 16
+# Values that decode to more are not read.
+MAX_CHUNK_BYTES = 16 * 2**20
+
+_ERRORS = (*UNREADABLE, ObjectRefused, UnicodeDecodeError, MemoryError, OverflowError)
+
+
+@dataclass
+class Budget:
+    """What is left of the objects and the time for one question."""
+
+    opened: int = MAX_OPENED
+    until: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
+
+    def spent(self) -> bool:
+        """Whether nothing more may be opened; counts one object."""
+        self.opened -= 1
+        return self.opened < 0 or time.monotonic() > self.until
+
+
+class AttributeValues(Mapping[str, Any]):
+    """The attributes of an object: texts, NumPy scalars, arrays of numbers, tuples of texts."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+        self._known: dict[str, Any] = {}
+
+    @cached_property
+    def _names(self) -> dict[str, None]:
+        try:
+            return dict.fromkeys(map(str, self._found.attrs))
+        except _ERRORS:
+            return {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        value = self._known[name]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def _read(self, name: str) -> Any:
+        try:
+            kind = self._found.attrs.get_id(name)
+            if prod(kind.shape or (1,)) > MAX_VALUES:
+                return None
+            return _value(self._found.attrs[name])
+        except _ERRORS:
+            return None
+
+
+def _value(raw: Any) -> Any:
+    """A value of an attribute or of a small dataset; None for types without a meaning here."""
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "replace").rstrip("\0")
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, np.ndarray):
+        if raw.dtype.kind in "OSU":
+            texts = [_value(item) for item in raw.ravel().tolist()]
+            return tuple(texts) if all(isinstance(text, str) for text in texts) else None
+        return raw if raw.dtype.kind in "biufc" else None
+    return raw if isinstance(raw, np.generic) and raw.dtype.kind in "biufc" else None
+
+
+class ObjectNode:
+    """A group or dataset of an open file; `path` is that in the file itself, of which links may lead to others."""
+
+    def __init__(self, tree: LinkResolver, path: str, found: Any, budget: Budget) -> None:
+        self.path = path
+        self._tree = tree
+        self._found = found
+        self._budget = budget
+        self.attrs: Mapping[str, Any] = AttributeValues(found)
+        self.is_group = isinstance(found, h5py.Group)
+
+    @classmethod
+    def at(cls, tree: LinkResolver, path: str, found: Any) -> ObjectNode:
+        """The object at an absolute path."""
+        return cls(tree, path, found, Budget())
+
+    @cached_property
+    def _is_checked(self) -> bool:
+        """Whether it is a dataset that the library reads without opening files that it may not open."""
+        if not isinstance(self._found, h5py.Dataset):
+            return False
+        try:
+            plist = self._found.id.get_create_plist()
+            sources.by_name(self._tree, self._found)
+            if plist.get_layout() == h5py.h5d.VIRTUAL:
+                sources.virtual_sources(self._tree, self._found)
+            return not client_data_fault(self._found, plist)
+        except _ERRORS:
+            return False
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a dataset."""
+        try:
+            return tuple(map(int, self._found.shape or ())) if self._is_checked else ()
+        except _ERRORS:
+            return ()
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any] | None:
+        """Type of a dataset's values."""
+        try:
+            kind: np.dtype[Any] | None = self._found.dtype if self._is_checked else None
+        except _ERRORS:
+            return None
+        return kind
+
+    @cached_property
+    def parent(self) -> ObjectNode | None:
+        """The group above."""
+        return None if self.path == "/" else self._open(posixpath.dirname(self.path))
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """Names of the members of a group."""
+        found: list[str] = []
+
+        def note(raw: bytes) -> bool | None:
+            found.append(raw.decode("utf-8", "replace"))
+            return True if len(found) >= MAX_NAMES else None
+
+        if self.is_group:
+            try:
+                self._found.id.links.iterate(note)
+            except _ERRORS:
+                return []
+        return sorted(found, key=natural_key)
+
+    def child(self, path: str) -> ObjectNode | None:
+        """The object at a path."""
+        return self._open(posixpath.join(self.path, path)) if path else None
+
+    def _open(self, path: str) -> ObjectNode | None:
+        path = posixpath.normpath(path)
+        if self._budget.spent():
+            return None
+        try:
+            found = self._tree.follow(self._tree.root, path, self._tree.path, MAX_LINKS)
+        except _ERRORS:
+            return None
+        return ObjectNode(self._tree, path, found, self._budget)
+
+    def small_values(self) -> NDArray[Any] | None:
+        """The values of a small dataset."""
+        if not self._is_checked or prod(self.shape) > MAX_VALUES or self._budget.spent():
+            return None
+        try:
+            found = self._found
+            if prod(found.chunks or (1,)) * found.dtype.itemsize > MAX_CHUNK_BYTES:
+                return None
+            value = _value(np.asarray(found[()]))
+        except _ERRORS:
+            return None
+        if isinstance(value, tuple):
+            return np.array(value, object).reshape(self.shape)
+        return None if value is None else np.asarray(value)
+
+    def targets(self, name: str) -> Sequence[ObjectNode]:
+        """The objects to which the references of an attribute lead."""
+        try:
+            kind = self._found.attrs.get_id(name)
+            if name not in self.attrs or prod(kind.shape or (1,)) > MAX_TARGETS:
+                return []
+            raw = np.atleast_1d(np.asarray(self._found.attrs[name], object)).ravel().tolist()
+            found = [
+                self._found.file[one] for one in raw if isinstance(one, h5py.Reference) and one
+            ]
+        except _ERRORS:
+            return []
+        return [
+            ObjectNode(self._tree, str(one.name or ""), one, self._budget)
+            for one in found
+            if not self._budget.spent()
+        ]
+
+    def scales(self) -> Sequence[Sequence[ObjectNode]]:
+        """The dimension scales of each dimension."""
+        if not self._is_checked or "DIMENSION_LIST" not in self.attrs:
+            return [() for _ in self.shape]
+        try:
+            return [self._attached(dimension) for dimension in range(len(self.shape))]
+        except _ERRORS:
+            return [() for _ in self.shape]
+
+    def _attached(self, dimension: int) -> list[ObjectNode]:
+        found: list[ObjectNode] = []
+
+        def note(scale: Any) -> None:
+            dataset = h5py.Dataset(scale)
+            found.append(ObjectNode(self._tree, str(dataset.name or ""), dataset, self._budget))
+
+        if not self._budget.spent() and h5py.h5ds.get_num_scales(self._found.id, dimension):
+            h5py.h5ds.iterate(self._found.id, dimension, note, 0)
+        return found

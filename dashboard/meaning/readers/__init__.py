@@ -1,0 +1,1 @@
+"""Conventions of files, a module each."""
