@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/codecs/paired_inflate/*.[ch])
+BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/codecs/*/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2

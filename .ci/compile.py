@@ -1,4 +1,4 @@
-"""Compiles `dashboard/codecs/paired_inflate` if there is a C compiler; without it, gzip is decoded more slowly."""
+"""Compiles the decoders in C if there is a C compiler; without it, gzip and LZF are decoded more slowly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-NAME = "dashboard.codecs.paired_inflate._native"
-MACHINES = ("x86_64", "AMD64")
+# Each of a package's C files; the machines that it is for, all without any.
+EXTENSIONS = {
+    "dashboard.codecs.paired_inflate._native": ("x86_64", "AMD64"),
+    "dashboard.codecs.compiled._native": (),
+}
 
 
 class Compiling(BuildHookInterface):
@@ -23,26 +26,27 @@ class Compiling(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds."""
-        folder = Path(self.root, *NAME.split(".")[:-1])
-        for old in folder.glob(f"_native.{sys.implementation.cache_tag}-*"):
-            old.unlink()
-        if platform.machine() not in MACHINES:
-            return
-        with tempfile.TemporaryDirectory() as built:
-            try:
-                made = _compile(folder, Path(built))
-            except (BaseError, CCompilerError) as error:
-                self.app.display_warning(f"Chunks are inflated one at a time: {error}")
-                return
-            shutil.copy(made, folder)
-        build_data["pure_python"] = False
-        build_data["infer_tag"] = True
-        build_data["artifacts"].append(f"{folder.relative_to(self.root)}/{made.name}")
+        for name, machines in EXTENSIONS.items():
+            folder = Path(self.root, *name.split(".")[:-1])
+            for old in folder.glob(f"_native.{sys.implementation.cache_tag}-*"):
+                old.unlink()
+            if machines and platform.machine() not in machines:
+                continue
+            with tempfile.TemporaryDirectory() as built:
+                try:
+                    made = _compile(name, folder, Path(built))
+                except (BaseError, CCompilerError) as error:
+                    self.app.display_warning(f"Chunks are decoded one at a time: {error}")
+                    return
+                shutil.copy(made, folder)
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+            build_data["artifacts"].append(f"{folder.relative_to(self.root)}/{made.name}")
 
 
-def _compile(folder: Path, built: Path) -> Path:
+def _compile(name: str, folder: Path, built: Path) -> Path:
     extension = Extension(
-        NAME,
+        name,
         sorted(str(path) for path in folder.glob("*.c")),
         extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden"],
     )
@@ -51,4 +55,4 @@ def _compile(folder: Path, built: Path) -> Path:
     command.build_temp = str(built / "temp")
     command.ensure_finalized()
     command.run()
-    return Path(command.get_ext_fullpath(NAME))
+    return Path(command.get_ext_fullpath(name))

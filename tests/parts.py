@@ -30,7 +30,7 @@ from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.runtime.engine import build_engine
 from dashboard.settings import Settings
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.bytes_cache import BytesCache, HeadedBytes
 from dashboard.storage.rows import Rows
 from dashboard.telemetry.ledger import Ledger
 
@@ -48,10 +48,10 @@ def requester(purpose: Purpose = Purpose.DEMAND, *, counted: bool = True) -> Req
     return Requester(purpose, "v" if counted else None)
 
 
-class FakeFrames(dict[str, bytes]):
+class FakeFrames(dict[str, HeadedBytes]):
     """A frame store that keeps everything at once."""
 
-    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
         self[key] = make()
 
 

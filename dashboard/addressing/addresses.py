@@ -112,24 +112,24 @@ class BrickAddress:
         volume = self.volume
         return digest(volume.file, volume.dataset, self.rows, self.cols, self.start, self.stop)
 
-    @property
+    @cached_property
     def extent(self) -> tuple[int, ...]:
         """Voxels along each dimension of the dataset."""
         return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
 
-    @property
+    @cached_property
     def order(self) -> tuple[int, ...]:
         """The dataset's dimensions in the order in which the brick is stored."""
         plane = (self.rows, self.cols)
         return (*(d for d in range(len(self.start)) if d not in plane), *plane)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """The shape of the stored array."""
         extent = self.extent
         return tuple(extent[d] for d in self.order)
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """Number of planes of the brick."""
         return prod(self.shape[:-2])

@@ -107,16 +107,18 @@ class FileBrick:
         plane_checksums.write(self._fd, offset, self.address.key, found)
 
     def sound(self, number: int) -> bool:
-        """Whether plane `number` is as it was written; read and verified once in each process."""
+        """Whether plane `number` is as it was written; verified once in each process, and mapped each time."""
         if not 0 <= number < len(self._verified):
             raise IndexError("the brick has no such plane")
         if not self._verified[number]:
             offset = self._length - checksum_bytes(self.address.planes)
             key, plane = self.address.key, self._planes[number]
             self._verified[number] = plane_checksums.matches(self._fd, offset, key, number, plane)
+        else:
+            self._page_in(number)
         return bool(self._verified[number])
 
-    def page_in(self, number: int) -> None:
+    def _page_in(self, number: int) -> None:
         """Map the pages of plane `number` now, so that a later read does not wait for the disk."""
         nbytes = self._planes[number].nbytes
         start = number * nbytes // mmap.PAGESIZE * mmap.PAGESIZE

@@ -125,8 +125,6 @@ class BrickStore:
             self.waste(address.key, Waste.EVICTED)
             self._cache.delete(address.key)
             return None
-        if plane is not None:
-            brick.page_in(plane)
         self.open_handles.put(address.key, brick)
         self.access_log.touch(address.key)
         return brick

@@ -29,6 +29,7 @@ from dashboard.frames.encode import Format
 from dashboard.frames.quantize import Norm, Window
 from dashboard.frames.renderer import FrameRenderer, SliceAddress
 from dashboard.frames.window import slice_window
+from dashboard.storage.bytes_cache import HeadedBytes
 
 if TYPE_CHECKING:
     from dashboard.runtime.engine import Engine
@@ -242,10 +243,10 @@ class SliceBenchmark:
 class _NoFrames:
     """A frame store that keeps nothing, so that each frame is rendered."""
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> HeadedBytes | None:
         return None
 
-    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
         return
 
 

@@ -17,7 +17,7 @@ import imagecodecs
 import numpy as np
 
 from dashboard import errors
-from dashboard.codecs import bitshuffle, blosc, szip
+from dashboard.codecs import bitshuffle, blosc, compiled, szip
 from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
 from dashboard.codecs.filters import (
     BITSHUFFLE,
@@ -52,6 +52,9 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spar
     if width == 1 or count <= 1:
         return source
     out = scratch[: len(source)]
+    if compiled.available():
+        compiled.unshuffle((source,), (out,), width)
+        return out
     if width in (2, 4) and sys.byteorder == "little":
         # All elements at once, one byte of each at a time: 14 and 7 GB/s, against 1 and 1.5 for copying the
         # transposed bytes and 4 for copying columns.
@@ -69,9 +72,8 @@ def _shuffle(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spar
     return out
 
 
-def _fletcher32(
-    data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes
-) -> Bytes:
+def without_fletcher32(data: Any) -> Bytes:
+    """The bytes before the checksum at the end; raises `CorruptChunk` where it does not match."""
     source = _array(data)
     if len(source) < 4:
         raise CorruptChunk("its checksum is missing")
@@ -83,6 +85,12 @@ def _fletcher32(
     if stored not in (found, swapped):
         raise CorruptChunk("its checksum does not fit its bytes")
     return body
+
+
+def _fletcher32(
+    data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes
+) -> Bytes:
+    return without_fletcher32(data)
 
 
 def _lzf(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
@@ -185,13 +193,8 @@ def last_buffer(pipeline: tuple[Filter, ...], mask: int) -> int | None:
     return (len(writers) - 1) % 2
 
 
-def inflated_first(pipeline: tuple[Filter, ...]) -> bool:
-    """Whether gzip is decoded first, so that several chunks can be inflated together."""
-    return bool(pipeline) and pipeline[-1][0] == GZIP
-
-
 @lru_cache(maxsize=MAX_CACHED_PIPELINES)
-def inflated_bytes(pipeline: tuple[Filter, ...], size: int) -> int:
+def bytes_after_last(pipeline: tuple[Filter, ...], size: int) -> int:
     """Size of a chunk of `size` bytes after its last filter has been decoded."""
     return size + _trailing_checksum_bytes(pipeline, 0)[-1]
 

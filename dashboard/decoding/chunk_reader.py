@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,15 @@ from dashboard import errors
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
-from dashboard.codecs import paired_inflate
+from dashboard.codecs import compiled
 from dashboard.codecs import pipeline as codecs
+from dashboard.codecs.batches import BatchDecoder, Stream, batch_decoder
 from dashboard.codecs.errors import CorruptChunk
-from dashboard.codecs.filters import FLETCHER32, GZIP
-from dashboard.codecs.paired_inflate import Verdict
+from dashboard.codecs.filters import FLETCHER32, SHUFFLE
+from dashboard.codecs.verdict import Verdict
 from dashboard.decoding.buffers import Bytes, ThreadBuffers
 from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
-
-if TYPE_CHECKING:
-    from dashboard.codecs.paired_inflate._native import Stream
 
 # Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16
@@ -86,9 +85,9 @@ class BusyTime:
         }
 
 
-def supports_partial_inflate(volume: Volume) -> bool:
-    """Whether chunks can be decoded partially; a shuffle filter spreads each plane over the whole chunk."""
-    return [number for number, _ in volume.pipeline] == [GZIP] and paired_inflate.available()
+def partial_decoder(volume: Volume) -> BatchDecoder | None:
+    """The decoder of chunks that can be decoded partially; a shuffle spreads each plane over the whole chunk."""
+    return batch_decoder(volume.pipeline) if len(volume.pipeline) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class ChunkReader:
     def batch_size(self, depth: int) -> int:
         """Number of chunks to decode to `depth` bytes in one batch."""
         fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
-        return fits if fits >= 2 and self._inflates_pairs() else 1
+        return fits if fits >= 2 and batch_decoder(self._without_checksum) is not None else 1
 
     def decode(self, position: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
         """(the chunk at `position` in the index in its own type and shape, "") or (None, the reason).
@@ -135,48 +134,61 @@ class ChunkReader:
             outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(positions))]
         if outs is None:
             return [self.decode(position) for position in positions]
-        ahead = (
-            self._inflate(positions, outs) if len(positions) > 1 and self._inflates_pairs() else {}
-        )
-        # libdeflate decides on the others and gives the reason.
+        decoder = batch_decoder(self._without_checksum) if len(positions) > 1 else None
+        ahead = {} if decoder is None else self._decode_last(decoder, positions, outs)
+        rest = self._without_checksum[:-1]
+        if ahead and compiled.available() and [number for number, _ in rest] == [SHUFFLE]:
+            self._unshuffle(ahead, outs, rest[0][1][0])
+            rest = ()
+        # The decoder for single chunks decides on the others and gives the reason.
         return [
-            self._finish(ahead[number], out) if number in ahead else self.decode(position, out)
+            self._finish(ahead[number], rest, out)
+            if number in ahead
+            else self.decode(position, out)
             for number, (position, out) in enumerate(zip(positions, outs, strict=True))
         ]
 
-    def _finish(self, data: Bytes, out: Bytes) -> tuple[NDArray[Any] | None, str]:
-        """Decode a chunk whose last filter is already undone."""
+    def _unshuffle(self, chunks: dict[int, Bytes], outs: Sequence[Bytes], width: int) -> None:
+        """Undo the shuffle of chunks, which are by number, in one call; they are in `outs` afterwards."""
+        began = time.perf_counter()
+        found = {number: outs[number][: len(data)] for number, data in chunks.items()}
+        compiled.unshuffle(list(chunks.values()), list(found.values()), width)
+        chunks.update(found)
+        self.clock.add(0.0, time.perf_counter() - began)
+
+    def _finish(
+        self, data: Bytes, rest: tuple[codecs.Filter, ...], out: Bytes
+    ) -> tuple[NDArray[Any] | None, str]:
+        """Decode a chunk of which the filters `rest` are still to be undone."""
         began = time.perf_counter()
         try:
-            values = self._run_filters(data, self.volume.pipeline[:-1], 0, out)
+            values = self._run_filters(data, rest, 0, out) if rest else data
             return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
         except CorruptChunk as damage:
             return None, str(damage)
         finally:
             self.clock.add(0.0, time.perf_counter() - began)
 
-    def _inflates_pairs(self) -> bool:
-        return codecs.inflated_first(self.volume.pipeline) and paired_inflate.available()
-
-    def _inflate(self, positions: Sequence[int], outs: Sequence[Bytes]) -> dict[int, Bytes]:
-        """Inflate the last filter of the chunks, gzip; returns the valid ones by number."""
+    def _decode_last(
+        self, decoder: BatchDecoder, positions: Sequence[int], outs: Sequence[Bytes]
+    ) -> dict[int, Bytes]:
+        """Undo the last filter of the chunks, and a checksum behind it; returns the valid ones by number."""
         began = time.perf_counter()
-        pipeline = self.volume.pipeline
-        size = codecs.inflated_bytes(pipeline, self.volume.grid.chunk_bytes)
-        numbers, streams, buffers = [], [], []
-        for number, (position, out) in enumerate(zip(positions, outs, strict=True)):
-            if int(self.index.masks[position]):
-                continue
-            with suppress(CorruptChunk):
-                stored = int(self.index.sizes[position])
-                streams.append(self.read_stored(position, 0, stored, f"raw{number}"))
-                numbers.append(number)
-                buffer = out if len(pipeline) == 1 else self.buffers.get(f"inflated{number}", size)
-                buffers.append(buffer[:size])
+        pipeline = self._without_checksum
+        size = codecs.bytes_after_last(pipeline, self.volume.grid.chunk_bytes)
+        streams = self._read_stored_all(
+            {n: position for n, position in enumerate(positions) if not self.index.masks[position]}
+        )
+        if len(pipeline) < len(self.volume.pipeline):
+            streams = _verified(streams)
+        buffers = [
+            (outs[n] if len(pipeline) == 1 else self.buffers.get(f"last{n}", size))[:size]
+            for n in streams
+        ]
         read = time.perf_counter()
-        sound = paired_inflate.inflate(streams, buffers)
+        sound = decoder.decode(list(streams.values()), buffers)
         self.clock.add(read - began, time.perf_counter() - read)
-        return {n: buffer for n, buffer, good in zip(numbers, buffers, sound, strict=True) if good}
+        return {n: buffer for n, buffer, good in zip(streams, buffers, sound, strict=True) if good}
 
     def _run_filters(
         self, data: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int, out: Bytes | None
@@ -190,14 +202,32 @@ class ChunkReader:
         np.copyto(out[:size], values)
         return out[:size]
 
-    def stream(self, position: int) -> Stream:
-        """The chunk at `position` as a resumable stream; requires `supports_partial_inflate`."""
-        return paired_inflate.stream(int(self.index.sizes[position]))
+    @cached_property
+    def _without_checksum(self) -> tuple[codecs.Filter, ...]:
+        """The filters without a checksum of the stored bytes."""
+        pipeline = self.volume.pipeline
+        return pipeline[:-1] if pipeline and pipeline[-1][0] == FLETCHER32 else pipeline
 
-    def inflate_to(
+    def stream(self, position: int) -> Stream:
+        """The chunk at `position` as a stream that is decoded in several calls; requires a `partial_decoder`."""
+        stream: Stream = self._partial.stream(int(self.index.sizes[position]))
+        return stream
+
+    @cached_property
+    def _most_stored(self) -> int:
+        """Stored bytes beyond which a chunk cannot be sound."""
+        return 2 * self.volume.grid.chunk_bytes + 65536
+
+    @cached_property
+    def _partial(self) -> BatchDecoder:
+        decoder = partial_decoder(self.volume)
+        assert decoder is not None
+        return decoder
+
+    def decode_to(
         self, positions: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
     ) -> list[str]:
-        """Resume inflating chunks up to their first `until` bytes; the reason of each failure, or an empty string.
+        """Resume decoding chunks up to their first `until` bytes; the reason of each failure, or an empty string.
 
         Reads no more stored bytes than that probably needs. At the last byte of a chunk its checksum is verified.
         """
@@ -236,14 +266,14 @@ class ChunkReader:
             except CorruptChunk as damage:
                 reasons[number] = str(damage)
         read = time.perf_counter()
-        verdicts = paired_inflate.inflate_on(
+        verdicts = self._partial.resume(
             [streams[n] for n in found], parts, [outs[n] for n in found], until
         )
         self.clock.add(read - began, time.perf_counter() - read)
         for number, verdict in zip(found, verdicts, strict=True):
             if verdict is Verdict.CORRUPT:
-                # libdeflate decides and gives the reason. It decodes into another buffer, since planes decoded
-                # before may be read from this one at the moment.
+                # The decoder for single chunks decides and gives the reason. It decodes into another buffer, since
+                # planes decoded before may be read from this one at the moment.
                 values, reasons[number] = self.decode(positions[number])
                 if values is not None:
                     np.copyto(outs[number], values.reshape(-1).view(np.uint8))
@@ -251,23 +281,55 @@ class ChunkReader:
             n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
         ]
 
+    def _read_stored_all(self, positions: dict[int, int]) -> dict[int, Bytes]:
+        """The stored bytes of chunks by number, without those that cannot be read; adjoining ones in one go."""
+        spans = {
+            number: (int(self.index.offsets[position]), int(self.index.sizes[position]))
+            for number, position in positions.items()
+        }
+        first = min((offset for offset, _ in spans.values()), default=0)
+        last = max((offset + size for offset, size in spans.values()), default=0)
+        fits = all(size <= self._most_stored for _, size in spans.values())
+        if len(spans) > 1 and fits and last - first == sum(size for _, size in spans.values()):
+            raw = self.buffers.get("raw", last - first)
+            with suppress(OSError):
+                if self._read(raw, first) == len(raw):
+                    return {
+                        number: raw[offset - first : offset - first + size]
+                        for number, (offset, size) in spans.items()
+                    }
+        found = {}
+        for number, position in positions.items():
+            with suppress(CorruptChunk):
+                size = spans[number][1]
+                found[number] = self.read_stored(position, 0, size, f"raw{number}")
+        return found
+
     def read_stored(self, position: int, at: int, count: int, buffer: str = "raw") -> Bytes:
         """`count` stored bytes of a chunk, in a buffer of this thread; raises `CorruptChunk`."""
         stored = int(self.index.sizes[position])
-        if stored > 2 * self.volume.grid.chunk_bytes + 65536:
+        if stored > self._most_stored:
             raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
         raw = self.buffers.get(buffer, count)
         try:
-            found = os.preadv(self.fd, [raw.data], int(self.index.offsets[position]) + at)
+            found = self._read(raw, int(self.index.offsets[position]) + at)
         except OSError as error:
-            if busy := out_of_reach(error):
-                raise busy from error
             # Converted, because callers take an OSError for a full disk of the cache.
             raise CorruptChunk(f"it cannot be read ({error.strerror})") from None
-        self.clock.add_bytes(found)
         if found != count:
             raise CorruptChunk("it is cut short")
         return raw
+
+    def _read(self, raw: Bytes, offset: int) -> int:
+        """Read into a buffer; returns how many bytes there were. Raises `OSError`, `Busy`."""
+        try:
+            found = os.preadv(self.fd, [raw.data], offset)
+        except OSError as error:
+            if busy := out_of_reach(error):
+                raise busy from error
+            raise
+        self.clock.add_bytes(found)
+        return found
 
     def readahead(self, positions: Sequence[int] | NDArray[np.int64]) -> None:
         """Start readahead of chunks (posix_fadvise), so that the disk works during decoding."""
@@ -291,3 +353,12 @@ class ChunkReader:
         if last is not None and last < len(buffers):
             buffers[last] = out
         return buffers
+
+
+def _verified(streams: dict[int, Bytes]) -> dict[int, Bytes]:
+    """The streams whose checksum matches, without it."""
+    found = {}
+    for number, data in streams.items():
+        with suppress(CorruptChunk):
+            found[number] = codecs.without_fletcher32(data)
+    return found

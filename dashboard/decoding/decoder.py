@@ -33,7 +33,7 @@ from dashboard.decoding.chunk_reader import (
     ChunkReader,
     DamagedChunk,
     damage_error,
-    supports_partial_inflate,
+    partial_decoder,
 )
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_dataset_order
@@ -147,7 +147,7 @@ class Decoder(BandReader):
         chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
         planes = sample_planes(volume.grid, count)
         with self._reading(file) as reader:
-            if planes < volume.grid.chunks[0] and supports_partial_inflate(volume):
+            if planes < volume.grid.chunks[0] and partial_decoder(volume) is not None:
                 depth = planes * volume.grid.chunk_bytes // volume.grid.chunks[0]
                 step = reader.batch_size(depth)
                 batches = [chosen[at : at + step].tolist() for at in range(0, count, step)]
@@ -219,7 +219,7 @@ def _leading_voxels(
     outs = [reader.buffers.get(f"chunk{n}", grid.chunk_bytes) for n in range(len(positions))]
     streams = [reader.stream(position) for position in positions]
     with reader.limit.checked() as check:
-        reasons = reader.inflate_to(positions, streams, outs, depth)
+        reasons = reader.decode_to(positions, streams, outs, depth)
         check(len(positions) * depth)
     for position, out, reason in zip(positions, outs, reasons, strict=True):
         if not reason:

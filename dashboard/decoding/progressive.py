@@ -11,18 +11,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.catalog.volume import Volume
-from dashboard.codecs import paired_inflate
-from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, supports_partial_inflate
-
-if TYPE_CHECKING:
-    from dashboard.codecs.paired_inflate._native import Stream
+from dashboard.codecs.batches import Stream
+from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, partial_decoder
 
 # Each piece of work takes this share of the remaining chunks: few long pieces first, pairs at the end, so that no
 # thread idles (guided self-scheduling).
@@ -142,9 +139,11 @@ class ProgressiveBrick:
 
     def first_pass_bytes(self, plane: int) -> int:
         """Bytes of each chunk that the first pass decodes for the requested plane."""
-        kept = self._index_positions.size * paired_inflate.stream_bytes()
-        if supports_partial_inflate(self.volume) and kept <= MAX_STREAM_STATE_BYTES:
-            return self._bytes_needed(plane)
+        decoder = partial_decoder(self.volume)
+        if decoder is not None:
+            kept = self._index_positions.size * decoder.stream_bytes()
+            if kept <= MAX_STREAM_STATE_BYTES:
+                return self._bytes_needed(plane)
         return self.volume.grid.chunk_bytes
 
     def remaining_passes(self) -> list[int]:
@@ -264,7 +263,7 @@ class ProgressiveBrick:
             # Removed, so that its memory is freed when it is done.
             streams = {n: self._begun.pop(n) for n in numbers if n in self._begun}
         at, slots = [int(positions[n]) for n in streams], [self._slots[n] for n in streams]
-        found = reader.inflate_to(at, list(streams.values()), slots, depth)
+        found = reader.decode_to(at, list(streams.values()), slots, depth)
         reasons |= zip(streams, found, strict=True)
         if depth < self.volume.grid.chunk_bytes:
             self._begun.update((n, stream) for n, stream in streams.items() if not reasons[n])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from flask_caching.backends.base import BaseCache
 
 from dashboard.storage.access_log import AccessLog
-from dashboard.storage.bytes_cache import BytesCache
+from dashboard.storage.bytes_cache import BytesCache, HeadedBytes
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
 from dashboard.telemetry.ledger import Ledger
@@ -27,7 +27,7 @@ WRITE_DELAY_S = 0.005
 
 
 class DiskcacheBackend(BaseCache):
-    """A flask-caching backend on diskcache: bytes only, bounded in bytes, shared by all processes.
+    """A flask-caching backend on diskcache: bytes alone, with a head or without, bounded, shared by all processes.
 
     flask-caching's own backends pickle their values and bound a cache by the number of its entries.
     """
@@ -54,17 +54,17 @@ class DiskcacheBackend(BaseCache):
         backend: DiskcacheBackend = kwargs["backend"]
         return backend
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> bytes | HeadedBytes | None:
         """The bytes under `key`, or None."""
         value = self._cache.get(key)
-        if not isinstance(value, bytes):
+        if not isinstance(value, (bytes, HeadedBytes)):
             return None
         self.access_log.touch(key)
         return value
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Store bytes, evicting least recently used entries for them."""
-        if not isinstance(value, bytes):
+        if not isinstance(value, (bytes, HeadedBytes)):
             raise TypeError("a frame is bytes")
         if not self._space.reserve(len(value)):
             return False
@@ -94,7 +94,7 @@ class DiskcacheBackend(BaseCache):
 class PendingFrame(NamedTuple):
     """A frame in the write-behind queue: the function that packs it, its approximate size, its earliest write."""
 
-    make: Callable[[], bytes]
+    make: Callable[[], HeadedBytes]
     nbytes: int
     due: float
 
@@ -105,7 +105,7 @@ class FrameStore(Protocol):
     def get(self, key: str) -> Any:
         """The value under `key`, or None."""
 
-    def set(self, key: str, value: bytes) -> Any:
+    def set(self, key: str, value: HeadedBytes) -> Any:
         """Store a value."""
 
 
@@ -124,16 +124,16 @@ class FrameCache:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> HeadedBytes | None:
         """The packed frame, or None."""
         with self._lock:
             pending = self._pending.get(key)
         if pending is not None:
             return pending.make()
         value = self.store.get(key)
-        return value if isinstance(value, bytes) else None
+        return value if isinstance(value, HeadedBytes) else None
 
-    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
         """Queue a frame of about `nbytes`; it is dropped when the queue is full.
 
         A frame larger than the queue's bound is accepted when the queue is empty.

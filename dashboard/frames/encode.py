@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.frames.quantize import Window
+from dashboard.storage.bytes_cache import HeadedBytes
 
 
 class Format(StrEnum):
@@ -48,8 +49,8 @@ class Frame:
     window: Window | None
     demand_recorded: bool
 
-    def pack(self) -> bytes:
-        """Serialise for the frame cache: a line of JSON, then the body."""
+    def pack(self) -> HeadedBytes:
+        """For the frame cache: the body with a head of JSON."""
         head = {
             "shape": self.shape,
             "dtype": self.dtype,
@@ -57,18 +58,17 @@ class Frame:
             "demand_recorded": self.demand_recorded,
             "bytes": len(self.body),
         }
-        return json.dumps(head).encode() + b"\n" + self.body
+        return HeadedBytes(json.dumps(head).encode(), self.body)
 
     @classmethod
-    def unpack(cls, data: bytes) -> Frame:
+    def unpack(cls, packed: HeadedBytes) -> Frame:
         """Parse the output of `pack`; `ValueError` for anything else."""
-        line, found, body = data.partition(b"\n")
         try:
-            head = json.loads(line)
+            head = json.loads(packed.head)
             rows, cols, *channels = map(int, head["shape"])
             window = head["window"]
             frame = cls(
-                body,
+                packed.body,
                 (rows, cols, *channels),
                 str(head["dtype"]),
                 None if window is None else (float(window[0]), float(window[1])),
@@ -79,7 +79,7 @@ class Frame:
             raise ValueError("not a frame") from error
         if channels not in ([], [3], [4]):
             raise ValueError("not a frame")
-        if not found or nbytes != len(body):
+        if nbytes != len(packed.body):
             raise ValueError("a frame that was cut short")
         return frame
 

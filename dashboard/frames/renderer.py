@@ -32,8 +32,9 @@ from dashboard.frames.quantize import Norm, Window, quantize_u8
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.meter import meter
+from dashboard.storage.bytes_cache import HeadedBytes
 
-FRAMES_VERSION = "3"
+FRAMES_VERSION = "4"
 MAX_RECORDED_FRAMES = 4096
 
 
@@ -99,10 +100,10 @@ class RenderedSlice:
 class WriteBehindFrames(Protocol):
     """The frame cache; `dashboard.frames.cache.FrameCache`."""
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> HeadedBytes | None:
         """The packed frame, or None."""
 
-    def put(self, key: str, make: Callable[[], bytes], nbytes: int) -> None:
+    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
         """Store a packed frame of about `nbytes` after the response (write-behind)."""
 
 

@@ -9,6 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
+from itertools import islice
 from typing import Any
 
 from gunicorn.http import errors as http
@@ -25,6 +26,8 @@ RECEIVE_BYTES = 64 * 2**10
 # never blocks, and a file that is read in pieces is never in memory as a whole.
 UNSENT_LIMIT = 4 * 2**20
 SEND_PROGRESS_S = 30.0
+# Pieces that are sent by one system call.
+MOST_PIECES = 16
 PROMPT_MS, PROMPT_ROUNDS = 2, 16
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -75,6 +78,7 @@ class Connection:
         self._buffer = bytearray()
         self._scanned = 0
         self._unsent: deque[memoryview] = deque()
+        self._head_waits = False
         self.unsent_bytes = 0
 
     @functools.cached_property
@@ -199,8 +203,7 @@ class Connection:
     def send_continue(self) -> None:
         """Send `100 Continue` to a client that expects it, unless its body has begun; raises `OSError`."""
         if self._expects_continue and not self._buffer and not self.body.data:
-            self.sendall(CONTINUE)
-            self.began_answer = False
+            self.send(CONTINUE)
         self._expects_continue = False
 
     def next_request(self) -> None:
@@ -218,6 +221,10 @@ class Connection:
         Called in the thread of the request. Raises `OSError`, and `TimeoutError` when a client that does not
         read leaves more than a few megabytes of a response in pieces unsent.
         """
+        # The head of a response waits for the first piece of its body: they take one system call, and wake the
+        # client once.
+        blocked = bool(self._unsent) and not self._head_waits
+        self._head_waits = not self.began_answer and self._tls is None
         self.began_answer = True
         while self.unsent_bytes > UNSENT_LIMIT:
             poller = select.poll()
@@ -227,8 +234,15 @@ class Connection:
             self.send_pending()
         for piece in (data,) if self._tls is None else self._tls.encrypt(data):
             self._enqueue(piece)
-            if len(self._unsent) == 1:
+            if not blocked and not self._head_waits:
                 self.send_pending()
+                blocked = bool(self._unsent)
+
+    def send(self, data: bytes) -> None:
+        """Send `data` at once, or keep what the socket does not accept for `send_pending`; raises `OSError`."""
+        for piece in (data,) if self._tls is None else self._tls.encrypt(data):
+            self._enqueue(piece)
+        self.send_pending()
 
     def _enqueue(self, data: bytes) -> None:
         if data:
@@ -242,6 +256,8 @@ class Connection:
         wake the event loop for each takes longer than to send it; for others the thread is occupied for
         `PROMPT_ROUNDS * PROMPT_MS` at most.
         """
+        if self._head_waits:
+            self.send_pending()  # there is no body
         poller = select.poll()
         poller.register(self.sock, select.POLLOUT)
         for _ in range(PROMPT_ROUNDS):
@@ -252,16 +268,19 @@ class Connection:
     def send_pending(self) -> bool:
         """Send pending bytes; returns whether any were accepted, raises `OSError`."""
         taken = 0
+        self._head_waits = False
         try:
             while self._unsent:
-                piece = self._unsent[0]
-                count = self.sock.send(piece)
+                pieces = list(islice(self._unsent, MOST_PIECES))
+                count = self.sock.sendmsg(pieces)
                 taken += count
                 self.unsent_bytes -= count
-                if count < len(piece):
-                    self._unsent[0] = piece[count:]
-                    break
-                self._unsent.popleft()
+                for piece in pieces:
+                    if count < len(piece):
+                        self._unsent[0] = piece[count:]
+                        return True
+                    self._unsent.popleft()
+                    count -= len(piece)
         except (BlockingIOError, InterruptedError):
             pass
         return taken > 0

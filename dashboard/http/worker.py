@@ -223,7 +223,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         log.warning("a request was refused with status %s", status)
         self._unwatch(connection)
         try:
-            connection.sendall(Refusal(status).encode())
+            connection.send(Refusal(status).encode())
         except OSError:
             self._close(connection)
             return

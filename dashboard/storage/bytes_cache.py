@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import diskcache
-from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, UNKNOWN
+from diskcache.core import DBNAME, MODE_BINARY, MODE_RAW, MODE_TEXT, UNKNOWN
 
 from dashboard.storage.checksum import SEAL_BYTES, seal, unseal
 from dashboard.storage.database import RepairingCache, open_repairing
@@ -27,9 +27,15 @@ from dashboard.storage.private_directory import make_private
 
 log = logging.getLogger(__name__)
 
+# What says how long the head of `HeadedBytes` is.
+LENGTH_BYTES = 4
+
 # Values up to this size are stored in SQLite itself, which saves a system call on each read.
 INLINE_BYTES = 32 * 1024
 
+
+# The mode of `HeadedBytes`: diskcache's for text, of which there is none here.
+MODE_HEADED = MODE_TEXT
 
 # File names of diskcache: two directories and a name.
 FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
@@ -61,6 +67,17 @@ class StoredFile:
     header: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class HeadedBytes:
+    """Bytes with a small head, which lies in the row, so that they are written and read without being copied."""
+
+    head: bytes
+    body: bytes
+
+    def __len__(self) -> int:
+        return len(self.head) + len(self.body)
+
+
 def _as_written(value: bytes | None) -> bytes:
     if value is None:
         log.warning("cache row refused: its checksum does not match")
@@ -79,6 +96,14 @@ def _read_sealed(path: Path) -> bytes | None:
         os.close(fd)
 
 
+def _read(path: Path) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return os.read(fd, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
@@ -86,7 +111,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
-    """Keys are strings, values are bytes or adopted files; sizes are counted for every row.
+    """Keys are strings, values are bytes, with or without a head, or adopted files; each row's size is counted.
 
     A checksum follows each value and the header of an adopted file; a mismatch reads as a miss.
     """
@@ -108,24 +133,43 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
             size = value.path.stat().st_size
             value.path.rename(full)
             return size, MODE_BINARY, name, value.header + seal(value.header)
+        if isinstance(value, HeadedBytes):
+            return self._store_headed(value, key)
         if type(value) is not bytes:
             raise TypeError(f"a cached value is bytes, not {type(value).__name__}")
         if len(value) <= INLINE_BYTES:
             return len(value), MODE_RAW, None, value + seal(value)
-        name, full = self.filename(key, value)
+        name = self._write(key, value, seal(value))
+        return len(value) + SEAL_BYTES, MODE_BINARY, name, None
+
+    def _store_headed(self, value: HeadedBytes, key: Any) -> tuple[int, int, str | None, bytes]:
+        head, body = value.head, value.body
+        front = len(head).to_bytes(LENGTH_BYTES, "little") + head
+        if len(body) <= INLINE_BYTES:
+            row = front + body
+            return len(row), MODE_HEADED, None, row + seal(row)
+        # The checksum of the file is in the row, so that the file of another row in its place is noticed.
+        row = front + seal(body)
+        return len(row) + len(body), MODE_HEADED, self._write(key, body), row + seal(row)
+
+    def _write(self, key: Any, *parts: bytes) -> str:
+        """Write a new file; returns its name. Raises `OSError`."""
+        name, full = self.filename(key, parts)
         path = Path(full)
         make_private(path.parent)
         try:
             with path.open("xb", buffering=0) as stream:
-                for part in (value, seal(value)):
+                for part in parts:
                     _write_all(stream.fileno(), part)
         except OSError:
             # A partial file would keep a full disk full.
             path.unlink(missing_ok=True)
             raise
-        return len(value) + SEAL_BYTES, MODE_BINARY, name, None
+        return str(name)
 
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | StoredFile:
+    def fetch(
+        self, mode: int, filename: str | None, value: Any, read: bool
+    ) -> bytes | StoredFile | HeadedBytes:
         if mode == MODE_RAW and filename is None and isinstance(value, bytes):
             return _as_written(unseal(value))
         if mode == MODE_BINARY and filename is not None:
@@ -134,8 +178,18 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
                 return _as_written(_read_sealed(path))
             if isinstance(value, bytes):
                 return StoredFile(path, _as_written(unseal(value)))
+        if mode == MODE_HEADED and isinstance(value, bytes):
+            return self._fetch_headed(_as_written(unseal(value)), filename)
         log.warning("cache row refused: mode %r, file %r", mode, filename)
         raise InvalidRow("a row that was not written here")
+
+    def _fetch_headed(self, row: bytes, filename: str | None) -> HeadedBytes:
+        end = LENGTH_BYTES + int.from_bytes(row[:LENGTH_BYTES], "little")
+        head, rest = row[LENGTH_BYTES:end], row[end:]
+        if filename is None:
+            return HeadedBytes(head, rest)
+        body = _read(self._inside(filename))
+        return HeadedBytes(head, _as_written(body if rest == seal(body) else None))
 
     def remove(self, file_path: str) -> None:
         # A planted name must not make the cache delete files outside.

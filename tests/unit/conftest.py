@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.codecs import paired_inflate
+from dashboard.codecs import compiled, paired_inflate
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.storage.rows import open_rows
 from tests.parts import Counts, Parts, make_children, parts
@@ -102,6 +102,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With what was compiled, and without."""
     if request.param == "one by one":
         monkeypatch.setattr(paired_inflate, "available", lambda: False)
+        monkeypatch.setattr(compiled, "available", lambda: False)
     elif not paired_inflate.available():
         pytest.skip("not compiled on this machine")
     return str(request.param)

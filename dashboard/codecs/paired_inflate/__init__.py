@@ -9,11 +9,11 @@ values, more slowly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
 from dashboard.codecs.errors import Bytes
+from dashboard.codecs.verdict import Verdict
 
 try:
     from dashboard.codecs.paired_inflate import _native
@@ -24,14 +24,6 @@ else:
 
 if TYPE_CHECKING:
     from dashboard.codecs.paired_inflate._native import Stream
-
-
-class Verdict(IntEnum):
-    """The result for a stream; the values are those of `paired.h`."""
-
-    CORRUPT = 0
-    OK = 1
-    NEED_INPUT = 2
 
 
 @cache

@@ -19,12 +19,14 @@ from flask_caching import Cache
 
 from dashboard.frames import cache as module
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
-from dashboard.storage.bytes_cache import BytesCache, open_cache
+from dashboard.storage.bytes_cache import BytesCache, HeadedBytes, open_cache
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
 from dashboard.web.frame_cache import flask_cache
 from tests import database
 from tests.parts import Counts
+
+FRAME, PACKED = HeadedBytes(b"{}", b"x"), HeadedBytes(b"{}", b"packed")
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def slow_store(
     begun, go_on = threading.Event(), threading.Event()
     store = cache.set
 
-    def slow(key: str, value: bytes) -> Any:
+    def slow(key: str, value: HeadedBytes) -> Any:
         begun.set()
         assert go_on.wait(60)
         return store(key, value)
@@ -180,13 +182,13 @@ def test_a_frame_is_there_before_it_is_stored(
 ) -> None:
     begun, go_on = slow_store
     assert kept.get("a") is None
-    kept.put("a", lambda: b"packed", 6)
+    kept.put("a", lambda: PACKED, 6)
     assert begun.wait(60)
     assert cache.get("a") is None
-    assert kept.get("a") == b"packed"
+    assert kept.get("a") == PACKED
     go_on.set()
     kept.flush()
-    assert cache.get("a") == kept.get("a") == b"packed"
+    assert cache.get("a") == kept.get("a") == PACKED
 
 
 def test_frames_that_waited_in_the_queue_do_not_wait_again(
@@ -195,7 +197,7 @@ def test_frames_that_waited_in_the_queue_do_not_wait_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun, go_on = slow_store
-    kept.put("first", lambda: b"x", 1)
+    kept.put("first", lambda: FRAME, 1)
     assert begun.wait(60)
     clock = [time.monotonic()]
     slept: list[float] = []
@@ -203,12 +205,12 @@ def test_frames_that_waited_in_the_queue_do_not_wait_again(
         module, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append)
     )
     for n in range(5):
-        kept.put(f"k{n}", lambda: b"x", 1)
+        kept.put(f"k{n}", lambda: FRAME, 1)
     clock[0] += module.WRITE_DELAY_S
     go_on.set()
     kept.flush()
     assert slept == [0.0] * 5
-    kept.put("last", lambda: b"x", 1)
+    kept.put("last", lambda: FRAME, 1)
     kept.flush()
     assert slept[5:] == [pytest.approx(module.WRITE_DELAY_S)]
 
@@ -217,15 +219,15 @@ def test_no_more_than_a_few_frames_wait(
     cache: Cache, kept: FrameCache, slow_store: tuple[threading.Event, threading.Event]
 ) -> None:
     begun, go_on = slow_store
-    kept.put("first", lambda: b"x", 1)
+    kept.put("first", lambda: FRAME, 1)
     assert begun.wait(60)
     for n in range(100):
-        kept.put(f"k{n}", lambda: b"x", 1)
+        kept.put(f"k{n}", lambda: FRAME, 1)
     waiting = [n for n in range(100) if kept.get(f"k{n}") is not None]
     assert waiting == list(range(module.MAX_PENDING))
     go_on.set()
     kept.flush()
-    assert cache.get("k0") == b"x"
+    assert cache.get("k0") == FRAME
     assert cache.get("k99") is None
 
 
@@ -234,19 +236,19 @@ def test_what_waits_is_bounded_in_bytes(
 ) -> None:
     begun, go_on = slow_store
     third = module.MAX_PENDING_BYTES // 3
-    kept.put("first", lambda: b"x", third)
+    kept.put("first", lambda: FRAME, third)
     assert begun.wait(60)
     for key, size in (("a", third), ("b", 2 * third), ("c", third), ("d", third), ("e", 1)):
-        kept.put(key, lambda: b"x", size)
+        kept.put(key, lambda: FRAME, size)
     # The one that is being stored takes its memory as well; what fits beside the others is kept.
     assert [key for key in "abcde" if kept.get(key) is not None] == ["a", "c", "e"]
     go_on.set()
     kept.flush()
     assert [key for key in "abcde" if cache.get(key) is not None] == ["a", "c", "e"]
     for key in "bd":
-        kept.put(key, lambda: b"x", 2 * third)
+        kept.put(key, lambda: FRAME, 2 * third)
         kept.flush()
-        assert cache.get(key) == b"x"
+        assert cache.get(key) == FRAME
 
 
 def test_a_frame_larger_than_all_that_may_wait_is_kept_alone(
@@ -254,10 +256,10 @@ def test_a_frame_larger_than_all_that_may_wait_is_kept_alone(
 ) -> None:
     begun, go_on = slow_store
     huge = module.MAX_PENDING_BYTES + 1
-    kept.put("a", lambda: b"x", huge)
+    kept.put("a", lambda: FRAME, huge)
     assert begun.wait(60)
-    kept.put("b", lambda: b"x", huge)
-    kept.put("c", lambda: b"x", 1)
+    kept.put("b", lambda: FRAME, huge)
+    kept.put("c", lambda: FRAME, 1)
     assert [key for key in "abc" if kept.get(key) is not None] == ["a"]
     go_on.set()
     kept.flush()
@@ -270,30 +272,30 @@ def test_trouble_with_one_frame_does_not_end_the_storing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail() -> bytes:
+    def fail() -> HeadedBytes:
         raise MemoryError
 
-    def broken(key: str, value: bytes) -> None:
+    def broken(key: str, value: HeadedBytes) -> None:
         raise sqlite3.OperationalError("no such table: Cache")
 
     kept.put("a", fail, 1)
     kept.flush()
     with monkeypatch.context() as patch:
         patch.setattr(cache, "set", broken)
-        kept.put("b", lambda: b"x", 1)
+        kept.put("b", lambda: FRAME, 1)
         kept.flush()
     assert "a frame was not stored" in caplog.text
-    kept.put("c", lambda: b"x", 1)
+    kept.put("c", lambda: FRAME, 1)
     kept.flush()
-    assert [kept.get(key) for key in "abc"] == [None, None, b"x"]
+    assert [kept.get(key) for key in "abc"] == [None, None, FRAME]
 
 
 def test_the_end_stores_what_waits(cache: Cache, disk: BytesCache, ledger: Counts) -> None:
     frames = FrameCache(cache)
     for n in range(5):
-        frames.put(f"k{n}", lambda: b"x", 1)
+        frames.put(f"k{n}", lambda: FRAME, 1)
     frames.close()
-    assert [disk.get(f"k{n}") for n in range(5)] == [b"x"] * 5
+    assert [disk.get(f"k{n}") for n in range(5)] == [FRAME] * 5
 
 
 def test_frames_that_nobody_used_end_at_once(

@@ -13,7 +13,7 @@ import pytest
 from dashboard.frames import cache as below
 from dashboard.frames import renderer as above
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
-from dashboard.storage.bytes_cache import INLINE_BYTES, open_cache
+from dashboard.storage.bytes_cache import INLINE_BYTES, HeadedBytes, open_cache
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
 from dashboard.web.frame_cache import flask_cache
@@ -48,14 +48,16 @@ def frames(
     cache.close()
 
 
-VALUES = [b"", b"\0pickle\x80\n", bytes(INLINE_BYTES), b"x" * (INLINE_BYTES + 1)]
+BODIES = [b"", b"\0pickle\x80\n", bytes(INLINE_BYTES), b"x" * (INLINE_BYTES + 1)]
+FRAMES = [HeadedBytes(b"{}" * len(body), body) for body in BODIES]
+VALUES = [*BODIES, *FRAMES]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=len)
-def test_bytes_come_back_as_they_were(store: below.FrameStore, value: bytes) -> None:
+def test_bytes_come_back_as_they_were(store: below.FrameStore, value: Any) -> None:
     assert store.get("a") is None
     assert store.set("a", value)
-    assert store.set("b", b"another")
+    assert store.set("b", HeadedBytes(b"", b"another"))
     assert store.get("a") == value
 
 
@@ -73,20 +75,21 @@ def test_nothing_but_bytes_is_stored(store: below.FrameStore, value: Any) -> Non
 
 
 def test_what_does_not_fit_is_not_stored(store: below.FrameStore) -> None:
-    assert not store.set("a", bytes(2**24 + 1))
+    assert not store.set("a", HeadedBytes(b"", bytes(2**24 + 1)))
     assert store.get("a") is None
 
 
 def test_threads_need_no_application_context(store: below.FrameStore) -> None:
     found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append((store.set("a", b"x"), store.get("a"))))
+    frame = FRAMES[1]
+    thread = threading.Thread(target=lambda: found.append((store.set("a", frame), store.get("a"))))
     thread.start()
     thread.join()
-    assert found == [(True, b"x")]
+    assert found == [(True, frame)]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=len)
-def test_a_frame_is_there_at_once(frames: above.WriteBehindFrames, value: bytes) -> None:
+@pytest.mark.parametrize("value", FRAMES, ids=len)
+def test_a_frame_is_there_at_once(frames: above.WriteBehindFrames, value: HeadedBytes) -> None:
     assert frames.get("a") is None
     frames.put("a", lambda: value, len(value))
     assert frames.get("a") == value
@@ -95,7 +98,7 @@ def test_a_frame_is_there_at_once(frames: above.WriteBehindFrames, value: bytes)
 
 def test_a_frame_stays_after_it_was_written(frames: above.WriteBehindFrames) -> None:
     for number in range(4):
-        frames.put(f"{number}", lambda number=number: b"%d" % number, 1)  # type: ignore[misc]
+        frames.put(f"{number}", lambda number=number: FRAMES[number], 1)  # type: ignore[misc]
     if isinstance(frames, FrameCache):
         frames.flush()
-    assert [frames.get(f"{number}") for number in range(4)] == [b"0", b"1", b"2", b"3"]
+    assert [frames.get(f"{number}") for number in range(4)] == FRAMES

@@ -19,6 +19,7 @@ from dashboard.storage.bytes_cache import (
     PAGE_ROWS,
     BytesCache,
     FileToAdopt,
+    HeadedBytes,
     StoredFile,
     open_cache,
 )
@@ -282,6 +283,42 @@ def test_a_flipped_byte_is_a_miss_and_a_log_line(
     assert cache.set("key", value)
     assert cache.get("key") == value
     assert cache.check() == []
+
+
+@pytest.mark.parametrize("size", [0, 5, INLINE_BYTES, INLINE_BYTES + 1])
+def test_bytes_with_a_head_come_back(cache: BytesCache, size: int) -> None:
+    values = {f"{head}": HeadedBytes(bytes(head), b"y" * size) for head in (0, 1, 300)}
+    for key, value in values.items():
+        assert cache.set(key, value)
+    assert {key: cache.get(key) for key in values} == values
+    files = sum(path.stat().st_size for path in Path(cache.directory).rglob("*.val"))
+    assert files == (3 * size if size > INLINE_BYTES else 0)
+    assert cache.totals()[0] >= sum(map(len, values.values()))
+
+
+@pytest.mark.parametrize("harm", [b"!", None, b""], ids=["flipped", "of another row", "cut short"])
+def test_a_damaged_body_is_a_miss_and_a_log_line(
+    cache: BytesCache, caplog: pytest.LogCaptureFixture, harm: bytes | None
+) -> None:
+    value = HeadedBytes(b"head", b"y" * (2 * INLINE_BYTES))
+    cache.set("other", HeadedBytes(b"head", b"z" * (2 * INLINE_BYTES)))
+    (other,) = Path(cache.directory).rglob("*.val")
+    cache.set("key", value)
+    (path,) = set(Path(cache.directory).rglob("*.val")) - {other}
+    stored = path.read_bytes()
+    assert stored == value.body
+    path.write_bytes(other.read_bytes() if harm is None else harm + stored[1:])
+    assert cache.get("key") is None
+    assert "its checksum does not match" in caplog.text
+    assert cache.set("key", value)
+    assert cache.get("key") == value
+
+
+def test_a_damaged_head_is_a_miss(cache: BytesCache) -> None:
+    for size in (1, 2 * INLINE_BYTES):
+        cache.set("key", HeadedBytes(b"head", bytes(size)))
+        database.execute(cache, "UPDATE Cache SET value = CAST('!' || substr(value, 2) AS BLOB)")
+        assert cache.get("key") is None
 
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 5, INLINE_BYTES + 4])

@@ -1,0 +1,36 @@
+"""Decoders in C that take several chunks in one call, without the interpreter's lock: LZF, and HDF5's shuffle.
+
+The C files are compiled at installation, given a C compiler; otherwise imagecodecs and NumPy give the same values,
+more slowly (`dashboard.codecs.pipeline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.codecs.errors import Bytes
+
+try:
+    from dashboard.codecs.compiled import _native
+except ImportError:
+    _compiled = False
+else:
+    _compiled = True
+
+# (input, output, bytes of it that are there, bytes that are needed, whether the input ends here)
+LzfJob = tuple[Bytes, Bytes, int, int, bool]
+
+
+def available() -> bool:
+    """Whether the decoders were compiled."""
+    return _compiled
+
+
+def lzf(jobs: list[LzfJob]) -> list[tuple[int, int, int]]:
+    """(verdict, bytes consumed, bytes of the output) of each job; requires `available`."""
+    return _native.lzf(jobs)
+
+
+def unshuffle(chunks: Sequence[Bytes], outputs: Sequence[Bytes], width: int) -> None:
+    """Undo the shuffle of each chunk into the array of the same index and length; requires `available`."""
+    _native.unshuffle(list(chunks), list(outputs), width)
