@@ -63,7 +63,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger
     timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
     admitted = OverloadMiddleware(timed, slices, ledger)
-    server.wsgi_app = RequestIdMiddleware(admitted)  # type: ignore[method-assign]
+    server.wsgi_app = RequestIdMiddleware(admitted, settings.proxy_peers)  # type: ignore[method-assign]
     server.extensions["lamella"] = services
     services.start()
     services.prestart()

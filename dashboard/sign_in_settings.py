@@ -98,8 +98,9 @@ class SignInSettings(BaseSettings):
     proxy_peers: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description=(
-            "Addresses of trusted proxies, or `unix` for those that use the socket file, separated by commas;"
-            " requests of others with the proxy's headers are refused"
+            "Addresses of trusted proxies, or `unix` for those that use the socket file, separated by commas; of"
+            " others, X-Forwarded-For and X-Request-ID count for nothing, and requests with a proxy's name of a"
+            " person are refused"
         ),
     )
     admin_groups: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -124,6 +125,15 @@ class SignInSettings(BaseSettings):
     )
     oidc_groups_claim: str = Field(
         default="groups", description="Claim with the groups of the person"
+    )
+    oidc_session_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=8784,
+        description=(
+            "Hours after a sign-in at the identity provider at which it is asked again, where the person may be"
+            " gone by then, or in other groups"
+        ),
     )
     oidc_redirect: str | None = Field(
         default=None,
@@ -213,10 +223,10 @@ class SignInSettings(BaseSettings):
                 "--public serves everyone without sign-in, which --token, --people, --proxy-header, --sign-in and"
                 " LAMELLA_OIDC_ISSUER ask for: give one or the other."
             )
-        if bool(self.proxy_header) != bool(self.proxy_peers):
+        if self.proxy_header and not self.proxy_peers:
             raise SetupError(
-                "--proxy-header (LAMELLA_PROXY_HEADER) names what a trusted proxy sends, and --proxy-peer"
-                " (LAMELLA_PROXY_PEERS) that proxy's address: give both or neither."
+                "--proxy-header (LAMELLA_PROXY_HEADER) names what a trusted proxy sends: give that proxy's address"
+                " too, with --proxy-peer (LAMELLA_PROXY_PEERS)."
             )
         if bool(self.oidc_issuer) != bool(self.oidc_client_id):
             raise SetupError(

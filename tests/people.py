@@ -11,6 +11,7 @@ from dashboard.people.access import Access
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
 from dashboard.people.passwords import Passwords
+from dashboard.people.person import NO_ADMINS, Admins
 from dashboard.people.sessions import Sessions
 from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStore, open_people
@@ -31,15 +32,19 @@ def quick_passwords(memory_cost: int = 8) -> Passwords:
 
 
 def make_access(
-    store: PeopleStore, token: str | None, clock: Callable[[], float], audit_days: float = 30.0
+    store: PeopleStore,
+    token: str | None,
+    clock: Callable[[], float],
+    audit_days: float = 30.0,
+    admins: Admins = NO_ADMINS,
 ) -> Access:
     """The sign-in of another process with the same people file."""
-    shares = Shares(store, clock)
+    shares = Shares(store, clock, admins)
     return Access(
         token,
-        Sessions(store, token, IDLE_S, LIFETIME_S, clock, guest=shares.guest),
+        Sessions(store, token, IDLE_S, LIFETIME_S, clock, admins, guest=shares.guest),
         Accounts(store, quick_passwords(), clock),
-        Tokens(store, clock),
+        Tokens(store, clock, admins),
         shares,
         Audit(store.path, audit_days, clock),
         clock,

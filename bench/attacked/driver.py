@@ -1,6 +1,6 @@
 """Sends hostile requests to a server on this machine at a bounded rate, in a separate process.
 
-    python -m bench.attacked.driver PORT SERVER_PID FOLDER SECONDS
+    python -m bench.attacked.driver PORT SERVER_PID FOLDER SECONDS [RATE [TOKEN]]
 
 Prints as JSON the number of requests by kind and response. It connects to 127.0.0.1 only, and stops only
 descendants of SERVER_PID, each for a few seconds.
@@ -43,10 +43,23 @@ Action = Callable[[], str]
 class Driver:
     """The hostile client; `run` sends for some seconds and returns the responses, counted."""
 
-    def __init__(self, port: int, pid: int, folder: Path, seed: int = 1) -> None:
+    def __init__(
+        self,
+        port: int,
+        pid: int,
+        folder: Path,
+        rate: float = REQUESTS_A_SECOND,
+        token: str = "",
+        seed: int = 1,
+    ) -> None:
         self._port = port
         self._pid = pid
         self._folder = folder
+        self._rate = rate
+        # What each head begins with after its first line.
+        self._head = "Host: 127.0.0.1\r\n"
+        if token:
+            self._head += f"Authorization: Bearer {token}\r\n"
         self._pick = random.Random(seed)
         self._numbers = itertools.count()
         self._unfinished: deque[socket.socket] = deque()
@@ -61,7 +74,7 @@ class Driver:
             with ThreadPoolExecutor(SENDERS) as pool:
                 busy: deque[object] = deque()
                 for number, (name, action) in enumerate(itertools.cycle(self._actions())):
-                    due = begin + number / REQUESTS_A_SECOND
+                    due = begin + number / self._rate
                     if due > begin + seconds:
                         break
                     time.sleep(max(0.0, due - time.monotonic()))
@@ -155,16 +168,14 @@ class Driver:
         return self._post("/_dash-update-component", b"[" * 50_000 + b"]" * 50_000)
 
     def _malformed_chunks(self) -> str:
-        head = "POST /_dash-update-component HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        head = f"POST /_dash-update-component HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
         chunks = self._pick.choice(
             ["zz\r\nabc\r\n", "-5\r\n{}\r\n0\r\n\r\n", "5\r\nabc\r\n0\r\n\r\n"]
         )
         return self._send(f"{head}Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
 
     def _half_a_body(self) -> str:
-        head = (
-            "POST /api/v1/telemetry HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n{"
-        )
+        head = f"POST /api/v1/telemetry HTTP/1.1\r\n{self._head}Content-Length: 100000\r\n\r\n{{"
         return self._half(head.encode())
 
     def _half(self, beginning: bytes) -> str:
@@ -178,11 +189,11 @@ class Driver:
 
     def _get(self, target: str) -> str:
         return self._send(
-            f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+            f"GET {target} HTTP/1.1\r\n{self._head}Connection: close\r\n\r\n".encode()
         )
 
     def _post(self, target: str, body: bytes) -> str:
-        head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        head = f"POST {target} HTTP/1.1\r\n{self._head}Connection: close\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         return self._send(head.encode() + body)
 
@@ -230,10 +241,12 @@ def _served(file: str) -> str:
 
 def main(arguments: list[str]) -> None:
     """Send to the server given on the command line."""
-    port, pid, folder, seconds = arguments
+    port, pid, folder, seconds, *more = arguments
+    rate, token = float(more[0]) if more else REQUESTS_A_SECOND, "".join(more[1:])
     # SIGTERM ends it through `finally`, so that no process stays stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print(json.dumps(Driver(int(port), int(pid), Path(folder)).run(float(seconds))))
+    hostile = Driver(int(port), int(pid), Path(folder), rate, token)
+    print(json.dumps(hostile.run(float(seconds))))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from bench.attacked import hostile_files
+from bench.attacked.driver import REQUESTS_A_SECOND
 from bench.attacked.hostile_files import ROOT
 from bench.volumes import slab
 from dashboard.benchmarking.figures import quantile
@@ -84,9 +85,9 @@ def measure(folder: Path, seconds: float, shape: tuple[int, ...] = SHAPE) -> Res
     with _served(home, data) as server:
         quiet = figures(_play(trace, server))
     with _served(home, data) as server:
-        with _driver(server, data, seconds) as driver:
+        with driver(server, data, seconds) as hostile:
             attacked = figures(_play(trace, server))
-            answers, _ = driver.communicate(timeout=ENDS_WITHIN_S)
+            answers, _ = hostile.communicate(timeout=ENDS_WITHIN_S)
         (log,) = home.glob("bench-*/log")
         lines = log.read_text(errors="replace").count("\n")
     return Result(seconds, quiet, attacked, json.loads(answers), lines)
@@ -103,10 +104,10 @@ def write_volumes(folder: Path, shape: tuple[int, ...]) -> None:
         shutil.copyfile(first, folder / f"{number}.h5")
 
 
-def mixed(shape: Sequence[int], seconds: float) -> Trace:
+def mixed(shape: Sequence[int], seconds: float, seed: int = SEED) -> Trace:
     """Ten viewers with different traces, each on a volume of its own."""
-    rng = random.Random(SEED)
-    found = {trace.name: trace for trace in traces(shape, seconds, SEED)}
+    rng = random.Random(seed)
+    found = {trace.name: trace for trace in traces(shape, seconds, seed)}
     steps = [scroll(shape[0], rate, seconds, rng) for rate in SCROLLS]
     steps += [found[kind].viewers[0].steps for kind in KINDS]
     viewers = tuple(Viewer(number, one) for number, one in enumerate(steps))
@@ -145,9 +146,15 @@ def _play(trace: Trace, server: Server) -> list[TraceSample]:
 
 
 @contextmanager
-def _driver(server: Server, data: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+def driver(
+    server: Server,
+    data: Path,
+    seconds: float,
+    rate: float = REQUESTS_A_SECOND,
+    token: str = "",
+) -> Iterator[subprocess.Popen[str]]:
     """Run the hostile driver in a separate process, so that its work does not delay the viewers' clocks."""
-    arguments = [str(server.port), str(server.pid), str(data), str(seconds)]
+    arguments = [str(server.port), str(server.pid), str(data), str(seconds), str(rate), token]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.attacked.driver", *arguments],
         stdout=subprocess.PIPE,

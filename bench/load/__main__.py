@@ -57,8 +57,8 @@ def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
     """All steps on one server; `seconds` each."""
     data = folder / ROOT
     data.mkdir()
-    _write([data / f"{number}.h5" for number in range(VOLUMES)], SHAPE, CHUNKS)
-    _write([data / f"cold-{number}.h5" for number in range(2)], COLD_SHAPE, COLD_CHUNKS)
+    write([data / f"{number}.h5" for number in range(VOLUMES)], SHAPE, CHUNKS)
+    write([data / f"cold-{number}.h5" for number in range(2)], COLD_SHAPE, COLD_CHUNKS)
     token = secrets.token_urlsafe(24) if sign_in else ""
     settings = {"LAMELLA_TOKEN": token} if token else {}
     with serving(
@@ -204,7 +204,7 @@ def figures(seen: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(paths: list[Path], shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+def write(paths: list[Path], shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
     """Volumes with equal values."""
     with h5py.File(paths[0], "w") as file:
         dataset = file.create_dataset("volume", shape, "u2", chunks=chunks, compression="gzip")

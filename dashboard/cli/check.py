@@ -9,7 +9,7 @@ import click
 from dashboard.errors import SetupError
 from dashboard.people.configuration import Configuration, load_configuration
 from dashboard.people.file_rights_helper import FIRST_UID, account_of
-from dashboard.people.person import Person
+from dashboard.people.person import Admins, Person
 from dashboard.people.rights import listed
 from dashboard.runtime.served_roots import ServedRoots, check_sign_in, served_roots
 from dashboard.settings import Settings
@@ -25,7 +25,9 @@ def run(settings: Settings, name: str | None, groups: Sequence[str]) -> None:
         raise SetupError("There is no root; name files or folders, or a file with --config.")
     if groups and name is None:
         raise SetupError("Groups are those of a person; name one with --as.")
-    lines = _roots(served) if name is None else _seen(served, Person(name, frozenset(groups)))
+    admins = Admins(served.rights.admins, frozenset(settings.admin_groups))
+    person = None if name is None else admins.from_elsewhere(name, frozenset(groups))
+    lines = _roots(served) if person is None else _seen(served, person)
     for line in (*lines, *_remarks(settings, served)):
         click.echo(line)
 

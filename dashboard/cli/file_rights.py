@@ -32,11 +32,13 @@ _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _AMBIENT_LOWER = 24, 47, 3
 def start_helper(settings: Settings) -> tuple[int, ...]:
     """The descriptors that web processes need to ask the helper, which is started unless a parent did that.
 
-    None of them without `rights = "filesystem"`. Raises `SetupError` without the capabilities to change ids.
+    None of them without `rights = "filesystem"`. This process gives up the capabilities to change ids in any case;
+    raises `SetupError` where it lacks them and needs the helper.
     """
     if DESCRIPTOR in os.environ:
         return (int(os.environ[DESCRIPTOR]),)
     if not served_roots(settings).by_accounts:
+        drop(CAP_SETGID, CAP_SETUID)
         return ()
     if effective_capabilities() & NEEDED != NEEDED:
         raise SetupError(

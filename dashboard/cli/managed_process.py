@@ -20,9 +20,11 @@ MAX_DEATHS = 5
 DEATHS_WITHIN_S = 10.0
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
+# What it could not be started for, such as a folder that is gone, takes a person or a mount to correct.
+LAST_SETUP_PAUSE_S = 30.0
 
-# gunicorn's exit statuses for an application that cannot be started, and ours for usage errors.
-FATAL_STATUSES = (2, 3, 4)
+# gunicorn's exit statuses for an application that cannot be started, and ours for what the operator can correct.
+SETUP_STATUSES = (2, 3, 4)
 
 
 class RestartLimitReached(Exception):
@@ -53,6 +55,8 @@ class ManagedProcess:
     # Whether it has been ready, in this or an earlier run.
     became_ready: bool = False
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DEATHS))
+    # How often in a row it could not be started, having been ready before.
+    failed_starts: int = 0
     # What this run has written to its pipe.
     reported: bytes = b""
     _pipe: int | None = None
@@ -113,13 +117,27 @@ class ManagedProcess:
             self._pipe = None
 
     def on_exit(self, status: int) -> None:
-        """Schedule a restart, or raise `RestartLimitReached`."""
+        """Schedule a restart, or raise `RestartLimitReached`.
+
+        What has been ready is not given up because it cannot be started now: it has logged why, and may be later.
+        """
         now = self.clock()
-        self.deaths.append(now)
-        if not self.became_ready and status in FATAL_STATUSES:
-            raise RestartLimitReached(
-                f"The {self.name} process could not start.", 2 if status == 2 else 1
+        if status in SETUP_STATUSES:
+            if not self.became_ready:
+                raise RestartLimitReached(
+                    f"The {self.name} process could not start.", 2 if status == 2 else 1
+                )
+            self.failed_starts += 1
+            pause_s = min(2.0 ** (self.failed_starts - 1), LAST_SETUP_PAUSE_S)
+            self.starts_at = now + pause_s
+            log.error(
+                "the %s process cannot be started again for the reason above: the next attempt is in %.0f s",
+                self.name,
+                pause_s,
             )
+            return
+        self.failed_starts = 0
+        self.deaths.append(now)
         recent = [at for at in self.deaths if now - at <= DEATHS_WITHIN_S]
         if len(recent) >= MAX_DEATHS:
             raise RestartLimitReached(

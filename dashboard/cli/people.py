@@ -17,6 +17,8 @@ import click
 from dashboard.errors import BadRequest
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit, Event
+from dashboard.people.configuration import load_configuration
+from dashboard.people.person import Admins
 from dashboard.people.shares import Shares
 from dashboard.people.store import open_people
 from dashboard.people.tokens import Tokens
@@ -44,7 +46,10 @@ def opened_people(given: dict[str, Any]) -> Iterator[People]:
     store = open_people(settings.people_file)
     try:
         audit = Audit(store.path, settings.audit_days)
-        yield People(Accounts(store), Tokens(store), Shares(store), audit)
+        admins = Admins()
+        if settings.config is not None:
+            admins = Admins(frozenset(load_configuration(settings.config).admins))
+        yield People(Accounts(store), Tokens(store, admins=admins), Shares(store), audit)
     finally:
         store.close()
 

@@ -115,7 +115,7 @@ def warning_of_accounts(settings: Settings) -> str | None:
         return None
     if not settings.asks_sign_in:
         return "Other accounts of this machine can open it too; --sign-in asks them for a token."
-    if any(is_loopback(peer) for peer in settings.proxy_peers):
+    if settings.proxy_header and any(map(is_loopback, settings.proxy_peers)):
         return (
             "Other accounts of this machine can send the proxy's header too, and be anybody; listen on a socket"
             " file (--bind unix:PATH) that the proxy alone may use."

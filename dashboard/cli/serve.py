@@ -39,6 +39,7 @@ from dashboard.cli.process import (
 )
 from dashboard.errors import SetupError
 from dashboard.people.configuration import read_text
+from dashboard.people.quotas import shared_counts
 from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ NOTIFY_SOCKET = "NOTIFY_SOCKET"
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; leaves with status 1 when a child cannot be kept running."""
     check_startup(settings)
-    helper = start_helper(settings)
+    descriptors = (*start_helper(settings), shared_counts())
     given, settings = settings, with_token(settings)
     link = address(settings) if settings is given else sign_in_link(settings)
     groups = warning_of_groups(settings)
@@ -76,7 +77,7 @@ def run(settings: Settings) -> None:
             text = None if settings.config is None else read_text(settings.config)
             return (
                 ManagedProcess(
-                    "web", web, (number, *helper), environment, text, reports_ready=True
+                    "web", web, (number, *descriptors), environment, text, reports_ready=True
                 ),
                 ManagedProcess("prefetch", worker, (), environment, text),
             )

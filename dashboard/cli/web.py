@@ -31,6 +31,7 @@ from dashboard.errors import SetupError
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.worker import EventWorker
 from dashboard.people.configuration import taken_up
+from dashboard.people.quotas import shared_counts
 from dashboard.settings import Settings, service_id
 from dashboard.sign_in_settings import UNIX
 
@@ -169,6 +170,7 @@ def run(
         check_startup(settings)
     die_with_parent(parent)
     start_helper(settings)
+    shared_counts()
     service_id()  # The same for all processes that are forked from here on.
     given, settings = settings, with_token(settings)
     if settings is not given:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
+from dashboard.cli.file_rights import CAP_SETGID, CAP_SETUID, drop
 from dashboard.cli.process import check_startup, die_with_parent, queue_signals
 from dashboard.settings import Settings
 
@@ -14,6 +15,7 @@ ENDED_BY_ITSELF = 0
 def run(settings: Settings, parent: int | None = None) -> None:
     """Decode ahead until SIGTERM; `parent` is the supervisor's process id."""
     check_startup(settings, serves=False)
+    drop(CAP_SETGID, CAP_SETUID)  # It asks nobody's rights.
     from dashboard.runtime.container import build_services  # noqa: PLC0415  # refusals do not wait for it
 
     signals: SimpleQueue[int] = SimpleQueue()

@@ -127,7 +127,7 @@ class Access:
             self._record(Event.SIGN_IN, client, name=name)
         named = sorted(set(filter(NAME.fullmatch, (one.strip() for one in groups))))
         self._follow_groups(name, tuple(named))
-        return self.sessions.person_elsewhere(name, named)
+        return self.sessions.admins.from_elsewhere(name, frozenset(named))
 
     def sign_in_elsewhere(
         self, name: str, groups: Iterable[str], client: Client, network: str = "", old: str = ""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from dashboard.errors import BadRequest, Busy, NotFound
 from dashboard.people.passwords import Passwords, check_strength
-from dashboard.people.person import ADMIN_SCOPES, PERSON_SCOPES, Person
+from dashboard.people.person import NO_ADMINS, Admins, Person
 from dashboard.people.store import PeopleStore
 
 # Of a person, a group or a token: an account of the machine, or an address of mail, as identity providers have it.
@@ -184,9 +184,9 @@ def mark_of(password_set: float) -> str:
     return repr(password_set)
 
 
-def person_of(name: str, groups: str, admin: int) -> Person:
+def person_of(name: str, groups: str, admin: int, admins: Admins = NO_ADMINS) -> Person:
     """The person of an account's row."""
-    return Person(name, names_of(groups), ADMIN_SCOPES if admin else PERSON_SCOPES)
+    return admins.with_account(name, names_of(groups), admin=bool(admin))
 
 
 def names_of(text: str) -> frozenset[str]:

@@ -109,7 +109,7 @@ class RootTable(_Table):
 
 
 class QuotaTable(_Table):
-    """What each person may use, in each web process; with the start token there is no quota."""
+    """What each person may use of a server; with the start token there is no quota."""
 
     requests_per_second: int | None = Field(
         default=None,
@@ -137,7 +137,9 @@ class Configuration(_Table):
             " empty list"
         ),
     )
-    admins: tuple[Name, ...] = Field(default=(), description="People who see all roots")
+    admins: tuple[Name, ...] = Field(
+        default=(), description="People who administer: they see all roots, and what others made"
+    )
     rights: Decision = Field(
         default=Decision.ROOTS,
         description=(

@@ -58,3 +58,28 @@ ADMIN_SCOPES: Final = frozenset(Scope)
 OPERATOR: Final = Person("", scopes=frozenset(Scope))
 # A caller who is not signed in, where sign-in is asked for.
 NOBODY: Final = Person("")
+
+
+@dataclass(frozen=True, slots=True)
+class Admins:
+    """Who administers besides the accounts that do: `names` of the configuration, and members of `groups` that the
+    proxy or the identity provider says.
+    """
+
+    names: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def with_account(self, name: str, groups: frozenset[str], *, admin: bool) -> Person:
+        """Who has an account here, which may be one of an `admin`."""
+        return self._person(name, groups, admin=admin)
+
+    def from_elsewhere(self, name: str, groups: frozenset[str]) -> Person:
+        """Who signs in somewhere else, by what is said of them there."""
+        return self._person(name, groups, admin=not self.groups.isdisjoint(groups))
+
+    def _person(self, name: str, groups: frozenset[str], *, admin: bool) -> Person:
+        administers = admin or name in self.names
+        return Person(name, groups, ADMIN_SCOPES if administers else PERSON_SCOPES)
+
+
+NO_ADMINS: Final = Admins()

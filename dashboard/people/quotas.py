@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from dashboard.errors import TooManyRequests
-from dashboard.rate_limit import RateLimit
+from dashboard.people.shared_limit import SharedLimit, SharedMemory, memory_for
 
-PEOPLE: Final = 4096
+# The variable with the descriptor of the counts, which the processes of a server share.
+DESCRIPTOR: Final = "_LAMELLA_QUOTAS"
 MINUTE_S: Final = 60.0
+# Requests and bytes.
+TABLES: Final = 2
 # Requests are counted over so many seconds, so that a page that opens may send its requests at once.
 REQUESTS_WINDOW_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What each person may have in each web process; None for no limit."""
+    """What each person may have of a server; None for no limit."""
 
     requests_per_second: int | None = None
     cold_bytes_per_minute: int | None = None
 
 
-class Quotas:
-    """Counts what people use; thread-safe. `clock` gives seconds.
+def shared_counts() -> int:
+    """The descriptor of the counts for this process and all that it starts, made unless a parent did that."""
+    if DESCRIPTOR not in os.environ:
+        number = memory_for(TABLES)
+        os.set_inheritable(number, True)
+        os.environ[DESCRIPTOR] = str(number)
+    return int(os.environ[DESCRIPTOR])
 
-    Without a name (the start token, an open server) there is no quota.
+
+class Quotas:
+    """Counts what people use, over all processes with the same counts; thread-safe. `clock` gives seconds.
+
+    Without a name (the start token, an open server) there is no quota. Without a descriptor of `shared_counts`
+    this process counts alone.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        counts: int | None = None,
+    ) -> None:
         self._limits = limits
         self._requests = self._cold = None
+        if limits == Limits():
+            return
+        memory = SharedMemory(counts, TABLES)
         if limits.requests_per_second is not None:
             most = math.ceil(limits.requests_per_second * REQUESTS_WINDOW_S)
-            self._requests = RateLimit(most, REQUESTS_WINDOW_S, PEOPLE, clock)
+            self._requests = SharedLimit(most, REQUESTS_WINDOW_S, memory, 0, clock)
         if limits.cold_bytes_per_minute is not None:
-            self._cold = RateLimit(limits.cold_bytes_per_minute, MINUTE_S, PEOPLE, clock)
+            self._cold = SharedLimit(limits.cold_bytes_per_minute, MINUTE_S, memory, 1, clock)
 
     def admit_request(self, person: str) -> None:
         """Count a request; raises `TooManyRequests` beyond the quota."""

@@ -56,7 +56,8 @@ EVERYBODY: Final = Audience()
 class Rights:
     """The audiences of the roots; thread-safe and without state but a cache.
 
-    `audiences` has those of all roots by name, `groups` the members of groups, beside those that the sign-in says.
+    `audiences` has those of all roots by name, `groups` the members of groups, beside those that the sign-in says,
+    `admins` the names of people who get the scope `admin` when they sign in, by which they see everything.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Rights:
     ) -> None:
         self._audiences = dict(audiences)
         self._groups = {name: frozenset(members) for name, members in (groups or {}).items()}
-        self._admins = frozenset(admins)
+        self.admins = frozenset(admins)
         self._seen_by = lru_cache(maxsize=MAX_PEOPLE)(self._roots_of)
 
     @property
@@ -82,7 +83,7 @@ class Rights:
             f"the group {name} has {', '.join(sorted(members)) or 'members by sign-in alone'}"
             for name, members in sorted(self._groups.items())
         ]
-        return [*roots, *groups, *(f"{name} is an admin" for name in sorted(self._admins))]
+        return [*roots, *groups, *(f"{name} is an admin" for name in sorted(self.admins))]
 
     def sees(self, person: Person, file: str) -> bool:
         """Whether a person may see a file, by the file's name; false for a name below no root.
@@ -99,11 +100,7 @@ class Rights:
 
     def sees_everything(self, person: Person) -> bool:
         """Whether a person may see all files: the operator, also by a token that may do little, and admins."""
-        return person.shared is None and (
-            person.is_operator
-            or person.may(Scope.ADMIN)
-            or (bool(person.name) and person.name in self._admins)
-        )
+        return person.shared is None and (person.is_operator or person.may(Scope.ADMIN))
 
     def groups(self, person: Person) -> frozenset[str]:
         """The groups of a person: those of the sign-in, and those of the configuration."""
@@ -116,11 +113,11 @@ class Rights:
             return None
         audience = self._audiences[root]
         if person.may(Scope.ADMIN):
+            if person.name in self.admins:
+                return "the key admins names this person"
             return "the sign-in is one of an admin"
         if not person.name:
             return "the token is one of the operator" if person.is_operator else None
-        if person.name in self._admins:
-            return "the key admins names this person"
         if audience.everybody:
             return "everybody who is signed in may"
         if person.name in (audience.people or ()):
@@ -152,7 +149,7 @@ class Rights:
             return False
         groups = seen.groups or frozenset()
         members = frozenset[str]().union(*(self._groups.get(name, ()) for name in groups))
-        people = (seen.people or frozenset()) | members | self._admins
+        people = (seen.people or frozenset()) | members | self.admins
         return (seeing.groups or frozenset()) <= groups and (seeing.people or frozenset()) <= people
 
     def _roots_of(self, person: Person) -> frozenset[str]:

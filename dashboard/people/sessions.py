@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from dashboard.errors import Busy
 from dashboard.people.accounts import ACCOUNT, mark_of, names_of, person_of
-from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Person
+from dashboard.people.person import NO_ADMINS, OPERATOR, Admins, Person
 from dashboard.people.shares import Guest
 from dashboard.people.store import PeopleStore
 
@@ -84,8 +84,8 @@ class Sessions:
     A session of an account is valid while its password is the same, one of the start token while `token` is: its
     row has the HMAC of the token under the session's id, so nobody can guess tokens who has the file alone. One of
     a share, whose id is its mark, is valid while `guest` says who has the link.
-    Who signs in elsewhere administers as a member of one of `admin_groups`. Methods raise `Busy` where the people
-    file cannot be used. `clock` gives Unix time (s).
+    What a provider said of somebody counts for `provider_s` at most. Methods raise `Busy` where the people file
+    cannot be used. `clock` gives Unix time (s).
     """
 
     def __init__(
@@ -95,7 +95,8 @@ class Sessions:
         idle_s: float,
         lifetime_s: float,
         clock: Callable[[], float] = time.time,
-        admin_groups: Iterable[str] = (),
+        admins: Admins = NO_ADMINS,
+        provider_s: float = float("inf"),
         guest: Callable[[str], Guest | None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -103,7 +104,8 @@ class Sessions:
         self.idle_s = idle_s
         self.lifetime_s = lifetime_s
         self._clock = clock
-        self._admin_groups = frozenset(admin_groups)
+        self.admins = admins
+        self.provider_s = provider_s
         self._guest = guest
         self._lock = threading.Lock()
         # Hash of the id → (time of the read, the session).
@@ -180,11 +182,6 @@ class Sessions:
             self._kept.clear()
         return ended
 
-    def person_elsewhere(self, name: str, groups: Iterable[str]) -> Person:
-        """Who signs in somewhere else, by what is said of them there."""
-        named = frozenset(groups)
-        return Person(name, named, ADMIN_SCOPES if named & self._admin_groups else PERSON_SCOPES)
-
     def listed(self) -> list[ListedSession]:
         """The sessions that have not expired, those used latest first.
 
@@ -194,8 +191,8 @@ class Sessions:
         with self._store.reading() as database:
             rows = database.execute(
                 "SELECT kind, name, network, began, renewed FROM session"
-                " WHERE renewed > ? AND began > ? ORDER BY renewed DESC",
-                (now - self.idle_s, now - self.lifetime_s),
+                " WHERE renewed > ? AND began > ? AND (kind <> ? OR began > ?) ORDER BY renewed DESC",
+                (now - self.idle_s, now - self.lifetime_s, PROVIDER, now - self.provider_s),
             ).fetchall()
         return [ListedSession(*row) for row in rows]
 
@@ -204,8 +201,13 @@ class Sessions:
         now = self._clock()
         with self._store.writing() as database:
             database.execute(
-                "DELETE FROM session WHERE renewed <= ? OR began <= ? OR renewed > ? OR began > ?",
-                (now - self.idle_s, now - self.lifetime_s, now + CLOCK_STEP_S, now + CLOCK_STEP_S),
+                "DELETE FROM session WHERE renewed <= ? OR began <= ? OR renewed > ? OR began > ?"
+                " OR (kind = ? AND began <= ?)",
+                (
+                    *(now - self.idle_s, now - self.lifetime_s),
+                    *(now + CLOCK_STEP_S, now + CLOCK_STEP_S),
+                    *(PROVIDER, now - self.provider_s),
+                ),
             )
 
     def cookie_s(self) -> int:
@@ -221,11 +223,12 @@ class Sessions:
         person: Person | None = None
         ends = float("inf")
         if kind == ACCOUNT and admin is not None and mark == mark_of(password_set):
-            person = person_of(name, account_groups, admin)
+            person = person_of(name, account_groups, admin, self.admins)
         elif kind == TOKEN and self._token and hmac.compare_digest(mark, self._mark(session)):
             person = OPERATOR
         elif kind == PROVIDER:
-            person = self.person_elsewhere(name, names_of(groups))
+            person = self.admins.from_elsewhere(name, names_of(groups))
+            ends = began + self.provider_s if isinstance(began, float) else 0.0
         elif kind == SHARE and (guest := self._guest(mark)) is not None:
             person, ends = guest
         if person is None or not isinstance(began, float) or not isinstance(renewed, float):

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from dashboard.errors import BadRequest, Busy, NotFound
 from dashboard.people.accounts import names_of, person_of
-from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Person, Scope, Shared
+from dashboard.people.person import NO_ADMINS, OPERATOR, Admins, Person, Scope, Shared
 from dashboard.people.store import PeopleStore
 from dashboard.people.view import View
 
@@ -64,7 +64,7 @@ class Guest(NamedTuple):
 class Shares:
     """The shares of a people file; methods raise `Busy` where it cannot be used.
 
-    Who signs in elsewhere administers as a member of one of `admin_groups`. While sharing is not `allowed` no
+    While sharing is not `allowed` no
     share can be made, and none is valid. `clock` gives Unix time (s).
     """
 
@@ -72,13 +72,13 @@ class Shares:
         self,
         store: PeopleStore,
         clock: Callable[[], float] = time.time,
-        admin_groups: Iterable[str] = (),
+        admins: Admins = NO_ADMINS,
         *,
         allowed: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._admin_groups = frozenset(admin_groups)
+        self._admins = admins
         self.allowed = allowed
 
     def add(self, view: View, person: Person, days: float, note: str = "") -> tuple[Share, str]:
@@ -159,9 +159,9 @@ class Shares:
         if not name:
             by = OPERATOR
         elif groups is not None:
-            by = self._person_elsewhere(name, names_of(groups))
+            by = self._admins.from_elsewhere(name, names_of(groups))
         elif account is not None:
-            by = person_of(name, *account)
+            by = person_of(name, *account, admins=self._admins)
         else:
             return None
         person = Person(f"{GUEST}{id_}", scopes=GUEST_SCOPES, shared=Shared(file, by))
@@ -186,9 +186,6 @@ class Shares:
         """Remove the rows of shares that expired a day ago; until then lists show what became of them."""
         with self._store.writing() as database:
             database.execute("DELETE FROM share WHERE expires < ?", (self._clock() - DAY_S,))
-
-    def _person_elsewhere(self, name: str, groups: frozenset[str]) -> Person:
-        return Person(name, groups, ADMIN_SCOPES if groups & self._admin_groups else PERSON_SCOPES)
 
 
 def _account(database: sqlite3.Connection, name: str) -> tuple[str, int] | None:

@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from dashboard.errors import BadRequest, Busy, NotFound
 from dashboard.people.accounts import check_name, names_of, person_of
-from dashboard.people.person import ADMIN_SCOPES, Person, Scope
+from dashboard.people.person import ADMIN_SCOPES, NO_ADMINS, Admins, Person, Scope
 from dashboard.people.sessions import CLOCK_STEP_S
 from dashboard.people.store import PeopleStore
 
@@ -60,9 +60,15 @@ class Tokens:
     `clock` gives Unix time (s).
     """
 
-    def __init__(self, store: PeopleStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: PeopleStore,
+        clock: Callable[[], float] = time.time,
+        admins: Admins = NO_ADMINS,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._admins = admins
         self._lock = threading.Lock()
         # Hash of the secret → (time of the read, person, token).
         self._kept: LRUCache[str, tuple[float, Person, Token]] = LRUCache(KEPT)
@@ -80,7 +86,7 @@ class Tokens:
         secret, now = PREFIX + secrets.token_urlsafe(32), self._clock()
         row = (_digest(secret), name, person, json.dumps(sorted(scopes)), now, now + days * DAY_S)
         with self._store.writing() as database:
-            missing = frozenset(scopes) - _scopes_of(database, person)
+            missing = frozenset(scopes) - self._scopes_of(database, person)
             if missing:
                 raise BadRequest(
                     f"{person} may not do what the scope {min(missing)} is for; leave it out, or make the token"
@@ -148,7 +154,7 @@ class Tokens:
             ).fetchone()
         if account is None:
             return None
-        person = person_of(token.person, *account)
+        person = person_of(token.person, account[0], account[1], self._admins)
         scopes = person.scopes & token.scopes
         return Person(person.name, person.groups, scopes, token=token.name), token
 
@@ -159,6 +165,18 @@ class Tokens:
         with suppress(Busy), self._store.writing() as database:
             database.execute("UPDATE token SET used = ? WHERE digest = ?", (now, digest))
 
+    def _scopes_of(self, database: sqlite3.Connection, person: str) -> frozenset[Scope]:
+        if not person:
+            return ADMIN_SCOPES
+        row = database.execute(
+            "SELECT groups, admin FROM person WHERE name = ?", (person,)
+        ).fetchone()
+        if row is None:
+            raise NotFound(
+                f"There is no account {person:.80}; `lamella user list` has all of them."
+            )
+        return person_of(person, row[0], row[1], self._admins).scopes
+
 
 _SELECT: Final = "SELECT name, person, scopes, created, expires, used FROM token"
 
@@ -167,15 +185,6 @@ def _token(row: tuple[str, str, str, float, float, float | None]) -> Token:
     name, person, scopes, created, expires, used = row
     known = frozenset(scope for scope in Scope if scope in names_of(scopes))
     return Token(name, person, known, created, expires, used)
-
-
-def _scopes_of(database: sqlite3.Connection, person: str) -> frozenset[Scope]:
-    if not person:
-        return ADMIN_SCOPES
-    row = database.execute("SELECT groups, admin FROM person WHERE name = ?", (person,)).fetchone()
-    if row is None:
-        raise NotFound(f"There is no account {person:.80}; `lamella user list` has all of them.")
-    return person_of(person, *row).scopes
 
 
 def _digest(secret: str) -> str:

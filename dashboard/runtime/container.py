@@ -24,6 +24,8 @@ from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
+from dashboard.people.person import Admins
+from dashboard.people.quotas import DESCRIPTOR as COUNTS
 from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
 from dashboard.people.shares import Shares
@@ -62,6 +64,7 @@ from dashboard.telemetry.statistics import Stats
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 ROOT_QUOTAS_EVERY_S = 5.0
+HOUR_S = 3600.0
 
 
 @dataclass(kw_only=True)
@@ -173,9 +176,15 @@ def build_services(settings: Settings, role: Role) -> Services:
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,
         file_rights=file_rights,
-        quotas=Quotas(engine.limits),
+        quotas=Quotas(engine.limits, counts=counts_of(role)),
         bookmarks=Bookmarks(people, people.exists, close=people.close),
     )
+
+
+def counts_of(role: Role) -> int | None:
+    """The counts of quotas that the web processes of a server share; None where there is one process alone."""
+    number = os.environ.get(COUNTS)
+    return int(number) if role == "web" and number is not None else None
 
 
 def file_rights_of(engine: Engine) -> FileRights | None:
@@ -200,13 +209,21 @@ def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
     token = None if settings.token is None else settings.token.get_secret_value()
     store = open_people(settings.people_file)
     idle_s, lifetime_s = settings.session_days * DAY_S, settings.session_max_days * DAY_S
-    admin_groups = settings.admin_groups
-    shares = Shares(store, admin_groups=admin_groups, allowed=settings.sharing)
+    admins = Admins(engine.rights.admins, frozenset(settings.admin_groups))
+    shares = Shares(store, admins=admins, allowed=settings.sharing)
     access = Access(
         token,
-        Sessions(store, token, idle_s, lifetime_s, admin_groups=admin_groups, guest=shares.guest),
+        Sessions(
+            store,
+            token,
+            idle_s,
+            lifetime_s,
+            admins=admins,
+            provider_s=settings.oidc_session_hours * HOUR_S,
+            guest=shares.guest,
+        ),
         Accounts(store),
-        Tokens(store),
+        Tokens(store, admins=admins),
         shares,
         Audit(store.path, settings.audit_days),
         close=store.close,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 import flask
 
@@ -39,12 +39,9 @@ class Clients:
         return network(self.address(request), _account(request))
 
     def address(self, request: flask.Request) -> str:
-        """The client's address; behind a trusted proxy or one on this machine, what the proxy has added.
-
-        It serves to count failures and for the log, not as proof: other accounts on this machine can send any.
-        """
+        """The client's address; behind a trusted proxy, what the proxy has added."""
         peer = request.remote_addr or ""
-        if is_loopback(peer) or self.is_trusted_proxy(request):
+        if self.is_trusted_proxy(request):
             # A proxy appends the address of its client, so the ones before may be made up.
             last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
             try:
@@ -56,12 +53,17 @@ class Clients:
 
     def is_trusted_proxy(self, request: flask.Request) -> bool:
         """Whether the connection is one of a proxy that may say who sends the request."""
-        peer = request.remote_addr or ""
-        if request.environ.get("REMOTE_PORT") == _NO_PORT and is_loopback(peer):
-            return UNIX in self._peers
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return str(mapped or address) in self._peers
+        return comes_from(self._peers, request.environ)
+
+
+def comes_from(peers: Collection[str], environ: Mapping[str, Any]) -> bool:
+    """Whether the connection is one of a proxy among `peers`: addresses, and `unix` for the socket file."""
+    peer = environ.get("REMOTE_ADDR") or ""
+    if environ.get("REMOTE_PORT") == _NO_PORT and is_loopback(peer):
+        return UNIX in peers
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address) in peers

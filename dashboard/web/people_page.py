@@ -72,7 +72,11 @@ class PeoplePage:
                     (
                         one.name,
                         ", ".join(one.groups),
-                        "yes" if one.admin else "",
+                        "yes"
+                        if one.admin
+                        else "by the configuration"
+                        if one.name in access.sessions.admins.names
+                        else "",
                         _moment(one.password_set),
                         str(signed_in[one.name]),
                     )

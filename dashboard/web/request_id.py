@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from dashboard.log_format import request_id
-from dashboard.settings import is_loopback
+from dashboard.web.client_address import comes_from
 from dashboard.web.server_timing import Environ, StartResponse, Wsgi
 
 HEADER: Final = "X-Request-ID"
@@ -21,15 +21,16 @@ _BYTES: Final = 8
 class RequestIdMiddleware:
     """WSGI middleware around everything else.
 
-    A proxy on this machine may give the id, with which it writes its own log; anybody else's is not taken, so that
-    nobody chooses under which id a request is found.
+    One of the proxies `peers` may give the id, with which it writes its own log; anybody else's is not taken, so
+    that nobody chooses under which id a request is found.
     """
 
-    def __init__(self, application: Wsgi) -> None:
+    def __init__(self, application: Wsgi, peers: Collection[str]) -> None:
         self._application = application
+        self._peers = frozenset(peers)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        identifier = _given(environ) or secrets.token_hex(_BYTES)
+        identifier = self._given(environ) or secrets.token_hex(_BYTES)
         # It stays until the thread's next request, for what the server says about the end of this one.
         request_id.set(identifier)
 
@@ -39,9 +40,8 @@ class RequestIdMiddleware:
 
         return self._application(environ, started)
 
-
-def _given(environ: Environ) -> str | None:
-    identifier: str = environ.get(_KEY, "")
-    if _WELL_FORMED.fullmatch(identifier) and is_loopback(environ.get("REMOTE_ADDR", "")):
-        return identifier
-    return None
+    def _given(self, environ: Environ) -> str | None:
+        identifier: str = environ.get(_KEY, "")
+        if _WELL_FORMED.fullmatch(identifier) and comes_from(self._peers, environ):
+            return identifier
+        return None

@@ -52,6 +52,8 @@ NO_PAGE = (
     *("/monitor/assets/", "/monitor/_"),
 )
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 UNREADABLE = ("\0", "\ufffd")
 
 CHALLENGE = 'Bearer realm="Lamella"'
@@ -164,6 +166,19 @@ def check_site(request: flask.Request, settings: Settings) -> None:
     elif site in ("same-origin", "none") or is_link_to_page(request, settings):
         return
     raise Forbidden("The request comes from a page of another site.")
+
+
+def check_origin_is_said(request: flask.Request) -> None:
+    """Raise `Forbidden` for a change in the name of a session, of which nothing says that our page asks for it.
+
+    All browsers of today send Origin with what is no GET; what does not may be one that hides another site.
+    """
+    said = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    if request.method not in SAFE_METHODS and not said:
+        raise Forbidden(
+            "The request does not say which page it comes from: use a browser that sends Origin, or in a script a"
+            " token in place of the cookie."
+        )
 
 
 def is_own_origin(origin: str, host: str, settings: Settings) -> bool:

@@ -95,6 +95,8 @@ class Guard:
         else:
             try:
                 person = named or self._signed_in(request)
+                if person is not None and named is None:
+                    security.check_origin_is_said(request)
             except Busy as error:
                 if page:
                     return self._page.refusal(error, self._address(request), self._ways())
@@ -195,6 +197,8 @@ class Guard:
         request = flask.request
         client = self._clients.of(request, Way.FORM)
         everywhere = request.form.get("everywhere") == "1"
+        if self._cookie.values(request):
+            security.check_origin_is_said(request)
         try:
             for session in self._cookie.values(request):
                 self._access.sign_out(session, client, everywhere=everywhere)

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from dashboard.log_format import TextFormatter, request_id
+from dashboard.web.request_id import RequestIdMiddleware
 from tests.web import HOST, App
 
 PATHS = ("/", "/healthz", "/api/v1/files", "/api/v1/slice", "/api/v1/nothing", "/assets/main.mjs")
@@ -35,20 +36,32 @@ def test_each_response_has_one(app: App) -> None:
         ("first-one,second-one", False),
     ],
 )
-def test_a_proxy_on_this_machine_gives_it(app: App, given: str, taken: bool) -> None:
-    response = app.get("/healthz", {"X-Request-ID": given})
-    assert (response.headers["X-Request-ID"] == given) == taken
-    assert len(response.headers.getlist("X-Request-ID")) == 1
+def test_a_trusted_proxy_gives_it(given: str, taken: bool) -> None:
+    assert (answered(given, {"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "7"}) == given) == taken
+    assert (answered(given, {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "0"}) == given) == taken
 
 
-def test_nobody_else_gives_it(app: App) -> None:
+@pytest.mark.parametrize("port", ["0", "7"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.2", "::1"])
+def test_nobody_else_gives_it(app: App, address: str, port: str) -> None:
+    over = {"REMOTE_ADDR": address, "REMOTE_PORT": port}
     response = app.client.get(
         "/healthz",
         headers={"X-Request-ID": "chosen-elsewhere"},
         base_url=HOST,
-        environ_overrides={"REMOTE_ADDR": "192.0.2.1"},
+        environ_overrides=over,
     )
-    assert response.headers["X-Request-ID"] != "chosen-elsewhere"
+    (identifier,) = response.headers.getlist("X-Request-ID")
+    assert identifier != "chosen-elsewhere"
+
+
+def answered(given: str, peer: dict[str, str]) -> str:
+    """The id of a response, where the proxies are 192.0.2.1 and those of the socket file."""
+    seen: list[tuple[str, str]] = []
+    application = RequestIdMiddleware(lambda _, start: start("200 OK", []), {"192.0.2.1", "unix"})
+    application(peer | {"HTTP_X_REQUEST_ID": given}, lambda _, headers: seen.extend(headers))
+    ((_, identifier),) = seen
+    return identifier
 
 
 def test_the_log_and_the_message_of_a_failure_name_it(

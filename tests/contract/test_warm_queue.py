@@ -141,6 +141,30 @@ def test_a_job_is_cancelled_while_it_is_worked_on(app: App, worker: Worker) -> N
     assert cached(app)["scan.h5/a", "0"] < 4
 
 
+def test_people_have_their_volumes_warmed_in_turn(app: App, worker: Worker) -> None:
+    warm(app, axis="0"), warm(app, axis="1"), warm(app, axis="2", stop=16)
+    queue = app.services.warm_queue
+    for job, person in zip(queue.jobs(), ("ann", "ann", "bob"), strict=True):
+        assert queue.update(job, job.model_copy(update={"person": person}))
+    assert worker.warmer is not None
+    worker.warmer.store_s = 0.0
+    for _ in range(3):
+        worker.run_once()
+    assert [(job["state"], job["done"]) for job in jobs(app)] == [
+        ("running", 2),
+        ("queued", 0),
+        # Whose one brick is done, with one turn more to notice.
+        ("running", 1),
+    ]
+    work(worker)
+    assert {job["state"] for job in jobs(app)} == {"done"}
+    assert cached(app) == {
+        ("scan.h5/a", "0"): 4,
+        ("scan.h5/a", "1"): 3,
+        ("scan.h5/a", "2"): 1,
+    }
+
+
 def test_a_demand_goes_first(app: App, worker: Worker) -> None:
     warm(app)
     with app.services.demand_signal.demand():

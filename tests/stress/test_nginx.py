@@ -92,10 +92,20 @@ def site(
     folder = tmp_path_factory.mktemp("site")
     port, path = unused_port(), folder / "lamella.sock"
     how = ("--bind", f"unix:{path}") if request.param == "unix" else ("--allowed-host", NAME)
+    peer = ("--proxy-peer", "unix" if request.param == "unix" else "127.0.0.1")
     with ExitStack() as stack:
         server = stack.enter_context(
             serving(
-                *(folder / "server", port, "serve", "--url-prefix", "/lamella", *how, str(data)),
+                *(
+                    folder / "server",
+                    port,
+                    "serve",
+                    "--url-prefix",
+                    "/lamella",
+                    *how,
+                    *peer,
+                    str(data),
+                ),
                 LAMELLA_TOKEN=TOKEN,
                 LAMELLA_WEB_THREADS="2",
                 LAMELLA_WEB_PROCESSES="1",

@@ -89,9 +89,27 @@ def test_what_cannot_start_is_not_tried_again(status: int, leaves_with: int) -> 
     with pytest.raises(RestartLimitReached, match="could not start") as caught:
         child(Clock()).on_exit(status)
     assert caught.value.status == leaves_with
-    proven = child(Clock())
+
+
+@pytest.mark.parametrize("status", [2, 3, 4])
+def test_what_was_ready_and_cannot_start_any_more_is_tried_for_ever(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    proven = child(clock)
     proven.became_ready = True
+    pauses = []
+    for _ in range(8):
+        proven.on_exit(status)
+        pauses.append(round(proven.starts_at - clock.now))
+        clock.now = proven.starts_at
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert (
+        "cannot be started again for the reason above: the next attempt is in 30 s" in caplog.text
+    )
+    proven.on_exit(-9)
     proven.on_exit(status)
+    assert proven.starts_at - clock.now == 1.0, "it has run in between"
 
 
 def test_ending_is_polite_and_then_firm() -> None:

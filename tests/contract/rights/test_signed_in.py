@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.people.audit import lines_since
-from dashboard.people.person import Scope
+from dashboard.people.person import Admins, Scope
 from dashboard.people.sessions import KEPT_S
 from tests.clock import Clock
 from tests.contract.rights.conftest import TOKEN
@@ -43,7 +43,8 @@ def app(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with running(tmp_path, token=TOKEN, config=config, people=tmp_path / "p" / "p.sqlite") as made:
         access = made.services.access
         assert access is not None
-        for name, value in vars(make_access(store, TOKEN, clock)).items():
+        admins = Admins(made.services.rights.admins)
+        for name, value in vars(make_access(store, TOKEN, clock, admins=admins)).items():
             monkeypatch.setattr(access, name, value)
         for name, groups in (("ann", ["garnet"]), ("lin", []), ("bob", []), ("ada", [])):
             access.accounts.add(name, PASSWORD, groups)
@@ -77,7 +78,7 @@ def test_who_signs_in_sees_what_the_configuration_says(app: App, name: str, seen
         assert ask(app, path, headers=headers).status_code == (200 if root in seen else 404)
 
 
-def test_an_admin_of_the_configuration_manages_nothing_of_others(app: App) -> None:
+def test_an_admin_of_the_configuration_does_what_admins_do(app: App) -> None:
     ann, ada = (
         with_session(
             session_of(ask(app, "/sign-in", "POST", data={"name": name, "password": PASSWORD}))
@@ -86,9 +87,26 @@ def test_an_admin_of_the_configuration_manages_nothing_of_others(app: App) -> No
     )
     body = {"view": "file=garnet/volume.h5"}
     made = ask(app, "/api/v1/shares", "POST", ann, json=body).get_json()
-    assert ask(app, "/api/v1/shares", headers=ada).get_json()["shares"] == []
-    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", ada).status_code == 404
-    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", ann).status_code == 204
+    assert ask(app, "/people", headers=ann).status_code == 403
+    page = ask(app, "/people", headers=ada)
+    assert page.status_code == 200
+    assert "<td>by the configuration</td>" in page.get_data(as_text=True)
+    (listed,) = ask(app, "/api/v1/shares", headers=ada).get_json()["shares"]
+    assert (listed["id"], listed["person"]) == (made["id"], "ann")
+    assert ask(app, f"/api/v1/shares/{made['id']}", "DELETE", ada).status_code == 204
+
+
+def test_tokens_of_an_admin_of_the_configuration_may_what_they_are_made_for(app: App) -> None:
+    access = app.services.access
+    assert access is not None
+    for scopes, seen, status in (
+        ({Scope.READ}, {"common"}, 403),
+        ({Scope.READ, Scope.ADMIN}, {"garnet", "cobalt", "common"}, 200),
+    ):
+        secret = access.tokens.add(f"script{len(scopes)}", scopes, 30.0, "ada")
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert roots(app, headers) == seen
+        assert ask(app, "/people", headers=headers).status_code == status
 
 
 def test_a_token_sees_what_its_person_sees(app: App) -> None:

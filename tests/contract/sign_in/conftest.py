@@ -10,7 +10,7 @@ import pytest
 from dashboard.people.access import Access
 from dashboard.people.store import PeopleStore
 from tests.clock import Clock
-from tests.contract.sign_in.requests import TOKEN
+from tests.contract.sign_in.requests import PEER, TOKEN
 from tests.people import make_access, people_file
 from tests.web import App, running
 
@@ -22,7 +22,8 @@ def closed(
     """The application over `data`, with a token; at the root, and below a prefix."""
     folder = tmp_path_factory.mktemp("closed")
     people = folder / "people" / "people.sqlite"
-    with running(folder, data, token=TOKEN, url_prefix=request.param, people=people) as app:
+    more = {"people": people, "proxy_peers": PEER}
+    with running(folder, data, token=TOKEN, url_prefix=request.param, **more) as app:
         yield app
 
 

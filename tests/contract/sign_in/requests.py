@@ -14,6 +14,8 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SLICE = "/api/v1/slice?file=data/volume.h5&dataset=volume&selection=3,:,:"
 COOKIE = "lamella-session-8050"
+# A trusted proxy.
+PEER = "192.0.2.100"
 HTTPS = {"wsgi.url_scheme": "https"}
 OPEN = {
     *("/healthz", "/readyz", "/sign-in", "/sign-out"),
@@ -40,7 +42,8 @@ def sign_in(app: App, token: str = TOKEN, next_: str | None = None, **more: Any)
 
 
 def with_session(session: str) -> dict[str, str]:
-    return {"Cookie": f"{COOKIE}={session}"}
+    """What a browser sends; the origin identifies the page."""
+    return {"Cookie": f"{COOKIE}={session}", "Origin": HOST}
 
 
 def session_of(response: TestResponse) -> str:

@@ -171,6 +171,31 @@ def test_over_plain_http_a_cookie_is_of_no_use_elsewhere(closed: App, prefix: st
     assert response.status_code == 200
 
 
+def test_a_change_by_cookie_says_where_it_comes_from(closed: App, prefix: str) -> None:
+    cookie = with_session(session_of(sign_in(closed)))
+    silent = {"Cookie": cookie["Cookie"]}
+    prefetch = (f"{prefix}/api/v1/prefetch", "POST")
+    more = {"json": {"viewer": "mine", "pause_s": 0}}
+    for headers, status in (
+        (silent, 403),
+        (silent | {"Origin": "http://elsewhere.example"}, 403),
+        (silent | {"Origin": "null"}, 403),
+        (silent | {"Sec-Fetch-Site": "same-site"}, 403),
+        (cookie, 204),
+        (silent | {"Sec-Fetch-Site": "same-origin"}, 204),
+        (silent | BEARER, 204),
+        (BEARER, 204),
+    ):
+        assert ask(closed, *prefetch, headers, **more).status_code == status, headers
+    refused = ask(closed, *prefetch, silent, **more)
+    assert "does not say which page it comes from" in refused.get_json()["error"]["message"]
+    for method, path in (("DELETE", "bookmarks/0123456789abcdef"), ("POST", "warm")):
+        assert ask(closed, f"{prefix}/api/v1/{path}", method, silent).status_code == 403
+    assert ask(closed, f"{prefix}/sign-out", "POST", silent).status_code == 403
+    assert ask(closed, f"{prefix}/api/v1/files", headers=silent).status_code == 200
+    assert ask(closed, f"{prefix}/sign-out", "POST").status_code == 303, "nothing to end"
+
+
 def test_on_one_machine_a_cookie_is_of_no_use_to_other_accounts(closed: App, prefix: str) -> None:
     files = f"{prefix}/api/v1/files"
     mine, other, unknown = ({PEER_ACCOUNT: lambda uid=uid: uid} for uid in (1000, 1001, None))

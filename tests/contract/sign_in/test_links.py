@@ -14,6 +14,7 @@ from tests.contract.conftest import VOLUME
 from tests.contract.sign_in.requests import (
     BEARER,
     HTML,
+    PEER,
     SLICE,
     TOKEN,
     ask,
@@ -204,32 +205,43 @@ def test_failures_are_limited_in_all_ways(
 def test_the_scope_of_an_address_is_no_text_for_the_log(
     closed: App, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": "fe80::1%" + "x" * 3000}
-    assert (
-        ask(closed, closed.services.settings.url_prefix + SLICE, headers=headers).status_code == 401
-    )
+    headers = {"Authorization": "Bearer wrong"}
+    peer = {"REMOTE_ADDR": PEER, "HTTP_X_FORWARDED_FOR": "fe80::1%" + "x" * 3000}
+    path = closed.services.settings.url_prefix + SLICE
+    assert ask(closed, path, headers=headers, environ_overrides=peer).status_code == 401
     assert '"address": "fe80::1"' in caplog.text
     assert "xxxx" not in caplog.text
 
 
 def test_behind_a_proxy_clients_are_counted_apart(closed: App) -> None:
+    proxy = {"REMOTE_ADDR": PEER}
     for number in range(FAILURES):
         wrong, headers = f"wrong {number}", {"X-Forwarded-For": "10.0.0.1, 192.0.2.1"}
-        sign_in(closed, wrong, headers=headers)
-    limited = sign_in(closed, headers={"X-Forwarded-For": "192.0.2.1"})
+        sign_in(closed, wrong, headers=headers, environ_overrides=proxy)
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    limited = sign_in(closed, headers=forwarded, environ_overrides=proxy)
     assert limited.status_code == 429
-    other = sign_in(closed, headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
+    forwarded = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
+    other = sign_in(closed, headers=forwarded, environ_overrides=proxy)
     assert other.status_code == 303
-    # Who is not this machine says nothing about others.
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        {"REMOTE_ADDR": "198.51.100.1"},
+        {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000"},
+        # Of a socket file.
+        {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "0"},
+    ],
+)
+def test_who_is_no_proxy_of_this_server_says_nothing_about_others(
+    closed: App, peer: dict[str, str]
+) -> None:
     for number in range(FAILURES):
-        sign_in(
-            closed,
-            f"wrong {number}",
-            headers={"X-Forwarded-For": f"203.0.113.{number}"},
-            environ_overrides={"REMOTE_ADDR": "198.51.100.1"},
-        )
-    remote = sign_in(closed, environ_overrides={"REMOTE_ADDR": "198.51.100.1"})
-    assert remote.status_code == 429
+        forwarded = {"X-Forwarded-For": f"203.0.113.{number}"}
+        sign_in(closed, f"wrong {number}", headers=forwarded, environ_overrides=peer)
+    assert sign_in(closed, environ_overrides=peer).status_code == 429
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
@@ -247,7 +259,7 @@ def test_other_sites_neither_sign_in_nor_out(
 ) -> None:
     session = session_of(sign_in(closed))
     form = {"token": TOKEN}
-    response = ask(closed, prefix + path, "POST", headers | with_session(session), data=form)
+    response = ask(closed, prefix + path, "POST", with_session(session) | headers, data=form)
     assert response.status_code == 403
     assert "Set-Cookie" not in response.headers
     assert ask(closed, f"{prefix}/metrics", headers=with_session(session)).status_code == 200

@@ -128,6 +128,20 @@ def test_there_and_back(open_id: App, prefix: str, fake: FakeProvider) -> None:
     assert ask(open_id, prefix + SLICE, headers=signed_in).status_code == 401
 
 
+def test_the_provider_is_asked_again_after_a_time(
+    open_id: App, prefix: str, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = open_id.services.access
+    assert access is not None
+    assert access.sessions.provider_s == 12 * 3600.0
+    monkeypatch.setattr(access.sessions, "provider_s", 0.0)
+    address, cookie = begin(open_id, prefix)
+    signed_in = session(back(open_id, prefix, fake.authorize(address), cookie))
+    page = ask(open_id, prefix + VIEW, headers=HTML | signed_in)
+    assert page.status_code == 401
+    assert "Sign in at 127.0.0.1" in page.get_data(as_text=True)
+
+
 def test_groups_that_administer(open_id: App, prefix: str, fake: FakeProvider) -> None:
     fake.claims = {"groups": ["admins"], "preferred_username": "root"}
     address, cookie = begin(open_id, prefix)

@@ -158,8 +158,7 @@ def test_the_socket_file(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"proxy_header": "X-Remote-User"}, "give both or neither"),
-        ({"proxy_peers": "192.0.2.1"}, "give both or neither"),
+        ({"proxy_header": "X-Remote-User"}, "give that proxy's address too"),
         ({"proxy_header": "X-User", "proxy_peers": "unix"}, "give --bind unix:PATH"),
         ({"proxy_header": "X_User", "proxy_peers": "unix"}, "LAMELLA_PROXY_HEADER is not valid"),
         *(

@@ -114,4 +114,22 @@ def test_without_the_capabilities_the_server_does_not_start(
 
 def test_no_helper_without_rights_of_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DESCRIPTOR, raising=False)
+    given_up: list[int] = []
+    monkeypatch.setattr(file_rights, "drop", lambda *which: given_up.extend(which))
     assert file_rights.start_helper(Settings()) == ()
+    assert set(given_up) == {file_rights.CAP_SETGID, file_rights.CAP_SETUID}
+
+
+@needs_root
+@needs_setpriv
+def test_a_server_that_needs_no_helper_keeps_none_of_its_capabilities() -> None:
+    script = """
+import subprocess
+from dashboard.cli.file_rights import start_helper
+from dashboard.settings import Settings
+assert start_helper(Settings()) == ()
+subprocess.run(["cat", "/proc/self/status"], check=True)
+"""
+    lines = run(script)
+    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+        assert int(lines[name], 16) & file_rights.NEEDED == 0

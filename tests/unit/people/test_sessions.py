@@ -260,6 +260,24 @@ def test_what_a_provider_said_is_in_the_session(make: Make) -> None:
     assert not person.may(Scope.ADMIN)
 
 
+def test_a_provider_is_asked_again(store: PeopleStore, clock: Clock, ann: Person) -> None:
+    sessions = Sessions(store, None, IDLE_S, LIFETIME_S, clock, provider_s=300.0)
+    other = Sessions(store, None, IDLE_S, LIFETIME_S, clock, provider_s=300.0)
+    session, account = sessions.begin(PROVIDER, Person("eve")), sessions.begin(TOKEN, OPERATOR)
+    clock.pass_(299.0)
+    assert sessions.check(session).person
+    assert [one.name for one in sessions.listed() if one.kind == PROVIDER] == ["eve"]
+    clock.pass_(1.0)
+    for process in (sessions, other):
+        assert process.check(session).person is None, "however it was used meanwhile"
+    assert not [one for one in sessions.listed() if one.kind == PROVIDER]
+    sessions.remove_expired()
+    with store.reading() as database:
+        kinds = database.execute("SELECT kind FROM session").fetchall()
+    assert kinds == [(TOKEN,)]
+    assert account
+
+
 def test_a_session_of_one_network_alone(make: Make) -> None:
     sessions = make()
     bound = sessions.begin(TOKEN, OPERATOR, network="192.0.2.1")

@@ -7,7 +7,7 @@ import pytest
 from dashboard.errors import BadRequest, NotFound
 from dashboard.people import shares as shares_module
 from dashboard.people.accounts import Accounts
-from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Person, Scope
+from dashboard.people.person import ADMIN_SCOPES, OPERATOR, PERSON_SCOPES, Admins, Person, Scope
 from dashboard.people.shares import DAY_S, LONGEST_DAYS, LONGEST_NOTE, Share, Shares
 from dashboard.people.store import PeopleStore
 from dashboard.people.view import LONGEST, View, parse_view
@@ -20,7 +20,7 @@ ANN = Person("ann", frozenset({"imaging"}), PERSON_SCOPES)
 
 @pytest.fixture
 def shares(store: PeopleStore, clock: Clock) -> Shares:
-    return Shares(store, clock, admin_groups=["staff"])
+    return Shares(store, clock, admins=Admins(groups=frozenset({"staff"})))
 
 
 def by(shares: Shares, share: Share) -> Person | None:

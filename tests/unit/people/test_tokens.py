@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.errors import BadRequest, NotFound
 from dashboard.people.accounts import Accounts
-from dashboard.people.person import Scope
+from dashboard.people.person import Admins, Scope
 from dashboard.people.store import PeopleStore
 from dashboard.people.tokens import DAY_S, KEPT_S, PREFIX, USED_EVERY_S, Tokens
 from tests.clock import Clock
@@ -60,6 +60,20 @@ def test_a_token_of_a_person_has_none_but_that_persons_scopes(
     person = tokens.check(secret).person
     assert person is not None
     assert person.scopes == {Scope.READ}
+
+
+def test_a_token_of_an_admin_of_the_configuration(
+    accounts: Accounts, store: PeopleStore, clock: Clock
+) -> None:
+    accounts.add("ann", PASSWORD)
+    tokens = Tokens(store, clock, Admins(frozenset({"ann"})))
+    secret = tokens.add("hers", [Scope.READ, Scope.ADMIN], 90, "ann")
+    person = tokens.check(secret).person
+    assert person is not None
+    assert person.scopes == {Scope.READ, Scope.ADMIN}
+    person = Tokens(store, clock).check(secret).person
+    assert person is not None
+    assert person.scopes == {Scope.READ}, "the configuration names her no more"
 
 
 def test_a_token_ends_with_its_person(tokens: Tokens, accounts: Accounts, clock: Clock) -> None:
