@@ -115,6 +115,14 @@ class Settings(SignInSettings):
             " separated by commas"
         ),
     )
+    file_patterns: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",),
+        min_length=1,
+        description=(
+            "Names of the files that folders list, such as `*.h5,*.nxs`, separated by commas; which of them are"
+            " HDF5 is told by the file's signature"
+        ),
+    )
     brick_cache_bytes: ByteSize | None = Field(
         default=None,
         ge=0,
@@ -228,6 +236,12 @@ class Settings(SignInSettings):
         if isinstance(value, str):
             return tuple(part for part in value.split(";") if part)
         return value
+
+    @field_validator("file_patterns", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(part.strip() for part in parts if part.strip())
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

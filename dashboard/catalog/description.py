@@ -47,6 +47,10 @@ class DatasetListing:
     version: str
     default: str | None = None
 
+    def public(self) -> dict[str, object]:
+        """What `/api/v1/datasets` returns."""
+        return {"datasets": self.datasets, "complete": self.complete, "default": self.default}
+
 
 @dataclass(frozen=True, slots=True)
 class Described:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from dashboard.catalog.description import (
     public_dataset,
     volume_from,
 )
+from dashboard.catalog.encoded_listings import EncodedListings
 from dashboard.catalog.failures import FAILURE_TTL_S, FailureCache
 from dashboard.catalog.keys import METADATA_VERSION, describe_key, growing_key, latest_key
 from dashboard.catalog.metadata_cache import MetadataCache
@@ -91,6 +93,7 @@ class MetadataService:
         self._max_chunk = max_chunk_bytes
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
         self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
+        self._encoded = EncodedListings()
         self._lock = threading.Lock()
         self.cache = MetadataCache(rows)
         self.first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
@@ -102,9 +105,20 @@ class MetadataService:
 
     def listed(self, file: str) -> DatasetListing:
         """The datasets of a file; for those that cannot be displayed, the reason."""
-        listing, version = self._listing(file)
-        shown = [public_dataset(summary, self._max_chunk) for summary in listing.datasets]
-        return DatasetListing(shown, listing.complete, version, listing.default)
+        return self._public(file)[0]
+
+    def listed_json(self, file: str) -> tuple[bytes, str]:
+        """The listing of a file, encoded as JSON, and the file's version."""
+        path, fingerprint = self.catalog.fingerprint(file)
+        key = self._listing_key(file, path, fingerprint)
+        known = self._encoded.get(key)
+        if known is not None:
+            return known
+        found, lasts = self._public(file)
+        body = json.dumps(found.public()).encode()
+        if lasts:
+            self._encoded.keep(key, body, found.version)
+        return body, found.version
 
     def one(self, file: str, dataset: str) -> DatasetListing:
         """A dataset by any of its names, also where the listing has another name or is incomplete; or none."""
@@ -251,23 +265,30 @@ class MetadataService:
             raise errors.CannotShow(value.message)
         return value
 
-    def _listing(self, file: str) -> tuple[FileListing, str]:
-        """The listing of a file by an HDF5 worker, and the file's version."""
+    def _public(self, file: str) -> tuple[DatasetListing, bool]:
+        """The datasets of a file, and whether that stays so while the file does."""
         path, fingerprint = self.catalog.fingerprint(file)
-        reach = self.catalog.reach_digest(path)
         listing = self.cached_or_failed(
             file,
-            digest(METADATA_VERSION, "list", file, fingerprint.as_list(), reach),
+            self._listing_key(file, path, fingerprint),
             _LISTING,
             lambda: self.asked(file, fingerprint, ListDatasets()),
         )
         if listing.swmr:
             self._record_growing(file, fingerprint)
         # Whether sources exist does not depend on the file alone.
-        if any(summary.linked for summary in listing.datasets):
+        linked = any(summary.linked for summary in listing.datasets)
+        if linked:
             with self.first_opens.locked(file):
                 listing = self.asked(file, fingerprint, ListDatasets())
-        return listing, file_version(fingerprint, listing.swmr)
+        shown = [public_dataset(summary, self._max_chunk) for summary in listing.datasets]
+        version = file_version(fingerprint, listing.swmr)
+        found = DatasetListing(shown, listing.complete, version, listing.default)
+        return found, not (linked or listing.swmr or listing.hurried)
+
+    def _listing_key(self, file: str, path: Path, fingerprint: Fingerprint) -> str:
+        reach = self.catalog.reach_digest(path)
+        return digest(METADATA_VERSION, "list", file, fingerprint.as_list(), reach)
 
     def _record(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
         """Description of one dataset by an HDF5 worker."""

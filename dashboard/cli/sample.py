@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from dashboard.errors import SetupError
-from dashboard.files.catalog import has_signature
+from dashboard.files.signature import has_signature
 from dashboard.samples import generator
 from dashboard.settings import Settings
 from dashboard.storage.private_directory import ensure_private_directory

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,16 +21,11 @@ from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest, CannotShow, Changed, NotFound, SetupError
 from dashboard.files.natural_order import natural_key, natural_path_key
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
+from dashboard.files.signature import LOOK_S, FileKinds, has_signature
 from dashboard.meter import meter
 
 T = TypeVar("T")
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-# File name extensions of HDF5; directories are listed by these, since reading each file's signature would be slow.
-SUFFIXES = frozenset(
-    ".h5 .hdf5 .hdf .he5 .h5p .h5ad .nc .nc4 .nxs .nexus .cxi .mat .ims .emd .loom .dream3d .mnc".split()
-)
 MAX_LISTED = 20_000
 MAX_DEPTH = 12
 MAX_NAME = 1024
@@ -54,16 +50,12 @@ class FileEntry:
     modified: float
 
 
-def has_signature(path: Path) -> bool:
-    """Whether the HDF5 signature is at 0, 512, 1024, 2048 … (format specification, section II.A)."""
-    with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        offset = 0
-        while offset + len(SIGNATURE) <= size:
-            if os.pread(stream.fileno(), len(SIGNATURE), offset) == SIGNATURE:
-                return True
-            offset = 512 if offset == 0 else offset * 2
-    return False
+@dataclass(slots=True)
+class _Look:
+    """A listing: until when files may be opened for it, and whether that was enough."""
+
+    until: float
+    complete: bool = True
 
 
 def parse_roots(paths: Sequence[str]) -> dict[str, Path]:
@@ -128,7 +120,7 @@ class Catalog:
     """The data roots and the files below them.
 
     `reach` has the names of the roots that links from each root may lead to, all where it is None; `alone` is as
-    in `Roots`.
+    in `Roots`. `kinds` tells which files of a directory are listed.
     """
 
     def __init__(
@@ -137,8 +129,10 @@ class Catalog:
         reach: Mapping[str, Collection[str]] | None = None,
         *,
         alone: bool = False,
+        kinds: FileKinds | None = None,
     ) -> None:
         self._named = dict(roots)
+        self._kinds = kinds or FileKinds()
         links = {
             self._named[name]: [self._named[other] for other in reachable]
             for name, reachable in (reach or {}).items()
@@ -174,13 +168,14 @@ class Catalog:
     def listed(self, names: Collection[str] | None = None) -> tuple[list[FileEntry], bool]:
         """The files, of the roots `names` alone if they are given, and whether the listing is complete."""
         found: list[FileEntry] = []
+        looked = _Look(time.monotonic() + LOOK_S)
         for name, root in self._named.items():
             if names is not None and name not in names:
                 continue
             try:
                 info = self.beneath.stat(root)
                 if stat.S_ISDIR(info.st_mode):
-                    found.extend(self._below(name, root))
+                    found.extend(self._below(name, root, looked))
                 elif stat.S_ISREG(info.st_mode):
                     found.append(FileEntry(name, info.st_size, info.st_mtime))
             except OSError as error:
@@ -188,7 +183,7 @@ class Catalog:
             if len(found) > MAX_LISTED:
                 break
         shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
-        return shown, len(found) <= MAX_LISTED
+        return shown, len(found) <= MAX_LISTED and looked.complete
 
     @meter(Stage.READ)
     def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
@@ -290,7 +285,7 @@ class Catalog:
             raise absent(file)
         return root / rest if rest else root
 
-    def _below(self, name: str, root: Path) -> Iterator[FileEntry]:
+    def _below(self, name: str, root: Path, looked: _Look) -> Iterator[FileEntry]:
         """The files of a directory root; each directory is opened relative to its parent."""
         seen = 0
         folders = [(root, name, 0)]
@@ -313,7 +308,7 @@ class Catalog:
                         if depth < MAX_DEPTH:
                             deeper.append((here / entry.name, f"{shown}/{entry.name}", depth + 1))
                         continue
-                    found = self._entry(f"{shown}/{entry.name}", entry)
+                    found = self._entry(f"{shown}/{entry.name}", entry, fd, looked)
                     if found is not None:
                         yield found
                         seen += 1
@@ -323,23 +318,43 @@ class Catalog:
             finally:
                 os.close(fd)
 
-    def _entry(self, file: str, entry: os.DirEntry[str]) -> FileEntry | None:
-        if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+    def _entry(
+        self, file: str, entry: os.DirEntry[str], folder: int, looked: _Look
+    ) -> FileEntry | None:
+        if not self._kinds.may_be(entry.name):
             return None
         try:
             file.encode()  # A name that is not UTF-8 cannot be sent as JSON.
             if entry.is_symlink():
-                _, info = self._reached(file, lambda roots, path: roots.stat(path))
-            else:
-                info = entry.stat(follow_symlinks=False)
+                return self._linked_entry(file, looked)
+            info = entry.stat(follow_symlinks=False)
+            if self._is_listed(folder, entry.name, info, looked):
+                return FileEntry(file, info.st_size, info.st_mtime)
         except (NotFound, BadRequest, UnicodeEncodeError):
-            return None
+            pass
         except OSError as error:
             _skip(error)
-            return None
-        if not stat.S_ISREG(info.st_mode):
-            return None
-        return FileEntry(file, info.st_size, info.st_mtime)
+        return None
+
+    def _linked_entry(self, file: str, looked: _Look) -> FileEntry | None:
+        path, info = self._reached(file, lambda roots, path: roots.stat(path))
+        name = file.rpartition("/")[2]
+        if self._kinds.told_by_name(name):
+            listed = stat.S_ISREG(info.st_mode)
+        else:
+            folder = self.beneath.open_folder(path.parent)
+            try:
+                listed = self._is_listed(folder, path.name, info, looked)
+            finally:
+                os.close(folder)
+        return FileEntry(file, info.st_size, info.st_mtime) if listed else None
+
+    def _is_listed(self, folder: int, name: str, info: os.stat_result, looked: _Look) -> bool:
+        if self._kinds.told_by_name(name):
+            return stat.S_ISREG(info.st_mode)
+        found = self._kinds.is_hdf5(folder, name, info, looked.until)
+        looked.complete &= found is not None
+        return bool(found)
 
 
 def check_name(file: str) -> None:

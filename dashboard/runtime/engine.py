@@ -15,6 +15,7 @@ from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.nodes import Nodes
 from dashboard.decoding.brick_readers import BrickReaders
 from dashboard.files.catalog import Catalog
+from dashboard.files.signature import FileKinds
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.renderer import FrameRenderer
@@ -111,7 +112,8 @@ def build_engine(
         check_sign_in(settings, served)
     rights = served.rights
     reach = {name: rights.reach(name) for name in served.paths}
-    catalog = Catalog(served.paths, reach, alone=served.by_accounts)
+    kinds = FileKinds(settings.file_patterns)
+    catalog = Catalog(served.paths, reach, alone=served.by_accounts, kinds=kinds)
     caches = open_caches(settings.cache_dir)
     home, locks = caches.home, caches.locks
     retention = Retention(settings.history_days, settings.names_days)

@@ -127,8 +127,8 @@ def _stored_here(tree: LinkResolver, found: ListedObject) -> DatasetSummary | No
     """
     if found.file != tree.path or found.id.get_offset() is None:
         return None
-    shape = tuple(int(n) for n in found.id.shape)
     kind, dtype = _dtype(found.id)
+    shape = found.id.shape
     return _basics(found.path, shape, kind, dtype, None, [], found.id)
 
 

@@ -113,6 +113,7 @@ class LinkResolver:
     files: dict[Path, h5py.File] = field(default_factory=dict)
     visited: set[Path] = field(default_factory=set)
     absent: set[Path] = field(default_factory=set)
+    _inodes: dict[Path, int] = field(default_factory=dict)
 
     def __enter__(self) -> LinkResolver:
         try:
@@ -163,6 +164,7 @@ class LinkResolver:
             raise
         self.files[source.path] = file
         self.sources[file.filename] = source
+        self._inodes[source.path] = source.fingerprint.inode
         self.visited.add(source.path)
         return file
 
@@ -252,7 +254,7 @@ class LinkResolver:
             raise Dangling(_leads_nowhere(link, refused)) from None
 
     def _reach(self, file: Path, address: int) -> None:
-        progress.reach(self.sources[self.files[file].filename].fingerprint.inode, address)
+        progress.reach(self._inodes[file], address)
 
     def open_hard(self, group: Any, name: bytes, file: Path, address: int) -> Any:
         """Low-level identifier of the target of a hard link to `address` in a group."""

@@ -23,7 +23,7 @@ from dashboard.meaning.telling import coordinates_at, name_of_value
 from dashboard.runtime.activity import demand_of
 from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
-from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.operation import JSON, Returns, operation, returns
 from dashboard.web.person import current
 from dashboard.web.quotas import charged
 from dashboard.web.server_timing import DEMAND, PROVENANCE
@@ -76,11 +76,12 @@ def register(api: flask.Blueprint, services: Services) -> None:
         file, dataset = visible.file(), query.ONE_DATASET.given()
         metadata = services.metadata
         with _versioned(services, file):
-            found = metadata.listed(file) if dataset is None else metadata.one(file, dataset)
+            if dataset is None:
+                body, flask.g.volume_version = metadata.listed_json(file)
+                return flask.Response(body, content_type=JSON)
+            found = metadata.one(file, dataset)
         flask.g.volume_version = found.version
-        return flask.jsonify(
-            datasets=found.datasets, complete=found.complete, default=found.default
-        )
+        return flask.jsonify(found.public())
 
     @api.get("/api/v1/node")
     @operation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -14,11 +15,10 @@ from dashboard.errors import BadRequest, CannotShow, NotFound, SetupError
 from dashboard.files.catalog import (
     MAX_DEPTH,
     MAX_NAME,
-    SIGNATURE,
     Catalog,
-    has_signature,
     parse_roots,
 )
+from dashboard.files.signature import SIGNATURE, FileKinds, has_signature
 
 
 def h5(path: Path, **how: object) -> Path:
@@ -57,6 +57,56 @@ def test_files_are_listed_by_name(catalog: Catalog, folder: Path) -> None:
     ]
     stat = (folder / "b.h5").stat()
     assert (entries[1].size, entries[1].modified) == (stat.st_size, stat.st_mtime)
+
+
+def test_files_of_any_name_are_told_by_their_signature(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    names = "session.nwb project.ilp map.hspy scan.nx5 run.mat no_suffix x.h5.part old.nc".split()
+    for name in names:
+        h5(root / name, userblock_size=512 if name == "run.mat" else 0)
+    (root / "old.nc").write_bytes(b"CDF\x01" * 900)
+    (root / "picture.edf").write_bytes(b"\0" * 4096)
+    (root / "short").write_bytes(SIGNATURE[:4])
+    h5(tmp_path / "outside" / "secret.nwb")
+    (root / "away.nwb").symlink_to(tmp_path / "outside" / "secret.nwb")
+    (root / "again.nwb").symlink_to(root / "session.nwb")
+    found = [entry.file for entry in Catalog(parse_roots([str(root)])).listed()[0]]
+    assert found == sorted(f"r/{name}" for name in {*names, "again.nwb"} - {"old.nc"})
+
+
+def test_a_second_listing_opens_no_file(tmp_path: Path, opens: Any) -> None:
+    root = tmp_path / "r"
+    h5(root / "a.nwb")
+    (root / "b.txt").write_text("no HDF5 file, and longer than a signature")
+    catalog = Catalog(parse_roots([str(root)]))
+    watch = opens(root)
+    assert [entry.file for entry in catalog.listed()[0]] == ["r/a.nwb"]
+    assert sorted(set(watch()) - {""}) == ["a.nwb", "b.txt"]
+    assert [entry.file for entry in catalog.listed()[0]] == ["r/a.nwb"]
+    assert set(watch()) <= {""}, "only the folder"
+    h5(root / "b.txt")
+    assert [entry.file for entry in catalog.listed()[0]] == ["r/a.nwb", "r/b.txt"]
+
+
+def test_only_names_that_match_are_listed(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    for name in ("a.h5", "B.NXS", "c.nwb"):
+        h5(root / name)
+    kinds = FileKinds(["*.nxs", "c.*"])
+    found = Catalog(parse_roots([str(root)]), kinds=kinds).listed()[0]
+    assert [entry.file for entry in found] == ["r/B.NXS", "r/c.nwb"]
+
+
+def test_a_listing_that_took_too_long_to_look_is_not_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "r"
+    h5(root / "a.h5")
+    h5(root / "b.nwb")
+    monkeypatch.setattr("dashboard.files.catalog.LOOK_S", -1.0)
+    entries, complete = Catalog(parse_roots([str(root)])).listed()
+    assert [entry.file for entry in entries] == ["r/a.h5"]
+    assert not complete
 
 
 def test_every_listed_file_can_be_opened(catalog: Catalog) -> None:

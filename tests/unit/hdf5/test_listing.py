@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,28 @@ def test_names_that_multiply_end(data: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found.complete, "each object is there by one name at least"
     assert "/z" in [record.dataset for record in found.datasets]
     assert len(found.datasets) < 500
+
+
+def test_a_list_is_encoded_once_while_its_file_stays(
+    here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write(data / "a.h5", x=PLANE)
+    body, version = here.library.listed_json("data/a.h5")
+    assert json.loads(body) == here.library.listed("data/a.h5").public()
+    with monkeypatch.context() as patched:
+        patched.setattr(here.library, "_public", lambda _: pytest.fail("it was listed again"))
+        assert here.library.listed_json("data/a.h5") == (body, version)
+    files.write(path, x=PLANE, y=PLANE)
+    assert len(json.loads(here.library.listed_json("data/a.h5")[0])["datasets"]) == 2
+
+
+def test_a_list_that_depends_on_other_files_is_made_anew(here: Parts, data: Path) -> None:
+    with h5py.File(data / "a.h5", "w") as file:
+        file["x"] = h5py.ExternalLink("b.h5", "/x")
+    (before,) = json.loads(here.library.listed_json("data/a.h5")[0])["datasets"]
+    files.write(data / "b.h5", x=PLANE)
+    (after,) = json.loads(here.library.listed_json("data/a.h5")[0])["datasets"]
+    assert (before["browsable"], after["browsable"]) == (False, True)
 
 
 def test_a_list_that_is_cut_says_so(
