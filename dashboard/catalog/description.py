@@ -14,7 +14,7 @@ from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, 
 from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
 from dashboard.catalog.volume import Volume, is_contiguous
 from dashboard.errors import CannotShow
-from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, unpack
+from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, View, unpack
 
 # Planes of a brick across the last dimension of contiguous data: a cache line of most types.
 CONTIGUOUS_BRICK_VOXELS = 64
@@ -36,6 +36,7 @@ class PublicDataset(TypedDict):
     stored_bytes: int
     browsable: bool
     reason: str
+    view: View | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
         "stored_bytes": summary.stored_bytes,
         "browsable": summary.browsable and not too_large,
         "reason": too_large or reason,
+        "view": summary.view,
     }
 
 

@@ -14,6 +14,9 @@ from dashboard.meaning.model import Meaning
 
 Reply = TypeVar("Reply")
 
+# How the values of a dataset are shown: as pictures, or as rows of `GET /api/v1/rows` in one of these forms.
+View = Literal["slices", "curve", "table", "text", "value"]
+
 
 def pack(name: object) -> str:
     """A path or name, whose undecodable bytes are surrogates, as text that every encoding has."""
@@ -30,7 +33,7 @@ class DatasetSummary:
     """A dataset in the listing of a file; what is unknown is None or empty.
 
     `reason` says why it cannot be displayed, or warns about one that can. The description of a `linked` one
-    depends on other files too.
+    depends on other files too. `view` is how its values are shown, None where it cannot be opened.
     """
 
     dataset: str
@@ -42,6 +45,7 @@ class DatasetSummary:
     browsable: bool
     reason: str
     linked: bool
+    view: View | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,32 @@ class NodeRecord:
     absent: tuple[str, ...]
 
 
+# Text, or a number that JSON has exactly enough.
+Cell = str | int | float
+
+
+@dataclass(frozen=True)
+class RowColumn:
+    """A column of a table: its name, the name of its type, and its unit or nothing."""
+
+    name: str
+    type: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class RowWindow:
+    """The rows start … stop of `total`, with some of `columns_in_all` columns; `cut` if texts are cut."""
+
+    start: int
+    stop: int
+    total: int
+    columns_in_all: int
+    columns: tuple[RowColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    cut: bool
+
+
 @dataclass(frozen=True)
 class ChunkCount:
     """The number of chunks whose index is the body."""
@@ -179,6 +209,23 @@ class DescribeNode(Request[NodeRecord]):
     reply = NodeRecord
 
     path: str
+
+
+@dataclass(frozen=True)
+class ReadRows(Request[RowWindow]):
+    """The rows start … stop of a dataset as cells; `columns` as in `GET /api/v1/rows`, empty for the first ones.
+
+    A cell has at most so many `characters`; the only one of a dataset has more.
+    """
+
+    op = "rows"
+    reply = RowWindow
+
+    dataset: str
+    start: int
+    stop: int
+    columns: str
+    characters: int
 
 
 @dataclass(frozen=True)
@@ -258,6 +305,6 @@ class Ready:
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     kind.op: kind
     for kind in (
-        ListDatasets, DescribeDataset, DescribeNode, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
+        ListDatasets, DescribeDataset, DescribeNode, ReadRows, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
     )
 }  # fmt: skip

@@ -67,6 +67,7 @@ class Unreadable(errors.CannotShow):
 _ERRORS: dict[str, type[errors.LamellaError]] = {
     "cannot_show": errors.CannotShow,
     "not_found": errors.NotFound,
+    "bad_request": errors.BadRequest,
     "changed": errors.Changed,
     "busy": errors.Busy,
     "failed": FailedBefore,

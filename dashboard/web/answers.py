@@ -139,6 +139,29 @@ class Value(TypedDict):
     coordinates: list[Coordinate]
 
 
+class Column(TypedDict):
+    """A column of rows: its name, the name of its type, and its unit or nothing."""
+
+    name: str
+    type: str
+    unit: str
+
+
+class Rows(TypedDict):
+    """The rows start … stop of `total`, and the chosen ones of `columns_in_all` columns.
+
+    Cells are numbers where JSON has them exactly, else text; `cut` says that long texts are cut.
+    """
+
+    start: int
+    stop: int
+    total: int
+    columns_in_all: int
+    columns: list[Column]
+    rows: list[list[str | int | float]]
+    cut: bool
+
+
 class ResidencyRanges(TypedDict):
     """Half-open ranges of indexes across an axis: all that are cached, those of them that were decoded ahead and
     not accessed yet, and those that are planned or being decoded.

@@ -113,3 +113,24 @@ class WholeNumber(Parameter):
                 f"The parameter {self.name!r} is a whole number from 1 to {self.largest}."
             )
         return int(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count(Parameter):
+    """A parameter that is a whole number from 0 to `largest`, which has at most 18 digits."""
+
+    largest: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", Annotated[int, Field(ge=0, le=self.largest)])
+
+    def value(self) -> int | None:
+        """The number, None without one; raises `BadRequest` for anything else."""
+        text = self.given()
+        if text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or int(text) > self.largest:
+            raise BadRequest(
+                f"The parameter {self.name!r} is a whole number from 0 to {self.largest}."
+            )
+        return int(text)

@@ -34,12 +34,13 @@ from dashboard.telemetry.aggregates import MAX_GROUP_NAME
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.slice_lists import Order
 from dashboard.telemetry.slice_rows import SLOWEST
-from dashboard.web.parameters import Choice, Flag, Parameter, Required, WholeNumber
+from dashboard.web.parameters import Choice, Count, Flag, Parameter, Required, WholeNumber
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_PAUSE_S = 3_600.0
 MAX_STEP_S = 366 * 86_400
+LARGEST_INDEX = 10**18 - 1
 
 
 class TextFormat(StrEnum):
@@ -98,6 +99,25 @@ CHANNELS: Final = Parameter(
     name="channels",
     text="A dimension of three or four colours that the selection fixes: all of them are returned.",
     type=Annotated[int, Field(ge=0, le=99)],
+)
+
+# Rows of curves, tables, text and single values.
+START: Final = Count(name="start", largest=LARGEST_INDEX, text="The first row.", default=0)
+STOP: Final = Count(
+    name="stop",
+    largest=LARGEST_INDEX,
+    text="One beyond the last row; without it 100 rows, and with `format=csv` all of them.",
+)
+COLUMNS: Final = Parameter(
+    name="columns",
+    text=(
+        "Names of columns, or ranges of their numbers `A:B`, separated by commas; without it the first 64, with"
+        " `format=csv` the first 1,000."
+    ),
+    example="0:2",
+)
+ROWS_FORMAT: Final = Choice(
+    name="format", first=TextFormat.JSON, text="A window as JSON, or all rows as CSV."
 )
 
 # How a slice is shown, and the viewer.

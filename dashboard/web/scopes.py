@@ -32,6 +32,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.node": _READ,
     "api.slice_": _READ,
     "api.value": _READ,
+    "api.rows": _READ,
     "api.residency": _READ,
     "api.telemetry": _READ,
     "api.prefetch": _READ,
@@ -71,7 +72,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
 GUEST: Final = frozenset(
     {
         *("api.files", "api.datasets", "api.node"),
-        *("api.slice_", "api.value", "api.residency"),
+        *("api.slice_", "api.value", "api.rows", "api.residency"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

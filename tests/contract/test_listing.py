@@ -39,6 +39,7 @@ def test_datasets_are_described(app: App) -> None:
         "filters": ["gzip"],
         "browsable": True,
         "reason": "",
+        "view": "slices",
     }
     assert "/group/floats" in found
 

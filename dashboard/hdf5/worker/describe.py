@@ -6,6 +6,7 @@ import importlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any, TypeVar
 
 import h5py
@@ -21,6 +22,7 @@ from dashboard.hdf5.messages import (
     FileListing,
     ListDatasets,
     Storage,
+    View,
     pack,
 )
 from dashboard.hdf5.worker import numbers
@@ -90,6 +92,7 @@ def _unknown(path: str, reason: str, linked: bool = False) -> DatasetSummary:
         browsable=False,
         reason=reason,
         linked=linked,
+        view=None,
     )
 
 
@@ -159,7 +162,7 @@ def _common(
     if record.browsable and (fault := client_data_fault(dataset, plist)):
         record = replace(record, browsable=False, reason=fault)
     # The description can change without a change of this file.
-    linked = bool(sources.depends or sources.missing or elsewhere)
+    linked = bool(sources.depends or sources.absent or sources.missing or elsewhere)
     return replace(record, linked=linked), dtype, plist, sources
 
 
@@ -187,7 +190,21 @@ def _basics(
         browsable=not reason,
         reason=reason or " ".join(filter(None, warnings)),
         linked=False,
+        view=_view(shape, kind, dtype),
     )
+
+
+def _view(shape: tuple[int, ...] | None, kind: str, dtype: np.dtype[Any] | None) -> View:
+    """How values of this shape and type are shown; `dtype` is None for other types than numbers."""
+    if shape is None:
+        return "value"
+    if prod(shape) == 1 and (kind == "string" or len(shape) < 2):
+        return "text" if kind == "string" else "value"
+    if dtype is None or len(shape) > MAX_RANK:
+        return "table"
+    if len(shape) > 1:
+        return "slices"
+    return "curve" if prod(shape) else "table"
 
 
 def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
@@ -211,7 +228,7 @@ def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRe
         inner=pack(dataset.name),
         source=pack(tree.path_of(dataset)),
         depends=tuple(sorted(map(pack, sources.depends | passed))),
-        absent=tuple(sorted(map(pack, sources.absent))),
+        absent=tuple(sorted(map(pack, sources.absent | tree.absent))),
     )
     return DatasetRecord(record, storage)
 
@@ -301,9 +318,7 @@ def _unbrowsable_reason(
                 f"It needs the HDF5 filter {name!r} (number {entry[0]}), which this server lacks;"
                 " hdf5plugin may have it, else `h5repack` can rewrite the file without it."
             )
-    if sources is not None and len(sources.missing) == sources.count > 0:
-        return f"Its virtual source {sources.missing[0]!r} is missing."
-    return ""
+    return "" if sources is None else sources.nothing_there
 
 
 def plugin_has(number: int) -> bool:

@@ -43,6 +43,13 @@ class MissingFile(Dangling):
     """A link whose target file does not exist (yet)."""
 
 
+class Outside(ObjectRefused):
+    """A link whose target lies outside the roots, whether it exists or not."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The link leads to a file {OUTSIDE}.")
+
+
 def machine_at_fault(text: str) -> bool:
     """Whether the library's message is about the machine (no descriptors, storage unreachable), not the file."""
     found = re.search(r"errno = (\d+)", text)
@@ -135,8 +142,22 @@ class LinkResolver:
         return self.files[self.path]["/"]
 
     def open_linked_file(self, name: str, base: Path) -> h5py.File:
-        """The file `name`, target of a link in the file `base`; raises `ObjectRefused`."""
+        """The file `name`, target of a link in the file `base`; raises `ObjectRefused`.
+
+        One that an absolute name does not lead to, as it was written elsewhere, is looked for beside `base`.
+        """
         self._touch(base)  # Marks it as used, so that it is not the one that is closed.
+        try:
+            return self._found(name, base)
+        except (MissingFile, Outside) as refused:
+            if not os.path.isabs(name):
+                raise
+            try:
+                return self._found(Path(name).name, base)
+            except MissingFile:
+                raise refused from None
+
+    def _found(self, name: str, base: Path) -> h5py.File:
         for _ in range(ATTEMPTS):
             try:
                 path = Path(os.path.join(base.parent, name)).resolve()
@@ -151,6 +172,13 @@ class LinkResolver:
         else:
             self.absent.add(path)
         raise MissingFile(_missing(name))
+
+    def _is_elsewhere(self, name: str) -> bool:
+        """Whether an absolute name leads out of the roots, so that its file was looked for beside the link's."""
+        try:
+            return os.path.isabs(name) and not self.roots.contains(Path(name).resolve())
+        except (OSError, RuntimeError, ValueError):
+            return False
 
     def path_of(self, found: Any) -> Path:
         """The path of the file of a group or dataset."""
@@ -178,7 +206,7 @@ class LinkResolver:
         """The file at a resolved path, which a link calls `name`; opened unless it is open. Raises `OSError`."""
         # Checked first, so that the existence of files outside is not disclosed.
         if not self.roots.contains(path):
-            raise ObjectRefused(f"The link leads to a file {OUTSIDE}.")
+            raise Outside
         if path not in self.files:
             if not stat.S_ISREG(self.roots.stat(path).st_mode):
                 raise ObjectRefused(f"The linked file {Path(name).name!r} is no regular file.")
@@ -247,7 +275,14 @@ class LinkResolver:
             if isinstance(link, h5py.SoftLink):
                 return self.follow(group, link.path, base, links)
             other = self.open_linked_file(link.filename, base)
-            return self.follow(other["/"], link.path, self.path_of(other), links)
+            path = self.path_of(other)
+            try:
+                return self.follow(other["/"], link.path, path, links)
+            except ObjectRefused as refused:
+                # The file of that name beside this one is not the one that is meant.
+                if refused.code == "not_found" and self._is_elsewhere(link.filename):
+                    raise Outside from None
+                raise
         except ObjectRefused as refused:
             if refused.code != "not_found" and not isinstance(refused, Dangling):
                 raise

@@ -45,7 +45,8 @@ Box = list[tuple[int, int]]
 ChunkDamage = tuple[tuple[int, ...], str]
 
 
-def _dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
+def open_dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
+    """The dataset `name`, if it may and can be read: `ObjectRefused` where a filter is missing."""
     found = tree.find(name)
     if not isinstance(found, h5py.Dataset):
         raise ObjectRefused(f"{name!r} is not a dataset.", "not_found")
@@ -67,7 +68,7 @@ def chunk_index(request: ListChunks, job: Job) -> tuple[ChunkCount, bytes]:
     The body has four consecutive arrays: int64, int64, int64 and uint32, each of length `count`.
     """
     with tree_of(job) as tree:
-        dataset = _dataset(tree, request.dataset)
+        dataset = open_dataset(tree, request.dataset)
         chunks = dataset.chunks
         if chunks is None or dataset.shape is None:
             raise ObjectRefused("It is not stored in chunks.")
@@ -119,7 +120,7 @@ def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
     shape = tuple(extent[d] for d in order)
     damaged: list[ChunkDamage] = []
     with tree_of(job) as tree:
-        dataset = _dataset(tree, request.dataset)
+        dataset = open_dataset(tree, request.dataset)
         with os.fdopen(job.out, "r+b", closefd=False) as file:
             out = np.memmap(file, fill.dtype, "r+", shape=shape)
         for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
@@ -136,7 +137,7 @@ def boxes(request: ReadBoxes, job: Job) -> tuple[Damage, bytes]:
     fill = _fill(request)
     damaged: list[ChunkDamage] = []
     with tree_of(job) as tree:
-        dataset = _dataset(tree, request.dataset)
+        dataset = open_dataset(tree, request.dataset)
         boxes = [list(zip(start, stop, strict=True)) for start, stop in request.boxes]
         parts = [_values(dataset, box, fill, damaged).astype(fill.dtype).tobytes() for box in boxes]
         for box in boxes:
@@ -149,7 +150,7 @@ def sample(request: SampleBoxes, job: Job) -> tuple[Values, bytes]:
     fill = _fill(request)
     parts = []
     with tree_of(job) as tree:
-        dataset = _dataset(tree, request.dataset)
+        dataset = open_dataset(tree, request.dataset)
         for start, stop in request.boxes:
             damaged: list[ChunkDamage] = []
             box = list(zip(start, stop, strict=True))

@@ -16,7 +16,7 @@ from dashboard.addressing.selection import parse
 from tests import files
 from tests.parts import Parts, make_children
 
-KEYS = {"dataset", "shape", "dtype", "chunks", "filters", "stored_bytes", "browsable", "reason"}
+KEYS = set("dataset shape dtype chunks filters stored_bytes browsable reason view".split())
 
 
 def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
@@ -37,6 +37,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "stored_bytes": values.size * 4,
             "browsable": True,
             "reason": "",
+            "view": "slices",
         },
         {
             "dataset": "/scan/raw",
@@ -47,6 +48,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "stored_bytes": stored,
             "browsable": True,
             "reason": "",
+            "view": "slices",
         },
     ]
     json.dumps(listed, allow_nan=False)

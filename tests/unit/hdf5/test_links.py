@@ -92,12 +92,12 @@ def write_traps(data: Path, secret: Path) -> list[str]:
     return [name for name in names if name != "group-link"]
 
 
-def _write_pattern(file: h5py.File, name: str, source: str) -> None:
+def _write_pattern(file: h5py.File, name: str, source: str, inner: str = "x") -> None:
     """A virtual dataset whose sources are numbered in their file's name."""
     space = h5py.h5s.create_simple((4, 5), (h5py.h5s.UNLIMITED, 5))
     space.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), (4, 5), (4, 5))
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_virtual(space, source.encode(), b"x", h5py.h5s.create_simple((4, 5)))
+    plist.set_virtual(space, source.encode(), inner.encode(), h5py.h5s.create_simple((4, 5)))
     whole = h5py.h5s.create_simple((4, 5), (h5py.h5s.UNLIMITED, 5))
     h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_U16LE, whole, plist)
 
@@ -195,11 +195,11 @@ def test_missing_virtual_sources_are_reported(here: Parts, data: Path) -> None:
     with pytest.raises(errors.CannotShow, match=r"virtual source '0\.h5' is missing"):
         here.library.volume("data/v.h5", "x")
     files.write(data / "0.h5", x=values[0])
-    assert "2 of its 3 virtual sources are missing, the first is '1.h5'" in reason()
+    assert "2 of its 3 virtual sources are missing: '1.h5', '2.h5'; these voxels" in reason()
     assert (plane(0) == values[0]).all()
     assert (plane(1) == 7).all()
     files.write(data / "1.h5", y=values[1])  # the file is there, its dataset is not
-    assert "the first is '1.h5:x'" in reason()
+    assert "are missing: '1.h5:x', '2.h5'" in reason()
     assert (plane(1) == 7).all()
     files.write(data / "1.h5", x=values[1])
     assert "source '2.h5' is missing" in reason()
@@ -213,6 +213,75 @@ def test_missing_virtual_sources_are_reported(here: Parts, data: Path) -> None:
     (data / "0.h5").unlink()
     assert "'0.h5' is missing" in reason()
     assert (plane(0) == 7).all()
+
+
+def test_what_was_named_elsewhere_is_found_beside(
+    make_parts: Callable[..., Parts], data: Path, tmp_path: Path, strict: Hdf5WorkerPool
+) -> None:
+    """Absolute names of the machine that wrote the file; one source lies outside the roots as well."""
+    values = files.made_up("<u2", (3, 4, 5))
+    outside(tmp_path)
+    secret = tmp_path / "secret"
+    files.write(secret / "2.h5", x=values[2])
+    files.write(data / "0.h5", x=values[0])
+    files.write(data / "1.h5", x=values[1])
+    with h5py.File(data / "v.h5", "w") as file:
+        layout = h5py.VirtualLayout((3, 4, 5), "<u2")
+        for n in range(3):
+            layout[n] = h5py.VirtualSource(str(secret / f"{n}.h5"), "x", (4, 5))
+        file.create_virtual_dataset("x", layout, fillvalue=7)
+        file["near"] = h5py.ExternalLink("/not/here/any/more/0.h5", "/x")
+        file["far"] = h5py.ExternalLink(str(secret / "2.h5"), "/x")
+    here = make_parts(children=strict)
+    listed = {record["dataset"]: record for record in here.library.datasets("data/v.h5")}
+    assert "virtual source '2.h5' is missing, or outside the data roots" in listed["/x"]["reason"]
+    assert "outside the data roots" in listed["/far"]["reason"]
+    assert [record["browsable"] for record in listed.values()] == [False, True, True]
+    for n, expected in enumerate((values[0], values[1], np.full((4, 5), 7))):
+        body = here.frame("data/v.h5", "x", f"{n},:,:").frame.body
+        assert (np.frombuffer(body, "<u2").reshape(4, 5) == expected).all()
+    assert here.frame("data/v.h5", "near", ":,:").frame.body == values[0].tobytes()
+
+
+def test_a_missing_source_in_another_folder_is_a_gap(here: Parts, data: Path) -> None:
+    files.write(data / "raw" / "0.h5", x=np.ones((4, 5), "u1"))
+    (data / "scan").mkdir()
+    with h5py.File(data / "scan" / "v.h5", "w") as file:
+        layout = h5py.VirtualLayout((2, 4, 5), "u1")
+        for n in range(2):
+            layout[n] = h5py.VirtualSource(f"../raw/{n}.h5", "x", (4, 5))
+        file.create_virtual_dataset("x", layout, fillvalue=7)
+    (record,) = here.library.datasets("data/scan/v.h5")
+    assert "'1.h5' is missing" in record["reason"]
+    for n, value in enumerate((1, 7)):
+        assert set(here.frame("data/scan/v.h5", "x", f"{n},:,:").frame.body) == {value}
+
+
+@pytest.mark.parametrize("pattern", [("%b.h5", "x"), ("all.h5", "part%b"), ("a%%b%b.h5", "x")])
+def test_numbered_sources_end_with_the_first_that_is_missing(
+    here: Parts, data: Path, pattern: tuple[str, str]
+) -> None:
+    values = files.made_up("<u2", (12, 5))
+
+    def write_part(n: int) -> None:
+        if pattern[0] == "all.h5":
+            with h5py.File(data / "all.h5", "a") as file:
+                file[f"part{n}"] = values[4 * n : 4 * n + 4]
+        else:
+            name = pattern[0].replace("%%", "\0").replace("%b", str(n)).replace("\0", "%")
+            files.write(data / name, x=values[4 * n : 4 * n + 4])
+
+    with h5py.File(data / "v.h5", "w") as file:
+        _write_pattern(file, "x", *pattern)
+    assert not here.library.datasets("data/v.h5")[0]["browsable"]
+    write_part(0)
+    write_part(1)
+    (record,) = here.library.datasets("data/v.h5")
+    assert (record["shape"], record["browsable"], record["reason"]) == ([8, 5], True, "")
+    assert here.frame("data/v.h5", "x", ":,:").frame.body == values[:8].tobytes()
+    write_part(2)
+    assert here.library.datasets("data/v.h5")[0]["shape"] == [12, 5]
+    assert here.frame("data/v.h5", "x", ":,:").frame.body == values.tobytes()
 
 
 def test_a_source_that_vanishes_while_it_is_resolved(
