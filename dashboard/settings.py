@@ -120,7 +120,7 @@ class Settings(SignInSettings):
         min_length=1,
         description=(
             "Names of the files that folders list, such as `*.h5,*.nxs`, separated by commas; which of them are"
-            " HDF5 is told by the file's signature"
+            " HDF5 is determined by the file's signature"
         ),
     )
     brick_cache_bytes: ByteSize | None = Field(

@@ -53,7 +53,7 @@ class RowReader:
 
     @meter(Stage.READ)
     def _read(self, file: str, fingerprint: Fingerprint, request: ReadRows) -> RowWindow:
-        # By its fingerprint also for whom a name may lead to one file alone.
+        # The fingerprint includes the inode, which rights may have been checked for.
         with self._metadata.catalog.source(file) as source:
             if source.fingerprint != fingerprint:
                 raise errors.Changed(f"{file!r} changed; open it again.")

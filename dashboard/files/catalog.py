@@ -21,7 +21,7 @@ from dashboard.addressing.outcomes import Stage
 from dashboard.errors import BadRequest, CannotShow, Changed, NotFound, SetupError
 from dashboard.files.natural_order import natural_key, natural_path_key
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
-from dashboard.files.signature import LOOK_S, FileKinds, has_signature
+from dashboard.files.signature import PROBE_S, FileKinds, has_signature
 from dashboard.meter import meter
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class FileEntry:
 
 
 @dataclass(slots=True)
-class _Look:
+class _Probe:
     """A listing: until when files may be opened for it, and whether that was enough."""
 
     until: float
@@ -168,14 +168,14 @@ class Catalog:
     def listed(self, names: Collection[str] | None = None) -> tuple[list[FileEntry], bool]:
         """The files, of the roots `names` alone if they are given, and whether the listing is complete."""
         found: list[FileEntry] = []
-        looked = _Look(time.monotonic() + LOOK_S)
+        probing = _Probe(time.monotonic() + PROBE_S)
         for name, root in self._named.items():
             if names is not None and name not in names:
                 continue
             try:
                 info = self.beneath.stat(root)
                 if stat.S_ISDIR(info.st_mode):
-                    found.extend(self._below(name, root, looked))
+                    found.extend(self._below(name, root, probing))
                 elif stat.S_ISREG(info.st_mode):
                     found.append(FileEntry(name, info.st_size, info.st_mtime))
             except OSError as error:
@@ -183,7 +183,7 @@ class Catalog:
             if len(found) > MAX_LISTED:
                 break
         shown = sorted(found[:MAX_LISTED], key=lambda entry: natural_path_key(entry.file))
-        return shown, len(found) <= MAX_LISTED and looked.complete
+        return shown, len(found) <= MAX_LISTED and probing.complete
 
     @meter(Stage.READ)
     def fingerprint(self, file: str) -> tuple[Path, Fingerprint]:
@@ -285,7 +285,7 @@ class Catalog:
             raise absent(file)
         return root / rest if rest else root
 
-    def _below(self, name: str, root: Path, looked: _Look) -> Iterator[FileEntry]:
+    def _below(self, name: str, root: Path, probing: _Probe) -> Iterator[FileEntry]:
         """The files of a directory root; each directory is opened relative to its parent."""
         seen = 0
         folders = [(root, name, 0)]
@@ -308,7 +308,7 @@ class Catalog:
                         if depth < MAX_DEPTH:
                             deeper.append((here / entry.name, f"{shown}/{entry.name}", depth + 1))
                         continue
-                    found = self._entry(f"{shown}/{entry.name}", entry, fd, looked)
+                    found = self._entry(f"{shown}/{entry.name}", entry, fd, probing)
                     if found is not None:
                         yield found
                         seen += 1
@@ -319,16 +319,16 @@ class Catalog:
                 os.close(fd)
 
     def _entry(
-        self, file: str, entry: os.DirEntry[str], folder: int, looked: _Look
+        self, file: str, entry: os.DirEntry[str], folder: int, probing: _Probe
     ) -> FileEntry | None:
         if not self._kinds.may_be(entry.name):
             return None
         try:
             file.encode()  # A name that is not UTF-8 cannot be sent as JSON.
             if entry.is_symlink():
-                return self._linked_entry(file, looked)
+                return self._linked_entry(file, probing)
             info = entry.stat(follow_symlinks=False)
-            if self._is_listed(folder, entry.name, info, looked):
+            if self._is_listed(folder, entry.name, info, probing):
                 return FileEntry(file, info.st_size, info.st_mtime)
         except (NotFound, BadRequest, UnicodeEncodeError):
             pass
@@ -336,24 +336,24 @@ class Catalog:
             _skip(error)
         return None
 
-    def _linked_entry(self, file: str, looked: _Look) -> FileEntry | None:
+    def _linked_entry(self, file: str, probing: _Probe) -> FileEntry | None:
         path, info = self._reached(file, lambda roots, path: roots.stat(path))
         name = file.rpartition("/")[2]
-        if self._kinds.told_by_name(name):
+        if self._kinds.known_by_name(name):
             listed = stat.S_ISREG(info.st_mode)
         else:
             folder = self.beneath.open_folder(path.parent)
             try:
-                listed = self._is_listed(folder, path.name, info, looked)
+                listed = self._is_listed(folder, path.name, info, probing)
             finally:
                 os.close(folder)
         return FileEntry(file, info.st_size, info.st_mtime) if listed else None
 
-    def _is_listed(self, folder: int, name: str, info: os.stat_result, looked: _Look) -> bool:
-        if self._kinds.told_by_name(name):
+    def _is_listed(self, folder: int, name: str, info: os.stat_result, probing: _Probe) -> bool:
+        if self._kinds.known_by_name(name):
             return stat.S_ISREG(info.st_mode)
-        found = self._kinds.is_hdf5(folder, name, info, looked.until)
-        looked.complete &= found is not None
+        found = self._kinds.is_hdf5(folder, name, info, probing.until)
+        probing.complete &= found is not None
         return bool(found)
 
 

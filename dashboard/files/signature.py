@@ -24,7 +24,7 @@ _OFFSETS = (0, 512, 1024, 2048)
 _HEAD_BYTES = _OFFSETS[-1] + len(SIGNATURE)
 MAX_KNOWN = 100_000
 # Files of other names that are opened for one listing are at most as many as this time allows (s).
-LOOK_S = 5.0
+PROBE_S = 5.0
 
 # O_NONBLOCK: opening a FIFO would otherwise wait for its writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -45,8 +45,8 @@ def has_signature(path: Path) -> bool:
 class FileKinds:
     """Tells HDF5 files from others in listings: by a suffix that is HDF5's own, else by the signature.
 
-    Only names that match one of `patterns` (as in the shell, without their case) are considered. What was looked
-    at once is known by inode, size and times, so that a second listing opens nothing.
+    Only names that match one of `patterns` (as in the shell, without their case) are considered. What was opened
+    once is known by inode, size and times, so that a second listing opens nothing.
     """
 
     def __init__(self, patterns: Iterable[str] = ANY_NAME) -> None:
@@ -59,7 +59,7 @@ class FileKinds:
         """Whether a file of this name is considered at all."""
         return self._named(name.lower()) is not None
 
-    def told_by_name(self, name: str) -> bool:
+    def known_by_name(self, name: str) -> bool:
         """Whether a file of this name is listed without a look inside."""
         return os.path.splitext(name)[1].lower() in SUFFIXES
 

@@ -59,7 +59,7 @@ def test_files_are_listed_by_name(catalog: Catalog, folder: Path) -> None:
     assert (entries[1].size, entries[1].modified) == (stat.st_size, stat.st_mtime)
 
 
-def test_files_of_any_name_are_told_by_their_signature(tmp_path: Path) -> None:
+def test_files_of_any_name_are_known_by_their_signature(tmp_path: Path) -> None:
     root = tmp_path / "r"
     names = "session.nwb project.ilp map.hspy scan.nx5 run.mat no_suffix x.h5.part old.nc".split()
     for name in names:
@@ -97,13 +97,13 @@ def test_only_names_that_match_are_listed(tmp_path: Path) -> None:
     assert [entry.file for entry in found] == ["r/B.NXS", "r/c.nwb"]
 
 
-def test_a_listing_that_took_too_long_to_look_is_not_complete(
+def test_a_listing_that_took_too_long_is_not_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "r"
     h5(root / "a.h5")
     h5(root / "b.nwb")
-    monkeypatch.setattr("dashboard.files.catalog.LOOK_S", -1.0)
+    monkeypatch.setattr("dashboard.files.catalog.PROBE_S", -1.0)
     entries, complete = Catalog(parse_roots([str(root)])).listed()
     assert [entry.file for entry in entries] == ["r/a.h5"]
     assert not complete
