@@ -10,7 +10,9 @@ import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
 import { gradient } from './model/colormap.mjs';
+import { regionOf } from './model/region.mjs';
 import { createViewStore } from './model/view.mjs';
+import { waitText } from './model/wait-text.mjs';
 import { createCanvas } from './render/canvas.mjs';
 import { createColorMapping } from './render/color-mapping.mjs';
 import { element, setText } from './render/dom.mjs';
@@ -24,10 +26,12 @@ import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
 import { createDock } from './ui/dock.mjs';
+import { createExportMenu } from './ui/export-menu.mjs';
 import { createFocus } from './ui/focus.mjs';
 import { createHelp } from './ui/help.mjs';
 import { createInput } from './ui/input.mjs';
 import { createNavigation } from './ui/navigation.mjs';
+import { createNewest } from './ui/newest.mjs';
 import { createPanels } from './ui/panels.mjs';
 import { createPipelinePanel } from './ui/pipeline.mjs';
 import { createPlayer } from './ui/player.mjs';
@@ -47,6 +51,7 @@ import { createViewer } from './ui/viewer.mjs';
 /**
  * @typedef {object} PageConfig The server's configuration, see dashboard/web/page/layout.py.
  * @property {string} prefix The page's own path.
+ * @property {boolean} signsIn Whether the server asks for sign-in.
  * @property {number} restCells The most cells of a picture at rest.
  * @property {number} restDelay In ms.
  * @property {Stage[]} stages
@@ -104,7 +109,15 @@ export function start(config) {
   const focus = createFocus({ onEscape: () => viewer.goBack() });
   const bridge = createDashBridge({ maxRank: config.maxRank, onDragged: focus.restore });
   const shell = createShell({ bridge, navbar: config.navbar });
-  const status = createStatus({ api, bridge, onBusy: (on) => pipeline.setAwaited(on) });
+  const status = createStatus({
+    api,
+    bridge,
+    onBusy: (on) => pipeline.setAwaited(on),
+    explain: async (view) => {
+      const query = { file: view.file, dataset: view.dataset, selection: regionOf(view) };
+      return waitText(await api.json('/api/v1/cost', query));
+    },
+  });
   const player = createPlayer({
     clock,
     store,
@@ -203,12 +216,13 @@ export function start(config) {
     onChange: (paused) => scrubber.setFetchingAhead(!paused),
     onError: (error) => status.note('Prefetching goes on. ' + error.message, 'prefetch'),
   });
-  const navigation = createNavigation({ api, bridge, colors });
+  const navigation = createNavigation();
   const residency = createResidencyBand({
     api,
     store,
     viewerId,
     onAnswer: (error) => viewer.onHeartbeat(error),
+    onShape: (shape) => viewer.onShape(shape),
   });
   const tree = createTree({
     datasets,
@@ -218,6 +232,7 @@ export function start(config) {
     closeTree: shell.closeTree,
     onOpen: (found) => viewer.open(found),
   });
+  const newest = createNewest({ store, goToEnd: () => viewer.goToEnd() });
   const viewer = createViewer({
     config,
     store,
@@ -225,6 +240,7 @@ export function start(config) {
     colors,
     datasets,
     navigation,
+    newest,
     picture,
     player,
     plot,
@@ -241,6 +257,14 @@ export function start(config) {
     current: store.current,
     openAddress: () => viewer.start(),
   });
+  const exportMenu = createExportMenu({
+    api,
+    bridge,
+    colors,
+    seen: () => viewer.seen(),
+    prefix: config.prefix,
+    signsIn: config.signsIn,
+  });
   const input = createInput({ viewer, player });
   const touch = createTouch({ clock, store, viewer, player, plot });
 
@@ -256,6 +280,7 @@ export function start(config) {
   focus.start();
   createHelp({ bridge }).start();
   residency.start();
+  exportMenu.start();
   input.start();
   touch.start();
   bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
@@ -290,6 +315,7 @@ export function start(config) {
     bridge,
     dock,
     focus,
+    newest,
     panels,
     player,
     plot,

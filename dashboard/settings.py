@@ -151,6 +151,11 @@ class Settings(SignInSettings):
     max_cells: int = Field(
         default=67_108_864, ge=1, description="Maximum number of cells in one response"
     )
+    export_bytes: ByteSize = Field(
+        default=ByteSize(2 * GIB),
+        ge=0,
+        description="Maximum number of bytes of values in one exported file",
+    )
     web_processes: int = Field(
         default_factory=lambda: max(1, min(4, _cores() // 2)),
         ge=1,

@@ -64,3 +64,15 @@ export function formatBound(value, lo, hi) {
   const digits = Math.ceil(Math.log10(size / (hi / 2 - lo / 2))) + 6;
   return String(Number(value.toPrecision(Math.min(Math.max(digits, 6), 17))));
 }
+
+/** Bytes, in the units of the panels (powers of 1000). @param {number} bytes @returns {string} */
+export function formatBytes(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return (unit > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)) + ' ' + units[unit];
+}

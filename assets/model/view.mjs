@@ -57,7 +57,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
  *   | {type: 'colors', change: Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
- *   | {type: 'generation', generation: number}} Action
+ *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
 
 /** @typedef {ReturnType<typeof createViewStore>} ViewStore */
@@ -90,11 +90,20 @@ export function reduce(view, action) {
       });
     case 'enum':
       return changed(view, { isEnum: true });
+    case 'shape':
+      return grows(view, action.shape) ? changed(view, { shape: action.shape.slice() }) : view;
     case 'generation':
       return changed(view, { generation: action.generation });
     default:
       throw new Error('no such action: ' + /** @type {Action} */ (action).type);
   }
+}
+
+/** Whether a dataset of this shape is the one of the view, grown along dimensions that are not on the screen.
+ * @param {View} view @param {readonly number[]} shape @returns {boolean} */
+export function grows(view, shape) {
+  return shape.length === view.shape.length && String(shape) !== String(view.shape) &&
+    shape.every((n, d) => n === view.shape[d] || (n > view.shape[d] && d !== view.rows && d !== view.cols));
 }
 
 /** @param {View} view @returns {View} */

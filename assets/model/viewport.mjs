@@ -66,6 +66,15 @@ function span(range, length, step) {
   return step === 1 ? text : text + ':' + step;
 }
 
+/** The voxels that a range of the plot's axis shows, all of them without one.
+ * @param {Range | null} range @param {number} length @returns {Span} */
+export function voxelsIn(range, length) {
+  if (!range) return [0, length];
+  const start = Math.min(Math.max(Math.floor(range[0] + 0.5 + 1e-6), 0), length - 1);
+  const stop = Math.max(Math.min(Math.ceil(range[1] + 0.5 - 1e-6), length), start + 1);
+  return [start, stop];
+}
+
 /** The selection of a view in NumPy's syntax, of the voxels in `viewport` alone if that is given.
  * @param {Slice} view @param {Pick<Viewport, 'rows' | 'cols' | 'rowStep' | 'colStep'>} [viewport] @returns {string} */
 export function selectionOf(view, viewport) {
@@ -102,15 +111,8 @@ export function poolOf(view) {
 export function viewportOf(view, limit) {
   const rows = view.shape[view.rows];
   const cols = view.shape[view.cols];
-  /** @param {Range | null} range @param {number} length @returns {Span} */
-  const seen = (range, length) => {
-    if (!range) return [0, length];
-    const start = Math.min(Math.max(Math.floor(range[0] + 0.5 + 1e-6), 0), length - 1);
-    const stop = Math.max(Math.min(Math.ceil(range[1] + 0.5 - 1e-6), length), start + 1);
-    return [start, stop];
-  };
-  const r = seen(view.y, rows);
-  const c = seen(view.x, cols);
+  const r = voxelsIn(view.y, rows);
+  const c = voxelsIn(view.x, cols);
   /** @param {Span} span @param {number} length @param {number} step @returns {Span} */
   const aligned = ([start, stop], length, step) => [
     Math.floor(start / step) * step,

@@ -22,7 +22,7 @@ import { sceneOf, withViewport } from './values-request.mjs';
 
 /**
  * @typedef {object} Notices What the user is notified of.
- * @property {(on: boolean, what?: string) => void} busy
+ * @property {(on: boolean, what?: string, view?: View) => void} busy
  * @property {() => void} clearBusy
  * @property {() => void} clear
  * @property {(text: string, kind: string, label?: string, action?: () => void) => void} note

@@ -55,7 +55,7 @@ export function createPicture(parts) {
       enterRest(view);
       return;
     }
-    status.busy(true, nameOf(view));
+    status.busy(true, nameOf(view), view);
     if (moving) {
       cancelLoad();
       scrubber.request(view, at);

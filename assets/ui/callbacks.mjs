@@ -7,6 +7,7 @@ import { setText } from '../render/dom.mjs';
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Dock } from './dock.mjs' */
 /** @import { Focus } from './focus.mjs' */
+/** @import { Newest } from './newest.mjs' */
 /** @import { Panels } from './panels.mjs' */
 /** @import { Player } from './player.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
@@ -23,6 +24,7 @@ import { setText } from '../render/dom.mjs';
  * @property {DashBridge} bridge
  * @property {Dock} dock
  * @property {Focus} focus
+ * @property {Newest} newest
  * @property {Panels} panels
  * @property {Player} player
  * @property {Plot} plot
@@ -38,7 +40,22 @@ import { setText } from '../render/dom.mjs';
 
 /** @param {CallbackParts} parts @returns {Callbacks} */
 export function createCallbacks(
-  { bookmarks, bridge, dock, focus, panels, player, plot, prefetchPause, residency, shell, status, tree, viewer },
+  {
+    bookmarks,
+    bridge,
+    dock,
+    focus,
+    newest,
+    panels,
+    player,
+    plot,
+    prefetchPause,
+    residency,
+    shell,
+    status,
+    tree,
+    viewer,
+  },
 ) {
   const { isUserChange } = bridge;
 
@@ -71,6 +88,7 @@ export function createCallbacks(
     'slice-previous': () => viewer.step(-1),
     'slice-next': () => viewer.step(1),
     'slice-play': () => player.toggle(),
+    'newest-toggle': () => newest.toggle(),
   };
 
   /** @param {DashProps} lo @param {DashProps} hi What the fields have. */

@@ -1,4 +1,4 @@
-/* What is brought up to date when the view has not changed for a while: address bar, title, links and controls. */
+/* What is brought up to date when the view has not changed for a while: address bar, title and controls. */
 
 import { browserClock } from '../data/clock.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
@@ -7,7 +7,7 @@ import { browserClock } from '../data/clock.mjs';
 /** @import { Navigation } from './navigation.mjs' */
 /** @import { Residency } from './residency.mjs' */
 
-/** `isSeen()` is true when the picture of the view is on the screen; title, address and links wait for that.
+/** `isSeen()` is true when the picture of the view is on the screen; title and address wait for that.
  * `config.restDelay` is in ms.
  * @param {{config: {restDelay: number}, store: Pick<ViewStore, 'current'>, isSeen: () => boolean,
  *   bridge: Pick<DashBridge, 'syncPosition'>, navigation: Navigation, residency: Pick<Residency, 'show'>,
@@ -29,7 +29,6 @@ export function createIdleWork({ config, store, isSeen, bridge, navigation, resi
     /** @type {((view: View) => void)[]} */
     const steps = [
       named((view) => navigation.updateUrl(view, 'replace')),
-      named((view) => navigation.updateDownloads(view)),
       named((view) => navigation.announce(view)),
       (view) => bridge.syncPosition(view),
       (view) => residency.show(view),

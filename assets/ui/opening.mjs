@@ -16,6 +16,7 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
 /** @import { Picture } from '../render/picture.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { HistoryChange } from './navigation.mjs' */
+/** @import { Newest } from './newest.mjs' */
 /** @import { Player } from './player.mjs' */
 /** @import { Status } from './status.mjs' */
 /** @import { Tree } from './tree.mjs' */
@@ -29,6 +30,7 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
  * @property {Player} player
  * @property {Status} status
  * @property {Tree} tree
+ * @property {Pick<Newest, 'isOn' | 'stop'>} newest
  * @property {Versions} versions
  * @property {Clock} [clock]
  */
@@ -56,6 +58,7 @@ export function createOpening({
   store,
   bridge,
   datasets,
+  newest,
   picture,
   player,
   status,
@@ -86,7 +89,10 @@ export function createOpening({
     const mine = { again, changed: false };
     lookup = mine;
     openedAt = clock.inputTime();
-    if (!again) player.stop();
+    if (!again) {
+      player.stop();
+      newest.stop();
+    }
     onReturn = null;
     status.clear();
     picture.halt();
@@ -137,7 +143,8 @@ export function createOpening({
     const isCurrent = begin(before, true);
     const reading = /** @type {Lookup} */ (/** @type {unknown} */ (lookup));
     reading.changed = Boolean(version) && known;
-    if (reading.changed) status.note(CHANGED, 'changed');
+    // Who follows a dataset that grows sees that it does.
+    if (reading.changed && !newest.isOn()) status.note(CHANGED, 'changed');
     try {
       await pause(readAt + READ_AGAIN_MS - clock.now());
       if (!isCurrent()) return;
@@ -162,7 +169,7 @@ export function createOpening({
       lookup = null;
       on.found({ view, notes: [] });
       const now = /** @type {View} */ (current());
-      if (known && (version || !same)) status.note(describeChanges(moved, now), 'changed');
+      if (known && (version || !same) && !newest.isOn()) status.note(describeChanges(moved, now), 'changed');
       if (now.axis === null || now.shape[now.axis] < 2) player.stop();
     } catch (thrown) {
       if (!isCurrent()) return;

@@ -15,10 +15,11 @@ import { element } from '../render/dom.mjs';
 
 const POLL_MS = 2000;
 
-/** `onAnswer(error)` hears whether the volume has answered; null where it has.
+/** `onAnswer(error)` hears whether the volume has answered; null where it has. `onShape(shape)` hears the shape that the
+ * volume has now.
  * @param {{api: Pick<Api, 'url' | 'fetchOk'>, store: Pick<ViewStore, 'current'>, viewerId: string,
- *   onAnswer: (error: Failure | null) => void}} parts */
-export function createResidencyBand({ api, store, viewerId, onAnswer }) {
+ *   onAnswer: (error: Failure | null) => void, onShape: (shape: number[]) => void}} parts */
+export function createResidencyBand({ api, store, viewerId, onAnswer, onShape }) {
   let timer = 0;
   /** @type {AbortController | null} */
   let inFlight = null;
@@ -48,10 +49,14 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     const length = axis === null ? 1 : view.shape[axis];
     /** @type {Ranges} */
     let found = {};
+    /** @type {number[] | null} */
+    let shape = null;
     /** @type {Failure | null} */
     let failure = null;
     try {
-      found = await fetchRanges(view, signal);
+      const response = await fetchRanges(view, signal);
+      shape = shapeOf(response);
+      if (axis !== null) found = await response.json();
     } catch (error) {
       if (/** @type {Failure} */ (error).name === 'AbortError') return;
       failure = /** @type {Failure} */ (error);
@@ -60,16 +65,16 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
     if (!same || same.generation !== generation) return;
     if (same.axis === axis) draw(found, length);
     onAnswer(failure);
+    if (shape) onShape(shape);
   }
 
   /** Of two dimensions nothing is planned: the answer of one voxel has the version.
-   * @param {View} view @param {AbortSignal} signal @returns {Promise<Ranges>} */
-  async function fetchRanges(view, signal) {
+   * @param {View} view @param {AbortSignal} signal @returns {Promise<Response>} */
+  function fetchRanges(view, signal) {
     const query = { file: view.file, dataset: view.dataset };
     if (view.axis === null) {
       const voxel = api.url('/api/v1/slice', Object.assign(query, { selection: '0:1,0:1' }));
-      await api.fetchOk(voxel, { signal }, view.generation);
-      return {};
+      return api.fetchOk(voxel, { signal }, view.generation);
     }
     const band = api.url(
       '/api/v1/residency',
@@ -79,7 +84,7 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
         viewer: viewerId,
       }),
     );
-    return (await api.fetchOk(band, { signal }, view.generation)).json();
+    return api.fetchOk(band, { signal }, view.generation);
   }
 
   /** @param {Ranges} found @param {number} length */
@@ -105,4 +110,10 @@ export function createResidencyBand({ api, store, viewerId, onAnswer }) {
   }
 
   return { start, show, poll };
+}
+
+/** The shape that an answer says, null without one. @param {Response} response @returns {number[] | null} */
+function shapeOf(response) {
+  const text = response.headers.get('X-Volume-Shape');
+  return text ? text.split(',').map(Number) : null;
 }

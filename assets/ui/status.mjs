@@ -3,6 +3,7 @@
 import { element, setText, setVisible } from '../render/dom.mjs';
 /** @import { Api, Failure } from '../data/api.mjs' */
 /** @import { Target } from '../data/datasets.mjs' */
+/** @import { View } from '../model/view.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 
 /**
@@ -20,24 +21,30 @@ const LOST_RETRY_MS = 2000;
 
 const frame = () => element('plot-frame');
 
-/** `onBusy(on)` is called when a picture is awaited, and when it has come.
- * @param {{api: Pick<Api, 'url' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>, onBusy: (on: boolean) => void}} parts */
-export function createStatus({ api, bridge, onBusy }) {
+/** `onBusy(on)` is called when a picture is awaited, and when it has come; `explain(view)` says what of it takes long.
+ * @param {{api: Pick<Api, 'url' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>,
+ *   onBusy: (on: boolean) => void, explain?: (view: View) => Promise<string>}} parts */
+export function createStatus({ api, bridge, onBusy, explain = () => Promise.resolve('') }) {
   let dim = 0;
   let stop = 0;
   let lost = 0;
   let said = '';
   let since = 0;
   let awaited = '';
+  /** The view whose picture is awaited. @type {View | null} */
+  let awaitedView = null;
+  /** The view that is explained, and how. @type {{view: View | null, text: string}} */
+  let explained = { view: null, text: '' };
   /** @type {MessageActions} */
   let actions = {};
   /** @type {{kind: string, action?: () => void} | null} */
   let noted = null;
 
   /** The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel.
-   * @param {boolean} on @param {string} [what] */
-  function busy(on, what) {
+   * @param {boolean} on @param {string} [what] @param {View} [view] */
+  function busy(on, what, view) {
     awaited = what || '';
+    awaitedView = view || null;
     if (!on) clearBusy();
     else if (!dim) {
       since = performance.now();
@@ -51,9 +58,24 @@ export function createStatus({ api, bridge, onBusy }) {
   /* What is awaited, and for how long. */
   function showWait() {
     const seconds = Math.floor((performance.now() - since) / 1000);
-    setText('plot-wait-text', 'Loading ' + awaited + (seconds < 2 ? ' …' : ' … ' + seconds + ' s'));
+    const time = seconds < 2 ? ' …' : ' … ' + seconds + ' s';
+    if (awaitedView && explained.view !== awaitedView) askWhy(awaitedView);
+    const why = awaitedView && explained.view === awaitedView ? explained.text : '';
+    setText('plot-wait-text', 'Loading ' + awaited + time + (why && ' · ' + why));
     setVisible('plot-wait', true);
     stop = setTimeout(showWait, 1000);
+  }
+
+  /* Once for each view: what is being read, how much, and why. */
+  async function askWhy(/** @type {View} */ view) {
+    explained = { view, text: '' };
+    const text = await explain(view).catch(() => '');
+    if (explained.view !== view) return;
+    explained = { view, text };
+    if (dim && awaitedView === view) {
+      clearTimeout(stop);
+      showWait();
+    }
   }
 
   /* What is awaited is on the screen, though perhaps not in its final form. */

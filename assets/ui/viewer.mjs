@@ -3,7 +3,7 @@
    The store's view is what is requested, `seen` what is on the screen. The controls follow the first; title, breadcrumb
    and address bar the second, so that a picture never stands under another one's name. To cancel is to go back to it. */
 
-import { CHANGED, isSamePicture, isSamePlane, withColorsOf } from '../model/view.mjs';
+import { CHANGED, grows, isSamePicture, isSamePlane, withColorsOf } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
@@ -14,6 +14,7 @@ import { createOpening } from './opening.mjs';
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Readout } from '../render/readout.mjs' */
 /** @import { HistoryChange, Navigation } from './navigation.mjs' */
+/** @import { Newest } from './newest.mjs' */
 /** @import { OpeningParts } from './opening.mjs' */
 /** @import { Residency } from './residency.mjs' */
 
@@ -24,6 +25,7 @@ import { createOpening } from './opening.mjs';
  * @property {Navigation} navigation
  * @property {Plot} plot
  * @property {Readout} readout
+ * @property {Newest} newest
  * @property {Residency} residency
  */
 
@@ -41,6 +43,7 @@ export function createViewer({
   colors,
   datasets,
   navigation,
+  newest,
   picture,
   player,
   plot,
@@ -66,6 +69,7 @@ export function createViewer({
     store,
     bridge,
     datasets,
+    newest,
     picture,
     player,
     status,
@@ -80,9 +84,10 @@ export function createViewer({
   function take({ view: found, notes }, history) {
     if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
     store.replace(found);
+    if (newest.isOn()) store.dispatch({ type: 'index', index: Infinity });
     if (notes.length) status.note(notes.join(' '), 'link');
     tree.select(found);
-    bridge.sync(found);
+    bridge.sync(view());
     refresh();
   }
 
@@ -166,6 +171,7 @@ export function createViewer({
   /** @param {number} index */
   function go(index) {
     if (!change({ type: 'index', index })) return;
+    newest.onMoved();
     bridge.followPosition(view());
     refresh();
   }
@@ -173,12 +179,28 @@ export function createViewer({
   /** @param {number} by */
   function step(by) {
     if (!change({ type: 'step', by })) return;
+    newest.onMoved();
     bridge.followPosition(view());
     refresh();
   }
 
   function goToEnd() {
     if (view() && view().axis !== null) go(view().shape[/** @type {number} */ (view().axis)] - 1);
+  }
+
+  /** The volume has this shape now. Where it grew beside the picture, nothing but the slider changes.
+   * @param {number[]} shape */
+  function onShape(shape) {
+    const now = view();
+    if (!now || opening.isLookingUp() || String(shape) === String(now.shape)) return;
+    if (!grows(now, shape)) {
+      opening.readAgain();
+      return;
+    }
+    store.dispatch({ type: 'shape', shape });
+    if (isSeen()) navigation.renderBreadcrumb(view());
+    bridge.sync(view());
+    if (newest.isOn()) goToEnd();
   }
 
   /** @param {number} dimension @param {number} index */
@@ -190,6 +212,7 @@ export function createViewer({
   function setAxis(axis) {
     if (!change({ type: 'axis', axis })) return;
     player.stop();
+    newest.stop();
     arrival = arrival || { how: 'push', moved: false };
     bridge.sync(view());
     readout.clear();
@@ -260,6 +283,8 @@ export function createViewer({
   return {
     start: opening.start,
     current: store.current,
+    /* What is on the screen, null before the first picture. */
+    seen: () => seen,
     open: opening.open,
     go,
     step,
@@ -279,6 +304,7 @@ export function createViewer({
     onVersionChange: opening.onVersionChange,
     onRefused: opening.onRefused,
     onHeartbeat: opening.onHeartbeat,
+    onShape,
     onEnumFound,
     /** What came could not be drawn. @param {Failure} error */
     onDrawError: (error) => opening.onFailure(error, view(), refresh),

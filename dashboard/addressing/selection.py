@@ -91,6 +91,15 @@ def parse(text: str, shape: Sequence[int]) -> Selection:
     Raises `BadRequest` for anything but integers and slices of that rank, with exactly two slices,
     within bounds, not empty, and with steps of at least one.
     """
+    items = parse_items(text, shape)
+    slices = sum(isinstance(item, Span) for item in items)
+    if slices != 2:
+        raise BadRequest(f"A selection needs exactly two slices, and this one has {slices}.")
+    return Selection(items)
+
+
+def parse_items(text: str, shape: Sequence[int]) -> tuple[int | Span, ...]:
+    """Read an index with an integer or a slice for each dimension; raises as `parse`, whatever their number."""
     if len(text) > MAX_TEXT:
         raise BadRequest("The selection is too long.")
     fields = [field.strip() for field in text.split(",")]
@@ -98,14 +107,10 @@ def parse(text: str, shape: Sequence[int]) -> Selection:
         raise BadRequest(
             f"The selection has {len(fields)} entries, but the dataset has {len(shape)} dimensions."
         )
-    items = tuple(
+    return tuple(
         _span(field, length, d) if ":" in field else _index(field, length, d)
         for d, (field, length) in enumerate(zip(fields, shape, strict=True))
     )
-    slices = sum(isinstance(item, Span) for item in items)
-    if slices != 2:
-        raise BadRequest(f"A selection needs exactly two slices, and this one has {slices}.")
-    return Selection(items)
 
 
 def parse_index(text: str, shape: Sequence[int]) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ import urllib3
 from numpy.typing import NDArray
 
 from dashboard.client.connection import Connection
+from dashboard.client.export import Format, Progress, download, format_of, receive
 from dashboard.client.volume import Volume
 from dashboard.client.warming import Warming
 
@@ -174,6 +176,45 @@ class Client:
             "/api/v1/value", file=file, dataset=dataset, index=text
         )
         return found
+
+    def cutout(
+        self, file: str, dataset: str, selection: str, *, on_progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """A part of a dataset as an array in its own type, such as that of `100:200,:,:`: at least two slices.
+
+        `on_progress` is called with the bytes so far and the bytes in all.
+        """
+        query = {"file": file, "dataset": dataset, "selection": selection, "format": "npy"}
+        content = io.BytesIO()
+        receive(self._connection, query, content, on_progress)
+        content.seek(0)
+        values: NDArray[Any] = np.load(content, allow_pickle=False)
+        return values
+
+    def export(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        path: str | Path,
+        *,
+        file_format: Format | None = None,
+        axis: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Path:
+        """Write a part of a dataset to a file, as NPY, TIFF, CSV or HDF5; returns its path.
+
+        Without `file_format`, the suffix of `path` says it. `axis` is the dimension that is written first, such as
+        that of a TIFF's pages. The file is there once it is complete, and an interrupted export leaves nothing;
+        `on_progress` is as in `cutout`, and may raise to cancel it.
+        """
+        path = Path(path)
+        query = {"file": file, "dataset": dataset, "selection": selection}
+        query["format"] = file_format or format_of(path)
+        if axis is not None:
+            query["axis"] = str(axis)
+        download(self._connection, query, path, on_progress)
+        return path
 
     def stats(self, window: float | Literal["all"] = 300) -> Snapshot:
         """Statistics of the last seconds, or of `all` time."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -78,6 +79,22 @@ class Connection:
                 "GET", f"{address}?{urlencode(query)}" if query else address, headers=self._headers
             )
         )
+
+    @contextmanager
+    def stream(self, path: str, **query: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The response to GET, whose content is read within the block; raises `ServerError`."""
+        response = self._pool.request(
+            "GET",
+            f"{self._address}{path}?{urlencode(query)}",
+            headers=self._headers,
+            preload_content=False,
+        )
+        try:
+            yield _checked(response)
+        finally:
+            # One that was not read to its end cannot be used again.
+            response.close()
+            response.release_conn()
 
     def get_json(self, path: str, **query: str) -> Any:
         """The JSON of the response to GET; raises `ServerError`."""

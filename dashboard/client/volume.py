@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,14 @@ class Volume:
     def image(self, index: Index | tuple[Index, ...], **display: Any) -> bytes:
         """A slice as a PNG, with the options of `scaled`."""
         return self.client.image(self.file, self.dataset, self._text(index), **display)
+
+    def cutout(self, index: Index | tuple[Index, ...], **options: Any) -> NDArray[Any]:
+        """A part as an array, also of more than two dimensions, with the options of `Client.cutout`."""
+        return self.client.cutout(self.file, self.dataset, self._text(index), **options)
+
+    def export(self, index: Index | tuple[Index, ...], path: str | Path, **options: Any) -> Path:
+        """Write a part to a file, with the options of `Client.export`."""
+        return self.client.export(self.file, self.dataset, self._text(index), path, **options)
 
     def value(self, *index: int) -> Value:
         """The exact value of a voxel."""

@@ -95,6 +95,11 @@ class PlaneReader:
                 out[first : first + len(cells)] = cells
         return out
 
+    def stored(self) -> NDArray[Any]:
+        """The cells of the selection as they are stored, at its steps, in native byte order."""
+        span_r, span_c = self._selection.row_span, self._selection.col_span
+        return self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
+
     def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
         """Rows low … high and the selection's columns at steps, in native byte order."""
         span_c = self._selection.col_span

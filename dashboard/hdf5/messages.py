@@ -168,6 +168,14 @@ class Values:
 
 
 @dataclass(frozen=True)
+class CutOut:
+    """The body is an HDF5 file without its values, which are `size` bytes and lie at `offset`."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Failure:
     """The error class by its name in `pool.py`, the message for users, and details for the log."""
 
@@ -280,6 +288,22 @@ class SampleBoxes(Request[Values]):
 
 
 @dataclass(frozen=True)
+class MakeCutOut(Request[CutOut]):
+    """An HDF5 file for a part of a dataset of the given shape: see `cut_out.make`.
+
+    `name` is the name that the dataset is to have (packed), `origin` are further attributes.
+    """
+
+    op = "cut_out"
+    reply = CutOut
+
+    dataset: str
+    name: str
+    shape: Sequence[int]
+    origin: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Envelope:
     """The fields of the request `op`, the file, the roots, the time limit (s), and objects not to be opened.
 
@@ -305,6 +329,7 @@ class Ready:
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     kind.op: kind
     for kind in (
-        ListDatasets, DescribeDataset, DescribeNode, ReadRows, ListChunks, ReadBrick, ReadBoxes, SampleBoxes
+        ListDatasets, DescribeDataset, DescribeNode, ReadRows, ListChunks, ReadBrick, ReadBoxes, SampleBoxes,
+        MakeCutOut,
     )
 }  # fmt: skip

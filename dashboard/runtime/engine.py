@@ -14,11 +14,13 @@ from dashboard.bricks.throughput import DecodeThroughput
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.nodes import Nodes
 from dashboard.decoding.brick_readers import BrickReaders
+from dashboard.export.export import Exporter
 from dashboard.files.catalog import Catalog
 from dashboard.files.signature import FileKinds
 from dashboard.frames.cache import DiskcacheBackend, FrameCache
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.renderer import FrameRenderer
+from dashboard.frames.slice_cost import SliceCosts
 from dashboard.frames.voxel_value import VoxelReader
 from dashboard.frames.window import VolumeWindows
 from dashboard.hdf5.pool import Hdf5WorkerPool
@@ -77,6 +79,8 @@ class Engine:
     windows: VolumeWindows
     voxels: VoxelReader
     renderer: FrameRenderer
+    exporter: Exporter
+    costs: SliceCosts
     owns_hdf5: bool
 
     def close(self) -> None:
@@ -207,5 +211,7 @@ def build_engine(
         windows=windows,
         voxels=VoxelReader(metadata, bricks, readers, settings.decode_threads),
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
+        costs=SliceCosts(bricks, loader),
+        exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

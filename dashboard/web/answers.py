@@ -162,6 +162,18 @@ class Rows(TypedDict):
     cut: bool
 
 
+class Cost(TypedDict):
+    """What is not in the cache of a slice: chunks of `chunk_bytes` each, bytes in all, and the time to decode them
+    (s); sizes are of decoded data. `why` says why a slice needs so much, empty where there is nothing to say.
+    """
+
+    chunks: int
+    chunk_bytes: int
+    bytes: int
+    seconds: float
+    why: str
+
+
 class ResidencyRanges(TypedDict):
     """Half-open ranges of indexes across an axis: all that are cached, those of them that were decoded ahead and
     not accessed yet, and those that are planned or being decoded.

@@ -13,6 +13,12 @@ VOLUME_VERSION: Final = Header(
     "Changes with the file: whatever a client keeps from another version is outdated.",
     Annotated[str, Field(pattern="^[0-9a-f]{16}$")],
 )
+VOLUME_SHAPE: Final = Header(
+    "X-Volume-Shape",
+    "The shape of the dataset, such as `2160,1360,1360`: that of a growing one changes, and its version does not.",
+    Annotated[str, Field(pattern="^[0-9]+(,[0-9]+)*$")],
+)
+VOLUME: Final = (VOLUME_VERSION, VOLUME_SHAPE)
 # Of all responses.
 REQUEST_ID: Final = Header(
     "X-Request-ID", "The id of the request, with which the log has it.", required=True

@@ -34,6 +34,8 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.value": _READ,
     "api.rows": _READ,
     "api.residency": _READ,
+    "api.export": _READ,
+    "api.cost": _READ,
     "api.telemetry": _READ,
     "api.prefetch": _READ,
     "api.contents": _READ,
@@ -72,7 +74,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
 GUEST: Final = frozenset(
     {
         *("api.files", "api.datasets", "api.node"),
-        *("api.slice_", "api.value", "api.rows", "api.residency"),
+        *("api.slice_", "api.value", "api.rows", "api.residency", "api.export", "api.cost"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

@@ -76,9 +76,10 @@ def test_the_page_works_in_firefox(tab: Firefox, served: Any) -> None:
     tab.call("() => history.back()")
     tab.until("() => location.search.includes('axis=0')")
     tab.until(SHOWS, 0)
-    tab.click("#download-png")
+    tab.click("#export-button")
+    tab.click("[data-export=picture]")
     assert tab.downloaded().read_bytes().startswith(b"\x89PNG")
-    tab.click("#download-npy")
+    tab.click("[data-export=npy]")
     assert np.array_equal(np.load(tab.downloaded()), volume[0])
     # The policy holds, and what it blocks is a complaint.
     assert tab.complaints == []

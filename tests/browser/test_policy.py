@@ -90,10 +90,11 @@ def test_the_main_gestures_violate_nothing(watch: Callable[..., Any]) -> None:
     page.locator("#dataset-tree").get_by_text("plane", exact=True).click()
     viewer.address("dataset=/plane")
     viewer.settled()
-    viewer.until("() => document.getElementById('download-npy').href.includes('plane')")
-    for export in ("#download-npy", "#download-png"):
+    page.click("#export-button")
+    for export in ("npy", "picture"):
         with page.expect_download():
-            page.click(export)
+            page.click(f"[data-export={export}]")
+    page.keyboard.press("Escape")
     viewer.until("() => document.querySelector('#latency-graph .js-plotly-plot .scatterlayer')")
     page.click("#panels-toggle")
     page.click("#panels-toggle")

@@ -275,19 +275,6 @@ def test_the_slider_can_be_dragged_and_set(viewer: Any) -> None:
     assert viewer.settled().trace["meta"]["selection"] == "20,:,:"
 
 
-def test_a_slice_can_be_downloaded(viewer: Any, served: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=7")
-    name = "scan.h5_entry_data_7.npy"
-    viewer.until("(name) => document.getElementById('download-npy').download === name", name)
-    with viewer.page.expect_download() as download:
-        viewer.page.click("#download-npy")
-    assert download.value.suggested_filename == name
-    assert_array_equal(np.load(download.value.path()), served.arrays["scan.h5", "/entry/data"][7])
-    with viewer.page.expect_download() as download:
-        viewer.page.click("#download-png")
-    assert download.value.path().read_bytes().startswith(b"\x89PNG")
-
-
 def test_the_wheel_steps_through_slices_and_zooms_with_ctrl(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=10")
     viewer.page.mouse.move(*viewer.point(50, 60))

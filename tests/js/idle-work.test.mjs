@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createIdleWork } from '../../assets/ui/idle-work.mjs';
 import { createFakeClock } from './fake-clock.mjs';
 
-const ALL = ['url', 'downloads', 'status', 'controls', 'residency'];
+const ALL = ['url', 'status', 'controls', 'residency'];
 
 function setUp() {
   const clock = createFakeClock();
@@ -16,7 +16,7 @@ function setUp() {
     store: { current: () => state.view },
     isSeen: () => state.seen,
     bridge: { syncPosition: note('controls') },
-    navigation: { updateUrl: note('url'), updateDownloads: note('downloads'), announce: note('status') },
+    navigation: { updateUrl: note('url'), announce: note('status') },
     residency: { show: note('residency') },
   });
   return { clock, log, state, work };
@@ -45,7 +45,7 @@ Deno.test('what names the picture waits until it is on the screen', async () => 
   assert.deepEqual(log.slice(2), ALL);
   work.catchUp();
   await clock.pass(1000);
-  assert.equal(log.length, 7);
+  assert.equal(log.length, 6);
 });
 
 Deno.test('without a view, or after a cancel, nothing is done', async () => {

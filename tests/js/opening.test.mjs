@@ -29,6 +29,7 @@ function setUp() {
         }),
     },
     picture: { halt: none, fail: () => log.push('fail'), dropFrames: none, scheduleHeatmap: none },
+    newest: { isOn: () => false, stop: none },
     player: { stop: none },
     status: {
       clear: none,

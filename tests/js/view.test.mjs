@@ -5,6 +5,7 @@ import {
   createView,
   describeChanges,
   isSamePicture,
+  isSamePlane,
   reduce,
   withColorsOf,
 } from '../../assets/model/view.mjs';
@@ -91,6 +92,17 @@ Deno.test('a file that has changed is shown at the same slice where there is one
     describeChanges(before, view),
     'This file changed on disk. Its shape was 10 × 20 × 30 and is 10 × 15 × 30. Its type was uint16 and is float32.',
   );
+});
+
+Deno.test('a dataset grows beside the picture', () => {
+  const view = viewOf('?axis=1&index=19');
+  const grown = reduce(view, { type: 'shape', shape: [10, 25, 30] });
+  assert.deepEqual([grown.shape, grown.position[1], grown.generation], [[10, 25, 30], 19, view.generation]);
+  assert.ok(isSamePlane(view, grown));
+  // Neither a smaller one nor one whose rows are more is the same with more slices.
+  for (const shape of [[10, 15, 30], [11, 25, 30], [10, 25], [10, 20, 30]]) {
+    assert.equal(reduce(view, { type: 'shape', shape }), view);
+  }
 });
 
 Deno.test('an unknown action is an error', () => {

@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"decoding"}),
     frozenset({"bricks"}),
     frozenset({"frames", "prefetch"}),
+    frozenset({"export"}),
     frozenset({"runtime"}),
     frozenset({"web", "app"}),
     # Clients of the finished product.

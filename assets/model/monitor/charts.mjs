@@ -13,7 +13,8 @@ import {
   valuesOf,
   withoutLegend,
 } from './figures.mjs';
-import { formatBytes, formatShare } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { formatShare } from './format.mjs';
 import { sizesOf } from './sizes.mjs';
 /** @import { Figure, GroupSteps, Outcome, Series, Theme, Values } from './figures.mjs' */
 /** @import { Stats } from './tiles.mjs' */

@@ -1,6 +1,7 @@
 /* What is in the brick cache now, by volume and axis, and what is being decoded into it by request. */
 
-import { formatBytes, formatCount, formatShare, plural } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { formatCount, formatShare, plural } from './format.mjs';
 
 /** @typedef {{volume: string, axis: string, file: string | null, dataset: string | null, bricks: number,
  *  bytes: number}} ContentsGroup */

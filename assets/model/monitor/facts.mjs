@@ -1,7 +1,8 @@
 /* Facts in words: what became of what was decoded ahead, and what the disks and the bookkeeping do. [name, text, help]. */
 
 import { LIMITS, servedShare } from './tiles.mjs';
-import { formatBytes, formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { formatCount, formatDuration, formatSeconds, formatShare, plural } from './format.mjs';
 
 /** @import { Series } from './figures.mjs' */
 /** @import { Fact } from './format.mjs' */

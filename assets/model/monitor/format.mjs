@@ -6,18 +6,6 @@ export { formatDuration };
 
 /** @typedef {[name: string, text: string, help?: string]} Fact */
 
-/** Bytes, in the units of the panels (powers of 1000). @param {number} bytes @returns {string} */
-export function formatBytes(bytes) {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return (unit > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)) + ' ' + units[unit];
-}
-
 /** A share (0…1) in percent, rounded down to a tenth, so that 100 % has no exception.
  * @param {number | null | undefined} share @returns {string} */
 export function formatShare(share) {

@@ -1,7 +1,8 @@
 /* What happened on the time axis: starts of processes, a worker that went away, a cache that is full. A mark has a word
    or two, and all details under the pointer. */
 
-import { clockTime, formatBytes, localTime } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { clockTime, localTime } from './format.mjs';
 /** @import { Figure, Series, Start, Theme } from './figures.mjs' */
 /** @import { Stats } from './tiles.mjs' */
 

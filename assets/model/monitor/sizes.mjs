@@ -1,6 +1,7 @@
 /* What other limits of the brick cache would have changed, out of simulated hits. */
 
-import { clockTime, formatBytes, formatSeconds, plural } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { clockTime, formatSeconds, plural } from './format.mjs';
 /** @import { Series } from './figures.mjs' */
 /** @import { Stats } from './tiles.mjs' */
 

@@ -2,7 +2,8 @@
 
 import { encodeValue } from '../address.mjs';
 import { describeCulprit } from '../culprit.mjs';
-import { formatBytes, formatCount, formatDuration } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { formatCount, formatDuration } from './format.mjs';
 /** @import { HeatmapCell } from './heatmap.mjs' */
 
 /**

@@ -1,6 +1,7 @@
 /* The tiles that are always in sight: a number, what it was, its limit, and a word for whether that is good. */
 
-import { formatBytes, formatCount, formatDuration, formatRate, formatSeconds, formatShare } from './format.mjs';
+import { formatBytes } from '../number-format.mjs';
+import { formatCount, formatDuration, formatRate, formatSeconds, formatShare } from './format.mjs';
 
 /* Limits, the first for a warning, the second for bad news; those of the alerting rules (docs/alerts.yml) where there
    is one. */

@@ -23,14 +23,8 @@ import {
   processRows,
   worthSentence,
 } from '../../model/monitor/facts.mjs';
-import {
-  clockTime,
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatSeconds,
-  plural,
-} from '../../model/monitor/format.mjs';
+import { clockTime, formatCount, formatDuration, formatSeconds, plural } from '../../model/monitor/format.mjs';
+import { formatBytes } from '../../model/number-format.mjs';
 import { cellAt, heatmapFigure } from '../../model/monitor/heatmap.mjs';
 import { horizonOf, horizonText } from '../../model/monitor/horizons.mjs';
 import { marksOf, withMarks } from '../../model/monitor/marks.mjs';

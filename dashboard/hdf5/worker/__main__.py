@@ -24,7 +24,7 @@ os.environ.pop("HDF5_EXT_PREFIX", None)
 from dashboard.files.roots import UNREACHABLE_ERRNOS, SourceFile
 from dashboard.hdf5 import protocol
 from dashboard.hdf5.messages import REQUESTS, Envelope, Failure, Ready
-from dashboard.hdf5.worker import confine, describe, node, progress, read, rows
+from dashboard.hdf5.worker import confine, cut_out, describe, node, progress, read, rows
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import UNREACHABLE, machine_at_fault
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -40,6 +40,7 @@ OPERATIONS: dict[str, Callable[[Any, Job], tuple[object, bytes]]] = {
     "brick": read.brick,
     "boxes": read.boxes,
     "sample": read.sample,
+    "cut_out": cut_out.make,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -69,7 +70,9 @@ def open_file(path: Path) -> h5py.File:
                 return h5py.File(path, "r", locking=False, swmr=True)
             except OSError:
                 raise ObjectRefused(
-                    "The file is being written; try again later.", "changed"
+                    "The file is being written, or its writer ended without closing it. Try again later; if no"
+                    f" program writes it, this takes the mark away: h5clear -s {shlex.quote(path.name)}",
+                    "changed",
                 ) from None
         if "truncated" in text:
             raise ObjectRefused("The file is truncated, or is still being written.") from None

@@ -113,6 +113,17 @@ def _transport() -> Component:
                 **{"aria-label": "Index of the slice"},
             ),
             html.Div(id=View.LAST_INDEX, className="last-index"),
+            components.with_tooltip(
+                html.Button(
+                    "Newest",
+                    id=View.NEWEST,
+                    type="button",
+                    n_clicks=0,
+                    className="text-button newest",
+                    **{"aria-pressed": "false"},
+                ),
+                "Go to the last slice, and stay there while the file grows",
+            ),
         ],
         className="transport",
     )

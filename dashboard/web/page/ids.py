@@ -34,6 +34,21 @@ class Shell(StrEnum):
     ATTRIBUTES = "attributes"
 
 
+class Export(StrEnum):
+    """What is taken along."""
+
+    BUTTON = "export-button"
+    MENU = "export-menu"
+    REGION = "export-region"
+    SLICES = "export-slices"
+    FROM = "export-from"
+    TO = "export-to"
+    STATUS = "export-status"
+    TEXT = "export-text"
+    BAR = "export-bar"
+    CANCEL = "export-cancel"
+
+
 class Tab(StrEnum):
     """The tabs of the dock."""
 
@@ -70,8 +85,6 @@ class View(StrEnum):
     PART_FIELD = "part-field"
     DRAG = "drag-select"
     ZOOM_RESET = "zoom-reset"
-    PNG = "download-png"
-    NPY = "download-npy"
     COLORSCALE = "colorscale-select"
     REVERSE = "colorscale-reverse"
     NORM = "norm-select"
@@ -83,6 +96,7 @@ class View(StrEnum):
     SLIDER = "slice-slider"
     INDEX = "index-input"
     LAST_INDEX = "index-last"
+    NEWEST = "newest-toggle"
     PREVIOUS = "slice-previous"
     NEXT = "slice-next"
     PLAY = "slice-play"

@@ -16,9 +16,9 @@ from dash.development.base_component import Component
 from dashboard.addressing.selection import MAX_RANK
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGES, WHOLE_REFERENCE
-from dashboard.web.page import components, controls, dock, panels
+from dashboard.web.page import components, controls, dock, export_menu, panels
 from dashboard.web.page.document import document
-from dashboard.web.page.ids import Panel, Shell, View
+from dashboard.web.page.ids import Panel, Shell
 
 NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
 HEADER_HEIGHT = 48
@@ -84,6 +84,7 @@ def build(settings: Settings) -> Component:
             ),
             _attributes(),
             _bookmarks(),
+            export_menu.status(),
             html.Div(id=Shell.STATUS, className="visually-hidden", role="status", **_LIVE),
         ],
     )
@@ -96,6 +97,7 @@ def _config(settings: Settings) -> dict[str, Any]:
     """What the scripts have to know; sizes in cells, times in ms."""
     return {
         "prefix": settings.url_prefix,
+        "signsIn": settings.asks_sign_in,
         "restCells": settings.rest_cells,
         "restDelay": settings.rest_delay_ms,
         "stages": [
@@ -129,7 +131,7 @@ def _header(settings: Settings) -> Component:
             html.Div(id=Shell.BREADCRUMB, className="crumb"),
             components.icon_button(Shell.ATTRIBUTES_BUTTON, "info", "Attributes of this dataset"),
             html.Div(className="spacer"),
-            _export(),
+            *export_menu.build(),
             components.with_tooltip(
                 html.A(
                     html.Span(className="icon icon-monitor"),
@@ -158,23 +160,6 @@ def _header(settings: Settings) -> Component:
             ),
             *components.sign_out(settings),
         ],
-    )
-
-
-def _export() -> Component:
-    return html.Div(
-        [
-            components.icon("download"),
-            _download(View.PNG, "PNG", "Download this slice as a picture"),
-            _download(View.NPY, "NPY", "Download this slice as values for NumPy"),
-        ],
-        className="downloads",
-    )
-
-
-def _download(id_: str, text: str, label: str) -> Component:
-    return components.with_tooltip(
-        html.A(text, id=id_, className="text-button", **{"aria-label": label}), label
     )
 
 

@@ -53,6 +53,7 @@ BUTTONS = (
     View.PREVIOUS,
     View.NEXT,
     View.PLAY,
+    View.NEWEST,
 )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import dataclasses
+from contextlib import suppress
 from functools import partial as bind
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import flask
 import numpy as np
@@ -28,24 +28,21 @@ from dashboard.web.person import current
 from dashboard.web.quotas import charged
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 from dashboard.web.visibility import Visibility
+from dashboard.web.volumes import FILE_ERRORS, again_if_changed, versioned, volume_of
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
     from dashboard.meaning.model import Meaning
     from dashboard.runtime.container import Services
 
-R = TypeVar("R")
-
-# What may be wrong with a file or a dataset that a request names.
-FILE_ERRORS = (errors.NotFound, errors.Changed, errors.CannotShow)
 SLICE = Returns(
     dict.fromkeys(sorted({one.content_type for one in Format})),
     "The slice, in the requested format.",
-    (*headers.SLICE, *headers.SERVED, headers.VOLUME_VERSION),
+    (*headers.SLICE, *headers.SERVED, *headers.VOLUME),
 )
 NOT_MODIFIED = Returns(
     text="The slice is the one that the client has; it counts as the demand that it is.",
-    headers=(*headers.SERVED, headers.VOLUME_VERSION),
+    headers=(*headers.SERVED, *headers.VOLUME),
     status=304,
 )
 
@@ -75,7 +72,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         """The datasets of a file; with `dataset`, that one alone, by any of its names."""
         file, dataset = visible.file(), query.ONE_DATASET.given()
         metadata = services.metadata
-        with _versioned(services, file):
+        with versioned(services, file):
             if dataset is None:
                 body, flask.g.volume_version = metadata.listed_json(file)
                 return flask.Response(body, content_type=JSON)
@@ -92,7 +89,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
     def node() -> flask.Response:
         """An object of a file: its attributes, and what a dataset means: its axes, units, first picture."""
         file = visible.file()
-        with _versioned(services, file):
+        with versioned(services, file):
             found = services.nodes.node(file, query.PATH.value())
         flask.g.volume_version = services.metadata.version(file)
         return flask.jsonify(
@@ -118,7 +115,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/value")
     @operation(
-        returns(answers.Value, headers=(headers.VOLUME_VERSION,)),
+        returns(answers.Value, headers=headers.VOLUME),
         parameters=(*query.VOLUME, query.INDEX, query.DECODE),
         errors=FILE_ERRORS,
     )
@@ -128,27 +125,43 @@ def register(api: flask.Blueprint, services: Services) -> None:
 
     @api.get("/api/v1/residency")
     @operation(
-        returns(answers.ResidencyRanges, headers=(headers.VOLUME_VERSION,)),
+        returns(answers.ResidencyRanges, headers=headers.VOLUME),
         parameters=(*query.VOLUME, query.SELECTION, query.AXIS),
         errors=FILE_ERRORS,
     )
     def residency() -> flask.Response:
         """Which slices across an axis are cached, were decoded ahead, or are planned."""
-        volume = _volume(services, visible)
+        volume = volume_of(services, visible)
         chosen = query.chosen_slice(volume)
         return flask.jsonify(services.residency.ranges(volume, chosen, query.axis(chosen)))
+
+    @api.get("/api/v1/cost")
+    @operation(
+        returns(answers.Cost, headers=headers.VOLUME),
+        parameters=(*query.VOLUME, query.SELECTION),
+        errors=FILE_ERRORS,
+    )
+    def cost() -> flask.Response:
+        """What still has to be decoded for a slice, about how long that takes, and why it is so much."""
+        volume = volume_of(services, visible)
+        found = services.costs.of(volume, query.chosen_slice(volume))
+        response = flask.jsonify(dataclasses.asdict(found))
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     @api.after_request
     def version(response: flask.Response) -> flask.Response:
         if "volume_version" in flask.g:
             response.headers["X-Volume-Version"] = flask.g.volume_version
+        if "volume_shape" in flask.g:
+            response.headers["X-Volume-Shape"] = ",".join(map(str, flask.g.volume_shape))
         return response
 
 
 def _slice(services: Services, visible: Visibility) -> flask.Response:
     def rendered() -> tuple[SliceAddress, Requester, RenderedSlice | None]:
         # First, so that responses to malformed parameters have the volume's version as well.
-        volume = _volume(services, visible)
+        volume = volume_of(services, visible)
         requester = charged(query.requester(), services.quotas)
         address = query.slice_address(volume, _packing(services, volume))
         services.renderer.check_cells(address)
@@ -157,7 +170,7 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
             return address, requester, None
         return address, requester, services.renderer.render(address, requester)
 
-    address, requester, answer = _again_if_changed(rendered)
+    address, requester, answer = again_if_changed(rendered)
     if answer is None:
         found = services.renderer.cached(address, requester)
         response = flask.Response(status=304)
@@ -197,12 +210,12 @@ def _value(services: Services, visible: Visibility) -> flask.Response:
     """The value of one voxel, unpacked if asked for, with its coordinates."""
 
     def read() -> tuple[Volume, tuple[int, ...], np.generic, Packing | None]:
-        volume = _volume(services, visible)
+        volume = volume_of(services, visible)
         packing = _packing(services, volume)
         index = selection.parse_index(query.INDEX.value(), volume.shape)
         return volume, index, services.voxels.read(volume, index), packing
 
-    volume, index, stored, packing = _again_if_changed(read)
+    volume, index, stored, packing = again_if_changed(read)
     meaning: Meaning | None = None
     with suppress(errors.LamellaError):  # The value is returned whatever else can be read.
         meaning = services.nodes.meaning(volume)
@@ -230,37 +243,6 @@ def _packing(services: Services, volume: Volume) -> Packing | None:
     if not query.DECODE.value():
         return None
     return Packing.of(services.nodes.meaning(volume)["value"], volume)
-
-
-def _again_if_changed(read: Callable[[], R]) -> R:
-    """The result of `read`, repeated once if the file changed meanwhile: its new version is as good a response.
-
-    This is the only place where that is done; what is called from here lets `Changed` pass.
-    """
-    try:
-        return read()
-    except errors.Changed:
-        return read()
-
-
-def _volume(services: Services, visible: Visibility) -> Volume:
-    """The requested volume; its version, or the file's, is sent with the response, also with an error."""
-    file = visible.file()
-    with _versioned(services, file):
-        volume = services.metadata.volume(file, query.DATASET.value())
-    flask.g.volume_version = volume.version
-    return volume
-
-
-@contextmanager
-def _versioned(services: Services, file: str) -> Iterator[None]:
-    """Send the file's version with an error that the block raises, unless the file is unknown."""
-    try:
-        yield
-    except errors.LamellaError:
-        with suppress(errors.LamellaError):
-            flask.g.volume_version = services.metadata.version(file)
-        raise
 
 
 def _window_text(window: Window) -> str:

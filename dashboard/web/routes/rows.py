@@ -14,8 +14,8 @@ from dashboard.catalog.row_reader import RowReader
 from dashboard.hdf5.messages import RowWindow
 from dashboard.web import answers, query
 from dashboard.web.operation import JSON, Returns, operation
-from dashboard.web.routes.data import FILE_ERRORS
 from dashboard.web.visibility import Visibility
+from dashboard.web.volumes import FILE_ERRORS
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services

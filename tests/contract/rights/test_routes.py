@@ -63,6 +63,8 @@ FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("GET", "/api/v1/slice"): {"selection": "3,:,:"},
     ("GET", "/api/v1/value"): {"index": "3,4,5"},
     ("GET", "/api/v1/rows"): {"columns": "0:2"},
+    ("GET", "/api/v1/export"): {"selection": "3:5,:,:"},
+    ("GET", "/api/v1/cost"): {"selection": "3,:,:"},
     ("GET", "/api/v1/residency"): {"selection": "3,:,:", "axis": "0"},
 }
 # Figures and lists, in which hidden volumes and other people's viewers have no names.

@@ -11,7 +11,8 @@ import {
   processRows,
   worthSentence,
 } from '../../../assets/model/monitor/facts.mjs';
-import { clockTime, formatBytes, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
+import { clockTime, formatSeconds, formatShare } from '../../../assets/model/monitor/format.mjs';
+import { formatBytes } from '../../../assets/model/number-format.mjs';
 import { horizonOf, horizonText } from '../../../assets/model/monitor/horizons.mjs';
 import { sizesSentence } from '../../../assets/model/monitor/sizes.mjs';
 import {

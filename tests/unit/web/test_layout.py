@@ -185,7 +185,7 @@ def test_buttons_that_are_pictures_have_names(page: Component) -> None:
 
 def test_the_layout_is_json(page: Component) -> None:
     sent = json.dumps(page.to_plotly_json(), default=lambda c: c.to_plotly_json())
-    assert len(sent) < 60_000
+    assert len(sent) < 70_000
 
 
 def test_attributes_become_a_table() -> None:

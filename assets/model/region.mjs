@@ -1,0 +1,101 @@
+/* The part of a dataset that is on the screen, as a selection, and as code that reads it. */
+
+import { selectionOf, voxelsIn } from './viewport.mjs';
+/** @import { View } from './view.mjs' */
+/** @import { Span } from './viewport.mjs' */
+
+/**
+ * @typedef {{lo: number, hi: number}} Bounds The window that is in force.
+ * @typedef {'h5py' | 'client' | 'curl'} Language
+ * @typedef {{address: string, bounds: Bounds | null, signsIn: boolean}} CodeOptions `address` is the server's with its
+ *   prefix, `signsIn` whether it asks for sign-in.
+ */
+
+const PARTS_IN_NUMPY = { abs: 'np.abs', phase: 'np.angle', real: 'np.real', imag: 'np.imag' };
+
+/** Rows and columns of the voxels in view. @param {View} view @returns {[rows: Span, cols: Span]} */
+export function spansOf(view) {
+  return [voxelsIn(view.y, view.shape[view.rows]), voxelsIn(view.x, view.shape[view.cols])];
+}
+
+/** The selection of the voxels in view; with `slices`, of a range of slices across the axis.
+ * @param {View} view @param {Span} [slices] @returns {string} */
+export function regionOf(view, slices) {
+  const [rows, cols] = spansOf(view);
+  /** @param {Span} span @param {number} d */
+  const part = (span, d) => (span[1] - span[0] === view.shape[d] ? null : span);
+  const viewport = { rows: part(rows, view.rows), cols: part(cols, view.cols), rowStep: 1, colStep: 1 };
+  const items = selectionOf(view, viewport).split(',');
+  if (slices && view.axis !== null) items[view.axis] = slices.join(':');
+  return items.join(',');
+}
+
+/** Bytes of the values of a region. @param {View} view @param {Span} [slices] @returns {number} */
+export function bytesOf(view, slices) {
+  const bits = /\d+$/.exec(view.dtype);
+  const voxels = spansOf(view).reduce((product, [from, to]) => product * (to - from), 1);
+  return voxels * (slices ? slices[1] - slices[0] : 1) * (bits ? Number(bits[0]) / 8 : 1);
+}
+
+/** Code that reads what is on the screen. @param {Language} language @param {View} view @param {CodeOptions} options
+ * @returns {string} */
+export function codeOf(language, view, options) {
+  if (language === 'curl') return curlCode(view, options);
+  return language === 'h5py' ? h5pyCode(view, options) : clientCode(view, options);
+}
+
+/** Python has the escapes of JSON. @param {string} text */
+const quoted = (text) => JSON.stringify(text);
+
+/** @param {string} text */
+const shellQuoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
+
+/** How the values are mapped to colours. @param {View} view @param {Bounds | null} bounds */
+function shownAs(view, bounds) {
+  const ends = bounds ? bounds.lo + ' to ' + bounds.hi : String(view.window);
+  return 'window ' + ends + ', norm ' + view.norm + ', colours ' + view.colorscale + (view.reverse ? '_r' : '');
+}
+
+/** The server's file is known by its name alone. @param {View} view @param {CodeOptions} options */
+function h5pyCode(view, { bounds }) {
+  const index = regionOf(view).replace(/,/g, ', ');
+  const read = 'file[' + quoted(view.dataset) + '][' + index + ']';
+  return [
+    'import h5py',
+    ...(view.part ? ['import numpy as np'] : []),
+    '',
+    'path = ' + quoted(view.file.split('/').pop() || view.file) + '  # on the server: ' + view.file,
+    'with h5py.File(path) as file:',
+    '    values = ' + (view.part ? PARTS_IN_NUMPY[view.part] + '(' + read + ')' : read),
+    '# shown with ' + shownAs(view, bounds),
+    ...(view.rows > view.cols ? ['# and transposed: values.T'] : []),
+    '',
+  ].join('\n');
+}
+
+/** @param {View} view @param {CodeOptions} options */
+function clientCode(view, { address, bounds, signsIn }) {
+  const window_ = bounds ? '(' + bounds.lo + ', ' + bounds.hi + ')' : quoted(String(view.window));
+  const part = view.part ? ', part=' + quoted(view.part) : '';
+  return [
+    'from dashboard.client import Client',
+    '',
+    'with Client(' + quoted(address) + (signsIn ? ', token="…"' : '') + ') as client:',
+    '    of = ' + [view.file, view.dataset, regionOf(view)].map(quoted).join(', '),
+    '    values = client.slice(*of' + part + ')',
+    '    shown = client.scaled(*of, window=' + window_ + ', norm=' + quoted(view.norm) + part + ')',
+    '',
+  ].join('\n');
+}
+
+/** Of complex values, a part is what a slice has. @param {View} view @param {CodeOptions} options */
+function curlCode(view, { address, signsIn }) {
+  const query = [['file', view.file], ['dataset', view.dataset], ['selection', regionOf(view)], ['format', 'npy']];
+  if (view.part) query.push(['part', view.part]);
+  return [
+    'curl --fail --get ' + shellQuoted(address + '/api/v1/' + (view.part ? 'slice' : 'export')),
+    ...(signsIn ? ['  --header "Authorization: Bearer $LAMELLA_TOKEN"'] : []),
+    ...query.map(([name, value]) => '  --data-urlencode ' + shellQuoted(name + '=' + value)),
+    '  --output slice.npy',
+  ].join(' \\\n') + '\n';
+}

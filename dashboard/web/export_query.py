@@ -1,0 +1,54 @@
+"""Parameters of exports, as those of other requests in `web/query.py`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from dashboard import errors
+from dashboard.addressing.box import parse_box
+from dashboard.catalog.volume import Volume
+from dashboard.export.export import ExportAddress
+from dashboard.export.formats import ExportFormat
+from dashboard.web.parameters import Choice, Parameter, Required
+from dashboard.web.query import VOLUME
+
+PART_OF_VOLUME: Final = Required(
+    name="selection",
+    text=(
+        "A NumPy index with at least two slices and otherwise integers, such as `100:200,:,:` or"
+        " `700,100:900,50:850`; with a step k, every k-th voxel is taken."
+    ),
+    example="60:64,:,:",
+)
+EXPORT_FORMAT: Final = Choice(
+    name="format",
+    first=ExportFormat.NPY,
+    text=(
+        "`npy`: a NumPy file; `tiff`: a page for each plane; `csv`: lines of numbers, of two slices alone; `h5`:"
+        " an HDF5 file with the dataset's name and attributes."
+    ),
+)
+FIRST_AXIS: Final = Parameter(
+    name="axis",
+    text=(
+        "The dimension that is written first, such as that of a TIFF's pages; without it, the order is that of the"
+        " dataset."
+    ),
+    type=Annotated[int, Field(ge=0, le=99)],
+)
+EXPORT: Final = (*VOLUME, PART_OF_VOLUME, EXPORT_FORMAT, FIRST_AXIS)
+
+
+def export_address(volume: Volume) -> ExportAddress:
+    """The part of a volume that is to be exported, and its format."""
+    text = FIRST_AXIS.given()
+    if text is not None and not re.fullmatch(r"[0-9]{1,2}", text, re.ASCII):
+        raise errors.BadRequest("The axis is the number of a dimension.")
+    first = None if text is None else int(text)
+    format_ = EXPORT_FORMAT.value()
+    if format_ is ExportFormat.HDF5 and first:
+        raise errors.BadRequest("An HDF5 file has the dataset's own order: leave out the axis.")
+    return ExportAddress(volume, parse_box(PART_OF_VOLUME.value(), volume.shape, first), format_)

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+
+import { parseLink } from '../../assets/model/address.mjs';
+import { bytesOf, codeOf, regionOf } from '../../assets/model/region.mjs';
+import { createView } from '../../assets/model/view.mjs';
+import { waitText } from '../../assets/model/wait-text.mjs';
+
+function viewOf(link, { shape = [10, 20, 3000], dtype = 'uint16', file = 'a/b.h5', dataset = '/d' } = {}) {
+  const record = { dataset, shape, dtype };
+  return createView({ file, listed: null, generation: 1, record }, parseLink(link), null, false).view;
+}
+const OPTIONS = { address: 'http://host:1/p', bounds: { lo: 1, hi: 2.5 }, signsIn: false };
+
+Deno.test('the region is what is in view, voxel by voxel', () => {
+  assert.equal(regionOf(viewOf('?axis=0&index=4')), '4,:,:');
+  const zoomed = viewOf('?axis=0&index=4&x=99.5,200.5&y=-0.5,9.5');
+  assert.equal(regionOf(zoomed), '4,0:10,100:201');
+  assert.equal(bytesOf(zoomed), 10 * 101 * 2);
+  assert.equal(regionOf(zoomed, [2, 6]), '2:6,0:10,100:201');
+  assert.equal(bytesOf(zoomed, [2, 6]), 4 * 10 * 101 * 2);
+  assert.equal(regionOf(viewOf('?axis=2&index=7'), [7, 9]), ':,:,7:9');
+  assert.equal(bytesOf(viewOf('', { dtype: 'bool', shape: [3, 4] })), 12);
+  assert.equal(bytesOf(viewOf('', { dtype: 'complex64', shape: [3, 4] })), 96);
+});
+
+Deno.test('code for h5py reads what is in view', () => {
+  const code = codeOf('h5py', viewOf('?axis=0&index=4&x=99.5,200.5&y=-0.5,9.5'), OPTIONS);
+  assert.match(code, /^path = "b\.h5" {2}# on the server: a\/b\.h5$/m);
+  assert.match(code, /^ {4}values = file\["\/d"\]\[4, 0:10, 100:201\]$/m);
+  assert.match(code, /^# shown with window 1 to 2.5, norm linear, colours gray$/m);
+  const complex = codeOf('h5py', viewOf('?part=phase', { dtype: 'complex64' }), OPTIONS);
+  assert.match(complex, /import numpy as np/);
+  assert.match(complex, /np\.angle\(file\["\/d"\]\[5, :, :\]\)/);
+});
+
+Deno.test('code for the client and the command line quotes its names', () => {
+  const odd = viewOf('', { file: 'it\'s "a".h5', dataset: '/µ\\d' });
+  const client = codeOf('client', odd, Object.assign({}, OPTIONS, { signsIn: true }));
+  assert.match(client, /^with Client\("http:\/\/host:1\/p", token="…"\) as client:$/m);
+  assert.ok(client.includes('of = "it\'s \\"a\\".h5", "/µ\\\\d", "5,:,:"'));
+  assert.match(client, /client\.scaled\(\*of, window=\(1, 2\.5\), norm="linear"\)/);
+  const curl = codeOf('curl', odd, Object.assign({}, OPTIONS, { signsIn: true }));
+  assert.ok(curl.includes("--data-urlencode 'file=it'\\''s \"a\".h5'"));
+  assert.match(curl, /Bearer \$LAMELLA_TOKEN/);
+  assert.match(curl, /\/api\/v1\/export'/);
+  const phase = codeOf('curl', viewOf('?part=phase', { dtype: 'complex64' }), OPTIONS);
+  assert.match(phase, /\/api\/v1\/slice'[^]*'part=phase'/);
+  assert.doesNotMatch(phase, /Authorization/);
+});
+
+Deno.test('a wait is explained', () => {
+  const cost = { chunks: 1300, chunk_bytes: 2e6, bytes: 2.6e9, seconds: 8.2, why: 'this file is stored so' };
+  assert.equal(waitText(cost), '1,300 chunks of 2.0 MB, about 8 s: this file is stored so');
+  assert.equal(
+    waitText({ chunks: 0, chunk_bytes: 0, bytes: 3e6, seconds: 0.1, why: '' }),
+    '3.0 MB, under 1 s',
+  );
+  assert.match(waitText({ chunks: 0, chunk_bytes: 0, bytes: 0, seconds: 0, why: '' }), /on its way/);
+});
