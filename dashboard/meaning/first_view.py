@@ -8,7 +8,7 @@ from dashboard.meaning.names import Role
 # Fewer voxels than this along a dimension are a strip beside two longer ones.
 NARROW = 16
 # A dimension shorter than the second longest by more than this factor is not of the picture.
-SHORTER = 3
+SHORTER = 2
 # Dimensions that are none of the picture where there are two others.
 _APART = (Role.CHANNEL, Role.SPECTRUM, Role.TIME)
 

@@ -114,7 +114,7 @@ def test_what_is_not_there_says_so(app: App) -> None:
     get = app.get
     for name in ("/entry/none", "/entry", "/entry/detector/data/x"):
         found = get("/api/v1/datasets", dataset=name, **asked)
-        assert found.get_json() == {"datasets": [], "complete": True}
+        assert found.get_json() == {"datasets": [], "complete": True, "default": None}
         assert len(found.headers["X-Volume-Version"]) == 16
     said = assert_error(app.slice("data/links.h5", "/entry/none", ":,:"), 404)
     assert said == "There is nothing at '/entry/none'."

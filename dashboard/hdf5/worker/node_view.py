@@ -124,10 +124,9 @@ class ObjectNode:
         if not isinstance(self._found, h5py.Dataset):
             return False
         try:
-            plist = self._found.id.get_create_plist()
+            # Also before the shape is read, for which an unlimited virtual dataset opens its sources.
             sources.by_name(self._tree, self._found)
-            if plist.get_layout() == h5py.h5d.VIRTUAL:
-                sources.virtual_sources(self._tree, self._found)
+            plist = self._found.id.get_create_plist()
             return not client_data_fault(self._found, plist)
         except _ERRORS:
             return False

@@ -53,8 +53,13 @@ def has_halves(stored: Any, dtype: np.dtype[Any]) -> bool:
 
 def read(dataset: h5py.Dataset, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The values of a box, converted by the library where NumPy lacks their type."""
-    if isinstance(dataset.id.get_type(), h5py.h5t.TypeFloatID) and dtype.kind == "f":
-        return np.asarray(dataset.astype(dtype)[box])
+    stored = dataset.id.get_type()
+    if isinstance(stored, h5py.h5t.TypeFloatID) and stored.get_size() > dtype.itemsize:
+        out = np.empty([part.stop - part.start for part in box], dtype)
+        space = dataset.id.get_space()
+        space.select_hyperslab(tuple(part.start for part in box), out.shape)
+        dataset.id.read(h5py.h5s.create_simple(out.shape), space, out, h5py.h5t.py_create(dtype))
+        return out
     return as_complex(np.asarray(dataset[box]))
 
 

@@ -101,7 +101,9 @@ def _axes(node: Node, group: Node, draft: Draft) -> None:
         dimensions = numbers(group, f"{name}_indices") or [position]
         if axis is not None and len(dimensions) == 1 and 0 <= dimensions[0] < rank:
             describe_by(draft, int(dimensions[0]), axis)
-    for one in [] if named else _members(group):
+    # Opening all members may take long: those of a master are in a file each.
+    is_legacy = not named and not texts(group, "signal")
+    for one in _members(group) if is_legacy else []:
         at = number(one, "axis")
         if at is not None and 1 <= at <= rank and number(one, "primary") in (None, 1):
             describe_by(draft, int(at) - 1, one)

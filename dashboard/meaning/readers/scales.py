@@ -16,9 +16,9 @@ _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
 
 
 def read(node: Node, draft: Draft) -> bool:
-    """The first scale of each dimension, and its label."""
+    """The first scale of each dimension, and its label, as NASA's products have it too."""
     says = False
-    labels = texts(node, "DIMENSION_LABELS")
+    labels = texts(node, "DIMENSION_LABELS") or text(node, "DimensionNames").split(",")
     for dimension, scales in enumerate(list(node.scales())[: len(draft.shape)]):
         label = labels[dimension].strip() if len(labels) == len(draft.shape) else ""
         scale = scales[0] if scales else None

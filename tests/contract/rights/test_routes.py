@@ -59,7 +59,7 @@ PAGES: Final = {
 # The parameter `file` names a file; the other parameters that it takes.
 FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("GET", "/api/v1/datasets"): {},
-    ("GET", "/api/v1/node"): {"path": "/volume"},
+    ("GET", "/api/v1/node"): {"path": "/cobalt_values"},
     ("GET", "/api/v1/slice"): {"selection": "3,:,:"},
     ("GET", "/api/v1/value"): {"index": "3,4,5"},
     ("GET", "/api/v1/rows"): {"columns": "0:2"},
@@ -174,7 +174,8 @@ def test_neither_what_is_hidden_nor_what_is_absent_is_accessed(
 
     for part, names in {
         services.catalog: ("fingerprint", "source", "path", "listed"),
-        services.metadata: ("volume", "listed", "one", "attributes", "version", "known"),
+        services.metadata: ("volume", "listed", "one", "version", "known"),
+        services.nodes: ("node", "meaning"),
         services.frames: ("get",),
         services.bricks: ("existing",),
     }.items():

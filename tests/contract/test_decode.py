@@ -1,0 +1,199 @@
+"""`decode=1` and `channels`: values as the attributes of a file mean them, held against xarray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests import files
+from tests.contract.test_slice import assert_error
+from tests.web import App, running
+
+netCDF4 = pytest.importorskip("netCDF4")  # noqa: N816  # its own name
+xarray = pytest.importorskip("xarray")
+
+SHAPE = (3, 40, 50)
+STORED = np.random.default_rng(7).integers(-100, 100, SHAPE).astype("i2")
+
+# Type and attributes of a variable; a float `scale_factor` is a float64 attribute.
+PACKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "scaled_64": ("i2", {"scale_factor": 0.01, "add_offset": 280.0, "_FillValue": np.int16(-99)}),
+    "scaled_32": ("i2", {"scale_factor": np.float32(0.01), "add_offset": np.float32(280)}),
+    "scaled_32_of_i4": ("i4", {"scale_factor": np.float32(0.5), "add_offset": np.float32(3)}),
+    "only_scale_32": ("i4", {"scale_factor": np.float32(0.1), "missing_value": np.int32(7)}),
+    "only_offset": ("i1", {"add_offset": np.float32(0.1)}),
+    "filled_i2": ("i2", {"_FillValue": np.int16(7)}),
+    "filled_i4": ("i4", {"_FillValue": np.int32(7), "missing_value": np.int32(8)}),
+    "filled_f4": ("f4", {"_FillValue": np.float32(7)}),
+    "filled_f8": ("f8", {"missing_value": 7.0}),
+    "unsigned": ("i1", {"_Unsigned": "true"}),
+    "unsigned_filled": ("i1", {"_Unsigned": "true", "_FillValue": np.int8(-7)}),
+    "unsigned_scaled": (
+        "i1",
+        {"_Unsigned": "true", "scale_factor": 0.5, "_FillValue": np.int8(-7)},
+    ),
+    "nothing": ("i2", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application over files of netCDF and in colours."""
+    data = tmp_path_factory.mktemp("decode") / "data"
+    data.mkdir()
+    with netCDF4.Dataset(data / "packed.nc", "w") as file:
+        for name, length in zip("tyx", SHAPE, strict=True):
+            file.createDimension(name, length)
+        for name, (dtype, attrs) in PACKED.items():
+            fill = attrs.get("_FillValue", False)
+            made = file.createVariable(name, dtype, ("t", "y", "x"), fill_value=fill, zlib=True)
+            made.set_auto_maskandscale(False)
+            made.setncatts({k: v for k, v in attrs.items() if k != "_FillValue"})
+            made[:] = STORED.astype(dtype)
+        time = file.createVariable("t", "f8", ("t",))
+        time.units, time.calendar, time[:] = "hours since 2001-02-28", "standard", [0, 24, 48.5]
+        flags = file.createVariable("flags", "u1", ("y", "x"))
+        flags.flag_values, flags.flag_meanings = np.arange(3, dtype="u1"), "air water bone"
+        flags[:] = np.arange(40 * 50).reshape(40, 50) % 3
+        ranged = file.createVariable("ranged", "i2", ("y", "x"))
+        ranged.set_auto_maskandscale(False)
+        ranged.setncatts({"valid_range": np.array([-50, 50], "i2"), "units": "K"})
+        ranged[:] = STORED[0]
+    with h5py.File(data / "colors.h5", "w") as file:
+        file.create_dataset("pixels", data=COLORS, chunks=(2, 16, 16, 3), compression="gzip")
+        file["planes"] = np.moveaxis(COLORS, -1, 1)
+        file["complex"] = np.full((20, 20), 3 + 4j, "c8")
+    with running(tmp_path_factory.mktemp("home"), data) as made:
+        yield made
+
+
+COLORS = np.random.default_rng(8).integers(0, 256, (5, 40, 50, 3)).astype("u1")
+
+
+def values(app: App, file: str, dataset: str, selection: str, **query: Any) -> NDArray[Any]:
+    """The values of a slice."""
+    response = app.slice(file, dataset, selection, **query)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    shape = tuple(map(int, response.headers["X-Slice-Shape"].split(",")))
+    return np.frombuffer(response.data, response.headers["X-Slice-Dtype"]).reshape(shape)
+
+
+@pytest.mark.filterwarnings("ignore:variable .* has multiple fill values")
+@pytest.mark.parametrize("name", PACKED)
+def test_values_are_those_of_xarray(app: App, name: str) -> None:
+    path = app.services.catalog.path("data/packed.nc")
+    with xarray.open_dataset(path, engine="netcdf4", decode_times=False) as opened:
+        expected = opened[name][1].to_numpy()
+    found = values(app, "data/packed.nc", name, "1,:,:", decode=1)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    strided = values(app, "data/packed.nc", name, "1,::3,5::2", decode=1)
+    np.testing.assert_array_equal(strided, expected[::3, 5::2])
+    stored = values(app, "data/packed.nc", name, "1,:,:")
+    assert stored.dtype == PACKED[name][0]
+    np.testing.assert_array_equal(stored, STORED[1].astype(stored.dtype))
+    described = app.get(
+        "/api/v1/value", file="data/packed.nc", dataset=name, index="1,3,4", decode=1
+    )
+    text = described.get_json()["text"]
+    assert np.array_equal(
+        expected.dtype.type(text), expected[3, 4], equal_nan=expected.dtype.kind == "f"
+    )
+
+
+def test_windows_and_means_are_of_the_unpacked_values(app: App) -> None:
+    expected = values(app, "data/packed.nc", "scaled_64", "1,:,:", decode=1)
+    how = {"window": "slice", "format": "u8", "decode": 1}
+    response = app.slice("data/packed.nc", "scaled_64", "1,:,:", **how)
+    low, high = map(float, response.headers["X-Slice-Window"].split(","))
+    assert (low, high) == (np.nanmin(expected), np.nanmax(expected))
+    codes = np.frombuffer(response.data, "u1").reshape(expected.shape)
+    assert np.array_equal(codes == 255, np.isnan(expected))
+    volume = app.slice("data/packed.nc", "scaled_64", "1,:,:", format="u8", decode=1)
+    assert 279 < float(volume.headers["X-Slice-Window"].split(",")[0]) < 280
+    means = values(app, "data/packed.nc", "scaled_64", "1,::2,::2", pool="mean", decode=1)
+    blocks = expected.reshape(20, 2, 25, 2)
+    np.testing.assert_allclose(means, np.nanmean(blocks, axis=(1, 3)), rtol=1e-6)
+
+
+def test_what_is_not_valid_is_missing(app: App) -> None:
+    found = values(app, "data/packed.nc", "ranged", ":,:", decode=1)
+    outside = np.abs(STORED[0].astype(int)) > 50
+    assert np.array_equal(np.isnan(found), outside)
+    assert np.array_equal(found[~outside], STORED[0][~outside])
+
+
+def test_the_address_of_a_frame_has_decode(app: App) -> None:
+    tags = {
+        app.slice("data/packed.nc", "scaled_64", "1,:,:", **how).headers["ETag"]
+        for how in ({}, {"decode": 0}, {"decode": 1})
+    }
+    assert len(tags) == 2
+    plain = {
+        app.slice("data/packed.nc", "nothing", "1,:,:", **how).headers["ETag"]
+        for how in ({}, {"decode": 1})
+    }
+    assert len(plain) == 1
+    assert_error(app.slice("data/packed.nc", "nothing", "1,:,:", decode=2), 400)
+
+
+def test_a_value_has_a_place_a_unit_and_a_name(app: App) -> None:
+    def described(dataset: str, index: str, **query: Any) -> dict[str, Any]:
+        asked = {"file": "data/packed.nc", "dataset": dataset, "index": index, **query}
+        found: dict[str, Any] = app.get("/api/v1/value", **asked).get_json()
+        return found
+
+    found = described("scaled_64", "2,3,4", decode=1)
+    assert found["coordinates"] == [{"name": "t", "text": "2001-03-02T00:30", "unit": None}]
+    assert described("flags", "0,2")["name"] == "bone"
+    assert described("ranged", "0,2", decode=1)["unit"] == "K"
+    asked = {"file": "data/colors.h5", "dataset": "complex", "index": "0,0", "decode": 1}
+    found = app.get("/api/v1/value", **asked).get_json()
+    assert (found["text"], found["name"]) == ("3.0+4.0j", "5 ∠ 0.927295 rad")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "selection", "channels"), [("pixels", "2,:,:,0", 3), ("planes", "2,1,:,:", 1)]
+)
+def test_colors_are_returned_together(
+    app: App, dataset: str, selection: str, channels: int
+) -> None:
+    found = values(app, "data/colors.h5", dataset, selection, channels=channels)
+    assert np.array_equal(found, COLORS[2])
+    again = app.slice("data/colors.h5", dataset, selection, channels=channels)
+    assert "frames; hit" in again.headers["Cache-Status"]
+    other = app.slice(
+        "data/colors.h5", dataset, selection.replace("0", "2").replace("1", "2"), channels=channels
+    )
+    assert other.headers["ETag"] == again.headers["ETag"]
+    picture = app.slice("data/colors.h5", dataset, selection, channels=channels, format="png")
+    assert picture.data[16:26] == (50).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\x08\x02"
+    pooled = values(
+        app, "data/colors.h5", dataset, selection.replace(":", "::2"), channels=channels
+    )
+    assert np.array_equal(pooled, COLORS[2, ::2, ::2])
+
+
+@pytest.mark.parametrize("channels", ["0", "1", "-1", "x", "9", ""])
+def test_channels_are_a_dimension_of_colors(app: App, channels: str) -> None:
+    assert_error(app.slice("data/colors.h5", "pixels", "2,:,:,0", channels=channels), 400)
+
+
+def test_a_mark_that_is_frequent_is_no_end_of_the_window(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    counts = np.random.default_rng(9).poisson(20, (4, 60, 60)).astype("u4")
+    counts[:, 10:15] = 2**32 - 1
+    mask = np.where(counts > 100, 255, 0).astype("u1")
+    files.write(data / "a.h5", counts=counts, mask=mask)
+    with running(tmp_path / "home", data) as app:
+        window = app.slice("data/a.h5", "counts", "0,:,:", format="u8").headers["X-Slice-Window"]
+        assert float(window.split(",")[1]) < 60
+        window = app.slice("data/a.h5", "mask", "0,:,:", format="u8").headers["X-Slice-Window"]
+        assert window == "0.0,255.0"

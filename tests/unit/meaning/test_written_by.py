@@ -1,0 +1,174 @@
+"""What files mean that other people's programs write, read in an HDF5 worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from dashboard.meaning.model import Meaning
+from tests.parts import Parts
+
+
+def meaning(here: Parts, dataset: str) -> Meaning:
+    """The meaning of a dataset of the file `data/a.h5`, which is also the main one."""
+    assert here.library.listed("data/a.h5").default == dataset
+    found = here.nodes.node("data/a.h5", dataset).record.meaning
+    assert found is not None
+    assert found["notes"] == []
+    return found
+
+
+@pytest.fixture
+def path(data: Path) -> Path:
+    """Where a program writes."""
+    return data / "a.h5"
+
+
+def test_netcdf4(here: Parts, path: Path) -> None:
+    netCDF4 = pytest.importorskip("netCDF4")  # noqa: N806  # its own name
+    with netCDF4.Dataset(path, "w") as file:
+        for name, length in (("time", None), ("lat", 36), ("lon", 72), ("bnds", 2)):
+            file.createDimension(name, length)
+        time = file.createVariable("time", "f8", ("time",))
+        time.units, time.calendar, time.bounds = "days since 1850-01-01", "360_day", "time_bnds"
+        file.createVariable("time_bnds", "f8", ("time", "bnds"))
+        lat, lon = (file.createVariable(name, "f4", (name,)) for name in ("lat", "lon"))
+        lat.units, lon.units = "degrees_north", "degrees_east"
+        lat[:], lon[:] = np.linspace(87.5, -87.5, 36), np.arange(0, 360, 5)
+        tas = file.createVariable("tas", "i2", ("time", "lat", "lon"), fill_value=-999, zlib=True)
+        tas.units, tas.long_name, tas.scale_factor, tas.add_offset = (
+            "K",
+            "air temperature",
+            0.01,
+            280.0,
+        )
+        tas[:] = np.zeros((3, 36, 72)) + 280
+        time[:] = [15, 45, 75]
+    found = meaning(here, "/tas")
+    assert (found["rows"], found["columns"], found["up"]) == (1, 2, False)
+    assert found["axes"][0]["coordinates"] == {"text": ["1850-01-16", "1850-02-16", "1850-03-16"]}
+    assert found["axes"][1]["coordinates"] == {"start": 87.5, "step": -5.0}
+    value = found["value"]
+    assert (value["name"], value["unit"]) == ("air temperature", "K")
+    assert (value["scale"], value["offset"], value["fills"]) == (0.01, 280.0, [-999])
+    assert value["decoded_dtype"] == "float64"
+
+
+def test_xarray_over_h5netcdf(here: Parts, path: Path) -> None:
+    pytest.importorskip("h5netcdf")
+    xarray = pytest.importorskip("xarray")
+    made = xarray.Dataset(
+        {"depth": (("y", "x"), np.arange(600.0).reshape(20, 30), {"units": "m"})},
+        coords={
+            "y": ("y", np.arange(20.0) * 2, {"units": "km"}),
+            "x": ("x", np.arange(30.0), {"units": "km"}),
+        },
+    )
+    made.to_netcdf(path, engine="h5netcdf", encoding={"depth": {"dtype": "i2", "_FillValue": -1}})
+    found = meaning(here, "/depth")
+    assert (found["rows"], found["columns"], found["aspect"]) == (0, 1, 2.0)
+    assert [axis["unit"] for axis in found["axes"]] == ["km", "km"]
+    assert found["value"]["fills"] == [-1]
+
+
+def test_hdf5storage_writes_matlab_files(here: Parts, path: Path) -> None:
+    hdf5storage = pytest.importorskip("hdf5storage")
+    values: dict[str, Any] = {
+        "volume": np.arange(20 * 30 * 7.0).reshape(20, 30, 7),
+        "field": np.full((5, 6), 3 + 4j),
+        "text": "words",
+    }
+    hdf5storage.savemat(
+        str(path), values, format="7.3", appendmat=False, store_python_metadata=False
+    )
+    found = meaning(here, "/volume")
+    assert here.library.volume("data/a.h5", "/volume").shape == (7, 30, 20)
+    assert (found["rows"], found["columns"], found["index"]) == (2, 1, [3, None, None])
+    volume = here.library.volume("data/a.h5", "/field")
+    assert volume.dtype == "c16"
+    body = here.frame("data/a.h5", "/field", ":,:").frame.body
+    assert np.array_equal(np.frombuffer(body, "f8"), np.full(30, 5.0))
+
+
+def test_pytables(here: Parts, path: Path) -> None:
+    tables = pytest.importorskip("tables")
+    with tables.open_file(path, "w") as file:
+        file.create_carray("/", "counts", obj=np.zeros((20, 30), "i4"), title="Counts of a run")
+        file.create_table("/", "events", np.zeros(5, "i4,f4"))
+    found = meaning(here, "/counts")
+    assert found["value"]["name"] == "Counts of a run"
+    assert found["conventions"] == ["PyTables"]
+
+
+def test_h5py_scales_and_images(here: Parts, path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("picture", data=np.zeros((20, 30), "u1"))
+        for dimension, (name, length) in enumerate((("down", 20), ("across", 30))):
+            scale = file.create_dataset(name, data=np.arange(length) * 0.5)
+            scale.attrs["units"] = "mm"
+            scale.make_scale(name)
+            made.dims[dimension].attach_scale(scale)
+            made.dims[dimension].label = f"{name} label"
+        made.attrs["CLASS"], made.attrs["IMAGE_SUBCLASS"] = (
+            np.bytes_(b"IMAGE"),
+            np.bytes_(b"IMAGE_INDEXED"),
+        )
+        colors = file.create_dataset(
+            "colors", data=np.arange(768, dtype="u2").reshape(256, 3) % 256
+        )
+        colors.attrs["CLASS"] = np.bytes_(b"PALETTE")
+        made.attrs["PALETTE"] = colors.ref
+    found = meaning(here, "/picture")
+    assert found["palette"] is not None
+    assert len(found["palette"]) == 256
+    assert [axis["name"] for axis in found["axes"]] == ["down label", "across label"]
+    assert found["axes"][0]["coordinates"] == {"start": 0.0, "step": 0.5}
+
+
+def test_axes_of_a_linked_file(here: Parts, path: Path, data: Path) -> None:
+    with h5py.File(data / "far.h5", "w") as file:
+        file["counts"] = np.zeros((20, 30), "i4")
+    with h5py.File(path, "w") as file:
+        file.attrs["default"] = "entry"
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"], entry.attrs["default"] = "NXentry", "plot"
+        plot = entry.create_group("plot")
+        plot.attrs["NX_class"], plot.attrs["signal"], plot.attrs["axes"] = "NXdata", "d", ["y", "x"]
+        plot["d"] = h5py.ExternalLink("far.h5", "/counts")
+        plot["y"], plot["x"] = np.arange(21) * 2.0, np.geomspace(1, 100, 30)
+    found = meaning(here, "/entry/plot/d")
+    assert found["axes"][0]["coordinates"] == {"start": 1.0, "step": 2.0}
+    assert not found["axes"][0]["edges"]
+    assert found["axes"][1]["coordinates"] is not None
+    assert "values" in found["axes"][1]["coordinates"]
+
+
+def wide(precision: int) -> Any:
+    """A type of 16 bytes, of Intel's 80 bits or IEEE's 128."""
+    made = h5py.h5t.IEEE_F64LE.copy()
+    made.set_size(16)
+    exponent, mantissa = 15, 64 if precision == 80 else 112
+    made.set_precision(precision)
+    made.set_fields(precision - 1, precision - 1 - exponent, exponent, 0, mantissa)
+    made.set_ebias(16383)
+    if precision == 80:
+        made.set_norm(h5py.h5t.NORM_NONE)
+    return made
+
+
+@pytest.mark.parametrize("precision", [80, 128])
+def test_wide_numbers_are_the_nearest_doubles(here: Parts, path: Path, precision: int) -> None:
+    values = np.arange(600.0).reshape(20, 30) / 3
+    with h5py.File(path, "w") as file:
+        space = h5py.h5s.create_simple(values.shape)
+        made = h5py.h5d.create(file.id, b"wide", wide(precision), space)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    (listed,) = here.library.datasets("data/a.h5")
+    assert listed["browsable"]
+    assert "nearest numbers of 64 bits" in listed["reason"]
+    body = here.frame("data/a.h5", "/wide", ":,:").frame.body
+    assert np.array_equal(np.frombuffer(body, "f8").reshape(20, 30), values)
