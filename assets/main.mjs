@@ -36,6 +36,7 @@ import { createPanels } from './ui/panels.mjs';
 import { createPipelinePanel } from './ui/pipeline.mjs';
 import { createPlayer } from './ui/player.mjs';
 import { showPlaying } from './ui/play-button.mjs';
+import { createPolling } from './ui/polling.mjs';
 import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
 import { createSessionNotice } from './ui/session.mjs';
@@ -54,6 +55,7 @@ import { createViewer } from './ui/viewer.mjs';
  * @property {boolean} signsIn Whether the server asks for sign-in.
  * @property {number} restCells The most cells of a picture at rest.
  * @property {number} restDelay In ms.
+ * @property {number} idlePoll The longest time from one poll of an idle page to the next, in ms.
  * @property {Stage[]} stages
  * @property {string} wholeReference What a desktop viewer takes for all of them.
  * @property {number} maxRank The most dimensions of a dataset.
@@ -108,7 +110,16 @@ export function start(config) {
 
   const focus = createFocus({ onEscape: () => viewer.goBack() });
   const bridge = createDashBridge({ maxRank: config.maxRank, onDragged: focus.restore });
-  const shell = createShell({ bridge, navbar: config.navbar });
+  const polling = createPolling({
+    clock,
+    longestMs: config.idlePoll,
+    onWake: () => {
+      if (api.isSignedOut()) return;
+      residency.poll();
+      shell.askForPanels();
+    },
+  });
+  const shell = createShell({ bridge, polling, navbar: config.navbar });
   const status = createStatus({
     api,
     bridge,
@@ -221,6 +232,7 @@ export function start(config) {
     api,
     store,
     viewerId,
+    polling,
     onAnswer: (error) => viewer.onHeartbeat(error),
     onShape: (shape) => viewer.onShape(shape),
   });
@@ -241,6 +253,7 @@ export function start(config) {
     datasets,
     navigation,
     newest,
+    polling,
     picture,
     player,
     plot,
@@ -277,6 +290,7 @@ export function start(config) {
   prefetchPause.start();
   bridge.set('panel-viewer', { data: viewerId });
   shell.start();
+  polling.start();
   focus.start();
   createHelp({ bridge }).start();
   residency.start();

@@ -23,7 +23,7 @@ from dashboard.web import (
     sign_in,
 )
 from dashboard.web.frame_cache import flask_cache
-from dashboard.web.overload import OverloadMiddleware
+from dashboard.web.overload import shedding
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.request_id import RequestIdMiddleware
 from dashboard.web.server_timing import ServerTimingMiddleware
@@ -62,9 +62,9 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     plotly_bundle.register(server, prefix)
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger
     timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
-    admitted = OverloadMiddleware(timed, slices, ledger)
-    server.wsgi_app = RequestIdMiddleware(admitted, settings.proxy_peers)  # type: ignore[method-assign]
+    server.wsgi_app = RequestIdMiddleware(timed, settings.proxy_peers)  # type: ignore[method-assign]
     server.extensions["lamella"] = services
+    server.extensions["lamella.shedding"] = shedding(slices, ledger)
     services.start()
     services.prestart()
     return app

@@ -335,6 +335,7 @@ def environment_without_secrets() -> dict[str, str]:
 
 @functools.lru_cache(maxsize=1024)
 @functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
     bare = host.strip().lower().removeprefix("[").removesuffix("]")

@@ -174,7 +174,10 @@ export function createCallbacks(
     dialog: (opened) => {
       if (opened.includes(false) && !opened.includes(true)) focus.focusPicture();
     },
-    panels: ([parts]) => panels.update(parts),
+    panels: ([parts]) => {
+      panels.update(parts);
+      shell.updateInterval();
+    },
   };
 }
 

@@ -1,11 +1,12 @@
 /* The band under the slider: which slices are decoded, planned ahead, and in flight. It is polled every two seconds,
-   moving or not, so that a change of the file is noticed as well. */
+   moving or not, and more rarely once nobody uses the page; a change of the file is noticed as well. */
 
 import { selectionOf } from '../model/viewport.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Api, Failure, Query } from '../data/api.mjs' */
 /** @import { View, ViewStore } from '../model/view.mjs' */
 /** @import { Span } from '../model/viewport.mjs' */
+/** @import { Polling } from './polling.mjs' */
 
 /**
  * @typedef {'ahead' | 'coming' | 'cached'} Kind
@@ -13,13 +14,11 @@ import { element } from '../render/dom.mjs';
  * @typedef {ReturnType<typeof createResidencyBand>} Residency
  */
 
-const POLL_MS = 2000;
-
 /** `onAnswer(error)` hears whether the volume has answered; null where it has. `onShape(shape)` hears the shape that the
  * volume has now.
  * @param {{api: Pick<Api, 'url' | 'fetchOk'>, store: Pick<ViewStore, 'current'>, viewerId: string,
- *   onAnswer: (error: Failure | null) => void, onShape: (shape: number[]) => void}} parts */
-export function createResidencyBand({ api, store, viewerId, onAnswer, onShape }) {
+ *   polling: Pick<Polling, 'period'>, onAnswer: (error: Failure | null) => void, onShape: (shape: number[]) => void}} parts */
+export function createResidencyBand({ api, store, viewerId, polling, onAnswer, onShape }) {
   let timer = 0;
   /** @type {AbortController | null} */
   let inFlight = null;
@@ -37,7 +36,7 @@ export function createResidencyBand({ api, store, viewerId, onAnswer, onShape })
     const mine = new AbortController();
     inFlight = mine;
     fetchAndDraw(mine.signal).finally(() => {
-      if (inFlight === mine) timer = setTimeout(poll, POLL_MS);
+      if (inFlight === mine) timer = setTimeout(poll, polling.period());
     });
   }
 

@@ -2,15 +2,18 @@
 
 import { element } from '../render/dom.mjs';
 /** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Polling } from './polling.mjs' */
 
 /** @typedef {ReturnType<typeof createShell>} Shell */
 
 const STORAGE_KEY = 'lamella-panels';
 
 /** `navbar` has the properties of the tree's drawer.
- * @param {{bridge: Pick<DashBridge, 'set'>, navbar: DashProps}} parts */
-export function createShell({ bridge, navbar }) {
+ * @param {{bridge: Pick<DashBridge, 'set'>, polling: Pick<Polling, 'period'>, navbar: DashProps}} parts */
+export function createShell({ bridge, polling, navbar }) {
   let treeOpen = false;
+  let period = 0;
+  let asked = 0;
 
   function areFolded() {
     return document.documentElement.classList.contains('panels-folded');
@@ -30,7 +33,25 @@ export function createShell({ bridge, navbar }) {
 
   /* The panels ask only while they are visible. */
   function updatePolling() {
-    bridge.set('panels-tick', { disabled: document.hidden || areFolded() });
+    bridge.set('panels-tick', { disabled: !areSeen() });
+  }
+
+  function areSeen() {
+    return !document.hidden && !areFolded();
+  }
+
+  /* How often they ask. */
+  function updateInterval() {
+    if (period === polling.period()) return;
+    period = polling.period();
+    bridge.set('panels-tick', { interval: period });
+  }
+
+  /* Ask for the panels now. */
+  function askForPanels() {
+    updateInterval();
+    asked -= 1;
+    if (areSeen()) bridge.set('panels-tick', { n_intervals: asked });
   }
 
   /** @param {boolean} open */
@@ -51,6 +72,8 @@ export function createShell({ bridge, navbar }) {
 
   return {
     start,
+    updateInterval,
+    askForPanels,
     closeTree: () => treeOpen && openTree(false),
     toggleTree: () => openTree(!treeOpen),
     togglePanels: () => fold(!areFolded()),

@@ -16,6 +16,7 @@ import { createOpening } from './opening.mjs';
 /** @import { HistoryChange, Navigation } from './navigation.mjs' */
 /** @import { Newest } from './newest.mjs' */
 /** @import { OpeningParts } from './opening.mjs' */
+/** @import { Polling } from './polling.mjs' */
 /** @import { Residency } from './residency.mjs' */
 
 /**
@@ -23,6 +24,7 @@ import { createOpening } from './opening.mjs';
  * @property {{restDelay: number}} config
  * @property {ColorMappings} colors
  * @property {Navigation} navigation
+ * @property {Pick<Polling, 'used'>} polling
  * @property {Plot} plot
  * @property {Readout} readout
  * @property {Newest} newest
@@ -44,6 +46,7 @@ export function createViewer({
   datasets,
   navigation,
   newest,
+  polling,
   picture,
   player,
   plot,
@@ -276,6 +279,7 @@ export function createViewer({
     if (!view() || opening.isLookingUp()) return;
     opening.onRequest();
     status.clear();
+    polling.used();
     idleWork.schedule();
     picture.show(view(), opening.takeTime());
   }

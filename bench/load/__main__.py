@@ -6,7 +6,6 @@ import argparse
 import itertools
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,28 +16,24 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
-import h5py
-import numpy as np
-
+from bench.load import costs
+from bench.load.capacity import page
 from bench.load.viewers import Plan
-from bench.volumes import slab
+from bench.load.warm import ROOT, SHAPE, targets, write
+from bench.machine import machine
 from dashboard.benchmarking.client import Client
 from dashboard.benchmarking.figures import quantile
 from dashboard.benchmarking.server import serving
 from dashboard.storage.private_directory import ensure_private_directory
 
+COMMAND: Final = "python -m bench.load"
 VOLUMES: Final = 10
-# A frame of 8 bits has 0.46 MB.
-SHAPE: Final = (40, 680, 680)
-CHUNKS: Final = (20, 85, 85)
 COLD_SHAPE: Final = (960, 704, 704)
 COLD_CHUNKS: Final = (32, 64, 64)
 RATE: Final = 5.0
 VIEWERS: Final = (20, 50, 100, 200)
 CONNECTING: Final = 100
-ROOT: Final = "load"
 
 
 def main() -> int:
@@ -47,9 +42,18 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="of each step")
     parser.add_argument("--folder", type=Path, help="for files and caches, which are removed")
     parser.add_argument("--open", action="store_true", help="without sign-in")
+    parser.add_argument(
+        "--write", type=Path, help="measure the costs as well, and write all as a page"
+    )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="load-", dir=given.folder) as folder:
-        print(json.dumps(measure(Path(folder), given.seconds, sign_in=not given.open), indent=2))
+    with tempfile.TemporaryDirectory(prefix="load-", dir=given.folder) as name:
+        folder = Path(name)
+        about = machine(folder)
+        found = measure(folder, given.seconds, sign_in=not given.open)
+        if given.write:
+            found |= costs.measure(folder)
+            given.write.write_text(page(found, about, f"{COMMAND} --write {given.write}"))
+    print(json.dumps(found, indent=2))
     return 0
 
 
@@ -57,7 +61,7 @@ def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
     """All steps on one server; `seconds` each."""
     data = folder / ROOT
     data.mkdir()
-    write([data / f"{number}.h5" for number in range(VOLUMES)], SHAPE, CHUNKS)
+    write([data / f"{number}.h5" for number in range(VOLUMES)])
     write([data / f"cold-{number}.h5" for number in range(2)], COLD_SHAPE, COLD_CHUNKS)
     token = secrets.token_urlsafe(24) if sign_in else ""
     settings = {"LAMELLA_TOKEN": token} if token else {}
@@ -65,11 +69,7 @@ def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
         [f"{ROOT}={data}"], ensure_private_directory(folder / "cache"), settings
     ) as server:
         for number in range(VOLUMES):
-            play(
-                Plan(
-                    server.port, [targets(number, SHAPE[0], "")], 30.0, SHAPE[0] / 30.0 + 0.1, token
-                )
-            )
+            play(Plan(server.port, [targets(number, "")], 30.0, SHAPE[0] / 30.0 + 0.1, token))
         found: dict[str, Any] = {
             "frame_bytes": SHAPE[1] * SHAPE[2],
             "sign_in": sign_in,
@@ -77,12 +77,11 @@ def measure(folder: Path, seconds: float, *, sign_in: bool) -> dict[str, Any]:
         }
         for count in VIEWERS:
             server.wait_until_idle()
-            found["steps"][f"{count} viewers"] = figures(
-                play(warm(server.port, count, seconds, token))
-            )
+            step = figures(play(warm(server.port, count, seconds, token)))
+            found["steps"][f"{count} viewers"] = {"asked_per_s": count * RATE, **step}
         server.wait_until_idle()
         burst = play(warm(server.port, CONNECTING, 1.0, token, burst=True))
-        found["connecting at once"] = figures(burst)
+        found |= {"connecting": CONNECTING, "connecting at once": figures(burst)}
         server.wait_until_idle()
         found["beside a sweep"] = sweep(server.port, seconds, token)
     best = max(step["slices_per_s"] for step in found["steps"].values())
@@ -155,19 +154,8 @@ def swept(port: int, number: int, token: str) -> None:
 
 def warm(port: int, count: int, seconds: float, token: str, *, burst: bool = False) -> Plan:
     """`count` viewers, spread over the volumes, who start at different slices."""
-    each = [targets(n % VOLUMES, SHAPE[0], f"load-{n}", first=3 * n) for n in range(count)]
+    each = [targets(n % VOLUMES, f"load-{n}", 3 * n) for n in range(count)]
     return Plan(port, each, RATE, seconds, token, burst)
-
-
-def targets(volume: int, length: int, viewer: str, first: int = 0) -> list[str]:
-    """The addresses of all slices across the first axis of a volume."""
-    query = {"file": f"{ROOT}/{volume}.h5", "dataset": "volume", "format": "u8"}
-    if viewer:
-        query["viewer"] = viewer
-    return [
-        "/api/v1/slice?" + urlencode(query | {"selection": f"{(first + n) % length},:,:"})
-        for n in range(length)
-    ]
 
 
 def play(plan: Plan) -> dict[str, Any]:
@@ -202,16 +190,6 @@ def figures(seen: dict[str, Any]) -> dict[str, Any]:
         # How evenly: the viewer who got the fewest, and the one who got the most.
         "answered_least_most": [min(answered), max(answered)],
     }
-
-
-def write(paths: list[Path], shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
-    """Volumes with equal values."""
-    with h5py.File(paths[0], "w") as file:
-        dataset = file.create_dataset("volume", shape, "u2", chunks=chunks, compression="gzip")
-        for at in range(0, shape[0], chunks[0]):
-            dataset[at : at + chunks[0]] = slab(shape, at, np.dtype("u2"))[: chunks[0]]
-    for path in paths[1:]:
-        shutil.copyfile(paths[0], path)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from typing import Any, Final
 from bench.attacked import hostile_files
 from bench.attacked.hostile_files import ROOT
 from bench.attacked.load import SEED, SHAPE, VIEWERS, driver, figures, mixed, write_volumes
-from bench.load.__main__ import COLD_CHUNKS, write
+from bench.load.__main__ import COLD_CHUNKS
+from bench.load.warm import write
 from bench.soak import resources
 from bench.soak.comparison import Compared, compare
 from dashboard.benchmarking import processes

@@ -12,8 +12,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
+
+from dashboard.once import cached_property
 
 # Value of `sources` for a dataset whose file is open for SWMR writing.
 GROWING = "swmr"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 
 from dashboard.errors import BadRequest
+from dashboard.once import cached_property
 
 # Dimensions of a dataset that can be displayed: the page has a field for each.
 MAX_RANK = 8

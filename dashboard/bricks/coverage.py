@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from math import ceil, prod
 
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.catalog.volume import Volume
+from dashboard.once import cached_property
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from dashboard.addressing.addresses import BrickAddress, Fingerprint, VolumeAddr
 from dashboard.addressing.chunk_grid import ChunkGrid, ChunkIndex
 from dashboard.addressing.selection import Selection
 from dashboard.codecs import pipeline as codecs
+from dashboard.once import cached_property
 
 # Largest number of bricks of a slice: a file of a kilobyte can declare a plane of any size.
 MAX_BRICKS = 16_384

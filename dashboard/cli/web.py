@@ -29,6 +29,7 @@ from dashboard.cli.process import (
 )
 from dashboard.errors import SetupError
 from dashboard.http.refusal import LINE_LIMIT
+from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
 from dashboard.people.configuration import taken_up
 from dashboard.people.quotas import shared_counts
@@ -90,6 +91,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         self._listener = listener
         self._ready = ready
         self._services: Services | None = None
+        self.shedding: Shedding | None = None
         super().__init__()
 
     def run(self) -> None:
@@ -139,6 +141,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
         server = create_app(self.settings).server
         self._services = server.extensions["lamella"]
+        self.shedding = server.extensions["lamella.shedding"]
         freeze_gc()
         return server
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +32,7 @@ from dashboard.frames.quantize import Norm, Window, quantize_u8
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.meter import meter
+from dashboard.once import cached_property
 from dashboard.storage.bytes_cache import HeadedBytes
 
 FRAMES_VERSION = "4"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial as bind
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from dashboard.blocking import on_blocking
@@ -35,7 +36,9 @@ class RequestThreads(Generic[T]):
     def __init__(self, count: int, work: Callable[[T], None]) -> None:
         self._count = count
         self._work = work
-        self._items: SimpleQueue[T | None] = SimpleQueue()
+        # One ticket for each item: a `SimpleQueue` wakes threads cheaply, a `deque` can be looked into.
+        self._items: deque[T | None] = deque()
+        self._tickets: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._parked: list[_RequestThread] = []
         self.total = 0
@@ -48,12 +51,38 @@ class RequestThreads(Generic[T]):
 
     def put(self, item: T) -> None:
         """Queue an item."""
-        self._items.put(item)
+        self._put(item)
+
+    def withdraw(self, unwanted: Callable[[T], bool]) -> T | None:
+        """Take the item that has waited for longest out of the queue, if it is `unwanted`; else None."""
+        try:
+            self._tickets.get_nowait()
+        except Empty:
+            return None
+        item = self._items.popleft()
+        if item is not None and unwanted(item):
+            return item
+        self._items.appendleft(item)
+        self._tickets.put(None)
+        return None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a thread."""
+        return len(self._items)
 
     def stop(self) -> None:
         """End the threads after the items that are queued; those that are parked end with the process."""
         for _ in range(self._count):
-            self._items.put(None)
+            self._put(None)
+
+    def _put(self, item: T | None) -> None:
+        self._items.append(item)
+        self._tickets.put(None)
+
+    def _take(self) -> T | None:
+        self._tickets.get()
+        return self._items.popleft()
 
     def _start_one(self) -> None:
         threading.Thread(target=self._run, name=f"http-{self.total}", daemon=True).start()
@@ -62,7 +91,7 @@ class RequestThreads(Generic[T]):
     def _run(self) -> None:
         state = _RequestThread()
         on_blocking(bind(self._replace, state))
-        while (item := self._items.get()) is not None:
+        while (item := self._take()) is not None:
             self._work(item)
             if state.replaced:
                 self._park(state)

@@ -11,7 +11,6 @@ import errno
 import io
 import logging
 import os
-import selectors
 import socket
 import ssl
 import time
@@ -29,7 +28,9 @@ from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
 from dashboard.http.environment import GIVEN_UP, PEER_ACCOUNT, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
 from dashboard.http.request_threads import RequestThreads
+from dashboard.http.shedding import CLOSED, KEPT, Shedding
 from dashboard.http.tls import TlsStream, server_context
+from dashboard.http.watcher import WRITE, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +51,19 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     """Event loop for clients, threads for the application; `clock` gives seconds.
 
-    `connections`, `accepting` and `unsent_bytes` (of all connections) belong to the event loop.
+    `connections`, `accepting` and `unsent_bytes` (of all connections) belong to the event loop. What is refused
+    while a queue stands is said by the attribute `shedding` of the gunicorn application.
     """
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def init_process(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._requests = RequestThreads(self.cfg.threads, self._run_request)
+        self._watcher = Watcher()
+        self.requests = RequestThreads(self.cfg.threads, self._run_request)
         self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._woken = False
+        # gunicorn looks a setting up in several microseconds.
+        self._keepalive_s: float = self.cfg.keepalive
         self.connections: set[Connection] = set()
         self.accepting = False
         self._swept_at = 0.0
@@ -71,9 +76,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def run(self) -> None:
         """Serve until a signal clears `alive`, then finish the requests in progress."""
+        self._shedding: Shedding | None = getattr(self.app, "shedding", None)
         # gunicorn's signal handlers write to this pipe as well.
-        self._selector.register(self.PIPE[0], selectors.EVENT_READ, self._on_wakeup)
-        self._requests.start()
+        self._watcher.watch(self.PIPE[0], self._on_wakeup)
+        self.requests.start()
         self._start_accepting(True)
         while self.alive and self.ppid == os.getppid():
             self._step()
@@ -86,8 +92,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._step()
         for connection in list(self.connections):
             self._close(connection)
-        self._requests.stop()
-        self._selector.close()
+        self.requests.stop()
+        self._watcher.close()
 
     def _start_accepting(self, accepting: bool) -> None:
         if accepting == self.accepting:
@@ -96,19 +102,21 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         for listener in self.sockets:
             if accepting:
                 listener.setblocking(False)
-                self._selector.register(
-                    listener, selectors.EVENT_READ, bind(self._accept, listener)
-                )
+                self._watcher.watch(listener.fileno(), bind(self._accept, listener))
             else:
-                self._selector.unregister(listener)
+                self._watcher.forget(listener.fileno())
 
     # The methods below run in the event loop.
 
     def _step(self) -> None:
         """Wait for events, at most until the next sweep, and handle them."""
-        for key, _ in self._selector.select(SWEEP_EVERY_S):
-            key.data()
+        for ready in self._watcher.wait(SWEEP_EVERY_S):
+            ready()
         now = self.clock()
+        if self._shedding is not None:
+            overdue = bind(self._shedding.is_overdue, now)
+            while (connection := self.requests.withdraw(overdue)) is not None:
+                self._shed(connection, self._shedding)
         if now - self._swept_at >= SWEEP_EVERY_S:
             self._swept_at = now
             self._sweep(now)
@@ -116,6 +124,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _on_wakeup(self) -> None:
         with suppress(BlockingIOError):
             os.read(self.PIPE[0], 4096)
+        self._woken = False  # What is put from now on may come too late for this turn.
         with suppress(Empty):
             while True:
                 self._callbacks.get_nowait()()
@@ -153,7 +162,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         connection = Connection(client, peer, local, now, tls)
         connection.enter(State.IDLE, now, self.cfg.keepalive if tls is None else HANDSHAKE_WITHIN_S)
         self.connections.add(connection)
-        self._watch(connection, selectors.EVENT_READ, self._readable)
+        connection.on_readable = bind(self._readable, connection)
+        self._watch(connection)
 
     def _close_oldest(self) -> None:
         """Close the connection that has been idle for longest, if there is one.
@@ -167,14 +177,12 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
                 min(idle, key=lambda one: (one.state is State.SENDING, one.served > 0, one.since))
             )
 
-    def _watch(
-        self, connection: Connection, events: int, ready: Callable[[Connection], None]
-    ) -> None:
-        self._selector.register(connection.sock, events, bind(ready, connection))
+    def _watch(self, connection: Connection) -> None:
+        """Have the connection read when more arrives."""
+        self._watcher.once(connection.fileno(), connection.on_readable)
 
-    def _unwatch(self, connection: Connection) -> None:
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(connection.sock)
+    def _watch_sending(self, connection: Connection) -> None:
+        self._watcher.once(connection.fileno(), bind(self._writable, connection), WRITE)
 
     def _readable(self, connection: Connection) -> None:
         if connection not in self.connections:  # closed by an event of the same step
@@ -191,14 +199,17 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             more = False
         if not more:
             self._close(connection)
-        elif connection.state is not State.CLOSING and not connection.handshaking:
+        elif connection.state is State.CLOSING or connection.handshaking:
+            self._watch(connection)
+        else:
             if handshaking:
                 self._await_request(connection)
             self._parse(connection)
 
     def _parse(self, connection: Connection) -> None:
-        """Queue the request for a thread if it is complete."""
+        """Queue the request for a thread if it is complete, else have more of it read."""
         if not connection.has_begun:
+            self._watch(connection)
             return
         now = self.clock()
         if connection.state is State.IDLE:
@@ -211,17 +222,31 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             return
         if complete:
             connection.state = State.ANSWERING
-            self._unwatch(connection)
-            self._requests.put(connection)
-        elif connection.request is not None:
+            self.requests.put(connection)
+            return
+        if connection.request is not None:
             try:
                 connection.send_continue()
             except OSError:
                 self._close(connection)
+                return
+        self._watch(connection)
+
+    def _shed(self, connection: Connection, shedding: Shedding) -> None:
+        """Refuse a request that is overdue."""
+        head = connection.unparsed
+        connection.keep_alive = self.alive and shedding.keeps_alive(head)
+        shedding.refused(shedding.query(head) or "", self.clock() - connection.readable_at)
+        try:
+            connection.send(KEPT if connection.keep_alive else CLOSED)
+        except OSError:
+            self._close(connection)
+            return
+        connection.answered = True
+        self._send(connection)
 
     def _refuse(self, connection: Connection, status: int) -> None:
         log.warning("a request was refused with status %s", status)
-        self._unwatch(connection)
         try:
             connection.send(Refusal(status).encode())
         except OSError:
@@ -236,7 +261,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         if connection.unsent_bytes:
             self.unsent_bytes += connection.unsent_bytes
             connection.enter(State.SENDING, self.clock(), SEND_PROGRESS_S)
-            self._watch(connection, selectors.EVENT_WRITE, self._writable)
+            self._watch_sending(connection)
             while self.unsent_bytes > UNSENT_TOTAL_LIMIT:
                 sending = [one for one in self.connections if one.state is State.SENDING]
                 self._close(min(sending, key=lambda one: one.since))
@@ -256,10 +281,11 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         if progress:
             connection.deadline = self.clock() + SEND_PROGRESS_S
         if not connection.unsent_bytes:
-            self._unwatch(connection)
             connection.state = State.ANSWERING
             if connection.answered:
                 self._after_answer(connection)
+        else:
+            self._watch_sending(connection)
 
     def _on_answer(self, connection: Connection) -> None:
         connection.answered = True
@@ -271,7 +297,6 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         if connection.keep_alive:
             connection.next_request()
             self._await_request(connection)
-            self._watch(connection, selectors.EVENT_READ, self._readable)
             self._parse(connection)
             return
         try:
@@ -280,10 +305,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._close(connection)
             return
         connection.enter(State.CLOSING, self.clock(), CLOSE_WITHIN_S)
-        self._watch(connection, selectors.EVENT_READ, self._readable)
+        self._watch(connection)
 
     def _await_request(self, connection: Connection) -> None:
-        within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
+        within_s = self._keepalive_s if self.alive else CLOSE_WITHIN_S
         connection.enter(State.IDLE, self.clock(), within_s)
 
     def _close(self, connection: Connection) -> None:
@@ -292,7 +317,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         if connection.state is State.SENDING:
             self.unsent_bytes -= connection.unsent_bytes
         self.connections.discard(connection)
-        self._unwatch(connection)
+        self._watcher.forget(connection.fileno())
         connection.close()
 
     def _given_up(self, connection: Connection) -> None:
@@ -308,11 +333,19 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def call_in_loop(self, callback: Callable[[], None]) -> None:
         """Make the event loop call `callback`."""
         self._callbacks.put(callback)
-        # A full pipe wakes the loop as well.
-        with suppress(BlockingIOError):
-            os.write(self.PIPE[1], b"\0")
+        if not self._woken:
+            self._woken = True
+            # A full pipe wakes the loop as well.
+            with suppress(BlockingIOError):
+                os.write(self.PIPE[1], b"\0")
 
     def _run_request(self, connection: Connection) -> None:
+        if (shedding := self._shedding) is not None:
+            now = self.clock()
+            shedding.queue.taken(now - connection.readable_at, now)
+            if shedding.is_overdue(now, connection):
+                self.call_in_loop(bind(self._shed, connection, shedding))
+                return
         try:
             self._answer(connection)
         except Malformed as error:
@@ -348,9 +381,17 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             connection.keep_alive = not response.should_close()
             if connection.unsent_bytes:
                 connection.send_promptly()
-            if connection.unsent_bytes:
+            all_sent = not connection.unsent_bytes
+            if not all_sent:
                 self.call_in_loop(bind(self._send, connection))
         finally:
             if hasattr(content, "close"):
                 content.close()
-        self.call_in_loop(bind(self._on_answer, connection))
+        if all_sent and connection.keep_alive and not connection.is_ahead and self.alive:
+            # Past the event loop, which takes long to wake; at the end the connection is another thread's.
+            connection.on_given_up = None
+            connection.next_request()
+            self._await_request(connection)
+            self._watch(connection)
+        else:
+            self.call_in_loop(bind(self._on_answer, connection))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
+from cachetools import LRUCache
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from dashboard.addressing.selection import MAX_RANK
@@ -30,6 +32,7 @@ from dashboard.prefetch.planner import (
     State,
     Time,
 )
+from dashboard.prefetch.trajectory import extended
 from dashboard.storage.rows import Rows, RowsUnavailable, update
 
 log = logging.getLogger(__name__)
@@ -130,6 +133,9 @@ class PlanStore:
         self._budget = budget_bytes
         self.clock = clock
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
+        # What this process wrote last for a viewer: to read it again takes as long as to plan.
+        self._written: LRUCache[str, tuple[bytes, ViewerPlan]] = LRUCache(MAX_PLANS)
+        self._lock = threading.Lock()
         self._lines = NameLogLimit()
 
     def record_position(
@@ -145,13 +151,15 @@ class PlanStore:
         geometry: Geometry,
         decode_s: float,
         at: float | None = None,
+        before: Sequence[PositionSample] = (),
         painted_before: Sequence[Position] | None = None,
         person: str = "",
     ) -> bool:
         """Record a viewer's request for the slice at `position` (at Unix time `at`, or now) and replan.
 
-        Of a position that a page reports, which may be older than the newest request, `painted_before` are the
-        positions that it reports before it, in order. Returns whether the plan could be written.
+        `before` has the requests of the viewer since its last plan. Of a position that a page reports, which may
+        be older than the newest request, `painted_before` are the positions that it reports before it, in order.
+        Returns whether the plan could be written.
         """
         now = self.clock()
         sample = PositionSample(now if at is None else at, tuple(position))
@@ -165,20 +173,25 @@ class PlanStore:
             geometry=geometry,
             decode_s=decode_s,
             last_request_at=sample.t,
-            trajectory=(sample,),
+            trajectory=(*before, sample)[-planner.MAX_SAMPLES :],
             state="resting",
             bricks=(),
             person=person,
         )
         key = PLAN + viewer
         paused = self._rows.get(PAUSE + viewer) is not None
+        with self._lock:
+            written, own = self._written.get(viewer, (None, None))
 
         def continued(row: bytes | None) -> bytes:
-            plan = self._planned(_extend_history(_read(key, row), new, painted_before), now)
+            nonlocal written, own
+            old = own if row is not None and row == written else _read(key, row)
+            own = self._planned(extended(old, new, painted_before), now)
             if paused:
                 # The trajectory goes on, so that the next plan is as good as without a pause.
-                plan = replace(plan, bricks=())
-            return _ROW.dump_json(_Row(VERSION, plan))
+                own = replace(own, bricks=())
+            written = _ROW.dump_json(_Row(VERSION, own))
+            return written
 
         try:
             # Two processes may answer requests of one viewer concurrently.
@@ -186,6 +199,10 @@ class PlanStore:
         except RowsUnavailable as error:
             log.warning("the plan of a viewer was not written: %s", error)
             return False
+        assert written is not None
+        assert own is not None
+        with self._lock:
+            self._written[viewer] = written, own
         return True
 
     def pause(self, viewer: str, seconds: float) -> bool:
@@ -324,73 +341,3 @@ def _read(key: str, value: bytes | None) -> ViewerPlan | None:
         log.warning("plan %.80r skipped: it is of another viewer", key)
         return None
     return plan
-
-
-def _extend_history(
-    old: ViewerPlan | None, new: ViewerPlan, painted_before: Sequence[Position] | None
-) -> ViewerPlan:
-    """The new position added to the old trajectory, where it continues that.
-
-    A page reports what it painted up to 0.3 s later, and meanwhile the viewer may have requested slices farther
-    on. A reported position that was passed on the way there (`_passed`) is inserted where the viewer passed it,
-    so that it is no reversal; every other position is the newest.
-    """
-    if old is None or not new.continues(old):
-        return new
-    last, sample = old.trajectory[-1], new.trajectory[-1]
-    last_request_at = max(new.last_request_at, old.last_request_at)
-    passed = 0 if painted_before is None else _passed(old, sample.position, painted_before)
-    if passed:
-        before, after = old.trajectory[-passed - 1], old.trajectory[-passed]
-        way = _distance(before.position, after.position)
-        share = min(1.0, _distance(before.position, sample.position) / way)
-        sample = sample._replace(t=before.t + share * (after.t - before.t))
-        known = (*old.trajectory[:-passed], sample, *old.trajectory[-passed:])
-        seen = old.trajectory if sample.position == before.position else known
-        return replace(
-            old, last_request_at=last_request_at, trajectory=seen[-planner.MAX_SAMPLES :]
-        )
-    # Requests that two processes answer at nearly the same time may be recorded in the other order.
-    sample = sample._replace(t=max(sample.t, last.t))
-    # A request for the same slice, with another contrast for instance, is no movement.
-    seen = old.trajectory if sample.position == last.position else (*old.trajectory, sample)
-    return replace(new, last_request_at=last_request_at, trajectory=seen[-planner.MAX_SAMPLES :])
-
-
-def _passed(old: ViewerPlan, position: Position, painted_before: Sequence[Position]) -> int:
-    """Of how many newest samples a reported position was painted before; 0 if it is the newest itself.
-
-    The samples in question are those farther on in the direction of the last step. The position was painted
-    before them if the report moves in that direction, too; a report of this position alone says nothing of
-    directions, so it has to lie between the last two samples. A report that has the newest sample before this
-    position says itself that the viewer went back.
-    """
-    samples = old.trajectory
-    if len(samples) < 2 or samples[-1].position in painted_before:
-        return 0
-    step = _difference(samples[-2].position, samples[-1].position)
-    passed = 0
-    for sample in reversed(samples):
-        if _product(_difference(position, sample.position), step) <= 0:
-            break
-        passed += 1
-    if passed == len(samples):
-        return 0
-    came_from = next((p for p in reversed(painted_before) if p != position), None)
-    if came_from is None:
-        is_late = passed == 1 and position != samples[-2].position
-    else:
-        is_late = _product(_difference(came_from, position), step) > 0
-    return passed if is_late else 0
-
-
-def _difference(start: Position, end: Position) -> Position:
-    return tuple(b - a for a, b in zip(start, end, strict=True))
-
-
-def _product(a: Position, b: Position) -> int:
-    return sum(x * y for x, y in zip(a, b, strict=True))
-
-
-def _distance(start: Position, end: Position) -> int:
-    return sum(map(abs, _difference(start, end)))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from itertools import takewhile
+from typing import Any, NamedTuple, Protocol
 
 from dashboard import errors
 from dashboard.addressing import selection
@@ -22,7 +24,7 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_store import PlanStore
-from dashboard.prefetch.planner import Geometry, Position
+from dashboard.prefetch.planner import MAX_SAMPLES, Geometry, Position, PositionSample
 from dashboard.telemetry import browser_report
 from dashboard.telemetry.browser_report import PaintedSlice
 from dashboard.telemetry.groups import Demand, axis_name, volume_name
@@ -46,6 +48,20 @@ class DecodeEstimate(Protocol):
 
     def estimate_decode_s(self, volume: Volume, nbytes: int) -> float:
         """Estimated time to decode `nbytes` of the volume (s)."""
+
+
+class _View(NamedTuple):
+    """What a viewer has requested, and when (Unix time, s)."""
+
+    volume: Volume
+    chosen: Selection
+    at: float
+
+    def continues(self, other: _View) -> bool:
+        """Whether both are positions of one movement."""
+        return (
+            self.volume.address == other.volume.address and self.chosen.plane == other.chosen.plane
+        )
 
 
 class Activity:
@@ -78,14 +94,23 @@ class Activity:
         # A failure for one slice says nothing about the viewer's next one, so there is no pause; log lines are
         # limited.
         self._bulkhead = Bulkhead(log, pause_s=0.0, clock=monotonic)
+        self._unplanned: dict[ViewerIdentity, deque[_View]] = {}
+        self._lock = threading.Lock()
 
     def viewed(self, viewer: str, volume: Volume, chosen: Selection, person: str = "") -> None:
         """Handle a viewer's demand; its plan is updated after the response. `person` is signed in there."""
         self._ledger.viewer(viewer)
         if not volume.reads_planes_directly(chosen):
-            now = self._clock()
             who = ViewerIdentity(viewer, person)
-            self.defer("Planning for a viewer", self._plan, who, volume, chosen, now)
+            view = _View(volume, chosen, self._clock())
+            with self._lock:
+                is_first = who not in self._unplanned
+                self._unplanned.setdefault(who, deque(maxlen=MAX_SAMPLES)).append(view)
+            # With many viewers planning falls behind, and one plan then does for all that a viewer has requested
+            # meanwhile.
+            if is_first and not self.defer("Planning for a viewer", self._plan_waiting, who):
+                with self._lock:
+                    self._unplanned.pop(who, None)
 
     def report(
         self, body: bytes, sees: Callable[[str], bool] = lambda _: True, person: str = ""
@@ -152,10 +177,10 @@ class Activity:
             if amount:
                 self._ledger.count(name, amount, report.viewer)
 
-    def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
-        """Run something after the response; dropped when the queue is full."""
+    def defer(self, name: str, work: Callable[..., None], *arguments: Any) -> bool:
+        """Run something after the response; returns whether it is queued, and not dropped since that is full."""
         if not self._slots.acquire(blocking=False):
-            return
+            return False
 
         def run() -> None:
             try:
@@ -164,6 +189,7 @@ class Activity:
                 self._slots.release()
 
         self._deferred.submit(run)
+        return True
 
     def drain(self) -> None:
         """Wait for the work that is deferred by now."""
@@ -197,6 +223,15 @@ class Activity:
         if before is not None and not volume.reads_planes_directly(chosen):
             self._plan(who, volume, chosen, at, before)
 
+    def _plan_waiting(self, who: ViewerIdentity) -> None:
+        """Plan for what a viewer has requested since its last plan."""
+        with self._lock:
+            views = self._unplanned.pop(who)
+        last = views.pop()
+        same = takewhile(last.continues, reversed(views))
+        before = [PositionSample(view.at, _position(view.chosen)) for view in same][::-1]
+        self._plan(who, last.volume, last.chosen, last.at, before=before)
+
     def _plan(
         self,
         who: ViewerIdentity,
@@ -204,6 +239,7 @@ class Activity:
         chosen: Selection,
         at: float,
         painted_before: list[Position] | None = None,
+        before: Sequence[PositionSample] = (),
     ) -> None:
         if _bricks(volume, chosen) > MAX_BRICKS_PER_REPORT:
             return
@@ -226,6 +262,7 @@ class Activity:
             ),
             decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),
             at=at,
+            before=before,
             painted_before=painted_before,
         )
 

@@ -44,6 +44,8 @@ class Clients:
         if self.is_trusted_proxy(request):
             # A proxy appends the address of its client, so the ones before may be made up.
             last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+            if not last:
+                return peer
             try:
                 # Without the scope of an IPv6 address, which may be any text.
                 return str(ipaddress.ip_address(last.partition("%")[0]))

@@ -65,12 +65,13 @@ class ServerTimingMiddleware:
         with recording(Stage.OTHER, queued_s=queued_s) as record:
             environ[RECORDING] = record
             environ[GIVEN_UP] = partial(
-                self._ledger.count, f"{GIVEN_UP_COUNTERS}.{kind_of(environ)}"
+                self._ledger.count,
+                f"{GIVEN_UP_COUNTERS}.{kind_of(environ.get('QUERY_STRING', ''))}",
             )
 
             def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
                 record.end()
-                kind, code = kind_of(environ), status[:3]
+                kind, code = kind_of(environ.get("QUERY_STRING", "")), status[:3]
                 counted = kind == "demand" and code >= "400" and ADMITTED in environ
                 viewer = _viewer(environ) if counted else None
                 self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
@@ -94,10 +95,10 @@ def _content_length(headers: list[tuple[str, str]]) -> int:
     return next((int(value) for name, value in headers if name == "Content-Length"), 0)
 
 
-def kind_of(environ: Environ) -> str:
+def kind_of(query: str) -> str:
     """Who requests a slice: a viewer that wants to see it (demand), its page in advance (ahead), or a script."""
     # Parsing takes 10 µs; another parameter's name may end like these, as in `previewer=`.
-    query = f"&{environ.get('QUERY_STRING', '')}&"
+    query = f"&{query}&"
     if "&viewer=" not in query:
         return "script"
     return "ahead" if "&ahead=1&" in query else "demand"

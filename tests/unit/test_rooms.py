@@ -17,7 +17,16 @@ ROOT = Path(dashboard.__file__).parent
 # From the lowest up. Packages on one floor do not import each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
-        {"__init__", "errors", "assets_path", "log_limit", "log_format", "blocking", "rate_limit"}
+        {
+            "__init__",
+            "errors",
+            "assets_path",
+            "log_limit",
+            "log_format",
+            "blocking",
+            "rate_limit",
+            "once",
+        }
     ),
     frozenset({"sign_in_settings"}),
     frozenset({"addressing", "settings", "bulkhead"}),

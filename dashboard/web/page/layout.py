@@ -100,6 +100,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "signsIn": settings.asks_sign_in,
         "restCells": settings.rest_cells,
         "restDelay": settings.rest_delay_ms,
+        "idlePoll": panels.IDLE_TICK_MS,
         "stages": [
             {
                 "name": stage.name,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
+from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
 
 WITHIN_S = 20.0
@@ -33,8 +34,9 @@ class Clock:
 class Application:
     """What gunicorn asks for the WSGI callable."""
 
-    def __init__(self, wsgi: Any) -> None:
+    def __init__(self, wsgi: Any, shedding: Shedding | None) -> None:
         self._wsgi = wsgi
+        self.shedding = shedding
 
     def wsgi(self) -> Any:
         return self._wsgi
@@ -144,7 +146,12 @@ def run() -> Iterator[Callable[..., Running]]:
 
 
 @contextmanager
-def running(wsgi: Any, listener: socket.socket | None = None, **settings: Any) -> Iterator[Running]:
+def running(
+    wsgi: Any,
+    listener: socket.socket | None = None,
+    shedding: Shedding | None = None,
+    **settings: Any,
+) -> Iterator[Running]:
     config = Config()
     common = {"threads": 2, "keepalive": 30, "graceful_timeout": 20, "forwarder_headers": ""}
     for name, value in (common | settings).items():
@@ -152,7 +159,7 @@ def running(wsgi: Any, listener: socket.socket | None = None, **settings: Any) -
     clock = Clock()
     listener = listener or socket.create_server(("127.0.0.1", 0))
     log = SimpleNamespace(close_on_exec=lambda: None)
-    worker = Worker(1, os.getppid(), [listener], Application(wsgi), 30, config, log)
+    worker = Worker(1, os.getppid(), [listener], Application(wsgi, shedding), 30, config, log)
     worker.clock = clock
     worker.started = threading.Event()
     thread = threading.Thread(target=worker.init_process)

@@ -112,7 +112,7 @@ def test_looks_do_not_pile_up(
 
     monkeypatch.setattr(services.plans, "record_position", slow)
     for n in range(module.MAX_DEFERRED + 50):
-        services.activity.viewed("v", volume, parse(f"{n % 24},:,:", SHAPE))
+        services.activity.viewed(f"v{n}", volume, parse(f"{n % 24},:,:", SHAPE))
     assert begun.wait(60)
     go_on.set()
     later(services)
@@ -120,6 +120,25 @@ def test_looks_do_not_pile_up(
     services.activity.viewed("v", volume, parse("5,:,:", SHAPE))
     later(services)
     assert noted[-1] == (5,)
+
+
+def test_one_plan_does_for_all_requests_that_came_meanwhile(
+    make: Callable[..., Services],
+) -> None:
+    services = make()
+    volume = services.metadata.volume("data/a.h5", "x")
+    go_on = threading.Event()
+    services.activity.defer("Waiting", lambda: go_on.wait(60) and None)
+    for selection in (":,4,:", "3,:,:", "4,:,:", "5,:,:"):
+        services.activity.viewed("v", volume, parse(selection, SHAPE))
+    go_on.set()
+    later(services)
+    (plan,) = services.plans.plans()
+    # The slice across another axis belongs to another movement.
+    assert [sample.position for sample in plan.trajectory] == [(3,), (4,), (5,)]
+    view(services, "6,:,:", viewer="v")
+    (plan,) = services.plans.plans()
+    assert [sample.position for sample in plan.trajectory][-2:] == [(5,), (6,)]
 
 
 def test_bricks_that_are_planned_are_not_evicted(make: Callable[..., Services]) -> None:
