@@ -32,7 +32,7 @@ export async function snapshot(title) {
   const moving = /** @type {HTMLCanvasElement} */ (element('slice-canvas'));
   if (frame.classList.contains('moving')) drawOver(context, frame, moving);
   for (const svg of gd.querySelectorAll('.main-svg')) await drawSvg(context, frame, svg);
-  for (const svg of frame.querySelectorAll('svg.over-plot')) await drawSvg(context, frame, svg);
+  drawScaleBar(context, frame);
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The picture cannot be drawn.'))), 'image/png');
   });
@@ -57,6 +57,24 @@ function drawOver(context, frame, drawn) {
   context.drawImage(drawn, box.left - outer.left, box.top - outer.top, box.width, box.height);
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Element} frame */
+function drawScaleBar(context, frame) {
+  const bar = frame.querySelector('.scale-bar');
+  if (!bar || !bar.getClientRects().length) return;
+  const [box, outer, style] = [bar.getBoundingClientRect(), frame.getBoundingClientRect(), getComputedStyle(bar)];
+  const height = parseFloat(style.borderBottomWidth);
+  context.save();
+  context.shadowColor = '#000';
+  context.shadowBlur = 4;
+  context.fillStyle = style.color;
+  context.fillRect(box.left - outer.left, box.bottom - outer.top - height, box.width, height);
+  context.font = style.fontSize + ' ' + style.fontFamily;
+  context.textAlign = 'center';
+  context.textBaseline = 'top';
+  context.fillText(bar.textContent || '', box.left - outer.left + box.width / 2, box.top - outer.top);
+  context.restore();
+}
+
 /** @param {CanvasRenderingContext2D} context @param {Element} frame @param {Element} svg */
 async function drawSvg(context, frame, svg) {
   const [box, outer] = [svg.getBoundingClientRect(), frame.getBoundingClientRect()];
@@ -76,7 +94,8 @@ async function drawSvg(context, frame, svg) {
 /** @param {Element} from @param {SVGElement} to */
 function takeStyle(from, to) {
   const style = getComputedStyle(from);
-  STYLES.forEach((name) => to.style.setProperty(name, style.getPropertyValue(name)));
+  // A gradient is named by the address of the page, where it is part of the drawing.
+  STYLES.forEach((name) => to.style.setProperty(name, style.getPropertyValue(name).replace(/url\("[^"]*#/, 'url("#')));
 }
 
 /** A drawing may not load what lies outside of it. @param {SVGImageElement} image */

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import errors
@@ -24,6 +25,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.export.formats import Axis, Container, ExportFormat, csv, npy, tiff, to_bytes
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.plane_reader import PlaneReader
+from dashboard.frames.unpacking import Packing
 from dashboard.hdf5.messages import MakeCutOut, pack
 from dashboard.telemetry.ledger import Ledger
 
@@ -37,12 +39,23 @@ MAX_AMPLIFICATION: Final = 64
 
 @dataclass(frozen=True)
 class ExportAddress:
-    """A part of a volume, and the format that it is written in."""
+    """A part of a volume, unpacked if `packing` is given, and the format that it is written in.
+
+    `axes` are those of the volume, or none.
+    """
 
     volume: Volume
     box: Box
     format: ExportFormat
     axes: tuple[Axis, ...] = ()
+    packing: Packing | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values: that of the dataset with its byte order, unless they are unpacked."""
+        if self.packing is None:
+            return self.volume.dtype
+        return self.packing.result_dtype(self.volume.memory_dtype)
 
     @property
     def name(self) -> str:
@@ -80,7 +93,7 @@ class Exporter:
 
     def check(self, address: ExportAddress) -> None:
         """Raise `TooLarge` for more bytes than an export may have, or may have decoded."""
-        nbytes = address.box.cells * address.volume.dtype.itemsize
+        nbytes = address.box.cells * address.dtype.itemsize
         if nbytes > self._max_bytes:
             raise errors.TooLarge(
                 f"That is {nbytes / 2**20:,.0f} MiB, and one export has at most {self._max_bytes / 2**20:,.0f}"
@@ -191,7 +204,9 @@ class Export:
         yield self._container.head
         itemsize = self._address.volume.dtype.itemsize
         for selection in self._address.box.strips(PIECE_BYTES // itemsize):
-            yield self._container.encode(self._exporter.read(self._file, selection))
+            values = self._exporter.read(self._file, selection)
+            packing = self._address.packing
+            yield self._container.encode(values if packing is None else packing.unpack(values))
         yield self._container.tail
 
 
@@ -204,13 +219,22 @@ def _span_text(item: int | Span, length: int) -> str:
     return f"{item.start}-{item.stop - 1}" + (f"-{item.step}" if item.step > 1 else "")
 
 
+def _stepped(axis: Axis, span: Span) -> Axis:
+    """An axis of which every k-th voxel is taken."""
+    return axis if axis.step is None else replace(axis, step=axis.step * span.step)
+
+
 def _container(file: VolumeFile, address: ExportAddress) -> Container:
-    shape, volume = address.box.shape, address.volume
+    shape, volume, dtype = address.box.shape, address.volume, address.dtype
     if address.format is ExportFormat.NPY:
-        return npy(shape, volume.dtype)
+        return npy(shape, dtype)
     if address.format is ExportFormat.TIFF:
-        axes = address.axes or tuple(Axis() for _ in volume.shape)
-        return tiff(shape, volume.dtype, tuple(axes[dim] for dim in address.box.order))
+        axes = address.axes or (Axis(),) * len(volume.shape)
+        return tiff(
+            shape,
+            dtype,
+            tuple(_stepped(axes[dim], address.box.span(dim)) for dim in address.box.order),
+        )
     if address.format is ExportFormat.CSV:
         return csv(shape)
     origin = {
@@ -218,13 +242,14 @@ def _container(file: VolumeFile, address: ExportAddress) -> Container:
         "lamella_dataset": volume.address.dataset,
         "lamella_selection": str(address.box),
     }
-    request = MakeCutOut(volume.path_in_file, pack(volume.address.dataset), shape, origin)
-    made, body = file.ask(request)
-    nbytes = prod(shape) * volume.dtype.itemsize
+    unpacked = None if address.packing is None else dtype.str
+    name = pack(volume.address.dataset)
+    made, body = file.ask(MakeCutOut(volume.path_in_file, name, shape, unpacked, origin))
+    nbytes = prod(shape) * dtype.itemsize
     if made.size != nbytes or not 0 < made.offset <= len(body):
         raise errors.CannotShow("The HDF5 library stores this type in another way; choose NPY.")
     head, tail = body[: made.offset], body[made.offset :]
-    return Container(head, tail, nbytes, to_bytes(volume.dtype))
+    return Container(head, tail, nbytes, to_bytes(dtype))
 
 
 def _layers(address: ExportAddress) -> Iterator[Selection]:

@@ -291,7 +291,8 @@ class SampleBoxes(Request[Values]):
 class MakeCutOut(Request[CutOut]):
     """An HDF5 file for a part of a dataset of the given shape: see `cut_out.make`.
 
-    `name` is the name that the dataset is to have (packed), `origin` are further attributes.
+    `name` is the name that the dataset is to have (packed), `unpacked` NumPy's name of the type of values that
+    are not as they are stored, `origin` are further attributes.
     """
 
     op = "cut_out"
@@ -300,6 +301,7 @@ class MakeCutOut(Request[CutOut]):
     dataset: str
     name: str
     shape: Sequence[int]
+    unpacked: str | None
     origin: Mapping[str, str]
 
 

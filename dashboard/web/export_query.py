@@ -11,9 +11,10 @@ from dashboard import errors
 from dashboard.addressing.box import parse_box
 from dashboard.catalog.volume import Volume
 from dashboard.export.export import ExportAddress
-from dashboard.export.formats import ExportFormat
+from dashboard.export.formats import Axis, ExportFormat
+from dashboard.frames.unpacking import Packing
 from dashboard.web.parameters import Choice, Parameter, Required
-from dashboard.web.query import VOLUME
+from dashboard.web.query import DECODE, VOLUME
 
 PART_OF_VOLUME: Final = Required(
     name="selection",
@@ -39,11 +40,13 @@ FIRST_AXIS: Final = Parameter(
     ),
     type=Annotated[int, Field(ge=0, le=99)],
 )
-EXPORT: Final = (*VOLUME, PART_OF_VOLUME, EXPORT_FORMAT, FIRST_AXIS)
+EXPORT: Final = (*VOLUME, PART_OF_VOLUME, EXPORT_FORMAT, FIRST_AXIS, DECODE)
 
 
-def export_address(volume: Volume) -> ExportAddress:
-    """The part of a volume that is to be exported, and its format."""
+def export_address(
+    volume: Volume, packing: Packing | None, axes: tuple[Axis, ...]
+) -> ExportAddress:
+    """The part of a volume that is to be exported, unpacked if `packing` is given, and its format."""
     text = FIRST_AXIS.given()
     if text is not None and not re.fullmatch(r"[0-9]{1,2}", text, re.ASCII):
         raise errors.BadRequest("The axis is the number of a dimension.")
@@ -51,4 +54,5 @@ def export_address(volume: Volume) -> ExportAddress:
     format_ = EXPORT_FORMAT.value()
     if format_ is ExportFormat.HDF5 and first:
         raise errors.BadRequest("An HDF5 file has the dataset's own order: leave out the axis.")
-    return ExportAddress(volume, parse_box(PART_OF_VOLUME.value(), volume.shape, first), format_)
+    box = parse_box(PART_OF_VOLUME.value(), volume.shape, first)
+    return ExportAddress(volume, box, format_, axes, packing)

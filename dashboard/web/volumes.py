@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import flask
 
 from dashboard import errors
+from dashboard.frames.unpacking import Packing
 from dashboard.web import query
 from dashboard.web.visibility import Visibility
 
@@ -44,6 +45,13 @@ def volume_of(services: Services, visible: Visibility) -> Volume:
     flask.g.volume_version = volume.version
     flask.g.volume_shape = volume.shape
     return volume
+
+
+def packing_of(services: Services, volume: Volume) -> Packing | None:
+    """How the values of a volume are unpacked, where that is asked for."""
+    if not query.DECODE.value():
+        return None
+    return Packing.of(services.nodes.meaning(volume)["value"], volume)
 
 
 @contextmanager

@@ -326,3 +326,31 @@ def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -
     viewer.until("() => lamella.machine.state().covered && lamella.scrubber.isDone()")
     viewer.switch(f"{SCAN}&axis=0&index=20")
     assert viewer.trace["meta"]["selection"] == "20,:,:"
+
+
+def test_a_long_wait_is_explained(waiting: Callable[..., Any]) -> None:
+    viewer = waiting(f"{SCAN}&axis=0&index=10", r"/slice\?.*selection=99,")
+    cost = {
+        "chunks": 300,
+        "chunk_bytes": 2e6,
+        "bytes": 6e8,
+        "seconds": 8.2,
+        "why": "it is stored so",
+    }
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(json=cost)
+
+    viewer.page.route(re.compile(r"/api/v1/cost"), answer)
+    viewer.page.fill("#index-input", "99")
+    viewer.page.keyboard.press("Enter")
+    viewer.await_text("plot-wait-text", "300 chunks of 2.0 MB, about 8 s: it is stored so")
+    dimmed(viewer)
+    # Once, however long it takes.
+    viewer.await_text("plot-wait-text", "3 s")
+    assert len(asked) == 1
+    assert "selection=99,:,:" in asked[0]
+    viewer.page.click("#plot-cancel")
+    assert_as_before(viewer)

@@ -108,8 +108,12 @@ def test_the_picture_as_it_is_shown(viewer: Any) -> None:
     pixels = np.asarray(picture)
     background = pixels[2, 2]
     assert (np.abs(pixels[:head] - background.astype(int)).max(axis=2) > 60).any()
-    bar = pixels[head + 100 : -200, int(2 * (area["left"] + area["width"])) + 20 :]
-    assert len(np.unique(bar.reshape(-1, 3), axis=0)) > 50
+    # The colour bar goes from dark blue to yellow.
+    top, end = int(2 * area["top"]) + head, int(2 * (area["top"] + area["height"])) + head
+    bar = pixels[top:end, int(2 * (area["left"] + area["width"] + 20))].astype(int)
+    assert bar[5][0] > 200 > bar[5][2]
+    assert bar[-5][2] > bar[-5][0]
+    assert len(np.unique(bar, axis=0)) > 50
 
 
 def test_code_and_link_are_copied_without_a_clipboard(fresh_viewer: Any, served: Any) -> None:

@@ -52,6 +52,12 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Path]
         made.attrs["element_size_um"] = np.array([2.0, 1.0, 0.5], ">f4")
         made.attrs["of"] = file["plain"].ref
         made.attrs["names"] = ["a", "µ"]
+        made = file.create_dataset(
+            "packed", data=np.arange(-1, np.prod(SHAPE) - 1).reshape(SHAPE).astype(">i2")
+        )
+        made[2, 3, 4] = -1
+        made.attrs["scale_factor"], made.attrs["add_offset"] = np.float32(0.5), np.float32(100)
+        made.attrs["_FillValue"], made.attrs["units"] = np.int16(-1), "K"
     with running(folder, path, export_bytes=100_000) as app:
         yield app, path
 
@@ -111,6 +117,42 @@ def test_a_cut_out_keeps_type_and_attributes(types: tuple[App, Path]) -> None:
         # A reference would lead nowhere.
         assert "of" not in found.attrs
         assert found.attrs["lamella_selection"] == "1:3:1,0:9:1,0:11:1"
+
+
+def test_a_tiff_says_how_large_voxels_are(types: tuple[App, Path]) -> None:
+    app, _ = types
+    body = exported(app, "types.h5", "enum", "1:3,::2,:", "tiff")
+    with tifffile.TiffFile(io.BytesIO(body)) as file:
+        tags = file.pages[0].tags
+        assert tags["ResolutionUnit"].value == 3
+        # Voxels in a centimetre: 0.5 µm along the rows, every second of 1 µm across them.
+        assert tags["XResolution"].value[0] / tags["XResolution"].value[1] == pytest.approx(20_000)
+        assert tags["YResolution"].value[0] / tags["YResolution"].value[1] == pytest.approx(5_000)
+        described = file.shaped_metadata
+        assert described is not None
+        assert (described[0]["spacing"], described[0]["unit"]) == (2.0, "um")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "tiff", "csv", "h5"])
+def test_packed_values_are_unpacked(types: tuple[App, Path], suffix: str) -> None:
+    app, path = types
+    with h5py.File(path) as file:
+        stored = file["packed"][2, :, 1:]
+        expected = stored.astype("f4") * np.float32(0.5) + np.float32(100)
+        expected[stored == -1] = np.nan
+    body = exported(app, "types.h5", "packed", "2,:,1:", suffix, decode="1")
+    if suffix == "npy":
+        found = np.load(io.BytesIO(body))
+    elif suffix == "tiff":
+        found = tifffile.imread(io.BytesIO(body))
+    elif suffix == "csv":
+        found = np.array([line.split(",") for line in body.decode().splitlines()]).astype("f4")
+    else:
+        with h5py.File(io.BytesIO(body)) as file:
+            found = file["packed"][...]
+            assert set(file["packed"].attrs) & {"scale_factor", "_FillValue", "units"} == {"units"}
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_pages_are_slices_across_the_axis(app: App) -> None:

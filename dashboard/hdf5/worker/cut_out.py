@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from math import prod
 from typing import Any
 
@@ -18,6 +19,14 @@ from dashboard.hdf5.worker.read import open_dataset
 MAX_ATTRIBUTES = 500
 MAX_ATTRIBUTE_VALUES = 1_000
 
+# How CF packs values, and which of the stored ones stand for none; of unpacked values they mean nothing.
+PACKING = frozenset(
+    (
+        *("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned"),
+        *("valid_min", "valid_max", "valid_range", "actual_range"),
+    )
+)
+
 
 def make(request: MakeCutOut, job: Job) -> tuple[CutOut, bytes]:
     """A file with one contiguous dataset of the source's type and attributes, without its values.
@@ -28,8 +37,11 @@ def make(request: MakeCutOut, job: Job) -> tuple[CutOut, bytes]:
     with tree_of(job) as tree, os.fdopen(os.memfd_create("cut-out"), "w+b") as made:
         source = open_dataset(tree, request.dataset)
         with h5py.File(made, "w") as file:
-            dataset = _create(file, os.fsencode(unpack(request.name)), source, request.shape)
-            _copy_attributes(source, dataset)
+            stored = request.unpacked is None
+            dtype = source.dtype if stored else np.dtype(request.unpacked)
+            path = os.fsencode(unpack(request.name))
+            dataset = _create(file, path, dtype, request.shape)
+            _copy_attributes(source, dataset, leave_out=() if stored else PACKING)
             for name, text in request.origin.items():
                 dataset.attrs[name] = text
             offset, size = dataset.id.get_offset(), dataset.id.get_storage_size()
@@ -39,20 +51,24 @@ def make(request: MakeCutOut, job: Job) -> tuple[CutOut, bytes]:
         return CutOut(offset, size), before + after
 
 
-def _create(file: Any, name: bytes, source: h5py.Dataset, shape: Any) -> h5py.Dataset:
+def _create(file: Any, name: bytes, dtype: Any, shape: Sequence[int]) -> h5py.Dataset:
     # Allocated, so that the values have a place, and not filled.
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     groups = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     groups.set_create_intermediate_group(True)
-    kind = h5py.h5t.py_create(source.dtype, logical=True)
+    kind = h5py.h5t.py_create(dtype, logical=True)
     space = h5py.h5s.create_simple(tuple(shape))
     return h5py.Dataset(h5py.h5d.create(file.id, name, kind, space, plist, groups))
 
 
-def _copy_attributes(source: h5py.Dataset, dataset: h5py.Dataset) -> None:
+def _copy_attributes(
+    source: h5py.Dataset, dataset: h5py.Dataset, leave_out: Collection[str]
+) -> None:
     for name in list(source.attrs)[:MAX_ATTRIBUTES]:
+        if name in leave_out:
+            continue
         try:
             found = source.attrs.get_id(name)
             if prod(found.shape or (1,)) > MAX_ATTRIBUTE_VALUES or _refers(found.dtype):

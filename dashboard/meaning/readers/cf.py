@@ -50,7 +50,7 @@ def read(node: Node, draft: Draft) -> bool:
     if dtype is None or dtype.kind not in "iuf":
         return says
     value, packed = draft.value, _as_unsigned(node, dtype)
-    value["unsigned"] = packed != dtype
+    value["unsigned"] = packed.kind != dtype.kind
     scale, offset = number(node, "scale_factor"), number(node, "add_offset")
     for name, given in (("scale_factor", scale), ("add_offset", offset)):
         if given is None and name in node.attrs:
@@ -111,7 +111,7 @@ def _in_type(value: float | int, dtype: np.dtype[Any], packed: np.dtype[Any]) ->
     if info.min <= number_ <= info.max:
         return number_
     stored = np.iinfo(dtype)
-    if packed != dtype and stored.min <= number_ <= stored.max:
+    if packed.kind != dtype.kind and stored.min <= number_ <= stored.max:
         return int(np.array(number_, dtype).view(packed).item())
     return None
 

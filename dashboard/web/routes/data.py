@@ -28,7 +28,7 @@ from dashboard.web.person import current
 from dashboard.web.quotas import charged
 from dashboard.web.server_timing import DEMAND, PROVENANCE
 from dashboard.web.visibility import Visibility
-from dashboard.web.volumes import FILE_ERRORS, again_if_changed, versioned, volume_of
+from dashboard.web.volumes import FILE_ERRORS, again_if_changed, packing_of, versioned, volume_of
 
 if TYPE_CHECKING:
     from dashboard.catalog.volume import Volume
@@ -163,7 +163,7 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         # First, so that responses to malformed parameters have the volume's version as well.
         volume = volume_of(services, visible)
         requester = charged(query.requester(), services.quotas)
-        address = query.slice_address(volume, _packing(services, volume))
+        address = query.slice_address(volume, packing_of(services, volume))
         services.renderer.check_cells(address)
         # Weakly, since a proxy that compresses weakens the tag (RFC 9110, section 13.1.2).
         if flask.request.if_none_match.contains_weak(address.key):
@@ -211,7 +211,7 @@ def _value(services: Services, visible: Visibility) -> flask.Response:
 
     def read() -> tuple[Volume, tuple[int, ...], np.generic, Packing | None]:
         volume = volume_of(services, visible)
-        packing = _packing(services, volume)
+        packing = packing_of(services, volume)
         index = selection.parse_index(query.INDEX.value(), volume.shape)
         return volume, index, services.voxels.read(volume, index), packing
 
@@ -236,13 +236,6 @@ def _value(services: Services, visible: Visibility) -> flask.Response:
     )
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _packing(services: Services, volume: Volume) -> Packing | None:
-    """How the values of a volume are unpacked, where that is asked for."""
-    if not query.DECODE.value():
-        return None
-    return Packing.of(services.nodes.meaning(volume)["value"], volume)
 
 
 def _window_text(window: Window) -> str:
