@@ -24,6 +24,8 @@ from dashboard.meaning.readers import (
     kinds,
     matlab,
     nexus,
+    nwb,
+    odim,
     openpmd,
     pytables,
     scales,
@@ -59,7 +61,7 @@ READERS: Final[tuple[Reader, ...]] = (
         pytables,
         eiger,
     ),
-    *(voxel_size, kinds),
+    *(odim, nwb, voxel_size, kinds),
 )
 DEFAULTS: Final = (nexus.default, anndata.default)
 

@@ -28,7 +28,7 @@ NAMES = st.sampled_from(
             "data signal axes default x y z lat lon time dim0 dim1 dim2 axis-0 axis-1 entry cells "
             "resolutions s00 0 t00000 DataSet Data DataSetInfo Image X obs var _index instrument detector "
             "y_pixel_size x_pixel_size _SIMPL_GEOMETRY SPACING ORIGIN Metadata axis metadata Signal labels "
-            "mask Experiments"
+            "mask Experiments what where starting_time timestamps"
         ).split(),
     ]
 )
@@ -42,7 +42,8 @@ ATTRIBUTES = st.sampled_from(
         "MATLAB_class axistags drange emd_group_type name scale size navigate axisLabels gridSpacing "
         "gridGlobalOffset gridUnitSI unitSI unitDimension dataOrder position TupleDimensions "
         "ComponentDimensions encoding-type TITLE ExtMin0 ExtMax0 ExtMin1 ExtMax1 ExtMin2 ExtMax2 Unit "
-        "ImageSizeX ImageSizeY ImageSizeZ primary"
+        "ImageSizeX ImageSizeY ImageSizeZ primary Conventions quantity gain nodata rscale rstart "
+        "xscale neurodata_type conversion rate unit"
     ).split()
 )
 WORDS = st.one_of(
@@ -80,6 +81,7 @@ WORDS = st.one_of(
                 "LL",
                 "uint8",
                 "anndata",
+                "ODIM_H5/V2",
                 "-9999.9",
                 "degrees_north",
             ),

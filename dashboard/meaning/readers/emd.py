@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from dashboard.meaning.attributes import text
+from dashboard.meaning.attributes import name_of, text
 from dashboard.meaning.coordinates import describe_by
 from dashboard.meaning.draft import Draft, ruler
 from dashboard.meaning.model import Node
@@ -25,7 +25,7 @@ def read(node: Node, draft: Draft) -> bool:
     if _VELOX.match(node.path) and len(draft.shape) == 3:
         _velox(group, draft)
         return True
-    if "emd_group_type" not in group.attrs:
+    if "emd_group_type" not in group.attrs or re.fullmatch(r"dim\d+", name_of(node)):
         return False
     draft.describe_value(text(node, "name") or text(group, "name"), text(node, "units"))
     first = 0 if group.child("dim0") is not None else 1

@@ -44,6 +44,8 @@ def read(node: Node, draft: Draft) -> bool:
         for name, unit in _NAMES:
             sizes = numbers(here, name)
             dimensions = _spatial(draft, len(sizes))
+            if name == "resolution" and len(sizes) < 2:
+                continue  # Others call the smallest difference of two values so.
             if not sizes or not dimensions or not all(0 < size < float("inf") for size in sizes):
                 if sizes:
                     draft.note(f"The attribute {name} has no size for each dimension.")

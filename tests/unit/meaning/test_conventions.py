@@ -382,6 +382,49 @@ def test_dream3d_has_components_last() -> None:
     assert found["axes"][0]["coordinates"] == {"start": 0.5, "step": 1.0}
 
 
+def test_odim_is_unpacked() -> None:
+    node = dataset((360, 500), "u1")
+    what = MadeNode(
+        attrs={
+            "quantity": "DBZH",
+            "gain": np.float64(0.5),
+            "offset": np.float64(-32),
+            "nodata": np.float64(255),
+        }
+    )
+    where = MadeNode(attrs={"rscale": np.float64(250), "rstart": np.float64(1)})
+    data = MadeNode(children={"data": node, "what": what})
+    scan = MadeNode(children={"data1": data, "where": where})
+    MadeNode(attrs={"Conventions": "ODIM_H5/V2_3"}, children={"dataset1": scan})
+    found = meaning_of(node)
+    assert [axis["coordinates"] for axis in found["axes"]] == [
+        {"start": 0.5, "step": 1.0},
+        {"start": 1125.0, "step": 250.0},
+    ]
+    value = found["value"]
+    assert (value["name"], value["scale"], value["offset"], value["fills"]) == (
+        "DBZH",
+        0.5,
+        -32.0,
+        [255],
+    )
+
+
+def test_nwb_has_a_sampling_rate() -> None:
+    node = dataset(
+        (1000, 40, 30), "u2", conversion=np.float64(1e-6), resolution=np.float64(-1), unit="volts"
+    )
+    start = MadeNode(attrs={"rate": np.float64(20)}, values=np.array(5.0))
+    series = MadeNode(
+        attrs={"neurodata_type": "TwoPhotonSeries"}, children={"data": node, "starting_time": start}
+    )
+    MadeNode(children={"acquisition": MadeNode(children={"movie": series})})
+    found = meaning_of(node)
+    assert (found["rows"], found["columns"]) == (2, 1)
+    assert found["axes"][0]["coordinates"] == {"start": 5.0, "step": 0.05}
+    assert (found["value"]["unit"], found["value"]["scale"], found["notes"]) == ("volts", 1e-6, [])
+
+
 def test_anndata_has_names_of_genes() -> None:
     node = dataset((3, 2), "f4")
     MadeNode(
