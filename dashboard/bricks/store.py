@@ -13,10 +13,12 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+from cachetools import TTLCache
 
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose, Stage, Waste
@@ -31,11 +33,15 @@ from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.meter import meter
 from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache, CacheRow, FileToAdopt, StoredFile
-from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.eviction import LruEvictor, OnEvict
 from dashboard.telemetry.groups import axis_name, volume_name
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+# What is decoded for viewers at rest does not replace bricks that were demanded within this time.
+DEMANDED_LATELY_S = 15 * 60.0
+MAX_DEMANDED, DEMANDED_S = 65_536, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ class EvictionRules(TypedDict):
 
     protected: Callable[[], Collection[str]]
     evict_protected_last: bool
-    on_evict: Callable[[CacheRow], None]
+    exempt: Callable[[CacheRow], bool] | None
+    on_evict: OnEvict
 
 
 class BrickStore:
@@ -86,6 +93,8 @@ class BrickStore:
         self._protected = protected
         self.open_handles = OpenBrickCache[FileBrick](keep_open)
         self._verified = VerifiedPlanes()
+        # Bricks that were demanded or warmed, for a while: they may be evicted and prefetched since.
+        self._demanded: TTLCache[str, None] = TTLCache(MAX_DEMANDED, DEMANDED_S, evictor.clock)
         self.access_log = AccessLog(cache)
         ledger.gauge("bricks.bytes", lambda: cache.totals()[0])
         ledger.gauge("bricks.entries", lambda: cache.totals()[1])
@@ -236,8 +245,23 @@ class BrickStore:
         return {
             "protected": self._protected_now,
             "evict_protected_last": purpose is Purpose.DEMAND,
+            "exempt": self._was_demanded_lately if purpose is Purpose.PREFETCH_IDLE else None,
             "on_evict": self._on_evict,
         }
+
+    def _was_demanded_lately(self, row: CacheRow) -> bool:
+        """Whether a brick was demanded, or warmed by request, a short time ago.
+
+        What a viewer at rest needs next is a guess, that viewers return to where they were is an observation.
+        """
+        if row.used < self._evictor.clock() - DEMANDED_LATELY_S:
+            return False
+        if row.key not in self._demanded:
+            usage = self._usage(row.key)
+            if usage is None or usage.is_unused_prefetch:
+                return False
+            self._demanded[row.key] = None
+        return True
 
     def _protected_now(self) -> Collection[str]:
         """The protected keys; called before entries are chosen, which are in the order of their last accesses."""
@@ -249,12 +273,13 @@ class BrickStore:
         if evicted:
             self._ledger.count("bricks.evictions", evicted)
 
-    def _on_evict(self, row: CacheRow) -> None:
-        """Count the eviction and an unused prefetched brick, record it, and close the brick."""
+    def _on_evict(self, row: CacheRow) -> Callable[[], None] | None:
+        """Close the brick and count an unused prefetched one; returns what counts and records the eviction."""
         self.open_handles.drop(row.key)
         usage = self.waste(row.key, Waste.EVICTED)
-        if usage is None:
-            return
+        return None if usage is None else bind(self._record_eviction, row, usage)
+
+    def _record_eviction(self, row: CacheRow, usage: StoredUsage) -> None:
         kind = "used" if usage.accessed or usage.purpose is Purpose.DEMAND else "unused"
         age_s = round(max(0.0, self._evictor.clock() - row.used))
         self._ledger.count_all({f"evicted.{kind}": 1, f"evicted.{kind}_age_seconds": age_s})
@@ -313,9 +338,11 @@ class BrickStore:
 
     def evict(self, row: CacheRow) -> bool:
         """Evict one entry, for a limit that is not the whole cache's; returns whether this call removed it."""
-        self._on_evict(row)
+        evicted = self._on_evict(row)
         removed = self._cache.delete(row.key)
         self._count_evictions(int(removed))
+        if removed and evicted is not None:
+            evicted()
         return removed
 
     def trim(self) -> None:

@@ -24,6 +24,7 @@ from dashboard.codecs.batches import BatchDecoder, Stream, batch_decoder
 from dashboard.codecs.errors import CorruptChunk
 from dashboard.codecs.filters import FLETCHER32, SHUFFLE
 from dashboard.codecs.verdict import Verdict
+from dashboard.decoding import timed_read
 from dashboard.decoding.buffers import Bytes, ThreadBuffers
 from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
@@ -53,18 +54,24 @@ def damage_error(volume: Volume, damaged: DamagedChunk) -> errors.CannotShow:
 
 @dataclass
 class BusyTime:
-    """Seconds that threads spent reading, decoding, and passing on what is decoded, and bytes read, summed."""
+    """What threads did, summed: seconds of reading, waiting for the interpreter lock after reading, decoding, and
+    passing on what is decoded; and bytes read.
+    """
 
     read: float = 0.0
+    wait: float = 0.0
     decode: float = 0.0
     write: float = 0.0
     read_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, read: float, decode: float, write: float = 0.0) -> None:
+    def add(
+        self, *, read: float = 0.0, wait: float = 0.0, decode: float = 0.0, write: float = 0.0
+    ) -> None:
         """Add the times of one thread."""
         with self.lock:
             self.read += read
+            self.wait += wait
             self.decode += decode
             self.write += write
 
@@ -75,14 +82,14 @@ class BusyTime:
 
     def shares(self, wall: float) -> dict[Stage, float]:
         """The stages scaled to their common wall time (s); bricks are written into the cache directory."""
-        busy = self.read + self.decode + self.write
-        if busy <= 0:
-            return {}
-        return {
-            Stage.READ: wall * self.read / busy,
-            Stage.DECODE: wall * self.decode / busy,
-            Stage.CACHE: wall * self.write / busy,
+        stages = {
+            Stage.READ: self.read,
+            Stage.WAIT: self.wait,
+            Stage.DECODE: self.decode,
+            Stage.CACHE: self.write,
         }
+        busy = sum(stages.values())
+        return {stage: wall * taken / busy for stage, taken in stages.items()} if busy > 0 else {}
 
 
 def partial_decoder(volume: Volume) -> BatchDecoder | None:
@@ -111,11 +118,11 @@ class ChunkReader:
 
         The array is in this thread's buffers and valid until the next call, or in `out` if given.
         """
-        began = time.perf_counter()
-        read = began
+        began, reading = time.perf_counter(), 0.0
         try:
-            raw = self.read_stored(position, 0, int(self.index.sizes[position]))
-            read = time.perf_counter()
+            (raw,), reading = self.read_stored([(position, 0, int(self.index.sizes[position]))])
+            if isinstance(raw, CorruptChunk):
+                return None, str(raw)
             values = self._run_filters(
                 raw, self.volume.pipeline, int(self.index.masks[position]), out
             )
@@ -123,7 +130,7 @@ class ChunkReader:
         except CorruptChunk as damage:
             return None, str(damage)
         finally:
-            self.clock.add(read - began, time.perf_counter() - read)
+            self.clock.add(decode=time.perf_counter() - began - reading)
 
     def decode_batch(
         self, positions: Sequence[int], outs: Sequence[Bytes] | None = None
@@ -154,7 +161,7 @@ class ChunkReader:
         found = {number: outs[number][: len(data)] for number, data in chunks.items()}
         compiled.unshuffle(list(chunks.values()), list(found.values()), width)
         chunks.update(found)
-        self.clock.add(0.0, time.perf_counter() - began)
+        self.clock.add(decode=time.perf_counter() - began)
 
     def _finish(
         self, data: Bytes, rest: tuple[codecs.Filter, ...], out: Bytes
@@ -167,7 +174,7 @@ class ChunkReader:
         except CorruptChunk as damage:
             return None, str(damage)
         finally:
-            self.clock.add(0.0, time.perf_counter() - began)
+            self.clock.add(decode=time.perf_counter() - began)
 
     def _decode_last(
         self, decoder: BatchDecoder, positions: Sequence[int], outs: Sequence[Bytes]
@@ -176,18 +183,23 @@ class ChunkReader:
         began = time.perf_counter()
         pipeline = self._without_checksum
         size = codecs.bytes_after_last(pipeline, self.volume.grid.chunk_bytes)
-        streams = self._read_stored_all(
-            {n: position for n, position in enumerate(positions) if not self.index.masks[position]}
+        whole = [n for n, position in enumerate(positions) if not self.index.masks[position]]
+        stored, reading = self.read_stored(
+            [(positions[n], 0, int(self.index.sizes[positions[n]])) for n in whole]
         )
+        streams = {
+            n: raw
+            for n, raw in zip(whole, stored, strict=True)
+            if not isinstance(raw, CorruptChunk)
+        }
         if len(pipeline) < len(self.volume.pipeline):
             streams = _verified(streams)
         buffers = [
             (outs[n] if len(pipeline) == 1 else self.buffers.get(f"last{n}", size))[:size]
             for n in streams
         ]
-        read = time.perf_counter()
         sound = decoder.decode(list(streams.values()), buffers)
-        self.clock.add(read - began, time.perf_counter() - read)
+        self.clock.add(decode=time.perf_counter() - began - reading)
         return {n: buffer for n, buffer, good in zip(streams, buffers, sound, strict=True) if good}
 
     def _run_filters(
@@ -212,11 +224,6 @@ class ChunkReader:
         """The chunk at `position` as a stream that is decoded in several calls; requires a `partial_decoder`."""
         stream: Stream = self._partial.stream(int(self.index.sizes[position]))
         return stream
-
-    @cached_property
-    def _most_stored(self) -> int:
-        """Stored bytes beyond which a chunk cannot be sound."""
-        return 2 * self.volume.grid.chunk_bytes + 65536
 
     @cached_property
     def _partial(self) -> BatchDecoder:
@@ -255,21 +262,24 @@ class ChunkReader:
     ) -> list[int]:
         """Feed each stream this share of its stored bytes. Returns the chunks that need more input."""
         began = time.perf_counter()
-        found: list[int] = []
-        parts: list[Bytes] = []
+        spans = []
         for number in numbers:
             stored, fed = int(self.index.sizes[positions[number]]), streams[number].fed
             count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
-            try:
-                parts.append(self.read_stored(positions[number], fed, count, f"raw{len(parts)}"))
+            spans.append((positions[number], fed, count))
+        read, reading = self.read_stored(spans)
+        found: list[int] = []
+        parts: list[Bytes] = []
+        for number, raw in zip(numbers, read, strict=True):
+            if isinstance(raw, CorruptChunk):
+                reasons[number] = str(raw)
+            else:
                 found.append(number)
-            except CorruptChunk as damage:
-                reasons[number] = str(damage)
-        read = time.perf_counter()
+                parts.append(raw)
         verdicts = self._partial.resume(
             [streams[n] for n in found], parts, [outs[n] for n in found], until
         )
-        self.clock.add(read - began, time.perf_counter() - read)
+        self.clock.add(decode=time.perf_counter() - began - reading)
         for number, verdict in zip(found, verdicts, strict=True):
             if verdict is Verdict.CORRUPT:
                 # The decoder for single chunks decides and gives the reason. It decodes into another buffer, since
@@ -281,55 +291,58 @@ class ChunkReader:
             n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
         ]
 
-    def _read_stored_all(self, positions: dict[int, int]) -> dict[int, Bytes]:
-        """The stored bytes of chunks by number, without those that cannot be read; adjoining ones in one go."""
-        spans = {
-            number: (int(self.index.offsets[position]), int(self.index.sizes[position]))
-            for number, position in positions.items()
-        }
-        first = min((offset for offset, _ in spans.values()), default=0)
-        last = max((offset + size for offset, size in spans.values()), default=0)
-        fits = all(size <= self._most_stored for _, size in spans.values())
-        if len(spans) > 1 and fits and last - first == sum(size for _, size in spans.values()):
-            raw = self.buffers.get("raw", last - first)
-            with suppress(OSError):
-                if self._read(raw, first) == len(raw):
-                    return {
-                        number: raw[offset - first : offset - first + size]
-                        for number, (offset, size) in spans.items()
-                    }
-        found = {}
-        for number, position in positions.items():
-            with suppress(CorruptChunk):
-                size = spans[number][1]
-                found[number] = self.read_stored(position, 0, size, f"raw{number}")
-        return found
+    def read_stored(
+        self, parts: Sequence[tuple[int, int, int]]
+    ) -> tuple[list[Bytes | CorruptChunk], float]:
+        """Stored bytes of chunks, and how long that took (s), which is charged.
 
-    def read_stored(self, position: int, at: int, count: int, buffer: str = "raw") -> Bytes:
-        """`count` stored bytes of a chunk, in a buffer of this thread; raises `CorruptChunk`."""
-        stored = int(self.index.sizes[position])
-        if stored > self._most_stored:
-            raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
-        raw = self.buffers.get(buffer, count)
-        try:
-            found = self._read(raw, int(self.index.offsets[position]) + at)
-        except OSError as error:
-            # Converted, because callers take an OSError for a full disk of the cache.
-            raise CorruptChunk(f"it cannot be read ({error.strerror})") from None
-        if found != count:
-            raise CorruptChunk("it is cut short")
-        return raw
+        A part is (position of the chunk, offset in it, length); adjoining ones are read in one go. Its bytes are
+        in a buffer of this thread until the next call; the reason is there instead if they cannot be read. Raises
+        `Busy`.
+        """
+        limit = 2 * self.volume.grid.chunk_bytes + 65536
+        claimed = [int(self.index.sizes[position]) for position, _, _ in parts]
+        spans = [
+            (int(self.index.offsets[position]) + at, count)
+            for (position, at, count), stored in zip(parts, claimed, strict=True)
+            if stored <= limit
+        ]
+        whole, reading = self._read_together(spans)
+        read = iter(whole)
+        if not whole:
+            buffers = [self.buffers.get(f"raw{n}", count) for n, (_, count) in enumerate(spans)]
+            results, more = self._read([offset for offset, _ in spans], buffers)
+            read = iter(map(_checked, buffers, results))
+            reading += more
+        return [
+            CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
+            if stored > limit
+            else next(read)
+            for stored in claimed
+        ], reading
 
-    def _read(self, raw: Bytes, offset: int) -> int:
-        """Read into a buffer; returns how many bytes there were. Raises `OSError`, `Busy`."""
-        try:
-            found = os.preadv(self.fd, [raw.data], offset)
-        except OSError as error:
-            if busy := out_of_reach(error):
-                raise busy from error
-            raise
-        self.clock.add_bytes(found)
-        return found
+    def _read_together(
+        self, spans: Sequence[tuple[int, int]]
+    ) -> tuple[list[Bytes | CorruptChunk], float]:
+        """Spans (offset, length) of the file, and how long that took (s); none unless they adjoin."""
+        first = min((offset for offset, _ in spans), default=0)
+        last = max((offset + count for offset, count in spans), default=0)
+        if len(spans) < 2 or last - first != sum(count for _, count in spans):
+            return [], 0.0
+        raw = self.buffers.get("raw", last - first)
+        (result,), reading = self._read([first], [raw])
+        if result != len(raw):
+            return [], reading
+        return [raw[offset - first : offset - first + count] for offset, count in spans], reading
+
+    def _read(
+        self, offsets: Sequence[int], buffers: Sequence[Bytes]
+    ) -> tuple[Sequence[int], float]:
+        """Results as of `timed_read`, and how long that took (s), which is charged."""
+        results, read_s, waited_s = timed_read.read_into(self.fd, offsets, buffers)
+        self.clock.add(read=read_s, wait=waited_s)
+        self.clock.add_bytes(sum(max(result, 0) for result in results))
+        return results, read_s + waited_s
 
     def readahead(self, positions: Sequence[int] | NDArray[np.int64]) -> None:
         """Start readahead of chunks (posix_fadvise), so that the disk works during decoding."""
@@ -362,3 +375,14 @@ def _verified(streams: dict[int, Bytes]) -> dict[int, Bytes]:
         with suppress(CorruptChunk):
             found[number] = codecs.without_fletcher32(data)
     return found
+
+
+def _checked(raw: Bytes, result: int) -> Bytes | CorruptChunk:
+    """What was read, or why it cannot be used; `result` as of `timed_read`. Raises `Busy`."""
+    if result < 0:
+        error = OSError(-result, os.strerror(-result))
+        if busy := out_of_reach(error):
+            raise busy from error
+        # Not an OSError, because callers take that for a full disk of the cache.
+        return CorruptChunk(f"it cannot be read ({error.strerror})")
+    return raw if result == len(raw) else CorruptChunk("it is cut short")

@@ -66,9 +66,9 @@ class Decoder(BandReader):
     ) -> list[DamagedChunk]:
         """Decode every chunk of the brick into `sink`; returns the damaged chunks.
 
-        `yield_to_demand` is called between bands and may block, so that background work can yield. Charges `read`
-        and `decode`, scaled to the wall time. Raises `Changed` when the file's fingerprint is not the volume's,
-        `TooSlow` or `Busy` beyond the limits of `TimeLimit`.
+        `yield_to_demand` is called between bands and may block, so that background work can yield. Charges `read`,
+        `decode` and, for the interpreter lock after reading, `wait`, scaled to the wall time. Raises `Changed`
+        when the file's fingerprint is not the volume's, `TooSlow` or `Busy` beyond the limits of `TimeLimit`.
         """
         with self._reading(file) as reader:
             job = BrickDecode(reader, address, sink, _index_positions(file, address))
@@ -265,7 +265,7 @@ class BrickDecode:
                 check(together * volume.grid.chunk_bytes)
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
-        reader.clock.add(0.0, 0.0, time.perf_counter() - began)
+        reader.clock.add(write=time.perf_counter() - began)
         return damaged
 
     def _put(self, boxes: Sequence[Box], positions: Sequence[int]) -> Iterator[DamagedChunk]:
@@ -279,4 +279,4 @@ class BrickDecode:
             if reason:
                 yield DamagedChunk(corner, reason)
             target[...] = self.reader.volume.fill if values is None else values[inside]
-        self.reader.clock.add(0.0, time.perf_counter() - began)
+        self.reader.clock.add(decode=time.perf_counter() - began)

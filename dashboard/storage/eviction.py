@@ -26,6 +26,9 @@ ENTRY_BYTES = 12 * 1024
 UNCOUNTED_BYTES = 16 * 2**20
 
 
+OnEvict = Callable[[CacheRow], Callable[[], None] | None]
+
+
 class EvictableCache(Protocol):
     """The part of `BytesCache` that eviction needs."""
 
@@ -71,13 +74,16 @@ class LruEvictor:
         *,
         protected: Callable[[], Collection[str]] = tuple,
         evict_protected_last: bool = False,
-        on_evict: Callable[[CacheRow], None] | None = None,
+        exempt: Callable[[CacheRow], bool] | None = None,
+        on_evict: OnEvict | None = None,
     ) -> int | None:
         """Evict least recently used entries until `need` bytes fit.
 
         Returns the number evicted, or None if that is not possible. Entries that `protected` names (called only if
         something has to be evicted) or that were used within the last seconds are spared; with
-        `evict_protected_last` they are evicted last. `on_evict` is called with each entry before its eviction.
+        `evict_protected_last` they are evicted last. Those for which `exempt` holds are never evicted. `on_evict`
+        is called with each entry before its eviction, and what it returns afterwards, unless somebody else has
+        removed the entry meanwhile.
         """
         if need > self.limit:
             return None
@@ -89,7 +95,11 @@ class LruEvictor:
         if used + need <= self.limit:
             return 0
         with self.reserve(
-            need, protected=protected, evict_protected_last=evict_protected_last, on_evict=on_evict
+            need,
+            protected=protected,
+            evict_protected_last=evict_protected_last,
+            exempt=exempt,
+            on_evict=on_evict,
         ) as evicted:
             return evicted
 
@@ -100,7 +110,8 @@ class LruEvictor:
         *,
         protected: Callable[[], Collection[str]] = tuple,
         evict_protected_last: bool = False,
-        on_evict: Callable[[CacheRow], None] | None = None,
+        exempt: Callable[[CacheRow], bool] | None = None,
+        on_evict: OnEvict | None = None,
     ) -> Iterator[int | None]:
         """As `evict_for`, under the cache's lock: the caller stores its entry within the block."""
         with ExitStack() as stack:
@@ -108,7 +119,7 @@ class LruEvictor:
             try:
                 if self._lock is not None:
                     stack.enter_context(file_lock(self._lock, timeout_s=5.0))
-                evicted = self._evict(need, protected, evict_protected_last, on_evict)
+                evicted = self._evict(need, protected, evict_protected_last, exempt, on_evict)
             except (LockTimeout, sqlite3.Error, diskcache.Timeout, OSError) as error:
                 log.warning("nothing could be evicted: %s", error)
             yield evicted
@@ -118,7 +129,8 @@ class LruEvictor:
         need: int,
         protected: Callable[[], Collection[str]],
         evict_protected_last: bool,
-        on_evict: Callable[[CacheRow], None] | None,
+        exempt: Callable[[CacheRow], bool] | None,
+        on_evict: OnEvict | None,
     ) -> int | None:
         used = self.used()
         over = used + need - self.limit
@@ -130,15 +142,16 @@ class LruEvictor:
         undeletable: set[str] = set()
         protected_keys = protected()
         while over > 0:
-            chosen = self._chosen(over, protected_keys, evict_protected_last, undeletable)
+            chosen = self._chosen(over, protected_keys, evict_protected_last, exempt, undeletable)
             if chosen is None:
                 return evicted if undeletable else None
             for row in chosen:
-                if on_evict is not None:
-                    on_evict(row)
+                evicted_now = None if on_evict is None else on_evict(row)
                 if self.cache.delete(row.key):
                     over -= row.size
                     evicted += 1
+                    if evicted_now is not None:
+                        evicted_now()
                 else:
                     undeletable.add(row.key)
         return evicted
@@ -148,6 +161,7 @@ class LruEvictor:
         over: int,
         protected: Collection[str],
         evict_protected_last: bool,
+        exempt: Callable[[CacheRow], bool] | None,
         undeletable: Collection[str],
     ) -> list[CacheRow] | None:
         """Entries of at least `over` bytes together, or None where not enough may be evicted."""
@@ -157,7 +171,7 @@ class LruEvictor:
         for row in self.cache.rows_by_eviction_order():
             if over <= 0 or (row.used >= fresh and not evict_protected_last):
                 break
-            if row.key in undeletable:
+            if row.key in undeletable or (exempt is not None and exempt(row)):
                 continue
             if row.used >= fresh or row.key in protected:
                 last.append(row)

@@ -99,14 +99,18 @@ class LedgerReader:
         self.bases: frozenset[str] = frozenset()
 
     def refresh(self, now: float) -> None:
-        """Read new rows; `now` is Unix time (s). Raises `RowsUnavailable`."""
+        """Read new rows; `now` is Unix time (s). Raises `RowsUnavailable`.
+
+        All that a process counted until its heartbeat is in them.
+        """
+        # A process writes its heartbeat after its row, so it is read before.
+        records = list(self._read_records())
         for key, value in self._new_rows():
             if key.startswith((ROW, BASE)):
                 self._add(key, value)
         oldest = math.floor(now - FORGET_S)
         for second in [s for s in self.bins if s < oldest]:
             del self.bins[second]
-        records = list(self._read_records())
         self.processes = [_process(key, one, now) for key, one in records if one.is_live(now)]
         self.worker = _worker([one for _, one in records if one.role == "worker"], now)
         for process in sorted(self.processes, key=lambda p: -p.stats["heartbeat_s"]):

@@ -1,4 +1,4 @@
-"""A library that delays system calls of a server, to see which stage a slow disk is attributed to."""
+"""A library that delays and times system calls of a server, to see which stage the disk is attributed to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CONTROL = struct.Struct("=16s496sii")
+CONTROL = struct.Struct("=16s496siiq")
 
 
 class Delays:
@@ -33,11 +33,16 @@ class Delays:
     def of(self, call: str, below: Path, seconds: float) -> Iterator[None]:
         """Delay each `call` (open, stat, pread, pwrite or flock) on a file whose path begins with `below`."""
         path = str(below).encode()
-        self._control[:] = CONTROL.pack(call.encode(), path, round(seconds * 1e3), 0)
+        self._control[:] = CONTROL.pack(call.encode(), path, round(seconds * 1e3), 0, 0)
         try:
             yield
         finally:
-            self._control[-8:-4] = bytes(4)
+            self._control[:16] = bytes(16)
+
+    @property
+    def seconds(self) -> float:
+        """Time that the delayed calls took, of which that of `pread` and `pwrite` is known (s)."""
+        return int(CONTROL.unpack(self._control[:])[4]) / 1e9
 
     @property
     def count(self) -> int:

@@ -1,6 +1,7 @@
-/* Delays system calls on files below a folder; preloaded into a server and its children.
+/* Delays and times system calls on files below a folder; preloaded into a server and its children.
  *
- * DELAYS names a file that is mapped by all processes: what is delayed, where, for how long, and how often it was. */
+ * DELAYS names a file that is mapped by all processes: which call, where, its delay, how often it was made and how
+ * long that took. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,6 +26,7 @@ struct control {
     char below[496];
     int32_t milliseconds;
     int32_t count;
+    int64_t nanoseconds;
 };
 
 static volatile struct control *control;
@@ -43,18 +45,26 @@ __attribute__((constructor)) static void begin(void)
 
 static int wanted(const char *call)
 {
-    return control && control->milliseconds > 0 && strcmp((const char *)control->call, call) == 0;
+    return control && strcmp((const char *)control->call, call) == 0;
 }
 
-static void delay(const char *path)
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static int delay(const char *path)
 {
     const char *below = (const char *)control->below;
     if (strncmp(path, below, strlen(below)) != 0)
-        return;
+        return 0;
     __atomic_add_fetch((int32_t *)&control->count, 1, __ATOMIC_SEQ_CST);
     struct timespec left = {control->milliseconds / 1000, control->milliseconds % 1000 * 1000000L};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+    while (control->milliseconds > 0 && nanosleep(&left, &left) != 0 && errno == EINTR)
         ;
+    return 1;
 }
 
 static ssize_t path_of(int fd, char *path, size_t size)
@@ -66,11 +76,20 @@ static ssize_t path_of(int fd, char *path, size_t size)
     return length;
 }
 
-static void delay_fd(const char *call, int fd)
+/* When the call began, for `end`; 0 for one that is not timed. */
+static int64_t delay_fd(const char *call, int fd)
 {
     char path[PATH_MAX];
-    if (wanted(call) && path_of(fd, path, sizeof path) > 0)
-        delay(path);
+    if (!wanted(call))
+        return 0;
+    int64_t began = now();
+    return path_of(fd, path, sizeof path) > 0 && delay(path) ? began : 0;
+}
+
+static void end(int64_t began)
+{
+    if (began)
+        __atomic_add_fetch((int64_t *)&control->nanoseconds, now() - began, __ATOMIC_SEQ_CST);
 }
 
 static void delay_name(const char *call, int folder, const char *name)
@@ -155,8 +174,10 @@ FSTATAT(fstatat64, stat64)
     result name(int fd, data, size_t size, __typeof__((off64_t)0) offset)           \
     {                                                                               \
         NEXT(name);                                                                 \
-        delay_fd(call, fd);                                                         \
-        return next(fd, buffer, size, offset);                                      \
+        int64_t began = delay_fd(call, fd);                                         \
+        result done = next(fd, buffer, size, offset);                               \
+        end(began);                                                                 \
+        return done;                                                                \
     }
 AT_OFFSET(pread, "pread", ssize_t, void *buffer)
 AT_OFFSET(pread64, "pread", ssize_t, void *buffer)
@@ -167,8 +188,10 @@ AT_OFFSET(pwrite64, "pwrite", ssize_t, const void *buffer)
     ssize_t name(int fd, const struct iovec *parts, int count, off64_t offset)      \
     {                                                                               \
         NEXT(name);                                                                 \
-        delay_fd(call, fd);                                                         \
-        return next(fd, parts, count, offset);                                      \
+        int64_t began = delay_fd(call, fd);                                         \
+        ssize_t done = next(fd, parts, count, offset);                              \
+        end(began);                                                                 \
+        return done;                                                                \
     }
 VECTOR(preadv, "pread")
 VECTOR(preadv64, "pread")
@@ -177,8 +200,10 @@ VECTOR(preadv64, "pread")
     ssize_t name(int fd, const struct iovec *parts, int count, off64_t offset, int flags) \
     {                                                                               \
         NEXT(name);                                                                 \
-        delay_fd(call, fd);                                                         \
-        return next(fd, parts, count, offset, flags);                               \
+        int64_t began = delay_fd(call, fd);                                         \
+        ssize_t done = next(fd, parts, count, offset, flags);                       \
+        end(began);                                                                 \
+        return done;                                                                \
     }
 VECTOR2(preadv2, "pread")
 VECTOR2(preadv64v2, "pread")

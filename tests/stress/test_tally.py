@@ -19,6 +19,7 @@ import pytest
 from tests import files
 from tests.browsing import MAX_CELLS, SHAPE, Browsing
 from tests.conftest import Server, serving, unused_port
+from tests.counted import written_until
 from tests.nightly import mostly
 from tests.tally import Tally, Viewer, of_csv, of_distributions, of_metrics, of_stats
 from tests.tally_views import (
@@ -40,8 +41,6 @@ SPAN_S, PANELS_S = 3600, 300.0
 NOT_IN_SUMS = ("sent_bytes", "seen")
 # Accesses to bricks are simulated some seconds later, and those of the last second are lost with a process.
 SIMULATED = ("accesses", "accesses_hits")
-# Ages of heartbeats are rounded.
-MARGIN_S = 0.001
 
 
 @pytest.fixture
@@ -143,11 +142,9 @@ class Service:
 
         def running(stats: dict[str, Any]) -> dict[int, float]:
             return {
-                one["pid"]: stats["to"] - one["heartbeat_s"] - MARGIN_S
-                for one in stats["processes"]
-                if one["role"] == "web"
-                and one["pid"] != ended
-                and Path(f"/proc/{one['pid']}").exists()
+                pid: until
+                for pid, until in written_until(stats).items()
+                if pid != ended and Path(f"/proc/{pid}").exists()
             }
 
         return running(self.until(lambda stats: len(running(stats)) == 2))

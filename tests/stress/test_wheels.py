@@ -24,8 +24,8 @@ PLATFORM = "manylinux_2_28_x86_64"
 WITHIN_S = 60.0
 
 NATIVE = (
-    "from dashboard.codecs import compiled, paired_inflate;"
-    " print(paired_inflate.available() and compiled.available())"
+    "from dashboard.codecs import compiled, paired_inflate; from dashboard.decoding import timed_read;"
+    " print(all(one.available() for one in (compiled, paired_inflate, timed_read)))"
 )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.people.access import Access
+from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from tests.clock import Clock
 from tests.contract.sign_in.requests import PEER, TOKEN
-from tests.people import make_access, people_file
+from tests.people import PASSWORD, make_access, people_file
 from tests.web import App, running
 
 
@@ -55,3 +56,11 @@ def access(
     for name, value in vars(make_access(store, TOKEN, clock)).items():
         monkeypatch.setattr(access, name, value)
     return access
+
+
+@pytest.fixture
+def people(access: Access, clock: Clock) -> None:
+    """Ann, and root who administers."""
+    access.accounts.add("ann", PASSWORD, ["imaging"])
+    access.accounts.add("root", PASSWORD, admin=True)
+    clock.pass_(KEPT_S)

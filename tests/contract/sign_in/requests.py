@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from tests.people import PASSWORD
 from tests.web import HOST, App
 
 TOKEN = "correct-horse-battery+staple/=&%?"
@@ -39,6 +40,23 @@ def sign_in(app: App, token: str = TOKEN, next_: str | None = None, **more: Any)
     prefix = app.services.settings.url_prefix
     form = {"token": token} | ({} if next_ is None else {"next": next_})
     return ask(app, f"{prefix}/sign-in", "POST", data=form, **more)
+
+
+def sign_in_as(app: App, name: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+    prefix = app.services.settings.url_prefix
+    return ask(app, f"{prefix}/sign-in", "POST", data={"name": name, "password": password}, **more)
+
+
+def session(app: App, name: str) -> dict[str, str]:
+    return with_session(session_of(sign_in_as(app, name)))
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def status(app: App, path: str, headers: dict[str, str]) -> int:
+    return ask(app, app.services.settings.url_prefix + path, headers=headers).status_code
 
 
 def with_session(session: str) -> dict[str, str]:

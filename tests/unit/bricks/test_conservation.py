@@ -130,6 +130,34 @@ def test_bricks_removed_by_hand_are_decided(here: Parts) -> None:
     assert here.store.history.of(brick(here, 0)) is not None
 
 
+@pytest.mark.parametrize("first", ["drop", "evict"])
+def test_one_that_is_dropped_while_it_is_evicted_is_counted_once(
+    here: Parts, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    here.load(brick(here, 0), Purpose.PREFETCH_MOVING)
+    (row,) = here.disk.rows_by_eviction_order()
+    delete, removed = here.disk.delete, []
+    second = here.store.evict if first == "drop" else here.store.drop
+
+    def while_deleting(key: str) -> bool:
+        # What the first call knows of the brick, the second one does as well.
+        monkeypatch.setattr(here.disk, "delete", delete)
+        removed.append(second(row))
+        return delete(key)
+
+    monkeypatch.setattr(here.disk, "delete", while_deleting)
+    removed.append(getattr(here.store, first)(row))
+    assert removed == [True, False]
+    counted = {name: count for name, count in here.ledger.counted.items() if count}
+    assert sum(counted.get(name, 0) for name in ("bricks.dropped", "bricks.evictions")) == 1
+    assert counted.get("bricks.evictions", 0) == counted.get("evicted.unused", 0)
+    past = here.store.history.of(brick(here, 0))
+    assert (past is not None) == ("bricks.evictions" in counted)
+    found = account(here)
+    assert found["wasted_bytes"] == NBYTES
+    assert obeys(found)
+
+
 def test_what_was_not_in_the_ledger_leaves_no_debt(here: Parts) -> None:
     here.load(brick(here, 0), Purpose.PREFETCH_MOVING)
     # As if its process had been killed before its first row.

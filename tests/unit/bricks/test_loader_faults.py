@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from dashboard.addressing.outcomes import Purpose
 from dashboard.bricks.brick import FileBrick, SinglePlaneBrick
 from dashboard.bricks.loader import CacheFull
 from dashboard.catalog.volume_file import VolumeFile
+from dashboard.decoding import timed_read
 from tests import database, files
 from tests.parts import Parts
 from tests.small_volume import HOW, NBYTES, SHAPE, VALUES, brick, same
@@ -126,12 +128,12 @@ def test_a_disk_that_fills_up_while_a_brick_is_written(
 def test_a_source_that_cannot_be_read_is_no_full_disk_and_no_damage(
     here: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> int:
-        raise OSError(5, "Input/output error")
+    def fail(_: int, offsets: list[int], buffers: Any) -> tuple[list[int], float, float]:
+        return [-errno.EIO] * len(offsets), 0.0, 0.0
 
     address = brick(here, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "preadv", fail)
+        patch.setattr(timed_read, "read_into", fail)
         with pytest.raises(errors.Busy, match="try again"):
             here.load(address)
     assert here.disk.totals() == (0, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.addressing.outcomes import Purpose, Waste
-from dashboard.bricks.store import BrickStore
+from dashboard.bricks.store import DEMANDED_LATELY_S, BrickStore
 from dashboard.storage import eviction as eviction_module
 from dashboard.storage.bytes_cache import BytesCache
 from tests import database
@@ -76,6 +76,32 @@ def test_only_demand_pushes_out_what_is_planned_or_in_use(
     planned.add(brick_at(8).key)
     put(store, brick_at(12), Purpose.DEMAND)
     assert store.has(brick_at(12))
+
+
+def test_what_is_decoded_for_viewers_at_rest_replaces_nothing_that_was_demanded_lately(
+    make_store: Callable[..., BrickStore], cache: BytesCache
+) -> None:
+    clock = Clock(1e9)
+    store = make_store(limit=4 * FILE_BYTES, clock=clock)
+    put(store, brick_at(0), Purpose.DEMAND)
+    put(store, brick_at(4), Purpose.PREFETCH_MOVING).mark_accessed(0)
+    put(store, brick_at(8), Purpose.WARMUP)
+    put(store, brick_at(12), Purpose.PREFETCH_MOVING)
+    database.touch(cache, clock.now)
+    clock.now += 60.0
+    # What nobody demanded makes room, and then nothing does.
+    put(store, brick_at(16), Purpose.PREFETCH_IDLE).mark_accessed(0)
+    there = [store.has(brick_at(n)) for n in (0, 4, 8, 12, 16)]
+    assert there == [True, True, True, False, True]
+    database.touch(cache, clock.now)
+    clock.now += 60.0
+    assert store.begin(brick_at(20), DTYPE.itemsize, Purpose.PREFETCH_IDLE) is None
+    # For those that move, and after a while, something does.
+    put(store, brick_at(20), Purpose.PREFETCH_MOVING)
+    database.touch(cache, clock.now)
+    clock.now += DEMANDED_LATELY_S + 1.0
+    put(store, brick_at(24), Purpose.PREFETCH_IDLE)
+    assert cache.totals()[1] == 4
 
 
 def test_what_was_decoded_for_nothing_is_counted(

@@ -120,9 +120,9 @@ def slow(
     monkeypatch.setattr(decoder, "TimeLimit", partial(TimeLimit, processor=clock))
     stored = chunk_reader.ChunkReader.read_stored
 
-    def slowly(self: Any, *given: Any) -> Any:
-        clock.pass_(10.0)
-        return stored(self, *given)
+    def slowly(self: Any, parts: Any) -> Any:
+        clock.pass_(10.0 * len(parts))
+        return stored(self, parts)
 
     monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", slowly)
     return make_parts(arena_bytes=2**20 if request.param == "planes first" else 0, threads=1)
@@ -134,9 +134,9 @@ def test_a_slow_brick_leaves_nothing_behind(
     read: list[Any] = []
     stored = chunk_reader.ChunkReader.read_stored
 
-    def counting(self: Any, *given: Any) -> Any:
-        read.append(given)
-        return stored(self, *given)
+    def counting(self: Any, parts: Any) -> Any:
+        read.extend(parts)
+        return stored(self, parts)
 
     monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", counting)
     with pytest.raises(TooSlow, match="damaged or hostile"):
@@ -181,10 +181,10 @@ def test_what_is_being_decoded_ends_at_the_next_chunk(
     here = make_parts(arena_bytes=arena_bytes, threads=1)
     stored, read = chunk_reader.ChunkReader.read_stored, []
 
-    def stopped(self: Any, *given: Any) -> Any:
-        read.append(given)
+    def stopped(self: Any, parts: Any) -> Any:
+        read.extend(parts)
         here.readers.stop()
-        return stored(self, *given)
+        return stored(self, parts)
 
     monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", stopped)
     with pytest.raises(errors.Busy, match="stopping"):

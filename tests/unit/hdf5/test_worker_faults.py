@@ -129,7 +129,11 @@ def test_one_that_waits_for_something_is_ended_and_no_verdict(
     assert here.library.datasets("data/a.h5")[0]["dataset"] == "/x"
 
 
-def test_one_that_uses_up_its_time_is_ended(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
+def test_one_that_uses_up_its_time_is_ended(
+    pool: Hdf5WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However little of a processor others leave it.
+    monkeypatch.setattr(child, "_IDLE", 0.0)
     path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
     loop = stand_in(pool, READY + "while True: pass")
     with loop, pytest.raises(WorkerCrashed, match="took longer than 0 s on this file"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.storage import eviction as module
 from dashboard.storage.access_log import AccessLog
 from dashboard.storage.bytes_cache import BytesCache, CacheRow, open_cache
-from dashboard.storage.eviction import IN_USE_S, LruEvictor
+from dashboard.storage.eviction import IN_USE_S, LruEvictor, OnEvict
 from dashboard.storage.file_lock import file_lock
 from tests import database
 
@@ -40,6 +40,11 @@ def make(cache: BytesCache, limit: int, lock: Path) -> LruEvictor:
     return LruEvictor(cache, limit, lock, clock=lambda: NOW)
 
 
+def note_in(left: list[str]) -> OnEvict:
+    """Notes what is evicted, afterwards."""
+    return lambda row: lambda: left.append(row.key)
+
+
 def test_nothing_is_evicted_below_the_limit(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 40})
     assert make(cache, 100, lock).evict_for(20) == 0
@@ -50,7 +55,7 @@ def test_the_oldest_leave_until_it_fits(cache: BytesCache, lock: Path) -> None:
     fill(cache, {"a": 40, "b": 10, "c": 40, "d": 10})
     evictor = make(cache, 100, lock)
     left: list[str] = []
-    assert evictor.evict_for(45, on_evict=lambda row: left.append(row.key)) == 2
+    assert evictor.evict_for(45, on_evict=note_in(left)) == 2
     assert left == ["a", "b"]
     assert keys(cache) == {"c", "d"}
 
@@ -125,7 +130,7 @@ def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) 
         55,
         protected=lambda: {"a"},
         evict_protected_last=True,
-        on_evict=lambda row: left.append(row.key),
+        on_evict=note_in(left),
     )
     assert gone == len(left) == 2
     assert left == ["b", "c"]
@@ -134,7 +139,7 @@ def test_what_is_protected_goes_last_when_it_may(cache: BytesCache, lock: Path) 
             100,
             protected=lambda: {"a"},
             evict_protected_last=True,
-            on_evict=lambda row: left.append(row.key),
+            on_evict=note_in(left),
         )
         == 1
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import Any
+
+import pytest
 
 from dashboard.storage.rows import DiskRows
 from dashboard.telemetry.ledger import Ledger
+from dashboard.telemetry.ledger_reader import LedgerReader
 from dashboard.telemetry.processes import PROCESS, PROCESS_EXPIRES_S, Heartbeat
 from dashboard.telemetry.statistics import Stats
 from tests.clock import Clock
@@ -44,6 +48,32 @@ def test_a_name_of_a_process_that_was_killed_is_free_at_once(
     Ledger(cache, "web", clock).flush()
     assert names(stats) == ["web-0"]
     assert stats.processes()[0]["pid"] == os.getpid()
+
+
+def test_what_was_counted_before_a_heartbeat_is_in_the_figures(
+    cache: DiskRows, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, reader = Ledger(cache, "web", clock), LedgerReader(cache)
+    ledger.flush()
+    read = cache.rows_after
+
+    def flush_meanwhile(*given: Any) -> Any:
+        """Another process writes, as soon as the rows are read."""
+        rows = read(*given)
+        clock.pass_(1.0)
+        ledger.demand("hit")
+        ledger.flush()
+        return rows
+
+    monkeypatch.setattr(cache, "rows_after", flush_meanwhile)
+    reader.refresh(clock.now)
+    (process,) = reader.processes
+    # Its age says that the demand is not in them.
+    assert reader.all.demand.get("hit", 0) == 0
+    assert process.stats["heartbeat_s"] == 0.0
+    monkeypatch.undo()
+    reader.refresh(clock.now)
+    assert reader.all.demand["hit"] == 1
 
 
 def test_a_process_elsewhere_is_waited_for(cache: DiskRows, clock: Clock, stats: Stats) -> None:
