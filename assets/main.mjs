@@ -6,6 +6,7 @@ import { browserClock as clock } from './data/clock.mjs';
 import { createDatasets } from './data/datasets.mjs';
 import { createFrameCache } from './data/frame-cache.mjs';
 import { createNetworkTiming } from './data/network-timing.mjs';
+import { createRecent } from './data/recent.mjs';
 import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
@@ -25,6 +26,7 @@ import { createStateMachine } from './render/state-machine.mjs';
 import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
+import { createDimensions } from './ui/dimensions.mjs';
 import { createDock } from './ui/dock.mjs';
 import { createExportMenu } from './ui/export-menu.mjs';
 import { createFocus } from './ui/focus.mjs';
@@ -41,6 +43,7 @@ import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
 import { createSessionNotice } from './ui/session.mjs';
 import { createShell } from './ui/shell.mjs';
+import { createStartPage } from './ui/start-page.mjs';
 import { createStatus } from './ui/status.mjs';
 import { createTouch } from './ui/touch.mjs';
 import { createTree, renderNode } from './ui/tree.mjs';
@@ -58,7 +61,6 @@ import { createViewer } from './ui/viewer.mjs';
  * @property {number} idlePoll The longest time from one poll of an idle page to the next, in ms.
  * @property {Stage[]} stages
  * @property {string} wholeReference What a desktop viewer takes for all of them.
- * @property {number} maxRank The most dimensions of a dataset.
  * @property {DashProps} navbar
  */
 
@@ -101,7 +103,14 @@ export function start(config) {
   const api = createApi(config.prefix, versions, session.show);
   const network = createNetworkTiming(bandwidth.addSample);
   const telemetry = createTelemetry(api, network, viewerId);
-  const datasets = createDatasets(api, () => tree.draw(), (file, records) => tree.expandAll(file, records));
+  const datasets = createDatasets(
+    api,
+    () => {
+      tree.draw();
+      startPage.draw();
+    },
+    (file, records) => tree.expandAll(file, records),
+  );
   const loader = createSliceLoader(
     api,
     (request, answer) => picture.onValues(request, answer),
@@ -109,7 +118,22 @@ export function start(config) {
   );
 
   const focus = createFocus({ onEscape: () => viewer.goBack() });
-  const bridge = createDashBridge({ maxRank: config.maxRank, onDragged: focus.restore });
+  const dimensions = createDimensions({
+    on: {
+      move: (dimension, index) => viewer.moveAlong(dimension, index),
+      release: () => {
+        bridge.sync(/** @type {View} */ (store.current()));
+        focus.restore();
+      },
+      typed: (dimension, index) => viewer.goTyped(dimension, index),
+      choose: (axis) => viewer.setPlane({ type: 'axis', axis }),
+      play: (axis) => {
+        viewer.setPlane({ type: 'axis', axis });
+        player.toggle();
+      },
+    },
+  });
+  const bridge = createDashBridge({ dimensions, onDragged: focus.restore });
   const polling = createPolling({
     clock,
     longestMs: config.idlePoll,
@@ -133,6 +157,7 @@ export function start(config) {
     clock,
     store,
     go: (index) => viewer.go(index),
+    rangeOf: dimensions.rangeOf,
     isHidden: () => document.hidden,
     onChange: (playing) => {
       showPlaying(playing);
@@ -168,6 +193,7 @@ export function start(config) {
       reset: () => viewer.showAll(),
       hover: (row, column) => readout.hover(row, column),
       unhover: () => readout.clear(),
+      pick: (row, column, hide) => viewer.pickLabel(row, column, hide),
     },
   });
   const readout = createReadout({ api, plot });
@@ -227,7 +253,8 @@ export function start(config) {
     onChange: (paused) => scrubber.setFetchingAhead(!paused),
     onError: (error) => status.note('Prefetching goes on. ' + error.message, 'prefetch'),
   });
-  const navigation = createNavigation();
+  const recent = createRecent();
+  const navigation = createNavigation(recent);
   const residency = createResidencyBand({
     api,
     store,
@@ -245,6 +272,15 @@ export function start(config) {
     onOpen: (found) => viewer.open(found),
   });
   const newest = createNewest({ store, goToEnd: () => viewer.goToEnd() });
+  const startPage = createStartPage({
+    datasets,
+    recent,
+    openFile: (file) => viewer.open({ file, dataset: null }),
+    openLink: (link) => {
+      history.pushState(null, '', link);
+      viewer.start();
+    },
+  });
   const viewer = createViewer({
     config,
     store,
@@ -259,6 +295,7 @@ export function start(config) {
     plot,
     readout,
     residency,
+    startPage,
     status,
     tree,
     versions,
@@ -327,6 +364,7 @@ export function start(config) {
   return createCallbacks({
     bookmarks,
     bridge,
+    dimensions,
     dock,
     focus,
     newest,

@@ -9,7 +9,8 @@ import { encodeValue } from '../model/address.mjs';
  *   throws: `lost` where there was no answer at all, else the answer's HTTP status, the server's name for what is wrong,
  *   and after how long it wants to be asked again, 0 where it does not say.
  * @typedef {Record<string, string | number | boolean | null | undefined>} Query Without those that are null or undefined.
- * @typedef {{datasets: DatasetRecord[], complete: boolean, version: string | null}} Listing
+ * @typedef {{datasets: DatasetRecord[], complete: boolean, version: string | null,
+ *   main?: string | null}} Listing `main` is the dataset that the file is about.
  * @typedef {ReturnType<typeof createApi>} Api
  */
 
@@ -112,8 +113,8 @@ export function createApi(prefix, versions, onSession = () => undefined) {
    * @param {string} file @param {string} [dataset] @returns {Promise<Listing>} */
   async function listing(file, dataset) {
     const response = await fetchOk(url('/api/v1/datasets', { file, dataset }));
-    const { datasets, complete } = await response.json();
-    return { datasets, complete, version: response.headers.get('X-Volume-Version') };
+    const { datasets, complete, default: main } = await response.json();
+    return { datasets, complete, main, version: response.headers.get('X-Volume-Version') };
   }
 
   return { url, fetchOk, json, listing, askAgain, isSignedOut: () => refused !== null };

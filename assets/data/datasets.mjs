@@ -1,12 +1,14 @@
 /* Files and their datasets, fetched from the server and cached. */
 
 import { browserClock } from './clock.mjs';
+/** @import { Meaning } from '../model/meaning.mjs' */
 /** @import { DatasetRecord, BrowsableDataset } from '../model/view.mjs' */
 /** @import { Api, Failure } from './api.mjs' */
 /** @import { Clock } from './clock.mjs' */
 
 /**
- * @typedef {{file: string, size: number}} ListedFile Its path below the data roots, and its size (bytes).
+ * @typedef {{file: string, size: number, modified: number}} ListedFile Its path below the data roots, its size (bytes), and the
+ *   time of its last change (s since 1970).
  * @typedef {{file: string, dataset: string}} Target
  * @typedef {{file: string | null, dataset: string | null}} MaybeTarget
  */
@@ -17,6 +19,7 @@ import { browserClock } from './clock.mjs';
  * @property {string | null} error Why it has not.
  * @property {Promise<DatasetRecord[]> | null} [waiting]
  * @property {string | null} [version]
+ * @property {string | null} [main] The dataset that the file is about.
  * @property {boolean} [complete] Whether the list has all datasets.
  */
 
@@ -67,6 +70,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
       entry.list = answer.datasets;
       entry.version = answer.version;
       entry.complete = answer.complete !== false;
+      entry.main = answer.main;
       entry.waiting = null;
       return entry.list;
     });
@@ -110,7 +114,18 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     );
   }
 
-  /** The first dataset that can be shown, of one file or of all; null when there is none.
+  /** What a dataset means; null where the server does not say. @param {string} file @param {string} path
+   * @returns {Promise<Meaning | null>} */
+  async function meaningOf(file, path) {
+    try {
+      return (await api.json('/api/v1/node', { file, path })).meaning || null;
+    } catch {
+      // It is shown without.
+      return null;
+    }
+  }
+
+  /** The main dataset, or else the first that can be shown, of one file or of all; null when there is none.
    * @param {string | null} only @returns {Promise<Target | null>} */
   async function first(only) {
     const names = only ? [only] : (await loadFiles()).map((f) => f.file);
@@ -126,7 +141,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
         error = /** @type {Failure} */ (thrown);
         if (error.lost || only) throw error;
       }
-      const found = likely(records);
+      const main = datasets.get(file)?.main;
+      const found = records.find((r) => r.browsable && r.dataset === main) || likely(records);
       if (found) return { file, dataset: found.dataset };
     }
     if (names.length === 1 && error) throw error;
@@ -166,15 +182,16 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     return loadFiles();
   }
 
-  /** The record of the dataset that a link names, else of the first that can be shown.
-   * @param {MaybeTarget} link @returns {Promise<{file: string, record: BrowsableDataset}>} */
+  /** The dataset that a link names, else the main one.
+   * @param {MaybeTarget} link @returns {Promise<{file: string, record: BrowsableDataset, meaning: Meaning | null}>} */
   async function findTarget(link) {
     const { file, dataset } = link;
     const target = file && dataset ? { file, dataset } : await first(file);
     if (!target) throw new Error(whyNothing(file));
+    const meaning = meaningOf(target.file, target.dataset);
     const record = await find(target.file, target.dataset);
     if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
-    return { file: target.file, record };
+    return { file: target.file, record, meaning: await meaning };
   }
 
   /** Why there is nothing to show, in one file or in all. @param {string | null} file @returns {string} */

@@ -3,13 +3,15 @@
 
 import { browserClock } from './clock.mjs';
 /** @import { Placement } from '../model/cells.mjs' */
+/** @import { Pixels } from '../model/pixels.mjs' */
 /** @import { Clock } from './clock.mjs' */
 /** @import { SliceAnswer } from './slice-loader.mjs' */
 
 /**
  * @typedef {object} FrameContent
  * @property {string} frameSetKey Names its series.
- * @property {Uint8Array<ArrayBuffer>} codes Row by row.
+ * @property {Uint8Array<ArrayBuffer> | Pixels} codes Row by row, column by column where `transposed`.
+ * @property {boolean} transposed
  * @property {number} rows
  * @property {number} cols
  * @property {string} selection

@@ -1,9 +1,17 @@
-/* The deep link in the address bar, and what it means for a dataset. */
+/* The deep link in the address bar. */
 
+import { formatVoxelSize, parseVoxelSize } from './axes.mjs';
 import { COLORSCALES, NORMS } from './colormap.mjs';
+import { hundredths, shorten, within } from './link-plane.mjs';
+import { isCategorical, KINDS, kindsOf } from './kinds.mjs';
+import { formatLabels, parseLabels } from './labels.mjs';
+import { isDecodable, startOf } from './meaning.mjs';
+import { isFlipped, isTransposed, SIDES } from './plane.mjs';
 import { PARTS, POOLS, selectionOf } from './viewport.mjs';
 /** @import { Norm } from './colormap.mjs' */
-/** @import { View } from './view.mjs' */
+/** @import { Kind } from './meaning.mjs' */
+/** @import { Side } from './plane.mjs' */
+/** @import { Aspect, View } from './view.mjs' */
 /** @import { Part, Pool, Range } from './viewport.mjs' */
 
 /**
@@ -13,6 +21,14 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {string | null} axis
  * @property {string | null} index
  * @property {string | null} selection In NumPy's syntax.
+ * @property {string | null} rows Dimension along the picture's y axis.
+ * @property {string | null} cols
+ * @property {readonly Side[] | null} flip
+ * @property {Kind | null} kind
+ * @property {string | null} labels
+ * @property {boolean | null} decode
+ * @property {string} voxel The size of a voxel, empty without one.
+ * @property {Aspect | null} aspect
  * @property {Part | null} part
  * @property {Pool | null} pool
  * @property {Norm | null} norm
@@ -24,18 +40,6 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {string[]} unknown A sentence for each value that is not understood.
  */
 
-/**
- * @typedef {object} Plane A slice that a link means, and the ranges of its axes; null for all.
- * @property {number | null} axis
- * @property {number} rows
- * @property {number} cols
- * @property {Range | null} [x]
- * @property {Range | null} [y]
- */
-
-const SPAN = /^([+-]?\d*):([+-]?\d*)(?::\d*)?$/;
-const WHOLE = /^[+-]?\d+$/;
-
 /** @param {string | null} text @returns {Range | null} */
 function pair(text) {
   if (!text) return null;
@@ -44,6 +48,14 @@ function pair(text) {
   const [from, to] = values;
   if (parts.length !== 2 || parts.some((p) => p.trim() === '') || !values.every(Number.isFinite)) return null;
   return from < to ? [from, to] : null;
+}
+
+/** The sides that are flipped: `rows`, `cols`, both with a comma between them, or `none`.
+ * @param {string | null} text @returns {readonly Side[] | null} */
+function flips(text) {
+  if (text === 'none') return [];
+  const found = (text || '').split(',');
+  return found.every((one) => SIDES.some((side) => side === one)) ? SIDES.filter((side) => found.includes(side)) : null;
 }
 
 /** The link as it stands in the address bar; what is not there is null. @param {string} search @returns {Link} */
@@ -61,6 +73,14 @@ export function parseLink(search) {
     axis: query.get('axis'),
     index: query.get('index'),
     selection: query.get('selection'),
+    rows: query.get('rows'),
+    cols: query.get('cols'),
+    flip: flips(query.get('flip')),
+    kind: known('kind', KINDS),
+    labels: labelsOf(query.get('labels')),
+    decode: query.get('decode') === '1' ? true : query.get('decode') === '0' ? false : null,
+    voxel: voxelSize(query.get('voxel')),
+    aspect: known('aspect', /** @type {const} */ (['voxel', 'square', 'fill'])),
     part: known('part', PARTS),
     pool: known('pool', POOLS),
     norm: known('norm', NORMS),
@@ -71,15 +91,24 @@ export function parseLink(search) {
     y: pair(query.get('y')),
     unknown: [],
   };
-  link.unknown = /** @type {const} */ (['part', 'pool', 'norm', 'colorscale', 'window', 'x', 'y'])
-    .filter((key) => query.get(key) && link[key] === null)
+  link.unknown = /** @type {const} */ ([
+    'flip',
+    'kind',
+    'labels',
+    'decode',
+    'voxel',
+    'aspect',
+    'part',
+    'pool',
+    'norm',
+    'colorscale',
+    'window',
+    'x',
+    'y',
+  ])
+    .filter((key) => query.get(key) && (link[key] === null || link[key] === ''))
     .map((key) => 'The link has “' + shorten(query.get(key) || '') + '” for ' + key + ', which is not understood.');
   return link;
-}
-
-/** A text of the link, cut to what fits into a sentence. @param {string} text @returns {string} */
-function shorten(text) {
-  return text.length > 40 ? text.slice(0, 40) + '…' : text;
 }
 
 /** @param {View} view @returns {string} */
@@ -91,6 +120,16 @@ export function formatLink(view) {
   } else if (view.axis !== null) {
     query.push(['selection', selectionOf(view)], ['axis', view.axis]);
   }
+  if (isTransposed(view) || isStraightened(view)) query.push(['rows', view.rows], ['cols', view.cols]);
+  const start = startOf(view.shape, view.meaning);
+  const flip = SIDES.filter((side) => isFlipped(view, side));
+  const asMeant = SIDES.filter((side) => start && start.flip.includes(view[side]));
+  if (String(flip) !== String(asMeant)) query.push(['flip', flip.join(',') || 'none']);
+  if (view.kind !== kindsOf(view.meaning, view.dtype)[0]) query.push(['kind', view.kind]);
+  if (view.labels && isCategorical(view)) query.push(['labels', view.labels]);
+  if (isDecodable(view.meaning)) query.push(['decode', Number(view.decode)]);
+  if (view.voxel) query.push(['voxel', view.voxel]);
+  if (view.aspect !== 'voxel') query.push(['aspect', view.aspect]);
   if (view.part) query.push(['part', view.part]);
   query.push(['window', typeof view.window === 'string' ? view.window : view.window.join(',')]);
   query.push(['norm', view.norm]);
@@ -104,152 +143,27 @@ export function formatLink(view) {
   return '?' + query.map(([key, value]) => key + '=' + encodeValue(value)).join('&');
 }
 
-/** @param {number} value @returns {string} */
-function hundredths(value) {
-  return String(Number(value.toFixed(2)));
+/** Whether a plane is shown in the dataset's order that would be transposed without a word of the link.
+ * @param {View} view */
+function isStraightened({ shape, meaning, axis, rows, cols }) {
+  const start = axis === null ? startOf(shape, meaning) : null;
+  return start !== null && (start.rows !== rows || start.cols !== cols);
+}
+
+/** @param {string | null} text @returns {string | null} */
+function labelsOf(text) {
+  const choice = text ? parseLabels(text) : null;
+  return choice && formatLabels(choice);
+}
+
+/** @param {string | null} text @returns {string} */
+function voxelSize(text) {
+  const size = parseVoxelSize(text || '');
+  return size ? formatVoxelSize(size) : '';
 }
 
 /** As encodeURIComponent, but what may stand in a query stays legible.
  * @param {string | number | boolean} value @returns {string} */
 export function encodeValue(value) {
   return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':');
-}
-
-/** A number of a link among 0 to length - 1, clamped; `otherwise` for what is no whole number. Only in a selection,
- * which has NumPy's syntax, does a negative one count from the end (`fromEnd`).
- * @param {string} text @param {number} length @param {string} what @param {number} otherwise @param {string[]} notes
- * @param {boolean} [fromEnd] @returns {number} */
-function parseIndex(text, length, what, otherwise, notes, fromEnd = false) {
-  if (!WHOLE.test(text)) {
-    notes.push(
-      'The link asks for ' + what + ' “' + shorten(text) + '”, which is no whole number: this is ' +
-        otherwise + '.',
-    );
-    return otherwise;
-  }
-  const value = Number(text);
-  const index = fromEnd && value < 0 ? value + length : value;
-  if (index < 0 || index >= length) {
-    const end = index < 0 ? 0 : length - 1;
-    notes.push(
-      'The link asks for ' + what + ' ' + shorten(text) + ', but there are only 0 to ' + (length - 1) +
-        ': this is ' + end + '.',
-    );
-    return end;
-  }
-  return index;
-}
-
-/** Axis, plane, position and range for a shape: as the link requests, else the middle of the first axis. `notes` has a
- * sentence for each request that does not fit the dataset.
- * @param {readonly number[]} shape @param {Link} link
- * @returns {Required<Plane> & {position: number[], notes: string[]}} */
-export function resolvePlane(shape, link) {
-  /** @type {string[]} */
-  const notes = [];
-  const rank = shape.length;
-  const position = shape.map((n) => Math.floor(n / 2));
-  const plane = (link.selection && fromSelection(shape, link, link.selection, position, notes)) ||
-    fromAxis(shape, link, position, notes);
-  const x = within(link.x || plane.x, shape[plane.cols], 'columns', notes);
-  const y = within(link.y || plane.y, shape[plane.rows], 'rows', notes);
-  // Plotly's axes are zoomed together.
-  /** @param {number} d @returns {Range} */
-  const all = (d) => [-0.5, shape[d] - 0.5];
-  const zoomed = Boolean(x || y);
-  return {
-    axis: rank === 2 ? null : plane.axis,
-    rows: plane.rows,
-    cols: plane.cols,
-    position,
-    notes,
-    x: zoomed ? x || all(plane.cols) : null,
-    y: zoomed ? y || all(plane.rows) : null,
-  };
-}
-
-/** @param {readonly number[]} shape @param {Link} link @param {number[]} position @param {string[]} notes
- * @returns {Plane} */
-function fromAxis(shape, link, position, notes) {
-  if (shape.length === 2) {
-    if (link.axis !== null || link.index !== null) {
-      notes.push('The link names a slice, but this dataset has two dimensions and is shown whole.');
-    }
-    return { axis: null, rows: 0, cols: 1 };
-  }
-  const axis = link.axis === null ? 0 : parseIndex(link.axis, shape.length, 'axis', 0, notes);
-  const plane = shape.map((_, d) => d).filter((d) => d !== axis).slice(-2);
-  if (link.index !== null) position[axis] = parseIndex(link.index, shape[axis], 'slice', position[axis], notes);
-  return { axis, rows: plane[0], cols: plane[1] };
-}
-
-/** Axis, plane and ranges that the selection of a link names; null, with a note, when it does not fit the dataset.
- * @param {readonly number[]} shape @param {Link} link @param {string} selection @param {number[]} position
- * @param {string[]} notes @returns {Plane | null} */
-function fromSelection(shape, link, selection, position, notes) {
-  const items = selection.split(',').map((item) => item.trim());
-  const spans = items.map((item) => SPAN.exec(item));
-  const plane = items.map((_, d) => d).filter((d) => spans[d]);
-  const asks = 'The link asks for the selection “' + shorten(selection) + '”, but ';
-  if (items.length !== shape.length) {
-    notes.push(asks + 'this dataset has ' + shape.length + ' dimensions: this is the middle.');
-    return null;
-  }
-  if (plane.length !== 2) {
-    notes.push(asks + 'a slice needs exactly two ranges, as in 700,:,:. This is the middle.');
-    return null;
-  }
-  const fixed = items.map((_, d) => d).filter((d) => !spans[d]);
-  fixed.forEach((d) => {
-    position[d] = parseIndex(items[d], shape[d], 'index', position[d], notes, true);
-  });
-  let axis = fixed.length ? fixed[0] : null;
-  if (axis !== null && link.axis !== null) {
-    const requested = parseIndex(link.axis, shape.length, 'axis', axis, notes);
-    if (fixed.includes(requested)) axis = requested;
-    else {notes.push(
-        'The link slices axis ' + requested + ', which its selection shows whole: this is axis ' + axis + '.',
-      );}
-  }
-  const [y, x] = plane.map((d) => extent(/** @type {RegExpExecArray} */ (spans[d]), shape[d], notes));
-  return { axis, rows: plane[0], cols: plane[1], y, x };
-}
-
-/** The voxels that a span names as a range of the plot's axis, null for all of them.
- * @param {RegExpExecArray} span @param {number} length @param {string[]} notes @returns {Range | null} */
-function extent(span, length, notes) {
-  /** @param {string} text @param {number} dflt @returns {number} */
-  const at = (text, dflt) => {
-    if (text === '') return dflt;
-    const value = Number(text);
-    return value < 0 ? value + length : value;
-  };
-  const requested = [at(span[1], 0), at(span[2], length)];
-  const [start, stop] = requested.map((value) => Math.min(Math.max(value, 0), length));
-  if (stop <= start) {
-    notes.push(
-      'The range “' + shorten(span[0]) + '” of the link has none of 0 to ' + (length - 1) + ': all are shown.',
-    );
-    return null;
-  }
-  if (start !== requested[0] || stop !== requested[1]) {
-    notes.push('The link asks for the range “' + shorten(span[0]) + '”, but there are only 0 to ' + (length - 1) + '.');
-  }
-  return start === 0 && stop === length ? null : [start - 0.5, stop - 0.5];
-}
-
-/** A range of the plot's axis as far as there are voxels; null for all of them.
- * @param {Range | null | undefined} range @param {number} length @param {string} what @param {string[]} notes
- * @returns {Range | null} */
-function within(range, length, what, notes) {
-  if (!range) return null;
-  /** @type {Range} */
-  const found = [Math.max(range[0], -0.5), Math.min(range[1], length - 0.5)];
-  if (found[0] === range[0] && found[1] === range[1]) return range;
-  const outside = found[1] <= found[0];
-  notes.push(
-    'The link asks for ' + what + ' ' + range.map(hundredths).join(' to ') + ', but there are only 0 to ' +
-      (length - 1) + (outside ? ': all of them are shown.' : '.'),
-  );
-  return outside || (found[0] === -0.5 && found[1] === length - 0.5) ? null : found;
 }

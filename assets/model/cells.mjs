@@ -1,6 +1,9 @@
 /* The cells of a slice as text: indices, values, and what there is to say about all of them. */
 
+import { axisOf, coordinateText, nameOf } from './axes.mjs';
+import { channelsOf } from './pixels.mjs';
 import { formatExact } from './number-format.mjs';
+/** @import { Pixels } from './pixels.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
 /** @import { View } from './view.mjs' */
 /** @import { Part, Pool, Range, SliceQuery, Span, Viewport } from './viewport.mjs' */
@@ -15,6 +18,7 @@ import { formatExact } from './number-format.mjs';
  * @typedef {object} Values The values of a slice, row by row.
  * @property {NumberArray[]} z
  * @property {BigInt64Array | BigUint64Array | null} integers All of them, where the type has 64 bits.
+ * @property {Pixels | null} [pixels] Of a colour picture, whose `z` is their luminance.
  * @property {string} dtype
  * @property {boolean} isEnum
  * @property {number} rows
@@ -34,7 +38,7 @@ import { formatExact } from './number-format.mjs';
  * @property {number} col0
  */
 
-/** @typedef {Values & Placement & {meta: {selection: string, pool: Pool, part?: Part}}} Cells */
+/** @typedef {Values & Placement & {meta: {selection: string, pool: Pool, part?: Part, decode?: 1, channels?: number, transpose?: true}}} Cells */
 
 /**
  * @typedef {object} ValuesRequest What is asked of the server to draw a view at rest.
@@ -80,6 +84,16 @@ export function formatIndices(request, block) {
   }).join(', ') + ']';
 }
 
+/** Where the middle of a block lies: a text for each dimension with coordinates, the sliced ones first.
+ * @param {ValuesRequest} request @param {Block} block @returns {string[]} */
+export function formatCoordinates({ view, rows, cols, position }, block) {
+  return view.shape.flatMap((_, d) => {
+    const [from, end] = d === rows ? block.rows : d === cols ? block.cols : [position[d], position[d] + 1];
+    const text = coordinateText(axisOf(view, d), (from + end - 1) / 2);
+    return text ? [nameOf(view, d) + ' ' + text] : [];
+  });
+}
+
 /** @param {Cells} cells @param {Block} block @returns {string} */
 export function formatPooling(cells, block) {
   const count = (block.cols[1] - block.cols[0]) + ' × ' + (block.rows[1] - block.rows[0]);
@@ -89,6 +103,7 @@ export function formatPooling(cells, block) {
 
 /** All digits of a cell's value. @param {Values} cells @param {number} r @param {number} c @returns {string} */
 export function cellText(cells, r, c) {
+  if (cells.pixels) return channelsOf(cells.pixels[r * cells.cols + c]).join(' ');
   if (cells.integers) return formatExact(cells.integers[r * cells.cols + c], cells.dtype);
   const value = cells.z[r][c];
   return cells.dtype === 'bool' ? (value ? 'True' : 'False') : formatExact(value, cells.dtype);
@@ -110,7 +125,10 @@ export function voxelOf(request, cells, block) {
     _,
     d,
   ) => (d === request.rows ? row : d === request.cols ? col : request.position[d]));
-  return { index, key: JSON.stringify([request.generation, request.query.file, request.query.dataset, index]) };
+  return {
+    index,
+    key: JSON.stringify([request.generation, request.query.file, request.query.dataset, request.query.decode, index]),
+  };
 }
 
 /** Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown.
@@ -158,6 +176,7 @@ function isPart(request) {
 /** A sentence about a slice whose picture shows nothing by itself: it has no values, or only one.
  * @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping @returns {string} */
 export function remarkOn(request, cells, mapping) {
+  if (cells.pixels) return '';
   const what = isPart(request) ? 'This part of the slice' : 'This slice';
   if (!Number.isFinite(cells.min)) {
     if (hasInfinite(cells)) return what + ' has no finite values.';

@@ -16,7 +16,7 @@ const LONGEST_TICK = 8;
 
 /** Round numbers between lo and hi, about `count` of them.
  * @param {number} lo @param {number} hi @param {number} count @returns {number[]} */
-function niceTicks(lo, hi, count) {
+export function niceTicks(lo, hi, count) {
   const rough = hi / count - lo / count;
   const power = Math.pow(10, Math.floor(Math.log10(rough)));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) || rough;

@@ -3,9 +3,12 @@
    A colour mapping is {lo, hi, norm, colorscale, reverse}: the contrast window that is in force, and the colours. A norm
    moves the stops of the colour scale instead of changing the values: the heatmap's z stays what the file holds. */
 
+/** @import { LabelChoice } from './labels.mjs' */
+/** @import { Kind } from './meaning.mjs' */
+
 /**
  * @typedef {'linear' | 'log' | 'symlog' | 'sqrt'} Norm
- * @typedef {{colorscale: string, reverse: boolean}} Colors
+ * @typedef {{colorscale: string, reverse: boolean, kind?: Kind}} Colors `kind` is that of the picture, values without it.
  * @typedef {number[]} Rgb 0…255 each.
  * @typedef {[number, string]} Stop Position 0…1, and the colour there.
  */
@@ -18,6 +21,7 @@
  * @property {string} key Names the choices of the view that it was made from.
  * @property {boolean} empty Whether the window stands for a slice without values.
  * @property {string} single The value of a slice that has no other; else empty.
+ * @property {LabelChoice} [labels] Those that are shown, of a picture of labels.
  */
 
 /** @typedef {Contrast & Colors} ColorMapping */

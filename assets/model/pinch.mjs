@@ -12,8 +12,8 @@
  * @property {number} top
  * @property {number} width
  * @property {number} height
- * @property {Range} x The voxels at its edges.
- * @property {Range} y From top to bottom.
+ * @property {Range} x The voxels at its left and right edge: from high to low where columns are flipped.
+ * @property {Range} y The same at its top and bottom.
  */
 
 // Zooming in ends where so few voxels are in view.
@@ -35,7 +35,7 @@ export function gripOf(touches) {
  * @param {PlotArea} area @param {Grip} from @param {Grip} to @param {{rows: number, cols: number}} size
  * @returns {{x: Range, y: Range} | null} */
 export function moveGrip(area, from, to, size) {
-  const spans = { x: area.x[1] - area.x[0], y: area.y[1] - area.y[0] };
+  const spans = { x: Math.abs(area.x[1] - area.x[0]), y: Math.abs(area.y[1] - area.y[0]) };
   const zoom = from.distance && to.distance ? to.distance / from.distance : 1;
   const most = Math.min(size.cols / spans.x, size.rows / spans.y);
   const least = Math.max(Math.min(MIN_VOXELS / spans.x, 1), Math.min(MIN_VOXELS / spans.y, 1));
@@ -52,6 +52,7 @@ export function moveGrip(area, from, to, size) {
  * @param {Range} range @param {number} from @param {number} to @param {number} length @param {number} factor
  * @param {number} count @returns {Range} */
 function moved([low, high], from, to, length, factor, count) {
+  if (high < low) return moved([high, low], length - from, length - to, length, factor, count);
   const span = (high - low) * factor;
   const voxel = low + (from / length) * (high - low);
   const unclamped = voxel - (to / length) * span;

@@ -1,11 +1,10 @@
 /* Values as codes of a byte each, and codes as colours. */
 
+import { MISSING_CODE } from './codes.mjs';
 import { colorAt, normMapping, overflowFactor } from './colormap.mjs';
+import { labelColors } from './labels.mjs';
 /** @import { Values } from './cells.mjs' */
 /** @import { ColorMapping, Colors } from './colormap.mjs' */
-
-// NaN, and the fill value.
-export const MISSING_CODE = 255;
 
 /** @param {string} text @returns {number[]} */
 function parseHex(text) {
@@ -17,6 +16,9 @@ function parseHex(text) {
  * @param {Colors} mapping @param {string} missingColor @returns {Uint32Array<ArrayBuffer>} */
 export function colorLut(mapping, missingColor) {
   const lut = new Uint32Array(256);
+  if (mapping.kind === 'labels' || mapping.kind === 'mask') {
+    return Uint32Array.from(labelColors(parseHex(missingColor)), rgbaWord);
+  }
   for (let code = 0; code < MISSING_CODE; code += 1) lut[code] = rgbaWord(colorAt(mapping, code / 254));
   lut[MISSING_CODE] = rgbaWord(parseHex(missingColor));
   return lut;

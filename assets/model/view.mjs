@@ -1,11 +1,19 @@
 /* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
-import { resolvePlane } from './address.mjs';
+import { resolvePlane } from './link-plane.mjs';
+import { COLORSCALES, NORMS } from './colormap.mjs';
+import { kindsOf, withDimension, withKind } from './kinds.mjs';
+import { flipped, isFlipped, SIDES, transposed } from './plane.mjs';
+import { isDecodable, startOf } from './meaning.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
+/** @import { Kind, Meaning } from './meaning.mjs' */
 /** @import { Norm } from './colormap.mjs' */
+/** @import { Side } from './plane.mjs' */
 /** @import { Part, Pool, Range } from './viewport.mjs' */
 
+/** The first one is the default. @type {readonly Aspect[]} */
+export const ASPECTS = ['voxel', 'square', 'fill'];
 export const CHANGED = 'This file changed on disk.';
 /** @type {Pick<View, 'pool' | 'window' | 'norm' | 'colorscale' | 'reverse'>} */
 const DEFAULTS = { pool: POOLS[0], window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
@@ -23,10 +31,17 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {string} dtype
  * @property {boolean} complex
  * @property {boolean} isEnum
- * @property {number | null} axis The axis that is sliced; null for two dimensions.
+ * @property {number | null} axis The axis that is sliced; null where there is one picture alone.
  * @property {number} rows Dimension along the plot's y axis.
  * @property {number} cols Dimension along the plot's x axis.
+ * @property {readonly number[]} flip Dimensions that run from right to left or from the bottom up, ascending.
  * @property {readonly number[]} position Index of each dimension.
+ * @property {Meaning | null} meaning Null where the server has none.
+ * @property {Kind} kind
+ * @property {string} labels Which labels are shown, as in links; empty for all.
+ * @property {boolean} decode Whether values are shown as they are meant, not as they are stored.
+ * @property {string} voxel The size of a voxel that was typed, as in links; empty for the file's own.
+ * @property {Aspect} aspect
  * @property {Range | null} x Range in view; null for all.
  * @property {Range | null} y
  * @property {Part | null} part Null where values are not complex.
@@ -36,6 +51,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {boolean} reverse
  * @property {'volume' | 'slice' | Range} window The contrast window: whose values it spans, or its ends.
  */
+
+/** @typedef {'voxel' | 'square' | 'fill'} Aspect The shape of a voxel on the screen: its own, or as the plot has space. */
 
 /**
  * @typedef {object} ListedDataset What the server's list has of any dataset.
@@ -49,13 +66,17 @@ const WHOLE_TOLERANCE = 0.01;
  * @typedef {ListedDataset & {browsable: true, shape: number[], dtype: string}} BrowsableDataset
  * @typedef {ListedDataset & {browsable: false, shape: number[] | null, dtype: string | null}} RefusedDataset
  * @typedef {BrowsableDataset | RefusedDataset} DatasetRecord
- * @typedef {{file: string, record: BrowsableDataset, listed: string | null, generation: number}} Found
+ * @typedef {{file: string, record: BrowsableDataset, listed: string | null, generation: number,
+ *   meaning?: Meaning | null}} Found
  */
 
 /**
  * @typedef {{type: 'index', index: number} | {type: 'step', by: number} | {type: 'axis', axis: number}
  *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
  *   | {type: 'colors', change: Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>}
+ *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
+ *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
+ *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
@@ -75,7 +96,13 @@ export function reduce(view, action) {
         ? moved(view, action.dimension, action.index)
         : view;
     case 'axis':
-      return withAxis(view, action.axis);
+      return changed(view, withDimension(view, action.axis));
+    case 'side':
+      return changed(view, withDimension(view, action.dimension, action.side));
+    case 'transpose':
+      return changed(view, transposed(view));
+    case 'flip':
+      return changed(view, flipped(view, action.side));
     case 'zoom':
       return zoomed(view, action.x, action.y);
     case 'colors':
@@ -88,6 +115,20 @@ export function reduce(view, action) {
         // Bounds of one part mean nothing for another.
         window: Array.isArray(view.window) ? 'volume' : view.window,
       });
+    case 'decode':
+      return !isDecodable(view.meaning) ? view : changed(view, {
+        decode: action.on,
+        // As of another part: bounds are of other numbers.
+        window: Array.isArray(view.window) && action.on !== view.decode ? 'volume' : view.window,
+      });
+    case 'kind':
+      return changed(view, withKind(view, action.kind));
+    case 'labels':
+      return changed(view, { labels: action.labels });
+    case 'voxel':
+      return changed(view, { voxel: action.size });
+    case 'aspect':
+      return changed(view, { aspect: action.aspect });
     case 'enum':
       return changed(view, { isEnum: true });
     case 'shape':
@@ -131,21 +172,6 @@ function moved(view, dimension, index) {
   return changed(view, { position: view.position.map((at, d) => (d === dimension ? index : at)) });
 }
 
-/** Slice another axis. If it is one of those shown, the one that was sliced is shown instead.
- * @param {View} view @param {number} axis @returns {View} */
-function withAxis(view, axis) {
-  if (view.axis === null || axis === view.axis || !(axis >= 0 && axis < view.shape.length)) return view;
-  if (axis !== view.rows && axis !== view.cols) return changed(view, { axis });
-  const other = axis === view.rows ? view.cols : view.rows;
-  return changed(view, {
-    axis,
-    rows: Math.min(other, view.axis),
-    cols: Math.max(other, view.axis),
-    x: null,
-    y: null,
-  });
-}
-
 /** @param {View} view @param {Range | null} x @param {Range | null} y @returns {View} */
 function zoomed(view, x, y) {
   if (!x || !y || isWhole(x, view.shape[view.cols]) && isWhole(y, view.shape[view.rows])) {
@@ -167,7 +193,7 @@ export function isSamePlane(a, b) {
 /** Whether two views show the same voxels in the same way, colours aside.
  * @param {View} a @param {View} b @returns {boolean} */
 export function isSamePicture(a, b) {
-  return isSamePlane(a, b) && a.part === b.part && a.pool === b.pool &&
+  return isSamePlane(a, b) && a.part === b.part && a.decode === b.decode && a.kind === b.kind && a.pool === b.pool &&
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
@@ -182,7 +208,9 @@ export function withColorsOf(view, { colorscale, reverse, norm, window: contrast
  * @returns {{view: View, notes: string[]}} */
 export function createView(found, link, before, keepNorm) {
   const { record } = found;
-  const plane = resolvePlane(record.shape, link);
+  const meaning = found.meaning || null;
+  const plane = resolvePlane(record.shape, link, startOf(record.shape, meaning));
+  const suggested = suggestedBy(meaning);
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
   const view = frozen({
@@ -198,19 +226,50 @@ export function createView(found, link, before, keepNorm) {
     axis: plane.axis,
     rows: plane.rows,
     cols: plane.cols,
+    flip: plane.flip,
     position: plane.position,
+    meaning,
+    kind: kindFor(meaning, record.dtype, plane, link),
+    labels: link.labels || '',
+    decode: isDecodable(meaning) && link.decode !== false,
+    voxel: link.voxel,
+    aspect: link.aspect || ASPECTS[0],
     x: plane.x,
     y: plane.y,
     part: complex ? link.part || PARTS[0] : null,
     pool: link.pool || like.pool,
-    norm: link.norm || (keepNorm ? like.norm : DEFAULTS.norm),
-    colorscale: link.colorscale || like.colorscale,
-    reverse: link.colorscale ? link.reverse : like.reverse,
-    window: link.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
+    norm: link.norm || suggested.norm || (keepNorm ? like.norm : DEFAULTS.norm),
+    colorscale: link.colorscale || suggested.colorscale || like.colorscale,
+    reverse: link.colorscale ? link.reverse : suggested.colorscale ? Boolean(suggested.reverse) : like.reverse,
+    window: link.window || suggested.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
   });
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
   return { view, notes: (link.unknown || []).concat(plane.notes, warnings) };
+}
+
+/** The kind of a picture: what a link says, else what the dataset means, unless the plane is none of a colour picture.
+ * @param {Meaning | null} meaning @param {string} dtype @param {Pick<View, 'axis' | 'rows' | 'cols'>} plane
+ * @param {Link} link @returns {Kind} */
+function kindFor(meaning, dtype, { axis, rows, cols }, link) {
+  const kinds = kindsOf(meaning, dtype);
+  const kind = kinds.find((one) => one === link.kind) || kinds[0];
+  const channels = kind === 'color' && meaning ? meaning.channels : null;
+  return channels !== null && [axis, rows, cols].includes(channels) ? 'values' : kind;
+}
+
+/** The colours that the author of a file wants, as far as there are such here.
+ * @param {Meaning | null} meaning @returns {Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>} */
+function suggestedBy(meaning) {
+  const { colorscale, window, norm } = meaning?.suggested || {};
+  const name = (colorscale || '').toLowerCase();
+  const [lo, hi] = window || [];
+  return {
+    colorscale: COLORSCALES.find((one) => one === name.replace(/_r$/, '')),
+    reverse: /_r$/.test(name),
+    norm: NORMS.find((one) => one === norm),
+    window: lo < hi ? [lo, hi] : undefined,
+  };
 }
 
 /** The view of a dataset whose file has changed: the same slice where there is one.
@@ -226,6 +285,14 @@ export function carryOver(found, before) {
     axis: null,
     index: null,
     selection: null,
+    rows: alike ? String(before.rows) : null,
+    cols: alike ? String(before.cols) : null,
+    flip: alike ? SIDES.filter((side) => isFlipped(before, side)) : null,
+    decode: before.decode,
+    kind: before.kind,
+    labels: before.labels,
+    voxel: before.voxel,
+    aspect: before.aspect,
     part: before.part,
     pool: before.pool,
     norm: before.norm,

@@ -1,5 +1,6 @@
 /* The voxels in view: the selection that is requested, and the steps at which it is pooled. */
 
+import { isCategorical } from './kinds.mjs';
 /** @import { View } from './view.mjs' */
 
 /**
@@ -38,6 +39,8 @@
  * @property {'raw' | 'u8'} format
  * @property {Pool} pool
  * @property {Part | null} part
+ * @property {number | null} [channels] The dimension of colours, all of which are sent.
+ * @property {1 | null} [decode] For values as they are meant.
  * @property {string} [window] `volume`, `slice`, or both ends.
  * @property {string} [norm]
  * @property {string} [viewer] Who sees the slice; without it, it is not counted as a demand.
@@ -101,7 +104,8 @@ function steps(height, width, limit) {
 /** How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown.
  * @param {View} view @returns {Pool} */
 export function poolOf(view) {
-  const isLabel = view.isEnum || /^(u?int64|bool)$/.test(view.dtype);
+  if (isCategorical(view)) return 'nearest';
+  const isLabel = !view.decode && (view.isEnum || /^(u?int64|bool)$/.test(view.dtype));
   return isLabel && view.pool === 'mean' ? 'nearest' : view.pool;
 }
 

@@ -10,7 +10,7 @@ import { element } from './dom.mjs';
 /** @import { PlotArea } from '../model/pinch.mjs' */
 
 /**
- * @typedef {Pick<Frame, 'codes' | 'rows' | 'cols' | keyof Placement>} CodedCells
+ * @typedef {Pick<Frame, 'codes' | 'transposed' | 'rows' | 'cols' | keyof Placement>} CodedCells
  * @typedef {ReturnType<typeof createCanvas>} Canvas
  */
 
@@ -66,15 +66,18 @@ export function createCanvas({ area }) {
 
   /** @param {CodedCells} frame @param {ColorMapping} mapping */
   function color(frame, mapping) {
-    if (!image || image.width !== frame.cols || image.height !== frame.rows) {
-      buffer.width = frame.cols;
-      buffer.height = frame.rows;
-      image = new ImageData(frame.cols, frame.rows);
+    // In the order of the codes: where this is not the picture's, drawing turns it.
+    const [width, height] = frame.transposed ? [frame.rows, frame.cols] : [frame.cols, frame.rows];
+    if (!image || image.width !== width || image.height !== height) {
+      buffer.width = width;
+      buffer.height = height;
+      image = new ImageData(width, height);
       pixels32 = new Uint32Array(image.data.buffer);
     }
-    const words = lut(mapping);
     const { codes: source } = frame;
-    for (let i = 0; i < source.length; i += 1) pixels32[i] = words[source[i]];
+    const words = lut(mapping);
+    if (source instanceof Uint32Array) pixels32.set(source);
+    else for (let i = 0; i < source.length; i += 1) pixels32[i] = words[source[i]];
     const context = /** @type {CanvasRenderingContext2D} */ (buffer.getContext('2d', { alpha: false }));
     context.putImageData(image, 0, 0);
   }
@@ -107,12 +110,18 @@ export function createCanvas({ area }) {
     const top = (frame.row0 - 0.5 - box.y[0]) * perRow;
     const w = frame.cols * frame.colStep * perCol;
     const h = frame.rows * frame.rowStep * perRow;
-    if (left > 0.5 || top > 0.5 || left + w < width - 0.5 || top + h < height - 0.5) {
+    const covers = Math.min(left, left + w) <= 0.5 && Math.max(left, left + w) >= width - 0.5 &&
+      Math.min(top, top + h) <= 0.5 && Math.max(top, top + h) >= height - 0.5;
+    if (!covers) {
       context.fillStyle = missingColor;
       context.fillRect(0, 0, width, height);
     }
     context.imageSmoothingEnabled = false;
-    context.drawImage(buffer, 0, 0, frame.cols, frame.rows, left, top, w, h);
+    // From cells to px: sides are below zero along a flipped axis, and those of a transposed buffer are exchanged.
+    if (frame.transposed) context.setTransform(0, h / frame.rows, w / frame.cols, 0, left, top);
+    else context.setTransform(w / frame.cols, 0, 0, h / frame.rows, left, top);
+    context.drawImage(buffer, 0, 0);
+    context.resetTransform();
   }
 
   /** The same frame once more, after the axes, the theme or the colours have changed.
@@ -123,7 +132,7 @@ export function createCanvas({ area }) {
 
   /** The colour of each code under a colour mapping, see colorLut. @param {Colors} mapping */
   function lut(mapping) {
-    const key = [mapping.colorscale, mapping.reverse, missingColor].join();
+    const key = [mapping.colorscale, mapping.reverse, mapping.kind, missingColor].join();
     if (cached.key !== key) cached = { key, lut: colorLut(mapping, missingColor) };
     return cached.lut;
   }

@@ -1,6 +1,8 @@
 /* The colour mapping of a slice: the contrast window that is in force, norm and colour scale. */
 
 import { windowOf as parseWindow } from '../data/slice-loader.mjs';
+import { isCategorical } from '../model/kinds.mjs';
+import { parseLabels } from '../model/labels.mjs';
 import { singleValue } from '../model/cells.mjs';
 import { linearWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
@@ -29,6 +31,7 @@ export function createColorMapping({ api, show }) {
   /** The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied.
    * @param {View} view @param {ValuesRequest} request @param {Values} values @returns {Promise<ColorMapping>} */
   async function resolve(view, request, values) {
+    if (view.kind !== 'values') return plain(view);
     const [lo, hi] = await windowOf(view, request, values);
     const found = validWindow(view.norm, lo, hi, values.smallest);
     const isValid = 'lo' in found;
@@ -56,6 +59,16 @@ export function createColorMapping({ api, show }) {
     return last;
   }
 
+  /** Labels and colours have no window. @param {View} view @returns {ColorMapping} */
+  function plain(view) {
+    show.error('');
+    const { colorscale, reverse, kind } = view;
+    const labels = isCategorical(view) ? parseLabels(view.labels) || undefined : undefined;
+    const { lo, hi, norm } = { lo: 0, hi: 255, norm: /** @type {const} */ ('linear') };
+    last = { lo, hi, norm, colorscale, reverse, kind, labels, key: keyOf(view), empty: false, single: '' };
+    return last;
+  }
+
   /** @param {View} view @param {ValuesRequest} request @param {Values} values @returns {Promise<Range>} */
   async function windowOf(view, request, values) {
     /** @type {Range} */
@@ -69,7 +82,14 @@ export function createColorMapping({ api, show }) {
    * @param {ValuesRequest} request @param {Range} own @returns {Range} */
   function sliceWindow(request, own) {
     const fixed = request.position.filter((_, d) => d !== request.rows && d !== request.cols);
-    const key = JSON.stringify([request.generation, request.rows, request.cols, fixed, request.query.part]);
+    const key = JSON.stringify([
+      request.generation,
+      request.rows,
+      request.cols,
+      fixed,
+      request.query.part,
+      request.query.decode,
+    ]);
     if (!request.viewport.rows && !request.viewport.cols) {
       if (sliceWindows.size >= REMEMBERED) sliceWindows.clear();
       sliceWindows.set(key, own);
@@ -85,7 +105,7 @@ export function createColorMapping({ api, show }) {
 
   /** @param {ValuesRequest} request @param {string | undefined} norm @returns {string} */
   function volumeKey(request, norm) {
-    return JSON.stringify([request.generation, request.query.part, norm]);
+    return JSON.stringify([request.generation, request.query.part, request.query.decode, norm]);
   }
 
   /** The server's window for the whole volume; requested by way of a single voxel where no answer brought it, as for
@@ -109,6 +129,7 @@ export function createColorMapping({ api, show }) {
         window: 'volume',
         norm: view.norm,
         part: request.query.part,
+        decode: request.query.decode,
       });
       const answer = api.fetchOk(address, {}, request.generation).then(
         (response) => parseWindow(response.headers.get('X-Slice-Window')),
@@ -134,7 +155,7 @@ function isFallback({ lo, hi, norm }) {
 
 /** @param {View} view @returns {string} */
 function keyOf(view) {
-  return JSON.stringify([view.window, view.norm, view.colorscale, view.reverse]);
+  return JSON.stringify([view.window, view.norm, view.colorscale, view.reverse, view.kind, view.labels]);
 }
 
 /** Whether a colour mapping is still the one that was chosen.

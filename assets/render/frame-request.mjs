@@ -1,8 +1,13 @@
 /* What the scrubber requests for a view: frames of one movement, which differ in their index alone. */
 
+import { pixelsOfAnswer, valuesOf } from '../data/typed-arrays.mjs';
+import { labelCodes, parseLabels } from '../model/labels.mjs';
+import { isTransposed } from '../model/plane.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
+import { encodingOf } from './values-request.mjs';
 /** @import { Frame } from '../data/frame-cache.mjs' */
 /** @import { SliceAnswer } from '../data/slice-loader.mjs' */
+/** @import { LabelChoice } from '../model/labels.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { SliceQuery } from '../model/viewport.mjs' */
@@ -21,6 +26,9 @@ export function describeFrames(view, mapping, limit) {
     file: view.file,
     dataset: view.dataset,
     part: view.part,
+    decode: view.decode,
+    kind: view.kind,
+    labels: view.labels,
     // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
     pool: poolOf(view),
     norm: mapping.norm,
@@ -40,10 +48,13 @@ export function describeFrames(view, mapping, limit) {
     viewport,
     position: view.position,
     index: view.position[/** @type {number} */ (view.axis)],
-    bytes: Math.ceil((viewport.row1 - viewport.row0) / viewport.rowStep) *
+    bytes: bytesOfCell(view) * Math.ceil((viewport.row1 - viewport.row0) / viewport.rowStep) *
       Math.ceil((viewport.col1 - viewport.col0) / viewport.colStep),
   });
 }
+
+/** How much the page keeps of a cell (bytes). @param {View} view */
+const bytesOfCell = ({ kind }) => (kind === 'color' ? 4 : 1);
 
 /** The query of the frame at `index`.
  * @param {FrameScene} scene @param {number} index @param {string} viewerId @returns {SliceQuery} */
@@ -54,25 +65,34 @@ export function frameQuery(scene, index, viewerId) {
     file: scene.file,
     dataset: scene.dataset,
     selection: selectionOf({ shape: scene.shape, rows: scene.rows, cols: scene.cols, position }, scene.viewport),
-    format: 'u8',
-    window: scene.window,
-    norm: scene.norm,
+    ...(scene.kind === 'values'
+      ? { format: 'u8', window: scene.window, norm: scene.norm, decode: scene.decode ? 1 : null }
+      : encodingOf(scene.view)),
     pool: scene.pool,
     part: scene.part,
     viewer: viewerId,
   };
 }
 
+/** What the canvas paints: codes, or the pixels of a colour picture. @param {FrameScene} scene @param {SliceAnswer} answer */
+function codesOf({ kind, labels, view }, answer) {
+  if (kind === 'color') return pixelsOfAnswer(answer, view.meaning && view.meaning.palette);
+  if (kind === 'values') return new Uint8Array(answer.bytes);
+  return labelCodes(valuesOf(answer), answer.fill, /** @type {LabelChoice} */ (parseLabels(labels)));
+}
+
 /** The frame of an answer to the query of `selection`.
  * @param {FrameScene} scene @param {string} selection @param {SliceAnswer} answer @returns {Frame} */
 export function frameOf(scene, selection, answer) {
-  const codes = new Uint8Array(answer.bytes);
-  const [rows, cols] = answer.shape;
+  const codes = codesOf(scene, answer);
+  const transposed = isTransposed(scene);
+  const [rows, cols] = transposed ? [answer.shape[1], answer.shape[0]] : answer.shape;
   if (codes.length !== rows * cols) throw new Error('The server sent a slice that is not complete.');
   const { step, rowStep, colStep, row0, col0 } = scene.viewport;
   return {
     frameSetKey: scene.frameSetKey,
     codes,
+    transposed,
     rows,
     cols,
     step,

@@ -1,8 +1,9 @@
 /* The heatmap of true values, drawn in short tasks (plotly-patch.mjs), each of which begins only when no key waits. */
 
 import { measureStage } from '../data/network-timing.mjs';
-import { toRows } from '../data/typed-arrays.mjs';
+import { toPixels, toRows } from '../data/typed-arrays.mjs';
 import { remarkOn } from '../model/cells.mjs';
+import { isTransposed } from '../model/plane.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { setText, setVisible } from './dom.mjs';
 import { sceneOf, withViewport } from './values-request.mjs';
@@ -33,7 +34,7 @@ import { sceneOf, withViewport } from './values-request.mjs';
  * @typedef {object} Playback
  * @property {() => boolean} isPlaying
  * @property {() => void} onPainted
- * @property {(index: number, k: number, length: number) => number | null} indexAfter The slice `k` after `index`.
+ * @property {(index: number, k: number) => number | null} indexAfter The slice `k` after `index`.
  */
 
 /**
@@ -147,7 +148,11 @@ export function createHeatmap({
     const begun = clock.now();
     const before = revision();
     const { halts } = state();
-    const values = toRows(answer);
+    const { kind, meaning } = request.view;
+    const transposed = isTransposed(request);
+    const values = kind === 'color'
+      ? toPixels(answer, transposed, meaning && meaning.palette)
+      : toRows(answer, transposed);
     const converting = clock.now() - begun;
     colors.keepWindow(request, answer.window);
     const mapping = await colors.resolve(/** @type {View} */ (store.current()), request, values);

@@ -52,6 +52,8 @@ export function createPicture(parts) {
     request.requestedAt = at;
     if (isDrawn(view, request) && !state().covered) {
       cancelLoad();
+      // It may be called another one: of another axis, for one.
+      on.shown(view);
       enterRest(view);
       return;
     }
@@ -93,6 +95,7 @@ export function createPicture(parts) {
     if (!drawn || view.axis === null || drawn.request.generation !== view.generation) return false;
     const { request } = drawn;
     if (request.rows !== view.rows || request.cols !== view.cols || request.part !== view.part) return false;
+    if (request.view.decode !== view.decode || request.view.kind !== view.kind) return false;
     if (covered) return true;
     return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== request.position[d]);
   }

@@ -1,7 +1,11 @@
 /* What Plotly is given: margins, axes and traces of a scene. */
 
+import { axisTicks, axisTitle } from '../model/axes.mjs';
 import { colorbarTicks } from '../model/colorbar.mjs';
 import { colorStops } from '../model/colormap.mjs';
+import { escapeMarkup } from '../model/cells.mjs';
+import { directed } from '../model/plane.mjs';
+/** @import { Axis } from '../model/axes.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { PlotScene } from './values-request.mjs' */
 
@@ -13,7 +17,7 @@ import { colorStops } from '../model/colormap.mjs';
 const BAR_WIDTH = 12;
 const BAR_GAP = 14;
 
-// A side of the plot that would be shorter (px) is filled instead: voxels are no longer square then.
+// A side of the plot that would be shorter (px) is filled instead: voxels lose their shape then.
 const MIN_SIDE = 40;
 const MAX_TICKS = 8;
 const TICK_HEIGHT = 18;
@@ -32,16 +36,16 @@ export function boxOf(scene, size) {
   const bottom = 44;
   const space = { w: width - left - right, h: height - top - bottom };
   const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : scene.shape;
-  const ratio = seen[1] / seen[0];
+  const ratio = seen[1] / (seen[0] * (scene.aspect || 1));
   const wide = Math.min(space.w, space.h * ratio);
-  const square = Math.min(wide, wide / ratio) >= MIN_SIDE;
-  const [w, h] = square ? pixels(wide, ratio) : [space.w, space.h];
+  const inShape = scene.aspect !== null && Math.min(wide, wide / ratio) >= MIN_SIDE;
+  const [w, h] = inShape ? pixels(wide, ratio) : [space.w, space.h];
   const x = Math.max(0, Math.floor((space.w - w) / 2));
   const y = Math.max(0, Math.floor((space.h - h) / 2));
   return {
     width,
     height,
-    square,
+    inShape,
     plotWidth: w,
     plotHeight: h,
     margin: {
@@ -67,10 +71,21 @@ function pixels(width, ratio) {
   return [best.w, best.h];
 }
 
-/** Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels, and no more than fit with `each` px for
- * one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out.
- * @param {Range} range @param {number} px @param {number} each */
-function ticks(range, px, each) {
+/** Ticks of an axis over `range` (voxels) that is `px` long: at whole voxels or round coordinates, and no more than fit
+ * with `each(text)` px for one. Never by a fixed distance, which makes thousands of them when the axis is zoomed out.
+ * @param {Axis} axis @param {Range} range @param {number} px @param {(text: string) => number} each */
+function ticks(axis, range, px, each) {
+  for (let count = MAX_TICKS; count > 0; count -= 1) {
+    const found = axisTicks(axis, range, count);
+    if (!found) break;
+    if (count > 1 && found.positions.length * Math.max(...found.texts.map(each), 1) > px) continue;
+    return { tickmode: 'array', tickvals: found.positions, ticktext: found.texts, nticks: MAX_TICKS };
+  }
+  return voxelTicks(range, px, each(String(Math.ceil(Math.max(Math.abs(range[0]), Math.abs(range[1]))))));
+}
+
+/** @param {Range} range @param {number} px @param {number} each */
+function voxelTicks(range, px, each) {
   const most = Math.max(1, Math.min(MAX_TICKS, Math.floor(px / each)));
   const span = range[1] - range[0];
   if (span <= 1) {
@@ -82,22 +97,21 @@ function ticks(range, px, each) {
 }
 
 /** The ticks of both axes over these ranges, both from low to high, in a plot area of this size (px).
- * @param {Range} x @param {Range} y @param {number} width @param {number} height */
-export function ticksOf(x, y, width, height) {
-  const digits = String(Math.ceil(Math.max(Math.abs(x[0]), Math.abs(x[1])))).length;
-  return { x: ticks(x, width, digits * DIGIT_WIDTH + 12), y: ticks(y, height, TICK_HEIGHT) };
+ * @param {PlotScene['axes']} axes @param {Range} x @param {Range} y @param {number} width @param {number} height */
+export function ticksOf([rows, cols], x, y, width, height) {
+  return {
+    x: ticks(cols, x, width, (text) => text.length * DIGIT_WIDTH + 12),
+    y: ticks(rows, y, height, () => TICK_HEIGHT),
+  };
 }
 
 /** The layout of a scene in a frame of `size`.
  * @param {PlotScene} scene @param {Size} size @param {string | false} dragMode @returns {Plotly} */
 export function layoutOf(scene, size, dragMode) {
   const box = boxOf(scene, size);
-  // Copies: Plotly writes into ranges, and those of a view are frozen.
-  /** @type {[number, number]} */
-  const x = scene.x ? [...scene.x] : [-0.5, scene.shape[1] - 0.5];
-  /** @type {[number, number]} */
-  const y = scene.y ? [...scene.y] : [-0.5, scene.shape[0] - 0.5];
-  const marks = ticksOf(x, y, box.plotWidth, box.plotHeight);
+  const x = scene.x || [-0.5, scene.shape[1] - 0.5];
+  const y = scene.y || [-0.5, scene.shape[0] - 0.5];
+  const marks = ticksOf(scene.axes, x, y, box.plotWidth, box.plotHeight);
   const axis = {
     showgrid: false,
     zeroline: false,
@@ -123,36 +137,41 @@ export function layoutOf(scene, size, dragMode) {
     hovermode: 'closest',
     hoverdistance: 1,
     dragmode: dragMode,
-    annotations: offsetNote(scene, box),
+    annotations: barNote(scene, box),
     hoverlabel: { font: { size: 12, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a', align: 'left' },
     xaxis: Object.assign({}, axis, marks.x, {
-      range: x,
-      title: { text: scene.titles[1], font: { size: 11 }, standoff: 4 },
+      // New arrays: Plotly writes into ranges, and those of a view are frozen.
+      range: directed(x, scene.flip.x),
+      title: { text: escapeMarkup(axisTitle(scene.axes[1])), font: { size: 11 }, standoff: 4 },
       constrain: 'range',
-      scaleanchor: box.square ? 'y' : false,
-      scaleratio: 1,
+      scaleanchor: box.inShape ? 'y' : false,
+      scaleratio: 1 / (scene.aspect || 1),
     }),
     yaxis: Object.assign({}, axis, marks.y, {
-      range: y.slice().reverse(),
-      title: { text: scene.titles[0], font: { size: 11 }, standoff: 6 },
+      // Plotly's axes go up.
+      range: directed(y, !scene.flip.y),
+      title: { text: escapeMarkup(axisTitle(scene.axes[0])), font: { size: 11 }, standoff: 6 },
       constrain: 'range',
     }),
   };
 }
 
-/** Below the colour bar, what its ticks are distances from. @param {PlotScene} scene @param {Box} box */
-function offsetNote(scene, box) {
+/** Below the colour bar: the unit, and what its ticks are distances from. @param {PlotScene} scene @param {Box} box */
+function barNote(scene, box) {
   const { offset } = colorbarTicks(scene.mapping);
-  if (!offset) return [];
+  if (scene.mapping.kind) return [];
+  const text = [offset && offset + ' +', escapeMarkup(scene.unit)].filter(Boolean).join(' ');
+  if (!text) return [];
   return [{
     xref: 'paper',
-    x: 1 + (box.margin.r - 4) / box.plotWidth,
-    xanchor: 'right',
+    // The unit stands below the bar; what is longer has all of the margin.
+    x: 1 + (offset ? box.margin.r - 4 : BAR_GAP) / box.plotWidth,
+    xanchor: offset ? 'right' : 'left',
     yref: 'paper',
     y: 0,
     yanchor: 'top',
     yshift: -24,
-    text: offset + ' +',
+    text,
     showarrow: false,
     font: { size: 11 },
   }];
@@ -201,7 +220,8 @@ export function tracesOf(scene, size, hoverTexts) {
         cmin: 0,
         cmax: 1,
         colorscale: scales.plain,
-        showscale: true,
+        // Labels and colours have no scale.
+        showscale: !mapping.kind,
         colorbar: {
           x: 1 + BAR_GAP / box.plotWidth,
           xpad: 0,

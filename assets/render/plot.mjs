@@ -3,8 +3,11 @@
 import { element, readyGraph } from './dom.mjs';
 import { layoutOf, ticksOf, tracesOf } from './plot-layout.mjs';
 import { whenDecoded } from './plotly-patch.mjs';
+import { showScaleBar } from './scale-bar.mjs';
+import { axesOf } from './values-request.mjs';
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { PlotArea } from '../model/pinch.mjs' */
+/** @import { View } from '../model/view.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { Canvas } from './canvas.mjs' */
 /** @import { HeatmapImage, PlotlyPatch } from './plotly-patch.mjs' */
@@ -16,6 +19,7 @@ import { whenDecoded } from './plotly-patch.mjs';
  * @property {() => void} reset
  * @property {(row: number, column: number) => void} hover
  * @property {() => void} unhover
+ * @property {(row: number, column: number, hide: boolean) => void} pick
  */
 
 /** @typedef {ReturnType<typeof createPlot>} Plot */
@@ -67,22 +71,26 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     gd.removeAllListeners('plotly_restyle');
     gd.on('plotly_relayout', (/** @type {Plotly} */ change) => {
       drawn = null;
-      canvas.draw(area());
+      place(area());
       refreshHover();
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
-      const x = gd.layout.xaxis.range.slice();
-      const y = gd.layout.yaxis.range.slice().reverse();
+      const x = ascending(gd.layout.xaxis.range);
+      const y = ascending(gd.layout.yaxis.range);
       retick(x, y);
       on.zoom(x, y);
     });
     // A drag has not changed the axes yet; the event has their ranges.
-    gd.on('plotly_relayouting', (/** @type {Plotly} */ change) => canvas.draw(area(change)));
+    gd.on('plotly_relayouting', (/** @type {Plotly} */ change) => place(area(change)));
     gd.on('plotly_doubleclick', () => on.reset());
     gd.on('plotly_hover', (/** @type {Plotly} */ event) => {
       // The heatmap is another slice than the one that is seen.
       if (isCovered()) return;
       const point = event.points.find((/** @type {Plotly} */ p) => p.curveNumber === 0);
       if (point) on.hover(point.pointNumber[0], point.pointNumber[1]);
+    });
+    gd.on('plotly_click', (/** @type {Plotly} */ event) => {
+      const point = event.points.find((/** @type {Plotly} */ p) => p.curveNumber === 0);
+      if (point && !isCovered()) on.pick(point.pointNumber[0], point.pointNumber[1], Boolean(event.event?.shiftKey));
     });
     gd.on('plotly_unhover', () => on.unhover());
     // A pointer may have been there before the picture, and then does not move.
@@ -103,7 +111,8 @@ export function createPlot({ canvas, patch, isCovered, on }) {
   /** Ticks that fit the range that the user has zoomed to. @param {Range} x @param {Range} y */
   function retick(x, y) {
     const { xaxis, yaxis } = gd._fullLayout;
-    const marks = ticksOf(x, y, xaxis._length, yaxis._length);
+    const { axes } = /** @type {PlotScene} */ (scene);
+    const marks = ticksOf(axes, x, y, xaxis._length, yaxis._length);
     /** @type {Plotly} */
     const change = {};
     Object.entries(marks).forEach(([name, attributes]) =>
@@ -154,6 +163,8 @@ export function createPlot({ canvas, patch, isCovered, on }) {
       patch.setImage(picture);
       await write(() => Plotly().react(gd, [heat, bar], layout));
       drawn = rest;
+      const box = area();
+      if (box) showScaleBar(box, scene.axes[1]);
     }
     refreshHover();
     const image = gd.querySelector('.heatmaplayer image');
@@ -175,13 +186,28 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     await write(() => Plotly().relayout(gd, layoutOf(/** @type {PlotScene} */ (scene), size(), dragMode)));
   }
 
+  /** Axes in the directions and units of a view of the same plane; the voxels in view stay the same.
+   * @param {View} view */
+  async function measure(view) {
+    if (!scene) return;
+    Object.assign(scene, axesOf(view));
+    scene.request.view = view;
+    await zoom(scene.x, scene.y);
+  }
+
   async function fit() {
     if (!scene) return;
     drawn = null;
     const shown = scene;
     await write(() => Plotly().react(gd, tracesOf(shown, size(), hoverTexts), layoutOf(shown, size(), dragMode)));
-    canvas.draw(area());
+    place(area());
     refreshHover();
+  }
+
+  /** Lay canvas and scale bar where the axes are. @param {PlotArea | null} box */
+  function place(box) {
+    canvas.draw(box);
+    if (box && scene) showScaleBar(box, scene.axes[1]);
   }
 
   /** Show what is painted under the plot instead of the heatmap, whose hover label is of another slice then.
@@ -235,12 +261,18 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     draw,
     recolor,
     zoom,
+    measure,
     setDragMode,
     cover,
     refreshHover,
     area,
     scene: () => scene,
   };
+}
+
+/** @param {Range} range @returns {Range} */
+function ascending([a, b]) {
+  return a < b ? [a, b] : [b, a];
 }
 
 /** Copying an array asks it for symbols too. @param {string | symbol} key @returns {key is string} */

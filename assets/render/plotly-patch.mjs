@@ -7,8 +7,9 @@
    something does not look as in the versions that pyproject.toml allows, drawing is left to Plotly, and the canary in
    tests/browser/test_heatmap.py fails. */
 
-import { MISSING_CODE, quantize } from '../model/quantize.mjs';
-import { encodePng } from './png.mjs';
+import { MISSING_CODE } from '../model/codes.mjs';
+import { codesOf } from './codes.mjs';
+import { encodePixels, encodePng } from './png.mjs';
 /** @import { Cells, NumberArray } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { Canvas } from './canvas.mjs' */
@@ -65,12 +66,15 @@ export function createPlotlyPatch({ lut }) {
    * @param {Cells} cells @param {ColorMapping} mapping @returns {Promise<HeatmapImage | null>} */
   async function buildImage(cells, mapping) {
     const begun = performance.now();
-    const codes = quantize(cells, mapping);
+    const codes = cells.pixels || codesOf(cells, mapping);
     const table = lut(mapping);
     const coded = performance.now();
     await yieldToInput();
     const resumed = performance.now();
-    const address = URL.createObjectURL(encodePng(codes, cells.rows, cells.cols, table));
+    const file = cells.pixels
+      ? encodePixels(cells.pixels, cells.rows, cells.cols)
+      : encodePng(/** @type {Uint8Array} */ (codes), cells.rows, cells.cols, table);
+    const address = URL.createObjectURL(file);
     // Kept until the picture is dropped, so that the browser need not decode it again.
     const image = new Image();
     image.src = address;
@@ -144,16 +148,27 @@ export function createPlotlyPatch({ lut }) {
       cells.z = maskFill(original.calc(gd, cells.trace))[0].z;
       return original.plot.call(this, gd, plotinfo, found, layer);
     }
-    if (drawn) put(layer, drawn, one);
+    if (drawn) put(layer, mirrored(drawn, plotinfo, one), one);
     // The whole slice lies beyond the edges.
     else layer.node().replaceChildren();
   }
 
   /** Whether the picture may be stretched like the image that Plotly drew: not where the browser would blur it, nor
-   * upside down. @param {SVGImageElement} drawn @param {Plotly} plotinfo @param {{x: number[], y: number[]}} ends */
+   * to nothing. @param {SVGImageElement} drawn @param {Plotly} plotinfo @param {{x: number[], y: number[]}} ends */
   function fits(drawn, plotinfo, { x, y }) {
     const { xaxis, yaxis } = plotinfo;
-    return drawn.style.imageRendering !== '' && xaxis.c2p(x[0]) < xaxis.c2p(x[1]) && yaxis.c2p(y[0]) < yaxis.c2p(y[1]);
+    return drawn.style.imageRendering !== '' && xaxis.c2p(x[0]) !== xaxis.c2p(x[1]) &&
+      yaxis.c2p(y[0]) !== yaxis.c2p(y[1]);
+  }
+
+  /** The picture has its first row at the top and its first column at the left: along flipped axes it is turned round
+   * within its box. @param {SVGImageElement} drawn @param {Plotly} plotinfo @param {{x: number[], y: number[]}} ends */
+  function mirrored(drawn, { xaxis, yaxis }, { x, y }) {
+    const box = ['x', 'y', 'width', 'height'].map((name) => Number(drawn.getAttribute(name)));
+    const signs = [xaxis.c2p(x[0]) > xaxis.c2p(x[1]) ? -1 : 1, yaxis.c2p(y[0]) > yaxis.c2p(y[1]) ? -1 : 1];
+    const shifts = signs.map((sign, i) => (sign < 0 ? 2 * box[i] + box[i + 2] : 0));
+    drawn.setAttribute('transform', 'translate(' + shifts + ') scale(' + signs + ')');
+    return drawn;
   }
 
   /** @param {Plotly} layer @param {SVGImageElement} drawn @param {Plotly} one */
@@ -220,13 +235,14 @@ function yieldToInput() {
 }
 
 /** The relative luminance of the mean colour (WCAG 2), by which Plotly decides whether what it draws over the picture
- * is dark. @param {Uint8Array} codes @param {Uint32Array} table @returns {number} */
+ * is dark; pixels are their own colours. @param {Uint8Array | Uint32Array} codes @param {Uint32Array} table @returns {number} */
 function meanLuminance(codes, table) {
   const sums = [0, 0, 0];
   let count = 0;
   for (let i = 0; i < codes.length; i += SAMPLE) {
-    if (codes[i] === MISSING_CODE) continue;
-    const word = table[codes[i]];
+    const isPixel = codes instanceof Uint32Array;
+    if (!isPixel && codes[i] === MISSING_CODE) continue;
+    const word = isPixel ? codes[i] : table[codes[i]];
     count += 1;
     for (let k = 0; k < 3; k += 1) sums[k] += (word >> (8 * k)) & 255;
   }

@@ -51,13 +51,17 @@ function chunk(type, length) {
   return { data: bytes.subarray(8, 8 + length), view: new DataView(bytes.buffer, 8, length), seal };
 }
 
-/** @param {number} rows @param {number} cols */
-function header(rows, cols) {
+// Kinds of colours: red, green and blue of each pixel, or places in a palette.
+const TRUE_COLOR = 2;
+const PALETTE = 3;
+
+/** @param {number} rows @param {number} cols @param {number} kind */
+function header(rows, cols, kind) {
   const { data, view, seal } = chunk('IHDR', 13);
   view.setUint32(0, cols);
   view.setUint32(4, rows);
-  // Eight bits, colours by palette.
-  data.set([8, 3], 8);
+  // Eight bits.
+  data.set([8, kind], 8);
   return seal();
 }
 
@@ -96,10 +100,28 @@ export function encodePng(codes, rows, cols, table) {
   alphas.data.fill(255, 0, 255);
   return new Blob([
     new Uint8Array(MAGIC),
-    header(rows, cols),
+    header(rows, cols, PALETTE),
     colours.seal(),
     alphas.seal(),
     pixels(lines(codes, rows, cols)),
+    chunk('IEND', 0).seal(),
+  ], { type: 'image/png' });
+}
+
+/** The file of RGBA words (row by row), which are opaque.
+ * @param {Uint32Array} words @param {number} rows @param {number} cols @returns {Blob} */
+export function encodePixels(words, rows, cols) {
+  const bytes = new Uint8Array(3 * words.length);
+  for (let i = 0, at = 0; i < words.length; i += 1, at += 3) {
+    const word = words[i];
+    bytes[at] = word & 255;
+    bytes[at + 1] = (word >> 8) & 255;
+    bytes[at + 2] = (word >> 16) & 255;
+  }
+  return new Blob([
+    new Uint8Array(MAGIC),
+    header(rows, cols, TRUE_COLOR),
+    pixels(lines(bytes, rows, 3 * cols)),
     chunk('IEND', 0).seal(),
   ], { type: 'image/png' });
 }

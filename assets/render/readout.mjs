@@ -4,6 +4,7 @@ import {
   cellBlock,
   cellText,
   escapeMarkup,
+  formatCoordinates,
   formatIndices,
   formatPooling,
   isCoarse,
@@ -11,6 +12,7 @@ import {
   voxelOf,
   withName,
 } from '../model/cells.mjs';
+import { flagName, valueUnit } from '../model/meaning.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
@@ -44,7 +46,11 @@ export function createReadout({ api, plot }) {
    * @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c @returns {string} */
   function valueOf(request, cells, r, c) {
     const text = cellText(cells, r, c);
-    return withName(text, cells.isEnum ? names.get(nameKey(request, text)) : null);
+    const { meaning } = request.view;
+    const flags = meaning && !cells.dtype.startsWith('float') ? meaning.value.flags : [];
+    const name = cells.isEnum ? names.get(nameKey(request, text)) : flagName(flags, cells.z[r][c]);
+    const unit = valueUnit(request.view);
+    return withName(unit && !name ? text + ' ' + unit : text, name);
   }
 
   /** The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it.
@@ -60,6 +66,8 @@ export function createReadout({ api, plot }) {
   function label(request, cells, r, c) {
     const block = cellBlock(request, cells, r, c);
     const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, block)];
+    const where = formatCoordinates(request, block);
+    if (where.length) lines.push(escapeMarkup(where.join(', ')));
     if (cells.step > 1) lines.push(formatPooling(cells, block));
     const exact = exactOf(request, cells, block);
     if (exact) lines.push(escapeMarkup(exact));
@@ -90,6 +98,8 @@ export function createReadout({ api, plot }) {
     /** @param {string} text @param {string} name */
     const part = (text, name) => parts.push([text, name]);
     part(formatIndices(request, block), 'at');
+    const where = formatCoordinates(request, block);
+    if (where.length) part(where.join(' · '), 'where');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
     part(valueOf(request, cells, r, c), 'value');
     const exact = exactOf(request, cells, block);
@@ -102,7 +112,12 @@ export function createReadout({ api, plot }) {
   async function fetchVoxel(cells, request, block, r, c) {
     const voxel = voxelOf(request, cells, block);
     const { file, dataset } = request.query;
-    const address = api.url('/api/v1/value', { file, dataset, index: voxel.index.join(',') });
+    const address = api.url('/api/v1/value', {
+      file,
+      dataset,
+      index: voxel.index.join(','),
+      decode: request.query.decode,
+    });
     control = new AbortController();
     let found;
     try {

@@ -5,7 +5,7 @@
 
 import { createPrefetcher } from '../data/prefetcher.mjs';
 import { afterStep, AT_REST, indicesAhead, indicesAround } from '../model/motion.mjs';
-import { quantize } from '../model/quantize.mjs';
+import { codesOf } from './codes.mjs';
 import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Bandwidth } from '../data/bandwidth.mjs' */
@@ -195,9 +195,7 @@ export function createScrubber(
     const playing = player.isPlaying();
     /** @param {number} k @returns {number | null} */
     const at = (k) =>
-      playing
-        ? player.indexAfter(index, k * velocity.stride, length)
-        : index + k * velocity.stride * velocity.direction;
+      playing ? player.indexAfter(index, k * velocity.stride) : index + k * velocity.stride * velocity.direction;
     const inTime = playing || isCached(at(1));
     return indicesAhead(velocity, {
       length,
@@ -348,7 +346,8 @@ export function createScrubber(
    * @param {Cells} cells @param {ColorMapping} mapping */
   function paintStatic(cells, mapping) {
     canvas.paint({
-      codes: quantize(cells, mapping),
+      codes: cells.pixels || codesOf(cells, mapping),
+      transposed: false,
       rows: cells.rows,
       cols: cells.cols,
       step: cells.step,

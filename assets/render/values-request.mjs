@@ -1,21 +1,31 @@
 /* The values that the heatmap needs for a view, and what is drawn of them. */
 
+import { aspectOf, axisOf } from '../model/axes.mjs';
+import { channelDimension, isCategorical } from '../model/kinds.mjs';
+import { valueUnit } from '../model/meaning.mjs';
+import { isFlipped, isTransposed } from '../model/plane.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
+/** @import { Axis } from '../model/axes.mjs' */
 /** @import { Cells, Values, ValuesRequest } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { Range, SliceQuery } from '../model/viewport.mjs' */
 /** @import { Readout } from './readout.mjs' */
 
+/** @typedef {{x: boolean, y: boolean}} Flips Whether columns run from right to left, and rows from the bottom up. */
+
 /**
  * @typedef {object} PlotScene What the plot draws, see plot.mjs.
  * @property {Cells} cells
  * @property {ValuesRequest} request
  * @property {[rows: number, cols: number]} shape Of the slice (voxels).
- * @property {[rows: string, cols: string]} titles Of the axes.
+ * @property {[rows: Axis, cols: Axis]} axes
+ * @property {number | null} aspect Height of a voxel by its width; null where the picture fills the plot.
+ * @property {string} unit Of the values.
  * @property {ColorMapping} mapping
  * @property {Range | null} x Range in view; null for all.
  * @property {Range | null} y
+ * @property {Flips} flip
  * @property {(row: number, col: number) => string} label The hover label of a cell.
  */
 
@@ -29,14 +39,14 @@ export function describeValues(view, limit, viewerId) {
     file: view.file,
     dataset: view.dataset,
     selection: selectionOf(view, viewport),
-    format: 'raw',
+    ...encodingOf(view),
     pool: poolOf(view),
     part: view.part,
   };
-  const key = JSON.stringify([view.generation, query]);
+  const key = JSON.stringify([view.generation, query, isTransposed(view), view.kind]);
   // Neither decides which values these are.
   if (viewerId !== null) Object.assign(query, { viewer: viewerId });
-  if (view.window === 'volume') Object.assign(query, { window: 'volume', norm: view.norm });
+  if (view.window === 'volume' && view.kind === 'values') Object.assign(query, { window: 'volume', norm: view.norm });
   return {
     generation: view.generation,
     view,
@@ -56,29 +66,56 @@ export function describeValues(view, limit, viewerId) {
   };
 }
 
+/** How the values of a view are sent: labels and colours as they are in the file.
+ * @param {View} view @returns {Pick<SliceQuery, 'format' | 'channels' | 'decode' | 'window' | 'norm'>} */
+export function encodingOf(view) {
+  if (isCategorical(view)) return { format: 'raw' };
+  if (view.kind !== 'color') return { format: 'raw', decode: view.decode ? 1 : null };
+  const channels = channelDimension(view);
+  if (view.dtype === 'uint8') return { format: 'raw', channels };
+  return { format: 'u8', channels, window: String(view.window), norm: view.norm };
+}
+
 /** Cells know where they lie, and what they are.
  * @param {Values} values @param {ValuesRequest} request @returns {Cells} */
-export function withViewport(values, { viewport, query }) {
+export function withViewport(values, request) {
+  const { viewport, query } = request;
   const { step, rowStep, colStep, row0, col0 } = viewport;
   const meta = Object.assign(
     { selection: query.selection, pool: query.pool },
     // The magnitude is what a request without a part returns.
     query.part && query.part !== 'abs' ? { part: query.part } : {},
+    // z is the slice that the server sends with its rows as columns.
+    query.channels != null ? { channels: query.channels } : {},
+    query.decode ? { decode: /** @type {const} */ (1) } : {},
+    isTransposed(request) ? { transpose: /** @type {const} */ (true) } : {},
   );
   return Object.assign(values, { step, rowStep, colStep, row0, col0, meta });
 }
 
 /** @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping
- * @param {Pick<View, 'x' | 'y'>} ranges @param {Pick<Readout, 'label'>} readout @returns {PlotScene} */
-export function sceneOf(request, cells, mapping, { x, y }, readout) {
+ * @param {View} view Of the same plane. @param {Pick<Readout, 'label'>} readout @returns {PlotScene} */
+export function sceneOf(request, cells, mapping, view, readout) {
+  const { x, y, flip, voxel, aspect } = view;
   return {
+    ...axesOf(Object.assign({}, request.view, { flip, voxel, aspect })),
     cells,
     request,
     shape: [request.shape[request.rows], request.shape[request.cols]],
-    titles: ['axis ' + request.rows, 'axis ' + request.cols],
+    unit: valueUnit(request.view),
     mapping,
     x,
     y,
     label: (r, c) => readout.label(request, cells, r, c),
+  };
+}
+
+/** The axes of a picture of a view: directions, units, and the shape of a voxel.
+ * @param {View} view @returns {Pick<PlotScene, 'flip' | 'axes' | 'aspect'>} */
+export function axesOf(view) {
+  return {
+    flip: { x: isFlipped(view, 'cols'), y: isFlipped(view, 'rows') },
+    axes: [axisOf(view, view.rows), axisOf(view, view.cols)],
+    aspect: aspectOf(view),
   };
 }

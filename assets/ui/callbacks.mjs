@@ -1,10 +1,12 @@
 /* What Dash calls when a control changes; the graph is in dashboard/web/page/viewer_callbacks.py. Each callback takes the
    values of its inputs and `triggered`, the names of the properties that have changed (`slice-slider.value`). */
 
+import { parseLabels } from '../model/labels.mjs';
+import { SIDES } from '../model/plane.mjs';
 import { setText } from '../render/dom.mjs';
-/** @import { View } from '../model/view.mjs' */
 /** @import { Bookmarks } from './bookmarks.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Dimensions } from './dimensions.mjs' */
 /** @import { Dock } from './dock.mjs' */
 /** @import { Focus } from './focus.mjs' */
 /** @import { Newest } from './newest.mjs' */
@@ -22,6 +24,7 @@ import { setText } from '../render/dom.mjs';
  * @typedef {object} CallbackParts
  * @property {Bookmarks} bookmarks
  * @property {DashBridge} bridge
+ * @property {Dimensions} dimensions
  * @property {Dock} dock
  * @property {Focus} focus
  * @property {Newest} newest
@@ -43,6 +46,7 @@ export function createCallbacks(
   {
     bookmarks,
     bridge,
+    dimensions,
     dock,
     focus,
     newest,
@@ -89,6 +93,9 @@ export function createCallbacks(
     'slice-next': () => viewer.step(1),
     'slice-play': () => player.toggle(),
     'newest-toggle': () => newest.toggle(),
+    'transpose': () => viewer.setPlane({ type: 'transpose' }),
+    'flip-rows': () => viewer.flip('rows'),
+    'flip-cols': () => viewer.flip('cols'),
   };
 
   /** @param {DashProps} lo @param {DashProps} hi What the fields have. */
@@ -102,38 +109,49 @@ export function createCallbacks(
     if (!sentence) viewer.setColors({ window: [low, high] });
   }
 
-  /** Go to an index that was typed, at most to either end, which a note then says.
-   * @param {number} index @param {number} end @param {(index: number) => void} go */
-  function goWithin(index, end, go) {
-    const at = Math.max(0, Math.min(index, end));
-    go(at);
-    if (at === index) {
-      status.clearNote('link');
-      return;
-    }
-    status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');
-    bridge.sync(/** @type {View} */ (viewer.current()));
-  }
-
   return {
     index: ([slider, field], triggered) => {
       const [id] = triggered[0].split('.');
       const value = id === 'slice-slider' ? slider : field;
       const view = viewer.current();
       if (!view || view.axis === null || typeof value !== 'number' || !isUserChange(id, value)) return;
-      goWithin(value, view.shape[view.axis] - 1, viewer.go);
+      viewer.goTyped(view.axis, value);
     },
     axis: ([value]) => {
-      if (isUserChange('axis-select', value)) viewer.setAxis(Number(value));
+      if (isUserChange('axis-select', value)) viewer.setPlane({ type: 'axis', axis: Number(value) });
     },
-    fixed: (values, triggered) => {
-      triggered.forEach((name) => {
-        const [id] = name.split('.');
-        const d = Number(id.split('-').pop());
-        const view = viewer.current();
-        if (!view || typeof values[d] !== 'number' || !isUserChange(id, values[d])) return;
-        goWithin(values[d], view.shape[d] - 1, (index) => viewer.setFixed(d, index));
+    sides: (values) => {
+      SIDES.forEach((side, i) => {
+        if (isUserChange(side + '-select', values[i])) {
+          viewer.setPlane({ type: 'side', side, dimension: Number(values[i]) });
+        }
       });
+    },
+    range: ([from, to]) => {
+      const view = viewer.current();
+      /** @param {DashProps} value */
+      const index = (value) => typeof value === 'number' ? value : null;
+      if (view && view.axis !== null) dimensions.setRange(view, index(from), index(to));
+    },
+    voxel: ([text]) => {
+      if (!isUserChange('voxel-size', text)) return;
+      const isRight = viewer.setVoxelSize(text || '');
+      setText('voxel-size-error', isRight ? '' : 'A number and a unit, as in 0.65 µm or 2 × 0.65 × 0.65 µm.');
+    },
+    aspect: ([value]) => {
+      if (isUserChange('aspect-select', value)) viewer.setAspect(value);
+    },
+    kind: ([value]) => {
+      if (isUserChange('kind-select', value)) viewer.setKind(value);
+    },
+    labels: ([text]) => {
+      if (!isUserChange('labels-input', text)) return;
+      const choice = parseLabels(text || '');
+      setText('labels-error', choice ? '' : 'Numbers, as in 7, 12, or -3, -5 for all but those.');
+      if (choice) viewer.setLabels(choice);
+    },
+    decode: ([value]) => {
+      if (isUserChange('decode-select', value)) viewer.setDecode(value === '1');
     },
     pool: ([value]) => {
       if (isUserChange('pool-select', value)) viewer.setPool(value);

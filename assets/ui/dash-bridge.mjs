@@ -1,22 +1,37 @@
 /* The controls' values, written and read. The view is the truth: a control that the user works is read,
    every other change is written to it. */
 
+import { axisOf, coordinateText, nameOf, parseVoxelSize, voxelSizeText } from '../model/axes.mjs';
 import { formatBound } from '../model/number-format.mjs';
 import { gradient } from '../model/colormap.mjs';
+import { isCategorical, kindsOf } from '../model/kinds.mjs';
+import { isDecodable } from '../model/meaning.mjs';
+import { isFlipped, SIDES } from '../model/plane.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
+/** @import { Kind } from '../model/meaning.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { View } from '../model/view.mjs' */
+/** @import { Dimensions } from './dimensions.mjs' */
 
 /** @typedef {ReturnType<typeof createDashBridge>} DashBridge */
 
-/** `maxRank` is how many dimensions a dataset may have, `onDragged()` is called when the slider is released.
- * @param {{maxRank: number, onDragged: () => void}} parts */
-export function createDashBridge({ maxRank, onDragged }) {
+/** @type {Record<Kind, string>} */
+const KIND_NAMES = { values: 'Values', color: 'Colour', labels: 'Labels', mask: 'Mask' };
+
+// What is disabled while nothing is chosen.
+const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
+  .concat('rows-select', 'cols-select', 'transpose', 'flip-rows', 'flip-cols');
+
+/** `dimensions` are the other sliders, `onDragged()` is called when the slider is released.
+ * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, onDragged: () => void}} parts */
+export function createDashBridge({ dimensions, onDragged }) {
   const echoes = createEchoFilter({ isBeingEdited });
   /** Its id. @type {string | null} */
   let draggedControl = null;
+  /** The axis that the slider is for. @type {number | null} */
+  let sliderAxis = null;
 
   /** @param {string} id @param {Record<string, DashProps>} props */
   function set(id, props) {
@@ -54,29 +69,15 @@ export function createDashBridge({ maxRank, onDragged }) {
 
   /** All controls as a view has them. @param {View} view */
   function sync(view) {
-    const rank = view.shape.length;
-    setVisible('axis-field', view.axis !== null);
-    if (view.axis !== null) {
-      set('axis-select', {
-        data: view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? String(d) : d + ' · ' + n })),
-        disabled: false,
-      });
-      setControl('axis-select', String(view.axis));
-    }
-    for (let d = 0; d < maxRank; d += 1) {
-      const fixed = d < rank && d !== view.axis && d !== view.rows && d !== view.cols;
-      setVisible('fixed-index-' + d + '-field', fixed);
-      if (fixed) {
-        set('fixed-index-' + d, { max: view.shape[d] - 1 });
-        setControl('fixed-index-' + d, view.position[d]);
-      }
-    }
+    sliderAxis = view.axis;
+    syncAxes(view);
+    dimensions.sync(view);
     const end = view.axis === null ? 0 : view.shape[view.axis] - 1;
     const still = view.axis === null || end === 0;
     set('slice-slider', { min: 0, max: Math.max(end, 1), disabled: still });
     set('index-input', { max: end, disabled: still });
     ['slice-previous', 'slice-next', 'slice-play'].forEach((id) => set(id, { disabled: still }));
-    setText('index-last', view.axis === null ? '' : 'of ' + end);
+    setText('index-last', view.axis === null ? '' : 'of 0–' + end);
     setVisible('part-field', view.complex);
     if (view.complex) setControl('part-select', view.part);
     setControl('pool-select', poolOf(view));
@@ -84,13 +85,39 @@ export function createDashBridge({ maxRank, onDragged }) {
     syncPosition(view);
   }
 
+  /** @param {View} view */
+  function syncAxes(view) {
+    const rank = view.shape.length;
+    /** @param {number} d */
+    const name = (d) => view.meaning?.axes[d]?.name || String(d);
+    const data = view.shape.map((n, d) => ({ value: String(d), label: rank > 4 ? name(d) : name(d) + ' · ' + n }));
+    setVisible('axis-field', view.axis !== null);
+    setText('slice-name', view.axis === null ? '' : nameOf(view, view.axis));
+    if (view.axis !== null) {
+      set('axis-select', { data, disabled: false });
+      setControl('axis-select', String(view.axis));
+    }
+    SIDES.forEach((side) => {
+      set(side + '-select', { data, disabled: false });
+      setControl(side + '-select', String(view[side]));
+      set('flip-' + side, { disabled: false });
+      element('flip-' + side).setAttribute('aria-pressed', String(isFlipped(view, side)));
+    });
+    set('transpose', { disabled: false });
+    const size = parseVoxelSize(view.voxel);
+    setControl('voxel-size', size ? voxelSizeText(size) : '');
+    setControl('aspect-select', view.aspect);
+    setVisible('voxel-size-field', view.shape.some((_, d) => !view.meaning?.axes[d]?.coordinates));
+  }
+
   /* Nothing is chosen. */
   function clear() {
-    ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
-      .forEach((id) => set(id, { disabled: true }));
+    CONTROLS.forEach((id) => set(id, { disabled: true }));
     setText('index-last', '');
+    setText('slice-name', '');
+    setText('slice-value', '');
     setVisible('axis-field', false);
-    for (let d = 0; d < maxRank; d += 1) setVisible('fixed-index-' + d + '-field', false);
+    dimensions.clear();
     setControl('slice-slider', 0);
     setControl('index-input', '');
   }
@@ -98,6 +125,7 @@ export function createDashBridge({ maxRank, onDragged }) {
   /** @param {View} view */
   function syncPosition(view) {
     followPosition(view);
+    if (view.axis !== sliderAxis) return;
     const index = view.axis === null ? 0 : view.position[view.axis];
     setControl('slice-slider', index);
     setControl('index-input', index);
@@ -106,9 +134,11 @@ export function createDashBridge({ maxRank, onDragged }) {
   /** Slider and number field as the view moves. Written past React, which takes 25 ms for both and hears of the
    * same values when the view rests. @param {View} view */
   function followPosition(view) {
-    if (view.axis === null) return;
+    dimensions.follow(view);
+    if (view.axis === null || view.axis !== sliderAxis) return;
     const index = view.position[view.axis];
     const end = view.shape[view.axis] - 1;
+    setText('slice-value', coordinateText(axisOf(view, view.axis), index));
     const field = /** @type {HTMLInputElement} */ (element('index-input'));
     if (!isBeingEdited('index-input') && field.value !== String(index)) field.value = String(index);
     const thumb = /** @type {HTMLElement} */ (document.querySelector('#slice-slider [role=slider]'));
@@ -125,6 +155,15 @@ export function createDashBridge({ maxRank, onDragged }) {
     setControl('colorscale-select', view.colorscale);
     setControl('colorscale-reverse', view.reverse, 'checked');
     setControl('norm-select', view.norm);
+    const kinds = kindsOf(view.meaning, view.dtype);
+    setVisible('kind-field', kinds.length > 1);
+    set('kind-select', { data: kinds.map((kind) => ({ value: kind, label: KIND_NAMES[kind] })) });
+    setControl('kind-select', view.kind);
+    setVisible('labels-field', isCategorical(view));
+    setControl('labels-input', view.labels.replaceAll(',', ', '));
+    element('tab-display-panel').classList.toggle('without-scale', view.kind !== 'values');
+    setVisible('decode-field', isDecodable(view.meaning) && view.kind === 'values');
+    setControl('decode-select', view.decode ? '1' : '0');
     setControl('window-mode', Array.isArray(view.window) ? 'manual' : view.window);
     document.documentElement.style.setProperty('--scale', gradient(view.colorscale, view.reverse));
   }
@@ -145,6 +184,7 @@ export function createDashBridge({ maxRank, onDragged }) {
     setControl,
     isUserChange: echoes.isUserChange,
     sync,
+    syncAxes,
     clear,
     syncPosition,
     followPosition,

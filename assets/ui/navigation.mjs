@@ -1,7 +1,10 @@
 /* The current position: address bar, title and breadcrumb. */
 
 import { formatLink } from '../model/address.mjs';
+import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
+import { valueUnit } from '../model/meaning.mjs';
 import { element, setParts, setText } from '../render/dom.mjs';
+/** @import { Recent } from '../data/recent.mjs' */
 /** @import { View } from '../model/view.mjs' */
 
 /**
@@ -9,13 +12,15 @@ import { element, setParts, setText } from '../render/dom.mjs';
  * @typedef {ReturnType<typeof createNavigation>} Navigation
  */
 
-export function createNavigation() {
+/** `recent` are the views that were open before. @param {Pick<Recent, 'add'>} recent */
+export function createNavigation(recent) {
   /** Put the view into the address bar. @param {View | null} view @param {HistoryChange} how */
   function updateUrl(view, how) {
     if (!view) return;
     const index = view.axis === null ? '' : view.position[view.axis] + ' · ';
     document.title = index + view.dataset + ' · ' + view.file + ' · Lamella';
     const address = location.pathname + formatLink(view);
+    recent.add({ file: view.file, dataset: view.dataset, link: formatLink(view) });
     if (how === 'none' || address === location.pathname + location.search) return;
     if (how === 'push') history.pushState(null, '', address);
     else history.replaceState(null, '', address);
@@ -27,16 +32,27 @@ export function createNavigation() {
       [view.file, 'crumb-file'],
       [view.dataset, 'crumb-dataset'],
       [view.shape.join(' × '), 'crumb-shape'],
-      [view.dtype, 'crumb-shape'],
+      [[view.dtype, valueUnit(view)].filter(Boolean).join(' · '), 'crumb-shape'],
     ]);
     element('crumb').title = view.file + ' · ' + view.dataset;
   }
 
-  /** For screen readers. @param {View} view */
-  function announce(view) {
-    const where = view.axis === null ? '' : 'Slice ' + view.position[view.axis] + ' of axis ' + view.axis + ', ';
-    setText('status', where + view.dataset + ' of ' + view.file);
+  /* No dataset is chosen. */
+  function renderNothing() {
+    document.title = 'Lamella';
+    setParts('crumb', []);
+    element('crumb').title = '';
+    setText('status', '');
   }
 
-  return { updateUrl, renderBreadcrumb, announce };
+  /** For screen readers. @param {View} view */
+  function announce(view) {
+    const where = view.axis === null ? [] : [
+      'Slice ' + view.position[view.axis] + ' of ' + nameOf(view, view.axis),
+      coordinateText(axisOf(view, view.axis), view.position[view.axis]),
+    ];
+    setText('status', where.concat(view.dataset + ' of ' + view.file).filter(Boolean).join(', '));
+  }
+
+  return { updateUrl, renderBreadcrumb, renderNothing, announce };
 }

@@ -12,7 +12,7 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
 /** @import { Datasets, MaybeTarget, Target } from '../data/datasets.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
 /** @import { Link } from '../model/address.mjs' */
-/** @import { BrowsableDataset, Found, View, ViewStore } from '../model/view.mjs' */
+/** @import { Found, View, ViewStore } from '../model/view.mjs' */
 /** @import { Picture } from '../render/picture.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { HistoryChange } from './navigation.mjs' */
@@ -39,6 +39,7 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
  * @typedef {object} OpeningEvents
  * @property {(made: {view: View, notes: string[]}, history?: HistoryChange) => void} found
  * @property {() => void} refresh
+ * @property {() => void} choose
  */
 
 /**
@@ -53,7 +54,7 @@ const MAYBE_CHANGED = [400, 404, 409, 422];
 
 /** `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
  * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), and
- * refresh(). @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
+ * refresh(), and choose() where a file is to be chosen. @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
 export function createOpening({
   store,
   bridge,
@@ -100,7 +101,7 @@ export function createOpening({
     return () => lookup === mine;
   }
 
-  /** @param {{file: string, record: BrowsableDataset}} found @returns {Found} */
+  /** @param {Omit<Found, 'listed' | 'generation'>} found @returns {Found} */
   function withState(found) {
     const listed = datasets.version(found.file);
     const generation = versions.generationOf(found.file, found.record.dataset, listed);
@@ -124,7 +125,25 @@ export function createOpening({
     }
   }
 
-  /** @param {Target} found */
+  /** A link without a file: the only one there is, or a choice of all. @param {Link} link */
+  async function chooseFile(link) {
+    const isCurrent = begin(link, false);
+    try {
+      const files = await datasets.loadFiles();
+      if (!isCurrent()) return;
+      const [{ file }] = files.length ? files : [{ file: null }];
+      if (files.length < 2) openLink(Object.assign(link, { file, dataset: null }), 'replace');
+      else {
+        lookup = null;
+        on.choose();
+      }
+    } catch (thrown) {
+      const error = /** @type {Failure} */ (thrown);
+      if (isCurrent()) onFailure(error, link, () => chooseFile(link));
+    }
+  }
+
+  /** A dataset, or the main one of a file. @param {Target | {file: string, dataset: null}} found */
   function open(found) {
     return openLink(Object.assign(parseLink(''), found), 'push');
   }
@@ -132,7 +151,8 @@ export function createOpening({
   /* Follow the address bar: at the start, and when the user goes back. */
   function start() {
     const link = parseLink(location.search);
-    openLink(link, link.file && link.dataset ? 'none' : 'replace');
+    if (link.file) openLink(link, link.dataset ? 'none' : 'replace');
+    else chooseFile(link);
   }
 
   /** Read the view's file again, because an answer had another `version` or an `error` may mean that it has changed;

@@ -4,6 +4,7 @@ import { nextIndex } from '../model/playback.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { EndAction } from '../model/playback.mjs' */
 /** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { Range } from '../model/viewport.mjs' */
 
 /**
  * @typedef {object} PlaySettings
@@ -17,11 +18,11 @@ import { nextIndex } from '../model/playback.mjs';
 
 const DEFAULT_SPEED = 15;
 
-/** `go(index)` shows a slice, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
+/** `go(index)` shows a slice, `rangeOf(view)` gives the first and the last one that are played, `onChange(playing)` is called at the start and the end, `isHidden()` is true for a hidden
  * tab.
  * @param {{clock: Clock, store: Pick<ViewStore, 'current'>, go: (index: number) => void,
- *   onChange: (playing: boolean) => void, isHidden: () => boolean}} parts */
-export function createPlayer({ clock, store, go, onChange, isHidden }) {
+ *   rangeOf: (view: View) => Range, onChange: (playing: boolean) => void, isHidden: () => boolean}} parts */
+export function createPlayer({ clock, store, go, rangeOf, onChange, isHidden }) {
   /** @type {PlaySettings} */
   const settings = { speed: DEFAULT_SPEED, direction: 1, end: 'loop', timing: 'every' };
   let playing = false;
@@ -40,10 +41,10 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
     playing = true;
     direction = settings.direction;
     // A slice that is the last one is where playing begins again.
-    const end = direction > 0 ? view.shape[view.axis] - 1 : 0;
-    if (settings.end === 'stop' && view.position[view.axis] === end) {
-      go(direction > 0 ? 0 : view.shape[view.axis] - 1);
-    }
+    const [first, last] = rangeOf(view);
+    const index = view.position[view.axis];
+    const [begin, end] = direction > 0 ? [first, last] : [last, first];
+    if ((settings.end === 'stop' && index === end) || index < first || index > last) go(begin);
     since = clock.now();
     seen = true;
     onChange(true);
@@ -74,7 +75,7 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
   function advance(by, now, each) {
     since = settings.timing === 'real' ? since + by * each : Math.max(since + each, now - each);
     const view = /** @type {View & {axis: number}} */ (store.current());
-    const found = nextIndex(view.position[view.axis], by * direction, view.shape[view.axis], settings.end);
+    const found = nextWithin(view, view.position[view.axis], by * direction);
     if (!found) {
       stop();
       return;
@@ -85,10 +86,18 @@ export function createPlayer({ clock, store, go, onChange, isHidden }) {
   }
 
   /** The slice that is to come `k` after `index`, for prefetching; null after the last.
-   * @param {number} index @param {number} k @param {number} length @returns {number | null} */
-  function indexAfter(index, k, length) {
-    const found = nextIndex(index, k * direction, length, settings.end);
+   * @param {number} index @param {number} k @returns {number | null} */
+  function indexAfter(index, k) {
+    const view = store.current();
+    const found = view && nextWithin(view, index, k * direction);
     return found && found[0];
+  }
+
+  /** As nextIndex, among the slices that are played. @param {View} view @param {number} index @param {number} by */
+  function nextWithin(view, index, by) {
+    const [first, last] = rangeOf(view);
+    const found = nextIndex(index - first, by, last - first + 1, settings.end);
+    return found && /** @type {const} */ ([found[0] + first, found[1]]);
   }
 
   /* The requested slice is on the screen. */

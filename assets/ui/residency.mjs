@@ -67,12 +67,13 @@ export function createResidencyBand({ api, store, viewerId, polling, onAnswer, o
     if (shape) onShape(shape);
   }
 
-  /** Of two dimensions nothing is planned: the answer of one voxel has the version.
+  /** Of a single picture nothing is planned: the answer of one voxel has the version.
    * @param {View} view @param {AbortSignal} signal @returns {Promise<Response>} */
   function fetchRanges(view, signal) {
     const query = { file: view.file, dataset: view.dataset };
     if (view.axis === null) {
-      const voxel = api.url('/api/v1/slice', Object.assign(query, { selection: '0:1,0:1' }));
+      const selection = selectionOf(view, { rows: [0, 1], cols: [0, 1], rowStep: 1, colStep: 1 });
+      const voxel = api.url('/api/v1/slice', Object.assign(query, { selection }));
       return api.fetchOk(voxel, { signal }, view.generation);
     }
     const band = api.url(

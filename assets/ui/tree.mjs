@@ -1,5 +1,6 @@
 /* The tree of files and datasets. */
 
+import { formatBytes } from '../model/number-format.mjs';
 import { element, setText } from '../render/dom.mjs';
 /** @import { Datasets, ListedFile, Target } from '../data/datasets.mjs' */
 /** @import { DatasetRecord, View } from '../model/view.mjs' */
@@ -90,7 +91,7 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
         note(value + '\n', 'the first ' + count(known.list.length) + ' datasets are listed; others open by their link'),
       );
     }
-    return { value, label: name, kind: 'file', meta: size(file.size), children };
+    return { value, label: name, kind: 'file', meta: formatBytes(file.size), children };
   }
 
   /** @param {string} file @param {DatasetRecord[]} records @returns {TreeNode[]} */
@@ -270,7 +271,7 @@ function note(value, text, wrong) {
 function datasetNode(file, name, record) {
   // What a broken link would lead to has neither shape nor type: the reason says where it leads.
   const parts = record.dtype ? [shapeText(record.shape), record.dtype] : [];
-  if (record.stored_bytes) parts.push(size(record.stored_bytes));
+  if (record.stored_bytes) parts.push(formatBytes(record.stored_bytes));
   return {
     value: dataValue(file, record.dataset),
     label: name,
@@ -290,18 +291,6 @@ function shapeText(shape) {
 /** @param {number} number */
 function count(number) {
   return number.toLocaleString('en');
-}
-
-/** @param {number} bytes */
-function size(bytes) {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  let value = bytes;
-  let i = 0;
-  while (value >= 1000 && i < units.length - 1) {
-    value /= 1000;
-    i += 1;
-  }
-  return (i === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)) + ' ' + units[i];
 }
 
 /** How DMC's tree draws a node. @param {DashProps} payload */

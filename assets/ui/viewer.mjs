@@ -4,12 +4,12 @@
    and address bar the second, so that a picture never stands under another one's name. To cancel is to go back to it. */
 
 import { CHANGED, grows, isSamePicture, isSamePlane, withColorsOf } from '../model/view.mjs';
-import { poolOf } from '../model/viewport.mjs';
 import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
+import { createViewChanges } from './view-changes.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Action, View } from '../model/view.mjs' */
-/** @import { Part, Pool, Range } from '../model/viewport.mjs' */
+/** @import { Range } from '../model/viewport.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Readout } from '../render/readout.mjs' */
@@ -18,6 +18,7 @@ import { createOpening } from './opening.mjs';
 /** @import { OpeningParts } from './opening.mjs' */
 /** @import { Polling } from './polling.mjs' */
 /** @import { Residency } from './residency.mjs' */
+/** @import { StartPage } from './start-page.mjs' */
 
 /**
  * @typedef {object} OwnParts
@@ -29,6 +30,7 @@ import { createOpening } from './opening.mjs';
  * @property {Readout} readout
  * @property {Newest} newest
  * @property {Residency} residency
+ * @property {Pick<StartPage, 'show' | 'hide'>} startPage
  */
 
 /** @typedef {ReturnType<typeof createViewer>} Viewer */
@@ -52,6 +54,7 @@ export function createViewer({
   plot,
   readout,
   residency,
+  startPage,
   status,
   tree,
   versions,
@@ -79,13 +82,34 @@ export function createViewer({
     tree,
     versions,
     seen: () => seen,
-    on: { found: take, refresh },
+    on: { found: take, refresh, choose: showStart },
   });
+
+  const changes = createViewChanges({
+    store,
+    bridge,
+    colors,
+    picture,
+    player,
+    plot,
+    readout,
+    change,
+    isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),
+    isSeen,
+    on: { leave, refresh, later: idleWork.schedule },
+  });
+
+  /* The next picture has an entry of its own in the history. */
+  function leave() {
+    newest.stop();
+    arrival = arrival || { how: 'push', moved: false };
+  }
 
   /** Show the view of a link or of a file that was read again, see opening.mjs.
    * @param {{view: View, notes: string[]}} made @param {HistoryChange} [history] */
   function take({ view: found, notes }, history) {
     if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
+    startPage.hide();
     store.replace(found);
     if (newest.isOn()) store.dispatch({ type: 'index', index: Infinity });
     if (notes.length) status.note(notes.join(' '), 'link');
@@ -122,11 +146,15 @@ export function createViewer({
     status.clear();
     status.busy(false);
     if (!seen) {
-      showNothing();
+      showStart();
       return;
     }
     const now = view();
-    store.replace(now && now.generation === seen.generation && now.part === seen.part ? withColorsOf(seen, now) : seen);
+    store.replace(
+      now && now.generation === seen.generation && now.part === seen.part && now.decode === seen.decode
+        ? withColorsOf(seen, now)
+        : seen,
+    );
     // The browser went to another address by itself.
     if (arrival && arrival.moved) navigation.updateUrl(view(), 'push');
     arrival = null;
@@ -139,16 +167,20 @@ export function createViewer({
     }
   }
 
-  function showNothing() {
+  /* Nothing is chosen. */
+  function showStart() {
     store.replace(null);
+    seen = null;
     arrival = null;
     idleWork.cancel();
     picture.halt();
     bridge.clear();
     tree.deselect();
     residency.show(null);
-    status.failed(new Error('Nothing is chosen. Choose a dataset in the list of files.'), { retry: opening.start });
-    opening.offer(null);
+    status.clear();
+    status.busy(false);
+    navigation.renderNothing();
+    startPage.show();
   }
 
   /* What Escape does; whether there was anything to leave. */
@@ -206,50 +238,32 @@ export function createViewer({
     if (newest.isOn()) goToEnd();
   }
 
-  /** @param {number} dimension @param {number} index */
-  function setFixed(dimension, index) {
-    if (change({ type: 'fixed', dimension, index })) refresh();
-  }
-
-  /** @param {number} axis */
-  function setAxis(axis) {
-    if (!change({ type: 'axis', axis })) return;
-    player.stop();
-    newest.stop();
-    arrival = arrival || { how: 'push', moved: false };
-    bridge.sync(view());
-    readout.clear();
-    refresh();
-  }
-
-  /** @param {Extract<Action, {type: 'colors'}>['change']} colors_ */
-  function setColors(colors_) {
+  /** Go to an index that was typed, at most to either end, which a note then says.
+   * @param {number} dimension @param {number} index */
+  function goTyped(dimension, index) {
     if (!view()) return;
-    store.dispatch({ type: 'colors', change: colors_ });
-    bridge.syncColors(view());
-    picture.recolor(view());
-    idleWork.schedule();
+    const end = view().shape[dimension] - 1;
+    const at = Math.max(0, Math.min(index, end));
+    if (change({ type: 'fixed', dimension, index: at })) {
+      newest.onMoved();
+      bridge.followPosition(view());
+      refresh();
+    }
+    if (at === index) status.clearNote('link');
+    else {
+      status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');
+      bridge.sync(view());
+    }
   }
 
-  /* From now on the window that is in force stays, until other numbers are given. */
-  function freezeWindow() {
-    const mapping = colors.current();
-    if (mapping) setColors({ window: [mapping.lo, mapping.hi] });
-  }
-
-  /** @param {Pool} pool */
-  function setPool(pool) {
-    if (!change({ type: 'pool', pool })) return;
-    // Labels stay unpooled by mean, whatever is chosen.
-    bridge.setControl('pool-select', poolOf(view()));
-    refresh();
-  }
-
-  /** @param {Part} part */
-  function setPart(part) {
-    if (!change({ type: 'part', part })) return;
-    bridge.syncColors(view());
-    refresh();
+  /** Move along a dimension that is not on the screen, and becomes the axis. The controls follow when it is let go.
+   * @param {number} dimension @param {number} index */
+  function moveAlong(dimension, index) {
+    if (change({ type: 'axis', axis: dimension })) {
+      player.stop();
+      leave();
+    }
+    go(index);
   }
 
   /** The axes of the picture on the screen were moved. @param {Range | null} x @param {Range | null} y */
@@ -293,12 +307,9 @@ export function createViewer({
     go,
     step,
     goToEnd,
-    setFixed,
-    setAxis,
-    setColors,
-    freezeWindow,
-    setPool,
-    setPart,
+    goTyped,
+    moveAlong,
+    ...changes,
     setZoom,
     showAll,
     cancel,

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-FILES = ("scan.h5", "other.h5", "values.h5")
+FILES = ("scan.h5", "other.h5", "values.h5", "meaning.h5")
 
 
 def _write_values(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:
@@ -35,6 +35,36 @@ def _write_values(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> No
             handle[name] = arrays["values.h5", f"/{name}"] = array
         names = h5py.enum_dtype({"AIR": 0, "WATER": 1, "BONE": 2}, basetype="u1")
         handle.create_dataset("names", data=((grid + 1) % 3).astype("u1"), dtype=names)
+
+
+def _write_meaning(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:
+    """Packed values on a grid of the Earth, flags, labels and colour pictures."""
+    row, col = np.meshgrid(np.arange(60), np.arange(80), indexing="ij")
+    packed = (row * 4 + col)[None] + np.arange(3)[:, None, None]
+    packed[:, 20:25, 30:40] = -1
+    blocks = 1 + row[:30, :40] // 10 + 3 * (col[:30, :40] // 10)
+    values: dict[str, NDArray[Any]] = {
+        "packed": packed.astype(np.int16),
+        "quality": ((row + col) % 3).astype(np.int8),
+        "labels": np.stack([blocks] * 3).astype(np.uint32),
+        "photos": np.random.default_rng(21).integers(0, 256, (5, 20, 25, 3), dtype=np.uint8),
+    }
+    with h5py.File(path, "w") as handle:
+        for name, array in values.items():
+            handle[name] = arrays["meaning.h5", f"/{name}"] = array
+        handle["packed"].attrs.update(
+            scale_factor=0.5, add_offset=10.0, units="K", _FillValue=np.int16(-1)
+        )
+        handle["quality"].attrs["flag_values"] = np.arange(3, dtype=np.int8)
+        handle["quality"].attrs["flag_meanings"] = "good doubtful bad"
+        axes = {"time": "days since 2020-01-01", "lat": "degrees_north", "lon": "degrees_east"}
+        for dimension, (name, units) in enumerate(axes.items()):
+            scale = handle.create_dataset(
+                name, data=np.arange(packed.shape[dimension], dtype=float)
+            )
+            scale.attrs["units"] = units
+            scale.make_scale(name)
+            handle["packed"].dims[dimension].attach_scale(scale)
 
 
 def write_files(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
@@ -67,4 +97,5 @@ def write_files(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
     with h5py.File(folder / "other.h5", "a") as handle:
         handle["title"] = "not a volume"
     _write_values(folder / "values.h5", arrays)
+    _write_meaning(folder / "meaning.h5", arrays)
     return arrays

@@ -47,7 +47,7 @@ def test_more_dimensions_have_a_selection(viewer: Any, served: Any) -> None:
     assert viewer.index == 7
     viewer.press("ArrowRight")
     viewer.address("selection=3,8,:,:&axis=1")
-    reveal(viewer.page, "#fixed-index-0").fill("1")
+    viewer.page.locator("#fixed-index-0").fill("1")
     viewer.page.keyboard.press("Enter")
     viewer.settled(painted=3)
     viewer.address("selection=1,8,:,:")

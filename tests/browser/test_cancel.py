@@ -119,7 +119,7 @@ WISHES: dict[str, tuple[str, Callable[[Any], object], str]] = {
     ),
     "other dimension": (
         STACK,
-        lambda page: (reveal(page, "#fixed-index-0").fill("3"), page.keyboard.press("Enter")),
+        lambda page: (page.locator("#fixed-index-0").fill("3"), page.keyboard.press("Enter")),
         "slice 4 of axis 1",
     ),
 }
@@ -224,7 +224,7 @@ def test_before_the_first_slice_there_is_nothing_to_go_back_to(
     viewer.load(f"{SCAN}&axis=0&index=20")
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     leave(viewer)
-    viewer.await_text("plot-message-text", "chosen")
+    viewer.page.locator("#start-page").wait_for(state="visible")
     assert not viewer.page.is_visible("#plot-wait")
     assert viewer.page.evaluate("() => lamella.viewer.current()") is None
     assert not viewer.page.is_visible("#axis-select")
@@ -233,9 +233,10 @@ def test_before_the_first_slice_there_is_nothing_to_go_back_to(
     viewer.page.keyboard.press("ArrowRight")
     viewer.page.keyboard.press("Space")
     viewer.page.unroute_all()
-    viewer.page.click("#plot-retry")
+    viewer.page.locator("#start-files button", has_text="scan.h5").click()
     viewer.settled()
-    assert viewer.trace["meta"]["selection"] == "20,:,:"
+    assert not viewer.page.is_visible("#start-page")
+    assert viewer.trace["meta"]["selection"] == "65,:,:"
     viewer.press("ArrowRight")
     viewer.errors.clear()
 

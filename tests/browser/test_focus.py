@@ -255,11 +255,11 @@ def test_escape_gives_a_typed_window_back(viewer: Any) -> None:
 
 def test_another_dimension_typed_is_done_with_enter(viewer: Any) -> None:
     viewer.open(f"{STACK}&axis=1")
-    reveal(viewer.page, "#fixed-index-0").fill("2")
+    viewer.page.locator("#fixed-index-0").fill("2")
     viewer.page.keyboard.press("Enter")
     viewer.settled(painted=2)
     assert_keys_work(viewer)
-    reveal(viewer.page, "#fixed-index-0").fill("3")
+    viewer.page.locator("#fixed-index-0").fill("3")
     viewer.page.keyboard.press("Escape")
     viewer.settled()
     assert viewer.page.evaluate("() => lamella.viewer.current().position[0]") == 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.viewer import DIMMED, reveal
+from tests.browser.viewer import DIMMED
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -238,7 +238,7 @@ def test_an_index_beyond_the_end_is_clamped_with_a_note(viewer: Any) -> None:
 
 def test_a_fixed_index_beyond_the_end_is_clamped_with_a_note(viewer: Any) -> None:
     viewer.open("?file=other.h5&dataset=/stack&selection=1,2,:,:&axis=1")
-    reveal(viewer.page, "#fixed-index-0").fill("")
+    viewer.page.locator("#fixed-index-0").fill("")
     viewer.page.type("#fixed-index-0", "99")
     viewer.page.keyboard.press("Enter")
     viewer.until("() => document.getElementById('fixed-index-0').value === '3'")

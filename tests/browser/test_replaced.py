@@ -216,7 +216,7 @@ def test_another_shape(
     viewer.await_text("plot-note-text", sentence)
     assert_shows(viewer, 300, index)
     assert viewer.page.inner_text("#crumb").replace("\n", " ").count(" × ".join(map(str, shape)))
-    assert viewer.page.inner_text("#index-last") == f"of {shape[0] - 1}"
+    assert viewer.page.inner_text("#index-last") == f"of 0–{shape[0] - 1}"
     left, right = viewer.page.evaluate("() => lamella.viewer.current().x || [-0.5, 11.5]")
     assert -0.5 <= left < right <= shape[2] - 0.5
     viewer.press("End")
@@ -351,7 +351,7 @@ def test_a_listing_from_before_does_not_shape_what_is_opened_now(
     viewer.page.locator("#dataset-tree").get_by_text("volume", exact=True).click()
     viewer.address("dataset=/volume")
     assert_shows(viewer, 300)
-    assert viewer.page.inner_text("#index-last") == "of 89"
+    assert viewer.page.inner_text("#index-last") == "of 0–89"
     assert "90 × 60 × 50" in viewer.page.inner_text("#crumb")
 
 

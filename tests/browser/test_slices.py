@@ -20,18 +20,15 @@ LOWER_END = "(lo) => document.querySelector('#slice-graph .js-plotly-plot').data
 LARGE = "?file=scan.h5&dataset=/large"
 
 
-def test_the_first_visit_shows_the_middle_of_the_first_volume(
-    fresh_viewer: Any, served: Any
-) -> None:
-    viewer = fresh_viewer.open()
+def test_a_file_opens_at_the_middle_of_its_main_volume(fresh_viewer: Any, served: Any) -> None:
+    viewer = fresh_viewer.open("?file=other.h5")
     trace = viewer.trace
     assert trace["type"] == "heatmap"
-    assert trace["meta"]["selection"] == "1,:,:"
-    assert_array_equal(
-        trace["z"].astype(np.float32), np.abs(served.arrays["other.h5", "/field"][1])
-    )
-    viewer.address("file=other.h5&dataset=/field&axis=0&index=1")
-    assert viewer.index == 1
+    # Of the dimensions that are not shown the longest one is sliced.
+    assert trace["meta"]["selection"] == "2,4,:,:"
+    assert_array_equal(trace["z"], served.arrays["other.h5", "/stack"][2, 4].astype(float))
+    viewer.address("file=other.h5&dataset=/stack&selection=2,4,:,:&axis=1")
+    assert viewer.index == 4
 
 
 def test_the_trace_is_what_the_server_says_it_is(viewer: Any, served: Any) -> None:

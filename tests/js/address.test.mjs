@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { formatLink, parseLink, resolvePlane } from '../../assets/model/address.mjs';
+import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { resolvePlane } from '../../assets/model/link-plane.mjs';
 import { createView } from '../../assets/model/view.mjs';
 
 const SHAPE = [10, 20, 30];
@@ -18,6 +19,32 @@ Deno.test('a link leads to the view that it was made of', () => {
   for (const link of links) assert.equal(formatLink(viewOf(link)), link);
   const four = '?file=a/b.h5&dataset=/d&selection=3,1,:,:&axis=1&window=slice&norm=log&colorscale=gray';
   assert.equal(formatLink(viewOf(four, [4, 5, 6, 7])), four);
+});
+
+Deno.test('rows, columns and flipped sides stand in the link', () => {
+  const links = [
+    '?file=a/b.h5&dataset=/d&axis=0&index=4&rows=2&cols=1&window=volume&norm=linear&colorscale=gray',
+    '?file=a/b.h5&dataset=/d&axis=1&index=7&flip=rows,cols&window=volume&norm=linear&colorscale=gray',
+  ];
+  for (const link of links) assert.equal(formatLink(viewOf(link)), link);
+  const four = '?file=a/b.h5&dataset=/d&selection=:,1,:,5&axis=3&rows=2&cols=0&window=slice&norm=log&colorscale=gray';
+  assert.equal(formatLink(viewOf(four, [4, 5, 6, 7])), four);
+  const two = '?file=a/b.h5&dataset=/d&rows=1&cols=0&flip=cols&window=slice&norm=log&colorscale=gray';
+  assert.equal(formatLink(viewOf(two, [4, 5])), two);
+  assert.deepEqual(viewOf(two, [4, 5]).flip, [0]);
+});
+
+Deno.test('rows and columns without an axis leave another one to slice', () => {
+  const plane = (link, shape = SHAPE) => resolvePlane(shape, parseLink(link));
+  const { axis, rows, cols } = plane('?rows=0&cols=2');
+  assert.deepEqual([axis, rows, cols], [1, 0, 2]);
+  assert.deepEqual(plane('?rows=0').axis, 1);
+  const turned = plane('?selection=3,5:15,:&rows=2&cols=1');
+  assert.deepEqual([turned.rows, turned.cols, turned.x, turned.y], [2, 1, [4.5, 14.5], [-0.5, 29.5]]);
+  assert.match(plane('?selection=3,:,:&rows=0').notes[0], /dimension 0 as rows, where its selection has one index/);
+  assert.match(plane('?rows=1&cols=1').notes[0], /one dimension for rows and for columns/);
+  assert.match(plane('?rows=7').notes[0], /rows 7, but there are only 0 to 2/);
+  assert.match(parseLink('?flip=up').unknown[0], /“up” for flip/);
 });
 
 Deno.test('what a link has beyond the dataset is clamped, and said', () => {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 
 import { createColorMapping, matches } from '../../assets/render/color-mapping.mjs';
 
-const VIEW = { generation: 1, window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
+const VIEW = {
+  generation: 1,
+  window: 'volume',
+  norm: 'linear',
+  colorscale: 'gray',
+  reverse: false,
+  kind: 'values',
+  labels: '',
+};
 
 const REQUEST = {
   generation: 1,

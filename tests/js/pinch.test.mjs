@@ -53,3 +53,12 @@ Deno.test('two fingers have a centroid and a distance', () => {
   const found = gripOf([{ clientX: 10, clientY: 20 }, { clientX: 40, clientY: 60 }]);
   assert.deepEqual(found, { x: 25, y: 40, distance: 50 });
 });
+
+Deno.test('along a flipped axis the voxel under the fingers stays there too', () => {
+  const area = Object.assign({}, PART, { x: [PART.x[1], PART.x[0]] });
+  const there = moveGrip(PART, grip(100, 100, 50), grip(60, 90, 50), SIZE);
+  const { left, width } = PART;
+  const mirrored = (x) => 2 * left + width - x;
+  const back = moveGrip(area, grip(mirrored(100), 100, 50), grip(mirrored(60), 90, 50), SIZE);
+  assert.deepEqual(back, there);
+});

@@ -4,7 +4,7 @@ import { createPlayer } from '../../assets/ui/player.mjs';
 import { createFakeClock } from './fake-clock.mjs';
 
 /* A player on 20 slices; what is requested is painted after `paintMs`, 0 for at once. */
-function setUp(index, settings, paintMs = 0) {
+function setUp(index, settings, paintMs = 0, range = [0, 19]) {
   const clock = createFakeClock();
   const view = { axis: 0, shape: [20, 4, 5], position: [index] };
   const log = [];
@@ -17,6 +17,7 @@ function setUp(index, settings, paintMs = 0) {
       log.push(next);
       clock.later(player.onPainted, paintMs);
     },
+    rangeOf: () => range,
     isHidden: () => state.hidden,
     onChange: (playing) => log.push(playing ? 'play' : 'pause'),
   });
@@ -68,4 +69,12 @@ Deno.test('a hidden tab plays nothing', async () => {
   state.hidden = true;
   await clock.pass(500);
   assert.deepEqual([log, player.isPlaying()], [['play', 'pause'], false]);
+});
+
+Deno.test('a range is played as if it were the whole axis', async () => {
+  const { clock, log, player } = setUp(2, { end: 'loop' }, 0, [5, 8]);
+  player.toggle();
+  await clock.pass(650);
+  assert.deepEqual(log.slice(0, 7), [5, 'play', 6, 7, 8, 5, 6]);
+  assert.deepEqual([1, 2, 3, 4].map((k) => player.indexAfter(7, k)), [8, 5, 6, 7]);
 });

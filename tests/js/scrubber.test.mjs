@@ -21,6 +21,9 @@ function viewAt(index, change) {
     x: null,
     y: null,
     part: null,
+    kind: 'values',
+    labels: '',
+    decode: false,
     pool: 'mean',
     window: 'volume',
   };

@@ -9,6 +9,7 @@ import {
   reduce,
   withColorsOf,
 } from '../../assets/model/view.mjs';
+import { isFlipped } from '../../assets/model/plane.mjs';
 import { parseLink } from '../../assets/model/address.mjs';
 
 function viewOf(link = '', record = {}) {
@@ -64,6 +65,36 @@ Deno.test('the sliced axis takes the place of the one that is sliced next', () =
   const four = viewOf('', { shape: [2, 3, 4, 5] });
   const other = reduce(four, { type: 'axis', axis: 1 });
   assert.deepEqual([other.axis, other.rows, other.cols], [1, 2, 3]);
+});
+
+Deno.test('rows and columns are any two dimensions, and what stood there takes the place of what is chosen', () => {
+  const five = viewOf('?selection=1,2,:,:,4&axis=1', { shape: [3, 4, 5, 6, 7] });
+  const planeAfter = (...actions) => {
+    const { axis, rows, cols } = actions.reduce(reduce, five);
+    return [axis, rows, cols];
+  };
+  assert.deepEqual(planeAfter(), [1, 2, 3]);
+  assert.deepEqual(planeAfter({ type: 'side', side: 'rows', dimension: 4 }), [1, 4, 3]);
+  assert.deepEqual(planeAfter({ type: 'side', side: 'rows', dimension: 1 }), [2, 1, 3]);
+  assert.deepEqual(planeAfter({ type: 'side', side: 'cols', dimension: 2 }), [1, 3, 2]);
+  assert.deepEqual(planeAfter({ type: 'transpose' }), [1, 3, 2]);
+  assert.deepEqual(planeAfter({ type: 'transpose' }, { type: 'axis', axis: 2 }), [2, 3, 1]);
+  assert.deepEqual(planeAfter({ type: 'axis', axis: 0 }), [0, 2, 3]);
+  assert.equal(reduce(five, { type: 'side', side: 'rows', dimension: 2 }), five);
+  assert.equal(reduce(five, { type: 'side', side: 'rows', dimension: 5 }), five);
+});
+
+Deno.test('transposing keeps the voxels in view, and a dimension stays flipped wherever it is shown', () => {
+  const view = reduce(viewOf('?axis=0&x=3,9&y=2,8'), { type: 'flip', side: 'cols' });
+  assert.deepEqual([view.flip, view.x], [[2], [3, 9]]);
+  const turned = reduce(view, { type: 'transpose' });
+  assert.deepEqual([turned.x, turned.y, isFlipped(turned, 'rows'), isFlipped(turned, 'cols')], [
+    [2, 8],
+    [3, 9],
+    true,
+    false,
+  ]);
+  assert.deepEqual(reduce(turned, { type: 'flip', side: 'rows' }).flip, []);
 });
 
 Deno.test('bounds of one complex part do not hold for another', () => {

@@ -104,7 +104,7 @@ def select(
     return dmc.Select(
         id=id_,
         data=options(pairs),
-        value=more.pop("value", pairs[0][0]),
+        value=more.pop("value", pairs[0][0] if pairs else None),
         allowDeselect=False,
         w=width,
         size="xs",

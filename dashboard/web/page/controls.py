@@ -26,6 +26,7 @@ def viewer_section() -> Component:
                 className="readout",
             ),
             _transport(),
+            html.Div(id=View.DIMENSIONS, className="dimensions"),
         ],
         className="viewer",
         **{"aria-label": "Slice"},
@@ -72,8 +73,10 @@ def _transport() -> Component:
                 ],
                 className="buttons",
             ),
+            html.Div(id=View.SLICE_NAME, className="slice-name"),
             html.Div(
                 [
+                    html.Div(id=View.PLAY_RANGE, className="play-range", hidden=True),
                     dmc.Slider(
                         id=View.SLIDER,
                         min=0,
@@ -113,6 +116,7 @@ def _transport() -> Component:
                 **{"aria-label": "Index of the slice"},
             ),
             html.Div(id=View.LAST_INDEX, className="last-index"),
+            html.Div(id=View.SLICE_VALUE, className="slice-value"),
             components.with_tooltip(
                 html.Button(
                     "Newest",
@@ -169,6 +173,16 @@ def _playback_settings() -> Component:
                             "When slices are late",
                             _segments(View.TIMING, TIMINGS, "What happens when slices are late"),
                         ),
+                        components.labelled(
+                            "From and to slice",
+                            html.Div(
+                                [
+                                    _end(View.PLAY_FROM, "First slice that is played"),
+                                    _end(View.PLAY_TO, "Last slice that is played"),
+                                ],
+                                className="joined",
+                            ),
+                        ),
                     ],
                     className="playback",
                 )
@@ -177,6 +191,22 @@ def _playback_settings() -> Component:
         position="top-start",
         withArrow=True,
         shadow="md",
+    )
+
+
+def _end(id_: str, label: str) -> Component:
+    return dmc.NumberInput(
+        id=id_,
+        value="",
+        min=0,
+        allowDecimal=False,
+        allowNegative=False,
+        debounce=True,
+        hideControls=True,
+        placeholder="all",
+        size="xs",
+        w=88,
+        **{"aria-label": label},
     )
 
 

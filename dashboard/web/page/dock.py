@@ -10,9 +10,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard.web.page import components, ids, panels
-from dashboard.web.page.choices import COLORSCALES, NORMS, PARTS, POOLS, WINDOWS
+from dashboard.web.page.choices import ASPECTS, COLORSCALES, DECODINGS, NORMS, PARTS, POOLS, WINDOWS
 from dashboard.web.page.components import options, select
-from dashboard.web.page.ids import FIXED_INDICES, Shell, Tab, View
+from dashboard.web.page.ids import Shell, Tab, View
 
 TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes"}
 
@@ -84,6 +84,36 @@ def _display() -> list[Component]:
     """Controls of the colours."""
     return [
         components.labelled(
+            "Show as",
+            select(View.KIND, (("values", "Values"),), "Kind of picture", 92),
+            id=View.KIND_FIELD,
+            className="hidden",
+        ),
+        components.labelled(
+            "Labels",
+            html.Div(
+                [
+                    components.with_tooltip(
+                        dmc.TextInput(
+                            id=View.LABELS,
+                            value="",
+                            placeholder="all",
+                            size="xs",
+                            w=120,
+                            debounce=True,
+                            **{"aria-label": "Labels that are shown"},
+                        ),
+                        "7, 12 shows these alone, -3, -5 all but those. A click on a label shows it alone,"
+                        " another one all again; with Shift it hides the label.",
+                    ),
+                    html.Div(id=View.LABELS_ERROR, className="field-error", role="alert"),
+                ],
+                className="window",
+            ),
+            id=View.LABELS_FIELD,
+            className="hidden",
+        ),
+        components.labelled(
             "Colour scale",
             html.Div(
                 [
@@ -110,6 +140,7 @@ def _display() -> list[Component]:
                 ],
                 className="joined",
             ),
+            className="of-values",
         ),
         components.labelled(
             "Pool",
@@ -118,8 +149,25 @@ def _display() -> list[Component]:
                 "How voxels become one cell where the view holds more of them than are drawn",
             ),
         ),
-        components.labelled("Contrast", _window()),
-        components.labelled("Norm", select(View.NORM, NORMS, "Norm of the colours", 80)),
+        components.labelled("Contrast", _window(), className="of-values"),
+        components.labelled(
+            "Norm", select(View.NORM, NORMS, "Norm of the colours", 80), className="of-values"
+        ),
+        components.labelled(
+            "Values",
+            components.with_tooltip(
+                dmc.SegmentedControl(
+                    id=View.DECODE,
+                    data=options(DECODINGS),
+                    value="1",
+                    size="xs",
+                    **{"aria-label": "Values decoded, or as they are stored"},
+                ),
+                "Scaled, with a unit and without fill values, as the file says; or as they are stored",
+            ),
+            id=View.DECODE_FIELD,
+            className="hidden",
+        ),
         components.labelled(
             "Part",
             select(View.PART, PARTS, "Part of the complex values", 108),
@@ -130,7 +178,7 @@ def _display() -> list[Component]:
 
 
 def _axes() -> list[Component]:
-    """Controls of what is on the screen: the axis that is sliced, and where the others stand."""
+    """Controls of what is on the screen: the axis that is sliced, rows and columns and their directions."""
     return [
         components.labelled(
             "Axis",
@@ -145,28 +193,78 @@ def _axes() -> list[Component]:
             id=View.AXIS_FIELD,
             className="whole-row",
         ),
-        *(_fixed(dimension, id_) for dimension, id_ in enumerate(FIXED_INDICES)),
+        _side(
+            "Rows",
+            View.ROWS,
+            View.FLIP_ROWS,
+            "flip-rows",
+            "Flip the rows: the first one at the other end",
+        ),
+        components.icon_button(
+            View.TRANSPOSE,
+            "transpose",
+            "Transpose: rows as columns",
+            size=30,
+            disabled=True,
+            className="transpose",
+        ),
+        _side(
+            "Columns",
+            View.COLUMNS,
+            View.FLIP_COLUMNS,
+            "flip-columns",
+            "Flip the columns: the first one at the other end",
+        ),
+        components.labelled(
+            "Aspect",
+            components.with_tooltip(
+                dmc.SegmentedControl(
+                    id=View.ASPECT,
+                    data=options(ASPECTS),
+                    value=ASPECTS[0][0],
+                    size="xs",
+                    **{"aria-label": "Shape of voxels on the screen"},
+                ),
+                "Voxels in their own shape, as squares, or as the plot has space",
+            ),
+        ),
+        components.labelled(
+            "Voxel size",
+            html.Div(
+                [
+                    components.with_tooltip(
+                        dmc.TextInput(
+                            id=View.VOXEL_SIZE,
+                            value="",
+                            placeholder="0.65 µm",
+                            size="xs",
+                            w=112,
+                            debounce=True,
+                            **{"aria-label": "Voxel size"},
+                        ),
+                        "A number and a unit, or one number for each of the last dimensions:"
+                        " 2 × 0.65 × 0.65 µm. It is kept in the link.",
+                    ),
+                    html.Div(id=View.VOXEL_SIZE_ERROR, className="field-error", role="alert"),
+                ],
+                className="window",
+            ),
+            id=View.VOXEL_SIZE_FIELD,
+        ),
     ]
 
 
-def _fixed(dimension: int, id_: str) -> Component:
+def _side(caption: str, id_: str, flip: str, icon: str, label: str) -> Component:
+    """The dimension along a side of the picture, and its direction."""
     return components.labelled(
-        f"Axis {dimension} at",
-        dmc.NumberInput(
-            id=id_,
-            value=0,
-            min=0,
-            allowDecimal=False,
-            allowNegative=False,
-            # As for the slice's index: the page clamps, with a note, and digits are not reported one by one.
-            clampBehavior="none",
-            debounce=True,
-            size="xs",
-            w=72,
-            **{"aria-label": f"Index of dimension {dimension}"},
+        caption,
+        html.Div(
+            [
+                select(id_, (), f"Dimension of the {caption.lower()}", 74, disabled=True),
+                components.icon_button(flip, icon, label, size=30, disabled=True),
+            ],
+            className="side",
         ),
-        id=f"{id_}-field",
-        className="hidden",
     )
 
 

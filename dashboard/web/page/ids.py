@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from dashboard.addressing.selection import MAX_RANK
-
 
 class Shell(StrEnum):
     """The frame of the page: header, tree, drawers."""
@@ -75,11 +73,33 @@ class View(StrEnum):
     NOTE_TEXT = "plot-note-text"
     NOTE_ACTION = "plot-note-action"
     NOTE_CLOSE = "plot-note-close"
+    START = "start-page"
+    START_RECENT = "start-recent"
+    START_FILES = "start-files"
+    START_MORE = "start-more"
     REMARK = "slice-remark"
     READOUT = "readout"
     DETAIL = "readout-detail"
     AXIS = "axis-select"
     AXIS_FIELD = "axis-field"
+    ROWS = "rows-select"
+    COLUMNS = "cols-select"
+    TRANSPOSE = "transpose"
+    FLIP_ROWS = "flip-rows"
+    FLIP_COLUMNS = "flip-cols"
+    VOXEL_SIZE = "voxel-size"
+    VOXEL_SIZE_FIELD = "voxel-size-field"
+    VOXEL_SIZE_ERROR = "voxel-size-error"
+    ASPECT = "aspect-select"
+    KIND = "kind-select"
+    KIND_FIELD = "kind-field"
+    LABELS = "labels-input"
+    LABELS_FIELD = "labels-field"
+    LABELS_ERROR = "labels-error"
+    DECODE = "decode-select"
+    DECODE_FIELD = "decode-field"
+    SCALE_BAR = "scale-bar"
+    SCALE_BAR_TEXT = "scale-bar-text"
     POOL = "pool-select"
     PART = "part-select"
     PART_FIELD = "part-field"
@@ -96,6 +116,9 @@ class View(StrEnum):
     SLIDER = "slice-slider"
     INDEX = "index-input"
     LAST_INDEX = "index-last"
+    SLICE_NAME = "slice-name"
+    SLICE_VALUE = "slice-value"
+    DIMENSIONS = "dimension-sliders"
     NEWEST = "newest-toggle"
     PREVIOUS = "slice-previous"
     NEXT = "slice-next"
@@ -105,6 +128,9 @@ class View(StrEnum):
     DIRECTION = "play-direction"
     AT_END = "play-end"
     TIMING = "play-timing"
+    PLAY_FROM = "play-from"
+    PLAY_TO = "play-to"
+    PLAY_RANGE = "play-range"
     RESIDENCY = "residency"
 
 
@@ -239,11 +265,3 @@ def bar(name: str) -> str:
 def share(name: str) -> str:
     """Such a figure with its bar."""
     return f"prefetch-{name}-share"
-
-
-def fixed_index(dimension: int) -> str:
-    """The number field of a dimension that is neither sliced nor shown."""
-    return f"fixed-index-{dimension}"
-
-
-FIXED_INDICES = tuple(fixed_index(dimension) for dimension in range(MAX_RANK))

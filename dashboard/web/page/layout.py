@@ -13,7 +13,6 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard.addressing.selection import MAX_RANK
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGES, WHOLE_REFERENCE
 from dashboard.web.page import components, controls, dock, export_menu, panels
@@ -112,7 +111,6 @@ def _config(settings: Settings) -> dict[str, Any]:
             for stage in STAGES
         ],
         "wholeReference": WHOLE_REFERENCE,
-        "maxRank": MAX_RANK,
         "navbar": {"width": NAVBAR_WIDTH, "breakpoint": "md"},
     }
 

@@ -46,6 +46,13 @@ def plot() -> Component:
                 responsive=False,
                 className="plot",
             ),
+            html.Div(
+                html.Span(id=View.SCALE_BAR_TEXT),
+                id=View.SCALE_BAR,
+                className="scale-bar",
+                hidden=True,
+            ),
+            _start(),
             html.Div(id=View.REMARK, className="remark hidden", role="status"),
             html.Div(
                 [
@@ -79,6 +86,35 @@ def plot() -> Component:
         tabIndex=0,
         role="group",
         **{"aria-label": "Picture of the slice: arrow keys turn slices, space plays"},
+    )
+
+
+def _start() -> Component:
+    """What is shown while nothing is chosen; the lists are filled by `assets/ui/start-page.mjs`."""
+    lists = ((View.START_RECENT, "Recent"), (View.START_FILES, "Files"))
+    return html.Div(
+        [
+            *(
+                html.Section(
+                    [html.H2(title, className="section-title"), html.Ul(id=id_)],
+                    id=f"{id_}-section",
+                    hidden=True,
+                )
+                for id_, title in lists
+            ),
+            html.P(id=View.START_MORE, className="start-more"),
+            html.P(
+                [
+                    "A file opens with its main dataset. Other files are served by ",
+                    html.Code("lamella serve FILE-OR-FOLDER …"),
+                    " on the machine that has them.",
+                ],
+                className="start-more",
+            ),
+        ],
+        id=View.START,
+        className="start-page",
+        hidden=True,
     )
 
 

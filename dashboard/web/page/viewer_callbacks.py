@@ -2,12 +2,14 @@
 
     config ───────────────────────────► main.start: opens what the address bar names
     slice-slider, index-input ────────► viewer.go
-    axis-select, fixed-index-N ───────► viewer.setAxis, setFixed
-    pool-select, part-select ─────────► viewer.setPool, setPart
+    axis-, rows-, cols-select ────────► viewer.setPlane
+    voxel-size, aspect-select ────────► viewer.setVoxelSize, setAspect
+    kind-select, labels-input ────────► viewer.setKind, setLabels
+    decode-, pool-, part-select ──────► viewer.setDecode, setPool, setPart
     colorscale-*, norm-select ────────► viewer.setColors
     window-mode, window-lo, window-hi ► viewer.setColors
     dataset-tree ─────────────────────► tree.onSelect, tree.onExpand
-    play-* ───────────────────────────► player.configure
+    play-* ───────────────────────────► player.configure, dimensions.setRange
     buttons ──────────────────────────► whatever they say
     attributes-, bookmarks-drawer ────► focus.focusPicture
     attributes-of ──── server ────────► attributes
@@ -28,7 +30,7 @@ from dash.development.base_component import Component
 from dashboard.catalog.nodes import Nodes
 from dashboard.errors import LamellaError
 from dashboard.hdf5.messages import Attribute
-from dashboard.web.page.ids import FIXED_INDICES, Panel, Shell, View
+from dashboard.web.page.ids import Panel, Shell, View
 
 # An attribute of a megabyte is no help to anyone who reads it.
 LONGEST_VALUE = 2000
@@ -53,6 +55,9 @@ BUTTONS = (
     View.PREVIOUS,
     View.NEXT,
     View.PLAY,
+    View.TRANSPOSE,
+    View.FLIP_ROWS,
+    View.FLIP_COLUMNS,
     View.NEWEST,
 )
 
@@ -70,7 +75,13 @@ def register(app: Dash, services: AttributeSource, check: Callable[[str], None])
     _clientside(app, "start", Input(Shell.CONFIG, "data"), initially=True)
     _clientside(app, "index", Input(View.SLIDER, "value"), Input(View.INDEX, "value"))
     _clientside(app, "axis", Input(View.AXIS, "value"))
-    _clientside(app, "fixed", *(Input(id_, "value") for id_ in FIXED_INDICES))
+    _clientside(app, "sides", Input(View.ROWS, "value"), Input(View.COLUMNS, "value"))
+    _clientside(app, "range", Input(View.PLAY_FROM, "value"), Input(View.PLAY_TO, "value"))
+    _clientside(app, "voxel", Input(View.VOXEL_SIZE, "value"))
+    _clientside(app, "aspect", Input(View.ASPECT, "value"))
+    _clientside(app, "kind", Input(View.KIND, "value"))
+    _clientside(app, "labels", Input(View.LABELS, "value"))
+    _clientside(app, "decode", Input(View.DECODE, "value"))
     _clientside(app, "pool", Input(View.POOL, "value"))
     _clientside(app, "part", Input(View.PART, "value"))
     _clientside(

@@ -1,0 +1,37 @@
+/* The datasets that were open in this browser, with the link to where they were left. */
+
+/**
+ * @typedef {{file: string, dataset: string, link: string}} RecentView
+ * @typedef {ReturnType<typeof createRecent>} Recent
+ */
+
+const STORAGE_KEY = 'lamella-recent';
+const MOST = 8;
+
+/** @param {Pick<Storage, 'getItem' | 'setItem'>} [storage] */
+export function createRecent(storage = globalThis.localStorage) {
+  /** The one that was open last comes first. @returns {RecentView[]} */
+  function all() {
+    try {
+      const found = JSON.parse(storage.getItem(STORAGE_KEY) || '[]');
+      /** @param {RecentView | null} one */
+      const isRight = (one) => one && [one.file, one.dataset, one.link].every((text) => typeof text === 'string');
+      // A link that leads elsewhere is none of this page's.
+      return found.filter((/** @type {RecentView} */ one) => isRight(one) && one.link.startsWith('?')).slice(0, MOST);
+    } catch {
+      return [];
+    }
+  }
+
+  /** @param {RecentView} view */
+  function add(view) {
+    const others = all().filter((one) => one.file !== view.file || one.dataset !== view.dataset);
+    try {
+      storage.setItem(STORAGE_KEY, JSON.stringify([view, ...others].slice(0, MOST)));
+    } catch {
+      // Without storage there is nothing recent.
+    }
+  }
+
+  return { add, all };
+}

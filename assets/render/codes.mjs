@@ -1,0 +1,20 @@
+/* The codes of cells that are here as values. */
+
+import { labelCodes } from '../model/labels.mjs';
+import { quantize } from '../model/quantize.mjs';
+/** @import { NumberArray, Values } from '../model/cells.mjs' */
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+
+/** @param {Values} cells @param {ColorMapping} mapping @returns {Uint8Array<ArrayBuffer>} */
+export function codesOf(cells, mapping) {
+  if (!mapping.labels) return quantize(cells, mapping);
+  return labelCodes(cells.integers || flatOf(cells), cells.fill, mapping.labels);
+}
+
+/** All values, of which the rows are parts. @param {Values} cells @returns {NumberArray} */
+function flatOf({ z, rows, cols }) {
+  const Type = /** @type {new (buffer: ArrayBufferLike, from: number, length: number) => NumberArray} */ (
+    z[0].constructor
+  );
+  return new Type(z[0].buffer, z[0].byteOffset, rows * cols);
+}

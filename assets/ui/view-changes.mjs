@@ -1,0 +1,171 @@
+/* What the controls of the dock change: the plane and its axes, the kind of picture, and its colours. */
+
+import { formatVoxelSize, parseVoxelSize } from '../model/axes.mjs';
+import { cellText } from '../model/cells.mjs';
+import { isCategorical } from '../model/kinds.mjs';
+import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
+import { poolOf } from '../model/viewport.mjs';
+/** @import { LabelChoice } from '../model/labels.mjs' */
+/** @import { Kind } from '../model/meaning.mjs' */
+/** @import { Side } from '../model/plane.mjs' */
+/** @import { Action, Aspect, View, ViewStore } from '../model/view.mjs' */
+/** @import { Part, Pool } from '../model/viewport.mjs' */
+/** @import { ColorMappings } from '../render/color-mapping.mjs' */
+/** @import { Picture } from '../render/picture.mjs' */
+/** @import { Plot } from '../render/plot.mjs' */
+/** @import { Readout } from '../render/readout.mjs' */
+/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Player } from './player.mjs' */
+
+/**
+ * @typedef {object} ViewChangeParts
+ * @property {ViewStore} store
+ * @property {DashBridge} bridge
+ * @property {ColorMappings} colors
+ * @property {Picture} picture
+ * @property {Player} player
+ * @property {Plot} plot
+ * @property {Readout} readout
+ * @property {(action: Action) => boolean} change
+ * @property {() => boolean} isOnPlane Whether the picture on the screen is of the plane of the view.
+ * @property {() => boolean} isSeen
+ * @property {{leave: () => void, refresh: () => void, later: () => void}} on What is called: when the address is to have
+ *   an entry of its own, to request the picture, and for what can wait.
+ */
+
+/** `change(action)` applies an action of model/view.mjs; whether the view is another one now.
+ * @param {ViewChangeParts} parts */
+export function createViewChanges({
+  store,
+  bridge,
+  colors,
+  picture,
+  player,
+  plot,
+  readout,
+  change,
+  isOnPlane,
+  isSeen,
+  on,
+}) {
+  /** Null while none is chosen, which is checked first. */
+  const view = /** @type {() => View} */ (store.current);
+
+  /** Another axis, or other rows and columns. @param {Extract<Action, {type: 'axis' | 'side' | 'transpose'}>} action */
+  function setPlane(action) {
+    if (!change(action)) return;
+    player.stop();
+    on.leave();
+    bridge.sync(view());
+    readout.clear();
+    on.refresh();
+  }
+
+  /** @param {Side} side */
+  function flip(side) {
+    if (!change({ type: 'flip', side })) return;
+    bridge.syncAxes(view());
+    remeasure();
+    on.refresh();
+  }
+
+  /* The axes of the picture on the screen, in the directions and units of the view. */
+  function remeasure() {
+    if (isOnPlane()) plot.measure(view());
+  }
+
+  /** @param {string} text The size of a voxel as it was typed; whether it is understood. */
+  function setVoxelSize(text) {
+    const size = parseVoxelSize(text);
+    if (!size && text.trim()) return false;
+    if (change({ type: 'voxel', size: size ? formatVoxelSize(size) : '' })) {
+      bridge.sync(view());
+      remeasure();
+      on.refresh();
+    }
+    return true;
+  }
+
+  /** @param {Aspect} aspect */
+  function setAspect(aspect) {
+    if (!change({ type: 'aspect', aspect })) return;
+    remeasure();
+    on.refresh();
+  }
+
+  /** @param {Kind} kind */
+  function setKind(kind) {
+    if (!change({ type: 'kind', kind })) return;
+    player.stop();
+    bridge.sync(view());
+    on.refresh();
+  }
+
+  /** Which labels are shown. @param {LabelChoice} choice */
+  function setLabels(choice) {
+    if (!change({ type: 'labels', labels: formatLabels(choice) })) return;
+    bridge.syncColors(view());
+    picture.recolor(view());
+    on.later();
+  }
+
+  /** A cell of the picture was clicked. @param {number} row @param {number} column @param {boolean} hide */
+  function pickLabel(row, column, hide) {
+    const scene = plot.scene();
+    const choice = parseLabels(view() ? view().labels : '');
+    if (!scene || !choice || !isSeen() || !isCategorical(view())) return;
+    setLabels(chosenLabels(choice, cellText(scene.cells, row, column).replace('−', '-'), hide));
+  }
+
+  /** Values as they are meant, or as they are stored. @param {boolean} decode */
+  function setDecode(decode) {
+    if (!change({ type: 'decode', on: decode })) return;
+    bridge.syncColors(view());
+    on.refresh();
+  }
+
+  /** @param {Extract<Action, {type: 'colors'}>['change']} colors_ */
+  function setColors(colors_) {
+    if (!view()) return;
+    store.dispatch({ type: 'colors', change: colors_ });
+    bridge.syncColors(view());
+    picture.recolor(view());
+    on.later();
+  }
+
+  /* From now on the window that is in force stays, until other numbers are given. */
+  function freezeWindow() {
+    const mapping = colors.current();
+    if (mapping) setColors({ window: [mapping.lo, mapping.hi] });
+  }
+
+  /** @param {Pool} pool */
+  function setPool(pool) {
+    if (!change({ type: 'pool', pool })) return;
+    // Labels stay unpooled by mean, whatever is chosen.
+    bridge.setControl('pool-select', poolOf(view()));
+    on.refresh();
+  }
+
+  /** @param {Part} part */
+  function setPart(part) {
+    if (!change({ type: 'part', part })) return;
+    bridge.syncColors(view());
+    on.refresh();
+  }
+
+  return {
+    setPlane,
+    flip,
+    setVoxelSize,
+    setAspect,
+    setKind,
+    setLabels,
+    pickLabel,
+    setDecode,
+    setColors,
+    freezeWindow,
+    setPool,
+    setPart,
+  };
+}
