@@ -126,9 +126,9 @@ def _restricted(folder: Path, data: Path) -> Iterator[Way]:
         "token", "add", "bench", "--scope", "read", "--user", PERSON, people=people
     ).strip()
     with serving(
-        [f"{ROOT}={data}:{GROUP}"],
+        [],
         ensure_private_directory(folder / "rights"),
-        {"LAMELLA_PEOPLE": str(people)},
+        {"LAMELLA_PEOPLE": str(people), "LAMELLA_ROOTS": f"{ROOT}={data}:{GROUP}"},
     ) as server:
         yield Way(server, {"Authorization": f"Bearer {token}"})
 

@@ -62,8 +62,8 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self.requests = RequestThreads(self.cfg.threads, self._run_request)
         self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._woken = False
-        # gunicorn looks a setting up in several microseconds.
-        self._keepalive_s: float = self.cfg.keepalive
+        # Otherwise gunicorn looks each of the twenty settings that a request needs up in a table, by two calls.
+        self.cfg.__dict__.update({name: one.get() for name, one in self.cfg.settings.items()})
         self.connections: set[Connection] = set()
         self.accepting = False
         self._swept_at = 0.0
@@ -308,7 +308,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._watch(connection)
 
     def _await_request(self, connection: Connection) -> None:
-        within_s = self._keepalive_s if self.alive else CLOSE_WITHIN_S
+        within_s = self.cfg.keepalive if self.alive else CLOSE_WITHIN_S
         connection.enter(State.IDLE, self.clock(), within_s)
 
     def _close(self, connection: Connection) -> None:
