@@ -97,8 +97,10 @@ export function createDashBridge({ dimensions, onDragged }) {
       set('axis-select', { data, disabled: false });
       setControl('axis-select', String(view.axis));
     }
+    // These are narrow: lengths are at the axis to slice, and in the breadcrumb.
+    const names = view.shape.map((_, d) => ({ value: String(d), label: name(d) }));
     SIDES.forEach((side) => {
-      set(side + '-select', { data, disabled: false });
+      set(side + '-select', { data: names, disabled: false });
       setControl(side + '-select', String(view[side]));
       set('flip-' + side, { disabled: false });
       element('flip-' + side).setAttribute('aria-pressed', String(isFlipped(view, side)));

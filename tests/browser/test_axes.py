@@ -60,7 +60,7 @@ def test_rows_columns_and_directions_are_chosen_in_the_dock(viewer: Any, served:
     stack = served.arrays["other.h5", "/stack"].astype(float)
     assert_array_equal(viewer.trace["z"], stack[3, 7].T)
     page.click("#rows-select")
-    page.get_by_role("option", name="0 · ").click()
+    page.get_by_role("option", name="0", exact=True).click()
     viewer.settled().address("selection=:,7,:,")
     index = viewer.page.evaluate("() => lamella.viewer.current().position[3]")
     assert_array_equal(viewer.trace["z"], stack[:, 7, :, index])
