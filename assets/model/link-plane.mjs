@@ -66,7 +66,8 @@ export function resolvePlane(shape, link, start = null) {
   /** @type {string[]} */
   const notes = [];
   const rank = shape.length;
-  const position = shape.map((n, d) => start?.index[d] ?? Math.floor(n / 2));
+  // The shape may be that of a listing from before the file changed.
+  const position = shape.map((n, d) => Math.min(start?.index[d] ?? Math.floor(n / 2), n - 1));
   const found = (link.selection && fromSelection(shape, link, link.selection, position, notes)) ||
     fromAxis(shape, link, start, position, notes);
   const plane = withSides(shape, link, found, notes);

@@ -48,6 +48,7 @@ Deno.test('a dataset opens at the plane and index that it means, and a link come
   }
   assert.match(linkOf(turned), /flip=none/);
   assert.equal(startOf([3, 4], meaning), null);
+  assert.deepEqual(viewOf([2, 60, 7, 80], meaning).position[0], 1);
 });
 
 Deno.test('a plane that is meant transposed is shown straight by its link', () => {
