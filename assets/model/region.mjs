@@ -32,7 +32,7 @@ export function regionOf(view, slices) {
 
 /** Bytes of the values of a region. @param {View} view @param {Span} [slices] @returns {number} */
 export function bytesOf(view, slices) {
-  const bits = /\d+$/.exec(view.dtype);
+  const bits = /\d+$/.exec((view.decode && view.meaning?.value.decoded_dtype) || view.dtype);
   const voxels = spansOf(view).reduce((product, [from, to]) => product * (to - from), 1);
   return voxels * (slices ? slices[1] - slices[0] : 1) * (bits ? Number(bits[0]) / 8 : 1);
 }
@@ -67,16 +67,23 @@ function h5pyCode(view, { bounds }) {
     'path = ' + quoted(view.file.split('/').pop() || view.file) + '  # on the server: ' + view.file,
     'with h5py.File(path) as file:',
     '    values = ' + (view.part ? PARTS_IN_NUMPY[view.part] + '(' + read + ')' : read),
+    ...(view.decode && view.meaning ? [unpackingCode(view.meaning.value)] : []),
     '# shown with ' + shownAs(view, bounds),
     ...(view.rows > view.cols ? ['# and transposed: values.T'] : []),
     '',
   ].join('\n');
 }
 
+/** @param {import('./meaning.mjs').ValueMeaning} value */
+function unpackingCode({ scale, offset, unit }) {
+  const shift = offset ? ' + ' + offset : '';
+  return 'values = values * ' + scale + shift + '  # ' + (unit || 'unpacked') + '; missing values aside';
+}
+
 /** @param {View} view @param {CodeOptions} options */
 function clientCode(view, { address, bounds, signsIn }) {
   const window_ = bounds ? '(' + bounds.lo + ', ' + bounds.hi + ')' : quoted(String(view.window));
-  const part = view.part ? ', part=' + quoted(view.part) : '';
+  const part = (view.part ? ', part=' + quoted(view.part) : '') + (view.decode ? ', decode=True' : '');
   return [
     'from dashboard.client import Client',
     '',
@@ -92,6 +99,7 @@ function clientCode(view, { address, bounds, signsIn }) {
 function curlCode(view, { address, signsIn }) {
   const query = [['file', view.file], ['dataset', view.dataset], ['selection', regionOf(view)], ['format', 'npy']];
   if (view.part) query.push(['part', view.part]);
+  if (view.decode) query.push(['decode', '1']);
   return [
     'curl --fail --get ' + shellQuoted(address + '/api/v1/' + (view.part ? 'slice' : 'export')),
     ...(signsIn ? ['  --header "Authorization: Bearer $LAMELLA_TOKEN"'] : []),

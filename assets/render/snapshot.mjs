@@ -31,7 +31,7 @@ export async function snapshot(title) {
   context.translate(0, head);
   const moving = /** @type {HTMLCanvasElement} */ (element('slice-canvas'));
   if (frame.classList.contains('moving')) drawOver(context, frame, moving);
-  for (const svg of gd.querySelectorAll('.main-svg')) await drawSvg(context, frame, svg);
+  await drawPlot(context, frame, Array.from(gd.querySelectorAll('.main-svg')));
   drawScaleBar(context, frame);
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The picture cannot be drawn.'))), 'image/png');
@@ -75,20 +75,26 @@ function drawScaleBar(context, frame) {
   context.restore();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Element} frame @param {Element} svg */
-async function drawSvg(context, frame, svg) {
-  const [box, outer] = [svg.getBoundingClientRect(), frame.getBoundingClientRect()];
-  if (!box.width || !box.height) return;
-  const copy = /** @type {Element} */ (svg.cloneNode(true));
-  const [from, to] = [svg, copy].map((one) => [one, ...one.querySelectorAll('*')]);
-  from.forEach((one, number) => takeStyle(one, /** @type {SVGElement} */ (to[number])));
-  for (const image of copy.querySelectorAll('image')) await takeImage(image);
-  copy.setAttribute('xmlns', SVG);
-  copy.setAttribute('width', String(box.width));
-  copy.setAttribute('height', String(box.height));
-  const text = new XMLSerializer().serializeToString(copy);
+/** Plotly's layers in one drawing: a gradient of one may fill what lies in another.
+ * @param {CanvasRenderingContext2D} context @param {Element} frame @param {Element[]} layers */
+async function drawPlot(context, frame, layers) {
+  const outer = frame.getBoundingClientRect();
+  const drawing = document.createElementNS(SVG, 'svg');
+  drawing.setAttribute('width', String(outer.width));
+  drawing.setAttribute('height', String(outer.height));
+  for (const layer of layers) {
+    const box = layer.getBoundingClientRect();
+    const copy = /** @type {Element} */ (layer.cloneNode(true));
+    const [from, to] = [layer, copy].map((one) => [one, ...one.querySelectorAll('*')]);
+    from.forEach((one, number) => takeStyle(one, /** @type {SVGElement} */ (to[number])));
+    for (const image of copy.querySelectorAll('image')) await takeImage(image);
+    copy.setAttribute('x', String(box.left - outer.left));
+    copy.setAttribute('y', String(box.top - outer.top));
+    drawing.append(copy);
+  }
+  const text = new XMLSerializer().serializeToString(drawing);
   const picture = await loaded('data:image/svg+xml;charset=utf-8,' + encodeURIComponent(text));
-  context.drawImage(picture, box.left - outer.left, box.top - outer.top, box.width, box.height);
+  context.drawImage(picture, 0, 0, outer.width, outer.height);
 }
 
 /** @param {Element} from @param {SVGElement} to */

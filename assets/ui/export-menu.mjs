@@ -4,6 +4,7 @@ import { copyText } from '../data/copy-text.mjs';
 import { isAborted } from '../data/api.mjs';
 import { download, save } from '../data/download.mjs';
 import { formatLink } from '../model/address.mjs';
+import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { formatBytes } from '../model/number-format.mjs';
 import { bytesOf, codeOf, regionOf, spansOf } from '../model/region.mjs';
 import { element, setText, setVisible } from '../render/dom.mjs';
@@ -75,6 +76,7 @@ export function createExportMenu({ api, bridge, seen, colors, prefix, signsIn })
     /** @type {Query} */
     const query = { file: view.file, dataset: view.dataset, selection: regionOf(view, slices), format };
     if (format === 'tiff' && stack) query.axis = view.axis;
+    if (view.decode) query.decode = 1;
     await run(format.toUpperCase(), api.url('/api/v1/export', query));
   }
 
@@ -109,7 +111,7 @@ export function createExportMenu({ api, bridge, seen, colors, prefix, signsIn })
     if (!view) return;
     const title = titleOf(view);
     try {
-      save(await snapshot(title), nameOf(view) + '.png');
+      save(await snapshot(title), fileNameOf(view) + '.png');
     } catch (error) {
       show(/** @type {Error} */ (error).message, false);
     }
@@ -196,15 +198,16 @@ export function createExportMenu({ api, bridge, seen, colors, prefix, signsIn })
 
 /** @param {View} view */
 function titleOf(view) {
-  const at = view.axis === null ? '' : ' · axis ' + view.axis + ', slice ' + view.position[view.axis];
-  const rest = view.position.map((index, d) => [d, index])
-    .filter(([d]) => d !== view.rows && d !== view.cols && d !== view.axis)
-    .map(([d, index]) => ' · axis ' + d + ': ' + index).join('');
-  return [view.dataset + at + rest, view.file];
+  const hidden = view.shape.map((_, d) => d).filter((d) => d !== view.rows && d !== view.cols);
+  const where = hidden.map((d) => {
+    const coordinate = coordinateText(axisOf(view, d), view.position[d]);
+    return nameOf(view, d) + ' ' + view.position[d] + (coordinate && ' (' + coordinate + ')');
+  });
+  return [[view.dataset, ...where].join(' · '), view.file];
 }
 
 /** The name of a file for the view: letters, digits and `._-`. @param {View} view */
-function nameOf(view) {
+function fileNameOf(view) {
   const text = view.file.split('/').pop() + view.dataset + '_' + regionOf(view);
   return text.replace(/[^\w.-]+/g, '_').replace(/_+$/, '').slice(0, 150);
 }

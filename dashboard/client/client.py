@@ -114,13 +114,15 @@ class Client:
         *,
         pool: Pool = "nearest",
         part: Part = "abs",
+        decode: bool = False,
     ) -> NDArray[Any]:
         """A slice in the dataset's own type, an array (rows, columns).
 
         `selection` is as in the interface, such as `700,:,:`. With steps in it, `pool` makes one cell of a block:
-        its first voxel, its mean (float32), or its maximum. `part` is what of complex values is returned.
+        its first voxel, its mean (float32), or its maximum. `part` is what of complex values is returned. With
+        `decode`, values are unpacked as their attributes say.
         """
-        query = _slice_query(file, dataset, selection, pool, part)
+        query = _slice_query(file, dataset, selection, pool, part, decode)
         response = self._slice(query | {"format": "npy"})
         values: NDArray[Any] = np.load(io.BytesIO(response.data), allow_pickle=False)
         return values
@@ -135,13 +137,16 @@ class Client:
         norm: Norm = "linear",
         pool: Pool = "nearest",
         part: Part = "abs",
+        decode: bool = False,
     ) -> Scaled:
         """A slice as the page shows it: values of a window as 0…254, missing ones as 255.
 
         `window` is that of the volume (1st to 99th percentile), that of the slice, or two numbers; `norm` is
         applied before it is mapped.
         """
-        query = _slice_query(file, dataset, selection, pool, part) | _display_query(window, norm)
+        query = _slice_query(file, dataset, selection, pool, part, decode) | _display_query(
+            window, norm
+        )
         response = self._slice(query | {"format": "u8"})
         rows, cols = map(int, response.headers["X-Slice-Shape"].split(","))
         low, high = map(float, response.headers["X-Slice-Window"].split(","))
@@ -158,9 +163,12 @@ class Client:
         norm: Norm = "linear",
         pool: Pool = "nearest",
         part: Part = "abs",
+        decode: bool = False,
     ) -> bytes:
         """A slice as a grey PNG of what `scaled` returns."""
-        query = _slice_query(file, dataset, selection, pool, part) | _display_query(window, norm)
+        query = _slice_query(file, dataset, selection, pool, part, decode) | _display_query(
+            window, norm
+        )
         return self._slice(query | {"format": "png"}).data
 
     def value(self, file: str, dataset: str, index: tuple[int, ...]) -> Value:
@@ -172,7 +180,13 @@ class Client:
         return found
 
     def cutout(
-        self, file: str, dataset: str, selection: str, *, on_progress: Progress | None = None
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        *,
+        decode: bool = False,
+        on_progress: Progress | None = None,
     ) -> NDArray[Any]:
         """A part of a dataset as an array in its own type, such as that of `100:200,:,:`: at least two slices.
 
@@ -180,7 +194,7 @@ class Client:
         """
         query = {"file": file, "dataset": dataset, "selection": selection, "format": "npy"}
         content = io.BytesIO()
-        receive(self._connection, query, content, on_progress)
+        receive(self._connection, query | _decode_query(decode), content, on_progress)
         content.seek(0)
         values: NDArray[Any] = np.load(content, allow_pickle=False)
         return values
@@ -194,6 +208,7 @@ class Client:
         *,
         file_format: Format | None = None,
         axis: int | None = None,
+        decode: bool = False,
         on_progress: Progress | None = None,
     ) -> Path:
         """Write a part of a dataset to a file, as NPY, TIFF, CSV or HDF5; returns its path.
@@ -207,7 +222,7 @@ class Client:
         query["format"] = file_format or format_of(path)
         if axis is not None:
             query["axis"] = str(axis)
-        download(self._connection, query, path, on_progress)
+        download(self._connection, query | _decode_query(decode), path, on_progress)
         return path
 
     def stats(self, window: float | Literal["all"] = 300) -> Snapshot:
@@ -265,8 +280,15 @@ class Client:
         return self._connection.get("/api/v1/slice", **query)
 
 
-def _slice_query(file: str, dataset: str, selection: str, pool: str, part: str) -> dict[str, str]:
-    return {"file": file, "dataset": dataset, "selection": selection, "pool": pool, "part": part}
+def _slice_query(
+    file: str, dataset: str, selection: str, pool: str, part: str, decode: bool
+) -> dict[str, str]:
+    query = {"file": file, "dataset": dataset, "selection": selection, "pool": pool, "part": part}
+    return query | _decode_query(decode)
+
+
+def _decode_query(decode: bool) -> dict[str, str]:
+    return {"decode": "1"} if decode else {}
 
 
 def _display_query(window: Window, norm: str) -> dict[str, str]:

@@ -231,6 +231,17 @@ def test_the_client_writes_files(address: str, tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir()} == {"a.tif", "a.csv", "a.h5"}
 
 
+def test_the_client_has_values_unpacked(types: tuple[App, Path], tmp_path: Path) -> None:
+    with listening(types[0].client.application) as at, Client(at) as client:
+        of = ("types.h5", "packed", "2,:,1:")
+        unpacked = client.slice(*of, decode=True)
+        assert np.isnan(unpacked[3, 3])
+        assert unpacked[0, 0] == 100 + 0.5 * client.slice(*of)[0, 0]
+        np.testing.assert_array_equal(client.cutout(*of, decode=True), unpacked)
+        path = client.export(*of, tmp_path / "a.npy", decode=True)
+        np.testing.assert_array_equal(np.load(path), unpacked)
+
+
 def test_a_cancelled_export_leaves_nothing(address: str, app: App, tmp_path: Path) -> None:
     class Cancelled(Exception):
         pass
