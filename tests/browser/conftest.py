@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests import conftest
+from tests.browser.monitor import Monitor, demand_slices, monitor_of
 from tests.browser.samples import FILES, write_files
 from tests.browser.viewer import (
     PHONE,
@@ -71,6 +72,14 @@ def browser(profile: BrowserContext) -> Browser:
     """The Chromium, for tests with a profile of their own."""
     assert profile.browser is not None
     return profile.browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody with an empty profile, who is not signed in."""
+    context = context_of(browser)
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +154,22 @@ def make_viewer(browser: Browser, served: Served) -> Iterator[Callable[..., View
     for context in contexts:
         context.close()
     assert [viewer.errors for viewer in viewers] == [[] for _ in viewers]
+
+
+@pytest.fixture(scope="module")
+def monitor_tab(profile: BrowserContext, served: Served) -> Iterator[Monitor]:
+    """The tab with `/monitor` that the tests of a module share."""
+    demand_slices(served)
+    monitor = monitor_of(profile, served)
+    yield monitor
+    monitor.page.close()
+
+
+@pytest.fixture
+def monitor(monitor_tab: Monitor) -> Iterator[Monitor]:
+    """The shared tab; a message of its console or a violation of the policy fails the test."""
+    monitor_tab.errors.clear()
+    monitor_tab.page.set_viewport_size(SIZE)
+    yield monitor_tab
+    assert monitor_tab.errors == []
+    assert monitor_tab.page.evaluate("() => window.violations") == []

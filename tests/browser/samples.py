@@ -9,7 +9,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tests import files
+
 FILES = ("scan.h5", "other.h5", "values.h5", "meaning.h5")
+
+
+def write_counting(path: Path) -> Path:
+    """A file with one dataset, `volume`, for servers of a test's own."""
+    values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
+    return files.write(path, volume=(values, {"chunks": (4, 30, 40)}))
 
 
 def _write_values(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:

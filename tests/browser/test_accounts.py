@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import h5py
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dashboard.people.accounts import Accounts
 from tests import conftest
+from tests.browser.samples import write_counting
 from tests.browser.viewer import PHONE, context_of
 from tests.people import PASSWORD, people_file, quick_passwords
 
@@ -24,15 +23,12 @@ WITHIN_MS = 30_000
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with accounts, and a start token beside them."""
     folder = tmp_path_factory.mktemp("accounts")
-    with h5py.File(folder / "scan.h5", "w") as file:
-        values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
-        file.create_dataset("volume", data=values, chunks=(4, 30, 40))
     store = people_file(folder)
     accounts = Accounts(store, quick_passwords())
     accounts.add("ann", PASSWORD, ["imaging"])
     accounts.add("root", PASSWORD, admin=True)
     store.close()
-    arguments = ["serve", str(folder / "scan.h5"), "--people", str(store.path)]
+    arguments = ["serve", str(write_counting(folder / "scan.h5")), "--people", str(store.path)]
     token = {"LAMELLA_TOKEN": "correct-horse-battery"}
     with conftest.serving(folder, conftest.unused_port(), *arguments, **token) as server:
         yield server.url
@@ -42,8 +38,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def contexts(browser: Browser) -> Iterator[list[BrowserContext]]:
     """Two browsers of people who are not signed in; the second one is a phone."""
     found = [context_of(browser), context_of(browser, viewport=PHONE)]
-    for context in found:
-        context.set_default_timeout(WITHIN_MS)
     yield found
     for context in found:
         context.close()

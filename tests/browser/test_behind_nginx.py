@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import certificates, conftest, files, nginx
+from tests import certificates, conftest, nginx
+from tests.browser.samples import write_counting
 from tests.browser.viewer import context_of
 
 pytestmark = pytest.mark.browser
@@ -23,8 +23,7 @@ WITHIN_MS = 30_000
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """The address of nginx in front of a server on a socket file."""
-    values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
-    data = files.write(tmp_path / "scan.h5", volume=(values, {"chunks": (4, 30, 40)}))
+    data = write_counting(tmp_path / "scan.h5")
     certificate, path = certificates.make(tmp_path), tmp_path / "lamella.sock"
     arguments = ("serve", "--bind", f"unix:{path}", "--url-prefix", "/lamella", str(data))
     port = conftest.unused_port()
@@ -37,7 +36,6 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_a_person_signs_in_and_looks(browser: Browser, url: str) -> None:
     context = context_of(browser, ignore_https_errors=True)
-    context.set_default_timeout(WITHIN_MS)
     complaints: list[str] = []
     try:
         page: Page = context.new_page()

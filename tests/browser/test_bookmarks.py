@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import h5py
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import conftest
+from tests.browser.samples import write_counting
 from tests.browser.viewer import context_of
 
 pytestmark = pytest.mark.browser
@@ -24,24 +23,13 @@ WITHIN_MS = 30_000
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a token, on two files."""
     folder = tmp_path_factory.mktemp("bookmarks")
-    (folder / "data").mkdir()
-    values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
     for name in ("scan", "other"):
-        with h5py.File(folder / "data" / f"{name}.h5", "w") as file:
-            file.create_dataset("volume", data=values, chunks=(4, 30, 40))
+        write_counting(folder / "data" / f"{name}.h5")
     people = str(folder / "people" / "people.sqlite")
     arguments = ["serve", str(folder / "data"), "--people", people]
     port = conftest.unused_port()
     with conftest.serving(folder, port, *arguments, LAMELLA_TOKEN=TOKEN) as server:
         yield server.url
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = context_of(browser)
-    context.set_default_timeout(WITHIN_MS)
-    yield context
-    context.close()
 
 
 def expect_index(page: Page, index: int) -> None:
@@ -95,7 +83,6 @@ def test_a_link_opens_the_view_for_a_guest(
     drawer.get_by_role("button", name="Copy").click()
     expect(drawer.get_by_role("button", name="Copied")).to_be_visible()
     guests = context_of(browser)
-    guests.set_default_timeout(WITHIN_MS)
     guest = guests.new_page()
     guest.goto(link)
     expect_index(guest, 5)

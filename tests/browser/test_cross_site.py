@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Response
 
+from tests.browser.viewer import Served
 from tests.nightly import mostly
 from tests.page_scripts import script
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.browser
 
 PNG = "/api/v1/slice?file=scan.h5&dataset=/entry/data&selection=3,:,:&format=png"
 
+ATTACKER = "elsewhere"
 # What the page could get at: nothing, or the words that say what it got.
 ATTEMPTS = script("cross-site/attempts")
 
@@ -55,18 +57,12 @@ def page(profile: Any) -> Iterator[Page]:
     page.close()
 
 
-def asked(served: Any) -> dict[str, int]:
-    """Demands that reached the server. Tabs of the tests before may still report what they painted themselves."""
-    return {name: count for name, count in served.stats()["demand"].items() if name != "ring"}
-
-
 @pytest.mark.parametrize("there", mostly(["127.0.0.1", "localhost"], ["localhost"]))
 @pytest.mark.parametrize("here", ["127.0.0.1", "localhost"])
 def test_a_page_of_another_origin_gets_nothing(
-    page: Page, served: Any, elsewhere: int, here: str, there: str
+    page: Page, served: Served, elsewhere: int, here: str, there: str
 ) -> None:
     target = f"http://{there}:{urlsplit(served.url).port}"
-    before = asked(served)
     statuses: list[int] = []
 
     def arrived(response: Response) -> None:
@@ -75,14 +71,17 @@ def test_a_page_of_another_origin_gets_nothing(
 
     page.on("response", arrived)
     page.goto(f"http://{here}:{elsewhere}/")
-    got = page.evaluate(ATTEMPTS, [target, PNG])
+    got = page.evaluate(ATTEMPTS, [target, f"{PNG}&viewer={ATTACKER}"])
     assert got == dict.fromkeys(got, "nothing")
     assert set(statuses) == {403}
-    assert asked(served) == before
+    served.get(f"{PNG}&viewer=own")
+    counted = served.groups_by_viewer()
+    assert "own" in counted
+    assert ATTACKER not in counted
 
 
 def test_a_link_on_another_site_leads_to_the_page(
-    fresh_viewer: Any, served: Any, elsewhere: int
+    fresh_viewer: Any, served: Served, elsewhere: int
 ) -> None:
     viewer = fresh_viewer
     viewer.page.goto(f"http://localhost:{elsewhere}/")
@@ -97,7 +96,7 @@ def test_a_link_on_another_site_leads_to_the_page(
 
 
 def test_a_window_that_another_site_opens_is_cut_off_from_it(
-    page: Page, served: Any, elsewhere: int
+    page: Page, served: Served, elsewhere: int
 ) -> None:
     page.goto(f"http://localhost:{elsewhere}/")
     with page.expect_popup() as opened:

@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import h5py
-import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import conftest
-from tests.browser.viewer import context_of
+from tests.browser.samples import write_counting
 from tests.nightly import mostly
 
 pytestmark = pytest.mark.browser
@@ -51,24 +49,14 @@ def notebook(html: str) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     folder = tmp_path_factory.mktemp("frames")
-    with h5py.File(folder / "scan.h5", "w") as file:
-        values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
-        file.create_dataset("volume", data=values, chunks=(4, 30, 40))
+    path = str(write_counting(folder / "scan.h5"))
 
     def served(*options: str) -> Any:
-        arguments = ["serve", str(folder / "scan.h5"), *options]
+        arguments = ["serve", path, *options]
         port = conftest.unused_port()
         return conftest.serving(folder, port, *arguments, LAMELLA_TOKEN=TOKEN)
 
     return served
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = context_of(browser)
-    context.set_default_timeout(WITHIN_MS)
-    yield context
-    context.close()
 
 
 def frame_of(page: Page, port: int) -> Any:

@@ -1,101 +1,19 @@
-"""The page `/monitor`: rows, time spans, filters, lists and the wall, on one server's real figures."""
+"""The page `/monitor`: rows, time spans and the wall, on one server's real figures."""
 
 from __future__ import annotations
 
-import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
+from playwright.sync_api import Route, expect
 
-from dashboard.telemetry.stages import SERVER_STAGES, STAGE_NAMES
-from tests.browser.viewer import PHONE, SIZE, Served, Viewer
-from tests.page_scripts import script
+from tests.browser.monitor import FITS, Monitor
+from tests.browser.viewer import PHONE, Served
 
 pytestmark = pytest.mark.browser
-
-VOLUME = {"file": "scan.h5", "dataset": "/entry/data"}
-
-# Before any script of the page, so that violations are seen from the first element on.
-WATCH = """
-window.violations = [];
-document.addEventListener('securitypolicyviolation', (event) => {
-  window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
-});
-"""
-
-DRAWN = "(row) => document.getElementById('monitor')?.dataset.drawn === row"
-FITS = """() => {
-  const { scrollHeight, scrollWidth } = document.documentElement;
-  return scrollHeight <= innerHeight && scrollWidth <= innerWidth;
-}"""
-
-
-def name_of(index: int) -> re.Pattern[str]:
-    """The selection of a slice of axis 0, as lists show it."""
-    return re.compile(rf"(?<![\d:]){index},0:\d+")
-
-
-@dataclass
-class Monitor:
-    """The tab that all tests share."""
-
-    page: Page
-    url: str
-    errors: list[str] = field(default_factory=list)
-
-    def open(self, query: str = "", row: str = "latency") -> Page:
-        self.page.goto(f"{self.url}/monitor{query}")
-        self.drawn(row)
-        return self.page
-
-    def drawn(self, row: str) -> None:
-        self.page.wait_for_function(DRAWN, arg=row)
-
-
-@pytest.fixture(scope="module")
-def tab(profile: BrowserContext, served: Served) -> Iterator[Monitor]:
-    """A tab, and viewers' demands for it to show: some decoded, some cached, all of them reported."""
-    slices = []
-    for index in (3, 4, 90, 3):
-        served.get("/api/v1/slice", **VOLUME, selection=f"{index},:,:", format="u8", viewer="ann")
-        painted = dict.fromkeys(("transfer_ms", "convert_ms", "draw_ms", "display_ms"), 2.0)
-        slices.append(
-            {**VOLUME, "selection": f"{index},:,:", "index": index, "axis": 0, "source": "bricks"}
-            | {"perceived_ms": 250.0, "waited_ms": 1.0}
-            | painted
-        )
-    body = json.dumps({"viewer": "ann", "slices": slices}).encode()
-    headers = {"Content-Type": "application/json", "Origin": served.url}
-    urllib.request.urlopen(
-        urllib.request.Request(f"{served.url}/api/v1/telemetry", body, headers), timeout=30
-    )
-    served.until(lambda stats: stats["perceived"].get("all", {}).get("count", 0) >= 4)
-    monitor = Monitor(profile.new_page(), served.url)
-    monitor.page.add_init_script(WATCH)
-    monitor.page.on(
-        "console",
-        lambda said: (
-            monitor.errors.append(said.text) if said.type in ("error", "warning") else None
-        ),
-    )
-    monitor.page.on("pageerror", lambda error: monitor.errors.append(str(error)))
-    yield monitor
-    monitor.page.close()
-
-
-@pytest.fixture
-def monitor(tab: Monitor) -> Iterator[Monitor]:
-    """The shared tab; a message of its console or a violation of the policy fails the test."""
-    tab.errors.clear()
-    tab.page.set_viewport_size(SIZE)
-    yield tab
-    assert tab.errors == []
-    assert tab.page.evaluate("() => window.violations") == []
 
 
 def test_tiles_have_numbers_and_words_and_nothing_has_to_be_scrolled(monitor: Monitor) -> None:
@@ -172,149 +90,6 @@ def test_a_drag_over_a_chart_chooses_the_time_of_all(monitor: Monitor) -> None:
     page.wait_for_url(re.compile(r"/monitor$"))
     page.go_back()
     page.wait_for_url(re.compile(r"[?&]from="))
-
-
-def test_filters_are_in_the_address_and_narrow_the_lists(monitor: Monitor) -> None:
-    page = monitor.open("?row=requests", "requests")
-    rows = page.locator("#monitor-slow-list tbody tr")
-    expect(rows.first).to_be_visible()
-    cached = rows.locator("td:nth-child(4)", has_text="cached")
-    expect(cached.first).to_be_visible()
-    page.select_option("#filter-outcome", "miss")
-    page.wait_for_url(re.compile("outcome=miss"))
-    expect(cached).to_have_count(0)
-    expect(rows.first).to_be_visible()
-    page.reload()
-    monitor.drawn("requests")
-    assert page.input_value("#filter-outcome") == "miss"
-    page.go_back()
-    expect(cached.first).to_be_visible()
-
-
-def test_a_cell_lists_its_requests_and_one_of_them_is_a_waterfall(monitor: Monitor) -> None:
-    page = monitor.open("?show-latency=server")
-    title = page.locator("#monitor-cell-title")
-    expect(title).to_have_text("Slowest of this time")
-    # Others may have no slice among those that are kept.
-    place = page.evaluate(script("monitor/slowest-cell"))
-    page.mouse.move(*place)
-    page.mouse.click(*place)
-    expect(title).to_have_text(re.compile(r" ms – .* ms|m?s$"))
-    page.click("#monitor-cell-list .link-button")
-    expect(title).to_have_text("Slowest of this time")
-    page.mouse.click(*place)
-    expect(page.locator("#monitor-cell-list .link-button")).to_be_visible()
-    page.locator("#monitor-cell-list tbody tr").first.click()
-    monitor.drawn("requests")
-    page.wait_for_url(re.compile(r"at=\d+"))
-    chosen = page.locator("#monitor-slow-list tr[aria-selected=true]")
-    expect(chosen).to_have_count(1)
-    expect(page.locator("#monitor-waterfall .sentence")).to_have_text(re.compile("^This slice "))
-    names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
-    assert set(names) <= {*STAGE_NAMES, "waited (page)"}
-    assert len(names) >= 2
-    address = page.url
-    # The keyboard chooses another one.
-    other = page.locator("#monitor-slow-list tr[aria-selected=false]").first
-    other.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: url != address)
-    expect(page.locator("#monitor-slow-list tr[aria-selected=true]")).to_have_count(1)
-    page.click("#monitor-waterfall .link-button")
-    # The slowest of that cell may be another test's, of another file.
-    page.wait_for_url(re.compile(r"/\?file=\w+\.h5&dataset=/"))
-    page.wait_for_function("() => window.painted.length > 0")
-
-
-def test_the_waterfall_of_a_painted_slice_begins_and_ends_in_the_page(
-    monitor: Monitor, fresh_viewer: Viewer, served: Served
-) -> None:
-    served.get("/api/v1/slice", **VOLUME, selection="91,:,:", format="u8", viewer="mute")
-    fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=57")
-    name = fresh_viewer.page.evaluate("() => sessionStorage.getItem('lamella-viewer')")
-
-    def is_reported(_: object) -> bool:
-        body, _ = served.get("/api/v1/slow", order="latest")
-        mine = [one for one in json.loads(body)["slices"] if one["viewer"] == name]
-        return bool(mine) and mine[0]["page_stages"] is not None
-
-    served.until(is_reported)
-    page = monitor.open("?row=requests", "requests")
-    page.get_by_role("button", name="latest first").click()
-    page.wait_for_url(re.compile("show-slow=latest"))
-    rows = page.locator("#monitor-slow-list tbody tr")
-    rows.filter(has_text=name_of(57)).first.click()
-    notes = page.locator("#monitor-waterfall .fall-note")
-    expect(notes).to_have_text([re.compile(r"^(Read .*, decoded .*, |Nothing .*; )sent .*B\.$")])
-    names = page.locator("#monitor-waterfall .fall-name").all_inner_texts()
-    # Others may have taken less than the browser's clock measures.
-    assert names[-1] == "display"
-    assert set(names) & set(SERVER_STAGES)
-    # A script reports nothing.
-    rows.filter(has_text=name_of(91)).first.click()
-    expect(notes.first).to_have_text("What followed was not reported by the page.")
-    assert page.evaluate(FITS)
-
-
-def test_what_is_in_the_cache_is_dropped_after_a_question(monitor: Monitor, served: Served) -> None:
-    # Without a viewer, since the worker decodes again what is planned.
-    for selection in ("3,:,:", ":,3,:"):
-        served.get("/api/v1/slice", file="other.h5", dataset="/ids", selection=selection)
-    page = monitor.open("?row=caches&volume=other.h5/ids&show-groups=contents", "caches")
-    rows = page.locator("#monitor-groups tbody tr")
-    expect(rows.first).to_contain_text("axis")
-    axes = rows.count()
-    asked: list[str] = []
-
-    def answer(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        if len(asked) == 1:
-            dialog.dismiss()
-        else:
-            dialog.accept()
-
-    page.on("dialog", answer)
-    button = rows.filter(has_text="axis 0").get_by_role("button", name="Drop")
-    button.click()
-    expect(button).to_be_visible()
-    button.click()
-    expect(rows.filter(has_text="axis 0")).to_have_count(0)
-    page.remove_listener("dialog", answer)
-    assert all("of other.h5/ids, axis 0, from the cache?" in text for text in asked)
-    expect(rows).to_have_count(axes - 1)
-    # For the keyboard the next group's button is where the last one was, or the list where none is left.
-    focused = page.locator("#monitor-groups:focus, #monitor-groups .link-button:focus")
-    expect(focused).to_have_count(1)
-
-
-def warming(served: Served) -> list[dict[str, Any]]:
-    jobs: list[dict[str, Any]] = json.loads(served.get("/api/v1/warm")[0])["jobs"]
-    return jobs
-
-
-def test_a_volume_is_warmed_from_what_is_in_the_cache(monitor: Monitor, served: Served) -> None:
-    served.get("/api/v1/slice", file="other.h5", dataset="/stack", selection="0,3,:,:")
-    page = monitor.open("?row=caches&volume=other.h5/stack&show-groups=contents", "caches")
-    rows = page.locator("#monitor-groups tbody tr")
-    contents = rows.filter(has=page.get_by_role("button", name="Drop"))
-    contents.filter(has_text="axis 0,1").get_by_role("button", name="Warm").click()
-    job = rows.filter(has=page.get_by_role("button", name="Remove"))
-    expect(job).to_contain_text("done", timeout=60_000)
-    (progress,) = warming(served)
-    assert progress["state"] == "done"
-    assert progress["done"] == progress["bricks"] > 0
-    expect(job).to_contain_text(f"{progress['bricks']} of {progress['bricks']}")
-    job.get_by_role("button", name="Remove").click()
-    expect(job).to_have_count(0)
-    assert warming(served) == []
-    assert page.evaluate(FITS)
-
-
-def test_a_table_names_the_filters_that_do_not_apply(monitor: Monitor) -> None:
-    page = monitor.open("?row=caches&outcome=miss&show-groups=contents", "caches")
-    note = page.locator("#monitor-groups .empty").first
-    expect(note).to_have_text("Not filtered by outcome.")
-    expect(page.locator("#switch-groups [aria-pressed=true]")).to_have_text("in the cache now")
 
 
 def changed(monitor: Monitor, path: str, change: Callable[[Any], None]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import h5py
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests import conftest
+from tests.browser.samples import write_counting
 from tests.browser.viewer import PHONE, context_of
 
 pytestmark = pytest.mark.browser
@@ -24,24 +23,12 @@ WITHIN_MS = 30_000
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a token, below a prefix."""
     folder = tmp_path_factory.mktemp("sign-in")
-    with h5py.File(folder / "scan.h5", "w") as file:
-        values = np.arange(20 * 30 * 40, dtype="u2").reshape(20, 30, 40)
-        file.create_dataset("volume", data=values, chunks=(4, 30, 40))
     port = conftest.unused_port()
-    arguments = ["serve", str(folder / "scan.h5"), "--url-prefix", "/lamella"]
+    arguments = ["serve", str(write_counting(folder / "scan.h5")), "--url-prefix", "/lamella"]
     with conftest.serving(folder, port, *arguments, LAMELLA_TOKEN=TOKEN) as server:
         assert TOKEN not in server.line
         yield f"{server.url}/lamella"
         assert TOKEN not in server.log.read_text()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Somebody who is not signed in."""
-    context = context_of(browser)
-    context.set_default_timeout(WITHIN_MS)
-    yield context
-    context.close()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from playwright.sync_api import (
     ViewportSize,
 )
 
+from tests.counted import all_counted
 from tests.page_scripts import script
 
 # Marks may be cleared at once: an observer sees them all the same.
@@ -60,7 +61,7 @@ class Served:
 
     def get(self, path: str, **query: object) -> tuple[bytes, Any]:
         """Body and headers of an answer."""
-        address = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
+        address = f"{self.url}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         with urllib.request.urlopen(address, timeout=30) as response:
             return response.read(), response.headers
 
@@ -70,11 +71,20 @@ class Served:
         values: NDArray[Any] = np.load(io.BytesIO(body))
         return values
 
-    def stats(self) -> dict[str, Any]:
-        """The ledger's figures."""
-        body, _ = self.get("/api/v1/stats", window="all")
+    def stats(self, **query: str) -> dict[str, Any]:
+        """The figures since the ledger began, unless another window is asked for."""
+        body, _ = self.get("/api/v1/stats", **(query or {"window": "all"}))
         figures: dict[str, Any] = json.loads(body)
         return figures
+
+    def counted(self, **query: str) -> dict[str, Any]:
+        """The same when everything that was answered by now is in them."""
+        return all_counted(lambda: self.stats(**query))
+
+    def groups_by_viewer(self) -> dict[str, Any]:
+        """What each viewer asked in the last minutes, everything that was answered by now included."""
+        groups: dict[str, Any] = self.counted(window="300", by="viewer")["groups"]
+        return groups
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until the ledger's figures are as wanted."""
@@ -155,6 +165,11 @@ class Viewer:
         """The details of all marks so far."""
         marks: list[dict[str, Any]] = self.page.evaluate("() => window.painted")
         return marks
+
+    @property
+    def name(self) -> str:
+        """What figures call this viewer."""
+        return str(self.page.evaluate("() => sessionStorage.getItem('lamella-viewer')"))
 
     @property
     def index(self) -> int:
