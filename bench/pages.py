@@ -24,7 +24,7 @@ import urllib3
 from playwright.sync_api import Browser, Request
 
 from bench.browser.tab import chromium, tab
-from bench.volumes import write_equal
+from bench.load.__main__ import write
 from dashboard.benchmarking.processes import busy_s
 from dashboard.benchmarking.server import Server, serving
 from dashboard.storage.private_directory import ensure_private_directory
@@ -59,7 +59,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pages-", dir=given.folder) as folder:
         path = Path(folder) / FILE
-        write_equal([path], SHAPE, CHUNKS)
+        write([path], SHAPE, CHUNKS)
         print(json.dumps(measure(path, Path(folder), given.seconds, given.rows), indent=2))
     return 0
 
@@ -70,7 +70,7 @@ def measure(path: Path, folder: Path, seconds: float, rows: Sequence[str]) -> di
         serving([str(path)], ensure_private_directory(folder / "cache")) as server,
         chromium() as browser,
     ):
-        look(server)
+        view(server)
         server.wait_until_idle()
         alone = spent(server, seconds)
         monitors = {}
@@ -88,7 +88,7 @@ def measure(path: Path, folder: Path, seconds: float, rows: Sequence[str]) -> di
         }
 
 
-def look(server: Server) -> None:
+def view(server: Server) -> None:
     """Viewers look at slices, near each other and anywhere."""
     rng = random.Random(3)
     length = SHAPE[0]

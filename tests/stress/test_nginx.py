@@ -23,6 +23,7 @@ from tests.certificates import Certificate
 from tests.conftest import Server, serving, unused_port
 from tests.contract.sign_in.requests import OPEN, addresses
 from tests.nginx import Nginx
+from tests.nightly import mostly
 from tests.stress.test_reload import Reader, reload
 from tests.web import running as application
 
@@ -80,7 +81,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return files.write(tmp_path_factory.mktemp("data") / "v.h5", scan=(VALUES, how))
 
 
-@pytest.fixture(scope="module", params=["unix", "tcp"])
+@pytest.fixture(scope="module", params=mostly(["unix", "tcp"], ["tcp"]))
 def site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -298,7 +299,7 @@ def test_no_request_fails_while_the_server_is_reloaded(site: Site) -> None:
     assert all(reader.answered > 0 for reader in readers)
 
 
-@pytest.fixture(scope="module", params=["unix", "tcp"])
+@pytest.fixture(scope="module", params=mostly(["unix", "tcp"], ["tcp"]))
 def named(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

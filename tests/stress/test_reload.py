@@ -24,6 +24,7 @@ import pytest
 from dashboard.http.worker import CLOSE_WITHIN_S
 from tests import certificates
 from tests.conftest import Server, unused_port
+from tests.nightly import mostly
 from tests.stress.test_serve import WITHIN_S, descendants, one
 
 pytestmark = pytest.mark.stress
@@ -97,7 +98,7 @@ def reload(server: Server) -> int:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("how", ["http", "https", "unix"])
+@pytest.mark.parametrize("how", mostly(["http", "https", "unix"], ["http", "unix"]))
 def test_no_request_fails(
     serve: Callable[..., Server], volume: Path, tmp_path: Path, how: str
 ) -> None:

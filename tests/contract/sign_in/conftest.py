@@ -12,11 +12,12 @@ from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from tests.clock import Clock
 from tests.contract.sign_in.requests import PEER, TOKEN
+from tests.nightly import mostly
 from tests.people import PASSWORD, make_access, people_file
 from tests.web import App, running
 
 
-@pytest.fixture(scope="module", params=["", "/lamella"])
+@pytest.fixture(scope="module", params=mostly(["", "/lamella"], [""]))
 def closed(
     data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[App]:

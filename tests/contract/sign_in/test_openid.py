@@ -22,6 +22,7 @@ from dashboard.settings import SetupError, load_settings
 from tests import conftest
 from tests.contract.sign_in.requests import HTML, SLICE, ask, session_of, with_session
 from tests.identity_provider import CLIENT, SECRET, FakeProvider
+from tests.nightly import mostly
 from tests.web import App, listening, running
 
 VIEW = "/?file=data%2Fvolume.h5&dataset=volume&index=3"
@@ -38,7 +39,7 @@ def fake() -> FakeProvider:
     return FakeProvider()
 
 
-@pytest.fixture(scope="module", params=["", "/lamella"])
+@pytest.fixture(scope="module", params=mostly(["", "/lamella"], [""]))
 def open_id(
     fake: FakeProvider,
     data: Path,
