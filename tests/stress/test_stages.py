@@ -217,17 +217,21 @@ def test_no_request_waits_for_a_brick_to_be_written(setup: Setup) -> None:
 
 
 def test_the_queue_for_a_thread_is_wait_and_not_the_network(setup: Setup) -> None:
-    file = next(setup.unseen["chunked"])
-    setup.slice(file)
-    with setup.delays.of("pread", setup.data, 4 * DELAY_S):
-        # Another brick of a known file is decoded in this process, and occupies its only thread.
-        slow = threading.Thread(target=setup.slice, args=(file, 12))
-        slow.start()
-        setup.await_delays(1)
-        queued = setup.slice(file)
-        slow.join()
-    queue = queued.stage("queue")
-    assert queue > DELAY_S * 1e3
-    assert queued.stage("wait") >= queue
-    assert queued.stage("total") - queued.stage("wait") < DELAY_S * 1e3
-    assert queued.elapsed - queued.stage("total") < DELAY_S * 1e3
+    for attempt in range(ATTEMPTS):
+        file = next(setup.unseen["chunked"])
+        setup.slice(file)
+        # All chunks may be read in one go.
+        with setup.delays.of("pread", setup.data, 6 * DELAY_S):
+            # Another brick of a known file is decoded in this process, and occupies its only thread.
+            slow = threading.Thread(target=setup.slice, args=(file, 12))
+            slow.start()
+            setup.await_delays(1)
+            queued = setup.slice(file)
+            slow.join()
+        queue, wait = queued.stage("queue"), queued.stage("wait")
+        elsewhere = queued.stage("total") - wait, queued.elapsed - queued.stage("total")
+        print(attempt, queue, wait, elsewhere)
+        assert wait >= queue
+        if queue > DELAY_S * 1e3 > max(elsewhere):
+            return
+    pytest.fail("The queue is not all of the delay.")
