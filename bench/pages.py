@@ -24,7 +24,7 @@ import urllib3
 from playwright.sync_api import Browser, Request
 
 from bench.browser.tab import chromium, tab
-from bench.load.__main__ import write
+from bench.load.warm import write
 from dashboard.benchmarking.processes import busy_s
 from dashboard.benchmarking.server import Server, serving
 from dashboard.storage.private_directory import ensure_private_directory

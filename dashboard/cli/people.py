@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -69,6 +70,26 @@ def ask_password(name: str) -> str:
     return line.rstrip("\r\n")
 
 
+class Listed(Protocol):
+    """A named tuple."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+Row = TypeVar("Row", bound=Listed)
+
+
+def print_list(
+    found: Sequence[Row], columns: Mapping[str, Callable[[Row], str]], *, as_json: bool
+) -> None:
+    """Print rows as a table with these columns, or all of their fields as JSON."""
+    if as_json:
+        rows = [one._asdict() for one in found]  # a named tuple's own
+        click.echo(json.dumps(rows, default=sorted))
+        return
+    table(tuple(columns), [tuple(text(one) for text in columns.values()) for one in found])
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns as wide as their longest text."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
@@ -84,9 +105,9 @@ def day(moment: float | None) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def is_past(moment: float) -> bool:
-    """Whether a Unix time (s) is over."""
-    return moment <= time.time()
+def end(moment: float) -> str:
+    """The date and time at which something expires, or that it has expired."""
+    return "expired" if moment <= time.time() else day(moment)
 
 
 def _own_account() -> str:

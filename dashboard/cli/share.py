@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dashboard.cli.options import not_empty, people_option
 from dashboard.people.audit import Event
+
+if TYPE_CHECKING:
+    from dashboard.people.shares import Share
 
 
 @click.group()
@@ -24,28 +27,20 @@ def share() -> None:
 @people_option
 def list_(as_json: bool, **given: Any) -> None:
     """List the links, without their secrets."""
-    from dashboard.cli.people import day, is_past, opened_people, table  # noqa: PLC0415
+    from dashboard.cli.people import day, end, opened_people, print_list  # noqa: PLC0415
 
     with opened_people(given) as people:
         found = people.shares.listed()
-    if as_json:
-        click.echo(json.dumps([one._asdict() for one in found]))
-        return
-    table(
-        ("id", "of", "file", "added", "expires", "used", "note"),
-        [
-            (
-                one.id,
-                one.person or "(operator)",
-                one.file,
-                day(one.created),
-                "expired" if is_past(one.expires) else day(one.expires),
-                day(one.used),
-                " ".join(one.note.split())[:40],
-            )
-            for one in found
-        ],
-    )
+    columns: dict[str, Callable[[Share], str]] = {
+        "id": lambda one: one.id,
+        "of": lambda one: one.person or "(operator)",
+        "file": lambda one: one.file,
+        "added": lambda one: day(one.created),
+        "expires": lambda one: end(one.expires),
+        "used": lambda one: day(one.used),
+        "note": lambda one: " ".join(one.note.split())[:40],
+    }
+    print_list(found, columns, as_json=as_json)
 
 
 @share.command()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dashboard.cli.options import people_option
 from dashboard.people.audit import Event
 from dashboard.people.person import Scope
+
+if TYPE_CHECKING:
+    from dashboard.people.tokens import Token
 
 
 @click.group()
@@ -69,25 +72,16 @@ def revoke(name: str, **given: Any) -> None:
 @people_option
 def list_(as_json: bool, **given: Any) -> None:
     """List the tokens, without their secrets."""
-    from dashboard.cli.people import day, is_past, opened_people, table  # noqa: PLC0415
+    from dashboard.cli.people import day, end, opened_people, print_list  # noqa: PLC0415
 
     with opened_people(given) as people:
         found = people.tokens.listed()
-    if as_json:
-        rows = [one._asdict() | {"scopes": sorted(one.scopes)} for one in found]
-        click.echo(json.dumps(rows))
-        return
-    table(
-        ("name", "of", "scopes", "added", "expires", "used"),
-        [
-            (
-                one.name,
-                one.person or "(operator)",
-                ", ".join(sorted(one.scopes)),
-                day(one.created),
-                "expired" if is_past(one.expires) else day(one.expires),
-                day(one.used),
-            )
-            for one in found
-        ],
-    )
+    columns: dict[str, Callable[[Token], str]] = {
+        "name": lambda one: one.name,
+        "of": lambda one: one.person or "(operator)",
+        "scopes": lambda one: ", ".join(sorted(one.scopes)),
+        "added": lambda one: day(one.created),
+        "expires": lambda one: end(one.expires),
+        "used": lambda one: day(one.used),
+    }
+    print_list(found, columns, as_json=as_json)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dashboard.cli.options import people_option
 from dashboard.errors import BadRequest
 from dashboard.people.audit import Event
+
+if TYPE_CHECKING:
+    from dashboard.people.accounts import Account
 
 
 @click.group()
@@ -107,21 +110,15 @@ def sign_out(name: str, **given: Any) -> None:
 @people_option
 def list_(as_json: bool, **given: Any) -> None:
     """List the accounts."""
-    from dashboard.cli.people import day, opened_people, table  # noqa: PLC0415
+    from dashboard.cli.people import day, opened_people, print_list  # noqa: PLC0415
 
     with opened_people(given) as people:
         found = people.accounts.listed()
-    if as_json:
-        click.echo(json.dumps([account._asdict() for account in found]))
-        return
-    rows = [
-        (
-            account.name,
-            ", ".join(account.groups),
-            "yes" if account.admin else "",
-            day(account.created),
-            day(account.password_set),
-        )
-        for account in found
-    ]
-    table(("name", "groups", "admin", "added", "password set"), rows)
+    columns: dict[str, Callable[[Account], str]] = {
+        "name": lambda one: one.name,
+        "groups": lambda one: ", ".join(one.groups),
+        "admin": lambda one: "yes" if one.admin else "",
+        "added": lambda one: day(one.created),
+        "password set": lambda one: day(one.password_set),
+    }
+    print_list(found, columns, as_json=as_json)

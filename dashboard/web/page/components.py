@@ -34,6 +34,23 @@ def with_tooltip(
     )
 
 
+def theme_toggle(id_: str) -> Component:
+    """The button that switches between the light and the dark theme."""
+    label = "Light or dark theme"
+    return with_tooltip(
+        dmc.ColorSchemeToggle(
+            id=id_,
+            lightIcon=html.Span(className="icon icon-sun"),
+            darkIcon=html.Span(className="icon icon-moon"),
+            variant="subtle",
+            color="gray",
+            size=32,
+            **{"aria-label": label},
+        ),
+        label,
+    )
+
+
 def icon_button(id_: str, name: str, label: str, *, size: int = 32, **more: Any) -> Component:
     """An icon button, with its label as tooltip and for screen readers."""
     button = dmc.ActionIcon(

@@ -145,18 +145,7 @@ def _header(settings: Settings) -> Component:
                 Shell.CONTROLS_TOGGLE, "controls", "Display and axes", className="narrow-only"
             ),
             components.icon_button(Shell.PANELS_TOGGLE, "panels", "Show or hide the dock"),
-            components.with_tooltip(
-                dmc.ColorSchemeToggle(
-                    id=Shell.SCHEME,
-                    lightIcon=html.Span(className="icon icon-sun"),
-                    darkIcon=html.Span(className="icon icon-moon"),
-                    variant="subtle",
-                    color="gray",
-                    size=32,
-                    **{"aria-label": "Light or dark theme"},
-                ),
-                "Light or dark theme",
-            ),
+            components.theme_toggle(Shell.SCHEME),
             *components.sign_out(settings),
         ],
     )
