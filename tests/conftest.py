@@ -37,9 +37,6 @@ for ignored in (signal.SIGHUP, signal.SIGINT):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, signal.SIG_DFL)
 
-# Folders of this run, for all processes that it starts.
-made: list[str] = []
-
 # Folders of tests that are one unit of work each.
 LONG = ("tests/browser/", "tests/stress/")
 
@@ -51,19 +48,16 @@ def pytest_configure() -> None:
     in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK)
     if in_memory and shutil.disk_usage(MEMORY).free >= MEMORY_FREE_BYTES:
         tempfile.tempdir = str(MEMORY)
-    # Otherwise each of the servers that are started compiles the whole product, which takes a third of its start.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="lamella-bytecode-")
-        made.append(os.environ["PYTHONPYCACHEPREFIX"])
+    # Otherwise each of the servers that are started compiles the product, which takes a quarter of its start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # The people file of the account that runs the tests is not touched.
     os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="lamella-data-")
-    made.append(os.environ["XDG_DATA_HOME"])
 
 
 def pytest_unconfigure() -> None:
     """Remove what `pytest_configure` made."""
-    for folder in made:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 
 @pytest.hookimpl(optionalhook=True)
