@@ -90,7 +90,8 @@ class Machine:
 
     def moved(self, text: str) -> str:
         """`text` with all paths of the machine below `root`."""
-        return _PATHS.sub(f"{self.root}/", text)
+        # The programs of this machine are found by name.
+        return _PATHS.sub(f"{self.root}/", text).replace("/usr/bin/python3", "python3")
 
     def type(self, name: str, password: str) -> None:
         """Type this password when an account with the name is added."""

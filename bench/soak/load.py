@@ -82,14 +82,16 @@ def soak(
     folder: Path,
     seconds: float,
     compared: int,
+    seen: Seen,
     *,
     round_s: float = ROUND_S,
     sizes: Sizes = Sizes(),
     busy: Callable[[], bool] = lambda: False,
-) -> Seen:
+) -> None:
     """Load a server for `seconds`, in rounds; none begins while `busy` says that somebody else needs the machine.
 
-    `compared` slices are compared with h5py's. Files and caches are in `folder`.
+    `compared` slices are compared with h5py's. Files and caches are in `folder`. `seen` has what happened until
+    then when it is interrupted.
     """
     data = folder / ROOT
     data.mkdir(parents=True, exist_ok=True)
@@ -103,15 +105,15 @@ def soak(
         "LAMELLA_BRICK_CACHE_BYTES": str(BRICK_CACHE_BYTES),
         "LAMELLA_FRAME_CACHE_BYTES": str(FRAME_CACHE_BYTES),
     }
-    seen = Seen()
     with serving([f"{ROOT}={data}"], home, settings) as server:
         (cache,) = home.glob("bench-*/cache")
         load = _Load(server, data, cache, itertools.cycle(_tokens(people)), seen, sizes)
-        load.run(seconds, seconds / compared, round_s, busy)
-        (log,) = home.glob("bench-*/log")
-        with log.open(errors="replace") as lines:
-            seen.log_lines.update(" ".join(line.split()[2:6]) for line in lines)
-    return seen
+        try:
+            load.run(seconds, seconds / compared, round_s, busy)
+        finally:
+            (log,) = home.glob("bench-*/log")
+            with log.open(errors="replace") as lines:
+                seen.log_lines.update(" ".join(line.split()[2:6]) for line in lines)
 
 
 @dataclass(frozen=True)

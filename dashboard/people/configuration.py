@@ -277,8 +277,9 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _keys_beside(where: Sequence[str]) -> list[str]:
-    in_root = len(where) > 1 and where[0] == "roots"
-    return list((RootTable if in_root else Configuration).model_fields)
+    tables: dict[str, type[BaseModel]] = {"roots": RootTable, "quotas": QuotaTable}
+    table = tables.get(where[0], Configuration) if len(where) > 1 else Configuration
+    return list(table.model_fields)
 
 
 def json_schema() -> dict[str, Any]:

@@ -66,6 +66,21 @@ def ask(
     return response.status_code, response.headers.get("Retry-After")
 
 
+@pytest.mark.parametrize("more", [{"stop": "20"}, {"format": "csv"}])
+def test_rows_count_as_decoded(tmp_path: Path, more: dict[str, str]) -> None:
+    with people(tmp_path, "[quotas]\ncold_bytes_per_minute = 1000\n") as app:
+        query = {"file": "data/scan.h5", "dataset": "a", "columns": "0:10", **more}
+        headers = {"Authorization": f"Bearer {TOKEN}", "X-Person": "ann"}
+        for status in (200, 429):
+            response = app.client.get(
+                "/api/v1/rows", query_string=query, headers=headers, base_url=HOST
+            )
+            assert response.status_code == status
+            response.close()
+        assert ask(app, "ann", 0)[0] == 429
+        assert ask(app, "bob", 0)[0] == 200
+
+
 def test_who_has_had_the_decoding_of_a_minute_still_gets_what_is_cached(tmp_path: Path) -> None:
     with people(tmp_path, f"[quotas]\ncold_bytes_per_minute = {BRICK + 1}\n") as app:
         assert ask(app, "ann", 0)[0] == 200

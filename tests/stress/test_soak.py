@@ -27,8 +27,9 @@ def test_growth_is_the_last_part_over_the_first() -> None:
 def test_mixed_load_with_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "RESTART_EVERY_S", 4.0)
     sizes = load.Sizes(shape=(64, 200, 200), cold=(128, 256, 256))
-    seen = load.soak(tmp_path, 60.0, 60, round_s=20.0, sizes=sizes)
-    found = report(seen, 60.0)
+    seen = load.Seen()
+    load.soak(tmp_path, 60.0, 60, seen, round_s=20.0, sizes=sizes)
+    found = report(seen)
     print(found)
     assert seen.compared.wrong == []
     assert seen.compared.equal >= 40

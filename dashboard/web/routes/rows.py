@@ -14,6 +14,7 @@ from dashboard.catalog.row_reader import RowReader
 from dashboard.hdf5.messages import RowWindow
 from dashboard.web import answers, query
 from dashboard.web.operation import JSON, Returns, operation
+from dashboard.web.quotas import charge_ahead
 from dashboard.web.visibility import Visibility
 from dashboard.web.volumes import FILE_ERRORS
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CSV = "text/csv; charset=utf-8"
 FIRST_ROWS = 100
+# As a number has.
+CELL_BYTES = 8
 # All columns of a file of comma-separated values, as far as one answer may have them.
 ALL_COLUMNS = "0:1000"
 
@@ -47,12 +50,15 @@ def register(api: flask.Blueprint, services: Services) -> None:
             found = reader.windows(file, dataset, start, end, columns or ALL_COLUMNS)
             # The first window now, so that errors have their status.
             first = next(found)
+            rows = max(0, min(end, first.total) - start)
+            charge_ahead(services.quotas, lambda: _bytes(first, rows))
             response = flask.Response(_as_csv(chain([first], found)), content_type=CSV)
         else:
             stop = query.STOP.value()
             window = reader.window(
                 file, dataset, start, start + FIRST_ROWS if stop is None else stop, columns
             )
+            charge_ahead(services.quotas, lambda: _bytes(window, len(window.rows)))
             response = flask.jsonify(window)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -71,6 +77,11 @@ def _as_csv(windows: Iterable[RowWindow]) -> Iterator[str]:
         yield text.getvalue()
         text.seek(0)
         text.truncate()
+
+
+def _bytes(window: RowWindow, rows: int) -> int:
+    """What so many rows count as decoded bytes for the quota of a person."""
+    return rows * len(window.columns) * CELL_BYTES
 
 
 def _named(name: str, unit: str) -> str:

@@ -80,6 +80,10 @@ def test_an_empty_file_restricts_nothing(tmp_path: Path) -> None:
         ("groups.a = 'ada'", r"key groups\.a is not valid; correct it: it has to be a list\.$"),
         ("groups = 'a'", r"key groups is not valid; correct it: it has to be a table\.$"),
         ("roots.a = 'x'", r"key roots\.a is not valid; correct it: it has to be a table\.$"),
+        (
+            "quotas.request_per_second = 3",
+            r"quotas\.request_per_second is unknown; there may be requests_per_second, cold",
+        ),
         ("quotas.requests_per_second = true", r"quotas\.requests_per_second .* true or false"),
         ("quotas.cold_bytes_per_minute = true", r"cold_bytes_per_minute .* true or false"),
         ("[roots.a]\npath = 'x'\nbrick_cache_bytes = false", r"brick_cache_bytes .* true or false"),
