@@ -38,10 +38,18 @@ class Volume:
         return self.client.slice(self.file, self.dataset, self._text(index))
 
     def slice(
-        self, index: Index | tuple[Index, ...], pool: Pool = "nearest", part: Part = "abs"
+        self,
+        index: Index | tuple[Index, ...],
+        pool: Pool = "nearest",
+        part: Part = "abs",
+        decode: bool = False,
     ) -> NDArray[Any]:
-        """A slice whose steps make one cell of a block, by its mean (float32), its maximum or its first voxel."""
-        return self.client.slice(self.file, self.dataset, self._text(index), pool=pool, part=part)
+        """A slice whose steps make one cell of a block, by its mean (float32), its maximum or its first voxel.
+
+        With `decode`, its values are unpacked.
+        """
+        text = self._text(index)
+        return self.client.slice(self.file, self.dataset, text, pool=pool, part=part, decode=decode)
 
     def scaled(self, index: Index | tuple[Index, ...], **display: Any) -> Scaled:
         """A slice as it is shown, with the `window`, `norm`, `pool` and `part` of `Client.scaled`."""

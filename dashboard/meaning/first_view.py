@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from dashboard.meaning.draft import Draft
 from dashboard.meaning.names import Role
 
@@ -65,11 +67,12 @@ def _by_role(draft: Draft, free: list[int]) -> tuple[int, int] | None:
 
 
 def _by_size(shape: tuple[int, ...], free: list[int]) -> tuple[int, int]:
-    """The last two dimensions that are not much smaller than the second largest."""
+    """Of the dimensions not much smaller than the second largest, the largest square, else the last two."""
     second = _second(shape, free)
     least = min(second, max(NARROW, second / SHORTER))
-    rows, columns = [d for d in free if shape[d] >= least][-2:]
-    return rows, columns
+    large = [d for d in free if shape[d] >= least]
+    squares = [(a, b) for a, b in pairwise(large) if b == a + 1 and shape[a] == shape[b]]
+    return max(squares, key=lambda pair: (shape[pair[0]], pair), default=(large[-2], large[-1]))
 
 
 def _second(shape: tuple[int, ...], free: list[int]) -> int:

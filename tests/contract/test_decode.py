@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dashboard.client import Client
 from tests import files
 from tests.contract.test_slice import assert_error
-from tests.web import App, running
+from tests.web import App, listening, running
 
 netCDF4 = pytest.importorskip("netCDF4")  # noqa: N816  # its own name
 xarray = pytest.importorskip("xarray")
@@ -120,6 +121,14 @@ def test_windows_and_means_are_of_the_unpacked_values(app: App) -> None:
     means = values(app, "data/packed.nc", "scaled_64", "1,::2,::2", pool="mean", decode=1)
     blocks = expected.reshape(20, 2, 25, 2)
     np.testing.assert_allclose(means, np.nanmean(blocks, axis=(1, 3)), rtol=1e-6)
+
+
+def test_the_client_unpacks(app: App) -> None:
+    expected = values(app, "data/packed.nc", "scaled_64", "1,:,:", decode=1)
+    with listening(app.client.application) as address:
+        volume = Client(address).volume("data/packed.nc", "/scaled_64")
+        np.testing.assert_array_equal(volume.slice((1, ...), decode=True), expected)
+        np.testing.assert_array_equal(volume.slice((1, ...)), STORED[1])
 
 
 def test_what_is_not_valid_is_missing(app: App) -> None:
