@@ -20,7 +20,6 @@
     'bounds',
     'playing',
     'drag',
-    'tree',
     'press',
     'dialog',
     'panels',
@@ -61,11 +60,10 @@
     }),
   });
 
-  // Nodes of the tree are made by the modules; options of a list may be drawn before they are there.
+  // Options of a list may be drawn before the modules are there.
   /** @param {string} name @returns {(payload: DashProps) => object | null} */
   const draw = (name) => (payload) => (modules ? modules.renderers[name](payload) : null);
   globalThis.dashMantineFunctions = Object.assign(globalThis.dashMantineFunctions || {}, {
-    lamellaNode: draw('lamellaNode'),
     lamellaScale: draw('lamellaScale'),
   });
 })();

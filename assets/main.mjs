@@ -7,6 +7,7 @@ import { createDatasets } from './data/datasets.mjs';
 import { createFrameCache } from './data/frame-cache.mjs';
 import { createNetworkTiming } from './data/network-timing.mjs';
 import { createRecent } from './data/recent.mjs';
+import { createRows } from './data/rows.mjs';
 import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
@@ -26,6 +27,7 @@ import { createStateMachine } from './render/state-machine.mjs';
 import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
+import { createDetails } from './ui/details.mjs';
 import { createDimensions } from './ui/dimensions.mjs';
 import { createDock } from './ui/dock.mjs';
 import { createExportMenu } from './ui/export-menu.mjs';
@@ -42,11 +44,13 @@ import { createPolling } from './ui/polling.mjs';
 import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
 import { createSessionNotice } from './ui/session.mjs';
+import { createSheet } from './ui/sheet.mjs';
 import { createShell } from './ui/shell.mjs';
 import { createStartPage } from './ui/start-page.mjs';
 import { createStatus } from './ui/status.mjs';
 import { createTouch } from './ui/touch.mjs';
-import { createTree, renderNode } from './ui/tree.mjs';
+import { createTree } from './ui/tree.mjs';
+import { createTreeFilter } from './ui/tree-filter.mjs';
 import { createViewer } from './ui/viewer.mjs';
 
 /** @import { View } from './model/view.mjs' */
@@ -66,7 +70,6 @@ import { createViewer } from './ui/viewer.mjs';
 
 /** Components that Dash draws by a function. @type {Record<string, (payload: DashProps) => object>} */
 export const renderers = {
-  lamellaNode: renderNode,
   lamellaScale: (payload) => {
     const h = globalThis.React.createElement;
     const background = gradient(payload.option.value, false);
@@ -263,13 +266,16 @@ export function start(config) {
     onAnswer: (error) => viewer.onHeartbeat(error),
     onShape: (shape) => viewer.onShape(shape),
   });
+  const rows = createRows(api);
+  const details = createDetails({ rows, clock });
+  const sheet = createSheet({ rows, plotly: () => Promise.resolve(plot.ready()) });
   const tree = createTree({
     datasets,
-    bridge,
     focus,
     isFailing: status.isFailing,
     closeTree: shell.closeTree,
     onOpen: (found) => viewer.open(found),
+    onChosen: details.choose,
   });
   const newest = createNewest({ store, goToEnd: () => viewer.goToEnd() });
   const startPage = createStartPage({
@@ -295,6 +301,7 @@ export function start(config) {
     plot,
     readout,
     residency,
+    sheet,
     startPage,
     status,
     tree,
@@ -337,6 +344,7 @@ export function start(config) {
   bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
   if (matchMedia('(pointer: coarse)').matches) plot.setDragMode(false);
   tree.start();
+  createTreeFilter({ tree, showTree: shell.showTree }).start();
   datasets.loadFiles().catch(() => undefined);
   // The first slice is fetched while Plotly is still being loaded.
   plot.start();

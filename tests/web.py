@@ -30,7 +30,9 @@ class App:
     client: FlaskClient
     services: Services
 
-    def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> TestResponse:
+    def get(
+        self, path: str, /, headers: dict[str, str] | None = None, **query: Any
+    ) -> TestResponse:
         """GET `path` with a query."""
         return self.client.get(path, query_string=query, headers=headers, base_url=HOST)
 

@@ -1,14 +1,14 @@
 /* Files and their datasets, fetched from the server and cached. */
 
+import { canOpen, isRows } from '../model/tree-nodes.mjs';
 import { browserClock } from './clock.mjs';
 /** @import { Meaning } from '../model/meaning.mjs' */
-/** @import { DatasetRecord, BrowsableDataset } from '../model/view.mjs' */
+/** @import { DatasetRecord } from '../model/view.mjs' */
+/** @import { ListedFile } from '../model/tree-nodes.mjs' */
 /** @import { Api, Failure } from './api.mjs' */
 /** @import { Clock } from './clock.mjs' */
 
 /**
- * @typedef {{file: string, size: number, modified: number}} ListedFile Its path below the data roots, its size (bytes), and the
- *   time of its last change (s since 1970).
  * @typedef {{file: string, dataset: string}} Target
  * @typedef {{file: string | null, dataset: string | null}} MaybeTarget
  */
@@ -16,6 +16,7 @@ import { browserClock } from './clock.mjs';
 /**
  * @typedef {object} KnownFile
  * @property {DatasetRecord[] | null} list Null until it has come.
+ * @property {boolean} [stale] Whether the list is that of an earlier state, which is being read again.
  * @property {string | null} error Why it has not.
  * @property {Promise<DatasetRecord[]> | null} [waiting]
  * @property {string | null} [version]
@@ -62,12 +63,13 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
   async function loadFile(file) {
     const known = datasets.get(file);
     if (known?.waiting) return known.waiting;
-    if (known?.list) return known.list;
+    if (known?.list && !known.stale) return known.list;
     /** @type {KnownFile} */
-    const entry = { list: null, error: null };
+    const entry = { list: known?.list || null, stale: true, error: null, complete: known?.complete };
     datasets.set(file, entry);
     entry.waiting = api.listing(file).then((answer) => {
       entry.list = answer.datasets;
+      entry.stale = false;
       entry.version = answer.version;
       entry.complete = answer.complete !== false;
       entry.main = answer.main;
@@ -78,6 +80,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
       return await entry.waiting;
     } catch (error) {
       entry.waiting = null;
+      entry.list = null;
       entry.error = /** @type {Failure} */ (error).message;
       throw error;
     } finally {
@@ -91,7 +94,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
   async function find(file, dataset) {
     loadFiles().catch(() => undefined);
     const path = '/' + dataset.replace(/^\/+/, '');
-    const known = datasets.get(file)?.list;
+    const known = fresh(file);
     const record = known && known.find((r) => r.dataset === dataset || r.dataset === path);
     if (record) return record;
     const listed = loadFile(file).then((records) => onListed(file, records), () => undefined);
@@ -106,7 +109,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     if (answer.datasets.length) return answer.datasets[0];
     // Whether it is a group can be seen in the list of all alone.
     await listed;
-    const members = (datasets.get(file)?.list || []).filter((r) => isBelow(r, path));
+    const members = (fresh(file) || []).filter((r) => isBelow(r, path));
     throw new Error(
       members.length
         ? path + ' of ' + file + ' is a group; choose a dataset in it.'
@@ -125,6 +128,18 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     }
   }
 
+  /** The list of a file as it is now; undefined while there is none. @param {string} file */
+  function fresh(file) {
+    const known = datasets.get(file);
+    return known?.stale ? undefined : known?.list;
+  }
+
+  /** What is kept of a file is of an earlier state; it is shown until the new list is there. @param {string} file */
+  function invalidate(file) {
+    const known = datasets.get(file);
+    if (known) datasets.set(file, { list: known.list, stale: true, error: null, complete: known.complete });
+  }
+
   /** The main dataset, or else the first that can be shown, of one file or of all; null when there is none.
    * @param {string | null} only @returns {Promise<Target | null>} */
   async function first(only) {
@@ -132,6 +147,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     if (only) loadFiles().catch(() => undefined);
     /** @type {Failure | null} */
     let error = null;
+    /** Where there are no pictures at all. @type {Target | null} */
+    let instead = null;
     for (const file of names) {
       /** @type {DatasetRecord[]} */
       let records = [];
@@ -143,8 +160,10 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
       }
       const main = datasets.get(file)?.main;
       const found = records.find((r) => r.browsable && r.dataset === main) || likely(records);
-      if (found) return { file, dataset: found.dataset };
+      if (found?.browsable) return { file, dataset: found.dataset };
+      if (found) instead ||= { file, dataset: found.dataset };
     }
+    if (instead) return instead;
     if (names.length === 1 && error) throw error;
     return null;
   }
@@ -168,7 +187,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
   function failures(only) {
     return Array.from(datasets).filter(([file]) => !only || file === only).flatMap(([file, known]) => {
       if (known.error) return [known.error];
-      return (known.list || []).filter((r) => !r.browsable)
+      return (known.list || []).filter((r) => !canOpen(r))
         .map((r) => r.dataset + (only ? '' : ' of ' + file) + ': ' + (r.reason || 'it cannot be shown.'));
     });
   }
@@ -177,20 +196,20 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
    * @param {string[]} openFiles @returns {Promise<ListedFile[]>} */
   function reload(openFiles) {
     listing = null;
-    datasets.clear();
+    Array.from(datasets.keys()).forEach(invalidate);
     openFiles.forEach((file) => loadFile(file).catch(() => undefined));
     return loadFiles();
   }
 
   /** The dataset that a link names, else the main one.
-   * @param {MaybeTarget} link @returns {Promise<{file: string, record: BrowsableDataset, meaning: Meaning | null}>} */
+   * @param {MaybeTarget} link @returns {Promise<{file: string, record: DatasetRecord, meaning: Meaning | null}>} */
   async function findTarget(link) {
     const { file, dataset } = link;
     const target = file && dataset ? { file, dataset } : await first(file);
     if (!target) throw new Error(whyNothing(file));
     const meaning = meaningOf(target.file, target.dataset);
     const record = await find(target.file, target.dataset);
-    if (!record.browsable) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
+    if (!canOpen(record)) throw new Error(record.dataset + ' cannot be shown. ' + (record.reason || ''));
     return { file: target.file, record, meaning: await meaning };
   }
 
@@ -219,8 +238,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     known: (file) => datasets.get(file),
     /** @param {string} file @returns {string | null} */
     version: (file) => datasets.get(file)?.version || null,
-    /** @param {string} file */
-    invalidate: (file) => datasets.delete(file),
+    invalidate,
   };
 }
 
@@ -232,8 +250,8 @@ function isBelow(record, group) {
 }
 
 /** A volume is more likely meant than a table of numbers that happens to come first.
- * @param {DatasetRecord[]} records @returns {BrowsableDataset | undefined} */
+ * @param {DatasetRecord[]} records @returns {DatasetRecord | undefined} */
 function likely(records) {
   const shown = records.filter((r) => r.browsable);
-  return shown.find((r) => r.shape.length > 2) || shown[0];
+  return shown.find((r) => r.shape.length > 2) || shown[0] || records.find(isRows);
 }

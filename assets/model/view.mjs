@@ -60,6 +60,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {number[] | null} chunks Null where the data is contiguous.
  * @property {number} stored_bytes
  * @property {string} reason Why it cannot be shown, or what is missing; else empty.
+ * @property {'slices' | 'curve' | 'table' | 'text' | 'value' | null} [view] How its values are shown.
  */
 
 /**

@@ -179,11 +179,6 @@ export function createCallbacks(
     playing: ([speed, direction, end, timing]) =>
       player.configure({ speed: Number(speed), direction: Number(direction), end, timing }),
     drag: ([value]) => plot.setDragMode(value),
-    tree: ([selected, expanded], triggered) => {
-      const changed = triggered.map((name) => name.split('.')[1]);
-      if (changed.includes('expanded')) tree.onExpand(expanded);
-      if (changed.includes('selected')) tree.onSelect(selected);
-    },
     press: (_clicks, triggered) => {
       const action = actions[triggered[0].split('.')[0]];
       if (action) action();

@@ -66,6 +66,8 @@ export function createFocus({ onEscape }) {
     }
     const field = isField(node);
     const done = field || isOpen(node);
+    // What Enter opens from there may be a file, whose datasets are chosen next.
+    if (event.key === 'Enter' && node.closest('#tree-filter')) return;
     if (event.key === 'Enter') {
       if (done || node.matches('input[type=radio]')) setTimeout(focusPicture, 0);
       return;

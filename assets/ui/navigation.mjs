@@ -1,11 +1,11 @@
 /* The current position: address bar, title and breadcrumb. */
 
-import { formatLink } from '../model/address.mjs';
+import { encodeValue, formatLink } from '../model/address.mjs';
 import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { valueUnit } from '../model/meaning.mjs';
 import { element, setParts, setText } from '../render/dom.mjs';
 /** @import { Recent } from '../data/recent.mjs' */
-/** @import { View } from '../model/view.mjs' */
+/** @import { DatasetRecord, View } from '../model/view.mjs' */
 
 /**
  * @typedef {'push' | 'replace' | 'none'} HistoryChange What becomes of the address bar.
@@ -26,7 +26,7 @@ export function createNavigation(recent) {
     else history.replaceState(null, '', address);
   }
 
-  /** @param {View} view */
+  /** @param {Pick<View, 'file' | 'dataset' | 'shape' | 'dtype' | 'meaning' | 'decode'>} view */
   function renderBreadcrumb(view) {
     setParts('crumb', [
       [view.file, 'crumb-file'],
@@ -35,6 +35,17 @@ export function createNavigation(recent) {
       [[view.dtype, valueUnit(view)].filter(Boolean).join(' · '), 'crumb-shape'],
     ]);
     element('crumb').title = view.file + ' · ' + view.dataset;
+  }
+
+  /** The same for a dataset that is shown as rows.
+   * @param {string} file @param {DatasetRecord} record @param {HistoryChange} how */
+  function showRows(file, { dataset, shape, dtype }, how) {
+    renderBreadcrumb({ file, dataset, shape: shape || [], dtype: dtype || '', meaning: null, decode: false });
+    document.title = dataset + ' · ' + file + ' · Lamella';
+    const address = location.pathname + '?file=' + encodeValue(file) + '&dataset=' + encodeValue(dataset);
+    if (how === 'none' || address === location.pathname + location.search) return;
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
   }
 
   /* No dataset is chosen. */
@@ -54,5 +65,5 @@ export function createNavigation(recent) {
     setText('status', where.concat(view.dataset + ' of ' + view.file).filter(Boolean).join(', '));
   }
 
-  return { updateUrl, renderBreadcrumb, renderNothing, announce };
+  return { updateUrl, renderBreadcrumb, renderNothing, showRows, announce };
 }

@@ -12,7 +12,7 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
 /** @import { Datasets, MaybeTarget, Target } from '../data/datasets.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
 /** @import { Link } from '../model/address.mjs' */
-/** @import { Found, View, ViewStore } from '../model/view.mjs' */
+/** @import { BrowsableDataset, DatasetRecord, Found, View, ViewStore } from '../model/view.mjs' */
 /** @import { Picture } from '../render/picture.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { HistoryChange } from './navigation.mjs' */
@@ -40,6 +40,8 @@ import { carryOver, CHANGED, createView, describeChanges, describeTarget } from 
  * @property {(made: {view: View, notes: string[]}, history?: HistoryChange) => void} found
  * @property {() => void} refresh
  * @property {() => void} choose
+ * @property {(found: {file: string, record: DatasetRecord}, history: HistoryChange) => void} rows
+ * @property {() => void} failed
  */
 
 /**
@@ -53,8 +55,8 @@ const READ_AGAIN_MS = 1000;
 const MAYBE_CHANGED = [400, 404, 409, 422];
 
 /** `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
- * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), and
- * refresh(), and choose() where a file is to be chosen. @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
+ * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), rows(found,
+ * history) for a dataset that is shown as rows, refresh(), failed(), and choose() where a file is to be chosen. @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
 export function createOpening({
   store,
   bridge,
@@ -113,9 +115,14 @@ export function createOpening({
   async function openLink(link, history) {
     const isCurrent = begin(link, false);
     try {
-      const found = await datasets.findTarget(link);
+      const { file, record } = await datasets.findTarget(link);
       if (!isCurrent()) return;
-      const made = createView(withState(found), link, current() || seen(), history === 'push');
+      if (!record.browsable) {
+        lookup = null;
+        on.rows({ file, record }, history);
+        return;
+      }
+      const made = createView(withState({ file, record }), link, current() || seen(), history === 'push');
       status.clearNote();
       lookup = null;
       on.found(made, history);
@@ -172,13 +179,18 @@ export function createOpening({
       datasets.invalidate(before.file);
       const found = await datasets.findTarget(before);
       if (!isCurrent()) return;
+      if (!found.record.browsable) {
+        lookup = null;
+        on.rows(found, 'none');
+        return;
+      }
       const same = found.record.dtype === before.dtype && String(found.record.shape) === String(before.shape) &&
         datasets.version(before.file) === before.listed;
       if (error && same) {
         onFailure(error, before, () => readAgain());
         return;
       }
-      const fresh = withState(found);
+      const fresh = withState({ file: found.file, record: found.record });
       if (version || !same) {
         const { file, record, listed } = fresh;
         fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);
@@ -246,6 +258,7 @@ export function createOpening({
     openedAt = null;
     player.stop();
     picture.fail();
+    on.failed();
     if (!current()) bridge.clear();
     status.failed(error, { retry: passing && again ? again : null, cancel: Boolean(seen()) });
     if (error.lost || error.status === 401 || !link) return;

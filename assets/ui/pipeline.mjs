@@ -172,8 +172,7 @@ export function createPipelinePanel({ stages, reference, isVisible, currentView,
   }
 
   function showTotal() {
-    if (!drawn) return;
-    setText('pipeline-total', rows.whole.now.textContent + ' ms');
+    setText('pipeline-total', drawn ? rows.whole.now.textContent + ' ms' : '');
   }
 
   /** @param {LedgerFigures} found */

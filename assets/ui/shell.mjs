@@ -75,6 +75,7 @@ export function createShell({ bridge, polling, navbar }) {
     updateInterval,
     askForPanels,
     closeTree: () => treeOpen && openTree(false),
+    showTree: () => openTree(true),
     toggleTree: () => openTree(!treeOpen),
     togglePanels: () => fold(!areFolded()),
   };

@@ -2,7 +2,8 @@
 
 import { formatBytes } from '../model/number-format.mjs';
 import { element } from '../render/dom.mjs';
-/** @import { Datasets, ListedFile } from '../data/datasets.mjs' */
+/** @import { Datasets } from '../data/datasets.mjs' */
+/** @import { ListedFile } from '../model/tree-nodes.mjs' */
 /** @import { Recent, RecentView } from '../data/recent.mjs' */
 
 /** @typedef {ReturnType<typeof createStartPage>} StartPage */

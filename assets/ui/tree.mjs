@@ -1,127 +1,222 @@
-/* The tree of files and datasets. */
+/* The tree of files and datasets: only the rows in sight are in the page, whatever there is. While something is typed
+   into the filter it shows what matches. A row keeps its element as long as it is in sight, so that a redraw between
+   press and release loses no click. */
 
-import { formatBytes } from '../model/number-format.mjs';
+import { filtered } from '../model/tree-filter.mjs';
+import { above, canOpen, dataValue, fileNodes, unfolded } from '../model/tree-nodes.mjs';
 import { element, setText } from '../render/dom.mjs';
-/** @import { Datasets, ListedFile, Target } from '../data/datasets.mjs' */
-/** @import { DatasetRecord, View } from '../model/view.mjs' */
-/** @import { DashBridge } from './dash-bridge.mjs' */
+/** @import { Datasets, Target } from '../data/datasets.mjs' */
+/** @import { DatasetRecord } from '../model/view.mjs' */
+/** @import { Row, TreeNode } from '../model/tree-nodes.mjs' */
 /** @import { Focus } from './focus.mjs' */
-
-/**
- * @typedef {object} TreeNode
- * @property {string} value Names it.
- * @property {string} label
- * @property {'file' | 'group' | 'dataset' | 'refused' | 'note' | 'error'} kind
- * @property {string} [meta] Beside the label.
- * @property {TreeNode[]} [children]
- * @property {string | false} [warning]
- * @property {string} [reason]
- */
-
-/**
- * @template T
- * @typedef {{below: Map<string, Branch<T>>, leaves: T[]}} Branch
- */
 
 /**
  * @typedef {object} TreeParts
  * @property {Datasets} datasets
- * @property {Pick<DashBridge, 'set'>} bridge
  * @property {Focus} focus
  * @property {() => boolean} isFailing
  * @property {() => void} closeTree
  * @property {(found: Target) => void} onOpen
+ * @property {(file: string, path: string) => void} onChosen
  */
 
 /** @typedef {ReturnType<typeof createTree>} Tree */
 
-const OPEN_ALL_MOST = 40;
+// Heights of a row's lines (px), as css/40-tree.css has them.
+const LINE = 24;
+const META = 15;
+const REASON = 30;
+// Rows are drawn so far beyond what is in sight (px).
+const MARGIN = 400;
+const INDENT = 10;
 
-// A group that is opened puts all its members into the page; beyond some thousands that takes seconds.
-const MAX_MEMBERS = 1000;
-/** @param {string} file */
-const fileValue = (file) => 'f:' + file;
-
-/** Names may have any characters in them, line feeds too. @param {string} file @param {string} dataset */
-const dataValue = (file, dataset) => 'd:' + encodeURIComponent(file) + '\n' + encodeURIComponent(dataset);
-
-/** `onOpen({file, dataset})` opens a dataset, `closeTree()` the drawer; `isFailing()` is true while a message covers
- * the plot. @param {TreeParts} parts */
-export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOpen }) {
-  /** @type {string[]} */
-  let expanded = [];
-  /** @type {View | null} */
+/** `onOpen({file, dataset})` opens a dataset, `onChosen(file, path)` hears which node was chosen, `closeTree()` closes the
+ * drawer; `isFailing()` is true while a message covers the plot. @param {TreeParts} parts */
+export function createTree({ datasets, focus, isFailing, closeTree, onOpen, onChosen }) {
+  /** @type {Set<string>} */
+  const expanded = new Set();
+  /** What is unfolded among the rows that a filter finds. @type {Set<string>} */
+  const expandedFound = new Set();
+  /** @type {Target | null} */
   let selection = null;
+  let filter = '';
+  /** @type {Row[]} */
+  let rows = [];
+  /** The upper edges of the rows, and the lower one of the last. */
+  let edges = new Float64Array(1);
+  /** The row that Tab leads to, by its value. @type {string | null} */
+  let active = null;
+  /** Whether the selected row is to be scrolled to as soon as it is there, and kept in sight until somebody scrolls. */
+  let sought = false;
+  let kept = false;
+  /** @type {Map<string, HTMLElement>} */
+  let drawn = new Map();
+  /** @type {WeakMap<HTMLElement, string>} */
+  const contents = new WeakMap();
+  /** @type {{files: unknown, complete: boolean, nodes: TreeNode[]} | null} */
+  let made = null;
+
+  const tree = () => element('dataset-tree');
+  const scroller = () => /** @type {HTMLElement} */ (tree().parentElement);
+  const unfoldedValues = () => filter ? expandedFound : expanded;
 
   /* Showing */
 
   function draw() {
     const files = datasets.files();
     if (!files) return;
-    bridge.set('dataset-tree', { data: folders(files) });
-    setText('tree-message', files.length ? '' : 'There are no HDF5 files under the data roots.');
-  }
-
-  /** Files under their folders; a folder that holds nothing but one folder shares its line.
-   * @param {ListedFile[]} files @returns {TreeNode[]} */
-  function folders(files) {
-    /** @type {Branch<{name: string, file: ListedFile}>} */
-    const root = branch();
-    files.forEach((file) => {
-      const steps = file.file.split('/');
-      branchAt(root, steps).leaves.push({ name: steps[steps.length - 1], file });
-    });
-    const shown = nodes(root, 'g:', (leaf) => fileNode(leaf.name, leaf.file));
-    if (!datasets.hasAllFiles()) {
-      shown.push(note('files', 'the first ' + count(files.length) + ' files are listed; others open by their link'));
+    if (!filter && (!made || made.files !== files)) {
+      const complete = datasets.hasAllFiles();
+      made = { files, complete, nodes: fileNodes(files, complete, datasets.known) };
     }
-    return shown;
+    const nodes = filter ? filtered(filter, files, datasets.known) : /** @type {{nodes: TreeNode[]}} */ (made).nodes;
+    rows = unfolded(nodes, unfoldedValues());
+    edges = new Float64Array(rows.length + 1);
+    rows.forEach(({ node }, at) => edges[at + 1] = edges[at] + height(node));
+    tree().style.height = edges[rows.length] + 'px';
+    if (!files.length) setText('tree-message', 'There are no HDF5 files under the data roots.');
+    if (sought) seek();
+    drawRows();
   }
 
-  /** @param {string} name @param {ListedFile} file @returns {TreeNode} */
-  function fileNode(name, file) {
-    const value = fileValue(file.file);
-    const known = datasets.known(file.file);
-    let children;
-    if (known && known.list) {
-      children = known.list.length ? groups(file.file, known.list) : [note(value, 'no datasets')];
-    } else children = [note(value, known && known.error ? known.error : 'reading …', Boolean(known && known.error))];
-    if (known && known.list && !known.complete) {
-      children.push(
-        note(value + '\n', 'the first ' + count(known.list.length) + ' datasets are listed; others open by their link'),
-      );
+  /* The rows in sight, and the one that has the focus. */
+  function drawRows() {
+    const top = scroller().scrollTop;
+    const first = rowAt(top - MARGIN);
+    const last = rowAt(top + scroller().clientHeight + MARGIN);
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.value : undefined;
+    const shown = Array.from({ length: Math.max(0, Math.min(last + 1, rows.length) - first) }, (_, n) => first + n);
+    if (focused !== undefined && drawn.has(focused)) {
+      const at = rows.findIndex(({ node }) => node.value === focused);
+      if (at >= 0 && !shown.includes(at)) shown.push(at);
+      shown.sort((a, b) => a - b);
     }
-    return { value, label: name, kind: 'file', meta: formatBytes(file.size), children };
-  }
-
-  /** @param {string} file @param {DatasetRecord[]} records @returns {TreeNode[]} */
-  function groups(file, records) {
-    /** @type {Branch<{name: string, record: DatasetRecord}>} */
-    const root = branch();
-    records.forEach((record) => {
-      const steps = record.dataset.split('/').filter(Boolean);
-      branchAt(root, steps).leaves.push({ name: steps[steps.length - 1] || '/', record });
+    const reachable = shown.find((at) => rows[at].node.value === active) ?? shown[0];
+    /** @type {Map<string, HTMLElement>} */
+    const next = new Map();
+    shown.forEach((at) => {
+      const { value } = rows[at].node;
+      const item = drawn.get(value) || makeItem(value);
+      drawItem(item, at, at === reachable);
+      next.set(value, item);
     });
-    return nodes(root, 'g:' + file + '\n', (leaf) => datasetNode(file, leaf.name, leaf.record));
+    drawn.forEach((item, value) => next.has(value) || item.remove());
+    drawn = next;
+    // In the order of reading; what is in its place stays there, with the focus and the pointer on it.
+    let place = tree().firstElementChild;
+    next.forEach((item) => {
+      if (item === place) place = item.nextElementSibling;
+      else tree().insertBefore(item, place);
+    });
   }
 
-  /* Listening */
+  /** @param {string} value */
+  function makeItem(value) {
+    const item = document.createElement('div');
+    item.setAttribute('role', 'treeitem');
+    item.dataset.value = value;
+    return item;
+  }
 
-  /** @param {string[] | null | undefined} values */
-  function onSelect(values) {
-    const value = (values || [])[0];
-    // Dash hears what markSelected writes as well: without end, where there is nothing to mark.
-    if (!value && !selection) return;
-    if (!value || !value.startsWith('d:')) {
-      markSelected();
+  /** @param {HTMLElement} item @param {number} at @param {boolean} reachable */
+  function drawItem(item, at, reachable) {
+    const { node, level } = rows[at];
+    const isOpen = Boolean(node.children) && unfoldedValues().has(node.value);
+    const isSelected = Boolean(selection) && node.value === dataValue(selection?.file || '', selection?.dataset || '');
+    item.style.top = edges[at] + 'px';
+    item.tabIndex = reachable ? 0 : -1;
+    const key = [node.kind, node.label, node.meta, node.reason, level, isOpen, isSelected].join('\n');
+    if (contents.get(item) === key) return;
+    contents.set(item, key);
+    item.setAttribute('aria-level', String(level));
+    item.setAttribute('aria-selected', String(isSelected));
+    if (node.children) item.setAttribute('aria-expanded', String(isOpen));
+    item.style.height = height(node) + 'px';
+    const line = document.createElement('div');
+    line.className = 'node node-' + node.kind;
+    line.toggleAttribute('data-selected', isSelected);
+    line.style.setProperty('--label-offset', (level - 1) * INDENT + 'px');
+    line.title = node.reason || node.path || node.label;
+    const text = span('node-text', '');
+    text.append(span('node-label', node.label));
+    if (node.meta) text.append(span('node-meta', node.meta));
+    if (node.reason) text.append(span('node-reason', node.reason));
+    line.append(span(node.children ? 'chevron' + (isOpen ? ' open' : '') : 'node-dot', ''), text);
+    item.replaceChildren(line);
+  }
+
+  /** The number of the row at a height; of the first or last beyond them. @param {number} y @returns {number} */
+  function rowAt(y) {
+    let low = 0;
+    let high = rows.length;
+    while (low < high - 1) {
+      const middle = (low + high) >> 1;
+      if (edges[middle] <= y) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /* Scroll to the selected row, unless it is in sight or not there yet. */
+  function seek() {
+    const target = selection;
+    if (!target) return;
+    const at = rows.findIndex(({ node }) =>
+      node.record && node.record.dataset === target.dataset && node.file === target.file
+    );
+    if (at < 0) return;
+    sought = false;
+    kept = true;
+    active = rows[at].node.value;
+    const view = scroller();
+    if (edges[at] >= view.scrollTop && edges[at + 1] <= view.scrollTop + view.clientHeight) return;
+    view.scrollTop = edges[at] - view.clientHeight / 3;
+  }
+
+  /* Choosing */
+
+  /** @param {TreeNode} node */
+  function choose(node) {
+    active = node.value;
+    if (node.file && node.path) onChosen(node.file, node.path);
+    if (node.children) toggle(node);
+    else if (node.record) chooseDataset(/** @type {string} */ (node.file), node.record);
+    else drawRows();
+  }
+
+  /** @param {TreeNode} node */
+  function toggle(node) {
+    const values = unfoldedValues();
+    if (values.has(node.value)) {
+      values.delete(node.value);
+    } else {
+      values.add(node.value);
+      if (node.kind === 'file' && node.file) unfoldFile(node.file);
+    }
+    draw();
+  }
+
+  /** @param {string} file */
+  function unfoldFile(file) {
+    const known = datasets.known(file);
+    if (known && known.list) expandAll(file, known.list);
+    else datasets.loadFile(file).then((records) => expandAll(file, records), () => undefined);
+  }
+
+  /** @param {string} file @param {DatasetRecord} record */
+  function chooseDataset(file, record) {
+    const { dataset } = record;
+    const isSelected = selection && selection.file === file && selection.dataset === dataset;
+    if (isSelected) {
+      // It leads to the picture, and over an error it opens the dataset anew.
+      closeTree();
+      focus.restore();
+      if (isFailing()) onOpen({ file, dataset });
       return;
     }
-    const [file, dataset] = value.slice(2).split('\n').map(decodeURIComponent);
-    const record = (datasets.known(file)?.list || []).find((r) => r.dataset === dataset);
-    if (!record || (selection && value === dataValue(selection.file, selection.dataset))) return;
-    if (!record.browsable) {
+    if (!canOpen(record)) {
       setText('tree-message', dataset + ' cannot be shown. ' + (record.reason || ''));
-      markSelected();
+      drawRows();
       return;
     }
     setText('tree-message', '');
@@ -130,187 +225,163 @@ export function createTree({ datasets, bridge, focus, isFailing, closeTree, onOp
     onOpen({ file, dataset });
   }
 
-  /* Only the dataset on the screen is selection, whatever was clicked. */
-  function markSelected() {
-    const value = selection ? [dataValue(selection.file, selection.dataset)] : [];
-    bridge.set('dataset-tree', { selected: value });
-  }
-
-  /** @param {string[] | null | undefined} values */
-  function onExpand(values) {
-    const now = values || [];
-    const fresh = now.filter((value) => value.startsWith('f:') && !expanded.includes(value));
-    expanded = now.slice();
-    fresh.forEach((value) => {
-      const file = value.slice(2);
-      const known = datasets.known(file);
-      if (known && known.list) return;
-      datasets.loadFile(file).then((records) => expandAll(file, records), () => undefined);
-    });
-  }
-
-  /** @param {string} file @param {DatasetRecord[]} records */
+  /** Unfold the groups of a file that was unfolded. @param {string} file @param {DatasetRecord[]} records */
   function expandAll(file, records) {
-    const values = [fileValue(file)];
-    if (records.length <= OPEN_ALL_MOST) {
-      /** @param {TreeNode[]} items */
-      const walk = (items) =>
-        items.forEach((item) => {
-          if (item.children) {
-            values.push(item.value);
-            walk(item.children);
-          }
-        });
-      walk(groups(file, records));
-    }
-    expand(values);
+    const dataset = selection && selection.file === file ? selection.dataset : null;
+    expand(above(file, dataset, records));
   }
 
   /** @param {string[]} values */
   function expand(values) {
-    const all = Array.from(new Set(expanded.concat(values)));
-    if (all.length === expanded.length) return;
-    expanded = all;
-    bridge.set('dataset-tree', { expanded: all });
+    values.forEach((value) => expanded.add(value));
+    draw();
   }
 
-  /** @param {View} view */
+  /** Only the dataset on the screen is selected, whatever was clicked. @param {Target} view */
   function select(view) {
+    const isNew = !selection || selection.file !== view.file || selection.dataset !== view.dataset;
     selection = view;
+    if (isNew) {
+      sought = true;
+      onChosen(view.file, view.dataset);
+    }
     reveal(view.file);
-    markSelected();
   }
 
   function deselect() {
     selection = null;
-    markSelected();
+    draw();
   }
 
-  /** Unfold the tree down to the datasets of a file. @param {string | null} file */
+  /** Unfold the tree down to the open dataset of a file, or to the file. @param {string | null} file */
   function reveal(file) {
     if (!file) return;
-    const steps = file.split('/').slice(0, -1);
-    const above = [];
-    for (let i = 0; i < steps.length; i += 1) {
-      for (let j = i + 1; j <= steps.length; j += 1) {
-        above.push('g:' + (i ? steps.slice(0, i).join('/') + '/' : '') + steps.slice(i, j).join('/'));
-      }
-    }
     const known = datasets.known(file);
-    expand(above);
     expandAll(file, known && known.list ? known.list : []);
   }
 
-  /* Enter does what a click does; the arrows are DMC's. A click on the node that is selected already changes nothing for
-     Dash: it leads to the picture, and over an error it opens the dataset anew. */
+  /* Keys: arrows as in any tree, Enter and space do what a click does. */
+
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    const item = event.target instanceof Element && event.target.closest('[role=treeitem]');
+    if (!(item instanceof HTMLElement) || event.altKey || event.ctrlKey || event.metaKey) return;
+    const at = rows.findIndex(({ node }) => node.value === item.dataset.value);
+    if (at < 0) return;
+    const { node } = rows[at];
+    const isOpen = Boolean(node.children) && unfoldedValues().has(node.value);
+    /** @type {Record<string, () => void>} */
+    const actions = {
+      ArrowDown: () => focusRow(at + 1),
+      ArrowUp: () => focusRow(at - 1),
+      Home: () => focusRow(0),
+      End: () => focusRow(rows.length - 1),
+      PageDown: () => focusRow(rowAt(edges[at] + scroller().clientHeight)),
+      PageUp: () => focusRow(rowAt(edges[at] - scroller().clientHeight)),
+      ArrowRight: () => node.children && !isOpen ? toggle(node) : node.children && focusRow(at + 1),
+      ArrowLeft: () => isOpen ? toggle(node) : focusRow(parentOf(at)),
+      Enter: () => choose(node),
+      ' ': () => choose(node),
+    };
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  }
+
+  /** @param {number} at @returns {number} */
+  function parentOf(at) {
+    for (let above_ = at - 1; above_ >= 0; above_ -= 1) if (rows[above_].level < rows[at].level) return above_;
+    return at;
+  }
+
+  /** Move the focus, or without it what Tab leads to. @param {number} at @param {boolean} [withFocus] */
+  function focusRow(at, withFocus = true) {
+    const row = rows[Math.max(0, Math.min(at, rows.length - 1))];
+    if (!row) return;
+    active = row.node.value;
+    const number = rows.indexOf(row);
+    const view = scroller();
+    if (edges[number] < view.scrollTop) view.scrollTop = edges[number];
+    else if (edges[number + 1] > view.scrollTop + view.clientHeight) {
+      view.scrollTop = edges[number + 1] - view.clientHeight;
+    }
+    drawRows();
+    drawn.forEach((item, value) => item.classList.toggle('marked', !withFocus && value === active));
+    if (withFocus) drawn.get(active)?.focus({ preventScroll: true });
+  }
+
+  /* The filter */
+
+  /** Show what matches a text; all with none. @param {string} text */
+  function setFilter(text) {
+    if (text.trim() === filter) return;
+    filter = text.trim();
+    expandedFound.clear();
+    active = null;
+    if (!filter) sought = true;
+    scroller().scrollTop = 0;
+    draw();
+    if (filter) focusRow(0, false);
+  }
+
+  /** Mark another row while the focus stays in the filter. @param {number} by */
+  function step(by) {
+    focusRow(Math.max(0, rows.findIndex(({ node }) => node.value === active)) + by, false);
+  }
+
+  /* What Enter does in the filter: open the marked row, and for a file show it among all. */
+  function chooseMarked() {
+    const row = rows.find(({ node }) => node.value === active) || rows[0];
+    if (!row) return;
+    if (row.node.children) {
+      const { value, file, path } = row.node;
+      setFilter('');
+      expand(file ? [...above(file, path || null, null), value] : [value]);
+      if (file) unfoldFile(file);
+      focusRow(rows.findIndex((other) => other.node.value === value));
+      if (file && path) onChosen(file, path);
+    } else choose(row.node);
+  }
+
   function start() {
-    const root = element('dataset-tree');
-    root.addEventListener('click', (event) => {
-      if (!selection || !/** @type {Element} */ (event.target).closest('.node[data-selected]')) return;
-      closeTree();
-      focus.restore();
-      if (isFailing()) onOpen({ file: selection.file, dataset: selection.dataset });
-    }, true);
-    root.addEventListener('keydown', (event) => {
-      const item = event.key === 'Enter' && /** @type {Element} */ (event.target).closest('[role=treeitem]');
-      const row = item && item.querySelector('.node');
-      if (row instanceof HTMLElement) row.click();
+    tree().setAttribute('role', 'tree');
+    tree().addEventListener('click', (event) => {
+      const item = event.target instanceof Element && event.target.closest('[role=treeitem]');
+      const row = item instanceof HTMLElement && rows.find(({ node }) => node.value === item.dataset.value);
+      if (row) choose(row.node);
     });
+    tree().addEventListener('keydown', onKey);
+    scroller().addEventListener('scroll', drawRows, { passive: true });
+    for (const name of ['wheel', 'pointerdown', 'keydown']) {
+      scroller().addEventListener(name, () => sought = kept = false, { passive: true });
+    }
+    // What is said below it takes its height.
+    new ResizeObserver(() => {
+      if (kept) seek();
+      drawRows();
+    }).observe(scroller());
   }
 
   function reload() {
-    const open = expanded.filter((value) => value.startsWith('f:')).map((value) => value.slice(2));
+    const open = Array.from(expanded).filter((value) => value.startsWith('f:')).map((value) => value.slice(2));
     return datasets.reload(open);
   }
 
-  return { start, draw, select, deselect, expandAll, reveal, reload, onSelect, onExpand };
+  return { start, draw, select, deselect, expandAll, reveal, reload, setFilter, step, chooseMarked };
 }
 
-/** @template T @returns {Branch<T>} */
-function branch() {
-  return { below: new Map(), leaves: [] };
+/** @param {TreeNode} node */
+function height(node) {
+  if (node.kind === 'note' || node.kind === 'error') return LINE + META;
+  return LINE + (node.hasMeta ? META : 0) + (node.reason ? REASON : 0);
 }
 
-/** The branch that holds the last of `steps`, made where it is not there yet.
- * @template T @param {Branch<T>} root @param {string[]} steps @returns {Branch<T>} */
-function branchAt(root, steps) {
-  return steps.slice(0, -1).reduce((parent, step) => {
-    if (!parent.below.has(step)) parent.below.set(step, branch());
-    return /** @type {Branch<T>} */ (parent.below.get(step));
-  }, root);
-}
-
-/** @template T @param {Branch<T>} parent @param {string} prefix @param {(leaf: T) => TreeNode} leafNode
- * @returns {TreeNode[]} */
-function nodes(parent, prefix, leafNode) {
-  /** @type {TreeNode[]} */
-  const found = [];
-  parent.below.forEach((inner, step) => {
-    let name = step;
-    let at = inner;
-    while (!at.leaves.length && at.below.size === 1) {
-      const [only, next] = /** @type {[string, Branch<T>]} */ (at.below.entries().next().value);
-      name += '/' + only;
-      at = next;
-    }
-    const value = prefix + name;
-    found.push({ value, label: name, kind: 'group', children: nodes(at, value + '/', leafNode) });
-  });
-  const left = found.length + parent.leaves.length - MAX_MEMBERS;
-  const members = found.concat(parent.leaves.slice(0, Math.max(MAX_MEMBERS - found.length, 0)).map(leafNode));
-  if (left <= 0) return members;
-  return members.slice(0, MAX_MEMBERS).concat(note(prefix, count(left) + ' more, which open by their link'));
-}
-
-/** @param {string} value @param {string} text @param {boolean} [wrong] @returns {TreeNode} */
-function note(value, text, wrong) {
-  return { value: 'n:' + value, label: text, kind: wrong ? 'error' : 'note' };
-}
-
-/** @param {string} file @param {string} name @param {DatasetRecord} record @returns {TreeNode} */
-function datasetNode(file, name, record) {
-  // What a broken link would lead to has neither shape nor type: the reason says where it leads.
-  const parts = record.dtype ? [shapeText(record.shape), record.dtype] : [];
-  if (record.stored_bytes) parts.push(formatBytes(record.stored_bytes));
-  return {
-    value: dataValue(file, record.dataset),
-    label: name,
-    kind: record.browsable ? 'dataset' : 'refused',
-    meta: parts.join(' · '),
-    warning: record.browsable && record.reason,
-    reason: record.reason || (record.browsable ? record.dataset : 'It cannot be shown.'),
-  };
-}
-
-/** @param {number[] | null} shape */
-function shapeText(shape) {
-  if (!shape) return 'empty';
-  return shape.length ? shape.join('×') : 'scalar';
-}
-
-/** @param {number} number */
-function count(number) {
-  return number.toLocaleString('en');
-}
-
-/** How DMC's tree draws a node. @param {DashProps} payload */
-export function renderNode(payload) {
-  const h = globalThis.React.createElement;
-  const item = payload.node;
-  const props = payload.elementProps;
-  const name = [props.className, 'node', 'node-' + item.kind].filter(Boolean).join(' ');
-  return h(
-    'div',
-    Object.assign({}, props, { className: name, title: item.reason || item.label }),
-    payload.hasChildren
-      ? h('span', { className: 'chevron' + (payload.expanded ? ' open' : '') })
-      : h('span', { className: 'node-dot' }),
-    h(
-      'span',
-      { className: 'node-text' },
-      h('span', { className: 'node-label' }, item.label),
-      item.meta ? h('span', { className: 'node-meta' }, item.meta) : null,
-      item.kind === 'refused' || item.warning ? h('span', { className: 'node-reason' }, item.reason) : null,
-    ),
-  );
+/** @param {string} name @param {string} text */
+function span(name, text) {
+  const made = document.createElement('span');
+  made.className = name;
+  made.textContent = text;
+  return made;
 }

@@ -18,6 +18,7 @@ import { createViewChanges } from './view-changes.mjs';
 /** @import { OpeningParts } from './opening.mjs' */
 /** @import { Polling } from './polling.mjs' */
 /** @import { Residency } from './residency.mjs' */
+/** @import { Sheet, Shown } from './sheet.mjs' */
 /** @import { StartPage } from './start-page.mjs' */
 
 /**
@@ -30,6 +31,7 @@ import { createViewChanges } from './view-changes.mjs';
  * @property {Readout} readout
  * @property {Newest} newest
  * @property {Residency} residency
+ * @property {Sheet} sheet
  * @property {Pick<StartPage, 'show' | 'hide'>} startPage
  */
 
@@ -54,6 +56,7 @@ export function createViewer({
   plot,
   readout,
   residency,
+  sheet,
   startPage,
   status,
   tree,
@@ -82,7 +85,7 @@ export function createViewer({
     tree,
     versions,
     seen: () => seen,
-    on: { found: take, refresh, choose: showStart },
+    on: { found: take, rows: takeRows, refresh, failed: sheet.hide, choose: showStart },
   });
 
   const changes = createViewChanges({
@@ -109,6 +112,7 @@ export function createViewer({
    * @param {{view: View, notes: string[]}} made @param {HistoryChange} [history] */
   function take({ view: found, notes }, history) {
     if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
+    sheet.hide();
     startPage.hide();
     store.replace(found);
     if (newest.isOn()) store.dispatch({ type: 'index', index: Infinity });
@@ -116,6 +120,19 @@ export function createViewer({
     tree.select(found);
     bridge.sync(view());
     refresh();
+  }
+
+  /** Show a dataset as rows, in the picture's place. @param {Shown} found @param {HistoryChange} history */
+  function takeRows(found, history) {
+    leavePicture();
+    startPage.hide();
+    player.stop();
+    status.clear();
+    status.busy(false);
+    const { file, record } = found;
+    tree.select({ file, dataset: record.dataset });
+    navigation.showRows(file, record, history);
+    sheet.show(found);
   }
 
   /* The picture */
@@ -167,16 +184,21 @@ export function createViewer({
     }
   }
 
-  /* Nothing is chosen. */
-  function showStart() {
+  function leavePicture() {
     store.replace(null);
     seen = null;
     arrival = null;
     idleWork.cancel();
     picture.halt();
     bridge.clear();
-    tree.deselect();
     residency.show(null);
+  }
+
+  /* Nothing is chosen. */
+  function showStart() {
+    leavePicture();
+    sheet.hide();
+    tree.deselect();
     status.clear();
     status.busy(false);
     navigation.renderNothing();

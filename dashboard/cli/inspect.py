@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.catalog.advice import advise, axis_costs
 from dashboard.catalog.description import PublicDataset
 from dashboard.catalog.metadata import normalize_dataset_path
 from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
-from dashboard.cli.advice import advise, axis_costs
 from dashboard.cli.measure import Measured, SliceBenchmark
 from dashboard.cli.served_name import resolve_served_name, with_root_hint
 from dashboard.errors import LamellaError, NotFound, SetupError

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from dashboard.addressing.outcomes import Outcome, Reason, Stage
 from dashboard.catalog.description import PublicDataset
+from dashboard.catalog.storage_facts import StorageFacts
 from dashboard.meaning.model import Meaning
 from dashboard.meaning.telling import Coordinate
 from dashboard.prefetch.horizons import Horizon
@@ -66,13 +67,14 @@ class AttributeText(TypedDict):
 
 
 class DescribedNode(TypedDict):
-    """An object of a file: `type` and `shape` of a dataset's values, and what the dataset means."""
+    """An object of a file: of a dataset its type and shape, how it is stored, and what it means."""
 
     path: str
     kind: Literal["group", "dataset", "type"]
     type: str | None
     shape: list[int] | None
     attributes: list[AttributeText]
+    storage: StorageFacts | None
     meaning: Meaning | None
 
 

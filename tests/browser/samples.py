@@ -104,6 +104,7 @@ def write_files(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
         handle.create_dataset("zfilled", data=filled, chunks=(1, 40, 50), fillvalue=-7)
     with h5py.File(folder / "other.h5", "a") as handle:
         handle["title"] = "not a volume"
+        handle["gone"] = h5py.SoftLink("/nowhere")
     _write_values(folder / "values.h5", arrays)
     _write_meaning(folder / "meaning.h5", arrays)
     return arrays

@@ -171,7 +171,7 @@ def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
     tree = viewer.page.locator("#dataset-tree")
     assert "130×120×100 · uint16" in tree.inner_text()
     tree.get_by_text("other.h5", exact=True).click()
-    tree.get_by_text("title", exact=True).click()
+    tree.get_by_text("gone", exact=True).click()
     viewer.await_text("tree-message", "cannot be shown")
     assert viewer.trace["meta"]["selection"] == "20,:,:"
 

@@ -44,6 +44,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         for n in range(3):
             layout[n] = h5py.VirtualSource(f"part_{n}.h5", "x", VALUES.shape[1:])
         file.create_virtual_dataset("x", layout)
+    with h5py.File(data / "rows.h5", "w") as file:
+        file["volume"] = VALUES
+        record = np.dtype([("energy", "f4"), ("name", "S4")])
+        value = np.array((2.5, b"a"), record)
+        file.create_dataset("table", (10**9,), record, chunks=(1000,), fillvalue=value)
+        file["curve"] = np.sin(np.arange(300) / 9)
+        file["curve"].attrs["units"] = "keV"
+        file["note"] = "two\nlines"
+        file["note"].attrs["author"] = "somebody"
     with h5py.File(data / "many.h5", "w", libver="latest") as file:
         for n in range(1500):
             file[f"spots/{n}"] = VALUES[0, :2, :2]
@@ -63,9 +72,9 @@ def labels(viewer: Viewer) -> list[str]:
 
 def test_the_order_is_the_natural_one(viewer: Viewer) -> None:
     viewer.open(link("order.h5", "/scan_2/image"))
-    viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('scan_12')")
+    viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('scan_10')")
     scans = [text for text in labels(viewer) if text.startswith("scan_")]
-    assert scans == [f"scan_{n}" for n in range(1, 13)]
+    assert scans == [f"scan_{n}" for n in range(1, len(scans) + 1)]
 
 
 def test_any_name_opens_by_its_link_and_by_a_click(
@@ -107,17 +116,79 @@ def test_a_missing_source_is_reported_beside_the_dataset(viewer: Viewer) -> None
     viewer.open(link("virtual.h5", "/x", "&axis=0&index=0"))
     assert (viewer.trace["z"] == VALUES[0]).all()
     viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('are missing')")
-    viewer.until("() => document.body.innerText.includes('the first is \\'part_1.h5\\'')")
+    viewer.until(
+        "() => document.body.innerText.includes('are missing: \\'part_1.h5\\', \\'part_2.h5\\'')"
+    )
 
 
-def test_a_large_group_is_cut_and_says_so(viewer: Viewer) -> None:
+def test_only_the_rows_in_sight_are_in_the_page(viewer: Viewer) -> None:
     viewer.open(link("many.h5", "/spots/1499"))
     assert viewer.trace["z"].shape == (2, 2)
-    tree: Any = viewer.page.locator("#dataset-tree")
-    tree.get_by_text("spots", exact=True).click()
-    viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('500 more')")
-    shown = [text for text in labels(viewer) if text.isdigit()]
-    assert shown == [str(n) for n in range(1000)]
+    selected = viewer.page.locator("#dataset-tree .node[data-selected]")
+    selected.wait_for()
+    assert selected.inner_text().startswith("1499")
+    box = selected.bounding_box()
+    scroll = viewer.page.locator(".tree-scroll")
+    around = scroll.bounding_box()
+    assert box is not None
+    assert around is not None
+    assert around["y"] <= box["y"] < around["y"] + around["height"]
+    assert viewer.page.locator("#dataset-tree [role=treeitem]").count() < 150
+    scroll.evaluate("(node) => { node.scrollTop = 0; }")
+    viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('links.h5')")
+
+
+def test_the_filter_finds_and_opens_by_the_keyboard(viewer: Viewer) -> None:
+    viewer.open(link("many.h5", "/zz"))
+    page = viewer.page
+    page.keyboard.press("/")
+    page.keyboard.type("spots 77")
+    viewer.until("() => document.querySelector('#dataset-tree').innerText.startsWith('/spots/77')")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    viewer.address("dataset=/spots/77")
+    viewer.settled(painted=2)
+    assert page.input_value("#tree-filter-field") == ""
+    viewer.until(
+        "() => document.querySelector('#dataset-tree .node[data-selected]').innerText.startsWith('77')"
+    )
+    page.keyboard.press("/")
+    page.keyboard.type("nothing of that name")
+    viewer.until(
+        "() => document.querySelector('#dataset-tree').innerText.includes('nothing matches')"
+    )
+    page.keyboard.press("Escape")
+    viewer.until("() => document.activeElement.id === 'plot-frame'")
+    assert page.input_value("#tree-filter-field") == ""
+
+
+def test_what_is_no_picture_opens_in_its_place(viewer: Viewer) -> None:
+    viewer.open(link("rows.h5", "/volume", "&axis=0&index=1"))
+    page, sheet = viewer.page, viewer.page.locator("#sheet")
+    tree = page.locator("#dataset-tree")
+    tree.get_by_text("table", exact=True).click()
+    viewer.address("dataset=/table")
+    sheet.get_by_text("energy", exact=True).wait_for()
+    assert "1,000,000,000 rows" in sheet.inner_text()
+    page.fill(".sheet-row", "999999999")
+    page.keyboard.press("Enter")
+    sheet.locator("[role=row][aria-rowindex='1000000000']").get_by_text("2.5").wait_for()
+    assert sheet.locator("[role=row]").count() < 60
+    tree.get_by_text("curve", exact=True).click()
+    sheet.locator(".xtitle").wait_for()
+    assert sheet.locator(".ytitle").text_content() == "curve [keV]"
+    tree.get_by_text("note", exact=True).click()
+    sheet.get_by_text("two").wait_for()
+    viewer.until("() => document.querySelector('#node-details').innerText.includes('author')")
+    page.go_back()
+    page.go_back()
+    viewer.address("dataset=/table")
+    sheet.get_by_text("energy", exact=True).wait_for()
+    tree.get_by_text("volume", exact=True).click()
+    viewer.address("dataset=/volume")
+    viewer.until("() => !document.getElementById('sheet').getClientRects().length")
+    assert viewer.trace["z"].shape == (20, 30)
 
 
 def test_a_list_that_was_cut_says_so(fresh_viewer: Viewer) -> None:
@@ -130,6 +201,7 @@ def test_a_list_that_was_cut_says_so(fresh_viewer: Viewer) -> None:
     viewer.page.route(re.compile(r"/api/v1/(files|datasets)\b"), cut)
     viewer.open(link("order.h5", "/scan_2/image"))
     viewer.until(
-        "() => document.querySelector('#dataset-tree').innerText.includes('the first 12 datasets are listed')"
+        "() => { const at = document.querySelector('.tree-scroll'); at.scrollTop = at.scrollHeight;"
+        " return at.innerText.includes('the first 12 datasets are listed'); }"
     )
-    assert "the first 6 files are listed" in viewer.page.locator("#dataset-tree").inner_text()
+    assert "the first 7 files are listed" in viewer.page.locator("#dataset-tree").inner_text()

@@ -53,3 +53,51 @@ Deno.test('a link to nothing says that there is none', async () => {
     assert.equal(message, 'a.h5 has no dataset ' + dataset + '.');
   }
 });
+
+Deno.test('while a file is read again its list of before is shown, and is not what is opened', async () => {
+  const lists = [[record('/x', true, [1, 2, 3])], [record('/x', true, [4, 5, 6])]];
+  let answers = [];
+  const datasets = createDatasets(
+    {
+      json: () => Promise.resolve({ files: [{ file: 'a.h5' }] }),
+      listing: () => new Promise((resolve) => answers.push(resolve)),
+    },
+    () => undefined,
+    () => undefined,
+    createFakeClock(),
+  );
+  const answer = (list) => {
+    answers.forEach((resolve) => resolve({ datasets: list, complete: true, version: 'v' }));
+    answers = [];
+  };
+  const first = datasets.loadFile('a.h5');
+  answer(lists[0]);
+  await first;
+  datasets.invalidate('a.h5');
+  assert.equal(datasets.version('a.h5'), null);
+  const again = datasets.findTarget({ file: 'a.h5', dataset: '/x' });
+  assert.deepEqual(datasets.known('a.h5').list, lists[0]);
+  assert.equal(answers.length, 2, 'the list, and the dataset');
+  answer(lists[1]);
+  assert.deepEqual((await again).record.shape, [4, 5, 6]);
+  assert.deepEqual(datasets.known('a.h5').list, lists[1]);
+});
+
+Deno.test('where there are no pictures, what has rows is opened', async () => {
+  const table = { ...record('/table', false, [9]), view: 'table' };
+  const lists = { 'a.h5': [record('/note', false, []), table], 'b.h5': [record('/plane', true, [3, 4])] };
+  const make = (files) =>
+    createDatasets(
+      {
+        json: () => Promise.resolve({ files: files.map((file) => ({ file })) }),
+        listing: (file) => Promise.resolve({ datasets: lists[file], complete: true, version: 'v' }),
+      },
+      () => undefined,
+      () => undefined,
+      createFakeClock(),
+    );
+  const target = (files, file = null) => make(files).findTarget({ file, dataset: null });
+  assert.equal((await target(['a.h5'])).record.dataset, '/table');
+  assert.equal((await target(['a.h5', 'b.h5'])).record.dataset, '/plane');
+  assert.equal((await target(['a.h5', 'b.h5'], 'a.h5')).record.dataset, '/table');
+});

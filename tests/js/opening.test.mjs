@@ -48,12 +48,14 @@ function setUp() {
         log.push('= ' + view.dataset + ' ' + view.shape + ' ' + history);
         opening.onRequest();
       },
+      rows: ({ record }, history) => log.push('rows ' + record.dataset + ' ' + history),
+      failed: none,
       refresh: none,
     },
   });
-  const answer = async (shape, nth = -1) => {
+  const answer = async (shape, nth = -1, more = {}) => {
     const { dataset, resolve } = lookups.at(nth);
-    resolve({ file: 'a.h5', record: { dataset, shape, dtype: 'uint8' } });
+    resolve({ file: 'a.h5', record: { dataset, browsable: true, shape, dtype: 'uint8', ...more } });
     await settled();
   };
   const refuse = async (error) => {
@@ -134,4 +136,18 @@ Deno.test('what is missing is opened again when it answers', async () => {
   await clock.pass(1000);
   await answer([9, 9, 9]);
   assert.deepEqual(log, ['? /d', '= /d 9,9,9 undefined']);
+});
+
+Deno.test('a table opens as rows, and replaces a picture whose file has changed', async () => {
+  const { opening, answer, log, open, clock } = setUp();
+  opening.open({ file: 'a.h5', dataset: '/table' });
+  await answer([9], -1, { browsable: false, view: 'table' });
+  assert.deepEqual(log, ['? /table', 'rows /table push']);
+  await open();
+  const reading = opening.readAgain();
+  clock.pass?.(1000);
+  await settled();
+  await answer([9], -1, { browsable: false, view: 'curve' });
+  await reading;
+  assert.equal(log.at(-1), 'rows /d none');
 });

@@ -11,7 +11,7 @@ import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { GroupedStats, Stats } from '../../model/monitor/tiles.mjs' */
 /** @import { Api, Query } from '../api.mjs' */
 /** @import { Clock } from '../clock.mjs' */
-/** @import { ListedFile } from '../datasets.mjs' */
+/** @import { ListedFile } from '../../model/tree-nodes.mjs' */
 
 /**
  * @typedef {'volume' | 'axis' | 'format' | 'viewer' | 'outcome'} By Of what a breakdown is.

@@ -17,7 +17,7 @@ def viewer_section() -> Component:
     return html.Section(
         [
             picture.note(),
-            html.Div([_tools(), picture.plot()], className="stage"),
+            html.Div([_tools(), picture.plot(), picture.sheet()], className="stage"),
             html.Div(
                 [
                     html.Div(id=View.READOUT, className="readout-value"),

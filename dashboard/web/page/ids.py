@@ -19,7 +19,9 @@ class Shell(StrEnum):
     PANELS_TOGGLE = "panels-toggle"
     PANELS = "panels"
     TREE = "dataset-tree"
+    TREE_FILTER = "tree-filter"
     TREE_MESSAGE = "tree-message"
+    NODE_DETAILS = "node-details"
     TREE_RELOAD = "tree-reload"
     BOOKMARKS_BUTTON = "bookmarks-button"
     BOOKMARKS_DRAWER = "bookmarks-drawer"
@@ -58,6 +60,7 @@ class View(StrEnum):
     """The slice, and what chooses it and colours it."""
 
     FRAME = "plot-frame"
+    SHEET = "sheet"
     GRAPH = "slice-graph"
     CANVAS = "slice-canvas"
     WAIT = "plot-wait"

@@ -166,21 +166,14 @@ def _tree() -> list[Component]:
             ],
             className="tree-head",
         ),
+        html.Div(id=Shell.TREE_FILTER, className="tree-filter"),
         html.Div(
-            dmc.Tree(
-                id=Shell.TREE,
-                data=[],
-                selected=[],
-                expanded=[],
-                selectOnClick=True,
-                expandOnClick=True,
-                allowRangeSelection=False,
-                levelOffset=10,
-                renderNode={"function": "lamellaNode"},
-            ),
-            className="tree-scroll",
+            html.Div(id=Shell.TREE, **{"aria-label": "Files and datasets"}), className="tree-scroll"
         ),
         html.Div(id=Shell.TREE_MESSAGE, className="tree-message", role="status"),
+        html.Section(
+            id=Shell.NODE_DETAILS, className="node-details", **{"aria-label": "What is chosen"}
+        ),
     ]
 
 

@@ -122,6 +122,13 @@ def _button(text: str, id_: str, *, variant: str = "default", **more: Any) -> Co
     return dmc.Button(text, id=id_, size="xs", variant=variant, n_clicks=0, **more)
 
 
+def sheet() -> Component:
+    """Where curves, tables, text and values are shown instead of the plot."""
+    return html.Div(
+        id=View.SHEET, className="sheet hidden", role="region", **{"aria-label": "Values"}
+    )
+
+
 def note() -> Component:
     """A line above the picture: a link that did not fit, a file that changed."""
     return html.Div(

@@ -8,7 +8,6 @@
     decode-, pool-, part-select ──────► viewer.setDecode, setPool, setPart
     colorscale-*, norm-select ────────► viewer.setColors
     window-mode, window-lo, window-hi ► viewer.setColors
-    dataset-tree ─────────────────────► tree.onSelect, tree.onExpand
     play-* ───────────────────────────► player.configure, dimensions.setRange
     buttons ──────────────────────────► whatever they say
     attributes-, bookmarks-drawer ────► focus.focusPicture
@@ -102,7 +101,6 @@ def register(app: Dash, services: AttributeSource, check: Callable[[str], None])
         Input(View.TIMING, "value"),
     )
     _clientside(app, "drag", Input(View.DRAG, "value"))
-    _clientside(app, "tree", Input(Shell.TREE, "selected"), Input(Shell.TREE, "expanded"))
     _clientside(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
     drawers = (Shell.ATTRIBUTES_DRAWER, Shell.BOOKMARKS_DRAWER)
     _clientside(app, "dialog", *(Input(id_, "opened") for id_ in drawers))

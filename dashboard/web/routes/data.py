@@ -13,6 +13,7 @@ import numpy as np
 from dashboard import errors
 from dashboard.addressing import selection
 from dashboard.addressing.requester import Requester
+from dashboard.catalog.storage_facts import StorageFacts, storage_facts
 from dashboard.frames.encode import Format
 from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
@@ -87,19 +88,8 @@ def register(api: flask.Blueprint, services: Services) -> None:
         errors=FILE_ERRORS,
     )
     def node() -> flask.Response:
-        """An object of a file: its attributes, and what a dataset means: its axes, units, first picture."""
-        file = visible.file()
-        with versioned(services, file):
-            found = services.nodes.node(file, query.PATH.value())
-        flask.g.volume_version = services.metadata.version(file)
-        return flask.jsonify(
-            path=found.path,
-            kind=found.record.kind,
-            type=found.record.type,
-            shape=found.record.shape,
-            attributes=[vars(one) for one in found.record.attributes],
-            meaning=found.record.meaning,
-        )
+        """An object of a file: its attributes; how a dataset is stored, what a slice costs, what it means."""
+        return _node(services, visible)
 
     @api.get("/api/v1/slice")
     @operation(
@@ -204,6 +194,37 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
             )
         )
     return response
+
+
+def _node(services: Services, visible: Visibility) -> flask.Response:
+    """An object of a file, with what a dataset's storage is like."""
+    file = visible.file()
+    with versioned(services, file):
+        found = services.nodes.node(file, query.PATH.value())
+        storage = None
+        if found.record.kind == "dataset":
+            storage = _storage(services, file, found.path)
+    flask.g.volume_version = services.metadata.version(file)
+    return flask.jsonify(
+        path=found.path,
+        kind=found.record.kind,
+        type=found.record.type,
+        shape=found.record.shape,
+        attributes=[vars(one) for one in found.record.attributes],
+        storage=storage,
+        meaning=found.record.meaning,
+    )
+
+
+def _storage(services: Services, file: str, dataset: str) -> StorageFacts | None:
+    """How a dataset is stored; None where it is gone by now."""
+    for described in services.metadata.one(file, dataset).datasets:
+        volume = None
+        if described["browsable"]:
+            with suppress(errors.CannotShow, errors.TooLarge):
+                volume = services.metadata.volume(file, dataset)
+        return storage_facts(described, volume, services.loader.estimate_decode_s)
+    return None
 
 
 def _value(services: Services, visible: Visibility) -> flask.Response:

@@ -1,0 +1,20 @@
+/* Rows of curves, tables, text and single values. */
+
+/** @import { RowWindow } from '../model/curve.mjs' */
+/** @import { Api } from './api.mjs' */
+
+/** @typedef {ReturnType<typeof createRows>} Rows */
+
+/** @param {Pick<Api, 'json' | 'url'>} api */
+export function createRows(api) {
+  return {
+    /** @param {string} file @param {string} dataset @param {number} start @param {number} stop @param {string} [columns]
+     * @returns {Promise<RowWindow>} */
+    read: (file, dataset, start, stop, columns) =>
+      api.json('/api/v1/rows', { file, dataset, start, stop, columns: columns || null }),
+    /** Where all rows are as CSV. @param {string} file @param {string} dataset */
+    csv: (file, dataset) => api.url('/api/v1/rows', { file, dataset, format: 'csv' }),
+    /** What an object of a file says of itself. @param {string} file @param {string} path */
+    node: (file, path) => api.json('/api/v1/node', { file, path }),
+  };
+}
