@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.codecs import compiled
+
 # The last of the 256 codes marks missing cells.
 MISSING_CODE = 255
 MAX_CODE = 254
@@ -87,7 +89,7 @@ def quantize_u8(
         if flat.size >= 2 ** (8 * flat.dtype.itemsize):
             line = exact_ramp(flat.dtype, window) if norm is Norm.LINEAR and fill is None else None
             if line is not None:
-                return _apply_ramp(line, flat).reshape(values.shape)
+                return apply_ramp(line, flat).reshape(values.shape)
             table = _build_lut(flat.dtype, window, norm, None if fill is None else fill.item())
             return _apply_lut(table, index).reshape(values.shape)
     out = np.empty(flat.shape, np.uint8)
@@ -126,7 +128,7 @@ def exact_ramp(dtype: np.dtype[Any], window: Window) -> LinearRamp | None:
     with np.errstate(over="raise", invalid="raise"):
         for line in lines:
             with suppress(FloatingPointError):
-                if line.slope < STEEPEST and np.array_equal(_apply_ramp(line, every), codes):
+                if line.slope < STEEPEST and np.array_equal(apply_ramp(line, every), codes):
                     return line
     return None
 
@@ -151,12 +153,18 @@ def _ends(every: NDArray[Any], codes: NDArray[np.uint8]) -> tuple[int, int]:
     return min(first, last), max(first, last)
 
 
-def _apply_ramp(line: LinearRamp, values: NDArray[Any]) -> Codes:
-    """Apply a ramp block by block.
+def apply_ramp(line: LinearRamp, values: NDArray[Any]) -> Codes:
+    """Apply a ramp, in C or block by block.
 
-    Measured for 1360² uint16: 0.5 ms against 1.2 ms for the lookup table; 0.6 where the product is clipped.
+    Measured for 1360² uint16: 0.25 ms in C, 0.5 by NumPy and 0.6 where the product is clipped, 1.2 for the lookup
+    table.
     """
     out = np.empty(len(values), np.uint8)
+    if line.ends is not None and values.dtype.isnative and compiled.available():
+        compiled.ramp(
+            values, out, line.ends, line.shift.item(), line.slope.item(), line.half.item()
+        )
+        return out
     buffer = np.empty(min(RAMP_BLOCK, len(values)), np.float32)
     cut = np.empty(len(buffer) if line.ends else 0, values.dtype)
     for at in range(0, len(values), RAMP_BLOCK):

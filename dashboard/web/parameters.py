@@ -35,7 +35,9 @@ class Parameter:
 
     def given(self) -> str | None:
         """What the request in hand has for it, the first of several values; None without one."""
-        return flask.request.args.get(self.name)
+        args = flask.request.args
+        # `get` raises and catches an exception for each that is missing.
+        return args.get(self.name) if self.name in args else None
 
 
 @dataclass(frozen=True, kw_only=True)

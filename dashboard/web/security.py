@@ -46,6 +46,9 @@ FORWARDING = frozenset(
     }
 )
 
+# The same as WSGI's environment has them.
+_FORWARDING_KEYS = frozenset("HTTP_" + name.upper().replace("-", "_") for name in FORWARDING)
+
 # A link on another site may lead to the page, and to nothing that is data.
 NO_PAGE = (
     *("/api/", "/metrics", "/healthz", "/readyz", "/assets/", "/_"),
@@ -63,6 +66,14 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
     """Guard all routes of `server`; `script_hashes` are those of the page's inline scripts."""
     open_paths = frozenset(settings.url_prefix + path for path in OPEN_PATHS)
     policy = content_security_policy(script_hashes, embedding.frame_ancestors(settings))
+    fixed = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if not settings.frame_ancestors:  # It knows no list of origins.
+        fixed["X-Frame-Options"] = "SAMEORIGIN"
 
     # Werkzeug cuts a body without a Content-Length here; one byte more tells that it was longer.
     server.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
@@ -71,7 +82,7 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
     def guard() -> None:
         request = flask.request
         if request.path not in open_paths:
-            check_host(request.headers.get("Host", ""), settings)
+            check_host(request.environ.get("HTTP_HOST", ""), settings)
             # A target with a host of its own outranks the header (RFC 9112, section 3.2.2).
             scheme, _, rest = str(request.environ.get("RAW_URI", "/")).partition("://")
             if rest and "/" not in scheme:
@@ -87,20 +98,19 @@ def register(server: flask.Flask, settings: Settings, *, script_hashes: Sequence
 
     @server.after_request
     def harden(response: flask.Response) -> flask.Response:
-        headers = response.headers
-        headers.setdefault("Content-Security-Policy", policy)
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "same-origin")
-        if not settings.frame_ancestors:  # It knows no list of origins.
-            headers.setdefault("X-Frame-Options", "SAMEORIGIN")
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        if "Sec-Fetch-Site" in flask.request.headers:
+        added = dict(fixed)
+        if "HTTP_SEC_FETCH_SITE" in flask.request.environ:
             # Browsers take this, and send that, over HTTPS and to loopback alone, and complain elsewhere.
-            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            added["Cross-Origin-Opener-Policy"] = "same-origin"
         # No `Vary` for what is refused to other sites: nothing that a shared cache may have depends on it.
         # After a sign-out, the browser's "back" is not to show the page.
         kept = response.mimetype == "text/html" and not settings.asks_sign_in
-        headers.setdefault("Cache-Control", "private, no-cache" if kept else "no-store")
+        added["Cache-Control"] = "private, no-cache" if kept else "no-store"
+        # Not by `setdefault`, which goes through all headers for each.
+        present = {name.lower() for name, _ in response.headers}
+        for name, value in added.items():
+            if name.lower() not in present:
+                response.headers.add(name, value)
         return response
 
     server.register_error_handler(LamellaError, error_response)
@@ -134,9 +144,8 @@ def check_direct(request: flask.Request, settings: Settings) -> None:
     """Raise `Forbidden` for a request through a proxy, unless the server is public or asks for sign-in."""
     if settings.public or settings.asks_sign_in:
         return
-    for name, _ in request.headers:
-        lower = name.lower()
-        if lower in FORWARDING or lower.startswith("x-forwarded"):
+    for key in request.environ:
+        if key in _FORWARDING_KEYS or key.startswith("HTTP_X_FORWARDED"):
             raise Forbidden(
                 "This server has no authentication and does not answer through a proxy; start it with --sign-in"
                 " to ask for a token, or with --public if everyone behind the proxy may see the data."
@@ -158,9 +167,9 @@ def check_site(request: flask.Request, settings: Settings) -> None:
     # Browsers send Sec-Fetch-Site over HTTPS and to loopback. Elsewhere they send at most Origin, and what
     # they load without it, as an image, the resource policy keeps from the other page. Other clients send
     # neither.
-    site = request.headers.get("Sec-Fetch-Site")
+    site = request.environ.get("HTTP_SEC_FETCH_SITE")
     if site is None:
-        origin = request.headers.get("Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin is None or is_own_origin(origin, request.host, settings):
             return
     elif site in ("same-origin", "none") or is_link_to_page(request, settings):

@@ -1,4 +1,4 @@
-"""Decoders in C that take several chunks in one call, without the interpreter's lock: LZF, and HDF5's shuffle.
+"""In C, without the interpreter's lock: LZF and HDF5's shuffle for several chunks in one call, and quantization.
 
 The C files are compiled at installation, given a C compiler; otherwise imagecodecs and NumPy give the same values,
 more slowly (`dashboard.codecs.pipeline`).
@@ -7,6 +7,9 @@ more slowly (`dashboard.codecs.pipeline`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from dashboard.codecs.errors import Bytes
 
@@ -29,6 +32,22 @@ def available() -> bool:
 def lzf(jobs: list[LzfJob]) -> list[tuple[int, int, int]]:
     """(verdict, bytes consumed, bytes of the output) of each job; requires `available`."""
     return _native.lzf(jobs)
+
+
+def ramp(
+    values: NDArray[Any],
+    codes: Bytes,
+    ends: tuple[int, int],
+    shift: float,
+    slope: float,
+    half: float,
+) -> None:
+    """Write (value + shift) * slope + half, truncated, to `codes`, in float32; requires `available`.
+
+    `values` are native integers of one or two bytes, clipped to `ends` first, and contiguous.
+    """
+    kind = f"{values.dtype.kind}{values.dtype.itemsize}"
+    _native.ramp(kind, values, codes, *ends, shift, slope, half)
 
 
 def unshuffle(chunks: Sequence[Bytes], outputs: Sequence[Bytes], width: int) -> None:

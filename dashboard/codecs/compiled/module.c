@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "lzf.h"
+#include "ramp.h"
 #include "unshuffle.h"
 
 /* A stream to be decoded, and its two buffers. */
@@ -141,7 +142,45 @@ static PyObject *unshuffle_all(PyObject *module, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static bool value_type(const char *code, ValueType *type)
+{
+    static const char *const codes[] = {[U8] = "u1", [I8] = "i1", [U16] = "u2", [I16] = "i2"};
+    for (ValueType at = U8; at <= I16; at++)
+        if (strcmp(code, codes[at]) == 0) {
+            *type = at;
+            return true;
+        }
+    return false;
+}
+
+static PyObject *ramp_codes(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    Py_buffer values, codes;
+    const char *code;
+    Ramp line;
+    if (!PyArg_ParseTuple(arguments, "sy*w*iifff", &code, &values, &codes, &line.low, &line.high, &line.shift, &line.slope,
+                          &line.half))
+        return NULL;
+    ValueType type = U8;
+    bool fits = value_type(code, &type) && values.len == codes.len * (type >= U16 ? 2 : 1);
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        ramp(type, values.buf, codes.buf, (size_t)codes.len, &line);
+        Py_END_ALLOW_THREADS
+    } else {
+        PyErr_SetString(PyExc_ValueError, "values of one or two bytes, and a byte for the code of each");
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&codes);
+    if (!fits)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"ramp", ramp_codes, METH_VARARGS,
+     "ramp(type, values, codes, low, high, shift, slope, half): quantize values to 8 bits (ramp.h)."},
     {"lzf", lzf, METH_O,
      "lzf([(in, out, produced, until, final), ...]): (verdict, bytes consumed, bytes produced) of each (lzf.h)."},
     {"unshuffle", unshuffle_all, METH_VARARGS, "unshuffle(ins, outs, width): undo the filter for each (unshuffle.h)."},

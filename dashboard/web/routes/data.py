@@ -173,11 +173,11 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         if address.format is Format.RAW and query.WINDOW.given() == "volume":
             with suppress(errors.LamellaError):
                 window = services.renderer.volume_window(address)
-                response.headers["X-Slice-Window"] = _window_text(window)
-    response.headers["ETag"] = f'"{address.key}"'
+                response.headers.add("X-Slice-Window", _window_text(window))
+    response.headers.add("ETag", f'"{address.key}"')
     # The browser caches the bytes but revalidates each time, so that every demand is counted.
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Cache-Status"] = cache_status(found, from_frames)
+    response.headers.add("Cache-Control", "private, no-cache")
+    response.headers.add("Cache-Status", cache_status(found, from_frames))
     if requester.is_viewer_demand and requester.viewer is not None:
         flask.request.environ[PROVENANCE] = found
         flask.request.environ[DEMAND] = demand_of(
@@ -265,15 +265,15 @@ def _window_text(window: Window) -> str:
 
 def _describe(response: flask.Response, address: SliceAddress, answer: RenderedSlice) -> None:
     frame = answer.frame
-    response.headers["X-Slice-Shape"] = ",".join(map(str, frame.shape))
-    response.headers["X-Slice-Dtype"] = frame.dtype
+    response.headers.add("X-Slice-Shape", ",".join(map(str, frame.shape)))
+    response.headers.add("X-Slice-Dtype", frame.dtype)
     if frame.window is not None:
-        response.headers["X-Slice-Window"] = _window_text(frame.window)
+        response.headers.add("X-Slice-Window", _window_text(frame.window))
     if address.volume.enum is not None:
-        response.headers["X-Slice-Enum"] = "1"
+        response.headers.add("X-Slice-Enum", "1")
     # Missing values that are unpacked are NaN.
     is_unpacked = address.packing is not None and address.packing.dtype is not None
     if address.format is Format.RAW and not is_unpacked:
         fill = fill_header(address.volume, np.dtype(frame.dtype))
         if fill is not None:
-            response.headers["X-Slice-Fill"] = fill
+            response.headers.add("X-Slice-Fill", fill)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.codecs import compiled
 from dashboard.frames import quantize
 from dashboard.frames.quantize import Norm, in_domain, quantize_u8
 from tests import files, reference
@@ -203,3 +204,25 @@ def test_any_fill_value_of_a_float(fill: float) -> None:
 def test_the_domain_of_each_norm(norm: str, expected: list[bool]) -> None:
     values: Any = np.array([-1.0, 0.0, 1.0, np.nan, np.inf, -np.inf])
     assert in_domain(values, Norm(norm)).tolist() == expected
+
+
+@pytest.mark.skipif(not compiled.available(), reason="not compiled on this machine")
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize("window", [(3.0, 90.0), (-20.5, 100.25), (0.0, 60_000.0)])
+def test_the_ramp_in_c_is_numpys(
+    dtype: str, window: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = quantize.exact_ramp(np.dtype(dtype), window)
+    assert line is not None
+    values = files.made_up(dtype, (70_001,))
+    found = quantize.apply_ramp(line, values)
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    np.testing.assert_array_equal(found, quantize.apply_ramp(line, values))
+
+
+@pytest.mark.skipif(not compiled.available(), reason="not compiled on this machine")
+def test_values_that_do_not_fit_their_codes_are_refused() -> None:
+    nine, eight = np.zeros(9, "<u2"), np.zeros(8, np.uint8)
+    for values in (nine, nine.astype("<f4"), eight[:7]):
+        with pytest.raises(ValueError, match="a byte for the code"):
+            compiled.ramp(values, eight, (0, 9), 0.0, 1.0, 0.0)
