@@ -28,6 +28,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {number} generation State of the dataset, see data/versions.mjs.
  * @property {readonly number[]} shape
  * @property {readonly number[] | null} chunks Shape of a chunk; null where the data is contiguous.
+ * @property {boolean} growable Whether it can be extended in place.
  * @property {string} dtype
  * @property {boolean} complex
  * @property {boolean} isEnum
@@ -61,6 +62,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {number} stored_bytes
  * @property {string} reason Why it cannot be shown, or what is missing; else empty.
  * @property {'slices' | 'curve' | 'table' | 'text' | 'value' | null} [view] How its values are shown.
+ * @property {boolean} [growable] Whether a dimension can be extended.
  */
 
 /**
@@ -221,6 +223,7 @@ export function createView(found, link, before, keepNorm) {
     generation: found.generation,
     shape: record.shape,
     chunks: record.chunks || null,
+    growable: Boolean(record.growable),
     dtype: record.dtype,
     complex,
     isEnum: false,

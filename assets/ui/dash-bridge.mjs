@@ -109,6 +109,7 @@ export function createDashBridge({ dimensions, onDragged }) {
     const size = parseVoxelSize(view.voxel);
     setControl('voxel-size', size ? voxelSizeText(size) : '');
     setControl('aspect-select', view.aspect);
+    setVisible('newest-toggle', view.growable && view.axis !== null);
     setVisible('voxel-size-field', view.shape.some((_, d) => !view.meaning?.axes[d]?.coordinates));
   }
 
@@ -119,6 +120,7 @@ export function createDashBridge({ dimensions, onDragged }) {
     setText('slice-name', '');
     setText('slice-value', '');
     setVisible('axis-field', false);
+    setVisible('newest-toggle', false);
     dimensions.clear();
     setControl('slice-slider', 0);
     setControl('index-input', '');

@@ -37,6 +37,7 @@ class PublicDataset(TypedDict):
     browsable: bool
     reason: str
     view: View | None
+    growable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
         "browsable": summary.browsable and not too_large,
         "reason": too_large or reason,
         "view": summary.view,
+        "growable": summary.growable,
     }
 
 

@@ -33,7 +33,8 @@ class DatasetSummary:
     """A dataset in the listing of a file; what is unknown is None or empty.
 
     `reason` says why it cannot be displayed, or warns about one that can. The description of a `linked` one
-    depends on other files too. `view` is how its values are shown, None where it cannot be opened.
+    depends on other files too. `view` is how its values are shown, None where it cannot be opened. A
+    `growable` one has a dimension that can be extended.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class DatasetSummary:
     reason: str
     linked: bool
     view: View | None
+    growable: bool
 
 
 @dataclass(frozen=True)

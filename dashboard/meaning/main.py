@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from dashboard.meaning.attributes import text
 from dashboard.meaning.model import Node
+from dashboard.meaning.names import LABELS
 
 # Sides of a picture, and by how much the longer may be longer.
 SMALLEST_SIDE = 8
@@ -67,8 +68,8 @@ def _asked(default: Callable[[Node], str | None], root: Node) -> str | None:
         return None
 
 
-def _rank(candidate: Candidate) -> tuple[int, float]:
-    """The lower, the better: kind of dataset first, then the larger one."""
+def _rank(candidate: Candidate) -> tuple[int, float, int]:
+    """The lower, the better: kind of dataset first, then the larger one, then the one of fewer dimensions."""
     size = prod(candidate.shape)
     if size == 0:
         kind = 4
@@ -78,14 +79,15 @@ def _rank(candidate: Candidate) -> tuple[int, float]:
         *_, shorter, longer = (1, 1, *sorted(candidate.shape))
         is_picture = shorter >= SMALLEST_SIDE and longer <= LONGEST_TO_SHORTEST * shorter
         kind = 0 if is_picture else 1
-    # Datasets of nearly one size are taken in their order.
-    return kind, -round(log2(max(size, 1)), 1)
+    # Of nearly one size and as many dimensions, the first is taken.
+    return kind, -round(log2(max(size, 1)), 1), len(candidate.shape)
 
 
-def _rank_by_name(candidate: Candidate) -> tuple[float, float]:
-    """As `_rank`, with what serves other data behind a table, but before what is not shown in slices."""
-    kind, size = _rank(candidate)
-    return kind + 1.5 * (_SERVES.search(candidate.path) is not None), size
+def _rank_by_name(candidate: Candidate) -> tuple[float, float, int]:
+    """As `_rank`, but labels come after pictures, and what serves other data after tables."""
+    kind, size, rank = _rank(candidate)
+    behind = 1.5 if _SERVES.search(candidate.path) else 0.5 if LABELS.search(candidate.path) else 0
+    return kind + behind, size, rank
 
 
 def _is_scale(node: Node) -> bool:

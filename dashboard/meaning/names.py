@@ -28,6 +28,12 @@ _NAMES: Final = {
     Role.SPECTRUM: "band bands wavelength wavenumber energy frequency spectral spectrum",
 }
 _ROLES: Final = {name: role for role, names in _NAMES.items() for name in names.split()}
+# Names of datasets that are labels of other data.
+LABELS: Final = re.compile(
+    r"(^|[/_\W])(labels?|labelled|segmentations?|segmented|seg|instances?|neuron_ids|annotations?|superpixels?"
+    r"|watershed|(cell|feature|grain|object)_?ids?)($|[/_\W\d])",
+    re.IGNORECASE,
+)
 # As the CF conventions list them (section 4.1 and 4.2).
 LATITUDE_UNITS: Final = frozenset(
     "degrees_north degree_north degree_N degrees_N degreeN degreesN".split()

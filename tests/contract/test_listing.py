@@ -40,6 +40,7 @@ def test_datasets_are_described(app: App) -> None:
         "browsable": True,
         "reason": "",
         "view": "slices",
+        "growable": False,
     }
     assert "/group/floats" in found
 

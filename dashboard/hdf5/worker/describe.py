@@ -93,6 +93,7 @@ def _unknown(path: str, reason: str, linked: bool = False) -> DatasetSummary:
         reason=reason,
         linked=linked,
         view=None,
+        growable=False,
     )
 
 
@@ -191,7 +192,16 @@ def _basics(
         reason=reason or " ".join(filter(None, warnings)),
         linked=False,
         view=_view(shape, kind, dtype),
+        # Contiguous values have their final size.
+        growable=(chunks is not None or sources is not None) and _growable(shape, dataset),
     )
+
+
+def _growable(shape: tuple[int, ...] | None, dataset: Any) -> bool:
+    if not shape:
+        return False
+    limits = dataset.get_space().get_simple_extent_dims(True)
+    return any(most is None or most > n for n, most in zip(shape, limits, strict=True))
 
 
 def _view(shape: tuple[int, ...] | None, kind: str, dtype: np.dtype[Any] | None) -> View:

@@ -6,13 +6,9 @@ import re
 
 from dashboard.meaning.draft import Draft
 from dashboard.meaning.model import Node
+from dashboard.meaning.names import LABELS
 
 NAME = "names"
-_LABELS = re.compile(
-    r"(^|[/_\W])(labels?|labelled|segmentations?|segmented|seg|instances?|neuron_ids|annotations?|superpixels?"
-    r"|watershed|(cell|feature|grain|object)_?ids?)($|[/_\W\d])",
-    re.IGNORECASE,
-)
 _MASK = re.compile(r"(^|[/_\W])(pixel_)?masks?$", re.IGNORECASE)
 
 
@@ -24,6 +20,6 @@ def read(node: Node, draft: Draft) -> bool:
     is_flag = dtype.kind == "b" or (dtype.kind in "iu" and _MASK.search(node.path) is not None)
     if is_flag:
         draft.kind = "mask"
-    elif dtype.kind in "iu" and _LABELS.search(node.path):
+    elif dtype.kind in "iu" and LABELS.search(node.path):
         draft.kind = "labels"
     return draft.kind is not None

@@ -123,7 +123,7 @@ def _transport() -> Component:
                     id=View.NEWEST,
                     type="button",
                     n_clicks=0,
-                    className="text-button newest",
+                    className="text-button newest hidden",
                     **{"aria-pressed": "false"},
                 ),
                 "Go to the last slice, and stay there while the file grows",

@@ -16,7 +16,7 @@ from dashboard.addressing.selection import parse
 from tests import files
 from tests.parts import Parts, make_children
 
-KEYS = set("dataset shape dtype chunks filters stored_bytes browsable reason view".split())
+KEYS = set("dataset shape dtype chunks filters stored_bytes browsable reason view growable".split())
 
 
 def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
@@ -38,6 +38,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "browsable": True,
             "reason": "",
             "view": "slices",
+            "growable": False,
         },
         {
             "dataset": "/scan/raw",
@@ -49,6 +50,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "browsable": True,
             "reason": "",
             "view": "slices",
+            "growable": False,
         },
     ]
     json.dumps(listed, allow_nan=False)

@@ -241,3 +241,20 @@ def test_damage_in_one_group_spares_the_others(here: Parts, data: Path) -> None:
     assert found["/g0/x"]["browsable"]
     assert found["/g2/x"]["browsable"]
     assert "damaged" in found["/g1"]["reason"]
+
+
+def test_what_can_be_extended_is_growable(data: Path) -> None:
+    with h5py.File(data / "a.h5", "w") as file:
+        file["fixed"] = PLANE
+        file.create_dataset("chunked", data=PLANE, chunks=True)
+        file.create_dataset("bounded", data=PLANE, maxshape=(10, 4))
+        file.create_dataset("endless", data=PLANE, maxshape=(None, 4))
+        file["empty"] = h5py.Empty("f4")
+    found = {record.dataset: record.growable for record in listed(data / "a.h5").datasets}
+    assert found == {
+        "/bounded": True,
+        "/chunked": False,
+        "/empty": False,
+        "/endless": True,
+        "/fixed": False,
+    }

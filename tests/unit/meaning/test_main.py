@@ -36,6 +36,9 @@ def main(root: MadeNode | None = None, **shapes: tuple[int, ...]) -> str | None:
         ({"spectrum": (2000,), "empty": (0, 5)}, "/spectrum"),
         ({"scan_1": (20, 20), "scan_2": (20, 20)}, "/scan_1"),
         ({"darkness": (20, 20), "small": (10, 10)}, "/darkness"),
+        ({"labels": (50, 90, 90), "raw": (50, 90, 90)}, "/raw"),
+        ({"labels": (50, 90, 90), "table": (1000, 3)}, "/labels"),
+        ({"many": (4, 6, 40, 50), "volume": (24, 40, 50)}, "/volume"),
         ({}, None),
     ],
 )
