@@ -8,12 +8,13 @@
 const STORAGE_KEY = 'lamella-recent';
 const MOST = 8;
 
-/** @param {Pick<Storage, 'getItem' | 'setItem'>} [storage] */
-export function createRecent(storage = globalThis.localStorage) {
+/** `storage` gives the browser's, and throws where the page may not store anything, as in the frame of another site.
+ * @param {() => Pick<Storage, 'getItem' | 'setItem'>} [storage] */
+export function createRecent(storage = () => localStorage) {
   /** The one that was open last comes first. @returns {RecentView[]} */
   function all() {
     try {
-      const found = JSON.parse(storage.getItem(STORAGE_KEY) || '[]');
+      const found = JSON.parse(storage().getItem(STORAGE_KEY) || '[]');
       /** @param {RecentView | null} one */
       const isRight = (one) => one && [one.file, one.dataset, one.link].every((text) => typeof text === 'string');
       // A link that leads elsewhere is none of this page's.
@@ -27,7 +28,7 @@ export function createRecent(storage = globalThis.localStorage) {
   function add(view) {
     const others = all().filter((one) => one.file !== view.file || one.dataset !== view.dataset);
     try {
-      storage.setItem(STORAGE_KEY, JSON.stringify([view, ...others].slice(0, MOST)));
+      storage().setItem(STORAGE_KEY, JSON.stringify([view, ...others].slice(0, MOST)));
     } catch {
       // Without storage there is nothing recent.
     }

@@ -115,14 +115,14 @@ export function createOpening({
   async function openLink(link, history) {
     const isCurrent = begin(link, false);
     try {
-      const { file, record } = await datasets.findTarget(link);
+      const { file, record, meaning } = await datasets.findTarget(link);
       if (!isCurrent()) return;
       if (!record.browsable) {
         lookup = null;
         on.rows({ file, record }, history);
         return;
       }
-      const made = createView(withState({ file, record }), link, current() || seen(), history === 'push');
+      const made = createView(withState({ file, record, meaning }), link, current() || seen(), history === 'push');
       status.clearNote();
       lookup = null;
       on.found(made, history);
@@ -190,7 +190,7 @@ export function createOpening({
         onFailure(error, before, () => readAgain());
         return;
       }
-      const fresh = withState({ file: found.file, record: found.record });
+      const fresh = withState({ file: found.file, record: found.record, meaning: found.meaning });
       if (version || !same) {
         const { file, record, listed } = fresh;
         fresh.generation = versions.renew({ file, dataset: record.dataset, listed }, version || null);

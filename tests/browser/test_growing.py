@@ -16,7 +16,7 @@ from tests.browser.viewer import Served
 pytestmark = pytest.mark.browser
 
 LINK = "?file=data/growing.h5&dataset=/x&axis=0&index=2"
-LAST = "(last) => document.getElementById('index-last').textContent === `of ${last}`"
+LAST = "(last) => document.getElementById('index-last').textContent === `of 0–${last}`"
 
 
 @dataclass(frozen=True)

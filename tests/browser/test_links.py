@@ -86,7 +86,7 @@ def test_a_zoom_beyond_the_edge_makes_a_link_that_fits(viewer: Any) -> None:
     [
         ("?file=scan.h5&dataset=/nothing", "has no dataset /nothing", "/large of scan.h5"),
         ("?file=scan.h5&dataset=/entry", "/entry of scan.h5 is a group", "/entry/data of scan.h5"),
-        ("?file=other.h5&dataset=/title", "/title cannot be shown. ", "/field of other.h5"),
+        ("?file=other.h5&dataset=/gone", "/gone", "/field of other.h5"),
         ("?file=absent.h5&dataset=/x", "absent.h5", "of "),
         pytest.param("?file=absent.h5", "absent.h5", "of ", marks=NIGHTLY),
     ],
@@ -140,7 +140,7 @@ def test_a_file_without_datasets_to_show_names_the_reason(
     text = viewer.until(MESSAGE)
     assert "other.h5 has no dataset with slices to show. /notes: It is a scalar of text." in text
     viewer.until(OFFER)
-    assert "/large of scan.h5" in viewer.page.inner_text("#plot-offer")
+    assert "/packed of meaning.h5" in viewer.page.inner_text("#plot-offer")
 
 
 def test_a_dead_end_in_the_tree_leads_back_to_the_picture(viewer: Any) -> None:

@@ -27,6 +27,8 @@ GET: dict[str, dict[str, str]] = {
     "/api/v1/value": FILE | {"index": "1,2,3"},
     "/api/v1/node": {"file": "data/volume.h5", "path": "/volume"},
     "/api/v1/rows": FILE | {"start": "0", "stop": "2", "columns": "0:2"},
+    "/api/v1/cost": FILE | {"selection": "3,:,:"},
+    "/api/v1/export": FILE | {"selection": "3,:,:", "format": "npy"},
     "/api/v1/residency": FILE | {"selection": "3,:,:", "axis": "0"},
     "/api/v1/stats": SPAN | {"by": "axis"},
     "/api/v1/stats/series": SPAN | {"by": "axis"},

@@ -25,7 +25,7 @@ def value(app: App, file: str, dataset: str, index: str, **query: Any) -> dict[s
     assert response.headers["Cache-Control"] == "no-store"
     assert len(response.headers["X-Volume-Version"]) == 16
     found: dict[str, Any] = response.get_json()
-    assert found["unit"] is None
+    assert found["unit"] == ("µm" if dataset == "volume" else None)
     assert found["coordinates"] == []
     return found
 
@@ -36,7 +36,7 @@ def test_a_value_is_the_files_own(app: App) -> None:
         "index": [3, 7, 49],
         "text": str(VOLUME[3, 7, -1]),
         "name": None,
-        "unit": None,
+        "unit": "µm",
         "coordinates": [],
     }
     assert value(app, FILE, "volume", "3,7,49", decode="1") == found

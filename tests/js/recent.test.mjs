@@ -10,7 +10,7 @@ function setUp(text = null) {
       kept.text = value;
     },
   };
-  return { recent: createRecent(storage), kept };
+  return { recent: createRecent(() => storage), kept };
 }
 
 const view = (n, more = '') => ({ file: 'a.h5', dataset: '/' + n, link: '?file=a.h5&dataset=/' + n + more });
@@ -27,4 +27,12 @@ Deno.test('what is no list of links of this page is left out', () => {
   for (const text of ['{', '3', '{"a": 1}', 'null']) assert.deepEqual(setUp(text).recent.all(), [], text);
   const foreign = { file: 'a.h5', dataset: '/d', link: 'https://example.org/' };
   assert.deepEqual(setUp(JSON.stringify([foreign, null, 7, view(1)])).recent.all(), [view(1)]);
+});
+
+Deno.test('a page that may not store anything has nothing recent', () => {
+  const recent = createRecent(() => {
+    throw new DOMException('denied', 'SecurityError');
+  });
+  recent.add({ file: 'a.h5', dataset: '/x', link: '?file=a.h5' });
+  assert.deepEqual(recent.all(), []);
 });

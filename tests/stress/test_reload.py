@@ -343,7 +343,7 @@ def test_the_supervisor_notifies_systemd_once(
 
 
 def test_the_log_is_json_to_the_last_line(serve: Callable[..., Server], volume: Path) -> None:
-    server = serve("--log-format", "json", str(volume))
+    server = serve("--log-format", "json", "--proxy-peer", "127.0.0.1", str(volume))
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=WITHIN_S)
     connection.request("GET", "/healthz", headers={"X-Request-ID": "given-by-a-proxy"})
     response = connection.getresponse()

@@ -84,12 +84,6 @@ def _display() -> list[Component]:
     """Controls of the colours."""
     return [
         components.labelled(
-            "Show as",
-            select(View.KIND, (("values", "Values"),), "Kind of picture", 92),
-            id=View.KIND_FIELD,
-            className="hidden",
-        ),
-        components.labelled(
             "Labels",
             html.Div(
                 [
@@ -178,7 +172,7 @@ def _display() -> list[Component]:
 
 
 def _axes() -> list[Component]:
-    """Controls of what is on the screen: the axis that is sliced, rows and columns and their directions."""
+    """Controls of what is on the screen: the sliced axis, rows, columns, their directions, the kind of picture."""
     return [
         components.labelled(
             "Axis",
@@ -214,6 +208,12 @@ def _axes() -> list[Component]:
             View.FLIP_COLUMNS,
             "flip-columns",
             "Flip the columns: the first one at the other end",
+        ),
+        components.labelled(
+            "Show as",
+            select(View.KIND, (("values", "Values"),), "Kind of picture", 92),
+            id=View.KIND_FIELD,
+            className="hidden",
         ),
         components.labelled(
             "Aspect",
