@@ -1,6 +1,7 @@
 /* The part of a dataset that is on the screen, as a selection, and as code that reads it. */
 
 import { selectionOf, voxelsIn } from './viewport.mjs';
+/** @import { ValueMeaning } from './meaning.mjs' */
 /** @import { View } from './view.mjs' */
 /** @import { Span } from './viewport.mjs' */
 
@@ -74,7 +75,7 @@ function h5pyCode(view, { bounds }) {
   ].join('\n');
 }
 
-/** @param {import('./meaning.mjs').ValueMeaning} value */
+/** @param {ValueMeaning} value */
 function unpackingCode({ scale, offset, unit }) {
   const shift = offset ? ' + ' + offset : '';
   return 'values = values * ' + scale + shift + '  # ' + (unit || 'unpacked') + '; missing values aside';

@@ -140,7 +140,15 @@ def test_parameters_are_read_by_their_declarations_alone() -> None:
 
 
 def test_headers_of_responses_are_declared(app: App, described: dict[str, Any]) -> None:
-    ours = ("x-slice", "x-volume", "x-request", "etag", "cache-status", "server-timing")
+    ours = (
+        "x-slice",
+        "x-volume",
+        "x-request",
+        "etag",
+        "cache-status",
+        "server-timing",
+        "content-disp",
+    )
     for path, query in GET.items():
         response = app.get(path, **query)
         declared = described["paths"][path]["get"]["responses"]["200"].get("headers", {})
