@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.web.page.ids import Panel
+from tests.browser.viewer import reveal
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -77,7 +78,12 @@ def test_folded_panels_stop_asking(make_viewer: Callable[..., Any]) -> None:
 def test_everything_important_is_visible_at_1280_by_800(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     for element in (*PANELS, "#slice-graph", "#slice-slider", "#axis-select", "#dataset-tree"):
-        box = viewer.page.locator(element).bounding_box()
+        part = (
+            reveal(viewer.page, element)
+            if element == "#axis-select"
+            else viewer.page.locator(element)
+        )
+        box = part.bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 800
     scroll = viewer.page.evaluate("() => document.documentElement.scrollHeight")
@@ -174,6 +180,9 @@ def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
     tree.get_by_text("gone", exact=True).click()
     viewer.await_text("tree-message", "cannot be shown")
     assert viewer.trace["meta"]["selection"] == "20,:,:"
+    # Below the tree the server's own sentence follows; the console has its status.
+    viewer.await_text("node-details", "nowhere")
+    viewer.errors.clear()
 
 
 def test_controls_have_names(viewer: Any) -> None:
