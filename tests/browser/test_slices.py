@@ -246,6 +246,7 @@ def test_play_steps_through_slices_until_it_is_stopped(viewer: Any) -> None:
 
 def test_keys_are_left_to_fields(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=42")
+    viewer.until("() => document.getElementById('index-input').value === '42'")
     viewer.page.click("#index-input")
     viewer.page.keyboard.press("Home")
     viewer.page.keyboard.press("ArrowRight")

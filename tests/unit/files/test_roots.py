@@ -170,6 +170,8 @@ def test_a_name_with_links_is_resolved_again_when_folders_are_exchanged(
 
     def racing(path: Path, strict: bool = False) -> Path:
         found = resolve(path, strict=strict)
+        if not path.is_relative_to(root):
+            return found  # Of a thread that another test left.
         resolved.append(found)
         if len(resolved) == 1:
             (root / "a").rename(root / "c")
