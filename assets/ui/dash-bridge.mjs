@@ -20,6 +20,8 @@ import { createEchoFilter } from './echo-filter.mjs';
 /** @type {Record<Kind, string>} */
 const KIND_NAMES = { values: 'Values', color: 'Colour', labels: 'Labels', mask: 'Mask' };
 
+// For this long (ms) after a field has lost the focus, what Dash reports of it is what was typed.
+const TYPED_MS = 1000;
 // What is disabled while nothing is chosen.
 const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
   .concat('rows-select', 'cols-select', 'transpose', 'flip-rows', 'flip-cols');
@@ -27,7 +29,9 @@ const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous'
 /** `dimensions` are the other sliders, `onDragged()` is called when the slider is released.
  * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, onDragged: () => void}} parts */
 export function createDashBridge({ dimensions, onDragged }) {
-  const echoes = createEchoFilter({ isBeingEdited });
+  /** Fields whose value Dash has not reported since something was typed. @type {Set<string>} */
+  const typed = new Set();
+  const echoes = createEchoFilter({ isBeingEdited, wasTyped: (id) => typed.delete(id) });
   /** Its id. @type {string | null} */
   let draggedControl = null;
   /** The axis that the slider is for. @type {number | null} */
@@ -64,7 +68,12 @@ export function createDashBridge({ dimensions, onDragged }) {
     };
     document.addEventListener('pointerup', () => setTimeout(release, 0), true);
     document.addEventListener('pointercancel', release, true);
-    document.addEventListener('focusout', () => setTimeout(onRelease, 0), true);
+    // Enter reports a value when the picture has the focus again.
+    document.addEventListener('input', ({ target }) => target instanceof Element && typed.add(target.id), true);
+    document.addEventListener('focusout', ({ target }) => {
+      setTimeout(onRelease, 0);
+      setTimeout(() => target instanceof Element && typed.delete(target.id), TYPED_MS);
+    }, true);
   }
 
   /** All controls as a view has them. @param {View} view */

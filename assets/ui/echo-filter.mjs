@@ -7,9 +7,10 @@ import { browserClock } from '../data/clock.mjs';
 // While the page is being loaded Dash took up to 0.8 s here, on a machine with nothing else to do.
 const ECHO_MS = 10000;
 
-/** `isBeingEdited(id)` is true while the user is at a control: what comes from there is the user's.
- * @param {{isBeingEdited: (id: string) => boolean, clock?: Clock}} parts */
-export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
+/** `isBeingEdited(id)` is true while the user is at a control: what comes from there is the user's. So is what comes
+ * after `wasTyped(id)`, which is true once after the user has typed there.
+ * @param {{isBeingEdited: (id: string) => boolean, wasTyped?: (id: string) => boolean, clock?: Clock}} parts */
+export function createEchoFilter({ isBeingEdited, wasTyped = () => false, clock = browserClock }) {
   /** What was written (at, ms) and has not come back, by control.
    * @type {Record<string, {value: unknown, at: number}[]>} */
   const echoes = {};
@@ -31,10 +32,11 @@ export function createEchoFilter({ isBeingEdited, clock = browserClock }) {
   function isUserChange(id, value, prop = 'value') {
     const key = id + '.' + prop;
     const list = (echoes[key] || []).filter((echo) => clock.now() - echo.at < ECHO_MS);
-    const at = isBeingEdited(id) ? -1 : list.findIndex((echo) => isSame(echo.value, value));
+    const isUsers = wasTyped(id) || isBeingEdited(id);
+    const at = isUsers ? -1 : list.findIndex((echo) => isSame(echo.value, value));
     echoes[key] = at < 0 ? list : list.slice(at + 1);
     // Some controls report the same value once more when they have formatted it.
-    if (at >= 0 || (isSame(last[key], value) && !isBeingEdited(id))) return false;
+    if (at >= 0 || (isSame(last[key], value) && !isUsers)) return false;
     last[key] = value;
     return true;
   }

@@ -20,3 +20,15 @@ Deno.test('what is typed into a control is the user’s, though the page wrote t
   filter.write('field', 'value', 5);
   assert.ok(filter.isUserChange('field', 5));
 });
+
+Deno.test('what was typed is the user’s once, though the field has been left and the page wrote the same before', () => {
+  const typed = new Set(['field']);
+  const filter = createEchoFilter({
+    isBeingEdited: () => false,
+    wasTyped: (id) => typed.delete(id),
+    clock: createFakeClock(),
+  });
+  filter.write('field', 'value', 4);
+  assert.ok(filter.isUserChange('field', 4));
+  assert.ok(!filter.isUserChange('field', 4));
+});
