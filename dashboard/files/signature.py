@@ -1,4 +1,4 @@
-"""Which files are HDF5: told by their signature, remembered by their fingerprint."""
+"""Which files are HDF5, by their signature; the result is kept by inode, size and times."""
 
 from __future__ import annotations
 

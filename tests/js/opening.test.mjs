@@ -53,9 +53,9 @@ function setUp() {
       refresh: none,
     },
   });
-  const answer = async (shape, nth = -1, more = {}) => {
+  const answer = async (shape, nth = -1, more = {}, meaning = null) => {
     const { dataset, resolve } = lookups.at(nth);
-    resolve({ file: 'a.h5', record: { dataset, browsable: true, shape, dtype: 'uint8', ...more } });
+    resolve({ file: 'a.h5', record: { dataset, browsable: true, shape, dtype: 'uint8', ...more }, meaning });
     await settled();
   };
   const refuse = async (error) => {
@@ -150,4 +150,26 @@ Deno.test('a table opens as rows, and replaces a picture whose file has changed'
   await answer([9], -1, { browsable: false, view: 'curve' });
   await reading;
   assert.equal(log.at(-1), 'rows /d none');
+});
+
+Deno.test('what a dataset means is of the view, also when the file is read again', async () => {
+  const { store, opening, answer } = setUp();
+  const axis = { name: '', unit: '', coordinates: null };
+  const meaning = {
+    kind: 'labels',
+    axes: [axis, axis, axis],
+    index: [4, null, null],
+    rows: 1,
+    columns: 2,
+    channels: null,
+    suggested: {},
+    value: { unit: '', decoded_dtype: null },
+  };
+  opening.open({ file: 'a.h5', dataset: '/d' });
+  await answer([9, 9, 9], -1, {}, meaning);
+  assert.equal(store.current().meaning.kind, 'labels');
+  opening.readAgain();
+  await settled();
+  await answer([12, 9, 9], -1, {}, { ...meaning, kind: 'mask' });
+  assert.equal(store.current().meaning.kind, 'mask');
 });
