@@ -267,8 +267,8 @@ export function start(config) {
     onShape: (shape) => viewer.onShape(shape),
   });
   const rows = createRows(api);
-  const details = createDetails({ rows, clock });
-  const sheet = createSheet({ rows, plotly: () => Promise.resolve(plot.ready()) });
+  const details = createDetails({ datasets, clock });
+  const sheet = createSheet({ rows, datasets, plotly: () => Promise.resolve(plot.ready()) });
   const tree = createTree({
     datasets,
     focus,

@@ -39,6 +39,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
   let allFiles = true;
   /** @type {Promise<ListedFile[]> | null} */
   let listing = null;
+  /** The object that was asked for last. @type {{file: string, path: string, answer: Promise<any>} | null} */
+  let node = null;
 
   /* Asking */
 
@@ -117,11 +119,23 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     );
   }
 
+  /** What an object of a file says of itself: one request for the picture and for what stands below the tree.
+   * @param {string} file @param {string} path @returns {Promise<any>} */
+  function nodeOf(file, path) {
+    if (node && node.file === file && node.path === path) return node.answer;
+    const mine = { file, path, answer: api.json('/api/v1/node', { file, path }) };
+    node = mine;
+    mine.answer.catch(() => {
+      if (node === mine) node = null;
+    });
+    return mine.answer;
+  }
+
   /** What a dataset means; null where the server does not say. @param {string} file @param {string} path
    * @returns {Promise<Meaning | null>} */
   async function meaningOf(file, path) {
     try {
-      return (await api.json('/api/v1/node', { file, path })).meaning || null;
+      return (await nodeOf(file, path)).meaning || null;
     } catch {
       // It is shown without.
       return null;
@@ -136,6 +150,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
 
   /** What is kept of a file is of an earlier state; it is shown until the new list is there. @param {string} file */
   function invalidate(file) {
+    if (node && node.file === file) node = null;
     const known = datasets.get(file);
     if (known) datasets.set(file, { list: known.list, stale: true, error: null, complete: known.complete });
   }
@@ -232,6 +247,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     failures,
     reload,
     findTarget,
+    node: nodeOf,
     files: () => files,
     hasAllFiles: () => allFiles,
     /** What is known of a file; undefined where nothing is. @param {string} file @returns {KnownFile | undefined} */

@@ -14,7 +14,5 @@ export function createRows(api) {
       api.json('/api/v1/rows', { file, dataset, start, stop, columns: columns || null }),
     /** Where all rows are as CSV. @param {string} file @param {string} dataset */
     csv: (file, dataset) => api.url('/api/v1/rows', { file, dataset, format: 'csv' }),
-    /** What an object of a file says of itself. @param {string} file @param {string} path */
-    node: (file, path) => api.json('/api/v1/node', { file, path }),
   };
 }

@@ -4,7 +4,7 @@ import { formatBytes } from '../model/number-format.mjs';
 import { count } from '../model/tree-nodes.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
-/** @import { Rows } from '../data/rows.mjs' */
+/** @import { Datasets } from '../data/datasets.mjs' */
 
 /**
  * @typedef {{axis: number | null, chunks: number, bytes: number, seconds: number | null}} Cost
@@ -31,8 +31,8 @@ import { element } from '../render/dom.mjs';
 const REST_MS = 250;
 const KEY = 'lamella-details';
 
-/** @param {{rows: Pick<Rows, 'node'>, clock: Clock}} parts */
-export function createDetails({ rows, clock }) {
+/** @param {{datasets: Pick<Datasets, 'node'>, clock: Clock}} parts */
+export function createDetails({ datasets, clock }) {
   /** @type {{file: string, path: string} | null} */
   let chosen = null;
 
@@ -44,7 +44,7 @@ export function createDetails({ rows, clock }) {
     clock.later(async () => {
       if (chosen !== mine) return;
       try {
-        const facts = /** @type {NodeFacts} */ (await rows.node(file, path));
+        const facts = /** @type {NodeFacts} */ (await datasets.node(file, path));
         if (chosen === mine) show(facts, file);
       } catch (error) {
         if (chosen === mine) say(path, /** @type {Error} */ (error).message);

@@ -4,6 +4,7 @@ import { curveOf } from '../model/curve.mjs';
 import { count, shapeText } from '../model/tree-nodes.mjs';
 import { element } from '../render/dom.mjs';
 import { createTable } from './row-table.mjs';
+/** @import { Datasets } from '../data/datasets.mjs' */
 /** @import { Rows } from '../data/rows.mjs' */
 /** @import { RowWindow } from '../model/curve.mjs' */
 /** @import { DatasetRecord } from '../model/view.mjs' */
@@ -20,8 +21,9 @@ const TABLE_ROWS = 200;
 const COLUMNS = 64;
 const CONFIG = { displayModeBar: false, showTips: false, scrollZoom: true, responsive: true };
 
-/** `plotly()` resolves when Plotly is there. @param {{rows: Rows, plotly: () => Promise<unknown>}} parts */
-export function createSheet({ rows, plotly }) {
+/** `plotly()` resolves when Plotly is there.
+ * @param {{rows: Rows, datasets: Pick<Datasets, 'node'>, plotly: () => Promise<unknown>}} parts */
+export function createSheet({ rows, datasets, plotly }) {
   /** @type {Shown | null} */
   let shown = null;
   /** @type {Table | null} */
@@ -40,7 +42,7 @@ export function createSheet({ rows, plotly }) {
     shown = found;
     section().classList.add('as-rows');
     sheet().classList.remove('hidden');
-    node = rows.node(found.file, found.record.dataset).catch(() => null);
+    node = datasets.node(found.file, found.record.dataset).catch(() => null);
     const { view } = found.record;
     if (view === 'curve') showCurve(found, 0);
     else if (view === 'table') showTable(found, 0);

@@ -101,3 +101,30 @@ Deno.test('where there are no pictures, what has rows is opened', async () => {
   assert.equal((await target(['a.h5', 'b.h5'])).record.dataset, '/plane');
   assert.equal((await target(['a.h5', 'b.h5'], 'a.h5')).record.dataset, '/table');
 });
+
+Deno.test('an object is asked for once, until its file is read again or the question failed', async () => {
+  let asked = 0;
+  let fails = false;
+  const api = {
+    json: () => {
+      asked += 1;
+      return fails ? Promise.reject(new Error('away')) : Promise.resolve({ path: '/x', meaning: { kind: 'mask' } });
+    },
+    listing: () => Promise.resolve({ datasets: [], complete: true, version: 'v' }),
+  };
+  const datasets = createDatasets(api, () => undefined, () => undefined, createFakeClock());
+  await datasets.node('a.h5', '/x');
+  assert.equal((await datasets.node('a.h5', '/x')).meaning.kind, 'mask');
+  assert.equal(asked, 1);
+  datasets.invalidate('b.h5');
+  await datasets.node('a.h5', '/x');
+  assert.equal(asked, 1);
+  datasets.invalidate('a.h5');
+  await datasets.node('a.h5', '/x');
+  assert.equal(asked, 2);
+  fails = true;
+  assert.equal(await messageOf(datasets.node('a.h5', '/y')), 'away');
+  fails = false;
+  assert.equal((await datasets.node('a.h5', '/y')).path, '/x');
+  assert.equal(asked, 4);
+});
