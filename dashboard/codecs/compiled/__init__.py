@@ -18,14 +18,15 @@ try:
 except ImportError:
     _compiled = False
 else:
-    _compiled = True
+    # A checkout that was updated has the module of before until it is installed again.
+    _compiled = all(hasattr(_native, name) for name in ("lzf", "ramp", "unshuffle"))
 
 # (input, output, bytes of it that are there, bytes that are needed, whether the input ends here)
 LzfJob = tuple[Bytes, Bytes, int, int, bool]
 
 
 def available() -> bool:
-    """Whether the decoders were compiled."""
+    """Whether all functions were compiled."""
     return _compiled
 
 

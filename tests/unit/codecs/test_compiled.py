@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -122,3 +125,15 @@ def test_arrays_that_do_not_fit_are_not_unshuffled() -> None:
     for ins, outs, width in (([nine], [nine[:8]], 2), ([nine], [], 2), ([nine], [nine], 0)):
         with pytest.raises(ValueError, match="output"):
             compiled.unshuffle(ins, outs, width)
+
+
+def test_a_module_without_all_functions_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an updated checkout has it, before it is installed again."""
+    monkeypatch.setitem(sys.modules, f"{compiled.__name__}._native", ModuleType("_native"))
+    monkeypatch.setattr(compiled, "_native", ModuleType("_native"), raising=False)
+    spec = importlib.util.spec_from_file_location("again", compiled.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert not again.available()
