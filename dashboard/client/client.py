@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dashboard.client.connection import Connection
 from dashboard.client.export import Format, Progress, download, format_of, receive
+from dashboard.client.figures import Figures
 from dashboard.client.volume import Volume
 from dashboard.client.warming import Warming
 
@@ -38,7 +39,7 @@ class Scaled:
     window: tuple[float, float]
 
 
-class Client:
+class Client(Figures):
     """A server at `address`; connections are kept open until `close`, and threads may share the client.
 
     `token` is that of a server that asks for sign-in. Over plain HTTP it is sent to this machine alone, unless

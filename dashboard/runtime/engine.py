@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial as bind
 from typing import Literal
 
+from dashboard.analysis.analyzer import Analyzer
 from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
@@ -80,6 +81,7 @@ class Engine:
     voxels: VoxelReader
     renderer: FrameRenderer
     exporter: Exporter
+    analyzer: Analyzer
     costs: SliceCosts
     owns_hdf5: bool
 
@@ -212,6 +214,7 @@ def build_engine(
         voxels=VoxelReader(metadata, bricks, readers, settings.decode_threads),
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
         costs=SliceCosts(bricks, loader),
+        analyzer=Analyzer(metadata, loader, contiguous, settings.max_cells),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

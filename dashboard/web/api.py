@@ -12,7 +12,17 @@ from werkzeug.exceptions import MethodNotAllowed
 from dashboard import errors
 from dashboard.web import openapi
 from dashboard.web.operation import JSON, operation, returns
-from dashboard.web.routes import data, exporting, health, rows, sharing, statistics, warming, work
+from dashboard.web.routes import (
+    analysis,
+    data,
+    exporting,
+    health,
+    rows,
+    sharing,
+    statistics,
+    warming,
+    work,
+)
 
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
 def register(server: flask.Flask, services: Services) -> None:
     """Add all routes of `/api/v1`, `/metrics`, `/healthz` and `/readyz` under the settings' prefix."""
     api = flask.Blueprint("api", __name__)
-    for subject in (data, rows, exporting, statistics, work, warming, sharing, health):
+    for subject in (data, rows, analysis, exporting, statistics, work, warming, sharing, health):
         subject.register(api, services)
 
     @cache

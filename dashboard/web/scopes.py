@@ -33,6 +33,8 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.slice_": _READ,
     "api.value": _READ,
     "api.rows": _READ,
+    "api.profile": _READ,
+    "api.region": _READ,
     "api.residency": _READ,
     "api.export": _READ,
     "api.cost": _READ,
@@ -75,6 +77,7 @@ GUEST: Final = frozenset(
     {
         *("api.files", "api.datasets", "api.node"),
         *("api.slice_", "api.value", "api.rows", "api.residency", "api.export", "api.cost"),
+        *("api.profile", "api.region"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

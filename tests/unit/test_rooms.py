@@ -38,7 +38,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"decoding"}),
     frozenset({"bricks"}),
     frozenset({"frames", "prefetch"}),
-    frozenset({"export"}),
+    frozenset({"analysis", "export"}),
     frozenset({"runtime"}),
     frozenset({"web", "app"}),
     # Clients of the finished product.

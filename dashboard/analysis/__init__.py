@@ -1,0 +1,1 @@
+"""Figures of slices and volumes: histograms, line profiles, statistics of regions."""

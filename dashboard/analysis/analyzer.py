@@ -1,0 +1,111 @@
+"""Figures of slices, which are read as scripts read them: from bricks, and neither counted nor planned for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import errors
+from dashboard.addressing.requester import Requester
+from dashboard.addressing.selection import Selection
+from dashboard.analysis.histogram import (
+    Histogram,
+    edges_between,
+    edges_of_all,
+    histogram,
+    natural_range,
+)
+from dashboard.analysis.interpretation import Interpretation
+from dashboard.analysis.line_profile import Line, Reduce, profile
+from dashboard.analysis.shapes import Shape, ShapeKind
+from dashboard.analysis.statistics import Statistics, statistics
+from dashboard.bricks.loader import BrickLoader
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import Volume
+from dashboard.catalog.volume_file import VolumeFile
+from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.plane_reader import PlaneReader
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Statistics of a shape, and how many voxels its cells stand for: a step takes one of several."""
+
+    statistics: Statistics
+    voxels: int
+
+
+class Analyzer:
+    """Reads slices and computes figures of them; at most `max_cells` cells at a time.
+
+    All methods raise `TooLarge`, `CannotShow` for damaged chunks among the cells, and the errors of
+    `BrickLoader.get_or_decode`.
+    """
+
+    def __init__(
+        self,
+        metadata: MetadataService,
+        loader: BrickLoader,
+        contiguous: ContiguousPlanes,
+        max_cells: int,
+    ) -> None:
+        self._metadata = metadata
+        self._loader = loader
+        self._contiguous = contiguous
+        self._max_cells = max_cells
+
+    def stored(self, volume: Volume, selection: Selection, requester: Requester) -> NDArray[Any]:
+        """The stored values of a selection, an array (rows, columns)."""
+        rows, cols = selection.shape
+        if rows * cols > self._max_cells:
+            raise errors.TooLarge(
+                f"That is {rows * cols:,} voxels, and at most {self._max_cells:,} are read at a time;"
+                " use a step or a part of it."
+            )
+        with VolumeFile(self._metadata, volume) as file:
+            plane = PlaneReader(self._loader, self._contiguous, file, selection, requester)
+            plane.check()
+            return plane.stored()
+
+    def histogram(
+        self,
+        source: Interpretation,
+        selection: Selection,
+        bins: int,
+        range_: tuple[float, float] | None,
+        requester: Requester,
+    ) -> Histogram:
+        """The histogram of a slice between two values, without a range of all its values."""
+        found = source.distribution(self.stored(source.volume, selection, requester))
+        if range_ is None:
+            return histogram(found, edges_of_all(natural_range(found), bins, source.dtype))
+        return histogram(found, edges_between(*range_, bins, source.dtype))
+
+    def region(
+        self, source: Interpretation, selection: Selection, shape: Shape, requester: Requester
+    ) -> Region:
+        """Statistics of the voxels of a shape; `BadRequest` where there are none."""
+        part = shape.within(selection)
+        values = self.stored(source.volume, part, requester)
+        if shape.kind is not ShapeKind.RECTANGLE:
+            values = values[shape.mask(part)]
+        if not values.size:
+            raise errors.BadRequest("The region has no voxel: none has its centre in it.")
+        found = statistics(source.distribution(values))
+        return Region(found, values.size * part.row_span.step * part.col_span.step)
+
+    def profile(
+        self,
+        source: Interpretation,
+        selection: Selection,
+        line: Line,
+        reduce: Reduce,
+        requester: Requester,
+    ) -> NDArray[np.float64]:
+        """The values along a line on a slice, NaN where it has none."""
+        part = line.within(selection)
+        plane = self.stored(source.volume, part, requester)
+        return profile(line, part, lambda rows, cols: source.floats(plane[rows, cols]), reduce)

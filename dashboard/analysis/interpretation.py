@@ -1,0 +1,81 @@
+"""What stored values stand for: unpacked, or a part of complex ones, and which of them are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.analysis.statistics import Distribution
+from dashboard.catalog.volume import Volume
+from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
+from dashboard.frames.unpacking import Packing
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """How the stored values of a volume are read; they are unpacked if `packing` is given.
+
+    Values that are not finite are missing, and those that equal the fill value that the file's author has set (of
+    unpacked ones, what the attributes say).
+    """
+
+    volume: Volume
+    part: ComplexPart = ComplexPart.ABS
+    packing: Packing | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values: real, native."""
+        kind = part_dtype(self.volume.dtype)
+        return kind if self.packing is None else self.packing.result_dtype(kind)
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether there are so few different values that each of them is counted."""
+        return self.volume.dtype.itemsize <= 2
+
+    def distribution(self, stored: NDArray[Any]) -> Distribution:
+        """The values of an array of any shape, without the missing ones."""
+        if self.has_codes:
+            return self.distribution_of_codes(code_counts(stored))
+        values, valid = self._read(stored.reshape(-1))
+        kept = values[valid]
+        return Distribution(np.sort(kept), None, values.size - kept.size)
+
+    def distribution_of_codes(self, counts: NDArray[np.int64]) -> Distribution:
+        """The values of which `counts` has, for each pattern of bits, how often it occurs (`code_counts`)."""
+        codes = np.flatnonzero(counts)
+        counts = counts[codes]
+        stored = codes.astype(_code_dtype(self.volume.memory_dtype)).view(self.volume.memory_dtype)
+        values, valid = self._read(stored)
+        missing = int(counts[~valid].sum())
+        values, counts = values[valid], counts[valid]
+        order = np.argsort(values, kind="stable")
+        return Distribution(values[order], counts[order], missing)
+
+    def floats(self, stored: NDArray[Any]) -> NDArray[np.float64]:
+        """The values as float64, in an array of the same shape; NaN for missing ones."""
+        values, valid = self._read(stored)
+        return np.where(valid, values.astype(np.float64), np.nan)
+
+    def _read(self, stored: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The values, and which are valid."""
+        packing, volume = self.packing, self.volume
+        values = select_part(stored, self.part) if packing is None else packing.unpack(stored)
+        valid = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
+        if volume.fill_is_user_defined and (packing is None or packing.dtype is None):
+            valid &= stored != volume.fill
+        return values, valid
+
+
+def code_counts(stored: NDArray[Any]) -> NDArray[np.int64]:
+    """How often each pattern of bits occurs in an array of values of one or two bytes: 256 or 65,536 counts."""
+    codes = np.ascontiguousarray(stored).view(_code_dtype(stored.dtype)).reshape(-1)
+    return np.bincount(codes, minlength=256**codes.itemsize)
+
+
+def _code_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"u{dtype.itemsize}")

@@ -1,0 +1,71 @@
+"""Figures of slices and volumes: the part of the client that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from dashboard.client.connection import Connection
+
+if TYPE_CHECKING:
+    from dashboard.web.analysis_answers import LineProfile, RegionStatistics
+
+Point = tuple[float, float]
+Shape = Literal["rectangle", "ellipse", "polygon"]
+
+
+class Figures:
+    """Methods of `Client`. Points are (row, column) in voxels of the dataset, along the selection's slices.
+
+    `part` is what of complex values is used; with `decode`, values are unpacked as their attributes say.
+    """
+
+    _connection: Connection
+
+    def profile(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        start: Point,
+        end: Point,
+        *,
+        width: int = 1,
+        reduce: Literal["mean", "sum"] = "mean",
+        part: str = "abs",
+        decode: bool = False,
+    ) -> LineProfile:
+        """The values along a line on a slice, over `width` parallel lines, and their distances from the start."""
+        query = _query(file, dataset, selection, part, decode)
+        query |= {"from": _text([start]), "to": _text([end]), "width": str(width), "reduce": reduce}
+        found: LineProfile = self._connection.get_json("/api/v1/profile", **query)
+        return found
+
+    def region(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        shape: Shape,
+        points: Iterable[Point],
+        *,
+        part: str = "abs",
+        decode: bool = False,
+    ) -> RegionStatistics:
+        """Statistics of a region of a slice: two opposite corners of a rectangle or ellipse, or the vertices of a
+        polygon.
+        """
+        query = _query(file, dataset, selection, part, decode)
+        found: RegionStatistics = self._connection.get_json(
+            "/api/v1/region", **query, shape=shape, points=_text(points)
+        )
+        return found
+
+
+def _query(file: str, dataset: str, selection: str, part: str, decode: bool) -> dict[str, str]:
+    query = {"file": file, "dataset": dataset, "selection": selection, "part": part}
+    return query | ({"decode": "1"} if decode else {})
+
+
+def _text(points: Iterable[Point]) -> str:
+    return ",".join(repr(float(side)) for point in points for side in point)

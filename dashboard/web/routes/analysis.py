@@ -1,0 +1,95 @@
+"""Routes about figures of slices: histograms, line profiles, statistics of regions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import flask
+
+from dashboard import errors
+from dashboard.addressing.requester import SCRIPT, Requester
+from dashboard.addressing.selection import Selection
+from dashboard.analysis.interpretation import Interpretation
+from dashboard.analysis.physical import VoxelSize
+from dashboard.web import analysis_answers, analysis_query, headers, query
+from dashboard.web.operation import operation, returns
+from dashboard.web.quotas import charged
+from dashboard.web.visibility import Visibility
+from dashboard.web.volumes import FILE_ERRORS, again_if_changed, packing_of, volume_of
+
+if TYPE_CHECKING:
+    from dashboard.runtime.container import Services
+
+
+def register(api: flask.Blueprint, services: Services) -> None:
+    """Add the routes to `api`."""
+    visible = Visibility(services)
+
+    @api.get("/api/v1/profile")
+    @operation(
+        returns(analysis_answers.LineProfile, headers=headers.VOLUME),
+        parameters=analysis_query.PROFILE,
+        errors=FILE_ERRORS,
+    )
+    def profile() -> flask.Response:
+        """The values along a line on a slice, as the mean or the sum across its width."""
+        return _answer(lambda: _profile(services, _source(services, visible)))
+
+    @api.get("/api/v1/region")
+    @operation(
+        returns(analysis_answers.RegionStatistics, headers=headers.VOLUME),
+        parameters=analysis_query.REGION,
+        errors=FILE_ERRORS,
+    )
+    def region() -> flask.Response:
+        """Statistics and area of a rectangle, an ellipse or a polygon on a slice."""
+        return _answer(lambda: _region(services, _source(services, visible)))
+
+
+def _answer(read: Callable[[], Any]) -> flask.Response:
+    """What `read` returns as JSON, read again if the file changed meanwhile."""
+    response = flask.jsonify(again_if_changed(read))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _source(services: Services, visible: Visibility) -> Interpretation:
+    volume = volume_of(services, visible)
+    return Interpretation(volume, query.PART.value(), packing_of(services, volume))
+
+
+def _requester(services: Services) -> Requester:
+    """Who asks: a script, whose decoding the person is charged for."""
+    return charged(SCRIPT, services.quotas)
+
+
+def _voxel_size(services: Services, source: Interpretation, chosen: Selection) -> VoxelSize:
+    with suppress(errors.LamellaError):  # The figures are returned whatever else can be read.
+        return VoxelSize.of(services.nodes.meaning(source.volume), chosen)
+    return VoxelSize()
+
+
+def _profile(services: Services, source: Interpretation) -> analysis_answers.LineProfile:
+    chosen, line = query.chosen_slice(source.volume), analysis_query.line()
+    reduce = analysis_query.REDUCE.value()
+    values = services.analyzer.profile(source, chosen, line, reduce, _requester(services))
+    length, unit = _voxel_size(services, source, chosen).distance(
+        line.end[0] - line.start[0], line.end[1] - line.start[1]
+    )
+    return {
+        "values": [value if isfinite(value) else None for value in values.tolist()],
+        "positions": line.positions(length).tolist(),
+        "unit": unit,
+        "voxels": line.positions(line.length).tolist(),
+    }
+
+
+def _region(services: Services, source: Interpretation) -> dict[str, Any]:
+    chosen, shape = query.chosen_slice(source.volume), analysis_query.shape()
+    found = services.analyzer.region(source, chosen, shape, _requester(services))
+    area, unit = _voxel_size(services, source, chosen).area(found.voxels)
+    return {**dataclasses.asdict(found.statistics), "area": area, "area_unit": unit}
