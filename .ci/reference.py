@@ -20,6 +20,7 @@ from prometheus_client.core import Metric
 from pydantic import ByteSize, TypeAdapter
 
 from dashboard import errors
+from dashboard.analysis.volume_histograms import TALLIES_VERSION
 from dashboard.catalog.failures import FAILURES_VERSION
 from dashboard.catalog.keys import METADATA_VERSION
 from dashboard.cli import lamella
@@ -280,6 +281,7 @@ def formats() -> str:
         ("descriptions of files and datasets", f"`{METADATA_VERSION}`"),
         ("refusals of files and datasets", f"`{FAILURES_VERSION}`"),
         ("contrast windows", f"`{WINDOWS_VERSION}`"),
+        ("counts for histograms of volumes", f"`{TALLIES_VERSION}`"),
         ("frames", f"`{FRAMES_VERSION}`"),
         ("viewers' plans", f"`{PLANS_VERSION}`"),
     ]

@@ -17,6 +17,9 @@ FAR: Final = 2
 # Integers beyond have no half between them and the next.
 LARGEST_WITH_HALVES: Final = 2**52
 
+# Values whose place is computed at a time, such that they stay in the processor's cache.
+BLOCK: Final = 32_768
+
 Edges = NDArray[np.floating[Any]]
 
 
@@ -41,14 +44,58 @@ class Histogram:
 
 def histogram(found: Distribution, edges: Edges, seen: float = 1.0) -> Histogram:
     """The counts of values between ascending edges, of values that are the share `seen` of all."""
-    inner = np.searchsorted(found.values, edges[:-1], "left")
-    at = np.append(inner, np.searchsorted(found.values, edges[-1:], "right"))
-    if found.counts is not None:
-        at = np.concatenate(([0], np.cumsum(found.counts)))[at]
+    below, up_to = cumulative(found, edges)
+    at = np.append(below[:-1], up_to[-1:])
     n, (low, high) = found.n, found.extremes or (None, None)
     return Histogram(
         np.diff(at), edges, int(at[0]), n - int(at[-1]), n, found.missing, low, high, seen
     )
+
+
+def cumulative(found: Distribution, edges: Edges) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each of ascending edges how many values are below it, and how many below or equal."""
+    if found.counts is None and _are_regular(edges):
+        return _cumulative_of_many(found.values, edges.astype(np.float64))
+    values = found.values if found.counts is not None else np.sort(found.values)
+    at = np.searchsorted(values, edges, "left"), np.searchsorted(values, edges, "right")
+    if found.counts is None:
+        return at
+    totals = np.concatenate(([0], np.cumsum(found.counts)))
+    return totals[at[0]], totals[at[1]]
+
+
+def _are_regular(edges: Edges) -> bool:
+    """Whether edges are where equal steps lead, up to one step."""
+    wide = edges.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        regular = np.linspace(wide[0], wide[-1], len(wide))
+        step = regular[1] - regular[0]
+        return bool(isfinite(1 / step) and (np.abs(regular - wide) < step).all())
+
+
+def _cumulative_of_many(
+    values: NDArray[Any], edges: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`cumulative` for regular edges: the place of each value is computed, and then corrected by one."""
+    number = len(edges)
+    places, equal = np.zeros(number + 1, np.int64), np.zeros(number, np.int64)
+    around = np.concatenate(([-inf], edges, [inf]))
+    scale = (number - 1) / (edges[-1] - edges[0])
+    for first in range(0, len(values), BLOCK):
+        block = values[first : first + BLOCK].astype(np.float64)
+        with np.errstate(over="ignore"):
+            place = np.clip((block - edges[0]) * scale, -1, number - 1).astype(np.intp)
+        # The number of edges up to the value: `around[place]` is the last of them.
+        place += 1
+        place -= block < around[place]
+        place += block >= around[place + 1]
+        places += np.bincount(place, minlength=number + 1)
+        exact = place[block == around[place]]
+        if len(exact):
+            equal += np.bincount(exact - 1, minlength=number)
+    below = np.cumsum(places)[:-1]
+    # Of the values in the place of an edge, those that are equal to it are not above it.
+    return below, below + equal
 
 
 def natural_range(found: Distribution) -> tuple[Number, Number] | None:
@@ -60,13 +107,15 @@ def natural_range(found: Distribution) -> tuple[Number, Number] | None:
     if found.extremes is None:
         return None
     low, high = found.extremes
-    dtype = found.values.dtype
+    values, dtype = found.values, found.values.dtype
     if dtype.kind in "iu" and high == np.iinfo(dtype).max and low != high:
-        first = int(np.searchsorted(found.values, found.values[-1], "left"))
-        others = first if found.counts is None else int(found.counts[:first].sum())
-        next_: Number = found.values[first - 1].item()
-        if found.n - others > FREQUENT * found.n and 0 < FAR * next_ < high:
-            return low, next_
+        others = values != values.dtype.type(high)
+        count = int(
+            np.count_nonzero(others) if found.counts is None else found.counts[others].sum()
+        )
+        highest: Number = values[others].max().item()
+        if found.n - count > FREQUENT * found.n and 0 < FAR * highest < high:
+            return low, highest
     return low, high
 
 

@@ -43,7 +43,7 @@ class Interpretation:
             return self.distribution_of_codes(code_counts(stored))
         values, valid = self._read(stored.reshape(-1))
         kept = values[valid]
-        return Distribution(np.sort(kept), None, values.size - kept.size)
+        return Distribution(kept, None, values.size - kept.size)
 
     def distribution_of_codes(self, counts: NDArray[np.int64]) -> Distribution:
         """The values of which `counts` has, for each pattern of bits, how often it occurs (`code_counts`)."""

@@ -1,4 +1,4 @@
-"""Values in order, and their statistics: exact for integers."""
+"""Valid values, and their statistics: exact for integers."""
 
 from __future__ import annotations
 
@@ -9,38 +9,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.once import cached_property
+
 Number = int | float
 
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """Valid values in ascending order, how often each occurs (None: once), and how many are missing.
+    """Valid values, and how many are missing.
 
-    `values` is an array (k,) of real numbers without NaN, `counts` one of the same length.
+    `values` is an array (k,) of real numbers without NaN. With `counts`, an array of the same length, they are
+    different values in ascending order, each of which occurs so often.
     """
 
     values: NDArray[Any]
     counts: NDArray[np.int64] | None
     missing: int
 
-    @property
+    @cached_property
     def n(self) -> int:
         """How many values there are, missing ones left out."""
         return len(self.values) if self.counts is None else int(self.counts.sum())
 
-    @property
+    @cached_property
     def extremes(self) -> tuple[Number, Number] | None:
         """The smallest and the largest value; None without any."""
         if not len(self.values):
             return None
+        if self.counts is None:
+            return self.values.min().item(), self.values.max().item()
         return self.values[0].item(), self.values[-1].item()
 
-    def ranked(self, rank: int) -> Number:
-        """The value that `rank` others precede."""
-        if self.counts is not None:
-            rank = int(np.searchsorted(np.cumsum(self.counts), rank, "right"))
-        value: Number = self.values[rank].item()
-        return value
+    @property
+    def middle(self) -> tuple[Number, Number]:
+        """The two values in the middle, which are one for an odd number of values."""
+        ranks = [(self.n - 1) // 2, self.n // 2]
+        if self.counts is None:
+            low, high = np.partition(self.values, ranks)[ranks].tolist()
+        else:
+            at = np.searchsorted(np.cumsum(self.counts), ranks, "right")
+            low, high = self.values[at].tolist()
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,11 @@ def statistics(found: Distribution) -> Statistics:
     total: Number
     with np.errstate(over="ignore", invalid="ignore"):
         is_integer = found.values.dtype.kind in "iu"
-        total, mean, sd = _of_integers(found, n) if is_integer else _of_floats(found, n)
-    below, above = found.ranked((n - 1) // 2), found.ranked(n // 2)
+        if is_integer:
+            total, mean, sd = _of_integers(found, n, int(extremes[0]))
+        else:
+            total, mean, sd = _of_floats(found, n)
+    below, above = found.middle
     median: Number = below
     if below != above:
         # Halves of floats, whose sum may be beyond float64.
@@ -91,9 +103,8 @@ def _of_floats(found: Distribution, n: int) -> tuple[float, float, float]:
     )
 
 
-def _of_integers(found: Distribution, n: int) -> tuple[int, float, float]:
+def _of_integers(found: Distribution, n: int, smallest: int) -> tuple[int, float, float]:
     # Differences to the smallest value wrap around into the unsigned type, where they are exact.
-    smallest = int(found.values[0])
     offsets = found.values.astype(np.int64 if found.values.dtype.kind == "i" else np.uint64).view(
         np.uint64
     )

@@ -90,6 +90,11 @@ class FileBrick:
         # Last, because the descriptor belongs to the caller until here.
         self._fd = fd
 
+    @property
+    def planes(self) -> NDArray[Any]:
+        """All planes, an array (planes, rows, columns); not to be written to."""
+        return self._planes
+
     def plane(self, number: int) -> NDArray[Any]:
         plane: NDArray[Any] = self._planes[number]
         return plane

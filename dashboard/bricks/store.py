@@ -138,6 +138,13 @@ class BrickStore:
         self.access_log.touch(address.key)
         return brick
 
+    def peek(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
+        """The brick mapped, or None; it may be evicted as if it had not been read.
+
+        Its planes are to be verified (`FileBrick.sound`).
+        """
+        return self._open(address, dtype)
+
     def _open(self, address: BrickAddress, dtype: np.dtype[Any]) -> FileBrick | None:
         stored = self._cache.get(address.key)
         if not isinstance(stored, StoredFile):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from dashboard.client.connection import Connection
 
 if TYPE_CHECKING:
-    from dashboard.web.analysis_answers import LineProfile, RegionStatistics
+    from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
 
 Point = tuple[float, float]
 Shape = Literal["rectangle", "ellipse", "polygon"]
@@ -21,6 +21,29 @@ class Figures:
     """
 
     _connection: Connection
+
+    def histogram(
+        self,
+        file: str,
+        dataset: str,
+        selection: str | None = None,
+        *,
+        bins: int = 256,
+        value_range: tuple[float, float] | None = None,
+        part: str = "abs",
+        decode: bool = False,
+    ) -> HistogramCounts:
+        """The histogram of a slice; without a selection of the volume, as far as the server has `seen` it.
+
+        Without `value_range` it is that of the values.
+        """
+        query = _query(file, dataset, selection, part, decode) | {"bins": str(bins)}
+        if selection is None:
+            query["scope"] = "volume"
+        if value_range is not None:
+            query["range"] = ",".join(repr(float(end)) for end in value_range)
+        found: HistogramCounts = self._connection.get_json("/api/v1/histogram", **query)
+        return found
 
     def profile(
         self,
@@ -62,8 +85,11 @@ class Figures:
         return found
 
 
-def _query(file: str, dataset: str, selection: str, part: str, decode: bool) -> dict[str, str]:
-    query = {"file": file, "dataset": dataset, "selection": selection, "part": part}
+def _query(
+    file: str, dataset: str, selection: str | None, part: str, decode: bool
+) -> dict[str, str]:
+    query = {"file": file, "dataset": dataset, "part": part}
+    query |= {} if selection is None else {"selection": selection}
     return query | ({"decode": "1"} if decode else {})
 
 

@@ -88,6 +88,13 @@ class ContiguousFile:
             flat[:, row - first, :] = line.T
         return read
 
+    def run(self, first: int, count: int) -> NDArray[Any]:
+        """So many values in the order of the file, from number `first` on, in its own type; raises as `region`."""
+        out = np.empty(count, self._volume.dtype)
+        start = (self._volume.offset or 0) + first * out.itemsize
+        count_bytes(Stage.READ, self._read_into(out, start))
+        return out
+
     def voxel(self, index: Sequence[int]) -> np.generic:
         """The value at `index`, in native byte order; raises as `region`."""
         out = np.empty(1, self._volume.dtype)

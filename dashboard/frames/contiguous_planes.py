@@ -58,6 +58,17 @@ class ContiguousPlanes:
         with meter(Stage.DECODE):
             return values.astype(file.volume.memory_dtype, copy=False)
 
+    def run(self, file: VolumeFile, first: int, count: int) -> NDArray[Any]:
+        """So many values in the order of the file, from number `first` on, in native byte order.
+
+        Raises `Changed` when the file is shorter than its dataset; whether it changed otherwise is for the caller
+        to ensure.
+        """
+        with meter(Stage.READ):
+            values = ContiguousFile(file.volume, file.fd, self._buffers).run(first, count)
+        with meter(Stage.DECODE):
+            return values.astype(file.volume.memory_dtype, copy=False)
+
     def trim(self, limit: int) -> None:
         """Remove the least recently changed tracking files until `limit` bytes remain; raises `OSError`."""
         records: list[tuple[os.stat_result, str]] = []

@@ -8,6 +8,7 @@ from functools import partial as bind
 from typing import Literal
 
 from dashboard.analysis.analyzer import Analyzer
+from dashboard.analysis.volume_histograms import VolumeHistograms
 from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
@@ -82,6 +83,7 @@ class Engine:
     renderer: FrameRenderer
     exporter: Exporter
     analyzer: Analyzer
+    volume_histograms: VolumeHistograms
     costs: SliceCosts
     owns_hdf5: bool
 
@@ -215,6 +217,9 @@ def build_engine(
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
         costs=SliceCosts(bricks, loader),
         analyzer=Analyzer(metadata, loader, contiguous, settings.max_cells),
+        volume_histograms=VolumeHistograms(
+            metadata, bricks, contiguous, windows, loader.no_demand_pending
+        ),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Final
+from enum import StrEnum
+from math import isfinite
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from dashboard import errors
+from dashboard.addressing import selection
+from dashboard.addressing.numbers import parse_number
+from dashboard.addressing.selection import Selection
 from dashboard.analysis.line_profile import MAX_WIDTH, Line, Reduce
 from dashboard.analysis.shapes import Point, Shape, ShapeKind, parse_points, parse_shape
-from dashboard.web.parameters import Choice, Required, WholeNumber
+from dashboard.catalog.volume import Volume
+from dashboard.web.parameters import Choice, Parameter, Required, WholeNumber
 from dashboard.web.query import DECODE, PART, SELECTION, VOLUME
 
+MAX_BINS: Final = 65_536
+DEFAULT_BINS: Final = 256
+
+
+class Extent(StrEnum):
+    """What a histogram is of."""
+
+    SLICE = "slice"
+    VOLUME = "volume"
+
+
+EXTENT: Final = Choice(
+    name="scope",
+    first=Extent.SLICE,
+    text="The slice that `selection` names, or the volume as far as it has been decoded.",
+)
+SLICE_OF_HISTOGRAM: Final = Parameter(
+    name="selection",
+    text=f"{SELECTION.text[:-1]}; not of a volume.",
+    example=SELECTION.example,
+)
+BINS: Final = WholeNumber(
+    name="bins",
+    largest=MAX_BINS,
+    text="The number of bins; fewer where the values are integers of a smaller range.",
+    default=DEFAULT_BINS,
+)
+RANGE: Final = Parameter(
+    name="range",
+    text="The outer edges of the bins, `LO,HI`; without it, that of the values.",
+    type=Annotated[str, Field(pattern=r"^[^,]+,[^,]+$")],
+)
 LINE_START: Final = Required(
     name="from",
     text=(
@@ -40,8 +80,33 @@ POINTS: Final = Required(
     example="10,20,29.5,40",
 )
 SOURCE: Final = (*VOLUME, SELECTION, PART, DECODE)
+HISTOGRAM: Final = (*VOLUME, SLICE_OF_HISTOGRAM, EXTENT, BINS, RANGE, PART, DECODE)
 PROFILE: Final = (*SOURCE, LINE_START, LINE_END, WIDTH, REDUCE)
 REGION: Final = (*SOURCE, SHAPE, POINTS)
+
+
+def slice_of_histogram(volume: Volume) -> Selection:
+    """The slice in a volume; raises `BadRequest` without one."""
+    text = SLICE_OF_HISTOGRAM.given()
+    if not text:
+        raise errors.BadRequest("The parameter 'selection' is missing.")
+    return selection.parse(text, volume.shape)
+
+
+def value_range() -> tuple[float, float] | None:
+    """The outer edges of the bins of a histogram; None without any."""
+    text = RANGE.given()
+    if text is None:
+        return None
+    try:
+        low, high = map(parse_number, text.split(","))
+    except ValueError:
+        raise errors.BadRequest("A range is LO,HI with two numbers.") from None
+    if not (isfinite(low) and isfinite(high)):
+        raise errors.BadRequest("The ends of a range are finite numbers.")
+    if low >= high:
+        raise errors.BadRequest("The lower end of a range lies below the upper one.")
+    return low, high
 
 
 def line() -> Line:

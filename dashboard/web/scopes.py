@@ -33,6 +33,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.slice_": _READ,
     "api.value": _READ,
     "api.rows": _READ,
+    "api.histogram": _READ,
     "api.profile": _READ,
     "api.region": _READ,
     "api.residency": _READ,
@@ -77,7 +78,7 @@ GUEST: Final = frozenset(
     {
         *("api.files", "api.datasets", "api.node"),
         *("api.slice_", "api.value", "api.rows", "api.residency", "api.export", "api.cost"),
-        *("api.profile", "api.region"),
+        *("api.histogram", "api.profile", "api.region"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

@@ -29,6 +29,16 @@ def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
     visible = Visibility(services)
 
+    @api.get("/api/v1/histogram")
+    @operation(
+        returns(analysis_answers.HistogramCounts, headers=headers.VOLUME),
+        parameters=analysis_query.HISTOGRAM,
+        errors=FILE_ERRORS,
+    )
+    def histogram() -> flask.Response:
+        """The histogram of a slice, or of a volume as far as it is cached, with the share that was seen."""
+        return _answer(lambda: _histogram(services, _source(services, visible)))
+
     @api.get("/api/v1/profile")
     @operation(
         returns(analysis_answers.LineProfile, headers=headers.VOLUME),
@@ -71,6 +81,29 @@ def _voxel_size(services: Services, source: Interpretation, chosen: Selection) -
     with suppress(errors.LamellaError):  # The figures are returned whatever else can be read.
         return VoxelSize.of(services.nodes.meaning(source.volume), chosen)
     return VoxelSize()
+
+
+def _histogram(services: Services, source: Interpretation) -> analysis_answers.HistogramCounts:
+    bins, range_ = (
+        analysis_query.BINS.value() or analysis_query.DEFAULT_BINS,
+        analysis_query.value_range(),
+    )
+    if analysis_query.EXTENT.value() is analysis_query.Extent.VOLUME:
+        found = services.volume_histograms.histogram(source, bins, range_)
+    else:
+        chosen = analysis_query.slice_of_histogram(source.volume)
+        found = services.analyzer.histogram(source, chosen, bins, range_, _requester(services))
+    return {
+        "counts": found.counts.tolist(),
+        "edges": found.edges.tolist(),
+        "below": found.below,
+        "above": found.above,
+        "n": found.n,
+        "missing": found.missing,
+        "min": found.low,
+        "max": found.high,
+        "seen": found.seen,
+    }
 
 
 def _profile(services: Services, source: Interpretation) -> analysis_answers.LineProfile:

@@ -64,6 +64,7 @@ FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("GET", "/api/v1/value"): {"index": "3,4,5"},
     ("GET", "/api/v1/rows"): {"columns": "0:2"},
     ("GET", "/api/v1/export"): {"selection": "3:5,:,:"},
+    ("GET", "/api/v1/histogram"): {"selection": "3,:,:"},
     ("GET", "/api/v1/profile"): {"selection": "3,:,:", "from": "1,1", "to": "5,9"},
     ("GET", "/api/v1/region"): {"selection": "3,:,:", "points": "1,1,5,9"},
     ("GET", "/api/v1/cost"): {"selection": "3,:,:"},

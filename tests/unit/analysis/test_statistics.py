@@ -25,8 +25,8 @@ from tests import files
 TYPES = [kind for kind in files.DTYPES if np.dtype(kind).kind in "iuf" and not kind.startswith(">")]
 
 
-def sorted_values(values: NDArray[Any]) -> Distribution:
-    return Distribution(np.sort(values), None, 0)
+def plain_values(values: NDArray[Any]) -> Distribution:
+    return Distribution(values, None, 0)
 
 
 def counted_values(values: NDArray[Any]) -> Distribution:
@@ -34,7 +34,7 @@ def counted_values(values: NDArray[Any]) -> Distribution:
     return Distribution(found, counts, 0)
 
 
-FORMS = [sorted_values, counted_values]
+FORMS = [plain_values, counted_values]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -59,31 +59,31 @@ def test_integers_are_exact(numbers: list[int], form: Any) -> None:
     found = statistics(form(np.array(numbers, "i8")))
     assert found.sum == sum(numbers)
     assert found.mean == sum(numbers) / len(numbers)
-    assert found.median == median(numbers)
+    assert float(found.median or 0) == float(median(numbers))
     assert found.sd == pytest.approx(pstdev(numbers), rel=1e-9, abs=1e-9)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
 def test_unsigned_integers_are_exact(numbers: list[int]) -> None:
-    found = statistics(sorted_values(np.array(numbers, "u8")))
+    found = statistics(plain_values(np.array(numbers, "u8")))
     assert (found.sum, found.min, found.max) == (sum(numbers), min(numbers), max(numbers))
     assert found.sd == pytest.approx(pstdev(numbers), rel=1e-9, abs=1e-9)
 
 
 def test_a_small_spread_of_large_integers() -> None:
     values = 2**62 + np.arange(5)
-    assert statistics(sorted_values(values)).sd == pytest.approx(2**0.5)
+    assert statistics(plain_values(values)).sd == pytest.approx(2**0.5)
 
 
 @given(arrays.arrays("f8", st.integers(1, 30), elements=st.floats(-1e100, 1e100)))
 def test_floats(values: NDArray[Any]) -> None:
-    found = statistics(sorted_values(values))
+    found = statistics(plain_values(values))
     assert found.mean == pytest.approx(fmean(values), rel=1e-9, abs=1e87)
     assert found.median == pytest.approx(float(np.median(values)))
 
 
 def test_what_is_beyond_float64_is_none() -> None:
-    found = statistics(sorted_values(np.array([1.7e308, 1.6e308])))
+    found = statistics(plain_values(np.array([1.7e308, 1.6e308])))
     assert (found.sum, found.mean, found.sd) == (None, None, None)
     assert found.median == pytest.approx(1.65e308)
 
@@ -149,7 +149,7 @@ def test_few_integers_have_a_bin_each() -> None:
     edges = edges_of_all((3, 9), 256, values.dtype)
     np.testing.assert_array_equal(edges, np.arange(2.5, 10))
     np.testing.assert_array_equal(
-        histogram(sorted_values(values), edges).counts, [1, 0, 2, 0, 0, 0, 1]
+        histogram(plain_values(values), edges).counts, [1, 0, 2, 0, 0, 0, 1]
     )
     assert len(edges_of_all((3, 9), 6, values.dtype)) == 7
 

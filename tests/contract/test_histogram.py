@@ -1,0 +1,360 @@
+"""Histograms over HTTP: of slices, and of volumes from what is cached, which are those of NumPy on the file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dashboard.analysis import volume_histograms
+from dashboard.bricks import contents
+from dashboard.client import Client
+from tests import files
+from tests.contract.test_analysis import PLANES, SHAPE, STORED, text
+from tests.contract.test_change import write
+from tests.contract.test_slice import assert_error
+from tests.web import App, listening, running
+
+CHUNKS = (2, 8, 16)
+# All but the types of 16 bits have fixed edges.
+KINDS = [*files.DTYPES, "filled/i2", "filled/i8", "filled/c8"]
+FILLED = {name: STORED.astype(name[7:]) for name in KINDS if name.startswith("filled")}
+
+
+def stored(name: str) -> NDArray[Any]:
+    if name in FILLED:
+        return FILLED[name]
+    return files.made_up(name, SHAPE, seed=files.DTYPES.index(name))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application over files with datasets of each type, chunked, plain and packed."""
+    folder = tmp_path_factory.mktemp("histograms")
+    path = folder / "types.h5"
+    with h5py.File(path, "w") as file:
+        for name in KINDS:
+            values = stored(name)
+            fill = {"fillvalue": values[0, 0, 0]} if name in FILLED else {}
+            how = {"chunks": CHUNKS, "compression": "gzip", **fill}
+            file.create_dataset(f"chunked/{name}", data=values, **how)
+            file.create_dataset(f"counted/{name}", data=values, **how)
+            file.create_dataset(f"plain/{name}", data=values, **fill)
+        for name, dtype in (("packed_i2", ">i2"), ("packed_i4", "i4")):
+            packed = file.create_dataset(name, data=STORED.astype(dtype), chunks=CHUNKS)
+            packed.attrs["scale_factor"] = np.float32(0.5)
+            packed.attrs["add_offset"] = np.float32(100)
+            packed.attrs["_FillValue"] = packed.dtype.type(-1)
+    with running(folder, path) as app:
+        yield app
+
+
+def ask(app: App, dataset: str, **query: Any) -> dict[str, Any]:
+    """What the interface returns of a dataset; the sums are asserted."""
+    asked = {"file": "types.h5", "dataset": dataset, **query}
+    response = app.get("/api/v1/histogram", **asked)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    assert response.headers["Cache-Control"] == "no-store"
+    found: dict[str, Any] = response.get_json()
+    assert sum(found["counts"]) + found["below"] + found["above"] == found["n"]
+    assert len(found["edges"]) == len(found["counts"]) + 1
+    return found
+
+
+def equals(
+    found: dict[str, Any], values: NDArray[Any], missing: NDArray[Any] | None = None
+) -> None:
+    """A histogram is that of NumPy on the values, as they are shown."""
+    gone = ~np.isfinite(values) if missing is None else ~np.isfinite(values) | missing
+    kept = values[~gone]
+    edges = np.array(found["edges"])
+    np.testing.assert_array_equal(found["counts"], np.histogram(kept, edges)[0])
+    assert found["below"] == (kept < edges[0]).sum()
+    assert found["above"] == (kept > edges[-1]).sum()
+    assert (found["n"], found["missing"]) == (kept.size, gone.sum())
+    assert (found["min"], found["max"]) == (kept.min(), kept.max())
+
+
+def gaps(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Where the fill value is that the file's author has set."""
+    return values == stored(name)[0, 0, 0] if name in FILLED else np.zeros(values.shape, bool)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_slice_has_the_histogram_of_numpy(made: App, name: str) -> None:
+    for storage, plane in product(("chunked", "plain"), PLANES):
+        cells = stored(name)[plane]
+        shown = files.shown(cells)
+        dataset, selection = f"{storage}/{name}", text(plane)
+        whole = ask(made, dataset, selection=selection)
+        equals(whole, shown, gaps(name, cells))
+        assert whole["seen"] == 1
+        assert whole["below"] == whole["above"] == 0
+        kept = shown[np.isfinite(shown) & ~gaps(name, cells)]
+        if int(kept.max()) - int(kept.min()) >= 256 or kept.dtype.kind == "f":
+            np.testing.assert_array_equal(whole["edges"], np.histogram(kept, 256)[1])
+        low, high = (float(x) for x in np.quantile(kept.astype("f8"), [0.2, 0.7]))
+        part = ask(made, dataset, selection=selection, bins="20", range=f"{low!r},{high!r}")
+        equals(part, shown, gaps(name, cells))
+        np.testing.assert_array_equal(part["edges"], np.histogram(kept, 20, (low, high))[1])
+
+
+def test_few_integers_have_a_bin_each(made: App) -> None:
+    found = ask(made, "chunked/?", selection="1,:,:")
+    assert found["edges"] == [-0.5, 0.5, 1.5]
+    assert found["counts"][1] == stored("?")[1].sum()
+
+
+def test_values_are_unpacked(made: App) -> None:
+    unpacked = np.where(STORED == -1, np.nan, STORED * np.float32(0.5) + np.float32(100))
+    for dataset in ("packed_i2", "packed_i4"):
+        equals(ask(made, dataset, selection=":,3,:", decode="1"), unpacked[:, 3])
+        equals(ask(made, dataset, selection=":,3,:"), STORED[:, 3])
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"selection": "2,:,:", "bins": "0"}, "whole number"),
+        ({"selection": "2,:,:", "bins": "100000"}, "whole number"),
+        ({"selection": "2,:,:", "bins": "1.5"}, "whole number"),
+        ({"selection": "2,:,:", "range": "5,1"}, "below"),
+        ({"selection": "2,:,:", "range": "5,5"}, "below"),
+        ({"selection": "2,:,:", "range": "5"}, "two numbers"),
+        ({"selection": "2,:,:", "range": "1,2,3"}, "two numbers"),
+        ({"selection": "2,:,:", "range": "nan,5"}, "finite"),
+        ({"selection": "2,:,:", "range": "0,inf"}, "finite"),
+        ({"selection": "2,:,:", "scope": "file"}, "one of"),
+        ({"scope": "volume", "range": "5,1"}, "below"),
+        ({}, "missing"),
+        ({"selection": "2,2,:"}, "two slices"),
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence(made: App, query: dict[str, str], word: str) -> None:
+    response = made.get("/api/v1/histogram", file="types.h5", dataset="chunked/u1", **query)
+    assert_error(response, 400)
+    assert word in response.get_json()["error"]["message"]
+
+
+def cached(app: App, dataset: str, selection: str, file: str = "types.h5") -> None:
+    """Have the bricks of a slice in the cache."""
+    assert app.slice(file, dataset, selection).status_code == 200
+    while app.services.loader.in_use:
+        time.sleep(0.005)
+
+
+def volume(app: App, dataset: str, until: float | None = None, **query: Any) -> dict[str, Any]:
+    """The histogram of a volume, asked for until it has seen as much (or nothing more comes)."""
+    found = ask(app, dataset, scope="volume", **query)
+    while True:
+        more = ask(app, dataset, scope="volume", **query)
+        if more["seen"] == (found["seen"] if until is None else until):
+            return more
+        found = more
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_volume_is_counted_from_what_is_cached(made: App, name: str) -> None:
+    dataset, values = f"counted/{name}", stored(name)
+    decoded = made.stats()["prefetch"]["decoded"]
+    nothing = volume(made, dataset)
+    assert (nothing["seen"], nothing["n"], nothing["min"], nothing["missing"]) == (0, 0, None, 0)
+    # A layer along the first axis, one along the last which crosses it, then all.
+    cached(made, dataset, "2,:,:")
+    slab = values[2:4]
+    found = volume(made, dataset)
+    assert found["seen"] == pytest.approx(slab.size / values.size)
+    equals(found, files.shown(slab), gaps(name, slab))
+    cached(made, dataset, ":,:,20")
+    both = np.zeros(SHAPE, bool)
+    both[2:4] = both[:, :, 16:] = True
+    found = volume(made, dataset)
+    assert found["seen"] == pytest.approx(both.sum() / values.size)
+    equals(found, files.shown(values[both]), gaps(name, values[both]))
+    for selection in ("0,:,:", "4,:,:", ":,3,:"):
+        cached(made, dataset, selection)
+    found = volume(made, dataset, 1.0)
+    equals(found, files.shown(values), gaps(name, values))
+    # Exact where there are few different values, between fixed edges otherwise.
+    kept = files.shown(values).astype("f8")
+    low, high = (float(x) for x in np.quantile(kept[np.isfinite(kept)], [0.3, 0.6]))
+    part = ask(made, dataset, scope="volume", bins="20", range=f"{low!r},{high!r}")
+    equals(part, files.shown(values), gaps(name, values))
+    assert len(part["counts"]) <= 20
+    if values.itemsize <= 2:
+        assert (part["edges"][0], part["edges"][-1]) == pytest.approx((low, high), rel=1e-3)
+        assert found["below"] == found["above"] == 0
+    else:
+        assert part["edges"][0] <= low < high <= part["edges"][-1]
+    assert made.stats()["prefetch"]["decoded"] == decoded
+
+
+@pytest.mark.parametrize("name", ["u1", "<i2", "f4", "c8", "filled/i8"])
+def test_a_contiguous_volume_is_read_from_the_file(made: App, name: str) -> None:
+    found = volume(made, f"plain/{name}", 1.0)
+    equals(found, files.shown(stored(name)), gaps(name, stored(name)))
+
+
+@pytest.mark.parametrize("dataset", ["packed_i2", "packed_i4"])
+def test_a_volume_is_unpacked(made: App, dataset: str) -> None:
+    for selection in ("0,:,:", "2,:,:", "4,:,:"):
+        cached(made, dataset, selection)
+    unpacked = np.where(STORED == -1, np.nan, STORED * np.float32(0.5) + np.float32(100))
+    equals(volume(made, dataset, 1.0, decode="1"), unpacked)
+    equals(volume(made, dataset, 1.0), STORED)
+
+
+def test_a_part_of_complex_values(made: App) -> None:
+    for selection in ("0,:,:", "2,:,:", "4,:,:"):
+        cached(made, "chunked/c16", selection)
+    for part in ("abs", "real", "imag", "phase"):
+        found = volume(made, "chunked/c16", 1.0, part=part)
+        equals(found, files.shown(stored("c16"), part))
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A file of 24 chunks."""
+    values = np.random.default_rng(4).integers(0, 4000, (12, 40, 64)).astype("u2")
+    how = {"chunks": (4, 20, 16), "compression": "gzip"}
+    return files.write(tmp_path / "types.h5", x=(values, how))
+
+
+def test_a_request_counts_for_a_moment_and_the_next_one_goes_on(
+    tmp_path: Path, scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with h5py.File(scan) as file:
+        values = file["x"][()]
+    monkeypatch.setattr(volume_histograms, "PIECE_VOXELS", 1)  # One chunk at a time.
+    with running(tmp_path, scan) as app:
+        for index in (0, 4, 8):
+            cached(app, "x", f"{index},:,:")
+        times = iter(range(10**6))
+        monkeypatch.setattr(app.services.volume_histograms, "_clock", lambda: next(times) / 400)
+        seen = [0.0]
+        while seen[-1] < 1 and len(seen) < 200:
+            seen.append(ask(app, "x", scope="volume")["seen"])
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 3
+        monkeypatch.undo()
+        equals(volume(app, "x", 1.0), values)
+
+
+def test_nothing_is_counted_while_a_viewer_waits(tmp_path: Path, scan: Path) -> None:
+    with running(tmp_path, scan) as app:
+        cached(app, "x", "0,:,:")
+        with app.services.demand_signal.demand():
+            assert ask(app, "x", scope="volume")["seen"] == 0
+        assert volume(app, "x")["seen"] == pytest.approx(1 / 3)
+
+
+def test_what_was_counted_outlives_bricks_and_processes(tmp_path: Path, scan: Path) -> None:
+    with running(tmp_path, scan) as app:
+        cached(app, "x", "0,:,:")
+        assert volume(app, "x")["seen"] == pytest.approx(1 / 3)
+        with running(tmp_path, scan) as other:
+            cached(other, "x", "4,:,:")
+            assert volume(other, "x")["seen"] == pytest.approx(2 / 3)
+        assert volume(app, "x")["seen"] == pytest.approx(2 / 3)
+        for group in contents.contents(app.services.bricks):
+            contents.drop(app.services.bricks, app.services.brick_trace, group.volume)
+    with running(tmp_path, scan) as later:
+        cached(later, "x", "8,:,:")
+        with h5py.File(scan) as file:
+            equals(volume(later, "x", 1.0), file["x"][()])
+
+
+@pytest.mark.parametrize("planted", [b"", b"{}", b'{"seen":"","counts":"","low":null,"high":null}'])
+def test_planted_counts_are_not_read(tmp_path: Path, scan: Path, planted: bytes) -> None:
+    with running(tmp_path, scan) as app:
+        cached(app, "x", "0,:,:")
+        found, rows = volume(app, "x"), app.services.caches.metadata
+        (key,) = (one for one in rows.keys_with_prefix("") if rows.get(one)[:8] == b'{"seen":')
+        rows.set(key, planted)
+        with running(tmp_path, scan) as other:
+            assert volume(other, "x") == found
+
+
+def test_bricks_do_not_count_as_used(tmp_path: Path, scan: Path) -> None:
+    with running(tmp_path, scan) as app:
+        cached(app, "x", "0,:,:")
+        services = app.services
+        services.bricks.access_log.flush()
+        rows = list(services.caches.bricks.rows_by_eviction_order())
+        before = app.stats()["demand"]
+        volume(app, "x")
+        services.bricks.access_log.flush()
+        assert list(services.caches.bricks.rows_by_eviction_order()) == rows
+        assert app.stats()["demand"] == before
+
+
+def test_damaged_chunks_are_never_seen(tmp_path: Path, scan: Path) -> None:
+    with h5py.File(scan) as file:
+        values = file["x"][()]
+    files.damage(scan, "x", (4, 20, 32))
+    with running(tmp_path, scan) as app:
+        for selection in ("0,:,:", "4,:20,:", "8,:,:"):
+            cached(app, "x", selection)
+        found = volume(app, "x")
+        assert found["seen"] == pytest.approx(23 / 24)
+        good = np.ones(values.shape, bool)
+        good[4:8, 20:, 32:48] = False
+        equals(found, values[good])
+
+
+def test_a_replaced_file_is_counted_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with running(tmp_path, folder) as app:
+        asked = {"file": "data/a.h5", "dataset": "volume", "scope": "volume"}
+        for value in (1, 2):
+            write(folder / "a.h5", value)
+            assert app.get("/api/v1/histogram", **asked).get_json()["n"] == 0
+            cached(app, "volume", "3,:,:", "data/a.h5")
+            for _ in range(3):
+                found = app.get("/api/v1/histogram", **asked).get_json()
+            assert (found["min"], found["max"], found["n"]) == (value, value, 4 * 50 * 60)
+
+
+def test_a_growing_volume_is_counted_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "types.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        made = file.create_dataset(
+            "x", (4, 20, 30), "u2", maxshape=(None, 20, 30), chunks=(2, 8, 8), compression="gzip"
+        )
+        made[...] = 1
+        file.swmr_mode = True
+        with running(tmp_path, path) as app:
+            for index in (0, 2):
+                cached(app, "x", f"{index},:,:")
+            assert volume(app, "x", 1.0)["counts"] == [2400]
+            made.resize(6, 0)
+            made[4:] = 7
+            made.flush()
+            assert volume(app, "x")["seen"] == pytest.approx(4 / 6)
+            cached(app, "x", "5,:,:")
+            found = volume(app, "x", 1.0)
+            assert (found["counts"][0], found["counts"][-1]) == (2400, 1200)
+
+
+def test_too_many_chunks_are_refused(tmp_path: Path) -> None:
+    path = files.declare(tmp_path / "types.h5", {"x": ((300, 300, 300), "u1", (1, 1, 1))})
+    with running(tmp_path, path) as app:
+        response = app.get("/api/v1/histogram", file="types.h5", dataset="x", scope="volume")
+        assert_error(response, 413)
+        assert "27,000,000 chunks" in response.get_json()["error"]["message"]
+
+
+def test_the_client_asks_for_slices_and_volumes(made: App) -> None:
+    with listening(made.client.application) as address, Client(address) as client:
+        found = client.histogram("types.h5", "chunked/u1", "2,:,:", bins=16, value_range=(0, 160))
+        asked = {"selection": "2,:,:", "bins": "16", "range": "0,160"}
+        assert found == ask(made, "chunked/u1", **asked)
+        assert client.histogram("types.h5", "plain/u1", decode=True)["seen"] == 1
