@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +24,7 @@ from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import MAX_SAMPLES, Geometry, Position, PositionSample
+from dashboard.runtime.behind import BehindResponses
 from dashboard.telemetry import browser_report
 from dashboard.telemetry.browser_report import PaintedSlice
 from dashboard.telemetry.groups import Demand, axis_name, volume_name
@@ -89,7 +89,7 @@ class Activity:
         self._record_demand = record_demand
         self._clock = clock
         self.row_limit = RowLimit(monotonic)
-        self._deferred = ThreadPoolExecutor(1, thread_name_prefix="deferred")
+        self._deferred = BehindResponses("deferred")
         self._slots = threading.Semaphore(MAX_DEFERRED)
         # A failure for one slice says nothing about the viewer's next one, so there is no pause; log lines are
         # limited.
@@ -188,16 +188,16 @@ class Activity:
             finally:
                 self._slots.release()
 
-        self._deferred.submit(run)
+        self._deferred.put(run)
         return True
 
     def drain(self) -> None:
         """Wait for the work that is deferred by now."""
-        self._deferred.submit(int).result()
+        self._deferred.drain()
 
     def close(self) -> None:
         """Wait for deferred work, and end the thread."""
-        self._deferred.shutdown(wait=True)
+        self._deferred.close()
 
     def _refused(self, reason: str, rows: int) -> None:
         if rows:

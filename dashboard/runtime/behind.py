@@ -1,0 +1,56 @@
+"""Work that is done behind the responses, by one thread and some at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Final
+
+# To wake a thread hands the interpreter's lock over in the middle of a response: it costs the next request more
+# than the work itself. A thread that sleeps is not woken by what is put meanwhile.
+DELAY_S: Final = 0.004
+
+
+class BehindResponses:
+    """Runs work in the order in which it is put, some milliseconds later; it must not raise."""
+
+    def __init__(self, name: str, delay_s: float = DELAY_S) -> None:
+        self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._delay_s = delay_s
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._started = False
+
+    def put(self, work: Callable[[], object]) -> None:
+        """Queue `work`."""
+        if not self._started:
+            with self._lock:
+                if not self._started:
+                    self._thread.start()
+                    self._started = True
+        self._waiting.put(work)
+
+    def drain(self) -> None:
+        """Wait for the work that is queued by now."""
+        done = threading.Event()
+        self.put(done.set)
+        done.wait()
+
+    def close(self) -> None:
+        """Finish what is queued, and end the thread."""
+        if self._started:
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (work := self._waiting.get()) is not None:
+            time.sleep(self._delay_s)
+            try:
+                while work is not None:
+                    work()
+                    work = self._waiting.get_nowait()
+                return
+            except Empty:
+                continue
