@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -47,10 +48,8 @@ class BehindResponses:
     def _run(self) -> None:
         while (work := self._waiting.get()) is not None:
             time.sleep(self._delay_s)
-            try:
+            with suppress(Empty):
                 while work is not None:
                     work()
                     work = self._waiting.get_nowait()
                 return
-            except Empty:
-                continue
