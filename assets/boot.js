@@ -19,7 +19,6 @@
     'mode',
     'bounds',
     'playing',
-    'drag',
     'press',
     'dialog',
     'panels',

@@ -48,6 +48,7 @@ import { createSheet } from './ui/sheet.mjs';
 import { createShell } from './ui/shell.mjs';
 import { createStartPage } from './ui/start-page.mjs';
 import { createStatus } from './ui/status.mjs';
+import { createTools } from './ui/tools.mjs';
 import { createTouch } from './ui/touch.mjs';
 import { createTree } from './ui/tree.mjs';
 import { createTreeFilter } from './ui/tree-filter.mjs';
@@ -89,7 +90,7 @@ export const renderers = {
  * @param {PageConfig} config */
 export function start(config) {
   const viewerId = identifyViewer();
-  const store = createViewStore();
+  const store = createViewStore((view) => tools.onView(view));
 
   const bandwidth = createBandwidthEstimator();
   const versions = createVersions((generation, version) => viewer.onVersionChange(generation, version));
@@ -120,7 +121,7 @@ export function start(config) {
     (request, error) => picture.onError(request, error),
   );
 
-  const focus = createFocus({ onEscape: () => viewer.goBack() });
+  const focus = createFocus({ onEscape: () => tools.leave() || viewer.goBack() });
   const dimensions = createDimensions({
     on: {
       move: (dimension, index) => viewer.moveAlong(dimension, index),
@@ -202,6 +203,7 @@ export function start(config) {
   const readout = createReadout({ api, plot });
   const machine = createStateMachine((phase) => {
     element('plot-frame').dataset.phase = phase;
+    tools.onPhase();
   });
   const frames = createFrameCache();
   const scrubber = createScrubber({
@@ -322,8 +324,9 @@ export function start(config) {
     prefix: config.prefix,
     signsIn: config.signsIn,
   });
-  const input = createInput({ viewer, player });
-  const touch = createTouch({ clock, store, viewer, player, plot });
+  const tools = createTools({ clock, api, store, plot, machine, viewer, status, dock, focus });
+  const input = createInput({ viewer, player, tools });
+  const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);
   network.start();
@@ -342,7 +345,7 @@ export function start(config) {
   input.start();
   touch.start();
   bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
-  if (matchMedia('(pointer: coarse)').matches) plot.setDragMode(false);
+  tools.start();
   tree.start();
   createTreeFilter({ tree, showTree: shell.showTree }).start();
   datasets.loadFiles().catch(() => undefined);
@@ -378,7 +381,6 @@ export function start(config) {
     newest,
     panels,
     player,
-    plot,
     prefetchPause,
     residency,
     shell,

@@ -7,6 +7,7 @@ import { isCategorical, KINDS, kindsOf } from './kinds.mjs';
 import { formatLabels, parseLabels } from './labels.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
 import { isFlipped, isTransposed, SIDES } from './plane.mjs';
+import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { PARTS, POOLS, selectionOf } from './viewport.mjs';
 /** @import { Norm } from './colormap.mjs' */
 /** @import { Kind } from './meaning.mjs' */
@@ -37,6 +38,7 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {'volume' | 'slice' | Range | null} window
  * @property {Range | null} x
  * @property {Range | null} y
+ * @property {string | null} tools As model/tools.mjs has them.
  * @property {string[]} unknown A sentence for each value that is not understood.
  */
 
@@ -89,6 +91,7 @@ export function parseLink(search) {
     window: window_ === 'volume' || window_ === 'slice' ? window_ : pair(window_),
     x: pair(query.get('x')),
     y: pair(query.get('y')),
+    tools: query.get('tools'),
     unknown: [],
   };
   link.unknown = /** @type {const} */ ([
@@ -140,6 +143,10 @@ export function formatLink(view) {
   const y = within(view.y, view.shape[view.rows], '', []);
   if (x) query.push(['x', x.map(hundredths).join(',')]);
   if (y) query.push(['y', y.map(hundredths).join(',')]);
+  if (view.tools) {
+    const plane = planeOf(view);
+    query.push(['tools', formatTools(parseTools(view.tools, plane, view.shape.length).tools, plane)]);
+  }
   return '?' + query.map(([key, value]) => key + '=' + encodeValue(value)).join('&');
 }
 
@@ -165,5 +172,5 @@ function voxelSize(text) {
 /** As encodeURIComponent, but what may stand in a query stays legible.
  * @param {string | number | boolean} value @returns {string} */
 export function encodeValue(value) {
-  return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':');
+  return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%3B/g, ';');
 }

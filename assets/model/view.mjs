@@ -1,10 +1,11 @@
 /* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
-import { resolvePlane } from './link-plane.mjs';
+import { resolvePlane, shorten } from './link-plane.mjs';
 import { COLORSCALES, NORMS } from './colormap.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
 import { flipped, isFlipped, SIDES, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
+import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
 /** @import { Kind, Meaning } from './meaning.mjs' */
@@ -51,6 +52,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {string} colorscale
  * @property {boolean} reverse
  * @property {'volume' | 'slice' | Range} window The contrast window: whose values it spans, or its ends.
+ * @property {string} tools What is measured, see model/tools.mjs; empty for nothing.
  */
 
 /** @typedef {'voxel' | 'square' | 'fill'} Aspect The shape of a voxel on the screen: its own, or as the plot has space. */
@@ -79,7 +81,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'colors', change: Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
- *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string}
+ *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
@@ -128,6 +130,8 @@ export function reduce(view, action) {
       return changed(view, withKind(view, action.kind));
     case 'labels':
       return changed(view, { labels: action.labels });
+    case 'tools':
+      return changed(view, { tools: action.tools });
     case 'voxel':
       return changed(view, { voxel: action.size });
     case 'aspect':
@@ -200,9 +204,9 @@ export function isSamePicture(a, b) {
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
-/** The colours of one view on another one. @param {View} view @param {View} colors @returns {View} */
-export function withColorsOf(view, { colorscale, reverse, norm, window: contrast }) {
-  return changed(view, { colorscale, reverse, norm, window: contrast });
+/** The colours and tools of one view on another one. @param {View} view @param {View} colors @returns {View} */
+export function withColorsOf(view, { colorscale, reverse, norm, window: contrast, tools }) {
+  return changed(view, { colorscale, reverse, norm, window: contrast, tools });
 }
 
 /** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
@@ -216,6 +220,7 @@ export function createView(found, link, before, keepNorm) {
   const suggested = suggestedBy(meaning);
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
+  const { tools, wrong } = parseTools(link.tools || '', planeOf(plane), record.shape.length);
   const view = frozen({
     file: found.file,
     dataset: record.dataset,
@@ -246,10 +251,14 @@ export function createView(found, link, before, keepNorm) {
     colorscale: link.colorscale || suggested.colorscale || like.colorscale,
     reverse: link.colorscale ? link.reverse : suggested.colorscale ? Boolean(suggested.reverse) : like.reverse,
     window: link.window || suggested.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
+    tools: formatTools(tools),
   });
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
-  return { view, notes: (link.unknown || []).concat(plane.notes, warnings) };
+  const unknown = wrong.length
+    ? ['The link has “' + shorten(wrong.join(';')) + '” for tools, which is not understood.']
+    : [];
+  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, warnings) };
 }
 
 /** The kind of a picture: what a link says, else what the dataset means, unless the plane is none of a colour picture.
@@ -305,6 +314,7 @@ export function carryOver(found, before) {
     window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
     x: alike ? before.x : null,
     y: alike ? before.y : null,
+    tools: alike ? before.tools : null,
     unknown: [],
   };
   if (alike && before.axis !== null) {
@@ -330,20 +340,26 @@ export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
 
-/* Holds the view of the page. */
-export function createViewStore() {
+/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or has other tools.
+ * @param {(view: View | null) => void} [onPlane] */
+export function createViewStore(onPlane = () => undefined) {
   /** @type {View | null} */
   let view = null;
+
+  /** @param {View | null} next */
+  function replace(next) {
+    const before = view;
+    view = next;
+    if (!before || !next || !isSamePlane(before, next) || before.tools !== next.tools) onPlane(next);
+  }
+
   return {
     current: () => view,
-    /** @param {View | null} next */
-    replace: (next) => {
-      view = next;
-    },
+    replace,
     /** Apply an action; whether it has changed the view. @param {Action} action @returns {boolean} */
     dispatch: (action) => {
       const before = /** @type {View} */ (view);
-      view = reduce(before, action);
+      replace(reduce(before, action));
       return view !== before;
     },
   };

@@ -46,6 +46,9 @@ export function createPlot({ canvas, patch, isCovered, on }) {
    * @type {{clientX: number, clientY: number} | null} */
   let pointer = null;
 
+  /** Shapes over a scene. @type {(scene: PlotScene) => Plotly[]} */
+  let overlay = () => [];
+
   /** All that decided the last drawing but values and picture; null when the axes have changed since.
    * @type {string | null} */
   let drawn = null;
@@ -71,6 +74,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     gd.removeAllListeners('plotly_restyle');
     gd.on('plotly_relayout', (/** @type {Plotly} */ change) => {
       drawn = null;
+      if (Object.keys(change).every((key) => key === 'shapes')) return;
       place(area());
       refreshHover();
       if (writing || !scene || !Object.keys(change).some((key) => /^[xy]axis/.test(key))) return;
@@ -135,6 +139,11 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     },
   });
 
+  /** @param {PlotScene} of @returns {Plotly} */
+  function layoutNow(of) {
+    return Object.assign(layoutOf(of, size(), dragMode), { shapes: overlay(of) });
+  }
+
   /** @param {() => Promise<unknown>} job */
   async function write(job) {
     writing += 1;
@@ -151,7 +160,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     scene = next;
     frame().classList.add('painted');
     const [heat, bar] = tracesOf(scene, size(), hoverTexts);
-    const layout = layoutOf(scene, size(), dragMode);
+    const layout = layoutNow(scene);
     const rest = JSON.stringify([
       Object.assign({}, heat, { z: null, meta: null }),
       bar,
@@ -183,7 +192,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     scene.y = y;
     drawn = null;
     // The whole layout: whether voxels are square, and the ticks, depend on the range.
-    await write(() => Plotly().relayout(gd, layoutOf(/** @type {PlotScene} */ (scene), size(), dragMode)));
+    await write(() => Plotly().relayout(gd, layoutNow(/** @type {PlotScene} */ (scene))));
   }
 
   /** Axes in the directions and units of a view of the same plane; the voxels in view stay the same.
@@ -199,7 +208,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     if (!scene) return;
     drawn = null;
     const shown = scene;
-    await write(() => Plotly().react(gd, tracesOf(shown, size(), hoverTexts), layoutOf(shown, size(), dragMode)));
+    await write(() => Plotly().react(gd, tracesOf(shown, size(), hoverTexts), layoutNow(shown)));
     place(area());
     refreshHover();
   }
@@ -255,6 +264,17 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     if (scene) Plotly().relayout(gd, { dragmode: mode });
   }
 
+  /** What gives the shapes over a scene. @param {(scene: PlotScene) => Plotly[]} shapes */
+  function setOverlay(shapes) {
+    overlay = shapes;
+  }
+
+  /* The shapes have changed, and nothing else. */
+  async function drawOverlay() {
+    const shown = scene;
+    if (shown) await write(() => Plotly().relayout(gd, { shapes: overlay(shown) }));
+  }
+
   return {
     start,
     ready: () => ready,
@@ -263,6 +283,8 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     zoom,
     measure,
     setDragMode,
+    setOverlay,
+    drawOverlay,
     cover,
     refreshHover,
     area,

@@ -12,7 +12,6 @@ import { setText } from '../render/dom.mjs';
 /** @import { Newest } from './newest.mjs' */
 /** @import { Panels } from './panels.mjs' */
 /** @import { Player } from './player.mjs' */
-/** @import { Plot } from '../render/plot.mjs' */
 /** @import { PrefetchPause } from './prefetch-pause.mjs' */
 /** @import { Residency } from './residency.mjs' */
 /** @import { Shell } from './shell.mjs' */
@@ -30,7 +29,6 @@ import { setText } from '../render/dom.mjs';
  * @property {Newest} newest
  * @property {Panels} panels
  * @property {Player} player
- * @property {Plot} plot
  * @property {PrefetchPause} prefetchPause
  * @property {Residency} residency
  * @property {Shell} shell
@@ -52,7 +50,6 @@ export function createCallbacks(
     newest,
     panels,
     player,
-    plot,
     prefetchPause,
     residency,
     shell,
@@ -178,7 +175,6 @@ export function createCallbacks(
     },
     playing: ([speed, direction, end, timing]) =>
       player.configure({ speed: Number(speed), direction: Number(direction), end, timing }),
-    drag: ([value]) => plot.setDragMode(value),
     press: (_clicks, triggered) => {
       const action = actions[triggered[0].split('.')[0]];
       if (action) action();

@@ -11,7 +11,7 @@ import { element } from '../render/dom.mjs';
  */
 
 const STORAGE_KEY = 'lamella-dock';
-const TABS = ['tab-display', 'tab-axes'];
+const TABS = ['tab-display', 'tab-axes', 'tab-measure'];
 const COMPACT_PX = 36;
 const GAP_PX = 8;
 const NARROW = '(max-width: 1099px)';
@@ -78,12 +78,13 @@ export function createDock({ onOpened }) {
 
   /** Arrows go from tab to tab, and do not turn slices meanwhile. @param {KeyboardEvent} event */
   function onKey(event) {
-    const at = TABS.indexOf(/** @type {Element} */ (event.target).id);
+    const shown = TABS.filter((id) => !element(id).classList.contains('hidden'));
+    const at = shown.indexOf(/** @type {Element} */ (event.target).id);
     const step = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1 })[event.key];
     if (at < 0 || !step) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = TABS[(at + step + TABS.length) % TABS.length];
+    const next = shown[(at + step + shown.length) % shown.length];
     choose({ tab: next });
     element(next).focus();
   }
@@ -116,7 +117,25 @@ export function createDock({ onOpened }) {
     element('controls-toggle').setAttribute('aria-expanded', String(on));
   }
 
-  return { start, isCompact, toggleControls: () => showSheet(!isSheetOpen()), closeControls: () => showSheet(false) };
+  /** Show or hide the tab of what is measured, and bring it to the front.
+   * @param {boolean} on @param {boolean} [front] */
+  function showMeasured(on, front = false) {
+    const tab = element('tab-measure');
+    tab.classList.toggle('hidden', !on);
+    const next = on && front ? tab.id : !on && choices.tab === tab.id ? TABS[0] : choices.tab;
+    if (next === choices.tab) return;
+    choices = Object.assign({}, choices, { tab: next });
+    showTab(next);
+    arrange();
+  }
+
+  return {
+    start,
+    isCompact,
+    showMeasured,
+    toggleControls: () => showSheet(!isSheetOpen()),
+    closeControls: () => showSheet(false),
+  };
 }
 
 /** The choices of an earlier visit, as far as they are what was written. @returns {Partial<DockChoices>} */
@@ -126,7 +145,8 @@ function stored() {
     /** @param {unknown} list @returns {string[]} */
     const names = (list) => (Array.isArray(list) ? list.filter((id) => typeof id === 'string') : []);
     return {
-      tab: TABS.includes(found.tab) ? found.tab : TABS[0],
+      // What is measured is empty at first.
+      tab: TABS.slice(0, 2).includes(found.tab) ? found.tab : TABS[0],
       raised: names(found.raised),
       folded: names(found.folded),
     };

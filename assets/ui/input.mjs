@@ -1,7 +1,8 @@
-/* Keys and the wheel step through slices. */
+/* Keys and the wheel step through slices; what the tools take of the keys comes first. */
 
 import { element, isField } from '../render/dom.mjs';
 /** @import { Player } from './player.mjs' */
+/** @import { Tools } from './tools.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
 
 const PAGE_STEP = 10;
@@ -10,8 +11,8 @@ const PAGE_STEP = 10;
 const WHEEL_STEP = 60;
 const WHEEL_MAX_STEPS = 10;
 
-/** @param {{viewer: Viewer, player: Player}} parts */
-export function createInput({ viewer, player }) {
+/** @param {{viewer: Viewer, player: Player, tools: Pick<Tools, 'onKey'>}} parts */
+export function createInput({ viewer, player, tools }) {
   let wheel = 0;
 
   /** @type {Record<string, () => void>} */
@@ -27,6 +28,11 @@ export function createInput({ viewer, player }) {
 
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
+    if (!handledByFocus(event) && tools.onKey(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     const action = ACTIONS[event.key];
     if (!action || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!viewer.current() || handledByFocus(event)) return;

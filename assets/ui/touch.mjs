@@ -9,6 +9,7 @@ import { element } from '../render/dom.mjs';
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Player } from './player.mjs' */
+/** @import { Tools } from './tools.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
 
 /** @typedef {{grip: Grip, area: PlotArea | null, moved: boolean}} Gesture */
@@ -17,8 +18,8 @@ import { element } from '../render/dom.mjs';
 const SLICE_PX = 7;
 
 /** @param {{clock: Clock, store: Pick<ViewStore, 'current'>, viewer: Viewer, player: Player,
- *   plot: Pick<Plot, 'area' | 'zoom'>}} parts */
-export function createTouch({ clock, store, viewer, player, plot }) {
+ *   plot: Pick<Plot, 'area' | 'zoom'>, tools: Pick<Tools, 'takesTouch'>}} parts */
+export function createTouch({ clock, store, viewer, player, plot, tools }) {
   /** Null without one; its `area` is null where the finger steps through slices. @type {Gesture | null} */
   let gesture = null;
   /** @type {{x: Range, y: Range} | null} */
@@ -39,6 +40,11 @@ export function createTouch({ clock, store, viewer, player, plot }) {
     if (gesture && gesture.moved) viewer.setZoom(ranges && ranges.x, ranges && ranges.y);
     const view = store.current();
     const touches = touchesOf(event);
+    if (touches.length === 1 && tools.takesTouch()) {
+      gesture = null;
+      own(event);
+      return;
+    }
     const drags = touches.length === 2 || (touches.length === 1 && view && view.x !== null);
     gesture = null;
     if (!view || !touches.length || touches.length > 2) return;

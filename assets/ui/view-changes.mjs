@@ -109,6 +109,11 @@ export function createViewChanges({
     on.later();
   }
 
+  /** What is measured. @param {string} tools As model/tools.mjs has them. */
+  function setTools(tools) {
+    if (change({ type: 'tools', tools })) on.later();
+  }
+
   /** A cell of the picture was clicked. @param {number} row @param {number} column @param {boolean} hide */
   function pickLabel(row, column, hide) {
     const scene = plot.scene();
@@ -161,6 +166,7 @@ export function createViewChanges({
     setAspect,
     setKind,
     setLabels,
+    setTools,
     pickLabel,
     setDecode,
     setColors,

@@ -119,7 +119,7 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
     ),
     "window": lambda page: reveal(page, "#window-control").get_by_text("Slice").click(),
     "window's ends": type_window,
-    "drag": lambda page: page.locator("#drag-select label").nth(1).click(),
+    "drag": lambda page: page.click("#tool-pan"),
     "whole slice": lambda page: page.click("#zoom-reset"),
     "index": type_index,
     "next": lambda page: page.click("#slice-next"),

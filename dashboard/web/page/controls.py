@@ -9,7 +9,19 @@ from dash.development.base_component import Component
 from dashboard.web.page import components, picture
 from dashboard.web.page.choices import DEFAULT_SPEED, DIRECTIONS, ENDS, SPEEDS, TIMINGS
 from dashboard.web.page.components import options, select
-from dashboard.web.page.ids import View
+from dashboard.web.page.ids import Measure, Tool, View
+
+# Each with its name and its key; the keys are those of assets/ui/tools.mjs.
+TOOLS = (
+    (Tool.ZOOM, "Drag to zoom", "Z"),
+    (Tool.PAN, "Drag to pan", "H"),
+    (Tool.POINT, "Point", "P"),
+    (Tool.LINE, "Line profile", "L"),
+    (Tool.RECTANGLE, "Rectangle", "R"),
+    (Tool.ELLIPSE, "Ellipse", "E"),
+    (Tool.POLYGON, "Polygon", "G"),
+    (Tool.RULER, "Ruler", "M"),
+)
 
 
 def viewer_section() -> Component:
@@ -37,27 +49,33 @@ def _tools() -> Component:
     """Tools at the left edge of the picture."""
     return html.Div(
         [
-            components.with_tooltip(
-                dmc.SegmentedControl(
-                    id=View.DRAG,
-                    data=[
-                        {"value": "zoom", "label": components.icon("zoom")},
-                        {"value": "pan", "label": components.icon("pan")},
-                    ],
-                    value="zoom",
-                    size="xs",
-                    orientation="vertical",
-                    className="icon-segments wide-only",
-                    **{"aria-label": "Dragging zooms or pans"},
-                ),
-                "Dragging zooms or pans",
-                position="right",
-            ),
+            *(_tool(*tool) for tool in TOOLS),
             components.icon_button(View.ZOOM_RESET, "fit", "Show the whole slice", size=30),
         ],
+        id=Measure.TOOLS,
         className="tools",
         role="group",
         **{"aria-label": "Tools"},
+    )
+
+
+def _tool(id_: Tool, label: str, key: str) -> Component:
+    """The button of a tool, whose key also chooses it."""
+    by_mouse = id_ in (Tool.ZOOM, Tool.PAN)
+    return components.with_tooltip(
+        html.Button(
+            components.icon(id_.removeprefix("tool-")),
+            id=id_,
+            type="button",
+            className="tool-button of-mouse" if by_mouse else "tool-button",
+            **{
+                "aria-label": label,
+                "aria-pressed": "true" if id_ is Tool.ZOOM else "false",
+                "aria-keyshortcuts": key,
+            },
+        ),
+        f"{label} ({key})",
+        position="right",
     )
 
 

@@ -12,14 +12,14 @@ from dash.development.base_component import Component
 from dashboard.web.page import components, ids, panels
 from dashboard.web.page.choices import ASPECTS, COLORSCALES, DECODINGS, NORMS, PARTS, POOLS, WINDOWS
 from dashboard.web.page.components import options, select
-from dashboard.web.page.ids import Shell, Tab, View
+from dashboard.web.page.ids import Measure, Shell, Tab, View
 
-TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes"}
+TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes", Tab.MEASURE: "Measure"}
 
 
 def build() -> Component:
     """The dock: tabs above, panels below."""
-    contents = {Tab.DISPLAY: _display(), Tab.AXES: _axes()}
+    contents = {Tab.DISPLAY: _display(), Tab.AXES: _axes(), Tab.MEASURE: _measure()}
     return html.Aside(
         [
             html.Section(
@@ -63,7 +63,8 @@ def _tab(tab: Tab) -> Component:
     return html.Button(
         TAB_LABELS[tab],
         id=tab,
-        className="tab",
+        # Where nothing is measured it is not drawn.
+        className="tab hidden" if tab is Tab.MEASURE else "tab",
         role="tab",
         tabIndex=0 if first else -1,
         **{"aria-selected": "true" if first else "false", "aria-controls": ids.tab_panel(tab)},
@@ -251,6 +252,14 @@ def _axes() -> list[Component]:
             ),
             id=View.VOXEL_SIZE_FIELD,
         ),
+    ]
+
+
+def _measure() -> list[Component]:
+    """What the tools measure, filled by `assets/ui/tools/`."""
+    return [
+        html.Div(id=Measure.SHAPES, className="measured-shapes whole-row"),
+        html.Div(id=Measure.LENGTH, className="measured-where whole-row", role="status"),
     ]
 
 

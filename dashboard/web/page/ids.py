@@ -54,6 +54,28 @@ class Tab(StrEnum):
 
     DISPLAY = "tab-display"
     AXES = "tab-axes"
+    MEASURE = "tab-measure"
+
+
+class Tool(StrEnum):
+    """The tools beside the picture, of which one is active; what follows the dash is its name in the scripts."""
+
+    ZOOM = "tool-zoom"
+    PAN = "tool-pan"
+    POINT = "tool-point"
+    LINE = "tool-line"
+    RECTANGLE = "tool-rect"
+    ELLIPSE = "tool-ellipse"
+    POLYGON = "tool-poly"
+    RULER = "tool-ruler"
+
+
+class Measure(StrEnum):
+    """What the tools measure; filled by `assets/ui/tools/`."""
+
+    TOOLS = "tools"
+    SHAPES = "measured-shapes"
+    LENGTH = "measured-length"
 
 
 class View(StrEnum):
@@ -106,7 +128,6 @@ class View(StrEnum):
     POOL = "pool-select"
     PART = "part-select"
     PART_FIELD = "part-field"
-    DRAG = "drag-select"
     ZOOM_RESET = "zoom-reset"
     COLORSCALE = "colorscale-select"
     REVERSE = "colorscale-reverse"

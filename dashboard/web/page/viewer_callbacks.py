@@ -100,7 +100,6 @@ def register(app: Dash, services: AttributeSource, check: Callable[[str], None])
         Input(View.AT_END, "value"),
         Input(View.TIMING, "value"),
     )
-    _clientside(app, "drag", Input(View.DRAG, "value"))
     _clientside(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
     drawers = (Shell.ATTRIBUTES_DRAWER, Shell.BOOKMARKS_DRAWER)
     _clientside(app, "dialog", *(Input(id_, "opened") for id_ in drawers))

@@ -14,8 +14,8 @@ from dashboard.assets_path import assets_folder
 from dashboard.hdf5.messages import Attribute
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
+from dashboard.web.page import controls, layout, monitor, viewer_callbacks
 from dashboard.web.page import ids as ids_
-from dashboard.web.page import layout, monitor, viewer_callbacks
 from dashboard.web.page.choices import (
     COLORSCALES,
     DEFAULT_SPEED,
@@ -26,11 +26,13 @@ from dashboard.web.page.choices import (
 )
 from dashboard.web.page.ids import (
     Chart,
+    Measure,
     Monitor,
     Panel,
     Row,
     Shell,
     Tab,
+    Tool,
     View,
 )
 
@@ -76,7 +78,7 @@ def test_the_contracts_ids_are_there_once(page: Component) -> None:
 
 def test_every_id_has_its_element(page: Component) -> None:
     found = set(ids(page))
-    for group in (Shell, Tab, View, Panel):
+    for group in (Shell, Tab, Tool, Measure, View, Panel):
         assert {member.value for member in group} <= found
 
 
@@ -136,6 +138,14 @@ def test_pools_parts_and_speed_are_the_same_in_python_and_script() -> None:
     assert speed is not None
     assert speed[1] == DEFAULT_SPEED
     assert DEFAULT_SPEED in dict(SPEEDS)
+
+
+def test_tools_and_their_keys_are_the_same_in_python_and_script() -> None:
+    text = (assets_folder() / "ui/tools.mjs").read_text()
+    listed = re.search(r"const KEYS = \{(.*)\}", text)
+    assert listed is not None
+    keys = dict(re.findall(r"(\w): '(\w+)'", listed[1]))
+    assert keys == {key.lower(): id_.removeprefix("tool-") for id_, _, key in controls.TOOLS}
 
 
 def test_functions_as_properties_exist(page: Component) -> None:
@@ -214,7 +224,7 @@ def test_tabs_name_their_contents(page: Component) -> None:
     tabs = [c for c in walk(page) if getattr(c, "role", None) == "tab"]
     contents = {c.id: c for c in walk(page) if getattr(c, "role", None) == "tabpanel"}
     assert [tab.id for tab in tabs] == list(Tab)
-    assert [getattr(tab, "aria-selected") for tab in tabs] == ["true", "false"]
+    assert [getattr(tab, "aria-selected") for tab in tabs] == ["true", "false", "false"]
     for tab in tabs:
         content = contents[getattr(tab, "aria-controls")]
         assert getattr(content, "aria-labelledby") == tab.id

@@ -31,11 +31,13 @@ QUANTIZE = Path(__file__).parents[2] / "js" / "quantize-values.mjs"
 
 
 def imports(module: str) -> list[str]:
-    """The modules that a module imports."""
+    """The modules that a module imports, at first use or before."""
     text = (ASSETS / module).read_text()
+    later = modules.later_imports_of(ASSETS, module)
+    assert len(later) == text.count("import(")
     found = modules.imports_of(ASSETS, module)
     assert len(found) == len(re.findall(r"^import\b", text, re.MULTILINE))
-    assert "import(" not in text
+    found += later
     assert all(name.endswith(".mjs") and not name.startswith("..") for name in found)
     return found
 
@@ -77,7 +79,9 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 
 def test_every_module_is_needed_by_a_page() -> None:
-    found = {module for entry in ENTRIES for module in modules.modules_of(ASSETS, entry)}
+    found = {
+        module for entry in ENTRIES for module in modules.modules_of(ASSETS, entry, later=True)
+    }
     assert sorted(found) == MODULES
 
 
@@ -88,6 +92,13 @@ def test_the_viewer_loads_nothing_of_the_monitor() -> None:
     assert [
         name for name in monitor if name.startswith(("ui/", "render/")) and "monitor" not in name
     ] == ["render/dom.mjs", "ui/session.mjs"]
+
+
+def test_tools_are_loaded_at_first_use() -> None:
+    at_once = modules.modules_of(ASSETS, modules.VIEWER)
+    later = set(modules.modules_of(ASSETS, modules.VIEWER, later=True)) - set(at_once)
+    assert "ui/tools/layer.mjs" in later
+    assert [name for name in at_once if name.startswith("ui/tools/")] == []
 
 
 def test_one_global_is_set_and_one_module_sets_it() -> None:
@@ -113,10 +124,11 @@ def test_each_module_has_one_lasting_address(
     page = client.get(f"/lamella{path}")
     (script,) = re.findall(r'<script type="importmap">(.*?)</script>', page.text)
     imports = json.loads(script)["imports"]
-    needed = modules.modules_of(ASSETS, entry)
+    needed = modules.modules_of(ASSETS, entry, later=True)
     assert sorted(imports) == [f"/lamella/assets/{module}" for module in needed]
     preloads = re.findall(r'<link rel="modulepreload" href="([^"]+)">', page.text)
-    assert preloads == list(imports.values())
+    at_once = modules.modules_of(ASSETS, entry)
+    assert preloads == [imports[f"/lamella/assets/{module}"] for module in at_once]
     assert page.text.index("importmap") < page.text.index("modulepreload")
     # Dash adds none of them by itself.
     assert re.findall(r'<script src="[^"]*\.mjs', page.text) == []

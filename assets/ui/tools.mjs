@@ -1,0 +1,116 @@
+/* The tools beside the picture: which one is active. Those that draw and measure are loaded when one of them is used,
+   or when a view has shapes. */
+
+import { element } from '../render/dom.mjs';
+/** @import { Api } from '../data/api.mjs' */
+/** @import { Clock } from '../data/clock.mjs' */
+/** @import { ToolKind } from '../model/tools.mjs' */
+/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { Plot } from '../render/plot.mjs' */
+/** @import { PictureMachine } from '../render/state-machine.mjs' */
+/** @import { Dock } from './dock.mjs' */
+/** @import { Focus } from './focus.mjs' */
+/** @import { Status } from './status.mjs' */
+/** @import { Layer } from './tools/layer.mjs' */
+/** @import { Viewer } from './viewer.mjs' */
+
+/**
+ * @typedef {'zoom' | 'pan' | ToolKind} ToolName
+ * @typedef {ReturnType<typeof createTools>} Tools
+ *
+ * @typedef {object} ToolParts What tools work with.
+ * @property {Clock} clock
+ * @property {Api} api
+ * @property {Pick<ViewStore, 'current'>} store
+ * @property {Plot} plot
+ * @property {PictureMachine} machine
+ * @property {Viewer} viewer
+ * @property {Pick<Status, 'note' | 'clearNote'>} status
+ * @property {Pick<Dock, 'showMeasured'>} dock
+ * @property {Pick<Focus, 'focusPicture'>} focus
+ */
+
+/** The keys of dashboard/web/page/controls.py. @type {Record<string, ToolName>} */
+const KEYS = { z: 'zoom', h: 'pan', p: 'point', l: 'line', r: 'rect', e: 'ellipse', g: 'poly', m: 'ruler' };
+
+/** @param {ToolParts} parts */
+export function createTools(parts) {
+  const { store, plot, status, focus } = parts;
+  const byTouch = matchMedia('(pointer: coarse)').matches;
+  /** @type {ToolName} */
+  let active = 'zoom';
+  /** What a drag does without a tool. @type {ToolName} */
+  let drag = 'zoom';
+  /** @type {Layer | null} */
+  let layer = null;
+  /** @type {Promise<Layer | null> | null} */
+  let loading = null;
+
+  /* Null where it cannot be loaded, which a note then says. */
+  function load() {
+    loading = loading || import('./tools/layer.mjs').then(({ createLayer }) => {
+      layer = createLayer(Object.assign({ active: () => active, choose }, parts));
+      return layer;
+    }, () => {
+      loading = null;
+      status.note('The tools could not be loaded. They are tried again when one is chosen.', 'tools');
+      return null;
+    });
+    return loading;
+  }
+
+  /** @param {ToolName} name The one that is active is left. */
+  async function choose(name) {
+    const next = name === active && name !== drag ? drag : name;
+    active = next;
+    const isMode = next === 'zoom' || next === 'pan';
+    if (isMode && next !== drag) {
+      drag = next;
+      if (!byTouch) plot.setDragMode(next);
+    }
+    element('tools').querySelectorAll('[aria-pressed]').forEach((node) =>
+      node.setAttribute('aria-pressed', String(node.id === 'tool-' + next))
+    );
+    element('plot-frame').classList.toggle('with-tool', !isMode);
+    if (isMode) layer?.onTool();
+    else (await load())?.onTool();
+  }
+
+  /** Whether a key is one of the tools'. @param {KeyboardEvent} event @returns {boolean} */
+  function onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || !store.current()) return false;
+    if (layer?.onKey(event)) return true;
+    const name = event.shiftKey ? undefined : KEYS[event.key];
+    if (!name) return false;
+    if (!event.repeat) choose(name);
+    return true;
+  }
+
+  /** What is requested has shapes, or has none any more. @param {View | null} view */
+  async function onView(view) {
+    if (layer) layer.onView();
+    else if (view && view.tools) (await load())?.onView();
+  }
+
+  function start() {
+    if (byTouch) plot.setDragMode(false);
+    element('tools').addEventListener('click', ({ target }) => {
+      const button = target instanceof Element && target.closest('.tool-button');
+      if (!button) return;
+      choose(/** @type {ToolName} */ (button.id.slice('tool-'.length)));
+      focus.focusPicture();
+    });
+  }
+
+  return {
+    start,
+    onKey,
+    onView,
+    /** The picture has come to rest, or is left. */
+    onPhase: () => layer?.onPhase(),
+    /** Leave what is drawn, what is selected, or the tool; whether there was any of it. */
+    leave: () => Boolean(layer?.leave()),
+    /** Whether fingers on the picture are the tool's. */
+    takesTouch: () => active !== 'zoom' && active !== 'pan',
+  };
+}

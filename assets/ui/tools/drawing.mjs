@@ -1,0 +1,237 @@
+/* Shapes drawn and moved by mouse, pen and finger. Plotly has no part in it: an event on a tool goes no further. */
+
+import { hitOf, movedBy, pixelOf, placeAt, snapped, withHandle, within } from '../../model/tool-geometry.mjs';
+import { planeOf } from '../../model/tools.mjs';
+import { isTransposed } from '../../model/plane.mjs';
+import { element } from '../../render/dom.mjs';
+/** @import { Hit, Pixel, Place, Size } from '../../model/tool-geometry.mjs' */
+/** @import { Tool, ToolKind } from '../../model/tools.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+/** @import { PlotArea } from '../../model/pinch.mjs' */
+/** @import { ToolParts } from '../tools.mjs' */
+/** @import { Entry, Live } from './layer.mjs' */
+
+/**
+ * @typedef {object} DrawingHooks
+ * @property {() => Entry[]} entries The tools on the screen.
+ * @property {() => number | null} selected
+ * @property {() => ToolKind | null} kind
+ * @property {(index: number | null) => void} select
+ * @property {(live: Live | null) => void} show What is being drawn.
+ * @property {() => readonly Place[]} draft
+ * @property {(draft: readonly Place[], tip?: Place | null) => void} setDraft
+ * @property {(live: Live) => void} keep
+ * @property {() => Size} size
+ *
+ * @typedef {object} Drag
+ * @property {number} pointer
+ * @property {number} generation
+ * @property {Entry} entry As it was when the drag began.
+ * @property {Hit} hit
+ * @property {Place} from
+ * @property {Pixel} start
+ * @property {boolean} isNew
+ * @property {boolean} moved
+ */
+
+// How close one has to be, and how far one moves before it is a drag (px).
+const REACH = { mouse: 7, touch: 20 };
+const STILL_PX = 3;
+
+/** @param {ToolParts} parts @param {DrawingHooks} hooks */
+export function createDrawing({ clock, store, plot }, hooks) {
+  const frame = element('plot-frame');
+  /** @type {Drag | null} */
+  let drag = null;
+  /** The pointer was last here (px of the frame). @type {Pixel | null} */
+  let last = null;
+  let due = false;
+
+  /** @param {PointerEvent} event @returns {Pixel} */
+  function pixel(event) {
+    const { left, top } = frame.getBoundingClientRect();
+    return { x: event.clientX - left, y: event.clientY - top };
+  }
+
+  /** @param {PointerEvent} event */
+  const reach = ({ pointerType }) => (pointerType === 'touch' ? REACH.touch : REACH.mouse);
+
+  /** @param {Pixel} at @param {PlotArea} area */
+  const isInside = ({ x, y }, { left, top, width, height }) =>
+    x >= left && x <= left + width && y >= top && y <= top + height;
+
+  /** What is at a place of the screen: of the selected tool first, then of those that were drawn last.
+   * @param {Pixel} at @param {PlotArea} area @param {number} near @returns {{entry: Entry, hit: Hit} | null} */
+  function find(at, area, near) {
+    const transposed = isTransposed(/** @type {View} */ (store.current()));
+    const chosen = hooks.selected();
+    const entries = hooks.entries().sort((a, b) =>
+      Number(b.index === chosen) - Number(a.index === chosen) || b.index - a.index
+    );
+    for (const entry of entries) {
+      const hit = hitOf(entry.tool, (place) => pixelOf(area, transposed, place), at, near);
+      // The inside of a region is for what is drawn there, unless it is the one that is being worked with.
+      const counts = hit && (hit.part !== 'inside' || (entry.index === chosen && hooks.kind() === entry.tool.kind));
+      if (counts && (hit.part !== 'handle' || entry.index === chosen)) return { entry, hit };
+      if (hit?.part === 'handle') return { entry, hit: { part: 'edge' } };
+    }
+    return null;
+  }
+
+  /** @param {PointerEvent} event */
+  function onDown(event) {
+    const view = store.current();
+    const area = plot.area();
+    if (drag && event.pointerId !== drag.pointer) {
+      // Two fingers zoom.
+      cancel();
+      return;
+    }
+    if (!view || !area || event.button !== 0 || !event.isPrimary || event.ctrlKey) return;
+    if (!(event.target instanceof Element) || !event.target.closest('.plot-frame .dash-graph')) return;
+    const at = pixel(event);
+    const kind = hooks.kind();
+    const found = kind === 'poly' && hooks.draft().length ? null : find(at, area, reach(event));
+    if (!found && (!kind || !isInside(at, area))) return;
+    own(event);
+    const from = placeOf(at, area, view);
+    if (!found && kind === 'poly') {
+      addVertex(at, from, area, reach(event));
+      return;
+    }
+    frame.setPointerCapture(event.pointerId);
+    const entry = found
+      ? found.entry
+      : { index: countOf(view), tool: toolAt(/** @type {ToolKind} */ (kind), from, view) };
+    const isPoint = entry.tool.kind === 'point';
+    /** @type {Hit} */
+    const hit = found ? found.hit : { part: 'handle', handle: isPoint ? 0 : 1 };
+    // A point is there at once.
+    const moved = !found && isPoint;
+    drag = { pointer: event.pointerId, generation: view.generation, entry, hit, from, start: at, isNew: !found, moved };
+    frame.classList.add('drawing');
+    if (moved) move(at);
+  }
+
+  /** A new tool that begins at a place. @param {ToolKind} kind @param {Place} from @param {View} view @returns {Tool} */
+  function toolAt(kind, from, view) {
+    return { kind, plane: planeOf(view), points: kind === 'point' ? from : [...from, ...from], width: 1, sum: false };
+  }
+
+  /** @param {View} view */
+  const countOf = (view) => view.tools ? view.tools.split(';').length : 0;
+
+  /** @param {Pixel} at @param {PlotArea} area @param {View} view @returns {Place} */
+  const placeOf = (at, area, view) => within(placeAt(area, isTransposed(view), at), hooks.size());
+
+  /** A vertex of a polygon, which a click on the first one closes.
+   * @param {Pixel} at @param {Place} place @param {PlotArea} area @param {number} near */
+  function addVertex(at, place, area, near) {
+    const draft = hooks.draft();
+    const view = /** @type {View} */ (store.current());
+    const first = draft.length > 2 ? pixelOf(area, isTransposed(view), draft[0]) : null;
+    const end = draft.length > 2 ? pixelOf(area, isTransposed(view), draft[draft.length - 1]) : null;
+    /** @param {Pixel | null} one */
+    const isAt = (one) => one !== null && Math.hypot(one.x - at.x, one.y - at.y) <= near;
+    if (!isAt(first) && !isAt(end)) {
+      hooks.setDraft([...draft, place]);
+      return;
+    }
+    hooks.setDraft([]);
+    hooks.keep({
+      index: countOf(view),
+      tool: { kind: 'poly', plane: planeOf(view), points: draft.flat(), width: 1, sum: false },
+    });
+  }
+
+  /** @param {PointerEvent} event */
+  function onMove(event) {
+    last = pixel(event);
+    if (drag) own(event);
+    if (due) return;
+    due = true;
+    // Shapes are drawn once in a frame, however often a mouse reports.
+    clock.nextFrame(() => {
+      due = false;
+      if (!last) return;
+      if (drag) move(last);
+      else if (event.pointerType !== 'touch') point(last);
+    });
+  }
+
+  /** What is under the mouse. @param {Pixel} at */
+  function point(at) {
+    const view = store.current();
+    const area = plot.area();
+    if (!view || !area) return;
+    if (hooks.draft().length) hooks.setDraft(hooks.draft(), placeOf(at, area, view));
+    frame.classList.toggle('on-tool', hooks.entries().length > 0 && find(at, area, REACH.mouse) !== null);
+  }
+
+  /** @param {Pixel} at */
+  function move(at) {
+    const view = store.current();
+    const area = plot.area();
+    if (!drag || !area) return;
+    if (!view || view.generation !== drag.generation) {
+      cancel();
+      return;
+    }
+    drag.moved = drag.moved || Math.hypot(at.x - drag.start.x, at.y - drag.start.y) > STILL_PX;
+    if (!drag.moved) return;
+    hooks.show({ index: drag.entry.index, tool: snapped(dragged(drag, at, area, view), hooks.size()) });
+  }
+
+  /** @param {Drag} of @param {Pixel} at @param {PlotArea} area @param {View} view @returns {Tool} */
+  function dragged({ entry: { tool }, hit, from }, at, area, view) {
+    const to = placeOf(at, area, view);
+    if (hit.part === 'handle') return withHandle(tool, hit.handle, to);
+    return movedBy(tool, [to[0] - from[0], to[1] - from[1]], hooks.size());
+  }
+
+  /** @param {PointerEvent} event */
+  function onUp(event) {
+    if (!drag || event.pointerId !== drag.pointer) return;
+    own(event);
+    move(pixel(event));
+    // The file may be another one by now.
+    if (!drag) return;
+    const mine = drag;
+    const view = /** @type {View} */ (store.current());
+    const area = plot.area();
+    end();
+    if (mine.moved && area) hooks.keep({ index: mine.entry.index, tool: dragged(mine, pixel(event), area, view) });
+    else {
+      hooks.show(null);
+      hooks.select(mine.isNew ? null : mine.entry.index);
+    }
+  }
+
+  function end() {
+    drag = null;
+    frame.classList.remove('drawing');
+  }
+
+  /** Leave what is being drawn; whether there was anything. */
+  function cancel() {
+    if (!drag) return false;
+    end();
+    hooks.show(null);
+    return true;
+  }
+
+  /** Neither Plotly nor the page has it. @param {Event} event */
+  function own(event) {
+    if (event.cancelable) event.preventDefault();
+    event.stopPropagation();
+  }
+
+  frame.addEventListener('pointerdown', onDown, true);
+  frame.addEventListener('pointermove', onMove, true);
+  frame.addEventListener('pointerup', onUp, true);
+  frame.addEventListener('pointercancel', cancel, true);
+  for (const type of ['mousedown', 'mousemove']) {
+    frame.addEventListener(type, (event) => drag && own(event), true);
+  }
+  return { cancel };
+}

@@ -1,0 +1,122 @@
+/* What is measured: the list of shapes of the plane, and the panels of the one that is selected. Figures are asked for
+   when the picture is at rest, and are those of the slice on the screen or marked as stale. */
+
+import { lengthText, voxelsText } from '../../model/measures.mjs';
+import { element, setText } from '../../render/dom.mjs';
+import { colorOf } from '../../render/tool-shapes.mjs';
+import { button, make } from './panel.mjs';
+import { describe, nameOf } from './words.mjs';
+/** @import { Tool } from '../../model/tools.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+/** @import { ToolParts } from '../tools.mjs' */
+/** @import { Entry, Live } from './layer.mjs' */
+
+/**
+ * @typedef {object} Panel
+ * @property {(tool: Tool, view: View) => boolean} fits
+ * @property {(entry: Entry, view: View, isAtRest: boolean) => void} show
+ * @property {(entry: Entry, view: View) => void} live While it is drawn or moved.
+ * @property {() => void} hide
+ * @property {() => boolean} cancel Whether there was anything to cancel.
+ *
+ * @typedef {object} MeasureHooks
+ * @property {() => Entry | null} current
+ * @property {() => Entry[]} entries
+ * @property {(index: number | null) => void} select
+ * @property {(by: Partial<Tool>) => void} change
+ * @property {() => void} remove
+ * @property {() => void} clear
+ */
+
+/** @param {ToolParts} parts @param {MeasureHooks} hooks */
+export function createMeasure({ clock, store, machine, focus }, hooks) {
+  /** @type {Panel[]} */
+  const panels = [];
+  let listed = '';
+  let timer = 0;
+
+  /** What stands at a shape on the picture. @param {View} view @param {Tool} tool @param {number} index
+   * @param {number} count Of shapes on the plane. */
+  function labelOf(view, tool, index, count) {
+    if (tool.kind === 'ruler') return lengthText(view, tool);
+    return count > 1 ? String(index + 1) : '';
+  }
+
+  /* The shapes of the plane as buttons. */
+  function list() {
+    const entries = hooks.entries();
+    const chosen = hooks.current();
+    const text = JSON.stringify([entries, chosen?.index]);
+    if (text === listed) return;
+    listed = text;
+    const chips = entries.map(({ tool, index }) => {
+      const chip = button(nameOf(tool, index), () => {
+        hooks.select(index === hooks.current()?.index ? null : index);
+        focus.focusPicture();
+      }, describe(tool, index));
+      chip.className = 'shape-chip';
+      chip.style.setProperty('--shape', colorOf(index));
+      chip.setAttribute('aria-pressed', String(index === chosen?.index));
+      return chip;
+    });
+    const actions = [];
+    if (chosen) actions.push(button('Remove', () => act(hooks.remove), 'Remove what is selected (Delete)'));
+    if (entries.length > 1) {
+      actions.push(button('Remove all', () => act(hooks.clear), 'Remove all shapes of this plane'));
+    }
+    element('measured-shapes').replaceChildren(
+      ...(entries.length ? chips : [make('span', 'empty', 'Draw on the picture, or press Enter.')]),
+      ...actions,
+    );
+  }
+
+  /** @param {() => void} job */
+  function act(job) {
+    job();
+    focus.focusPicture();
+  }
+
+  /** The length of a ruler, and of a line. @param {Entry | null} entry */
+  function measureLength(entry) {
+    const view = store.current();
+    const isLong = entry && (entry.tool.kind === 'ruler' || entry.tool.kind === 'line');
+    const texts = view && isLong ? [lengthText(view, entry.tool), voxelsText(entry.tool)] : [];
+    setText('measured-length', texts.filter((text, i) => texts.indexOf(text) === i).join(' · '));
+  }
+
+  /* Another shape, place, slice or plane. */
+  function onChange() {
+    list();
+    const entry = hooks.current();
+    const view = store.current();
+    measureLength(entry);
+    for (const panel of panels) {
+      if (entry && view && panel.fits(entry.tool, view)) panel.show(entry, view, machine.state().phase === 'rest');
+      else panel.hide();
+    }
+  }
+
+  /** What is being drawn; null when that is given up. @param {Live | null} live */
+  function onLive(live) {
+    const view = store.current();
+    if (!live || !view) {
+      onChange();
+      return;
+    }
+    measureLength(live);
+    for (const panel of panels) if (panel.fits(live.tool, view)) panel.live(live, view);
+  }
+
+  return {
+    labelOf,
+    onChange,
+    onLive,
+    /* After the picture: no key waits for it. */
+    onPhase: () => {
+      clock.cancel(timer);
+      timer = clock.later(onChange, 0);
+    },
+    /* Stop what is being asked for; whether there was anything. */
+    cancel: () => panels.some((panel) => panel.cancel()),
+  };
+}

@@ -1,0 +1,104 @@
+/* What the panels of the tools have in common: a head with actions, a sentence, and requests of which the last one counts. */
+
+import { isAborted } from '../../data/api.mjs';
+import { save } from '../../data/download.mjs';
+import { element } from '../../render/dom.mjs';
+/** @import { Api, Query } from '../../data/api.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+
+/** @typedef {ReturnType<typeof createPanel>} MeasurePanel */
+
+/** @param {string} tag @param {string} [name] @param {string} [text] @returns {HTMLElement} */
+export function make(tag, name, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** @param {string} text @param {() => void} act @param {string} label @returns {HTMLButtonElement} */
+export function button(text, act, label) {
+  const made = /** @type {HTMLButtonElement} */ (make('button', 'text-button', text));
+  made.type = 'button';
+  made.title = label;
+  made.setAttribute('aria-label', label);
+  made.addEventListener('click', act);
+  return made;
+}
+
+/** @param {string} id @param {HTMLElement[]} actions @param {HTMLElement[]} body */
+export function createPanel(id, actions, body) {
+  const host = element(id);
+  const title = make('h3');
+  const head = make('div', 'measured-head');
+  const where = make('div', 'measured-where');
+  where.setAttribute('role', 'status');
+  head.append(title, ...actions);
+  host.replaceChildren(head, where, ...body);
+  return {
+    /** @param {boolean} on */
+    show: (on) => host.classList.toggle('hidden', !on),
+    isShown: () => !host.classList.contains('hidden'),
+    /** Figures are of another place or slice than the one that is chosen. @param {boolean} on */
+    stale: (on) => host.classList.toggle('stale', on),
+    /** @param {string} text */
+    name: (text) => {
+      title.textContent = text;
+      title.title = text;
+    },
+    /** @param {string} text @param {boolean} [wrong] */
+    say: (text, wrong = false) => {
+      where.textContent = text;
+      where.classList.toggle('wrong', wrong);
+    },
+  };
+}
+
+/** Requests of one kind: a new one ends the one before it. @param {Pick<Api, 'url' | 'fetchOk'>} api */
+export function createRequests(api) {
+  /** @type {AbortController | null} */
+  let running = null;
+
+  /** The answer, or null where another request, or none, counts by then.
+   * @param {string} path @param {Query} query @param {number} generation @returns {Promise<Response | null>} */
+  async function ask(path, query, generation) {
+    cancel();
+    const mine = new AbortController();
+    running = mine;
+    try {
+      const response = await api.fetchOk(api.url(path, query), { signal: mine.signal }, generation);
+      return running === mine ? response : null;
+    } catch (error) {
+      if (isAborted(error) || running !== mine) return null;
+      running = null;
+      throw error;
+    }
+  }
+
+  function cancel() {
+    running?.abort();
+    running = null;
+  }
+
+  return {
+    ask,
+    cancel,
+    /** The answer was read to its end. */
+    done: () => {
+      running = null;
+    },
+    isRunning: () => running !== null,
+  };
+}
+
+/** What all requests for a view have. @param {View} view @returns {Query} */
+export const queryOf = ({ file, dataset, decode, part }) => ({ file, dataset, decode: decode ? 1 : null, part });
+
+/** @param {string} text @param {View} view @param {string} what */
+export function saveCsv(text, view, what) {
+  const name = view.dataset.replace(/[^\w.-]+/g, '_').replace(/^_+/, '');
+  save(
+    new Blob([text], { type: 'text/csv' }),
+    (name || 'data') + '-' + what.toLowerCase().replace(/\W+/g, '-') + '.csv',
+  );
+}

@@ -1,0 +1,166 @@
+"""The tools beside the picture: shapes drawn, moved and kept, by mouse, finger and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.test_input import touching
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+TOOLS = "() => lamella.viewer.current().tools"
+
+
+@pytest.fixture
+def scan(viewer: Any) -> Iterator[Any]:
+    """A slice of 120 × 100 voxels without shapes; no tool is active afterwards."""
+    yield viewer.open(f"{SCAN}&axis=0&index=20")
+    for _ in range(4):
+        viewer.page.keyboard.press("Escape")
+    viewer.errors.clear()
+
+
+def tools(viewer: Any) -> list[str]:
+    """The shapes of the view."""
+    text: str = viewer.page.evaluate(TOOLS)
+    return text.split(";") if text else []
+
+
+def drag(viewer: Any, *voxels: tuple[float, float]) -> None:
+    """The mouse goes from voxel (column, row) to voxel, pressed."""
+    places = viewer.points(voxels)
+    viewer.page.mouse.move(*places[0])
+    viewer.page.mouse.down()
+    for x, y in places[1:]:
+        viewer.page.mouse.move(x, y, steps=4)
+    viewer.page.mouse.up()
+
+
+def choose(viewer: Any, tool: str) -> None:
+    viewer.page.click(f"#tool-{tool}")
+    viewer.until("() => document.querySelector('.plot-frame.with-tool')")
+    viewer.until("() => document.querySelector('#measured-shapes > *')")
+
+
+def shapes(viewer: Any) -> int:
+    """How many Plotly has drawn."""
+    count: int = viewer.page.locator("#slice-graph .shapelayer path").count()
+    return count
+
+
+def test_a_line_is_drawn_moved_and_removed(scan: Any) -> None:
+    before = scan.trace["x"]
+    choose(scan, "line")
+    drag(scan, (20, 30), (60, 80))
+    (line,) = tools(scan)
+    numbers = [float(v) for v in line.removeprefix("1,2/line:").split(",")]
+    assert numbers == pytest.approx([30, 20, 80, 60], abs=1)
+    # A line with a dark edge, and two ends to take hold of.
+    assert shapes(scan) == 4
+    assert scan.page.get_attribute("#tab-measure", "aria-selected") == "true"
+    assert "64" in scan.page.inner_text("#measured-length")
+    drag(scan, (40, 55), (50, 55))
+    moved = [float(v) for v in tools(scan)[0].removeprefix("1,2/line:").split(",")]
+    assert moved == pytest.approx([30, 30, 80, 70], abs=1.2)
+    drag(scan, (moved[3], moved[2]), (90, 100))
+    assert tools(scan)[0].startswith("1,2/line:")
+    assert [float(v) for v in tools(scan)[0].split(",")[-2:]] == pytest.approx([100, 90], abs=1)
+    # Neither zoomed nor turned.
+    assert scan.trace["x"] == before
+    scan.address("tools=line:")
+    scan.page.keyboard.press("Delete")
+    assert tools(scan) == []
+    assert shapes(scan) == 0
+
+
+def test_shapes_survive_slices_axes_theme_and_the_link(scan: Any) -> None:
+    choose(scan, "rect")
+    drag(scan, (20, 30), (60, 80))
+    (region,) = tools(scan)
+    assert region.startswith("1,2/rect:")
+    scan.press("Escape", "Escape", "ArrowRight")
+    assert scan.index == 21
+    assert shapes(scan) > 0
+    scan.page.click("#scheme-toggle")
+    scan.page.click("#scheme-toggle")
+    assert shapes(scan) > 0
+    link = f"{SCAN}&axis=1&index=5&tools=1,2/rect:29.5,19.5,80.5,60.5;point:4,7;line:1,2,3"
+    scan.switch(link)
+    scan.await_text("plot-note-text", "“line:1,2,3” for tools")
+    scan.until("() => document.querySelectorAll('#slice-graph .shapelayer path').length === 2")
+    assert tools(scan) == ["1,2/rect:29.5,19.5,80.5,60.5", "0,2/point:4,7"]
+    scan.page.click("#tab-axes")
+    scan.page.locator("#axis-select label").nth(0).click()
+    scan.settled()
+    scan.address("tools=rect:29.5,19.5,80.5,60.5;0,2/point:4,7")
+    assert shapes(scan) == 2
+    scan.switch(f"{SCAN}&axis=0&index=20")
+    assert shapes(scan) == 0
+    assert not scan.page.is_visible("#tab-measure")
+
+
+def test_keys_draw_move_and_leave(scan: Any) -> None:
+    keys = scan.page.keyboard
+    keys.press("e")
+    scan.until("() => document.querySelector('.plot-frame.with-tool')")
+    scan.await_text("status", "Ellipse")
+    keys.press("Enter")
+    scan.until("() => lamella.viewer.current().tools")
+    assert tools(scan) == ["1,2/ellipse:35.5,29.5,83.5,69.5"]
+    keys.press("ArrowRight")
+    keys.press("Shift+ArrowDown")
+    assert tools(scan) == ["1,2/ellipse:45.5,30.5,93.5,70.5"]
+    # The first corner alone.
+    keys.press("Enter")
+    keys.press("ArrowLeft")
+    assert tools(scan) == ["1,2/ellipse:45.5,29.5,93.5,70.5"]
+    scan.await_text("status", "end 1 of 4 chosen")
+    assert scan.index == 20
+    keys.press("Delete")
+    assert tools(scan) == []
+    keys.press("Escape")
+    assert not scan.page.evaluate("() => document.querySelector('.plot-frame.with-tool')")
+    scan.press("ArrowRight")
+    assert scan.index == 21
+
+
+def test_a_polygon_is_clicked_together(scan: Any) -> None:
+    choose(scan, "poly")
+    for voxel in [(20, 20), (60, 30), (40, 80), (20, 20)]:
+        scan.page.mouse.click(*scan.point(*voxel))
+    (polygon,) = tools(scan)
+    numbers = [float(v) for v in polygon.removeprefix("1,2/poly:").split(",")]
+    assert numbers == pytest.approx([20, 20, 30, 60, 80, 40], abs=1)
+    scan.page.mouse.click(*scan.point(70, 100))
+    scan.page.keyboard.press("Escape")
+    assert tools(scan) == [polygon]
+    # Given up, too, while it is drawn.
+    scan.page.keyboard.press("m")
+    scan.page.mouse.move(*scan.point(10, 10))
+    scan.page.mouse.down()
+    scan.page.mouse.move(*scan.point(30, 30), steps=3)
+    scan.page.keyboard.press("Escape")
+    scan.page.mouse.up()
+    assert tools(scan) == [polygon]
+
+
+def test_a_finger_draws(phone: Any) -> None:
+    viewer = phone.open(f"{SCAN}&axis=0&index=20")
+    viewer.page.tap("#tool-rect")
+    viewer.until("() => document.querySelector('.plot-frame.with-tool')")
+    send = touching(viewer)
+    ends = viewer.points([(20, 30), (60, 80)])
+    send("touchStart", ends[0])
+    for i in range(1, 9):
+        send("touchMove", tuple(a + (b - a) * i / 8 for a, b in zip(*ends, strict=True)))
+    send("touchEnd")
+    viewer.until(TOOLS)
+    numbers = [float(v) for v in tools(viewer)[0].removeprefix("1,2/rect:").split(",")]
+    assert numbers == pytest.approx([30, 20, 80, 60], abs=2)
+    assert viewer.index == 20
+    viewer.page.tap("#tool-rect")
+    assert not viewer.page.evaluate("() => document.querySelector('.plot-frame.with-tool')")
