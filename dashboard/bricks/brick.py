@@ -57,6 +57,9 @@ class Brick(Protocol):
     integrity: Future[bool] | None
     decoded: DecodeRecord | None
 
+    def has_plane(self, number: int) -> bool:
+        """Whether it has plane `number`, as it was decoded."""
+
     def plane(self, number: int) -> NDArray[Any]:
         """Plane `number` as an array (rows, columns); not to be written to."""
 
@@ -94,6 +97,9 @@ class FileBrick:
     def planes(self) -> NDArray[Any]:
         """All planes, an array (planes, rows, columns); not to be written to."""
         return self._planes
+
+    def has_plane(self, number: int) -> bool:
+        return self.sound(number)
 
     def plane(self, number: int) -> NDArray[Any]:
         plane: NDArray[Any] = self._planes[number]
@@ -166,8 +172,11 @@ class SinglePlaneBrick:
         self._fd = None if pending is None else os.dup(pending.fd)
         self._offset = 0 if pending is None else pending.data_bytes
 
+    def has_plane(self, number: int) -> bool:
+        return number == self._number
+
     def plane(self, number: int) -> NDArray[Any]:
-        if number != self._number:
+        if not self.has_plane(number):
             raise IndexError("this plane was not decoded")
         return self._plane
 

@@ -116,14 +116,17 @@ class Client(Figures):
         pool: Pool = "nearest",
         part: Part = "abs",
         decode: bool = False,
+        project: str | None = None,
+        axis: int | None = None,
     ) -> NDArray[Any]:
         """A slice in the dataset's own type, an array (rows, columns).
 
         `selection` is as in the interface, such as `700,:,:`. With steps in it, `pool` makes one cell of a block:
         its first voxel, its mean (float32), or its maximum. `part` is what of complex values is returned. With
-        `decode`, values are unpacked as their attributes say.
+        `decode`, values are unpacked as their attributes say. `project` reduces slices around the index to one,
+        such as `"mean:9"`, across the dimension `axis`, or the first one outside the slice.
         """
-        query = _slice_query(file, dataset, selection, pool, part, decode)
+        query = _slice_query(file, dataset, selection, pool, part, decode, project, axis)
         response = self._slice(query | {"format": "npy"})
         values: NDArray[Any] = np.load(io.BytesIO(response.data), allow_pickle=False)
         return values
@@ -139,15 +142,17 @@ class Client(Figures):
         pool: Pool = "nearest",
         part: Part = "abs",
         decode: bool = False,
+        project: str | None = None,
+        axis: int | None = None,
     ) -> Scaled:
         """A slice as the page shows it: values of a window as 0…254, missing ones as 255.
 
         `window` is that of the volume (1st to 99th percentile), that of the slice, or two numbers; `norm` is
         applied before it is mapped.
         """
-        query = _slice_query(file, dataset, selection, pool, part, decode) | _display_query(
-            window, norm
-        )
+        query = _slice_query(
+            file, dataset, selection, pool, part, decode, project, axis
+        ) | _display_query(window, norm)
         response = self._slice(query | {"format": "u8"})
         rows, cols = map(int, response.headers["X-Slice-Shape"].split(","))
         low, high = map(float, response.headers["X-Slice-Window"].split(","))
@@ -165,11 +170,13 @@ class Client(Figures):
         pool: Pool = "nearest",
         part: Part = "abs",
         decode: bool = False,
+        project: str | None = None,
+        axis: int | None = None,
     ) -> bytes:
         """A slice as a grey PNG of what `scaled` returns."""
-        query = _slice_query(file, dataset, selection, pool, part, decode) | _display_query(
-            window, norm
-        )
+        query = _slice_query(
+            file, dataset, selection, pool, part, decode, project, axis
+        ) | _display_query(window, norm)
         return self._slice(query | {"format": "png"}).data
 
     def value(self, file: str, dataset: str, index: tuple[int, ...]) -> Value:
@@ -282,9 +289,20 @@ class Client(Figures):
 
 
 def _slice_query(
-    file: str, dataset: str, selection: str, pool: str, part: str, decode: bool
+    file: str,
+    dataset: str,
+    selection: str,
+    pool: str,
+    part: str,
+    decode: bool,
+    project: str | None,
+    axis: int | None,
 ) -> dict[str, str]:
     query = {"file": file, "dataset": dataset, "selection": selection, "pool": pool, "part": part}
+    if project is not None:
+        query["project"] = project
+        if axis is not None:
+            query["axis"] = str(axis)
     return query | _decode_query(decode)
 
 

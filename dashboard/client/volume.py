@@ -43,13 +43,23 @@ class Volume:
         pool: Pool = "nearest",
         part: Part = "abs",
         decode: bool = False,
+        project: str | None = None,
+        axis: int | None = None,
     ) -> NDArray[Any]:
         """A slice whose steps make one cell of a block, by its mean (float32), its maximum or its first voxel.
 
-        With `decode`, its values are unpacked.
+        With `decode`, its values are unpacked; `project` and `axis` are as in `Client.slice`.
         """
-        text = self._text(index)
-        return self.client.slice(self.file, self.dataset, text, pool=pool, part=part, decode=decode)
+        return self.client.slice(
+            self.file,
+            self.dataset,
+            self._text(index),
+            pool=pool,
+            part=part,
+            decode=decode,
+            project=project,
+            axis=axis,
+        )
 
     def scaled(self, index: Index | tuple[Index, ...], **display: Any) -> Scaled:
         """A slice as it is shown, with the `window`, `norm`, `pool` and `part` of `Client.scaled`."""

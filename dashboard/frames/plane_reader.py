@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial as bind
 from math import ceil
 from typing import Any
 
@@ -14,6 +17,7 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason, Stage
 from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
+from dashboard.bricks.brick import Brick
 from dashboard.bricks.loader import BrickLoader
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.chunk_reader import damage_error
@@ -22,6 +26,9 @@ from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
 from dashboard.frames.unpacking import Packing
 from dashboard.meter import meter
+
+Cut = tuple[slice, slice]
+Convert = Callable[[NDArray[Any]], NDArray[Any]]
 
 # Decoded bytes that one slice may need; larger requests are refused.
 MAX_DECODED_BYTES = 8 * 2**30
@@ -59,37 +66,44 @@ class PlaneReader:
         self._requester = requester
         self._direct = volume.reads_planes_directly(selection)
         self._bricks = [] if self._direct else volume.bricks(selection)
-        self._planes: dict[str, NDArray[Any]] = {}
+        self._held: dict[str, Brick] = {}
+        self._extent = [
+            (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
+            for item in selection.items
+        ]
         self.provenance: Provenance | None = None
         self.integrity_checks: list[Future[bool]] = []
 
     def check(self) -> None:
         """Raise `TooLarge` before decoding if the bricks have too many bytes."""
-        decoded = sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
+        decoded = self._decoded_bytes()
         if decoded > MAX_DECODED_BYTES:
             raise errors.TooLarge(
                 f"The slice needs {decoded / 2**30:.1f} GiB decoded and one request may take"
                 f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
             )
 
+    def _decoded_bytes(self) -> int:
+        return sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
+
     def values(self, part: ComplexPart, pool: PoolMode, missing: np.generic | None) -> NDArray[Any]:
         """The cells of the selection: real, native, unpacked, pooled; NaN for the complex value `missing`."""
         packing = self._packing
         span_r, span_c = self._selection.row_span, self._selection.col_span
-        if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
-            region = self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
-            with meter(Stage.INDEX):
-                return _to_displayed(region, part, missing, packing)
+        convert = bind(_to_displayed, part=part, missing=missing, packing=packing)
         kind = part_dtype(self._volume.dtype)
         kind = kind if packing is None else packing.result_dtype(kind)
-        shown = pooled_dtype(kind, pool, span_r.step, span_c.step)
+        if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
+            rows = (span_r.start, span_r.stop, span_r.step)
+            return self._displayed(rows, span_c.step, kind, convert)
+        shown = pooled_dtype(self._result_dtype(kind), pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
         width = span_c.stop - span_c.start
         height = max(STRIP_CELLS // (width * span_r.step), 1) * span_r.step
         for at in range(span_r.start, span_r.stop, height):
-            region = self._region(at, min(at + height, span_r.stop), 1, 1)
+            rows = (at, min(at + height, span_r.stop), 1)
+            displayed = self._displayed(rows, 1, kind, convert)
             with meter(Stage.SCALE):
-                displayed = _to_displayed(region, part, missing, packing)
                 cells = pool_blocks(displayed, span_r.step, span_c.step, pool)
                 first = (at - span_r.start) // span_r.step
                 out[first : first + len(cells)] = cells
@@ -100,6 +114,18 @@ class PlaneReader:
         span_r, span_c = self._selection.row_span, self._selection.col_span
         return self._region(span_r.start, span_r.stop, span_r.step, span_c.step)
 
+    def _result_dtype(self, kind: np.dtype[Any]) -> np.dtype[Any]:
+        """The type of the cells before they are pooled, where displayed values have the type `kind`."""
+        return kind
+
+    def _displayed(
+        self, rows: tuple[int, int, int], step_c: int, kind: np.dtype[Any], convert: Convert
+    ) -> NDArray[Any]:
+        """Rows start:stop:step and the selection's columns at a step, as `convert` displays them."""
+        region = self._region(*rows, step_c)
+        with meter(Stage.INDEX):
+            return convert(region)
+
     def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
         """Rows low … high and the selection's columns at steps, in native byte order."""
         span_c = self._selection.col_span
@@ -107,64 +133,70 @@ class PlaneReader:
             region = self._contiguous.region(
                 self._file, self._selection, (low, high, step_r), step_c
             )
-            if self._requester.is_viewer_demand:
-                first = self._contiguous.mark_accessed(self._volume, self._selection)
-                missed = Provenance(Outcome.MISS, Reason.FIRST)
-                self._note(missed if first else Provenance(Outcome.HIT, seen=True))
+            self._note_direct()
             return region
         pieces = [b for b in self._bricks if b.start[b.rows] < high and b.stop[b.rows] > low]
         if len(pieces) == 1:
-            plane = self._plane(pieces[0])
+            plane = self._plane(pieces[0], self._selection.fixed)
             top, left = pieces[0].start[pieces[0].rows], pieces[0].start[pieces[0].cols]
             with meter(Stage.INDEX):
                 return plane[
                     low - top : high - top : step_r,
                     span_c.start - left : span_c.stop - left : step_c,
                 ]
-        out = np.empty(
-            (ceil((high - low) / step_r), ceil((span_c.stop - span_c.start) / step_c)),
-            self._volume.memory_dtype,
-        )
+        out = np.empty(self._shape((low, high, step_r), step_c), self._volume.memory_dtype)
         for brick in pieces:
-            plane = self._plane(brick)
+            plane = self._plane(brick, self._selection.fixed)
             with meter(Stage.INDEX):
-                rows_to, rows_from = _overlap(
-                    low, high, step_r, brick.start[brick.rows], brick.stop[brick.rows]
-                )
-                cols_to, cols_from = _overlap(
-                    span_c.start,
-                    span_c.stop,
-                    step_c,
-                    brick.start[brick.cols],
-                    brick.stop[brick.cols],
-                )
-                out[rows_to, cols_to] = plane[rows_from, cols_from]
+                target, source = self._cut(brick, (low, high, step_r), step_c)
+                out[target] = plane[source]
         return out
 
-    def _plane(self, brick: BrickAddress) -> NDArray[Any]:
-        plane = self._planes.get(brick.key)
-        if plane is not None:
-            return plane
-        number = brick.plane_number(self._selection.fixed)
-        loaded = self._loader.get_or_decode(self._file, brick, self._requester, plane=number)
-        self._note(loaded.provenance)
+    def _shape(self, rows: tuple[int, int, int], step_c: int) -> tuple[int, int]:
+        """The cells of rows start:stop:step and of the selection's columns at a step."""
+        span_c = self._selection.col_span
+        return len(range(*rows)), ceil((span_c.stop - span_c.start) / step_c)
+
+    def _cut(self, brick: BrickAddress, rows: tuple[int, int, int], step_c: int) -> tuple[Cut, Cut]:
+        """Where the cells of a brick go to among these rows and columns, and where they are in its planes."""
+        span_c = self._selection.col_span
+        rows_to, rows_from = _overlap(*rows, brick.start[brick.rows], brick.stop[brick.rows])
+        cols_to, cols_from = _overlap(
+            span_c.start, span_c.stop, step_c, brick.start[brick.cols], brick.stop[brick.cols]
+        )
+        return (rows_to, cols_to), (rows_from, cols_from)
+
+    def _plane(self, brick: BrickAddress, fixed: Mapping[int, int]) -> NDArray[Any]:
+        """The plane of a brick at the indices `fixed`; the first one of each brick is the viewer's demand."""
+        number = brick.plane_number(fixed)
+        held = self._held.get(brick.key)
+        if held is not None and held.has_plane(number):
+            return held.plane(number)
+        requester = self._requester if held is None else replace(self._requester, viewer=None)
+        loaded = self._loader.get_or_decode(self._file, brick, requester, plane=number)
+        if held is None:
+            self._note(loaded.provenance)
         if loaded.brick.integrity is not None:
             self.integrity_checks.append(loaded.brick.integrity)
         for damaged in loaded.brick.damaged_chunks:
             if self._intersects(damaged.origin):
                 raise damage_error(self._volume, damaged)
-        plane = loaded.brick.plane(number)
-        self._planes[brick.key] = plane
-        return plane
+        self._held[brick.key] = loaded.brick
+        return loaded.brick.plane(number)
 
     def _intersects(self, corner: tuple[int, ...]) -> bool:
         chunks = self._volume.grid.chunks
-        for dim, (at, size) in enumerate(zip(corner, chunks, strict=True)):
-            item = self._selection.items[dim]
-            low, high = (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
-            if at + size <= low or at >= high:
-                return False
-        return True
+        return all(
+            at < high and at + size > low
+            for at, size, (low, high) in zip(corner, chunks, self._extent, strict=True)
+        )
+
+    def _note_direct(self) -> None:
+        """Note where a plane came from that was read without bricks."""
+        if self._requester.is_viewer_demand:
+            first = self._contiguous.mark_accessed(self._volume, self._selection)
+            missed = Provenance(Outcome.MISS, Reason.FIRST)
+            self._note(missed if first else Provenance(Outcome.HIT, seen=True))
 
     def _note(self, found: Provenance) -> None:
         self.provenance = found if self.provenance is None else self.provenance.farther(found)

@@ -28,7 +28,9 @@ from dashboard.frames.encode import Format, Frame, encode
 from dashboard.frames.fill import fill_value
 from dashboard.frames.plane_reader import PlaneReader
 from dashboard.frames.pooling import PoolMode
+from dashboard.frames.projection import Projection
 from dashboard.frames.quantize import Norm, Window, quantize_u8
+from dashboard.frames.slab_reader import SlabReader
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
 from dashboard.meter import meter
@@ -44,6 +46,7 @@ class SliceAddress:
     """Address of a frame: everything that determines its bytes.
 
     Values are unpacked if `packing` is given; `channels` is the dimension of colours, which all are in the frame.
+    With a `projection`, its slices are reduced to one after that, and before blocks are pooled.
     """
 
     volume: Volume
@@ -55,6 +58,23 @@ class SliceAddress:
     part: ComplexPart = ComplexPart.ABS
     packing: Packing | None = None
     channels: int | None = None
+    projection: Projection | None = None
+
+    @property
+    def has_stored_values(self) -> bool:
+        """Whether its values are such as are stored, as a mean is not."""
+        return self.projection is None or self.projection.is_extremum
+
+    def layers(self) -> list[Selection]:
+        """The selection, and with a projection a slice of each layer of chunks of its slab."""
+        projection = self.projection
+        if projection is None:
+            return [self.selection]
+        axis, chunks = projection.axis, self.volume.grid.chunks
+        slab = projection.slab(self.selection.fixed[axis], self.volume.shape[axis])
+        first = {at // chunks[axis]: at for at in reversed(slab)}
+        first[self.selection.fixed[axis] // chunks[axis]] = self.selection.fixed[axis]
+        return [self.selection.at(axis, at) for at in first.values()]
 
     @property
     def planes(self) -> list[Selection]:
@@ -69,7 +89,9 @@ class SliceAddress:
     def key(self) -> str:
         """Key of the frame in the cache, and its ETag."""
         scaled = (list(self.window) if isinstance(self.window, tuple) else self.window, self.norm)
-        growing = [] if self.volume.swmr_index is None else self.volume.bricks(self.selection)
+        growing = []
+        if self.volume.swmr_index is not None:
+            growing = [brick for one in self.layers() for brick in self.volume.bricks(one)]
         return digest(
             FRAMES_VERSION,
             self.volume.address.key,
@@ -81,6 +103,7 @@ class SliceAddress:
             *(brick.version for brick in growing),
             *([] if self.packing is None else ["decode", *self.packing.key]),
             *([] if self.channels is None else ["channels", self.channels]),
+            *([] if self.projection is None else ["project", *self.projection.key]),
         )
 
 
@@ -181,7 +204,10 @@ class FrameRenderer:
         """
         if not requester.is_viewer_demand or self._is_remembered(address.key):
             return Provenance(Outcome.HIT)
-        found = self.record_demand(address.volume, address.selection)
+        found = reduce(
+            Provenance.farther,
+            (self.record_demand(address.volume, one) for one in address.layers()),
+        )
         self._remember(address.key)
         return found
 
@@ -221,10 +247,7 @@ class FrameRenderer:
     ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         volume = file.volume
         packing = address.packing
-        planes = [
-            PlaneReader(self._loader, self._contiguous, file, selection, requester, packing)
-            for selection in address.planes
-        ]
+        planes = [self._reader(file, address, selection, requester) for selection in address.planes]
         for plane in planes:
             plane.check()
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
@@ -242,6 +265,8 @@ class FrameRenderer:
                 is_marked = missing is not None or (
                     packing is not None and packing.dtype is not None
                 )
+                # A mean that happens to be the fill value is none.
+                is_marked = is_marked or not address.has_stored_values
                 fill = None if is_marked else fill_value(volume, values.dtype, address.part)
                 window = self._window(file, address, values, fill)
                 values = quantize_u8(values, window, address.norm, fill)
@@ -254,10 +279,29 @@ class FrameRenderer:
             [check for plane in planes for check in plane.integrity_checks],
         )
 
+    def _reader(
+        self,
+        file: VolumeFile,
+        address: SliceAddress,
+        selection: Selection,
+        requester: Requester,
+    ) -> PlaneReader:
+        """A reader of one plane, or of one projection of planes."""
+        how = (self._loader, self._contiguous, file, selection, requester, address.packing)
+        if address.projection is None:
+            return PlaneReader(*how)
+        return SlabReader(*how, address.projection)
+
     def volume_window(self, address: SliceAddress) -> Window:
         """The window of the whole volume for an address whose frame is not scaled."""
         with VolumeFile(self._metadata, address.volume) as file, meter(Stage.SCALE):
-            return self._windows.window(file, address.part, address.norm, address.packing)
+            return self._volume_window(file, address)
+
+    def _volume_window(self, file: VolumeFile, address: SliceAddress) -> Window:
+        window = self._windows.window(file, address.part, address.norm, address.packing)
+        if address.projection is None:
+            return window
+        return address.projection.window(window, is_log=address.norm is Norm.LOG)
 
     def _window(
         self,
@@ -267,7 +311,7 @@ class FrameRenderer:
         fill: np.generic | None,
     ) -> Window:
         if address.window == "volume":
-            return self._windows.window(file, address.part, address.norm, address.packing)
+            return self._volume_window(file, address)
         if address.window == "slice":
             return slice_window(values, address.norm, fill)
         assert isinstance(address.window, tuple)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import re
 from enum import StrEnum
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-import flask
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from dashboard import errors
 from dashboard.addressing import selection
@@ -23,22 +22,16 @@ from dashboard.catalog.volume import Volume
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
+from dashboard.frames.projection import Projection, parse_projection
 from dashboard.frames.quantize import Norm
 from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import parse_window
-from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
-from dashboard.people.shares import LONGEST_DAYS
-from dashboard.people.view import LONGEST
-from dashboard.telemetry.aggregates import MAX_GROUP_NAME
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.slice_lists import Order
 from dashboard.telemetry.slice_rows import SLOWEST
 from dashboard.web.parameters import Choice, Count, Flag, Parameter, Required, WholeNumber
 
-Model = TypeVar("Model", bound=BaseModel)
-
-MAX_PAUSE_S = 3_600.0
 MAX_STEP_S = 366 * 86_400
 LARGEST_INDEX = 10**18 - 1
 
@@ -147,6 +140,21 @@ POOL: Final = Choice(
     text="How a step of the selection makes one cell of a block of voxels.",
 )
 PART: Final = Choice(name="part", first=ComplexPart.ABS, text="What of complex values is shown.")
+PROJECT: Final = Parameter(
+    name="project",
+    text=(
+        "A reduction and a number of slices, such as `mean:9`: that many slices, centred on the selection's and"
+        " cut at the ends, are reduced to one; of an even number, one more lies below than above. `max` and `min`"
+        " have the values' type, `sum` that of `np.sum`, `mean` and `sd` (population) of integers float32. With"
+        " `decode=1` missing values do not count."
+    ),
+    type=Annotated[str, Field(pattern=r"^(mean|max|min|sum|sd):[0-9]{1,9}$")],
+)
+PROJECT_AXIS: Final = Parameter(
+    name="axis",
+    text="The dimension across which slices are projected, which the selection fixes; without it, the first.",
+    type=Annotated[int, Field(ge=0, le=99)],
+)
 VIEWER: Final = Parameter(
     name="viewer",
     text=(
@@ -163,7 +171,7 @@ AHEAD: Final = Flag(name="ahead", text="1 for a slice that the page fetches in a
 VOLUME: Final = (FILE, DATASET)
 SLICE: Final = (
     *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART, DECODE, CHANNELS),
-    *(VIEWER, AHEAD),
+    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD),
 )
 
 # Statistics.
@@ -233,7 +241,19 @@ def slice_address(volume: Volume, packing: Packing | None) -> SliceAddress:
         part=PART.value(),
         packing=packing,
         channels=channels,
+        projection=_projection(volume, chosen, channels),
     )
+
+
+def _projection(volume: Volume, chosen: Selection, channels: int | None) -> Projection | None:
+    text = PROJECT.given()
+    if text is None:
+        return None
+    across = [dim for dim in sorted(chosen.fixed) if dim != channels]
+    if not across:
+        raise errors.BadRequest("There is no dimension across which slices could be projected.")
+    axis = _fixed_dimension(PROJECT_AXIS.given(), across)
+    return parse_projection(text, axis, volume.shape[axis], skips_missing=DECODE.value())
 
 
 def _channels(volume: Volume, chosen: Selection) -> int | None:
@@ -251,8 +271,13 @@ def _channels(volume: Volume, chosen: Selection) -> int | None:
 
 def axis(chosen: Selection) -> int:
     """A dimension that the selection fixes."""
-    text = AXIS.value()
-    fixed = sorted(chosen.fixed)
+    return _fixed_dimension(AXIS.value(), sorted(chosen.fixed))
+
+
+def _fixed_dimension(text: str | None, fixed: list[int]) -> int:
+    """One of the dimensions `fixed`, the first without a text."""
+    if text is None:
+        return fixed[0]
     if not re.fullmatch(r"-?[0-9]{1,2}", text, re.ASCII) or int(text) not in fixed:
         among = " or ".join(map(str, fixed)) or "none: the dataset has two dimensions"
         raise errors.BadRequest(f"The axis is a dimension that the selection fixes ({among}).")
@@ -293,82 +318,6 @@ def time_span(default_s: float) -> tuple[float, float]:
             "The parameters 'from' and 'to' are Unix times in seconds, or negative: seconds before now."
         )
     return start, end
-
-
-class Pause(BaseModel):
-    """How long nothing is prefetched for a viewer (s); 0 ends a pause."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
-    pause_s: Annotated[float, Field(ge=0, le=MAX_PAUSE_S, allow_inf_nan=False)]
-
-
-class DropRequest(BaseModel):
-    """A volume, and the axis across which its bricks are dropped; without it, those across all axes.
-
-    Both are called as `/api/v1/contents` lists them.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    volume: Annotated[str, Field(max_length=MAX_GROUP_NAME)]
-    axis: Annotated[str, Field(max_length=MAX_GROUP_NAME)] | None = None
-
-
-class WarmRequest(BaseModel):
-    """Slices across an axis that are to be decoded into the cache: all, or those from `start` to `stop`.
-
-    `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions several,
-    such as `0,3`, of which the range is along the first. It is `none` for a volume of two dimensions.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    file: Annotated[str, Field(max_length=1024)]
-    dataset: Annotated[str, Field(max_length=2000)]
-    axis: Annotated[str, Field(max_length=32)]
-    start: Annotated[int, Field(ge=0, lt=2**62)] = 0
-    stop: Annotated[int, Field(ge=1, lt=2**62)] | None = None
-
-
-class CancelRequest(BaseModel):
-    """The id of what was queued."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-
-
-class ShareRequest(BaseModel):
-    """A view, for how many days its link is valid, and a note about its purpose."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    view: Annotated[str, Field(max_length=LONGEST + 1)]
-    days: Annotated[float, Field(gt=0, le=LONGEST_DAYS, allow_inf_nan=False)] = 7.0
-    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
-
-
-class BookmarkRequest(BaseModel):
-    """A view with a name and a note; `group` may see it as well, if it is not empty."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-    view: Annotated[str, Field(max_length=LONGEST + 1)]
-    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
-    group: Annotated[str, Field(max_length=64)] = ""
-
-
-def body(model: type[Model]) -> Model:
-    """The body of the request in hand; raises `BadRequest` with the first fault."""
-    try:
-        return model.model_validate_json(flask.request.get_data())
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "the body"
-        raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
 
 
 def _or(text: str | None, default: str) -> str:

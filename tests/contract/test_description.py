@@ -23,7 +23,8 @@ SPAN = {"from": "-60", "to": "0"}
 GET: dict[str, dict[str, str]] = {
     "/api/v1/datasets": FILE,
     "/api/v1/slice": FILE
-    | {"selection": "3,:,:", "format": "u8", "window": "slice", "viewer": "ann", "ahead": "0"},
+    | {"selection": "3,:,:", "format": "u8", "window": "slice", "viewer": "ann", "ahead": "0"}
+    | {"project": "mean:3", "axis": "0"},
     "/api/v1/value": FILE | {"index": "1,2,3"},
     "/api/v1/node": {"file": "data/volume.h5", "path": "/volume"},
     "/api/v1/rows": FILE | {"start": "0", "stop": "2", "columns": "0:2"},

@@ -269,11 +269,11 @@ def _describe(response: flask.Response, address: SliceAddress, answer: RenderedS
     response.headers.add("X-Slice-Dtype", frame.dtype)
     if frame.window is not None:
         response.headers.add("X-Slice-Window", _window_text(frame.window))
-    if address.volume.enum is not None:
+    if address.volume.enum is not None and address.has_stored_values:
         response.headers.add("X-Slice-Enum", "1")
     # Missing values that are unpacked are NaN.
     is_unpacked = address.packing is not None and address.packing.dtype is not None
-    if address.format is Format.RAW and not is_unpacked:
+    if address.format is Format.RAW and not is_unpacked and address.has_stored_values:
         fill = fill_header(address.volume, np.dtype(frame.dtype))
         if fill is not None:
             response.headers.add("X-Slice-Fill", fill)

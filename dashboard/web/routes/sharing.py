@@ -11,7 +11,7 @@ from dashboard.people.access import Access
 from dashboard.people.audit import Event
 from dashboard.people.bookmarks import Bookmark
 from dashboard.people.view import parse_view
-from dashboard.web import answers, person, query
+from dashboard.web import answers, bodies, person, query
 from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.sign_in import SHARE
 from dashboard.web.visibility import Visibility
@@ -39,12 +39,12 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.post("/api/v1/shares")
     @operation(
         returns(answers.MadeShare, "The link is made; it is given once.", status=201),
-        body=query.ShareRequest,
+        body=bodies.ShareRequest,
         errors=(errors.NotFound,),
     )
     def add_share() -> tuple[flask.Response, int]:
         """Makes a link that opens one view, and so one file, for somebody without an account until a date."""
-        asked = query.body(query.ShareRequest)
+        asked = bodies.body(bodies.ShareRequest)
         access = _sharing(services)
         view = parse_view(asked.view)
         visible.check(view.file)
@@ -92,12 +92,12 @@ def _register_bookmarks(api: flask.Blueprint, services: Services, visible: Visib
     @api.post("/api/v1/bookmarks")
     @operation(
         returns(answers.ListedBookmark, "The bookmark is made.", status=201),
-        body=query.BookmarkRequest,
+        body=bodies.BookmarkRequest,
         errors=(errors.NotFound,),
     )
     def add_bookmark() -> tuple[flask.Response, int]:
         """Makes a bookmark of a view, for the person alone or for a group as well."""
-        asked, who = query.body(query.BookmarkRequest), person.current()
+        asked, who = bodies.body(bodies.BookmarkRequest), person.current()
         _check_keeps(services)
         view = parse_view(asked.view)
         visible.check(view.file)

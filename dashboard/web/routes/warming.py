@@ -13,7 +13,7 @@ from dashboard.catalog.volume import ReadPath
 from dashboard.people.person import Scope
 from dashboard.prefetch.warm_queue import State, WarmJob, new_id
 from dashboard.telemetry.groups import axis_name, volume_name
-from dashboard.web import answers, person, query
+from dashboard.web import answers, bodies, person
 from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.quotas import charge_ahead
 from dashboard.web.visibility import Visibility
@@ -45,13 +45,13 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.post("/api/v1/warm")
     @operation(
         returns(answers.WarmProgress, "It is queued, or was before.", status=202),
-        body=query.WarmRequest,
+        body=bodies.WarmRequest,
         errors=(errors.NotFound, errors.Changed, errors.CannotShow),
     )
     def warm() -> tuple[flask.Response, int]:
         """Queues the bricks of a volume, for slices across an axis, to be decoded into the cache."""
         _check(services)
-        asked = query.body(query.WarmRequest)
+        asked = bodies.body(bodies.WarmRequest)
         visible.check(asked.file)
         job, covered = _job(services, asked)
         if not job.state.is_final:
@@ -64,13 +64,13 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.post("/api/v1/warm/cancel")
     @operation(
         Returns(text="It is cancelled; what was decoded stays in the cache.", status=204),
-        body=query.CancelRequest,
+        body=bodies.CancelRequest,
         errors=(errors.NotFound,),
     )
     def cancel() -> tuple[str, int]:
         """Cancels what the person queued, or removes it from the list when it is done; admins do so for all."""
         _check(services)
-        asked = query.body(query.CancelRequest).id
+        asked = bodies.body(bodies.CancelRequest).id
         may = any(job.id == asked and _may_cancel(job) for job in services.warm_queue.jobs())
         if not may or not services.warm_queue.cancel(asked):
             raise errors.NotFound("Nothing with this id is queued.")
@@ -97,7 +97,7 @@ def _missing_bytes(services: Services, covered: Coverage) -> int:
     return sum(nbytes for key, nbytes in sizes.items() if key not in cached)
 
 
-def _job(services: Services, asked: query.WarmRequest) -> tuple[WarmJob, Coverage]:
+def _job(services: Services, asked: bodies.WarmRequest) -> tuple[WarmJob, Coverage]:
     volume = services.metadata.volume(asked.file, asked.dataset)
     try:
         covered = Coverage(volume, parse_axes(asked.axis), asked.start, asked.stop)

@@ -9,7 +9,7 @@ import flask
 from dashboard import errors
 from dashboard.bricks import contents as cache_contents
 from dashboard.telemetry.browser_report import WellFormedReport
-from dashboard.web import answers, query
+from dashboard.web import answers, bodies
 from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.person import current, may_change_cache
 from dashboard.web.visibility import Visibility
@@ -36,10 +36,10 @@ def register(api: flask.Blueprint, services: Services) -> None:
         return "", 204
 
     @api.post("/api/v1/prefetch")
-    @operation(NOTHING, body=query.Pause)
+    @operation(NOTHING, body=bodies.Pause)
     def prefetch() -> tuple[str, int]:
         """Pauses prefetching for one viewer, or ends the pause."""
-        pause = query.body(query.Pause)
+        pause = bodies.body(bodies.Pause)
         if not services.plans.pause(pause.viewer, pause.pause_s):
             raise errors.Busy("The pause could not be stored; try again.")
         return "", 204
@@ -53,14 +53,14 @@ def register(api: flask.Blueprint, services: Services) -> None:
         return flask.jsonify(contents=bricks, may_drop=may_change_cache(services.settings))
 
     @api.post("/api/v1/contents/drop")
-    @operation(returns(answers.Dropped), body=query.DropRequest)
+    @operation(returns(answers.Dropped), body=bodies.DropRequest)
     def drop() -> flask.Response:
         """Removes the bricks of a volume, or of one of its axes, from the cache."""
         if not may_change_cache(services.settings):
             raise errors.Forbidden(
                 "A server that everybody can reach without sign-in drops no bricks."
             )
-        given = query.body(query.DropRequest)
+        given = bodies.body(bodies.DropRequest)
         if not visible.volumes((given.volume,)):
             return flask.jsonify(bricks=0, bytes=0)  # as for a volume that is not in the cache
         dropped = cache_contents.drop(

@@ -1,0 +1,95 @@
+"""Bodies of requests as types, from which the description of the interface is made, and how they are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import flask
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashboard import errors
+from dashboard.addressing.requester import VIEWER_ID
+from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
+from dashboard.people.shares import LONGEST_DAYS
+from dashboard.people.view import LONGEST
+from dashboard.telemetry.aggregates import MAX_GROUP_NAME
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_PAUSE_S = 3_600.0
+
+
+class Pause(BaseModel):
+    """How long nothing is prefetched for a viewer (s); 0 ends a pause."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    viewer: Annotated[str, Field(pattern=f"^{VIEWER_ID.pattern}$")]
+    pause_s: Annotated[float, Field(ge=0, le=MAX_PAUSE_S, allow_inf_nan=False)]
+
+
+class DropRequest(BaseModel):
+    """A volume, and the axis across which its bricks are dropped; without it, those across all axes.
+
+    Both are called as `/api/v1/contents` lists them.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    volume: Annotated[str, Field(max_length=MAX_GROUP_NAME)]
+    axis: Annotated[str, Field(max_length=MAX_GROUP_NAME)] | None = None
+
+
+class WarmRequest(BaseModel):
+    """Slices across an axis that are to be decoded into the cache: all, or those from `start` to `stop`.
+
+    `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions several,
+    such as `0,3`, of which the range is along the first. It is `none` for a volume of two dimensions.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    file: Annotated[str, Field(max_length=1024)]
+    dataset: Annotated[str, Field(max_length=2000)]
+    axis: Annotated[str, Field(max_length=32)]
+    start: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    stop: Annotated[int, Field(ge=1, lt=2**62)] | None = None
+
+
+class CancelRequest(BaseModel):
+    """The id of what was queued."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+
+
+class ShareRequest(BaseModel):
+    """A view, for how many days its link is valid, and a note about its purpose."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    view: Annotated[str, Field(max_length=LONGEST + 1)]
+    days: Annotated[float, Field(gt=0, le=LONGEST_DAYS, allow_inf_nan=False)] = 7.0
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+
+
+class BookmarkRequest(BaseModel):
+    """A view with a name and a note; `group` may see it as well, if it is not empty."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+    view: Annotated[str, Field(max_length=LONGEST + 1)]
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+    group: Annotated[str, Field(max_length=64)] = ""
+
+
+def body(model: type[Model]) -> Model:
+    """The body of the request in hand; raises `BadRequest` with the first fault."""
+    try:
+        return model.model_validate_json(flask.request.get_data())
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the body"
+        raise errors.BadRequest(f"Malformed at {where}: {fault['msg'].lower()}.") from None
