@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from bench import report
+from bench.analysis import analysis
 from bench.browse import browse
 from bench.browser import browser
 from bench.context import Context, Volume, describe, progress
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "cold": cold,
     "row": in_a_row,
     "hits": hits,
+    "analysis": analysis,
     "warm": warm,
     "scroll": scroll,
     "many": many,

@@ -161,9 +161,13 @@ class ChunkGrid:
 
     def chunk_numbers(self, address: BrickAddress) -> NDArray[np.int64]:
         """Grid numbers of the chunks in a brick, in C order of the dataset's dimensions."""
+        return self.numbers_in(address.start, address.stop)
+
+    def numbers_in(self, start: Sequence[int], stop: Sequence[int]) -> NDArray[np.int64]:
+        """Grid numbers of the chunks that a box touches, in C order of the dataset's dimensions."""
         counts = self.counts
         total = np.zeros((1,) * len(counts), np.int64)
-        for dim, (a, b) in enumerate(zip(address.start, address.stop, strict=True)):
+        for dim, (a, b) in enumerate(zip(start, stop, strict=True)):
             stride = prod(counts[dim + 1 :])
             along = (
                 np.arange(a // self.chunks[dim], ceil(b / self.chunks[dim]), dtype=np.int64)

@@ -54,6 +54,13 @@ class Client:
         _, body = self._get(_target(path, query))
         return json.loads(body)
 
+    def body(self, path: str, **query: str) -> bytes:
+        """The body of a response; raises `RuntimeError` unless its status is 200."""
+        answer, body = self._get(_target(path, query))
+        if answer.status != 200:
+            raise RuntimeError(f"the server answered {answer.status}: {body[:200]!r}")
+        return body
+
     def status(self, path: str) -> int:
         """The status of the response."""
         return self._get(path)[0].status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,6 +104,35 @@ class FileBrick:
     def plane(self, number: int) -> NDArray[Any]:
         plane: NDArray[Any] = self._planes[number]
         return plane
+
+    def planes_of(self, start: Sequence[int], stop: Sequence[int]) -> list[int]:
+        """The numbers of the planes that a box of the dataset inside the brick touches."""
+        others = self.address.order[:-2]
+        sides = [np.arange(start[dim], stop[dim]) - self.address.start[dim] for dim in others] or [
+            np.zeros(1, np.int64)
+        ]
+        grid = np.ix_(*sides)
+        numbers = np.ravel_multi_index(grid, self.address.shape[:-2] or (1,))
+        found: list[int] = np.ravel(numbers).tolist()
+        return found
+
+    def unverified(self, numbers: Iterable[int]) -> int:
+        """How many of these planes this process has not verified yet."""
+        return sum(not self._verified[number] for number in numbers)
+
+    def box(self, start: Sequence[int], stop: Sequence[int]) -> NDArray[Any] | None:
+        """A view of a box of the dataset inside the brick, in the order of its dimensions.
+
+        None unless all of its planes are as they were written; those that are verified are not read for that.
+        """
+        for number in self.planes_of(start, stop):
+            if not self._verified[number] and not self.sound(number):
+                return None
+        address = self.address
+        whole = self._planes.reshape(address.shape).transpose(np.argsort(address.order))
+        inside = zip(start, stop, address.start, strict=True)
+        found: NDArray[Any] = whole[tuple(slice(a - at, b - at) for a, b, at in inside)]
+        return found
 
     def mark_accessed(self, number: int) -> AccessResult:
         return self.usage.mark_accessed(number)

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard.addressing.chunk_grid import AxisCost
+from dashboard.analysis.column_source import column_cost
 from dashboard.catalog.advice import advise, axis_costs
 from dashboard.catalog.description import PublicDataset
 from dashboard.catalog.metadata import normalize_dataset_path
@@ -40,7 +41,8 @@ NOTE = (
     "Measured just now on this machine, on samples of the file itself, and scaled to whole slices at full"
     " size. Cold: the first slice, with no part of it in Lamella's caches (parts of the file may lie in the"
     " system's memory). Warm: another slice of what was decoded for the first, or, of contiguous data, one"
-    " that was read before. Network and browser are not in these times."
+    " that was read before. A column is the values of one voxel at all indices of an axis: its chunks are decoded"
+    " by themselves, past the cache. Network and browser are not in these times."
 )
 
 
@@ -59,12 +61,23 @@ class SliceCost(TypedDict):
     sample_bytes_per_s: int | None
 
 
+class InspectedColumn(TypedDict):
+    """Cost of a column through one voxel along an axis, and the bytes of all slices across it, decoded."""
+
+    axis: int
+    chunks: int
+    decoded_bytes: int
+    slices_bytes: int
+    expected_cold_ms: float | None
+
+
 class InspectedDataset(PublicDataset, total=False):
     """A dataset with the cost of its slices, where it has slices."""
 
     decoded_bytes: int
     read_by: str
     axes: list[SliceCost]
+    columns: list[InspectedColumn]
     advice: str
     better_chunks: list[int] | None
     command: str | None
@@ -181,6 +194,7 @@ def _add_costs(
     record["decoded_bytes"] = decoded_bytes(volume)
     record["read_by"] = "hdf5" if volume.read_path is ReadPath.HDF5 else "lamella"
     record["axes"] = [_slice_cost(volume, cost, measured.get(cost.axis)) for cost in costs]
+    record["columns"] = [_column_cost(volume, axis, measured) for axis in range(len(volume.shape))]
     record["advice"] = advice.sentence
     record["better_chunks"] = None if advice.chunks is None else list(advice.chunks)
     record["command"] = advice.command
@@ -198,6 +212,19 @@ def _slice_cost(volume: Volume, cost: AxisCost, found: Measured | None) -> Slice
         "expected_warm_raw_ms": _ms(found.warm_raw) if found else None,
         "sample_bytes": found.sample_bytes if found else None,
         "sample_bytes_per_s": round(found.bytes_per_s) if found else None,
+    }
+
+
+def _column_cost(volume: Volume, axis: int, measured: dict[int, Measured]) -> InspectedColumn:
+    cost = column_cost(volume, axis)
+    # A volume of two dimensions has one plane.
+    found = measured.get(axis) or next(iter(measured.values()), None)
+    return {
+        "axis": axis,
+        "chunks": cost.chunks,
+        "decoded_bytes": cost.decoded_bytes,
+        "slices_bytes": cost.slices_bytes,
+        "expected_cold_ms": _ms(cost.decoded_bytes / found.bytes_per_s) if found else None,
     }
 
 
@@ -227,6 +254,7 @@ def _show(console: Console, file: str, datasets: list[InspectedDataset]) -> None
             console.print(Text(record["reason"] or "It has no slices."))
             continue
         console.print(_axes(record))
+        console.print(_columns(record))
         console.print(Text(record["advice"]))
         if record["command"]:
             # Not wrapped here, so that it can be copied.
@@ -251,6 +279,21 @@ def _axes(record: InspectedDataset) -> Table:
             f"{axis['amplification']:.1f}×",
             _time(axis["expected_cold_ms"]),
             _time(axis["expected_warm_ms"]),
+        )
+    return table
+
+
+def _columns(record: InspectedDataset) -> Table:
+    table = Table()
+    for heading in ("column", "chunks", "decoded", "by slices", "cold"):
+        table.add_column(heading, justify="right")
+    for column in record["columns"]:
+        table.add_row(
+            f"along axis {column['axis']}",
+            str(column["chunks"]),
+            decimal(column["decoded_bytes"]),
+            decimal(column["slices_bytes"]),
+            _time(column["expected_cold_ms"]),
         )
     return table
 

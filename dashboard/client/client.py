@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -14,6 +14,7 @@ import numpy as np
 import urllib3
 from numpy.typing import NDArray
 
+from dashboard.client.columns import arrays, lines_of
 from dashboard.client.connection import Connection
 from dashboard.client.export import Format, Progress, download, format_of, receive
 from dashboard.client.figures import Figures
@@ -23,7 +24,13 @@ from dashboard.client.warming import Warming
 if TYPE_CHECKING:
     from dashboard.catalog.description import PublicDataset
     from dashboard.telemetry.summaries import Snapshot
-    from dashboard.web.answers import ListedBookmark, ListedFile, Value, WarmProgress
+    from dashboard.web.answers import (
+        ColumnLine,
+        ListedBookmark,
+        ListedFile,
+        Value,
+        WarmProgress,
+    )
 
 Window = Literal["volume", "slice"] | tuple[float, float]
 Norm = Literal["linear", "log", "symlog", "sqrt"]
@@ -186,6 +193,56 @@ class Client(Figures):
             "/api/v1/value", file=file, dataset=dataset, index=text
         )
         return found
+
+    def column(
+        self,
+        file: str,
+        dataset: str,
+        axis: int,
+        at: tuple[int, ...] | None = None,
+        *,
+        region: str | None = None,
+        selection: str | None = None,
+        part: Part = "abs",
+        decode: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """The values along an axis through a voxel, or figures of a region at each index, as arrays.
+
+        `at` has an integer for each dimension, with or without that of the axis. A `region` is
+        `"rectangle:R,C,R,C"`, `"ellipse:R,C,R,C"` or `"polygon:R,C,R,C,R,C"`, in the slice `selection` or the last
+        two dimensions beside the axis. Keys are `value`, or `n`, `mean`, `sd`, `min` and `max`; missing is NaN.
+        """
+        return arrays(
+            self.column_lines(
+                *(file, dataset, axis, at),
+                region=region,
+                selection=selection,
+                part=part,
+                decode=decode,
+            )
+        )
+
+    def column_lines(
+        self,
+        file: str,
+        dataset: str,
+        axis: int,
+        at: tuple[int, ...] | None = None,
+        *,
+        region: str | None = None,
+        selection: str | None = None,
+        part: Part = "abs",
+        decode: bool = False,
+    ) -> Iterator[ColumnLine]:
+        """The same, line by line as the server reads them, those next to the start (`at`, `selection`) first."""
+        query = {"file": file, "dataset": dataset, "axis": str(axis), "part": part}
+        if at is not None:
+            query["at"] = ",".join(str(int(one)) for one in at)
+        if region is not None:
+            query["region"] = region
+        if selection is not None:
+            query["selection"] = selection
+        return lines_of(self._connection, query | _decode_query(decode))
 
     def cutout(
         self,

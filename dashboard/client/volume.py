@@ -81,6 +81,12 @@ class Volume:
         """The exact value of a voxel."""
         return self.client.value(self.file, self.dataset, index)
 
+    def column(
+        self, axis: int, at: tuple[int, ...] | None = None, **options: Any
+    ) -> dict[str, NDArray[Any]]:
+        """The values along an axis through a voxel or a region, with the options of `Client.column`."""
+        return self.client.column(self.file, self.dataset, axis, at, **options)
+
     def warm(self, axis: int = 0, start: int = 0, stop: int | None = None) -> Warming:
         """Have what slices across `axis` need decoded into the server's cache.
 

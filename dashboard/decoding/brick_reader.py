@@ -16,6 +16,10 @@ from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.sinks import PlaneSink, Sink
 
 YieldToDemand = Callable[[], None]
+# A box of voxels: its first ones and those beyond its last ones, along each dimension.
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+# Gets the first voxel of a piece of a box, and its values, which are valid during the call; called concurrently.
+Take = Callable[[tuple[int, ...], NDArray[Any]], None]
 
 
 class BrickTarget(Protocol):
@@ -60,6 +64,13 @@ class BrickReader(Protocol):
 
     def read_voxel(self, file: VolumeFile, index: Sequence[int]) -> np.generic:
         """The value at `index` in native byte order; `CannotShow` for a damaged chunk."""
+
+    def read_boxes(self, file: VolumeFile, boxes: Sequence[Box], take: Take) -> list[DamagedChunk]:
+        """Pass the values of boxes to `take`, in pieces that together are the boxes; returns the damaged chunks.
+
+        A piece has the order of the dataset's dimensions, and any byte order. Nothing is cached. Damaged chunks
+        are left out, or have the fill value.
+        """
 
     def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
         """Values from parts of the volume chosen by `seed`, without those of damaged chunks, in a flat array."""

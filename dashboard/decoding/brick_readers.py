@@ -14,11 +14,11 @@ class BrickReaders:
     """The reader of each read path, and the threads that they share."""
 
     def __init__(self, threads: int) -> None:
-        self._pool = DecodePool(threads)
-        self.decoder = Decoder(self._pool)
+        self.pool = DecodePool(threads)
+        self.decoder = Decoder(self.pool)
         library = LibraryReader()
         self._readers: dict[ReadPath, BrickReader] = {
-            ReadPath.CONTIGUOUS: ContiguousReader(self._pool, library),
+            ReadPath.CONTIGUOUS: ContiguousReader(self.pool, library),
             ReadPath.CHUNKS: self.decoder,
             ReadPath.HDF5: library,
         }
@@ -29,8 +29,8 @@ class BrickReaders:
 
     def stop(self) -> None:
         """Abort running decodes at their next chunk with `Busy`, and start no more."""
-        self._pool.stop()
+        self.pool.stop()
 
     def close(self) -> None:
         """Stop, and end the threads."""
-        self._pool.close()
+        self.pool.close()

@@ -7,7 +7,7 @@ The kernel's page cache serves as the cache.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -22,7 +22,7 @@ from dashboard.addressing.selection import Selection
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.bands import band_buffer, bands
-from dashboard.decoding.brick_reader import BandReader
+from dashboard.decoding.brick_reader import BandReader, Box, Take
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.decode_pool import DecodePool
@@ -35,6 +35,8 @@ from dashboard.meter import count_bytes, meter
 
 # A strided row is read whole in pieces of this size and subsampled.
 MAX_READ_BYTES = 8 * 1024 * 1024
+# Parts of a box that threads read, in bytes and in what may be single reads.
+MAX_PART_BYTES, MAX_PART_RUNS = 4 * 1024 * 1024, 256
 # Beyond this distance between two runs, reading the gap costs more than a system call for each run.
 GAP_LIMIT_BYTES = 64 * 1024
 
@@ -101,6 +103,24 @@ class ContiguousFile:
         self._read_into(out, self._offset(dict(enumerate(index))))
         value: np.generic = out.astype(self._volume.memory_dtype)[0]
         return value
+
+    def box(self, start: Sequence[int], stop: Sequence[int]) -> NDArray[Any]:
+        """The values of a box in the file's own type; raises as `region`."""
+        extent = [b - a for a, b in zip(start, stop, strict=True)]
+        out = np.empty(extent, self._volume.dtype)
+        dims = [dim for dim, length in enumerate(extent) if length > 1]
+        # Values that are adjoining in the file are a run; all others are single.
+        is_run = bool(dims) and dims[-1] == len(extent) - 1
+        columns = [dims.pop()] if is_run else []
+        rows = [dims.pop()] if dims else []
+        lengths = [prod(extent[dim] for dim in kept) for kept in (rows, columns)]
+        pieces = out.reshape(-1, *lengths)
+        stride = self._strides[rows[0]] if rows else lengths[1] * out.itemsize
+        base = dict(enumerate(start))
+        for number, at in enumerate(np.ndindex(*(extent[dim] for dim in dims))):
+            there = {dim: base[dim] + n for dim, n in zip(dims, at, strict=True)}
+            self._read_runs(pieces[number], self._offset({**base, **there}), stride)
+        return out
 
     def _offset(self, position: dict[int, int]) -> int:
         start = self._volume.offset or 0
@@ -184,6 +204,21 @@ class ContiguousReader(BandReader):
         file.ensure_unchanged()
         return value
 
+    def read_boxes(self, file: VolumeFile, boxes: Sequence[Box], take: Take) -> list[DamagedChunk]:
+        """As `BrickReader.read_boxes`; there are no damaged chunks."""
+        source = ContiguousFile(file.volume, file.fd, self._pool.buffers)
+
+        def pass_on(piece: Box) -> None:
+            take(piece[0], source.box(*piece))
+
+        itemsize = file.volume.dtype.itemsize
+        with meter(Stage.READ):
+            self._pool.map(pass_on, [part for box in boxes for part in _parts(box, itemsize)])
+            extents = ([b - a for a, b in zip(*box, strict=True)] for box in boxes)
+            count_bytes(Stage.READ, sum(map(prod, extents)) * itemsize)
+        file.ensure_unchanged()
+        return []
+
     def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
         """As `BrickReader.sample`: blocks, which cover more of the volume than the thin runs of its grid."""
         grid = file.volume.grid
@@ -192,3 +227,14 @@ class ContiguousReader(BandReader):
         # Stored as they are.
         count_bytes(Stage.READ, values.nbytes)
         return values
+
+
+def _parts(box: Box, itemsize: int) -> Iterator[Box]:
+    """A box cut across its first long dimension, into parts that are read by themselves."""
+    start, stop = box
+    extent = [b - a for a, b in zip(start, stop, strict=True)]
+    dim = next((dim for dim, length in enumerate(extent) if length > 1), 0)
+    step = max(min(MAX_PART_BYTES // (prod(extent) // extent[dim] * itemsize), MAX_PART_RUNS), 1)
+    for at in range(start[dim], stop[dim], step):
+        end = min(at + step, stop[dim])
+        yield (*start[:dim], at, *start[dim + 1 :]), (*stop[:dim], end, *stop[dim + 1 :])

@@ -22,7 +22,7 @@ class DecodePool:
     def __init__(self, threads: int) -> None:
         self.buffers = ThreadBuffers()
         self.stopping = threading.Event()
-        self._threads = threads
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def stop(self) -> None:
@@ -35,8 +35,8 @@ class DecodePool:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def map(self, work: Callable[[A], T], items: Iterable[A]) -> list[T]:
-        """Results of `work` for all items."""
-        return list(self._pool.map(work, items))
+        """Results of `work` for all items; raises its first exception, after all work has ended."""
+        return _results([self._pool.submit(work, item) for item in items])
 
     def map_ranges(
         self,
@@ -54,16 +54,28 @@ class DecodePool:
                 if yield_to_demand is not None:
                     # Yield here, not inside a pool thread: the demand we yield to needs those threads. No more
                     # ranges are submitted at a time than the pool works on.
-                    if len(futures) >= self._threads:
-                        futures[-self._threads].result()
+                    if len(futures) >= self.threads:
+                        futures[-self.threads].result()
                     yield_to_demand()
                 futures.append(self._pool.submit(work, first, last))
-            return [future.result() for future in futures]
         except BaseException:
-            for future in futures:
-                future.cancel()
-            # The descriptor and the sink have to stay valid until the last range has ended.
-            for future in futures:
-                if not future.cancelled():
-                    future.exception()
+            _end(futures)
             raise
+        return _results(futures)
+
+
+def _results(futures: list[Future[T]]) -> list[T]:
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        _end(futures)
+        raise
+
+
+def _end(futures: list[Future[T]]) -> None:
+    """Cancel what has not begun, and wait for the rest: descriptor and sink have to stay valid that long."""
+    for future in futures:
+        future.cancel()
+    for future in futures:
+        if not future.cancelled():
+            future.exception()

@@ -26,7 +26,8 @@ from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.bands import band_buffer, bands
-from dashboard.decoding.brick_reader import BandReader
+from dashboard.decoding.brick_reader import BandReader, Take
+from dashboard.decoding.brick_reader import Box as VoxelBox
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.chunk_reader import (
     BusyTime,
@@ -133,6 +134,28 @@ class Decoder(BandReader):
         value: np.generic = values[inside].astype(volume.memory_dtype)
         return value
 
+    def read_boxes(
+        self, file: VolumeFile, boxes: Sequence[VoxelBox], take: Take
+    ) -> list[DamagedChunk]:
+        """As `BrickReader.read_boxes`: each chunk that they touch is a piece, decoded by itself."""
+        grid, index = file.volume.grid, file.index()
+        jobs = [
+            (box, number, int(at))
+            for box in boxes
+            for numbers in [grid.numbers_in(*box)]
+            for number, at in zip(numbers.tolist(), index.find(numbers), strict=True)
+        ]
+        with self._reading(file) as reader:
+            reader.readahead([at for _, _, at in jobs][:READAHEAD_CHUNKS])
+            # Both threads have work, however few chunks there are.
+            share = ceil(len(jobs) / self._pool.threads)
+            step = max(min(reader.batch_size(grid.chunk_bytes), share), 1)
+            batches = [jobs[at : at + step] for at in range(0, len(jobs), step)]
+            found = self._pool.map(bind(_pass_on, reader, take), batches)
+        file.ensure_unchanged()
+        count_bytes(Stage.DECODE, sum(at >= 0 for _, _, at in jobs) * grid.chunk_bytes)
+        return list(chain.from_iterable(found))
+
     def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
         """As `BrickReader.sample`: stored chunks, without voxels beyond the volume's edge.
 
@@ -194,6 +217,34 @@ def _index_positions(file: VolumeFile, address: BrickAddress) -> NDArray[np.int6
     positions = file.index().find(grid.chunk_numbers(address))
     sides = zip(address.start, address.stop, grid.chunks, strict=True)
     return positions.reshape([len(range(a, b, c)) for a, b, c in sides])
+
+
+def _pass_on(
+    reader: ChunkReader, take: Take, batch: Sequence[tuple[VoxelBox, int, int]]
+) -> list[DamagedChunk]:
+    """Decode a batch of chunks, and pass on what of each lies in its box; returns the damaged ones."""
+    volume, grid = reader.volume, reader.volume.grid
+    damaged: list[DamagedChunk] = []
+    with reader.limit.checked() as check:
+        stored = [n for n, (_, _, at) in enumerate(batch) if at >= 0]
+        decoded = reader.decode_batch([batch[n][2] for n in stored])
+        found = dict(zip(stored, decoded, strict=True))
+        for n, ((start, stop), number, _) in enumerate(batch):
+            values, reason = found.get(n, (None, ""))
+            corner = grid.chunk_origin(number)
+            if reason:
+                damaged.append(DamagedChunk(corner, reason))
+                continue
+            if values is None:
+                values = np.broadcast_to(volume.fill, grid.chunks)
+            inside = tuple(
+                slice(max(a - at, 0), min(b - at, side))
+                for a, b, at, side in zip(start, stop, corner, grid.chunks, strict=True)
+            )
+            first = tuple(max(a, at) for a, at in zip(start, corner, strict=True))
+            take(first, values[inside])
+        check(len(stored) * grid.chunk_bytes)
+    return damaged
 
 
 def _valid_voxels(reader: ChunkReader, position: int) -> NDArray[Any]:

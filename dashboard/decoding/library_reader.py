@@ -15,7 +15,7 @@ from dashboard.addressing.chunk_grid import ChunkGrid
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
-from dashboard.decoding.brick_reader import BrickTarget
+from dashboard.decoding.brick_reader import Box, BrickTarget, Take
 from dashboard.decoding.chunk_reader import DamagedChunk, damage_error
 from dashboard.decoding.sampling import sample_boxes
 from dashboard.hdf5.messages import Damage, ReadBoxes, ReadBrick, Request, SampleBoxes
@@ -73,6 +73,15 @@ class LibraryReader:
             raise damage_error(file.volume, damaged[0])
         value: np.generic = values.reshape(-1)[0]
         return value
+
+    def read_boxes(self, file: VolumeFile, boxes: Sequence[Box], take: Take) -> list[DamagedChunk]:
+        """As `BrickReader.read_boxes`; each box is a piece, in which damaged chunks have the fill value."""
+        found: list[DamagedChunk] = []
+        for start, stop in boxes:
+            values, damaged = self.read_box(file, start, stop)
+            take(start, values.reshape([b - a for a, b in zip(start, stop, strict=True)]))
+            found += damaged
+        return found
 
     def sample(self, file: VolumeFile, seed: int, grid: ChunkGrid | None = None) -> NDArray[Any]:
         """As `BrickReader.sample`; `grid` replaces the volume's."""

@@ -66,7 +66,7 @@ class PlaneReader:
         self._requester = requester
         self._direct = volume.reads_planes_directly(selection)
         self._bricks = [] if self._direct else volume.bricks(selection)
-        self._held: dict[str, Brick] = {}
+        self._loaded: dict[str, Brick] = {}
         self._extent = [
             (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
             for item in selection.items
@@ -169,19 +169,19 @@ class PlaneReader:
     def _plane(self, brick: BrickAddress, fixed: Mapping[int, int]) -> NDArray[Any]:
         """The plane of a brick at the indices `fixed`; the first one of each brick is the viewer's demand."""
         number = brick.plane_number(fixed)
-        held = self._held.get(brick.key)
-        if held is not None and held.has_plane(number):
-            return held.plane(number)
-        requester = self._requester if held is None else replace(self._requester, viewer=None)
+        earlier = self._loaded.get(brick.key)
+        if earlier is not None and earlier.has_plane(number):
+            return earlier.plane(number)
+        requester = self._requester if earlier is None else replace(self._requester, viewer=None)
         loaded = self._loader.get_or_decode(self._file, brick, requester, plane=number)
-        if held is None:
+        if earlier is None:
             self._note(loaded.provenance)
         if loaded.brick.integrity is not None:
             self.integrity_checks.append(loaded.brick.integrity)
         for damaged in loaded.brick.damaged_chunks:
             if self._intersects(damaged.origin):
                 raise damage_error(self._volume, damaged)
-        self._held[brick.key] = loaded.brick
+        self._loaded[brick.key] = loaded.brick
         return loaded.brick.plane(number)
 
     def _intersects(self, corner: tuple[int, ...]) -> bool:

@@ -116,13 +116,13 @@ class SlabReader(PlaneReader):
 def _groups(planes: Iterable[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:
     """Planes in groups of at most about `GROUP_BYTES`; views of mapped bricks take no memory."""
     group: list[NDArray[Any]] = []
-    held = 0
+    owned = 0
     for plane in planes:
         group.append(plane)
-        held += _owned_bytes(plane)
-        if held >= GROUP_BYTES:
+        owned += _owned_bytes(plane)
+        if owned >= GROUP_BYTES:
             yield group
-            group, held = [], 0
+            group, owned = [], 0
     if group:
         yield group
 

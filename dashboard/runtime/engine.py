@@ -8,6 +8,7 @@ from functools import partial as bind
 from typing import Literal
 
 from dashboard.analysis.analyzer import Analyzer
+from dashboard.analysis.column import Columns
 from dashboard.analysis.volume_histograms import VolumeHistograms
 from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.loader import BrickLoader
@@ -85,6 +86,7 @@ class Engine:
     analyzer: Analyzer
     volume_histograms: VolumeHistograms
     costs: SliceCosts
+    columns: Columns
     owns_hdf5: bool
 
     def close(self) -> None:
@@ -220,6 +222,7 @@ def build_engine(
         volume_histograms=VolumeHistograms(
             metadata, bricks, contiguous, windows, loader.no_demand_pending
         ),
+        columns=Columns(metadata, bricks, readers, loader, caches.metadata),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

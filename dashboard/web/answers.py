@@ -58,6 +58,24 @@ class Datasets(TypedDict):
     default: str | None
 
 
+class ColumnLine(TypedDict):
+    """A line of a column: the value of a voxel, or figures of a region; null for what is missing.
+
+    `note` says why there is no value, such as a damaged chunk. The last line of a column that ends early has
+    `error` alone.
+    """
+
+    index: NotRequired[int]
+    value: NotRequired[float | None]
+    n: NotRequired[int]
+    mean: NotRequired[float | None]
+    sd: NotRequired[float | None]
+    min: NotRequired[float | None]
+    max: NotRequired[float | None]
+    note: NotRequired[str]
+    error: NotRequired[ErrorText]
+
+
 class AttributeText(TypedDict):
     """An attribute: the name of its type, and its value as text, cut where it is long."""
 

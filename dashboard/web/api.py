@@ -14,6 +14,7 @@ from dashboard.web import openapi
 from dashboard.web.operation import JSON, operation, returns
 from dashboard.web.routes import (
     analysis,
+    column,
     data,
     exporting,
     health,
@@ -31,7 +32,18 @@ if TYPE_CHECKING:
 def register(server: flask.Flask, services: Services) -> None:
     """Add all routes of `/api/v1`, `/metrics`, `/healthz` and `/readyz` under the settings' prefix."""
     api = flask.Blueprint("api", __name__)
-    for subject in (data, rows, analysis, exporting, statistics, work, warming, sharing, health):
+    for subject in (
+        data,
+        rows,
+        column,
+        analysis,
+        exporting,
+        statistics,
+        work,
+        warming,
+        sharing,
+        health,
+    ):
         subject.register(api, services)
 
     @cache

@@ -36,6 +36,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.histogram": _READ,
     "api.profile": _READ,
     "api.region": _READ,
+    "api.column": _READ,
     "api.residency": _READ,
     "api.export": _READ,
     "api.cost": _READ,
@@ -78,7 +79,7 @@ GUEST: Final = frozenset(
     {
         *("api.files", "api.datasets", "api.node"),
         *("api.slice_", "api.value", "api.rows", "api.residency", "api.export", "api.cost"),
-        *("api.histogram", "api.profile", "api.region"),
+        *("api.histogram", "api.profile", "api.region", "api.column"),
         # They steer and report the page's own slices.
         *("api.telemetry", "api.prefetch"),
         *("sign_in.choose", _ASSETS),

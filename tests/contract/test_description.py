@@ -33,6 +33,7 @@ GET: dict[str, dict[str, str]] = {
     "/api/v1/histogram": FILE | {"selection": "3,:,:", "bins": "9", "range": "0,99"},
     "/api/v1/profile": FILE | {"selection": "3,:,:", "from": "1,1", "to": "9,9", "width": "2"},
     "/api/v1/region": FILE | {"selection": "3,:,:", "points": "1,1,9,9", "shape": "ellipse"},
+    "/api/v1/column": FILE | {"axis": "0", "at": "3,1,1"},
     "/api/v1/residency": FILE | {"selection": "3,:,:", "axis": "0"},
     "/api/v1/stats": SPAN | {"by": "axis"},
     "/api/v1/stats/series": SPAN | {"by": "axis"},

@@ -31,8 +31,8 @@ def test_values_are_those_of_numpy(app: App, name: str, text: str, axis: int, in
     response = app.slice(FILE, "volume", text, project=f"{name}:9")
     assert response.headers["X-Slice-Dtype"] == TYPES[name]
     found = np.frombuffer(response.data, TYPES[name])
-    wanted = NUMPY[name](VOLUME[index], axis=axis).astype(TYPES[name])
-    np.testing.assert_allclose(found, wanted.ravel(), rtol=2e-7)
+    right = NUMPY[name](VOLUME[index], axis=axis).astype(TYPES[name])
+    np.testing.assert_allclose(found, right.ravel(), rtol=2e-7)
 
 
 def test_missing_values_count_for_what_they_are(app: App) -> None:
@@ -44,9 +44,9 @@ def test_missing_values_count_for_what_they_are(app: App) -> None:
 
 def test_another_axis_of_four(app: App) -> None:
     many = VOLUME.reshape(4, 6, 40, 50)
-    for query, wanted in (({}, many[0:2, 3].max(0)), ({"axis": 1}, many[1, 2:4].max(0))):
+    for query, right in (({}, many[0:2, 3].max(0)), ({"axis": 1}, many[1, 2:4].max(0))):
         found = app.values(FILE, "many", "1,3,:,:", project="max:2", **query)
-        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(found, right)
 
 
 def test_every_format_and_a_frame_of_its_own(app: App) -> None:

@@ -67,6 +67,7 @@ FILES: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("GET", "/api/v1/histogram"): {"selection": "3,:,:"},
     ("GET", "/api/v1/profile"): {"selection": "3,:,:", "from": "1,1", "to": "5,9"},
     ("GET", "/api/v1/region"): {"selection": "3,:,:", "points": "1,1,5,9"},
+    ("GET", "/api/v1/column"): {"axis": "0", "at": "3,1,1"},
     ("GET", "/api/v1/cost"): {"selection": "3,:,:"},
     ("GET", "/api/v1/residency"): {"selection": "3,:,:", "axis": "0"},
 }

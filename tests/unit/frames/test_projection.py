@@ -70,9 +70,9 @@ def test_every_type_as_numpy(
     if stack.dtype.kind == "f" and skips:
         stack[np.isinf(stack)] = np.nan
         stack[:, 0, 0] = np.nan
-    found, wanted = reduced(stack, reduction, skips=skips), expected(stack, reduction, skips=skips)
-    assert found.dtype == wanted.dtype
-    np.testing.assert_allclose(found, wanted, **tolerance(found.dtype))
+    found, right = reduced(stack, reduction, skips=skips), expected(stack, reduction, skips=skips)
+    assert found.dtype == right.dtype
+    np.testing.assert_allclose(found, right, **tolerance(found.dtype))
 
 
 @pytest.mark.parametrize("dtype", ["u2", "i2"])
@@ -153,10 +153,10 @@ def test_however_it_is_stored(
             asked = Projection(reduction, count, axis)
             slab = asked.slab(middle, values.shape[axis])
             chosen[axis] = slice(slab.start, slab.stop)
-            wanted = expected(values[tuple(chosen)], reduction, axis=axis)
+            right = expected(values[tuple(chosen)], reduction, axis=axis)
             answer = here.frame("data/a.h5", name, text, projection=asked)
-            assert answer.frame.dtype == wanted.dtype.name
-            assert answer.frame.body == wanted.tobytes(), (text, reduction)
+            assert answer.frame.dtype == right.dtype.name
+            assert answer.frame.body == right.tobytes(), (text, reduction)
         assert here.frame("data/a.h5", name, text, projection=asked).frame_cache_hit
 
 
@@ -168,9 +168,9 @@ def test_blocks_are_pooled_after_the_projection(
     here = make_parts(max_brick_bytes=2500)
     asked = Projection(Reduction.SD, 5, 0)
     answer = here.frame("data/a.h5", "gzip", "4,::3,::4", pool=PoolMode.MEAN, projection=asked)
-    wanted = reference.pooled(expected(values[2:7], Reduction.SD), 3, 4, "mean")
+    right = reference.pooled(expected(values[2:7], Reduction.SD), 3, 4, "mean")
     found = np.frombuffer(answer.frame.body, "f4").reshape(answer.frame.shape)
-    np.testing.assert_allclose(found, wanted, rtol=3e-7)
+    np.testing.assert_allclose(found, right, rtol=3e-7)
 
 
 def test_parts_and_missing_values(here: Parts, data: Path) -> None:
@@ -190,8 +190,8 @@ def test_parts_and_missing_values(here: Parts, data: Path) -> None:
         skipping = Projection(reduction, 5, 0, skips_missing=True)
         answer = here.frame("data/m.h5", "p", "2,:,:", projection=skipping, packing=packing)
         found = np.frombuffer(answer.frame.body, "f4").reshape(6, 7)
-        wanted = expected(decoded, reduction, skips=True)
-        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+        right = expected(decoded, reduction, skips=True)
+        np.testing.assert_allclose(found, right, rtol=1e-6)
 
 
 def test_the_mean_of_gaps_is_no_gap(here: Parts, data: Path) -> None:

@@ -1,0 +1,278 @@
+"""`GET /api/v1/column`: values and figures against NumPy's, the order of lines, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from dashboard.analysis import column as module
+from dashboard.client import Client
+from tests import files
+from tests.contract.conftest import FLOATS, VOLUME
+from tests.contract.test_slice import FILE, assert_error
+from tests.web import HOST, App, listening, running
+
+
+def lines(
+    app: App, dataset: str = "volume", file: str = FILE, **query: Any
+) -> list[dict[str, Any]]:
+    """The lines of a column in the order in which they came."""
+    response = app.get("/api/v1/column", file=file, dataset=dataset, **query)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    assert response.content_type == "application/x-ndjson"
+    assert response.headers["X-Volume-Version"]
+    text = response.get_data(as_text=True)
+    response.close()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def column(app: App, dataset: str = "volume", file: str = FILE, **query: Any) -> list[Any]:
+    """The values of a column by index."""
+    return [
+        line["value"]
+        for line in sorted(lines(app, dataset, file, **query), key=lambda x: x["index"])
+    ]
+
+
+def regional(app: App, dataset: str, file: str = FILE, **query: Any) -> dict[str, Any]:
+    found = sorted(lines(app, dataset, file, **query), key=lambda x: x["index"])
+    return {key: [line[key] for line in found] for key in ("n", "mean", "sd", "min", "max")}
+
+
+def assert_figures(found: dict[str, Any], values: Any) -> None:
+    """Figures (indices × voxels) as NumPy's of what is finite."""
+    valid = np.isfinite(values)
+    for at, row in enumerate(values):
+        kept = row[valid[at]]
+        assert found["n"][at] == len(kept)
+        if not len(kept):
+            assert [found[key][at] for key in ("mean", "sd", "min", "max")] == [None] * 4
+            continue
+        wide = kept.astype(np.float64)
+        assert found["mean"][at] == pytest.approx(wide.mean(), rel=1e-12, abs=1e-9)
+        assert found["sd"][at] == pytest.approx(wide.std(), rel=1e-9, abs=1e-9)
+        assert found["min"][at] == kept.min()
+        assert found["max"][at] == kept.max()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_values_through_a_voxel(app: App, axis: int) -> None:
+    at = [10, 20, 30]
+    right = np.moveaxis(VOLUME, axis, 0)[(slice(None), *(n for d, n in enumerate(at) if d != axis))]
+    assert column(app, axis=axis, at="10,20,30") == right.tolist()
+    short = ",".join(str(n) for d, n in enumerate(at) if d != axis)
+    assert column(app, axis=axis, at=short) == right.tolist()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *files.CHUNKED,
+        "contiguous",
+        "contiguous-big-endian",
+        "one-plane-chunks",
+        "compact",
+        "virtual",
+    ],
+)
+def test_every_storage(app: App, name: str) -> None:
+    file, values = "data/below/storages.h5", files.made_up("<u2", (9, 20, 31))
+    for axis in range(3):
+        turned = np.moveaxis(values, axis, 0)
+        assert (
+            column(app, name, file, axis=axis, at="-1,7,30")
+            == turned[(slice(None), *(n for d, n in enumerate((8, 7, 30)) if d != axis))].tolist()
+        )
+        (top, bottom), (left, right) = (2, min(9, turned.shape[1]) - 1), (3, 17)
+        found = regional(app, name, file, axis=axis, region=f"{top},{left},{bottom},{right}")
+        part = turned[:, top : bottom + 1, left : right + 1]
+        assert_figures(found, part.reshape(len(part), -1))
+
+
+def test_lines_begin_next_to_the_start(app: App) -> None:
+    found = [line["index"] for line in lines(app, axis=0, at="13,0,0")]
+    assert found[0] == 13
+    assert sorted(found) == list(range(24))
+    # Of the chunks that were read first, or of the column that was kept.
+    assert found[:5] == [13, 14, 12, 15, 11]
+    again = [line["index"] for line in lines(app, axis=0, at="13,0,0")]
+    assert again[:5] == found[:5]
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application over volumes of every type and rank, and one with damage."""
+    data = tmp_path_factory.mktemp("odd") / "data"
+    data.mkdir()
+    with h5py.File(data / "t.h5", "w") as file:
+        for dtype in files.DTYPES:
+            values = files.made_up(dtype, (11, 9, 10))
+            file.create_dataset(dtype, data=values, chunks=(4, 5, 6), compression="gzip")
+        for rank in (2, 4, 5):
+            values = files.made_up("i4", (7, 6, 5, 4, 3)[:rank])
+            file.create_dataset(
+                f"r{rank}", data=values, chunks=(3, 2, 5, 4, 2)[:rank], compression="lzf"
+            )
+        made = file.create_dataset("gaps", (12, 8, 8), "i2", chunks=(3, 4, 4), fillvalue=-7)
+        made[3:6, :4, :4] = files.made_up("i2", (3, 4, 4))
+        made[3, 0, 0] = -7
+        broken = file.create_dataset("broken", data=VOLUME, chunks=(8, 16, 16), compression="gzip")
+        at = broken.id.get_chunk_info_by_coord((8, 0, 0)).byte_offset
+    with (data / "t.h5").open("r+b") as raw:
+        raw.seek(at + 2)
+        raw.write(b"\xff" * 8)
+    with running(tmp_path_factory.mktemp("home"), data) as made:
+        yield made
+
+
+@pytest.mark.parametrize("dtype", files.DTYPES)
+def test_every_type(odd: App, dtype: str) -> None:
+    values = files.shown(files.made_up(dtype, (11, 9, 10)))
+    found = lines(odd, dtype, "data/t.h5", axis=0, at="0,4,6")
+    for line in found:
+        value = values[line["index"], 4, 6]
+        if np.isfinite(value):
+            assert line["value"] == value.item()
+        else:
+            assert line["value"] is None
+            assert ("note" in line) == np.isinf(value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        region = regional(odd, dtype, "data/t.h5", axis=0, region="rectangle:1,2,7,8")
+        assert_figures(region, values[:, 1:8, 2:9].reshape(11, -1))
+
+
+def test_every_rank(odd: App) -> None:
+    for rank in (2, 4, 5):
+        values = files.made_up("i4", (7, 6, 5, 4, 3)[:rank])
+        for axis in range(rank):
+            index: list[Any] = [1] * rank
+            index[axis] = slice(None)
+            text = ",".join(["1"] * rank)
+            found = column(odd, f"r{rank}", "data/t.h5", axis=axis, at=text)
+            assert found == values[tuple(index)].tolist()
+    values = files.made_up("i4", (7, 6, 5, 4, 3))
+    found = regional(odd, "r5", "data/t.h5", axis=1, selection=":,2,1,:,2", region="1,0,5,2")
+    part = values[1:6, :, 1, :3, 2].transpose(1, 0, 2)
+    assert_figures(found, part.reshape(6, -1))
+
+
+def test_gaps_and_fill_values(odd: App) -> None:
+    values = np.full((12, 8, 8), -7, "i2")
+    values[3:6, :4, :4] = files.made_up("i2", (3, 4, 4))
+    values[3, 0, 0] = -7
+    assert column(odd, "gaps", "data/t.h5", axis=0, at="0,0,0") == values[:, 0, 0].tolist()
+    wide = np.where(values == -7, np.nan, values.astype("f8"))
+    found = regional(odd, "gaps", "data/t.h5", axis=0, region="0,0,5,5")
+    assert_figures(found, wide[:, :6, :6].reshape(12, -1))
+    decoded = column(odd, "gaps", "data/t.h5", axis=0, at="0,0,0", decode=1)
+    assert decoded[0] in (None, -7)
+
+
+def test_damage_is_noted_where_it_is(odd: App) -> None:
+    for _ in range(2):
+        found = lines(odd, "broken", "data/t.h5", axis=0, at="0,3,3")
+        for line in found:
+            if 8 <= line["index"] < 16:
+                assert line["value"] is None
+                assert "damaged" in line["note"]
+            else:
+                assert line["value"] == VOLUME[line["index"], 3, 3]
+    region = lines(odd, "broken", "data/t.h5", axis=0, region="10,10,20,20")
+    noted = {line["index"] for line in region if "note" in line}
+    assert noted == set(range(8, 16))
+    assert all(line["n"] == (0 if line["index"] in noted else 121) for line in region)
+
+
+def test_a_kept_column_is_not_read_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [{"axis": 0, "at": "5,6,7"}, {"axis": 0, "region": "3,4,9,12", "decode": 1}]
+    first = [sorted(map(str, lines(app, **one))) for one in asked]
+    monkeypatch.setattr(module.Columns, "read", lambda *_: pytest.fail("it was read again"))
+    assert [sorted(map(str, lines(app, **one))) for one in asked] == first
+    # Kept as stored, it serves every start.
+    assert lines(app, axis=0, at="20,6,7")[0]["index"] == 20
+
+
+def test_cached_bricks_are_used_where_they_cost_less(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(24):
+        app.values(FILE, "volume", f"{index},:,:")
+    monkeypatch.setattr(app.services.loader, "estimate_decode_s", lambda *_: 10.0)
+    monkeypatch.setattr(module.Columns, "read", lambda *_: pytest.fail("a chunk was read"))
+    assert column(app, axis=0, at="0,31,17") == VOLUME[:, 31, 17].tolist()
+    found = regional(app, "volume", axis=0, region="ellipse:3,4,19,30")
+    assert found["n"][0] < 17 * 27
+    monkeypatch.undo()
+    read: list[Any] = []
+    monkeypatch.setattr(app.services.loader, "estimate_decode_s", lambda *_: 0.0)
+    original = module.Columns.read
+    monkeypatch.setattr(
+        module.Columns, "read", lambda self, *args: read.append(1) or original(self, *args)
+    )
+    assert column(app, axis=0, at="0,31,18") == VOLUME[:, 31, 18].tolist()
+    assert read
+
+
+def test_one_that_is_given_up_is_closed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAVE_BYTES", 1)
+    read: list[Any] = []
+    original = module.Column._read  # noqa: SLF001
+    monkeypatch.setattr(
+        module.Column, "_read", lambda self, wave: read.append(1) or original(self, wave)
+    )
+    for _ in range(2 * module.AT_ONCE):
+        before = len(read)
+        query = {"file": FILE, "dataset": "volume", "axis": 2, "at": "1,2,3"}
+        response = app.client.get("/api/v1/column", query_string=query, base_url=HOST)
+        pieces = iter(response.response)
+        assert json.loads(next(pieces).splitlines()[0])["index"] == 3
+        response.close()
+        assert len(read) - before == 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "query", "status"),
+    [
+        ("volume", {"axis": 0}, 400),
+        ("volume", {"axis": 3, "at": "1,2,3"}, 400),
+        ("volume", {"axis": "x", "at": "1,2,3"}, 400),
+        ("volume", {"at": "1,2,3"}, 400),
+        ("volume", {"axis": 0, "at": "1"}, 400),
+        ("volume", {"axis": 0, "at": "1,2,50"}, 400),
+        ("volume", {"axis": 0, "region": "hexagon:1,2,3,4"}, 400),
+        ("volume", {"axis": 0, "region": "rectangle:1,2,3"}, 400),
+        ("volume", {"axis": 0, "region": "rectangle:100,100,120,120"}, 400),
+        ("volume", {"axis": 0, "region": "1.2,1.2,1.4,1.4"}, 400),
+        ("volume", {"axis": 0, "region": "1,1,9,nan"}, 400),
+        ("volume", {"axis": 0, "region": "1,1,9,9", "selection": ":,3,:"}, 400),
+        ("flat", {"axis": 0, "region": "1,1,9,9"}, 400),
+        ("many", {"axis": 0, "region": "1,1,9,9"}, 400),
+        ("nothing", {"axis": 0, "at": "1,1,1"}, 404),
+    ],
+)
+def test_what_is_refused(app: App, dataset: str, query: dict[str, Any], status: int) -> None:
+    assert_error(app.get("/api/v1/column", file=FILE, dataset=dataset, **query), status)
+
+
+def test_too_much_is_refused(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_DECODED_BYTES", 1000)
+    asked = {"file": FILE, "dataset": "volume", "axis": 0, "at": "0,1,1"}
+    assert_error(app.get("/api/v1/column", **asked), 413)
+
+
+def test_the_client(app: App) -> None:
+    with listening(app.client.application) as address, Client(address) as client:
+        found = client.column(FILE, "volume", 0, (0, 11, 12))
+        np.testing.assert_array_equal(found["value"], VOLUME[:, 11, 12])
+        region = client.column(FILE, "group/floats", 0, region="2,3,10,11")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            right = np.nanmean(FLOATS[:, 2:11, 3:12].astype("f8"), axis=(1, 2))
+        np.testing.assert_allclose(region["mean"], right)
