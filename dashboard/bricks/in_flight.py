@@ -30,8 +30,8 @@ from dashboard.storage.demand_signal import DemandSignal
 
 log = logging.getLogger(__name__)
 
-# Smaller bricks are decoded and written in a few milliseconds anyway.
-MIN_PROGRESSIVE_BYTES = 1024 * 1024
+# Smaller bricks take less time to be added to the cache than a thread that does it after the response.
+MIN_PROGRESSIVE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
