@@ -77,9 +77,15 @@ class Analyzer:
         bins: int,
         range_: tuple[float, float] | None,
         requester: Requester,
+        shape: Shape | None = None,
     ) -> Histogram:
-        """The histogram of a slice between two values, without a range of all its values."""
-        found = source.distribution(self.stored(source.volume, selection, requester))
+        """The histogram of a slice, or of a shape on it, between two values; without a range of all values."""
+        values = (
+            self.stored(source.volume, selection, requester)
+            if shape is None
+            else self._of_shape(source.volume, shape, shape.within(selection), requester)
+        )
+        found = source.distribution(values)
         if range_ is None:
             return histogram(found, edges_of_all(natural_range(found), bins, source.dtype))
         return histogram(found, edges_between(*range_, bins, source.dtype))
@@ -89,13 +95,20 @@ class Analyzer:
     ) -> Region:
         """Statistics of the voxels of a shape; `BadRequest` where there are none."""
         part = shape.within(selection)
-        values = self.stored(source.volume, part, requester)
+        values = self._of_shape(source.volume, shape, part, requester)
+        found = statistics(source.distribution(values))
+        return Region(found, values.size * part.row_span.step * part.col_span.step)
+
+    def _of_shape(
+        self, volume: Volume, shape: Shape, part: Selection, requester: Requester
+    ) -> NDArray[Any]:
+        """The stored values of the voxels of a shape, which all lie in `part`."""
+        values = self.stored(volume, part, requester)
         if shape.kind is not ShapeKind.RECTANGLE:
             values = values[shape.mask(part)]
         if not values.size:
             raise errors.BadRequest("The region has no voxel: none has its centre in it.")
-        found = statistics(source.distribution(values))
-        return Region(found, values.size * part.row_span.step * part.col_span.step)
+        return values
 
     def profile(
         self,

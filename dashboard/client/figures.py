@@ -30,16 +30,21 @@ class Figures:
         *,
         bins: int = 256,
         value_range: tuple[float, float] | None = None,
+        shape: Shape = "rectangle",
+        points: Iterable[Point] | None = None,
         part: str = "abs",
         decode: bool = False,
     ) -> HistogramCounts:
-        """The histogram of a slice; without a selection of the volume, as far as the server has `seen` it.
+        """The histogram of a slice, with `points` of a region on it; without a selection of the volume, as far as
+        the server has `seen` it.
 
         Without `value_range` it is that of the values.
         """
         query = _query(file, dataset, selection, part, decode) | {"bins": str(bins)}
         if selection is None:
             query["scope"] = "volume"
+        if points is not None:
+            query |= {"shape": shape, "points": _text(points)}
         if value_range is not None:
             query["range"] = ",".join(repr(float(end)) for end in value_range)
         found: HistogramCounts = self._connection.get_json("/api/v1/histogram", **query)

@@ -79,8 +79,16 @@ POINTS: Final = Required(
     ),
     example="10,20,29.5,40",
 )
+POINTS_OF_HISTOGRAM: Final = Parameter(
+    name="points",
+    text="Points of a region of the slice, as for `/api/v1/region`; without them, all of it.",
+    example=POINTS.example,
+)
 SOURCE: Final = (*VOLUME, SELECTION, PART, DECODE)
-HISTOGRAM: Final = (*VOLUME, SLICE_OF_HISTOGRAM, EXTENT, BINS, RANGE, PART, DECODE)
+HISTOGRAM: Final = (
+    *(*VOLUME, SLICE_OF_HISTOGRAM, EXTENT, BINS, RANGE),
+    *(SHAPE, POINTS_OF_HISTOGRAM, PART, DECODE),
+)
 PROFILE: Final = (*SOURCE, LINE_START, LINE_END, WIDTH, REDUCE)
 REGION: Final = (*SOURCE, SHAPE, POINTS)
 
@@ -117,6 +125,16 @@ def line() -> Line:
 def shape() -> Shape:
     """The shape of a region."""
     return parse_shape(SHAPE.value(), POINTS.value())
+
+
+def shape_of_histogram() -> Shape | None:
+    """The shape that a histogram is of; None for a whole slice. Raises `BadRequest` for one of a volume."""
+    kind, text = SHAPE.value(), POINTS_OF_HISTOGRAM.given()
+    if text is None:
+        return None
+    if EXTENT.value() is Extent.VOLUME:
+        raise errors.BadRequest("A region lies on a slice: leave out its points for the volume.")
+    return parse_shape(kind, text)
 
 
 def _point(parameter: Required) -> Point:

@@ -30,7 +30,8 @@ GET: dict[str, dict[str, str]] = {
     "/api/v1/rows": FILE | {"start": "0", "stop": "2", "columns": "0:2"},
     "/api/v1/cost": FILE | {"selection": "3,:,:"},
     "/api/v1/export": FILE | {"selection": "3,:,:", "format": "npy"},
-    "/api/v1/histogram": FILE | {"selection": "3,:,:", "bins": "9", "range": "0,99"},
+    "/api/v1/histogram": FILE
+    | {"selection": "3,:,:", "bins": "9", "range": "0,99", "points": "1,1,9,9"},
     "/api/v1/profile": FILE | {"selection": "3,:,:", "from": "1,1", "to": "9,9", "width": "2"},
     "/api/v1/region": FILE | {"selection": "3,:,:", "points": "1,1,9,9", "shape": "ellipse"},
     "/api/v1/column": FILE | {"axis": "0", "at": "3,1,1"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,21 @@ def test_a_slice_has_the_histogram_of_numpy(made: App, name: str) -> None:
         np.testing.assert_array_equal(part["edges"], np.histogram(kept, 20, (low, high))[1])
 
 
+def test_a_region_has_a_histogram(made: App) -> None:
+    rows, cols = np.mgrid[4:20:3, 2:29:2]
+    inside = (rows >= 5) & (cols >= 3) & (rows + cols <= 30)
+    for storage, name in product(("chunked", "plain"), ("<u2", "f4", "filled/i8")):
+        cells = stored(name)[3, 4:20:3, 2:29:2][inside]
+        found = ask(
+            made,
+            f"{storage}/{name}",
+            selection="3,4:20:3,2:29:2",
+            shape="polygon",
+            points="5,3,5,25,27,3",
+        )
+        equals(found, files.shown(cells), gaps(name, cells))
+
+
 def test_few_integers_have_a_bin_each(made: App) -> None:
     found = ask(made, "chunked/?", selection="1,:,:")
     assert found["edges"] == [-0.5, 0.5, 1.5]
@@ -133,6 +149,9 @@ def test_values_are_unpacked(made: App) -> None:
         ({"selection": "2,:,:", "range": "0,inf"}, "finite"),
         ({"selection": "2,:,:", "scope": "file"}, "one of"),
         ({"scope": "volume", "range": "5,1"}, "below"),
+        ({"selection": "2,:,:", "points": "99,0,120,9"}, "outside"),
+        ({"selection": "2,:,:", "points": "1,2,3"}, "left over"),
+        ({"scope": "volume", "points": "1,2,3,4"}, "on a slice"),
         ({}, "missing"),
         ({"selection": "2,2,:"}, "two slices"),
     ],
@@ -247,6 +266,23 @@ def test_a_request_counts_for_a_moment_and_the_next_one_goes_on(
         equals(volume(app, "x", 1.0), values)
 
 
+def test_several_requests_at_once_count_everything_once(tmp_path: Path, scan: Path) -> None:
+    with h5py.File(scan) as file:
+        values = file["x"][()]
+    with running(tmp_path, scan) as app:
+        for selection in ("0,:,:", "4,:,:", "8,:,:", ":,3,:", ":,:,60"):
+            cached(app, "x", selection)
+
+        def seen(_: int) -> float:
+            client = App(app.client.application.test_client(), app.services)
+            share: float = ask(client, "x", scope="volume")["seen"]
+            return share
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(seen, range(24)))
+        equals(volume(app, "x", 1.0), values)
+
+
 def test_nothing_is_counted_while_a_viewer_waits(tmp_path: Path, scan: Path) -> None:
     with running(tmp_path, scan) as app:
         cached(app, "x", "0,:,:")
@@ -358,3 +394,7 @@ def test_the_client_asks_for_slices_and_volumes(made: App) -> None:
         asked = {"selection": "2,:,:", "bins": "16", "range": "0,160"}
         assert found == ask(made, "chunked/u1", **asked)
         assert client.histogram("types.h5", "plain/u1", decode=True)["seen"] == 1
+        points = [(2, 3), (9, 3), (2, 20)]
+        found = client.histogram("types.h5", "plain/f4", "2,:,:", shape="polygon", points=points)
+        asked = {"selection": "2,:,:", "shape": "polygon", "points": "2,3,9,3,2,20"}
+        assert found == ask(made, "plain/f4", **asked)

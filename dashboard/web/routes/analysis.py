@@ -36,7 +36,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         errors=FILE_ERRORS,
     )
     def histogram() -> flask.Response:
-        """The histogram of a slice, or of a volume as far as it is cached, with the share that was seen."""
+        """The histogram of a slice, of a region on it, or of a volume as far as it is cached."""
         return _answer(lambda: _histogram(services, _source(services, visible)))
 
     @api.get("/api/v1/profile")
@@ -88,11 +88,13 @@ def _histogram(services: Services, source: Interpretation) -> analysis_answers.H
         analysis_query.BINS.value() or analysis_query.DEFAULT_BINS,
         analysis_query.value_range(),
     )
+    shape = analysis_query.shape_of_histogram()
     if analysis_query.EXTENT.value() is analysis_query.Extent.VOLUME:
         found = services.volume_histograms.histogram(source, bins, range_)
     else:
         chosen = analysis_query.slice_of_histogram(source.volume)
-        found = services.analyzer.histogram(source, chosen, bins, range_, _requester(services))
+        requester = _requester(services)
+        found = services.analyzer.histogram(source, chosen, bins, range_, requester, shape)
     return {
         "counts": found.counts.tolist(),
         "edges": found.edges.tolist(),
