@@ -78,10 +78,10 @@ class BrickFates:
         self._undecided: FIFOCache[str, _Undecided] = FIFOCache(MAX_BRICKS)
         self._reviewed_at = -math.inf
 
-    def decoded(self, key: str, viewer: str) -> None:
-        """A brick was decoded ahead of a viewer, by its plan at the last review."""
+    def decoded(self, key: str, name: str) -> None:
+        """A brick was decoded ahead for the plan of this name, as it was at the last review."""
         with self._lock:
-            plan = self._plans.get(viewer)
+            plan = self._plans.get(name)
             if plan is not None:
                 self._undecided[key] = _Undecided(plan, key not in self._keys(plan))
 
@@ -89,7 +89,7 @@ class BrickFates:
         """Decide what can be decided now that these are the plans; at most once a second."""
         now = self.clock()
         with self._lock:
-            self._plans = {plan.viewer: plan for plan in plans}
+            self._plans = {plan.name: plan for plan in plans}
             if not self._undecided or now - self._reviewed_at < REVIEW_S:
                 return
             self._reviewed_at = now
@@ -104,7 +104,7 @@ class BrickFates:
             planned.update(dict.fromkeys(self._undecided.keys() & self._keys(plan), plan))
         decided: list[tuple[str, Waste]] = []
         for key, brick in list(self._undecided.items()):
-            current = self._plans.get(brick.plan.viewer)
+            current = self._plans.get(brick.plan.name)
             if key in planned:
                 brick.plan, brick.other_axis = planned[key], False
                 brick.dropped = None
@@ -119,7 +119,7 @@ class BrickFates:
         return decided
 
     def _keys(self, plan: ViewerPlan) -> Collection[str]:
-        name = f"Resolving the plan of viewer {plan.viewer}"
+        name = f"Resolving the plan of viewer {plan.name}"
         return self._bulkhead.run(name, partial(self._keys_of, plan), frozenset())
 
 

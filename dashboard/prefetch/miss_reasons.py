@@ -12,7 +12,7 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch import planner
 from dashboard.prefetch.plan_resolver import PlanResolver
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import PlanStore, ViewerPlan, planes_name
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ class MissReasons:
             return reason
         if self._plans.is_in_flight(address.key):
             return Reason.LATE
-        plan = self._plans.plan_of(viewer)
-        if plan is None or not _is_for(plan, volume, address):
+        plan = self._plan_for(volume, address, viewer)
+        if plan is None:
             return Reason.FIRST
         # Without bricks, prefetching is off: for all viewers, or paused by this one.
         if not plan.bricks or not self._plans.worker_is_alive():
@@ -70,6 +70,13 @@ class MissReasons:
             for dim, at in zip(_fixed(address), plan.position, strict=True)
         )
         return DEPARTURES[planner.departure(plan.trajectory, target, plan.geometry)]
+
+    def _plan_for(self, volume: Volume, address: BrickAddress, viewer: str) -> ViewerPlan | None:
+        """The viewer's plan for these planes: of its main picture, or of one beside it."""
+        named = volume.address
+        beside = planes_name(named.file, named.dataset, (address.rows, address.cols))
+        plans = map(self._plans.plan_of, (viewer, f"{viewer}+{beside}"))
+        return next((plan for plan in plans if plan and _is_for(plan, volume, address)), None)
 
 
 def _fixed(address: BrickAddress) -> list[int]:

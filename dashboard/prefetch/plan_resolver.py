@@ -50,7 +50,7 @@ class PlanResolver:
         self._plans = plans
         self._budget = budget_bytes
         self._bulkhead = Bulkhead(log)
-        # By viewer. A plan store returns the same object until the plan is replaced.
+        # By the plan's name. A plan store returns the same object until the plan is replaced.
         self._resolved: LRUCache[str, ResolvedPlan] = LRUCache(MAX_PLANS)
         self._lock = threading.Lock()
 
@@ -87,14 +87,14 @@ class PlanResolver:
         """
         keys: set[str] = set(self._plans.in_flight())
         for plan in self._plans.plans():
-            name = f"Resolving the plan of viewer {plan.viewer}"
+            name = f"Resolving the plan of viewer {plan.name}"
             keys |= self._bulkhead.run(name, partial(self.keys_of, plan), frozenset())
         return keys
 
     def keys_of(self, plan: ViewerPlan) -> frozenset[str]:
         """Keys of the bricks of one plan; empty while its volume is not known to this process."""
         with self._lock:
-            resolved = self._resolved.get(plan.viewer)
+            resolved = self._resolved.get(plan.name)
         # Bricks of a growing file get other keys when it grows, with the same plan.
         if resolved is None or resolved.plan is not plan or resolved.volume.swmr_index is not None:
             volume = next(
@@ -106,7 +106,7 @@ class PlanResolver:
 
     def _resolve(self, plan: ViewerPlan, volume: Volume) -> ResolvedPlan | None:
         with self._lock:
-            resolved = self._resolved.get(plan.viewer)
+            resolved = self._resolved.get(plan.name)
         if resolved is None or resolved.plan is not plan or resolved.volume is not volume:
             entries = _entries(volume, plan)
             if entries is None:
@@ -114,7 +114,7 @@ class PlanResolver:
             keys = frozenset(brick.key for _, bricks in entries for brick in bricks)
             resolved = ResolvedPlan(plan, volume, tuple(entries), keys)
             with self._lock:
-                self._resolved[plan.viewer] = resolved
+                self._resolved[plan.name] = resolved
         return resolved
 
     def _current(self, plan: ViewerPlan) -> Volume | None:

@@ -1,7 +1,8 @@
-"""The plan store: one row for each viewer with its newest plan, which expires.
+"""The plan store: one row for each picture of a viewer with its newest plan, which expires.
 
 Web processes record the positions of their viewers, the prefetch worker reads all plans. A new plan replaces the
-old one as a whole, so there is no queue that could grow and nothing to cancel. Each brick that is being prefetched
+old one as a whole, so there is no queue that could grow and nothing to cancel. Pictures beside the main one each
+have a plan of their own, so that none ends the movement of another. Each brick that is being prefetched
 has a row as well, its in-flight marker.
 """
 
@@ -12,6 +13,7 @@ import logging
 import math
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
@@ -57,6 +59,7 @@ class ViewerPlan:
     `fingerprint` is the file's, as numbers. `selection` is the canonical text of the current slice, `plane` its
     two dimensions (rows, columns). A `PlannedBrick.position` has an index for each of the other dimensions, in
     order. `last_request_at` is the time of the viewer's last request (Unix time, s); `person` is signed in there.
+    `beside` names the planes of a picture that the viewer shows beside its main one, whose name is empty.
     """
 
     viewer: str
@@ -74,6 +77,12 @@ class ViewerPlan:
     state: State
     bricks: tuple[PlannedBrick, ...]
     person: str = ""
+    beside: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of this picture of the viewer: viewers' ids have no `+`."""
+        return f"{self.viewer}+{self.beside}" if self.beside else self.viewer
 
     @property
     def sharer(self) -> str:
@@ -154,11 +163,13 @@ class PlanStore:
         before: Sequence[PositionSample] = (),
         painted_before: Sequence[Position] | None = None,
         person: str = "",
+        beside: bool = False,
     ) -> bool:
         """Record a viewer's request for the slice at `position` (at Unix time `at`, or now) and replan.
 
         `before` has the requests of the viewer since its last plan. Of a position that a page reports, which may
         be older than the newest request, `painted_before` are the positions that it reports before it, in order.
+        A slice `beside` the main picture belongs to the movement of its own planes; other plans stay as they are.
         Returns whether the plan could be written.
         """
         now = self.clock()
@@ -177,11 +188,13 @@ class PlanStore:
             state="resting",
             bricks=(),
             person=person,
+            beside=planes_name(file, dataset, plane) if beside else "",
         )
-        key = PLAN + viewer
+        name = new.name
+        key = PLAN + name
         paused = self._rows.get(PAUSE + viewer) is not None
         with self._lock:
-            written, own = self._written.get(viewer, (None, None))
+            written, own = self._written.get(name, (None, None))
 
         def continued(row: bytes | None) -> bytes:
             nonlocal written, own
@@ -202,7 +215,7 @@ class PlanStore:
         assert written is not None
         assert own is not None
         with self._lock:
-            self._written[viewer] = written, own
+            self._written[name] = written, own
         return True
 
     def pause(self, viewer: str, seconds: float) -> bool:
@@ -237,9 +250,9 @@ class PlanStore:
         self._known = known
         return live
 
-    def plan_of(self, viewer: str) -> ViewerPlan | None:
-        """The viewer's plan as it was written last; None without a live one."""
-        key = PLAN + viewer
+    def plan_of(self, name: str) -> ViewerPlan | None:
+        """The plan of this name as it was written last; None without a live one."""
+        key = PLAN + name
         plan = _read(key, self._rows.get(key))
         if plan is None or not -1.0 <= self.clock() - plan.last_request_at < self._plan_seconds:
             return None
@@ -306,6 +319,11 @@ class PlanStore:
             return []
 
 
+def planes_name(file: str, dataset: str, plane: tuple[int, int]) -> str:
+    """Names the planes of two dimensions of a dataset, in the name of a plan beside a viewer's main one."""
+    return f"{zlib.crc32(repr((file, dataset, plane)).encode()):08x}"
+
+
 def _consistent(plan: ViewerPlan) -> ViewerPlan:
     extent, chunk = plan.geometry.extent, plan.geometry.chunk
     if len(chunk) != len(extent) or len(extent) > MAX_RANK:
@@ -337,7 +355,7 @@ def _read(key: str, value: bytes | None) -> ViewerPlan | None:
     except ValidationError as error:
         log.warning("plan %.80r skipped: %.200s", key, error.errors(include_url=False)[0]["msg"])
         return None
-    if key != PLAN + plan.viewer:
+    if key != PLAN + plan.name:
         log.warning("plan %.80r skipped: it is of another viewer", key)
         return None
     return plan

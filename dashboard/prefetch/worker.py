@@ -79,7 +79,7 @@ class PrefetchLoader(Protocol):
 
 
 class Task(NamedTuple):
-    """A brick to decode, the viewer that it is for, its deadline (Unix time, s), and whose share it is of."""
+    """A brick to decode, the viewer that it is for, its deadline (Unix time, s), and whose it is."""
 
     viewer: str
     volume: Volume
@@ -87,6 +87,7 @@ class Task(NamedTuple):
     due: float
     purpose: Purpose
     sharer: str
+    plan: str
 
 
 @dataclass(slots=True)
@@ -200,7 +201,7 @@ class Worker:
         plans = self._plans.plans()
         if self.fates is not None:
             self.fates.review(plans)
-        self._complete = {p.viewer: s for p in plans if (s := self._complete.get(p.viewer))}
+        self._complete = {p.name: s for p in plans if (s := self._complete.get(p.name))}
         tasks = [task for plan in plans for task in self._tasks(plan, now)]
         self._planned = len({task.address.key for task in tasks})
         fairness = self._update_fairness(tasks, now)
@@ -242,8 +243,8 @@ class Worker:
         volume = _volume(plan.file, plan.dataset, plan.fingerprint)
         if self._skip.holds(volume, now) or plan.file in self._busy_files:
             return []
-        # One compartment for each viewer, since plans of others for the same volume may be valid.
-        name = f"Planning for viewer {plan.viewer}, {plan.file!r}, {plan.dataset!r}"
+        # One compartment for each plan, since plans of others for the same volume may be valid.
+        name = f"Planning for viewer {plan.name}, {plan.file!r}, {plan.dataset!r}"
         compartment = f"{name}, {plan.fingerprint}"
         if self._bulkhead.closed(compartment):
             return []
@@ -269,14 +270,14 @@ class Worker:
     def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
         """The bricks of a plan that are neither cached nor skipped, in the plan's order."""
         purpose = Purpose.PREFETCH_MOVING if plan.state == "moving" else Purpose.PREFETCH_IDLE
-        settled, until = self._complete.get(plan.viewer, (None, -math.inf))
+        settled, until = self._complete.get(plan.name, (None, -math.inf))
         if settled is plan and now < until:
             return []
         resolved = self._resolve(plan)
         tasks: list[Task] = []
         if resolved is not None:
             tasks = [
-                Task(plan.viewer, resolved.volume, address, entry.deadline, purpose, plan.sharer)
+                _task(plan, resolved.volume, address, entry.deadline, purpose)
                 for entry, addresses in resolved.entries
                 for address in addresses
                 if self._is_missing(address, now)
@@ -284,7 +285,7 @@ class Worker:
             if not tasks and plan.state == "resting":
                 tasks = self._idle_tasks(resolved, now)
         if not tasks:
-            self._complete[plan.viewer] = plan, now + CACHED_TTL_S
+            self._complete[plan.name] = plan, now + CACHED_TTL_S
         return tasks
 
     def _idle_tasks(self, resolved: ResolvedPlan, now: float) -> list[Task]:
@@ -293,13 +294,12 @@ class Worker:
         if self._other_axis_bricks is None or now - plan.last_request_at < IDLE_BEFORE_OTHER_AXES_S:
             return []
         return [
-            Task(
-                plan.viewer,
+            _task(
+                plan,
                 resolved.volume,
                 address,
                 now + IDLE_BEFORE_OTHER_AXES_S,
                 Purpose.PREFETCH_IDLE,
-                plan.sharer,
             )
             for address in self._other_axis_bricks(resolved)
             if self._is_missing(address, now)
@@ -331,7 +331,7 @@ class Worker:
             self._loader.load(task.volume, task.address, Requester(task.purpose, task.viewer))
             self._skip.remember(key, self.clock() + DONE_S)
             if self.fates is not None:
-                self.fates.decoded(key, task.viewer)
+                self.fates.decoded(key, task.plan)
         except errors.Busy as error:
             log.info("a brick was not prefetched: %s", error)
             self._skip.remember(key, self.clock() + BUSY_S)
@@ -350,14 +350,20 @@ class Worker:
         self._skip.remember(volume, now + FAILING_REST * took_s)
 
 
+def _task(
+    plan: ViewerPlan, volume: Volume, address: BrickAddress, due: float, purpose: Purpose
+) -> Task:
+    return Task(plan.viewer, volume, address, due, purpose, plan.sharer, plan.name)
+
+
 def _next(tasks: Sequence[Task], fairness: Mapping[str, FairnessState], now: float) -> Task:
-    """The viewers' first task with the earliest deadline; at about equal deadlines, round-robin by person."""
+    """The plans' first task with the earliest deadline; at about equal deadlines, round-robin by person."""
     first: dict[str, tuple[float, Task]] = {}
     for task in tasks:
         patient_until = fairness[task.sharer].waiting + MAX_STARVATION_S
         # An overdue brick is no more urgent than one that is due now.
         due = max(now, min(task.due, patient_until))
-        first.setdefault(task.viewer, (due, task))
+        first.setdefault(task.plan, (due, task))
     soonest = min(due for due, _ in first.values())
     tied = [task for due, task in first.values() if due <= soonest + TIE_WINDOW_S]
     return min(tied, key=lambda task: fairness[task.sharer].served)

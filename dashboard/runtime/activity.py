@@ -56,12 +56,21 @@ class _View(NamedTuple):
     volume: Volume
     chosen: Selection
     at: float
+    # Whether it is shown beside the viewer's main picture.
+    beside: bool
 
     def continues(self, other: _View) -> bool:
         """Whether both are positions of one movement."""
         return (
             self.volume.address == other.volume.address and self.chosen.plane == other.chosen.plane
         )
+
+
+class _Painted(NamedTuple):
+    """What a report has of one picture: all its slices, and those that the page had."""
+
+    rows: list[SliceView]
+    seen: list[SliceView]
 
 
 class Activity:
@@ -97,12 +106,23 @@ class Activity:
         self._unplanned: dict[ViewerIdentity, deque[_View]] = {}
         self._lock = threading.Lock()
 
-    def viewed(self, viewer: str, volume: Volume, chosen: Selection, person: str = "") -> None:
-        """Handle a viewer's demand; its plan is updated after the response. `person` is signed in there."""
+    def viewed(
+        self,
+        viewer: str,
+        volume: Volume,
+        chosen: Selection,
+        person: str = "",
+        *,
+        beside: bool = False,
+    ) -> None:
+        """Handle a viewer's demand; its plan is updated after the response. `person` is signed in there.
+
+        A slice `beside` the viewer's main picture has a plan of its own.
+        """
         self._ledger.viewer(viewer)
         if not volume.reads_planes_directly(chosen):
             who = ViewerIdentity(viewer, person)
-            view = _View(volume, chosen, self._clock())
+            view = _View(volume, chosen, self._clock(), beside)
             with self._lock:
                 is_first = who not in self._unplanned
                 self._unplanned.setdefault(who, deque(maxlen=MAX_SAMPLES)).append(view)
@@ -134,14 +154,15 @@ class Activity:
             )
         self._count_page(report)
         known = _KnownVolumes(self._metadata, sees)
-        rows: list[SliceView] = []
-        seen: list[SliceView] = []
+        pictures: dict[object, _Painted] = {}
         for painted in report.slices:
             reason, slice_ = known.find(painted)
             if slice_ is None:
                 self._refused(reason, 1)
                 continue
-            rows.append(slice_)
+            context = (slice_[0].address, slice_[1].plane) if painted.beside else None
+            picture = pictures.setdefault(context, _Painted([], []))
+            picture.rows.append(slice_)
             demand, perceived_ms = demand_of(*slice_, report.viewer), painted.perceived_ms
             perceived_s = None if perceived_ms is None else perceived_ms / 1e3
             self._ledger.count("reports.accepted")
@@ -150,10 +171,12 @@ class Activity:
                 self._ledger.slice_perceived(painted.outcome, perceived_s)
             if painted.source == "ring":
                 self._ledger.demand(Outcome.RING, demand=demand)
-                seen.append(slice_)
+                picture.seen.append(slice_)
             else:
                 self._ledger.slices.painted(demand, painted.outcome, painted.seconds, perceived_s)
-        if seen:
+        for which, (rows, seen) in pictures.items():
+            if not seen:
+                continue
             self._ledger.viewer(report.viewer)
             # Where the server's answer to another request was painted last, that is where the viewer is.
             newest = seen[-1] is rows[-1] and known.is_current(seen[-1][0])
@@ -165,6 +188,7 @@ class Activity:
                 seen,
                 before,
                 self._clock(),
+                which is not None,
             )
 
     def _count_page(self, report: browser_report.Report) -> None:
@@ -210,6 +234,7 @@ class Activity:
         seen: list[SliceView],
         before: list[Position] | None,
         at: float,
+        beside: bool,
     ) -> None:
         """Mark slices as accessed, and plan for the last one, unless `before` it is None."""
         left = MAX_BRICKS_PER_REPORT
@@ -221,26 +246,30 @@ class Activity:
         # Only the last row: positions of one report have the same time and give no velocity.
         volume, chosen = seen[-1]
         if before is not None and not volume.reads_planes_directly(chosen):
-            self._plan(who, volume, chosen, at, before)
+            self._plan(who, _View(volume, chosen, at, beside), before)
 
     def _plan_waiting(self, who: ViewerIdentity) -> None:
         """Plan for what a viewer has requested since its last plan."""
         with self._lock:
             views = self._unplanned.pop(who)
-        last = views.pop()
-        same = takewhile(last.continues, reversed(views))
-        before = [PositionSample(view.at, _position(view.chosen)) for view in same][::-1]
-        self._plan(who, last.volume, last.chosen, last.at, before=before)
+        pictures: dict[object, list[_View]] = {}
+        for view in views:
+            context = (view.volume.address, view.chosen.plane) if view.beside else None
+            pictures.setdefault(context, []).append(view)
+        for shown in pictures.values():
+            last = shown.pop()
+            same = takewhile(last.continues, reversed(shown))
+            before = [PositionSample(view.at, _position(view.chosen)) for view in same][::-1]
+            self._plan(who, last, before=before)
 
     def _plan(
         self,
         who: ViewerIdentity,
-        volume: Volume,
-        chosen: Selection,
-        at: float,
+        view: _View,
         painted_before: list[Position] | None = None,
         before: Sequence[PositionSample] = (),
     ) -> None:
+        volume, chosen = view.volume, view.chosen
         if _bricks(volume, chosen) > MAX_BRICKS_PER_REPORT:
             return
         rows, cols = chosen.plane
@@ -261,7 +290,8 @@ class Activity:
                 brick_bytes,
             ),
             decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),
-            at=at,
+            at=view.at,
+            beside=view.beside,
             before=before,
             painted_before=painted_before,
         )

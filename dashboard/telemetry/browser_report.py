@@ -32,6 +32,8 @@ class PaintedSlice(BaseModel):
     version: Annotated[str, Field(max_length=64)] | None = None
     # Whether the slice was decoded ahead, and this is the first time that it is wanted.
     prefetched: bool = False
+    # Whether the page shows it beside its main picture.
+    beside: bool = False
     perceived_ms: Milliseconds | None = None
     waited_ms: Milliseconds | None = None
     transfer_ms: Milliseconds | None = None

@@ -167,11 +167,15 @@ OWN_VIEWER: Final = Parameter(
     text="The person's own viewer: of other people's, an admin alone gets the names.",
 )
 AHEAD: Final = Flag(name="ahead", text="1 for a slice that the page fetches in advance.")
+BESIDE: Final = Flag(
+    name="beside",
+    text="1 for a slice beside the viewer's main picture: it is planned for by itself.",
+)
 
 VOLUME: Final = (FILE, DATASET)
 SLICE: Final = (
     *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART, DECODE, CHANNELS),
-    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD),
+    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD, BESIDE),
 )
 
 # Statistics.

@@ -191,6 +191,7 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
                 address.volume,
                 address.selection,
                 current().name,
+                beside=bool(query.BESIDE.value()),
             )
         )
     return response

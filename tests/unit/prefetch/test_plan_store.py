@@ -325,3 +325,36 @@ def test_a_request_is_always_the_newest_position(board: PlanStore, clock: Clock)
         view(board, index)
         clock.now += 0.5
     assert positions(board) == [1000, 1005, 1003]
+
+
+def test_planes_beside_each_other_move_on_by_themselves(board: PlanStore, clock: Clock) -> None:
+    """The main picture stays, while a point moves through the two others at once."""
+    view(board, 700)
+    across = {"plane": (0, 2), "geometry": Geometry((1360,), (43,), 1000), "beside": True}
+    along = {"plane": (0, 1), "geometry": Geometry((1360,), (43,), 1000), "beside": True}
+    for index in range(100, 120):
+        clock.now += 1 / 30
+        view(board, index, **across)
+        view(board, 2 * index, **along)
+    main, *others = sorted(board.plans(), key=lambda plan: plan.name)
+    assert (main.name, main.position, main.state) == ("ann", (700,), "resting")
+    moved = {plan.plane: plan for plan in others}
+    assert [sample.position[0] for sample in moved[0, 2].trajectory] == list(range(100, 120))
+    assert [sample.position[0] for sample in moved[0, 1].trajectory] == list(range(200, 240, 2))
+    assert {plan.state for plan in others} == {"moving"}
+    # They share what the worker does for this viewer.
+    assert {plan.sharer for plan in (main, *others)} == {"viewer:ann"}
+    assert {plan.viewer for plan in others} == {"ann"}
+    # The main picture goes on where it was, and the others end by themselves.
+    clock.now += 29
+    view(board, 701)
+    clock.now += 2
+    assert [plan.name for plan in board.plans()] == ["ann"]
+    assert [sample.position for sample in only(board).trajectory] == [(700,), (701,)]
+
+
+def test_a_pause_is_for_all_pictures_of_a_viewer(board: PlanStore) -> None:
+    view(board, 700)
+    view(board, 5, plane=(0, 2), beside=True)
+    board.pause("ann", 60)
+    assert board.plans() == []

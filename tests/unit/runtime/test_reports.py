@@ -397,3 +397,12 @@ def test_a_ring_slice_whose_brick_is_gone_decodes_nothing(
     assert services.caches.frames.totals() == (0, 0)
     assert not any(has(brick) for brick in volume.bricks(parse("5,:,:", SHAPE)))
     refused(services)
+
+
+def test_pictures_beside_each_other_are_followed_each(services: Services) -> None:
+    services.activity.report(
+        body(row("3,:,:"), row(":,4,:", beside=True), row("4,:,:"), row(":,5,:", beside=True))
+    )
+    later(services)
+    plans = {plan.plane: plan.position for plan in services.plans.plans()}
+    assert plans == {(1, 2): (4,), (0, 2): (5,)}

@@ -308,3 +308,22 @@ def test_whatever_is_wrong_with_one_plan_bricks_are_evicted_and_slices_come(
         assert load(services, address).outcome == "miss"
     ranges = services.residency.ranges(volume, parse("0,:,:", SHAPE), 0)
     assert ranges["cached"]
+
+
+def test_each_of_several_pictures_is_planned_for(make: Callable[..., Services]) -> None:
+    services = make()
+    volume = services.metadata.volume("data/a.h5", "x")
+    go_on = threading.Event()
+    services.activity.defer("Waiting", lambda: go_on.wait(60) and None)
+    for n in (3, 4, 5):
+        services.activity.viewed("v", volume, parse(f"{n},:,:", SHAPE))
+        services.activity.viewed("v", volume, parse(f":,{n},:", SHAPE), beside=True)
+    go_on.set()
+    later(services)
+    main, beside = sorted(services.plans.plans(), key=lambda plan: plan.name)
+    assert main.plane == (1, 2)
+    assert beside.plane == (0, 2)
+    for plan in (main, beside):
+        assert [sample.position for sample in plan.trajectory] == [(3,), (4,), (5,)]
+        assert services.resolver.resolve(plan) is not None
+        assert services.resolver.keys_of(plan) <= services.resolver.planned_keys()
