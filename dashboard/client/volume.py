@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from dashboard.client.client import Client, Part, Pool, Scaled
+    from dashboard.client.figures import Point, Shape
     from dashboard.client.warming import Warming
+    from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
     from dashboard.web.answers import Value
 
 Index = int | slice | EllipsisType
@@ -86,6 +89,31 @@ class Volume:
     ) -> dict[str, NDArray[Any]]:
         """The values along an axis through a voxel or a region, with the options of `Client.column`."""
         return self.client.column(self.file, self.dataset, axis, at, **options)
+
+    def histogram(
+        self, index: Index | tuple[Index, ...] | None = None, **options: Any
+    ) -> HistogramCounts:
+        """The histogram of a slice, without an index of the volume, with the options of `Client.histogram`."""
+        text = None if index is None else self._text(index)
+        return self.client.histogram(self.file, self.dataset, text, **options)
+
+    def profile(
+        self, index: Index | tuple[Index, ...], start: Point, end: Point, **options: Any
+    ) -> LineProfile:
+        """The values along a line on a slice, with the options of `Client.profile`."""
+        text = self._text(index)
+        return self.client.profile(self.file, self.dataset, text, start, end, **options)
+
+    def region(
+        self,
+        index: Index | tuple[Index, ...],
+        shape: Shape,
+        points: Iterable[Point],
+        **options: Any,
+    ) -> RegionStatistics:
+        """Statistics of a region of a slice, with the options of `Client.region`."""
+        text = self._text(index)
+        return self.client.region(self.file, self.dataset, text, shape, points, **options)
 
     def warm(self, axis: int = 0, start: int = 0, stop: int | None = None) -> Warming:
         """Have what slices across `axis` need decoded into the server's cache.

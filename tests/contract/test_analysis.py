@@ -269,12 +269,28 @@ def test_figures_are_no_demand(made: tuple[App, Path]) -> None:
     assert app.stats()["demand"] == before
 
 
+def test_a_damaged_chunk_is_an_error_of_the_regions_that_it_is_in(tmp_path: Path) -> None:
+    how = {"chunks": (2, 8, 16), "compression": "gzip"}
+    path = files.write(tmp_path / "types.h5", x=(STORED, how))
+    files.damage(path, "x", (2, 8, 16))
+    with running(tmp_path, path) as app:
+        asked = {"file": "types.h5", "dataset": "x", "selection": "3,:,:"}
+        for points, status in (("0,0,9,20", 422), ("0,0,7,30", 200), ("8,0,22,15", 200)):
+            response = app.get("/api/v1/region", points=points, **asked)
+            assert response.status_code == status, points
+        assert_error(app.get("/api/v1/profile", **asked, **{"from": "9,0", "to": "9,30"}), 422)
+
+
 def test_the_client_has_a_method_for_each(made: tuple[App, Path]) -> None:
     app, _ = made
     with listening(app.client.application) as address, Client(address) as client:
-        found = client.region("types.h5", "sized", "2,:,:", "ellipse", [(3, 4), (9, 12)])
+        volume = client.volume("types.h5", "sized")
+        found = volume.region(2, "ellipse", [(3, 4), (9, 12)])
         assert found["area_unit"] == "µm²"
         same = ask(app, "region", "sized", "2,:,:", shape="ellipse", points="3,4,9,12")
         assert found == same
-        line = client.profile("types.h5", "packed", "2,:,:", (5, 0), (5, 30), width=3, decode=True)
-        assert len(line["values"]) == 31
+        assert client.region("types.h5", "sized", "2,:,:", "ellipse", [(3, 4), (9, 12)]) == same
+        packed = client.volume("types.h5", "packed")
+        line = packed.profile(np.s_[2, :, 3:], (5, 3), (5, 30), width=3, decode=True)
+        assert len(line["values"]) == 28
+        assert sum(volume.histogram(2, bins=9)["counts"]) == STORED[2].size

@@ -393,7 +393,7 @@ def test_the_client_asks_for_slices_and_volumes(made: App) -> None:
         found = client.histogram("types.h5", "chunked/u1", "2,:,:", bins=16, value_range=(0, 160))
         asked = {"selection": "2,:,:", "bins": "16", "range": "0,160"}
         assert found == ask(made, "chunked/u1", **asked)
-        assert client.histogram("types.h5", "plain/u1", decode=True)["seen"] == 1
+        assert client.volume("types.h5", "plain/u1").histogram(decode=True)["seen"] == 1
         points = [(2, 3), (9, 3), (2, 20)]
         found = client.histogram("types.h5", "plain/f4", "2,:,:", shape="polygon", points=points)
         asked = {"selection": "2,:,:", "shape": "polygon", "points": "2,3,9,3,2,20"}
