@@ -33,6 +33,9 @@ import { element } from '../render/dom.mjs';
 /** The keys of dashboard/web/page/controls.py. @type {Record<string, ToolName>} */
 const KEYS = { z: 'zoom', h: 'pan', p: 'point', l: 'line', r: 'rect', e: 'ellipse', g: 'poly', m: 'ruler' };
 
+/** @param {ToolName} name */
+const isMode = (name) => name === 'zoom' || name === 'pan';
+
 /** @param {ToolParts} parts */
 export function createTools(parts) {
   const { store, plot, status, focus } = parts;
@@ -61,20 +64,29 @@ export function createTools(parts) {
 
   /** @param {ToolName} name The one that is active is left. */
   async function choose(name) {
-    const next = name === active && name !== drag ? drag : name;
-    active = next;
-    const isMode = next === 'zoom' || next === 'pan';
-    if (isMode && next !== drag) {
-      drag = next;
-      if (!byTouch) plot.setDragMode(next);
+    active = name === active && name !== drag ? drag : name;
+    if (isMode(active) && active !== drag) {
+      drag = active;
+      if (!byTouch) plot.setDragMode(drag);
     }
-    element('tools').querySelectorAll('[aria-pressed]').forEach((node) =>
-      node.setAttribute('aria-pressed', String(node.id === 'tool-' + next))
-    );
-    element('plot-frame').classList.toggle('with-tool', !isMode);
-    if (isMode) layer?.onTool();
-    else (await load())?.onTool();
+    if (!isMode(active) && !layer) {
+      mark();
+      if (!(await load())) active = drag;
+    }
+    mark();
+    layer?.onTool();
   }
+
+  /* What is chosen, and whether it is there. */
+  function mark() {
+    element('tools').querySelectorAll('[aria-pressed]').forEach((node) =>
+      node.setAttribute('aria-pressed', String(node.id === 'tool-' + active))
+    );
+    element('plot-frame').classList.toggle('with-tool', takesTouch());
+  }
+
+  /** Whether what is drawn on the picture is a tool's. */
+  const takesTouch = () => layer !== null && !isMode(active);
 
   /** Whether a key is one of the tools'. @param {KeyboardEvent} event @returns {boolean} */
   function onKey(event) {
@@ -110,7 +122,6 @@ export function createTools(parts) {
     onPhase: () => layer?.onPhase(),
     /** Leave what is drawn, what is selected, or the tool; whether there was any of it. */
     leave: () => Boolean(layer?.leave()),
-    /** Whether fingers on the picture are the tool's. */
-    takesTouch: () => active !== 'zoom' && active !== 'pan',
+    takesTouch,
   };
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.browser.test_input import touching
@@ -164,3 +165,82 @@ def test_a_finger_draws(phone: Any) -> None:
     assert viewer.index == 20
     viewer.page.tap("#tool-rect")
     assert not viewer.page.evaluate("() => document.querySelector('.plot-frame.with-tool')")
+
+
+def figures(viewer: Any, panel: str) -> dict[str, str]:
+    """What a panel tells, by name."""
+    names, values = (
+        viewer.page.locator(f"#{panel} {tag}").all_inner_texts() for tag in ("dt", "dd")
+    )
+    return dict(zip(names, values, strict=True))
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def curve(viewer: Any, panel: str, name: str) -> list[float]:
+    """The values that a chart has under a name."""
+    graph = "document.querySelector(`#${id} .js-plotly-plot`)"
+    drawn = f"([id, name]) => {graph}?.data.find((one) => one.name === name)"
+    viewer.until(f"(of) => ({drawn})(of)?.y.length", [panel, name])
+    values: list[float] = viewer.page.evaluate(
+        f"(of) => Array.from(({drawn})(of).y)", [panel, name]
+    )
+    return values
+
+
+def test_the_figures_are_numpys(scan: Any) -> None:
+    values = scan.served.arrays["scan.h5", "/entry/data"]
+    tools_ = "rect:29.5,19.5,80.5,60.5;line:10,5,90,5,w3;point:40,7;ellipse:9.5,9.5,40.5,30.5"
+    scan.switch(f"{SCAN}&axis=0&index=20&tools={tools_}")
+    chips = scan.page.locator(".shape-chip")
+    scan.await_text("region-panel", "2091 voxels")
+    region = values[20, 30:81, 20:61].astype(float)
+    shown = {name: number(text) for name, text in figures(scan, "region-panel").items()}
+    expected = {
+        "mean": region.mean(),
+        "σ": region.std(),
+        "min": region.min(),
+        "max": region.max(),
+        "median": np.median(region),
+        "sum": region.sum(),
+    }
+    assert shown == pytest.approx(expected, rel=1e-6)
+    chips.nth(1).click()
+    profile = curve(scan, "profile-panel", "Line 2")
+    assert profile == pytest.approx(values[20, 10:91, 4:7].mean(axis=1), rel=1e-9)
+    chips.nth(3).click()
+    row, col = np.mgrid[:120, :100]
+    inside = ((row - 25) / 15.5) ** 2 + ((col - 20) / 10.5) ** 2 <= 1
+    scan.await_text("region-panel", f"{inside.sum()} voxels")
+    assert number(figures(scan, "region-panel")["mean"]) == pytest.approx(
+        values[20][inside].mean(), rel=1e-6
+    )
+
+
+def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
+    asked: list[str] = []
+    scan.page.on("request", lambda request: asked.append(request.url))
+    choose(scan, "line")
+    start, end = scan.points([(20, 30), (60, 80)])
+    scan.page.mouse.move(*start)
+    scan.page.mouse.down()
+    scan.page.mouse.move(*end, steps=6)
+    assert len(curve(scan, "profile-panel", "Line 1")) > 60
+    assert [url for url in asked if "/profile" in url] == []
+    scan.page.mouse.up()
+    scan.until("() => document.querySelector('#profile-panel:not(.stale)')")
+    with scan.page.expect_download() as saved:
+        scan.page.locator("#profile-panel").get_by_role(
+            "button", name="Save the profile as CSV"
+        ).click()
+    lines = saved.value.path().read_text().splitlines()
+    assert lines[0] == "position [voxels],Line 1"
+    assert len(lines) == len(curve(scan, "profile-panel", "Line 1")) + 1
+
+
+def test_a_region_outside_says_so(scan: Any) -> None:
+    scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:500,500,600,600")
+    scan.await_text("region-panel", "outside")
+    scan.errors.clear()

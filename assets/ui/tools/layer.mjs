@@ -52,6 +52,8 @@ export function createLayer(parts) {
   let tip = null;
   let known = { text: '', tools: /** @type {Tool[]} */ ([]) };
   let drawn = '[]';
+  /** Shapes of the view as it was last. */
+  let counted = 0;
 
   const measure = createMeasure(parts, { current, entries, select, change, remove, clear });
   const drawing = createDrawing(parts, {
@@ -366,7 +368,11 @@ export function createLayer(parts) {
       drawing.cancel();
       draft = [];
     }
-    dock.showMeasured(Boolean(kind()) || count > 0);
+    // Who opens a link with shapes sees what they measure.
+    const appeared = count > 0 && counted === 0;
+    counted = count;
+    if (appeared && selected === null) selected = entries()[0]?.index ?? null;
+    dock.showMeasured(Boolean(kind()) || count > 0, appeared);
     redraw();
     measure.onChange();
   }

@@ -5,6 +5,8 @@ import { lengthText, voxelsText } from '../../model/measures.mjs';
 import { element, setText } from '../../render/dom.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
 import { button, make } from './panel.mjs';
+import { createProfilePanel } from './profile-panel.mjs';
+import { createRegionPanel } from './region-panel.mjs';
 import { describe, nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -17,7 +19,7 @@ import { describe, nameOf } from './words.mjs';
  * @property {(entry: Entry, view: View, isAtRest: boolean) => void} show
  * @property {(entry: Entry, view: View) => void} live While it is drawn or moved.
  * @property {() => void} hide
- * @property {() => boolean} cancel Whether there was anything to cancel.
+ * @property {() => boolean} [cancel] Stop what takes long; whether there was anything.
  *
  * @typedef {object} MeasureHooks
  * @property {() => Entry | null} current
@@ -29,9 +31,10 @@ import { describe, nameOf } from './words.mjs';
  */
 
 /** @param {ToolParts} parts @param {MeasureHooks} hooks */
-export function createMeasure({ clock, store, machine, focus }, hooks) {
+export function createMeasure(parts, hooks) {
+  const { clock, store, machine, focus } = parts;
   /** @type {Panel[]} */
-  const panels = [];
+  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts)];
   let listed = '';
   let timer = 0;
 
@@ -116,7 +119,7 @@ export function createMeasure({ clock, store, machine, focus }, hooks) {
       clock.cancel(timer);
       timer = clock.later(onChange, 0);
     },
-    /* Stop what is being asked for; whether there was anything. */
-    cancel: () => panels.some((panel) => panel.cancel()),
+    /* Stop what takes long; whether there was anything. */
+    cancel: () => panels.some((panel) => panel.cancel?.()),
   };
 }

@@ -16,6 +16,11 @@ from dashboard.web.page.ids import Measure, Shell, Tab, View
 
 TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes", Tab.MEASURE: "Measure"}
 
+MEASURED = (
+    (Measure.PROFILE, "Profile along the line"),
+    (Measure.REGION, "Statistics of the region"),
+)
+
 
 def build() -> Component:
     """The dock: tabs above, panels below."""
@@ -260,6 +265,10 @@ def _measure() -> list[Component]:
     return [
         html.Div(id=Measure.SHAPES, className="measured-shapes whole-row"),
         html.Div(id=Measure.LENGTH, className="measured-where whole-row", role="status"),
+        *(
+            html.Section(id=id_, className="measured whole-row hidden", **{"aria-label": label})
+            for id_, label in MEASURED
+        ),
     ]
 
 

@@ -76,6 +76,8 @@ class Measure(StrEnum):
     TOOLS = "tools"
     SHAPES = "measured-shapes"
     LENGTH = "measured-length"
+    PROFILE = "profile-panel"
+    REGION = "region-panel"
 
 
 class View(StrEnum):

@@ -1,0 +1,109 @@
+/* Small charts of what is measured, drawn by Plotly. */
+
+/**
+ * @typedef {object} Curve
+ * @property {ArrayLike<number>} x
+ * @property {ArrayLike<number | null>} y NaN or null where there is no value.
+ * @property {string} color
+ * @property {string} name
+ * @property {'line' | 'faint' | 'bars'} [kind]
+ *
+ * @typedef {object} Chart
+ * @property {Curve[]} curves
+ * @property {string} xTitle
+ * @property {string} yTitle
+ * @property {number | null} [marker] Where a line stands across the x axis.
+ *
+ * @typedef {ReturnType<typeof createChart>} MeasureChart
+ */
+
+const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false, scrollZoom: false };
+const MARGIN = { l: 52, r: 8, t: 6, b: 34 };
+
+/** `onClick(x)` is called for a click on the chart.
+ * @param {HTMLElement} host @param {(x: number) => void} [onClick] */
+export function createChart(host, onClick) {
+  let drawn = false;
+  const sizes = new ResizeObserver(() => {
+    if (drawn && host.clientWidth) globalThis.Plotly.Plots.resize(host);
+  });
+
+  /** @param {Chart} chart */
+  function draw({ curves, xTitle, yTitle, marker = null }) {
+    const axis = { automargin: false, tickfont: { size: 10 }, showline: false, nticks: 5, fixedrange: true };
+    const layout = {
+      margin: MARGIN,
+      autosize: true,
+      paper_bgcolor: 'rgba(0,0,0,0)',
+      plot_bgcolor: 'rgba(0,0,0,0)',
+      showlegend: false,
+      hovermode: 'x',
+      dragmode: false,
+      bargap: 0,
+      hoverlabel: { font: { size: 11, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a' },
+      xaxis: { ...axis, title: { text: xTitle, font: { size: 10 }, standoff: 4 }, zeroline: false },
+      yaxis: {
+        ...axis,
+        title: { text: yTitle, font: { size: 10 }, standoff: 2 },
+        exponentformat: 'power',
+        zeroline: false,
+      },
+      shapes: marker === null ? [] : [{
+        type: 'line',
+        x0: marker,
+        x1: marker,
+        yref: 'paper',
+        y0: 0,
+        y1: 1,
+        line: { color: '#8b969e', width: 1, dash: 'dot' },
+      }],
+    };
+    globalThis.Plotly.react(host, curves.map(traceOf), layout, CONFIG);
+    if (drawn) return;
+    drawn = true;
+    sizes.observe(host);
+    if (onClick) {
+      host.addEventListener('click', ({ clientX }) => {
+        const box = host.querySelector('.nsewdrag')?.getBoundingClientRect();
+        const { xaxis } = /** @type {Plotly} */ (host)._fullLayout;
+        if (box && clientX >= box.left && clientX <= box.right) onClick(xaxis.p2d(clientX - box.left));
+      });
+    }
+  }
+
+  function clear() {
+    if (drawn) {
+      globalThis.Plotly.react(
+        host,
+        [],
+        { margin: MARGIN, xaxis: { visible: false }, yaxis: { visible: false } },
+        CONFIG,
+      );
+    }
+  }
+
+  return { draw, clear };
+}
+
+/** @param {Curve} curve @returns {Plotly} */
+function traceOf({ x, y, color, name, kind = 'line' }) {
+  if (kind === 'bars') {
+    return {
+      type: 'bar',
+      x,
+      y,
+      marker: { color, line: { width: 0 } },
+      name,
+      hovertemplate: '%{x}: %{y}<extra></extra>',
+    };
+  }
+  return {
+    type: 'scatter',
+    mode: y.length < 3 ? 'markers' : 'lines',
+    x,
+    y,
+    name,
+    line: { color, width: kind === 'faint' ? 1 : 1.5, dash: kind === 'faint' ? 'dash' : 'solid' },
+    hovertemplate: '%{y}<extra>' + (kind === 'faint' ? '%{fullData.name}' : '') + '</extra>',
+  };
+}

@@ -1,0 +1,241 @@
+/* The profile along a line: drawn of the values that the page has while the line is dragged, where the picture has every
+   voxel; at rest, and where it is pooled, asked of the server. */
+
+import { axisOf } from '../../model/axes.mjs';
+import { isTransposed } from '../../model/plane.mjs';
+import { profileOf } from '../../model/line-profile.mjs';
+import { csvOf, lengthOf, lengthText, scaleOf } from '../../model/measures.mjs';
+import { valueUnit } from '../../model/meaning.mjs';
+import { formatNumber } from '../../model/number-format.mjs';
+import { MAX_WIDTH } from '../../model/tools.mjs';
+import { selectionOf } from '../../model/viewport.mjs';
+import { createChart } from '../../render/measure-chart.mjs';
+import { colorOf } from '../../render/tool-shapes.mjs';
+import { button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { nameOf } from './words.mjs';
+/** @import { Tool } from '../../model/tools.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+/** @import { Curve } from '../../render/measure-chart.mjs' */
+/** @import { ToolParts } from '../tools.mjs' */
+/** @import { Entry } from './layer.mjs' */
+/** @import { Panel } from './measure.mjs' */
+
+/**
+ * @typedef {object} Shown What the chart has.
+ * @property {Entry} entry
+ * @property {View} view
+ * @property {ArrayLike<number | null>} values
+ * @property {ArrayLike<number>} positions In voxels.
+ */
+
+const MOST_FROZEN = 5;
+const FROZEN_COLORS = ['#8b969e', '#b07aa1', '#76b7b2', '#9c755f', '#59a14f'];
+const DIGITS = 6;
+
+/** `change(by)` gives the line another width or the like.
+ * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void}} hooks @returns {Panel} */
+export function createProfilePanel({ api, plot }, { change }) {
+  const requests = createRequests(api);
+  /** @type {Shown | null} */
+  let shown = null;
+  /** What the figures were asked for. */
+  let asked = '';
+  /** The line while it is dragged faster than the server answers. @type {{entry: Entry, view: View} | null} */
+  let next = null;
+  /** @type {Curve[]} */
+  let frozen = [];
+
+  const width = /** @type {HTMLInputElement} */ (make('input'));
+  Object.assign(width, { type: 'number', min: '1', max: String(MAX_WIDTH), step: '1' });
+  width.setAttribute('aria-label', 'Width of the line in voxels');
+  width.addEventListener('change', () => {
+    const value = Number(width.value);
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_WIDTH) change({ width: value });
+    else if (shown) width.value = String(shown.entry.tool.width);
+  });
+  const reduce = /** @type {HTMLSelectElement} */ (make('select'));
+  reduce.append(...['mean', 'sum'].map((name) => new Option(name)));
+  reduce.setAttribute('aria-label', 'How the values across the line become one');
+  reduce.addEventListener('change', () => change({ sum: reduce.value === 'sum' }));
+  const options = make('div', 'measured-options');
+  options.append('width', width, reduce);
+  const chartHost = make('div', 'measured-chart');
+  const chart = createChart(chartHost);
+  const freezing = button('Freeze', freeze, 'Keep this profile in the chart for comparison');
+  const panel = createPanel('profile-panel', [freezing, button('CSV', saveValues, 'Save the profile as CSV')], [
+    chartHost,
+    options,
+  ]);
+
+  /** @param {View} view @param {Tool} tool */
+  const keyOf = (view, { points, width: wide, sum }) =>
+    JSON.stringify([view.generation, selectionOf(view), view.decode, view.part, points, wide, sum]);
+
+  /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
+  function show(entry, view, isAtRest) {
+    head(entry, view);
+    const key = keyOf(view, entry.tool);
+    panel.stale(!shown || keyOf(shown.view, shown.entry.tool) !== key);
+    if (key === asked) return;
+    next = null;
+    if (isAtRest) ask(entry, view);
+    else requests.cancel();
+  }
+
+  /** @param {Entry} entry @param {View} view */
+  function live(entry, view) {
+    head(entry, view);
+    const found = atHand(entry, view);
+    if (found) {
+      requests.cancel();
+      asked = '';
+      draw({ entry, view, ...found });
+    } else if (requests.isRunning()) next = { entry, view };
+    else ask(entry, view);
+  }
+
+  /** From the values on the screen. @param {Entry} entry @param {View} view */
+  function atHand({ tool }, view) {
+    const scene = plot.scene();
+    if (!scene || scene.request.generation !== view.generation) return null;
+    const of = scene.request.view;
+    if (selectionOf(of) !== selectionOf(view) || of.decode !== view.decode || of.part !== view.part) return null;
+    const [first, second] = tool.plane;
+    return profileOf(scene.cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
+  }
+
+  /** @param {Entry} entry @param {View} view */
+  function head({ tool, index }, view) {
+    panel.show(true);
+    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool));
+    width.value = String(tool.width);
+    reduce.value = tool.sum ? 'sum' : 'mean';
+  }
+
+  /** @param {Entry} entry @param {View} view */
+  async function ask(entry, view) {
+    const { points: [r0, c0, r1, c1], width: wide, sum } = entry.tool;
+    asked = keyOf(view, entry.tool);
+    const mine = asked;
+    try {
+      const response = await requests.ask('/api/v1/profile', {
+        ...queryOf(view),
+        selection: selectionOf(view),
+        from: r0 + ',' + c0,
+        to: r1 + ',' + c1,
+        width: wide,
+        reduce: sum ? 'sum' : 'mean',
+      }, view.generation);
+      const found = response && await response.json();
+      if (!found) {
+        if (asked === mine) asked = '';
+        return;
+      }
+      requests.done();
+      draw({ entry, view, values: found.values, positions: positionsOf(entry.tool, found.values.length) });
+    } catch (error) {
+      if (asked !== mine) return;
+      requests.done();
+      shown = null;
+      chart.clear();
+      panel.stale(false);
+      panel.say(/** @type {Error} */ (error).message, true);
+    }
+    const waiting = next;
+    next = null;
+    if (waiting) live(waiting.entry, waiting.view);
+  }
+
+  /** @param {Shown} now */
+  function draw(now) {
+    shown = now;
+    panel.stale(false);
+    panel.say(summary(now.values));
+    const { factor, unit } = scaleOf(now.view, now.entry.tool);
+    chart.draw({
+      curves: [...frozen, curveOf(now, factor, nameOf(now.entry.tool, now.entry.index), colorOf(now.entry.index))],
+      xTitle: unit,
+      yTitle: valueUnit(now.view) || '',
+    });
+  }
+
+  /** @param {Shown} of @param {number} factor @param {string} name @param {string} color @returns {Curve} */
+  function curveOf({ values, positions }, factor, name, color) {
+    return { x: Array.from(positions, (at) => at * factor), y: values, name, color };
+  }
+
+  function freeze() {
+    if (!shown) return;
+    const { view, entry: { tool, index } } = shown;
+    const where = view.axis === null ? '' : ', ' + axisOf(view, view.axis).name + ' ' + view.position[view.axis];
+    const color = FROZEN_COLORS[frozen.length % FROZEN_COLORS.length];
+    const curve = curveOf(shown, scaleOf(view, tool).factor, nameOf(tool, index) + where, color);
+    frozen = [...frozen, { ...curve, kind: /** @type {const} */ ('faint') }].slice(-MOST_FROZEN);
+    draw(shown);
+    showThaw();
+  }
+
+  const thawing = button('Clear', () => {
+    frozen = [];
+    showThaw();
+    if (shown) draw(shown);
+  }, 'Remove the frozen profiles from the chart');
+
+  function showThaw() {
+    if (frozen.length) freezing.after(thawing);
+    else thawing.remove();
+  }
+
+  function saveValues() {
+    if (!shown) return;
+    const { view, entry, values, positions } = shown;
+    const { factor, unit } = scaleOf(view, entry.tool);
+    const name = nameOf(entry.tool, entry.index);
+    const inUnits = unit !== 'voxels';
+    const head_ = ['position [voxels]', ...(inUnits ? ['position [' + unit + ']'] : []), name];
+    const own = Array.from(positions, (at, i) => [at, ...(inUnits ? [at * factor] : []), values[i]]);
+    // Frozen ones have positions of their own.
+    const others = frozen.flatMap((curve) => [curve.name + ' position [' + unit + ']', curve.name]);
+    const length = Math.max(own.length, ...frozen.map(({ x }) => x.length));
+    const rows = Array.from({ length }, (_, i) => [
+      ...(own[i] || head_.map(() => null)),
+      ...frozen.flatMap(({ x, y }) => (i < x.length ? [x[i], y[i]] : [null, null])),
+    ]);
+    saveCsv(csvOf([...head_, ...others], rows), view, name);
+  }
+
+  return {
+    fits: (tool) => tool.kind === 'line',
+    show,
+    live,
+    hide: () => {
+      requests.cancel();
+      next = null;
+      asked = '';
+      shown = null;
+      panel.show(false);
+    },
+  };
+}
+
+/** Of `count` values along a line, from its first end to the other. @param {Tool} line @param {number} count */
+function positionsOf(line, count) {
+  return Float64Array.from({ length: count }, (_, i) => lengthOf(line) * i / Math.max(count - 1, 1));
+}
+
+/** @param {ArrayLike<number | null>} values */
+function summary(values) {
+  let [n, sum, min, max] = [0, 0, Infinity, -Infinity];
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i];
+    if (value === null || Number.isNaN(value)) continue;
+    n += 1;
+    sum += value;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  if (!n) return 'There are no values along it.';
+  /** @param {number} value */
+  const text = (value) => formatNumber(Number(value.toPrecision(DIGITS)), DIGITS);
+  return text(min) + ' to ' + text(max) + ', mean ' + text(sum / n);
+}
