@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
@@ -231,10 +232,15 @@ class Column:
             yield self._lines([range(self._address.length)])
             return
         about_to_block()
-        yield self._lines(self._first)
-        for wave in self._waves:
-            self._read(wave)
-            yield self._lines(wave)
+        # A thread of its own reads the next wave while the lines of the last one are made and sent.
+        with ThreadPoolExecutor(1, thread_name_prefix="column") as ahead:
+            wave = self._first
+            while wave:
+                following = next(self._waves, ())
+                read = ahead.submit(self._read, following)
+                yield self._lines(wave)
+                read.result()
+                wave = following
         if not self._notes:
             self._columns.keep(self._address, self._values)
 
@@ -306,15 +312,14 @@ class Column:
         indices = np.concatenate([np.arange(at.start, at.stop) for at in layers])
         apart = indices - self._address.index[self._address.axis]
         indices = indices[np.argsort(2 * np.abs(apart) + (apart < 0))]
-        nothing, found = self._values.nothing, []
-        for index, entry in zip(
-            indices.tolist(), self._values.entries(indices.tolist()), strict=True
-        ):
-            note = self._notes.get(index)
-            if note is not None:
-                entry = f'{nothing},"note":{json.dumps(note)}'  # noqa: PLW2901
-            found.append(f'{{"index":{index},{entry}}}\n')
-        return "".join(found).encode()
+        numbers = indices.tolist()
+        entries = list(self._values.entries(numbers))
+        for at, index in enumerate(numbers) if self._notes else ():
+            if index in self._notes:
+                note = json.dumps(self._notes[index])
+                entries[at] = f'{self._values.nothing},"note":{note}'
+        lines = zip(numbers, entries, strict=True)
+        return "".join([f'{{"index":{index},{entry}}}\n' for index, entry in lines]).encode()
 
 
 def layers_of(address: ColumnAddress) -> list[range]:

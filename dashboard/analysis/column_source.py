@@ -93,7 +93,11 @@ class CachedBricks:
         if volume.read_path is ReadPath.CONTIGUOUS:
             return {}
         holding: dict[BrickAddress, list[range]] = {}
-        for brick, layer in _candidates(volume, axis, box, layers):
+        first = layer_box(box, axis, layers[0].start, layers[0].stop) if layers else box
+        # What a brick costs at least that has no more than one layer, against the chunks of that.
+        least = OPEN_S + _fewest_rows(axis, first) * ROW_S
+        thin = least < self._loader.estimate_decode_s(volume, decoded_bytes(volume, first))
+        for brick, layer in _candidates(volume, axis, box, layers, thin=thin):
             holding.setdefault(brick, []).append(layer)
         present = self._bricks.existing([brick.key for brick in holding])
         chosen: dict[range, FileBrick] = {}
@@ -112,10 +116,12 @@ class CachedBricks:
 
 
 def _candidates(
-    volume: Volume, axis: int, box: Box, layers: Sequence[range]
+    volume: Volume, axis: int, box: Box, layers: Sequence[range], *, thin: bool
 ) -> Iterator[tuple[BrickAddress, range]]:
-    """The bricks of every orientation that would hold all of a layer."""
+    """The bricks of every orientation that would have all of a layer; those of one layer each if `thin`."""
     for rows, cols in combinations(range(len(volume.shape)), 2):
+        if not thin and axis not in (rows, cols):
+            continue
         holds: BrickAddress | None = None
         for layer in layers:
             if holds is None or not holds.start[axis] <= layer.start < holds.stop[axis]:
@@ -126,6 +132,12 @@ def _candidates(
                     holds = None
             if holds is not None and layer.stop <= holds.stop[axis]:
                 yield holds, layer
+
+
+def _fewest_rows(axis: int, box: Box) -> int:
+    """The rows of voxels of a box in planes across an axis, if they lie along its longest other dimension."""
+    extent = [b - a for a, b in zip(*box, strict=True)]
+    return prod(extent) // max(n for dim, n in enumerate(extent) if dim != axis)
 
 
 def _seconds(brick: FileBrick, parts: Sequence[Box]) -> float:

@@ -232,7 +232,9 @@ def _figures(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> _Figure
         if valid is not None:
             apart[~valid] = 0.0
         sums = apart.sum(axis=1)
-        squares = np.einsum("ij,ij->i", apart, apart) - sums * sums / counts
+        # A third of the time of `einsum`.
+        squares = np.matmul(apart[:, np.newaxis], apart[:, :, np.newaxis])[:, 0, 0]
+        squares -= sums * sums / counts
         start = first[:, 0]
         means = start + sums / counts
         if values.dtype.kind in "iu" and values.dtype.itemsize <= 4:

@@ -116,16 +116,24 @@ class Projection:
         out = np.empty(shape, self.result_dtype(dtype))
         height = max(STRIP_CELLS // shape[1], 1)
         made: dict[int, Cells] = {}
+        spare: Cells | None = None
+        scratch = np.empty(height * shape[1])
         group: Sequence[NDArray[Any]] | None = next(groups)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             while group is not None:
                 following = next(groups, None)
                 for at in range(0, shape[0], height):
                     rows = out[at : at + height]
-                    cells = made.pop(at, None) or self.cells((len(rows), shape[1]), dtype)
-                    cells.add(convert(plane[at : at + height]) for plane in group)
+                    cells = made.pop(at, None) or spare
+                    if cells is None or cells.shape != rows.shape:
+                        cells = self.cells((len(rows), shape[1]), dtype)
+                    strips = (convert(plane[at : at + height]) for plane in group)
+                    cells.add(strips, scratch[: rows.size].reshape(rows.shape))
                     if following is None:
                         cells.finish(rows)
+                        # Memory that is used again is in the cache, and has its pages.
+                        cells.clear()
+                        spare = cells
                     else:
                         made[at] = cells
                 group = following
@@ -154,25 +162,33 @@ class Cells(ABC):
         self, projection: Projection, shape: tuple[int, int], dtype: np.dtype[Any]
     ) -> None:
         self._projection = projection
-        self._shape = shape
+        self.shape = shape
         self._dtype = dtype
         self._planes = 0
 
     @abstractmethod
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
-        """Add the cells of planes."""
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
+        """Add the cells of planes; `scratch` is memory of their shape."""
 
     @abstractmethod
     def finish(self, out: NDArray[Any]) -> None:
         """Write the projection to `out`; no more may be added."""
 
+    @abstractmethod
+    def clear(self) -> None:
+        """Begin anew, for other cells."""
+
 
 class _Extremum(Cells):
     """Largest or smallest values."""
 
-    _found: NDArray[Any]
+    def __init__(
+        self, projection: Projection, shape: tuple[int, int], dtype: np.dtype[Any]
+    ) -> None:
+        super().__init__(projection, shape, dtype)
+        self._found = np.empty(shape, dtype)
 
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         largest = self._projection.reduction is Reduction.MAX
         fold: np.ufunc = np.maximum if largest else np.minimum
         if self._projection.skips_missing and self._dtype.kind == "f":
@@ -181,11 +197,14 @@ class _Extremum(Cells):
             if self._planes:
                 fold(self._found, plane, out=self._found)
             else:
-                self._found = plane.astype(self._dtype)
+                np.copyto(self._found, plane)
             self._planes += 1
 
     def finish(self, out: NDArray[Any]) -> None:
         out[...] = self._found
+
+    def clear(self) -> None:
+        self._planes = 0
 
 
 class _IntegerSum(Cells):
@@ -197,7 +216,7 @@ class _IntegerSum(Cells):
         super().__init__(projection, shape, dtype)
         self._sums = np.zeros(shape, f"{dtype.kind}{4 if dtype.itemsize <= 2 else 8}")
 
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         for plane in planes:
             np.add(self._sums, plane, out=self._sums)
             self._planes += 1
@@ -205,6 +224,10 @@ class _IntegerSum(Cells):
     def finish(self, out: NDArray[Any]) -> None:
         is_mean = self._projection.reduction is Reduction.MEAN
         out[...] = self._sums / self._planes if is_mean else self._sums
+
+    def clear(self) -> None:
+        self._planes = 0
+        self._sums[...] = 0
 
 
 class _Float(Cells):
@@ -216,6 +239,12 @@ class _Float(Cells):
         super().__init__(projection, shape, dtype)
         self._sums = np.zeros(shape, np.float64)
         self._missing = np.zeros(shape, np.uint32) if projection.skips_missing else None
+
+    def clear(self) -> None:
+        self._planes = 0
+        self._sums[...] = 0.0
+        if self._missing is not None:
+            self._missing[...] = 0
 
     def _gaps(self, values: NDArray[np.float64]) -> NDArray[np.bool_] | None:
         """The missing ones of some values, which are counted; None where there are none."""
@@ -238,14 +267,13 @@ class _Float(Cells):
 class _Sum(_Float):
     """Sums in float64, and means by them."""
 
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
-        values = np.empty(self._shape, np.float64)
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         for plane in planes:
-            np.copyto(values, plane)
-            gaps = self._gaps(values)
+            np.copyto(scratch, plane)
+            gaps = self._gaps(scratch)
             if gaps is not None:
-                values[gaps] = 0.0
-            np.add(self._sums, values, out=self._sums)
+                scratch[gaps] = 0.0
+            np.add(self._sums, scratch, out=self._sums)
             self._planes += 1
 
     def finish(self, out: NDArray[Any]) -> None:
@@ -268,20 +296,19 @@ class _Moments(_Float):
         self._first = np.full(shape, np.nan)
         self._unset = True
 
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
-        values = np.empty(self._shape, np.float64)
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         for plane in planes:
-            np.copyto(values, plane)
-            gaps = self._gaps(values)
+            np.copyto(scratch, plane)
+            gaps = self._gaps(scratch)
             if self._unset:
-                np.copyto(self._first, values, where=np.isnan(self._first))
+                np.copyto(self._first, scratch, where=np.isnan(self._first))
                 self._unset = self._missing is not None and bool(np.isnan(self._first).any())
-            np.subtract(values, self._first, out=values)
+            np.subtract(scratch, self._first, out=scratch)
             if gaps is not None:
-                values[gaps] = 0.0
-            np.add(self._sums, values, out=self._sums)
-            np.multiply(values, values, out=values)
-            np.add(self._squares, values, out=self._squares)
+                scratch[gaps] = 0.0
+            np.add(self._sums, scratch, out=self._sums)
+            np.multiply(scratch, scratch, out=scratch)
+            np.add(self._squares, scratch, out=self._squares)
             self._planes += 1
 
     def finish(self, out: NDArray[Any]) -> None:
@@ -289,6 +316,12 @@ class _Moments(_Float):
         variance = (self._squares - self._sums * self._sums / counts) / counts
         # Rounding makes that of equal values negative.
         out[...] = np.sqrt(np.maximum(variance, 0.0))
+
+    def clear(self) -> None:
+        super().clear()
+        self._squares[...] = 0.0
+        self._first[...] = np.nan
+        self._unset = True
 
 
 class _ExactMoments(Cells):
@@ -302,19 +335,20 @@ class _ExactMoments(Cells):
         self._sums = np.zeros(shape, np.float64)
         self._squares = np.zeros(shape, np.float64)
 
-    def add(self, planes: Iterable[NDArray[Any]]) -> None:
-        values = np.empty(self._shape, np.float64)
+    def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         for plane in planes:
-            np.copyto(values, plane)
-            np.add(self._sums, values, out=self._sums)
-            np.multiply(values, values, out=values)
-            np.add(self._squares, values, out=self._squares)
+            np.copyto(scratch, plane)
+            np.add(self._sums, scratch, out=self._sums)
+            np.multiply(scratch, scratch, out=scratch)
+            np.add(self._squares, scratch, out=self._squares)
             self._planes += 1
 
     def finish(self, out: NDArray[Any]) -> None:
         if self._planes <= EXACT_SLICES:
-            spread = self._squares * self._planes
-            spread -= self._sums * self._sums
+            spread = self._squares
+            spread *= self._planes
+            self._sums *= self._sums
+            spread -= self._sums
         else:
             sums = self._sums.astype(np.int64).view(np.uint64)
             squares = self._squares.astype(np.uint64)
@@ -323,3 +357,8 @@ class _ExactMoments(Cells):
         np.sqrt(spread, out=spread)
         spread /= self._planes
         out[...] = spread
+
+    def clear(self) -> None:
+        self._planes = 0
+        self._sums[...] = 0.0
+        self._squares[...] = 0.0

@@ -234,7 +234,8 @@ def test_one_that_is_given_up_is_closed(app: App, monkeypatch: pytest.MonkeyPatc
         pieces = iter(response.response)
         assert json.loads(next(pieces).splitlines()[0])["index"] == 3
         response.close()
-        assert len(read) - before == 1
+        # One more is read while lines are sent.
+        assert 1 <= len(read) - before <= 2
 
 
 @pytest.mark.parametrize(
