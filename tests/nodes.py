@@ -23,6 +23,7 @@ class MadeNode:
     declared: tuple[tuple[int, ...], np.dtype[Any] | None] | None = None
     scaled_by: list[list[MadeNode]] = field(default_factory=list)
     references: dict[str, list[MadeNode]] = field(default_factory=dict)
+    colors: Sequence[str] = ()
     path: str = "/"
     parent: MadeNode | None = None
 

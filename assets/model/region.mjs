@@ -59,11 +59,11 @@ function shownAs(view, bounds) {
 
 /** The server's file is known by its name alone. @param {View} view @param {CodeOptions} options */
 function h5pyCode(view, { bounds }) {
-  const index = regionOf(view).replace(/,/g, ', ');
-  const read = 'file[' + quoted(view.dataset) + '][' + index + ']';
+  const read = readCode(view);
+  const modules = [...(view.part ? ['numpy as np'] : []), ...(/rfn\./.test(read) ? ['numpy.lib.recfunctions as rfn'] : [])];
   return [
     'import h5py',
-    ...(view.part ? ['import numpy as np'] : []),
+    ...modules.map((name) => 'import ' + name),
     '',
     'path = ' + quoted(view.file.split('/').pop() || view.file) + '  # on the server: ' + view.file,
     'with h5py.File(path) as file:',
@@ -73,6 +73,19 @@ function h5pyCode(view, { bounds }) {
     ...(view.rows > view.cols ? ['# and transposed: values.T'] : []),
     '',
   ].join('\n');
+}
+
+/** What h5py reads. To it the dimensions of elements are part of the type: they are chosen from what was read.
+ * @param {View} view */
+function readCode(view) {
+  const { dataset, element } = view;
+  const fields = /^\{(.*)\}/.exec(element || '');
+  const inner = fields ? 1 : /\[(.*)\]$/.exec(element || '')?.[1].split('×').length || 0;
+  const items = regionOf(view).split(',');
+  const own = 'file[' + quoted(dataset) + '][' + items.slice(0, items.length - inner).join(', ') + ']';
+  if (!inner) return own;
+  const numbers = fields ? 'rfn.structured_to_unstructured(' + own + '[' + JSON.stringify(fields[1].split(', ')) + '])' : own;
+  return numbers + '[..., ' + items.slice(-inner).join(', ') + ']';
 }
 
 /** @param {ValueMeaning} value */

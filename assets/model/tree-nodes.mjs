@@ -123,9 +123,9 @@ export class DatasetNode {
   }
 
   get meta() {
-    const { shape, dtype, stored_bytes } = this.record;
+    const { shape, dtype, element, stored_bytes } = this.record;
     // What a broken link would lead to has neither shape nor type: the reason says where it leads.
-    const parts = dtype ? [shapeText(shape), dtype] : [];
+    const parts = dtype ? [shapeText(shape), element || dtype] : [];
     if (this.where) parts.unshift(this.where);
     if (stored_bytes) parts.push(formatBytes(stored_bytes));
     return parts.join(' · ');

@@ -31,6 +31,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {readonly number[] | null} chunks Shape of a chunk; null where the data is contiguous.
  * @property {boolean} growable Whether it can be extended in place.
  * @property {string} dtype
+ * @property {string | null} element The type of elements of several numbers, whose dimensions are the last ones.
  * @property {boolean} complex
  * @property {boolean} isEnum
  * @property {number | null} axis The axis that is sliced; null where there is one picture alone.
@@ -65,6 +66,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {string} reason Why it cannot be shown, or what is missing; else empty.
  * @property {'slices' | 'curve' | 'table' | 'text' | 'value' | null} [view] How its values are shown.
  * @property {boolean} [growable] Whether a dimension can be extended.
+ * @property {string | null} [element] The type of elements of several numbers, whose dimensions are the last ones.
  */
 
 /**
@@ -230,6 +232,7 @@ export function createView(found, link, before, keepNorm) {
     chunks: record.chunks || null,
     growable: Boolean(record.growable),
     dtype: record.dtype,
+    element: record.element || null,
     complex,
     isEnum: false,
     axis: plane.axis,

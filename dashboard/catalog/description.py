@@ -31,6 +31,7 @@ class PublicDataset(TypedDict):
     dataset: str
     shape: list[int] | None
     dtype: str | None
+    element: str | None
     chunks: list[int] | None
     filters: list[str]
     stored_bytes: int
@@ -84,6 +85,7 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
         "dataset": summary.dataset,
         "shape": None if summary.shape is None else list(summary.shape),
         "dtype": summary.dtype,
+        "element": summary.element,
         "chunks": None if summary.chunks is None else list(summary.chunks),
         "filters": list(summary.filters),
         "stored_bytes": summary.stored_bytes,

@@ -183,6 +183,16 @@ def apply_ramp(line: LinearRamp, values: NDArray[Any]) -> Codes:
     return out
 
 
+def with_opacity(codes: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Codes of three colours, and the fourth of `values`, the opacity, as 0…255 of its type's range or of 0…1."""
+    opacity = values[..., 3:].astype(np.float64)
+    if values.dtype.kind in "iu":
+        opacity /= np.iinfo(values.dtype).max
+    with np.errstate(invalid="ignore"):
+        bytes_ = np.clip(np.nan_to_num(opacity), 0, 1) * 255 + 0.5
+    return np.concatenate([codes, bytes_.astype(np.uint8)], axis=-1)
+
+
 def _apply_lut(table: NDArray[np.uint8], index: NDArray[np.unsignedinteger]) -> Codes:
     """table[index] block by block, because NumPy converts to 8-byte indices, which then fit the processor's cache.
 

@@ -29,7 +29,7 @@ from dashboard.frames.fill import fill_value
 from dashboard.frames.plane_reader import PlaneReader
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.projection import Projection
-from dashboard.frames.quantize import Norm, Window, quantize_u8
+from dashboard.frames.quantize import Norm, Window, quantize_u8, with_opacity
 from dashboard.frames.slab_reader import SlabReader
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
@@ -37,7 +37,7 @@ from dashboard.meter import meter
 from dashboard.once import cached_property
 from dashboard.storage.bytes_cache import HeadedBytes
 
-FRAMES_VERSION = "4"
+FRAMES_VERSION = "5"
 MAX_RECORDED_FRAMES = 4096
 
 
@@ -268,8 +268,10 @@ class FrameRenderer:
                 # A mean that happens to be the fill value is none.
                 is_marked = is_marked or not address.has_stored_values
                 fill = None if is_marked else fill_value(volume, values.dtype, address.part)
-                window = self._window(file, address, values, fill)
-                values = quantize_u8(values, window, address.norm, fill)
+                colors = values if address.channels is None else values[..., :3]
+                window = self._window(file, address, colors, fill)
+                codes = quantize_u8(colors, window, address.norm, fill)
+                values = codes if colors.shape == values.shape else with_opacity(codes, values)
         with meter(Stage.ENCODE):
             body = encode(values, address.format)
         sources = [plane.provenance for plane in planes if plane.provenance is not None]

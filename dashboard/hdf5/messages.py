@@ -34,12 +34,14 @@ class DatasetSummary:
 
     `reason` says why it cannot be displayed, or warns about one that can. The description of a `linked` one
     depends on other files too. `view` is how its values are shown, None where it cannot be opened. A
-    `growable` one has a dimension that can be extended.
+    `growable` one has a dimension that can be extended. `element` is the type of elements of several numbers,
+    whose dimensions are the last ones of `shape` and `chunks`; `dtype` is that of the numbers.
     """
 
     dataset: str
     shape: tuple[int, ...] | None
     dtype: str | None
+    element: str | None
     chunks: tuple[int, ...] | None
     filters: tuple[str, ...]
     stored_bytes: int

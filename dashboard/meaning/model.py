@@ -128,6 +128,10 @@ class Node(Protocol):
         """Type of a dataset's values in memory; None for a group, and where NumPy has no such type."""
 
     @property
+    def colors(self) -> Sequence[str]:
+        """Names of the fields that elements have for colours, along the last dimension; empty for other elements."""
+
+    @property
     def attrs(self) -> Mapping[str, Any]:
         """Attributes as texts, NumPy scalars and arrays; without those of more than `MAX_VALUES` values."""
 

@@ -70,11 +70,33 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         file.create_dataset("pixels", data=COLORS, chunks=(2, 16, 16, 3), compression="gzip")
         file["planes"] = np.moveaxis(COLORS, -1, 1)
         file["complex"] = np.full((20, 20), 3 + 4j, "c8")
+        write_elements(file)
     with running(tmp_path_factory.mktemp("home"), data) as made:
         yield made
 
 
 COLORS = np.random.default_rng(8).integers(0, 256, (5, 40, 50, 3)).astype("u1")
+DEEP = np.random.default_rng(9).integers(0, 2**16, (40, 50, 4)).astype("u2")
+
+
+def write_elements(file: h5py.File) -> None:
+    """Colours that are elements: an array, in chunks too, and compounds whose first field need not be red."""
+    kind = h5py.h5t.array_create(h5py.h5t.NATIVE_UINT8, (3,))
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((16, 16))
+    plist.set_shuffle()
+    plist.set_deflate(4)
+    for name, how in (("array", None), ("chunked_array", plist)):
+        space = h5py.h5s.create_simple(COLORS.shape[1:3])
+        made = h5py.h5d.create(file.id, name.encode(), kind, space, how)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(COLORS[0]), mtype=kind)
+    for name, fields in (("fields", "RGBA"), ("bgr", "bgr")):
+        pixels = np.empty(DEEP.shape[:2], [(field, "<u2") for field in fields])
+        for field in fields:
+            pixels[field] = DEEP[..., "rgba".index(field.lower())]
+        file[name] = pixels
+    file["pairs"] = np.zeros((20, 20), [("r", "u1"), ("x", "u1")])
+    file.create_dataset("vectors", (30,), np.dtype((np.float32, (3,))))
 
 
 def values(app: App, file: str, dataset: str, selection: str, **query: Any) -> NDArray[Any]:
@@ -206,3 +228,46 @@ def test_a_mark_that_is_frequent_is_no_end_of_the_window(tmp_path: Path) -> None
         assert float(window.split(",")[1]) < 60
         window = app.slice("data/a.h5", "mask", "0,:,:", format="u8").headers["X-Slice-Window"]
         assert window == "0.0,255.0"
+
+
+def test_elements_of_several_numbers_are_dimensions(app: App) -> None:
+    listed = {
+        one["dataset"]: one
+        for one in app.get("/api/v1/datasets", file="data/colors.h5").get_json()["datasets"]
+    }
+    known = ("shape", "dtype", "element", "chunks", "browsable", "view")
+    assert [[listed[name][key] for key in known] for name in ("/chunked_array", "/fields")] == [
+        [[40, 50, 3], "uint8", "uint8[3]", [16, 16, 3], True, "slices"],
+        [[40, 50, 4], "uint16", "{R, G, B, A} of uint16", None, True, "slices"],
+    ]
+    for name in ("/pairs", "/vectors"):
+        assert (listed[name]["view"], listed[name]["element"]) == ("table", None)
+    node = app.get("/api/v1/node", file="data/colors.h5", path="/bgr").get_json()
+    assert node["type"] == "uint16 (elements: {r, g, b} of uint16)"
+    meaning = node["meaning"]
+    assert [meaning[key] for key in ("kind", "rows", "columns", "channels")] == ["color", 0, 1, 2]
+    assert meaning["axes"][2]["coordinates"] == {"text": ["r", "g", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *[(one, COLORS[0]) for one in ("array", "chunked_array")],
+        *[("fields", DEEP), ("bgr", DEEP[..., :3])],
+    ],
+)
+def test_colors_of_elements_are_read(app: App, name: str, expected: NDArray[Any]) -> None:
+    got = values(app, "data/colors.h5", name, ":,:,0", channels=2)
+    assert np.array_equal(got, expected)
+    part = values(app, "data/colors.h5", name, "3:37,20,:")
+    assert np.array_equal(part, expected[3:37, 20])
+    one = app.get("/api/v1/value", file="data/colors.h5", dataset=name, index="7,9,1").get_json()
+    assert one["text"] == str(expected[7, 9, 1])
+
+
+def test_opacity_is_not_scaled_by_the_window(app: App) -> None:
+    query = {"format": "u8", "window": "0,1000"}
+    shown = app.slice("data/colors.h5", "fields", ":,:,0", channels=2, **query)
+    codes = np.frombuffer(shown.data, "u1").reshape(DEEP.shape)
+    assert np.array_equal(codes[..., 3], (DEEP[..., 3] * (255 / 65535) + 0.5).astype("u1"))
+    assert codes[..., :3].max() == 254

@@ -35,6 +35,7 @@ def test_datasets_are_described(app: App) -> None:
         "dataset": "/volume",
         "shape": list(VOLUME.shape),
         "dtype": "uint16",
+        "element": None,
         "chunks": [8, 16, 16],
         "filters": ["gzip"],
         "browsable": True,

@@ -57,3 +57,15 @@ Deno.test('a wait is explained', () => {
   );
   assert.match(waitText({ chunks: 0, chunk_bytes: 0, bytes: 0, seconds: 0, why: '' }), /on its way/);
 });
+
+Deno.test('code for h5py chooses the numbers of an element from what was read', () => {
+  const made = (element) => {
+    const record = { dataset: '/d', shape: [40, 50, 4], dtype: 'uint16', element };
+    const found = { file: 'a.h5', listed: null, generation: 1, record };
+    return codeOf('h5py', createView(found, parseLink('?axis=2&index=1'), null, false).view, OPTIONS);
+  };
+  assert.match(made('uint16[4]'), /^ {4}values = file\["\/d"\]\[:, :\]\[\.\.\., 1\]$/m);
+  const fields = made('{R, G, B, A} of uint16');
+  assert.match(fields, /^import numpy\.lib\.recfunctions as rfn$/m);
+  assert.ok(fields.includes('rfn.structured_to_unstructured(file["/d"][:, :][["R","G","B","A"]])[..., 1]'));
+});

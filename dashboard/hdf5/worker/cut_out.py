@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from dashboard.hdf5.messages import CutOut, MakeCutOut, unpack
+from dashboard.hdf5.worker.elements import element_in
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import tree_of
 from dashboard.hdf5.worker.read import open_dataset
@@ -38,7 +39,9 @@ def make(request: MakeCutOut, job: Job) -> tuple[CutOut, bytes]:
         source = open_dataset(tree, request.dataset)
         with h5py.File(made, "w") as file:
             stored = request.unpacked is None
-            dtype = source.dtype if stored else np.dtype(request.unpacked)
+            element = element_in(source)
+            own = source.dtype if element is None else element.base
+            dtype = own if stored else np.dtype(request.unpacked)
             path = os.fsencode(unpack(request.name))
             dataset = _create(file, path, dtype, request.shape)
             _copy_attributes(source, dataset, leave_out=() if stored else PACKING)

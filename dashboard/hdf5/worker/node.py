@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 
 from dashboard.hdf5.messages import Attribute, DescribeNode, NodeRecord, pack
-from dashboard.hdf5.worker import describe
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import UNREADABLE, tree_of
 from dashboard.hdf5.worker.node_view import ObjectNode
+from dashboard.hdf5.worker.value_types import type_name, type_of
 from dashboard.meaning.reading import meaning_of
 
 MAX_ATTRIBUTES = 500
@@ -30,13 +30,21 @@ def describe_node(request: DescribeNode, job: Job) -> tuple[NodeRecord, bytes]:
         is_dataset = isinstance(found, h5py.Dataset)
         return NodeRecord(
             kind=_kind(found),
-            type=describe.type_name(found.id) if is_dataset else None,
+            type=_type(found, node) if is_dataset else None,
             shape=node.shape if is_dataset else None,
             attributes=attributes,
             meaning=meaning_of(node) if is_dataset else None,
             depends=tuple(sorted(map(pack, tree.visited - {tree.path}))),
             absent=tuple(sorted(map(pack, tree.absent))),
         ), b""
+
+
+def _type(found: h5py.Dataset, node: ObjectNode) -> str:
+    """The name of a dataset's type; elements of several numbers have theirs as well."""
+    kind = type_of(found.id)
+    if kind.element is None or len(node.shape) == len(found.shape):
+        return kind.name
+    return f"{kind.element.base.name} (elements: {kind.element})"
 
 
 def _kind(found: Any) -> Literal["group", "dataset", "type"]:
@@ -49,7 +57,7 @@ def _attribute(found: Any, name: str) -> Attribute:
     kind = "unknown"
     try:
         opened = found.attrs.get_id(name)
-        kind = describe.type_name(opened)
+        kind = type_name(opened)
         if int(np.prod(opened.shape or (1,))) > MAX_ATTRIBUTE_VALUES:
             text = f"… {'×'.join(map(str, opened.shape))} values"
         else:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dashboard.files.natural_order import natural_key
 from dashboard.hdf5.worker import sources
+from dashboard.hdf5.worker.elements import Element, element_in
 from dashboard.hdf5.worker.filters import client_data_fault
 from dashboard.hdf5.worker.links import MAX_LINKS, UNREADABLE, LinkResolver
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -135,13 +136,28 @@ class ObjectNode:
     def shape(self) -> tuple[int, ...]:
         """Shape of a dataset."""
         try:
-            return tuple(map(int, self._found.shape or ())) if self._is_checked else ()
+            own = tuple(map(int, self._found.shape or ())) if self._is_checked else ()
         except _ERRORS:
             return ()
+        return own if self._element is None else (*own, *self._element.shape)
+
+    @cached_property
+    def _element(self) -> Element | None:
+        try:
+            return element_in(self._found) if self._is_checked else None
+        except _ERRORS:
+            return None
+
+    @property
+    def colors(self) -> Sequence[str]:
+        """Names of the fields of an element's colours."""
+        return () if self._element is None else self._element.fields
 
     @cached_property
     def dtype(self) -> np.dtype[Any] | None:
         """Type of a dataset's values."""
+        if self._element is not None:
+            return self._element.base
         try:
             kind: np.dtype[Any] | None = self._found.dtype if self._is_checked else None
         except _ERRORS:

@@ -22,7 +22,8 @@ from dashboard.hdf5.messages import (
     SampleBoxes,
     Values,
 )
-from dashboard.hdf5.worker import describe, numbers, sources
+from dashboard.hdf5.worker import describe, sources
+from dashboard.hdf5.worker.elements import chunks_of, read_box
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
 from dashboard.hdf5.worker.refused import ObjectRefused
@@ -123,7 +124,7 @@ def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:
         dataset = open_dataset(tree, request.dataset)
         with os.fdopen(job.out, "r+b", closefd=False) as file:
             out = np.memmap(file, fill.dtype, "r+", shape=shape)
-        for piece in _pieces(start, stop, dataset.chunks, fill.dtype.itemsize):
+        for piece in _pieces(start, stop, chunks_of(dataset), fill.dtype.itemsize):
             values = _values(dataset, piece, fill, damaged)
             cells = tuple(slice(piece[d][0] - start[d], piece[d][1] - start[d]) for d in order)
             out[cells] = values.transpose(order)
@@ -176,16 +177,17 @@ def _values(
     Raises h5py's error when the dataset has no chunks, or too many of them are damaged.
     """
     try:
-        return numbers.read(dataset, tuple(slice(a, b) for a, b in box), fill.dtype)
+        return read_box(dataset, tuple(slice(a, b) for a, b in box), fill.dtype)
     except _DAMAGE:
-        if dataset.chunks is None:
+        chunks = chunks_of(dataset)
+        if chunks is None:
             raise
     values = np.full([b - a for a, b in box], fill, fill.dtype)
-    for corner, part in _by_chunk(box, dataset.chunks):
+    for corner, part in _by_chunk(box, chunks):
         cells = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(part, box, strict=True))
         try:
             within = tuple(slice(a, b) for a, b in part)
-            values[cells] = numbers.read(dataset, within, fill.dtype)
+            values[cells] = read_box(dataset, within, fill.dtype)
         except _DAMAGE:
             if len(damaged) >= MAX_DAMAGED:
                 raise

@@ -96,7 +96,8 @@ def check_opened(tree: LinkResolver, dataset: h5py.Dataset, box: list[tuple[int,
     if plist.get_layout() != h5py.h5d.VIRTUAL:
         return
     base = tree.path_of(dataset)
-    start, count = tuple(a for a, _ in box), tuple(b - a for a, b in box)
+    own = box[: len(dataset.shape)]  # Elements are read whole.
+    start, count = tuple(a for a, _ in own), tuple(b - a for a, b in own)
     needed: set[tuple[str, str]] = set()
     for number in range(plist.get_virtual_count()):
         source = plist.get_virtual_filename(number), plist.get_virtual_dsetname(number)

@@ -16,7 +16,9 @@ from dashboard.addressing.selection import parse
 from tests import files
 from tests.parts import Parts, make_children
 
-KEYS = set("dataset shape dtype chunks filters stored_bytes browsable reason view growable".split())
+KEYS = set(
+    "dataset shape dtype element chunks filters stored_bytes browsable reason view growable".split()
+)
 
 
 def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
@@ -32,6 +34,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "dataset": "/flat",
             "shape": [9, 20, 31],
             "dtype": "float32",
+            "element": None,
             "chunks": None,
             "filters": [],
             "stored_bytes": values.size * 4,
@@ -44,6 +47,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "dataset": "/scan/raw",
             "shape": [9, 20, 31],
             "dtype": "uint16",
+            "element": None,
             "chunks": [4, 7, 8],
             "filters": ["shuffle", "gzip", "fletcher32"],
             "stored_bytes": stored,
