@@ -24,10 +24,12 @@ import { symbolOf } from './units.mjs';
  * @property {string} unit
  * @property {number} scale
  * @property {number} offset
- * @property {number[]} fills
+ * @property {string} calendar
+ * @property {(number | string)[]} fills
  * @property {[number | null, number | null] | null} valid
  * @property {{value: number, name: string}[]} flags
  * @property {boolean} unsigned
+ * @property {string | null} mask The dataset that says which pixels are left out.
  * @property {'float32' | 'float64' | null} decoded_dtype Null where values mean what is stored.
  */
 
@@ -74,6 +76,9 @@ export function valueUnit({ meaning, decode }) {
   const { unit, scale, offset } = meaning.value;
   return decode || (scale === 1 && offset === 0) ? symbolOf(unit) : '';
 }
+
+/** Whether the values that are shown are dates. @param {Pick<View, 'meaning' | 'decode'>} view */
+export const areDates = (view) => /^\s*[a-z]+\s+since\s+\S/i.test(valueUnit(view));
 
 /** The name of a value that is a flag, or of the bits that it has where flags are single bits; empty for others.
  * @param {ValueMeaning['flags']} flags @param {number} value @returns {string} */

@@ -12,7 +12,7 @@ import {
   voxelOf,
   withName,
 } from '../model/cells.mjs';
-import { flagName, valueUnit } from '../model/meaning.mjs';
+import { areDates, flagName, valueUnit } from '../model/meaning.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
@@ -48,9 +48,20 @@ export function createReadout({ api, plot }) {
     const text = cellText(cells, r, c);
     const { meaning } = request.view;
     const flags = meaning && !cells.dtype.startsWith('float') ? meaning.value.flags : [];
-    const name = cells.isEnum ? names.get(nameKey(request, text)) : flagName(flags, cells.z[r][c]);
+    const name = cells.isEnum
+      ? names.get(nameKey(request, text))
+      : areDates(request.view)
+      ? dateOf(request, cells, r, c)
+      : flagName(flags, cells.z[r][c]);
     const unit = valueUnit(request.view);
     return withName(unit && !name ? text + ' ' + unit : text, name);
+  }
+
+  /** The date of a cell that is one voxel, once the server has said it.
+   * @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c */
+  function dateOf(request, cells, r, c) {
+    if (isCoarse(request, cells)) return undefined;
+    return voxels.get(voxelOf(request, cells, cellBlock(request, cells, r, c)).key)?.name;
   }
 
   /** The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it.
@@ -84,7 +95,8 @@ export function createReadout({ api, plot }) {
     render(cells, request, block, r, c);
     clearTimeout(timer);
     if (control) control.abort();
-    const unnamed = cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c)));
+    const unnamed = areDates(request.view) ||
+      (cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c))));
     if (!unnamed && !isCoarse(request, cells)) return;
     if (!voxels.has(voxelOf(request, cells, block).key)) {
       timer = setTimeout(() => fetchVoxel(cells, request, block, r, c), EXACT_DELAY_MS);

@@ -24,6 +24,7 @@ from dashboard.catalog.volume import MAX_BRICKS, Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.export.formats import Axis, Container, ExportFormat, csv, npy, tiff, to_bytes
 from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.masks import leave_out, mask_selection
 from dashboard.frames.plane_reader import PlaneReader
 from dashboard.frames.unpacking import Packing
 from dashboard.hdf5.messages import MakeCutOut, pack
@@ -128,6 +129,8 @@ class Exporter:
         if not self._free.acquire(blocking=False):
             raise errors.Busy("Other exports are being read; try again in a moment.")
         file = VolumeFile(self._metadata, address.volume)
+        mask = None if address.packing is None else address.packing.mask
+        masked = None if mask is None else VolumeFile(self._metadata, mask)
         try:
             container = _container(file, address)
             # A file that is gone is said while that is possible.
@@ -136,7 +139,7 @@ class Exporter:
             file.close()
             self._free.release()
             raise
-        return Export(self, address, container, file)
+        return Export(self, address, container, file, masked)
 
     def ended(self, *, sent: int, complete: bool) -> None:
         """An export was closed after `sent` bytes."""
@@ -169,12 +172,18 @@ class Export:
     """A file that is being sent; one thread reads `pieces`, and `close` ends it, at any time, from any thread."""
 
     def __init__(
-        self, exporter: Exporter, address: ExportAddress, container: Container, file: VolumeFile
+        self,
+        exporter: Exporter,
+        address: ExportAddress,
+        container: Container,
+        file: VolumeFile,
+        mask: VolumeFile | None,
     ) -> None:
         self._exporter = exporter
         self._address = address
         self._container = container
         self._file = file
+        self._mask = mask
         self._sent = 0
         self._complete = False
         self._closed = False
@@ -198,6 +207,8 @@ class Export:
         if not self._closed:
             self._closed = True
             self._file.close()
+            if self._mask is not None:
+                self._mask.close()
             self._exporter.ended(sent=self._sent, complete=self._complete)
 
     def _pieces(self) -> Iterator[bytes]:
@@ -206,7 +217,11 @@ class Export:
         for selection in self._address.box.strips(PIECE_BYTES // itemsize):
             values = self._exporter.read(self._file, selection)
             packing = self._address.packing
-            yield self._container.encode(values if packing is None else packing.unpack(values))
+            values = values if packing is None else packing.unpack(values)
+            if self._mask is not None:
+                mask = self._exporter.read(self._mask, mask_selection(selection))
+                leave_out(values, mask, selection)
+            yield self._container.encode(values)
         yield self._container.tail
 
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason, Stage
-from dashboard.addressing.requester import Requester
-from dashboard.addressing.selection import Selection
+from dashboard.addressing.requester import SCRIPT, Requester
+from dashboard.addressing.selection import Selection, Span
 from dashboard.bricks.brick import Brick
 from dashboard.bricks.loader import BrickLoader
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.chunk_reader import damage_error
 from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
 from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.masks import leave_out, mask_selection
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
 from dashboard.frames.unpacking import Packing
 from dashboard.meter import meter
@@ -46,7 +47,10 @@ def _to_displayed(
 
 
 class PlaneReader:
-    """Reads the plane of one selection from its bricks; `provenance` is that of the farthest one."""
+    """Reads the plane of one selection from its bricks; `provenance` is that of the farthest one.
+
+    Unpacked values are missing where `mask`, the file of the packing's, is not 0.
+    """
 
     def __init__(
         self,
@@ -56,8 +60,10 @@ class PlaneReader:
         selection: Selection,
         requester: Requester,
         packing: Packing | None = None,
+        mask: VolumeFile | None = None,
     ) -> None:
         self._packing = packing
+        self._mask = mask
         self._loader = loader
         self._contiguous = contiguous
         self._file = file
@@ -95,7 +101,9 @@ class PlaneReader:
         kind = kind if packing is None else packing.result_dtype(kind)
         if pool is PoolMode.NEAREST or (span_r.step == 1 and span_c.step == 1):
             rows = (span_r.start, span_r.stop, span_r.step)
-            return self._displayed(rows, span_c.step, kind, convert)
+            displayed = self._displayed(rows, span_c.step, kind, convert)
+            self._leave_out(displayed, Span(*rows))
+            return displayed
         shown = pooled_dtype(self._result_dtype(kind), pool, span_r.step, span_c.step)
         out = np.empty(self._selection.shape, shown)
         width = span_c.stop - span_c.start
@@ -103,11 +111,28 @@ class PlaneReader:
         for at in range(span_r.start, span_r.stop, height):
             rows = (at, min(at + height, span_r.stop), 1)
             displayed = self._displayed(rows, 1, kind, convert)
+            self._leave_out(displayed, Span(*rows), full=True)
             with meter(Stage.SCALE):
                 cells = pool_blocks(displayed, span_r.step, span_c.step, pool)
                 first = (at - span_r.start) // span_r.step
                 out[first : first + len(cells)] = cells
         return out
+
+    def _leave_out(self, values: NDArray[Any], rows: Span, *, full: bool = False) -> None:
+        """Leave out what is masked of the values of some rows; `full`: of every column."""
+        if self._mask is None:
+            return
+        row, column = self._selection.plane
+        items = list(self._selection.items)
+        items[row] = rows
+        if full:
+            items[column] = replace(self._selection.col_span, step=1)
+        selection = Selection(tuple(items))
+        mask = PlaneReader(
+            self._loader, self._contiguous, self._mask, mask_selection(selection), SCRIPT
+        )
+        leave_out(values, mask.stored(), selection)
+        self.integrity_checks += mask.integrity_checks
 
     def stored(self) -> NDArray[Any]:
         """The cells of the selection as they are stored, at its steps, in native byte order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Protocol
@@ -239,15 +240,24 @@ class FrameRenderer:
         self, address: SliceAddress, requester: Requester
     ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         self.check_cells(address)
-        with VolumeFile(self._metadata, address.volume) as file:
-            return self._render_from(file, address, requester)
+        with ExitStack() as opened:
+            file, mask = opened.enter_context(VolumeFile(self._metadata, address.volume)), None
+            if address.packing is not None and address.packing.mask is not None:
+                mask = opened.enter_context(VolumeFile(self._metadata, address.packing.mask))
+            return self._render_from(file, mask, address, requester)
 
     def _render_from(
-        self, file: VolumeFile, address: SliceAddress, requester: Requester
+        self,
+        file: VolumeFile,
+        mask: VolumeFile | None,
+        address: SliceAddress,
+        requester: Requester,
     ) -> tuple[Frame, Provenance, list[Future[bool]]]:
         volume = file.volume
         packing = address.packing
-        planes = [self._reader(file, address, selection, requester) for selection in address.planes]
+        planes = [
+            self._reader(file, mask, address, selection, requester) for selection in address.planes
+        ]
         for plane in planes:
             plane.check()
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
@@ -284,12 +294,13 @@ class FrameRenderer:
     def _reader(
         self,
         file: VolumeFile,
+        mask: VolumeFile | None,
         address: SliceAddress,
         selection: Selection,
         requester: Requester,
     ) -> PlaneReader:
         """A reader of one plane, or of one projection of planes."""
-        how = (self._loader, self._contiguous, file, selection, requester, address.packing)
+        how = (self._loader, self._contiguous, file, selection, requester, address.packing, mask)
         if address.projection is None:
             return PlaneReader(*how)
         return SlabReader(*how, address.projection)

@@ -38,9 +38,14 @@ class SlabReader(PlaneReader):
         selection: Selection,
         requester: Requester,
         packing: Packing | None,
+        mask: VolumeFile | None,
         projection: Projection,
     ) -> None:
-        super().__init__(loader, contiguous, file, selection, requester, packing)
+        # Across a dimension of the mask, it would leave out pixels of one slice of many.
+        is_apart = projection.axis < len(selection.items) - 2
+        super().__init__(
+            loader, contiguous, file, selection, requester, packing, mask if is_apart else None
+        )
         self._projection = projection
         axis, index = projection.axis, selection.fixed[projection.axis]
         slab = projection.slab(index, self._volume.shape[axis])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,36 +19,40 @@ class Packing:
 
     `other_sign`: integers are taken as unsigned that are stored as signed, or the other way round. Where `dtype`
     is not None, values are converted to this floating type, missing ones are NaN, and the others are multiplied
-    by `scale` before `offset` is added. `fills` and the ends of `valid` (None: open) are in stored values.
+    by `scale` before `offset` is added. `fills` and the ends of `valid` (None: open) are in stored values. Where
+    the volume `mask` is not 0, values are missing as well (`frames/masks.py`).
     """
 
     other_sign: bool
     dtype: str | None
     scale: float
     offset: float
-    fills: tuple[int | float, ...]
+    fills: tuple[int | float | str, ...]
     valid: tuple[int | float | None, int | float | None]
+    mask: Volume | None = None
 
     @classmethod
-    def of(cls, value: ValueMeaning, volume: Volume) -> Packing | None:
+    def of(cls, value: ValueMeaning, volume: Volume, mask: Volume | None = None) -> Packing | None:
         """The packing of a volume; None where its values are stored as they are meant."""
         dtype = value["decoded_dtype"]
         kind = volume.dtype.kind
         other_sign = value["unsigned"] and kind in "iu"
         if kind not in "iuf" or (dtype is None and not other_sign):
             return None
-        fills = tuple(value["fills"])
+        fills: tuple[int | float | str, ...] = tuple(value["fills"])
         if not fills and volume.fill_is_user_defined:
             # Where attributes name the missing values, they are all.
             fill = volume.fill.astype(_stored(volume.memory_dtype, other_sign))
             fills = () if np.isnan(fill) else (fill.item(),)
         low, high = value["valid"] or (None, None)
-        return cls(other_sign, dtype, value["scale"], value["offset"], fills, (low, high))
+        return cls(other_sign, dtype, value["scale"], value["offset"], fills, (low, high), mask)
 
     @cached_property
     def key(self) -> list[object]:
         """What distinguishes it from others, for keys of caches."""
-        return [list(part) if isinstance(part, tuple) else part for part in astuple(self)]
+        parts = (self.other_sign, self.dtype, self.scale, self.offset, self.fills, self.valid)
+        masked = [] if self.mask is None else [self.mask.address.key]
+        return [*(list(part) if isinstance(part, tuple) else part for part in parts), *masked]
 
     def result_dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """The type of unpacked values of `dtype`."""

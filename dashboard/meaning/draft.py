@@ -64,10 +64,12 @@ class Draft:
             "unit": "",
             "scale": 1.0,
             "offset": 0.0,
+            "calendar": "",
             "fills": [],
             "valid": None,
             "flags": [],
             "unsigned": False,
+            "mask": None,
             "decoded_dtype": None,
         }
         self.suggested = {"colorscale": None, "window": None, "norm": None}

@@ -61,18 +61,22 @@ class FlagName(TypedDict):
 class ValueMeaning(TypedDict):
     """Values: stored * scale + offset, in `decoded_dtype` if that is not None, where they are valid.
 
-    `fills` and `valid` (both ends included; None: open) are in terms of the stored values, after those of signed
-    integers are taken as `unsigned`.
+    `fills` (those that JSON lacks as texts) and `valid` (both ends included; None: open) are in terms of the stored
+    values, after those of signed integers are taken as `unsigned`. `calendar` is that of dates, whose unit is such as
+    `days since 2001-01-01`. `mask` is the path of a dataset with the last two dimensions of this one, whose values are
+    missing where the mask is not 0.
     """
 
     name: str
     unit: str
     scale: float
     offset: float
-    fills: list[int | float]
+    calendar: str
+    fills: list[int | float | Literal["inf", "-inf", "nan"]]
     valid: list[int | float | None] | None
     flags: list[FlagName]
     unsigned: bool
+    mask: str | None
     decoded_dtype: Literal["float32", "float64"] | None
 
 

@@ -22,6 +22,7 @@ from dashboard.meaning.readers import (
     image,
     imaris,
     kinds,
+    masks,
     matlab,
     nexus,
     nwb,
@@ -61,7 +62,7 @@ READERS: Final[tuple[Reader, ...]] = (
         pytables,
         eiger,
     ),
-    *(odim, nwb, voxel_size, kinds),
+    *(odim, nwb, voxel_size, kinds, masks),
 )
 DEFAULTS: Final = (nexus.default, anndata.default)
 

@@ -58,7 +58,7 @@ def name_of_value(meaning: Meaning, value: np.generic) -> str | None:
             return flag["name"]
     if flags and isinstance(value, np.integer) and all(_is_bit(flag["value"]) for flag in flags):
         return ", ".join(flag["name"] for flag in flags if flag["value"] & int(value)) or None
-    dates = dates_of(np.array([value]), meaning["value"]["unit"], "")
+    dates = dates_of(np.array([value]), meaning["value"]["unit"], meaning["value"]["calendar"])
     return dates["text"][0] if dates else None
 
 

@@ -51,7 +51,19 @@ def packing_of(services: Services, volume: Volume) -> Packing | None:
     """How the values of a volume are unpacked, where that is asked for."""
     if not query.DECODE.value():
         return None
-    return Packing.of(services.nodes.meaning(volume)["value"], volume)
+    value = services.nodes.meaning(volume)["value"]
+    return Packing.of(value, volume, _mask(services, volume, value["mask"]))
+
+
+def _mask(services: Services, volume: Volume, path: str | None) -> Volume | None:
+    """The mask of a volume's pixels; None for one that is not there, or not of these pixels."""
+    if path is None:
+        return None
+    with suppress(errors.NotFound, errors.CannotShow, errors.TooLarge):
+        mask = services.metadata.volume(volume.address.file, path)
+        if mask.shape == volume.shape[-2:] and mask.dtype.kind in "biu":
+            return mask
+    return None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         file["planes"] = np.moveaxis(COLORS, -1, 1)
         file["complex"] = np.full((20, 20), 3 + 4j, "c8")
         write_elements(file)
+    write_detector(data / "detector.h5")
     with running(tmp_path_factory.mktemp("home"), data) as made:
         yield made
 
@@ -97,6 +99,24 @@ def write_elements(file: h5py.File) -> None:
         file[name] = pixels
     file["pairs"] = np.zeros((20, 20), [("r", "u1"), ("x", "u1")])
     file.create_dataset("vectors", (30,), np.dtype((np.float32, (3,))))
+
+
+def write_detector(path: Path) -> None:
+    """A NeXus detector with a mask, an infinite fill value, and times as values."""
+    with h5py.File(path, "w") as file:
+        detector = file.create_group("detector")
+        detector.attrs["NX_class"] = "NXdetector"
+        made = detector.create_dataset("data", data=COUNTS, chunks=(2, 16, 16), compression="gzip")
+        made.attrs["units"] = "counts"
+        detector["pixel_mask"] = MASK
+        file["unbounded"] = np.where(COUNTS[0] > 900, np.inf, COUNTS[0]).astype("f4")
+        file["unbounded"].attrs["_FillValue"] = np.float32("inf")
+        file["times"] = COUNTS[0].astype("i8") * 86_400 * 10**9
+        file["times"].attrs["units"] = "nanoseconds since 2000-01-01"
+
+
+COUNTS = np.random.default_rng(10).integers(0, 1000, (6, 40, 50)).astype("u2")
+MASK = np.random.default_rng(11).integers(0, 4, (40, 50)).astype("u4") // 3
 
 
 def values(app: App, file: str, dataset: str, selection: str, **query: Any) -> NDArray[Any]:
@@ -271,3 +291,47 @@ def test_opacity_is_not_scaled_by_the_window(app: App) -> None:
     codes = np.frombuffer(shown.data, "u1").reshape(DEEP.shape)
     assert np.array_equal(codes[..., 3], (DEEP[..., 3] * (255 / 65535) + 0.5).astype("u1"))
     assert codes[..., :3].max() == 254
+
+
+@pytest.mark.parametrize(
+    ("selection", "index"),
+    [
+        ("2,:,:", np.s_[2, :, :]),
+        ("2,3:37:5,4:50:3", np.s_[2, 3:37:5, 4:50:3]),
+        ("1:5,7,2:40:2", np.s_[1:5, 7, 2:40:2]),
+        (":,5:30,9", np.s_[:, 5:30, 9]),
+    ],
+)
+def test_masked_pixels_are_missing(app: App, selection: str, index: Any) -> None:
+    expected = np.where(MASK, np.nan, COUNTS.astype("f4"))[index]
+    found = values(app, "data/detector.h5", "detector/data", selection, decode=1)
+    np.testing.assert_array_equal(found, expected)
+    assert np.isnan(found).any()
+    stored = values(app, "data/detector.h5", "detector/data", selection)
+    assert np.array_equal(stored, COUNTS[index])
+    query = {"file": "data/detector.h5", "dataset": "detector/data", "selection": selection}
+    sent = app.get("/api/v1/export", **query, format="npy", decode=1).data
+    np.testing.assert_array_equal(np.load(io.BytesIO(sent)), expected)
+
+
+def test_means_leave_masked_pixels_out(app: App) -> None:
+    found = values(app, "data/detector.h5", "detector/data", "2,::4,::5", decode=1, pool="mean")
+    left = np.where(MASK, np.nan, COUNTS[2].astype("f8")).reshape(10, 4, 10, 5)
+    np.testing.assert_allclose(found, np.nanmean(left, axis=(1, 3)), rtol=1e-6)
+
+
+def test_a_masked_pixel_says_so(app: App) -> None:
+    row, column = map(int, np.argwhere(MASK)[0])
+    query = {"file": "data/detector.h5", "dataset": "detector/data", "decode": 1}
+    found = app.get("/api/v1/value", **query, index=f"1,{row},{column}").get_json()
+    assert (found["text"], found["name"], found["unit"]) == ("nan", "masked", "counts")
+
+
+def test_infinite_fills_are_missing_and_times_are_dates(app: App) -> None:
+    found = values(app, "data/detector.h5", "unbounded", ":,:", decode=1)
+    np.testing.assert_array_equal(found, np.where(COUNTS[0] > 900, np.nan, COUNTS[0]))
+    node = app.get("/api/v1/node", file="data/detector.h5", path="/unbounded").get_json()
+    assert node["meaning"]["value"]["fills"] == ["inf"]
+    query = {"file": "data/detector.h5", "dataset": "times", "index": "3,4"}
+    days = np.datetime64("2000-01-01") + int(COUNTS[0, 3, 4])
+    assert app.get("/api/v1/value", **query).get_json()["name"] == str(days)

@@ -46,6 +46,7 @@ def read(node: Node, draft: Draft) -> bool:
     """Name, unit, packing, flags and auxiliary coordinates of a variable."""
     says = any(name in node.attrs for name in _SAYS)
     draft.describe_value(text(node, "long_name", "standard_name"), text(node, "units", "Units"))
+    draft.value["calendar"] = text(node, "calendar").lower()
     dtype = node.dtype
     if dtype is None or dtype.kind not in "iuf":
         return says
@@ -62,7 +63,7 @@ def read(node: Node, draft: Draft) -> bool:
     value["fills"], value["valid"] = _fills(node, dtype, packed, draft), _valid(node, dtype, packed)
     if scale is not None or offset is not None:
         value["decoded_dtype"] = _unpacked(packed, node, scale is not None, offset is not None)
-    elif value["fills"] or value["valid"]:
+    elif value["valid"] or any(fill != "nan" for fill in value["fills"]):
         small = packed.itemsize <= (4 if packed.kind == "f" else 2)
         value["decoded_dtype"] = "float32" if small else "float64"
     _flags(node, draft)
@@ -116,10 +117,8 @@ def _in_type(value: float | int, dtype: np.dtype[Any], packed: np.dtype[Any]) ->
     return None
 
 
-def _fills(
-    node: Node, dtype: np.dtype[Any], packed: np.dtype[Any], draft: Draft
-) -> list[int | float]:
-    found: list[int | float] = []
+def _fills(node: Node, dtype: np.dtype[Any], packed: np.dtype[Any], draft: Draft) -> list[Any]:
+    found: list[Any] = []
     for name in _MISSING:
         given = numbers(node, name) or [
             one for one in map(_parsed, texts(node, name)) if one is not None
@@ -127,7 +126,8 @@ def _fills(
         if not given and name in node.attrs:
             draft.note(f"The attribute {name} is no number.")
         for value in given:
-            kept = _in_type(value, dtype, packed)
+            special = packed.kind == "f" and not np.isfinite(value)
+            kept = repr(float(value)) if special else _in_type(value, dtype, packed)
             if kept is not None and kept not in found:
                 found.append(kept)
             elif kept is None and not np.isnan(value):

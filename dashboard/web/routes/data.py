@@ -242,9 +242,13 @@ def _value(services: Services, visible: Visibility) -> flask.Response:
     with suppress(errors.LamellaError):  # The value is returned whatever else can be read.
         meaning = services.nodes.meaning(volume)
     found = stored if packing is None else packing.unpack(np.array([stored]))[0]
+    mask = None if packing is None else packing.mask
+    is_masked = mask is not None and bool(services.voxels.read(mask, index[-2:]))
+    if is_masked:
+        found = found.dtype.type("nan")
     is_decoded = query.DECODE.value()
     is_stored_as_meant = meaning is not None and Packing.of(meaning["value"], volume) is None
-    name = enum_name(volume, stored)
+    name = "masked" if is_masked else enum_name(volume, stored)
     if meaning is not None and name is None and (is_decoded or is_stored_as_meant):
         name = name_of_value(meaning, found)
     response = flask.jsonify(

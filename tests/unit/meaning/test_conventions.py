@@ -121,6 +121,110 @@ def test_cf_times_are_dates() -> None:
     }
 
 
+def bounded(latitudes: Any, edges: Any, **attrs: Any) -> Any:
+    """The first axis of a dataset whose coordinates name their cells' edges."""
+    lat = MadeNode(attrs={"bounds": "lat_bnds", **attrs}, values=np.array(latitudes))
+    node = dataset((len(latitudes), 30))
+    node.scaled_by = [[lat], []]
+    bounds = MadeNode(values=np.array(edges))
+    MadeNode(children={"lat": lat, "d": node, "lat_bnds": bounds})
+    return meaning_of(node)["axes"][0]
+
+
+def test_cf_bounds_are_the_edges_of_bins() -> None:
+    uneven = bounded([10, 20, 40], [[5, 15], [15, 25], [25, 55]], units="m")
+    assert uneven["edges"]
+    assert uneven["unit"] == "m"
+    assert uneven["coordinates"] == {"values": [5, 15, 25, 55]}
+    falling = bounded([40, 20, 10], [[25, 55], [15, 25], [5, 15]])
+    assert falling["coordinates"] == {"values": [55, 25, 15, 5]}
+    even = bounded([10.1, 20.6, 29.9], [[5, 15], [15, 25], [25, 35]])
+    assert (even["edges"], even["coordinates"]) == (False, {"start": 10, "step": 10})
+    regular = bounded([0, 10, 20], [[0, 10], [10, 20], [20, 30]])
+    assert regular["coordinates"] == {"start": 0, "step": 10}
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [[5, 15], [16, 25], [25, 55]],  # apart
+        [[5, 9], [9, 25], [25, 55]],  # not around their coordinates
+        [[5, 15, 15], [15, 25, 25], [25, 55, 55]],
+        [[5, np.nan], [15, 25], [25, 55]],
+    ],
+)
+def test_cells_that_are_no_bins_are_left_aside(edges: Any) -> None:
+    found = bounded([10, 20, 40], edges)
+    assert (found["edges"], found["coordinates"]) == (False, {"values": [10, 20, 40]})
+
+
+def test_values_that_are_dates_have_their_names() -> None:
+    def named(value: Any, **attrs: Any) -> str | None:
+        return name_of_value(meaning_of(dataset((9, 9), value.dtype.str, **attrs)), value)
+
+    assert named(np.float32(0.5), units="days since 2001-02-28") == "2001-02-28T12:00"
+    noleap = {"units": "days since 2004-02-28", "calendar": "NoLeap"}
+    assert named(np.int16(1), **noleap) == "2004-03-01"
+    nano = {"units": "nanoseconds since 1970-01-01"}
+    assert named(np.int64(1_000_000_001), **nano) == "1970-01-01T00:00:01.000000001"
+    assert named(np.int64(86_400 * 10**9), **nano) == "1970-01-02"
+    missing = np.int64(np.iinfo(np.int64).min)
+    assert named(missing, **nano) is None
+    assert named(np.int64(86_400), CLASS="ARRAY", value_type="datetime64[s]") == "1970-01-02"
+    assert named(np.int64(86_400), CLASS="ARRAY", value_type="int64") is None
+
+
+def masked(shape: tuple[int, ...], mask: MadeNode, name: str = "pixel_mask") -> Meaning:
+    """The meaning of the data of a detector with a mask."""
+    detector = MadeNode(attrs={"NX_class": "NXdetector"})
+    node = dataset(shape, "u2")
+    MadeNode(children={"detector": detector})
+    detector.children |= {"data": node, name: mask}
+    detector.__post_init__()
+    return meaning_of(node)
+
+
+def test_the_mask_of_a_detector_lies_beside_its_pixels() -> None:
+    found = masked((5, 20, 30), dataset((20, 30), "u4"))
+    assert found["value"]["mask"] == "/detector/pixel_mask"
+    assert found["value"]["decoded_dtype"] == "float32"
+    assert found["conventions"] == ["NeXus", "detector masks"]
+    for other in (dataset((30, 20), "u4"), dataset((20, 30), "f4")):
+        assert masked((5, 20, 30), other)["value"]["mask"] is None
+    assert masked((5, 20, 30), dataset((20, 30), "u4"), "mask")["value"]["mask"] is None
+
+
+def test_masks_are_found_from_where_links_and_masters_have_the_pixels() -> None:
+    mask = dataset((20, 30), "u4")
+    linked = dataset((5, 20, 30), "u2", target="/entry/detector/data")
+    MadeNode(
+        children={
+            "entry": MadeNode(
+                children={
+                    "plot": MadeNode(children={"data": linked}),
+                    "detector": MadeNode(children={"pixel_mask": mask}),
+                }
+            )
+        }
+    )
+    assert meaning_of(linked)["value"]["mask"] == "/entry/detector/pixel_mask"
+    frames = dataset((5, 20, 30), "u4")
+    special = MadeNode(children={"pixel_mask": dataset((20, 30), "u4")})
+    detector = MadeNode(children={"detectorSpecific": special})
+    MadeNode(
+        children={
+            "entry": MadeNode(
+                children={
+                    "data": MadeNode(children={"data_000001": frames}),
+                    "instrument": MadeNode(children={"detector": detector}),
+                }
+            )
+        }
+    )
+    path = "/entry/instrument/detector/detectorSpecific/pixel_mask"
+    assert meaning_of(frames)["value"]["mask"] == path
+
+
 def test_cf_flags_have_names() -> None:
     states = meaning_of(
         dataset((9, 9), "u1", flag_values=np.array([0, 1, 2], "u1"), flag_meanings="air water bone")
@@ -152,7 +256,14 @@ def test_cf_flags_have_names() -> None:
             {"CodeMissingValue": "-9999.9"},
             ([float(np.float32(-9999.9))], None, False, "float32"),
         ),
-        ("f4", {"_FillValue": np.float32("nan")}, ([], None, False, None)),
+        ("f4", {"_FillValue": np.float32("nan")}, (["nan"], None, False, None)),
+        ("f4", {"_FillValue": np.float64("-inf")}, (["-inf"], None, False, "float32")),
+        (
+            "f8",
+            {"missing_value": np.array([np.inf, np.nan, 7])},
+            (["inf", "nan", 7.0], None, False, "float64"),
+        ),
+        ("i2", {"_FillValue": np.float32("inf")}, ([], None, False, None)),
         ("i1", {"_Unsigned": "true", "_FillValue": np.int8(-1)}, ([255], None, True, "float32")),
         ("u1", {"_Unsigned": "true"}, ([], None, False, None)),
         ("i2", {"valid_range": np.array([0, 99], "i2")}, ([], [0, 99], False, "float32")),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dashboard.meaning.model import Meaning
+from dashboard.meaning.telling import name_of_value
 from tests.parts import Parts
 
 
@@ -102,6 +103,17 @@ def test_pytables(here: Parts, path: Path) -> None:
     found = meaning(here, "/counts")
     assert found["value"]["name"] == "Counts of a run"
     assert found["conventions"] == ["PyTables"]
+
+
+def test_times_of_pandas_are_dates(here: Parts, path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("tables")
+    days = pandas.date_range("2001-01-30", periods=20).astype("datetime64[ns]")
+    pandas.DataFrame({"a": days, "b": days}).to_hdf(path, key="runs")
+    found = here.nodes.node("data/a.h5", "/runs/block0_values").record.meaning
+    assert found is not None
+    value = np.int64(np.datetime64("2001-01-31", "ns").astype("i8"))
+    assert name_of_value(found, value) == "2001-01-31"
 
 
 def test_h5py_scales_and_images(here: Parts, path: Path) -> None:
