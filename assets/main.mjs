@@ -112,6 +112,7 @@ export function start(config) {
     () => {
       tree.draw();
       startPage.draw();
+      details.follow();
     },
     (file, records) => tree.expandAll(file, records),
   );

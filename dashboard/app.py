@@ -30,7 +30,6 @@ from dashboard.web.overload import shedding
 from dashboard.web.page import panel_callbacks, viewer_callbacks
 from dashboard.web.request_id import RequestIdMiddleware
 from dashboard.web.server_timing import ServerTimingMiddleware
-from dashboard.web.visibility import Visibility
 
 
 class Server(flask.Flask):
@@ -54,7 +53,7 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     monitor = pages.make_monitor(server, settings, monitor_tags)
     services.frames.store = flask_cache(server, services.frame_backend)
     api.register(server, services)
-    viewer_callbacks.register(app, services, Visibility(services).check)
+    viewer_callbacks.register(app)
     panel_callbacks.register(app, services, lambda: person.current().shared is None)
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
     scripts += [viewer_tags.script_hash, monitor_tags.script_hash]

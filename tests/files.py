@@ -214,7 +214,7 @@ def write_unshowable(path: Path) -> None:
         file.create_dataset("lists", (3, 3), h5py.vlen_dtype("i4"))
         file.create_dataset("references", (3, 3), h5py.ref_dtype)
         file["opaque"] = np.zeros((2, 2), "V5")
-        file.create_dataset("arrays", (2, 2), "(3,)i4")
+        file.create_dataset("arrays", (2, 2), "(3,)S4")
         file.create_dataset("times", (2, 2), h5py.opaque_dtype("M8[s]"))
         _unknown_filter(file, "filter-missing")
 

@@ -71,12 +71,7 @@ export function createCallbacks(
     'controls-toggle': () => dock.toggleControls(),
     'controls-close': () => dock.closeControls(),
     'panels-toggle': () => shell.togglePanels(),
-    'attributes-button': () => {
-      const view = viewer.current();
-      if (!view) return;
-      bridge.set('attributes-of', { data: { file: view.file, dataset: view.dataset } });
-      bridge.set('attributes-drawer', { opened: true });
-    },
+    'details-button': () => shell.showTree(),
     'zoom-reset': () => viewer.showAll(),
     'plot-retry': () => status.retry(),
     'plot-leave': () => viewer.cancel(),
@@ -181,7 +176,7 @@ export function createCallbacks(
       focus.restoreIfLost();
     },
     dialog: (opened) => {
-      if (opened.includes(false) && !opened.includes(true)) focus.focusPicture();
+      if (opened.includes(false)) focus.focusPicture();
     },
     panels: ([parts]) => {
       panels.update(parts);

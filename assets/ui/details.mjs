@@ -31,15 +31,30 @@ import { element } from '../render/dom.mjs';
 const REST_MS = 250;
 const KEY = 'lamella-details';
 
-/** @param {{datasets: Pick<Datasets, 'node'>, clock: Clock}} parts */
+/** @param {{datasets: Pick<Datasets, 'node' | 'version'>, clock: Clock}} parts */
 export function createDetails({ datasets, clock }) {
-  /** @type {{file: string, path: string} | null} */
+  /** `version` is that of the file, as far as it is known. @type {{file: string, path: string, version: string | null} | null} */
   let chosen = null;
 
   /** @param {string} file @param {string} path */
   function choose(file, path) {
     if (chosen && chosen.file === file && chosen.path === path) return;
-    const mine = { file, path };
+    ask(file, path);
+  }
+
+  /* Another state of the file may be known: what is said of an object is as new as the picture. */
+  function follow() {
+    if (!chosen) return;
+    const { file, path, version } = chosen;
+    const now = datasets.version(file);
+    if (!now || now === version) return;
+    if (version) ask(file, path);
+    else chosen.version = now;
+  }
+
+  /** @param {string} file @param {string} path */
+  function ask(file, path) {
+    const mine = { file, path, version: datasets.version(file) };
     chosen = mine;
     clock.later(async () => {
       if (chosen !== mine) return;
@@ -83,7 +98,7 @@ export function createDetails({ datasets, clock }) {
     return made;
   }
 
-  return { choose };
+  return { choose, follow };
 }
 
 /** The sections that were closed. @returns {string[]} */

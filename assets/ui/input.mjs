@@ -76,5 +76,5 @@ function handledByFocus(event) {
   if (node.closest('#dataset-tree, [role=dialog], [role=listbox], [role=menu]')) return true;
   const byKeyboard = node.matches(':focus-visible');
   if (event.key === ' ') return byKeyboard && Boolean(node.closest('button, a, input'));
-  return byKeyboard && node.matches('input[type=radio], [role=tab]');
+  return byKeyboard && node.matches('input[type=radio], [role=tab], .tab-panel [role=slider]');
 }

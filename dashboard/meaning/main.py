@@ -19,10 +19,11 @@ LONGEST_TO_SHORTEST = 64
 PROBED = 12
 NAMED = 256
 
-# Names of what serves other data: calibration, masks, edges of cells, axes.
+# Names of what serves other data: calibration, masks, edges of cells, axes; and of what has nothing to see.
 _SERVES: Final = re.compile(
     r"(^|[_\W])(lut|calib\w*|correction\w*|mask\w*|bad_?pixels?|flat_?fields?|flats?|darks?|background\w*|gain\w*|pedestals?"
-    r"|noise|weights?|bnds|bounds|vertices|edges|time\w*|timestamps?|lat|lon|latitude|longitude|thumbnail|preview|icon)"
+    r"|noise|weights?|bnds|bounds|vertices|edges|time\w*|timestamps?|lat|lon|latitude|longitude|thumbnail|preview|icon"
+    r"|nans?|const(ant)?s?|zeros|ones|empty|blank|dummy)"
     r"($|[_\W\d])",
     re.IGNORECASE,
 )
@@ -80,7 +81,7 @@ def _rank(candidate: Candidate) -> tuple[int, float, int]:
         is_picture = shorter >= SMALLEST_SIDE and longer <= LONGEST_TO_SHORTEST * shorter
         kind = 0 if is_picture else 1
     # Of nearly one size and as many dimensions, the first is taken.
-    return kind, -round(log2(max(size, 1)), 1), len(candidate.shape)
+    return kind, -round(log2(max(size, 1)), 1), sum(length > 1 for length in candidate.shape)
 
 
 def _rank_by_name(candidate: Candidate) -> tuple[float, float, int]:

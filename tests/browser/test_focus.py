@@ -64,10 +64,10 @@ def drag_slider(page: Any) -> None:
     page.mouse.up()
 
 
-def attributes(leave: Callable[[Any], None]) -> Callable[[Any], None]:
+def bookmarks(leave: Callable[[Any], None]) -> Callable[[Any], None]:
     def seen(page: Any) -> None:
-        page.click("#attributes-button")
-        page.get_by_role("dialog").get_by_text("units").wait_for()
+        page.click("#bookmarks-button")
+        page.get_by_role("dialog").wait_for()
         leave(page)
         page.get_by_role("dialog").wait_for(state="hidden")
 
@@ -128,8 +128,8 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
     "panels": lambda page: (page.click("#panels-toggle"), page.click("#panels-toggle")),
     "theme": lambda page: (page.click("#scheme-toggle"), page.click("#scheme-toggle")),
     "new files": lambda page: page.click("#tree-reload"),
-    "attributes closed": attributes(lambda page: page.locator(".mantine-Drawer-close").click()),
-    "attributes left with Escape": attributes(lambda page: page.keyboard.press("Escape")),
+    "bookmarks closed": bookmarks(lambda page: page.locator(".mantine-Drawer-close").click()),
+    "bookmarks left with Escape": bookmarks(lambda page: page.keyboard.press("Escape")),
     "play settings left with Escape": play_settings(lambda page: page.keyboard.press("Escape")),
     "play settings closed": play_settings(lambda page: page.click("#play-settings")),
     "picture": lambda page: page.locator("#plot-frame").click(position={"x": 8, "y": 8}),
@@ -139,7 +139,7 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
 # The others stand for them: the same component, or the same way to leave it.
 ALIKE = {
     *("axis", "norm", "pool", "reverse", "whole slice", "panels", "new files"),
-    *("attributes closed", "play settings closed"),
+    *("bookmarks closed", "play settings closed"),
 }
 
 

@@ -162,16 +162,6 @@ def test_new_colours_that_cannot_be_drawn_do_not_stop_the_page(viewer: Any) -> N
     assert viewer.trace["first"] == "rgb(255,255,255)"
 
 
-def test_attributes_on_request(viewer: Any) -> None:
-    viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.page.click("#attributes-button")
-    text = viewer.until("() => (document.getElementById('attributes') || {}).innerText")
-    assert "units" in text
-    assert "counts" in text
-    viewer.page.keyboard.press("Escape")
-    viewer.page.get_by_role("dialog").wait_for(state="hidden")
-
-
 def test_the_tree_tells_shapes_types_and_reasons(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
     tree = viewer.page.locator("#dataset-tree")

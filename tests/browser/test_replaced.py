@@ -67,7 +67,8 @@ def write(
     values = np.full(shape, value, dtype)
     values[..., 0, :] += np.arange(shape[-1]).astype(dtype)
     with h5py.File(new, "w") as file:
-        file.create_dataset(name, data=values, chunks=True, compression="gzip")
+        made = file.create_dataset(name, data=values, chunks=True, compression="gzip")
+        made.attrs["level"] = value
         file.create_dataset("other", data=np.full((6, 8, 9), 7, "u1"))
     new.replace(path)
 
@@ -134,9 +135,11 @@ def assert_shows(viewer: Any, value: float, index: int | None = None) -> None:
 def test_at_rest_it_is_noticed(viewer: Any, path: Path) -> None:
     viewer.open(link(path, "&axis=0&index=20"))
     assert_shows(viewer, 100, 20)
+    viewer.await_text("node-details", "level100")
     write(path, 300)
     viewer.await_text("plot-note-text", CHANGED)
     assert_shows(viewer, 300, 20)
+    viewer.await_text("node-details", "level300")
     # The window of the volume is the new one's.
     assert viewer.trace["zmin"] >= 299
     assert viewer.page.inner_text("#plot-note-text") == "This file changed on disk."

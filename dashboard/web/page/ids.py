@@ -28,10 +28,7 @@ class Shell(StrEnum):
     BOOKMARKS = "bookmarks"
     BANNER = "banner"
     STATUS = "status"
-    ATTRIBUTES_BUTTON = "attributes-button"
-    ATTRIBUTES_DRAWER = "attributes-drawer"
-    ATTRIBUTES_OF = "attributes-of"
-    ATTRIBUTES = "attributes"
+    DETAILS_BUTTON = "details-button"
 
 
 class Export(StrEnum):

@@ -53,7 +53,6 @@ def build(settings: Settings) -> Component:
         defaultColorScheme="auto",
         children=[
             dcc.Store(id=Shell.CONFIG, data=_config(settings)),
-            dcc.Store(id=Shell.ATTRIBUTES_OF),
             dcc.Store(id=Panel.PARTS),
             dcc.Store(id=Panel.VIEWER),
             dcc.Interval(id=Panel.TICK, interval=panels.TICK_MS),
@@ -81,7 +80,6 @@ def build(settings: Settings) -> Component:
                     ),
                 ],
             ),
-            _attributes(),
             _bookmarks(),
             export_menu.status(),
             html.Div(id=Shell.STATUS, className="visually-hidden", role="status", **_LIVE),
@@ -128,7 +126,9 @@ def _header(settings: Settings) -> Component:
                 className="brand",
             ),
             html.Div(id=Shell.BREADCRUMB, className="crumb"),
-            components.icon_button(Shell.ATTRIBUTES_BUTTON, "info", "Attributes of this dataset"),
+            components.icon_button(
+                Shell.DETAILS_BUTTON, "info", "What this dataset says of itself", hiddenFrom="md"
+            ),
             html.Div(className="spacer"),
             *export_menu.build(),
             components.with_tooltip(
@@ -175,19 +175,6 @@ def _tree() -> list[Component]:
             id=Shell.NODE_DETAILS, className="node-details", **{"aria-label": "What is chosen"}
         ),
     ]
-
-
-def _attributes() -> Component:
-    return dmc.Drawer(
-        id=Shell.ATTRIBUTES_DRAWER,
-        title="Attributes",
-        # The picture gets the focus (assets/ui/focus.mjs): on the button, space would open it again.
-        returnFocus=False,
-        position="right",
-        size="md",
-        overlayProps={"backgroundOpacity": 0.25},
-        children=html.Div(id=Shell.ATTRIBUTES, className="attributes"),
-    )
 
 
 def _bookmarks() -> Component:

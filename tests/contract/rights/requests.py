@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.contract.rights.conftest import Guarded
@@ -17,22 +16,9 @@ def report(guarded: Guarded, who: str, file: str) -> Any:
 
 
 def attributes(guarded: Guarded, who: str, file: str) -> str:
-    """What the callback of the viewer's page says of a dataset's attributes."""
-    body = {
-        "output": "attributes.children",
-        "outputs": {"id": "attributes", "property": "children"},
-        "inputs": [
-            {
-                "id": "attributes-of",
-                "property": "data",
-                "value": {"file": file, "dataset": "/cobalt_values"},
-            }
-        ],
-        "changedPropIds": ["attributes-of.data"],
-    }
-    response = guarded.ask(who, "/_dash-update-component", "POST", json=body)
-    assert response.status_code == 200
-    return json.dumps(response.get_json())
+    """What is said of a dataset's attributes."""
+    query = {"file": file, "path": "/cobalt_values"}
+    return guarded.ask(who, "/api/v1/node", query=query).get_data(as_text=True)
 
 
 def comparable(response: Any, file: str) -> tuple[int, str, list[tuple[str, str]]]:

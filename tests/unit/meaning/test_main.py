@@ -39,6 +39,9 @@ def main(root: MadeNode | None = None, **shapes: tuple[int, ...]) -> str | None:
         ({"labels": (50, 90, 90), "raw": (50, 90, 90)}, "/raw"),
         ({"labels": (50, 90, 90), "table": (1000, 3)}, "/labels"),
         ({"many": (4, 6, 40, 50), "volume": (24, 40, 50)}, "/volume"),
+        ({"all_nan": (5, 40, 40), "const": (5, 40, 40), "x": (1, 1, 80, 90)}, "/x"),
+        ({"volume": (24, 40, 50), "single": (1, 1, 240, 200)}, "/single"),
+        ({"constellation": (50, 50), "other": (20, 20)}, "/constellation"),
         ({}, None),
     ],
 )

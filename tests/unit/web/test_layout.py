@@ -11,7 +11,6 @@ import pytest
 from dash.development.base_component import Component
 
 from dashboard.assets_path import assets_folder
-from dashboard.hdf5.messages import Attribute
 from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGE_NAMES
 from dashboard.web.page import controls, layout, monitor, viewer_callbacks
@@ -107,7 +106,7 @@ def test_the_scripts_know_what_python_calls(page: Component) -> None:
             return lambda function: function
 
     recorder = Recorder()
-    viewer_callbacks.register(recorder, None, None)  # type: ignore[arg-type]
+    viewer_callbacks.register(recorder)  # type: ignore[arg-type]
     boot = (assets_folder() / "boot.js").read_text()
     listed = re.search(r"const CALLBACKS = \[(.*?)\]", boot, re.DOTALL)
     assert listed is not None
@@ -194,22 +193,6 @@ def test_buttons_that_are_pictures_have_names(page: Component) -> None:
 def test_the_layout_is_json(page: Component) -> None:
     sent = json.dumps(page.to_plotly_json(), default=lambda c: c.to_plotly_json())
     assert len(sent) < 80_000
-
-
-def test_attributes_become_a_table() -> None:
-    table = viewer_callbacks.attribute_table(
-        "/data",
-        [
-            Attribute("b", "int64", "[1, 2]"),
-            Attribute("a", "string", "<img onerror=alert(1)>"),
-            Attribute("c", "string", "x" * 9000),
-        ],
-    )
-    sent = json.dumps(table.to_plotly_json(), default=lambda c: c.to_plotly_json())
-    assert sent.index("<img onerror") < sent.index("[1, 2]")
-    assert len(sent) < 4000
-    nothing = viewer_callbacks.attribute_table("/data", [])
-    assert nothing.children == "/data has no attributes."
 
 
 def test_each_panel_says_what_why_and_what_to_do(page: Component) -> None:
