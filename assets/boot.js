@@ -12,6 +12,8 @@
     'aspect',
     'kind',
     'labels',
+    'overlay',
+    'opacity',
     'decode',
     'pool',
     'part',

@@ -113,6 +113,8 @@ export function start(config) {
       tree.draw();
       startPage.draw();
       details.follow();
+      const view = store.current();
+      if (view) bridge.syncOverlay(view);
     },
     (file, records) => tree.expandAll(file, records),
   );
@@ -138,7 +140,11 @@ export function start(config) {
       },
     },
   });
-  const bridge = createDashBridge({ dimensions, onDragged: focus.restore });
+  const bridge = createDashBridge({
+    dimensions,
+    recordsOf: (file) => datasets.known(file)?.list || [],
+    onDragged: focus.restore,
+  });
   const polling = createPolling({
     clock,
     longestMs: config.idlePoll,

@@ -11,6 +11,7 @@ import { browserClock } from './clock.mjs';
  * @typedef {object} FrameContent
  * @property {string} frameSetKey Names its series.
  * @property {Uint8Array<ArrayBuffer> | Pixels} codes Row by row, column by column where `transposed`.
+ * @property {Uint8Array<ArrayBuffer> | null} [overlay] The codes of the labels over it.
  * @property {boolean} transposed
  * @property {number} rows
  * @property {number} cols
@@ -67,7 +68,7 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
     series.set(name, frames);
     remove(frames, index);
     frames.set(index, Object.assign(frame, { since: clock.now() }));
-    bytes += frame.codes.byteLength;
+    bytes += sizeOf(frame);
     while (bytes > limit && evict(name, index));
   }
 
@@ -97,7 +98,7 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
   function remove(frames, index) {
     const frame = frames.get(index);
     if (!frame) return;
-    bytes -= frame.codes.byteLength;
+    bytes -= sizeOf(frame);
     frames.delete(index);
   }
 
@@ -108,3 +109,6 @@ export function createFrameCache(limit = FRAME_CACHE_BYTES, clock = browserClock
 
   return { limit, setCursor, get, put, clear, bytes: () => bytes };
 }
+
+/** @param {Pick<Frame, 'codes' | 'overlay'>} frame */
+const sizeOf = ({ codes, overlay }) => codes.byteLength + (overlay ? overlay.byteLength : 0);

@@ -27,6 +27,8 @@ import { parseCacheStatus, parseServerTiming } from './network-timing.mjs';
  * @property {number[]} shape Rows and columns.
  * @property {Range | null} window The contrast window of the whole volume, where it was asked for.
  * @property {string} address
+ * @property {SliceAnswer | null} [overlay] The labels over it.
+ * @property {string} [missing] Why these could not be read.
  * @property {number} startedAt When it was requested (ms).
  * @property {number} elapsed Time from then until it was here (ms).
  */
@@ -90,7 +92,7 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
     waiting = null;
     const mine = { request, control: new AbortController(), since: clock.now() };
     running = mine;
-    load(request.query, { signal: mine.control.signal }, request.generation).then(
+    load(request.query, { signal: mine.control.signal }, request.generation, undefined, request.over).then(
       (answer) => {
         if (running !== mine) return;
         running = null;
@@ -108,10 +110,23 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   }
 
   /** One slice of a generation; `options` are those of fetch, `onHeaders` is called when the server has answered and
-   * the bytes are to come.
+   * the bytes are to come. `over` is the query of the labels over it, without which it is shown if need be.
    * @param {SliceQuery} query @param {RequestInit & {signal: AbortSignal}} options @param {number} generation
+   * @param {() => void} [onHeaders] @param {SliceQuery | null} [over] @returns {Promise<SliceAnswer>} */
+  async function load(query, options, generation, onHeaders, over) {
+    if (!over) return loadOne(query, options, generation, onHeaders);
+    // Parts of their dataset may lie in other files, so that their version tells nothing of this one.
+    const labels = loadOne(over, options).then((overlay) => ({ overlay }), (error) => {
+      if (isAborted(error)) throw error;
+      return { overlay: null, missing: error.message };
+    });
+    const [answer, found] = await Promise.all([loadOne(query, options, generation, onHeaders), labels]);
+    return Object.assign(answer, found);
+  }
+
+  /** @param {SliceQuery} query @param {RequestInit & {signal: AbortSignal}} options @param {number} [generation]
    * @param {() => void} [onHeaders] @returns {Promise<SliceAnswer>} */
-  async function load(query, options, generation, onHeaders) {
+  async function loadOne(query, options, generation, onHeaders) {
     const address = api.url('/api/v1/slice', query);
     for (let attempt = 1;; attempt += 1) {
       const begun = clock.now();

@@ -6,6 +6,7 @@ import { hundredths, shorten, within } from './link-plane.mjs';
 import { isCategorical, KINDS, kindsOf } from './kinds.mjs';
 import { formatLabels, parseLabels } from './labels.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
+import { OPACITY, overlayOf } from './overlay.mjs';
 import { isFlipped, isTransposed, SIDES } from './plane.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { PARTS, POOLS, selectionOf } from './viewport.mjs';
@@ -27,6 +28,8 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {readonly Side[] | null} flip
  * @property {Kind | null} kind
  * @property {string | null} labels
+ * @property {string | null} overlay
+ * @property {number | null} opacity
  * @property {boolean | null} decode
  * @property {string} voxel The size of a voxel, empty without one.
  * @property {Aspect | null} aspect
@@ -80,6 +83,8 @@ export function parseLink(search) {
     flip: flips(query.get('flip')),
     kind: known('kind', KINDS),
     labels: labelsOf(query.get('labels')),
+    overlay: query.get('overlay'),
+    opacity: share(query.get('opacity')),
     decode: query.get('decode') === '1' ? true : query.get('decode') === '0' ? false : null,
     voxel: voxelSize(query.get('voxel')),
     aspect: known('aspect', /** @type {const} */ (['voxel', 'square', 'fill'])),
@@ -98,6 +103,7 @@ export function parseLink(search) {
     'flip',
     'kind',
     'labels',
+    'opacity',
     'decode',
     'voxel',
     'aspect',
@@ -129,7 +135,10 @@ export function formatLink(view) {
   const asMeant = SIDES.filter((side) => start && start.flip.includes(view[side]));
   if (String(flip) !== String(asMeant)) query.push(['flip', flip.join(',') || 'none']);
   if (view.kind !== kindsOf(view.meaning, view.dtype)[0]) query.push(['kind', view.kind]);
-  if (view.labels && isCategorical(view)) query.push(['labels', view.labels]);
+  const overlay = overlayOf(view);
+  if (overlay) query.push(['overlay', overlay]);
+  if (overlay && view.opacity !== OPACITY) query.push(['opacity', view.opacity]);
+  if (view.labels && (overlay || isCategorical(view))) query.push(['labels', view.labels]);
   if (isDecodable(view.meaning)) query.push(['decode', Number(view.decode)]);
   if (view.voxel) query.push(['voxel', view.voxel]);
   if (view.aspect !== 'voxel') query.push(['aspect', view.aspect]);
@@ -161,6 +170,12 @@ function isStraightened({ shape, meaning, axis, rows, cols }) {
 function labelsOf(text) {
   const choice = text ? parseLabels(text) : null;
   return choice && formatLabels(choice);
+}
+
+/** @param {string | null} text @returns {number | null} */
+function share(text) {
+  const value = Number(text || NaN);
+  return value >= 0 && value <= 1 ? value : null;
 }
 
 /** @param {string | null} text @returns {string} */

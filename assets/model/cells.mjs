@@ -19,6 +19,7 @@ import { formatExact } from './number-format.mjs';
  * @property {NumberArray[]} z
  * @property {BigInt64Array | BigUint64Array | null} integers All of them, where the type has 64 bits.
  * @property {Pixels | null} [pixels] Of a colour picture, whose `z` is their luminance.
+ * @property {Values | null} [overlay] Labels that are drawn over them.
  * @property {string} dtype
  * @property {boolean} isEnum
  * @property {number} rows
@@ -46,6 +47,7 @@ import { formatExact } from './number-format.mjs';
  * @property {View} view
  * @property {string} key Names the values.
  * @property {SliceQuery} query
+ * @property {SliceQuery | null} [over] That of the labels over it.
  * @property {Viewport} viewport
  * @property {readonly number[]} shape Of the dataset.
  * @property {number} rows Dimension along the plot's y axis.

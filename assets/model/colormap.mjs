@@ -5,10 +5,11 @@
 
 /** @import { LabelChoice } from './labels.mjs' */
 /** @import { Kind } from './meaning.mjs' */
+/** @import { Overlay } from './overlay.mjs' */
 
 /**
  * @typedef {'linear' | 'log' | 'symlog' | 'sqrt'} Norm
- * @typedef {{colorscale: string, reverse: boolean, kind?: Kind}} Colors `kind` is that of the picture, values without it.
+ * @typedef {{colorscale: string, reverse: boolean, kind?: Kind, overlay?: Overlay}} Colors `kind` is that of the picture, values without it.
  * @typedef {number[]} Rgb 0…255 each.
  * @typedef {[number, string]} Stop Position 0…1, and the colour there.
  */
@@ -22,6 +23,7 @@
  * @property {boolean} empty Whether the window stands for a slice without values.
  * @property {string} single The value of a slice that has no other; else empty.
  * @property {LabelChoice} [labels] Those that are shown, of a picture of labels.
+ * @property {Overlay} [overlay] The labels over values.
  */
 
 /** @typedef {Contrast & Colors} ColorMapping */

@@ -5,6 +5,7 @@ import { COLORSCALES, NORMS } from './colormap.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
 import { flipped, isFlipped, SIDES, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
+import { OPACITY } from './overlay.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
@@ -42,6 +43,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {Meaning | null} meaning Null where the server has none.
  * @property {Kind} kind
  * @property {string} labels Which labels are shown, as in links; empty for all.
+ * @property {string} overlay The dataset of the same file whose labels are drawn over values; empty for none.
+ * @property {number} opacity Of these labels, 0…1.
  * @property {boolean} decode Whether values are shown as they are meant, not as they are stored.
  * @property {string} voxel The size of a voxel that was typed, as in links; empty for the file's own.
  * @property {Aspect} aspect
@@ -84,6 +87,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
+ *   | {type: 'overlay', overlay: string} | {type: 'opacity', opacity: number}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
@@ -132,6 +136,10 @@ export function reduce(view, action) {
       return changed(view, withKind(view, action.kind));
     case 'labels':
       return changed(view, { labels: action.labels });
+    case 'overlay':
+      return changed(view, { overlay: action.overlay });
+    case 'opacity':
+      return changed(view, { opacity: action.opacity });
     case 'tools':
       return changed(view, { tools: action.tools });
     case 'voxel':
@@ -203,6 +211,7 @@ export function isSamePlane(a, b) {
  * @param {View} a @param {View} b @returns {boolean} */
 export function isSamePicture(a, b) {
   return isSamePlane(a, b) && a.part === b.part && a.decode === b.decode && a.kind === b.kind && a.pool === b.pool &&
+    a.overlay === b.overlay &&
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
@@ -243,6 +252,8 @@ export function createView(found, link, before, keepNorm) {
     meaning,
     kind: kindFor(meaning, record.dtype, plane, link),
     labels: link.labels || '',
+    overlay: link.overlay || '',
+    opacity: link.opacity ?? OPACITY,
     decode: isDecodable(meaning) && link.decode !== false,
     voxel: link.voxel,
     aspect: link.aspect || ASPECTS[0],
@@ -307,6 +318,8 @@ export function carryOver(found, before) {
     decode: before.decode,
     kind: before.kind,
     labels: before.labels,
+    overlay: before.overlay,
+    opacity: before.opacity,
     voxel: before.voxel,
     aspect: before.aspect,
     part: before.part,

@@ -2,6 +2,7 @@
    put them. All on the main thread: a frame takes 1 to 4 ms, and a worker's message alone costs half of that. */
 
 import { measureStage } from '../data/network-timing.mjs';
+import { overlaid, overlayTable } from '../model/overlay.mjs';
 import { colorLut } from '../model/quantize.mjs';
 import { element } from './dom.mjs';
 /** @import { Frame } from '../data/frame-cache.mjs' */
@@ -10,7 +11,7 @@ import { element } from './dom.mjs';
 /** @import { PlotArea } from '../model/pinch.mjs' */
 
 /**
- * @typedef {Pick<Frame, 'codes' | 'transposed' | 'rows' | 'cols' | keyof Placement>} CodedCells
+ * @typedef {Pick<Frame, 'codes' | 'overlay' | 'transposed' | 'rows' | 'cols' | keyof Placement>} CodedCells
  * @typedef {ReturnType<typeof createCanvas>} Canvas
  */
 
@@ -24,7 +25,7 @@ export function createCanvas({ area }) {
 
   /** @type {ImageData | null} */
   let image = null;
-  /** Its pixels. @type {Uint32Array} */
+  /** Its pixels. @type {Uint32Array<ArrayBuffer>} */
   let pixels32;
   /** @type {{frame: CodedCells, mapping: ColorMapping} | null} */
   let picture = null;
@@ -74,9 +75,10 @@ export function createCanvas({ area }) {
       image = new ImageData(width, height);
       pixels32 = new Uint32Array(image.data.buffer);
     }
-    const { codes: source } = frame;
+    const { codes: source, overlay } = frame;
     const words = lut(mapping);
     if (source instanceof Uint32Array) pixels32.set(source);
+    else if (overlay) overlaid(source, overlay, words, pixels32);
     else for (let i = 0; i < source.length; i += 1) pixels32[i] = words[source[i]];
     const context = /** @type {CanvasRenderingContext2D} */ (buffer.getContext('2d', { alpha: false }));
     context.putImageData(image, 0, 0);
@@ -130,10 +132,18 @@ export function createCanvas({ area }) {
     if (picture) paint(picture.frame, mapping || picture.mapping);
   }
 
-  /** The colour of each code under a colour mapping, see colorLut. @param {Colors} mapping */
+  /** The colour of each code under a colour mapping, see colorLut, and under each label that is drawn over it, see
+   * overlayTable. @param {Colors} mapping */
   function lut(mapping) {
-    const key = [mapping.colorscale, mapping.reverse, mapping.kind, missingColor].join();
-    if (cached.key !== key) cached = { key, lut: colorLut(mapping, missingColor) };
+    const { colorscale, reverse, kind, overlay } = mapping;
+    const key = [colorscale, reverse, kind, missingColor, overlay && overlay.opacity].join();
+    if (cached.key === key) return cached.lut;
+    const values = colorLut(mapping, missingColor);
+    const labels = { colorscale, reverse, kind: /** @type {const} */ ('labels') };
+    cached = {
+      key,
+      lut: overlay ? overlayTable(values, colorLut(labels, missingColor), overlay.opacity) : values,
+    };
     return cached.lut;
   }
 

@@ -11,6 +11,13 @@ export function codesOf(cells, mapping) {
   return labelCodes(cells.integers || flatOf(cells), cells.fill, mapping.labels);
 }
 
+/** The codes of the labels over cells, null for none.
+ * @param {Values} cells @param {ColorMapping} mapping @returns {Uint8Array<ArrayBuffer> | null} */
+export function overlayCodes({ overlay }, mapping) {
+  if (!overlay || !mapping.overlay) return null;
+  return labelCodes(overlay.integers || flatOf(overlay), overlay.fill, mapping.overlay.labels);
+}
+
 /** All values, of which the rows are parts. @param {Values} cells @returns {NumberArray} */
 function flatOf({ z, rows, cols }) {
   const Type = /** @type {new (buffer: ArrayBufferLike, from: number, length: number) => NumberArray} */ (

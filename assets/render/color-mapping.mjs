@@ -3,6 +3,7 @@
 import { windowOf as parseWindow } from '../data/slice-loader.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
+import { overlayOf } from '../model/overlay.mjs';
 import { singleValue } from '../model/cells.mjs';
 import { linearWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
@@ -10,6 +11,7 @@ import { selectionOf } from '../model/viewport.mjs';
 /** @import { Api } from '../data/api.mjs' */
 /** @import { Values, ValuesRequest } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { Overlay } from '../model/overlay.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 
@@ -43,6 +45,7 @@ export function createColorMapping({ api, show }) {
       norm: isValid ? view.norm : 'linear',
       colorscale: view.colorscale,
       reverse: view.reverse,
+      overlay: overlayIn(view),
       key: keyOf(view),
       empty: false,
       single: '',
@@ -153,9 +156,23 @@ function isFallback({ lo, hi, norm }) {
   return ('lo' in own && lo === own.lo && hi === own.hi) || (lo === 1 && hi === 10);
 }
 
+/** How labels are drawn over a view. @param {View} view @returns {Overlay | undefined} */
+function overlayIn(view) {
+  const labels = overlayOf(view) ? parseLabels(view.labels) : null;
+  return labels ? { labels, opacity: view.opacity } : undefined;
+}
+
 /** @param {View} view @returns {string} */
 function keyOf(view) {
-  return JSON.stringify([view.window, view.norm, view.colorscale, view.reverse, view.kind, view.labels]);
+  return JSON.stringify([
+    view.window,
+    view.norm,
+    view.colorscale,
+    view.reverse,
+    view.kind,
+    view.labels,
+    overlayIn(view),
+  ]);
 }
 
 /** Whether a colour mapping is still the one that was chosen.

@@ -2,6 +2,7 @@
 
 import { pixelsOfAnswer, valuesOf } from '../data/typed-arrays.mjs';
 import { labelCodes, parseLabels } from '../model/labels.mjs';
+import { overlayOf } from '../model/overlay.mjs';
 import { isTransposed } from '../model/plane.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 import { encodingOf } from './values-request.mjs';
@@ -29,6 +30,7 @@ export function describeFrames(view, mapping, limit) {
     decode: view.decode,
     kind: view.kind,
     labels: view.labels,
+    overlay: overlayOf(view),
     // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
     pool: poolOf(view),
     norm: mapping.norm,
@@ -54,7 +56,7 @@ export function describeFrames(view, mapping, limit) {
 }
 
 /** How much the page keeps of a cell (bytes). @param {View} view */
-const bytesOfCell = ({ kind }) => (kind === 'color' ? 4 : 1);
+const bytesOfCell = (view) => (view.kind === 'color' ? 4 : overlayOf(view) ? 2 : 1);
 
 /** The query of the frame at `index`.
  * @param {FrameScene} scene @param {number} index @param {string} viewerId @returns {SliceQuery} */
@@ -81,6 +83,13 @@ function codesOf({ kind, labels, view }, answer) {
   return labelCodes(valuesOf(answer), answer.fill, /** @type {LabelChoice} */ (parseLabels(labels)));
 }
 
+/** The codes of the labels over an answer, null for none. @param {FrameScene} scene @param {SliceAnswer} answer */
+function overlayOfAnswer({ labels }, { overlay, shape }) {
+  if (!overlay) return null;
+  const codes = labelCodes(valuesOf(overlay), overlay.fill, /** @type {LabelChoice} */ (parseLabels(labels)));
+  return codes.length === shape[0] * shape[1] ? codes : null;
+}
+
 /** The frame of an answer to the query of `selection`.
  * @param {FrameScene} scene @param {string} selection @param {SliceAnswer} answer @returns {Frame} */
 export function frameOf(scene, selection, answer) {
@@ -92,6 +101,7 @@ export function frameOf(scene, selection, answer) {
   return {
     frameSetKey: scene.frameSetKey,
     codes,
+    overlay: overlayOfAnswer(scene, answer),
     transposed,
     rows,
     cols,
@@ -101,6 +111,6 @@ export function frameOf(scene, selection, answer) {
     row0,
     col0,
     selection,
-    answer: Object.assign(answer, { bytes: null }),
+    answer: Object.assign(answer, { bytes: null, overlay: null }),
   };
 }

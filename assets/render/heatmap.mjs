@@ -153,6 +153,7 @@ export function createHeatmap({
     const values = kind === 'color'
       ? toPixels(answer, transposed, meaning && meaning.palette)
       : toRows(answer, transposed);
+    if (answer.overlay) values.overlay = toRows(answer.overlay, transposed);
     const converting = clock.now() - begun;
     colors.keepWindow(request, answer.window);
     const mapping = await colors.resolve(/** @type {View} */ (store.current()), request, values);
@@ -174,6 +175,8 @@ export function createHeatmap({
     send('drawn', { drawn: { key: request.key, request, cells, mapping } });
     showRemark(request, cells, mapping);
     status.clearNote('values');
+    if (answer.missing) status.note('The labels over it cannot be read. ' + answer.missing, 'overlay');
+    else status.clearNote('overlay');
     // The canvas has a slice of what was left.
     if (leaves) scrubber.end();
     // It was covered by a later slice while it was drawn, and is not seen.

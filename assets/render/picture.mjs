@@ -6,6 +6,7 @@
    What arrives as values is drawn by heatmap.mjs. */
 
 import { createAwaited } from '../model/awaited.mjs';
+import { overlayOf } from '../model/overlay.mjs';
 import { matches } from './color-mapping.mjs';
 import { createHeatmap, RECOLOR_MS } from './heatmap.mjs';
 import { describeValues } from './values-request.mjs';
@@ -96,6 +97,7 @@ export function createPicture(parts) {
     const { request } = drawn;
     if (request.rows !== view.rows || request.cols !== view.cols || request.part !== view.part) return false;
     if (request.view.decode !== view.decode || request.view.kind !== view.kind) return false;
+    if (overlayOf(request.view) !== overlayOf(view)) return false;
     if (covered) return true;
     return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== request.position[d]);
   }

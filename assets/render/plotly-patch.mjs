@@ -8,7 +8,8 @@
    tests/browser/test_heatmap.py fails. */
 
 import { MISSING_CODE } from '../model/codes.mjs';
-import { codesOf } from './codes.mjs';
+import { overlaid } from '../model/overlay.mjs';
+import { codesOf, overlayCodes } from './codes.mjs';
 import { encodePixels, encodePng } from './png.mjs';
 /** @import { Cells, NumberArray } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
@@ -66,14 +67,16 @@ export function createPlotlyPatch({ lut }) {
    * @param {Cells} cells @param {ColorMapping} mapping @returns {Promise<HeatmapImage | null>} */
   async function buildImage(cells, mapping) {
     const begun = performance.now();
-    const codes = cells.pixels || codesOf(cells, mapping);
     const table = lut(mapping);
+    const labels = overlayCodes(cells, mapping);
+    const plain = cells.pixels || codesOf(cells, mapping);
+    const codes = labels && plain instanceof Uint8Array ? overlaid(plain, labels, table) : plain;
     const coded = performance.now();
     await yieldToInput();
     const resumed = performance.now();
-    const file = cells.pixels
-      ? encodePixels(cells.pixels, cells.rows, cells.cols)
-      : encodePng(/** @type {Uint8Array} */ (codes), cells.rows, cells.cols, table);
+    const file = codes instanceof Uint32Array
+      ? encodePixels(codes, cells.rows, cells.cols)
+      : encodePng(codes, cells.rows, cells.cols, table.subarray(0, 256));
     const address = URL.createObjectURL(file);
     // Kept until the picture is dropped, so that the browser need not decode it again.
     const image = new Image();

@@ -16,7 +16,7 @@ import { areDates, flagName, valueUnit } from '../model/meaning.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
-/** @import { Block, Cells, ValuesRequest } from '../model/cells.mjs' */
+/** @import { Block, Cells, Values, ValuesRequest } from '../model/cells.mjs' */
 /** @import { Plot } from './plot.mjs' */
 
 /** @typedef {ReturnType<typeof createReadout>} Readout */
@@ -77,6 +77,7 @@ export function createReadout({ api, plot }) {
   function label(request, cells, r, c) {
     const block = cellBlock(request, cells, r, c);
     const lines = ['<b>' + escapeMarkup(valueOf(request, cells, r, c)) + '</b>', formatIndices(request, block)];
+    if (cells.overlay) lines.push(labelText(cells.overlay, r, c));
     const where = formatCoordinates(request, block);
     if (where.length) lines.push(escapeMarkup(where.join(', ')));
     if (cells.step > 1) lines.push(formatPooling(cells, block));
@@ -114,6 +115,7 @@ export function createReadout({ api, plot }) {
     if (where.length) part(where.join(' · '), 'where');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
     part(valueOf(request, cells, r, c), 'value');
+    if (cells.overlay) part(labelText(cells.overlay, r, c), 'label');
     const exact = exactOf(request, cells, block);
     if (exact) part(exact, 'exact');
     setParts('readout', parts);
@@ -176,3 +178,6 @@ export function createReadout({ api, plot }) {
 
   return { label, hover, clear, refresh, detail };
 }
+
+/** The label over a cell. @param {Values} overlay @param {number} r @param {number} c */
+const labelText = (overlay, r, c) => 'label ' + cellText(overlay, r, c);

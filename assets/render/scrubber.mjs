@@ -5,7 +5,8 @@
 
 import { createPrefetcher } from '../data/prefetcher.mjs';
 import { afterStep, AT_REST, indicesAhead, indicesAround } from '../model/motion.mjs';
-import { codesOf } from './codes.mjs';
+import { overlayQuery } from '../model/overlay.mjs';
+import { codesOf, overlayCodes } from './codes.mjs';
 import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Bandwidth } from '../data/bandwidth.mjs' */
@@ -211,7 +212,8 @@ export function createScrubber(
    * @param {RequestInit & {signal: AbortSignal}} options @param {() => void} [onHeaders] @returns {Promise<Frame>} */
   async function fetchFrame(scene, index, more, options, onHeaders) {
     const query = Object.assign(frameQuery(scene, index, viewerId), more);
-    return frameOf(scene, query.selection, await loader.load(query, options, scene.generation, onHeaders));
+    const over = overlayQuery(scene.view, query);
+    return frameOf(scene, query.selection, await loader.load(query, options, scene.generation, onHeaders, over));
   }
 
   /** @param {number} index @param {AbortSignal} signal */
@@ -347,6 +349,7 @@ export function createScrubber(
   function paintStatic(cells, mapping) {
     canvas.paint({
       codes: cells.pixels || codesOf(cells, mapping),
+      overlay: overlayCodes(cells, mapping),
       transposed: false,
       rows: cells.rows,
       cols: cells.cols,

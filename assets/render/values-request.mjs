@@ -3,6 +3,7 @@
 import { aspectOf, axisOf } from '../model/axes.mjs';
 import { channelDimension, isCategorical } from '../model/kinds.mjs';
 import { valueUnit } from '../model/meaning.mjs';
+import { overlayOf, overlayQuery } from '../model/overlay.mjs';
 import { isFlipped, isTransposed } from '../model/plane.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 /** @import { Axis } from '../model/axes.mjs' */
@@ -43,7 +44,7 @@ export function describeValues(view, limit, viewerId) {
     pool: poolOf(view),
     part: view.part,
   };
-  const key = JSON.stringify([view.generation, query, isTransposed(view), view.kind]);
+  const key = JSON.stringify([view.generation, query, isTransposed(view), view.kind, overlayOf(view)]);
   // Neither decides which values these are.
   if (viewerId !== null) Object.assign(query, { viewer: viewerId });
   if (view.window === 'volume' && view.kind === 'values') Object.assign(query, { window: 'volume', norm: view.norm });
@@ -52,6 +53,7 @@ export function describeValues(view, limit, viewerId) {
     view,
     key,
     query,
+    over: overlayQuery(view, query),
     viewport,
     axis: view.axis,
     index: view.axis === null ? 0 : view.position[view.axis],

@@ -1,9 +1,11 @@
 /* What Dash calls when a control changes; the graph is in dashboard/web/page/viewer_callbacks.py. Each callback takes the
    values of its inputs and `triggered`, the names of the properties that have changed (`slice-slider.value`). */
 
+import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
 import { SIDES } from '../model/plane.mjs';
 import { setText } from '../render/dom.mjs';
+import { NO_OVERLAY } from './dash-bridge.mjs';
 /** @import { Bookmarks } from './bookmarks.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Dimensions } from './dimensions.mjs' */
@@ -141,6 +143,15 @@ export function createCallbacks(
       const choice = parseLabels(text || '');
       setText('labels-error', choice ? '' : 'Numbers, as in 7, 12, or -3, -5 for all but those.');
       if (choice) viewer.setLabels(choice);
+    },
+    overlay: ([dataset]) => {
+      const view = viewer.current();
+      if (!view || !isUserChange('overlay-select', dataset)) return;
+      if (!isCategorical(view)) viewer.setOverlay(dataset === NO_OVERLAY ? '' : dataset);
+      else if (dataset !== NO_OVERLAY) viewer.openUnder(dataset);
+    },
+    opacity: ([percent]) => {
+      if (isUserChange('overlay-opacity', percent)) viewer.setOpacity(percent / 100);
     },
     decode: ([value]) => {
       if (isUserChange('decode-select', value)) viewer.setDecode(value === '1');

@@ -6,13 +6,14 @@ import { formatBound } from '../model/number-format.mjs';
 import { gradient } from '../model/colormap.mjs';
 import { isCategorical, kindsOf } from '../model/kinds.mjs';
 import { isDecodable } from '../model/meaning.mjs';
+import { overlayOf, overlaysFor } from '../model/overlay.mjs';
 import { isFlipped, SIDES } from '../model/plane.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
 /** @import { Kind } from '../model/meaning.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
-/** @import { View } from '../model/view.mjs' */
+/** @import { DatasetRecord, View } from '../model/view.mjs' */
 /** @import { Dimensions } from './dimensions.mjs' */
 
 /** @typedef {ReturnType<typeof createDashBridge>} DashBridge */
@@ -20,15 +21,20 @@ import { createEchoFilter } from './echo-filter.mjs';
 /** @type {Record<Kind, string>} */
 const KIND_NAMES = { values: 'Values', color: 'Colour', labels: 'Labels', mask: 'Mask' };
 
+// What stands for no dataset, all of which begin with a slash.
+export const NO_OVERLAY = 'none';
+
 // For this long (ms) after a field has lost the focus, what Dash reports of it is what was typed.
 const TYPED_MS = 1000;
 // What is disabled while nothing is chosen.
 const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
   .concat('rows-select', 'cols-select', 'transpose', 'flip-rows', 'flip-cols');
 
-/** `dimensions` are the other sliders, `onDragged()` is called when the slider is released.
- * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, onDragged: () => void}} parts */
-export function createDashBridge({ dimensions, onDragged }) {
+/** `dimensions` are the other sliders, `recordsOf(file)` the datasets that are known of a file, `onDragged()` is called
+ * when the slider is released.
+ * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, recordsOf: (file: string) => DatasetRecord[],
+ *   onDragged: () => void}} parts */
+export function createDashBridge({ dimensions, recordsOf, onDragged }) {
   /** Fields whose value Dash has not reported since something was typed. @type {Set<string>} */
   const typed = new Set();
   const echoes = createEchoFilter({ isBeingEdited, wasTyped: (id) => typed.delete(id) });
@@ -172,13 +178,27 @@ export function createDashBridge({ dimensions, onDragged }) {
     setVisible('kind-field', kinds.length > 1);
     set('kind-select', { data: kinds.map((kind) => ({ value: kind, label: KIND_NAMES[kind] })) });
     setControl('kind-select', view.kind);
-    setVisible('labels-field', isCategorical(view));
+    setVisible('labels-field', isCategorical(view) || Boolean(overlayOf(view)));
+    syncOverlay(view);
     setControl('labels-input', view.labels.replaceAll(',', ', '));
     element('tab-display-panel').classList.toggle('without-scale', view.kind !== 'values');
     setVisible('decode-field', isDecodable(view.meaning) && view.kind === 'values');
     setControl('decode-select', view.decode ? '1' : '0');
     setControl('window-mode', Array.isArray(view.window) ? 'manual' : view.window);
     document.documentElement.style.setProperty('--scale', gradient(view.colorscale, view.reverse));
+  }
+
+  /** What labels can be drawn over, or over what; the list of the file may come later. @param {View} view */
+  function syncOverlay(view) {
+    const overlay = overlayOf(view);
+    const names = overlaysFor(view, recordsOf(view.file));
+    if (overlay && !names.includes(overlay)) names.push(overlay);
+    setVisible('overlay-field', names.length > 0);
+    setVisible('overlay-opacity-field', Boolean(overlay));
+    const data = [{ value: NO_OVERLAY, label: 'None' }, ...names.map((name) => ({ value: name, label: name }))];
+    setControl('overlay-select', data, 'data');
+    setControl('overlay-select', overlay || NO_OVERLAY);
+    setControl('overlay-opacity', Math.round(100 * view.opacity));
   }
 
   /** The ends of the window that is in force, to start from when it is set by hand.
@@ -202,6 +222,7 @@ export function createDashBridge({ dimensions, onDragged }) {
     syncPosition,
     followPosition,
     syncColors,
+    syncOverlay,
     syncBounds,
   };
 }

@@ -5,7 +5,7 @@
    one. */
 
 import { browserClock } from '../data/clock.mjs';
-import { parseLink } from '../model/address.mjs';
+import { formatLink, parseLink } from '../model/address.mjs';
 import { carryOver, CHANGED, createView, describeChanges, describeTarget } from '../model/view.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
@@ -155,6 +155,14 @@ export function createOpening({
     return openLink(Object.assign(parseLink(''), found), 'push');
   }
 
+  /** The values of a dataset, at the same place, under the labels that are shown. @param {string} dataset */
+  function openUnder(dataset) {
+    const view = current();
+    if (!view) return undefined;
+    const own = { dataset, kind: null, overlay: view.dataset, norm: null, colorscale: null, window: null };
+    return openLink(Object.assign(parseLink(formatLink(view)), own), 'push');
+  }
+
   /* Follow the address bar: at the start, and when the user goes back. */
   function start() {
     const link = parseLink(location.search);
@@ -277,6 +285,7 @@ export function createOpening({
   return {
     start,
     open,
+    openUnder,
     readAgain,
     offer,
     onVersionChange,

@@ -118,8 +118,24 @@ export function createViewChanges({
   function pickLabel(row, column, hide) {
     const scene = plot.scene();
     const choice = parseLabels(view() ? view().labels : '');
-    if (!scene || !choice || !isSeen() || !isCategorical(view())) return;
-    setLabels(chosenLabels(choice, cellText(scene.cells, row, column).replace('−', '-'), hide));
+    const labels = scene && (isCategorical(view()) ? scene.cells : scene.cells.overlay);
+    if (!labels || !choice || !isSeen()) return;
+    setLabels(chosenLabels(choice, cellText(labels, row, column).replace('−', '-'), hide));
+  }
+
+  /** Labels of another dataset over the values, or none. @param {string} overlay */
+  function setOverlay(overlay) {
+    if (!change({ type: 'overlay', overlay })) return;
+    bridge.syncColors(view());
+    readout.clear();
+    on.refresh();
+  }
+
+  /** @param {number} opacity Of these labels. */
+  function setOpacity(opacity) {
+    if (!change({ type: 'opacity', opacity })) return;
+    picture.recolor(view());
+    on.later();
   }
 
   /** Values as they are meant, or as they are stored. @param {boolean} decode */
@@ -168,6 +184,8 @@ export function createViewChanges({
     setLabels,
     setTools,
     pickLabel,
+    setOverlay,
+    setOpacity,
     setDecode,
     setColors,
     freezeWindow,

@@ -326,6 +326,7 @@ export function createViewer({
     /* What is on the screen, null before the first picture. */
     seen: () => seen,
     open: opening.open,
+    openUnder: opening.openUnder,
     go,
     step,
     goToEnd,

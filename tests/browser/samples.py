@@ -55,6 +55,7 @@ def _write_meaning(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> N
         "packed": packed.astype(np.int16),
         "quality": ((row + col) % 3).astype(np.int8),
         "labels": np.stack([blocks] * 3).astype(np.uint32),
+        "grey": np.full((3, 30, 40), 100, np.uint8) + np.uint8(50) * (blocks % 2 == 0),
         "photos": np.random.default_rng(21).integers(0, 256, (5, 20, 25, 3), dtype=np.uint8),
     }
     with h5py.File(path, "w") as handle:

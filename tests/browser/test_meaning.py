@@ -73,6 +73,35 @@ def test_labels_are_in_colours_of_their_own_and_are_picked_by_a_click(viewer: An
     assert (np.array(page.evaluate(PIXELS, ".heatmaplayer image"))[5:, 5:] == 0).all()
 
 
+def test_labels_are_drawn_over_the_values_that_they_are_of(viewer: Any) -> None:
+    page = viewer.open(f"{FILE}&dataset=/labels&axis=0&index=1").page
+    reveal(page, "#overlay-select").click()
+    page.get_by_role("option", name="/grey").click()
+    viewer.address("dataset=/grey&axis=0&index=1")
+    viewer.address("overlay=/labels")
+    viewer.settled()
+    half = np.array(page.evaluate(PIXELS, ".heatmaplayer image"))
+    page.mouse.move(*viewer.point(5, 15))
+    viewer.until(f"(text) => ({READOUT})().endsWith(text)", "label 2")
+    page.mouse.click(*viewer.point(5, 15))
+    viewer.address("labels=2")
+    viewer.until("() => lamella.machine.state().phase === 'rest'")
+    alone = np.array(page.evaluate(PIXELS, ".heatmaplayer image"))
+    assert (alone != half).any()
+    assert alone[0, 0] != half[0, 0]
+    viewer.press("ArrowRight")
+    viewer.until("() => lamella.machine.state().phase === 'rest'")
+    assert_array_equal(np.array(page.evaluate(PIXELS, ".heatmaplayer image")), alone)
+    assert page.evaluate("() => lamella.scrubber.isCached(1)")
+    opacity = reveal(page, "#overlay-opacity").locator("[role=slider]")
+    opacity.focus()
+    page.keyboard.press("Home")
+    viewer.address("opacity=0")
+    reveal(page, "#overlay-select").click()
+    page.get_by_role("option", name="None").click()
+    viewer.until("() => !location.search.includes('overlay')")
+
+
 def test_a_colour_picture_has_its_colours_in_motion_and_at_rest(viewer: Any, served: Any) -> None:
     page = viewer.open(f"{FILE}&dataset=/photos").idle().page
     assert viewer.trace["meta"] == {"selection": "2,:,:,0", "pool": "mean", "channels": 3}

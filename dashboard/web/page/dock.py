@@ -114,6 +114,32 @@ def _display() -> list[Component]:
             className="hidden",
         ),
         components.labelled(
+            "Overlay",
+            components.with_tooltip(
+                select(View.OVERLAY, (("none", "None"),), "Labels over values", 150),
+                "Labels of the same shape, drawn over these values; where labels are shown, the values below",
+            ),
+            id=View.OVERLAY_FIELD,
+            className="hidden",
+        ),
+        components.labelled(
+            "Opacity",
+            dmc.Slider(
+                id=View.OPACITY,
+                min=0,
+                max=100,
+                value=50,
+                updatemode="drag",
+                size=4,
+                thumbSize=14,
+                w=110,
+                label=None,
+                thumbLabel="Opacity of the labels",
+            ),
+            id=View.OPACITY_FIELD,
+            className="hidden",
+        ),
+        components.labelled(
             "Colour scale",
             html.Div(
                 [

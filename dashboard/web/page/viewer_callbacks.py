@@ -5,6 +5,7 @@
     axis-, rows-, cols-select ────────► viewer.setPlane
     voxel-size, aspect-select ────────► viewer.setVoxelSize, setAspect
     kind-select, labels-input ────────► viewer.setKind, setLabels
+    overlay-select, overlay-opacity ──► viewer.setOverlay, openUnder, setOpacity
     decode-, pool-, part-select ──────► viewer.setDecode, setPool, setPart
     colorscale-*, norm-select ────────► viewer.setColors
     window-mode, window-lo, window-hi ► viewer.setColors
@@ -60,6 +61,8 @@ def register(app: Dash) -> None:
     _clientside(app, "aspect", Input(View.ASPECT, "value"))
     _clientside(app, "kind", Input(View.KIND, "value"))
     _clientside(app, "labels", Input(View.LABELS, "value"))
+    _clientside(app, "overlay", Input(View.OVERLAY, "value"))
+    _clientside(app, "opacity", Input(View.OPACITY, "value"))
     _clientside(app, "decode", Input(View.DECODE, "value"))
     _clientside(app, "pool", Input(View.POOL, "value"))
     _clientside(app, "part", Input(View.PART, "value"))
