@@ -249,6 +249,8 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     findTarget,
     node: nodeOf,
     files: () => files,
+    /** Bytes of a file; null where that is not known. @param {string | null} file @returns {number | null} */
+    sizeOf: (file) => files?.find((one) => one.file === file)?.size ?? null,
     hasAllFiles: () => allFiles,
     /** What is known of a file; undefined where nothing is. @param {string} file @returns {KnownFile | undefined} */
     known: (file) => datasets.get(file),

@@ -1,5 +1,6 @@
 /* The part of a dataset that is on the screen, as a selection, and as code that reads it. */
 
+import { channelDimension } from './kinds.mjs';
 import { selectionOf, voxelsIn } from './viewport.mjs';
 /** @import { ValueMeaning } from './meaning.mjs' */
 /** @import { View } from './view.mjs' */
@@ -19,15 +20,17 @@ export function spansOf(view) {
   return [voxelsIn(view.y, view.shape[view.rows]), voxelsIn(view.x, view.shape[view.cols])];
 }
 
-/** The selection of the voxels in view; with `slices`, of a range of slices across the axis.
- * @param {View} view @param {Span} [slices] @returns {string} */
-export function regionOf(view, slices) {
+/** The selection of the voxels in view; with `slices`, of a range of slices across the axis, with `colors` of all colours.
+ * @param {View} view @param {Span} [slices] @param {boolean} [colors] @returns {string} */
+export function regionOf(view, slices, colors = false) {
   const [rows, cols] = spansOf(view);
   /** @param {Span} span @param {number} d */
   const part = (span, d) => (span[1] - span[0] === view.shape[d] ? null : span);
   const viewport = { rows: part(rows, view.rows), cols: part(cols, view.cols), rowStep: 1, colStep: 1 };
   const items = selectionOf(view, viewport).split(',');
   if (slices && view.axis !== null) items[view.axis] = slices.join(':');
+  const channels = channelDimension(view);
+  if (colors && channels !== null) items[channels] = ':';
   return items.join(',');
 }
 
@@ -35,7 +38,9 @@ export function regionOf(view, slices) {
 export function bytesOf(view, slices) {
   const bits = /\d+$/.exec((view.decode && view.meaning?.value.decoded_dtype) || view.dtype);
   const voxels = spansOf(view).reduce((product, [from, to]) => product * (to - from), 1);
-  return voxels * (slices ? slices[1] - slices[0] : 1) * (bits ? Number(bits[0]) / 8 : 1);
+  const channels = channelDimension(view);
+  return voxels * (channels === null ? 1 : view.shape[channels]) * (slices ? slices[1] - slices[0] : 1) *
+    (bits ? Number(bits[0]) / 8 : 1);
 }
 
 /** Code that reads what is on the screen. @param {Language} language @param {View} view @param {CodeOptions} options
@@ -60,7 +65,10 @@ function shownAs(view, bounds) {
 /** The server's file is known by its name alone. @param {View} view @param {CodeOptions} options */
 function h5pyCode(view, { bounds }) {
   const read = readCode(view);
-  const modules = [...(view.part ? ['numpy as np'] : []), ...(/rfn\./.test(read) ? ['numpy.lib.recfunctions as rfn'] : [])];
+  const modules = [
+    ...(view.part ? ['numpy as np'] : []),
+    ...(/rfn\./.test(read) ? ['numpy.lib.recfunctions as rfn'] : []),
+  ];
   return [
     'import h5py',
     ...modules.map((name) => 'import ' + name),
@@ -81,10 +89,12 @@ function readCode(view) {
   const { dataset, element } = view;
   const fields = /^\{(.*)\}/.exec(element || '');
   const inner = fields ? 1 : /\[(.*)\]$/.exec(element || '')?.[1].split('×').length || 0;
-  const items = regionOf(view).split(',');
+  const items = regionOf(view, undefined, true).split(',');
   const own = 'file[' + quoted(dataset) + '][' + items.slice(0, items.length - inner).join(', ') + ']';
   if (!inner) return own;
-  const numbers = fields ? 'rfn.structured_to_unstructured(' + own + '[' + JSON.stringify(fields[1].split(', ')) + '])' : own;
+  const numbers = fields
+    ? 'rfn.structured_to_unstructured(' + own + '[' + JSON.stringify(fields[1].split(', ')) + '])'
+    : own;
   return numbers + '[..., ' + items.slice(-inner).join(', ') + ']';
 }
 
@@ -111,7 +121,8 @@ function clientCode(view, { address, bounds, signsIn }) {
 
 /** Of complex values, a part is what a slice has. @param {View} view @param {CodeOptions} options */
 function curlCode(view, { address, signsIn }) {
-  const query = [['file', view.file], ['dataset', view.dataset], ['selection', regionOf(view)], ['format', 'npy']];
+  const query = [['file', view.file], ['dataset', view.dataset]];
+  query.push(['selection', regionOf(view, undefined, !view.part)], ['format', 'npy']);
   if (view.part) query.push(['part', view.part]);
   if (view.decode) query.push(['decode', '1']);
   return [

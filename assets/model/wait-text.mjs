@@ -12,3 +12,12 @@ export function waitText({ chunks, chunk_bytes: each, bytes, seconds, why }) {
   const time = seconds < 1 ? 'under 1 s' : 'about ' + Math.round(seconds) + ' s';
   return what + formatBytes(chunks ? each : bytes) + ', ' + time + (why && ': ' + why);
 }
+
+/** Why it takes long until something is known of a dataset.
+ * @param {number | null} bytes Of its file, as far as that is known. @param {boolean} again @returns {string} */
+export function describeText(bytes, again) {
+  const size = bytes === null ? '' : ' of ' + formatBytes(bytes);
+  return again
+    ? 'the file' + size + ' has changed: what is in it is read again'
+    : 'what is in the file' + size + ' is read, which is kept: the longer, the more objects it has';
+}

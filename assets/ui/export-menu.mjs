@@ -6,6 +6,7 @@ import { download, save } from '../data/download.mjs';
 import { formatLink } from '../model/address.mjs';
 import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { formatBytes } from '../model/number-format.mjs';
+import { channelDimension } from '../model/kinds.mjs';
 import { bytesOf, codeOf, regionOf, spansOf } from '../model/region.mjs';
 import { element, setText, setVisible } from '../render/dom.mjs';
 import { snapshot } from '../render/snapshot.mjs';
@@ -74,8 +75,9 @@ export function createExportMenu({ api, bridge, seen, colors, prefix, signsIn })
       return;
     }
     /** @type {Query} */
-    const query = { file: view.file, dataset: view.dataset, selection: regionOf(view, slices), format };
+    const query = { file: view.file, dataset: view.dataset, selection: regionOf(view, slices, true), format };
     if (format === 'tiff' && stack) query.axis = view.axis;
+    if (format === 'tiff') query.channels = channelDimension(view);
     if (view.decode) query.decode = 1;
     await run(format.toUpperCase(), api.url('/api/v1/export', query));
   }

@@ -7,6 +7,7 @@
 import { browserClock } from '../data/clock.mjs';
 import { formatLink, parseLink } from '../model/address.mjs';
 import { carryOver, CHANGED, createView, describeChanges, describeTarget } from '../model/view.mjs';
+import { describeText } from '../model/wait-text.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Datasets, MaybeTarget, Target } from '../data/datasets.mjs' */
@@ -99,7 +100,8 @@ export function createOpening({
     onReturn = null;
     status.clear();
     picture.halt();
-    status.busy(true, describeTarget(target));
+    const size = datasets.sizeOf(target.file);
+    status.busy(true, describeTarget(target), undefined, describeText(size, again));
     return () => lookup === mine;
   }
 
@@ -159,7 +161,8 @@ export function createOpening({
   function openUnder(dataset) {
     const view = current();
     if (!view) return undefined;
-    const own = { dataset, kind: null, overlay: view.dataset, norm: null, colorscale: null, window: null };
+    /** @type {Partial<Link>} */
+    const own = { dataset, kind: 'values', overlay: view.dataset, norm: null, colorscale: null, window: null };
     return openLink(Object.assign(parseLink(formatLink(view)), own), 'push');
   }
 

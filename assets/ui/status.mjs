@@ -31,6 +31,7 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   let said = '';
   let since = 0;
   let awaited = '';
+  let reason = '';
   /** The view whose picture is awaited. @type {View | null} */
   let awaitedView = null;
   /** The view that is explained, and how. @type {{view: View | null, text: string}} */
@@ -40,11 +41,13 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   /** @type {{kind: string, action?: () => void} | null} */
   let noted = null;
 
-  /** The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel.
-   * @param {boolean} on @param {string} [what] @param {View} [view] */
-  function busy(on, what, view) {
+  /** The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel; it
+   * is explained then, by the view or by a sentence `why`.
+   * @param {boolean} on @param {string} [what] @param {View} [view] @param {string} [why] */
+  function busy(on, what, view, why) {
     awaited = what || '';
     awaitedView = view || null;
+    reason = why || '';
     if (!on) clearBusy();
     else if (!dim) {
       since = performance.now();
@@ -60,7 +63,7 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
     const seconds = Math.floor((performance.now() - since) / 1000);
     const time = seconds < 2 ? ' …' : ' … ' + seconds + ' s';
     if (awaitedView && explained.view !== awaitedView) askWhy(awaitedView);
-    const why = awaitedView && explained.view === awaitedView ? explained.text : '';
+    const why = awaitedView && explained.view === awaitedView ? explained.text : reason;
     setText('plot-wait-text', 'Loading ' + awaited + time + (why && ' · ' + why));
     setVisible('plot-wait', true);
     stop = setTimeout(showWait, 1000);

@@ -42,7 +42,7 @@ MAX_AMPLIFICATION: Final = 64
 class ExportAddress:
     """A part of a volume, unpacked if `packing` is given, and the format that it is written in.
 
-    `axes` are those of the volume, or none.
+    `axes` are those of the volume, or none; `channels` is the dimension of the colours of a TIFF.
     """
 
     volume: Volume
@@ -50,6 +50,7 @@ class ExportAddress:
     format: ExportFormat
     axes: tuple[Axis, ...] = ()
     packing: Packing | None = None
+    channels: int | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -249,6 +250,7 @@ def _container(file: VolumeFile, address: ExportAddress) -> Container:
             shape,
             dtype,
             tuple(_stepped(axes[dim], address.box.span(dim)) for dim in address.box.order),
+            None if address.channels is None else address.box.order.index(address.channels),
         )
     if address.format is ExportFormat.CSV:
         return csv(shape)

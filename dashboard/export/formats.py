@@ -108,11 +108,17 @@ def npy(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Container:
     return Container(out.getvalue(), b"", prod(shape) * dtype.itemsize, to_bytes(little))
 
 
-def tiff(shape: tuple[int, ...], dtype: np.dtype[Any], axes: tuple[Axis, ...]) -> Container:
+def tiff(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axes: tuple[Axis, ...],
+    channels: int | None = None,
+) -> Container:
     """A TIFF with a page for each plane, uncompressed; bool as uint8.
 
-    The resolution is that of `axes`, in voxels per centimetre; with the unit and the distance of pages it is in
-    ImageJ's and tifffile's description as well. Raises `CannotShow` for a type that TIFF does not have.
+    `channels` is the place in the shape of three colours, or four with opacity: after rows and columns, or before
+    them. The resolution is that of `axes`, in voxels per centimetre; with the unit and the distance of pages it is
+    in ImageJ's and tifffile's description as well. Raises `CannotShow` for a type that TIFF does not have.
     """
     # It takes 0.1 s to import.
     import tifffile  # noqa: PLC0415
@@ -120,14 +126,21 @@ def tiff(shape: tuple[int, ...], dtype: np.dtype[Any], axes: tuple[Axis, ...]) -
     kind = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("<")
     if kind.kind not in "iufc" or kind.itemsize > 16 or (kind.kind == "f" and kind.itemsize > 8):
         raise CannotShow(f"TIFF has no values of type {dtype.name}; choose NPY or HDF5.")
-    if prod(shape[:-2]) > MAX_TIFF_PAGES:
+    colors = _colors(shape, channels)
+    apart = 2 if channels is None else 3
+    if prod(shape[:-apart]) > MAX_TIFF_PAGES:
         raise CannotShow(
-            f"A TIFF would have {prod(shape[:-2]):,} pages, more than most programs read; choose NPY or HDF5."
+            f"A TIFF would have {prod(shape[:-apart]):,} pages, more than most programs read;"
+            " choose NPY or HDF5."
         )
+    axes = tuple(axis for place, axis in enumerate(axes) if place != channels)
     nbytes = prod(shape) * kind.itemsize
     rows, cols = (axis.metres for axis in axes[-2:])
     more: dict[str, Any] = {}
-    description: dict[str, Any] = {"axes": "TZYX"[-len(shape) :] if len(shape) <= 4 else None}
+    names = "TZYX"[-len(axes) :] if len(axes) <= 4 else None
+    if names is not None and channels is not None:
+        names = f"{names[:channels]}S{names[channels:]}"
+    description: dict[str, Any] = {"axes": names}
     if rows is not None and cols is not None:
         more = {"resolution": (0.01 / cols, 0.01 / rows), "resolutionunit": "CENTIMETER"}
         description |= {
@@ -148,8 +161,7 @@ def tiff(shape: tuple[int, ...], dtype: np.dtype[Any], axes: tuple[Axis, ...]) -
             found = writer.write(
                 shape=shape,
                 dtype=kind,
-                photometric="minisblack",
-                planarconfig=None,
+                **colors,
                 returnoffset=True,
                 metadata={name: value for name, value in description.items() if value},
                 software="Lamella",
@@ -161,6 +173,19 @@ def tiff(shape: tuple[int, ...], dtype: np.dtype[Any], axes: tuple[Axis, ...]) -
         head = os.pread(made.fileno(), offset, 0)
         tail = os.pread(made.fileno(), end - offset - nbytes, offset + nbytes)
     return Container(head, tail, nbytes, to_bytes(kind))
+
+
+def _colors(shape: tuple[int, ...], channels: int | None) -> dict[str, Any]:
+    """What a TIFF says of its colours."""
+    if channels is None:
+        return {"photometric": "minisblack", "planarconfig": None}
+    planar = {len(shape) - 1: "contig", len(shape) - 3: "separate"}.get(channels)
+    if planar is None:
+        raise CannotShow(
+            "The colours of a TIFF come after rows and columns, or before; choose NPY."
+        )
+    extra = {"extrasamples": ["unassalpha"]} if shape[channels] == 4 else {}
+    return {"photometric": "rgb", "planarconfig": planar, **extra}
 
 
 def csv(shape: tuple[int, ...]) -> Container:

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from dashboard import errors
-from dashboard.addressing.box import parse_box
+from dashboard.addressing.box import Box, parse_box
+from dashboard.addressing.selection import Span
 from dashboard.catalog.volume import Volume
 from dashboard.export.export import ExportAddress
 from dashboard.export.formats import Axis, ExportFormat
@@ -40,7 +41,12 @@ FIRST_AXIS: Final = Parameter(
     ),
     type=Annotated[int, Field(ge=0, le=99)],
 )
-EXPORT: Final = (*VOLUME, PART_OF_VOLUME, EXPORT_FORMAT, FIRST_AXIS, DECODE)
+COLORS: Final = Parameter(
+    name="channels",
+    text="A dimension of three or four colours of which the selection has all: a TIFF is in colours.",
+    type=Annotated[int, Field(ge=0, le=99)],
+)
+EXPORT: Final = (*VOLUME, PART_OF_VOLUME, EXPORT_FORMAT, FIRST_AXIS, COLORS, DECODE)
 
 
 def export_address(
@@ -55,4 +61,18 @@ def export_address(
     if format_ is ExportFormat.HDF5 and first:
         raise errors.BadRequest("An HDF5 file has the dataset's own order: leave out the axis.")
     box = parse_box(PART_OF_VOLUME.value(), volume.shape, first)
-    return ExportAddress(volume, box, format_, axes, packing)
+    return ExportAddress(volume, box, format_, axes, packing, _channels(box, volume))
+
+
+def _channels(box: Box, volume: Volume) -> int | None:
+    text = COLORS.given()
+    if text is None:
+        return None
+    whole = [str(d) for d in box.order if box.span(d) == Span(0, volume.shape[d])]
+    fits = [d for d in whole if volume.shape[int(d)] in (3, 4)]
+    if text not in fits or len(box.order) < 3:
+        among = " or ".join(fits) or "none here"
+        raise errors.BadRequest(
+            f"The channels are a dimension of three or four of which the selection has all ({among})."
+        )
+    return int(text)

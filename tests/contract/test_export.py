@@ -26,6 +26,9 @@ SHAPE = (5, 9, 11)
 PARTS = (np.s_[1:4, :, :], np.s_[2, 1:8:3, ::2], np.s_[:, 4, 3:], np.s_[1:5:2, 2:, 5])
 
 
+PHOTOS = np.random.default_rng(5).integers(0, 256, (4, 9, 11, 4)).astype("u1")
+
+
 def texts(part: Any) -> str:
     return ",".join(
         f"{p.start if p.start is not None else ''}:{p.stop if p.stop is not None else ''}:{p.step or 1}"
@@ -56,6 +59,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Path]
             "packed", data=np.arange(-1, np.prod(SHAPE) - 1).reshape(SHAPE).astype(">i2")
         )
         made[2, 3, 4] = -1
+        file["interlaced"], file["planar"] = PHOTOS, np.moveaxis(PHOTOS, -1, 1)
         made.attrs["scale_factor"], made.attrs["add_offset"] = np.float32(0.5), np.float32(100)
         made.attrs["_FillValue"], made.attrs["units"] = np.int16(-1), "K"
     with running(folder, path, export_bytes=100_000) as app:
@@ -320,3 +324,31 @@ def test_exports_of_several_threads(address: str) -> None:
     assert len(found) == AT_ONCE
     for one in found:
         np.testing.assert_array_equal(one, VOLUME)
+
+
+@pytest.mark.parametrize(
+    ("name", "selection", "channels", "expected"),
+    [
+        ("interlaced", "1:3,:,2:,:", 3, PHOTOS[1:3, :, 2:]),
+        ("interlaced", "2,:,:,:", 3, PHOTOS[2]),
+        ("planar", "2,:,:,:", 1, np.moveaxis(PHOTOS[2], -1, 0)),
+        ("planar", "1:3,:,:,:", 1, np.moveaxis(PHOTOS[1:3], -1, 1)),
+    ],
+)
+def test_a_tiff_has_colors(
+    types: tuple[App, Path], name: str, selection: str, channels: int, expected: NDArray[Any]
+) -> None:
+    body = exported(types[0], "types.h5", name, selection, "tiff", channels=channels)
+    with tifffile.TiffFile(io.BytesIO(body)) as found:
+        page = found.pages[0]
+        assert page.photometric.name == "RGB"
+        assert page.samplesperpixel == 4
+        assert len(found.pages) == (2 if ":3" in selection else 1)
+        equal(found.asarray(), expected)
+
+
+def test_colors_are_a_dimension_that_is_whole(types: tuple[App, Path]) -> None:
+    for selection, channels in (("2,:,:,:2", 3), ("2,:,:,1", 3), (":,:,:,2", 1)):
+        asked = {"file": "types.h5", "dataset": "interlaced", "format": "tiff"}
+        response = types[0].get("/api/v1/export", **asked, selection=selection, channels=channels)
+        assert response.status_code == 400

@@ -20,6 +20,7 @@ function setUp() {
     bridge: { clear: none },
     datasets: {
       version: () => null,
+      sizeOf: () => null,
       invalidate: none,
       alternative: (file) => Promise.resolve(file && { file, dataset: '/other' }),
       findTarget: ({ dataset }) =>

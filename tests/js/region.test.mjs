@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { parseLink } from '../../assets/model/address.mjs';
 import { bytesOf, codeOf, regionOf } from '../../assets/model/region.mjs';
 import { createView } from '../../assets/model/view.mjs';
-import { waitText } from '../../assets/model/wait-text.mjs';
+import { describeText, waitText } from '../../assets/model/wait-text.mjs';
 
 function viewOf(link, { shape = [10, 20, 3000], dtype = 'uint16', file = 'a/b.h5', dataset = '/d' } = {}) {
   const record = { dataset, shape, dtype };
@@ -58,6 +58,19 @@ Deno.test('a wait is explained', () => {
   assert.match(waitText({ chunks: 0, chunk_bytes: 0, bytes: 0, seconds: 0, why: '' }), /on its way/);
 });
 
+Deno.test('a region of a colour picture has all of its colours', () => {
+  const record = { dataset: '/d', shape: [5, 40, 50, 3], dtype: 'uint8' };
+  const axes = record.shape.map(() => ({ name: '', unit: '', coordinates: null, edges: false, dates: false }));
+  const meaning = { kind: 'color', rows: 1, columns: 2, channels: 3, index: [2, null, null, 0], axes, suggested: {} };
+  const found = { file: 'a.h5', listed: null, generation: 1, record, meaning: { ...meaning, value: {} } };
+  const { view } = createView(found, parseLink(''), null, false);
+  assert.equal(regionOf(view), '2,:,:,0');
+  assert.equal(regionOf(view, [1, 3], true), '1:3,:,:,:');
+  assert.equal(bytesOf(view), 40 * 50 * 3);
+  assert.match(codeOf('h5py', view, OPTIONS), /\[2, :, :, :\]$/m);
+  assert.match(codeOf('curl', view, OPTIONS), /'selection=2,:,:,:'/);
+});
+
 Deno.test('code for h5py chooses the numbers of an element from what was read', () => {
   const made = (element) => {
     const record = { dataset: '/d', shape: [40, 50, 4], dtype: 'uint16', element };
@@ -68,4 +81,12 @@ Deno.test('code for h5py chooses the numbers of an element from what was read', 
   const fields = made('{R, G, B, A} of uint16');
   assert.match(fields, /^import numpy\.lib\.recfunctions as rfn$/m);
   assert.ok(fields.includes('rfn.structured_to_unstructured(file["/d"][:, :][["R","G","B","A"]])[..., 1]'));
+});
+
+Deno.test('what a first look at a file waits for is said', () => {
+  assert.equal(
+    describeText(2.3e9, false),
+    'what is in the file of 2.3 GB is read, which is kept: the longer, the more objects it has',
+  );
+  assert.equal(describeText(null, true), 'the file has changed: what is in it is read again');
 });
