@@ -61,10 +61,10 @@ class FlagName(TypedDict):
 class ValueMeaning(TypedDict):
     """Values: stored * scale + offset, in `decoded_dtype` if that is not None, where they are valid.
 
-    `fills` (those that JSON lacks as texts) and `valid` (both ends included; None: open) are in terms of the stored
-    values, after those of signed integers are taken as `unsigned`. `calendar` is that of dates, whose unit is such as
-    `days since 2001-01-01`. `mask` is the path of a dataset with the last two dimensions of this one, whose values are
-    missing where the mask is not 0.
+    `fills` (those that JSON lacks as texts) and `valid` (both ends included; None: open) are in terms of the
+    stored values, after those of signed integers are taken as `unsigned`. `calendar` is that of dates, whose unit
+    is such as `days since 2001-01-01`. `mask` is the path of a dataset with the last two dimensions of this one:
+    values are missing where it is not 0.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Node(Protocol):
 
     @property
     def colors(self) -> Sequence[str]:
-        """Names of the fields that elements have for colours, along the last dimension; empty for other elements."""
+        """Names of the fields of elements that are colours, along the last dimension; empty for others."""
 
     @property
     def attrs(self) -> Mapping[str, Any]:
@@ -145,7 +145,7 @@ class Node(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the members of a group in natural order, at most a few hundred."""
+        """Names of the members of a group in natural order, at most a few hundred; not of those in other files."""
 
     def child(self, path: str) -> Node | None:
         """The object at a path, absolute or relative to this group."""

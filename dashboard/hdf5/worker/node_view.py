@@ -171,16 +171,17 @@ class ObjectNode:
 
     @cached_property
     def names(self) -> Sequence[str]:
-        """Names of the members of a group."""
+        """Names of the members of a group, but for those in other files, which take long to open."""
         found: list[str] = []
 
-        def note(raw: bytes) -> bool | None:
-            found.append(raw.decode("utf-8", "replace"))
+        def note(raw: bytes, link: Any) -> bool | None:
+            if link.type != h5py.h5l.TYPE_EXTERNAL:
+                found.append(raw.decode("utf-8", "replace"))
             return True if len(found) >= MAX_NAMES else None
 
         if self.is_group:
             try:
-                self._found.id.links.iterate(note)
+                self._found.id.links.iterate(note, info=True)
             except _ERRORS:
                 return []
         return sorted(found, key=natural_key)
