@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard import errors
 from dashboard.addressing.selection import Selection, Span, parse
 from dashboard.analysis import shapes
 from dashboard.analysis.shapes import Shape, ShapeKind, parse_named_shape, parse_points, parse_shape
+from tests.examples import examples
 
 WHOLE = Selection((3, Span(0, 12), Span(0, 14)))
 HALVES = st.integers(-6, 32).map(lambda n: n / 2)
@@ -101,6 +102,7 @@ def test_rectangles_and_ellipses(
     check(Shape(kind, (one, other)), selection)
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(POINTS, min_size=3, max_size=8), SELECTIONS)
 @example([(1.0, 1.0), (1.0, 9.0), (9.0, 9.0), (9.0, 1.0)], WHOLE)
 @example([(1.0, 1.0), (10.0, 9.0), (1.0, 9.0), (10.0, 1.0)], WHOLE)
@@ -110,6 +112,7 @@ def test_polygons(points: list[Any], selection: Selection) -> None:
     check(Shape(ShapeKind.POLYGON, tuple(points)), selection)
 
 
+@settings(max_examples=examples(30))
 @given(st.lists(st.tuples(st.floats(-3, 15), st.floats(-3, 15)), min_size=3, max_size=7))
 def test_polygons_with_any_vertices(points: list[Any]) -> None:
     """Rounding matters on the border alone."""
