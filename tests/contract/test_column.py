@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from dashboard import errors
 from dashboard.analysis import column as module
-from dashboard.client import Client
+from dashboard.client import Client, ServerError
 from tests import files
 from tests.contract.conftest import FLOATS, VOLUME
+from tests.contract.test_quotas import TOKEN, people
 from tests.contract.test_slice import FILE, assert_error
 from tests.web import HOST, App, listening, running
 
@@ -236,6 +239,63 @@ def test_one_that_is_given_up_is_closed(app: App, monkeypatch: pytest.MonkeyPatc
         response.close()
         # One more is read while lines are sent.
         assert 1 <= len(read) - before <= 2
+
+
+def test_one_that_cannot_be_read_to_its_end_says_so(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file changes after the first lines were sent."""
+    monkeypatch.setattr(module, "WAVE_BYTES", 1)
+    monkeypatch.setattr(app.services.loader, "estimate_decode_s", lambda *_: 0.0)
+    left = [2]
+    original = module.Columns.read
+
+    def read(self: module.Columns, *args: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise errors.Changed("It changed.")
+        return original(self, *args)
+
+    monkeypatch.setattr(module.Columns, "read", read)
+    found = lines(app, axis=2, at="3,4,5")
+    assert [line["index"] for line in found[:-1]] == sorted(range(32), key=lambda n: abs(n - 5.1))
+    assert found[-1] == {"error": {"code": errors.Changed.code, "message": "It changed."}}
+    left[0] = 1
+    with (
+        listening(app.client.application) as address,
+        Client(address) as client,
+        pytest.raises(ServerError, match="It changed"),
+    ):
+        client.column(FILE, "volume", 2, (3, 4, 5))
+    monkeypatch.undo()
+    assert column(app, axis=2, at="3,4,5") == VOLUME[3, 4].tolist()
+
+
+def test_a_growing_volume(tmp_path: Path) -> None:
+    path = tmp_path / "growing.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        made = file.create_dataset("x", (4, 9, 9), "u2", maxshape=(None, 9, 9), chunks=(2, 4, 4))
+        made[...] = 1
+        file.swmr_mode = True
+        with running(tmp_path, path) as app:
+            assert column(app, "x", "growing.h5", axis=0, at="0,3,3") == [1] * 4
+            made.resize(7, 0)
+            made[4:] = 2
+            made.flush()
+            assert column(app, "x", "growing.h5", axis=0, at="0,3,3") == [1] * 4 + [2] * 3
+
+
+def test_decoded_chunks_count_in_a_quota(tmp_path: Path) -> None:
+    with people(tmp_path, "[quotas]\ncold_bytes_per_minute = 1000\n") as app:
+        query = {"file": "data/scan.h5", "dataset": "a", "axis": 0}
+        headers = {"Authorization": f"Bearer {TOKEN}", "X-Person": "ann"}
+        for at, status in (("1,2,3", 200), ("1,2,4", 429), ("7,2,3", 200)):
+            response = app.client.get(
+                "/api/v1/column", query_string=query | {"at": at}, headers=headers, base_url=HOST
+            )
+            response.get_data()
+            assert response.status_code == status, "what is kept costs nothing"
+            response.close()
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,13 @@ def test_what_is_stored_and_what_it_costs(path: Path, capsys: pytest.CaptureFixt
     first, second, _ = scan["axes"]
     assert (first["axis"], first["chunks"], first["decoded_bytes"]) == (0, 144, VALUES.nbytes)
     assert (first["amplification"], second["amplification"]) == (64.0, 8.0)
+    columns = scan["columns"]
+    assert [one["axis"] for one in columns] == [0, 1, 2]
+    assert (
+        columns[0]["chunks"] * columns[1]["chunks"] * columns[2]["chunks"] == 144 * SHAPE[0] // 64
+    )
+    assert columns[1]["decoded_bytes"] == columns[1]["chunks"] * 64 * 8 * 8 * VALUES.itemsize
+    assert all(one["slices_bytes"] >= VALUES.nbytes for one in columns)
     assert scan["advice"].endswith(".")
     words = report["/words"]
     assert words["browsable"] is False
@@ -89,6 +96,8 @@ def test_every_kind_of_data_is_measured_cold_and_warm(
     assert record["read_by"] == read_by
     assert record["not_measured"] is None
     assert len(record["axes"]) == axes
+    assert len(record["columns"]) == len(record["shape"])
+    assert all(one["expected_cold_ms"] >= 0 for one in record["columns"])
     for axis in record["axes"]:
         assert axis["expected_cold_ms"] > 0
         assert axis["expected_warm_ms"] > 0
