@@ -287,9 +287,11 @@ class Hdf5WorkerPool:
         self, op: str, worker: Hdf5Worker | None, error: Exception, seconds: float
     ) -> Exception:
         """The error for a worker that died or could not be started."""
-        code, asked, position = None, False, None
+        code, asked, idle, position = None, False, False, None
         if worker is not None:
             asked, position = worker.asked, worker.position()
+            # It died after it was looked at, and before it had the request.
+            idle = worker.ready and not asked
             # A worker that closed the pipe is about to exit; one that violates the protocol is not.
             with suppress(subprocess.TimeoutExpired):
                 worker.process.wait(1.0 if isinstance(error, EOFError) else 0.0)
@@ -298,7 +300,7 @@ class Hdf5WorkerPool:
         log.warning("HDF5 worker died: %s, status %s, after %.1f s", op, code, seconds)
         if isinstance(error, ValueError):
             return _Crashed(position)
-        if asked and code in _ENDED:
+        if idle or (asked and code in _ENDED):
             # By the OOM killer or from outside, which is not the file's fault.
             return _Killed()
         if isinstance(error, MemoryError) or not asked:

@@ -139,7 +139,7 @@ CONTROLS: dict[str, Callable[[Any], None]] = {
 # The others stand for them: the same component, or the same way to leave it.
 ALIKE = {
     *("axis", "norm", "pool", "reverse", "whole slice", "panels", "new files"),
-    *("bookmarks closed", "play settings closed"),
+    *("bookmarks closed", "play settings closed", "colour scale", "window's ends", "panel", "play"),
 }
 
 

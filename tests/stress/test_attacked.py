@@ -11,7 +11,7 @@ from bench.attacked.load import measure
 # Two servers start and come to rest in that time, on a machine that may be busy.
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(400)]
 
-SECONDS = 10.0
+SECONDS = 6.0
 
 
 def test_viewers_lose_no_answer_to_hostile_requests(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_one_that_is_killed_at_its_request_is_replaced_once(
     # Killed between the check whether it lives and the request.
     monkeypatch.setattr(running(pool), "poll", lambda: None)
     os.kill(running(pool).pid, signal.SIGKILL)
+    os.waitid(os.P_PID, running(pool).pid, os.WEXITED | os.WNOWAIT)
     assert pool.call(ListDatasets(), path)[0].datasets[0].dataset == "/x"
 
 
