@@ -46,6 +46,7 @@ export function createChart(host, onClick) {
         ...axis,
         title: { text: yTitle, font: { size: 10 }, standoff: 2 },
         exponentformat: 'power',
+        minexponent: 5,
         zeroline: false,
       },
       shapes: marker === null ? [] : [{

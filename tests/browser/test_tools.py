@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -210,6 +211,9 @@ def test_the_figures_are_numpys(scan: Any) -> None:
     chips.nth(1).click()
     profile = curve(scan, "profile-panel", "Line 2")
     assert profile == pytest.approx(values[20, 10:91, 4:7].mean(axis=1), rel=1e-9)
+    chips.nth(2).click()
+    scan.await_text("column-panel", "130 slices")
+    assert curve(scan, "column-panel", "Point 3") == values[:, 40, 7].tolist()
     chips.nth(3).click()
     row, col = np.mgrid[:120, :100]
     inside = ((row - 25) / 15.5) ** 2 + ((col - 20) / 10.5) ** 2 <= 1
@@ -217,6 +221,10 @@ def test_the_figures_are_numpys(scan: Any) -> None:
     assert number(figures(scan, "region-panel")["mean"]) == pytest.approx(
         values[20][inside].mean(), rel=1e-6
     )
+    scan.page.get_by_role("button", name="Measure the region in all slices").click()
+    scan.await_text("column-panel", "130 slices")
+    means = values[:, inside].mean(axis=1)
+    assert curve(scan, "column-panel", "mean") == pytest.approx(means, rel=1e-9)
 
 
 def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
@@ -244,3 +252,19 @@ def test_a_region_outside_says_so(scan: Any) -> None:
     scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:500,500,600,600")
     scan.await_text("region-panel", "outside")
     scan.errors.clear()
+
+
+def test_a_column_is_given_up_and_leads_to_a_slice(scan: Any) -> None:
+    scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:29.5,19.5,80.5,60.5")
+    scan.page.route(re.compile(r"/api/v1/column"), lambda route: None)
+    scan.page.get_by_role("button", name="Measure the region in all slices").click()
+    scan.page.get_by_role("button", name="Stop, and keep what has come").click()
+    scan.await_text("column-panel", "Cancelled")
+    scan.page.unroute_all()
+    scan.page.get_by_role("button", name="Measure the region in all slices").click()
+    scan.await_text("column-panel", "130 slices")
+    # A click on the chart goes to the slice.
+    box = scan.page.locator("#column-panel .nsewdrag").bounding_box()
+    scan.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    scan.settled()
+    assert 60 <= scan.index <= 70

@@ -5,6 +5,7 @@ import { lengthText, voxelsText } from '../../model/measures.mjs';
 import { element, setText } from '../../render/dom.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
 import { button, make } from './panel.mjs';
+import { createColumnPanel } from './column-panel.mjs';
 import { createProfilePanel } from './profile-panel.mjs';
 import { createRegionPanel } from './region-panel.mjs';
 import { describe, nameOf } from './words.mjs';
@@ -34,7 +35,7 @@ import { describe, nameOf } from './words.mjs';
 export function createMeasure(parts, hooks) {
   const { clock, store, machine, focus } = parts;
   /** @type {Panel[]} */
-  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts)];
+  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts), createColumnPanel(parts)];
   let listed = '';
   let timer = 0;
 

@@ -19,6 +19,7 @@ TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes", Tab.MEASURE: "Measure"}
 MEASURED = (
     (Measure.PROFILE, "Profile along the line"),
     (Measure.REGION, "Statistics of the region"),
+    (Measure.COLUMN, "Values through all slices"),
 )
 
 

@@ -75,6 +75,7 @@ class Measure(StrEnum):
     LENGTH = "measured-length"
     PROFILE = "profile-panel"
     REGION = "region-panel"
+    COLUMN = "column-panel"
 
 
 class View(StrEnum):
