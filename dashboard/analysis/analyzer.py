@@ -21,12 +21,13 @@ from dashboard.analysis.histogram import (
 from dashboard.analysis.interpretation import Interpretation
 from dashboard.analysis.line_profile import Line, Reduce, profile
 from dashboard.analysis.shapes import Shape, ShapeKind
-from dashboard.analysis.statistics import Statistics, statistics
+from dashboard.analysis.statistics import Distribution, Statistics, statistics
 from dashboard.bricks.loader import BrickLoader
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.masks import mask_selection, masked_cells
 from dashboard.frames.plane_reader import PlaneReader
 
 
@@ -80,12 +81,10 @@ class Analyzer:
         shape: Shape | None = None,
     ) -> Histogram:
         """The histogram of a slice, or of a shape on it, between two values; without a range of all values."""
-        values = (
-            self.stored(source.volume, selection, requester)
-            if shape is None
-            else self._of_shape(source.volume, shape, shape.within(selection), requester)
-        )
-        found = source.distribution(values)
+        if shape is None:
+            found = source.distribution(*self._cells(source, selection, requester))
+        else:
+            found, _ = self._of_shape(source, shape, shape.within(selection), requester)
         if range_ is None:
             return histogram(found, edges_of_all(natural_range(found), bins, source.dtype))
         return histogram(found, edges_between(*range_, bins, source.dtype))
@@ -95,20 +94,30 @@ class Analyzer:
     ) -> Region:
         """Statistics of the voxels of a shape; `BadRequest` where there are none."""
         part = shape.within(selection)
-        values = self._of_shape(source.volume, shape, part, requester)
-        found = statistics(source.distribution(values))
-        return Region(found, values.size * part.row_span.step * part.col_span.step)
+        found, cells = self._of_shape(source, shape, part, requester)
+        return Region(statistics(found), cells * part.row_span.step * part.col_span.step)
 
     def _of_shape(
-        self, volume: Volume, shape: Shape, part: Selection, requester: Requester
-    ) -> NDArray[Any]:
-        """The stored values of the voxels of a shape, which all lie in `part`."""
-        values = self.stored(volume, part, requester)
+        self, source: Interpretation, shape: Shape, part: Selection, requester: Requester
+    ) -> tuple[Distribution, int]:
+        """The values of the cells of a shape, which all lie in `part`, and how many cells it has."""
+        values, left_out = self._cells(source, part, requester)
         if shape.kind is not ShapeKind.RECTANGLE:
-            values = values[shape.mask(part)]
+            inside = shape.mask(part)
+            values, left_out = values[inside], None if left_out is None else left_out[inside]
         if not values.size:
             raise errors.BadRequest("The region has no voxel: none has its centre in it.")
-        return values
+        return source.distribution(values, left_out), values.size
+
+    def _cells(
+        self, source: Interpretation, selection: Selection, requester: Requester
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """The stored values of a selection, and which of them a mask leaves out."""
+        values = self.stored(source.volume, selection, requester)
+        if source.mask is None:
+            return values, None
+        mask = self.stored(source.mask, mask_selection(selection), requester)
+        return values, np.broadcast_to(masked_cells(mask, selection), values.shape)
 
     def profile(
         self,
@@ -120,5 +129,10 @@ class Analyzer:
     ) -> NDArray[np.float64]:
         """The values along a line on a slice, NaN where it has none."""
         part = line.within(selection)
-        plane = self.stored(source.volume, part, requester)
-        return profile(line, part, lambda rows, cols: source.floats(plane[rows, cols]), reduce)
+        values, left_out = self._cells(source, part, requester)
+
+        def voxels(rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
+            found = source.floats(values[rows, cols])
+            return found if left_out is None else np.where(left_out[rows, cols], np.nan, found)
+
+        return profile(line, part, voxels, reduce)

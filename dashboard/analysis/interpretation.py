@@ -37,24 +37,41 @@ class Interpretation:
         """Whether there are so few different values that each of them is counted."""
         return self.volume.dtype.itemsize <= 2
 
-    def distribution(self, stored: NDArray[Any]) -> Distribution:
-        """The values of an array of any shape, without the missing ones."""
-        if self.has_codes:
-            return self.distribution_of_codes(code_counts(stored))
-        values, valid = self._read(stored.reshape(-1))
-        kept = values[valid]
-        return Distribution(kept, None, values.size - kept.size)
+    def distribution(
+        self, stored: NDArray[Any], left_out: NDArray[np.bool_] | None = None
+    ) -> Distribution:
+        """The values of an array of any shape, without the missing ones.
 
-    def distribution_of_codes(self, counts: NDArray[np.int64]) -> Distribution:
-        """The values of which `counts` has, for each pattern of bits, how often it occurs (`code_counts`)."""
+        `left_out`, an array of the same shape, says which cells are missing whatever they have.
+        """
+        masked = 0
+        if left_out is not None:
+            masked = int(np.count_nonzero(left_out))
+            stored = stored[~left_out]
+        if self.has_codes:
+            return self.distribution_of_codes(code_counts(stored), masked)
+        values, valid = self._read(stored.reshape(-1))
+        kept = values if valid.all() else values[valid]
+        return Distribution(kept, None, values.size - kept.size + masked)
+
+    def distribution_of_codes(self, counts: NDArray[np.int64], masked: int = 0) -> Distribution:
+        """The values of which `counts` has, for each pattern of bits, how often it occurs (`code_counts`).
+
+        So many more are missing as are `masked`.
+        """
         codes = np.flatnonzero(counts)
         counts = counts[codes]
         stored = codes.astype(_code_dtype(self.volume.memory_dtype)).view(self.volume.memory_dtype)
         values, valid = self._read(stored)
-        missing = int(counts[~valid].sum())
+        missing = int(counts[~valid].sum()) + masked
         values, counts = values[valid], counts[valid]
         order = np.argsort(values, kind="stable")
         return Distribution(values[order], counts[order], missing)
+
+    @property
+    def mask(self) -> Volume | None:
+        """The volume that says which pixels are missing; None without one."""
+        return None if self.packing is None else self.packing.mask
 
     def floats(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """The values as float64, in an array of the same shape; NaN for missing ones."""

@@ -23,6 +23,9 @@ from pydantic import TypeAdapter
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress, digest
+from dashboard.addressing.requester import SCRIPT
+from dashboard.addressing.selection import Selection, Span
+from dashboard.analysis.analyzer import Analyzer
 from dashboard.analysis.histogram import Histogram
 from dashboard.analysis.interpretation import Interpretation
 from dashboard.analysis.volume_tally import CodeTally, EdgeTally, StoredTally, Tally
@@ -38,7 +41,7 @@ from dashboard.frames.window import WINDOWS_VERSION, VolumeWindows
 log = logging.getLogger(__name__)
 
 # To be raised when tallies are made differently.
-TALLIES_VERSION: Final = "1"
+TALLIES_VERSION: Final = "2"
 # Time that one request counts; the last piece may exceed it.
 BUDGET_S: Final = 0.05
 # Values that are counted at a time: about 3 ms, in which other threads may wait for the interpreter.
@@ -64,6 +67,7 @@ class VolumeHistograms:
         bricks: BrickStore,
         contiguous: ContiguousPlanes,
         windows: VolumeWindows,
+        analyzer: Analyzer,
         is_idle: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +75,7 @@ class VolumeHistograms:
         self._bricks = bricks
         self._contiguous = contiguous
         self._windows = windows
+        self._analyzer = analyzer
         self._is_idle = is_idle
         self._clock = clock
         self._lock = threading.Lock()
@@ -146,17 +151,31 @@ class VolumeHistograms:
         def is_over() -> bool:
             return self._clock() >= end or not self._is_idle()
 
-        volume = source.volume
+        volume, mask = source.volume, self._mask(source)
         if volume.read_path is ReadPath.CONTIGUOUS:
-            self._count_file(file, source, tally, is_over)
+            self._count_file(file, source, tally, mask, is_over)
             return
         for address in self._cached_bricks(volume, tally, key, is_over):
             if is_over():
                 break
-            self._count_brick(source, tally, address, is_over)
+            self._count_brick(source, tally, address, mask, is_over)
+
+    def _mask(self, source: Interpretation) -> NDArray[np.bool_] | None:
+        """Which pixels are left out, an array of the last two dimensions; None without a mask."""
+        if source.mask is None:
+            return None
+        rows, cols = source.mask.shape
+        whole = Selection((Span(0, rows), Span(0, cols)))
+        left_out: NDArray[np.bool_] = self._analyzer.stored(source.mask, whole, SCRIPT) != 0
+        return left_out
 
     def _count_file(
-        self, file: VolumeFile, source: Interpretation, tally: Tally, is_over: Callable[[], bool]
+        self,
+        file: VolumeFile,
+        source: Interpretation,
+        tally: Tally,
+        mask: NDArray[np.bool_] | None,
+        is_over: Callable[[], bool],
     ) -> None:
         total = prod(source.volume.shape)
         for number in np.flatnonzero(~tally.seen):
@@ -164,7 +183,10 @@ class VolumeHistograms:
                 break
             first = int(number) * PIECE_VOXELS
             count = min(PIECE_VOXELS, total - first)
-            tally.add(source, self._contiguous.run(file, first, count))
+            left_out = None
+            if mask is not None:
+                left_out = np.take(mask, np.arange(first, first + count), mode="wrap")
+            tally.add(source, self._contiguous.run(file, first, count), left_out)
             tally.seen[number] = True
         # Raises where the values may be those of another version: then nothing of them is kept.
         file.ensure_unchanged()
@@ -201,6 +223,7 @@ class VolumeHistograms:
         source: Interpretation,
         tally: Tally,
         address: BrickAddress,
+        mask: NDArray[np.bool_] | None,
         is_over: Callable[[], bool],
     ) -> None:
         """Add the chunks of a brick that were not seen, without damaged ones."""
@@ -234,7 +257,9 @@ class VolumeHistograms:
                     ),
                     slice(first * sides[-1], last * sides[-1]),
                 ]
-                tally.add(source, values[tuple(box)])
+                piece = values[tuple(box)]
+                left_out = None if mask is None else _left_out(mask, address, box, piece.shape)
+                tally.add(source, piece, left_out)
                 tally.seen[numbers[at][first:last]] = True
 
 
@@ -277,9 +302,9 @@ def _key(source: Interpretation) -> str:
     """The key of a tally; codes are counted alike whatever they stand for."""
     volume = source.volume
     growth = [] if volume.swmr_index is None else [volume.fingerprint.as_list(), *volume.shape]
-    meant: list[object] = []
+    meant: list[object] = [] if source.mask is None else [source.mask.address.key]
     if not source.has_codes:
-        meant = [WINDOWS_VERSION, source.part if volume.dtype.kind == "c" else None]
+        meant += [WINDOWS_VERSION, source.part if volume.dtype.kind == "c" else None]
         meant += [] if source.packing is None else source.packing.key
     return digest("tally", TALLIES_VERSION, volume.address.key, growth, meant)
 
@@ -294,6 +319,23 @@ def _pieces(volume: Volume) -> int:
             f"The dataset has {chunks:,} chunks, and at most {MAX_CHUNKS:,} are counted; ask for slices."
         )
     return chunks
+
+
+def _left_out(
+    mask: NDArray[np.bool_], address: BrickAddress, box: list[slice], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which voxels of a box in a brick, in the brick's order, a mask of the last two dimensions leaves out."""
+    rank = len(shape)
+    axes = [address.order.index(dim) for dim in (rank - 2, rank - 1)]
+    rows, cols = (
+        slice(
+            address.start[dim] + box[axis].start, address.start[dim] + box[axis].start + shape[axis]
+        )
+        for dim, axis in zip((rank - 2, rank - 1), axes, strict=True)
+    )
+    part = mask[rows, cols] if axes[0] < axes[1] else mask[rows, cols].T
+    along = [shape[axis] if axis in axes else 1 for axis in range(rank)]
+    return np.broadcast_to(part.reshape(along), shape)
 
 
 def _runs(flags: NDArray[np.bool_], most: int) -> Iterator[tuple[int, int]]:

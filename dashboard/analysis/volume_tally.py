@@ -64,8 +64,13 @@ class Tally(ABC):
         """How many voxels were counted."""
 
     @abstractmethod
-    def add(self, source: Interpretation, stored: NDArray[Any]) -> None:
-        """Count the stored values of an array."""
+    def add(
+        self,
+        source: Interpretation,
+        stored: NDArray[Any],
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Count the stored values of an array; `left_out`, of the same shape, says which are missing anyway."""
 
     @abstractmethod
     def histogram(
@@ -106,17 +111,25 @@ class Tally(ABC):
 
 
 class CodeTally(Tally):
-    """Counts by pattern of bits; the same whatever the values stand for."""
+    """Counts by pattern of bits, whatever the values stand for; the last one is of what a mask leaves out."""
 
     def __init__(self, source: Interpretation, pieces: int) -> None:
-        super().__init__(pieces, 256**source.volume.dtype.itemsize)
+        super().__init__(pieces, 256**source.volume.dtype.itemsize + 1)
 
     @property
     def voxels(self) -> int:
         return int(self.counts.sum())
 
-    def add(self, source: Interpretation, stored: NDArray[Any]) -> None:
-        self.counts += code_counts(stored)
+    def add(
+        self,
+        source: Interpretation,
+        stored: NDArray[Any],
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
+        if left_out is not None:
+            self.counts[-1] += np.count_nonzero(left_out)
+            stored = stored[~left_out]
+        self.counts[:-1] += code_counts(stored)
 
     def histogram(
         self,
@@ -126,7 +139,8 @@ class CodeTally(Tally):
         window: Window | None,
         seen: float,
     ) -> Histogram:
-        found, dtype = source.distribution_of_codes(self.counts), source.dtype
+        found = source.distribution_of_codes(self.counts[:-1], int(self.counts[-1]))
+        dtype = source.dtype
         if range_ is not None:
             return histogram(found, edges_between(*range_, bins, dtype), seen)
         if window is None:
@@ -151,8 +165,13 @@ class EdgeTally(Tally):
     def voxels(self) -> int:
         return int(self.counts[-2:].sum())
 
-    def add(self, source: Interpretation, stored: NDArray[Any]) -> None:
-        found = source.distribution(stored)
+    def add(
+        self,
+        source: Interpretation,
+        stored: NDArray[Any],
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
+        found = source.distribution(stored, left_out)
         below, up_to = cumulative(found, self.edges)
         self.counts += np.concatenate((below, up_to, [found.n, found.missing]))
         if found.extremes is not None:

@@ -18,8 +18,13 @@ def mask_selection(selection: Selection) -> Selection:
     )
 
 
+def masked_cells(mask: NDArray[Any], selection: Selection) -> NDArray[np.bool_]:
+    """Which cells of a plane the mask, read at `mask_selection`, leaves out: an array that broadcasts to them."""
+    # Its rows may be the columns of the plane.
+    left_out: NDArray[np.bool_] = mask != 0
+    return left_out.T if selection.plane[1] == len(selection.items) - 2 else left_out
+
+
 def leave_out(values: NDArray[Any], mask: NDArray[Any], selection: Selection) -> None:
     """NaN in place of the values of a plane where the mask, read at `mask_selection`, is not 0."""
-    if selection.plane[1] == len(selection.items) - 2:
-        mask = mask.T  # Its rows are the columns of the plane.
-    np.copyto(values, np.nan, where=mask != 0)
+    np.copyto(values, np.nan, where=masked_cells(mask, selection))

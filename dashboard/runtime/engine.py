@@ -189,6 +189,7 @@ def build_engine(
     frames = FrameCache(frame_backend)
     contiguous = ContiguousPlanes(home / "mapped")
     windows = VolumeWindows(metadata, readers)
+    analyzer = Analyzer(metadata, loader, contiguous, settings.max_cells)
     return Engine(
         settings=settings,
         role=role,
@@ -218,9 +219,9 @@ def build_engine(
         voxels=VoxelReader(metadata, bricks, readers, settings.decode_threads),
         renderer=FrameRenderer(metadata, loader, contiguous, frames, windows, settings.max_cells),
         costs=SliceCosts(bricks, loader),
-        analyzer=Analyzer(metadata, loader, contiguous, settings.max_cells),
+        analyzer=analyzer,
         volume_histograms=VolumeHistograms(
-            metadata, bricks, contiguous, windows, loader.no_demand_pending
+            metadata, bricks, contiguous, windows, analyzer, loader.no_demand_pending
         ),
         columns=Columns(metadata, bricks, readers, loader, caches.metadata),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),

@@ -230,6 +230,54 @@ def test_a_volume_is_unpacked(made: App, dataset: str) -> None:
     equals(volume(made, dataset, 1.0), STORED)
 
 
+def write_detector(file: h5py.File, name: str, dtype: str, how: dict[str, Any]) -> None:
+    """A NeXus detector with a mask."""
+    detector = file.create_group(name)
+    detector.attrs["NX_class"] = "NXdetector"
+    detector.create_dataset("data", data=STORED.astype(dtype), **how)
+    detector["pixel_mask"] = MASK
+
+
+MASK = np.random.default_rng(11).integers(0, 4, SHAPE[1:]).astype("u4") // 3
+
+
+@pytest.fixture
+def detectors(tmp_path: Path) -> Iterator[App]:
+    """An application over a file with detectors."""
+    path = tmp_path / "types.h5"
+    with h5py.File(path, "w") as file:
+        for dtype in ("i2", "i4"):
+            write_detector(file, f"chunked_{dtype}", dtype, {"chunks": CHUNKS, "compression": 4})
+            write_detector(file, f"plain_{dtype}", dtype, {})
+    with running(tmp_path, path) as app:
+        yield app
+
+
+@pytest.mark.parametrize("name", ["chunked_i2", "chunked_i4", "plain_i2", "plain_i4"])
+def test_masked_pixels_are_missing(detectors: App, name: str) -> None:
+    dataset, shown = f"{name}/data", np.where(MASK, np.nan, STORED.astype("f4"))
+    for plane in PLANES:
+        asked = {"selection": text(plane), "decode": "1"}
+        equals(ask(detectors, dataset, **asked), shown[plane])
+        file = {"file": "types.h5", "dataset": dataset, "points": "-1,-1,99,99"}
+        found = detectors.get("/api/v1/region", **file, **asked).get_json()
+        assert (found["n"], found["missing"]) == region_counts(shown[plane])
+    line = {"file": "types.h5", "dataset": dataset, "from": "5,0", "to": "5,30", "decode": "1"}
+    found = detectors.get("/api/v1/profile", selection="2,:,:", **line).get_json()["values"]
+    np.testing.assert_array_equal(np.array(found, float), shown[2, 5])
+    # In addition to these planes across all axes, the rest of the chunks.
+    for selection in ("0,:,:", ":,:,20"):
+        cached(detectors, dataset, selection)
+    equals(volume(detectors, dataset, 1.0, decode="1"), shown)
+    equals(volume(detectors, dataset, 1.0), STORED)
+
+
+def region_counts(values: NDArray[Any]) -> tuple[int, int]:
+    """How many are valid, and how many missing."""
+    missing = int(np.isnan(values).sum())
+    return values.size - missing, missing
+
+
 def test_a_part_of_complex_values(made: App) -> None:
     for selection in ("0,:,:", "2,:,:", "4,:,:"):
         cached(made, "chunked/c16", selection)
