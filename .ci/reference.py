@@ -60,6 +60,7 @@ KEY_TEXTS = {
     "Home": ("Home", "first slice"),
     "End": ("End", "last slice"),
     " ": ("Space", "play and pause"),
+    "a": ("A", "contrast of what is in view"),
 }
 
 

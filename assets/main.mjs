@@ -7,11 +7,11 @@ import { createDatasets } from './data/datasets.mjs';
 import { createFrameCache } from './data/frame-cache.mjs';
 import { createNetworkTiming } from './data/network-timing.mjs';
 import { createRecent } from './data/recent.mjs';
+import { createRememberedColors } from './data/remembered-colors.mjs';
 import { createRows } from './data/rows.mjs';
 import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
-import { gradient } from './model/colormap.mjs';
 import { regionOf } from './model/region.mjs';
 import { createViewStore } from './model/view.mjs';
 import { waitText } from './model/wait-text.mjs';
@@ -26,6 +26,7 @@ import { createScrubber } from './render/scrubber.mjs';
 import { createStateMachine } from './render/state-machine.mjs';
 import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
+import { createContrast } from './ui/contrast.mjs';
 import { createDashBridge } from './ui/dash-bridge.mjs';
 import { createDetails } from './ui/details.mjs';
 import { createDimensions } from './ui/dimensions.mjs';
@@ -43,6 +44,7 @@ import { showPlaying } from './ui/play-button.mjs';
 import { createPolling } from './ui/polling.mjs';
 import { createPrefetchPause } from './ui/prefetch-pause.mjs';
 import { createResidencyBand } from './ui/residency.mjs';
+import { drawScale } from './ui/scale-option.mjs';
 import { createSessionNotice } from './ui/session.mjs';
 import { createSheet } from './ui/sheet.mjs';
 import { createShell } from './ui/shell.mjs';
@@ -71,16 +73,7 @@ import { createViewer } from './ui/viewer.mjs';
 
 /** Components that Dash draws by a function. @type {Record<string, (payload: DashProps) => object>} */
 export const renderers = {
-  lamellaScale: (payload) => {
-    const h = globalThis.React.createElement;
-    const background = gradient(payload.option.value, false);
-    return h(
-      'div',
-      { className: 'scale-option' },
-      h('span', { className: 'swatch', style: { background } }),
-      h('span', null, payload.option.label),
-    );
-  },
+  lamellaScale: drawScale,
 };
 
 /** Start the page with the server's configuration; returns what Dash calls when a control changes.
@@ -191,7 +184,7 @@ export function start(config) {
 
   const colors = createColorMapping({
     api,
-    show: { error: (text) => setText('window-error', text), bounds: bridge.syncBounds },
+    show: { error: (text) => setText('window-error', text), bounds: (view, mapping) => contrast.follow(view, mapping) },
   });
   const canvas = createCanvas({ area: () => plot.area() });
   const patch = createPlotlyPatch({ lut: canvas.lut });
@@ -211,6 +204,7 @@ export function start(config) {
   const machine = createStateMachine((phase) => {
     element('plot-frame').dataset.phase = phase;
     tools.onPhase();
+    contrast.onPhase(phase);
   });
   const frames = createFrameCache();
   const scrubber = createScrubber({
@@ -259,6 +253,8 @@ export function start(config) {
     },
   });
 
+  const show = { bounds: bridge.syncBounds, viewer: () => viewer };
+  const contrast = createContrast({ api, clock, colors, loader, machine, picture, plot, store, ...show });
   const prefetchPause = createPrefetchPause({
     api,
     viewerId,
@@ -309,6 +305,7 @@ export function start(config) {
     player,
     plot,
     readout,
+    remembered: createRememberedColors(),
     residency,
     sheet,
     startPage,
@@ -332,7 +329,7 @@ export function start(config) {
     signsIn: config.signsIn,
   });
   const tools = createTools({ clock, api, store, plot, machine, viewer, status, dock, focus });
-  const input = createInput({ viewer, player, tools });
+  const input = createInput({ contrast, viewer, player, tools });
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);

@@ -73,7 +73,11 @@ def _normed(norm: str, window: Window) -> Callable[[float], float | None]:
     def sqrt(v: float) -> float | None:
         return math.sqrt(v) if v >= 0 else None
 
-    return {"linear": lambda v: v, "log": log, "sqrt": sqrt, "symlog": symlog}[norm]
+    def asinh(v: float) -> float:
+        # Matplotlib's AsinhNorm with this linear width, which divides both sides.
+        return math.asinh(v / linear)
+
+    return {"linear": lambda v: v, "log": log, "sqrt": sqrt, "symlog": symlog, "asinh": asinh}[norm]
 
 
 def codes(values: Values, window: Window, norm: str, fill: Any = None) -> tuple[Values, Values]:

@@ -37,7 +37,9 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {Pool | null} pool
  * @property {Norm | null} norm
  * @property {string | null} colorscale
- * @property {boolean} reverse
+ * @property {boolean | null} reverse
+ * @property {number | null} centre
+ * @property {boolean | null} clip
  * @property {'volume' | 'slice' | Range | null} window
  * @property {Range | null} x
  * @property {Range | null} y
@@ -53,6 +55,11 @@ function pair(text) {
   const [from, to] = values;
   if (parts.length !== 2 || parts.some((p) => p.trim() === '') || !values.every(Number.isFinite)) return null;
   return from < to ? [from, to] : null;
+}
+
+/** @param {string | null} text @returns {number | null} */
+function number(text) {
+  return text && text.trim() && Number.isFinite(Number(text)) ? Number(text) : null;
 }
 
 /** The sides that are flipped: `rows`, `cols`, both with a comma between them, or `none`.
@@ -71,6 +78,8 @@ export function parseLink(search) {
   const window_ = query.get('window');
   /** @template {string} T @param {string} name @param {readonly T[]} names @returns {T | null} */
   const known = (name, names) => names.find((one) => one === query.get(name)) ?? null;
+  /** @param {string} name */
+  const flag = (name) => query.get(name) === '1' ? true : query.get(name) === '0' ? false : null;
   /** @type {Link} */
   const link = {
     file: query.get('file'),
@@ -85,14 +94,16 @@ export function parseLink(search) {
     labels: labelsOf(query.get('labels')),
     overlay: query.get('overlay'),
     opacity: share(query.get('opacity')),
-    decode: query.get('decode') === '1' ? true : query.get('decode') === '0' ? false : null,
+    decode: flag('decode'),
     voxel: voxelSize(query.get('voxel')),
     aspect: known('aspect', /** @type {const} */ (['voxel', 'square', 'fill'])),
     part: known('part', PARTS),
     pool: known('pool', POOLS),
     norm: known('norm', NORMS),
     colorscale: COLORSCALES.includes(name) ? name : null,
-    reverse: /_r$/.test(colour),
+    reverse: flag('reverse') ?? (/_r$/.test(colour) ? true : null),
+    centre: number(query.get('centre')),
+    clip: flag('clip'),
     window: window_ === 'volume' || window_ === 'slice' ? window_ : pair(window_),
     x: pair(query.get('x')),
     y: pair(query.get('y')),
@@ -111,6 +122,9 @@ export function parseLink(search) {
     'pool',
     'norm',
     'colorscale',
+    'reverse',
+    'centre',
+    'clip',
     'window',
     'x',
     'y',
@@ -146,6 +160,8 @@ export function formatLink(view) {
   query.push(['window', typeof view.window === 'string' ? view.window : view.window.join(',')]);
   query.push(['norm', view.norm]);
   query.push(['colorscale', view.colorscale + (view.reverse ? '_r' : '')]);
+  if (view.centre !== null) query.push(['centre', view.centre]);
+  if (view.clip) query.push(['clip', 1]);
   if (view.pool !== POOLS[0]) query.push(['pool', view.pool]);
   // Plotly's axes reach beyond the slice where its sides are not those of the plot.
   const x = within(view.x, view.shape[view.cols], '', []);

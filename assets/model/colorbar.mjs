@@ -58,7 +58,7 @@ export function colorbarTicks(mapping) {
   let values;
   if (norm === 'log') {
     values = logTicks(lo, hi);
-  } else if (norm === 'symlog') {
+  } else if (norm === 'symlog' || norm === 'asinh') {
     const linear = LINEAR_SHARE * Math.max(Math.abs(lo), Math.abs(hi));
     values = [0];
     if (hi > linear) values = values.concat(logTicks(Math.max(lo, linear), hi));

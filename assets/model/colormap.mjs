@@ -1,15 +1,31 @@
 /* Colour scales, and the norms that spread values over them.
 
-   A colour mapping is {lo, hi, norm, colorscale, reverse}: the contrast window that is in force, and the colours. A norm
-   moves the stops of the colour scale instead of changing the values: the heatmap's z stays what the file holds. */
+   A colour mapping is {lo, hi, norm, colorscale, reverse, middle}: the contrast window that is in force, and the colours.
+   A norm moves the stops of the colour scale instead of changing the values: the heatmap's z stays what the file holds. */
 
+import { COLOR_TABLES } from './color-tables.mjs';
+/** @import { Marked } from './clip-marks.mjs' */
 /** @import { LabelChoice } from './labels.mjs' */
 /** @import { Kind } from './meaning.mjs' */
 /** @import { Overlay } from './overlay.mjs' */
 
 /**
- * @typedef {'linear' | 'log' | 'symlog' | 'sqrt'} Norm
- * @typedef {{colorscale: string, reverse: boolean, kind?: Kind, overlay?: Overlay}} Colors `kind` is that of the picture, values without it.
+ * @typedef {'linear' | 'log' | 'symlog' | 'sqrt' | 'asinh'} Norm
+ * @typedef {{lo: number, hi: number}} Ends
+ */
+
+/**
+ * @typedef {object} Colors
+ * @property {string} colorscale
+ * @property {boolean} reverse
+ * @property {number | null} [middle] Where the scale's middle colour lies in the window, 0…1 between its ends; null for a
+ *   scale that spans the window.
+ * @property {Marked | null} [marked] The window whose codes tell what is clipped; else null.
+ * @property {Overlay} [overlay] Labels over the values.
+ * @property {Kind} [kind] That of the picture, values without it.
+ */
+
+/**
  * @typedef {number[]} Rgb 0…255 each.
  * @typedef {[number, string]} Stop Position 0…1, and the colour there.
  */
@@ -28,38 +44,30 @@
 
 /** @typedef {Contrast & Colors} ColorMapping */
 
-// Evenly spaced stops, from low to high (matplotlib's, Google's turbo, ColorBrewer's RdBu).
-/** @type {Record<string, string>} */
-const SCALES = {
-  gray: '000000 ffffff',
-  viridis: '440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725',
-  magma: '000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf',
-  inferno: '000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4',
-  plasma: '0d0887 46039f 7201a8 9c179e bd3786 d8576b ed7953 fb9f3a fdca26 f0f921',
-  cividis: '00224e 123570 3b496c 575d6d 707173 8a8678 a59c74 c3b369 e1cc55 fee838',
-  turbo: '30123b 4145ab 4675ed 39a2fc 1bcfd4 24eca6 61fc6c a4fc3b d1e834 f3c63a fe9b2d f36315 ' +
-    'd93806 b11901 7a0402',
-  hot: '000000 e60000 ffd200 ffffff',
-  rdbu: '053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f',
-  twilight: 'e2d9e2 9ebbc9 6785be 5e43a5 421257 471340 8e2c50 ba6657 ceac94 e2d9e2',
-};
-
-export const COLORSCALES = Object.keys(SCALES);
+export const COLORSCALES = Object.keys(COLOR_TABLES);
 
 /** @type {readonly Norm[]} */
-export const NORMS = ['linear', 'log', 'symlog', 'sqrt'];
+export const NORMS = ['linear', 'log', 'symlog', 'sqrt', 'asinh'];
 const WARP_STOPS = 256;
 
-// Symlog is linear where |v| is at most this share of the window's larger end.
+// Symlog is linear, and asinh nearly so, where |v| is at most this share of the window's larger end.
 export const LINEAR_SHARE = 0.01;
 
-// Height of that linear part against one decade, as in dashboard/frames/quantize.py.
+// Height of symlog's linear part against one decade, as in dashboard/frames/quantize.py.
 const LINEAR_HEIGHT = 1 / (1 - 1 / 10);
+
+/** By name. @type {Map<string, Rgb[]>} */
+const read = new Map();
 
 /** @param {string} name @param {boolean} reverse @returns {Rgb[]} */
 function stopsOf(name, reverse) {
-  const stops = SCALES[name].split(' ').map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
-  return reverse ? stops.reverse() : stops;
+  let stops = read.get(name);
+  if (!stops) {
+    const bytes = COLOR_TABLES[name].match(/../g) || [];
+    stops = Array.from({ length: bytes.length / 3 }, (_, i) => [0, 1, 2].map((k) => parseInt(bytes[3 * i + k], 16)));
+    read.set(name, stops);
+  }
+  return reverse ? stops.slice().reverse() : stops;
 }
 
 /** @param {Rgb[]} stops @param {number} t @returns {Rgb} */
@@ -73,7 +81,24 @@ function interpolate(stops, t) {
 /** Red, green and blue at position t (0…1) of the colour scale.
  * @param {Colors} mapping @param {number} t @returns {Rgb} */
 export function colorAt(mapping, t) {
-  return interpolate(stopsOf(mapping.colorscale, mapping.reverse), t);
+  return interpolate(stopsOf(mapping.colorscale, mapping.reverse), placeOnScale(mapping, t));
+}
+
+/** Where on the colour scale a position in the window lies: a centred one has equal colours on both sides of its middle,
+ * and reaches its end where the window reaches farther. @param {Pick<Colors, 'middle'>} mapping @param {number} t */
+function placeOnScale({ middle }, t) {
+  if (middle === null || middle === undefined) return t;
+  return 0.5 + (t - middle) / (2 * Math.max(middle, 1 - middle));
+}
+
+/** Where a value lies in a window, 0…1 between its ends; 0 outside the norm's domain.
+ * @param {Norm} norm @param {Ends} window @param {number} value */
+export function placeInWindow(norm, { lo, hi }, value) {
+  const map = normMapping(norm, lo, hi);
+  const part = overflowFactor(map, lo, hi);
+  const from = map.to(lo) * part;
+  const place = (map.to(value) * part - from) / (map.to(hi) * part - from);
+  return Number.isFinite(place) ? place : 0;
 }
 
 /** The norm of a window as a function on values and its inverse.
@@ -100,6 +125,8 @@ export function normMapping(norm, lo, hi) {
           ? (u / LINEAR_HEIGHT) * linear
           : Math.sign(u) * linear * Math.pow(10, Math.abs(u) - LINEAR_HEIGHT)),
       };
+    case 'asinh':
+      return { to: (v) => Math.asinh(v / linear), from: (u) => Math.sinh(u) * linear };
     default:
       return { to: (v) => v, from: (u) => u };
   }
@@ -112,28 +139,33 @@ export function overflowFactor(map, lo, hi) {
   return Number.isFinite(map.to(hi) - map.to(lo)) ? 1 : 0.5;
 }
 
-/** The stops of Plotly's colour scale for a colour mapping, and the plain ones of its colour bar.
+/** The stops of Plotly's colour scale for a colour mapping, and those of its colour bar, which no norm moves.
  * @param {ColorMapping} mapping @returns {{warped: Stop[], plain: Stop[]}} */
 export function colorStops(mapping) {
-  const base = stopsOf(mapping.colorscale, mapping.reverse);
-  /** @type {Stop[]} */
-  const plain = base.map((rgb, i) => [i / (base.length - 1), 'rgb(' + rgb.join(',') + ')']);
+  const table = stopsOf(mapping.colorscale, mapping.reverse);
+  const isCentred = mapping.middle !== null && mapping.middle !== undefined;
+  const plain = evenStops(mapping, isCentred ? WARP_STOPS : table.length);
   if (mapping.norm === 'linear') return { warped: plain, plain };
   const map = normMapping(mapping.norm, mapping.lo, mapping.hi);
   const from = map.to(mapping.lo);
   const span = map.to(mapping.hi) - from;
-  /** @type {Stop[]} */
-  const warped = [];
-  for (let i = 0; i < WARP_STOPS; i += 1) {
-    const u = i / (WARP_STOPS - 1);
+  const warped = evenStops(mapping, WARP_STOPS).map(([u, color]) => {
     // Halves, since the difference of the ends may overflow.
     const position = (map.from(from + u * span) / 2 - mapping.lo / 2) / (mapping.hi / 2 - mapping.lo / 2);
-    warped.push([Math.min(Math.max(position, 0), 1), 'rgb(' + interpolate(base, u).join(',') + ')']);
-  }
+    return /** @type {Stop} */ ([Math.min(Math.max(position, 0), 1), color]);
+  });
   // Rounding must not leave the ends open: Plotly refuses a scale that does not begin at 0 and end at 1.
   warped[0][0] = 0;
   warped[WARP_STOPS - 1][0] = 1;
   return { warped, plain };
+}
+
+/** @param {Colors} mapping @param {number} count @returns {Stop[]} */
+function evenStops(mapping, count) {
+  return Array.from({ length: count }, (_, i) => {
+    const u = i / (count - 1);
+    return [u, 'rgb(' + colorAt(mapping, u).join(',') + ')'];
+  });
 }
 
 /** A window in which the norm is defined, or a sentence why there is none.

@@ -59,7 +59,9 @@ const shellQuoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
 /** How the values are mapped to colours. @param {View} view @param {Bounds | null} bounds */
 function shownAs(view, bounds) {
   const ends = bounds ? bounds.lo + ' to ' + bounds.hi : String(view.window);
-  return 'window ' + ends + ', norm ' + view.norm + ', colours ' + view.colorscale + (view.reverse ? '_r' : '');
+  const centre = view.centre === null ? '' : ' centred at ' + view.centre;
+  return 'window ' + ends + ', norm ' + view.norm + ', colours ' + view.colorscale + (view.reverse ? '_r' : '') +
+    centre;
 }
 
 /** The server's file is known by its name alone. @param {View} view @param {CodeOptions} options */

@@ -1,7 +1,7 @@
 /* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
 import { resolvePlane, shorten } from './link-plane.mjs';
-import { COLORSCALES, NORMS } from './colormap.mjs';
+import { coloringOf, suggestedBy } from './coloring.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
 import { flipped, isFlipped, SIDES, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
@@ -9,6 +9,7 @@ import { OPACITY } from './overlay.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
+/** @import { Coloring } from './coloring.mjs' */
 /** @import { Kind, Meaning } from './meaning.mjs' */
 /** @import { Norm } from './colormap.mjs' */
 /** @import { Side } from './plane.mjs' */
@@ -17,8 +18,16 @@ import { PARTS, POOLS } from './viewport.mjs';
 /** The first one is the default. @type {readonly Aspect[]} */
 export const ASPECTS = ['voxel', 'square', 'fill'];
 export const CHANGED = 'This file changed on disk.';
-/** @type {Pick<View, 'pool' | 'window' | 'norm' | 'colorscale' | 'reverse'>} */
-const DEFAULTS = { pool: POOLS[0], window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false };
+/** @type {Coloring & Pick<View, 'pool'>} */
+const DEFAULTS = {
+  pool: POOLS[0],
+  window: 'volume',
+  norm: 'linear',
+  colorscale: 'gray',
+  reverse: false,
+  centre: null,
+  clip: false,
+};
 // How far (voxels) a range may fall short of the whole slice and still count as all of it.
 const WHOLE_TOLERANCE = 0.01;
 
@@ -55,6 +64,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {Norm} norm
  * @property {string} colorscale
  * @property {boolean} reverse
+ * @property {number | null} centre The value of the middle colour; null for a scale that spans the window.
+ * @property {boolean} clip Whether what lies outside the window is marked.
  * @property {'volume' | 'slice' | Range} window The contrast window: whose values it spans, or its ends.
  * @property {string} tools What is measured, see model/tools.mjs; empty for nothing.
  */
@@ -77,13 +88,13 @@ const WHOLE_TOLERANCE = 0.01;
  * @typedef {ListedDataset & {browsable: false, shape: number[] | null, dtype: string | null}} RefusedDataset
  * @typedef {BrowsableDataset | RefusedDataset} DatasetRecord
  * @typedef {{file: string, record: BrowsableDataset, listed: string | null, generation: number,
- *   meaning?: Meaning | null}} Found
+ *   meaning?: Meaning | null, remembered?: Partial<Coloring>}} Found `remembered` are the colours that it was left with.
  */
 
 /**
  * @typedef {{type: 'index', index: number} | {type: 'step', by: number} | {type: 'axis', axis: number}
  *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
- *   | {type: 'colors', change: Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>}
+ *   | {type: 'colors', change: Partial<Coloring>}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
@@ -125,12 +136,15 @@ export function reduce(view, action) {
         part: action.part,
         // Bounds of one part mean nothing for another.
         window: Array.isArray(view.window) ? 'volume' : view.window,
+        centre: null,
       });
     case 'decode':
       return !isDecodable(view.meaning) ? view : changed(view, {
         decode: action.on,
         // As of another part: bounds are of other numbers.
-        window: Array.isArray(view.window) && action.on !== view.decode ? 'volume' : view.window,
+        ...(action.on === view.decode
+          ? {}
+          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null }),
       });
     case 'kind':
       return changed(view, withKind(view, action.kind));
@@ -216,8 +230,8 @@ export function isSamePicture(a, b) {
 }
 
 /** The colours and tools of one view on another one. @param {View} view @param {View} colors @returns {View} */
-export function withColorsOf(view, { colorscale, reverse, norm, window: contrast, tools }) {
-  return changed(view, { colorscale, reverse, norm, window: contrast, tools });
+export function withColorsOf(view, colors) {
+  return changed(view, { ...coloringOf(colors), tools: colors.tools });
 }
 
 /** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
@@ -228,7 +242,7 @@ export function createView(found, link, before, keepNorm) {
   const { record } = found;
   const meaning = found.meaning || null;
   const plane = resolvePlane(record.shape, link, startOf(record.shape, meaning));
-  const suggested = suggestedBy(meaning);
+  const own = { ...suggestedBy(meaning), ...found.remembered };
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
   const { tools, wrong } = parseTools(link.tools || '', planeOf(plane), record.shape.length);
@@ -261,10 +275,12 @@ export function createView(found, link, before, keepNorm) {
     y: plane.y,
     part: complex ? link.part || PARTS[0] : null,
     pool: link.pool || like.pool,
-    norm: link.norm || suggested.norm || (keepNorm ? like.norm : DEFAULTS.norm),
-    colorscale: link.colorscale || suggested.colorscale || like.colorscale,
-    reverse: link.colorscale ? link.reverse : suggested.colorscale ? Boolean(suggested.reverse) : like.reverse,
-    window: link.window || suggested.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
+    norm: link.norm || own.norm || (keepNorm ? like.norm : DEFAULTS.norm),
+    colorscale: link.colorscale || own.colorscale || like.colorscale,
+    reverse: link.reverse ?? (link.colorscale ? false : own.colorscale ? Boolean(own.reverse) : like.reverse),
+    centre: link.centre ?? own.centre ?? null,
+    clip: link.clip ?? own.clip ?? like.clip,
+    window: link.window || own.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
     tools: formatTools(tools),
   });
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
@@ -283,20 +299,6 @@ function kindFor(meaning, dtype, { axis, rows, cols }, link) {
   const kind = kinds.find((one) => one === link.kind) || kinds[0];
   const channels = kind === 'color' && meaning ? meaning.channels : null;
   return channels !== null && [axis, rows, cols].includes(channels) ? 'values' : kind;
-}
-
-/** The colours that the author of a file wants, as far as there are such here.
- * @param {Meaning | null} meaning @returns {Partial<Pick<View, 'colorscale' | 'reverse' | 'norm' | 'window'>>} */
-function suggestedBy(meaning) {
-  const { colorscale, window, norm } = meaning?.suggested || {};
-  const name = (colorscale || '').toLowerCase();
-  const [lo, hi] = window || [];
-  return {
-    colorscale: COLORSCALES.find((one) => one === name.replace(/_r$/, '')),
-    reverse: /_r$/.test(name),
-    norm: NORMS.find((one) => one === norm),
-    window: lo < hi ? [lo, hi] : undefined,
-  };
 }
 
 /** The view of a dataset whose file has changed: the same slice where there is one.
@@ -327,6 +329,8 @@ export function carryOver(found, before) {
     norm: before.norm,
     colorscale: before.colorscale,
     reverse: before.reverse,
+    centre: fits ? before.centre : null,
+    clip: before.clip,
     window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
     x: alike ? before.x : null,
     y: alike ? before.y : null,

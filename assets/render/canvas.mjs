@@ -135,8 +135,9 @@ export function createCanvas({ area }) {
   /** The colour of each code under a colour mapping, see colorLut, and under each label that is drawn over it, see
    * overlayTable. @param {Colors} mapping */
   function lut(mapping) {
-    const { colorscale, reverse, kind, overlay } = mapping;
-    const key = [colorscale, reverse, kind, missingColor, overlay && overlay.opacity].join();
+    const { colorscale, reverse, middle, marked, kind, overlay } = mapping;
+    const below = marked && marked.below;
+    const key = [colorscale, reverse, middle, below, kind, missingColor, overlay && overlay.opacity].join();
     if (cached.key === key) return cached.lut;
     const values = colorLut(mapping, missingColor);
     const labels = { colorscale, reverse, kind: /** @type {const} */ ('labels') };

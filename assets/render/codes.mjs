@@ -1,5 +1,6 @@
 /* The codes of cells that are here as values. */
 
+import { codeWindow } from '../model/clip-marks.mjs';
 import { labelCodes } from '../model/labels.mjs';
 import { quantize } from '../model/quantize.mjs';
 /** @import { NumberArray, Values } from '../model/cells.mjs' */
@@ -7,7 +8,7 @@ import { quantize } from '../model/quantize.mjs';
 
 /** @param {Values} cells @param {ColorMapping} mapping @returns {Uint8Array<ArrayBuffer>} */
 export function codesOf(cells, mapping) {
-  if (!mapping.labels) return quantize(cells, mapping);
+  if (!mapping.labels) return quantize(cells, codeWindow(mapping));
   return labelCodes(cells.integers || flatOf(cells), cells.fill, mapping.labels);
 }
 

@@ -5,7 +5,8 @@ import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
 import { overlayOf } from '../model/overlay.mjs';
 import { singleValue } from '../model/cells.mjs';
-import { linearWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
+import { markedWindow } from '../model/clip-marks.mjs';
+import { linearWindow, placeInWindow, validWindow, widenedWindow } from '../model/colormap.mjs';
 import { formatNumber } from '../model/number-format.mjs';
 import { selectionOf } from '../model/viewport.mjs';
 /** @import { Api } from '../data/api.mjs' */
@@ -29,6 +30,8 @@ export function createColorMapping({ api, show }) {
   const sliceWindows = new Map();
   /** @type {ColorMapping | null} */
   let last = null;
+  /** The value of the middle colour, where each slice has a window of its own. @type {number | null} */
+  let ownCentre = null;
 
   /** The colour mapping of a slice with these values; shows its window, or why the norm cannot be applied.
    * @param {View} view @param {ValuesRequest} request @param {Values} values @returns {Promise<ColorMapping>} */
@@ -39,10 +42,14 @@ export function createColorMapping({ api, show }) {
     const isValid = 'lo' in found;
     show.error(isValid ? '' : found.sentence);
     const range = isValid ? found : linearWindow(lo, hi);
+    const norm = isValid ? view.norm : 'linear';
+    ownCentre = view.window === 'slice' ? view.centre : null;
     last = {
       lo: range.lo,
       hi: range.hi,
-      norm: isValid ? view.norm : 'linear',
+      norm,
+      middle: view.centre === null ? null : placeInWindow(norm, range, view.centre),
+      marked: view.clip && view.window !== 'slice' ? markedWindow(norm, range.lo, range.hi) : null,
       colorscale: view.colorscale,
       reverse: view.reverse,
       overlay: overlayIn(view),
@@ -62,11 +69,20 @@ export function createColorMapping({ api, show }) {
     return last;
   }
 
+  /** The colour mapping of a frame with this window. @param {Range | null} window_ @returns {ColorMapping} */
+  function ofFrame(window_) {
+    const mapping = /** @type {ColorMapping} */ (last);
+    if (ownCentre === null || !window_) return mapping;
+    const [lo, hi] = window_;
+    return { ...mapping, lo, hi, middle: placeInWindow(mapping.norm, { lo, hi }, ownCentre) };
+  }
+
   /** Labels and colours have no window. @param {View} view @returns {ColorMapping} */
   function plain(view) {
     show.error('');
     const { colorscale, reverse, kind } = view;
     const labels = isCategorical(view) ? parseLabels(view.labels) || undefined : undefined;
+    ownCentre = null;
     const { lo, hi, norm } = { lo: 0, hi: 255, norm: /** @type {const} */ ('linear') };
     last = { lo, hi, norm, colorscale, reverse, kind, labels, key: keyOf(view), empty: false, single: '' };
     return last;
@@ -145,7 +161,7 @@ export function createColorMapping({ api, show }) {
     return volumeWindows.get(key);
   }
 
-  return { resolve, keepWindow, current: () => last };
+  return { resolve, keepWindow, ofFrame, current: () => last };
 }
 
 /** Whether a window is one of those that stand for none: the page's own, and the server's (dashboard/frames/window.py).
@@ -164,15 +180,8 @@ function overlayIn(view) {
 
 /** @param {View} view @returns {string} */
 function keyOf(view) {
-  return JSON.stringify([
-    view.window,
-    view.norm,
-    view.colorscale,
-    view.reverse,
-    view.kind,
-    view.labels,
-    overlayIn(view),
-  ]);
+  const { window, norm, colorscale, reverse, centre, clip, kind, labels } = view;
+  return JSON.stringify([window, norm, colorscale, reverse, centre, clip, kind, labels, overlayIn(view)]);
 }
 
 /** Whether a colour mapping is still the one that was chosen.

@@ -1,6 +1,7 @@
 /* What the scrubber requests for a view: frames of one movement, which differ in their index alone. */
 
 import { pixelsOfAnswer, valuesOf } from '../data/typed-arrays.mjs';
+import { codeWindow } from '../model/clip-marks.mjs';
 import { labelCodes, parseLabels } from '../model/labels.mjs';
 import { overlayOf } from '../model/overlay.mjs';
 import { isTransposed } from '../model/plane.mjs';
@@ -22,6 +23,7 @@ import { encodingOf } from './values-request.mjs';
  * that names this, the view's own index, and the size of one frame (bytes).
  * @param {View} view Of more than two dimensions. @param {ColorMapping} mapping @param {number} limit */
 export function describeFrames(view, mapping, limit) {
+  const { lo, hi } = codeWindow(mapping);
   const frameSet = {
     generation: view.generation,
     file: view.file,
@@ -34,7 +36,7 @@ export function describeFrames(view, mapping, limit) {
     // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
     pool: poolOf(view),
     norm: mapping.norm,
-    window: view.window === 'slice' ? 'slice' : mapping.lo + ',' + mapping.hi,
+    window: view.window === 'slice' ? 'slice' : lo + ',' + hi,
     shape: view.shape,
     rows: view.rows,
     cols: view.cols,

@@ -36,6 +36,7 @@ export function createPicture(parts) {
     on: Object.assign({ postponed: scheduleHeatmap, done: settle, show }, on, { shown: onDrawn }),
   }));
   let heatmapTimer = 0;
+  let frozen = false;
 
   /** @param {View} view @param {boolean} counted */
   function describe(view, counted) {
@@ -125,7 +126,7 @@ export function createPicture(parts) {
   function drawHeatmap() {
     const view = store.current();
     const { drawn, covered } = state();
-    if (!view || !covered || player.isPlaying()) return;
+    if (!view || !covered || frozen || player.isPlaying()) return;
     const request = describe(view, true);
     if (isDrawn(view, request)) {
       enterRest(view);
@@ -179,6 +180,13 @@ export function createPicture(parts) {
       if (mine.key === describe(view, false).key) status.clearBusy();
       scheduleHeatmap(RECOLOR_MS);
     }
+  }
+
+  /** While colours change with each move of a handle they are painted from memory alone, and the heatmap has them when it
+   * is let go. @param {boolean} on */
+  function hold(on) {
+    frozen = on;
+    if (!on) scheduleHeatmap();
   }
 
   function cancelLoad() {
@@ -239,6 +247,7 @@ export function createPicture(parts) {
   return {
     show,
     recolor,
+    hold,
     halt,
     fail,
     restore,

@@ -151,7 +151,7 @@ export function createScrubber(
   function paint(frame, scene, answer) {
     frame.fresh = false;
     const again = isShown(scene);
-    const spent = canvas.paint(frame, /** @type {ColorMapping} */ (colors.current()));
+    const spent = canvas.paint(frame, colors.ofFrame(frame.answer.window));
     const drawn = clock.now();
     cover({ frameSetKey: scene.frameSetKey, index: scene.index, step: frame.step });
     if (again) return;

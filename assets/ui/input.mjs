@@ -1,6 +1,7 @@
 /* Keys and the wheel step through slices; what the tools take of the keys comes first. */
 
 import { element, isField } from '../render/dom.mjs';
+/** @import { Contrast } from './contrast.mjs' */
 /** @import { Player } from './player.mjs' */
 /** @import { Tools } from './tools.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
@@ -11,8 +12,11 @@ const PAGE_STEP = 10;
 const WHEEL_STEP = 60;
 const WHEEL_MAX_STEPS = 10;
 
-/** @param {{viewer: Viewer, player: Player, tools: Pick<Tools, 'onKey'>}} parts */
-export function createInput({ viewer, player, tools }) {
+// Keys that go on while they are held.
+const MOVES = new Set(['ArrowLeft', 'ArrowRight', 'PageUp', 'PageDown', 'Home', 'End']);
+
+/** @param {{contrast: Pick<Contrast, 'auto'>, viewer: Viewer, player: Player, tools: Pick<Tools, 'onKey'>}} parts */
+export function createInput({ contrast, viewer, player, tools }) {
   let wheel = 0;
 
   /** @type {Record<string, () => void>} */
@@ -24,6 +28,7 @@ export function createInput({ viewer, player, tools }) {
     Home: () => viewer.go(0),
     End: () => viewer.goToEnd(),
     ' ': () => player.toggle(),
+    a: () => contrast.auto(),
   };
 
   /** @param {KeyboardEvent} event */
@@ -38,8 +43,8 @@ export function createInput({ viewer, player, tools }) {
     if (!viewer.current() || handledByFocus(event)) return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.repeat && !MOVES.has(event.key)) return;
     if (event.key !== ' ') player.stop();
-    else if (event.repeat) return;
     action();
   }
 
@@ -76,5 +81,6 @@ function handledByFocus(event) {
   if (node.closest('#dataset-tree, [role=dialog], [role=listbox], [role=menu]')) return true;
   const byKeyboard = node.matches(':focus-visible');
   if (event.key === ' ') return byKeyboard && Boolean(node.closest('button, a, input'));
-  return byKeyboard && node.matches('input[type=radio], [role=tab], .tab-panel [role=slider]');
+  const selector = 'input[type=radio], [role=tab], .tab-panel [role=slider], #histogram [role=slider]';
+  return byKeyboard && node.matches(selector);
 }

@@ -11,6 +11,7 @@ import { describeText } from '../model/wait-text.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Datasets, MaybeTarget, Target } from '../data/datasets.mjs' */
+/** @import { RememberedColors } from '../data/remembered-colors.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
 /** @import { Link } from '../model/address.mjs' */
 /** @import { BrowsableDataset, DatasetRecord, Found, View, ViewStore } from '../model/view.mjs' */
@@ -33,6 +34,7 @@ import { describeText } from '../model/wait-text.mjs';
  * @property {Tree} tree
  * @property {Pick<Newest, 'isOn' | 'stop'>} newest
  * @property {Versions} versions
+ * @property {Pick<RememberedColors, 'of'>} remembered
  * @property {Clock} [clock]
  */
 
@@ -68,6 +70,7 @@ export function createOpening({
   status,
   tree,
   versions,
+  remembered,
   seen,
   on,
   clock = browserClock,
@@ -124,7 +127,9 @@ export function createOpening({
         on.rows({ file, record }, history);
         return;
       }
-      const made = createView(withState({ file, record, meaning }), link, current() || seen(), history === 'push');
+      const colors = remembered.of(file, record, link);
+      const found = withState({ file, record, meaning, remembered: colors });
+      const made = createView(found, link, current() || seen(), history === 'push');
       status.clearNote();
       lookup = null;
       on.found(made, history);

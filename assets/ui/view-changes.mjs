@@ -5,6 +5,8 @@ import { cellText } from '../model/cells.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
 import { poolOf } from '../model/viewport.mjs';
+/** @import { RememberedColors } from '../data/remembered-colors.mjs' */
+/** @import { Coloring } from '../model/coloring.mjs' */
 /** @import { LabelChoice } from '../model/labels.mjs' */
 /** @import { Kind } from '../model/meaning.mjs' */
 /** @import { Side } from '../model/plane.mjs' */
@@ -26,6 +28,7 @@ import { poolOf } from '../model/viewport.mjs';
  * @property {Player} player
  * @property {Plot} plot
  * @property {Readout} readout
+ * @property {Pick<RememberedColors, 'keep'>} remembered
  * @property {(action: Action) => boolean} change
  * @property {() => boolean} isOnPlane Whether the picture on the screen is of the plane of the view.
  * @property {() => boolean} isSeen
@@ -43,6 +46,7 @@ export function createViewChanges({
   player,
   plot,
   readout,
+  remembered,
   change,
   isOnPlane,
   isSeen,
@@ -149,9 +153,16 @@ export function createViewChanges({
   function setColors(colors_) {
     if (!view()) return;
     store.dispatch({ type: 'colors', change: colors_ });
+    remembered.keep(view());
     bridge.syncColors(view());
     picture.recolor(view());
     on.later();
+  }
+
+  /** The window while a handle of it is dragged: controls and address follow when it is let go, by setColors.
+   * @param {Partial<Coloring>} colors_ */
+  function previewColors(colors_) {
+    if (view() && store.dispatch({ type: 'colors', change: colors_ })) picture.recolor(view());
   }
 
   /* From now on the window that is in force stays, until other numbers are given. */
@@ -188,6 +199,7 @@ export function createViewChanges({
     setOpacity,
     setDecode,
     setColors,
+    previewColors,
     freezeWindow,
     setPool,
     setPart,

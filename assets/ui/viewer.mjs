@@ -16,6 +16,7 @@ import { createViewChanges } from './view-changes.mjs';
 /** @import { HistoryChange, Navigation } from './navigation.mjs' */
 /** @import { Newest } from './newest.mjs' */
 /** @import { OpeningParts } from './opening.mjs' */
+/** @import { RememberedColors } from '../data/remembered-colors.mjs' */
 /** @import { Polling } from './polling.mjs' */
 /** @import { Residency } from './residency.mjs' */
 /** @import { Sheet, Shown } from './sheet.mjs' */
@@ -30,6 +31,7 @@ import { createViewChanges } from './view-changes.mjs';
  * @property {Plot} plot
  * @property {Readout} readout
  * @property {Newest} newest
+ * @property {RememberedColors} remembered
  * @property {Residency} residency
  * @property {Sheet} sheet
  * @property {Pick<StartPage, 'show' | 'hide'>} startPage
@@ -55,6 +57,7 @@ export function createViewer({
   player,
   plot,
   readout,
+  remembered,
   residency,
   sheet,
   startPage,
@@ -84,6 +87,7 @@ export function createViewer({
     status,
     tree,
     versions,
+    remembered,
     seen: () => seen,
     on: { found: take, rows: takeRows, refresh, failed: sheet.hide, choose: showStart },
   });
@@ -96,6 +100,7 @@ export function createViewer({
     player,
     plot,
     readout,
+    remembered,
     change,
     isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),
     isSeen,

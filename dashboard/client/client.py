@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
 
 Window = Literal["volume", "slice"] | tuple[float, float]
-Norm = Literal["linear", "log", "symlog", "sqrt"]
+Norm = Literal["linear", "log", "symlog", "sqrt", "asinh"]
 Pool = Literal["nearest", "mean", "max"]
 Part = Literal["abs", "real", "imag", "phase"]
 

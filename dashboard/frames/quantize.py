@@ -18,7 +18,7 @@ from dashboard.codecs import compiled
 MISSING_CODE = 255
 MAX_CODE = 254
 
-# Half-width of symlog's linear part, as a share of the window's larger end.
+# Half-width of the part in which symlog and asinh are linear, as a share of the window's larger end.
 LINEAR_SHARE = 0.01
 # Height of symlog's linear part against one decade; Matplotlib's SymLogNorm with linscale 1, base
 # 10 (matplotlib/scale.py, SymmetricalLogTransform: linscale / (1 - 1/base)).
@@ -43,6 +43,7 @@ class Norm(StrEnum):
     LOG = "log"
     SYMLOG = "symlog"
     SQRT = "sqrt"
+    ASINH = "asinh"
 
 
 def in_domain(values: NDArray[Any], norm: Norm) -> NDArray[np.bool_]:
@@ -63,9 +64,11 @@ def normed(values: NDArray[np.float64], norm: Norm, window: Window) -> NDArray[n
             return np.where(values > 0, np.log10(values), np.nan)
         if norm is Norm.SQRT:
             return np.where(values >= 0, np.sqrt(values), np.nan)
+        # Clamped, since a share of a subnormal number would round to zero.
+        linear = max(LINEAR_SHARE * max(abs(window[0]), abs(window[1])), SMALLEST)
+        if norm is Norm.ASINH:
+            return np.arcsinh(values / linear)
         if norm is Norm.SYMLOG:
-            # Clamped, since a share of a subnormal number would round to zero.
-            linear = max(LINEAR_SHARE * max(abs(window[0]), abs(window[1])), SMALLEST)
             size = np.abs(values)
             outer = np.sign(values) * linear * (LINEAR_HEIGHT + np.log10(size / linear))
             return np.where(size <= linear, values * LINEAR_HEIGHT, outer)

@@ -67,6 +67,7 @@ LOOKS = {
     f"{SCAN}&axis=1&index=20&colorscale=viridis_r": Norm.LINEAR,
     f"{SCAN}&axis=0&index=20&window=10,2500&norm=log&colorscale=magma": Norm.LOG,
     f"{SCAN}&axis=0&index=20&window=-900,2000&norm=symlog&colorscale=gray_r": Norm.SYMLOG,
+    f"{SCAN}&axis=0&index=20&window=-900,2000&norm=asinh&colorscale=vik&centre=100": Norm.ASINH,
     f"{SCAN}&axis=0&index=20&x=20.3,61.2&y=30,75.5&colorscale=gray": Norm.LINEAR,
     f"{LARGE}&axis=0&index=1": Norm.LINEAR,
     f"{STACK}&window=50,150": Norm.LINEAR,

@@ -78,6 +78,13 @@ LOOKS: list[tuple[str, Any, tuple[float, float] | None, str, bool]] = [
         True,
     ),
     (
+        "axis=0&index=20&window=-900,2000&norm=asinh&colorscale=gray",
+        np.s_[21, :, :],
+        (-900, 2000),
+        "asinh",
+        False,
+    ),
+    (
         "axis=0&index=20&x=20.3,61.2&y=30,75.5&colorscale=gray",
         np.s_[21, :, :],
         None,

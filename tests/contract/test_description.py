@@ -109,7 +109,7 @@ def test_parameters_have_types_and_defaults(described: dict[str, Any]) -> None:
     norm = found["norm"]["schema"]
     assert norm["default"] == "linear"
     named = schemas[norm["$ref"].rpartition("/")[2]] if "$ref" in norm else norm
-    assert named["enum"] == ["linear", "log", "symlog", "sqrt"]
+    assert named["enum"] == ["linear", "log", "symlog", "sqrt", "asinh"]
     assert found["ahead"]["schema"] == {"enum": [0, 1], "type": "integer", "default": 0}
     assert found["If-None-Match"]["in"] == "header"
     most = {p["name"]: p for p in described["paths"]["/api/v1/slow"]["get"]["parameters"]}["n"]

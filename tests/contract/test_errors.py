@@ -109,7 +109,7 @@ SLICES: list[tuple[dict[str, Any], int, str]] = [
     ({"selection": "7,...,:"}, 400, "no integer or slice"),
     ({"selection": "7,:,<img onerror=alert(1)>"}, 400, "no integer or slice"),
     ({"format": "jpeg"}, 400, "raw, u8, npy, png"),
-    ({"norm": "gamma"}, 400, "linear, log, symlog, sqrt"),
+    ({"norm": "gamma"}, 400, "linear, log, symlog, sqrt, asinh"),
     ({"pool": "median"}, 400, "nearest, mean, max"),
     ({"part": "arg"}, 400, "abs, real, imag, phase"),
     ({"window": "nan,1"}, 400, "finite"),

@@ -15,6 +15,7 @@ Deno.test('a link leads to the view that it was made of', () => {
   const links = [
     '?file=a/b.h5&dataset=/d&axis=1&index=7&window=volume&norm=linear&colorscale=gray',
     '?file=a/b.h5&dataset=/d&axis=0&index=4&window=1,2.5&norm=sqrt&colorscale=magma_r&pool=max&x=2,8.25&y=1,6',
+    '?file=a/b.h5&dataset=/d&axis=0&index=4&window=-3,2&norm=asinh&colorscale=vik&centre=-0.5&clip=1',
   ];
   for (const link of links) assert.equal(formatLink(viewOf(link)), link);
   const four = '?file=a/b.h5&dataset=/d&selection=3,1,:,:&axis=1&window=slice&norm=log&colorscale=gray';
@@ -74,10 +75,17 @@ Deno.test('a negative index of a selection counts from the end, as in NumPy', ()
 });
 
 Deno.test('what is not understood is named and left out', () => {
-  const link = parseLink('?norm=cubic&window=2,1&colorscale=Viridis_R');
+  const link = parseLink('?norm=cubic&window=2,1&colorscale=Viridis_R&centre=&reverse=');
   assert.deepEqual([link.norm, link.window, link.colorscale, link.reverse], [null, null, 'viridis', true]);
+  assert.deepEqual([link.centre, link.clip], [null, null]);
   assert.deepEqual(link.unknown, [
     'The link has “cubic” for norm, which is not understood.',
     'The link has “2,1” for window, which is not understood.',
   ]);
+});
+
+Deno.test('a scale is reversed by its name, or by a word of its own, which counts', () => {
+  const reverseOf = (link) => parseLink(link).reverse;
+  const links = ['', '?colorscale=vik', '?colorscale=vik_r', '?reverse=1', '?colorscale=vik_r&reverse=0'];
+  assert.deepEqual(links.map(reverseOf), [null, null, true, true, false]);
 });

@@ -8,6 +8,8 @@ const VIEW = {
   norm: 'linear',
   colorscale: 'gray',
   reverse: false,
+  centre: null,
+  clip: false,
   kind: 'values',
   labels: '',
 };

@@ -17,6 +17,7 @@ function setUp() {
     clock,
     store,
     versions,
+    remembered: { of: () => ({}) },
     bridge: { clear: none },
     datasets: {
       version: () => null,

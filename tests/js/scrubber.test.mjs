@@ -6,6 +6,7 @@ import { createStateMachine } from '../../assets/render/state-machine.mjs';
 import { createFakeClock, settled } from './fake-clock.mjs';
 
 const SHAPE = [100, 4, 5];
+const MAPPING = { lo: 0, hi: 9, norm: 'linear' };
 
 function viewAt(index, change) {
   const view = {
@@ -80,7 +81,7 @@ function setUp() {
     },
     plot: { area: () => ({ width: 50, height: 40 }), cover: (on) => log.push(on ? 'covered' : 'uncovered') },
     canvas: { paint: () => ({ convert: 0, draw: 0 }), repaint: () => undefined, clear: () => undefined },
-    colors: { current: () => ({ lo: 0, hi: 9, norm: 'linear' }) },
+    colors: { current: () => MAPPING, ofFrame: () => MAPPING },
     player: { isPlaying: () => false },
     pipeline: { show: () => undefined },
     panels: { onPainted: () => undefined },

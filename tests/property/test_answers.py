@@ -50,7 +50,7 @@ def test_cached_and_uncached_are_the_same(
     text, _ = data.draw(looks(made.shape))
     query = {
         "format": data.draw(st.sampled_from(["raw", "u8", "npy", "png"])),
-        "norm": data.draw(st.sampled_from(["linear", "log", "symlog", "sqrt"])),
+        "norm": data.draw(st.sampled_from(["linear", "log", "symlog", "sqrt", "asinh"])),
         "window": data.draw(st.sampled_from(["volume", "slice", "1,50"])),
         "pool": data.draw(st.sampled_from(["nearest", "mean", "max"])),
         "part": data.draw(st.sampled_from(PARTS)),
@@ -75,7 +75,7 @@ def test_codes_and_pools_are_the_contract_s(
 ) -> None:
     name = made.write(folder)
     text, items = data.draw(looks(made.shape))
-    norm = data.draw(st.sampled_from(["linear", "log", "symlog", "sqrt"]))
+    norm = data.draw(st.sampled_from(["linear", "log", "symlog", "sqrt", "asinh"]))
     pool = data.draw(st.sampled_from(["nearest", "mean", "max"]))
     low = data.draw(st.floats(0.01, 50))
     window = data.draw(st.sampled_from(["slice", f"{low!r},{low + 30!r}"]))

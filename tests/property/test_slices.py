@@ -86,7 +86,7 @@ def test_a_slice_is_what_numpy_gives(app: App, view: Any, seed: int) -> None:
     dtype=st.sampled_from([d for d in files.DTYPES if np.dtype(d).kind in "iufb"]),
     shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),
     step=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    norm=st.sampled_from(["linear", "log", "symlog", "sqrt"]),
+    norm=st.sampled_from(["linear", "log", "symlog", "sqrt", "asinh"]),
     window=st.tuples(st.floats(0.01, 1e4), st.floats(0.01, 1e5)),
     seed=st.integers(0, 9),
 )
@@ -148,6 +148,8 @@ def reference_codes(values: Any, low: float, high: float, norm: str) -> Any:
             if norm == "symlog":
                 outer = np.sign(v) * linear * (1 / (1 - 1 / 10) + np.log10(np.abs(v) / linear))
                 return np.where(np.abs(v) <= linear, v / (1 - 1 / 10), outer)
+            if norm == "asinh":
+                return np.arcsinh(v / linear)
             return v
 
     with np.errstate(all="ignore"):

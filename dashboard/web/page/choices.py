@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+# By what they are for; the first one is the default.
 COLORSCALES = (
-    ("gray", "Gray"),
-    ("viridis", "Viridis"),
-    ("magma", "Magma"),
-    ("inferno", "Inferno"),
-    ("plasma", "Plasma"),
-    ("cividis", "Cividis"),
-    ("turbo", "Turbo"),
-    ("hot", "Hot"),
-    ("rdbu", "Red–blue"),
-    ("twilight", "Twilight"),
+    (
+        "Even steps, for all eyes",
+        (
+            ("gray", "Gray"),
+            ("viridis", "Viridis"),
+            ("cividis", "Cividis"),
+            ("magma", "Magma"),
+            ("inferno", "Inferno"),
+            ("plasma", "Plasma"),
+            ("batlow", "Batlow"),
+            ("lapaz", "La Paz"),
+            ("oslo", "Oslo"),
+            ("lajolla", "La Jolla"),
+            ("ice", "Ice"),
+        ),
+    ),
+    (
+        "Diverging",
+        (
+            ("vik", "Vik"),
+            ("berlin", "Berlin"),
+            ("broc", "Broc"),
+            ("balance", "Balance"),
+            ("rdbu", "Blue–red"),
+        ),
+    ),
+    ("Cyclic", (("twilight", "Twilight"), ("romao", "Roma O"), ("phase", "Phase"))),
+    ("Other", (("turbo", "Turbo"), ("hot", "Hot"))),
 )
 
-NORMS = (("linear", "Linear"), ("log", "Log"), ("symlog", "Symlog"), ("sqrt", "Sqrt"))
+NORMS = (
+    ("linear", "Linear"),
+    ("log", "Log"),
+    ("symlog", "Symlog"),
+    ("sqrt", "Sqrt"),
+    ("asinh", "Asinh"),
+)
 POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
 ASPECTS = (("voxel", "Voxel"), ("square", "Square"), ("fill", "Fill"))
 DECODINGS = (("1", "Decoded"), ("0", "As stored"))

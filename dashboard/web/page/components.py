@@ -120,7 +120,7 @@ def select(
     """A select. In a popover it needs `portal` False, since a click outside closes the popover."""
     return dmc.Select(
         id=id_,
-        data=options(pairs),
+        data=more.pop("data", options(pairs)),
         value=more.pop("value", pairs[0][0] if pairs else None),
         allowDeselect=False,
         w=width,

@@ -29,7 +29,14 @@ def viewer_section() -> Component:
     return html.Section(
         [
             picture.note(),
-            html.Div([_tools(), picture.plot(), picture.sheet()], className="stage"),
+            html.Div(
+                [
+                    _tools(),
+                    picture.plot(),
+                    picture.sheet(),
+                ],
+                className="stage",
+            ),
             html.Div(
                 [
                     html.Div(id=View.READOUT, className="readout-value"),
@@ -39,6 +46,9 @@ def viewer_section() -> Component:
             ),
             _transport(),
             html.Div(id=View.DIMENSIONS, className="dimensions"),
+            # Filled by `assets/ui/histogram/`, as the places in the dock are. It lies beside the plot, and is
+            # behind what moves the slice for the keyboard.
+            html.Div(id=View.HISTOGRAM_BESIDE, className="histogram-beside"),
         ],
         className="viewer",
         **{"aria-label": "Slice"},

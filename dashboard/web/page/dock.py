@@ -146,9 +146,14 @@ def _display() -> list[Component]:
                 [
                     select(
                         View.COLORSCALE,
-                        COLORSCALES,
+                        (),
                         "Colour scale",
                         120,
+                        value=COLORSCALES[0][1][0][0],
+                        data=[
+                            {"group": group, "items": options(scales)}
+                            for group, scales in COLORSCALES
+                        ],
                         renderOption={"function": "lamellaScale"},
                         leftSection=html.Span(className="swatch"),
                         leftSectionWidth=34,
@@ -180,6 +185,8 @@ def _display() -> list[Component]:
         components.labelled(
             "Norm", select(View.NORM, NORMS, "Norm of the colours", 80), className="of-values"
         ),
+        html.Div(id=View.HISTOGRAM_DOCKED, className="whole-row of-values"),
+        html.Div(id=View.HISTOGRAM_CONTROLS, className="whole-row of-values histogram-controls"),
         components.labelled(
             "Values",
             components.with_tooltip(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,16 @@ FLOATS = ["f2", "f4", "f8"]
         ((-100, 100), "symlog", 1, 127 + round(127 * (1 / 0.9) / (1 / 0.9 + 2))),
         ((-100, 100), "symlog", 10, 127 + round(127 * (1 / 0.9 + 1) / (1 / 0.9 + 2))),
         ((-100, 100), "symlog", -np.inf, 0),
+        ((-100, 100), "asinh", 0, 127),
+        ((-100, 100), "asinh", -100, 0),
+        ((-100, 100), "asinh", 100, 254),
+        ((-100, 100), "asinh", 1, 127 + round(127 * math.asinh(1) / math.asinh(100))),
+        ((0, 100), "asinh", 10, round(254 * math.asinh(10) / math.asinh(100))),
+        ((0, 100), "asinh", np.inf, 254),
+        ((0, 100), "asinh", np.nan, 255),
+        ((-1.7e308, 1.7e308), "asinh", 0, 127),
+        ((0, 5e-324), "asinh", 5e-324, 254),
+        ((0, 5e-324), "asinh", 1e308, 254),
         ((5, 5), "linear", 5, 0),
         ((5, 5), "linear", 6, 254),
         ((5, 5), "linear", 4, 0),

@@ -101,6 +101,12 @@ def test_tools_are_loaded_at_first_use() -> None:
     assert [name for name in at_once if name.startswith("ui/tools/")] == []
 
 
+def test_the_histogram_is_loaded_after_the_first_slice() -> None:
+    at_once = modules.modules_of(ASSETS, modules.VIEWER)
+    later = set(modules.modules_of(ASSETS, modules.VIEWER, later=True)) - set(at_once)
+    assert {"ui/histogram/panel.mjs", "model/histogram.mjs"} <= later
+
+
 def test_one_global_is_set_and_one_module_sets_it() -> None:
     setters = [
         module

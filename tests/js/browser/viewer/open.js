@@ -9,7 +9,9 @@
   picture.halt();
   await frame();
   await frame();
-  viewer.setColors({ window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false });
+  const plain = { window: 'volume', norm: 'linear', colorscale: 'gray', reverse: false, centre: null, clip: false };
+  viewer.setColors(plain);
+  localStorage.removeItem('lamella-colors');
   viewer.setPool('mean');
   document.getElementById('tab-display').click();
   document.activeElement.blur();

@@ -1,0 +1,52 @@
+/* The histogram is loaded after the first slice, or for the key of the auto contrast. */
+
+import { setVisible } from '../render/dom.mjs';
+/** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { Phase } from '../render/state-machine.mjs' */
+/** @import { HistogramPanel, HistogramParts } from './histogram/panel.mjs' */
+
+/** @typedef {ReturnType<typeof createContrast>} Contrast */
+
+// The page does what the first slice brings before.
+const LOAD_MS = 200;
+
+/** `bounds(view, mapping)` shows the window that is in force in the fields.
+ * @param {HistogramParts & {bounds: (view: View, mapping: ColorMapping) => void}} parts */
+export function createContrast(parts) {
+  const { bounds, clock, machine, store } = parts;
+  /** @type {Promise<HistogramPanel> | null} */
+  let loading = null;
+  /** @type {HistogramPanel | null} */
+  let panel = null;
+
+  function load() {
+    loading = loading || import('./histogram/panel.mjs').then(({ createHistogram }) => {
+      panel = createHistogram(parts);
+      panel.refresh();
+      return panel;
+    });
+    return loading;
+  }
+
+  /** @param {Phase} phase */
+  function onPhase(phase) {
+    if (phase === 'moving' && panel) panel.leave();
+    if (phase !== 'rest') return;
+    const view = store.current();
+    if (view) setVisible('histogram-beside', view.kind === 'values');
+    if (panel) panel.refresh();
+    else if (!loading && machine.state().drawn) clock.later(load, LOAD_MS);
+  }
+
+  return {
+    onPhase,
+    /** The colours have changed. @param {View} view @param {ColorMapping} mapping */
+    follow: (view, mapping) => {
+      if (panel) panel.follow(mapping);
+      // Fields are React's, and have it when the handle is let go.
+      if (!panel || !panel.isDragging()) bounds(view, mapping);
+    },
+    auto: () => load().then((loaded) => loaded.auto()),
+  };
+}
