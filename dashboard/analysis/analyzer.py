@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import errors
-from dashboard.addressing.requester import Requester
-from dashboard.addressing.selection import Selection
+from dashboard.addressing.requester import SCRIPT, Requester
+from dashboard.addressing.selection import Selection, Span
 from dashboard.analysis.histogram import (
     Histogram,
     edges_between,
@@ -70,6 +70,13 @@ class Analyzer:
             plane = PlaneReader(self._loader, self._contiguous, file, selection, requester)
             plane.check()
             return plane.stored()
+
+    def masked_pixels(self, mask: Volume) -> NDArray[np.bool_]:
+        """Which pixels a mask leaves out, an array (rows, columns)."""
+        rows, cols = mask.shape
+        stored = self.stored(mask, Selection((Span(0, rows), Span(0, cols))), SCRIPT)
+        left_out: NDArray[np.bool_] = stored != 0
+        return left_out
 
     def histogram(
         self,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dashboard import errors
 from dashboard.addressing.addresses import digest
 from dashboard.addressing.requester import Requester
+from dashboard.analysis.analyzer import Analyzer
 from dashboard.analysis.column_source import (
     CachedBricks,
     decoded_bytes,
@@ -112,12 +113,25 @@ class ColumnAddress:
         volume = self.volume.address.key
         return digest("column", COLUMNS_VERSION, volume, self.axis, *self.box, *region)
 
-    def values(self) -> ColumnValues:
-        """What the values are gathered in."""
-        if self.region is None:
-            return PointValues(self.volume, self.length, self.packing, self.part)
-        mask = None if self.region.mask.all() else self.region.mask
-        return RegionValues(self.volume, self.length, mask, self.packing, self.part)
+    def values(self, pixels: NDArray[np.bool_] | None) -> ColumnValues:
+        """What the values are gathered in; `pixels` of the last two dimensions are left out (None: none)."""
+        region = self.region
+        dims = (self.axis,) if region is None else (self.axis, region.rows, region.cols)
+        left_out = None if pixels is None else self._left_out(pixels, dims)
+        if region is None:
+            return PointValues(self.volume, self.length, self.packing, self.part, left_out)
+        mask = None if region.mask.all() else region.mask
+        return RegionValues(self.volume, self.length, mask, self.packing, self.part, left_out)
+
+    def _left_out(self, pixels: NDArray[np.bool_], dims: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which voxels of the box are left out, along these dimensions."""
+        (start, stop), rank = self.box, len(self.index)
+        lengths = [b - a for a, b in zip(start, stop, strict=True)]
+        here = pixels[start[-2] : stop[-2], start[-1] : stop[-1]]
+        whole = np.broadcast_to(here, lengths)
+        others = [dim for dim in range(rank) if dim not in dims]
+        # The box has one index of these.
+        return whole.transpose(*dims, *others).squeeze(tuple(range(len(dims), rank)))
 
 
 class Columns:
@@ -130,11 +144,13 @@ class Columns:
         readers: BrickReaders,
         loader: BrickLoader,
         rows: Rows,
+        analyzer: Analyzer,
     ) -> None:
         self._metadata = metadata
         self.readers = readers
         self._loader = loader
         self._rows = rows
+        self._analyzer = analyzer
         self._cached = CachedBricks(bricks, loader)
         self._free = threading.BoundedSemaphore(AT_ONCE)
 
@@ -158,7 +174,8 @@ class Columns:
         as may be at a time, and the errors of reading the file.
         """
         self.check(address)
-        values = address.values()
+        mask = None if address.packing is None else address.packing.mask
+        values = address.values(None if mask is None else self._analyzer.masked_pixels(mask))
         packed = self._rows.get(address.key) if self.keeps(address) else None
         if packed is not None and values.unpack(packed):
             return Column(self, address, values, None, [])

@@ -50,16 +50,25 @@ class ColumnValues(ABC):
 
 
 class PointValues(ColumnValues):
-    """The values of one voxel at each index, stored; `packing` and `part` are those of the displayed ones."""
+    """The values of one voxel at each index, stored; `packing` and `part` are those of the displayed ones.
+
+    Where `left_out` (indices) is given, those are missing.
+    """
 
     nothing = '"value":null'
 
     def __init__(
-        self, volume: Volume, length: int, packing: Packing | None, part: ComplexPart
+        self,
+        volume: Volume,
+        length: int,
+        packing: Packing | None,
+        part: ComplexPart,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> None:
         self._stored = np.zeros(length, volume.memory_dtype)
         self._packing = packing
         self._part = part
+        self._left_out = left_out
 
     def take(self, first: int, values: NDArray[Any], at: tuple[int, int]) -> None:
         self._stored[first : first + len(values)] = values.reshape(-1)
@@ -71,6 +80,8 @@ class PointValues(ColumnValues):
         stored = self._stored[np.asarray(indices, np.int64)]
         packing = self._packing
         shown = select_part(stored, self._part) if packing is None else packing.unpack(stored)
+        if self._left_out is not None:
+            shown = np.where(self._left_out[indices], np.nan, shown)
         if shown.dtype.kind in "iu":
             return map('"value":{}'.format, shown.tolist())
         return map(_value, shown.tolist())
@@ -89,7 +100,8 @@ class RegionValues(ColumnValues):
     """Number, mean, standard deviation, least and largest of the values of a region at each index.
 
     Missing values do not count: what is not finite, and a fill value that the file's author set. `mask` has the
-    voxels of the region (rows, columns); None: all. Means of integers of up to four bytes are those of exact sums;
+    voxels of the region (rows, columns); None: all. Those of
+    `left_out` (indices, rows, columns) are missing. Means of integers of up to four bytes are those of exact sums;
     squares of differences from the mean are merged from part to part (Chan, Golub and LeVeque 1983).
     """
 
@@ -102,12 +114,15 @@ class RegionValues(ColumnValues):
         mask: NDArray[np.bool_] | None,
         packing: Packing | None,
         part: ComplexPart,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> None:
         self._packing = packing
         self._part = part
         self._mask = mask
+        self._left_out = left_out
         self._stored = volume.memory_dtype
-        self._fill = volume.fill if volume.fill_is_user_defined and packing is None else None
+        is_stored = packing is None or packing.dtype is None
+        self._fill = volume.fill if volume.fill_is_user_defined and is_stored else None
         kind = displayed_dtype(volume, packing)
         exact = kind.kind in "iu" and kind.itemsize <= 4
         self._counts = np.zeros(length, np.int64)
@@ -121,15 +136,15 @@ class RegionValues(ColumnValues):
     def take(self, first: int, values: NDArray[Any], at: tuple[int, int]) -> None:
         count, rows, cols = values.shape
         mask = self._mask
-        here = None if mask is None else mask[at[0] : at[0] + rows, at[1] : at[1] + cols]
-        if here is None or here.all():
-            flat = values.reshape(count, -1)
-        elif here.any():
-            flat = values[:, here]
-        else:
+        area = slice(at[0], at[0] + rows), slice(at[1], at[1] + cols)
+        here = None if mask is None else mask[area]
+        if here is not None and not here.any():
             return
-        flat = flat.astype(self._stored, copy=False)
+        flat = _flat(values, here).astype(self._stored, copy=False)
         missing = None if self._fill is None else flat == self._fill
+        if self._left_out is not None:
+            left_out = _flat(self._left_out[first : first + count][:, *area], here)
+            missing = left_out if missing is None else missing | left_out
         shown = select_part(flat, self._part)
         if self._packing is not None:
             shown = self._packing.unpack(flat)
@@ -209,6 +224,11 @@ class RegionValues(ColumnValues):
 
 # Of each index: counts, sums, means, squares of differences from the mean, least, most.
 _Figures = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+def _flat(values: NDArray[Any], here: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Those of an array (indices, rows, columns) that lie `here`, as (indices, voxels)."""
+    return values.reshape(len(values), -1) if here is None or here.all() else values[:, here]
 
 
 def _figures(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> _Figures:

@@ -23,8 +23,6 @@ from pydantic import TypeAdapter
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress, digest
-from dashboard.addressing.requester import SCRIPT
-from dashboard.addressing.selection import Selection, Span
 from dashboard.analysis.analyzer import Analyzer
 from dashboard.analysis.histogram import Histogram
 from dashboard.analysis.interpretation import Interpretation
@@ -151,7 +149,8 @@ class VolumeHistograms:
         def is_over() -> bool:
             return self._clock() >= end or not self._is_idle()
 
-        volume, mask = source.volume, self._mask(source)
+        volume = source.volume
+        mask = None if source.mask is None else self._analyzer.masked_pixels(source.mask)
         if volume.read_path is ReadPath.CONTIGUOUS:
             self._count_file(file, source, tally, mask, is_over)
             return
@@ -159,15 +158,6 @@ class VolumeHistograms:
             if is_over():
                 break
             self._count_brick(source, tally, address, mask, is_over)
-
-    def _mask(self, source: Interpretation) -> NDArray[np.bool_] | None:
-        """Which pixels are left out, an array of the last two dimensions; None without a mask."""
-        if source.mask is None:
-            return None
-        rows, cols = source.mask.shape
-        whole = Selection((Span(0, rows), Span(0, cols)))
-        left_out: NDArray[np.bool_] = self._analyzer.stored(source.mask, whole, SCRIPT) != 0
-        return left_out
 
     def _count_file(
         self,

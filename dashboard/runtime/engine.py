@@ -223,7 +223,7 @@ def build_engine(
         volume_histograms=VolumeHistograms(
             metadata, bricks, contiguous, windows, analyzer, loader.no_demand_pending
         ),
-        columns=Columns(metadata, bricks, readers, loader, caches.metadata),
+        columns=Columns(metadata, bricks, readers, loader, caches.metadata, analyzer),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

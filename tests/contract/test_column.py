@@ -285,6 +285,35 @@ def test_a_growing_volume(tmp_path: Path) -> None:
             assert column(app, "x", "growing.h5", axis=0, at="0,3,3") == [1] * 4 + [2] * 3
 
 
+def test_masked_pixels_are_missing(tmp_path: Path) -> None:
+    counts = np.random.default_rng(5).integers(0, 1000, (6, 20, 31)).astype("u2")
+    mask = np.random.default_rng(6).integers(0, 4, counts.shape[1:]) // 3
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        for name, how in (("chunked", {"chunks": (2, 8, 16)}), ("plain", {})):
+            detector = file.create_group(name)
+            detector.attrs["NX_class"] = "NXdetector"
+            detector.create_dataset("data", data=counts, **how)
+            detector["pixel_mask"] = mask
+    shown = np.where(mask, np.nan, counts.astype("f4"))
+    with running(tmp_path, tmp_path / "t.h5") as app:
+        for name in ("chunked/data", "plain/data"):
+            for row, col in (*np.argwhere(mask)[:2], *np.argwhere(mask == 0)[:2]):
+                for axis, values in ((0, shown[:, row, col]), (1, shown[3, :, col])):
+                    for _ in range(2):  # Read, and then kept.
+                        asked = {"axis": axis, "at": f"3,{row},{col}", "decode": 1}
+                        found = np.array(column(app, name, "t.h5", **asked), float)
+                        np.testing.assert_array_equal(found, values)
+            stored = column(app, name, "t.h5", axis=0, at=f"3,{row},{col}")
+            assert stored == counts[:, row, col].tolist()
+            for axis, values in (
+                (0, shown[:, 2:13, 4:20]),
+                (2, shown[2:5, 4:20].transpose(2, 0, 1)),
+            ):
+                region = "2,4,12,19" if axis == 0 else "2,4,4,19"
+                found = regional(app, name, "t.h5", axis=axis, region=region, decode=1)
+                assert_figures(found, values.reshape(len(values), -1))
+
+
 def test_decoded_chunks_count_in_a_quota(tmp_path: Path) -> None:
     with people(tmp_path, "[quotas]\ncold_bytes_per_minute = 1000\n") as app:
         query = {"file": "data/scan.h5", "dataset": "a", "axis": 0}
