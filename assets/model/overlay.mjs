@@ -9,30 +9,36 @@ import { isCategorical } from './kinds.mjs';
 /** @typedef {{labels: LabelChoice, opacity: number}} Overlay How labels are drawn over values: 0 not at all, 1 opaque. */
 
 export const OPACITY = 0.5;
+// A list of more is no choice, and takes seconds to be drawn.
+const MOST = 60;
 
 /** The dataset whose labels are drawn over a view; empty for none. @param {Pick<View, 'kind' | 'overlay'>} view */
 export const overlayOf = (view) => (view.kind === 'values' && view.overlay) || '';
 
-/** The datasets that can be drawn over a view, or of labels those that these can be drawn over.
- * @param {View} view @param {readonly DatasetRecord[]} records @returns {string[]} */
+/** The datasets that can be drawn over a view, or of labels those that these can be drawn over: the first of them, in
+ * the order of the list. @param {View} view @param {readonly DatasetRecord[]} records @returns {string[]} */
 export function overlaysFor(view, records) {
   if (view.kind === 'color') return [];
   const fits = isCategorical(view) ? /^(u?int|float)\d+$/ : /^(u?int\d+|bool)$/;
-  return records.filter((record) =>
-    record.browsable && record.dataset !== view.dataset && String(record.shape) === String(view.shape) &&
-    fits.test(record.dtype)
-  ).map((record) => record.dataset);
+  const { shape } = view;
+  /** @type {string[]} */
+  const found = [];
+  for (const record of records) {
+    if (found.length === MOST) break;
+    if (!record.browsable || record.shape.length !== shape.length || record.dataset === view.dataset) continue;
+    if (shape.every((n, d) => n === record.shape[d]) && fits.test(record.dtype)) found.push(record.dataset);
+  }
+  return found;
 }
 
-/** The query of the labels over a slice; null for none. They belong to a viewer of their own, since the server plans
- * ahead for one volume of each.
+/** The query of the labels over a slice; null for none. They are planned for beside the picture.
  * @param {Pick<View, 'kind' | 'overlay'>} view @param {SliceQuery} query @returns {SliceQuery | null} */
 export function overlayQuery(view, { file, selection, viewer, ahead }) {
   const dataset = overlayOf(view);
   if (!dataset) return null;
   /** @type {SliceQuery} */
   const labels = { file, dataset, selection, format: 'raw', pool: 'nearest', part: null };
-  return Object.assign(labels, viewer && { viewer: viewer + '-labels' }, ahead && { ahead });
+  return Object.assign(labels, viewer && { viewer, beside: /** @type {const} */ (1) }, ahead && { ahead });
 }
 
 /** The colours of values, as words by their codes, under each label, row by row: those of code 0, the background, and of

@@ -45,6 +45,7 @@ import { isCategorical } from './kinds.mjs';
  * @property {string} [norm]
  * @property {string} [viewer] Who sees the slice; without it, it is not counted as a demand.
  * @property {1} [ahead] Fetched before it is requested.
+ * @property {1} [beside] Of another picture than the main one.
  */
 
 // How voxels become one cell, and what is shown of complex ones. The first of each is the default.

@@ -18,6 +18,6 @@ export function waitText({ chunks, chunk_bytes: each, bytes, seconds, why }) {
 export function describeText(bytes, again) {
   const size = bytes === null ? '' : ' of ' + formatBytes(bytes);
   return again
-    ? 'the file' + size + ' has changed: what is in it is read again'
+    ? 'what is in the file' + size + ' is read again'
     : 'what is in the file' + size + ' is read, which is kept: the longer, the more objects it has';
 }

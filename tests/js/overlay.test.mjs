@@ -40,6 +40,8 @@ Deno.test('datasets of the same shape are offered: labels for values, and values
   ];
   assert.deepEqual(overlaysFor(viewOf(''), records), ['/labels', '/mask']);
   assert.deepEqual(overlaysFor(viewOf('?kind=labels'), records), ['/labels', '/field']);
+  const many = Array.from({ length: 30000 }, (_, i) => record('/spots/' + i, 'uint8'));
+  assert.equal(overlaysFor(viewOf(''), many).length, 60);
 });
 
 Deno.test('the overlay is in the link, and is another picture', () => {
@@ -57,7 +59,7 @@ Deno.test('the overlay is in the link, and is another picture', () => {
   assert.doesNotMatch(formatLink(reduce(shown, { type: 'kind', kind: 'labels' })), /overlay/);
 });
 
-Deno.test('labels are requested for the same cells, as another viewer, and nearest', () => {
+Deno.test('labels are requested for the same cells, beside the picture, and nearest', () => {
   const view = viewOf('?axis=0&index=4&overlay=/labels');
   const { query, over } = describeValues(view, 1e6, 'me');
   assert.deepEqual(over, {
@@ -67,7 +69,8 @@ Deno.test('labels are requested for the same cells, as another viewer, and neare
     format: 'raw',
     pool: 'nearest',
     part: null,
-    viewer: 'me-labels',
+    viewer: 'me',
+    beside: 1,
   });
   assert.equal(overlayQuery(viewOf(''), query), null);
   const mapping = { lo: 0, hi: 9, norm: 'linear' };
