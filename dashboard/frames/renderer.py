@@ -31,6 +31,7 @@ from dashboard.frames.plane_reader import PlaneReader
 from dashboard.frames.pooling import PoolMode
 from dashboard.frames.projection import Projection
 from dashboard.frames.quantize import Norm, Window, quantize_u8, with_opacity
+from dashboard.frames.running_sums import RunningSums
 from dashboard.frames.slab_reader import SlabReader
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.window import VolumeWindows, slice_window
@@ -150,6 +151,7 @@ class FrameRenderer:
         self._frames = frames
         self._windows = windows
         self._max_cells = max_cells
+        self._sums = RunningSums()
         self._recorded_frames: FIFOCache[str, None] = FIFOCache(MAX_RECORDED_FRAMES)
         self._lock = threading.Lock()
 
@@ -303,7 +305,7 @@ class FrameRenderer:
         how = (self._loader, self._contiguous, file, selection, requester, address.packing, mask)
         if address.projection is None:
             return PlaneReader(*how)
-        return SlabReader(*how, address.projection)
+        return SlabReader(*how, address.projection, self._sums)
 
     def volume_window(self, address: SliceAddress) -> Window:
         """The window of the whole volume for an address whose frame is not scaled."""

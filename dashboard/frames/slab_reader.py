@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.addressing.addresses import BrickAddress
+from dashboard.addressing.addresses import BrickAddress, digest
 from dashboard.addressing.outcomes import Stage
 from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection
 from dashboard.bricks.loader import BrickLoader
 from dashboard.catalog.volume_file import VolumeFile
+from dashboard.frames.cell_reductions import Cells, can_subtract
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.plane_reader import Convert, Cut, PlaneReader
 from dashboard.frames.projection import Projection
+from dashboard.frames.running_sums import RunningSums, SlabSums
 from dashboard.frames.unpacking import Packing
 from dashboard.meter import meter
 
 # Planes that are no views of bricks are reduced in groups of so many bytes, two of which are in memory.
 GROUP_BYTES: Final = 32 * 2**20
+# Sums of fewer slices are not kept: to add them up anew takes as long.
+MIN_KEPT: Final = 16
 
 
 class SlabReader(PlaneReader):
     """Reads the slices of a projection, the selection's first, and reduces them.
 
-    The first plane of each brick is the viewer's demand.
+    The first plane of each brick is the viewer's demand. `sums` has those of slabs that were reduced lately.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class SlabReader(PlaneReader):
         packing: Packing | None,
         mask: VolumeFile | None,
         projection: Projection,
+        sums: RunningSums,
     ) -> None:
         # Across a dimension of the mask, it would leave out pixels of one slice of many.
         is_apart = projection.axis < len(selection.items) - 2
@@ -47,6 +52,7 @@ class SlabReader(PlaneReader):
             loader, contiguous, file, selection, requester, packing, mask if is_apart else None
         )
         self._projection = projection
+        self._sums = sums
         axis, index = projection.axis, selection.fixed[projection.axis]
         slab = projection.slab(index, self._volume.shape[axis])
         self._extent[axis] = slab.start, slab.stop
@@ -54,11 +60,16 @@ class SlabReader(PlaneReader):
         # The bricks of each layer of chunks, tile by tile.
         self._layers: dict[int, list[BrickAddress]] = {}
         if not self._direct:
-            thickness = self._volume.grid.chunks[axis]
             for at in self._indices:
-                if at // thickness not in self._layers:
-                    there = selection.at(axis, at)
-                    self._layers[at // thickness] = self._volume.bricks(there)
+                self._layer(at)
+
+    def _layer(self, at: int) -> list[BrickAddress]:
+        """The bricks of a slice, tile by tile."""
+        axis = self._projection.axis
+        number = at // self._volume.grid.chunks[axis]
+        if number not in self._layers:
+            self._layers[number] = self._volume.bricks(self._selection.at(axis, at))
+        return self._layers[number]
 
     def _decoded_bytes(self) -> int:
         itemsize = self._volume.dtype.itemsize
@@ -82,20 +93,56 @@ class SlabReader(PlaneReader):
             shape = out[target].shape
             if 0 in shape:
                 continue
-            found = self._reduced((shape[0], shape[1]), kind, self._views(tile, source), convert)
+            found = self._tile(tile, source, (shape[0], shape[1]), kind, convert)
             if shape == out.shape:
                 return found
             out[target] = found
         return out
 
-    def _views(self, tile: int, source: Cut) -> Iterator[NDArray[Any]]:
-        """A part of the planes of one tile, in all slices."""
-        axis = self._projection.axis
-        thickness = self._volume.grid.chunks[axis]
+    def _tile(
+        self, tile: int, source: Cut, shape: tuple[int, int], kind: np.dtype[Any], convert: Convert
+    ) -> NDArray[Any]:
+        """The projection of one tile: of all its planes, or by the sums of a slab that is near."""
+        if (
+            len(self._indices) < MIN_KEPT
+            or not can_subtract(self._projection.reduction, kind)
+            or self._volume.swmr_index is not None
+        ):
+            return self._reduced(shape, kind, self._views(tile, source, self._indices), convert)
+        key = self._sums_key(tile, source)
+        sums = self._sums.take(key, self._indices)
+        entering, removed = sums.steps_to(self._indices)
+        # Each brick of the slab is asked for, also those whose planes are in the sums.
+        thickness = self._volume.grid.chunks[self._projection.axis]
+        nearest = {at // thickness: at for at in reversed(self._indices)}
+        for _ in self._views(tile, source, reversed(nearest.values())):
+            pass
+        planes = self._views(tile, source, entering)
+        gone = list(self._views(tile, source, removed))
+        found = self._reduced(shape, kind, planes, convert, sums.cells, gone)
+        self._sums.put(key, SlabSums(frozenset(self._indices), sums.cells))
+        return found
+
+    def _sums_key(self, tile: int, source: Cut) -> str:
+        """What the sums of a tile are of, wherever the slab lies."""
+        axis, packing = self._projection.axis, self._packing
+        cut = [[part.start, part.stop, part.step] for part in source]
+        return digest(
+            self._volume.address.key,
+            str(self._selection.at(axis, 0)),
+            axis,
+            self._projection.reduction,
+            tile,
+            cut,
+            None if packing is None else packing.key,
+        )
+
+    def _views(self, tile: int, source: Cut, indices: Iterable[int]) -> Iterator[NDArray[Any]]:
+        """A part of the planes of one tile, in some slices."""
         fixed = self._selection.fixed
-        for at in self._indices:
-            fixed[axis] = at
-            yield self._plane(self._layers[at // thickness][tile], fixed)[source]
+        for at in indices:
+            fixed[self._projection.axis] = at
+            yield self._plane(self._layer(at)[tile], fixed)[source]
 
     def _read(self, rows: tuple[int, int, int], step_c: int) -> Iterator[NDArray[Any]]:
         """The same of planes that are read without bricks."""
@@ -110,12 +157,14 @@ class SlabReader(PlaneReader):
         kind: np.dtype[Any],
         planes: Iterable[NDArray[Any]],
         convert: Convert,
+        sums: dict[int, Cells] | None = None,
+        removed: Sequence[NDArray[Any]] = (),
     ) -> NDArray[Any]:
-        """Planes reduced to one."""
+        """Planes reduced to one, as by `Projection.reduce`."""
         groups = _groups(planes)
         # Planes are read between its steps, whose time is that of other stages.
         with meter(Stage.SCALE):
-            return self._projection.reduce(groups, shape, kind, convert)
+            return self._projection.reduce(groups, shape, kind, convert, sums, removed)
 
 
 def _groups(planes: Iterable[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:

@@ -13,10 +13,11 @@ import pytest
 
 from dashboard import errors
 from dashboard.addressing.selection import parse
-from dashboard.frames import plane_reader, projection, slab_reader
+from dashboard.frames import cell_reductions, plane_reader, projection, slab_reader
+from dashboard.frames.cell_reductions import Reduction
 from dashboard.frames.encode import Format
 from dashboard.frames.pooling import PoolMode
-from dashboard.frames.projection import Projection, Reduction, parse_projection
+from dashboard.frames.projection import Projection, parse_projection
 from dashboard.frames.renderer import SliceAddress
 from dashboard.frames.unpacking import Packing
 from tests import files, reference
@@ -79,7 +80,7 @@ def test_every_type_as_numpy(
 def test_sums_of_as_many_slices_as_may_be(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
     """The largest and the smallest values of as many slices as sums of four bytes hold."""
     info = np.iinfo(dtype)
-    stack = np.full((projection.MAX_SLICES, 1, 3), info.max, dtype)
+    stack = np.full((cell_reductions.MAX_SLICES, 1, 3), info.max, dtype)
     stack[:, 0, 1] = info.min
     stack[1::2, 0, 2] = info.min
     for reduction in Reduction:
@@ -219,6 +220,42 @@ def test_windows_of_the_volume(here: Parts, values: Any) -> None:
     assert found["mean"] == found["max"] == found["min"] == plain
     assert found["sum"] == (5 * plain[0], 5 * plain[1])
     assert found["sd"] == (0.0, (plain[1] - plain[0]) / 2)
+
+
+@pytest.mark.parametrize("max_brick_bytes", [2**26, 2500])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4"])
+def test_a_slab_that_moves_is_updated(
+    make_parts: Callable[..., Parts],
+    monkeypatch: pytest.MonkeyPatch,
+    data: Path,
+    dtype: str,
+    max_brick_bytes: int,
+) -> None:
+    """The values are those of NumPy, and few planes are read for them."""
+    stack = files.made_up(dtype, (40, 9, 13))
+    files.write(data / "m.h5", x=(stack, {"chunks": (8, 4, 5), "compression": "gzip"}))
+    here = make_parts(max_brick_bytes=max_brick_bytes)
+    added: list[int] = []
+    reduce = Projection.reduce
+
+    def counted(self: Projection, groups: Any, *args: Any) -> Any:
+        groups = [group for group in groups if group]
+        removed = args[4] if len(args) > 4 else ()
+        added.append(sum(map(len, groups)) + len(removed))
+        return reduce(self, iter(groups), *args)
+
+    monkeypatch.setattr(Projection, "reduce", counted)
+    for index, planes in ((12, 20), (13, 2), (11, 4), (34, 16), (33, 1), (0, 10), (20, 20)):
+        for one in (Reduction.MEAN, Reduction.SUM, Reduction.SD, Reduction.MAX):
+            asked = Projection(one, 20, 0)
+            slab = asked.slab(index, len(stack))
+            added.clear()
+            answer = here.frame("data/m.h5", "x", f"{index},:,::2", projection=asked)
+            right = expected(stack[slab.start : slab.stop, :, ::2], one)
+            found = np.frombuffer(answer.frame.body, right.dtype).reshape(right.shape)
+            np.testing.assert_allclose(found, right, **tolerance(right.dtype))
+            is_kept = cell_reductions.can_subtract(one, stack.dtype)
+            assert set(added) == {planes if is_kept else len(slab)}
 
 
 def test_one_demand_for_each_brick(here: Parts, values: Any) -> None:
