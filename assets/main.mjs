@@ -55,6 +55,7 @@ import { createTouch } from './ui/touch.mjs';
 import { createTree } from './ui/tree.mjs';
 import { createTreeFilter } from './ui/tree-filter.mjs';
 import { createViewer } from './ui/viewer.mjs';
+import { createViews } from './ui/views.mjs';
 
 /** @import { View } from './model/view.mjs' */
 /** @import { Stage } from './ui/pipeline.mjs' */
@@ -83,7 +84,7 @@ export const renderers = {
  * @param {PageConfig} config */
 export function start(config) {
   const viewerId = identifyViewer();
-  const store = createViewStore((view) => tools.onView(view));
+  const store = createViewStore((view) => tools.onView(view), (view) => views.onView(view));
 
   const bandwidth = createBandwidthEstimator();
   const versions = createVersions((generation, version) => viewer.onVersionChange(generation, version));
@@ -184,7 +185,13 @@ export function start(config) {
 
   const colors = createColorMapping({
     api,
-    show: { error: (text) => setText('window-error', text), bounds: (view, mapping) => contrast.follow(view, mapping) },
+    show: {
+      error: (text) => setText('window-error', text),
+      bounds: (view, mapping) => {
+        contrast.follow(view, mapping);
+        views.onColors();
+      },
+    },
   });
   const canvas = createCanvas({ area: () => plot.area() });
   const patch = createPlotlyPatch({ lut: canvas.lut });
@@ -197,6 +204,7 @@ export function start(config) {
       reset: () => viewer.showAll(),
       hover: (row, column) => readout.hover(row, column),
       unhover: () => readout.clear(),
+      placed: (area) => views.onPlaced(area),
       pick: (row, column, hide) => viewer.pickLabel(row, column, hide),
     },
   });
@@ -205,6 +213,7 @@ export function start(config) {
     element('plot-frame').dataset.phase = phase;
     tools.onPhase();
     contrast.onPhase(phase);
+    views.onColors();
   });
   const frames = createFrameCache();
   const scrubber = createScrubber({
@@ -313,23 +322,14 @@ export function start(config) {
     tree,
     versions,
   });
-  const bookmarks = createBookmarks({
-    api,
-    bridge,
-    closeTree: shell.closeTree,
-    current: store.current,
-    openAddress: () => viewer.start(),
-  });
-  const exportMenu = createExportMenu({
-    api,
-    bridge,
-    colors,
-    seen: () => viewer.seen(),
-    prefix: config.prefix,
-    signsIn: config.signsIn,
-  });
-  const tools = createTools({ clock, api, store, plot, machine, viewer, status, dock, focus });
-  const input = createInput({ contrast, viewer, player, tools });
+  const openAddress = () => viewer.start();
+  const bookmarks = createBookmarks({ api, bridge, closeTree: shell.closeTree, current: store.current, openAddress });
+  const { prefix, signsIn } = config;
+  const exportMenu = createExportMenu({ api, bridge, colors, seen: () => viewer.seen(), prefix, signsIn });
+  const common = { clock, api, store, plot, viewer, status };
+  const tools = createTools({ ...common, machine, dock, focus });
+  const views = createViews({ ...common, viewerId, colors, telemetry, player, tools, config });
+  const input = createInput({ contrast, viewer, player, onKey: (event) => tools.onKey(event) || views.onKey(event) });
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);
@@ -350,6 +350,7 @@ export function start(config) {
   touch.start();
   bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
   tools.start();
+  views.start();
   tree.start();
   createTreeFilter({ tree, showTree: shell.showTree }).start();
   datasets.loadFiles().catch(() => undefined);
@@ -375,6 +376,7 @@ export function start(config) {
     residency,
     scrubber,
     viewer,
+    views,
   };
   return createCallbacks({
     bookmarks,

@@ -14,6 +14,7 @@ import { measureStage } from './network-timing.mjs';
  * @property {number} index
  * @property {number} [requestedAt] Time of the key or click (ms); missing where it is drawn by itself.
  * @property {{file: string, dataset: string, selection: string}} query
+ * @property {boolean} [beside] Whether it is beside the main picture.
  */
 
 /**
@@ -125,6 +126,7 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
       source,
       version: version || undefined,
       prefetched: prefetched || undefined,
+      beside: request.beside,
       perceived_ms: round(perceived),
       waited_ms: round(browser.waited),
       transfer_ms: round(browser.transfer),

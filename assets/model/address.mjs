@@ -43,6 +43,9 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {'volume' | 'slice' | Range | null} window
  * @property {Range | null} x
  * @property {Range | null} y
+ * @property {1 | 3 | null} views
+ * @property {readonly number[] | null} point Index of each dimension.
+ * @property {Range | null} depth Range along the axis, of three views.
  * @property {string | null} tools As model/tools.mjs has them.
  * @property {string[]} unknown A sentence for each value that is not understood.
  */
@@ -60,6 +63,11 @@ function pair(text) {
 /** @param {string | null} text @returns {number | null} */
 function number(text) {
   return text && text.trim() && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** @param {string | null} text @returns {readonly number[] | null} */
+function indices(text) {
+  return text && /^\d{1,9}(,\d{1,9})*$/.test(text) ? text.split(',').map(Number) : null;
 }
 
 /** The sides that are flipped: `rows`, `cols`, both with a comma between them, or `none`.
@@ -107,6 +115,9 @@ export function parseLink(search) {
     window: window_ === 'volume' || window_ === 'slice' ? window_ : pair(window_),
     x: pair(query.get('x')),
     y: pair(query.get('y')),
+    views: query.get('views') === '3' ? 3 : query.get('views') === '1' ? 1 : null,
+    point: indices(query.get('point')),
+    depth: pair(query.get('depth')),
     tools: query.get('tools'),
     unknown: [],
   };
@@ -128,6 +139,9 @@ export function parseLink(search) {
     'window',
     'x',
     'y',
+    'views',
+    'point',
+    'depth',
   ])
     .filter((key) => query.get(key) && (link[key] === null || link[key] === ''))
     .map((key) => 'The link has “' + shorten(query.get(key) || '') + '” for ' + key + ', which is not understood.');
@@ -168,6 +182,10 @@ export function formatLink(view) {
   const y = within(view.y, view.shape[view.rows], '', []);
   if (x) query.push(['x', x.map(hundredths).join(',')]);
   if (y) query.push(['y', y.map(hundredths).join(',')]);
+  if (view.views === 3) {
+    query.push(['views', 3], ['point', view.position.join(',')]);
+    if (view.depth) query.push(['depth', view.depth.map(hundredths).join(',')]);
+  }
   if (view.tools) {
     const plane = planeOf(view);
     query.push(['tools', formatTools(parseTools(view.tools, plane, view.shape.length).tools, plane)]);

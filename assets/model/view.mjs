@@ -1,9 +1,10 @@
 /* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
 
-import { resolvePlane, shorten } from './link-plane.mjs';
+import { resolvePlane, shorten, within } from './link-plane.mjs';
+import { opened, ranged, toPlane, toPoint } from './linked.mjs';
 import { coloringOf, suggestedBy } from './coloring.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
-import { flipped, isFlipped, SIDES, transposed } from './plane.mjs';
+import { flipped, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
 import { OPACITY } from './overlay.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
@@ -48,7 +49,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {number} rows Dimension along the plot's y axis.
  * @property {number} cols Dimension along the plot's x axis.
  * @property {readonly number[]} flip Dimensions that run from right to left or from the bottom up, ascending.
- * @property {readonly number[]} position Index of each dimension.
+ * @property {readonly number[]} position Index of each dimension; on the screen the crosshair of three views.
  * @property {Meaning | null} meaning Null where the server has none.
  * @property {Kind} kind
  * @property {string} labels Which labels are shown, as in links; empty for all.
@@ -59,6 +60,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {Aspect} aspect
  * @property {Range | null} x Range in view; null for all.
  * @property {Range | null} y
+ * @property {1 | 3} views How many planes through the point, which is the position; the others see linked.mjs.
+ * @property {Range | null} depth Range along the axis, of three views.
  * @property {Part | null} part Null where values are not complex.
  * @property {Pool} pool
  * @property {Norm} norm
@@ -95,6 +98,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @typedef {{type: 'index', index: number} | {type: 'step', by: number} | {type: 'axis', axis: number}
  *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
  *   | {type: 'colors', change: Partial<Coloring>}
+ *   | {type: 'views', views: 1 | 3} | {type: 'point', position: readonly number[]}
+ *   | {type: 'ranges', ranges: ReadonlyMap<number, Range>}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
@@ -118,9 +123,16 @@ export function reduce(view, action) {
         ? moved(view, action.dimension, action.index)
         : view;
     case 'axis':
-      return changed(view, withDimension(view, action.axis));
+      return changed(view, toPlane(view, withDimension(view, action.axis)));
     case 'side':
-      return changed(view, withDimension(view, action.dimension, action.side));
+      return changed(view, toPlane(view, withDimension(view, action.dimension, action.side)));
+    case 'views':
+      if (action.views === view.views || (action.views === 3 && view.axis === null)) return view;
+      return changed(view, action.views === 3 ? { views: 3, ...opened(view) } : { views: 1, depth: null });
+    case 'point':
+      return changed(view, toPoint(view, action.position.map((index, d) => clamped(index, view.shape[d]))));
+    case 'ranges':
+      return changed(view, ranged(view, action.ranges));
     case 'transpose':
       return changed(view, transposed(view));
     case 'flip':
@@ -200,15 +212,15 @@ function clamped(index, length) {
 /** @param {View} view @param {number} dimension @param {number} index @returns {View} */
 function moved(view, dimension, index) {
   if (!Number.isInteger(index) || index === view.position[dimension]) return view;
-  return changed(view, { position: view.position.map((at, d) => (d === dimension ? index : at)) });
+  return changed(view, toPoint(view, view.position.map((at, d) => (d === dimension ? index : at))));
 }
 
 /** @param {View} view @param {Range | null} x @param {Range | null} y @returns {View} */
 function zoomed(view, x, y) {
   if (!x || !y || isWhole(x, view.shape[view.cols]) && isWhole(y, view.shape[view.rows])) {
-    return changed(view, { x: null, y: null });
+    return changed(view, { x: null, y: null, depth: null });
   }
-  return changed(view, { x, y });
+  return changed(view, view.views === 1 ? { x, y } : ranged(view, new Map([[view.rows, y], [view.cols, x]])));
 }
 
 /** @param {Range} range @param {number} length @returns {boolean} */
@@ -246,7 +258,7 @@ export function createView(found, link, before, keepNorm) {
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
   const { tools, wrong } = parseTools(link.tools || '', planeOf(plane), record.shape.length);
-  const view = frozen({
+  const single = frozen({
     file: found.file,
     dataset: record.dataset,
     listed: found.listed,
@@ -273,6 +285,8 @@ export function createView(found, link, before, keepNorm) {
     aspect: link.aspect || ASPECTS[0],
     x: plane.x,
     y: plane.y,
+    views: 1,
+    depth: null,
     part: complex ? link.part || PARTS[0] : null,
     pool: link.pool || like.pool,
     norm: link.norm || own.norm || (keepNorm ? like.norm : DEFAULTS.norm),
@@ -283,12 +297,23 @@ export function createView(found, link, before, keepNorm) {
     window: link.window || own.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
     tools: formatTools(tools),
   });
+  const views = link.views || (keepNorm && before ? before.views : 1);
+  const view = views === 3 ? threeOf(single, link) : single;
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
   const unknown = wrong.length
     ? ['The link has “' + shorten(wrong.join(';')) + '” for tools, which is not understood.']
     : [];
   return { view, notes: (link.unknown || []).concat(unknown, plane.notes, warnings) };
+}
+
+/** A view with two more planes through the point of a link, where it has an axis.
+ * @param {View} view @param {Link} link @returns {View} */
+function threeOf(view, { point, depth }) {
+  const fits = point && point.length === view.shape.length;
+  const at = fits ? reduce(view, { type: 'point', position: point }) : view;
+  const three = reduce(at, { type: 'views', views: 3 });
+  return depth && three.depth ? changed(three, { depth: within(depth, view.shape[Number(view.axis)], '', []) }) : three;
 }
 
 /** The kind of a picture: what a link says, else what the dataset means, unless the plane is none of a colour picture.
@@ -301,68 +326,15 @@ function kindFor(meaning, dtype, { axis, rows, cols }, link) {
   return channels !== null && [axis, rows, cols].includes(channels) ? 'values' : kind;
 }
 
-/** The view of a dataset whose file has changed: the same slice where there is one.
- * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
-export function carryOver(found, before) {
-  const { record } = found;
-  const alike = record.shape.length === before.shape.length;
-  const fits = record.dtype === before.dtype;
-  /** @type {Link} */
-  const link = {
-    file: before.file,
-    dataset: before.dataset,
-    axis: null,
-    index: null,
-    selection: null,
-    rows: alike ? String(before.rows) : null,
-    cols: alike ? String(before.cols) : null,
-    flip: alike ? SIDES.filter((side) => isFlipped(before, side)) : null,
-    decode: before.decode,
-    kind: before.kind,
-    labels: before.labels,
-    overlay: before.overlay,
-    opacity: before.opacity,
-    voxel: before.voxel,
-    aspect: before.aspect,
-    part: before.part,
-    pool: before.pool,
-    norm: before.norm,
-    colorscale: before.colorscale,
-    reverse: before.reverse,
-    centre: fits ? before.centre : null,
-    clip: before.clip,
-    window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
-    x: alike ? before.x : null,
-    y: alike ? before.y : null,
-    tools: alike ? before.tools : null,
-    unknown: [],
-  };
-  if (alike && before.axis !== null) {
-    link.axis = String(before.axis);
-    link.selection = before.position
-      .map((at, d) => (d === before.rows || d === before.cols ? ':' : String(at))).join(',');
-  }
-  return createView(found, link, before, true);
-}
-
-/** How the dataset of a view has changed, in sentences. @param {View} before @param {View} now @returns {string} */
-export function describeChanges(before, now) {
-  const sentences = [CHANGED];
-  if (String(before.shape) !== String(now.shape)) {
-    sentences.push('Its shape was ' + before.shape.join(' × ') + ' and is ' + now.shape.join(' × ') + '.');
-  }
-  if (before.dtype !== now.dtype) sentences.push('Its type was ' + before.dtype + ' and is ' + now.dtype + '.');
-  return sentences.join(' ');
-}
-
 /** @param {{file: string | null, dataset: string | null}} target @returns {string} */
 export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
 
-/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or has other tools.
- * @param {(view: View | null) => void} [onPlane] */
-export function createViewStore(onPlane = () => undefined) {
+/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or has other tools,
+ * `onChange(view)` when anything is different.
+ * @param {(view: View | null) => void} [onPlane] @param {(view: View | null) => void} [onChange] */
+export function createViewStore(onPlane = () => undefined, onChange = () => undefined) {
   /** @type {View | null} */
   let view = null;
 
@@ -371,6 +343,7 @@ export function createViewStore(onPlane = () => undefined) {
     const before = view;
     view = next;
     if (!before || !next || !isSamePlane(before, next) || before.tools !== next.tools) onPlane(next);
+    if (before !== next) onChange(next);
   }
 
   return {

@@ -37,8 +37,9 @@ export function createCanvas({ area }) {
     missingColor = getComputedStyle(document.documentElement).getPropertyValue('--l-missing').trim();
   }
 
-  function start() {
-    canvas = /** @type {HTMLCanvasElement} */ (element('slice-canvas'));
+  /** @param {HTMLElement} [surface] */
+  function start(surface = element('slice-canvas')) {
+    canvas = /** @type {HTMLCanvasElement} */ (surface);
     buffer = document.createElement('canvas');
     // The theme has a colour of its own for missing values.
     readMissingColor();

@@ -19,10 +19,13 @@ import { axesOf } from './values-request.mjs';
  * @property {() => void} reset
  * @property {(row: number, column: number) => void} hover
  * @property {() => void} unhover
+ * @property {(area: PlotArea | null) => void} placed The axes lie here now.
  * @property {(row: number, column: number, hide: boolean) => void} pick
  */
 
 /** @typedef {ReturnType<typeof createPlot>} Plot */
+
+const DOUBLE_MS = 700;
 
 /* Dash loads it after these modules. */
 const Plotly = () => globalThis.Plotly;
@@ -45,6 +48,9 @@ export function createPlot({ canvas, patch, isCovered, on }) {
   /** Where a mouse or pen is over the picture (px of the window), null where none is.
    * @type {{clientX: number, clientY: number} | null} */
   let pointer = null;
+
+  /** Times of the last two presses (ms). @type {[number, number]} */
+  let presses = [-Infinity, -Infinity];
 
   /** Shapes over a scene. @type {(scene: PlotScene) => Plotly[]} */
   let overlay = () => [];
@@ -85,7 +91,11 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     });
     // A drag has not changed the axes yet; the event has their ranges.
     gd.on('plotly_relayouting', (/** @type {Plotly} */ change) => place(area(change)));
-    gd.on('plotly_doubleclick', () => on.reset());
+    // A single tap is a click of a finger and one of a mouse to Plotly, which makes two.
+    gd.on('plotly_doubleclick', () => performance.now() - presses[0] < DOUBLE_MS && on.reset());
+    frame().addEventListener('pointerdown', () => {
+      presses = [presses[1], performance.now()];
+    }, { capture: true, passive: true });
     gd.on('plotly_hover', (/** @type {Plotly} */ event) => {
       // The heatmap is another slice than the one that is seen.
       if (isCovered()) return;
@@ -174,6 +184,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
       drawn = rest;
       const box = area();
       if (box) showScaleBar(box, scene.axes[1]);
+      on.placed(box);
     }
     refreshHover();
     const image = gd.querySelector('.heatmaplayer image');
@@ -216,6 +227,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
   /** Lay canvas and scale bar where the axes are. @param {PlotArea | null} box */
   function place(box) {
     canvas.draw(box);
+    on.placed(box);
     if (box && scene) showScaleBar(box, scene.axes[1]);
   }
 

@@ -1,9 +1,8 @@
-/* Keys and the wheel step through slices; what the tools take of the keys comes first. */
+/* Keys and the wheel step through slices; what tools and views take of the keys comes first. */
 
 import { element, isField } from '../render/dom.mjs';
 /** @import { Contrast } from './contrast.mjs' */
 /** @import { Player } from './player.mjs' */
-/** @import { Tools } from './tools.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
 
 const PAGE_STEP = 10;
@@ -15,8 +14,9 @@ const WHEEL_MAX_STEPS = 10;
 // Keys that go on while they are held.
 const MOVES = new Set(['ArrowLeft', 'ArrowRight', 'PageUp', 'PageDown', 'Home', 'End']);
 
-/** @param {{contrast: Pick<Contrast, 'auto'>, viewer: Viewer, player: Player, tools: Pick<Tools, 'onKey'>}} parts */
-export function createInput({ contrast, viewer, player, tools }) {
+/** `onKey(event)` says whether something else takes a key.
+ * @param {{contrast: Pick<Contrast, 'auto'>, viewer: Viewer, player: Player, onKey: (event: KeyboardEvent) => boolean}} parts */
+export function createInput({ contrast, viewer, player, onKey }) {
   let wheel = 0;
 
   /** @type {Record<string, () => void>} */
@@ -33,7 +33,7 @@ export function createInput({ contrast, viewer, player, tools }) {
 
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
-    if (!handledByFocus(event) && tools.onKey(event)) {
+    if (!handledByFocus(event) && onKey(event)) {
       event.preventDefault();
       event.stopPropagation();
       return;

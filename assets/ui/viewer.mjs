@@ -41,7 +41,7 @@ import { createViewChanges } from './view-changes.mjs';
 
 const ZOOM_DELAY_MS = 120;
 // Actions that move the position.
-const MOVEMENTS = ['index', 'step', 'fixed'];
+const MOVEMENTS = ['index', 'step', 'fixed', 'point'];
 
 /** @param {OpeningParts & OwnParts} parts */
 export function createViewer({
@@ -302,6 +302,30 @@ export function createViewer({
     zoomTimer = setTimeout(refresh, ZOOM_DELAY_MS);
   }
 
+  /** One view or three. @param {1 | 3} views */
+  function setViews(views) {
+    if (change({ type: 'views', views })) idleWork.schedule();
+  }
+
+  /** Move the point of three views. @param {readonly number[]} position */
+  function setPoint(position) {
+    const before = view();
+    if (!change({ type: 'point', position })) return;
+    const { axis, x, y } = view();
+    if (axis !== null && view().position[axis] !== before.position[axis]) newest.onMoved();
+    if (x !== before.x || y !== before.y) plot.zoom(x, y);
+    bridge.followPosition(view());
+    refresh();
+  }
+
+  /** Zoom three views along some of their dimensions. @param {ReadonlyMap<number, Range>} ranges */
+  function setRanges(ranges) {
+    if (!change({ type: 'ranges', ranges })) return;
+    plot.zoom(view().x, view().y);
+    clearTimeout(zoomTimer);
+    zoomTimer = setTimeout(refresh, ZOOM_DELAY_MS);
+  }
+
   function showAll() {
     if (!change({ type: 'zoom', x: null, y: null })) return;
     plot.zoom(null, null);
@@ -337,6 +361,9 @@ export function createViewer({
     goToEnd,
     goTyped,
     moveAlong,
+    setViews,
+    setPoint,
+    setRanges,
     ...changes,
     setZoom,
     showAll,

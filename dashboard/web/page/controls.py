@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from dashboard.web.page import components, picture
 from dashboard.web.page.choices import DEFAULT_SPEED, DIRECTIONS, ENDS, SPEEDS, TIMINGS
 from dashboard.web.page.components import options, select
-from dashboard.web.page.ids import Measure, Tool, View
+from dashboard.web.page.ids import Measure, Tool, View, Views
 
 # Each with its name and its key; the keys are those of assets/ui/tools.mjs.
 TOOLS = (
@@ -34,7 +34,9 @@ def viewer_section() -> Component:
                     _tools(),
                     picture.plot(),
                     picture.sheet(),
+                    html.Div(id=Views.BESIDE, className="views", hidden=True),
                 ],
+                id=View.STAGE,
                 className="stage",
             ),
             html.Div(

@@ -78,8 +78,20 @@ class Measure(StrEnum):
     COLUMN = "column-panel"
 
 
+class Views(StrEnum):
+    """How many pictures there are; those beside the main one are made by `assets/ui/views/`."""
+
+    SELECT = "views-select"
+    ONE = "views-one"
+    THREE = "views-three"
+    BESIDE = "views"
+    CROSSHAIR = "crosshair"
+
+
 class View(StrEnum):
     """The slice, and what chooses it and colours it."""
+
+    STAGE = "stage"
 
     FRAME = "plot-frame"
     SHEET = "sheet"

@@ -17,7 +17,7 @@ from dashboard.settings import Settings
 from dashboard.telemetry.stages import STAGES, WHOLE_REFERENCE
 from dashboard.web.page import components, controls, dock, export_menu, panels
 from dashboard.web.page.document import document
-from dashboard.web.page.ids import Panel, Shell
+from dashboard.web.page.ids import Panel, Shell, Views
 
 NAVBAR_WIDTH = {"base": 280, "md": 232, "xl": 290}
 HEADER_HEIGHT = 48
@@ -130,6 +130,7 @@ def _header(settings: Settings) -> Component:
                 Shell.DETAILS_BUTTON, "info", "What this dataset says of itself", hiddenFrom="md"
             ),
             html.Div(className="spacer"),
+            _views(),
             *export_menu.build(),
             components.with_tooltip(
                 html.A(
@@ -148,6 +149,31 @@ def _header(settings: Settings) -> Component:
             components.theme_toggle(Shell.SCHEME),
             *components.sign_out(settings),
         ],
+    )
+
+
+def _views() -> Component:
+    """How many pictures there are."""
+    choices = (
+        (Views.ONE, "one", "One view"),
+        (Views.THREE, "three", "Three views through a point"),
+    )
+    return html.Div(
+        [
+            html.Button(
+                components.icon(f"views-{name}"),
+                id=id_,
+                type="button",
+                className="views-button",
+                title=label,
+                **{"aria-label": label, "aria-pressed": "true" if name == "one" else "false"},
+            )
+            for id_, name, label in choices
+        ],
+        id=Views.SELECT,
+        className="views-select",
+        role="group",
+        **{"aria-label": "Views"},
     )
 
 

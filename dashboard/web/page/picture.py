@@ -9,7 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.web.page import components
-from dashboard.web.page.ids import View
+from dashboard.web.page.ids import View, Views
 
 GRAPH_CONFIG: dict[str, Any] = {
     "displayModeBar": False,
@@ -50,6 +50,12 @@ def plot() -> Component:
                 html.Span(id=View.SCALE_BAR_TEXT),
                 id=View.SCALE_BAR,
                 className="scale-bar",
+                hidden=True,
+            ),
+            html.Div(
+                [html.Div(className="across"), html.Div(className="down")],
+                id=Views.CROSSHAIR,
+                className="crosshair",
                 hidden=True,
             ),
             _start(),

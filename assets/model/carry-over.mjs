@@ -1,0 +1,63 @@
+/* The view of a dataset that was read again, or of another one like it: the same slice, as far as there is one. */
+
+import { isFlipped, SIDES } from './plane.mjs';
+import { CHANGED, createView } from './view.mjs';
+/** @import { Link } from './address.mjs' */
+/** @import { Found, View } from './view.mjs' */
+
+/** The view of a dataset whose file has changed: the same slice where there is one.
+ * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
+export function carryOver(found, before) {
+  const { record } = found;
+  const alike = record.shape.length === before.shape.length;
+  const fits = record.dtype === before.dtype;
+  /** @type {Link} */
+  const link = {
+    file: before.file,
+    dataset: before.dataset,
+    axis: null,
+    index: null,
+    selection: null,
+    rows: alike ? String(before.rows) : null,
+    cols: alike ? String(before.cols) : null,
+    flip: alike ? SIDES.filter((side) => isFlipped(before, side)) : null,
+    decode: before.decode,
+    kind: before.kind,
+    labels: before.labels,
+    overlay: before.overlay,
+    opacity: before.opacity,
+    voxel: before.voxel,
+    aspect: before.aspect,
+    part: before.part,
+    pool: before.pool,
+    norm: before.norm,
+    colorscale: before.colorscale,
+    reverse: before.reverse,
+    centre: fits ? before.centre : null,
+    clip: before.clip,
+    window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
+    views: before.views,
+    point: alike ? before.position : null,
+    depth: alike ? before.depth : null,
+    x: alike ? before.x : null,
+    y: alike ? before.y : null,
+    tools: alike ? before.tools : null,
+    unknown: [],
+  };
+  if (alike && before.axis !== null) {
+    link.axis = String(before.axis);
+    link.selection = before.position
+      .map((at, d) => (d === before.rows || d === before.cols ? ':' : String(at))).join(',');
+  }
+  return createView(found, link, before, true);
+}
+
+/** How the dataset of a view has changed, in sentences. @param {View} before @param {View} now @returns {string} */
+export function describeChanges(before, now) {
+  const sentences = [CHANGED];
+  if (String(before.shape) !== String(now.shape)) {
+    sentences.push('Its shape was ' + before.shape.join(' × ') + ' and is ' + now.shape.join(' × ') + '.');
+  }
+  if (before.dtype !== now.dtype) sentences.push('Its type was ' + before.dtype + ' and is ' + now.dtype + '.');
+  return sentences.join(' ');
+}

@@ -1,0 +1,263 @@
+/* A picture beside the main one: a canvas with ticks, a crosshair, a wheel and a slider of its own. */
+
+import { aspectOf, axisOf, coordinateText, nameOf } from '../../model/axes.mjs';
+import { areaOf, placeOf, voxelAt, zoomedAt } from '../../model/linked.mjs';
+import { gripOf, moveGrip } from '../../model/pinch.mjs';
+import { createCanvas } from '../../render/canvas.mjs';
+import { codesOf, overlayCodes } from '../../render/codes.mjs';
+import { axesOf } from '../../render/values-request.mjs';
+import { tickMarks } from './ticks.mjs';
+/** @import { Cells } from '../../model/cells.mjs' */
+/** @import { ColorMapping } from '../../model/colormap.mjs' */
+/** @import { Grip, PlotArea } from '../../model/pinch.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+/** @import { Range } from '../../model/viewport.mjs' */
+
+/**
+ * @typedef {object} PaneEvents
+ * @property {(place: {row: number, col: number}) => void} point The crosshair is moved to a voxel of the plane.
+ * @property {(by: number) => void} step Slices are turned.
+ * @property {(index: number) => void} go
+ * @property {(x: Range, y: Range) => void} zoom
+ * @property {() => void} showAll
+ * @property {() => void} resized
+ *
+ * @typedef {ReturnType<typeof createPane>} Pane
+ * @typedef {{row: number, col: number}} Voxel
+ */
+
+const WHEEL_STEP = 60;
+const WHEEL_ZOOM = 0.0022;
+const PAGE_STEP = 10;
+
+/** @param {string} id @param {PaneEvents} on */
+export function createPane(id, on) {
+  const node = made('section', { id, className: 'pane', tabIndex: 0 });
+  node.setAttribute('role', 'group');
+  const name = made('div', { className: 'pane-name' });
+  const frame = made('div', { className: 'pane-frame' });
+  const surface = made('canvas', { className: 'pane-canvas' });
+  surface.setAttribute('aria-hidden', 'true');
+  const cross = made('div', { className: 'crosshair' });
+  const [across, down] = [made('div', { className: 'across' }), made('div', { className: 'down' })];
+  cross.append(across, down);
+  const ticks = made('div', { className: 'pane-ticks' });
+  ticks.setAttribute('aria-hidden', 'true');
+  const note = made('div', { className: 'pane-note' });
+  note.setAttribute('role', 'status');
+  const slider = made('input', { type: 'range', className: 'pane-slider', min: '0' });
+  frame.append(surface, ticks, cross, note);
+  node.append(name, frame, slider);
+  const canvas = createCanvas({ area: () => area });
+  canvas.start(surface);
+
+  /** @type {View | null} */
+  let view = null;
+  /** @type {PlotArea | null} */
+  let area = null;
+  /** @type {{cells: Cells, mapping: ColorMapping} | null} */
+  let shown = null;
+  let tickText = '';
+
+  /** The plane as it is requested: ticks, crosshair and slider follow at once, what is painted lies where the axes have it.
+   * @param {View} next @param {Voxel | null} point */
+  function place(next, point) {
+    view = next;
+    layOut();
+    label();
+    const at = area && point && placeOf(area, point.row, point.col);
+    cross.hidden = !at;
+    if (!at) return;
+    across.style.transform = 'translateY(' + at.top + 'px)';
+    down.style.transform = 'translateX(' + at.left + 'px)';
+  }
+
+  function layOut() {
+    if (!view) return;
+    area = areaOf(view, { width: frame.clientWidth, height: frame.clientHeight }, aspectOf(view));
+    if (!area) return;
+    canvas.draw(area);
+    const box = area;
+    Object.assign(cross.style, {
+      left: box.left + 'px',
+      top: box.top + 'px',
+      width: box.width + 'px',
+      height: box.height + 'px',
+    });
+    const marks = tickMarks(axesOf(view).axes, box);
+    const text = JSON.stringify(marks);
+    if (text === tickText) return;
+    tickText = text;
+    ticks.replaceChildren(...marks.map(({ className, left, top, text: label_ }) => {
+      const mark = made('span', { className, textContent: label_ });
+      mark.style.left = left + 'px';
+      mark.style.top = top + 'px';
+      return mark;
+    }));
+  }
+
+  function label() {
+    if (!view) return;
+    const { axis } = view;
+    slider.hidden = axis === null;
+    if (axis === null) return;
+    const index = view.position[axis];
+    const dimension = nameOf(view, axis);
+    const text = [dimension + ' ' + index, coordinateText(axisOf(view, axis), index)].filter(Boolean).join(' · ');
+    if (name.textContent === text) return;
+    name.textContent = text;
+    slider.max = String(view.shape[axis] - 1);
+    slider.value = String(index);
+    slider.setAttribute('aria-label', 'Slice of ' + dimension);
+    node.setAttribute(
+      'aria-label',
+      'Picture across ' + dimension + ' at ' + index + ': arrow keys turn slices, with Shift they move the point',
+    );
+  }
+
+  /** Paint cells; how long that took (ms). @param {Cells} cells @param {ColorMapping} mapping */
+  function paint(cells, mapping) {
+    shown = { cells, mapping };
+    const { rows, cols, step, rowStep, colStep, row0, col0 } = cells;
+    node.classList.add('painted');
+    return canvas.paint({
+      codes: cells.pixels || codesOf(cells, mapping),
+      overlay: overlayCodes(cells, mapping),
+      transposed: false,
+      rows,
+      cols,
+      step,
+      rowStep,
+      colStep,
+      row0,
+      col0,
+    }, mapping);
+  }
+
+  function clear() {
+    shown = null;
+    canvas.clear();
+    node.classList.remove('painted', 'busy');
+    note.textContent = '';
+  }
+
+  /* Mouse, pen and fingers */
+
+  /** @type {Map<number, {clientX: number, clientY: number}>} */
+  const touches = new Map();
+  /** @type {{kind: 'point'} | {kind: 'pan', grip: Grip, area: PlotArea} | null} */
+  let drag = null;
+
+  /** @param {{clientX: number, clientY: number}} event */
+  function local({ clientX, clientY }) {
+    const box = frame.getBoundingClientRect();
+    return { left: clientX - box.left, top: clientY - box.top };
+  }
+
+  const count = () => ({
+    rows: view ? view.shape[view.rows] : 1,
+    cols: view ? view.shape[view.cols] : 1,
+  });
+
+  /** @param {{clientX: number, clientY: number}} event */
+  function toPoint(event) {
+    if (!area) return;
+    const { left, top } = local(event);
+    on.point(voxelAt(area, left, top, count()));
+  }
+
+  /** The area in px of the window, as a grip is. @param {PlotArea} of @returns {PlotArea} */
+  function ofWindow(of) {
+    const box = frame.getBoundingClientRect();
+    return Object.assign({}, of, { left: of.left + box.left, top: of.top + box.top });
+  }
+
+  frame.addEventListener('pointerdown', (event) => {
+    if (!area || (event.pointerType === 'mouse' && event.button > 1)) return;
+    touches.set(event.pointerId, event);
+    frame.setPointerCapture(event.pointerId);
+    const pans = touches.size === 2 || event.shiftKey || event.button === 1;
+    if (pans) drag = { kind: 'pan', grip: gripOf(Array.from(touches.values()).slice(0, 2)), area: ofWindow(area) };
+    else {
+      drag = { kind: 'point' };
+      if (event.pointerType !== 'touch') toPoint(event);
+    }
+    node.focus({ preventScroll: true });
+    event.preventDefault();
+  });
+  frame.addEventListener('pointermove', (event) => {
+    if (!touches.has(event.pointerId) || !drag) return;
+    touches.set(event.pointerId, event);
+    if (drag.kind === 'point') toPoint(event);
+    else {
+      const moved = moveGrip(drag.area, drag.grip, gripOf(Array.from(touches.values()).slice(0, 2)), count());
+      if (moved) on.zoom(moved.x, moved.y);
+      else on.showAll();
+    }
+  });
+  frame.addEventListener('pointerup', (event) => {
+    // A finger that is lifted where it was put down.
+    if (drag?.kind === 'point' && touches.has(event.pointerId)) toPoint(event);
+    release(event);
+  });
+  frame.addEventListener('pointercancel', release);
+  frame.addEventListener('dblclick', () => on.showAll());
+
+  /** @param {PointerEvent} event */
+  function release(event) {
+    touches.delete(event.pointerId);
+    drag = null;
+  }
+
+  let wheel = 0;
+  frame.addEventListener('wheel', (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const lines = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
+    if (event.ctrlKey || event.metaKey) {
+      if (!area) return;
+      const { left, top } = local(event);
+      const zoomed = zoomedAt(area, left, top, Math.exp(event.deltaY * lines * WHEEL_ZOOM), count());
+      if (zoomed) on.zoom(zoomed.x, zoomed.y);
+      else on.showAll();
+      return;
+    }
+    wheel += event.deltaY * lines;
+    const steps = Math.trunc(wheel / WHEEL_STEP);
+    wheel -= steps * WHEEL_STEP;
+    if (steps) on.step(Math.max(-PAGE_STEP, Math.min(PAGE_STEP, steps)));
+  }, { passive: false });
+
+  slider.addEventListener('input', () => on.go(Number(slider.value)));
+  new ResizeObserver(() => {
+    layOut();
+    on.resized();
+  }).observe(frame);
+
+  return {
+    node,
+    place,
+    paint,
+    clear,
+    view: () => view,
+    area: () => area,
+    shown: () => shown,
+    /** @param {string} text */
+    say: (text) => {
+      note.textContent = text;
+    },
+    /** @param {boolean} busy */
+    setBusy: (busy) => node.classList.toggle('busy', busy),
+    /** Cells that the pane has pixels for. */
+    cells: () => {
+      const density = globalThis.devicePixelRatio || 1;
+      return area ? Math.max(64, Math.floor(area.width * area.height * density * density)) : 0;
+    },
+  };
+}
+
+/** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Partial<HTMLElementTagNameMap[T]>} properties
+ * @returns {HTMLElementTagNameMap[T]} */
+export function made(tag, properties) {
+  return Object.assign(document.createElement(tag), properties);
+}

@@ -1,0 +1,189 @@
+"""Three views through one point: planes beside the main one, linked by crosshair and zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.browser.test_input import touching
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data"
+THREE = f"{SCAN}&axis=0&index=20&views=3&point=20,70,30"
+POSITION = "() => lamella.viewer.current().position"
+PANES = """() => {
+  const panes = lamella.views.panes();
+  const asked = panes.map((pane) => pane.view());
+  const due = (pane, view) => {
+    const shown = pane.shown();
+    const fixed = shown && shown.cells.meta.selection.split(',')[view.axis];
+    return fixed === String(view.position[view.axis]) && !pane.node.classList.contains('busy');
+  };
+  if (panes.length !== 2 || !asked.every((view, i) => view && due(panes[i], view))) return null;
+  return panes.map((pane) => {
+    const { cells } = pane.shown();
+    return { meta: cells.meta, z: Array.from(cells.z, (row) => Array.from(row)) };
+  });
+}"""
+
+
+@pytest.fixture
+def scan(viewer: Any) -> Iterator[Any]:
+    yield viewer.open(THREE)
+    viewer.switch(f"{SCAN}&axis=0&index=20")
+    viewer.errors.clear()
+
+
+def planes(viewer: Any) -> list[tuple[dict[str, Any], NDArray[Any]]]:
+    """What the planes beside the main one show, once it is what is asked for."""
+    return [(pane["meta"], np.array(pane["z"])) for pane in viewer.until(PANES)]
+
+
+def position(viewer: Any) -> list[int]:
+    at: list[int] = viewer.page.evaluate(POSITION)
+    return at
+
+
+def place(viewer: Any, pane: str, down: float, right: float) -> tuple[float, float]:
+    """Where a share of the picture of a pane is in the window."""
+    box = viewer.page.locator(f"{pane} .crosshair").bounding_box()
+    return box["x"] + right * box["width"], box["y"] + down * box["height"]
+
+
+def test_each_view_has_the_values_of_its_plane(scan: Any) -> None:
+    values = scan.served.arrays["scan.h5", "/entry/data"]
+    (right, right_z), (below, below_z) = planes(scan)
+    assert right["selection"].replace("::1", ":") == ":,:,30"
+    assert np.array_equal(right_z, values[:, :, 30].T)
+    assert np.array_equal(below_z, values[:, 70, :])
+    for meta, z in ((right, right_z.T), (below, below_z)):
+        query = {"selection": meta["selection"], "pool": meta["pool"]}
+        assert np.array_equal(z, scan.served.values(file="scan.h5", dataset="/entry/data", **query))
+    assert np.array_equal(scan.trace["z"], values[20])
+    scan.await_text("point-figures", str(values[20, 70, 30]))
+    assert {mark["axis"] for mark in scan.painted} >= {0, 1, 2}
+
+
+def test_a_click_moves_the_point_in_all_views(scan: Any) -> None:
+    values = scan.served.arrays["scan.h5", "/entry/data"]
+    planes(scan)
+    scan.page.mouse.click(*scan.point(80, 40))
+    assert position(scan) == [20, 40, 80]
+    (_, right), (_, below) = planes(scan)
+    assert np.array_equal(right, values[:, :, 80].T)
+    assert np.array_equal(below, values[:, 40, :])
+    # Neither the main picture nor its zoom.
+    assert scan.trace["x"] == [-0.5, 99.5]
+    x, y = place(scan, "#view-below", 0.5, 0.25)
+    scan.page.mouse.click(x, y)
+    depth, row, col = position(scan)
+    assert row == 40
+    assert depth == pytest.approx(values.shape[0] / 2, abs=1)
+    assert col == pytest.approx(25, abs=1)
+    scan.settled()
+    assert np.array_equal(scan.trace["z"], values[depth])
+    scan.address(f"views=3&point={depth},{row},{col}")
+    scan.page.reload()
+    scan.settled()
+    assert position(scan) == [depth, row, col]
+    assert np.array_equal(planes(scan)[1][1], values[:, row, :])
+
+
+def test_keys_and_the_wheel_move_each_view(scan: Any) -> None:
+    keys = scan.page.keyboard
+    planes(scan)
+    keys.press("Shift+ArrowRight")
+    keys.press("Shift+ArrowDown")
+    assert position(scan) == [20, 71, 31]
+    keys.press("ArrowRight")
+    assert position(scan) == [21, 71, 31]
+    scan.page.focus("#view-right")
+    keys.press("ArrowLeft")
+    keys.press("PageUp")
+    assert position(scan) == [21, 71, 20]
+    keys.press("Shift+ArrowRight")
+    assert position(scan) == [22, 71, 20]
+    assert "at 20" in scan.page.get_attribute("#view-right", "aria-label")
+    scan.page.mouse.move(*place(scan, "#view-below", 0.5, 0.5))
+    scan.page.mouse.wheel(0, 130)
+    scan.until("() => lamella.viewer.current().position[1] === 73")
+    scan.page.fill("#point-figures input >> nth=2", "5")
+    scan.page.keyboard.press("Enter")
+    scan.until("() => lamella.viewer.current().position[2] === 5")
+    planes(scan)
+
+
+def test_zoom_is_linked(scan: Any) -> None:
+    planes(scan)
+    scan.page.mouse.move(*place(scan, "#view-right", 0.5, 0.5))
+    scan.page.keyboard.down("Control")
+    scan.page.mouse.wheel(0, -400)
+    scan.page.keyboard.up("Control")
+    scan.until("() => lamella.viewer.current().depth")
+    scan.settled()
+    view = scan.page.evaluate(
+        "() => { const { x, y, depth } = lamella.viewer.current(); return { x, y, depth }; }"
+    )
+    assert view["y"][1] - view["y"][0] == pytest.approx(120 * np.exp(-0.88), rel=0.02)
+    assert scan.trace["y"] == pytest.approx(view["y"][::-1], abs=0.5) or scan.trace[
+        "y"
+    ] == pytest.approx(view["y"], abs=0.5)
+    scan.address("depth=")
+    scan.page.click("#views-one")
+    scan.until("() => !document.querySelector('.stage.three')")
+    scan.until("() => !location.search.includes('views=')")
+    scan.settled()
+    scan.page.click("#views-three")
+    planes(scan)
+    scan.page.mouse.dblclick(*place(scan, "#view-right", 0.5, 0.5))
+    scan.until("() => lamella.viewer.current().depth === null")
+
+
+def test_colours_follow_the_main_picture(scan: Any) -> None:
+    planes(scan)
+    scan.page.evaluate("() => lamella.viewer.setColors({ window: [0, 1], colorscale: 'viridis' })")
+    scan.until(
+        "() => lamella.views.panes().every((pane) => pane.shown().mapping.hi === 1"
+        " && pane.shown().mapping.colorscale === 'viridis')"
+    )
+
+
+def test_one_picture_has_no_three_views(viewer: Any) -> None:
+    viewer.open("?file=scan.h5&dataset=/plane")
+    viewer.page.click("#views-three")
+    viewer.await_text("plot-note-text", "three dimensions")
+    assert viewer.page.get_attribute("#views-one", "aria-pressed") == "true"
+
+
+def test_fingers_move_the_point(phone: Any) -> None:
+    viewer = phone.open(THREE)
+    planes(viewer)
+    viewer.page.locator("#view-below").scroll_into_view_if_needed()
+    send = touching(viewer)
+    x, y = place(viewer, "#view-below", 0.5, 0.75)
+    send("touchStart", (x, y))
+    send("touchEnd")
+    viewer.until("() => Math.abs(lamella.viewer.current().position[2] - 75) < 2")
+    # Two fingers zoom all views.
+    x, y = place(viewer, "#view-below", 0.5, 0.5)
+    send("touchStart", (x - 20, y), (x + 20, y))
+    for way in range(20, 61, 8):
+        send("touchMove", (x - way, y), (x + way, y))
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().depth")
+    viewer.page.evaluate("() => scrollTo(0, 0)")
+    viewer.settled()
+    x, y = viewer.point(
+        *(
+            viewer.page.evaluate(
+                "() => { const { x, y } = lamella.viewer.current(); return [(x[0] + x[1]) / 2, y[0] + 3]; }"
+            )
+        )
+    )
+    viewer.page.touchscreen.tap(x, y)
+    viewer.until("() => lamella.viewer.current().position[1] < lamella.viewer.current().y[0] + 6")

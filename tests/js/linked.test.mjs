@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+
+import { areaOf, matched, placeOf, planeBeside, voxelAt, zoomedAt } from '../../assets/model/linked.mjs';
+import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { carryOver } from '../../assets/model/carry-over.mjs';
+import { createView, reduce } from '../../assets/model/view.mjs';
+
+function foundOf(shape = [10, 20, 30], meaning = null) {
+  return { file: 'a.h5', listed: 'v1', generation: 1, meaning, record: { dataset: '/d', shape, dtype: 'uint16' } };
+}
+
+function viewOf(link = '', ...found) {
+  return createView(foundOf(...found), parseLink(link), null, false).view;
+}
+
+const three = (link, ...found) => reduce(viewOf(link, ...found), { type: 'views', views: 3 });
+
+Deno.test('the planes beside the main one have its rows, its columns and the axis', () => {
+  const view = reduce(three('?axis=0&index=4'), { type: 'point', position: [4, 7, 8] });
+  const right = planeBeside(view, 'right');
+  const below = planeBeside(view, 'below');
+  assert.deepEqual([right.rows, right.cols, right.axis], [1, 0, 2]);
+  assert.deepEqual([below.rows, below.cols, below.axis], [0, 2, 1]);
+  for (const plane of [right, below]) {
+    assert.deepEqual([plane.position, plane.x, plane.y], [[4, 7, 8], null, null]);
+    assert.ok(Object.isFrozen(plane));
+  }
+  const five = three('?selection=1,2,:,:,4&axis=1', [3, 4, 5, 6, 7]);
+  const beside = planeBeside(five, 'below');
+  assert.deepEqual([beside.rows, beside.cols, beside.axis, beside.position[4]], [1, 3, 2, 4]);
+});
+
+Deno.test('zoom is linked along the dimensions that planes share', () => {
+  const shape = [100, 200, 300];
+  const view = reduce(three('?axis=0&index=40', shape), { type: 'zoom', x: [100, 140], y: [50, 70] });
+  assert.deepEqual([view.x, view.y, view.depth], [[100, 140], [50, 70], [30, 50]]);
+  const right = planeBeside(view, 'right');
+  assert.deepEqual([right.x, right.y], [[30, 50], [50, 70]]);
+  // In the plane on the right; the columns follow, around the point.
+  const zoomed = reduce(view, { type: 'ranges', ranges: new Map([[1, [55, 65]], [0, [35, 45]]]) });
+  assert.deepEqual([zoomed.y, zoomed.depth, zoomed.x], [[55, 65], [35, 45], [145, 155]]);
+  const whole = reduce(zoomed, { type: 'zoom', x: null, y: null });
+  assert.deepEqual([whole.x, whole.y, whole.depth], [null, null, null]);
+  const all = new Map([[0, [-0.5, 99.5]], [1, [-0.5, 199.5]], [2, [-0.5, 299.5]]]);
+  assert.equal(reduce(zoomed, { type: 'ranges', ranges: all }).x, null);
+});
+
+Deno.test('ranges are as long in units, not in voxels', () => {
+  const axis = (step) => ({ name: '', unit: 'um', coordinates: { start: 0, step } });
+  const meaning = { axes: [axis(4), axis(1), axis(2)] };
+  const view = { shape: [100, 200, 300], position: [50, 100, 150], meaning, voxel: '' };
+  assert.deepEqual(matched(view, 0, [80, 120], 1), [45, 55]);
+  assert.deepEqual(matched(view, 2, [80, 120], 1), [140, 160]);
+  // Other units are none in common.
+  meaning.axes[0].unit = 's';
+  assert.deepEqual(matched(view, 0, [80, 120], 1), [30, 70]);
+  assert.deepEqual(matched(view, 0, [-0.5, 199.5], 1), [-0.5, 99.5]);
+});
+
+Deno.test('ranges follow the point', () => {
+  const view = reduce(three('?axis=0&index=40', [100, 200, 300]), { type: 'zoom', x: [100, 140], y: [50, 70] });
+  const inside = reduce(view, { type: 'point', position: [45, 60, 120] });
+  assert.deepEqual([inside.x, inside.y, inside.depth], [view.x, view.y, view.depth]);
+  const outside = reduce(view, { type: 'point', position: [90, 60, 299] });
+  assert.deepEqual([outside.x, outside.y, outside.depth], [[259.5, 299.5], [50, 70], [79.5, 99.5]]);
+  assert.deepEqual(reduce(view, { type: 'step', by: 30 }).depth, [60, 80]);
+  assert.deepEqual(reduce(view, { type: 'point', position: [-5, 999, 120] }).position, [0, 199, 120]);
+});
+
+Deno.test('another axis keeps the point and the zoom', () => {
+  const view = viewOf('?axis=0&index=40&x=100,140&y=50,70', [100, 200, 300]);
+  const across = reduce(view, { type: 'axis', axis: 1 });
+  // Row 100 is not in view: the middle of what was.
+  assert.deepEqual([across.axis, across.position[1], across.x], [1, 60, [100, 140]]);
+  assert.deepEqual([across.y, across.depth], [[30, 50], null]);
+  const back = reduce(across, { type: 'axis', axis: 0 });
+  assert.deepEqual([back.position[0], back.x, back.y], [40, [100, 140], [50, 70]]);
+  assert.deepEqual(reduce(viewOf('?axis=0&index=4'), { type: 'axis', axis: 2 }).position, [4, 10, 15]);
+  const linked = reduce(reduce(view, { type: 'views', views: 3 }), { type: 'axis', axis: 1 });
+  assert.deepEqual([linked.depth, linked.y, linked.x], [[50, 70], [30, 50], [100, 140]]);
+});
+
+Deno.test('a link has the views, the point and all ranges', () => {
+  const view = reduce(three('?axis=0&index=40', [100, 200, 300]), { type: 'zoom', x: [100, 140], y: [50, 70] });
+  const moved = reduce(view, { type: 'point', position: [41, 60, 120] });
+  const link = formatLink(moved);
+  assert.match(link, /&views=3&point=41,60,120&depth=30,50/);
+  assert.deepEqual(viewOf(link, [100, 200, 300]), moved);
+  assert.doesNotMatch(formatLink(reduce(moved, { type: 'views', views: 1 })), /views|point|depth/);
+  assert.equal(viewOf('?views=3', [20, 30]).views, 1);
+  assert.equal(reduce(viewOf('', [20, 30]), { type: 'views', views: 3 }).views, 1);
+  const odd = parseLink('?views=4&point=1,x&depth=3');
+  assert.equal(odd.unknown.length, 3);
+  assert.deepEqual(viewOf('?views=3&point=1,2').position, [5, 10, 15]);
+  const changed = carryOver(foundOf([100, 200, 300]), moved).view;
+  assert.deepEqual([changed.views, changed.position, changed.depth], [3, moved.position, moved.depth]);
+});
+
+Deno.test('a plane lies in its frame as its voxels are', () => {
+  const view = { shape: [10, 100, 200], rows: 1, cols: 2, x: null, y: null, flip: [2] };
+  const area = areaOf(view, { width: 458, height: 424 }, 1);
+  assert.deepEqual([area.width, area.height, area.x, area.y], [400, 200, [199.5, -0.5], [-0.5, 99.5]]);
+  assert.equal(areaOf(view, { width: 458, height: 424 }, 4).width, 200);
+  assert.equal(areaOf(view, { width: 458, height: 424 }, null).height, 400);
+  assert.equal(areaOf(view, { width: 40, height: 20 }, 1), null);
+  const count = { rows: 100, cols: 200 };
+  for (const voxel of [{ row: 0, col: 199 }, { row: 99, col: 0 }, { row: 42, col: 17 }]) {
+    const { left, top } = placeOf(area, voxel.row, voxel.col);
+    assert.deepEqual(voxelAt(area, area.left + left, area.top + top, count), voxel);
+  }
+  assert.deepEqual(voxelAt(area, -50, 9999, count), { row: 99, col: 199 });
+});
+
+Deno.test('the wheel zooms about a voxel, within the slice', () => {
+  const area = { left: 10, top: 20, width: 400, height: 200, x: [-0.5, 199.5], y: [-0.5, 99.5] };
+  const count = { rows: 100, cols: 200 };
+  const half = zoomedAt(area, 110, 120, 0.5, count);
+  assert.deepEqual(half, { x: [24.5, 124.5], y: [24.5, 74.5] });
+  assert.equal(zoomedAt(area, 110, 120, 2, count), null);
+  assert.deepEqual(zoomedAt(area, 10, 20, 1e-6, count).y, [-0.5, 1.5]);
+  const flipped = zoomedAt({ ...area, x: [199.5, -0.5] }, 110, 120, 0.5, count);
+  assert.deepEqual(flipped.x, [74.5, 174.5]);
+});
