@@ -1,5 +1,6 @@
 /* The values along a line, as `skimage.measure.profile_line` has them: bilinear samples a voxel apart, across as many
-   parallel lines as the line is wide. Missing values and what is outside of the slice do not count. */
+   parallel lines as the line is wide. Missing values and what is outside of the slice do not count. Of a picture that is
+   pooled they are samples of its cells. */
 
 /** @import { Cells } from './cells.mjs' */
 /** @import { Tool } from './tools.mjs' */
@@ -13,7 +14,7 @@
  * @param {Cells} cells @param {Tool} line @param {boolean} transposed Whether the picture has R along its columns.
  * @param {readonly [rows: number, cols: number]} size Of the plane, along R and C. @returns {Profile | null} */
 export function profileOf(cells, line, transposed, size) {
-  if (cells.step > 1 || cells.pixels) return null;
+  if (cells.pixels) return null;
   const [r0, c0, r1, c1] = line.points;
   const [dr, dc] = [r1 - r0, c1 - c0];
   const length = Math.hypot(dr, dc);
@@ -43,10 +44,18 @@ export function profileOf(cells, line, transposed, size) {
   return { values, positions };
 }
 
+/** Where a voxel is among cells: those at the ends reach to the edges of their blocks.
+ * @param {number} voxel @param {number} step @param {number} count */
+function cellAt(voxel, step, count) {
+  const at = (voxel - (step - 1) / 2) / step;
+  if (at < 0 && voxel >= 0) return 0;
+  return at > count - 1 && voxel <= count * step - 1 ? count - 1 : at;
+}
+
 /** Between voxels, at a row and column of the picture: NaN where one of them has no value, null where one is not there.
  * @param {Cells} cells @param {number} y @param {number} x @returns {number | null} */
-function sampleOf({ z, fill, row0, col0, rows, cols }, y, x) {
-  const [r, c] = [y - row0, x - col0];
+function sampleOf({ z, fill, row0, col0, rows, cols, rowStep, colStep }, y, x) {
+  const [r, c] = [cellAt(y - row0, rowStep, rows), cellAt(x - col0, colStep, cols)];
   const [top, left] = [Math.floor(r), Math.floor(c)];
   const [down, right] = [r - top, c - left];
   if (top < 0 || left < 0 || top + (down ? 1 : 0) >= rows || left + (right ? 1 : 0) >= cols) return null;

@@ -18,18 +18,63 @@
  */
 
 const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false, scrollZoom: false };
+// For how long axes may be those of the curve before, and where the curve goes beyond them.
+const AXES_MS = 150;
+const OUTSIDE_MS = 60;
 const MARGIN = { l: 52, r: 8, t: 6, b: 34 };
 
 /** `onClick(x)` is called for a click on the chart.
  * @param {HTMLElement} host @param {(x: number) => void} [onClick] */
 export function createChart(host, onClick) {
   let drawn = false;
+  let drawnAt = -Infinity;
+  let timer = 0;
   const sizes = new ResizeObserver(() => {
     if (drawn && host.clientWidth) globalThis.Plotly.Plots.resize(host);
   });
 
+  /** @param {Chart} chart @param {boolean} [isLive] More are to come: it may stand on the axes of the one before for a
+   * moment, since those take most of the time. */
+  function draw(chart, isLive = false) {
+    clearTimeout(timer);
+    const now = performance.now();
+    if (isLive && now - drawnAt < AXES_MS) {
+      const fits = follow(chart.curves);
+      if (fits || fits !== null && now - drawnAt < OUTSIDE_MS) {
+        timer = setTimeout(() => draw(chart), AXES_MS);
+        return;
+      }
+    }
+    drawnAt = now;
+    drawAll(chart);
+  }
+
+  /** Put the last curve where the last one is drawn: whether all of it is on the axes, null where that cannot be done.
+   * @param {Curve[]} curves @returns {boolean | null} */
+  function follow(curves) {
+    const { xaxis, yaxis } = /** @type {Plotly} */ (host)._fullLayout || {};
+    const lines = host.querySelectorAll('.scatterlayer .js-line');
+    const { x, y } = curves[curves.length - 1];
+    if (!xaxis || lines.length !== curves.length) return null;
+    let path = '';
+    let isGap = true;
+    let fits = true;
+    for (let i = 0; i < x.length; i += 1) {
+      const value = y[i];
+      if (value === null || Number.isNaN(value)) {
+        isGap = true;
+        continue;
+      }
+      fits &&= value >= yaxis.range[0] && value <= yaxis.range[1] && x[i] <= xaxis.range[1];
+      path += (isGap ? 'M' : 'L') + xaxis.c2p(x[i]).toFixed(1) + ',' + yaxis.c2p(value).toFixed(1);
+      isGap = false;
+    }
+    lines[lines.length - 1].setAttribute('d', path || 'M0,0');
+    return fits;
+  }
+
   /** @param {Chart} chart */
-  function draw({ curves, xTitle, yTitle, marker = null }) {
+  function drawAll({ curves, xTitle, yTitle, marker = null }) {
     const axis = { automargin: false, tickfont: { size: 10 }, showline: false, nticks: 5, fixedrange: true };
     const layout = {
       margin: MARGIN,
@@ -73,6 +118,7 @@ export function createChart(host, onClick) {
   }
 
   function clear() {
+    clearTimeout(timer);
     if (drawn) {
       globalThis.Plotly.react(
         host,

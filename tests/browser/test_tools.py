@@ -235,7 +235,8 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     scan.page.mouse.move(*start)
     scan.page.mouse.down()
     scan.page.mouse.move(*end, steps=6)
-    assert len(curve(scan, "profile-panel", "Line 1")) > 60
+    values = "document.querySelector('#profile-panel .js-plotly-plot')?.data[0].y"
+    scan.until(f"() => {values}?.length > 60")
     assert [url for url in asked if "/profile" in url] == []
     scan.page.mouse.up()
     scan.until("() => document.querySelector('#profile-panel:not(.stale)')")

@@ -6,7 +6,7 @@ const SIZE = [6, 8];
 
 function cellsOf(value, more = {}) {
   const z = Array.from({ length: SIZE[0] }, (_, r) => Float64Array.from({ length: SIZE[1] }, (__, c) => value(r, c)));
-  return { z, rows: SIZE[0], cols: SIZE[1], row0: 0, col0: 0, step: 1, fill: NaN, ...more };
+  return { z, rows: SIZE[0], cols: SIZE[1], row0: 0, col0: 0, step: 1, rowStep: 1, colStep: 1, fill: NaN, ...more };
 }
 
 function line(points, width = 1, sum = false) {
@@ -53,8 +53,15 @@ Deno.test('a transposed picture has R along its columns', () => {
   close(profileOf(turned, line([1, 2, 4, 2]), true, [SIZE[1], SIZE[0]]).values, [21, 22, 23, 24]);
 });
 
+Deno.test('a pooled picture gives the profile of its cells', () => {
+  // Means of 2 × 2 voxels, whose cells at the ends reach to the edge of the slice.
+  const pooled = cellsOf((r, c) => plane(2 * r + 0.5, 2 * c + 0.5), { step: 2, rowStep: 2, colStep: 2 });
+  close(profileOf(pooled, line([3, 2, 3, 6]), false, [12, 16]).values, [2, 3, 4, 5, 6].map((c) => plane(3, c)));
+  close(profileOf(pooled, line([0, 3, 0, 4]), false, [12, 16]).values, [plane(0.5, 3), plane(0.5, 4)]);
+});
+
 Deno.test('a picture that has not all voxels of the line gives no profile', () => {
-  assert.equal(profileOf(cellsOf(plane, { step: 2 }), line([1, 1, 1, 5]), false, SIZE), null);
+  assert.equal(profileOf(cellsOf(plane, { pixels: [] }), line([1, 1, 1, 5]), false, SIZE), null);
   const part = cellsOf(plane, { row0: 10, col0: 20 });
   close(profileOf(part, line([11, 21, 11, 23]), false, [100, 100]).values, [11, 12, 13]);
   assert.equal(profileOf(part, line([11, 21, 11, 40]), false, [100, 100]), null);

@@ -55,6 +55,7 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     JSON.stringify([
       view.generation,
       view.axis,
+      view.shape,
       view.position.map((at, d) => (d === view.axis || plane.includes(d) ? null : at)),
       view.decode,
       view.part,

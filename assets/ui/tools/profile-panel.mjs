@@ -1,5 +1,5 @@
-/* The profile along a line: drawn of the values that the page has while the line is dragged, where the picture has every
-   voxel; at rest, and where it is pooled, asked of the server. */
+/* The profile along a line: while the line is dragged, of the values that the page has, which are pooled where the picture
+   is; at rest, and where the page has not all of them, as the server has it. */
 
 import { axisOf } from '../../model/axes.mjs';
 import { isTransposed } from '../../model/plane.mjs';
@@ -89,7 +89,7 @@ export function createProfilePanel({ api, plot }, { change }) {
     if (found) {
       requests.cancel();
       asked = '';
-      draw({ entry, view, ...found });
+      draw({ entry, view, ...found }, true);
     } else if (requests.isRunning()) next = { entry, view };
     else ask(entry, view);
   }
@@ -146,17 +146,19 @@ export function createProfilePanel({ api, plot }, { change }) {
     if (waiting) live(waiting.entry, waiting.view);
   }
 
-  /** @param {Shown} now */
-  function draw(now) {
+  /** @param {Shown} now @param {boolean} [isLive] More are to come. */
+  function draw(now, isLive = false) {
     shown = now;
     panel.stale(false);
-    panel.say(summary(now.values));
+    const cells = plot.scene()?.cells;
+    const isPooled = isLive && cells && cells.step > 1;
+    panel.say(isPooled ? 'of cells of ' + cells.colStep + ' × ' + cells.rowStep + ' voxels' : summary(now.values));
     const { factor, unit } = scaleOf(now.view, now.entry.tool);
     chart.draw({
       curves: [...frozen, curveOf(now, factor, nameOf(now.entry.tool, now.entry.index), colorOf(now.entry.index))],
       xTitle: unit,
       yTitle: valueUnit(now.view) || '',
-    });
+    }, isLive);
   }
 
   /** @param {Shown} of @param {number} factor @param {string} name @param {string} color @returns {Curve} */
