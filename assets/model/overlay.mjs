@@ -9,14 +9,16 @@ import { isCategorical } from './kinds.mjs';
 /** @typedef {{labels: LabelChoice, opacity: number}} Overlay How labels are drawn over values: 0 not at all, 1 opaque. */
 
 export const OPACITY = 0.5;
-// A list of more is no choice, and takes seconds to be drawn.
+// Of more than these, only those are offered that are called labels; of thousands, a list takes seconds to be drawn.
+const MOST_OF_ANY_NAME = 8;
 const MOST = 60;
+const NAMED = /label|segment|(^|[_\W])seg($|[_\W\d])|instance|annotation|mask|class|_ids?$/i;
 
 /** The dataset whose labels are drawn over a view; empty for none. @param {Pick<View, 'kind' | 'overlay'>} view */
 export const overlayOf = (view) => (view.kind === 'values' && view.overlay) || '';
 
-/** The datasets that can be drawn over a view, or of labels those that these can be drawn over: the first of them, in
- * the order of the list. @param {View} view @param {readonly DatasetRecord[]} records @returns {string[]} */
+/** The datasets that can be drawn over a view, or of labels those that these can be drawn over, in the order of the
+ * list. @param {View} view @param {readonly DatasetRecord[]} records @returns {string[]} */
 export function overlaysFor(view, records) {
   if (view.kind === 'color') return [];
   const fits = isCategorical(view) ? /^(u?int|float)\d+$/ : /^(u?int\d+|bool)$/;
@@ -24,11 +26,13 @@ export function overlaysFor(view, records) {
   /** @type {string[]} */
   const found = [];
   for (const record of records) {
-    if (found.length === MOST) break;
     if (!record.browsable || record.shape.length !== shape.length || record.dataset === view.dataset) continue;
     if (shape.every((n, d) => n === record.shape[d]) && fits.test(record.dtype)) found.push(record.dataset);
   }
-  return found;
+  const named = found.length > MOST_OF_ANY_NAME && !isCategorical(view)
+    ? found.filter((one) => NAMED.test(one))
+    : found;
+  return named.slice(0, MOST);
 }
 
 /** The query of the labels over a slice; null for none. They are planned for beside the picture.

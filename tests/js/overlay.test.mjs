@@ -42,7 +42,8 @@ Deno.test('datasets of the same shape are offered: labels for values, and values
   assert.deepEqual(overlaysFor(viewOf(''), records), ['/labels', '/mask']);
   assert.deepEqual(overlaysFor(viewOf('?kind=labels'), records), ['/labels', '/field']);
   const many = Array.from({ length: 30000 }, (_, i) => record('/spots/' + i, 'uint8'));
-  assert.equal(overlaysFor(viewOf(''), many).length, 60);
+  assert.deepEqual(overlaysFor(viewOf(''), many.concat(records)), ['/labels', '/mask']);
+  assert.equal(overlaysFor(viewOf('?kind=labels'), many).length, 60);
 });
 
 Deno.test('the overlay is in the link, and is another picture', () => {
