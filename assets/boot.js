@@ -14,6 +14,7 @@
     'labels',
     'overlay',
     'opacity',
+    'project',
     'decode',
     'pool',
     'part',

@@ -9,6 +9,7 @@ import { isDecodable, startOf } from './meaning.mjs';
 import { OPACITY, overlayOf } from './overlay.mjs';
 import { isFlipped, isTransposed, SIDES } from './plane.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
+import { parseProjection, projectionOf } from './projection.mjs';
 import { PARTS, POOLS, selectionOf } from './viewport.mjs';
 /** @import { Norm } from './colormap.mjs' */
 /** @import { Kind } from './meaning.mjs' */
@@ -34,6 +35,7 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {string} voxel The size of a voxel, empty without one.
  * @property {Aspect | null} aspect
  * @property {Part | null} part
+ * @property {string | null} project
  * @property {Pool | null} pool
  * @property {Norm | null} norm
  * @property {string | null} colorscale
@@ -106,6 +108,7 @@ export function parseLink(search) {
     voxel: voxelSize(query.get('voxel')),
     aspect: known('aspect', /** @type {const} */ (['voxel', 'square', 'fill'])),
     part: known('part', PARTS),
+    project: parseProjection(query.get('project') || '') && query.get('project'),
     pool: known('pool', POOLS),
     norm: known('norm', NORMS),
     colorscale: COLORSCALES.includes(name) ? name : null,
@@ -130,6 +133,7 @@ export function parseLink(search) {
     'voxel',
     'aspect',
     'part',
+    'project',
     'pool',
     'norm',
     'colorscale',
@@ -176,6 +180,8 @@ export function formatLink(view) {
   query.push(['colorscale', view.colorscale + (view.reverse ? '_r' : '')]);
   if (view.centre !== null) query.push(['centre', view.centre]);
   if (view.clip) query.push(['clip', 1]);
+  const projection = projectionOf(view);
+  if (projection) query.push(['project', projection.reduction + ':' + projection.count]);
   if (view.pool !== POOLS[0]) query.push(['pool', view.pool]);
   // Plotly's axes reach beyond the slice where its sides are not those of the plot.
   const x = within(view.x, view.shape[view.cols], '', []);

@@ -29,6 +29,7 @@ export function carryOver(found, before) {
     voxel: before.voxel,
     aspect: before.aspect,
     part: before.part,
+    project: before.project,
     pool: before.pool,
     norm: before.norm,
     colorscale: before.colorscale,

@@ -3,6 +3,7 @@
 import { axisOf, coordinateText, nameOf } from './axes.mjs';
 import { channelsOf } from './pixels.mjs';
 import { formatExact } from './number-format.mjs';
+import { slabOf } from './projection.mjs';
 /** @import { Pixels } from './pixels.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
 /** @import { View } from './view.mjs' */
@@ -39,7 +40,8 @@ import { formatExact } from './number-format.mjs';
  * @property {number} col0
  */
 
-/** @typedef {Values & Placement & {meta: {selection: string, pool: Pool, part?: Part, decode?: 1, channels?: number, transpose?: true}}} Cells */
+/** @typedef {Values & Placement & {meta: {selection: string, pool: Pool, part?: Part, decode?: 1, channels?: number,
+ *   project?: string, axis?: number, transpose?: true}}} Cells */
 
 /**
  * @typedef {object} ValuesRequest What is asked of the server to draw a view at rest.
@@ -79,10 +81,11 @@ export function cellBlock(request, cells, r, c) {
 export function formatIndices(request, block) {
   /** @param {Span} span */
   const one = ([from, end]) => (end - from === 1 ? String(from) : from + '–' + (end - 1));
+  const slab = slabOf(request.view);
   return '[' + request.shape.map((_, d) => {
     if (d === request.rows) return one(block.rows);
     if (d === request.cols) return one(block.cols);
-    return String(request.position[d]);
+    return slab && d === request.axis ? one(slab) : String(request.position[d]);
   }).join(', ') + ']';
 }
 
@@ -133,10 +136,10 @@ export function voxelOf(request, cells, block) {
   };
 }
 
-/** Whether the file has more than a cell says: a block of voxels, or a complex value of which one part is shown.
+/** Whether the file has more than a cell says: a block or a slab of voxels, or a complex value of which one part is shown.
  * @param {ValuesRequest} request @param {Cells} cells @returns {boolean} */
 export function isCoarse(request, cells) {
-  return cells.step > 1 || Boolean(request.part);
+  return cells.step > 1 || Boolean(request.part) || Boolean(request.query.project);
 }
 
 /** Names are the file's, and Plotly takes markup in labels. @param {string} text @returns {string} */

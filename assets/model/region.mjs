@@ -1,6 +1,7 @@
 /* The part of a dataset that is on the screen, as a selection, and as code that reads it. */
 
 import { channelDimension } from './kinds.mjs';
+import { projectionOf, projectionQuery, slabOf } from './projection.mjs';
 import { selectionOf, voxelsIn } from './viewport.mjs';
 /** @import { ValueMeaning } from './meaning.mjs' */
 /** @import { View } from './view.mjs' */
@@ -13,6 +14,8 @@ import { selectionOf, voxelsIn } from './viewport.mjs';
  *   prefix, `signsIn` whether it asks for sign-in.
  */
 
+/** @type {Record<string, string>} */
+const REDUCTIONS_IN_NUMPY = { mean: 'mean', max: 'max', min: 'min', sum: 'sum', sd: 'std' };
 const PARTS_IN_NUMPY = { abs: 'np.abs', phase: 'np.angle', real: 'np.real', imag: 'np.imag' };
 
 /** Rows and columns of the voxels in view. @param {View} view @returns {[rows: Span, cols: Span]} */
@@ -79,6 +82,7 @@ function h5pyCode(view, { bounds }) {
     'with h5py.File(path) as file:',
     '    values = ' + (view.part ? PARTS_IN_NUMPY[view.part] + '(' + read + ')' : read),
     ...(view.decode && view.meaning ? [unpackingCode(view.meaning.value)] : []),
+    ...projectionCode(view),
     '# shown with ' + shownAs(view, bounds),
     ...(view.rows > view.cols ? ['# and transposed: values.T'] : []),
     '',
@@ -91,13 +95,22 @@ function readCode(view) {
   const { dataset, element } = view;
   const fields = /^\{(.*)\}/.exec(element || '');
   const inner = fields ? 1 : /\[(.*)\]$/.exec(element || '')?.[1].split('×').length || 0;
-  const items = regionOf(view, undefined, true).split(',');
+  const items = regionOf(view, slabOf(view) || undefined, true).split(',');
   const own = 'file[' + quoted(dataset) + '][' + items.slice(0, items.length - inner).join(', ') + ']';
   if (!inner) return own;
   const numbers = fields
     ? 'rfn.structured_to_unstructured(' + own + '[' + JSON.stringify(fields[1].split(', ')) + '])'
     : own;
   return numbers + '[..., ' + items.slice(-inner).join(', ') + ']';
+}
+
+/** The slab reduced to one slice. @param {View} view */
+function projectionCode(view) {
+  const chosen = projectionOf(view);
+  if (!chosen || view.axis === null) return [];
+  const { axis, rows, cols } = view;
+  const dimension = [rows, cols].filter((d) => d < axis).length;
+  return ['    values = values.' + REDUCTIONS_IN_NUMPY[chosen.reduction] + '(axis=' + dimension + ')'];
 }
 
 /** @param {ValueMeaning} value */
@@ -109,7 +122,9 @@ function unpackingCode({ scale, offset, unit }) {
 /** @param {View} view @param {CodeOptions} options */
 function clientCode(view, { address, bounds, signsIn }) {
   const window_ = bounds ? '(' + bounds.lo + ', ' + bounds.hi + ')' : quoted(String(view.window));
-  const part = (view.part ? ', part=' + quoted(view.part) : '') + (view.decode ? ', decode=True' : '');
+  const { project, axis } = projectionQuery(view);
+  const projection = project ? ', project=' + quoted(project) + (axis === undefined ? '' : ', axis=' + axis) : '';
+  const part = (view.part ? ', part=' + quoted(view.part) : '') + (view.decode ? ', decode=True' : '') + projection;
   return [
     'from dashboard.client import Client',
     '',
@@ -124,11 +139,14 @@ function clientCode(view, { address, bounds, signsIn }) {
 /** Of complex values, a part is what a slice has. @param {View} view @param {CodeOptions} options */
 function curlCode(view, { address, signsIn }) {
   const query = [['file', view.file], ['dataset', view.dataset]];
-  query.push(['selection', regionOf(view, undefined, !view.part)], ['format', 'npy']);
+  const projection = projectionQuery(view);
+  const isSlice = view.part || projection.project;
+  query.push(['selection', regionOf(view, undefined, !isSlice)], ['format', 'npy']);
   if (view.part) query.push(['part', view.part]);
   if (view.decode) query.push(['decode', '1']);
+  for (const [name, value] of Object.entries(projection)) query.push([name, String(value)]);
   return [
-    'curl --fail --get ' + shellQuoted(address + '/api/v1/' + (view.part ? 'slice' : 'export')),
+    'curl --fail --get ' + shellQuoted(address + '/api/v1/' + (isSlice ? 'slice' : 'export')),
     ...(signsIn ? ['  --header "Authorization: Bearer $LAMELLA_TOKEN"'] : []),
     ...query.map(([name, value]) => '  --data-urlencode ' + shellQuoted(name + '=' + value)),
     '  --output slice.npy',

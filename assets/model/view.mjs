@@ -8,6 +8,7 @@ import { flipped, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
 import { OPACITY } from './overlay.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
+import { scaleOf } from './projection.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
 /** @import { Coloring } from './coloring.mjs' */
@@ -63,6 +64,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {1 | 3} views How many planes through the point, which is the position; the others see linked.mjs.
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {Part | null} part Null where values are not complex.
+ * @property {string} project A reduction and a number of slices around the index, as `mean:9`; empty for none.
  * @property {Pool} pool
  * @property {Norm} norm
  * @property {string} colorscale
@@ -103,7 +105,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
- *   | {type: 'overlay', overlay: string} | {type: 'opacity', opacity: number}
+ *   | {type: 'project', project: string} | {type: 'overlay', overlay: string} | {type: 'opacity', opacity: number}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
@@ -157,6 +159,13 @@ export function reduce(view, action) {
         ...(action.on === view.decode
           ? {}
           : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null }),
+      });
+    case 'project':
+      return changed(view, {
+        project: action.project,
+        window: Array.isArray(view.window) && scaleOf(view.project) !== scaleOf(action.project)
+          ? 'volume'
+          : view.window,
       });
     case 'kind':
       return changed(view, withKind(view, action.kind));
@@ -237,7 +246,7 @@ export function isSamePlane(a, b) {
  * @param {View} a @param {View} b @returns {boolean} */
 export function isSamePicture(a, b) {
   return isSamePlane(a, b) && a.part === b.part && a.decode === b.decode && a.kind === b.kind && a.pool === b.pool &&
-    a.overlay === b.overlay &&
+    a.overlay === b.overlay && a.project === b.project &&
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
@@ -288,6 +297,7 @@ export function createView(found, link, before, keepNorm) {
     views: 1,
     depth: null,
     part: complex ? link.part || PARTS[0] : null,
+    project: link.project || '',
     pool: link.pool || like.pool,
     norm: link.norm || own.norm || (keepNorm ? like.norm : DEFAULTS.norm),
     colorscale: link.colorscale || own.colorscale || like.colorscale,

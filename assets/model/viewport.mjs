@@ -41,6 +41,8 @@ import { isCategorical } from './kinds.mjs';
  * @property {Part | null} part
  * @property {number | null} [channels] The dimension of colours, all of which are sent.
  * @property {1 | null} [decode] For values as they are meant.
+ * @property {string} [project] A reduction and a number of slices, as `mean:9`.
+ * @property {number} [axis] The dimension across which they lie, without it the first one that is fixed.
  * @property {string} [window] `volume`, `slice`, or both ends.
  * @property {string} [norm]
  * @property {string} [viewer] Who sees the slice; without it, it is not counted as a demand.

@@ -108,6 +108,7 @@ export function createColorMapping({ api, show }) {
       fixed,
       request.query.part,
       request.query.decode,
+      request.query.project,
     ]);
     if (!request.viewport.rows && !request.viewport.cols) {
       if (sliceWindows.size >= REMEMBERED) sliceWindows.clear();
@@ -124,7 +125,8 @@ export function createColorMapping({ api, show }) {
 
   /** @param {ValuesRequest} request @param {string | undefined} norm @returns {string} */
   function volumeKey(request, norm) {
-    return JSON.stringify([request.generation, request.query.part, request.query.decode, norm]);
+    const { part, decode, project } = request.query;
+    return JSON.stringify([request.generation, part, decode, project, norm]);
   }
 
   /** The server's window for the whole volume; requested by way of a single voxel where no answer brought it, as for
@@ -149,6 +151,8 @@ export function createColorMapping({ api, show }) {
         norm: view.norm,
         part: request.query.part,
         decode: request.query.decode,
+        project: request.query.project,
+        axis: request.query.axis,
       });
       const answer = api.fetchOk(address, {}, request.generation).then(
         (response) => parseWindow(response.headers.get('X-Slice-Window')),

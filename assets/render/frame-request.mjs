@@ -5,6 +5,7 @@ import { codeWindow } from '../model/clip-marks.mjs';
 import { labelCodes, parseLabels } from '../model/labels.mjs';
 import { overlayOf } from '../model/overlay.mjs';
 import { isTransposed } from '../model/plane.mjs';
+import { projectionQuery } from '../model/projection.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 import { encodingOf } from './values-request.mjs';
 /** @import { Frame } from '../data/frame-cache.mjs' */
@@ -33,6 +34,7 @@ export function describeFrames(view, mapping, limit) {
     kind: view.kind,
     labels: view.labels,
     overlay: overlayOf(view),
+    project: projectionQuery(view).project,
     // As at rest, so that nothing changes but the number of cells when the heatmap takes over.
     pool: poolOf(view),
     norm: mapping.norm,
@@ -70,7 +72,13 @@ export function frameQuery(scene, index, viewerId) {
     dataset: scene.dataset,
     selection: selectionOf({ shape: scene.shape, rows: scene.rows, cols: scene.cols, position }, scene.viewport),
     ...(scene.kind === 'values'
-      ? { format: 'u8', window: scene.window, norm: scene.norm, decode: scene.decode ? 1 : null }
+      ? {
+        format: 'u8',
+        window: scene.window,
+        norm: scene.norm,
+        decode: scene.decode ? 1 : null,
+        ...projectionQuery(scene.view),
+      }
       : encodingOf(scene.view)),
     pool: scene.pool,
     part: scene.part,

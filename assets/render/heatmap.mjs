@@ -190,7 +190,7 @@ export function createHeatmap({
       pipeline.show(stages);
       player.onPainted();
     }
-    readout.detail(cells);
+    readout.detail(cells, request.view);
     readout.refresh(cells);
     // It was cancelled when it could no longer be stopped.
     if (halts !== state().halts) on.late();

@@ -7,6 +7,7 @@
 
 import { createAwaited } from '../model/awaited.mjs';
 import { overlayOf } from '../model/overlay.mjs';
+import { projectionQuery } from '../model/projection.mjs';
 import { matches } from './color-mapping.mjs';
 import { createHeatmap, RECOLOR_MS } from './heatmap.mjs';
 import { describeValues } from './values-request.mjs';
@@ -99,6 +100,7 @@ export function createPicture(parts) {
     if (request.rows !== view.rows || request.cols !== view.cols || request.part !== view.part) return false;
     if (request.view.decode !== view.decode || request.view.kind !== view.kind) return false;
     if (overlayOf(request.view) !== overlayOf(view)) return false;
+    if (projectionQuery(request.view).project !== projectionQuery(view).project) return false;
     if (covered) return true;
     return view.position.some((at, d) => d !== view.rows && d !== view.cols && at !== request.position[d]);
   }

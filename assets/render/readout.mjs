@@ -13,10 +13,12 @@ import {
   withName,
 } from '../model/cells.mjs';
 import { areDates, flagName, valueUnit } from '../model/meaning.mjs';
+import { projectionOf, projectionText } from '../model/projection.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
 /** @import { Block, Cells, Values, ValuesRequest } from '../model/cells.mjs' */
+/** @import { View } from '../model/view.mjs' */
 /** @import { Plot } from './plot.mjs' */
 
 /** @typedef {ReturnType<typeof createReadout>} Readout */
@@ -47,7 +49,8 @@ export function createReadout({ api, plot }) {
   function valueOf(request, cells, r, c) {
     const text = cellText(cells, r, c);
     const { meaning } = request.view;
-    const flags = meaning && !cells.dtype.startsWith('float') ? meaning.value.flags : [];
+    const ownValues = !['mean', 'sum', 'sd'].includes(projectionOf(request.view)?.reduction || '');
+    const flags = meaning && ownValues && !cells.dtype.startsWith('float') ? meaning.value.flags : [];
     const name = cells.isEnum
       ? names.get(nameKey(request, text))
       : areDates(request.view)
@@ -80,6 +83,7 @@ export function createReadout({ api, plot }) {
     if (cells.overlay) lines.push(labelText(cells.overlay, r, c));
     const where = formatCoordinates(request, block);
     if (where.length) lines.push(escapeMarkup(where.join(', ')));
+    if (request.query.project) lines.push(projectionText(request.view));
     if (cells.step > 1) lines.push(formatPooling(cells, block));
     const exact = exactOf(request, cells, block);
     if (exact) lines.push(escapeMarkup(exact));
@@ -113,6 +117,7 @@ export function createReadout({ api, plot }) {
     part(formatIndices(request, block), 'at');
     const where = formatCoordinates(request, block);
     if (where.length) part(where.join(' · '), 'where');
+    if (request.query.project) part(projectionText(request.view), 'how');
     if (cells.step > 1) part(POOL_NAMES[cells.meta.pool], 'how');
     part(valueOf(request, cells, r, c), 'value');
     if (cells.overlay) part(labelText(cells.overlay, r, c), 'label');
@@ -167,13 +172,13 @@ export function createReadout({ api, plot }) {
     setParts('readout', []);
   }
 
-  /** What one cell of the picture is. @param {Cells} cells */
-  function detail(cells) {
+  /** What one cell of the picture is. @param {Cells} cells @param {View} view */
+  function detail(cells, view) {
     const size = cells.cols + ' × ' + cells.rows + ' cells';
     const each = cells.step === 1
       ? 'every voxel'
       : POOL_NAMES[cells.meta.pool] + ' of ' + cells.colStep + ' × ' + cells.rowStep;
-    setText('readout-detail', size + ' · ' + each);
+    setText('readout-detail', [size, each, projectionText(view)].filter(Boolean).join(' · '));
   }
 
   return { label, hover, clear, refresh, detail };

@@ -5,6 +5,7 @@ import { channelDimension, isCategorical } from '../model/kinds.mjs';
 import { valueUnit } from '../model/meaning.mjs';
 import { overlayOf, overlayQuery } from '../model/overlay.mjs';
 import { isFlipped, isTransposed } from '../model/plane.mjs';
+import { projectionQuery } from '../model/projection.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 /** @import { Axis } from '../model/axes.mjs' */
 /** @import { Cells, Values, ValuesRequest } from '../model/cells.mjs' */
@@ -69,10 +70,10 @@ export function describeValues(view, limit, viewerId) {
 }
 
 /** How the values of a view are sent: labels and colours as they are in the file.
- * @param {View} view @returns {Pick<SliceQuery, 'format' | 'channels' | 'decode' | 'window' | 'norm'>} */
+ * @param {View} view @returns {Pick<SliceQuery, 'format' | 'channels' | 'decode' | 'window' | 'norm' | 'project' | 'axis'>} */
 export function encodingOf(view) {
   if (isCategorical(view)) return { format: 'raw' };
-  if (view.kind !== 'color') return { format: 'raw', decode: view.decode ? 1 : null };
+  if (view.kind !== 'color') return { format: 'raw', decode: view.decode ? 1 : null, ...projectionQuery(view) };
   const channels = channelDimension(view);
   if (view.dtype === 'uint8') return { format: 'raw', channels };
   return { format: 'u8', channels, window: String(view.window), norm: view.norm };
@@ -89,6 +90,9 @@ export function withViewport(values, request) {
     query.part && query.part !== 'abs' ? { part: query.part } : {},
     // z is the slice that the server sends with its rows as columns.
     query.channels != null ? { channels: query.channels } : {},
+    query.project ? { project: query.project } : {},
+    // Where another one than the first that is fixed is projected across.
+    query.axis === undefined ? {} : { axis: query.axis },
     query.decode ? { decode: /** @type {const} */ (1) } : {},
     isTransposed(request) ? { transpose: /** @type {const} */ (true) } : {},
   );

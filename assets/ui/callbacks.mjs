@@ -4,6 +4,7 @@
 import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
 import { SIDES } from '../model/plane.mjs';
+import { SLICES } from '../model/projection.mjs';
 import { setText } from '../render/dom.mjs';
 import { NO_OVERLAY } from './dash-bridge.mjs';
 /** @import { Bookmarks } from './bookmarks.mjs' */
@@ -152,6 +153,11 @@ export function createCallbacks(
     },
     opacity: ([percent]) => {
       if (isUserChange('overlay-opacity', percent)) viewer.setOpacity(percent / 100);
+    },
+    project: ([reduction, count]) => {
+      const user = [isUserChange('project-select', reduction), isUserChange('project-count', count)];
+      if (!user.some(Boolean)) return;
+      viewer.setProjection(reduction === 'none' ? '' : reduction + ':' + (count > 0 ? count : SLICES));
     },
     decode: ([value]) => {
       if (isUserChange('decode-select', value)) viewer.setDecode(value === '1');

@@ -8,6 +8,7 @@ import { isCategorical, kindsOf } from '../model/kinds.mjs';
 import { isDecodable } from '../model/meaning.mjs';
 import { overlayOf, overlaysFor } from '../model/overlay.mjs';
 import { isFlipped, SIDES } from '../model/plane.mjs';
+import { projectionOf, SLICES } from '../model/projection.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
@@ -124,8 +125,21 @@ export function createDashBridge({ dimensions, recordsOf, onDragged }) {
     const size = parseVoxelSize(view.voxel);
     setControl('voxel-size', size ? voxelSizeText(size) : '');
     setControl('aspect-select', view.aspect);
+    syncProjection(view);
     setVisible('newest-toggle', view.growable && view.axis !== null);
     setVisible('voxel-size-field', view.shape.some((_, d) => !view.meaning?.axes[d]?.coordinates));
+  }
+
+  /** @param {View} view */
+  function syncProjection(view) {
+    const projection = projectionOf(view);
+    setVisible('project-field', view.axis !== null && view.kind === 'values');
+    setControl('project-select', projection ? projection.reduction : 'none');
+    element('project-field').classList.toggle('with-count', projection !== null);
+    if (view.axis === null) return;
+    const most = view.shape[view.axis];
+    set('project-count', { max: most });
+    setControl('project-count', projection ? projection.count : Math.min(SLICES, most));
   }
 
   /* Nothing is chosen. */
@@ -135,6 +149,7 @@ export function createDashBridge({ dimensions, recordsOf, onDragged }) {
     setText('slice-name', '');
     setText('slice-value', '');
     setVisible('axis-field', false);
+    setVisible('project-field', false);
     setVisible('newest-toggle', false);
     dimensions.clear();
     setControl('slice-slider', 0);

@@ -7,6 +7,7 @@ import { formatLink } from '../model/address.mjs';
 import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { formatBytes } from '../model/number-format.mjs';
 import { channelDimension } from '../model/kinds.mjs';
+import { projectionText } from '../model/projection.mjs';
 import { bytesOf, codeOf, regionOf, spansOf } from '../model/region.mjs';
 import { element, setText, setVisible } from '../render/dom.mjs';
 import { snapshot } from '../render/snapshot.mjs';
@@ -205,7 +206,7 @@ function titleOf(view) {
     const coordinate = coordinateText(axisOf(view, d), view.position[d]);
     return nameOf(view, d) + ' ' + view.position[d] + (coordinate && ' (' + coordinate + ')');
   });
-  return [[view.dataset, ...where].join(' · '), view.file];
+  return [[view.dataset, ...where, projectionText(view)].filter(Boolean).join(' · '), view.file];
 }
 
 /** The name of a file for the view: letters, digits and `._-`. @param {View} view */

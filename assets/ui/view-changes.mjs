@@ -142,6 +142,13 @@ export function createViewChanges({
     on.later();
   }
 
+  /** Slices around the index reduced to one, as `mean:9`; empty for none. @param {string} project */
+  function setProjection(project) {
+    if (!change({ type: 'project', project })) return;
+    bridge.sync(view());
+    on.refresh();
+  }
+
   /** Values as they are meant, or as they are stored. @param {boolean} decode */
   function setDecode(decode) {
     if (!change({ type: 'decode', on: decode })) return;
@@ -197,6 +204,7 @@ export function createViewChanges({
     pickLabel,
     setOverlay,
     setOpacity,
+    setProjection,
     setDecode,
     setColors,
     previewColors,

@@ -100,6 +100,8 @@ export function createProfilePanel({ api, plot }, { change }) {
     if (!scene || scene.request.generation !== view.generation) return null;
     const of = scene.request.view;
     if (selectionOf(of) !== selectionOf(view) || of.decode !== view.decode || of.part !== view.part) return null;
+    // A profile is of the slice, whatever is shown of those around it.
+    if (scene.request.query.project) return null;
     const [first, second] = tool.plane;
     return profileOf(scene.cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
   }

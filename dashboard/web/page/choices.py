@@ -44,6 +44,14 @@ NORMS = (
 POOLS = (("mean", "Mean"), ("max", "Max"), ("nearest", "Nearest"))
 ASPECTS = (("voxel", "Voxel"), ("square", "Square"), ("fill", "Fill"))
 DECODINGS = (("1", "Decoded"), ("0", "As stored"))
+PROJECTIONS = (
+    ("none", "None"),
+    ("mean", "Mean"),
+    ("max", "Maximum"),
+    ("min", "Minimum"),
+    ("sum", "Sum"),
+    ("sd", "Std. deviation"),
+)
 PARTS = (("abs", "Magnitude"), ("phase", "Phase"), ("real", "Real"), ("imag", "Imaginary"))
 SPEEDS = tuple((str(n), f"{n} slices a second") for n in (1, 2, 5, 10, 15, 25, 30, 60))
 DEFAULT_SPEED = "15"

@@ -10,7 +10,16 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard.web.page import components, ids, panels
-from dashboard.web.page.choices import ASPECTS, COLORSCALES, DECODINGS, NORMS, PARTS, POOLS, WINDOWS
+from dashboard.web.page.choices import (
+    ASPECTS,
+    COLORSCALES,
+    DECODINGS,
+    NORMS,
+    PARTS,
+    POOLS,
+    PROJECTIONS,
+    WINDOWS,
+)
 from dashboard.web.page.components import options, select
 from dashboard.web.page.ids import Measure, Shell, Tab, View
 
@@ -253,6 +262,32 @@ def _axes() -> list[Component]:
             "Show as",
             select(View.KIND, (("values", "Values"),), "Kind of picture", 92),
             id=View.KIND_FIELD,
+            className="hidden",
+        ),
+        components.labelled(
+            "Projection",
+            html.Div(
+                [
+                    components.with_tooltip(
+                        select(View.PROJECT, PROJECTIONS, "Projection across the slices", 118),
+                        "Some slices around this one, reduced to one voxel by voxel",
+                    ),
+                    dmc.NumberInput(
+                        id=View.PROJECT_COUNT,
+                        value=9,
+                        min=1,
+                        allowDecimal=False,
+                        allowNegative=False,
+                        debounce=True,
+                        size="xs",
+                        w=64,
+                        className="project-count",
+                        **{"aria-label": "Number of slices of the projection"},
+                    ),
+                ],
+                className="joined",
+            ),
+            id=View.PROJECT_FIELD,
             className="hidden",
         ),
         components.labelled(

@@ -6,6 +6,7 @@
     voxel-size, aspect-select ────────► viewer.setVoxelSize, setAspect
     kind-select, labels-input ────────► viewer.setKind, setLabels
     overlay-select, overlay-opacity ──► viewer.setOverlay, openUnder, setOpacity
+    project-select, project-count ────► viewer.setProjection
     decode-, pool-, part-select ──────► viewer.setDecode, setPool, setPart
     colorscale-*, norm-select ────────► viewer.setColors
     window-mode, window-lo, window-hi ► viewer.setColors
@@ -63,6 +64,7 @@ def register(app: Dash) -> None:
     _clientside(app, "labels", Input(View.LABELS, "value"))
     _clientside(app, "overlay", Input(View.OVERLAY, "value"))
     _clientside(app, "opacity", Input(View.OPACITY, "value"))
+    _clientside(app, "project", Input(View.PROJECT, "value"), Input(View.PROJECT_COUNT, "value"))
     _clientside(app, "decode", Input(View.DECODE, "value"))
     _clientside(app, "pool", Input(View.POOL, "value"))
     _clientside(app, "part", Input(View.PART, "value"))

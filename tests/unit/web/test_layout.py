@@ -193,7 +193,7 @@ def test_buttons_that_are_pictures_have_names(page: Component) -> None:
 
 def test_the_layout_is_json(page: Component) -> None:
     sent = json.dumps(page.to_plotly_json(), default=lambda c: c.to_plotly_json())
-    assert len(sent) < 84_000
+    assert len(sent) < 90_000
 
 
 def test_each_panel_says_what_why_and_what_to_do(page: Component) -> None:
