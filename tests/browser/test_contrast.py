@@ -138,6 +138,25 @@ def test_a_key_sets_the_contrast_of_what_is_in_view(viewer: Any, served: Any) ->
     viewer.settled()
 
 
+def test_the_histogram_of_the_volume_says_what_it_has_seen(viewer: Any, served: Any) -> None:
+    histogram(viewer, "?file=values.h5&dataset=/table")
+    scope = viewer.page.locator("#histogram .scope")
+    assert scope.text_content() == "slice"
+    scope.click()
+    viewer.until("() => document.querySelector('#histogram .scope').textContent === 'vol. exact'")
+    values = served.arrays["values.h5", "/table"]
+    viewer.page.click("#histogram-controls button:text-is('5 %')")
+    viewer.until("() => Array.isArray(lamella.viewer.current().window)")
+    low, high = viewer.page.evaluate(WINDOW)
+    expected = np.percentile(values, [5, 95])
+    np.testing.assert_allclose([low, high], expected, atol=np.ptp(values) / 500)
+    # Of bricks only those that are cached: the rest is not read for it.
+    viewer.switch(LARGE)
+    viewer.until("() => /^vol\\. /.test(document.querySelector('#histogram .scope').textContent)")
+    scope.click()
+    viewer.settled()
+
+
 def test_what_is_clipped_is_marked(viewer: Any, served: Any) -> None:
     histogram(viewer, f"{SCAN}&window=300,900&clip=1")
     values = served.arrays["scan.h5", "/entry/data"][20]

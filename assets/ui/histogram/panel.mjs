@@ -61,7 +61,7 @@ const VOLUME_BINS = 2048;
 const REST_MS = 150;
 
 // A volume that was not seen whole is counted again after this long (ms), and later each time that nothing is new.
-const AGAIN_MS = 2000;
+const AGAIN_MS = 500;
 const LONGEST_MS = 60000;
 // Of missing values, which are in no histogram.
 const NO_COLOR = '#000000';

@@ -5,7 +5,7 @@ from __future__ import annotations
 # By what they are for; the first one is the default.
 COLORSCALES = (
     (
-        "Even steps, for all eyes",
+        "Perceptually uniform",
         (
             ("gray", "Gray"),
             ("viridis", "Viridis"),
