@@ -122,13 +122,18 @@ class Projection:
 def parse_projection(
     text: str, axis: int, length: int, *, skips_missing: bool = False
 ) -> Projection:
-    """Read `mean:9`: a reduction, and the number of slices of `length` across `axis`; raises `BadRequest`."""
+    """Read `mean:9`: a reduction, and the number of slices of `length` across `axis`; raises `BadRequest`.
+
+    What is more than twice the length is cut at both ends wherever the slab lies.
+    """
     name, _, number = text.partition(":")
     if name not in list(Reduction) or not (number.isascii() and number.isdecimal()):
         raise BadRequest(
             f"A projection is one of {', '.join(Reduction)}, a colon, and a number of slices, as in mean:9."
         )
-    most = min(length, MAX_SLICES)
-    if len(number) > 9 or not 1 <= int(number) <= most:
-        raise BadRequest(f"A projection across axis {axis} has from 1 to {most:,} slices.")
-    return Projection(Reduction(name), int(number), axis, skips_missing)
+    if len(number) > 9 or int(number) < 1:
+        raise BadRequest("A projection has from 1 to 999,999,999 slices.")
+    count = min(int(number), 2 * length)
+    if min(count, length) > MAX_SLICES:
+        raise BadRequest(f"A projection has at most {MAX_SLICES:,} slices.")
+    return Projection(Reduction(name), count, axis, skips_missing)

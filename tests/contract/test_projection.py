@@ -74,7 +74,6 @@ def test_no_fill_and_no_enum_where_none_are(app: App) -> None:
     ("dataset", "text", "query"),
     [
         ("volume", "10,:,:", {"project": "median:3"}),
-        ("volume", "10,:,:", {"project": "mean:25"}),
         ("volume", "10,:,:", {"project": "mean:0"}),
         ("volume", "10,:,:", {"project": "mean:" + "9" * 300}),
         ("volume", "10,:,:", {"project": "mean:3", "axis": 1}),
