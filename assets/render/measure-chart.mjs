@@ -75,7 +75,17 @@ export function createChart(host, onClick) {
 
   /** @param {Chart} chart */
   function drawAll({ curves, xTitle, yTitle, marker = null }) {
-    const axis = { automargin: false, tickfont: { size: 10 }, showline: false, nticks: 5, fixedrange: true };
+    const axis = {
+      tickfont: { size: 10 },
+      nticks: 5,
+      separatethousands: false,
+      exponentformat: 'power',
+      minexponent: 5,
+      showline: false,
+      zeroline: false,
+      automargin: false,
+      fixedrange: true,
+    };
     const layout = {
       margin: MARGIN,
       autosize: true,
@@ -86,14 +96,8 @@ export function createChart(host, onClick) {
       dragmode: false,
       bargap: 0,
       hoverlabel: { font: { size: 11, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a' },
-      xaxis: { ...axis, title: { text: xTitle, font: { size: 10 }, standoff: 4 }, zeroline: false },
-      yaxis: {
-        ...axis,
-        title: { text: yTitle, font: { size: 10 }, standoff: 2 },
-        exponentformat: 'power',
-        minexponent: 5,
-        zeroline: false,
-      },
+      xaxis: { ...axis, title: { text: xTitle, font: { size: 10 }, standoff: 4 } },
+      yaxis: { ...axis, title: { text: yTitle, font: { size: 10 }, standoff: 2 } },
       shapes: marker === null ? [] : [{
         type: 'line',
         x0: marker,

@@ -247,6 +247,9 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     lines = saved.value.path().read_text().splitlines()
     assert lines[0] == "position [voxels],Line 1"
     assert len(lines) == len(curve(scan, "profile-panel", "Line 1")) + 1
+    scan.page.get_by_role("button", name="Keep this profile").click()
+    scan.press("ArrowLeft")
+    assert len(curve(scan, "profile-panel", "Line 1, axis 0 20")) == len(lines) - 1
 
 
 def test_a_region_outside_says_so(scan: Any) -> None:
