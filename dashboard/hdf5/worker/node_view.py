@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -27,6 +27,7 @@ MAX_NAMES = 500
 MAX_OPENED = 400
 MAX_SECONDS = 1.0
 MAX_TARGETS = 16
+SCALES = "DIMENSION_LIST"
 # Values that decode to more are not read.
 MAX_CHUNK_BYTES = 16 * 2**20
 
@@ -221,34 +222,33 @@ class ObjectNode:
             kind = self._found.attrs.get_id(name)
             if name not in self.attrs or prod(kind.shape or (1,)) > MAX_TARGETS:
                 return []
-            raw = np.atleast_1d(np.asarray(self._found.attrs[name], object)).ravel().tolist()
-            found = [
-                self._found.file[one] for one in raw if isinstance(one, h5py.Reference) and one
-            ]
+            return self._led_to(np.atleast_1d(np.asarray(self._found.attrs[name], object)).ravel())
         except _ERRORS:
             return []
-        return [
-            ObjectNode(self._tree, str(one.name or ""), one, self._budget)
-            for one in found
-            if not self._budget.spent()
-        ]
 
     def scales(self) -> Sequence[Sequence[ObjectNode]]:
-        """The dimension scales of each dimension."""
-        if not self._is_checked or "DIMENSION_LIST" not in self.attrs:
-            return [() for _ in self.shape]
+        """The dimension scales of each dimension.
+
+        The library's own H5DS functions write beyond their memory where the list is not as they write it.
+        """
+        none: list[list[ObjectNode]] = [[] for _ in self.shape]
+        if not self._is_checked or SCALES not in self.attrs:
+            return none
         try:
-            return [self._attached(dimension) for dimension in range(len(self.shape))]
+            kind = self._found.attrs.get_id(SCALES)
+            of_references = h5py.check_ref_dtype(h5py.check_vlen_dtype(kind.dtype) or kind.dtype)
+            if not of_references or kind.shape != (self._found.ndim,):
+                return none
+            found = [self._led_to(lists[:MAX_TARGETS]) for lists in self._found.attrs[SCALES]]
         except _ERRORS:
-            return [() for _ in self.shape]
+            return none
+        return found + none[len(found) :]
 
-    def _attached(self, dimension: int) -> list[ObjectNode]:
-        found: list[ObjectNode] = []
-
-        def note(scale: Any) -> None:
-            dataset = h5py.Dataset(scale)
-            found.append(ObjectNode(self._tree, str(dataset.name or ""), dataset, self._budget))
-
-        if not self._budget.spent() and h5py.h5ds.get_num_scales(self._found.id, dimension):
-            h5py.h5ds.iterate(self._found.id, dimension, note, 0)
+    def _led_to(self, references: Iterable[Any]) -> list[ObjectNode]:
+        found = []
+        for one in references:
+            if not isinstance(one, h5py.Reference) or not one or self._budget.spent():
+                continue
+            led_to = self._found.file[one]
+            found.append(ObjectNode(self._tree, str(led_to.name or ""), led_to, self._budget))
         return found

@@ -167,3 +167,30 @@ def test_an_unknown_filter_is_one_error(
 def job(path: Path, out: int = -1) -> Job:
     """What a child gets beside a request."""
     return Job(path, (str(path.parent),), out=out)
+
+
+@pytest.mark.parametrize("kind", ["empty", "reference", "references", "list", "numbers", "text"])
+def test_dimension_scales_that_are_none_do_no_harm(here: Parts, data: Path, kind: str) -> None:
+    with h5py.File(data / "a.h5", "w") as file:
+        x = file.create_dataset("x", data=np.zeros((3, 4, 5)))
+        file["scale"] = np.arange(3.0)
+        file["scale"].make_scale("z")
+        lists = np.empty(5, object)  # More than the dataset has dimensions.
+        lists[:] = [np.array([file["scale"].ref], object)] * 5
+        numbers = np.empty(3, object)
+        numbers[:] = [np.array([2**62])] * 3
+        made: dict[str, tuple[Any, Any]] = {
+            "empty": (h5py.Empty("f8"), None),
+            "reference": (x.ref, h5py.ref_dtype),
+            "references": ([x.ref] * 3, h5py.ref_dtype),
+            "list": (lists, h5py.vlen_dtype(h5py.ref_dtype)),
+            "numbers": (numbers, h5py.vlen_dtype(np.int64)),
+            "text": ("x", None),
+        }
+        value, dtype = made[kind]
+        x.attrs.create("DIMENSION_LIST", value, dtype=dtype)
+        x.attrs["units"] = "K"
+    found = here.nodes.node("data/a.h5", "/x").record.meaning
+    assert found is not None
+    assert found["value"]["unit"] == "K"
+    assert [axis["name"] for axis in found["axes"]] == ["", "", ""]
