@@ -174,7 +174,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
         if (error.lost || only) throw error;
       }
       const main = datasets.get(file)?.main;
-      const found = records.find((r) => r.browsable && r.dataset === main) || likely(records);
+      const found = records.find((r) => canOpen(r) && r.dataset === main) || likely(records);
       if (found?.browsable) return { file, dataset: found.dataset };
       if (found) instead ||= { file, dataset: found.dataset };
     }

@@ -21,3 +21,10 @@ export function describeText(bytes, again) {
     ? 'what is in the file' + size + ' is read again'
     : 'what is in the file' + size + ' is read, which is kept: the longer, the more objects it has';
 }
+
+/** The start and the end of a name, since that of a deep dataset can be longer than the page.
+ * @param {string} name @returns {string} */
+export function inShort(name) {
+  const all = [...name];
+  return all.length <= 160 ? name : all.slice(0, 60).join('') + ' … ' + all.slice(-97).join('');
+}

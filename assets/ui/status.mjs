@@ -1,5 +1,6 @@
 /* Status of the page: busy, failures with the actions, notes, connection to the server. */
 
+import { inShort } from '../model/wait-text.mjs';
 import { element, setText, setVisible } from '../render/dom.mjs';
 /** @import { Api, Failure } from '../data/api.mjs' */
 /** @import { Target } from '../data/datasets.mjs' */
@@ -45,7 +46,7 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
    * is explained then, by the view or by a sentence `why`.
    * @param {boolean} on @param {string} [what] @param {View} [view] @param {string} [why] */
   function busy(on, what, view, why) {
-    awaited = what || '';
+    awaited = inShort(what || '');
     awaitedView = view || null;
     reason = why || '';
     if (!on) clearBusy();

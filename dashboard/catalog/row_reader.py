@@ -30,16 +30,14 @@ class RowReader:
 
         Raises `BadRequest` for columns that there are not, and otherwise as `MetadataService.volume`.
         """
-        name = normalize_dataset_path(dataset)
-        _, fingerprint = self._metadata.catalog.fingerprint(file)
+        name, fingerprint = self._readable(file, dataset)
         return self._read(file, fingerprint, ReadRows(name, start, stop, columns, CELL_CHARACTERS))
 
     def windows(
         self, file: str, dataset: str, start: int, stop: int, columns: str = ""
     ) -> Iterator[RowWindow]:
         """All rows start … stop, window by window; raises `Changed` when the file changes meanwhile."""
-        name = normalize_dataset_path(dataset)
-        _, fingerprint = self._metadata.catalog.fingerprint(file)
+        name, fingerprint = self._readable(file, dataset)
         at = start
         while True:
             until = min(at + BATCH_ROWS, stop)
@@ -50,6 +48,15 @@ class RowReader:
             at = found.stop
             if not found.rows or at >= min(stop, found.total):
                 return
+
+    def _readable(self, file: str, dataset: str) -> tuple[str, Fingerprint]:
+        """Name and file of a dataset that is not refused, which could crash the library."""
+        name = normalize_dataset_path(dataset)
+        _, fingerprint = self._metadata.catalog.fingerprint(file)
+        for record in self._metadata.one(file, name).datasets:
+            if record["view"] is None:
+                raise errors.CannotShow(f"{name!r} cannot be shown. {record['reason']}")
+        return name, fingerprint
 
     @meter(Stage.READ)
     def _read(self, file: str, fingerprint: Fingerprint, request: ReadRows) -> RowWindow:

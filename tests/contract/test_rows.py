@@ -31,6 +31,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         file["one"] = 7
         file["volume"] = np.zeros((3, 4, 5))
         file.create_group("group")
+        itself = h5py.VirtualLayout((5,), "u2")
+        itself[:] = h5py.VirtualSource("t.h5", "itself", (5,))
+        file.create_virtual_dataset("itself", itself)
     with running(folder, folder / "data") as app:
         yield app
 
@@ -39,6 +42,7 @@ def test_datasets_say_how_they_are_shown(tables: App) -> None:
     found = tables.get("/api/v1/datasets", file="data/t.h5").get_json()["datasets"]
     assert {record["dataset"]: record["view"] for record in found} == {
         "/curve": "curve",
+        "/itself": None,
         "/note": "text",
         "/one": "value",
         "/table": "table",
@@ -107,3 +111,9 @@ def test_a_file_that_changes_ends_the_csv(
 def test_what_is_refused(tables: App, query: dict[str, str], status: int) -> None:
     response = tables.get("/api/v1/rows", file="data/t.h5", **query)
     assert (response.status_code, list(response.get_json())) == (status, ["error"])
+
+
+def test_rows_of_what_is_refused_say_why(tables: App) -> None:
+    answer = tables.get("/api/v1/rows", file="data/t.h5", dataset="/itself")
+    assert answer.status_code == 422
+    assert "Its virtual sources are nested too deeply." in answer.get_data(as_text=True)

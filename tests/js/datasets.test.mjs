@@ -46,6 +46,25 @@ Deno.test('where nothing in the group can be shown, another dataset of the file 
   assert.deepEqual(await datasets.alternative('a.h5', '/texts'), { file: 'a.h5', dataset: '/large' });
 });
 
+Deno.test('a file opens with its main dataset, whatever is shown of that', async () => {
+  const datasets = createDatasets(
+    {
+      json: () => Promise.resolve({ files: [{ file: 'a.h5' }] }),
+      listing: () =>
+        Promise.resolve({
+          datasets: ['/readme', '/plot/counts'].map((name) => ({ ...record(name, false, [7]), view: 'curve' })),
+          complete: true,
+          version: 'v',
+          main: '/plot/counts',
+        }),
+    },
+    () => undefined,
+    () => undefined,
+    createFakeClock(),
+  );
+  assert.deepEqual(await datasets.alternative(null, null), { file: 'a.h5', dataset: '/plot/counts' });
+});
+
 Deno.test('a link to nothing says that there is none', async () => {
   const datasets = setUp();
   for (const dataset of ['/ent', '/large/x']) {
