@@ -1,13 +1,31 @@
 // deno-lint-ignore-file no-explicit-any
 /* What scripts outside the modules define, for the type check alone: no page loads this file. */
 
-export {};
+import type { Stage } from './ui/pipeline.mjs';
 
 declare global {
   /** Plotly's library, and its graphs, traces, layouts and events. */
   type Plotly = any;
   /** Properties of Dash's components, and what its callbacks pass on. */
   type DashProps = any;
+
+  /** The server's configuration, see dashboard/web/page/layout.py. */
+  interface PageConfig {
+    /** The page's own path. */
+    prefix: string;
+    /** Whether the server asks for sign-in. */
+    signsIn: boolean;
+    /** The most cells of a picture at rest. */
+    restCells: number;
+    /** In ms. */
+    restDelay: number;
+    /** The longest time from one poll of an idle page to the next, in ms. */
+    idlePoll: number;
+    stages: Stage[];
+    /** What a desktop viewer takes for all of them. */
+    wholeReference: string;
+    navbar: DashProps;
+  }
 
   var Plotly: Plotly;
   var React: {

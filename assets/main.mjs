@@ -58,24 +58,9 @@ import { createViewer } from './ui/viewer.mjs';
 import { createViews } from './ui/views.mjs';
 
 /** @import { View } from './model/view.mjs' */
-/** @import { Stage } from './ui/pipeline.mjs' */
-
-/**
- * @typedef {object} PageConfig The server's configuration, see dashboard/web/page/layout.py.
- * @property {string} prefix The page's own path.
- * @property {boolean} signsIn Whether the server asks for sign-in.
- * @property {number} restCells The most cells of a picture at rest.
- * @property {number} restDelay In ms.
- * @property {number} idlePoll The longest time from one poll of an idle page to the next, in ms.
- * @property {Stage[]} stages
- * @property {string} wholeReference What a desktop viewer takes for all of them.
- * @property {DashProps} navbar
- */
 
 /** Components that Dash draws by a function. @type {Record<string, (payload: DashProps) => object>} */
-export const renderers = {
-  lamellaScale: drawScale,
-};
+export const renderers = { lamellaScale: drawScale };
 
 /** Start the page with the server's configuration; returns what Dash calls when a control changes.
  *
@@ -87,7 +72,10 @@ export function start(config) {
   const store = createViewStore((view) => tools.onView(view), (view) => views.onView(view));
 
   const bandwidth = createBandwidthEstimator();
-  const versions = createVersions((generation, version) => viewer.onVersionChange(generation, version));
+  const versions = createVersions((generation, version) => {
+    viewer.onVersionChange(generation, version);
+    views.onVersion(generation, version);
+  });
   /** Dash polls for the panels by itself. @param {boolean} disabled */
   const setPolling = (disabled) => bridge.set('panels-tick', { disabled });
   const session = createSessionNotice({
@@ -202,7 +190,10 @@ export function start(config) {
     on: {
       zoom: (x, y) => viewer.setZoom(x, y),
       reset: () => viewer.showAll(),
-      hover: (row, column) => readout.hover(row, column),
+      hover: (row, column) => {
+        readout.hover(row, column);
+        views.onHover(row, column);
+      },
       unhover: () => readout.clear(),
       placed: (area) => views.onPlaced(area),
       pick: (row, column, hide) => viewer.pickLabel(row, column, hide),
@@ -328,7 +319,18 @@ export function start(config) {
   const exportMenu = createExportMenu({ api, bridge, colors, seen: () => viewer.seen(), prefix, signsIn });
   const common = { clock, api, store, plot, viewer, status };
   const tools = createTools({ ...common, machine, dock, focus });
-  const views = createViews({ ...common, viewerId, colors, telemetry, player, tools, config });
+  const views = createViews({
+    ...common,
+    machine,
+    viewerId,
+    colors,
+    telemetry,
+    player,
+    tools,
+    config,
+    datasets,
+    versions,
+  });
   const input = createInput({ contrast, viewer, player, onKey: (event) => tools.onKey(event) || views.onKey(event) });
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 

@@ -1,5 +1,6 @@
 /* The deep link in the address bar. */
 
+import { compared, MODES } from './compare.mjs';
 import { formatVoxelSize, parseVoxelSize } from './axes.mjs';
 import { COLORSCALES, NORMS } from './colormap.mjs';
 import { hundredths, shorten, within } from './link-plane.mjs';
@@ -11,6 +12,7 @@ import { isFlipped, isTransposed, SIDES } from './plane.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { parseProjection, projectionOf } from './projection.mjs';
 import { PARTS, POOLS, selectionOf } from './viewport.mjs';
+/** @import { Mode } from './compare.mjs' */
 /** @import { Norm } from './colormap.mjs' */
 /** @import { Kind } from './meaning.mjs' */
 /** @import { Side } from './plane.mjs' */
@@ -46,6 +48,8 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {Range | null} x
  * @property {Range | null} y
  * @property {1 | 3 | null} views
+ * @property {string | null} compare `FILE|DATASET`.
+ * @property {Mode | null} comparing
  * @property {readonly number[] | null} point Index of each dimension.
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {string | null} tools As model/tools.mjs has them.
@@ -119,6 +123,8 @@ export function parseLink(search) {
     x: pair(query.get('x')),
     y: pair(query.get('y')),
     views: query.get('views') === '3' ? 3 : query.get('views') === '1' ? 1 : null,
+    compare: compared(query.get('compare') || '') && query.get('compare'),
+    comparing: known('comparing', MODES),
     point: indices(query.get('point')),
     depth: pair(query.get('depth')),
     tools: query.get('tools'),
@@ -144,6 +150,8 @@ export function parseLink(search) {
     'x',
     'y',
     'views',
+    'compare',
+    'comparing',
     'point',
     'depth',
   ])
@@ -188,6 +196,10 @@ export function formatLink(view) {
   const y = within(view.y, view.shape[view.rows], '', []);
   if (x) query.push(['x', x.map(hundredths).join(',')]);
   if (y) query.push(['y', y.map(hundredths).join(',')]);
+  if (view.compare) {
+    query.push(['compare', view.compare]);
+    if (view.mode !== MODES[0]) query.push(['comparing', view.mode]);
+  }
   if (view.views === 3) {
     query.push(['views', 3], ['point', view.position.join(',')]);
     if (view.depth) query.push(['depth', view.depth.map(hundredths).join(',')]);
@@ -227,5 +239,6 @@ function voxelSize(text) {
 /** As encodeURIComponent, but what may stand in a query stays legible.
  * @param {string | number | boolean} value @returns {string} */
 export function encodeValue(value) {
-  return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%3B/g, ';');
+  return encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%3B/g, ';')
+    .replace(/%7C/g, '|');
 }

@@ -1,5 +1,6 @@
 /* The view of a dataset that was read again, or of another one like it: the same slice, as far as there is one. */
 
+import { suggestedBy } from './coloring.mjs';
 import { isFlipped, SIDES } from './plane.mjs';
 import { CHANGED, createView } from './view.mjs';
 /** @import { Link } from './address.mjs' */
@@ -8,6 +9,25 @@ import { CHANGED, createView } from './view.mjs';
 /** The view of a dataset whose file has changed: the same slice where there is one.
  * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
 export function carryOver(found, before) {
+  return createView(found, linkOf(found, before), before, true);
+}
+
+/** The view of another dataset of the same shape: slice, zoom and window stay, and the colours where it has none of its own.
+ * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
+export function carryTo(found, before) {
+  const link = Object.assign(linkOf(found, before), { kind: null, labels: null, overlay: null });
+  const own = { ...suggestedBy(found.meaning || null), ...found.remembered };
+  for (const key of /** @type {const} */ (['norm', 'colorscale', 'reverse', 'centre', 'clip', 'window'])) {
+    if (own[key] !== undefined && own[key] !== null) link[key] = null;
+  }
+  // What was compared with it changes sides.
+  const isOther = before.compare === found.file + '|' + found.record.dataset;
+  if (isOther) link.compare = before.file + '|' + before.dataset;
+  return createView(found, link, before, true);
+}
+
+/** @param {Found} found @param {View} before @returns {Link} */
+function linkOf(found, before) {
   const { record } = found;
   const alike = record.shape.length === before.shape.length;
   const fits = record.dtype === before.dtype;
@@ -38,6 +58,8 @@ export function carryOver(found, before) {
     clip: before.clip,
     window: typeof before.window !== 'string' && !fits ? 'volume' : before.window,
     views: before.views,
+    compare: before.compare,
+    comparing: before.mode,
     point: alike ? before.position : null,
     depth: alike ? before.depth : null,
     x: alike ? before.x : null,
@@ -50,7 +72,7 @@ export function carryOver(found, before) {
     link.selection = before.position
       .map((at, d) => (d === before.rows || d === before.cols ? ':' : String(at))).join(',');
   }
-  return createView(found, link, before, true);
+  return link;
 }
 
 /** How the dataset of a view has changed, in sentences. @param {View} before @param {View} now @returns {string} */

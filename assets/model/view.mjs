@@ -11,6 +11,7 @@ import { formatTools, parseTools, planeOf } from './tools.mjs';
 import { scaleOf } from './projection.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
+/** @import { Mode } from './compare.mjs' */
 /** @import { Coloring } from './coloring.mjs' */
 /** @import { Kind, Meaning } from './meaning.mjs' */
 /** @import { Norm } from './colormap.mjs' */
@@ -63,6 +64,8 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {Range | null} y
  * @property {1 | 3} views How many planes through the point, which is the position; the others see linked.mjs.
  * @property {Range | null} depth Range along the axis, of three views.
+ * @property {string} compare The dataset that is compared with, as `FILE|DATASET`; empty for none.
+ * @property {Mode} mode Of comparing.
  * @property {Part | null} part Null where values are not complex.
  * @property {string} project A reduction and a number of slices around the index, as `mean:9`; empty for none.
  * @property {Pool} pool
@@ -101,7 +104,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'fixed', dimension: number, index: number} | {type: 'zoom', x: Range | null, y: Range | null}
  *   | {type: 'colors', change: Partial<Coloring>}
  *   | {type: 'views', views: 1 | 3} | {type: 'point', position: readonly number[]}
- *   | {type: 'ranges', ranges: ReadonlyMap<number, Range>}
+ *   | {type: 'ranges', ranges: ReadonlyMap<number, Range>} | {type: 'compare', compare: string, mode: Mode}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
@@ -130,11 +133,13 @@ export function reduce(view, action) {
       return changed(view, toPlane(view, withDimension(view, action.dimension, action.side)));
     case 'views':
       if (action.views === view.views || (action.views === 3 && view.axis === null)) return view;
-      return changed(view, action.views === 3 ? { views: 3, ...opened(view) } : { views: 1, depth: null });
+      return changed(view, action.views === 3 ? { views: 3, compare: '', ...opened(view) } : { views: 1, depth: null });
     case 'point':
       return changed(view, toPoint(view, action.position.map((index, d) => clamped(index, view.shape[d]))));
     case 'ranges':
-      return changed(view, ranged(view, action.ranges));
+      return changed(view, { ...ranged(view, action.ranges), ...(view.views === 1 ? { depth: null } : {}) });
+    case 'compare':
+      return changed(view, { compare: action.compare, mode: action.mode, views: 1, depth: null });
     case 'transpose':
       return changed(view, transposed(view));
     case 'flip':
@@ -296,6 +301,8 @@ export function createView(found, link, before, keepNorm) {
     y: plane.y,
     views: 1,
     depth: null,
+    compare: link.compare || (keepNorm && before ? before.compare : ''),
+    mode: link.comparing || 'side',
     part: complex ? link.part || PARTS[0] : null,
     project: link.project || '',
     pool: link.pool || like.pool,
@@ -308,7 +315,7 @@ export function createView(found, link, before, keepNorm) {
     tools: formatTools(tools),
   });
   const views = link.views || (keepNorm && before ? before.views : 1);
-  const view = views === 3 ? threeOf(single, link) : single;
+  const view = views === 3 && !single.compare ? threeOf(single, link) : single;
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
   const unknown = wrong.length

@@ -6,7 +6,7 @@
 
 import { browserClock } from '../data/clock.mjs';
 import { formatLink, parseLink } from '../model/address.mjs';
-import { carryOver, describeChanges } from '../model/carry-over.mjs';
+import { carryOver, carryTo, describeChanges } from '../model/carry-over.mjs';
 import { CHANGED, createView, describeTarget } from '../model/view.mjs';
 import { describeText } from '../model/wait-text.mjs';
 /** @import { Failure } from '../data/api.mjs' */
@@ -116,9 +116,10 @@ export function createOpening({
     return Object.assign({ listed, generation }, found);
   }
 
-  /** Show what a link names; what it leaves open comes from the dataset.
-   * @param {Link} link @param {HistoryChange} history */
-  async function openLink(link, history) {
+  /** Show what a link names; what it leaves open comes from the dataset. A bare one names a dataset alone, and keeps slice,
+   * zoom and window where that is of the same shape as what is shown.
+   * @param {Link} link @param {HistoryChange} history @param {boolean} [isBare] */
+  async function openLink(link, history, isBare = false) {
     const isCurrent = begin(link, false);
     try {
       const { file, record, meaning } = await datasets.findTarget(link);
@@ -130,13 +131,15 @@ export function createOpening({
       }
       const colors = remembered.of(file, record, link);
       const found = withState({ file, record, meaning, remembered: colors });
-      const made = createView(found, link, current() || seen(), history === 'push');
+      const before = current() || seen();
+      const isLike = before && isBare && String(record.shape) === String(before.shape);
+      const made = isLike ? carryTo(found, before) : createView(found, link, before, history === 'push');
       status.clearNote();
       lookup = null;
       on.found(made, history);
     } catch (thrown) {
       const error = /** @type {Failure} */ (thrown);
-      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history)));
+      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history, isBare)));
     }
   }
 
@@ -160,7 +163,7 @@ export function createOpening({
 
   /** A dataset, or the main one of a file. @param {Target | {file: string, dataset: null}} found */
   function open(found) {
-    return openLink(Object.assign(parseLink(''), found), 'push');
+    return openLink(Object.assign(parseLink(''), found), 'push', true);
   }
 
   /** The values of a dataset, at the same place, under the labels that are shown. @param {string} dataset */

@@ -8,6 +8,7 @@ import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
 import { createViewChanges } from './view-changes.mjs';
 /** @import { Failure } from '../data/api.mjs' */
+/** @import { Mode } from '../model/compare.mjs' */
 /** @import { Action, View } from '../model/view.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
@@ -307,6 +308,11 @@ export function createViewer({
     if (change({ type: 'views', views })) idleWork.schedule();
   }
 
+  /** Compare with a dataset, empty for none. @param {string} compare `FILE|DATASET`. @param {Mode} [mode] */
+  function setCompare(compare, mode = view()?.mode) {
+    if (change({ type: 'compare', compare, mode })) idleWork.schedule();
+  }
+
   /** Move the point of three views. @param {readonly number[]} position */
   function setPoint(position) {
     const before = view();
@@ -362,6 +368,7 @@ export function createViewer({
     goTyped,
     moveAlong,
     setViews,
+    setCompare,
     setPoint,
     setRanges,
     ...changes,

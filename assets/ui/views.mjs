@@ -1,10 +1,13 @@
-/* One view or three, as the header's buttons choose. What is beside the main picture is loaded when it is first shown;
+/* One view, three, or a comparison, as the header's buttons choose. What is beside the main picture is loaded when it is first shown;
    here is what has to be known before: the crosshair on the main picture, and the keys. */
 
 import { placeOf, voxelAt } from '../model/linked.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
+/** @import { Datasets } from '../data/datasets.mjs' */
+/** @import { Versions } from '../data/versions.mjs' */
+/** @import { PictureMachine } from '../render/state-machine.mjs' */
 /** @import { Telemetry } from '../data/telemetry.mjs' */
 /** @import { PlotArea } from '../model/pinch.mjs' */
 /** @import { View, ViewStore } from '../model/view.mjs' */
@@ -14,6 +17,7 @@ import { element } from '../render/dom.mjs';
 /** @import { Status } from './status.mjs' */
 /** @import { Tools } from './tools.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
+/** @import { Compare } from './views/compare.mjs' */
 /** @import { Linked } from './views/linked.mjs' */
 
 /**
@@ -32,6 +36,9 @@ import { element } from '../render/dom.mjs';
  * @property {Pick<Tools, 'takesTouch'>} tools
  * @property {Pick<Status, 'note' | 'clearNote'>} status
  * @property {{restCells: number}} config
+ * @property {PictureMachine} machine
+ * @property {Datasets} datasets
+ * @property {Versions} versions
  */
 
 /** Right and down on the screen. @type {Record<string, readonly [number, number]>} */
@@ -43,43 +50,62 @@ const CLICK_PX = 4;
 
 /** @param {ViewsParts} parts */
 export function createViews(parts) {
-  const { store, viewer, player, plot, tools, status } = parts;
+  const { store, viewer, player, plot, tools, status, datasets } = parts;
   /** @type {Linked | null} */
   let linked = null;
-  /** @type {Promise<void> | null} */
-  let loading = null;
+  /** @type {Compare | null} */
+  let compare = null;
+  let isShown = false;
+  /** What is loaded or on its way. @type {Set<'linked' | 'compare'>} */
+  const loading = new Set();
 
-  function load() {
-    loading = loading || import('./views/linked.mjs').then(({ createLinked }) => {
-      linked = createLinked(parts);
-      apply();
-    }, () => {
-      loading = null;
-      viewer.setViews(1);
+  /** @param {'linked' | 'compare'} name @param {() => Promise<void>} made */
+  function load(name, made) {
+    if (loading.has(name)) return;
+    loading.add(name);
+    made().then(apply, () => {
+      loading.delete(name);
+      if (name === 'linked') viewer.setViews(1);
+      else viewer.setCompare('');
       status.note('The views could not be loaded. They are tried again when they are chosen.', 'views');
     });
   }
 
+  const loadLinked = () =>
+    import('./views/linked.mjs').then(({ createLinked }) => {
+      linked = createLinked(parts);
+    });
+  const loadCompare = () =>
+    import('./views/compare.mjs').then(({ createCompare }) => {
+      compare = createCompare(parts);
+    });
+
   const isThree = () => store.current()?.views === 3;
+  const isCompared = () => Boolean(store.current()?.compare);
 
   /* What is requested has changed in whichever way: the frame of the page follows. */
   function apply() {
     const three = isThree();
     const stage = element('stage');
-    if (stage.classList.contains('three') !== three) {
-      stage.classList.toggle('three', three);
-      element('views-one').setAttribute('aria-pressed', String(!three));
-      element('views-three').setAttribute('aria-pressed', String(three));
-    }
-    if (three && !linked) load();
+    const compared = isCompared();
+    stage.classList.toggle('three', three);
+    stage.classList.toggle('compared', compared);
+    element('views-one').setAttribute('aria-pressed', String(!three && !compared));
+    element('views-three').setAttribute('aria-pressed', String(three));
+    element('views-compare').setAttribute('aria-pressed', String(compared));
+    isShown = three || compared;
+    if (three && !linked) load('linked', loadLinked);
+    if (compared && !compare) load('compare', loadCompare);
     linked?.setOpen(three);
+    compare?.setOpen(compared);
     if (three) linked?.schedule();
+    if (compared) compare?.schedule();
     drawCross(plot.area());
   }
 
   /** @param {View | null} view */
   function onView(view) {
-    if (view?.views === 3 || linked || element('stage')?.classList.contains('three')) apply();
+    if (isShown || view?.views === 3 || view?.compare) apply();
   }
 
   /** The crosshair on the main picture. @param {PlotArea | null} area */
@@ -111,13 +137,26 @@ export function createViews(parts) {
       return;
     }
     status.clearNote('views');
+    viewer.setCompare('');
     viewer.setViews(count);
+  }
+
+  /* With the next dataset of this size in the file, until another one is chosen. */
+  function chooseCompare() {
+    const view = store.current();
+    if (!view || view.compare) return;
+    const records = datasets.known(view.file)?.list || [];
+    const like = records.find((record) =>
+      record.browsable && record.dataset !== view.dataset && String(record.shape) === String(view.shape)
+    );
+    viewer.setCompare(view.file + '|' + (like || view).dataset);
   }
 
   /** What keys do to the point, and to the picture that has the focus; whether it is a key of these.
    * @param {KeyboardEvent} event @returns {boolean} */
   function onKey(event) {
     const view = store.current();
+    if (view?.compare && compare?.onKey(event)) return true;
     if (!view || view.views !== 3 || event.altKey || event.ctrlKey || event.metaKey) return false;
     const pane = linked?.focused();
     const plane = pane?.view() || view;
@@ -165,6 +204,7 @@ export function createViews(parts) {
   function start() {
     element('views-one').addEventListener('click', () => choose(1));
     element('views-three').addEventListener('click', () => choose(3));
+    element('views-compare').addEventListener('click', chooseCompare);
     listen();
   }
 
@@ -173,10 +213,23 @@ export function createViews(parts) {
     onKey,
     onView,
     /** The axes of the main picture have moved. @param {PlotArea | null} area */
-    onPlaced: (area) => isThree() && drawCross(area),
+    onPlaced: (area) => {
+      if (!isShown) return;
+      drawCross(area);
+      compare?.onPlaced(area);
+    },
+    /** The pointer is over a cell of the main picture. @param {number} row @param {number} col */
+    onHover: (row, col) => isShown && compare?.onHover(row, col),
+    /** Another dataset than the main picture's may have changed on disk. @param {number} generation @param {string} version */
+    onVersion: (generation, version) => compare?.onVersion(generation, version),
     /* The picture has come to rest or has other colours. */
-    onColors: () => isThree() && linked?.schedule(),
+    onColors: () => {
+      if (!isShown) return;
+      if (isThree()) linked?.schedule();
+      else compare?.schedule();
+    },
     // For tests.
-    panes: () => (linked ? linked.panes() : []),
+    panes: () => (isThree() ? linked?.panes() : compare?.panes()) || [],
+    painted: () => compare?.painted(),
   };
 }

@@ -30,8 +30,9 @@ const WHEEL_STEP = 60;
 const WHEEL_ZOOM = 0.0022;
 const PAGE_STEP = 10;
 
-/** @param {string} id @param {PaneEvents} on */
-export function createPane(id, on) {
+/** `title` is what stands over a picture that has no slider of its own; without it, which slice it is.
+ * @param {string} id @param {PaneEvents} on @param {((view: View) => string) | null} [title] */
+export function createPane(id, on, title = null) {
   const node = made('section', { id, className: 'pane', tabIndex: 0 });
   node.setAttribute('role', 'group');
   const name = made('div', { className: 'pane-name' });
@@ -47,7 +48,8 @@ export function createPane(id, on) {
   note.setAttribute('role', 'status');
   const slider = made('input', { type: 'range', className: 'pane-slider', min: '0' });
   frame.append(surface, ticks, cross, note);
-  node.append(name, frame, slider);
+  node.append(name, frame);
+  if (!title) node.append(slider);
   const canvas = createCanvas({ area: () => area });
   canvas.start(surface);
 
@@ -98,8 +100,12 @@ export function createPane(id, on) {
 
   function label() {
     if (!view) return;
+    if (title) {
+      name.textContent = title(view);
+      node.setAttribute('aria-label', title(view));
+      return;
+    }
     const { axis } = view;
-    slider.hidden = axis === null;
     if (axis === null) return;
     const index = view.position[axis];
     const dimension = nameOf(view, axis);
@@ -132,6 +138,11 @@ export function createPane(id, on) {
       row0,
       col0,
     }, mapping);
+  }
+
+  /** Other colours for what is painted. @param {ColorMapping | null} mapping */
+  function recolor(mapping) {
+    if (shown && mapping && shown.mapping !== mapping) paint(shown.cells, mapping);
   }
 
   function clear() {
@@ -238,6 +249,7 @@ export function createPane(id, on) {
     node,
     place,
     paint,
+    recolor,
     clear,
     view: () => view,
     area: () => area,

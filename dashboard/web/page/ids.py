@@ -84,6 +84,7 @@ class Views(StrEnum):
     SELECT = "views-select"
     ONE = "views-one"
     THREE = "views-three"
+    COMPARE = "views-compare"
     BESIDE = "views"
     CROSSHAIR = "crosshair"
 

@@ -157,6 +157,7 @@ def _views() -> Component:
     choices = (
         (Views.ONE, "one", "One view"),
         (Views.THREE, "three", "Three views through a point"),
+        (Views.COMPARE, "compare", "Compare with another dataset"),
     )
     return html.Div(
         [

@@ -1,0 +1,126 @@
+"""Two datasets in one slice, zoom and window: beside each other, by swipe, as difference, blended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytestmark = pytest.mark.browser
+
+HALF = "?file=other.h5&dataset=/half&axis=0&index=2"
+PAIR = f"{HALF}&compare=other.h5|/ids"
+SHOWN = """(selection) => {
+  const isSide = lamella.viewer.current().mode === 'side';
+  const of = isSide ? lamella.views.panes()[0]?.shown() : lamella.views.painted();
+  if (!of || of.cells.meta.selection !== selection) return null;
+  return { hi: of.mapping.hi, z: Array.from(of.cells.z, (row) => Array.from(row, String)) };
+}"""
+
+
+@pytest.fixture
+def pair(viewer: Any) -> Iterator[Any]:
+    yield viewer.open(PAIR)
+    viewer.switch(HALF)
+    viewer.errors.clear()
+
+
+def shown(viewer: Any, selection: str) -> tuple[NDArray[Any], float]:
+    """What is beside the picture or over it, once that is of this selection, and the upper end of its window."""
+    found = viewer.until(SHOWN, selection)
+    return np.array(found["z"], np.float64), found["hi"]
+
+
+def test_side_by_side_has_both_slices_in_one_window(pair: Any) -> None:
+    half, ids = (pair.served.arrays["other.h5", name] for name in ("/half", "/ids"))
+    z, hi = shown(pair, "2,:,:")
+    assert np.array_equal(z, ids[2])
+    assert hi == pair.page.evaluate("() => lamella.colors.current().hi")
+    assert np.array_equal(pair.trace["z"], half[2].astype(np.float64))
+    assert "/ids of other.h5 · slice 2" in pair.page.inner_text("#view-compare")
+    pair.press("ArrowRight")
+    assert np.array_equal(shown(pair, "3,:,:")[0], ids[3])
+    # Both are demands.
+    groups = pair.served.counted(window="300", by="volume")["groups"]
+    asked = " ".join(name for name, group in groups.items() if sum(group["demand"].values()))
+    assert "/half" in asked
+    assert "/ids" in asked
+    pair.page.evaluate(
+        "() => lamella.viewer.setRanges(new Map([[1, [3.5, 9.5]], [2, [9.5, 19.5]]]))"
+    )
+    assert np.array_equal(shown(pair, "3,4:10,10:20")[0], ids[3, 4:10, 10:20])
+    pair.address("compare=other.h5|/ids")
+
+
+def test_the_difference_is_numpys(pair: Any) -> None:
+    half, ids = (pair.served.arrays["other.h5", name] for name in ("/half", "/ids"))
+    pair.page.select_option("#compare-mode", "difference")
+    z, hi = shown(pair, "2,:,:")
+    difference = half[2].astype(np.float64) - ids[2]
+    assert np.array_equal(z, difference)
+    assert hi == pytest.approx(np.quantile(abs(difference), 0.99, method="lower"))
+    x, y = pair.point(7, 4)
+    pair.page.mouse.move(x - 3, y)
+    pair.page.mouse.move(x, y)
+    pair.until(
+        "(text) => document.querySelector('.compare-values').textContent.includes(text)",
+        str(ids[2, 4, 7]),
+    )
+    pair.press("ArrowRight")
+    assert np.array_equal(shown(pair, "3,:,:")[0], half[3].astype(np.float64) - ids[3])
+    pair.address("comparing=difference")
+
+
+def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
+    pair.page.select_option("#compare-mode", "swipe")
+    shown(pair, "2,:,:")
+    handle = pair.page.locator("#compare-handle")
+    box = handle.bounding_box()
+    pair.page.mouse.move(box["x"] + 12, box["y"] + 40)
+    pair.page.mouse.down()
+    pair.page.mouse.move(box["x"] + 52, box["y"] + 40, steps=4)
+    pair.page.mouse.up()
+    share = int(handle.get_attribute("aria-valuenow"))
+    assert share > 52
+    handle.focus()
+    pair.page.keyboard.press("ArrowRight")
+    assert int(handle.get_attribute("aria-valuenow")) == pytest.approx(share + 2, abs=1)
+    # The slice is the same one.
+    assert pair.index == 2
+    clip = pair.page.evaluate("() => document.getElementById('compare-over').style.clipPath")
+    assert clip.startswith("inset(")
+    pair.page.select_option("#compare-mode", "overlay")
+    pair.page.fill("#compare-blend", "0.25")
+    assert (
+        pair.page.evaluate("() => document.getElementById('compare-over').style.opacity") == "0.25"
+    )
+    pair.page.click("#views-one")
+    pair.until(
+        "() => !document.querySelector('.stage.compared') && !document.getElementById('compare-over')"
+    )
+
+
+def test_unlike_shapes_are_one_sentence(viewer: Any) -> None:
+    viewer.open(f"{HALF}&compare=other.h5|/stack")
+    viewer.until("() => document.querySelector('.compare-note')?.textContent.includes('one size')")
+    assert viewer.page.evaluate("() => lamella.views.panes()[0].shown()") is None
+    viewer.switch(f"{HALF}&compare=other.h5|/nothing")
+    viewer.until("() => document.querySelector('.compare-note')?.textContent.includes('/nothing')")
+    viewer.page.select_option("#compare-select", label="/ids")
+    assert shown(viewer, "2,:,:")[0].shape == (20, 30)
+    viewer.switch(HALF)
+    viewer.errors.clear()
+
+
+def test_another_dataset_of_the_shape_keeps_slice_and_zoom(viewer: Any) -> None:
+    viewer.open(f"{HALF}&x=4,14&y=3,13")
+    viewer.page.evaluate("() => lamella.viewer.open({ file: 'other.h5', dataset: '/ids' })")
+    viewer.until("() => lamella.viewer.current().dataset === '/ids'")
+    viewer.settled()
+    view = viewer.page.evaluate(
+        "() => { const { position, x, y } = lamella.viewer.current(); return [position[0], x, y]; }"
+    )
+    assert view == [2, [4, 14], [3, 13]]

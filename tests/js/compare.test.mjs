@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+
+import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { carryTo } from '../../assets/model/carry-over.mjs';
+import { cellIn, compared, differenceMapping, differenceOf, viewLike, whyUnlike } from '../../assets/model/compare.mjs';
+import { createView, reduce } from '../../assets/model/view.mjs';
+
+function foundOf(shape = [10, 20, 30], dataset = '/d', dtype = 'uint16', meaning = null) {
+  return { file: 'a.h5', listed: 'v1', generation: 1, meaning, record: { dataset, shape, dtype } };
+}
+
+const viewOf = (link = '', ...found) => createView(foundOf(...found), parseLink(link), null, false).view;
+
+function cellsOf(list, cols, more = {}) {
+  const rows = list.length / cols;
+  const z = Array.from({ length: rows }, (_, r) => list.slice(r * cols, (r + 1) * cols));
+  const placed = { step: 1, rowStep: 1, colStep: 1, row0: 0, col0: 0, meta: { selection: '4,:,:', pool: 'mean' } };
+  return { z, rows, cols, integers: null, fill: NaN, dtype: 'float64', isEnum: false, ...placed, ...more };
+}
+
+Deno.test('the difference is that of the values, and none where either has none', () => {
+  const a = cellsOf(Float64Array.of(1, 2, 3, NaN, 5, -1), 3, { fill: -1 });
+  const b = cellsOf(Uint8Array.of(4, 2, 200, 1, 9, 1), 3, { fill: 9 });
+  const found = differenceOf(a, b);
+  assert.deepEqual(found.z.map((row) => Array.from(row)), [[-3, 0, -197], [NaN, NaN, NaN]]);
+  assert.deepEqual([found.min, found.max, found.dtype], [-197, 0, 'float64']);
+  const wide = (...values) => ({
+    ...cellsOf(Float64Array.from(values, Number), values.length),
+    integers: BigInt64Array.from(values),
+  });
+  assert.deepEqual(Array.from(differenceOf(wide(2n ** 60n + 1n), wide(2n ** 60n)).z[0]), [1]);
+});
+
+Deno.test('the scale of a difference is centred, and not made by few cells', () => {
+  const list = new Float64Array(1000).fill(2);
+  list[5] = -500;
+  const none = cellsOf(new Float64Array(1000), 10);
+  const { lo, hi } = differenceMapping(differenceOf(cellsOf(list, 10), none));
+  assert.deepEqual([lo, hi], [-2, 2]);
+  assert.deepEqual(differenceMapping(differenceOf(none, none)).hi, 1);
+  const one = Float64Array.from({ length: 1000 }, (_, i) => (i === 7 ? -3 : 0));
+  assert.equal(differenceMapping(differenceOf(cellsOf(one, 10), none)).hi, 3);
+});
+
+Deno.test('a picture of another size is not laid beside', () => {
+  const view = viewOf('?axis=0');
+  assert.equal(whyUnlike(view, '/e', [10, 20, 30]), '');
+  assert.equal(whyUnlike(view, '/e', [4, 20, 30]), '');
+  assert.match(whyUnlike(view, '/e', [10, 20, 31]), /^\/e has 10 × 20 × 31 voxels and this picture is of 10 × 20 × 30/);
+  assert.match(whyUnlike(view, '/e', [20, 30]), /one size/);
+  assert.match(whyUnlike(view, '/e', null), /no shape/);
+});
+
+Deno.test('the other dataset has the same slice, at most its last one', () => {
+  const view = viewOf('?axis=0&index=8&x=3,9&y=2,8');
+  const other = viewLike(view, foundOf([4, 20, 30], '/e', 'complex64'));
+  assert.deepEqual([other.dataset, other.position[0], other.part, other.x], ['/e', 3, 'abs', view.x]);
+  assert.ok(Object.isFrozen(other));
+  assert.equal(viewLike(view, foundOf()).part, null);
+});
+
+Deno.test('cells of one grid are found in another', () => {
+  const fine = cellsOf(new Float64Array(100), 10);
+  const coarse = cellsOf(new Float64Array(25), 5, { rowStep: 2, colStep: 2 });
+  assert.deepEqual(cellIn(fine, 3, 9, coarse), { row: 1, col: 4 });
+  assert.deepEqual(cellIn(coarse, 1, 4, fine), { row: 2, col: 8 });
+  assert.equal(cellIn(fine, 3, 9, { ...coarse, cols: 4 }), null);
+});
+
+Deno.test('a link has what is compared, and how', () => {
+  assert.deepEqual(compared('a.h5|/d'), { file: 'a.h5', dataset: '/d' });
+  assert.equal(compared('a.h5'), null);
+  const three = reduce(viewOf('?axis=0'), { type: 'views', views: 3 });
+  const view = reduce(three, { type: 'compare', compare: 'b.h5|/e', mode: 'swipe' });
+  assert.deepEqual([view.views, view.depth], [1, null]);
+  assert.match(formatLink(view), /&compare=b.h5\|\/e&comparing=swipe/);
+  assert.deepEqual(viewOf(formatLink(view)), view);
+  assert.equal(reduce(view, { type: 'views', views: 3 }).compare, '');
+  assert.equal(parseLink('?compare=x&comparing=y').unknown.length, 2);
+});
+
+Deno.test('another dataset of the same shape keeps slice, zoom and window, and its own colours', () => {
+  const view = viewOf('?axis=1&index=8&x=3,9&y=2,8&window=5,9&colorscale=magma&compare=a.h5|/e&kind=labels');
+  const { view: next } = carryTo(foundOf([10, 20, 30], '/e'), view);
+  assert.deepEqual([next.dataset, next.axis, next.position[1], next.x, next.y], ['/e', 1, 8, view.x, view.y]);
+  assert.deepEqual([next.window, next.colorscale, next.kind], [[5, 9], 'magma', 'values']);
+  assert.equal(next.compare, 'a.h5|/d');
+  const own = Object.assign(foundOf([10, 20, 30], '/e'), { remembered: { colorscale: 'gray', window: 'slice' } });
+  const { view: known } = carryTo(own, view);
+  assert.deepEqual([known.window, known.colorscale], ['slice', 'gray']);
+  assert.equal(carryTo(foundOf([10, 20, 30], '/e', 'float32'), view).view.window, 'volume');
+});
