@@ -3,6 +3,7 @@
 import { COLORSCALES, NORMS } from '../model/colormap.mjs';
 import { isDecodable } from '../model/meaning.mjs';
 import { coloringOf } from '../model/coloring.mjs';
+import { scaleOf } from '../model/projection.mjs';
 import { PARTS } from '../model/viewport.mjs';
 /** @import { Link } from '../model/address.mjs' */
 /** @import { Coloring } from '../model/coloring.mjs' */
@@ -31,9 +32,9 @@ export function createRememberedColors(storage = () => localStorage) {
   /** The user has chosen the colours of a view. Numbers are kept of what a dataset is shown as at first alone.
    * @param {View} view */
   function keep(view) {
-    const { file, dataset, dtype, part, decode, meaning } = view;
+    const { file, dataset, dtype, part, decode, meaning, project } = view;
     const { window: ends, centre, ...rest } = coloringOf(view);
-    const isFirst = (part === null || part === PARTS[0]) && (decode || !isDecodable(meaning));
+    const isFirst = (part === null || part === PARTS[0]) && (decode || !isDecodable(meaning)) && !scaleOf(project);
     const numbers = isFirst ? { window: ends, centre } : typeof ends === 'string' ? { window: ends } : {};
     const others = all().filter((one) => one.file !== file || one.dataset !== dataset);
     try {
@@ -47,13 +48,14 @@ export function createRememberedColors(storage = () => localStorage) {
   }
 
   /** The colours of a dataset that a link opens, as far as they still mean something.
-   * @param {string} file @param {{dataset: string, dtype: string}} record @param {Pick<Link, 'part' | 'decode'>} link
+   * @param {string} file @param {{dataset: string, dtype: string}} record @param {Pick<Link, 'part' | 'decode' | 'project'>} link
    * @returns {Partial<Coloring>} */
   function of(file, { dataset, dtype }, link) {
     const found = all().find((one) => one.file === file && one.dataset === dataset);
     if (!found) return {};
     const { window: ends, centre, norm, colorscale, reverse, clip } = found;
-    const isSame = found.dtype === dtype && (link.part === null || link.part === PARTS[0]) && link.decode !== false;
+    const isPlain = (link.part === null || link.part === PARTS[0]) && link.decode !== false;
+    const isSame = found.dtype === dtype && isPlain && !scaleOf(link.project || '');
     /** @type {Partial<Coloring>} */
     const colors = {};
     if (ends === 'volume' || ends === 'slice') colors.window = ends;

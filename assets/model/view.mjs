@@ -168,9 +168,9 @@ export function reduce(view, action) {
     case 'project':
       return changed(view, {
         project: action.project,
-        window: Array.isArray(view.window) && scaleOf(view.project) !== scaleOf(action.project)
-          ? 'volume'
-          : view.window,
+        ...(scaleOf(view.project) === scaleOf(action.project)
+          ? {}
+          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null }),
       });
     case 'kind':
       return changed(view, withKind(view, action.kind));

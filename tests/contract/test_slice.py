@@ -181,6 +181,20 @@ def test_symlog_is_linear_within_one_percent_and_monotonic(app: App) -> None:
     assert (codes[~whole] == 255).all()
 
 
+def test_asinh_is_numpys_over_one_percent_of_the_window(app: App) -> None:
+    asked = {"norm": "asinh", "window": "-50,100"}
+    codes = array(app.slice(FILE, "group/floats", "1,:,:", format="u8", **asked))
+    values = FLOATS[1].astype(np.float64)
+    low, high = np.arcsinh([-50.0, 100.0])
+    t = np.clip((np.arcsinh(values) - low) / (high - low), 0, 1)
+    whole = ~np.isnan(values)
+    # One per cent of the larger end is 1.
+    np.testing.assert_array_equal(codes[whole], np.floor(254 * t[whole] + 0.5))
+    assert (codes[~whole] == 255).all()
+    png = app.slice(FILE, "group/floats", "1,:,:", format="png", **asked).get_data()
+    np.testing.assert_array_equal(imagecodecs.png_decode(png), codes)
+
+
 def test_the_window_of_a_slice_is_its_own_range(app: App) -> None:
     assert window_of(app.slice(FILE, "volume", "7,:,:", format="u8", window="slice")) == (
         VOLUME[7].min(),

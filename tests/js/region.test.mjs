@@ -28,6 +28,8 @@ Deno.test('code for h5py reads what is in view', () => {
   assert.match(code, /^path = "b\.h5" {2}# on the server: a\/b\.h5$/m);
   assert.match(code, /^ {4}values = file\["\/d"\]\[4, 0:10, 100:201\]$/m);
   assert.match(code, /^# shown with window 1 to 2.5, norm linear, colours gray$/m);
+  const centred = codeOf('h5py', viewOf('?norm=asinh&colorscale=vik&reverse=1&centre=2'), OPTIONS);
+  assert.match(centred, /^# shown with window 1 to 2.5, norm asinh, colours vik_r centred at 2$/m);
   const complex = codeOf('h5py', viewOf('?part=phase', { dtype: 'complex64' }), OPTIONS);
   assert.match(complex, /import numpy as np/);
   assert.match(complex, /np\.angle\(file\["\/d"\]\[5, :, :\]\)/);

@@ -57,6 +57,8 @@ Deno.test('numbers of another type, part or meaning are left out', () => {
   const other = open(remembered, '', { dtype: 'float32' });
   assert.deepEqual([other.window, other.centre, other.norm], ['volume', null, 'asinh']);
   assert.equal(open(remembered, '?decode=0').window, 'volume');
+  assert.deepEqual(open(remembered, '?project=mean:9').window, [3, 9]);
+  assert.equal(open(remembered, '?project=sum:9').window, 'volume');
   const { remembered: complex } = setUp();
   const phase = open(complex, '?part=phase', { dtype: 'complex64' });
   complex.keep(reduce(phase, { type: 'colors', change: CHANGE }));

@@ -12,6 +12,7 @@ import {
   valuesIn,
   windowOfHistogram,
 } from '../../model/histogram.mjs';
+import { projectionOf, projectionQuery } from '../../model/projection.mjs';
 import { colorLut } from '../../model/quantize.mjs';
 import { selectionOf, voxelsIn } from '../../model/viewport.mjs';
 import { drawChart } from '../../render/histogram/chart.mjs';
@@ -148,7 +149,7 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   const hasWhole = ({ cells, request: { viewport } }) => cells.step === 1 && !viewport.rows && !viewport.cols;
 
   /** @param {View} view */
-  const valuesOf = ({ generation, part, decode }) => JSON.stringify([generation, part, decode]);
+  const valuesOf = (view) => JSON.stringify([view.generation, view.part, view.decode, projectionQuery(view)]);
 
   /** @param {View} view */
   const keyOf = (view) =>
@@ -203,6 +204,11 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     asking = mine;
     const key = keyOf(view);
     const isVolume = scope === 'volume';
+    if (!isVolume && projectionOf(view)) {
+      // The server counts no projections.
+      show({ histogram: histogramOf(drawn.cells, binsFor(view)), cells: null, key, isRough: true });
+      return;
+    }
     const address = api.url('/api/v1/histogram', {
       file: view.file,
       dataset: view.dataset,
@@ -327,10 +333,10 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   async function wholeSlice(view) {
     const { drawn } = machine.state();
     const selection = selectionOf(view);
-    if (drawn && hasWhole(drawn) && drawn.cells.meta.selection === selection) return drawn.cells;
+    if (drawn && hasWhole(drawn) && keyOf(drawn.request.view) === keyOf(view)) return drawn.cells;
     const { file, dataset, part, generation } = view;
     const decode = view.decode ? /** @type {const} */ (1) : null;
-    const query = /** @type {const} */ ({ format: 'raw', pool: 'nearest' });
+    const query = { .../** @type {const} */ ({ format: 'raw', pool: 'nearest' }), ...projectionQuery(view) };
     const { signal } = new AbortController();
     return toRows(await loader.load({ file, dataset, selection, part, decode, ...query }, { signal }, generation));
   }
