@@ -1,6 +1,7 @@
 /* The view of a dataset that was read again, or of another one like it: the same slice, as far as there is one. */
 
 import { suggestedBy } from './coloring.mjs';
+import { kindsOf } from './kinds.mjs';
 import { isFlipped, SIDES } from './plane.mjs';
 import { CHANGED, createView } from './view.mjs';
 /** @import { Link } from './address.mjs' */
@@ -9,13 +10,16 @@ import { CHANGED, createView } from './view.mjs';
 /** The view of a dataset whose file has changed: the same slice where there is one.
  * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
 export function carryOver(found, before) {
-  return createView(found, linkOf(found, before), before, true);
+  // Another kind of picture, such as colours in the place of values, has its own plane.
+  const means = kindsOf(found.meaning || null, found.record.dtype)[0] === kindsOf(before.meaning, before.dtype)[0];
+  const link = linkOf(found, before, means);
+  return createView(found, means ? link : Object.assign(link, { kind: null }), before, true);
 }
 
 /** The view of another dataset of the same shape: slice, zoom and window stay, and the colours where it has none of its own.
  * @param {Found} found @param {View} before @returns {{view: View, notes: string[]}} */
 export function carryTo(found, before) {
-  const link = Object.assign(linkOf(found, before), { kind: null, labels: null, overlay: null });
+  const link = Object.assign(linkOf(found, before, true), { kind: null, labels: null, overlay: null });
   const own = { ...suggestedBy(found.meaning || null), ...found.remembered };
   for (const key of /** @type {const} */ (['norm', 'colorscale', 'reverse', 'centre', 'clip', 'window'])) {
     if (own[key] !== undefined && own[key] !== null) link[key] = null;
@@ -26,10 +30,10 @@ export function carryTo(found, before) {
   return createView(found, link, before, true);
 }
 
-/** @param {Found} found @param {View} before @returns {Link} */
-function linkOf(found, before) {
+/** @param {Found} found @param {View} before @param {boolean} same Whether it is of the same kind. @returns {Link} */
+function linkOf(found, before, same) {
   const { record } = found;
-  const alike = record.shape.length === before.shape.length;
+  const alike = same && record.shape.length === before.shape.length;
   const fits = record.dtype === before.dtype;
   /** @type {Link} */
   const link = {

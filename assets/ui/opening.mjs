@@ -126,6 +126,7 @@ export function createOpening({
       if (!isCurrent()) return;
       if (!record.browsable) {
         lookup = null;
+        status.clearNote();
         on.rows({ file, record }, history);
         return;
       }
@@ -201,6 +202,7 @@ export function createOpening({
       if (!isCurrent()) return;
       if (!found.record.browsable) {
         lookup = null;
+        status.clearNote('away');
         on.rows(found, 'none');
         return;
       }

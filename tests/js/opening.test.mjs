@@ -11,6 +11,7 @@ function setUp() {
   const store = createViewStore();
   const log = [];
   const lookups = [];
+  const cleared = [];
   const versions = createVersions(() => undefined);
   const none = () => undefined;
   const opening = createOpening({
@@ -35,7 +36,7 @@ function setUp() {
     player: { stop: none },
     status: {
       clear: none,
-      clearNote: none,
+      clearNote: (kind = 'any') => void cleared.push(kind),
       busy: none,
       isFailing: () => true,
       note: (text) => log.push('note ' + text),
@@ -70,7 +71,7 @@ function setUp() {
     versions.check(store.current().generation, 'v1');
     log.length = 0;
   };
-  return { clock, store, log, opening, answer, refuse, open };
+  return { clock, store, log, cleared, opening, answer, refuse, open };
 }
 
 Deno.test('the newest lookup wins', async () => {
@@ -174,4 +175,17 @@ Deno.test('what a dataset means is of the view, also when the file is read again
   await settled();
   await answer([12, 9, 9], -1, {}, { ...meaning, kind: 'mask' });
   assert.equal(store.current().meaning.kind, 'mask');
+});
+
+Deno.test('what was said of a picture is not said of rows in its place', async () => {
+  const { store, cleared, opening, answer, open } = setUp();
+  await open();
+  cleared.length = 0;
+  opening.onRefused({ status: 422, message: 'one dimension' }, { generation: store.current().generation });
+  await settled();
+  await answer([9], -1, { browsable: false });
+  assert.deepEqual(cleared, ['away']);
+  opening.open({ file: 'a.h5', dataset: '/table' });
+  await answer([9], -1, { browsable: false });
+  assert.deepEqual(cleared, ['away', 'any']);
 });

@@ -118,6 +118,24 @@ Deno.test('a file that has changed is shown at the same slice where there is one
   );
 });
 
+Deno.test('a file that has become a colour picture is shown as one', () => {
+  const before = viewOf('?axis=1&index=7');
+  const record = { dataset: '/d', shape: [40, 50, 3], dtype: 'uint8' };
+  const meaning = {
+    ...{ kind: 'color', rows: 0, columns: 1, channels: 2, channel_order: 'rgb', palette: null, index: [null, null, 0] },
+    ...{
+      axes: [0, 1, 2].map(() => ({ name: '', unit: '', coordinates: null, edges: false, dates: false })),
+      notes: [],
+    },
+    ...{ up: false, aspect: null, value: { name: '', unit: '', scale: 1, offset: 0, fills: [], flags: [] } },
+  };
+  const { view } = carryOver({ file: 'a.h5', listed: 'v2', generation: 2, record, meaning }, before);
+  assert.deepEqual([view.kind, view.rows, view.cols, view.axis], ['color', 0, 1, null]);
+  const back =
+    carryOver({ file: 'a.h5', listed: 'v3', generation: 3, record: { ...record, shape: [9, 9, 9] } }, view).view;
+  assert.deepEqual([back.kind, back.axis, back.rows], ['values', 0, 1]);
+});
+
 Deno.test('a dataset grows beside the picture', () => {
   const view = viewOf('?axis=1&index=19');
   const grown = reduce(view, { type: 'shape', shape: [10, 25, 30] });
