@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryTo } from '../../assets/model/carry-over.mjs';
-import { cellIn, compared, differenceMapping, differenceOf, viewLike, whyUnlike } from '../../assets/model/compare.mjs';
+import { compared } from '../../assets/model/compare.mjs';
+import { cellIn, differenceMapping, differenceOf, viewLike, whyUnlike } from '../../assets/model/comparison.mjs';
 import { createView, reduce } from '../../assets/model/view.mjs';
 
 function foundOf(shape = [10, 20, 30], dataset = '/d', dtype = 'uint16', meaning = null) {

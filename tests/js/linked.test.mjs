@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { areaOf, matched, placeOf, planeBeside, voxelAt, zoomedAt } from '../../assets/model/linked.mjs';
+import { matched, placeOf, planeBeside, voxelAt } from '../../assets/model/linked.mjs';
+import { areaOf, zoomedAt } from '../../assets/model/pane-area.mjs';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
 import { createView, reduce } from '../../assets/model/view.mjs';

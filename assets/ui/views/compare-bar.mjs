@@ -1,6 +1,7 @@
 /* The bar over a comparison: with which dataset, in which way, both values under the pointer; and the handle of the swipe. */
 
-import { cellIn, compared, differenceOf, MODES } from '../../model/compare.mjs';
+import { compared, MODES } from '../../model/compare.mjs';
+import { cellIn, differenceOf } from '../../model/comparison.mjs';
 import { cellText } from '../../model/cells.mjs';
 import { gradient } from '../../model/colormap.mjs';
 import { formatNumber } from '../../model/number-format.mjs';

@@ -1,6 +1,7 @@
 /* A second dataset in the same slice, zoom and window: beside the picture, or over it by swipe, as difference, or blended. */
 
-import { compared, differenceMapping, differenceOf, viewLike, whyUnlike } from '../../model/compare.mjs';
+import { compared } from '../../model/compare.mjs';
+import { differenceMapping, differenceOf, viewLike, whyUnlike } from '../../model/comparison.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf } from '../../render/codes.mjs';
 import { element } from '../../render/dom.mjs';

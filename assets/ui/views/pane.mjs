@@ -1,7 +1,8 @@
 /* A picture beside the main one: a canvas with ticks, a crosshair, a wheel and a slider of its own. */
 
 import { aspectOf, axisOf, coordinateText, nameOf } from '../../model/axes.mjs';
-import { areaOf, placeOf, voxelAt, zoomedAt } from '../../model/linked.mjs';
+import { placeOf, voxelAt } from '../../model/linked.mjs';
+import { areaOf, zoomedAt } from '../../model/pane-area.mjs';
 import { gripOf, moveGrip } from '../../model/pinch.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf, overlayCodes } from '../../render/codes.mjs';
