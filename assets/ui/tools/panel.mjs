@@ -2,6 +2,7 @@
 
 import { isAborted } from '../../data/api.mjs';
 import { save } from '../../data/download.mjs';
+import { projectionOf } from '../../model/projection.mjs';
 import { element } from '../../render/dom.mjs';
 /** @import { Api, Query } from '../../data/api.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -102,3 +103,7 @@ export function saveCsv(text, view, what) {
     (name || 'data') + '-' + what.toLowerCase().replace(/\W+/g, '-') + '.csv',
   );
 }
+
+/** What a panel says where the picture is a projection: its figures are those of one slice of it.
+ * @param {Pick<View, 'project' | 'kind' | 'axis' | 'shape'>} view @returns {string} */
+export const aloneText = (view) => projectionOf(view) ? ' · of the slice alone, not the projection' : '';

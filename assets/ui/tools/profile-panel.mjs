@@ -11,7 +11,7 @@ import { MAX_WIDTH } from '../../model/tools.mjs';
 import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { aloneText, button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -109,7 +109,7 @@ export function createProfilePanel({ api, plot }, { change }) {
   /** @param {Entry} entry @param {View} view */
   function head({ tool, index }, view) {
     panel.show(true);
-    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool));
+    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool) + aloneText(view));
     width.value = String(tool.width);
     reduce.value = tool.sum ? 'sum' : 'mean';
   }

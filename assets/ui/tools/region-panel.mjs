@@ -8,7 +8,7 @@ import { isRegion } from '../../model/tool-geometry.mjs';
 import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { aloneText, button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -61,7 +61,7 @@ export function createRegionPanel({ api }) {
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
-    head(entry);
+    head(entry, view);
     const key = keyOf(view, entry.tool);
     panel.stale(!shown || keyOf(shown.view, shown.entry.tool) !== key);
     if (key === asked) return;
@@ -72,15 +72,15 @@ export function createRegionPanel({ api }) {
 
   /** @param {Entry} entry @param {View} view */
   function live(entry, view) {
-    head(entry);
+    head(entry, view);
     if (requests.isRunning()) next = { entry, view };
     else ask(entry, view);
   }
 
-  /** @param {Entry} entry */
-  function head({ tool, index }) {
+  /** @param {Entry} entry @param {View} view */
+  function head({ tool, index }, view) {
     panel.show(true);
-    panel.name(nameOf(tool, index));
+    panel.name(nameOf(tool, index) + aloneText(view));
   }
 
   /** @param {Entry} entry @param {View} view */
