@@ -92,17 +92,7 @@ export function createResidencyBand({ api, store, viewerId, polling, onAnswer, o
     const text = JSON.stringify([found, length]);
     if (text === drawn) return;
     drawn = text;
-    const band = element('residency');
-    band.replaceChildren();
-    /** @type {Kind[]} */ (['ahead', 'coming', 'cached']).forEach((kind) => {
-      (found[kind] || []).forEach(([from, end]) => {
-        const mark = document.createElement('span');
-        mark.className = kind;
-        mark.style.left = (100 * from / length) + '%';
-        mark.style.width = (100 * (end - from) / length) + '%';
-        band.append(mark);
-      });
-    });
+    drawBand(element('residency'), found, length);
   }
 
   function start() {
@@ -110,6 +100,20 @@ export function createResidencyBand({ api, store, viewerId, polling, onAnswer, o
   }
 
   return { start, show, poll };
+}
+
+/** @param {HTMLElement} band @param {Ranges} found @param {number} length */
+export function drawBand(band, found, length) {
+  const marks = /** @type {Kind[]} */ (['ahead', 'coming', 'cached']).flatMap((kind) =>
+    (found[kind] || []).map(([from, end]) => {
+      const mark = document.createElement('span');
+      mark.className = kind;
+      mark.style.left = (100 * from / length) + '%';
+      mark.style.width = (100 * (end - from) / length) + '%';
+      return mark;
+    })
+  );
+  band.replaceChildren(...marks);
 }
 
 /** The shape that an answer says, null without one. @param {Response} response @returns {number[] | null} */

@@ -62,6 +62,11 @@ def test_the_difference_is_numpys(pair: Any) -> None:
     difference = half[2].astype(np.float64) - ids[2]
     assert np.array_equal(z, difference)
     assert hi == pytest.approx(np.quantile(abs(difference), 0.99, method="lower"))
+    # The picture has all of the width now.
+    pair.until(
+        "() => document.querySelector('#slice-graph .js-plotly-plot').layout.width"
+        " === document.getElementById('plot-frame').clientWidth"
+    )
     x, y = pair.point(7, 4)
     pair.page.mouse.move(x - 3, y)
     pair.page.mouse.move(x, y)

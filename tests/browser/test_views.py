@@ -118,6 +118,13 @@ def test_keys_and_the_wheel_move_each_view(scan: Any) -> None:
     planes(scan)
 
 
+def test_each_slider_has_its_band(scan: Any) -> None:
+    planes(scan)
+    scan.until(
+        "() => Array.from(document.querySelectorAll('.pane-band')).every((band) => band.querySelector('.cached'))"
+    )
+
+
 def test_zoom_is_linked(scan: Any) -> None:
     planes(scan)
     scan.page.mouse.move(*place(scan, "#view-right", 0.5, 0.5))

@@ -3,6 +3,7 @@
 
 import { planeBeside } from '../../model/linked.mjs';
 import { element } from '../../render/dom.mjs';
+import { createBands } from './bands.mjs';
 import { createFigures } from './figures.mjs';
 import { createPane } from './pane.mjs';
 import { createPlaneValues } from './plane-values.mjs';
@@ -25,6 +26,8 @@ export function createLinked(parts) {
   let requestedAt = 0;
   const figures = createFigures({ api, clock, setPoint: viewer.setPoint });
   const sides = PLACES.map((place) => createSide(place));
+  const panes = () => sides.map(({ pane }) => pane);
+  const bands = createBands(parts, panes);
   const nodes = [...sides.map(({ pane }) => pane.node), figures.node];
 
   /** @param {Place} place */
@@ -93,6 +96,7 @@ export function createLinked(parts) {
       if (!isOpen || !view || view.views !== 3) return;
       figures.show(view);
       sides.forEach(({ update }) => update(view));
+      bands.schedule();
     });
   }
 
@@ -102,6 +106,7 @@ export function createLinked(parts) {
     isOpen = open;
     if (open) element('views').append(...nodes);
     else {
+      bands.stop();
       nodes.forEach((node) => node.remove());
       sides.forEach(({ clear }) => clear());
     }
@@ -113,5 +118,5 @@ export function createLinked(parts) {
     return sides.find(({ pane }) => pane.node.contains(active))?.pane || null;
   }
 
-  return { schedule, setOpen, focused, panes: () => sides.map(({ pane }) => pane) };
+  return { schedule, setOpen, focused, panes };
 }

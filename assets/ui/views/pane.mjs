@@ -48,9 +48,11 @@ export function createPane(id, on, title = null) {
   const note = made('div', { className: 'pane-note' });
   note.setAttribute('role', 'status');
   const slider = made('input', { type: 'range', className: 'pane-slider', min: '0' });
+  const band = made('div', { className: 'residency pane-band' });
+  band.title = 'Slices that are decoded (solid), planned ahead (hatched) and in progress (light)';
   frame.append(surface, ticks, cross, note);
   node.append(name, frame);
-  if (!title) node.append(slider);
+  if (!title) node.append(slider, band);
   const canvas = createCanvas({ area: () => area });
   canvas.start(surface);
 
@@ -248,6 +250,7 @@ export function createPane(id, on, title = null) {
 
   return {
     node,
+    band,
     place,
     paint,
     recolor,
