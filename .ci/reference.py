@@ -51,17 +51,7 @@ _COMPUTED = {
     "web_processes": "half as many as cores, up to 4",
 }
 
-# Name on the keyboard and effect of each key; the page's own table binds them.
-KEY_TEXTS = {
-    "ArrowLeft": ("←", "previous slice"),
-    "ArrowRight": ("→", "next slice"),
-    "PageUp": ("PgUp", "ten slices back"),
-    "PageDown": ("PgDn", "ten slices on"),
-    "Home": ("Home", "first slice"),
-    "End": ("End", "last slice"),
-    " ": ("Space", "play and pause"),
-    "a": ("A", "contrast of what is in view"),
-}
+KEYS = ROOT / "assets" / "model" / "keys.mjs"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -257,8 +247,21 @@ def outcomes() -> str:
 
 
 def keys() -> str:
-    """The keys that the page's table binds."""
-    return _table(("key", "what it does"), [KEY_TEXTS[key] for key in bound_keys()])
+    """All keys and gestures, a table for each group."""
+    return "\n".join(
+        f"## {title}\n\n" + _table(("input", "what it does"), [row[:2] for row in rows])
+        for title, rows in described_keys().items()
+    )
+
+
+def described_keys() -> dict[str, list[tuple[str, str, str]]]:
+    """By groups, what the page's table has: input, effect, and what a bound key is called."""
+    groups = re.split(r"title: '(.+)'", KEYS.read_text())[1:]
+    row = re.compile(r"\[\s*'([^']+)',\s*'([^']+)'(?:,\s*'([^']+)')?,?\s*\]")
+    return {
+        title: [(key, text, bound) for key, text, bound in row.findall(rows)]
+        for title, rows in zip(groups[::2], groups[1::2], strict=True)
+    }
 
 
 def bound_keys() -> list[str]:

@@ -24,6 +24,7 @@ import { createPlotlyPatch } from './render/plotly-patch.mjs';
 import { createReadout } from './render/readout.mjs';
 import { createScrubber } from './render/scrubber.mjs';
 import { createStateMachine } from './render/state-machine.mjs';
+import { createActions } from './ui/actions.mjs';
 import { createBookmarks } from './ui/bookmarks.mjs';
 import { createCallbacks } from './ui/callbacks.mjs';
 import { createContrast } from './ui/contrast.mjs';
@@ -37,6 +38,7 @@ import { createHelp } from './ui/help.mjs';
 import { createInput } from './ui/input.mjs';
 import { createNavigation } from './ui/navigation.mjs';
 import { createNewest } from './ui/newest.mjs';
+import { createPalette } from './ui/palette.mjs';
 import { createPanels } from './ui/panels.mjs';
 import { createPipelinePanel } from './ui/pipeline.mjs';
 import { createPlayer } from './ui/player.mjs';
@@ -54,6 +56,7 @@ import { createTools } from './ui/tools.mjs';
 import { createTouch } from './ui/touch.mjs';
 import { createTree } from './ui/tree.mjs';
 import { createTreeFilter } from './ui/tree-filter.mjs';
+import { createUndo } from './ui/undo.mjs';
 import { createViewer } from './ui/viewer.mjs';
 import { createViews } from './ui/views.mjs';
 
@@ -287,11 +290,9 @@ export function start(config) {
     datasets,
     recent,
     openFile: (file) => viewer.open({ file, dataset: null }),
-    openLink: (link) => {
-      history.pushState(null, '', link);
-      viewer.start();
-    },
+    openLink: (link) => viewer.openAddress(link),
   });
+  const actions = createActions();
   const viewer = createViewer({
     config,
     store,
@@ -331,21 +332,18 @@ export function start(config) {
     datasets,
     versions,
   });
-  const input = createInput({ contrast, viewer, player, onKey: (event) => tools.onKey(event) || views.onKey(event) });
+  const keyed = [tools, views, createUndo({ actions, viewer })];
+  const input = createInput({ contrast, viewer, player, onKey: (event) => keyed.some((one) => one.onKey(event)) });
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);
-  network.start();
-  telemetry.start();
-  canvas.start();
-  panels.start();
-  dock.start();
-  prefetchPause.start();
+  [network, telemetry, canvas, panels, dock, prefetchPause].forEach((part) => part.start());
   bridge.set('panel-viewer', { data: viewerId });
   shell.start();
   polling.start();
   focus.start();
   createHelp({ bridge }).start();
+  createPalette({ actions, contrast, datasets, focus, player, status, viewer }).start();
   residency.start();
   exportMenu.start();
   input.start();

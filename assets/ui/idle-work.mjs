@@ -2,6 +2,7 @@
 
 import { browserClock } from '../data/clock.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
+/** @import { ViewHistory } from '../model/view-history.mjs' */
 /** @import { View, ViewStore } from '../model/view.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Navigation } from './navigation.mjs' */
@@ -9,16 +10,21 @@ import { browserClock } from '../data/clock.mjs';
 
 /** `isSeen()` is true when the picture of the view is on the screen; title and address wait for that.
  * `config.restDelay` is in ms.
- * @param {{config: {restDelay: number}, store: Pick<ViewStore, 'current'>, isSeen: () => boolean,
+ * `viewHistory` hears at once of what is requested.
+ * @param {{config: {restDelay: number}, viewHistory: Pick<ViewHistory, 'note'>, store: Pick<ViewStore, 'current'>, isSeen: () => boolean,
  *   bridge: Pick<DashBridge, 'syncPosition'>, navigation: Navigation, residency: Pick<Residency, 'show'>,
  *   clock?: Clock}} parts */
-export function createIdleWork({ config, store, isSeen, bridge, navigation, residency, clock = browserClock }) {
+export function createIdleWork(
+  { config, viewHistory, store, isSeen, bridge, navigation, residency, clock = browserClock },
+) {
   let timer = 0;
   // The picture was not there yet when its name was due.
   let behind = false;
 
   /* Each step is a task of its own, so that a key need not wait for all. */
   function schedule() {
+    const now = store.current();
+    if (now) viewHistory.note(now, clock.now());
     clock.cancel(timer);
     behind = false;
     /** @param {(view: View) => void} job @returns {(view: View) => void} */

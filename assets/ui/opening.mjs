@@ -167,6 +167,11 @@ export function createOpening({
     return openLink(Object.assign(parseLink(''), found), 'push', true);
   }
 
+  /** What a link names. @param {string} search */
+  function openAddress(search) {
+    return openLink(parseLink(search), 'push');
+  }
+
   /** The values of a dataset, at the same place, under the labels that are shown. @param {string} dataset */
   function openUnder(dataset) {
     const view = current();
@@ -299,6 +304,7 @@ export function createOpening({
   return {
     start,
     open,
+    openAddress,
     openUnder,
     readAgain,
     offer,

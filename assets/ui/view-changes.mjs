@@ -4,6 +4,7 @@ import { formatVoxelSize, parseVoxelSize } from '../model/axes.mjs';
 import { cellText } from '../model/cells.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
+import { isSamePicture, isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 /** @import { RememberedColors } from '../data/remembered-colors.mjs' */
 /** @import { Coloring } from '../model/coloring.mjs' */
@@ -32,9 +33,14 @@ import { poolOf } from '../model/viewport.mjs';
  * @property {(action: Action) => boolean} change
  * @property {() => boolean} isOnPlane Whether the picture on the screen is of the plane of the view.
  * @property {() => boolean} isSeen
- * @property {{leave: () => void, refresh: () => void, later: () => void}} on What is called: when the address is to have
+ * @property {() => boolean} isLookingUp Whether another dataset, or this one again, is looked up.
+ * @property {{leave: () => void, moved: () => void, refresh: () => void, later: () => void}} on What is called: when the address is to have
  *   an entry of its own, to request the picture, and for what can wait.
  */
+
+// What other colours alone are drawn for.
+/** @type {readonly (keyof View)[]} */
+const COLORS = ['colorscale', 'reverse', 'norm', 'window', 'centre', 'clip', 'labels', 'opacity'];
 
 /** `change(action)` applies an action of model/view.mjs; whether the view is another one now.
  * @param {ViewChangeParts} parts */
@@ -50,6 +56,7 @@ export function createViewChanges({
   change,
   isOnPlane,
   isSeen,
+  isLookingUp,
   on,
 }) {
   /** Null while none is chosen, which is checked first. */
@@ -71,6 +78,25 @@ export function createViewChanges({
     bridge.syncAxes(view());
     remeasure();
     on.refresh();
+  }
+
+  /** Show a view of this dataset again, as it was left. @param {View} next */
+  function putBack(next) {
+    const before = view();
+    if (!before || isLookingUp()) return;
+    store.replace(next);
+    player.stop();
+    if (!isSamePlane(before, next)) {
+      on.leave();
+      readout.clear();
+    } else if (String([before.x, before.y]) !== String([next.x, next.y])) plot.zoom(next.x, next.y);
+    on.moved();
+    bridge.sync(next);
+    remeasure();
+    if (isSamePicture(before, next) && COLORS.some((key) => before[key] !== next[key])) {
+      picture.recolor(next);
+      on.later();
+    } else on.refresh();
   }
 
   /* The axes of the picture on the screen, in the directions and units of the view. */
@@ -195,6 +221,7 @@ export function createViewChanges({
 
   return {
     setPlane,
+    putBack,
     flip,
     setVoxelSize,
     setAspect,

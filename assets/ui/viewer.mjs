@@ -4,6 +4,7 @@
    and address bar the second, so that a picture never stands under another one's name. To cancel is to go back to it. */
 
 import { CHANGED, grows, isSamePicture, isSamePlane, withColorsOf } from '../model/view.mjs';
+import { createViewHistory } from '../model/view-history.mjs';
 import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
 import { createViewChanges } from './view-changes.mjs';
@@ -76,7 +77,8 @@ export function createViewer({
    * @type {{how: HistoryChange, moved: boolean} | null} */
   let arrival = null;
 
-  const idleWork = createIdleWork({ config, store, isSeen, bridge, navigation, residency });
+  const viewHistory = createViewHistory();
+  const idleWork = createIdleWork({ config, viewHistory, store, isSeen, bridge, navigation, residency });
 
   const opening = createOpening({
     store,
@@ -105,7 +107,8 @@ export function createViewer({
     change,
     isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),
     isSeen,
-    on: { leave, refresh, later: idleWork.schedule },
+    isLookingUp: opening.isLookingUp,
+    on: { leave, moved: newest.onMoved, refresh, later: idleWork.schedule },
   });
 
   /* The next picture has an entry of its own in the history. */
@@ -362,6 +365,9 @@ export function createViewer({
     seen: () => seen,
     open: opening.open,
     openUnder: opening.openUnder,
+    openAddress: opening.openAddress,
+    isLookingUp: opening.isLookingUp,
+    history: viewHistory,
     go,
     step,
     goToEnd,

@@ -12,6 +12,7 @@ function setUp() {
   const note = (name) => () => log.push(name);
   const work = createIdleWork({
     clock,
+    viewHistory: { note: () => undefined },
     config: { restDelay: 150 },
     store: { current: () => state.view },
     isSeen: () => state.seen,

@@ -29,6 +29,8 @@ class Shell(StrEnum):
     BANNER = "banner"
     STATUS = "status"
     DETAILS_BUTTON = "details-button"
+    PALETTE_BUTTON = "palette-button"
+    HELP_BUTTON = "help-button"
 
 
 class Export(StrEnum):

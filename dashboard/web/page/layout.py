@@ -130,6 +130,7 @@ def _header(settings: Settings) -> Component:
                 Shell.DETAILS_BUTTON, "info", "What this dataset says of itself", hiddenFrom="md"
             ),
             html.Div(className="spacer"),
+            _search(),
             _views(),
             *export_menu.build(),
             components.with_tooltip(
@@ -142,6 +143,16 @@ def _header(settings: Settings) -> Component:
                 ),
                 "Monitor: statistics of all viewers over time",
             ),
+            components.with_tooltip(
+                html.Button(
+                    components.icon("keys"),
+                    id=Shell.HELP_BUTTON,
+                    type="button",
+                    className="icon-link wide-only",
+                    **{"aria-label": "Keys and gestures", "aria-keyshortcuts": "?"},
+                ),
+                "Keys and gestures (?)",
+            ),
             components.icon_button(
                 Shell.CONTROLS_TOGGLE, "controls", "Display and axes", className="narrow-only"
             ),
@@ -149,6 +160,26 @@ def _header(settings: Settings) -> Component:
             components.theme_toggle(Shell.SCHEME),
             *components.sign_out(settings),
         ],
+    )
+
+
+def _search() -> Component:
+    """What opens the command palette; on narrow screens an icon."""
+    return html.Button(
+        [
+            components.icon("search"),
+            html.Span("Search", className="palette-word"),
+            html.Kbd("Ctrl K", className="palette-word"),
+        ],
+        id=Shell.PALETTE_BUTTON,
+        type="button",
+        className="palette-button",
+        title="Search actions, files and datasets (Ctrl K)",
+        **{
+            "aria-label": "Search actions, files and datasets",
+            "aria-keyshortcuts": "Control+K Meta+K",
+            "aria-haspopup": "dialog",
+        },
     )
 
 

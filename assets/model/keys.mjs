@@ -1,0 +1,84 @@
+/* All keys and gestures, by group: the help on `?` shows them, the palette beside its actions, and docs/reference/keys.md
+   is written from them. What a key is called by `KeyboardEvent.key` comes last, where ui/input.mjs binds it. */
+
+/** @typedef {readonly [keys: string, text: string, bound?: string]} Key */
+
+/** @type {readonly {title: string, keys: readonly Key[]}[]} */
+export const KEYS = [
+  {
+    title: 'Slices',
+    keys: [
+      ['←', 'previous slice', 'ArrowLeft'],
+      ['→', 'next slice', 'ArrowRight'],
+      ['PgUp', 'ten slices back', 'PageUp'],
+      ['PgDn', 'ten slices on', 'PageDown'],
+      ['Home', 'first slice', 'Home'],
+      ['End', 'last slice', 'End'],
+      ['Space', 'play and pause', ' '],
+      ['wheel over the picture', 'turns slices'],
+      [
+        'one finger on the picture',
+        'turns slices when it moves sideways at full view; pans where the picture is zoomed',
+      ],
+    ],
+  },
+  {
+    title: 'Picture',
+    keys: [
+      ['A', 'contrast of what is in view', 'a'],
+      ['Ctrl + wheel', 'zooms; the full-view button beside the picture shows the whole slice again'],
+      ['two fingers', 'zoom and pan'],
+      ['Ctrl + Z', 'undo the last change of the view'],
+      ['Ctrl + Shift + Z, Ctrl + Y', 'redo it'],
+    ],
+  },
+  {
+    title: 'Three views',
+    keys: [
+      ['click or tap in a view', 'moves the point; a drag does, too, in the two smaller ones'],
+      ['Shift + arrows', 'move the point by one voxel, in the view that has the focus'],
+      ['←, →, PgUp, PgDn, Home, End, wheel', 'turn the slices of the view that has the focus, or is under the pointer'],
+      ['Ctrl + wheel, two fingers, Shift + drag', 'zoom, zoom and pan, pan all views'],
+      ['double click', 'shows all'],
+    ],
+  },
+  {
+    title: 'Comparison',
+    keys: [
+      ['drag the line, or ←, →, Home, End while it has the focus', 'moves the swipe'],
+      ['keys, wheel and zoom over either picture', 'turn and zoom both'],
+    ],
+  },
+  {
+    title: 'Tools',
+    keys: [
+      ['Z, H', 'drag to zoom, drag to pan'],
+      ['P, L, M', 'point, line profile, ruler'],
+      ['R, E, G', 'rectangle, ellipse, polygon'],
+      ['its key again, or a tap on it', 'leaves the tool'],
+    ],
+  },
+  {
+    title: 'While a tool is chosen',
+    keys: [
+      ['drag', 'draws; on a shape moves it, on an end or a corner of the selected one moves that'],
+      ['click', 'adds a vertex of a polygon, on the first or the last one closes it'],
+      ['Enter', 'places a shape in the middle of what is in view; then holds its ends in turn; closes a polygon'],
+      ['arrows, with Shift', 'move the shape or the end that is held by one voxel, by ten'],
+      ['N', 'places another one'],
+      ['+', 'adds a vertex to a polygon'],
+      ['Del', 'removes the selected shape, or the last vertex of a polygon that is not closed'],
+      ['Esc', 'gives up what is drawn, then leaves the tool, then what is selected'],
+    ],
+  },
+  {
+    title: 'Page',
+    keys: [
+      ['Ctrl + K', 'command palette: every action, file and dataset'],
+      ['?', 'these keys'],
+      ['/', 'filter files and datasets: arrows choose, Enter opens, Escape ends'],
+      ['arrows, Enter in the tree', 'move through files and datasets, and open one'],
+      ['Esc', 'cancels the slice that is awaited, restores a field, or closes a message or note'],
+    ],
+  },
+];

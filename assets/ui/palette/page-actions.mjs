@@ -1,0 +1,154 @@
+/* The actions of the page's own controls: those of the view by the viewer, and those that have a button by that. */
+
+import { COLORSCALES, NORMS } from '../../model/colormap.mjs';
+import { kindsOf } from '../../model/kinds.mjs';
+import { isDecodable } from '../../model/meaning.mjs';
+import { nameOf } from '../../model/axes.mjs';
+import { REDUCTIONS, SLICES } from '../../model/projection.mjs';
+import { ASPECTS } from '../../model/view.mjs';
+import { PARTS, POOLS } from '../../model/viewport.mjs';
+import { element } from '../../render/dom.mjs';
+/** @import { View } from '../../model/view.mjs' */
+/** @import { Action } from '../actions.mjs' */
+/** @import { Contrast } from '../contrast.mjs' */
+/** @import { Player } from '../player.mjs' */
+/** @import { Viewer } from '../viewer.mjs' */
+
+/**
+ * @typedef {object} PageActionParts
+ * @property {Viewer} viewer
+ * @property {Player} player
+ * @property {Pick<Contrast, 'auto'>} contrast
+ */
+
+/** Buttons with names of their own, by group; those that are hidden or disabled are left out.
+ * @type {[group: string, selector: string][]} */
+const BUTTONS = [
+  ['Tools', '#tools button'],
+  ['Views', '#views-select button'],
+  ['Export', '.export-menu [data-export], [data-export=link]'],
+  ['Page', '.header .icon-link, .header .mantine-ActionIcon-root'],
+  ['Files', '.tree-head button'],
+  ['Panels', '.card-toggle, #prefetch-pause'],
+  ['Dock', '.tabs [role=tab]'],
+];
+
+// Where they are in a menu, or have no place on narrow screens.
+const OF_MENU = '[data-export]';
+
+/** @param {PageActionParts & {help: () => void}} parts @returns {() => Action[]} */
+export function pageActions({ viewer, player, contrast, help }) {
+  /** @param {string} group @param {string} title @param {() => unknown} run @param {string} [keys] @returns {Action} */
+  const action = (group, title, run, keys) => ({ group, title, run, keys });
+
+  /** @param {View} view */
+  function ofSlices(view) {
+    if (view.axis === null) return [];
+    return [
+      action('Slice', 'Next slice', () => viewer.step(1), '→'),
+      action('Slice', 'Previous slice', () => viewer.step(-1), '←'),
+      action('Slice', 'Ten slices on', () => viewer.step(10), 'PgDn'),
+      action('Slice', 'Ten slices back', () => viewer.step(-10), 'PgUp'),
+      action('Slice', 'First slice', () => viewer.go(0), 'Home'),
+      action('Slice', 'Last slice', () => viewer.goToEnd(), 'End'),
+      action('Slice', 'Go to slice …', () => element('index-input').focus()),
+      action('Slice', player.isPlaying() ? 'Pause' : 'Play', () => player.toggle(), 'Space'),
+    ];
+  }
+
+  /** @param {View} view */
+  function ofAxes(view) {
+    const { axis, kind, decode, meaning, part, complex } = view;
+    const others = axis === null ? [] : view.shape.map((_, d) => d).filter((d) => d !== axis);
+    return [
+      ...others.map((d) =>
+        action('Axis', 'Slice across ' + nameOf(view, d), () => viewer.setPlane({ type: 'axis', axis: d }))
+      ),
+      action('Axis', 'Transpose: rows as columns', () => viewer.setPlane({ type: 'transpose' })),
+      action('Axis', 'Flip rows', () => viewer.flip('rows')),
+      action('Axis', 'Flip columns', () => viewer.flip('cols')),
+      ...ASPECTS.filter((one) => one !== view.aspect).map((one) =>
+        action('Aspect', 'Aspect: ' + one, () => viewer.setAspect(one))
+      ),
+      ...kindsOf(meaning, view.dtype).filter((one) => one !== kind).map((one) =>
+        action('Kind', 'Show as ' + one, () => viewer.setKind(one))
+      ),
+      ...(isDecodable(meaning) && kind === 'values'
+        ? [action('Values', decode ? 'Values as stored' : 'Values decoded', () => viewer.setDecode(!decode))]
+        : []),
+      ...(complex
+        ? PARTS.filter((one) => one !== part).map((one) => action('Part', 'Part: ' + one, () => viewer.setPart(one)))
+        : []),
+    ];
+  }
+
+  /** @param {View} view */
+  function ofColors(view) {
+    if (view.kind !== 'values') return [];
+    return [
+      action('Contrast', 'Contrast of what is in view', () => contrast.auto(), 'A'),
+      action('Contrast', 'Window of the volume', () => viewer.setColors({ window: 'volume' })),
+      action('Contrast', 'Window of the slice', () => viewer.setColors({ window: 'slice' })),
+      action('Contrast', 'Keep this window', () => viewer.freezeWindow()),
+      ...NORMS.filter((one) => one !== view.norm).map((norm) =>
+        action('Norm', 'Norm: ' + norm, () => viewer.setColors({ norm }))
+      ),
+      ...COLORSCALES.filter((one) => one !== view.colorscale).map((colorscale) =>
+        action('Colours', 'Colour scale: ' + colorscale, () => viewer.setColors({ colorscale }))
+      ),
+      action('Colours', 'Reverse the colour scale', () => viewer.setColors({ reverse: !view.reverse })),
+    ];
+  }
+
+  /** @param {View} view */
+  function ofProjections(view) {
+    if (view.kind !== 'values' || view.axis === null) return [];
+    const none = action('Projection', 'No projection', () => viewer.setProjection(''));
+    const count = Number(view.project.split(':')[1]) || SLICES;
+    return REDUCTIONS.map((one) =>
+      action('Projection', 'Projection: ' + one + ' of ' + count + ' slices', () => {
+        viewer.setProjection(one + ':' + count);
+      })
+    ).concat(view.project ? [none] : []);
+  }
+
+  return () => {
+    const view = viewer.current();
+    const ofView = view
+      ? [
+        ...ofSlices(view),
+        ...ofAxes(view),
+        ...ofColors(view),
+        ...POOLS.filter((one) => one !== view.pool).map((one) =>
+          action('Pool', 'Pool: ' + one, () => viewer.setPool(one))
+        ),
+        ...ofProjections(view),
+      ]
+      : [];
+    return [
+      ...ofView,
+      ...BUTTONS.flatMap(([group, selector]) => ofButtons(group, selector)),
+      action('Page', 'Keys and gestures', help, '?'),
+    ];
+  };
+}
+
+/** @param {string} group @param {string} selector @returns {Action[]} */
+function ofButtons(group, selector) {
+  return (/** @type {HTMLElement[]} */ (Array.from(document.querySelectorAll(selector)))).filter((node) =>
+    !node.matches('.hidden, :disabled, [aria-expanded], #palette-button, #help-button') &&
+    (node.matches(OF_MENU) || node.getClientRects().length > 0)
+  ).map((node) => ({
+    group,
+    title: titleOf(node),
+    keys: node.getAttribute('aria-keyshortcuts') || undefined,
+    run: () => node.click(),
+  })).filter(({ title }) => title !== '');
+}
+
+/** @param {HTMLElement} node */
+function titleOf(node) {
+  const title = node.getAttribute('aria-label') || node.textContent || '';
+  const part = node.closest('.export-group')?.querySelector('.export-title')?.firstChild?.textContent;
+  return part ? part + ': ' + title : title;
+}

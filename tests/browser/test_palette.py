@@ -1,0 +1,107 @@
+"""The command palette, the help, and undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SCAN = "?file=scan.h5&dataset=/entry/data&axis=0&index=20"
+FOCUSED = "() => document.activeElement.id"
+# What the field of the palette points to is what a screen reader reads.
+MARKED = (
+    "() => document.getElementById("
+    "document.getElementById('palette-field').getAttribute('aria-activedescendant')).textContent"
+)
+
+
+def find(viewer: Any, text: str) -> None:
+    """Open the palette and type."""
+    viewer.page.keyboard.press("Control+k")
+    viewer.page.wait_for_selector("#palette[open]")
+    viewer.page.keyboard.type(text)
+
+
+def test_the_palette_finds_actions_files_and_datasets(viewer: Any) -> None:
+    viewer.open(SCAN)
+    page = viewer.page
+    find(viewer, "magma")
+    assert "Colour scale: magma" in page.evaluate(MARKED)
+    page.keyboard.press("Enter")
+    viewer.address("colorscale=magma")
+    assert page.evaluate(FOCUSED) == "plot-frame"
+    find(viewer, "slice")
+    first = page.evaluate(MARKED)
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(MARKED) != first
+    page.keyboard.press("Escape")
+    assert page.locator("#palette[open]").count() == 0
+    assert page.evaluate(FOCUSED) == "plot-frame"
+    find(viewer, "entry data")
+    page.get_by_role("option", name="/entry/data").first.click()
+    find(viewer, "copy link")
+    page.keyboard.press("Enter")
+    viewer.await_text("export-text", "The link")
+    find(viewer, "no such thing at all")
+    assert page.get_attribute("#palette-field", "aria-activedescendant") is None
+    page.keyboard.press("Control+k")
+    viewer.press("ArrowRight")
+    viewer.address("index=")
+
+
+def test_help_lists_the_keys_and_gives_the_focus_back(viewer: Any) -> None:
+    viewer.open(SCAN)
+    page = viewer.page
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    assert "previous slice" in page.inner_text("#help")
+    # The page's keys are none of the dialog's.
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    assert page.evaluate(FOCUSED) == "plot-frame"
+    viewer.press("ArrowRight").address("index=21")
+
+
+def test_changes_of_the_view_are_undone_and_done_again(viewer: Any) -> None:
+    viewer.open(SCAN)
+    page = viewer.page
+    # Without a pause, these are one change.
+    page.evaluate("() => [1, 2, 3].forEach(() => lamella.viewer.step(1))")
+    viewer.settled().address("index=23")
+    find(viewer, "flip rows")
+    page.keyboard.press("Enter")
+    viewer.settled().address("flip=rows")
+    find(viewer, "slice across axis 1")
+    page.keyboard.press("Enter")
+    viewer.settled().address("axis=1")
+    find(viewer, "colour scale: viridis")
+    page.keyboard.press("Enter")
+    viewer.address("colorscale=viridis")
+    page.keyboard.press("Control+z")
+    viewer.settled().address("colorscale=gray")
+    page.keyboard.press("Control+z")
+    viewer.settled().address("axis=0&index=23")
+    page.keyboard.press("Control+z")
+    viewer.until("() => !location.search.includes('flip=rows')")
+    page.keyboard.press("Control+z")
+    viewer.settled().address("index=20")
+    for _ in range(3):
+        page.keyboard.press("Control+Shift+z")
+    viewer.settled().address("axis=1")
+    # The browser's own history has an entry for each plane that was shown.
+    page.go_back()
+    viewer.settled().address("axis=0")
+
+
+def test_another_dataset_is_undone(viewer: Any) -> None:
+    viewer.open(SCAN)
+    page = viewer.page
+    find(viewer, "large")
+    page.get_by_role("option", name="large").first.click()
+    viewer.settled().address("dataset=/large")
+    page.keyboard.press("Control+z")
+    viewer.settled().address("dataset=/entry/data&axis=0&index=20")
+    page.keyboard.press("Control+y")
+    viewer.settled().address("dataset=/large")
