@@ -8,6 +8,8 @@ export function copyText(text) {
   area.value = text;
   area.readOnly = true;
   area.className = 'visually-hidden';
+  // The class collapses blanks, and so would what is copied: code would lose its indentation.
+  area.style.whiteSpace = 'pre';
   document.body.append(area);
   area.select();
   try {
