@@ -11,7 +11,7 @@ from bench.attacked.load import measure
 # Two servers start and come to rest in that time, on a machine that may be busy.
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(400)]
 
-SECONDS = 6.0
+SECONDS = 7.0
 
 
 def test_viewers_lose_no_answer_to_hostile_requests(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_viewers_lose_no_answer_to_hostile_requests(tmp_path: Path) -> None:
     print(result.to_json())
     assert result.quiet.lost == {}
     assert result.attacked.lost == {}
-    assert result.attacked.requested == result.quiet.requested > 250
+    assert result.attacked.requested == result.quiet.requested > 200
     # That there was an attack, and that it was answered.
     for kind in (
         "slice with a shuffle width",
