@@ -13,7 +13,8 @@
  *
  * @typedef {{name?: string, unit?: string, coordinates?: {start: number, step: number} | {values: number[]} |
  *   {text: string[]} | null}} Axis
- * @typedef {{x: (number | string)[], y: (number | string | null)[], xTitle: string, yTitle: string}} Curve
+ * @typedef {{x: (number | string)[], y: (number | string | null)[], xTitle: string, yTitle: string, note: string}} Curve
+   `note` is said in place of what cannot be drawn.
  */
 
 const COMPLEX = /^([+-]?[\d.e+-]+?)([+-][\d.]+(?:e[+-]?\d+)?)j$/i;
@@ -36,11 +37,13 @@ export function curveOf(rows, name, meaning) {
   const isComplex = rows.columns[0]?.type.startsWith('complex');
   const value = meaning?.value?.name || name;
   const unit = meaning?.value?.unit || rows.columns[0]?.unit;
+  const y = rows.rows.map(([cell]) => isComplex ? absolute(String(cell)) : height(cell));
   return {
     x,
-    y: rows.rows.map(([cell]) => isComplex ? absolute(String(cell)) : height(cell)),
+    y,
     xTitle: isIndex ? 'index' : titled(axis?.name || 'axis 0', axis?.unit),
     yTitle: titled(isComplex ? '|' + value + '|' : value, unit),
+    note: y.some((one) => one !== null) ? '' : y.length ? 'None of these values is finite.' : 'There are no values.',
   };
 }
 

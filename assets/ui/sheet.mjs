@@ -221,6 +221,9 @@ export function createSheet({ rows, datasets, plotly }) {
         hovermode: 'closest',
         dragmode: 'zoom',
         showlegend: false,
+        annotations: curve.note
+          ? [{ text: curve.note, x: 0.5, y: 0.5, xref: 'paper', yref: 'paper', showarrow: false }]
+          : [],
       },
       CONFIG,
     );

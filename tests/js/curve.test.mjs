@@ -18,6 +18,7 @@ Deno.test('a curve has its axis, or indices', () => {
     y: [1, 2],
     xTitle: 'index',
     yTitle: 'signal [counts]',
+    note: '',
   });
   const regular = {
     axes: [{ name: 'energy', unit: 'eV', coordinates: { start: 5, step: 0.5 } }],
@@ -36,4 +37,10 @@ Deno.test('what is no number is a gap, and complex values are their size', () =>
   assert.deepEqual(curveOf(rows(['9007199254740993', 'AIR'], 'enum'), 's', null).y, [9007199254740992, 'AIR']);
   const complex = curveOf(rows(['3.0+4.0j', '-1e-05-0.0j', 'nan+0.0j'], 'complex64'), 's', null);
   assert.deepEqual([complex.y, complex.yTitle], [[5, 1e-5, null], '|s| [counts]']);
+});
+
+Deno.test('a curve of which nothing can be drawn says so', () => {
+  assert.equal(curveOf(rows(['nan', 'inf', '-inf']), 's', null).note, 'None of these values is finite.');
+  assert.equal(curveOf(rows([]), 's', null).note, 'There are no values.');
+  assert.equal(curveOf(rows(['nan', 1]), 's', null).note, '');
 });
