@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,10 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.masks import mask_selection, masked_cells
 from dashboard.frames.plane_reader import PlaneReader
+from dashboard.frames.pooling import PoolMode
+from dashboard.frames.projection import Projection
+from dashboard.frames.running_sums import RunningSums
+from dashboard.frames.slab_reader import SlabReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +62,42 @@ class Analyzer:
         self._loader = loader
         self._contiguous = contiguous
         self._max_cells = max_cells
+        self._sums = RunningSums()
 
     def stored(self, volume: Volume, selection: Selection, requester: Requester) -> NDArray[Any]:
         """The stored values of a selection, an array (rows, columns)."""
+        self._check(selection)
+        with VolumeFile(self._metadata, volume) as file:
+            plane = PlaneReader(self._loader, self._contiguous, file, selection, requester)
+            plane.check()
+            return plane.stored()
+
+    def _projected(
+        self,
+        source: Interpretation,
+        projection: Projection,
+        selection: Selection,
+        requester: Requester,
+    ) -> NDArray[Any]:
+        """The projection of the slab around a selection, an array (rows, columns)."""
+        self._check(selection)
+        packing = source.packing
+        with ExitStack() as opened:
+            file, mask = opened.enter_context(VolumeFile(self._metadata, source.volume)), None
+            if packing is not None and packing.mask is not None:
+                mask = opened.enter_context(VolumeFile(self._metadata, packing.mask))
+            how = (self._loader, self._contiguous, file, selection, requester, packing, mask)
+            slab = SlabReader(*how, projection, self._sums)
+            slab.check()
+            return slab.values(source.part, PoolMode.NEAREST, None)
+
+    def _check(self, selection: Selection) -> None:
         rows, cols = selection.shape
         if rows * cols > self._max_cells:
             raise errors.TooLarge(
                 f"That is {rows * cols:,} voxels, and at most {self._max_cells:,} are read at a time;"
                 " use a step or a part of it."
             )
-        with VolumeFile(self._metadata, volume) as file:
-            plane = PlaneReader(self._loader, self._contiguous, file, selection, requester)
-            plane.check()
-            return plane.stored()
 
     def masked_pixels(self, mask: Volume) -> NDArray[np.bool_]:
         """Which pixels a mask leaves out, an array (rows, columns)."""
@@ -119,7 +147,9 @@ class Analyzer:
     def _cells(
         self, source: Interpretation, selection: Selection, requester: Requester
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """The stored values of a selection, and which of them a mask leaves out."""
+        """The stored values of a selection, or those of a projection, and which of them a mask leaves out."""
+        if source.projection is not None:
+            return self._projected(source, source.projection, selection, requester), None
         values = self.stored(source.volume, selection, requester)
         if source.mask is None:
             return values, None

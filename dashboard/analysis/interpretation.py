@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dashboard.analysis.statistics import Distribution
 from dashboard.catalog.volume import Volume
 from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
+from dashboard.frames.projection import Projection
 from dashboard.frames.unpacking import Packing
 
 
@@ -19,23 +20,25 @@ class Interpretation:
     """How the stored values of a volume are read; they are unpacked if `packing` is given.
 
     Values that are not finite are missing, and those that equal the fill value that the file's author has set (of
-    unpacked ones, what the attributes say).
+    unpacked ones, what the attributes say). Of a `projection`, values are given as they are reduced.
     """
 
     volume: Volume
     part: ComplexPart = ComplexPart.ABS
     packing: Packing | None = None
+    projection: Projection | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the values: real, native."""
         kind = part_dtype(self.volume.dtype)
-        return kind if self.packing is None else self.packing.result_dtype(kind)
+        kind = kind if self.packing is None else self.packing.result_dtype(kind)
+        return kind if self.projection is None else self.projection.result_dtype(kind)
 
     @property
     def has_codes(self) -> bool:
         """Whether there are so few different values that each of them is counted."""
-        return self.volume.dtype.itemsize <= 2
+        return self.projection is None and self.volume.dtype.itemsize <= 2
 
     def distribution(
         self, stored: NDArray[Any], left_out: NDArray[np.bool_] | None = None
@@ -70,8 +73,8 @@ class Interpretation:
 
     @property
     def mask(self) -> Volume | None:
-        """The volume that says which pixels are missing; None without one."""
-        return None if self.packing is None else self.packing.mask
+        """The volume that says which pixels are missing; None without one, and where they are left out already."""
+        return None if self.packing is None or self.projection else self.packing.mask
 
     def floats(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """The values as float64, in an array of the same shape; NaN for missing ones."""
@@ -80,10 +83,14 @@ class Interpretation:
 
     def _read(self, stored: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """The values, and which are valid."""
-        packing, volume = self.packing, self.volume
-        values = select_part(stored, self.part) if packing is None else packing.unpack(stored)
+        packing, volume, projection = self.packing, self.volume, self.projection
+        if projection is not None:
+            values = stored
+        else:
+            values = select_part(stored, self.part) if packing is None else packing.unpack(stored)
         valid = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
-        if volume.fill_is_user_defined and (packing is None or packing.dtype is None):
+        is_stored = projection is None or (projection.is_extremum and volume.dtype.kind != "c")
+        if volume.fill_is_user_defined and is_stored and (packing is None or packing.dtype is None):
             valid &= stored != volume.fill
         return values, valid
 

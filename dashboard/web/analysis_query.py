@@ -16,7 +16,7 @@ from dashboard.analysis.line_profile import MAX_WIDTH, Line, Reduce
 from dashboard.analysis.shapes import Point, Shape, ShapeKind, parse_points, parse_shape
 from dashboard.catalog.volume import Volume
 from dashboard.web.parameters import Choice, Parameter, Required, WholeNumber
-from dashboard.web.query import DECODE, PART, SELECTION, VOLUME
+from dashboard.web.query import DECODE, PART, PROJECT, PROJECT_AXIS, SELECTION, VOLUME
 
 MAX_BINS: Final = 65_536
 DEFAULT_BINS: Final = 256
@@ -84,10 +84,10 @@ POINTS_OF_HISTOGRAM: Final = Parameter(
     text="Points of a region of the slice, as for `/api/v1/region`; without them, all of it.",
     example=POINTS.example,
 )
-SOURCE: Final = (*VOLUME, SELECTION, PART, DECODE)
+SOURCE: Final = (*VOLUME, SELECTION, PART, DECODE, PROJECT, PROJECT_AXIS)
 HISTOGRAM: Final = (
     *(*VOLUME, SLICE_OF_HISTOGRAM, EXTENT, BINS, RANGE),
-    *(SHAPE, POINTS_OF_HISTOGRAM, PART, DECODE),
+    *(SHAPE, POINTS_OF_HISTOGRAM, PART, DECODE, PROJECT, PROJECT_AXIS),
 )
 PROFILE: Final = (*SOURCE, LINE_START, LINE_END, WIDTH, REDUCE)
 REGION: Final = (*SOURCE, SHAPE, POINTS)

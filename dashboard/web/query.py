@@ -245,11 +245,12 @@ def slice_address(volume: Volume, packing: Packing | None) -> SliceAddress:
         part=PART.value(),
         packing=packing,
         channels=channels,
-        projection=_projection(volume, chosen, channels),
+        projection=projection(volume, chosen, channels),
     )
 
 
-def _projection(volume: Volume, chosen: Selection, channels: int | None) -> Projection | None:
+def projection(volume: Volume, chosen: Selection, channels: int | None = None) -> Projection | None:
+    """The projection of the slices around a selection; None without one."""
     text = PROJECT.given()
     if text is None:
         return None

@@ -294,3 +294,39 @@ def test_the_client_has_a_method_for_each(made: tuple[App, Path]) -> None:
         line = packed.profile(np.s_[2, :, 3:], (5, 3), (5, 30), width=3, decode=True)
         assert len(line["values"]) == 28
         assert sum(volume.histogram(2, bins=9)["counts"]) == STORED[2].size
+
+
+@pytest.mark.parametrize("kind", ["mean", "max", "min", "sum", "sd"])
+def test_figures_of_a_projection(made: tuple[App, Path], kind: str) -> None:
+    app, _ = made
+    reduce = {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum, "sd": np.std}[kind]
+    want = reduce(STORED[1:4].astype(np.int64), axis=0).astype(np.float64)
+    about = {"dataset": "sized", "selection": "2,:,:", "project": f"{kind}:3"}
+    near = {"rel": 1e-6, "abs": 1e-6}
+
+    found = ask(app, "region", **about, shape="rectangle", points="3,4,9,12")
+    part = want[3:10, 4:13]
+    assert found["n"] == part.size
+    assert [found[name] for name in ("mean", "sd", "median", "min", "max")] == pytest.approx(
+        [part.mean(), part.std(), np.median(part), part.min(), part.max()], **near
+    )
+    profile = ask(app, "profile", **about, **{"from": "5,2", "to": "5,20"})
+    assert profile["values"] == pytest.approx(want[5, 2:21].tolist(), **near)
+    counted = ask(app, "histogram", **about, bins=16)
+    assert counted["n"] == sum(counted["counts"]) == want.size
+    assert [counted["min"], counted["max"]] == pytest.approx([want.min(), want.max()], **near)
+
+
+def test_a_projection_of_unpacked_values_leaves_out_missing_ones(made: tuple[App, Path]) -> None:
+    app, _ = made
+    unpacked = np.where(STORED == -1, np.nan, STORED * 0.5 + 100)
+    want = np.nanmean(unpacked[1:4], axis=0)[:5, :6]
+    about = {"dataset": "packed", "selection": "2,:,:", "project": "mean:3", "decode": 1}
+    found = ask(app, "region", **about, shape="rectangle", points="0,0,4,5")
+    assert [found["mean"], found["max"]] == pytest.approx([want.mean(), want.max()], rel=1e-5)
+
+
+def test_a_volume_has_no_projection(made: tuple[App, Path]) -> None:
+    app, _ = made
+    query = {"file": "types.h5", "dataset": "sized", "scope": "volume", "project": "max:3"}
+    assert_error(app.get("/api/v1/histogram", **query), 400)

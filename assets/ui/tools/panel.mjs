@@ -2,7 +2,8 @@
 
 import { isAborted } from '../../data/api.mjs';
 import { save } from '../../data/download.mjs';
-import { projectionOf } from '../../model/projection.mjs';
+import { projectionQuery } from '../../model/projection.mjs';
+import { selectionOf } from '../../model/viewport.mjs';
 import { element } from '../../render/dom.mjs';
 /** @import { Api, Query } from '../../data/api.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -104,6 +105,5 @@ export function saveCsv(text, view, what) {
   );
 }
 
-/** What a panel says where the picture is a projection: its figures are those of one slice of it.
- * @param {Pick<View, 'project' | 'kind' | 'axis' | 'shape'>} view @returns {string} */
-export const aloneText = (view) => projectionOf(view) ? ' · of the slice alone, not the projection' : '';
+/** What names the slice, or the projection of slices, that the picture shows. @param {View} view @returns {Query} */
+export const sliceQueryOf = (view) => ({ ...queryOf(view), selection: selectionOf(view), ...projectionQuery(view) });

@@ -11,7 +11,7 @@ import { MAX_WIDTH } from '../../model/tools.mjs';
 import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { aloneText, button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { button, createPanel, createRequests, make, saveCsv, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -69,7 +69,7 @@ export function createProfilePanel({ api, plot }, { change }) {
 
   /** @param {View} view @param {Tool} tool */
   const keyOf = (view, { points, width: wide, sum }) =>
-    JSON.stringify([view.generation, selectionOf(view), view.decode, view.part, points, wide, sum]);
+    JSON.stringify([view.generation, selectionOf(view), view.project, view.decode, view.part, points, wide, sum]);
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
@@ -100,8 +100,7 @@ export function createProfilePanel({ api, plot }, { change }) {
     if (!scene || scene.request.generation !== view.generation) return null;
     const of = scene.request.view;
     if (selectionOf(of) !== selectionOf(view) || of.decode !== view.decode || of.part !== view.part) return null;
-    // A profile is of the slice, whatever is shown of those around it.
-    if (scene.request.query.project) return null;
+    if (of.project !== view.project) return null;
     const [first, second] = tool.plane;
     return profileOf(scene.cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
   }
@@ -109,7 +108,7 @@ export function createProfilePanel({ api, plot }, { change }) {
   /** @param {Entry} entry @param {View} view */
   function head({ tool, index }, view) {
     panel.show(true);
-    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool) + aloneText(view));
+    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool));
     width.value = String(tool.width);
     reduce.value = tool.sum ? 'sum' : 'mean';
   }
@@ -121,8 +120,7 @@ export function createProfilePanel({ api, plot }, { change }) {
     const mine = asked;
     try {
       const response = await requests.ask('/api/v1/profile', {
-        ...queryOf(view),
-        selection: selectionOf(view),
+        ...sliceQueryOf(view),
         from: r0 + ',' + c0,
         to: r1 + ',' + c1,
         width: wide,

@@ -8,7 +8,7 @@ import { isRegion } from '../../model/tool-geometry.mjs';
 import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { aloneText, button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { button, createPanel, createRequests, make, saveCsv, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -57,11 +57,11 @@ export function createRegionPanel({ api }) {
 
   /** @param {View} view @param {Tool} tool */
   const keyOf = (view, { kind, points }) =>
-    JSON.stringify([view.generation, selectionOf(view), view.decode, view.part, kind, points]);
+    JSON.stringify([view.generation, selectionOf(view), view.project, view.decode, view.part, kind, points]);
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
-    head(entry, view);
+    head(entry);
     const key = keyOf(view, entry.tool);
     panel.stale(!shown || keyOf(shown.view, shown.entry.tool) !== key);
     if (key === asked) return;
@@ -72,15 +72,15 @@ export function createRegionPanel({ api }) {
 
   /** @param {Entry} entry @param {View} view */
   function live(entry, view) {
-    head(entry, view);
+    head(entry);
     if (requests.isRunning()) next = { entry, view };
     else ask(entry, view);
   }
 
-  /** @param {Entry} entry @param {View} view */
-  function head({ tool, index }, view) {
+  /** @param {Entry} entry */
+  function head({ tool, index }) {
     panel.show(true);
-    panel.name(nameOf(tool, index) + aloneText(view));
+    panel.name(nameOf(tool, index));
   }
 
   /** @param {Entry} entry @param {View} view */
@@ -89,8 +89,7 @@ export function createRegionPanel({ api }) {
     const mine = asked;
     try {
       const response = await requests.ask('/api/v1/region', {
-        ...queryOf(view),
-        selection: selectionOf(view),
+        ...sliceQueryOf(view),
         shape: SHAPES[entry.tool.kind],
         points: entry.tool.points.join(','),
       }, view.generation);
@@ -142,8 +141,7 @@ export function createRegionPanel({ api }) {
     const mine = asked;
     try {
       const response = await counting.ask('/api/v1/histogram', {
-        ...queryOf(view),
-        selection: selectionOf(view),
+        ...sliceQueryOf(view),
         shape: SHAPES[tool.kind],
         points: tool.points.join(','),
         bins: BINS,

@@ -72,6 +72,12 @@ def _source(services: Services, visible: Visibility) -> Interpretation:
     return Interpretation(volume, query.PART.value(), packing_of(services, volume))
 
 
+def _projected(source: Interpretation, chosen: Selection) -> Interpretation:
+    """The source with the projection of the slices around a selection, where one is asked for."""
+    found = query.projection(source.volume, chosen)
+    return dataclasses.replace(source, projection=found)
+
+
 def _requester(services: Services) -> Requester:
     """Who asks: a script, whose decoding the person is charged for."""
     return charged(SCRIPT, services.quotas)
@@ -90,9 +96,12 @@ def _histogram(services: Services, source: Interpretation) -> analysis_answers.H
     )
     shape = analysis_query.shape_of_histogram()
     if analysis_query.EXTENT.value() is analysis_query.Extent.VOLUME:
+        if query.PROJECT.given() is not None:
+            raise errors.BadRequest("A projection is one of slices: leave it out for the volume.")
         found = services.volume_histograms.histogram(source, bins, range_)
     else:
         chosen = analysis_query.slice_of_histogram(source.volume)
+        source = _projected(source, chosen)
         requester = _requester(services)
         found = services.analyzer.histogram(source, chosen, bins, range_, requester, shape)
     return {
@@ -110,7 +119,7 @@ def _histogram(services: Services, source: Interpretation) -> analysis_answers.H
 
 def _profile(services: Services, source: Interpretation) -> analysis_answers.LineProfile:
     chosen, line = query.chosen_slice(source.volume), analysis_query.line()
-    reduce = analysis_query.REDUCE.value()
+    source, reduce = _projected(source, chosen), analysis_query.REDUCE.value()
     values = services.analyzer.profile(source, chosen, line, reduce, _requester(services))
     length, unit = _voxel_size(services, source, chosen).distance(
         line.end[0] - line.start[0], line.end[1] - line.start[1]
@@ -125,6 +134,7 @@ def _profile(services: Services, source: Interpretation) -> analysis_answers.Lin
 
 def _region(services: Services, source: Interpretation) -> dict[str, Any]:
     chosen, shape = query.chosen_slice(source.volume), analysis_query.shape()
+    source = _projected(source, chosen)
     found = services.analyzer.region(source, chosen, shape, _requester(services))
     area, unit = _voxel_size(services, source, chosen).area(found.voxels)
     return {**dataclasses.asdict(found.statistics), "area": area, "area_unit": unit}
