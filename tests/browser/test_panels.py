@@ -151,17 +151,18 @@ def test_as_many_panels_are_open_as_there_is_space_for(make_viewer: Callable[...
         return found
 
     viewer.page.set_viewport_size({"width": 1280, "height": 800})
-    viewer.until("() => document.querySelectorAll('#panels > .compact').length === 2")
-    assert compact() == ["hit-rate-panel", "prefetch-panel"]
-    # A compact panel has its number; a click opens it in place of another one, and that is remembered.
+    viewer.until("() => document.querySelectorAll('#panels > .compact').length === 3")
+    assert compact() == ["latency-panel", "hit-rate-panel", "prefetch-panel"]
+    # A compact panel has its number; a click opens it in place of those that then have no space, and that is
+    # remembered.
     assert viewer.page.is_visible("#hit-rate-value")
     assert not viewer.page.is_visible("#hit-rate-counts")
     viewer.page.click("#prefetch-panel .card-head")
-    assert compact() == ["latency-panel", "hit-rate-panel"]
+    assert compact() == ["pipeline-panel", "hit-rate-panel"]
     assert viewer.page.get_attribute("#prefetch-panel .card-toggle", "aria-expanded") == "true"
     viewer.page.reload()
     viewer.settled()
-    assert compact() == ["latency-panel", "hit-rate-panel"]
+    assert compact() == ["pipeline-panel", "hit-rate-panel"]
     viewer.page.click("#prefetch-panel .card-head")
     assert "prefetch-panel" in compact()
     viewer.page.set_viewport_size({"width": 1280, "height": 1400})
