@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-FACTOR = float(os.environ.get("TEST_EXAMPLES", "0.5"))
+FACTOR = float(os.environ.get("TEST_EXAMPLES", "0.35"))
 
 
 def examples(count: int) -> int:
-    """Half of `count` for each change; `.ci/nightly` sets TEST_EXAMPLES to a multiple of it."""
+    """A third of `count` for each change; `.ci/nightly` sets TEST_EXAMPLES to a multiple of it."""
     return max(int(count * FACTOR), 1)

@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.web.page.ids import Panel
 from tests.browser.viewer import reveal
+from tests.nightly import mostly
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -101,7 +102,7 @@ def test_a_phone_has_the_tree_in_a_drawer_and_nothing_to_scroll_sideways(phone: 
     viewer.until("() => document.querySelector('#dataset-tree').getBoundingClientRect().right <= 0")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", mostly(["light", "dark"], ["light"]))
 def test_the_theme_follows_the_system_and_is_remembered(
     make_viewer: Callable[..., Any], scheme: str
 ) -> None:

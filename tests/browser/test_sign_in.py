@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 from tests import conftest
 from tests.browser.samples import write_counting
 from tests.browser.viewer import PHONE, context_of
+from tests.nightly import mostly
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +93,10 @@ def test_sign_out(page: Page, url: str) -> None:
     expect(page.locator("#token")).to_be_focused()
 
 
-@pytest.mark.parametrize("path", [VIEW, "monitor?row=caches", "?file=missing.h5&dataset=/x"])
+PATHS = (VIEW, "monitor?row=caches", "?file=missing.h5&dataset=/x")
+
+
+@pytest.mark.parametrize("path", mostly(PATHS, PATHS[1:]))
 def test_a_session_that_ends_while_the_page_is_open(page: Page, url: str, path: str) -> None:
     """It ends by a sign-out in another tab; without a view, Dash alone asks the server."""
     page.goto(f"{url}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
@@ -130,7 +134,7 @@ def test_a_session_that_ends_while_the_page_is_open(page: Page, url: str, path: 
     assert page.url == before
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", mostly(["light", "dark"], ["light"]))
 def test_the_form_on_a_phone(browser: Browser, url: str, scheme: str) -> None:
     context = context_of(browser, viewport=PHONE, color_scheme=scheme)
     page = context.new_page()

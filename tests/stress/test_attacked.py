@@ -9,7 +9,7 @@ import pytest
 from bench.attacked.load import measure
 
 # Two servers start and come to rest in that time, on a machine that may be busy.
-pytestmark = [pytest.mark.stress, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.nightly, pytest.mark.stress, pytest.mark.timeout(400)]
 
 SECONDS = 7.0
 
