@@ -20,20 +20,26 @@ from tests.web import HOST, App, running
 FILE = {"file": "data/volume.h5", "dataset": "volume"}
 # A request to each route with all of its parameters.
 SPAN = {"from": "-60", "to": "0"}
+PROJECTED = {"project": "mean:3", "axis": "0"}
 GET: dict[str, dict[str, str]] = {
     "/api/v1/datasets": FILE,
     "/api/v1/slice": FILE
     | {"selection": "3,:,:", "format": "u8", "window": "slice", "viewer": "ann", "ahead": "0"}
-    | {"project": "mean:3", "axis": "0"},
+    | PROJECTED,
     "/api/v1/value": FILE | {"index": "1,2,3"},
     "/api/v1/node": {"file": "data/volume.h5", "path": "/volume"},
     "/api/v1/rows": FILE | {"start": "0", "stop": "2", "columns": "0:2"},
     "/api/v1/cost": FILE | {"selection": "3,:,:"},
     "/api/v1/export": FILE | {"selection": "3,:,:", "format": "npy"},
     "/api/v1/histogram": FILE
-    | {"selection": "3,:,:", "bins": "9", "range": "0,99", "points": "1,1,9,9"},
-    "/api/v1/profile": FILE | {"selection": "3,:,:", "from": "1,1", "to": "9,9", "width": "2"},
-    "/api/v1/region": FILE | {"selection": "3,:,:", "points": "1,1,9,9", "shape": "ellipse"},
+    | {"selection": "3,:,:", "bins": "9", "range": "0,99", "points": "1,1,9,9"}
+    | PROJECTED,
+    "/api/v1/profile": FILE
+    | {"selection": "3,:,:", "from": "1,1", "to": "9,9", "width": "2"}
+    | PROJECTED,
+    "/api/v1/region": FILE
+    | {"selection": "3,:,:", "points": "1,1,9,9", "shape": "ellipse"}
+    | PROJECTED,
     "/api/v1/column": FILE | {"axis": "0", "at": "3,1,1"},
     "/api/v1/residency": FILE | {"selection": "3,:,:", "axis": "0"},
     "/api/v1/stats": SPAN | {"by": "axis"},
