@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { parseProjection, projectionQuery, projectionText, slabOf } from '../../assets/model/projection.mjs';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { codeOf } from '../../assets/model/region.mjs';
+import { sliceKeyOf } from '../../assets/ui/tools/panel.mjs';
 import { createView, isSamePicture, reduce } from '../../assets/model/view.mjs';
 import { describeFrames, frameQuery } from '../../assets/render/frame-request.mjs';
 import { describeValues, withViewport } from '../../assets/render/values-request.mjs';
@@ -81,4 +82,12 @@ Deno.test('code that reads the picture reduces as well', () => {
   assert.match(h5py, /file\["\/d"\]\[:, 4:7, :\]\n {4}values = values\.std\(axis=1\)/);
   assert.match(client, /client\.slice\(\*of, project="sd:3"\)/);
   assert.match(curl, /api\/v1\/slice'[^]*'project=sd:3'/);
+});
+
+Deno.test('figures of a projection are of its axis', () => {
+  const of = (axis, project) =>
+    sliceKeyOf(viewOf('?selection=3,4,:,:&axis=' + axis + '&project=' + project, { shape: [10, 9, 20, 30] }));
+  assert.notEqual(of(0, 'mean:5'), of(1, 'mean:5'));
+  assert.notEqual(of(0, 'mean:5'), of(0, 'max:5'));
+  assert.equal(of(0, 'mean:5'), of(0, 'mean:5'));
 });

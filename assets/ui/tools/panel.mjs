@@ -107,3 +107,6 @@ export function saveCsv(text, view, what) {
 
 /** What names the slice, or the projection of slices, that the picture shows. @param {View} view @returns {Query} */
 export const sliceQueryOf = (view) => ({ ...queryOf(view), selection: selectionOf(view), ...projectionQuery(view) });
+
+/** The same as one text, with the state of the file. @param {View} view @returns {string} */
+export const sliceKeyOf = (view) => JSON.stringify([view.generation, sliceQueryOf(view)]);

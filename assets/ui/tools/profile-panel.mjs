@@ -8,10 +8,9 @@ import { csvOf, lengthOf, lengthText, scaleOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
 import { MAX_WIDTH } from '../../model/tools.mjs';
-import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { button, createPanel, createRequests, make, saveCsv, sliceQueryOf } from './panel.mjs';
+import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -68,8 +67,7 @@ export function createProfilePanel({ api, plot }, { change }) {
   ]);
 
   /** @param {View} view @param {Tool} tool */
-  const keyOf = (view, { points, width: wide, sum }) =>
-    JSON.stringify([view.generation, selectionOf(view), view.project, view.decode, view.part, points, wide, sum]);
+  const keyOf = (view, { points, width: wide, sum }) => JSON.stringify([sliceKeyOf(view), points, wide, sum]);
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
@@ -98,9 +96,7 @@ export function createProfilePanel({ api, plot }, { change }) {
   function atHand({ tool }, view) {
     const scene = plot.scene();
     if (!scene || scene.request.generation !== view.generation) return null;
-    const of = scene.request.view;
-    if (selectionOf(of) !== selectionOf(view) || of.decode !== view.decode || of.part !== view.part) return null;
-    if (of.project !== view.project) return null;
+    if (sliceKeyOf(scene.request.view) !== sliceKeyOf(view)) return null;
     const [first, second] = tool.plane;
     return profileOf(scene.cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
   }

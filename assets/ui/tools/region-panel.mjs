@@ -5,10 +5,9 @@ import { csvOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { formatExact, formatNumber } from '../../model/number-format.mjs';
 import { isRegion } from '../../model/tool-geometry.mjs';
-import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { button, createPanel, createRequests, make, saveCsv, sliceQueryOf } from './panel.mjs';
+import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
@@ -56,8 +55,7 @@ export function createRegionPanel({ api }) {
   const panel = createPanel('region-panel', [button('CSV', saveFigures, 'Save the figures as CSV')], [list, host]);
 
   /** @param {View} view @param {Tool} tool */
-  const keyOf = (view, { kind, points }) =>
-    JSON.stringify([view.generation, selectionOf(view), view.project, view.decode, view.part, kind, points]);
+  const keyOf = (view, { kind, points }) => JSON.stringify([sliceKeyOf(view), kind, points]);
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
