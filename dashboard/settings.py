@@ -20,6 +20,7 @@ import platformdirs
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from dashboard.cluster_settings import ClusterSettings
 from dashboard.errors import SetupError
 from dashboard.log_format import LogFormat
 from dashboard.sign_in_settings import SECRETS, UNIX, SignInSettings
@@ -53,7 +54,7 @@ def _user_cache() -> Path:
     return platformdirs.user_cache_path("lamella", appauthor=False)
 
 
-class Settings(SignInSettings):
+class Settings(SignInSettings, ClusterSettings):
     """The settings of one process; times in seconds and sizes in bytes unless the name says otherwise."""
 
     model_config = SettingsConfigDict(

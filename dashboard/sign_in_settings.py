@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode
 from dashboard.errors import SetupError
 
 # No child process that opens files gets these.
-SECRETS: Final = ("token", "oidc_client_secret")
+SECRETS: Final = ("token", "oidc_client_secret", "cluster")
 UNIX: Final = "unix"
 
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")

@@ -7,7 +7,13 @@ import shutil
 
 import pytest
 
-PACKAGES = {"nginx": "nginx", "openssl": "openssl", "systemd-analyze": "systemd"}
+PACKAGES = {
+    "haproxy": "haproxy",
+    "nginx": "nginx",
+    "openssl": "openssl",
+    "redis-server": "redis-server",
+    "systemd-analyze": "systemd",
+}
 
 # Where Debian has what is for root.
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"

@@ -45,6 +45,8 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("insecure_http", "--insecure-http", {"is_flag": True, "flag_value": True}),
     ("allowed_hosts", "--allowed-host", {"metavar": "NAME", "multiple": True}),
     ("frame_ancestors", "--frame-ancestor", {"metavar": "ORIGIN", "multiple": True}),
+    ("cluster", "--cluster", {"metavar": "URL", "callback": not_empty}),
+    ("node", "--node", {"metavar": "NAME"}),
     ("log_format", "--log-format", {"metavar": "text|json"}),
 )
 

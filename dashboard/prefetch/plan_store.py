@@ -14,7 +14,8 @@ import math
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
@@ -45,9 +46,12 @@ PAUSE: Final = "pause:"
 WORKER: Final = "worker"
 # Lifetime of an in-flight marker; it is renewed after a third of it, and expires if the worker is killed.
 FLIGHT_S: Final = 6.0
+CLOCKS_DIFFER_S: Final = 1.0
 
 # Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
+# SQLite limits the depth of a condition.
+_MAX_RANGES: Final = 128
 # Version of the rows; rows of other versions are skipped.
 VERSION: Final = 3
 
@@ -60,6 +64,7 @@ class ViewerPlan:
     two dimensions (rows, columns). A `PlannedBrick.position` has an index for each of the other dimensions, in
     order. `last_request_at` is the time of the viewer's last request (Unix time, s); `person` is signed in there.
     `beside` names the planes of a picture that the viewer shows beside its main one, whose name is empty.
+    `node` is the machine that answered there, empty where there is one alone.
     """
 
     viewer: str
@@ -78,6 +83,7 @@ class ViewerPlan:
     bricks: tuple[PlannedBrick, ...]
     person: str = ""
     beside: str = ""
+    node: str = ""
 
     @property
     def name(self) -> str:
@@ -136,11 +142,14 @@ class PlanStore:
         plan_seconds: float = 30.0,
         budget_bytes: int = 2 * 2**30,
         clock: Callable[[], float] = time.time,
+        node: str = "",
     ) -> None:
         self._rows = rows
         self._plan_seconds = plan_seconds
         self._budget = budget_bytes
         self.clock = clock
+        self._node = node
+        self._worker = f"{WORKER}:{node}" if node else WORKER
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         # What this process wrote last for a viewer: to read it again takes as long as to plan.
         self._written: LRUCache[str, tuple[bytes, ViewerPlan]] = LRUCache(MAX_PLANS)
@@ -189,6 +198,7 @@ class PlanStore:
             bricks=(),
             person=person,
             beside=planes_name(file, dataset, plane) if beside else "",
+            node=self._node,
         )
         name = new.name
         key = PLAN + name
@@ -235,14 +245,17 @@ class PlanStore:
         known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         live = []
         # The newest, since a client that invents ids must not displace the viewers that move.
-        for key in self._keys(PLAN, MAX_PLANS):
-            value = self._rows.get(key)
+        for key, value in self._values(self._keys(PLAN, MAX_PLANS)):
             # The worker polls several times a second and has parsed most rows before.
             before, plan = self._known.get(key, (None, None))
             if before != value:
                 plan = _read(key, value)
             age = math.inf if plan is None else now - plan.last_request_at
-            if plan is not None and plan.viewer not in paused and -1.0 <= age < self._plan_seconds:
+            if (
+                plan is not None
+                and plan.viewer not in paused
+                and -CLOCKS_DIFFER_S <= age < self._plan_seconds
+            ):
                 plan = self._as_of(plan, now)
                 if plan is not None:
                     live.append(plan)
@@ -250,11 +263,18 @@ class PlanStore:
         self._known = known
         return live
 
+    def own_plans(self) -> list[ViewerPlan]:
+        """The live plans of the viewers that this machine answered last."""
+        return [plan for plan in self.plans() if plan.node == self._node]
+
     def plan_of(self, name: str) -> ViewerPlan | None:
         """The plan of this name as it was written last; None without a live one."""
         key = PLAN + name
         plan = _read(key, self._rows.get(key))
-        if plan is None or not -1.0 <= self.clock() - plan.last_request_at < self._plan_seconds:
+        if (
+            plan is None
+            or not -CLOCKS_DIFFER_S <= self.clock() - plan.last_request_at < self._plan_seconds
+        ):
             return None
         return plan
 
@@ -290,11 +310,11 @@ class PlanStore:
 
     def mark_worker_alive(self) -> None:
         """Say that a worker serves the plans; valid as long as an in-flight marker."""
-        self._rows.set(WORKER, json.dumps(self.clock() + FLIGHT_S).encode(), expire=FLIGHT_S)
+        self._rows.set(self._worker, json.dumps(self.clock() + FLIGHT_S).encode(), expire=FLIGHT_S)
 
     def worker_is_alive(self) -> bool:
-        """Whether a worker serves the plans."""
-        return self._is_valid(WORKER)
+        """Whether a worker serves the plans of this machine."""
+        return self._is_valid(self._worker)
 
     def _is_valid(self, marker: str) -> bool:
         now = self.clock()
@@ -303,11 +323,24 @@ class PlanStore:
         except (ValueError, TypeError, RecursionError):
             log.warning("marker %.80r skipped", marker)
             return False
-        return now < until <= now + FLIGHT_S
+        # Clocks of several machines agree to some milliseconds.
+        return now < until <= now + FLIGHT_S + CLOCKS_DIFFER_S
 
     def _planned(self, plan: ViewerPlan, now: float) -> ViewerPlan:
         found: Plan = planner.plan(plan.trajectory, plan.geometry, plan.decode_s, self._budget, now)
         return replace(plan, state=found.state, bricks=found.bricks)
+
+    def _values(self, keys: list[str]) -> Iterator[tuple[str, bytes | None]]:
+        """The rows with these keys; those that are large are read one by one."""
+        for first in range(0, len(keys), _MAX_RANGES):
+            some = keys[first : first + _MAX_RANGES]
+            listed: dict[str, bytes] = {}
+            if len(some) > 1:
+                with suppress(RowsUnavailable):
+                    rows = self._rows.rows_between(*((key, f"{key}\0") for key in some))
+                    listed = {row.key: row.value for row in rows}
+            for key in some:
+                yield key, listed[key] if key in listed else self._rows.get(key)
 
     def _keys(self, prefix: str, newest: int | None = None) -> list[str]:
         try:

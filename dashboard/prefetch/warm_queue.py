@@ -55,7 +55,7 @@ class WarmJob(BaseModel):
 
     Of its `bricks` (`nbytes` decoded), `done` are in the cache, `decoded` of them since the job was begun, and
     `failed` cannot be decoded; `message` says why, and why a job has failed. `asked_at` is a Unix time (s),
-    `person` the name of who asked, empty for the operator.
+    `person` the name of who asked, empty for the operator. `node` is the machine that decodes them.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -71,6 +71,7 @@ class WarmJob(BaseModel):
     nbytes: _Count
     asked_at: Annotated[float, Field(allow_inf_nan=False)]
     person: str = ""
+    node: str = ""
     state: Annotated[State, Field(strict=False)] = State.QUEUED
     done: _Count = 0
     decoded: _Count = 0
@@ -84,11 +85,19 @@ class WarmJob(BaseModel):
 
 
 class WarmQueue:
-    """The jobs of all processes, in the order in which they were asked for; `clock` gives Unix time (s)."""
+    """The jobs of all processes, in the order in which they were asked for; `clock` gives Unix time (s).
 
-    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
+    Jobs that are added here are for the worker of this machine, which is called `node` where there are others.
+    """
+
+    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time, node: str = "") -> None:
         self._rows = rows
         self._clock = clock
+        self._node = node
+
+    def own_jobs(self) -> list[WarmJob]:
+        """The jobs of this machine."""
+        return [job for job in self.jobs() if job.node == self._node]
 
     def jobs(self) -> list[WarmJob]:
         """All jobs, those that were finished of late as well; empty while the store is unavailable."""
@@ -108,6 +117,7 @@ class WarmQueue:
         `charge` is called for a job that can be queued, before it is, and may raise. Raises `TooManyRequests` when
         too many are queued, `TooLarge` when the cache does not hold all of them, and `Busy`.
         """
+        job = job.model_copy(update={"node": self._node})
         waiting = [one for one in self.jobs() if not one.state.is_final]
         same = next((one for one in waiting if one.work == job.work), None)
         if same is not None:
@@ -151,7 +161,7 @@ def _fault(job: WarmJob, waiting: Sequence[WarmJob], limit_bytes: int) -> str | 
     own = sum(one.person == job.person for one in waiting)
     if job.person and own >= MAX_OF_PERSON:
         return f"{MAX_OF_PERSON} volumes are queued to be warmed for you; wait, or cancel one."
-    if sum(one.nbytes for one in waiting) + job.nbytes > limit_bytes:
+    if sum(one.nbytes for one in waiting if one.node == job.node) + job.nbytes > limit_bytes:
         return "The cache does not hold more than what is queued to be warmed; wait, or cancel a part of it."
     return None
 

@@ -125,7 +125,7 @@ class Warmer:
         if 0.0 <= now - self._polled_at < POLL_S:
             return
         self._polled_at = now
-        for job in self._queue.jobs():
+        for job in self._queue.own_jobs():
             if job.state.is_final or job.person in self._begun:
                 continue
             progress = _Progress(job, job, now)

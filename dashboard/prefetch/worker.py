@@ -198,7 +198,7 @@ class Worker:
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self.clock()
-        plans = self._plans.plans()
+        plans = self._plans.own_plans()
         if self.fates is not None:
             self.fates.review(plans)
         self._complete = {p.name: s for p in plans if (s := self._complete.get(p.name))}

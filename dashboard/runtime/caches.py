@@ -1,14 +1,20 @@
-"""The databases of a cache directory and the limits of the two large ones."""
+"""The databases of a cache directory, the limits of the two large ones, and what machines share."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from dashboard.errors import SetupError
+from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory
-from dashboard.storage.rows import DiskRows, open_rows
+from dashboard.storage.rows import DiskRows, Rows, RowsUnavailable, open_rows
 
 
 @dataclass(frozen=True)
@@ -42,4 +48,57 @@ def open_caches(folder: Path) -> Caches:
         ledger=open_rows(home / "ledger"),
         brick_evictor=LruEvictor(bricks, 0, locks / "bricks.room"),
         frame_evictor=LruEvictor(frames, 0, locks / "frames.room"),
+    )
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What all processes of a service share: those of one cache directory, or of several machines.
+
+    `facts` is what is known of files. `clock` gives the Unix time (s) that all of them agree on, `node` names this
+    machine, and is empty where there is no other one. `follow` is called once in a while.
+    """
+
+    plans: Rows
+    ledger: Rows
+    facts: Rows
+    clock: Callable[[], float] = time.time
+    node: str = ""
+    follow: Callable[[], None] = nothing
+    answers: Callable[[], bool] = lambda: True
+
+
+def open_shared(settings: Settings, caches: Caches) -> Shared:
+    """Open what is shared; `SetupError` where the packages for several machines are missing."""
+    if settings.cluster is None:
+        return Shared(plans=caches.plans, ledger=caches.ledger, facts=caches.metadata)
+    if find_spec("redis") is None:
+        raise SetupError("--cluster needs more packages; install lamella[cluster].")
+    from dashboard.storage.local_copies import LocalCopies  # noqa: PLC0415
+    from dashboard.storage.redis_rows import RedisRows  # noqa: PLC0415
+    from dashboard.storage.redis_store import RedisStore  # noqa: PLC0415
+
+    store = RedisStore(settings.cluster.get_secret_value())
+    plans, ledger = RedisRows(store, "plans"), RedisRows(store, "ledger")
+    facts = RedisRows(store, "facts")
+
+    def follow() -> None:
+        store.compare_clocks()
+        for rows in (plans, facts):
+            rows.remove_expired()
+
+    with suppress(RowsUnavailable):
+        store.compare_clocks()
+    return Shared(
+        plans=plans,
+        ledger=ledger,
+        facts=LocalCopies(facts, caches.metadata),
+        clock=store.time,
+        node=settings.node_name,
+        follow=follow,
+        answers=lambda: store.answers,
     )

@@ -96,7 +96,7 @@ class Services(Engine):
                 if self.access is not None:
                     alone = self.catalog.beneath.alone
                     record_rights(
-                        self.caches.ledger, self.access.audit, self.rights, by_accounts=alone
+                        self.shared.ledger, self.access.audit, self.rights, by_accounts=alone
                     )
         self.ledger.start()
         self.maintenance.start(self._stop)
@@ -113,6 +113,7 @@ class Services(Engine):
             self.loader,
             self.ledger,
             other_axis_bricks=self.resolver.other_axis_bricks,
+            clock=self.shared.clock,
             fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
             warmer=Warmer(
                 self.warm_queue,
@@ -145,33 +146,36 @@ def build_services(settings: Settings, role: Role) -> Services:
     """Build the services; `SetupError` for an unusable root or cache directory, and sign-in that nobody can do."""
     engine = build_engine(settings, role)
     file_rights = file_rights_of(engine) if role == "web" else None
-    stats = Stats(engine.caches.ledger, retention=engine.retention)
+    shared = engine.shared
+    stats = Stats(shared.ledger, clock=shared.clock, retention=engine.retention, node=shared.node)
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
     people = PeopleStoreAtUse(settings.people_file)
     return Services(
         **vars(engine),
         stats=stats,
-        slices=SliceLists(engine.caches.ledger, retention=engine.retention),
-        starts=Starts(engine.caches.ledger),
+        slices=SliceLists(shared.ledger, retention=engine.retention, clock=shared.clock),
+        starts=Starts(shared.ledger, shared.clock),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
-        warm_queue=WarmQueue(engine.caches.plans),
+        warm_queue=WarmQueue(shared.plans, shared.clock, shared.node),
         activity=Activity(
             engine.metadata,
             engine.plans,
             engine.ledger,
             engine.loader,
             engine.renderer.record_demand,
+            clock=shared.clock,
         ),
         health=Health(
             engine.catalog.roots,
             settings.cache_dir,
             engine.space,
-            stats.processes,
+            stats.own_processes,
             stats.worker,
             lambda: engine.hdf5.confined,
             None if file_rights is None else file_rights.answers,
+            shared.answers if shared.node else None,
         ),
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,
@@ -273,6 +277,8 @@ def maintenance_of(engine: Engine) -> Maintenance:
         (caches.plans, "plans"),
     ):
         tasks.add(f"Removing expired {name}", rows.remove_expired, SWEEP_EVERY_S)
+    if engine.shared.node:
+        tasks.add("Following the shared store", engine.shared.follow, SWEEP_EVERY_S)
     tasks.add("Limiting the brick cache", engine.brick_limit.follow)
     if engine.role == "worker":
         tasks.add(

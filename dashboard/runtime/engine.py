@@ -33,7 +33,7 @@ from dashboard.prefetch.miss_reasons import MissReasons
 from dashboard.prefetch.plan_resolver import PlanResolver
 from dashboard.prefetch.plan_store import PlanStore
 from dashboard.runtime.cache_limits import LimitFollower, brick_limit
-from dashboard.runtime.caches import Caches, open_caches
+from dashboard.runtime.caches import Caches, Shared, open_caches, open_shared
 from dashboard.runtime.served_roots import check_sign_in, served_roots
 from dashboard.settings import Settings
 from dashboard.storage.access_trace import AccessTrace
@@ -57,6 +57,7 @@ class Engine:
     settings: Settings
     role: Role
     caches: Caches
+    shared: Shared
     retention: Retention
     ledger: Ledger
     catalog: Catalog
@@ -125,11 +126,12 @@ def build_engine(
     kinds = FileKinds(settings.file_patterns)
     catalog = Catalog(served.paths, reach, alone=served.by_accounts, kinds=kinds)
     caches = open_caches(settings.cache_dir)
+    shared = open_shared(settings, caches)
     home, locks = caches.home, caches.locks
     retention = Retention(settings.history_days, settings.names_days)
     if make_ledger is None:
-        make_ledger = bind(Ledger, retention=retention)
-    ledger = make_ledger(caches.ledger, role)
+        make_ledger = bind(Ledger, clock=shared.clock, node=shared.node, retention=retention)
+    ledger = make_ledger(shared.ledger, role)
     owns_hdf5 = hdf5 is None
     hdf5 = hdf5 or Hdf5WorkerPool(
         catalog.beneath,
@@ -141,14 +143,16 @@ def build_engine(
     metadata = MetadataService(
         catalog,
         hdf5,
-        caches.metadata,
+        shared.facts,
         max_brick_bytes=int(settings.max_brick_bytes),
         max_chunk_bytes=int(settings.max_chunk_bytes),
     )
     plans = PlanStore(
-        caches.plans,
+        shared.plans,
         plan_seconds=settings.plan_seconds,
         budget_bytes=int(settings.prefetch_bytes),
+        clock=shared.clock,
+        node=shared.node,
     )
     resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
     history, trace = BrickHistory(caches.plans), AccessTrace(caches.plans)
@@ -178,7 +182,7 @@ def build_engine(
         locks,
         space,
         ledger,
-        DecodeThroughput(caches.metadata),
+        DecodeThroughput(shared.facts),
         MissReasons(history, plans, resolver),
         trace,
         # A brick in flight in another process need not be prefetched: the worker continues with the next one.
@@ -194,6 +198,7 @@ def build_engine(
         settings=settings,
         role=role,
         caches=caches,
+        shared=shared,
         retention=retention,
         ledger=ledger,
         catalog=catalog,
@@ -223,7 +228,7 @@ def build_engine(
         volume_histograms=VolumeHistograms(
             metadata, bricks, contiguous, windows, analyzer, loader.no_demand_pending
         ),
-        columns=Columns(metadata, bricks, readers, loader, caches.metadata, analyzer),
+        columns=Columns(metadata, bricks, readers, loader, shared.facts, analyzer),
         exporter=Exporter(metadata, loader, bricks, contiguous, ledger, int(settings.export_bytes)),
         owns_hdf5=owns_hdf5,
     )

@@ -19,6 +19,7 @@ class Part(StrEnum):
     PREFETCHING = "prefetching"
     LINKED_FILES = "linked_files"
     RIGHTS = "rights"
+    SHARED = "shared"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Health:
 
     `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
     workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
-    may read which file; None where nobody is asked.
+    may read which file; None where nobody is asked. `shared` says whether the store answers that several machines
+    share; None where there is one machine.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Health:
         worker: Callable[[], WorkerStats],
         confined: Callable[[], bool | None],
         rights: Callable[[], bool] | None = None,
+        shared: Callable[[], bool] | None = None,
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
@@ -55,6 +58,7 @@ class Health:
         self._worker = worker
         self._confined = confined
         self._rights = rights
+        self._shared = shared
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -68,13 +72,17 @@ class Health:
             "worker": any(
                 process["role"] == "worker" and process["heartbeat_s"] < WORKER_AWAY_S
                 for process in self._processes()
-            ),
+            )
+            # Heartbeats are in the store that is gone, and slices are served without it.
+            or (self._shared is not None and not self._shared()),
         }
 
     def parts(self) -> list[PartHealth]:
         """The parts of the service, each with what works or does not."""
         parts = [self._files(), self._cache(), self._prefetching(), self._linked_files()]
-        return parts if self._rights is None else [*parts, self._rights_to_files(self._rights())]
+        if self._rights is not None:
+            parts.append(self._rights_to_files(self._rights()))
+        return parts if self._shared is None else [*parts, _sharing(self._shared())]
 
     def _files(self) -> PartHealth:
         missing = sum(not root.exists() for root in self._roots)
@@ -122,6 +130,16 @@ class Health:
             return PartHealth(Part.RIGHTS, True, "Everybody sees what their account may read.")
         sentence = "It cannot be found out who may read which file: nobody but admins sees any."
         return PartHealth(Part.RIGHTS, False, sentence)
+
+
+def _sharing(works: bool) -> PartHealth:
+    if works:
+        return PartHealth(Part.SHARED, True, "The machines share plans and statistics.")
+    sentence = (
+        "The store that the machines share does not answer: this one works by itself, without prefetching, and its"
+        " statistics are written later."
+    )
+    return PartHealth(Part.SHARED, False, sentence)
 
 
 def _duration(seconds: float) -> str:

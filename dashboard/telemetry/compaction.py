@@ -8,7 +8,7 @@ a clock that jumps decides only for how long the history of that time is kept, s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from dashboard.storage.rows import Rows
@@ -24,6 +24,7 @@ from dashboard.telemetry.history import (
     Sums,
     Tier,
 )
+from dashboard.telemetry.processes import node_of
 from dashboard.telemetry.slice_rows import KINDS, Kind, R
 
 ROW: Final = "row:"
@@ -31,7 +32,8 @@ BASE: Final = "base:"
 # A reader of newer rows finds the base, whose key is new each time, and discards what it has read before.
 _BASES: Final = Tier(BASE, 1)
 
-# Gauges of shared resources, of which the newest value counts. All others are per process and summed.
+# Gauges of what the processes of one machine share, of which the newest value counts. All others are per process
+# and summed.
 SHARED: Final = ("bricks.", "frames.", "disk.")
 # Hours whose minutes are merged in one step, for which other writers wait; after a standstill the rest follows.
 MAX_HOURS: Final = 12
@@ -214,9 +216,21 @@ def _newer(row: LedgerRow, other: LedgerRow | None) -> LedgerRow:
 
 def combined(newest: Iterable[LedgerRow]) -> dict[str, float]:
     """Gauges of all processes from the newest row of each."""
+    shared: dict[str, dict[str, float]] = {}
     gauges: dict[str, float] = {}
     for row in sorted(newest, key=lambda row: row.t):
         for name, value in row.gauges.items():
-            own = 0.0 if name.startswith(SHARED) else gauges.get(name, 0.0)
-            gauges[name] = own + value
-    return gauges
+            if name.startswith(SHARED):
+                shared.setdefault(node_of(row.process), {})[name] = value
+            else:
+                gauges[name] = gauges.get(name, 0.0) + value
+    return gauges | summed(shared.values())
+
+
+def summed(levels: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Levels of several machines or processes together."""
+    found: dict[str, float] = {}
+    for each in levels:
+        for name, value in each.items():
+            found[name] = found.get(name, 0.0) + value
+    return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.telemetry.compaction import summed
 from dashboard.telemetry.history import Sums
 from dashboard.telemetry.ledger_reader import LedgerReader
+from dashboard.telemetry.processes import node_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ def gauge_steps(
     for second, bin_ in reader.bins.items():
         for process in bin_.per_process:
             last_seen[process] = max(last_seen.get(process, second), second)
-    # Of the history, of shared resources, and of each process.
+    # Of the history, of what the processes of a machine share, and of each process.
     past: dict[str, float] = {}
-    shared: dict[str, float] = {}
+    shared: dict[str, dict[str, float]] = {}
     own: dict[str, dict[str, float]] = {}
     values: list[dict[str, float]] = []
     seconds = sorted(reader.bins)
@@ -48,17 +50,16 @@ def gauge_steps(
         past |= sums[index].gauges
         while position < len(seconds) and seconds[position] < start + span.step:
             bin_ = reader.bins[seconds[position]]
-            shared |= bin_.shared
+            for node, levels in bin_.shared.items():
+                shared.setdefault(node, {}).update(levels)
             for process, gauges in bin_.per_process.items():
                 own.setdefault(process, {}).update(gauges)
             position += 1
-        summed: dict[str, float] = {}
-        for process, gauges in own.items():
-            # The last values of a dead process are no longer valid.
-            if process in live or last_seen[process] >= start:
-                for name, value in gauges.items():
-                    summed[name] = summed.get(name, 0.0) + value
-        values.append(past | shared | summed)
+        # The last values of a dead process are no longer valid.
+        alive = {name for name in own if name in live or last_seen[name] >= start}
+        nodes = {node_of(name) for name in alive} | {""}
+        per_node = summed(levels for node, levels in shared.items() if node in nodes)
+        values.append(past | per_node | summed(own[name] for name in own if name in alive))
     answer: dict[str, tuple[float | None, ...]] = {}
     for name in sorted({name for known in values for name in known}):
         answer[name] = tuple(known.get(name) for known in values)

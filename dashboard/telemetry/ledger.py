@@ -42,7 +42,7 @@ from dashboard.telemetry.aggregates import (
 from dashboard.telemetry.compaction import ROW, Compaction, last_compaction
 from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import DEFAULT_RETENTION, Retention
-from dashboard.telemetry.processes import ProcessRecord
+from dashboard.telemetry.processes import ProcessRecord, process_name
 from dashboard.telemetry.slice_rows import KeptSlices, lifetimes
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Ledger:
     """Counts for one process; cheap to call from any thread.
 
     `role` names what the process does ("web", "worker" …), `clock` gives Unix time (s), and `retention` says
-    what is kept of the past.
+    what is kept of the past. `node` names this machine where several have one ledger.
     """
 
     def __init__(
@@ -89,11 +89,13 @@ class Ledger:
         role: str,
         clock: Callable[[], float] = time.time,
         retention: Retention = DEFAULT_RETENTION,
+        node: str = "",
     ) -> None:
         self.rows = rows
         self._role = role
         self._clock = clock
         self._retention = retention
+        self._node = node
         self._gauges: dict[str, Callable[[], float]] = {}
         self._lines = NameLogLimit()
         self._started = False
@@ -111,7 +113,7 @@ class Ledger:
         self._written_gauges: dict[str, float] = {}
         self.failing = False
         self._compact_at = -math.inf
-        self._process = f"{os.getpid()}:{time.time_ns():x}"
+        self._process = process_name(self._node)
         self.slices = KeptSlices(self._process, self._clock, self._retention.names_days > 0)
         self._record = ProcessRecord(self.rows, self._role, self._process)
 

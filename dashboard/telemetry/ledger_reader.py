@@ -13,10 +13,10 @@ from typing_extensions import TypedDict
 from dashboard.log_limit import NameLogLimit
 from dashboard.storage.rows import Rows
 from dashboard.telemetry.aggregates import Dimension, Totals, decode_row
-from dashboard.telemetry.compaction import BASE, ROW, SHARED
+from dashboard.telemetry.compaction import BASE, ROW, SHARED, summed
 from dashboard.telemetry.history import KEEP_S
 from dashboard.telemetry.ledger import COMPACT_S
-from dashboard.telemetry.processes import PROCESS, Heartbeat
+from dashboard.telemetry.processes import PROCESS, Heartbeat, node_of
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,11 @@ class WorkerStats(TypedDict):
 
 @dataclass(slots=True)
 class Bin:
-    """All rows of one second; `per_process` has the gauges of each process."""
+    """All rows of one second; `per_process` has the gauges of each process, `shared` those of each machine."""
 
     totals: Totals = field(default_factory=Totals)
     viewers: set[str] = field(default_factory=set)
-    shared: dict[str, float] = field(default_factory=dict)
+    shared: dict[str, dict[str, float]] = field(default_factory=dict)
     per_process: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -76,17 +76,23 @@ class Process:
     load: ProcessLoad
     gauges: dict[str, float]
 
+    @property
+    def node(self) -> str:
+        """The machine that it runs on, empty where there is one alone."""
+        return node_of(self.name)
+
 
 class LedgerReader:
     """Content of the ledger as of the last `refresh`; for one thread at a time.
 
     `all` sums everything since the ledger began, `bins` what is not compacted yet (the last 15 to 20 minutes) by
-    whole Unix seconds. `bases` changes with each compaction.
+    whole Unix seconds. `bases` changes with each compaction. `worker` is that of the machine `node`.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, node: str = "") -> None:
         self._rows = rows
-        self._shared: dict[str, float] = {}
+        self._node = node
+        self._shared: dict[str, dict[str, float]] = {}
         self._lines = NameLogLimit()
         self.processes: list[Process] = []
         self.worker: WorkerStats = {"state": "none", "since_s": None}
@@ -112,17 +118,25 @@ class LedgerReader:
         for second in [s for s in self.bins if s < oldest]:
             del self.bins[second]
         self.processes = [_process(key, one, now) for key, one in records if one.is_live(now)]
-        self.worker = _worker([one for _, one in records if one.role == "worker"], now)
+        workers = [one for _, one in records if one.role == "worker"]
+        self.worker = _worker([one for one in workers if node_of(one.process) == self._node], now)
         for process in sorted(self.processes, key=lambda p: -p.stats["heartbeat_s"]):
-            self._shared |= {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
-        for name in [name for name in self._shared if name.endswith(".limit")]:
-            # Each process follows the free space by itself, a moment later than another one; the smallest holds.
-            limits = [p.gauges[name] for p in self.processes if name in p.gauges]
-            self._shared[name] = min(limits, default=self._shared[name])
+            shared = {k: v for k, v in process.gauges.items() if k.startswith(SHARED)}
+            self._shared.setdefault(process.node, {}).update(shared)
+        # The caches of the one machine are there without a process; those of one that has left are not.
+        here = {process.node for process in self.processes} | {""}
+        self._shared = {node: levels for node, levels in self._shared.items() if node in here}
+        for node, levels in self._shared.items():
+            for name in [name for name in levels if name.endswith(".limit")]:
+                # Each process follows the free space by itself, a moment later than another one: the smallest
+                # holds.
+                own = [p.gauges for p in self.processes if p.node == node]
+                limits = [gauges[name] for gauges in own if name in gauges]
+                levels[name] = min(limits, default=levels[name])
 
     def gauges(self) -> dict[str, float]:
         """Current values of all gauges, without those of dead processes."""
-        gauges = dict(self._shared)
+        gauges = summed(self._shared.values())
         for process in self.processes:
             for name, value in process.gauges.items():
                 if not name.startswith(SHARED):
@@ -164,8 +178,9 @@ class LedgerReader:
         second.totals.merge(row.totals)
         second.viewers.update(row.viewers)
         own = second.per_process.setdefault(row.process, {})
+        shared = second.shared.setdefault(node_of(row.process), {})
         for name, gauge in row.gauges.items():
-            (second.shared if name.startswith(SHARED) else own)[name] = gauge
+            (shared if name.startswith(SHARED) else own)[name] = gauge
 
     def _skipped(self, key: str, error: Exception) -> None:
         if self._lines.admits(key) is not None:

@@ -123,6 +123,18 @@ class ProcessRecord:
         raise RowsUnavailable("no name is free for this process")
 
 
+def process_name(node: str) -> str:
+    """What rows call this process of the machine `node`, which is empty where there is no other one."""
+    name = f"{os.getpid()}:{time.time_ns():x}"
+    return f"{node}/{name}" if node else name
+
+
+def node_of(process: str) -> str:
+    """The machine of a process by its name in rows."""
+    node, slash, _ = process.partition("/")
+    return node if slash else ""
+
+
 def read_heartbeat(value: bytes | None) -> Heartbeat | None:
     """The record of a process; None when there is none, or no readable one."""
     try:

@@ -70,12 +70,14 @@ class Stats:
         rows: Rows,
         clock: Callable[[], float] = time.time,
         retention: Retention = DEFAULT_RETENTION,
+        node: str = "",
     ) -> None:
+        self._node = node
         self._clock = clock
         self._retention = retention
         self._lock = threading.Lock()
         self._read_at = -math.inf
-        self._reader = LedgerReader(rows)
+        self._reader = LedgerReader(rows, node)
         self._history = PastReader(rows, self._reader)
         # Bounded, since windows are chosen by clients.
         self._snapshots: FIFOCache[Hashable, Snapshot] = FIFOCache(MAX_CACHED)
@@ -163,6 +165,12 @@ class Stats:
             self._refresh()
             return [process.stats for process in self._reader.processes]
 
+    def own_processes(self) -> list[ProcessStats]:
+        """The live processes of this machine."""
+        with self._lock:
+            self._refresh()
+            return [one.stats for one in self._reader.processes if one.node == self._node]
+
     def named_processes(self) -> dict[str, ProcessStats]:
         """The live processes by name, such as `web-0`."""
         with self._lock:
@@ -170,7 +178,7 @@ class Stats:
             return {process.label: process.stats for process in self._reader.processes}
 
     def worker(self) -> WorkerStats:
-        """The state of the prefetch worker."""
+        """The state of the prefetch worker of this machine."""
         with self._lock:
             self._refresh()
             return self._reader.worker

@@ -93,6 +93,7 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
         "certfile": tmp_path / "certificate",
         "keyfile": tmp_path / "key",
         "log_format": "json",
+        "node": "a",
         "cache_dir": tmp_path / "elsewhere",
         "url_prefix": "/x",
         "public": True,
@@ -109,7 +110,7 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
     }
     # An option that is added later needs a value here, other than its default.
     options = [option for option in commands.serve.params if option.name not in ("paths", "parent")]
-    assert {option.name for option in options} == {*values, "token"}
+    assert {option.name for option in options} == {*values, "token", "cluster"}
     assert all(value != getattr(make_settings(), name) for name, value in values.items())
     line = command(make_settings(**values), "worker")
     with commands.worker.make_context("worker", line[4:]) as context:
@@ -118,10 +119,11 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
     assert Settings(**given).model_dump(include=set(values)) == values
 
 
-def test_the_token_reaches_the_children_by_the_environment(make_settings: MakeSettings) -> None:
-    settings = make_settings(token=TOKEN)
-    assert not any(TOKEN in part for part in command(settings, "web"))
-    assert serving_environment(settings) == {"LAMELLA_TOKEN": TOKEN}
+def test_secrets_reach_the_children_by_the_environment(make_settings: MakeSettings) -> None:
+    store = "redis://:p4ss@localhost"
+    settings = make_settings(token=TOKEN, cluster=store)
+    assert not any(TOKEN in part or "p4ss" in part for part in command(settings, "web"))
+    assert serving_environment(settings) == {"LAMELLA_TOKEN": TOKEN, "LAMELLA_CLUSTER": store}
     assert serving_environment(make_settings()) == {}
 
 

@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "once",
         }
     ),
-    frozenset({"sign_in_settings"}),
+    frozenset({"sign_in_settings", "cluster_settings"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples", "meaning"}),

@@ -1,0 +1,228 @@
+"""Services of two machines that share a real Redis: plans, what is known of files, and figures."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.errors import SetupError
+from dashboard.prefetch.warm_queue import WarmJob, new_id
+from dashboard.runtime.caches import open_caches, open_shared
+from dashboard.runtime.container import Services
+from dashboard.runtime.health import Part
+from dashboard.settings import load_settings
+from dashboard.storage.redis_store import PAUSE_S
+from tests import redis_server
+from tests.redis_server import RedisServer
+from tests.services import add_up, figures, later, view
+
+Make = Callable[..., Services]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server.running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: RedisServer) -> RedisServer:
+    running.client.flushall()
+    return running
+
+
+@pytest.fixture
+def node(make: Make, server: RedisServer, tmp_path: Path) -> Callable[[str], Services]:
+    """The services of a machine of this name."""
+    return lambda name, role="web": make(
+        role, cluster=server.url, node=name, cache_dir=tmp_path / name
+    )
+
+
+def test_a_viewer_moves_on_over_two_machines(node: Callable[[str], Services]) -> None:
+    a, b = node("a"), node("b")
+    view(a, "3,:,:")
+    view(b, "4,:,:")
+    (plan,) = a.plans.plans()
+    assert [position for _, position in plan.trajectory] == [(3,), (4,)]
+    assert (len(a.plans.own_plans()), len(b.plans.own_plans())) == (0, 1)
+    view(a, "5,:,:")
+    assert (len(a.plans.own_plans()), len(b.plans.own_plans())) == (1, 0)
+
+
+def test_a_file_is_described_once(node: Callable[[str], Services]) -> None:
+    a, b = node("a"), node("b")
+    a.metadata.volume("data/a.h5", "x")
+    assert a.hdf5.started > 0
+    assert b.metadata.volume("data/a.h5", "x").shape == (24, 40, 40)
+    assert b.hdf5.started == 0
+
+
+def test_the_figures_of_all_machines_are_one(node: Callable[[str], Services]) -> None:
+    a, b = node("a"), node("b")
+    for services in (a, b):
+        services.ledger.count("bricks.decoded")
+        services.ledger.gauge("bricks.bytes", lambda: 7.0)
+        services.ledger.gauge("children.started", lambda: 1.0)
+        services.ledger.flush()
+    for services in (a, b):
+        add_up(services)
+        assert services.stats.totals().counts["bricks.decoded"] == 2
+        assert services.stats.gauges()["bricks.bytes"] == 14.0
+        assert services.stats.gauges()["children.started"] == 2.0
+        assert len(services.stats.own_processes()) == 1
+        assert len(services.stats.processes()) == 2
+
+
+def test_a_worker_elsewhere_serves_nobody_here(
+    node: Callable[..., Services],
+) -> None:
+    web, worker = node("a"), node("b", "worker")
+    worker.plans.mark_worker_alive()
+    worker.ledger.flush()
+    add_up(web)
+    assert not web.plans.worker_is_alive()
+    assert not web.health.readiness()["worker"]
+    assert worker.plans.worker_is_alive()
+
+
+def test_a_queued_job_is_done_by_the_machine_that_was_asked(
+    node: Callable[[str], Services],
+) -> None:
+    a, b = node("a"), node("b")
+    job = WarmJob(
+        id=new_id(),
+        file="data/a.h5",
+        dataset="/x",
+        fingerprint=[1, 2, 3, 4],
+        fixed=[0],
+        start=0,
+        stop=24,
+        bricks=6,
+        nbytes=153_600,
+        asked_at=time.time(),
+    )
+    a.warm_queue.add(job, 10**9)
+    assert [len(one.warm_queue.jobs()) for one in (a, b)] == [1, 1]
+    assert [len(one.warm_queue.own_jobs()) for one in (a, b)] == [1, 0]
+
+
+def test_nothing_is_lost_while_the_store_is_gone(
+    node: Callable[[str], Services], server: RedisServer
+) -> None:
+    a = node("a")
+    view(a, "3,:,:")
+    a.ledger.count("bricks.decoded")
+    a.ledger.flush()
+    server.signal(signal.SIGSTOP)
+    try:
+        a.ledger.count("bricks.decoded")
+        began = time.monotonic()
+        a.ledger.flush()
+        view(a, "4,:,:")
+        later(a)
+        assert time.monotonic() - began < PAUSE_S
+        assert a.ledger.failing
+        assert a.metadata.volume("data/a.h5", "x").shape == (24, 40, 40)
+        assert {part.part: part.works for part in a.health.parts()}[Part.SHARED] is False
+        assert a.health.readiness()["worker"]
+    finally:
+        server.signal(signal.SIGCONT)
+    time.sleep(PAUSE_S)
+    assert figures(a)["prefetch"]["decoded"] == 0
+    assert a.stats.totals().counts["bricks.decoded"] == 2
+    assert not a.ledger.failing
+    assert a.shared.answers()
+
+
+def test_planted_facts_are_misses(
+    node: Callable[[str], Services], server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    node("a").metadata.volume("data/a.h5", "x")
+    for key in server.client.scan_iter("lamella:v1:facts:*"):
+        server.client.set(key, b"\x80\x04planted")
+    b = node("b")
+    assert b.metadata.volume("data/a.h5", "x").shape == (24, 40, 40)
+    assert b.hdf5.started > 0
+    assert "its checksum does not match" in caplog.text
+
+
+def test_all_machines_have_one_clock(
+    node: Callable[[str], Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = time.time
+    a = node("a")
+    monkeypatch.setattr(time, "time", lambda: wall() - 5.0)
+    behind = node("b")
+    assert abs(behind.shared.clock() - wall()) < 0.5
+    view(behind, "3,:,:")
+    monkeypatch.setattr(time, "time", wall)
+    assert len(a.plans.plans()) == 1
+    assert abs(a.plans.plans()[0].last_request_at - wall()) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("localhost:6379", "it is an address"),
+        ("http://localhost", "it is an address"),
+        ("redis://10.0.0.5", "it has to be encrypted: rediss://"),
+        ("redis://u:p@redis.example", "it has to be encrypted: rediss://"),
+        ("rediss://redis.example", "it needs a user with a password"),
+        ("rediss://:p@redis.example", "it needs a user with a password"),
+        ("rediss://u:p@redis.example?ssl_cert_reqs=none", "nothing but ssl_ca_certs"),
+    ],
+)
+def test_a_store_that_others_could_read_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(SetupError, match="LAMELLA_CLUSTER") as caught:
+        load_settings({"cluster": url})
+    assert reason in str(caught.value)
+    assert "redis.example" not in str(caught.value).replace("USER:PASSWORD@HOST", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://localhost:1/2",
+        "redis://[::1]:6379",
+        "unix:///run/redis.sock",
+        "rediss://u:p@redis.example:6380/0?ssl_ca_certs=/etc/ca.pem",
+    ],
+)
+def test_an_address_of_a_store_is_a_secret(url: str) -> None:
+    settings = load_settings({"cluster": url, "node": "a-1.example"})
+    assert url not in repr(settings)
+    assert settings.node_name == "a-1.example"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "-a", "x" * 33])
+def test_names_of_machines_are_short(name: str) -> None:
+    with pytest.raises(SetupError, match="LAMELLA_NODE"):
+        load_settings({"node": name})
+
+
+def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.runtime.caches.find_spec", lambda _: None)
+    settings = load_settings({"cluster": "redis://127.0.0.1", "cache_dir": tmp_path / "cache"})
+    with pytest.raises(SetupError, match=r"lamella\[cluster\]"):
+        open_shared(settings, open_caches(settings.cache_dir))
+
+
+def test_one_machine_imports_nothing_for_several(tmp_path: Path) -> None:
+    script = (
+        "import sys, dashboard.app, dashboard.cli\n"
+        "from dashboard.runtime.caches import open_caches, open_shared\n"
+        "from dashboard.settings import load_settings\n"
+        "settings = load_settings({'cache_dir': sys.argv[1]})\n"
+        "open_shared(settings, open_caches(settings.cache_dir))\n"
+        "sys.exit(bool({'redis', 'hiredis', 'distributed'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "cache")], check=False)
+    assert done.returncode == 0
