@@ -1,6 +1,7 @@
 /* The server's HTTP interface. */
 
 import { encodeValue } from '../model/address.mjs';
+import { slabOf } from '../model/slab.mjs';
 /** @import { DatasetRecord } from '../model/view.mjs' */
 /** @import { Versions } from './versions.mjs' */
 
@@ -51,9 +52,18 @@ export function createApi(prefix, versions, onSession = () => undefined) {
   /** Why the session has ended; nothing is requested from then on. @type {ApiError | null} */
   let refused = null;
 
+  /** How thick slabs are, by file and dataset. @type {Map<string, Map<string, number[]>>} */
+  const thickness = new Map();
+
+  /** What a query of a slice adds so that it is sent where its neighbours are. @param {Query} query @returns {Query} */
+  function slab({ file, dataset, selection }) {
+    const thick = typeof selection === 'string' && thickness.get(String(file))?.get(String(dataset));
+    return thick ? { slab: slabOf(String(file), String(dataset), selection, thick) } : {};
+  }
+
   /** @param {string} path @param {Query} [query] @returns {string} */
   function url(path, query) {
-    const text = Object.entries(query || {}).filter(([, v]) => v !== null && v !== undefined)
+    const text = Object.entries({ ...query, ...slab(query || {}) }).filter(([, v]) => v !== null && v !== undefined)
       .map(([k, v]) => k + '=' + encodeValue(String(v))).join('&');
     return prefix + path + (text ? '?' + text : '');
   }
@@ -114,6 +124,9 @@ export function createApi(prefix, versions, onSession = () => undefined) {
   async function listing(file, dataset) {
     const response = await fetchOk(url('/api/v1/datasets', { file, dataset }));
     const { datasets, complete, default: main } = await response.json();
+    const known = thickness.get(file) || new Map();
+    for (const record of datasets) known.set(record.dataset, record.slab);
+    thickness.set(file, known);
     return { datasets, complete, main, version: response.headers.get('X-Volume-Version') };
   }
 

@@ -84,6 +84,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @typedef {object} ListedDataset What the server's list has of any dataset.
  * @property {string} dataset
  * @property {number[] | null} chunks Null where the data is contiguous.
+ * @property {number[] | null} [slab] Slices across each dimension that one machine has together.
  * @property {number} stored_bytes
  * @property {string} reason Why it cannot be shown, or what is missing; else empty.
  * @property {'slices' | 'curve' | 'table' | 'text' | 'value' | null} [view] How its values are shown.

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
 from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
+from dashboard.addressing.slabs import thickness
 from dashboard.catalog.volume import Volume, is_contiguous
 from dashboard.errors import CannotShow
 from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, View, unpack
@@ -33,6 +34,7 @@ class PublicDataset(TypedDict):
     dtype: str | None
     element: str | None
     chunks: list[int] | None
+    slab: list[int] | None
     filters: list[str]
     stored_bytes: int
     browsable: bool
@@ -87,6 +89,7 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
         "dtype": summary.dtype,
         "element": summary.element,
         "chunks": None if summary.chunks is None else list(summary.chunks),
+        "slab": _slab(summary) if summary.browsable and not too_large else None,
         "filters": list(summary.filters),
         "stored_bytes": summary.stored_bytes,
         "browsable": summary.browsable and not too_large,
@@ -94,6 +97,10 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
         "view": summary.view,
         "growable": summary.growable,
     }
+
+
+def _slab(summary: DatasetSummary) -> list[int] | None:
+    return None if summary.shape is None else thickness(summary.shape, summary.chunks)
 
 
 def volume_from(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -14,6 +14,7 @@ import numpy as np
 import urllib3
 from numpy.typing import NDArray
 
+from dashboard.addressing.slabs import slab_of
 from dashboard.client.columns import arrays, lines_of
 from dashboard.client.connection import Connection
 from dashboard.client.export import Format, Progress, download, format_of, receive
@@ -73,6 +74,7 @@ class Client(Figures):
         insecure_http: bool = False,
     ) -> None:
         self._viewer = viewer
+        self._thickness: dict[tuple[str, str], list[int]] = {}
         self._connection = Connection(
             address,
             token=token,
@@ -99,17 +101,12 @@ class Client(Figures):
 
     def datasets(self, file: str) -> list[PublicDataset]:
         """The datasets of a file with name, shape, type and storage; those not `browsable` say why (`reason`)."""
-        found: list[PublicDataset] = self._connection.get_json("/api/v1/datasets", file=file)[
-            "datasets"
-        ]
-        return found
+        return self._datasets(file)
 
     def volume(self, file: str, dataset: str) -> Volume:
         """A dataset that can be sliced; raises ValueError with the reason for one that cannot."""
-        (found,) = self._connection.get_json("/api/v1/datasets", file=file, dataset=dataset)[
-            "datasets"
-        ]
-        if not found["browsable"]:
+        (found,) = self._datasets(file, dataset=dataset)
+        if not found["browsable"] or found["shape"] is None:
             raise ValueError(f"{dataset} cannot be shown: {found['reason']}")
         shape, dtype = tuple(found["shape"]), np.dtype(found["dtype"])
         return Volume(self, file, found["dataset"], shape, dtype)
@@ -339,7 +336,19 @@ class Client(Figures):
         """Delete a bookmark, by its `id`."""
         self._connection.delete(f"/api/v1/bookmarks/{bookmark}")
 
+    def _datasets(self, file: str, **one: str) -> list[PublicDataset]:
+        found: list[PublicDataset] = self._connection.get_json(
+            "/api/v1/datasets", file=file, **one
+        )["datasets"]
+        for record in found:
+            thick = record.get("slab")
+            if thick is not None:
+                self._thickness[file, record["dataset"]] = thick
+        return found
+
     def _slice(self, query: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        name = "/" + query["dataset"].strip("/")
+        query |= _slab_query(query, name, self._thickness.get((query["file"], name)))
         if self._viewer is not None:
             query["viewer"] = self._viewer
         return self._connection.get("/api/v1/slice", **query)
@@ -361,6 +370,15 @@ def _slice_query(
         if axis is not None:
             query["axis"] = str(axis)
     return query | _decode_query(decode)
+
+
+def _slab_query(query: Mapping[str, str], name: str, thick: Sequence[int] | None) -> dict[str, str]:
+    """What has a load balancer send slices of one chunk to one machine, where that is known."""
+    fixed = {d: item for d, item in enumerate(query["selection"].split(",")) if ":" not in item}
+    if thick is None or not all(d < len(thick) and item.isdecimal() for d, item in fixed.items()):
+        return {}
+    numbers = {d: int(item) for d, item in fixed.items()}
+    return {"slab": slab_of(query["file"], name, numbers, thick)}
 
 
 def _decode_query(decode: bool) -> dict[str, str]:

@@ -172,10 +172,18 @@ BESIDE: Final = Flag(
     text="1 for a slice beside the viewer's main picture: it is planned for by itself.",
 )
 
+SLAB: Final = Parameter(
+    name="slab",
+    text=(
+        "By what a load balancer chooses a machine: a hash of file, dataset and, for each dimension that the"
+        " selection fixes, `index // slab` of `/datasets`. It means nothing to the server."
+    ),
+)
+
 VOLUME: Final = (FILE, DATASET)
 SLICE: Final = (
     *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART, DECODE, CHANNELS),
-    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD, BESIDE),
+    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD, BESIDE, SLAB),
 )
 
 # Statistics.

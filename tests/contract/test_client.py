@@ -13,6 +13,7 @@ from PIL import Image
 from urllib3.exceptions import HTTPError
 from werkzeug.wrappers import Response
 
+from dashboard.addressing.slabs import slab_of
 from dashboard.client import Client, ServerError, selection_text
 from dashboard.runtime.container import build_services
 from tests.contract.conftest import VOLUME
@@ -241,3 +242,23 @@ def test_an_index_as_text(index: Any, text: str) -> None:
 def test_what_is_no_index(index: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         selection_text(index, 3)
+
+
+def test_slices_of_one_chunk_have_one_slab(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(address)
+    asked: list[dict[str, str]] = []
+    connection = client._connection  # noqa: SLF001  # what is sent
+    get = connection.get
+    monkeypatch.setattr(
+        connection, "get", lambda path, **query: asked.append(query) or get(path, **query)
+    )
+    client.slice("data/volume.h5", "/volume", "3,:,:")
+    volume = client.volume("data/volume.h5", "volume")
+    for index in (0, 7, 8, -1):
+        volume[index]
+    client.slice("data/volume.h5", "volume", "7,0:9,:")
+    slabs = [query.get("slab") for query in asked if "selection" in query]
+    assert slabs[0] is None
+    assert slabs[1] == slabs[2] == slabs[5] == slab_of("data/volume.h5", "/volume", {0: 0}, [8])
+    assert slabs[3] not in (None, slabs[1])
+    assert slabs[4] is None

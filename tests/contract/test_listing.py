@@ -37,6 +37,7 @@ def test_datasets_are_described(app: App) -> None:
         "dtype": "uint16",
         "element": None,
         "chunks": [8, 16, 16],
+        "slab": [8, 16, 16],
         "filters": ["gzip"],
         "browsable": True,
         "reason": "",

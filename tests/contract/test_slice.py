@@ -400,3 +400,13 @@ def assert_error(response: Any, status: int) -> str:
     assert "/tmp" not in message
     assert "Traceback" not in message
     return message
+
+
+@pytest.mark.parametrize("slab", ["", "00000000", "../x", "\0", "ü" * 200])
+def test_a_slab_is_a_routing_key_and_nothing_else(app: App, slab: str) -> None:
+    asked = {"file": FILE, "dataset": "volume", "selection": "3,:,:"}
+    plain, routed = app.get("/api/v1/slice", **asked), app.get("/api/v1/slice", **asked, slab=slab)
+    assert routed.status_code == 200
+    assert routed.data == plain.data
+    assert routed.headers["ETag"] == plain.headers["ETag"]
+    assert routed.headers["Cache-Status"].startswith("frames; hit")

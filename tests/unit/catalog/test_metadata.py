@@ -17,7 +17,7 @@ from tests import files
 from tests.parts import Parts, make_children
 
 KEYS = set(
-    "dataset shape dtype element chunks filters stored_bytes browsable reason view growable".split()
+    "dataset shape dtype element chunks slab filters stored_bytes browsable reason view growable".split()
 )
 
 
@@ -36,6 +36,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "dtype": "float32",
             "element": None,
             "chunks": None,
+            "slab": [9, 20, 31],
             "filters": [],
             "stored_bytes": values.size * 4,
             "browsable": True,
@@ -49,6 +50,7 @@ def test_datasets_in_the_contract_s_shape(here: Parts, data: Path) -> None:
             "dtype": "uint16",
             "element": None,
             "chunks": [4, 7, 8],
+            "slab": [4, 7, 8],
             "filters": ["shuffle", "gzip", "fletcher32"],
             "stored_bytes": stored,
             "browsable": True,
@@ -68,6 +70,7 @@ def test_what_cannot_be_shown_is_listed_with_the_reason(here: Parts, data: Path)
     for name, word in files.UNSHOWABLE.items():
         record = listed[f"/{name}"]
         assert not record["browsable"], name
+        assert record["slab"] is None
         assert word in record["reason"], record
         assert record["reason"].endswith("."), record
         with pytest.raises(errors.CannotShow) as caught:
