@@ -271,6 +271,7 @@ export function start(config) {
     store,
     viewerId,
     polling,
+    onNone: () => sheet.follow(() => viewer.isLookingUp() || viewer.start()),
     onAnswer: (error) => viewer.onHeartbeat(error),
     onShape: (shape) => viewer.onShape(shape),
   });

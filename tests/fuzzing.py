@@ -7,10 +7,8 @@ client data of filters is varied together with the stored bytes. Prints what cam
 
 from __future__ import annotations
 
-import ctypes
 import io
 import json
-import mmap
 import random
 import signal
 import sys
@@ -32,6 +30,7 @@ from dashboard.codecs.errors import Bytes
 from dashboard.codecs.filters import FLETCHER32, GZIP, LZF
 from dashboard.codecs.pipeline import Filter
 from dashboard.codecs.verdict import Verdict
+from tests.guarded import Exact, Guarded
 
 BLOSCS = [
     dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))
@@ -78,37 +77,6 @@ ODD_VALUES = [*ODD, *range(1, 65), 10**5 + 1, 2**20, 2**24 + 1, 2**31 + 169, 2**
 CASE_S = 30.0
 
 Chunk = tuple[tuple[Filter, ...], bytes, int, StoredType]
-
-
-class Guarded:
-    """Memory between two guard pages."""
-
-    def __init__(self, size: int) -> None:
-        page = mmap.PAGESIZE
-        self._inner = -(-max(size, 1) // page) * page
-        self._map = mmap.mmap(-1, self._inner + 2 * page)
-        whole = np.frombuffer(self._map, np.uint8)
-        libc = ctypes.CDLL(None, use_errno=True)
-        for at in (0, page + self._inner):
-            address = ctypes.c_void_p(whole.ctypes.data + at)
-            if libc.mprotect(address, ctypes.c_size_t(page), 0):
-                raise OSError(ctypes.get_errno(), "mprotect")
-        self._usable = whole[page : page + self._inner]
-
-    def take(self, size: int, at_end: bool) -> Bytes:
-        """`size` bytes that lie right before the last page, or right behind the first."""
-        return self._usable[self._inner - size :] if at_end else self._usable[:size]
-
-
-class Exact:
-    """Memory of the very size that is taken, between the red zones of AddressSanitizer."""
-
-    def __init__(self, size: int) -> None:
-        """Fits in with `Guarded`; the memory is allocated when it is taken."""
-
-    def take(self, size: int, at_end: bool) -> Bytes:
-        """`size` bytes of the heap."""
-        return np.empty(size, np.uint8)
 
 
 def seeds(group: str) -> list[Chunk]:

@@ -82,3 +82,8 @@ class MadeNode:
     def targets(self, name: str) -> Sequence[MadeNode]:
         """The objects that an attribute refers to."""
         return self.references.get(name, [])
+
+
+def dataset(shape: tuple[int, ...], dtype: str = "f4", **attrs: Any) -> MadeNode:
+    """A dataset without values."""
+    return MadeNode(attrs=attrs, declared=(shape, np.dtype(dtype)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,3 +108,16 @@ def listening(application: Any) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def assert_error(response: Any, status: int) -> str:
+    """An error by the contract: the status, and one sentence without a path of the server."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    error = response.get_json()["error"]
+    assert set(error) == {"code", "message"}
+    message: str = error["message"]
+    assert re.fullmatch(r"\S.*[.!…]", message, re.DOTALL), message
+    assert "\n" not in message
+    assert "/tmp" not in message
+    assert "Traceback" not in message
+    return message

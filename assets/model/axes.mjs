@@ -2,7 +2,7 @@
 
 import { niceTicks } from './colorbar.mjs';
 import { formatNumber } from './number-format.mjs';
-import { displayUnit, metres, symbolOf } from './units.mjs';
+import { conversion, displayUnit, metres, symbolOf } from './units.mjs';
 /** @import { AxisMeaning, Coordinates } from './meaning.mjs' */
 /** @import { Display } from './units.mjs' */
 /** @import { View } from './view.mjs' */
@@ -73,6 +73,25 @@ function numberAt({ coordinates, edges }, position) {
   const { values } = coordinates;
   const rest = at - low;
   return rest ? values[low] + (values[low + 1] - values[low]) * rest : values[low];
+}
+
+/** The index of another axis at the place of an index of one, by their coordinates; below 0 or beyond the last one where the
+ * other has no such place. The same index where they have none, or none in units of one kind.
+ * @param {Axis} axis @param {number} index @param {Axis} other @returns {number} */
+export function indexIn(axis, index, other) {
+  const value = numberAt(axis, index) * (conversion(axis.unit, other.unit) ?? NaN);
+  const places = Array.from({ length: Math.min(other.length, 2) }, (_, i) => numberAt(other, i));
+  if (!places.concat(value).every(Number.isFinite)) return index;
+  if (other.coordinates && 'step' in other.coordinates) {
+    return Math.round((value - other.coordinates.start) / other.coordinates.step);
+  }
+  const apart = Array.from({ length: other.length }, (_, i) => Math.abs(numberAt(other, i) - value));
+  const nearest = apart.indexOf(Math.min(...apart));
+  const isLast = nearest === other.length - 1;
+  if ((nearest && !isLast) || other.length < 2) return nearest;
+  const width = Math.abs(numberAt(other, nearest) - numberAt(other, nearest ? nearest - 1 : 1));
+  // Cells at the ends are as wide as the step beside them.
+  return apart[nearest] <= width / 2 ? nearest : isLast ? other.length : -1;
 }
 
 /** The coordinate at an index with its unit; empty where there is none. @param {Axis} axis @param {number} index */

@@ -1,8 +1,10 @@
 /* A second dataset beside the picture: which one, whether it is like the first, and how the two differ. */
 
+import { axisOf, indexIn } from './axes.mjs';
 import { isDecodable } from './meaning.mjs';
 import { kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';
+/** @import { Measured } from './axes.mjs' */
 /** @import { Cells } from './cells.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
 /** @import { Found, View } from './view.mjs' */
@@ -21,7 +23,11 @@ export function whyUnlike(view, dataset, shape) {
     ': pictures of one size can be compared.';
 }
 
-/** The same slice of another dataset, in the same window. Beyond its end that is its last one.
+/** The index of another dataset in a dimension: at the same place where both have coordinates in units of one kind, otherwise
+ * the same one. It may lie beyond its ends. @param {View} view @param {Measured} other @param {number} d @returns {number} */
+export const indexLike = (view, other, d) => indexIn(axisOf(view, d), view.position[d], axisOf(other, d));
+
+/** The same slice of another dataset (`indexLike`), in the same window. Beyond its ends that is its first or last one.
  * @param {View} view @param {Found} found @returns {View} */
 export function viewLike(view, { file, record, listed, generation, meaning = null }) {
   const complex = /^complex/.test(record.dtype);
@@ -42,7 +48,11 @@ export function viewLike(view, { file, record, listed, generation, meaning = nul
     kind: kinds.includes(view.kind) ? view.kind : 'values',
     overlay: '',
     decode: isDecodable(meaning) && view.decode,
-    position: view.position.map((at, d) => Math.min(at, record.shape[d] - 1)),
+    position: view.position.map((at, d) => {
+      const isSliced = d !== view.rows && d !== view.cols;
+      const index = isSliced ? indexLike(view, { shape: record.shape, meaning, voxel: view.voxel }, d) : at;
+      return Math.min(Math.max(index, 0), record.shape[d] - 1);
+    }),
   });
 }
 

@@ -82,6 +82,14 @@ export function parseUnit(name) {
   return KNOWN.get(text) || (text.length > 3 ? KNOWN.get(text.toLowerCase()) : null) || null;
 }
 
+/** How many of one unit one of another is; null where they are not of one kind, or not known.
+ * @param {string} from @param {string} to @returns {number | null} */
+export function conversion(from, to) {
+  if (from.trim() && from.trim() === to.trim()) return 1;
+  const [own, other] = [parseUnit(from), parseUnit(to)];
+  return own && other && own.base === other.base ? own.factor / other.factor : null;
+}
+
 /** The unit in m; null where it is no length. @param {string} name @returns {number | null} */
 export function metres(name) {
   const unit = parseUnit(name);

@@ -4,6 +4,7 @@ import { measureStage } from '../data/network-timing.mjs';
 import { toPixels, toRows } from '../data/typed-arrays.mjs';
 import { remarkOn } from '../model/cells.mjs';
 import { isTransposed } from '../model/plane.mjs';
+import { isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { setText, setVisible } from './dom.mjs';
 import { sceneOf, withViewport } from './values-request.mjs';
@@ -181,7 +182,9 @@ export function createHeatmap({
     if (leaves) scrubber.end();
     // It was covered by a later slice while it was drawn, and is not seen.
     const isUnder = state().covered && state().painted !== null;
-    on.shown(request.view);
+    const now = store.current();
+    // Of one that was cancelled meanwhile, another one is to be seen.
+    if (halts === state().halts || (now && isSamePlane(now, request.view))) on.shown(request.view);
     if (!request.painted && !isUnder) {
       const stages = await telemetry.painted(request, answer, {
         convert: measureStage('convert', begun, converting + (image ? image.ms : 0)),

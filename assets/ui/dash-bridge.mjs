@@ -1,6 +1,7 @@
 /* The controls' values, written and read. The view is the truth: a control that the user works is read,
    every other change is written to it. */
 
+import { browserClock } from '../data/clock.mjs';
 import { axisOf, coordinateText, nameOf, parseVoxelSize, voxelSizeText } from '../model/axes.mjs';
 import { formatBound } from '../model/number-format.mjs';
 import { gradient } from '../model/colormap.mjs';
@@ -12,6 +13,7 @@ import { projectionOf, SLICES } from '../model/projection.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
+/** @import { Clock } from '../data/clock.mjs' */
 /** @import { Kind } from '../model/meaning.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { DatasetRecord, View } from '../model/view.mjs' */
@@ -34,11 +36,18 @@ const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous'
 /** `dimensions` are the other sliders, `recordsOf(file)` the datasets that are known of a file, `onDragged()` is called
  * when the slider is released.
  * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, recordsOf: (file: string) => DatasetRecord[],
- *   onDragged: () => void}} parts */
-export function createDashBridge({ dimensions, recordsOf, onDragged }) {
+ *   onDragged: () => void, clock?: Clock}} parts */
+export function createDashBridge({ dimensions, recordsOf, onDragged, clock = browserClock }) {
   /** Fields whose value Dash has not reported since something was typed. @type {Set<string>} */
   const typed = new Set();
-  const echoes = createEchoFilter({ isBeingEdited, wasTyped: (id) => typed.delete(id) });
+  /** When the user may have changed a control last (ms). */
+  let touchedAt = -Infinity;
+  const echoes = createEchoFilter({
+    isBeingEdited,
+    wasTyped: (id) => typed.delete(id),
+    touchedAt: () => touchedAt,
+    clock,
+  });
   /** Its id. @type {string | null} */
   let draggedControl = null;
   /** The axis that the slider is for. @type {number | null} */
@@ -75,6 +84,11 @@ export function createDashBridge({ dimensions, recordsOf, onDragged }) {
     };
     document.addEventListener('pointerup', () => setTimeout(release, 0), true);
     document.addEventListener('pointercancel', release, true);
+    const touch = (/** @type {Event} */ event) => {
+      // Escape leaves what is awaited, and no control has it.
+      if (!(event instanceof KeyboardEvent && event.key === 'Escape')) touchedAt = clock.now();
+    };
+    for (const type of ['pointerdown', 'keydown', 'click', 'input']) document.addEventListener(type, touch, true);
     // Enter reports a value when the picture has the focus again.
     document.addEventListener('input', ({ target }) => target instanceof Element && typed.add(target.id), true);
     document.addEventListener('focusout', ({ target }) => {

@@ -14,11 +14,11 @@ import { element } from '../render/dom.mjs';
  * @typedef {ReturnType<typeof createResidencyBand>} Residency
  */
 
-/** `onAnswer(error)` hears whether the volume has answered; null where it has. `onShape(shape)` hears the shape that the
+/** `onNone()` is called instead of asking while there is no view. `onAnswer(error)` hears whether the volume has answered; null where it has. `onShape(shape)` hears the shape that the
  * volume has now.
  * @param {{api: Pick<Api, 'url' | 'fetchOk'>, store: Pick<ViewStore, 'current'>, viewerId: string,
- *   polling: Pick<Polling, 'period'>, onAnswer: (error: Failure | null) => void, onShape: (shape: number[]) => void}} parts */
-export function createResidencyBand({ api, store, viewerId, polling, onAnswer, onShape }) {
+ *   polling: Pick<Polling, 'period'>, onNone: () => unknown, onAnswer: (error: Failure | null) => void, onShape: (shape: number[]) => void}} parts */
+export function createResidencyBand({ api, store, viewerId, polling, onNone, onAnswer, onShape }) {
   let timer = 0;
   /** @type {AbortController | null} */
   let inFlight = null;
@@ -43,7 +43,11 @@ export function createResidencyBand({ api, store, viewerId, polling, onAnswer, o
   /** @param {AbortSignal} signal */
   async function fetchAndDraw(signal) {
     const view = store.current();
-    if (!view || document.hidden) return;
+    if (document.hidden) return;
+    if (!view) {
+      await onNone();
+      return;
+    }
     const { generation, axis } = view;
     const length = axis === null ? 1 : view.shape[axis];
     /** @type {Ranges} */

@@ -22,7 +22,7 @@ const COLUMNS = 64;
 const CONFIG = { displayModeBar: false, showTips: false, scrollZoom: true, responsive: true };
 
 /** `plotly()` resolves when Plotly is there.
- * @param {{rows: Rows, datasets: Pick<Datasets, 'node'>, plotly: () => Promise<unknown>}} parts */
+ * @param {{rows: Rows, datasets: Pick<Datasets, 'node' | 'version' | 'invalidate'>, plotly: () => Promise<unknown>}} parts */
 export function createSheet({ rows, datasets, plotly }) {
   /** @type {Shown | null} */
   let shown = null;
@@ -30,6 +30,8 @@ export function createSheet({ rows, datasets, plotly }) {
   let table = null;
   /** @type {Promise<DashProps> | null} */
   let node = null;
+  /** Which state of which dataset was read last. @type {{file: string, dataset: string, version: string | null}} */
+  let state = { file: '', dataset: '', version: null };
 
   const sheet = () => element('sheet');
   const section = () => /** @type {HTMLElement} */ (sheet().closest('.viewer'));
@@ -42,11 +44,27 @@ export function createSheet({ rows, datasets, plotly }) {
     shown = found;
     section().classList.add('as-rows');
     sheet().classList.remove('hidden');
-    node = datasets.node(found.file, found.record.dataset).catch(() => null);
-    const { view } = found.record;
+    const { file, record: { dataset, view } } = found;
+    node = datasets.node(file, dataset).catch(() => null);
+    // What lies in another file has a version of its own, which `follow` asks for.
+    if (state.file !== file || state.dataset !== dataset) state = { file, dataset, version: datasets.version(file) };
     if (view === 'curve') showCurve(found, 0);
     else if (view === 'table') showTable(found, 0);
     else showText(found);
+  }
+
+  /** The file may have changed: then `again` is called, to read what is shown anew. @param {() => void} again */
+  async function follow(again) {
+    const of = shown;
+    if (!of) return;
+    const { file, record: { dataset } } = of;
+    const version = await rows.version(file, dataset).catch(() => null);
+    if (!isStill(of) || !version || version === state.version) return;
+    const isFirst = !state.version;
+    state = { file, dataset, version };
+    if (isFirst) return;
+    datasets.invalidate(file);
+    again();
   }
 
   function clear() {
@@ -229,7 +247,7 @@ export function createSheet({ rows, datasets, plotly }) {
     );
   }
 
-  return { show, hide, isShown: () => shown !== null };
+  return { show, hide, follow, isShown: () => shown !== null };
 }
 
 /** @param {(row: number) => void} go */

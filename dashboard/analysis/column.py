@@ -28,6 +28,7 @@ from dashboard.analysis.column_source import (
     thickness,
 )
 from dashboard.analysis.column_values import ColumnValues, PointValues, RegionValues
+from dashboard.analysis.interpretation import Interpretation
 from dashboard.blocking import about_to_block
 from dashboard.bricks.brick import FileBrick
 from dashboard.bricks.loader import BrickLoader
@@ -115,13 +116,13 @@ class ColumnAddress:
 
     def values(self, pixels: NDArray[np.bool_] | None) -> ColumnValues:
         """What the values are gathered in; `pixels` of the last two dimensions are left out (None: none)."""
-        region = self.region
+        region, source = self.region, Interpretation(self.volume, self.part, self.packing)
         dims = (self.axis,) if region is None else (self.axis, region.rows, region.cols)
         left_out = None if pixels is None else self._left_out(pixels, dims)
         if region is None:
-            return PointValues(self.volume, self.length, self.packing, self.part, left_out)
+            return PointValues(source, self.length, left_out)
         mask = None if region.mask.all() else region.mask
-        return RegionValues(self.volume, self.length, mask, self.packing, self.part, left_out)
+        return RegionValues(source, self.length, mask, left_out)
 
     def _left_out(self, pixels: NDArray[np.bool_], dims: tuple[int, ...]) -> NDArray[np.bool_]:
         """Which voxels of the box are left out, along these dimensions."""

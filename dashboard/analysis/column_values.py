@@ -11,15 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.catalog.volume import Volume
-from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
-from dashboard.frames.unpacking import Packing
-
-
-def displayed_dtype(volume: Volume, packing: Packing | None) -> np.dtype[Any]:
-    """The type of the displayed values of a volume."""
-    shown = part_dtype(volume.dtype)
-    return shown if packing is None else packing.result_dtype(shown)
+from dashboard.analysis.interpretation import Interpretation
 
 
 class ColumnValues(ABC):
@@ -50,24 +42,15 @@ class ColumnValues(ABC):
 
 
 class PointValues(ColumnValues):
-    """The values of one voxel at each index, stored; `packing` and `part` are those of the displayed ones.
-
-    Where `left_out` (indices) is given, those are missing.
-    """
+    """The values of one voxel at each index, stored; where `left_out` (indices) is given, those are missing."""
 
     nothing = '"value":null'
 
     def __init__(
-        self,
-        volume: Volume,
-        length: int,
-        packing: Packing | None,
-        part: ComplexPart,
-        left_out: NDArray[np.bool_] | None = None,
+        self, source: Interpretation, length: int, left_out: NDArray[np.bool_] | None = None
     ) -> None:
-        self._stored = np.zeros(length, volume.memory_dtype)
-        self._packing = packing
-        self._part = part
+        self._source = source
+        self._stored = np.zeros(length, source.volume.memory_dtype)
         self._left_out = left_out
 
     def take(self, first: int, values: NDArray[Any], at: tuple[int, int]) -> None:
@@ -77,9 +60,7 @@ class PointValues(ColumnValues):
         pass
 
     def entries(self, indices: Sequence[int]) -> Iterable[str]:
-        stored = self._stored[np.asarray(indices, np.int64)]
-        packing = self._packing
-        shown = select_part(stored, self._part) if packing is None else packing.unpack(stored)
+        shown = self._source.shown(self._stored[np.asarray(indices, np.int64)])
         if self._left_out is not None:
             shown = np.where(self._left_out[indices], np.nan, shown)
         if shown.dtype.kind in "iu":
@@ -99,31 +80,24 @@ class PointValues(ColumnValues):
 class RegionValues(ColumnValues):
     """Number, mean, standard deviation, least and largest of the values of a region at each index.
 
-    Missing values do not count: what is not finite, and a fill value that the file's author set. `mask` has the
-    voxels of the region (rows, columns); None: all. Those of
-    `left_out` (indices, rows, columns) are missing. Means of integers of up to four bytes are those of exact sums;
-    squares of differences from the mean are merged from part to part (Chan, Golub and LeVeque 1983).
+    Missing values do not count (`Interpretation`). `mask` has the voxels of the region (rows, columns); None: all.
+    Those of `left_out` (indices, rows, columns) are missing. Means of integers of up to four bytes are those of
+    exact sums; squares of differences from the mean are merged from part to part (Chan, Golub and LeVeque 1983).
     """
 
     nothing = '"n":0,"mean":null,"sd":null,"min":null,"max":null'
 
     def __init__(
         self,
-        volume: Volume,
+        source: Interpretation,
         length: int,
         mask: NDArray[np.bool_] | None,
-        packing: Packing | None,
-        part: ComplexPart,
         left_out: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._packing = packing
-        self._part = part
+        self._source = source
         self._mask = mask
         self._left_out = left_out
-        self._stored = volume.memory_dtype
-        is_stored = packing is None or packing.dtype is None
-        self._fill = volume.fill if volume.fill_is_user_defined and is_stored else None
-        kind = displayed_dtype(volume, packing)
+        kind = source.dtype
         exact = kind.kind in "iu" and kind.itemsize <= 4
         self._counts = np.zeros(length, np.int64)
         self._sums = np.zeros(length, np.int64 if exact else np.float64)
@@ -140,15 +114,11 @@ class RegionValues(ColumnValues):
         here = None if mask is None else mask[area]
         if here is not None and not here.any():
             return
-        flat = _flat(values, here).astype(self._stored, copy=False)
-        missing = None if self._fill is None else flat == self._fill
+        stored = _flat(values, here).astype(self._source.volume.memory_dtype, copy=False)
+        shown, valid = self._source.read(stored)
         if self._left_out is not None:
-            left_out = _flat(self._left_out[first : first + count][:, *area], here)
-            missing = left_out if missing is None else missing | left_out
-        shown = select_part(flat, self._part)
-        if self._packing is not None:
-            shown = self._packing.unpack(flat)
-        figures = _figures(shown, missing)
+            valid &= ~_flat(self._left_out[first : first + count][:, *area], here)
+        figures = _figures(shown, valid)
         with self._lock:
             self._taken.append((first, at, figures))
 
@@ -231,16 +201,11 @@ def _flat(values: NDArray[Any], here: NDArray[np.bool_] | None) -> NDArray[Any]:
     return values.reshape(len(values), -1) if here is None or here.all() else values[:, here]
 
 
-def _figures(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> _Figures:
-    """The figures of each row of values."""
+def _figures(values: NDArray[Any], valid: NDArray[np.bool_]) -> _Figures:
+    """The figures of the valid ones of each row of values."""
     count, size = values.shape
-    valid = None if missing is None else ~missing
-    if values.dtype.kind == "f":
-        finite = np.isfinite(values)
-        valid = finite if valid is None else valid & finite
-    if valid is not None and valid.all():
-        valid = None
-    if valid is None:
+    are_all = bool(valid.all())
+    if are_all:
         counts = np.full(count, size, np.int64)
         first = values[:, :1]
     else:
@@ -249,7 +214,7 @@ def _figures(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> _Figure
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # Differences from one of the values: small ones far from zero keep their digits.
         apart = np.subtract(values, first, dtype=np.float64)
-        if valid is not None:
+        if not are_all:
             apart[~valid] = 0.0
         sums = apart.sum(axis=1)
         # A third of the time of `einsum`.
@@ -261,7 +226,7 @@ def _figures(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> _Figure
             total = start.astype(np.int64) * counts + sums.astype(np.int64)
         else:
             total = start.astype(np.float64) * counts + sums
-    if valid is None:
+    if are_all:
         return counts, total, means, squares, values.min(axis=1), values.max(axis=1)
     low, high = _ends(values.dtype)
     least = values.min(axis=1, where=valid, initial=high)

@@ -53,7 +53,7 @@ class Interpretation:
             stored = stored[~left_out]
         if self.has_codes:
             return self.distribution_of_codes(code_counts(stored), masked)
-        values, valid = self._read(stored.reshape(-1))
+        values, valid = self.read(stored.reshape(-1))
         kept = values if valid.all() else values[valid]
         return Distribution(kept, None, values.size - kept.size + masked)
 
@@ -65,7 +65,7 @@ class Interpretation:
         codes = np.flatnonzero(counts)
         counts = counts[codes]
         stored = codes.astype(_code_dtype(self.volume.memory_dtype)).view(self.volume.memory_dtype)
-        values, valid = self._read(stored)
+        values, valid = self.read(stored)
         missing = int(counts[~valid].sum()) + masked
         values, counts = values[valid], counts[valid]
         order = np.argsort(values, kind="stable")
@@ -78,16 +78,21 @@ class Interpretation:
 
     def floats(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """The values as float64, in an array of the same shape; NaN for missing ones."""
-        values, valid = self._read(stored)
+        values, valid = self.read(stored)
         return np.where(valid, values.astype(np.float64), np.nan)
 
-    def _read(self, stored: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """The values, and which are valid."""
+    def shown(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """The values, whether or not they are valid."""
+        if self.projection is not None:
+            return stored
+        return (
+            select_part(stored, self.part) if self.packing is None else self.packing.unpack(stored)
+        )
+
+    def read(self, stored: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The values of an array, in its shape, and which are valid."""
         packing, volume, projection = self.packing, self.volume, self.projection
-        if projection is not None:
-            values = stored
-        else:
-            values = select_part(stored, self.part) if packing is None else packing.unpack(stored)
+        values = self.shown(stored)
         valid = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
         is_stored = projection is None or (projection.is_extremum and volume.dtype.kind != "c")
         if volume.fill_is_user_defined and is_stored and (packing is None or packing.dtype is None):

@@ -15,6 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.frames import integer_moments
+
 # Sums of so many two-byte integers fit four bytes, and those of their squares float64.
 MAX_SLICES: Final = 65_536
 # Squares of sums of so many two-byte integers are exact in float64.
@@ -46,6 +48,11 @@ class Cells(ABC):
         self.shape = shape
         self._dtype = dtype
         self._planes = 0
+        self._begin()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Allocate the sums."""
 
     @abstractmethod
     def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
@@ -64,23 +71,16 @@ class Cells(ABC):
     def finish(self, out: NDArray[Any], scratch: NDArray[np.float64]) -> None:
         """Write the projection to `out`; `scratch` is as of `add`."""
 
-    @abstractmethod
     def clear(self) -> None:
         """Begin anew, for other cells."""
+        self._planes = 0
 
 
 class _Extremum(Cells):
     """Largest or smallest values."""
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        skips_missing: bool,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
-        super().__init__(reduction, skips_missing, shape, dtype)
-        self._found = np.empty(shape, dtype)
+    def _begin(self) -> None:
+        self._found = np.empty(self.shape, self._dtype)
 
     def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
         largest = self._reduction is Reduction.MAX
@@ -97,35 +97,29 @@ class _Extremum(Cells):
     def finish(self, out: NDArray[Any], scratch: NDArray[np.float64]) -> None:
         out[...] = self._found
 
-    def clear(self) -> None:
-        self._planes = 0
-
 
 class _IntegerSum(Cells):
     """Sums of integers, which are exact unless they overflow as in NumPy; means by them."""
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        skips_missing: bool,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
-        super().__init__(reduction, skips_missing, shape, dtype)
-        self._sums = np.empty(shape, f"{dtype.kind}{4 if dtype.itemsize <= 2 else 8}")
+    def _begin(self) -> None:
+        kind, size = self._dtype.kind, 4 if self._dtype.itemsize <= 2 else 8
+        self._sums = np.zeros(self.shape, f"{kind}{size}")
 
     def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
-        for plane in planes:
-            if self._planes:
-                np.add(self._sums, plane, out=self._sums)
-            else:
-                np.copyto(self._sums, plane)
-            self._planes += 1
+        self._add(planes, 1)
 
     def subtract(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
-        for plane in planes:
-            np.subtract(self._sums, plane, out=self._sums)
-            self._planes -= 1
+        self._add(planes, -1)
+
+    def _add(self, planes: Iterable[NDArray[Any]], sign: int) -> None:
+        given = list(planes)
+        self._planes += sign * len(given)
+        if self._dtype.itemsize <= 2 and integer_moments.available():
+            integer_moments.add(given, sign, self._sums)
+            return
+        fold: np.ufunc = np.add if sign > 0 else np.subtract
+        for plane in given:
+            fold(self._sums, plane, out=self._sums)
 
     @property
     def nbytes(self) -> int:
@@ -139,25 +133,19 @@ class _IntegerSum(Cells):
             out[...] = self._sums
 
     def clear(self) -> None:
-        self._planes = 0
+        super().clear()
+        self._sums[...] = 0
 
 
 class _Float(Cells):
     """What is summed in float64; where missing values do not count, with the number of those of each cell."""
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        skips_missing: bool,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
-        super().__init__(reduction, skips_missing, shape, dtype)
-        self._sums = np.zeros(shape, np.float64)
-        self._missing = np.zeros(shape, np.uint32) if skips_missing else None
+    def _begin(self) -> None:
+        self._sums = np.zeros(self.shape, np.float64)
+        self._missing = np.zeros(self.shape, np.uint32) if self._skips_missing else None
 
     def clear(self) -> None:
-        self._planes = 0
+        super().clear()
         self._sums[...] = 0.0
         if self._missing is not None:
             self._missing[...] = 0
@@ -205,16 +193,10 @@ class _Moments(_Float):
     values.
     """
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        skips_missing: bool,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
-        super().__init__(reduction, skips_missing, shape, dtype)
-        self._squares = np.zeros(shape, np.float64)
-        self._first = np.full(shape, np.nan)
+    def _begin(self) -> None:
+        super()._begin()
+        self._squares = np.zeros(self.shape, np.float64)
+        self._first = np.full(self.shape, np.nan)
         self._unset = True
 
     def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
@@ -249,45 +231,39 @@ class _Moments(_Float):
 class _ExactMoments(Cells):
     """Standard deviations of integers of up to two bytes: their sums and those of their squares are exact."""
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        skips_missing: bool,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
-        super().__init__(reduction, skips_missing, shape, dtype)
+    def _begin(self) -> None:
         # float64 holds them exactly, and is faster than integers of eight bytes.
-        self._sums = np.empty(shape, np.float64)
-        self._squares = np.empty(shape, np.float64)
+        self._sums = np.zeros(self.shape, np.float64)
+        self._squares = np.zeros(self.shape, np.float64)
+        # Sums in C are of values less a constant: what was begun in one way goes on in it.
+        self._compiled = integer_moments.available()
 
     def add(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
-        values = scratch[0]
-        for plane in planes:
-            if self._planes:
-                np.copyto(values, plane)
-                np.add(self._sums, values, out=self._sums)
-                np.multiply(values, values, out=values)
-                np.add(self._squares, values, out=self._squares)
-            else:
-                np.copyto(self._sums, plane)
-                np.multiply(self._sums, self._sums, out=self._squares)
-            self._planes += 1
+        self._add(list(planes), 1, scratch[0])
 
     def subtract(self, planes: Iterable[NDArray[Any]], scratch: NDArray[np.float64]) -> None:
-        values = scratch[0]
+        self._add(list(planes), -1, scratch[0])
+
+    def _add(self, planes: list[NDArray[Any]], sign: int, values: NDArray[np.float64]) -> None:
+        self._planes += sign * len(planes)
+        if self._compiled:
+            integer_moments.add(planes, sign, self._sums, self._squares)
+            return
+        fold: np.ufunc = np.add if sign > 0 else np.subtract
         for plane in planes:
             np.copyto(values, plane)
-            np.subtract(self._sums, values, out=self._sums)
+            fold(self._sums, values, out=self._sums)
             np.multiply(values, values, out=values)
-            np.subtract(self._squares, values, out=self._squares)
-            self._planes -= 1
+            fold(self._squares, values, out=self._squares)
 
     @property
     def nbytes(self) -> int:
         return self._sums.nbytes + self._squares.nbytes
 
     def finish(self, out: NDArray[Any], scratch: NDArray[np.float64]) -> None:
+        if self._compiled and self._planes <= EXACT_SLICES:
+            integer_moments.deviations(self._sums, self._squares, self._planes, out)
+            return
         spread, square = scratch
         if self._planes <= EXACT_SLICES:
             np.multiply(self._squares, self._planes, out=spread)
@@ -303,7 +279,9 @@ class _ExactMoments(Cells):
         out[...] = spread
 
     def clear(self) -> None:
-        self._planes = 0
+        super().clear()
+        self._sums[...] = 0.0
+        self._squares[...] = 0.0
 
 
 def cells_of(

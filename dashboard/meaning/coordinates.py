@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from typing import Any
 
+import cftime
 import numpy as np
+from numpy import ma
 from numpy.typing import NDArray
 
 from dashboard.meaning.attributes import name_of, number, text
@@ -63,14 +64,13 @@ def dates_of(values: NDArray[Any], unit: str, calendar: str) -> Texts | None:
     """Dates in ISO 8601 for numbers with a unit such as `days since 2001-01-01`; None without one."""
     if not _SINCE.match(unit) or values.size > MAX_DATES or values.dtype.kind not in "iuf":
         return None
-    cftime = importlib.import_module("cftime")
     try:
         if (nano := _NANO.match(unit)) is not None:
             return _of_nanoseconds(cftime.num2date(0, f"seconds since {nano[1]}"), values)
         dates = cftime.num2date(values.reshape(-1), unit, calendar.lower() or "standard")
     except (ValueError, TypeError, OverflowError, AttributeError, ArithmeticError):
         return None
-    if np.ma.getmaskarray(dates).any():
+    if ma.getmaskarray(dates).any():
         return None
     return {"text": [_shortest(date.isoformat()) for date in dates]}
 

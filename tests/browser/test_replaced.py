@@ -65,7 +65,8 @@ def write(
     """A file that has `value` everywhere, but for a ramp along the first row; put in place at once."""
     new = path.with_suffix(".new")
     values = np.full(shape, value, dtype)
-    values[..., 0, :] += np.arange(shape[-1]).astype(dtype)
+    if len(shape) > 1:
+        values[..., 0, :] += np.arange(shape[-1]).astype(dtype)
     with h5py.File(new, "w") as file:
         made = file.create_dataset(name, data=values, chunks=True, compression="gzip")
         made.attrs["level"] = value
@@ -145,6 +146,22 @@ def test_at_rest_it_is_noticed(viewer: Any, path: Path) -> None:
     assert viewer.page.inner_text("#plot-note-text") == "This file changed on disk."
     viewer.page.click("#plot-note-close")
     assert not viewer.page.is_visible("#plot-note")
+
+
+def test_a_curve_follows_its_file(viewer: Any, path: Path) -> None:
+    write(path, 3, shape=(50,))
+    viewer.load(link(path))
+    value = "(value) => document.querySelector('.sheet-curve')?.data?.[0].y[5] === value"
+    viewer.until(value, 3)
+    # And back to what it was.
+    for level in (4, 3):
+        write(path, level, shape=(50,))
+        poll(viewer)
+        viewer.until(value, level)
+    write(path, 100)
+    poll(viewer)
+    viewer.until("() => lamella.viewer.current()?.dataset === '/volume'")
+    viewer.settled()
 
 
 def test_with_the_times_set_back_too(viewer: Any, path: Path) -> None:

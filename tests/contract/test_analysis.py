@@ -15,8 +15,7 @@ from dashboard.client import Client
 from tests import files
 from tests.contract.test_change import write
 from tests.contract.test_quotas import BRICK, TOKEN, people
-from tests.contract.test_slice import assert_error
-from tests.web import HOST, App, listening, running
+from tests.web import HOST, App, assert_error, listening, running
 
 SHAPE = (5, 23, 31)
 STORED = np.random.default_rng(3).integers(-100, 100, SHAPE).astype(">i2")

@@ -17,8 +17,7 @@ from dashboard import errors
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from tests import files
-from tests.contract.test_slice import assert_error
-from tests.web import App, array, running
+from tests.web import App, array, assert_error, running
 
 SHAPE = (12, 50, 60)
 

@@ -18,8 +18,8 @@ from dashboard.client import Client, ServerError
 from tests import files
 from tests.contract.conftest import FLOATS, VOLUME
 from tests.contract.test_quotas import TOKEN, people
-from tests.contract.test_slice import FILE, assert_error
-from tests.web import HOST, App, listening, running
+from tests.contract.test_slice import FILE
+from tests.web import HOST, App, assert_error, listening, running
 
 
 def lines(

@@ -97,8 +97,9 @@ def test_what_is_planned_is_decoded_ahead(serve: Callable[..., Any], folder: Pat
 
 
 def test_a_brick_that_two_viewers_use_counts_once(serve: Callable[..., Any], folder: Path) -> None:
-    # Plans outlive the test, so that no brick is wasted.
-    server = serve(str(folder), LAMELLA_PLAN_SECONDS="600")
+    # Plans outlive the test, so that no brick is wasted. There is room for all bricks of axis 0 (34 kB each), and
+    # for none of the other axes.
+    server = serve(str(folder), LAMELLA_PLAN_SECONDS="600", LAMELLA_PREFETCH_BYTES="225kB")
     query = {"file": "scans/volume.h5", "dataset": "x"}
 
     def view(index: int, viewer: str) -> None:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from tests import database, files
-from tests.contract.test_slice import assert_error
-from tests.web import HOST, App, running
+from tests.web import HOST, App, assert_error, running
 
 VALUES = np.random.default_rng(8).integers(0, 4000, (20, 48, 48)).astype("u2")
 CHUNKED = {"chunks": (10, 16, 16), "compression": "gzip"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from numpy.typing import NDArray
 
 from dashboard.client import Client
 from tests import files
-from tests.contract.test_slice import assert_error
-from tests.web import App, listening, running
+from tests.web import App, assert_error, listening, running
 
-netCDF4 = pytest.importorskip("netCDF4")  # noqa: N816  # its own name
-xarray = pytest.importorskip("xarray")
+netCDF4 = import_module("netCDF4")  # noqa: N816  # its own name
+xarray = import_module("xarray")
 
 SHAPE = (3, 40, 50)
 STORED = np.random.default_rng(7).integers(-100, 100, SHAPE).astype("i2")

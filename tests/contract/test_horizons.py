@@ -6,8 +6,7 @@ import pytest
 
 from dashboard.errors import NotFound
 from dashboard.telemetry.statistics import Stats
-from tests.contract.test_slice import assert_error
-from tests.web import App
+from tests.web import App, assert_error
 
 VOLUME = ("data/volume.h5", "/volume")
 

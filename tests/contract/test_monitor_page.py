@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from dashboard.app import create_app
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
-from tests.contract.test_slice import assert_error
+from tests.web import assert_error
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ import pytest
 
 from dashboard.files import catalog
 from tests import files
-from tests.contract.test_slice import assert_error
 from tests.unit.hdf5.stand_ins import preceded
-from tests.web import App, running
+from tests.web import App, assert_error, running
 
 VALUES = np.arange(3 * 4 * 5, dtype="i4").reshape(3, 4, 5)
 

@@ -16,9 +16,8 @@ from dashboard.addressing import selection
 from dashboard.addressing.outcomes import Purpose
 from dashboard.telemetry.row_limit import RowLimit
 from tests import files
-from tests.contract.test_slice import assert_error
 from tests.services import load
-from tests.web import App, running
+from tests.web import App, assert_error, running
 
 VALUES = np.random.default_rng(8).integers(0, 4000, (40, 64, 64)).astype("u2")
 FILE = "scan.h5"

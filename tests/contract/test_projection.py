@@ -11,8 +11,8 @@ import pytest
 
 from dashboard.client import Client
 from tests.contract.conftest import FLOATS, VOLUME
-from tests.contract.test_slice import FILE, assert_error
-from tests.web import App, listening
+from tests.contract.test_slice import FILE
+from tests.web import App, assert_error, listening
 
 NUMPY = {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum, "sd": np.std}
 TYPES = {"mean": "float32", "max": "uint16", "min": "uint16", "sum": "uint64", "sd": "float32"}

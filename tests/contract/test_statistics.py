@@ -12,8 +12,7 @@ import pytest
 
 from dashboard import __version__
 from tests import files
-from tests.contract.test_slice import assert_error
-from tests.web import App, running
+from tests.web import App, assert_error, running
 
 VALUES = np.random.default_rng(8).integers(0, 4000, (20, 48, 48)).astype("u2")
 FILE = "scan.h5"

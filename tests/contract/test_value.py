@@ -11,8 +11,7 @@ import pytest
 
 from tests import files
 from tests.contract.conftest import VOLUME
-from tests.contract.test_slice import assert_error
-from tests.web import App, running
+from tests.web import App, assert_error, running
 
 FILE = "data/volume.h5"
 

@@ -15,8 +15,7 @@ from dashboard.prefetch import warm_queue
 from dashboard.prefetch.worker import Worker
 from dashboard.runtime.container import build_services
 from tests import files
-from tests.contract.test_slice import assert_error
-from tests.web import HOST, App, running
+from tests.web import HOST, App, assert_error, running
 
 VALUES = np.random.default_rng(9).integers(0, 4000, (20, 48, 48)).astype("u2")
 CHUNKED = {"chunks": (5, 16, 16), "compression": "gzip"}

@@ -3,12 +3,33 @@ import assert from 'node:assert/strict';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryTo } from '../../assets/model/carry-over.mjs';
 import { compared } from '../../assets/model/compare.mjs';
-import { cellIn, differenceMapping, differenceOf, viewLike, whyUnlike } from '../../assets/model/comparison.mjs';
+import {
+  cellIn,
+  differenceMapping,
+  differenceOf,
+  indexLike,
+  viewLike,
+  whyUnlike,
+} from '../../assets/model/comparison.mjs';
 import { createView, reduce } from '../../assets/model/view.mjs';
 
 function foundOf(shape = [10, 20, 30], dataset = '/d', dtype = 'uint16', meaning = null) {
   return { file: 'a.h5', listed: 'v1', generation: 1, meaning, record: { dataset, shape, dtype } };
 }
+
+const NO_MEANING = {
+  kind: 'values',
+  rows: 1,
+  columns: 2,
+  channels: null,
+  channel_order: null,
+  palette: null,
+  index: [0, null, null],
+  up: false,
+  aspect: null,
+  value: { name: '', unit: '', scale: 1, offset: 0, calendar: '', fills: [], flags: [], decoded_dtype: null },
+  suggested: { colorscale: null, window: null, norm: null },
+};
 
 const viewOf = (link = '', ...found) => createView(foundOf(...found), parseLink(link), null, false).view;
 
@@ -58,6 +79,26 @@ Deno.test('the other dataset has the same slice, at most its last one', () => {
   assert.deepEqual([other.dataset, other.position[0], other.part, other.x], ['/e', 3, 'abs', view.x]);
   assert.ok(Object.isFrozen(other));
   assert.equal(viewLike(view, foundOf()).part, null);
+});
+
+Deno.test('the other dataset is shown at the same place where both have units', () => {
+  const axes = (unit, coordinates) => [{ name: 'z', unit, coordinates, edges: false, dates: false }, {}, {}];
+  const meaningOf = (...of) => ({ ...NO_MEANING, axes: axes(...of) });
+  const view = viewOf('?axis=0&index=8', [10, 20, 30], '/d', 'uint16', meaningOf('mm', { start: 0, step: 0.002 }));
+  const at = (length, ...of) => {
+    const found = foundOf([length, 20, 30], '/e', 'uint16', of.length ? meaningOf(...of) : null);
+    const like = viewLike(view, found);
+    return [like.position[0], indexLike(view, like, 0)];
+  };
+  assert.deepEqual(at(40, 'um', { start: 0, step: 1 }), [16, 16]);
+  assert.deepEqual(at(10, 'um', { start: 0, step: 1 }), [9, 16]);
+  assert.deepEqual(at(10, 'µm', { start: 100, step: 1 }), [0, -84]);
+  assert.deepEqual(at(5, 'µm', { values: [0, 10, 15, 18, 40] }), [2, 2]);
+  assert.deepEqual(at(3, 'µm', { values: [0, 5, 10] }), [2, 3]);
+  assert.deepEqual(at(3, 'µm', { values: [40, 30, 20] }), [2, 2]);
+  for (const none of [[], ['s', { start: 0, step: 1 }], ['mm', null], ['mm', { text: ['a'] }]]) {
+    assert.deepEqual(at(40, ...none), [8, 8]);
+  }
 });
 
 Deno.test('cells of one grid are found in another', () => {

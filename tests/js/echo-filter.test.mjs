@@ -32,3 +32,19 @@ Deno.test('what was typed is the user’s once, though the field has been left a
   assert.ok(filter.isUserChange('field', 4));
   assert.ok(!filter.isUserChange('field', 4));
 });
+
+Deno.test('what a control had before the page wrote another value is not the user’s, unless the user was there', async () => {
+  const clock = createFakeClock();
+  let touched = 0;
+  const filter = createEchoFilter({ isBeingEdited: () => false, touchedAt: () => touched, clock });
+  await clock.pass(10);
+  // Another dataset is shown, and left again at once.
+  filter.write('axis', 'value', '2');
+  assert.ok(!filter.isUserChange('axis', '2'));
+  filter.write('axis', 'value', '0');
+  assert.deepEqual(['2', '0', '2'].map((value) => filter.isUserChange('axis', value)), [false, false, false]);
+  assert.ok(filter.isUserChange('axis', '1'));
+  await clock.pass(10);
+  touched = clock.now();
+  assert.ok(filter.isUserChange('axis', '2'));
+});

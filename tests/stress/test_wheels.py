@@ -25,7 +25,8 @@ WITHIN_S = 60.0
 
 NATIVE = (
     "from dashboard.codecs import compiled, paired_inflate; from dashboard.decoding import timed_read;"
-    " print(all(one.available() for one in (compiled, paired_inflate, timed_read)))"
+    " from dashboard.frames import integer_moments as moments;"
+    " print(all(one.available() for one in (compiled, paired_inflate, timed_read, moments)))"
 )
 
 

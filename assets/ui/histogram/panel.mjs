@@ -12,7 +12,7 @@ import {
   valuesIn,
   windowOfHistogram,
 } from '../../model/histogram.mjs';
-import { projectionOf, projectionQuery } from '../../model/projection.mjs';
+import { projectionQuery } from '../../model/projection.mjs';
 import { colorLut } from '../../model/quantize.mjs';
 import { selectionOf, voxelsIn } from '../../model/viewport.mjs';
 import { drawChart } from '../../render/histogram/chart.mjs';
@@ -204,15 +204,10 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     asking = mine;
     const key = keyOf(view);
     const isVolume = scope === 'volume';
-    if (!isVolume && projectionOf(view)) {
-      // The server counts no projections.
-      show({ histogram: histogramOf(drawn.cells, binsFor(view)), cells: null, key, isRough: true });
-      return;
-    }
     const address = api.url('/api/v1/histogram', {
       file: view.file,
       dataset: view.dataset,
-      ...(isVolume ? { scope } : { selection: selectionOf(view) }),
+      ...(isVolume ? { scope } : { selection: selectionOf(view), ...projectionQuery(view) }),
       bins: isVolume ? VOLUME_BINS : binsFor(view),
       part: view.part,
       decode: view.decode ? 1 : null,

@@ -1,7 +1,7 @@
 /* A second dataset in the same slice, zoom and window: beside the picture, or over it by swipe, as difference, or blended. */
 
 import { compared } from '../../model/compare.mjs';
-import { differenceMapping, differenceOf, viewLike, whyUnlike } from '../../model/comparison.mjs';
+import { differenceMapping, differenceOf, indexLike, viewLike, whyUnlike } from '../../model/comparison.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf } from '../../render/codes.mjs';
 import { element } from '../../render/dom.mjs';
@@ -196,9 +196,10 @@ export function createCompare(parts) {
     if (isSide) hideOver();
     else pane.clear();
     pane.place(like, null);
-    const beyond = like.axis !== null && like.position[like.axis] !== view.position[like.axis];
-    if (beyond) {
-      bar.say(found.record.dataset + ' ends at slice ' + like.position[Number(like.axis)] + ', which is shown.');
+    const { axis } = like;
+    if (axis !== null && like.position[axis] !== indexLike(view, like, axis)) {
+      const ends = like.position[axis] ? ' ends at slice ' : ' begins at slice ';
+      bar.say(found.record.dataset + ends + like.position[axis] + ', which is shown.');
     }
     const limit = isSide ? Math.min(pane.cells(), config.restCells) : config.restCells;
     if (limit) values.update(like, limit, requestedAt);

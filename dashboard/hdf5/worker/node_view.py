@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -40,6 +41,8 @@ class Budget:
 
     opened: int = MAX_OPENED
     until: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
+    #: What was looked for, by path: conventions ask for the same groups, and most of all for what is not there.
+    known: dict[str, ObjectNode | None] = field(default_factory=dict)
 
     def spent(self) -> bool:
         """Whether nothing more may be opened; counts one object."""
@@ -51,13 +54,13 @@ class AttributeValues(Mapping[str, Any]):
     """The attributes of an object: texts, NumPy scalars, arrays of numbers, tuples of texts."""
 
     def __init__(self, found: Any) -> None:
-        self._found = found
+        self._attrs = found.attrs
         self._known: dict[str, Any] = {}
 
     @cached_property
     def _names(self) -> dict[str, None]:
         try:
-            return dict.fromkeys(map(str, self._found.attrs))
+            return dict.fromkeys(map(str, self._attrs))
         except _ERRORS:
             return {}
 
@@ -82,10 +85,10 @@ class AttributeValues(Mapping[str, Any]):
 
     def _read(self, name: str) -> Any:
         try:
-            kind = self._found.attrs.get_id(name)
+            kind = self._attrs.get_id(name)
             if prod(kind.shape or (1,)) > MAX_VALUES:
                 return None
-            return _value(self._found.attrs[name])
+            return _value(self._attrs[name])
         except _ERRORS:
             return None
 
@@ -192,14 +195,17 @@ class ObjectNode:
         return self._open(posixpath.join(self.path, path)) if path else None
 
     def _open(self, path: str) -> ObjectNode | None:
-        path = posixpath.normpath(path)
-        if self._budget.spent():
+        path, budget = posixpath.normpath(path), self._budget
+        if path in budget.known:
+            return budget.known[path]
+        if budget.spent():
             return None
-        try:
+        node: ObjectNode | None = None
+        with suppress(*_ERRORS):
             found = self._tree.follow(self._tree.root, path, self._tree.path, MAX_LINKS)
-        except _ERRORS:
-            return None
-        return ObjectNode(self._tree, path, found, self._budget)
+            node = ObjectNode(self._tree, path, found, budget)
+        budget.known[path] = node
+        return node
 
     def small_values(self) -> NDArray[Any] | None:
         """The values of a small dataset."""

@@ -27,7 +27,7 @@ def read(node: Node, draft: Draft) -> bool:
         return True
     if "emd_group_type" not in group.attrs or re.fullmatch(r"dim\d+", name_of(node)):
         return False
-    draft.describe_value(text(node, "name") or text(group, "name"), text(node, "units"))
+    draft.describe_value(text(node, "name") or text(group, "name", "quantity"), text(node, "units"))
     first = 0 if group.child("dim0") is not None else 1
     for dimension, length in enumerate(draft.shape):
         axis = group.child(f"dim{dimension + first}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from dashboard.addressing.requester import SCRIPT, Requester
 from dashboard.addressing.selection import Selection
 from dashboard.analysis.interpretation import Interpretation
 from dashboard.analysis.physical import VoxelSize
-from dashboard.web import analysis_answers, analysis_query, headers, query
+from dashboard.web import analysis_query, headers, query
+from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
 from dashboard.web.operation import operation, returns
+from dashboard.web.parameters import Parameter
 from dashboard.web.quotas import charged
 from dashboard.web.visibility import Visibility
 from dashboard.web.volumes import FILE_ERRORS, again_if_changed, packing_of, volume_of
@@ -24,47 +27,32 @@ from dashboard.web.volumes import FILE_ERRORS, again_if_changed, packing_of, vol
 if TYPE_CHECKING:
     from dashboard.runtime.container import Services
 
+Compute = Callable[["Services", Interpretation], Any]
+
 
 def register(api: flask.Blueprint, services: Services) -> None:
     """Add the routes to `api`."""
     visible = Visibility(services)
 
-    @api.get("/api/v1/histogram")
-    @operation(
-        returns(analysis_answers.HistogramCounts, headers=headers.VOLUME),
-        parameters=analysis_query.HISTOGRAM,
-        errors=FILE_ERRORS,
-    )
-    def histogram() -> flask.Response:
-        """The histogram of a slice, of a region on it, or of a volume as far as it is cached."""
-        return _answer(lambda: _histogram(services, _source(services, visible)))
+    def figures(
+        path: str, answer: Any, parameters: tuple[Parameter, ...], compute: Compute
+    ) -> None:
+        """Add the route of `compute`, whose result is JSON; it is called again if the file changed meanwhile."""
 
-    @api.get("/api/v1/profile")
-    @operation(
-        returns(analysis_answers.LineProfile, headers=headers.VOLUME),
-        parameters=analysis_query.PROFILE,
-        errors=FILE_ERRORS,
-    )
-    def profile() -> flask.Response:
-        """The values along a line on a slice, as the mean or the sum across its width."""
-        return _answer(lambda: _profile(services, _source(services, visible)))
+        @wraps(compute)
+        def route() -> flask.Response:
+            found = again_if_changed(lambda: compute(services, _source(services, visible)))
+            response = flask.jsonify(found)
+            response.headers["Cache-Control"] = "no-store"
+            return response
 
-    @api.get("/api/v1/region")
-    @operation(
-        returns(analysis_answers.RegionStatistics, headers=headers.VOLUME),
-        parameters=analysis_query.REGION,
-        errors=FILE_ERRORS,
-    )
-    def region() -> flask.Response:
-        """Statistics and area of a rectangle, an ellipse or a polygon on a slice."""
-        return _answer(lambda: _region(services, _source(services, visible)))
+        answers = returns(answer, headers=headers.VOLUME)
+        described = operation(answers, parameters=parameters, errors=FILE_ERRORS)(route)
+        api.get(path)(described)
 
-
-def _answer(read: Callable[[], Any]) -> flask.Response:
-    """What `read` returns as JSON, read again if the file changed meanwhile."""
-    response = flask.jsonify(again_if_changed(read))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    figures("/api/v1/histogram", HistogramCounts, analysis_query.HISTOGRAM, histogram)
+    figures("/api/v1/profile", LineProfile, analysis_query.PROFILE, profile)
+    figures("/api/v1/region", RegionStatistics, analysis_query.REGION, region)
 
 
 def _source(services: Services, visible: Visibility) -> Interpretation:
@@ -89,7 +77,8 @@ def _voxel_size(services: Services, source: Interpretation, chosen: Selection) -
     return VoxelSize()
 
 
-def _histogram(services: Services, source: Interpretation) -> analysis_answers.HistogramCounts:
+def histogram(services: Services, source: Interpretation) -> HistogramCounts:
+    """The histogram of a slice, of a region on it, or of a volume as far as it is cached."""
     bins, range_ = (
         analysis_query.BINS.value() or analysis_query.DEFAULT_BINS,
         analysis_query.value_range(),
@@ -117,7 +106,8 @@ def _histogram(services: Services, source: Interpretation) -> analysis_answers.H
     }
 
 
-def _profile(services: Services, source: Interpretation) -> analysis_answers.LineProfile:
+def profile(services: Services, source: Interpretation) -> LineProfile:
+    """The values along a line on a slice, as the mean or the sum across its width."""
     chosen, line = query.chosen_slice(source.volume), analysis_query.line()
     source, reduce = _projected(source, chosen), analysis_query.REDUCE.value()
     values = services.analyzer.profile(source, chosen, line, reduce, _requester(services))
@@ -132,7 +122,8 @@ def _profile(services: Services, source: Interpretation) -> analysis_answers.Lin
     }
 
 
-def _region(services: Services, source: Interpretation) -> dict[str, Any]:
+def region(services: Services, source: Interpretation) -> dict[str, Any]:
+    """Statistics and area of a rectangle, an ellipse or a polygon on a slice."""
     chosen, shape = query.chosen_slice(source.volume), analysis_query.shape()
     source = _projected(source, chosen)
     found = services.analyzer.region(source, chosen, shape, _requester(services))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -133,7 +134,7 @@ def distance(at: tuple[int, int], one: Any, other: Any) -> float:
 
 
 def test_the_polygon_of_scikit_image() -> None:
-    draw = pytest.importorskip("skimage.draw")
+    draw = import_module("skimage.draw")
     chance = np.random.default_rng(2)
     for _ in range(50):
         points = [(float(r), float(c)) for r, c in chance.integers(-4, 60, (6, 2))]

@@ -60,7 +60,7 @@ def test_a_byte_too_many_ends_the_process(byte: str, at_end: bool) -> None:
 
 BYTE_TOO_MANY = """
 import ctypes, sys
-from tests.fuzzing import Guarded
+from tests.guarded import Guarded
 array = Guarded(100).take(100, sys.argv[2] == "1")
 array[:] = 1
 address = array.ctypes.data + (100 if sys.argv[2] == "1" else -1)

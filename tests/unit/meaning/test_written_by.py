@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def path(data: Path) -> Path:
 
 
 def test_netcdf4(here: Parts, path: Path) -> None:
-    netCDF4 = pytest.importorskip("netCDF4")  # noqa: N806  # its own name
+    netCDF4 = import_module("netCDF4")  # noqa: N806  # its own name
     with netCDF4.Dataset(path, "w") as file:
         for name, length in (("time", None), ("lat", 36), ("lon", 72), ("bnds", 2)):
             file.createDimension(name, length)
@@ -60,8 +61,7 @@ def test_netcdf4(here: Parts, path: Path) -> None:
 
 
 def test_xarray_over_h5netcdf(here: Parts, path: Path) -> None:
-    pytest.importorskip("h5netcdf")
-    xarray = pytest.importorskip("xarray")
+    xarray = import_module("xarray")
     made = xarray.Dataset(
         {"depth": (("y", "x"), np.arange(600.0).reshape(20, 30), {"units": "m"})},
         coords={
@@ -77,7 +77,7 @@ def test_xarray_over_h5netcdf(here: Parts, path: Path) -> None:
 
 
 def test_hdf5storage_writes_matlab_files(here: Parts, path: Path) -> None:
-    hdf5storage = pytest.importorskip("hdf5storage")
+    hdf5storage = import_module("hdf5storage")
     values: dict[str, Any] = {
         "volume": np.arange(20 * 30 * 7.0).reshape(20, 30, 7),
         "field": np.full((5, 6), 3 + 4j),
@@ -96,7 +96,7 @@ def test_hdf5storage_writes_matlab_files(here: Parts, path: Path) -> None:
 
 
 def test_pytables(here: Parts, path: Path) -> None:
-    tables = pytest.importorskip("tables")
+    tables = import_module("tables")
     with tables.open_file(path, "w") as file:
         file.create_carray("/", "counts", obj=np.zeros((20, 30), "i4"), title="Counts of a run")
         file.create_table("/", "events", np.zeros(5, "i4,f4"))
@@ -106,14 +106,112 @@ def test_pytables(here: Parts, path: Path) -> None:
 
 
 def test_times_of_pandas_are_dates(here: Parts, path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("tables")
+    pandas = import_module("pandas")
     days = pandas.date_range("2001-01-30", periods=20).astype("datetime64[ns]")
     pandas.DataFrame({"a": days, "b": days}).to_hdf(path, key="runs")
     found = here.nodes.node("data/a.h5", "/runs/block0_values").record.meaning
     assert found is not None
     value = np.int64(np.datetime64("2001-01-31", "ns").astype("i8"))
     assert name_of_value(found, value) == "2001-01-31"
+
+
+@pytest.mark.parametrize("program", ["nexusformat", "silx"])
+def test_nexus_plots(here: Parts, path: Path, program: str) -> None:
+    counts = np.arange(2 * 20 * 30.0).reshape(2, 20, 30)
+    time, down, across = np.array([1.0, 3.0]), np.arange(21) * 0.5, np.geomspace(1, 100, 30)
+    if program == "nexusformat":
+        nexus = import_module("nexusformat.nexus")
+        axes = [
+            nexus.NXfield(values, name=name, units=unit)
+            for values, name, unit in ((time, "t", "s"), (down, "y", "mm"), (across, "x", "keV"))
+        ]
+        signal = nexus.NXfield(counts, name="img", units="counts", long_name="intensity")
+        nexus.NXroot(nexus.NXentry(nexus.NXdata(signal, axes), name="e")).save(str(path), "w")
+        found = meaning(here, "/e/data/img")
+        assert [axis["unit"] for axis in found["axes"]] == ["s", "mm", "keV"]
+        assert found["value"]["unit"] == "counts"
+    else:
+        written = import_module("silx.io.nxdata").save_NXdata(
+            str(path),
+            counts,
+            axes=[time, down, across],
+            axes_names=["t", "y", "x"],
+            signal_name="img",
+            signal_long_name="intensity",
+            interpretation="image",
+            nxentry_name="e",
+            nxdata_name="data",
+        )
+        assert written
+        found = meaning(here, "/e/data/img")
+    assert (found["rows"], found["columns"], found["value"]["name"]) == (1, 2, "intensity")
+    assert [axis["name"] for axis in found["axes"]] == ["t", "y", "x"]
+    # As many coordinates as voxels and one more are edges of bins: of regular ones, the centres.
+    assert found["axes"][1]["coordinates"] == {"start": 0.25, "step": 0.5}
+    assert found["axes"][2]["coordinates"] == {"values": pytest.approx(across)}
+    assert "NeXus" in found["conventions"]
+
+
+@pytest.mark.parametrize("kind", ["hspy", "emd"])
+def test_signals_of_rosettasciio(here: Parts, path: Path, kind: str) -> None:
+    axes = [
+        {
+            "_type": "UniformDataAxis",
+            "name": name,
+            "size": size,
+            "units": "nm",
+            "scale": scale,
+            "offset": 1.0,
+            "navigate": name == "z",
+            "index_in_array": None,
+            "is_binned": False,
+        }
+        for name, size, scale in (("z", 6, 2.0), ("y", 20, 0.5), ("x", 30, 0.25))
+    ]
+    signal = {
+        "data": np.arange(6 * 20 * 30, dtype="f4").reshape(6, 20, 30),
+        "axes": axes,
+        "metadata": {"General": {"title": "t"}, "Signal": {"quantity": "Intensity"}},
+        "original_metadata": {},
+        "attributes": {"_lazy": False, "ragged": False},
+        "package_info": {"package": "hyperspy", "package_version": "2"},
+        "learning_results": {},
+        "models": {},
+        "tmp_parameters": {},
+    }
+    import_module(f"rsciio.{kind}").file_writer(str(path.with_suffix(f".{kind}")), signal)
+    path.with_suffix(f".{kind}").rename(path)
+    if kind == "hspy":
+        found, order = meaning(here, "/Experiments/t/data"), "zyx"
+    else:
+        # Written in the reverse order.
+        found, order = meaning(here, "/signals/t/data"), "xyz"
+    assert [axis["name"] for axis in found["axes"]] == list(order)
+    assert (found["rows"], found["columns"]) == (order.index("y"), order.index("x"))
+    steps = {"z": 2.0, "y": 0.5, "x": 0.25}
+    assert [axis["coordinates"] for axis in found["axes"]] == [
+        {"start": 1.0, "step": steps[name]} for name in order
+    ]
+    assert {axis["unit"] for axis in found["axes"]} == {"nm"}
+    assert (found["aspect"], found["value"]["name"]) == (2.0, "Intensity")
+
+
+@pytest.mark.nightly
+def test_anndata(here: Parts, path: Path) -> None:
+    anndata, pandas = import_module("anndata"), import_module("pandas")
+    cells, genes = pandas.Index(list("abc")), pandas.Index(list("pq"))
+    frames = [pandas.DataFrame(index=names) for names in (cells, genes)]
+    made = anndata.AnnData(np.arange(6, dtype="f4").reshape(3, 2), obs=frames[0], var=frames[1])
+    made.obsm["pca"] = np.zeros((3, 40))
+    made.write_h5ad(path)
+    found = meaning(here, "/X")
+    assert [axis["coordinates"] for axis in found["axes"]] == [
+        {"text": ["a", "b", "c"]},
+        {"text": ["p", "q"]},
+    ]
+    reduced = here.nodes.node("data/a.h5", "/obsm/pca").record.meaning
+    assert reduced is not None
+    assert reduced["axes"][0]["coordinates"] == {"text": ["a", "b", "c"]}
 
 
 def test_h5py_scales_and_images(here: Parts, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ from dashboard.telemetry.row_limit import ROWS_PER_SECOND, RowLimit
 from tests import files
 from tests.clock import Clock
 from tests.parts import requester
-from tests.services import SHAPE, figures, later, load, view
+from tests.services import SHAPE, figures, later, load
 
 
 def row(text: str = "3,:,:", **changes: Any) -> dict[str, Any]:
@@ -236,77 +235,6 @@ def test_an_empty_report_is_no_offence(services: Services) -> None:
     services.activity.report(body())
     refused(services)
     assert figures(services)["viewers"] == 0
-
-
-def test_another_process_opened_the_volume(
-    make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = opened(make()).version
-    other = make()
-    forbid(other, monkeypatch)
-    other.activity.report(body(row(), row("4,:,:", version=version)))
-    refused(other)
-    assert figures(other)["demand"]["ring"] == 2
-    assert other.plans.plans()[0].position == (4,)
-
-
-def test_a_volume_that_left_the_memory_is_known_all_the_same(
-    make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services = make()
-    opened(services)
-    services = make()
-    forbid(services, monkeypatch)
-    services.activity.report(report("3,:,:"))
-    refused(services)
-
-
-@pytest.mark.parametrize("version", [True, False])
-def test_a_file_that_was_replaced_meanwhile(
-    make: Callable[..., Services], data: Path, monkeypatch: pytest.MonkeyPatch, version: bool
-) -> None:
-    """The old slice was seen, but the plan stays with the new state."""
-    services = make()
-    old = opened(services)
-    values = np.zeros((6, 8, 9), "u2")
-    files.write(data / "new.h5", x=(values, {"chunks": (2, 8, 9), "compression": "gzip"}))
-    os.replace(data / "new.h5", data / "a.h5")
-    view(services, "2,:,:")
-    new = opened(services)
-    assert new.version != old.version
-    forbid(services, monkeypatch)
-    stated = {"version": old.version} if version else {}
-    services.activity.report(body(row("20,:,:", **stated)))
-    refused(services)
-    assert figures(services)["demand"]["ring"] == 1
-    (plan,) = services.plans.plans()
-    assert plan.fingerprint == tuple(new.address.fingerprint.as_list())
-    services.activity.report(body(row("20,:,:", version=new.version)))
-    refused(services, contradictory=1)
-
-
-def test_a_file_that_was_removed_meanwhile_was_seen(services: Services, data: Path) -> None:
-    (data / "a.h5").unlink()
-    services.activity.report(report("3,:,:"))
-    refused(services)
-
-
-def test_what_was_planted_in_the_metadata_cache_is_unknown(
-    make: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services = make()
-    opened(services)
-    services = make()
-    cached = services.caches.metadata
-    forbid(services, monkeypatch)
-    planted: list[Any] = [
-        {}, [], 3, {"fingerprint": 3}, {"fingerprint": [1]}, {"fingerprint": [1, 2, 3, "x"]},
-    ]  # fmt: skip
-    for value in planted:
-        for key in cached.keys_with_prefix(""):
-            cached.set(key, flask.json.dumps(value).encode())
-        services.activity.report(report("3,:,:"))
-    refused(services, unknown=len(planted))
 
 
 def test_a_report_of_many_names_looks_a_few_of_them_up_once(
