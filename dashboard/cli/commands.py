@@ -16,6 +16,7 @@ import click
 from dashboard import __version__
 from dashboard.cli.audit import audit
 from dashboard.cli.cache import cache
+from dashboard.cli.cluster import cluster
 from dashboard.cli.options import cache_dir_option, not_empty, rights_options, serving
 from dashboard.cli.share import share
 from dashboard.cli.token import token
@@ -265,6 +266,7 @@ lamella.add_command(token)
 lamella.add_command(share)
 lamella.add_command(audit)
 lamella.add_command(cache)
+lamella.add_command(cluster)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 import click
@@ -85,7 +86,8 @@ def run(settings: Settings) -> None:
         supervisor = Supervisor(make, signals, settings.wait_seconds + 10)
         failure: RestartLimitReached | None = None
         try:
-            supervisor.run(lambda: announce(settings, link, groups))
+            with member(settings, lambda: signals.put(signal.SIGTERM)):
+                supervisor.run(lambda: announce(settings, link, groups))
         except RestartLimitReached as gave_up:
             failure = gave_up
         finally:
@@ -94,6 +96,27 @@ def run(settings: Settings) -> None:
     if failure is not None:
         click.echo(f"lamella: {failure}", err=True)
         sys.exit(failure.status)
+
+
+@contextmanager
+def member(settings: Settings, leave: Callable[[], None]) -> Iterator[None]:
+    """Be one of the machines that share a store, if one is named; raises `SetupError` where they do not agree.
+
+    `leave` is called when this one was asked to leave.
+    """
+    if settings.cluster is None:
+        yield
+        return
+    from dashboard.runtime.membership import Membership, card_of, join, open_nodes  # noqa: PLC0415
+
+    nodes, card = open_nodes(settings), card_of(settings, uuid.uuid4().hex, time.time())
+    join(nodes, card)
+    membership = Membership(nodes, card, leave)
+    membership.start()
+    try:
+        yield
+    finally:
+        membership.close()
 
 
 def command(settings: Settings, role: str, *more: str) -> list[str]:

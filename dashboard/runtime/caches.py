@@ -8,13 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dashboard.cluster.nodes import Nodes
 from dashboard.errors import SetupError
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.private_directory import ensure_private_directory
 from dashboard.storage.rows import DiskRows, Rows, RowsUnavailable, open_rows
+
+if TYPE_CHECKING:
+    from dashboard.storage.redis_store import RedisStore
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class Shared:
     """What all processes of a service share: those of one cache directory, or of several machines.
 
     `facts` is what is known of files. `clock` gives the Unix time (s) that all of them agree on, `node` names this
-    machine, and is empty where there is no other one. `follow` is called once in a while.
+    machine, and is empty where there is no other one. `follow` is called once in a while. `answers` says whether
+    the store did so last, `is_asked_to_leave` whether this machine is to leave.
     """
 
     plans: Rows
@@ -70,19 +76,29 @@ class Shared:
     node: str = ""
     follow: Callable[[], None] = nothing
     answers: Callable[[], bool] = lambda: True
+    is_asked_to_leave: Callable[[], bool] = lambda: False
+
+
+def open_store(settings: Settings) -> RedisStore:
+    """The store that several machines share; `SetupError` where none is named, or its packages are missing."""
+    if settings.cluster is None:
+        raise SetupError("Name the store that the machines share with --cluster (LAMELLA_CLUSTER).")
+    if find_spec("redis") is None:
+        raise SetupError("--cluster needs more packages; install lamella[cluster].")
+    from dashboard.storage.redis_store import RedisStore  # noqa: PLC0415
+
+    return RedisStore(settings.cluster.get_secret_value())
 
 
 def open_shared(settings: Settings, caches: Caches) -> Shared:
     """Open what is shared; `SetupError` where the packages for several machines are missing."""
     if settings.cluster is None:
         return Shared(plans=caches.plans, ledger=caches.ledger, facts=caches.metadata)
-    if find_spec("redis") is None:
-        raise SetupError("--cluster needs more packages; install lamella[cluster].")
+    store = open_store(settings)
     from dashboard.storage.local_copies import LocalCopies  # noqa: PLC0415
     from dashboard.storage.redis_rows import RedisRows  # noqa: PLC0415
-    from dashboard.storage.redis_store import RedisStore  # noqa: PLC0415
 
-    store = RedisStore(settings.cluster.get_secret_value())
+    nodes = Nodes(RedisRows(store, "nodes"))
     plans, ledger = RedisRows(store, "plans"), RedisRows(store, "ledger")
     facts = RedisRows(store, "facts")
 
@@ -101,4 +117,5 @@ def open_shared(settings: Settings, caches: Caches) -> Shared:
         node=settings.node_name,
         follow=follow,
         answers=lambda: store.answers,
+        is_asked_to_leave=lambda: nodes.is_asked_to_leave(settings.node_name),
     )

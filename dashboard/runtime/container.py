@@ -176,6 +176,7 @@ def build_services(settings: Settings, role: Role) -> Services:
             lambda: engine.hdf5.confined,
             None if file_rights is None else file_rights.answers,
             shared.answers if shared.node else None,
+            shared.is_asked_to_leave,
         ),
         maintenance=maintenance,
         access=access_of(engine, maintenance) if role == "web" else None,

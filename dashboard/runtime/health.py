@@ -37,7 +37,7 @@ class Health:
     `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
     workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
     may read which file; None where nobody is asked. `shared` says whether the store answers that several machines
-    share; None where there is one machine.
+    share; None where there is one machine. `leaves` says whether this one was asked to leave.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Health:
         confined: Callable[[], bool | None],
         rights: Callable[[], bool] | None = None,
         shared: Callable[[], bool] | None = None,
+        leaves: Callable[[], bool] = lambda: False,
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
@@ -59,6 +60,7 @@ class Health:
         self._confined = confined
         self._rights = rights
         self._shared = shared
+        self._leaves = leaves
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -66,7 +68,7 @@ class Health:
 
     def readiness(self) -> dict[str, bool]:
         """Conditions of readiness. A full disk is none, since slices are served uncached then."""
-        return {
+        found = {
             "roots": all(root.exists() for root in self._roots),
             "cache": self._cache_dir.is_dir(),
             "worker": any(
@@ -76,6 +78,7 @@ class Health:
             # Heartbeats are in the store that is gone, and slices are served without it.
             or (self._shared is not None and not self._shared()),
         }
+        return found if self._shared is None else found | {"stays": not self._leaves()}
 
     def parts(self) -> list[PartHealth]:
         """The parts of the service, each with what works or does not."""

@@ -115,13 +115,15 @@ def _inside(bucket: int, share: float) -> float:
 class Dimension(StrEnum):
     """What demands are counted by, besides their outcome.
 
-    `axis` is the dimensions that a slice fixes, `format` that of the response (raw, u8, png).
+    `axis` is the dimensions that a slice fixes, `format` that of the response (raw, u8, png), `node` the machine
+    that answered, where there are several.
     """
 
     VOLUME = "volume"
     AXIS = "axis"
     FORMAT = "format"
     VIEWER = "viewer"
+    NODE = "node"
 
 
 # Groups of each dimension that are kept apart wherever rows are merged; the rest is one group.
@@ -130,6 +132,7 @@ MAX_GROUPS: Final = {
     Dimension.AXIS: 16,
     Dimension.FORMAT: 8,
     Dimension.VIEWER: 64,
+    Dimension.NODE: 64,
 }
 OTHER: Final = "other"
 MAX_GROUP_NAME: Final = 256

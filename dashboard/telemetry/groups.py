@@ -1,4 +1,4 @@
-"""Breakdowns of the statistics: demands by volume, axis, outcome, reason, format or viewer."""
+"""Breakdowns of the statistics: demands by volume, axis, outcome, reason, format, viewer or machine."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class By(StrEnum):
     REASON = "reason"
     FORMAT = "format"
     VIEWER = "viewer"
+    NODE = "node"
 
 
 class GroupStats(TypedDict, total=False):

@@ -172,7 +172,8 @@ class Ledger:
             new.counts[name] = new.counts.get(name, 0.0) + sent_bytes
         if demand is None:
             return
-        for dimension, name in demand.groups.items():
+        groups = demand.groups | ({Dimension.NODE: self._node} if self._node else {})
+        for dimension, name in groups.items():
             group = self._group(dimension, name)
             if group is None:
                 continue

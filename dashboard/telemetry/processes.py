@@ -1,7 +1,8 @@
 """Records of the processes that write the ledger: their names, heartbeats and gauges.
 
 A process is called `web-0`, `worker-0` and so on: it takes the first name of its role that no live process has.
-So a process that is restarted has the name of the one before, and metrics of it go on.
+So a process that is restarted has the name of the one before, and metrics of it go on. Where there are several
+machines, it is `NODE/web-0`.
 """
 
 from __future__ import annotations
@@ -105,15 +106,17 @@ class ProcessRecord:
         """Store a heartbeat under this process's name, or under the first that is free; `RowsUnavailable`."""
         record = self._made(now, gauges)
         value = record.model_dump_json().encode()
+        node = node_of(self._process)
+        name = f"{PROCESS}{node}/{self._role}" if node else f"{PROCESS}{self._role}"
         if self._number is not None:
-            key = f"{PROCESS}{self._role}-{self._number}"
+            key = f"{name}-{self._number}"
             before = read_heartbeat(self._rows.get(key))
             if before is not None and before.process == self._process:
                 if not self._rows.set(key, value, expire=RECORD_EXPIRES_S):
                     raise RowsUnavailable("a heartbeat was not stored")
                 return
         for number in range(MAX_PROCESSES):
-            key = f"{PROCESS}{self._role}-{number}"
+            key = f"{name}-{number}"
             there = self._rows.get(key)
             if _is_free(read_heartbeat(there), record) and self._rows.compare_and_set(
                 key, there, value, expire=RECORD_EXPIRES_S

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from dashboard import __version__
 from dashboard.addressing.outcomes import MISSES, Outcome, Reason
 from dashboard.errors import Busy
-from dashboard.telemetry.aggregates import Histogram, K, Totals
+from dashboard.telemetry.aggregates import Dimension, Histogram, K, Totals
 from dashboard.telemetry.distributions import BUCKETS
 from dashboard.telemetry.ledger import (
     BRICK_WRITE,
@@ -148,6 +148,7 @@ class LedgerCollector(Collector):
         """All metrics with all labels, including those that never occurred."""
         totals = self._stats.totals()
         yield _demand(totals)
+        yield _demand_by_node(totals)
         stage_text = "Self time of a stage of the pipeline"
         yield _histograms("stage", stage_text, "stage", STAGE_NAMES, totals.stages)
         server_text = "Total of the server for a slice"
@@ -215,6 +216,15 @@ def _demand(totals: Totals) -> Metric:
     )
     for outcome in OUTCOMES:
         family.add_metric([outcome], totals.demand.get(outcome, 0))
+    return family
+
+
+def _demand_by_node(totals: Totals) -> Metric:
+    text = "Demands that the server answered by machine, where there are several, and outcome"
+    family = CounterMetricFamily("lamella_node_demand", text, labels=["node", "outcome"])
+    for node, group in sorted(totals.groups.get(Dimension.NODE, {}).items()):
+        for outcome in OUTCOMES:
+            family.add_metric([node, outcome], group.demand.get(outcome, 0))
     return family
 
 

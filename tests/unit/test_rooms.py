@@ -32,7 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples", "meaning"}),
-    frozenset({"telemetry", "files", "people"}),
+    frozenset({"telemetry", "files", "people", "cluster"}),
     frozenset({"hdf5"}),
     frozenset({"catalog"}),
     frozenset({"decoding"}),

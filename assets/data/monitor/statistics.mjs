@@ -14,7 +14,7 @@ import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { ListedFile } from '../../model/tree-nodes.mjs' */
 
 /**
- * @typedef {'volume' | 'axis' | 'format' | 'viewer' | 'outcome'} By Of what a breakdown is.
+ * @typedef {'volume' | 'axis' | 'format' | 'viewer' | 'node' | 'outcome'} By Of what a breakdown is.
  * @typedef {{slices: SlowSlice[]}} SlowList
  * @typedef {ReturnType<typeof createStatistics>} Statistics
  */

@@ -22,7 +22,7 @@ export const SWITCHES = {
   latency: ['perceived', 'server'],
   outcomes: ['requests', 'bytes', 'time'],
   slow: ['slowest', 'latest'],
-  groups: ['volume', 'axis', 'format', 'viewer', 'contents'],
+  groups: ['volume', 'axis', 'format', 'viewer', 'node', 'contents'],
 };
 
 /** @typedef {{from: number, to: number}} Span Unix times (s). */

@@ -208,6 +208,7 @@ export const GROUP_HEAD = {
   volume: ['volume', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   axis: ['sliced across', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   format: ['format', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
+  node: ['machine', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
   viewer: ['viewer', 'slices', 'hit rate', 'decoded', 'of them evicted before', 'server, mean', 'sent'],
 };
 

@@ -103,6 +103,7 @@ def _json(value: object) -> str:
 
 def build(settings: Settings) -> Component:
     """The whole page."""
+    several = settings.cluster is not None
     return dmc.MantineProvider(
         theme=THEME,
         defaultColorScheme="auto",
@@ -134,7 +135,10 @@ def build(settings: Settings) -> Component:
                             ],
                             className="row-head",
                         ),
-                        *(_row(row, parts) for row, parts in monitor_rows.build().items()),
+                        *(
+                            _row(row, parts)
+                            for row, parts in monitor_rows.build(several=several).items()
+                        ),
                     ],
                     className="monitor-main",
                 ),

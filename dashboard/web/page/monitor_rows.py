@@ -10,8 +10,9 @@ from dash.development.base_component import Component
 from dashboard.web.page.ids import Chart, Monitor, Row
 
 
-def build() -> dict[Row, list[Component]]:
-    """The charts, tables and lists of each row."""
+def build(*, several: bool = False) -> dict[Row, list[Component]]:
+    """The charts, tables and lists of each row; with `several` machines, what is known of each."""
+    groups = {"volume": "volumes", "axis": "axes", "format": "formats", "viewer": "viewers"}
     return {
         Row.LATENCY: [
             _chart(
@@ -71,13 +72,9 @@ def build() -> dict[Row, list[Component]]:
                     html.Div(className="spacer"),
                     _switch(
                         "groups",
-                        {
-                            "volume": "volumes",
-                            "axis": "axes",
-                            "format": "formats",
-                            "viewer": "viewers",
-                            "contents": "in the cache now",
-                        },
+                        groups
+                        | ({"node": "machines"} if several else {})
+                        | {"contents": "in the cache now"},
                     ),
                 ],
                 html.Div(id=Monitor.GROUPS, className="scroll"),

@@ -1,0 +1,1 @@
+"""Several machines as one service: which of them there are, and whether they agree."""

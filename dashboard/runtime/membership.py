@@ -1,0 +1,176 @@
+"""This machine among those of a service: its card, the checks before it joins, and how it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from pydantic import SecretStr
+
+from dashboard import __version__
+from dashboard.addressing.addresses import digest
+from dashboard.cluster.nodes import CARD_S, FileState, NodeCard, Nodes, differences
+from dashboard.errors import LamellaError, SetupError
+from dashboard.files.catalog import Catalog
+from dashboard.files.signature import FileKinds
+from dashboard.runtime.caches import open_store
+from dashboard.runtime.served_roots import served_roots
+from dashboard.settings import PREFIX, Settings
+from dashboard.sign_in_settings import SECRETS
+from dashboard.storage.rows import RowsUnavailable
+
+log = logging.getLogger(__name__)
+
+RENEW_S: Final = 1.0
+# For how long a machine that leaves goes on to answer: until balancers have seen that it is not ready.
+LEAVES_AFTER_S: Final = 6.0
+# Files whose fingerprints are compared.
+SAMPLE: Final = 32
+
+# Settings by which answers, or who gets them, would differ.
+COMPARED: Final = (
+    *(
+        "max_brick_bytes",
+        "max_chunk_bytes",
+        "max_cells",
+        "export_bytes",
+        "url_prefix",
+        "file_patterns",
+    ),
+    *("plan_seconds", "history_days", "names_days", "public", "sign_in", "sharing", "admin_groups"),
+    *("proxy_header", "proxy_groups_header", "session_days", "session_max_days"),
+    *(
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_name_claim",
+        "oidc_groups_claim",
+        "oidc_session_hours",
+    ),
+)
+
+
+def open_nodes(settings: Settings) -> Nodes:
+    """The machines that share the store of these settings; `SetupError` where none is named."""
+    store = open_store(settings)
+    from dashboard.storage.redis_rows import RedisRows  # noqa: PLC0415  # where a store is named
+
+    return Nodes(RedisRows(store, "nodes"))
+
+
+def card_of(settings: Settings, start: str, now: float) -> NodeCard:
+    """The card of this machine; `SetupError` for roots that cannot be served."""
+    served = served_roots(settings)
+    catalog = Catalog(served.paths, kinds=FileKinds(settings.file_patterns))
+    rights = digest(served.rights.sentences(), served.by_accounts)[:12]
+    return NodeCard(
+        name=settings.node_name,
+        start=start,
+        version=__version__,
+        began=now,
+        roots={name: str(served.rights.audience(name)) for name in served.paths},
+        settings={f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in COMPARED}
+        | {"The digest of groups and admins": rights},
+        secrets={
+            f"{PREFIX}{name.upper()}": _hashed(getattr(settings, name))
+            for name in SECRETS
+            if name != "cluster"
+        },
+        files=_sample(catalog),
+    )
+
+
+def _hashed(secret: SecretStr | None) -> str:
+    """A slow hash: others who can read the store must not be able to guess secrets from it."""
+    if secret is None:
+        return ""
+    value = secret.get_secret_value().encode()
+    return hashlib.scrypt(value, salt=b"lamella node", n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def _sample(catalog: Catalog) -> dict[str, FileState]:
+    """The fingerprints of some files: the same ones on all machines that list the same."""
+    names = sorted((entry.file for entry in catalog.listed()[0]), key=digest)
+    found: dict[str, FileState] = {}
+    for name in names[:SAMPLE]:
+        with suppress(LamellaError):
+            state = catalog.fingerprint(name)[1]
+            found[name] = (state.inode, state.size, state.mtime_ns, state.ctime_ns)
+    return found
+
+
+def join(nodes: Nodes, card: NodeCard) -> None:
+    """Store the card of this machine, if it agrees with all others; raises `SetupError` with one sentence."""
+    try:
+        # What was here before may have been killed a moment ago.
+        end = time.monotonic() + CARD_S + RENEW_S
+        others = nodes.cards()
+        while any(one.name == card.name for one in others) and time.monotonic() < end:
+            time.sleep(RENEW_S / 4)
+            others = nodes.cards()
+        reason = _reason(card, others)
+        if reason is None:
+            nodes.leave(card.name)
+            if nodes.renew(card):
+                return
+    except RowsUnavailable:
+        reason = None
+    raise SetupError(
+        reason
+        or "The store that --cluster (LAMELLA_CLUSTER) names cannot be used: start it, or correct the address."
+    )
+
+
+def _reason(card: NodeCard, others: Iterable[NodeCard]) -> str | None:
+    """Why a machine cannot join others, in one sentence."""
+    for other in others:
+        if other.name == card.name:
+            return f"Another machine is called {card.name} as well: name this one with --node (LAMELLA_NODE)."
+        for difference in differences(card, other):
+            return f"{card.name} cannot join {other.name}: {difference}"
+    return None
+
+
+class Membership:
+    """Renews a card until `close`; calls `leave` some seconds after the machine was asked to leave."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        card: NodeCard,
+        leave: Callable[[], None],
+        leaves_after_s: float = LEAVES_AFTER_S,
+    ) -> None:
+        self._nodes = nodes
+        self._card = card
+        self._leave = leave
+        self._leaves_after_s = leaves_after_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="membership", daemon=True)
+
+    def start(self) -> None:
+        """Renew from a thread of its own."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        leaves_at = float("inf")
+        while not self._stop.wait(RENEW_S):
+            self._nodes.renew(self._card)
+            if not self._card.draining and self._nodes.is_asked_to_leave(self._card.name):
+                log.info("this machine was asked to leave: it finishes what it has begun")
+                self._card = self._card.model_copy(update={"draining": True})
+                self._nodes.renew(self._card)
+                leaves_at = time.monotonic() + self._leaves_after_s
+            if time.monotonic() >= leaves_at:
+                leaves_at = float("inf")
+                self._leave()
+
+    def close(self) -> None:
+        """Stop, and remove the card."""
+        self._stop.set()
+        self._thread.join(RENEW_S)
+        self._nodes.leave(self._card.name)
