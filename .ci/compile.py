@@ -18,13 +18,13 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-# Each of a package's C files; the machines that it is for, all without any.
+# Each of a package's C files, and further ones on the machines that they are for.
 EXTENSIONS = {
-    "dashboard.codecs.paired_inflate._native": ("x86_64", "AMD64"),
-    "dashboard.codecs.compiled._native": (),
-    "dashboard.decoding.timed_read._native": (),
-    "dashboard.frames.integer_moments._native": (),
+    "dashboard.codecs.compiled._native": "dashboard/codecs/paired_inflate",
+    "dashboard.decoding.timed_read._native": None,
+    "dashboard.frames.integer_moments._native": None,
 }
+PAIRED_INFLATE_MACHINES = ("x86_64", "AMD64")
 
 
 class Compiling(BuildHookInterface):
@@ -32,15 +32,16 @@ class Compiling(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds."""
-        for name, machines in EXTENSIONS.items():
+        for name, more in EXTENSIONS.items():
             folder = Path(self.root, *name.split(".")[:-1])
             for old in folder.glob(f"_native.{sys.implementation.cache_tag}-*"):
                 old.unlink()
-            if machines and platform.machine() not in machines:
-                continue
+            sources = list(folder.glob("*.c"))
+            if more and platform.machine() in PAIRED_INFLATE_MACHINES:
+                sources += Path(self.root, more).glob("*.c")
             with tempfile.TemporaryDirectory() as built:
                 try:
-                    made = _compile(name, folder, Path(built))
+                    made = _compile(name, sources, Path(built))
                 except (BaseError, CCompilerError) as error:
                     self.app.display_warning(f"{name} is not compiled: {error}")
                     continue
@@ -50,10 +51,10 @@ class Compiling(BuildHookInterface):
             build_data["artifacts"].append(f"{folder.relative_to(self.root)}/{made.name}")
 
 
-def _compile(name: str, folder: Path, built: Path) -> Path:
+def _compile(name: str, sources: list[Path], built: Path) -> Path:
     extension = Extension(
         name,
-        sorted(str(path) for path in folder.glob("*.c")),
+        sorted(map(str, sources)),
         # No square root is vectorized that may set `errno`.
         extra_compile_args=["-std=c11", "-O2", "-fno-math-errno", "-fvisibility=hidden"],
     )

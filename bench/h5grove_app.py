@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import flask
+import hdf5plugin  # noqa: F401  # h5py reads what hdf5plugin decodes once that is imported
 from h5grove.flask_utils import BLUEPRINT
 
 application = flask.Flask(__name__)

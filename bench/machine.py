@@ -11,10 +11,21 @@ from pathlib import Path
 import h5py
 
 from dashboard import __version__
-from dashboard.codecs import paired_inflate
+from dashboard.codecs import compiled
 from dashboard.storage.private_directory import filesystem_type
 
-PACKAGES = ("numpy", "imagecodecs", "h5py", "hidefix", "h5grove", "flask", "gunicorn", "diskcache")
+PACKAGES = (
+    "numpy",
+    "imagecodecs",
+    "h5py",
+    "hidefix",
+    "pyfive",
+    "hdf5plugin",
+    "h5grove",
+    "flask",
+    "gunicorn",
+    "diskcache",
+)
 
 
 def machine(folder: Path) -> dict[str, str]:
@@ -35,7 +46,7 @@ def versions() -> dict[str, str]:
         "lamella": f"{__version__} ({_commit()})",
         "Python": platform.python_version(),
         "HDF5": h5py.version.hdf5_version,
-        "gzip": "paired inflate" if paired_inflate.available() else "libdeflate",
+        "gzip": "paired inflate" if compiled.inflates() else "libdeflate",
     }
     for name in PACKAGES:
         try:

@@ -107,6 +107,27 @@ class Hidefix:
         pass
 
 
+class Pyfive:
+    """pyfive, an HDF5 reader in Python, in this process; the file is opened once."""
+
+    name = "pyfive"
+
+    def __init__(self, volume: Volume) -> None:
+        import pyfive  # noqa: PLC0415  # as hidefix is
+
+        self._volume = volume
+        self._dataset = pyfive.File(str(volume.path))[volume.shown.dataset]
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        at = _key(self._volume, axis, index)
+        began = time.perf_counter()
+        values: Values = self._dataset[at]
+        return time.perf_counter() - began, values
+
+    def rest(self) -> None:
+        pass
+
+
 class Grove:
     """h5grove's Flask server in separate processes, over one kept connection."""
 
@@ -178,7 +199,7 @@ def grove(volume: Volume) -> Iterator[Grove]:
 
 @contextmanager
 def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
-    """h5py, and hidefix and h5grove if they can read this dataset; otherwise the reason is added to `remarks`."""
+    """h5py, and each other if it can read this dataset; otherwise the reason is added to `remarks`."""
     with ExitStack() as stack:
         file = stack.enter_context(h5py.File(volume.path, "r", locking=False))
         found: list[Side] = [Plain(volume, file)]
@@ -186,6 +207,16 @@ def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
             remarks.append(f"hidefix is left out: {reason}.")
         else:
             found.append(Hidefix(volume))
+        if importlib.util.find_spec("pyfive") is None:
+            remarks.append("pyfive is left out: it is not installed.")
+        else:
+            try:
+                pyfive = Pyfive(volume)
+                pyfive.read(0, 0)
+            except Exception as error:  # noqa: BLE001  # what it does not support ends in many kinds
+                remarks.append(f"pyfive is left out: {error}.")
+            else:
+                found.append(pyfive)
         if importlib.util.find_spec("h5grove") is None:
             remarks.append("h5grove is left out: it is not installed.")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import h5py
 
@@ -60,20 +60,32 @@ def cold(context: Context) -> Section:
     return section
 
 
-def compared(context: Context, volume: Volume, section: Section) -> None:
-    """Cold slices and slices in a row of a smaller volume, into `section`."""
+def compared(
+    context: Context,
+    volume: Volume,
+    section: Section,
+    axes: tuple[int, ...],
+    targets: Mapping[str, tuple[float, float]],
+) -> None:
+    """Cold slices across `axes` and slices in a row of a smaller volume, into `section`.
+
+    `targets` are floor and aim of how many times as fast as another side the cold slices are.
+    """
     rng = volume.fresh
-    axes = (0, len(volume.shown.shape) - 1)
     picks = [
         (axis, index)
         for axis in axes
-        for index in pick_bricks(volume, axis, context.times(4, 2), rng)
+        for index in pick_bricks(volume, axis, context.times(8 // len(axes), 2), rng)
     ]
     times = _against_peers(context, volume, picks, section)
     for name in times:
         if name != "lamella":
+            floor, aim = targets.get(name, (None, None))
             section.add(
-                f"cold slice: times as fast as {name}", ratios(times[name], times["lamella"])
+                f"cold slice: times as fast as {name}",
+                ratios(times[name], times["lamella"]),
+                floor=floor,
+                aim=aim,
             )
     _add_times(section, times)
     rows = [_row(context, volume, 64) for _ in range(context.times(2))]

@@ -1,4 +1,4 @@
-"""Four volumes with other storage layouts."""
+"""Volumes with other storage layouts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ def others(context: Context) -> list[Section]:
     for kind in KINDS:
         volume = describe(made(context.folder, kind, context.quick), context.folder)
         shape = "×".join(map(str, volume.shown.shape))
+        across = (0,) if kind.frames else (0, len(volume.shown.shape) - 1)
         section = Section(
             kind.name,
             f"{kind.what[:1].upper()}{kind.what[1:]}",
-            f"{shape}. Cold slices across the first and the last axis and 64 slices in a row across the first, as"
-            " above.",
+            f"{shape}. Cold slices across axis {' and '.join(map(str, across))}, and up to 64 slices in a row"
+            " across the first, as above.",
         )
-        compared(context, volume, section)
+        compared(context, volume, section, across, kind.targets)
         found.append(section)
     return found

@@ -12,25 +12,18 @@ import json
 import random
 import signal
 import sys
-import zlib
 from collections import Counter
-from collections.abc import Callable
-from functools import partial as bind
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import hdf5plugin
-import imagecodecs
 import numpy as np
 
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.batches import BatchDecoder, batch_decoder
 from dashboard.codecs.client_data import StoredType, check_client_data
-from dashboard.codecs.errors import Bytes
-from dashboard.codecs.filters import FLETCHER32, GZIP, LZF
+from dashboard.codecs.filters import FLETCHER32
 from dashboard.codecs.pipeline import Filter
-from dashboard.codecs.verdict import Verdict
-from tests.guarded import Exact, Guarded
+from tests.guarded import Guarded
 
 BLOSCS = [
     dict(hdf5plugin.Blosc(cname=name, shuffle=shuffle, clevel=clevel))
@@ -209,167 +202,5 @@ def run(group: str, cases: int, seed: int) -> Counter[str]:
     return outcomes
 
 
-class Job(NamedTuple):
-    """A stream, the size that is expected of it (bytes), and the memory for both."""
-
-    data: bytes
-    size: int
-    stored: Guarded | Exact
-    out: Guarded | Exact
-    at_end: bool
-
-
-def made_up(rng: random.Random) -> bytes:
-    """Bytes with more or less repetition."""
-    length = rng.choice((0, 1, 30, 319, 321, 5_000, 40_000))
-    kind = rng.randrange(4)
-    return b"".join(
-        (
-            rng.randbytes(40),
-            bytes(rng.randrange(1, 300)),
-            bytes(rng.choices(range(1 + kind * 20), k=60)),
-            b"the slice of a brick" * rng.randrange(1, 15),
-        )[rng.randrange(4) if kind else 0]
-        for _ in range(length // 40)
-    )[:length]
-
-
-def deflated(rng: random.Random) -> tuple[bytes, int]:
-    """A zlib stream of any make, and how long it is inflated."""
-    data = made_up(rng)
-    made = zlib.compressobj(
-        rng.randrange(10),
-        zlib.DEFLATED,
-        rng.choice((9, 15)),
-        rng.choice((1, 8, 9)),
-        rng.randrange(5),
-    )
-    return made.compress(data) + made.flush(), len(data)
-
-
-def by_zlib(stream: bytes, size: int) -> bytes | None:
-    """What zlib makes of a stream; None unless it is sound and comes to `size` bytes."""
-    made = zlib.decompressobj()
-    try:
-        # The checksum is met with the call after the last byte.
-        found = made.decompress(stream, size + 1)
-        found += made.decompress(made.unconsumed_tail, 1)
-    except zlib.error:
-        return None
-    return found if made.eof and len(found) == size else None
-
-
-def lzf_encoded(rng: random.Random) -> tuple[bytes, int]:
-    """An LZF stream, and how long it is decoded."""
-    data = made_up(rng)
-    return lzf_stream(data), len(data)
-
-
-def lzf_stream(data: bytes) -> bytes:
-    """`data` as LZF: literal runs alone where liblzf makes nothing shorter."""
-    try:
-        return bytes(imagecodecs.lzf_encode(data))
-    except RuntimeError:
-        runs = (data[at : at + 32] for at in range(0, len(data), 32))
-        return b"".join(bytes([len(run) - 1]) + run for run in runs)
-
-
-def by_liblzf(stream: bytes, size: int) -> bytes | None:
-    """What liblzf makes of a stream; None unless it comes to `size` bytes."""
-    if not size:
-        return None if stream else b""
-    try:
-        found = bytes(imagecodecs.lzf_decode(stream, out=bytearray(size)))
-    except (RuntimeError, ValueError):
-        return None
-    return found if len(found) == size else None
-
-
-class Way(NamedTuple):
-    """How streams of a filter are made up, what they come to, and the decoder that is tried."""
-
-    made: Callable[[random.Random], tuple[bytes, int]]
-    expected: Callable[[bytes, int], bytes | None]
-    number: int
-
-
-ZLIB_WAY, LZF_WAY = Way(deflated, by_zlib, GZIP), Way(lzf_encoded, by_liblzf, LZF)
-
-
-def run_pairs(cases: int, seed: int, memory: type[Guarded] | type[Exact] = Guarded) -> Counter[str]:
-    """Inflate `cases` streams, most of them damaged, two at a time, some part by part."""
-    return run_streams(ZLIB_WAY, cases, seed, memory)
-
-
-def run_lzf(cases: int, seed: int, memory: type[Guarded] | type[Exact] = Guarded) -> Counter[str]:
-    """The same of LZF streams."""
-    return run_streams(LZF_WAY, cases, seed, memory)
-
-
-def run_streams(
-    way: Way, cases: int, seed: int, memory: type[Guarded] | type[Exact]
-) -> Counter[str]:
-    """Decode `cases` streams, most of them damaged, up to three in one call, some part by part."""
-    decoder = batch_decoder(((way.number, ()),))
-    assert decoder is not None
-    rng = random.Random(seed)
-    longest = 100_000
-    places = [(memory(longest), memory(longest)) for _ in range(3)]
-    outcomes: Counter[str] = Counter()
-    while outcomes.total() < cases:
-        jobs = []
-        for given, out in places[: min(rng.randrange(1, 4), cases - outcomes.total())]:
-            data, size = way.made(rng)
-            if rng.random() < 0.8:
-                data = damaged(rng, data)[:longest]
-            if rng.random() < 0.1:
-                size = max(size + rng.choice((-300, -1, 1, 300)), 0)
-            jobs.append(Job(data, size, given, out, rng.random() < 0.75))
-        results = []
-        state = rng.getstate()
-        for poison in (0x55, 0xAA):
-            rng.setstate(state)
-            outs = [job.out.take(job.size, job.at_end) for job in jobs]
-            for out in outs:
-                out[:] = poison
-            results.append(decoded(decoder, rng, jobs, outs))
-        for job, one, other in zip(jobs, *results, strict=True):
-            if one != other:
-                outcomes["leaked"] += 1
-            elif one != way.expected(job.data, job.size):
-                outcomes["wrong"] += 1
-            else:
-                outcomes["damaged" if one is None else "decoded"] += 1
-    return outcomes
-
-
-def decoded(
-    decoder: BatchDecoder, rng: random.Random, jobs: list[Job], outs: list[Any]
-) -> list[bytes | None]:
-    """What the streams come to, at once or by several calls; None where they are not sound."""
-
-    def part(number: int, first: int, most: int) -> Bytes:
-        job = jobs[number]
-        fed = job.data[first : first + most]
-        taken = job.stored.take(len(fed), job.at_end)
-        taken[:] = np.frombuffer(fed, np.uint8)
-        return taken
-
-    numbers, all_bytes = range(len(jobs)), 10**6
-    if rng.random() < 0.5:
-        sound = decoder.decode([part(n, 0, all_bytes) for n in numbers], outs)
-    else:
-        streams = [decoder.stream(len(job.data)) for job in jobs]
-        for until in (*sorted((rng.randrange(40_000), rng.randrange(40_000))), 10**6):
-            for most in (rng.randrange(100), rng.randrange(3_000), all_bytes):
-                parts = [part(n, streams[n].fed, most) for n in numbers]
-                verdicts = decoder.resume(streams, parts, outs, until)
-        sound = [verdict is Verdict.OK for verdict in verdicts]
-    return [out.tobytes() if good else None for out, good in zip(outs, sound, strict=True)]
-
-
 if __name__ == "__main__":
-    count, first = int(sys.argv[2]), int(sys.argv[3])
-    runs = {"pairs": run_pairs, "lzf streams": run_lzf}
-    chosen = runs.get(sys.argv[1], bind(run, sys.argv[1]))
-    print(json.dumps(chosen(count, first)))
+    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

@@ -1,6 +1,6 @@
-"""Fuzzes the decoders in C under AddressSanitizer: `python -m tests.sanitized FOLDER SECONDS SEED`.
+"""Fuzzes the decoders in C under AddressSanitizer: `python -m tests.sanitized MODULE SECONDS SEED`.
 
-FOLDER has the extensions as `.ci/fuzz` compiles them. They replace the installed ones for this process, which a
+MODULE is the extension as `.ci/fuzz` compiles it. It replaces the installed one for this process, which a
 sanitizer ends at the first invalid access. Fails as well where an outcome differs from zlib's or liblzf's.
 """
 
@@ -13,13 +13,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-PACKAGES = ("paired_inflate", "compiled")
 BATCH = 500
 
 
-def load(path: Path, package: str) -> None:
-    """Load the extension at `path` as the one that a package of `dashboard.codecs` imports."""
-    name = f"dashboard.codecs.{package}._native"
+def load(path: Path) -> None:
+    """Load the extension at `path` as the one that `dashboard.codecs.compiled` imports."""
+    name = "dashboard.codecs.compiled._native"
     assert b"__asan_report" in path.read_bytes(), "the module is compiled without AddressSanitizer"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -28,22 +27,20 @@ def load(path: Path, package: str) -> None:
     spec.loader.exec_module(module)
 
 
-def main(folder: Path, seconds: float, seed: int) -> None:
+def main(module: Path, seconds: float, seed: int) -> None:
     """Decode batches of streams, each with a seed of its own, for `seconds`."""
-    for package in PACKAGES:
-        load(folder / f"{package}.so", package)
+    load(module)
     # After `load`, which decides on the extension that this imports.
-    from dashboard.codecs import compiled, paired_inflate
-    from tests import fuzzing
+    from dashboard.codecs import compiled
+    from tests import fuzzed_streams
     from tests.guarded import Exact
 
-    assert paired_inflate.available(), "this processor lacks AVX2, BMI1 or BMI2"
-    assert compiled.available()
+    assert compiled.inflates(), "this processor lacks AVX2, BMI1 or BMI2"
     outcomes: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while not outcomes or time.monotonic() < end:
-        outcomes += fuzzing.run_pairs(BATCH, seed, Exact)
-        outcomes += fuzzing.run_lzf(BATCH, seed, Exact)
+        outcomes += fuzzed_streams.run_pairs(BATCH, seed, Exact)
+        outcomes += fuzzed_streams.run_lzf(BATCH, seed, Exact)
         assert set(outcomes) <= {"decoded", "damaged"}, f"seed {seed}: {dict(outcomes)}"
         seed += 1
     assert min(outcomes["decoded"], outcomes["damaged"]) > outcomes.total() / 20, outcomes

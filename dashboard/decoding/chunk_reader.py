@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,11 +17,10 @@ from dashboard import errors
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
-from dashboard.codecs import compiled
 from dashboard.codecs import pipeline as codecs
 from dashboard.codecs.batches import BatchDecoder, Stream, batch_decoder
 from dashboard.codecs.errors import CorruptChunk
-from dashboard.codecs.filters import FLETCHER32, SHUFFLE
+from dashboard.codecs.filters import FLETCHER32
 from dashboard.codecs.verdict import Verdict
 from dashboard.decoding import timed_read
 from dashboard.decoding.buffers import Bytes, ThreadBuffers
@@ -30,9 +28,9 @@ from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
 
 # Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
-MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 16
-# Stored bytes read for a part of a chunk, beyond the share that its length suggests.
-SLACK, SLACK_BYTES = 1.05, 4096
+MAX_BATCH_BYTES, MAX_BATCH = 2 * 1024 * 1024, 64
+# Stored bytes read for a part of a chunk, relative to the share that its length suggests.
+SLACK = 1.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +91,9 @@ class BusyTime:
 
 
 def partial_decoder(volume: Volume) -> BatchDecoder | None:
-    """The decoder of chunks that can be decoded partially; a shuffle spreads each plane over the whole chunk."""
-    return batch_decoder(volume.pipeline) if len(volume.pipeline) == 1 else None
+    """The decoder of chunks that can be decoded partially."""
+    decoder = batch_decoder(volume.pipeline)
+    return decoder if decoder is not None and decoder.resumes else None
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,11 @@ class ChunkReader:
     def batch_size(self, depth: int) -> int:
         """Number of chunks to decode to `depth` bytes in one batch."""
         fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
-        return fits if fits >= 2 and batch_decoder(self._without_checksum) is not None else 1
+        return fits if fits >= 2 and self._batches is not None else 1
+
+    @cached_property
+    def _batches(self) -> BatchDecoder | None:
+        return batch_decoder(self.volume.pipeline)
 
     def decode(self, position: int, out: Bytes | None = None) -> tuple[NDArray[Any] | None, str]:
         """(the chunk at `position` in the index in its own type and shape, "") or (None, the reason).
@@ -120,93 +123,77 @@ class ChunkReader:
         """
         began, reading = time.perf_counter(), 0.0
         try:
-            (raw,), reading = self.read_stored([(position, 0, int(self.index.sizes[position]))])
-            if isinstance(raw, CorruptChunk):
-                return None, str(raw)
-            values = self._run_filters(
-                raw, self.volume.pipeline, int(self.index.masks[position]), out
-            )
+            raw, reading = self.read_stored(position)
+            values = self._run_filters(raw, int(self.index.masks[position]), out)
             return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
         except CorruptChunk as damage:
             return None, str(damage)
         finally:
             self.clock.add(decode=time.perf_counter() - began - reading)
 
-    def decode_batch(
-        self, positions: Sequence[int], outs: Sequence[Bytes] | None = None
-    ) -> list[tuple[NDArray[Any] | None, str]]:
+    def decode_batch(self, positions: Sequence[int]) -> list[tuple[NDArray[Any] | None, str]]:
         """As `decode` for a batch of at most `batch_size` chunks, whose arrays are valid together."""
-        if outs is None and len(positions) > 1:
-            size = self.volume.grid.chunk_bytes
-            outs = [self.buffers.get(f"chunk{n}", size) for n in range(len(positions))]
-        if outs is None:
+        if len(positions) < 2:
             return [self.decode(position) for position in positions]
-        decoder = batch_decoder(self._without_checksum) if len(positions) > 1 else None
-        ahead = {} if decoder is None else self._decode_last(decoder, positions, outs)
-        rest = self._without_checksum[:-1]
-        if ahead and compiled.available() and [number for number, _ in rest] == [SHUFFLE]:
-            self._unshuffle(ahead, outs, rest[0][1][0])
-            rest = ()
+        grid, dtype = self.volume.grid, self.volume.dtype
+        outs = [self.buffers.get(f"chunk{n}", grid.chunk_bytes) for n in range(len(positions))]
+        return [
+            (None, reason) if reason else (out.view(dtype).reshape(grid.chunks), "")
+            for out, reason in zip(outs, self.decode_into(positions, outs), strict=True)
+        ]
+
+    def decode_into(self, positions: Sequence[int], outs: Sequence[Bytes]) -> list[str]:
+        """Decode a batch of chunks whole into `outs`; the reason of each failure, or an empty string."""
+        verdicts = self.decode_together(positions, outs) if len(positions) > 1 else {}
         # The decoder for single chunks decides on the others and gives the reason.
         return [
-            self._finish(ahead[number], rest, out)
-            if number in ahead
-            else self.decode(position, out)
-            for number, (position, out) in enumerate(zip(positions, outs, strict=True))
+            "" if verdicts.get(n) is Verdict.OK else self.decode(position, out)[1]
+            for n, (position, out) in enumerate(zip(positions, outs, strict=True))
         ]
 
-    def _unshuffle(self, chunks: dict[int, Bytes], outs: Sequence[Bytes], width: int) -> None:
-        """Undo the shuffle of chunks, which are by number, in one call; they are in `outs` afterwards."""
+    def decode_together(
+        self,
+        positions: Sequence[int],
+        outs: Sequence[Bytes],
+        streams: Sequence[Stream] | None = None,
+        until: int = 0,
+    ) -> dict[int, Verdict]:
+        """The verdicts on chunks that are decoded in one call, by number; some are left out."""
+        decoder = self._batches
+        if decoder is None or not positions:
+            return {}
         began = time.perf_counter()
-        found = {number: outs[number][: len(data)] for number, data in chunks.items()}
-        compiled.unshuffle(list(chunks.values()), list(found.values()), width)
-        chunks.update(found)
-        self.clock.add(decode=time.perf_counter() - began)
-
-    def _finish(
-        self, data: Bytes, rest: tuple[codecs.Filter, ...], out: Bytes
-    ) -> tuple[NDArray[Any] | None, str]:
-        """Decode a chunk of which the filters `rest` are still to be undone."""
-        began = time.perf_counter()
-        try:
-            values = self._run_filters(data, rest, 0, out) if rest else data
-            return values.view(self.volume.dtype).reshape(self.volume.grid.chunks), ""
-        except CorruptChunk as damage:
-            return None, str(damage)
-        finally:
-            self.clock.add(decode=time.perf_counter() - began)
-
-    def _decode_last(
-        self, decoder: BatchDecoder, positions: Sequence[int], outs: Sequence[Bytes]
-    ) -> dict[int, Bytes]:
-        """Undo the last filter of the chunks, and a checksum behind it; returns the valid ones by number."""
-        began = time.perf_counter()
-        pipeline = self._without_checksum
-        size = codecs.bytes_after_last(pipeline, self.volume.grid.chunk_bytes)
-        whole = [n for n, position in enumerate(positions) if not self.index.masks[position]]
-        stored, reading = self.read_stored(
-            [(positions[n], 0, int(self.index.sizes[positions[n]])) for n in whole]
+        size, at = self.volume.grid.chunk_bytes, np.asarray(positions)
+        sizes = self.index.sizes[at]
+        able = (self.index.masks[at] == 0) & (sizes >= 0) & (sizes <= self._most_stored)
+        if able.all():
+            numbers: Sequence[int] = range(len(positions))
+        else:
+            numbers = np.flatnonzero(able).tolist()
+            at, sizes, outs = at[able], sizes[able], [outs[n] for n in numbers]
+            streams = None if streams is None else [streams[n] for n in numbers]
+        if not numbers:
+            return {}
+        scratch = self.buffers.get("batch", decoder.scratch_bytes(int(sizes.max()), size))
+        share = 1.0 if streams is None or until == size else until / size * SLACK
+        found = decoder.decode(
+            self.fd,
+            (self.index.offsets[at], sizes),
+            list(outs),
+            scratch,
+            streams,
+            until,
+            share,
         )
-        streams = {
-            n: raw
-            for n, raw in zip(whole, stored, strict=True)
-            if not isinstance(raw, CorruptChunk)
-        }
-        if len(pipeline) < len(self.volume.pipeline):
-            streams = _verified(streams)
-        buffers = [
-            (outs[n] if len(pipeline) == 1 else self.buffers.get(f"last{n}", size))[:size]
-            for n in streams
-        ]
-        sound = decoder.decode(list(streams.values()), buffers)
-        self.clock.add(decode=time.perf_counter() - began - reading)
-        return {n: buffer for n, buffer, good in zip(streams, buffers, sound, strict=True) if good}
+        idle = found.read_s + found.waited_s
+        busy = time.perf_counter() - began - idle
+        self.clock.add(read=found.read_s, wait=found.waited_s, decode=busy)
+        self.clock.add_bytes(found.read_bytes)
+        return dict(zip(numbers, found.verdicts, strict=True))
 
-    def _run_filters(
-        self, data: Bytes, pipeline: tuple[codecs.Filter, ...], mask: int, out: Bytes | None
-    ) -> Bytes:
-        """Undo the filters of `pipeline`; the bytes of the chunk, in `out` where that is given."""
-        size = self.volume.grid.chunk_bytes
+    def _run_filters(self, data: Bytes, mask: int, out: Bytes | None) -> Bytes:
+        """Undo the filters of a chunk; its bytes, in `out` where that is given."""
+        size, pipeline = self.volume.grid.chunk_bytes, self.volume.pipeline
         buffers = self._scratch(pipeline) if out is None else self._copy_into(out, pipeline, mask)
         values = codecs.decode(data, pipeline, mask, size, buffers)
         if out is None or np.shares_memory(values, out):
@@ -214,22 +201,10 @@ class ChunkReader:
         np.copyto(out[:size], values)
         return out[:size]
 
-    @cached_property
-    def _without_checksum(self) -> tuple[codecs.Filter, ...]:
-        """The filters without a checksum of the stored bytes."""
-        pipeline = self.volume.pipeline
-        return pipeline[:-1] if pipeline and pipeline[-1][0] == FLETCHER32 else pipeline
-
     def stream(self, position: int) -> Stream:
         """The chunk at `position` as a stream that is decoded in several calls; requires a `partial_decoder`."""
-        stream: Stream = self._partial.stream(int(self.index.sizes[position]))
-        return stream
-
-    @cached_property
-    def _partial(self) -> BatchDecoder:
-        decoder = partial_decoder(self.volume)
-        assert decoder is not None
-        return decoder
+        assert self._batches is not None
+        return self._batches.stream(int(self.index.sizes[position]))
 
     def decode_to(
         self, positions: Sequence[int], streams: Sequence[Stream], outs: Sequence[Bytes], until: int
@@ -238,102 +213,34 @@ class ChunkReader:
 
         Reads no more stored bytes than that probably needs. At the last byte of a chunk its checksum is verified.
         """
-        size = self.volume.grid.chunk_bytes
-        share = 1.0 if until == size else until / size * SLACK
-        reasons: dict[int, str] = {}
-        unfinished = self._feed(
-            range(len(positions)), positions, streams, outs, until, share, reasons
-        )
-        # The rest of a chunk may be large.
-        step = self.batch_size(size)
-        for low in range(0, len(unfinished), step):
-            self._feed(unfinished[low : low + step], positions, streams, outs, until, 1.0, reasons)
-        return [reasons.get(number, "") for number in range(len(positions))]
-
-    def _feed(
-        self,
-        numbers: Sequence[int],
-        positions: Sequence[int],
-        streams: Sequence[Stream],
-        outs: Sequence[Bytes],
-        until: int,
-        share: float,
-        reasons: dict[int, str],
-    ) -> list[int]:
-        """Feed each stream this share of its stored bytes. Returns the chunks that need more input."""
-        began = time.perf_counter()
-        spans = []
-        for number in numbers:
-            stored, fed = int(self.index.sizes[positions[number]]), streams[number].fed
-            count = min(max(int(stored * share) + SLACK_BYTES, fed), stored) - fed
-            spans.append((positions[number], fed, count))
-        read, reading = self.read_stored(spans)
-        found: list[int] = []
-        parts: list[Bytes] = []
-        for number, raw in zip(numbers, read, strict=True):
-            if isinstance(raw, CorruptChunk):
-                reasons[number] = str(raw)
-            else:
-                found.append(number)
-                parts.append(raw)
-        verdicts = self._partial.resume(
-            [streams[n] for n in found], parts, [outs[n] for n in found], until
-        )
-        self.clock.add(decode=time.perf_counter() - began - reading)
-        for number, verdict in zip(found, verdicts, strict=True):
-            if verdict is Verdict.CORRUPT:
+        verdicts = self.decode_together(positions, outs, streams, until)
+        reasons = [""] * len(positions)
+        for number, position in enumerate(positions):
+            if verdicts.get(number) is not Verdict.OK:
                 # The decoder for single chunks decides and gives the reason. It decodes into another buffer, since
                 # planes decoded before may be read from this one at the moment.
-                values, reasons[number] = self.decode(positions[number])
+                values, reasons[number] = self.decode(position)
                 if values is not None:
                     np.copyto(outs[number], values.reshape(-1).view(np.uint8))
-        return [
-            n for n, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.NEED_INPUT
-        ]
+        return reasons
 
-    def read_stored(
-        self, parts: Sequence[tuple[int, int, int]]
-    ) -> tuple[list[Bytes | CorruptChunk], float]:
-        """Stored bytes of chunks, and how long that took (s), which is charged.
+    @property
+    def _most_stored(self) -> int:
+        """Stored bytes that a chunk may claim."""
+        return 2 * self.volume.grid.chunk_bytes + 65536
 
-        A part is (position of the chunk, offset in it, length); adjoining ones are read in one go. Its bytes are
-        in a buffer of this thread until the next call; the reason is there instead if they cannot be read. Raises
-        `Busy`.
+    def read_stored(self, position: int) -> tuple[Bytes, float]:
+        """Stored bytes of a chunk, in a buffer of this thread until the next call, and how long that took (s).
+
+        The time is charged. Raises `CorruptChunk` or `Busy` when they cannot be read.
         """
-        limit = 2 * self.volume.grid.chunk_bytes + 65536
-        claimed = [int(self.index.sizes[position]) for position, _, _ in parts]
-        spans = [
-            (int(self.index.offsets[position]) + at, count)
-            for (position, at, count), stored in zip(parts, claimed, strict=True)
-            if stored <= limit
-        ]
-        whole, reading = self._read_together(spans)
-        read = iter(whole)
-        if not whole:
-            buffers = [self.buffers.get(f"raw{n}", count) for n, (_, count) in enumerate(spans)]
-            results, more = self._read([offset for offset, _ in spans], buffers)
-            read = iter(map(_checked, buffers, results))
-            reading += more
-        return [
-            CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
-            if stored > limit
-            else next(read)
-            for stored in claimed
-        ], reading
-
-    def _read_together(
-        self, spans: Sequence[tuple[int, int]]
-    ) -> tuple[list[Bytes | CorruptChunk], float]:
-        """Spans (offset, length) of the file, and how long that took (s); none unless they adjoin."""
-        first = min((offset for offset, _ in spans), default=0)
-        last = max((offset + count for offset, count in spans), default=0)
-        if len(spans) < 2 or last - first != sum(count for _, count in spans):
-            return [], 0.0
-        raw = self.buffers.get("raw", last - first)
-        (result,), reading = self._read([first], [raw])
-        if result != len(raw):
-            return [], reading
-        return [raw[offset - first : offset - first + count] for offset, count in spans], reading
+        stored = int(self.index.sizes[position])
+        if stored > self._most_stored:
+            raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
+        raw = self.buffers.get("raw", stored)
+        (result,), reading = self._read([int(self.index.offsets[position])], [raw])
+        _check_read(result, stored)
+        return raw, reading
 
     def _read(
         self, offsets: Sequence[int], buffers: Sequence[Bytes]
@@ -368,21 +275,13 @@ class ChunkReader:
         return buffers
 
 
-def _verified(streams: dict[int, Bytes]) -> dict[int, Bytes]:
-    """The streams whose checksum matches, without it."""
-    found = {}
-    for number, data in streams.items():
-        with suppress(CorruptChunk):
-            found[number] = codecs.without_fletcher32(data)
-    return found
-
-
-def _checked(raw: Bytes, result: int) -> Bytes | CorruptChunk:
-    """What was read, or why it cannot be used; `result` as of `timed_read`. Raises `Busy`."""
+def _check_read(result: int, stored: int) -> None:
+    """Raise `CorruptChunk` or `Busy` unless `result`, as of `timed_read`, is what is stored."""
     if result < 0:
         error = OSError(-result, os.strerror(-result))
         if busy := out_of_reach(error):
             raise busy from error
         # Not an OSError, because callers take that for a full disk of the cache.
-        return CorruptChunk(f"it cannot be read ({error.strerror})")
-    return raw if result == len(raw) else CorruptChunk("it is cut short")
+        raise CorruptChunk(f"it cannot be read ({error.strerror})")
+    if result != stored:
+        raise CorruptChunk("it is cut short")

@@ -8,7 +8,7 @@ its depth; the rest is done afterwards.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
 from typing import Any
@@ -92,9 +92,14 @@ class PlaneAssembler:
         height, width = self._shape
         return self._values[:height, :width]
 
-    def put(self, number: int, chunk: NDArray[Any]) -> None:
-        """Copy the plane's part from chunk `number` of the brick, an array of a chunk's shape."""
-        self._blocks[divmod(number, self._across)] = chunk[self._inside]
+    def put(self, first: int, chunks: NDArray[Any]) -> None:
+        """Copy the plane's parts from chunks of the brick, the number `first` and those after it."""
+        parts = chunks[(slice(None), *self._inside)]
+        while len(parts):
+            row, col = divmod(first, self._across)
+            taken = min(self._across - col, len(parts))
+            self._blocks[row, col : col + taken] = parts[:taken]
+            first, parts = first + taken, parts[taken:]
 
     def put_all(self, chunks: NDArray[Any]) -> None:
         """Copy all parts at once: `chunks` has the grid's dimensions, then a chunk's."""
@@ -228,23 +233,23 @@ class ProgressiveBrick:
 
     def _take(
         self,
-        numbers: Sequence[int],
+        numbers: range,
         reasons: dict[int, str],
         fresh: bool,
         plane: PlaneAssembler | None,
     ) -> None:
         """Fill damaged chunks and, if `fresh`, those that are not stored, and copy chunks into a plane."""
-        positions = self._index_positions.reshape(-1)
         for number in numbers:
-            chunk, reason = self._chunks[number], reasons.get(number, "")
+            reason = reasons.get(number)
             if reason:
                 at = tuple(int(n) for n in np.unravel_index(number, self._index_positions.shape))
                 # Before its memory is overwritten: a reader checks `damaged_chunks` after copying.
                 self.damaged_chunks.append(DamagedChunk(self._chunk_origin(at), reason))
-            if reason or (fresh and positions[number] < 0):
-                chunk[...] = self.volume.fill
-            if plane is not None:
-                plane.put(number, chunk)
+            # One that is not stored has no reason at all.
+            if reason or (fresh and reason is None):
+                self._chunks[number][...] = self.volume.fill
+        if plane is not None:
+            plane.put(numbers[0], self._chunks[numbers[0] : numbers[-1] + 1])
 
     def _decoded(
         self, reader: ChunkReader, depth: int, numbers: list[int], fresh: bool
@@ -253,8 +258,8 @@ class ProgressiveBrick:
         positions = self._index_positions.reshape(-1)
         if fresh and depth == self.volume.grid.chunk_bytes:
             slots = [self._slots[n] for n in numbers]
-            decoded = reader.decode_batch([int(positions[n]) for n in numbers], slots)
-            return {n: reason for n, (_, reason) in zip(numbers, decoded, strict=True)}
+            found = reader.decode_into(positions[numbers].tolist(), slots)
+            return dict(zip(numbers, found, strict=True))
         skipped = [n for n in numbers if fresh and int(reader.index.masks[positions[n]])]
         reasons = {n: reader.decode(int(positions[n]), self._slots[n])[1] for n in skipped}
         if fresh:

@@ -24,9 +24,9 @@ PLATFORM = "manylinux_2_28_x86_64"
 WITHIN_S = 60.0
 
 NATIVE = (
-    "from dashboard.codecs import compiled, paired_inflate; from dashboard.decoding import timed_read;"
+    "from dashboard.codecs import compiled; from dashboard.decoding import timed_read;"
     " from dashboard.frames import integer_moments as moments;"
-    " print(all(one.available() for one in (compiled, paired_inflate, timed_read, moments)))"
+    " print(compiled.inflates() and timed_read.available() and moments.available())"
 )
 
 

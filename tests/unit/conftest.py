@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.codecs import compiled, paired_inflate
+from dashboard.codecs import compiled
 from dashboard.hdf5.pool import Hdf5WorkerPool
 from dashboard.storage.rows import open_rows
 from tests.parts import Counts, Parts, make_children, parts
@@ -101,9 +101,8 @@ def opens() -> Iterator[Callable[[Path], Callable[[], list[str]]]]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With what was compiled, and without."""
     if request.param == "one by one":
-        monkeypatch.setattr(paired_inflate, "available", lambda: False)
         monkeypatch.setattr(compiled, "available", lambda: False)
-    elif not paired_inflate.available():
+    elif not compiled.inflates():
         pytest.skip("not compiled on this machine")
     return str(request.param)
 
@@ -111,7 +110,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def part_by_part() -> None:
     """Chunks can be inflated in part."""
-    if not paired_inflate.available():
+    if not compiled.inflates():
         pytest.skip("not compiled on this machine")
 
 

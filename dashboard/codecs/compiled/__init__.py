@@ -1,4 +1,8 @@
-"""In C, without the interpreter's lock: LZF and HDF5's shuffle for several chunks in one call, and quantization.
+"""In C, without the interpreter's lock: chunks read and decoded several in one call, and quantization.
+
+Inflating is limited by a dependency: each code begins where the one before it ends. Two streams are independent
+of each other, so gzip chunks are inflated two at a time in one thread (`codecs/paired_inflate`), where the
+processor has AVX2 and BMI2. LZF refers to at most 8 KiB of its own output. Both can be suspended anywhere.
 
 The C files are compiled at installation, given a C compiler; otherwise imagecodecs and NumPy give the same values,
 more slowly (`dashboard.codecs.pipeline`).
@@ -6,8 +10,8 @@ more slowly (`dashboard.codecs.pipeline`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -19,10 +23,10 @@ except ImportError:
     _compiled = False
 else:
     # A checkout that was updated has the module of before until it is installed again.
-    _compiled = all(hasattr(_native, name) for name in ("lzf", "ramp", "unshuffle"))
+    _compiled = all(hasattr(_native, name) for name in ("decode", "ramp", "unshuffle"))
 
-# (input, output, bytes of it that are there, bytes that are needed, whether the input ends here)
-LzfJob = tuple[Bytes, Bytes, int, int, bool]
+if TYPE_CHECKING:
+    from dashboard.codecs.compiled._native import Stream
 
 
 def available() -> bool:
@@ -30,9 +34,48 @@ def available() -> bool:
     return _compiled
 
 
-def lzf(jobs: list[LzfJob]) -> list[tuple[int, int, int]]:
-    """(verdict, bytes consumed, bytes of the output) of each job; requires `available`."""
-    return _native.lzf(jobs)
+@cache
+def _inflates() -> bool:
+    return _native.inflates()
+
+
+def inflates() -> bool:
+    """Whether gzip is decoded: available, and this processor has the instructions (AVX2, BMI1 and BMI2)."""
+    return available() and _inflates()
+
+
+def stream(codec: int, size: int) -> Stream:
+    """A chunk of `size` stored bytes that is decoded in several calls; `fed` is the number of bytes consumed."""
+    return _native.Stream(codec, size)
+
+
+def stream_bytes() -> int:
+    """Memory of one `stream` of gzip (bytes)."""
+    return _native.STREAM_BYTES
+
+
+def group_bytes() -> int:
+    """Adjoining chunks are read in one go up to so many bytes."""
+    return _native.GROUP_BYTES
+
+
+def decode(
+    codec: int,
+    width: int,
+    checksum: bool,
+    source: int | list[Bytes],
+    spans: tuple[NDArray[Any], NDArray[Any]] | None,
+    outs: list[Bytes],
+    streams: list[Any] | None,
+    until: int,
+    share: float,
+    scratch: Bytes,
+) -> tuple[list[int], int, float, float]:
+    """What `BatchDecoder.decode` describes; requires `available`, for gzip `inflates`."""
+    offsets, sizes = spans or (None, None)
+    return _native.decode(
+        codec, width, checksum, source, offsets, sizes, outs, streams, until, share, scratch
+    )
 
 
 def ramp(
@@ -51,6 +94,6 @@ def ramp(
     _native.ramp(kind, values, codes, *ends, shift, slope, half)
 
 
-def unshuffle(chunks: Sequence[Bytes], outputs: Sequence[Bytes], width: int) -> None:
-    """Undo the shuffle of each chunk into the array of the same index and length; requires `available`."""
-    _native.unshuffle(list(chunks), list(outputs), width)
+def unshuffle(chunk: Bytes, output: Bytes, width: int) -> None:
+    """Undo the shuffle of a chunk into an array of the same length; requires `available`."""
+    _native.unshuffle(chunk, output, width)

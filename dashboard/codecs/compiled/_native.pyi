@@ -1,10 +1,33 @@
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from dashboard.codecs.errors import Bytes
 
-def lzf(jobs: list[tuple[Bytes, Bytes, int, int, bool]], /) -> list[tuple[int, int, int]]: ...
+STREAM_BYTES: int
+GROUP_BYTES: int
+
+class Stream:
+    def __init__(self, codec: int, size: int) -> None: ...
+    @property
+    def fed(self) -> int: ...
+
+def inflates() -> bool: ...
+def decode(
+    codec: int,
+    width: int,
+    checksum: bool,
+    source: int | list[Bytes],
+    offsets: NDArray[Any] | None,
+    sizes: NDArray[Any] | None,
+    outs: list[Bytes],
+    streams: Sequence[Stream] | None,
+    until: int,
+    share: float,
+    scratch: Bytes,
+    /,
+) -> tuple[list[int], int, float, float]: ...
 def ramp(
     kind: str,
     values: NDArray[Any],
@@ -16,4 +39,4 @@ def ramp(
     half: float,
     /,
 ) -> None: ...
-def unshuffle(chunks: list[Bytes], outputs: list[Bytes], width: int, /) -> None: ...
+def unshuffle(chunk: Bytes, output: Bytes, width: int, /) -> None: ...

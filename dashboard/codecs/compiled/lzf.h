@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CORRUPT: the bytes do not decode to exactly `out_size`, or not to `until` bytes. NEED_INPUT: more of them is needed. */
-typedef enum { CORRUPT, OK, NEED_INPUT } Verdict;
+#include "verdict.h"
 
 /* A stream and its output buffer. `in` is the input after the bytes consumed by earlier calls, all of it if `final`;
  * `produced` bytes of `out` are there already. The job ends when at least `until` bytes are; `until` >= `out_size` means

@@ -193,6 +193,22 @@ TARGET void inflate_two_fused(InflateState *a, InflateState *b)
     b->at = y;
 }
 
+TARGET void inflate_mixed(InflateState *heavy, InflateState *fused)
+{
+    Cursor x = heavy->at, y = fused->at;
+    while (can_continue(&x, heavy) && can_continue(&y, fused)) {
+        if (UNLIKELY(!literals(&x, heavy)))
+            break;
+        refill(&y);
+        /* Two symbols take at most 2 × (11 + 13) bits. */
+        if (UNLIKELY(!fused_symbol(&y, fused)) || UNLIKELY(!fused_symbol(&y, fused)))
+            if (!table_symbol(&y, fused))
+                break;
+    }
+    heavy->at = x;
+    fused->at = y;
+}
+
 TARGET void inflate_one(InflateState *state)
 {
     Cursor at = state->at;

@@ -79,9 +79,10 @@ static inline bool can_run_fast(const InflateState *state)
 void inflate_checked(InflateState *state);
 
 /* The fast loops: each runs until one of its streams needs `inflate_checked`. `can_run_fast` holds for all streams;
- * for the fused loop, both blocks have fused tables. */
+ * for the fused loop, both blocks have fused tables, for the mixed one `fused` has it. */
 TARGET void inflate_two(InflateState *a, InflateState *b);
 TARGET void inflate_two_fused(InflateState *a, InflateState *b);
+TARGET void inflate_mixed(InflateState *heavy, InflateState *fused);
 TARGET void inflate_one(InflateState *state);
 
 #endif

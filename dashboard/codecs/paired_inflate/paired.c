@@ -159,36 +159,34 @@ static Verdict verdict(const InflateState *state, const Job *job)
     return (whole ? is_valid(state, job) : bytes_produced(state) >= state->until) ? OK : CORRUPT;
 }
 
-typedef struct {
-    const Job *jobs;
-    Verdict *verdicts;
-    size_t next, count;
-} Queue;
-
 /* One of the two streams in progress: its job and state, and the state of a job that is not resumable. */
 typedef struct {
-    const Job *job;
+    int number;
+    bool busy;
+    Job job;
     InflateState *state;
     InflateState own;
     Tables tables;
 } Slot;
 
 /* Inflates until the fast loops can run, continuing with the next job when one ends; false when none is left. */
-static bool advance(Slot *slot, Queue *queue)
+static bool advance(Slot *slot, const JobSource *source)
 {
     for (;;) {
-        if (slot->job) {
+        if (slot->busy) {
             inflate_checked(slot->state);
             if (is_active(slot->state))
                 return true;
-            queue->verdicts[slot->job - queue->jobs] = verdict(slot->state, slot->job);
-            if (slot->job->resumable && slot->state->phase != FAILED)
-                suspend(slot->state, slot->job);
+            Verdict found = verdict(slot->state, &slot->job);
+            if (slot->job.resumable && slot->state->phase != FAILED)
+                suspend(slot->state, &slot->job);
+            slot->busy = false;
+            source->done(source->context, slot->number, found);
         }
-        if (queue->next == queue->count)
+        if (!source->next(source->context, slot->number, &slot->job))
             return false;
-        slot->job = &queue->jobs[queue->next++];
-        slot->state = resume(slot->job, &slot->own, &slot->tables);
+        slot->busy = true;
+        slot->state = resume(&slot->job, &slot->own, &slot->tables);
     }
 }
 
@@ -199,24 +197,30 @@ bool paired_supported(void)
            && __builtin_cpu_supports("bmi2");
 }
 
-bool paired_inflate(const Job *jobs, Verdict *verdicts, size_t count)
+bool paired_inflate(const JobSource *source)
 {
     Slot *slots = malloc(2 * sizeof *slots), *a = slots, *b = slots + 1;
     if (!slots)
         return false;
-    a->job = b->job = NULL;
-    Queue queue = {.jobs = jobs, .verdicts = verdicts, .count = count};
-    bool more_a = advance(a, &queue), more_b = advance(b, &queue);
+    for (int number = 0; number < 2; number++) {
+        slots[number].number = number;
+        slots[number].busy = false;
+    }
+    bool more_a = advance(a, source), more_b = advance(b, source);
     while (more_a && more_b) {
-        if (a->state->literal_heavy || b->state->literal_heavy)
+        if (a->state->literal_heavy && b->state->literal_heavy)
             inflate_two(a->state, b->state);
+        else if (a->state->literal_heavy)
+            inflate_mixed(a->state, b->state);
+        else if (b->state->literal_heavy)
+            inflate_mixed(b->state, a->state);
         else
             inflate_two_fused(a->state, b->state);
         /* One of them needs a checked step; for the other one it is merely slower. */
-        more_a = advance(a, &queue);
-        more_b = advance(b, &queue);
+        more_a = advance(a, source);
+        more_b = advance(b, source);
     }
-    for (Slot *left = more_a ? a : b; more_a || more_b; more_a = more_b = advance(left, &queue))
+    for (Slot *left = more_a ? a : b; more_a || more_b; more_a = more_b = advance(left, source))
         inflate_one(left->state);
     free(slots);
     return true;

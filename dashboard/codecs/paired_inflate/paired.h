@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../compiled/verdict.h"
+
 /* A stream of `size` bytes that is inflated in several calls; `fed` is the number of bytes consumed so far. */
 typedef struct ResumableStream ResumableStream;
 
@@ -30,15 +32,19 @@ typedef struct {
     size_t until;
 } Job;
 
-/* CORRUPT: the stream does not inflate to exactly `out_size` bytes with the right checksum, or not to `until` bytes.
- * NEED_INPUT: more of the stream is needed. */
-typedef enum { CORRUPT, OK, NEED_INPUT } Verdict;
+/* Where the jobs come from: two are in progress at a time, in slots 0 and 1, and a slot's job ends before its next one.
+ * `next` gives a slot its next job; false when there is none for it. `done` takes the verdict on a slot's job. */
+typedef struct {
+    bool (*next)(void *context, int slot, Job *job);
+    void (*done)(void *context, int slot, Verdict verdict);
+    void *context;
+} JobSource;
 
 /* Whether this processor has the instructions: AVX2, BMI1 and BMI2. */
 bool paired_supported(void);
 
 /* Runs all jobs. Only the output buffers are written; the content of a buffer is undefined unless its verdict is OK.
- * Returns false when memory cannot be allocated. */
-bool paired_inflate(const Job *jobs, Verdict *verdicts, size_t count);
+ * Returns false when memory cannot be allocated; no job was begun then. */
+bool paired_inflate(const JobSource *source);
 
 #endif

@@ -15,6 +15,7 @@ import pytest
 
 from dashboard import errors
 from dashboard.catalog import failures
+from dashboard.codecs import compiled
 from dashboard.decoding import contiguous, timed_read
 from dashboard.decoding.library_reader import LibraryReader
 from dashboard.hdf5.messages import Envelope, Failure, ReadBoxes
@@ -262,6 +263,7 @@ def test_storage_that_is_away_damages_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(contiguous.os, "preadv", fail)
         patch.setattr(timed_read, "_compiled", False)
+        patch.setattr(compiled, "available", lambda: False)
         with pytest.raises(errors.Busy, match="try again"):
             here.frame("data/a.h5", name, ":,:")
     answer = here.frame("data/a.h5", name, ":,:")

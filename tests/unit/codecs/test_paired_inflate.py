@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.codecs import paired_inflate
+from dashboard.codecs import compiled
+from dashboard.codecs.filters import GZIP
 from dashboard.errors import CannotShow
 from tests import files
 from tests.examples import examples
-from tests.fuzzing import by_zlib
+from tests.fuzzed_streams import by_zlib
 from tests.parts import Parts
+from tests.unit.codecs.streams import decoded, decoder_of
 
-WITHOUT = pytest.mark.skipif(not paired_inflate.available(), reason="not compiled on this machine")
+WITHOUT = pytest.mark.skipif(not compiled.inflates(), reason="not compiled on this machine")
 RNG = np.random.default_rng(1)
 # What a block is made of decides the way it is inflated: literals, short copies, long and near ones.
 KINDS: dict[str, bytes] = {
@@ -42,9 +44,7 @@ def deflated(data: bytes, level: int, strategy: int, memory: int, bits: int) -> 
 
 
 def inflate(streams: list[bytes], sizes: list[int]) -> list[bytes | None]:
-    places = [np.full(size, 0xAA, np.uint8) for size in sizes]
-    sound = paired_inflate.inflate([np.frombuffer(stream, np.uint8) for stream in streams], places)
-    return [place.tobytes() if good else None for place, good in zip(places, sound, strict=True)]
+    return decoded(decoder_of(GZIP), streams, sizes)
 
 
 @st.composite
@@ -75,7 +75,7 @@ def test_it_is_there_wherever_it_can_be() -> None:
     )
     headers = Path(__import__("sysconfig").get_paths()["include"], "Python.h").exists()
     if shutil.which("cc") and headers:
-        assert paired_inflate.available() == able
+        assert compiled.inflates() == able
 
 
 @WITHOUT
@@ -130,17 +130,24 @@ def test_bytes_behind_a_stream_are_left_alone() -> None:
 def test_what_cannot_be_written_to_is_refused() -> None:
     stream = np.frombuffer(zlib.compress(b"abc"), np.uint8)
     place = np.zeros(3, np.uint8)
+    decoder = decoder_of(GZIP)
+    scratch = np.empty(decoder.scratch_bytes(0, 3), np.uint8)
+    with pytest.raises(ValueError, match="as many buffers as outputs"):
+        decoder.decode([stream, stream], None, [place], scratch)
+    with pytest.raises(ValueError, match="scratch memory is too small"):
+        decoder.decode(0, (np.zeros(1, np.int64), np.ones(1, np.int64)), [place], scratch[:9])
     place.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        paired_inflate.inflate([stream], [place])
-    with pytest.raises(ValueError, match="numbers of streams and outputs differ"):
-        paired_inflate.inflate([stream, stream], [np.zeros(3, np.uint8)])
+        decoder.decode([stream], None, [place], scratch)
 
 
 HOW = {
     "gzip": {"compression": "gzip"},
     "shuffled": {"compression": "gzip", "shuffle": True},
     "checked": {"compression": "gzip", "shuffle": True, "fletcher32": True},
+    "stored": {},
+    "shuffled alone": {"shuffle": True, "fletcher32": True},
+    "lzf": {"compression": "lzf", "shuffle": True},
 }
 
 

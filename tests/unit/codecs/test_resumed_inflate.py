@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.codecs import paired_inflate
-from dashboard.codecs.paired_inflate import Verdict
+from dashboard.codecs import compiled
+from dashboard.codecs.filters import GZIP, LZF
+from dashboard.codecs.verdict import Verdict
+from tests.unit.codecs.streams import decode_on, decoder_of
 
-pytestmark = pytest.mark.skipif(
-    not paired_inflate.available(), reason="not compiled on this machine"
-)
+pytestmark = pytest.mark.skipif(not compiled.inflates(), reason="not compiled on this machine")
 
 VALUES = (np.random.default_rng(0).normal(size=60_000).cumsum() * 50).astype("<i4").tobytes()
 SIZE = len(VALUES)
@@ -25,14 +26,14 @@ class Stored:
 
     def __init__(self, data: bytes, size: int = SIZE) -> None:
         self.data = np.frombuffer(data, np.uint8)
-        self.stream = paired_inflate.stream(len(data))
+        self.stream = decoder_of(GZIP).stream(len(data))
         self.out = np.full(size, 0xAA, np.uint8)
 
     def on(self, until: int, handed: int | None = None) -> Verdict:
         """Continue with `count` more bytes, or all."""
         # A copy, so that nothing behind it is there to be read.
         part = self.data[self.stream.fed :][:handed].copy()
-        (verdict,) = paired_inflate.inflate_on([self.stream], [part], [self.out], until)
+        (verdict,) = decode_on(decoder_of(GZIP), [self.stream], [part], [self.out], until)
         return verdict
 
 
@@ -66,7 +67,8 @@ def test_several_at_once_do_not_mix(counts: list[int], until: int) -> None:
     plain = [np.roll(np.frombuffer(VALUES, np.uint8), 777 * n).tobytes() for n in counts]
     stored = [Stored(zlib.compress(data, 4)) for data in plain]
     for depth in (until // 2, until, SIZE):
-        found = paired_inflate.inflate_on(
+        found = decode_on(
+            decoder_of(GZIP),
             [one.stream for one in stored],
             [one.data[one.stream.fed :] for one in stored],
             [one.out for one in stored],
@@ -118,14 +120,19 @@ def test_a_shorter_place_than_before_is_refused() -> None:
 
 def test_one_stream_is_worked_on_once_at_a_time() -> None:
     stored = Stored(zlib.compress(VALUES))
+    two = [stored.stream] * 2, [stored.data] * 2, [stored.out] * 2
     with pytest.raises(ValueError, match="in use by another call"):
-        paired_inflate.inflate_on([stored.stream] * 2, [stored.data] * 2, [stored.out] * 2, SIZE)
+        decode_on(decoder_of(GZIP), *two, SIZE)
     assert stored.on(SIZE) is Verdict.OK
 
 
 def test_what_is_no_stream_is_refused() -> None:
-    part, place = np.zeros(9, np.uint8), np.zeros(9, np.uint8)
-    with pytest.raises(ValueError, match="has to be a Stream"):
-        paired_inflate.inflate_on([object()], [part], [place], 9)  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="needs a size"):
-        paired_inflate.stream(-1)
+    part, place, gzip = np.zeros(9, np.uint8), np.zeros(9, np.uint8), decoder_of(GZIP)
+    for wrong in (object(), decoder_of(LZF).stream(9)):
+        with pytest.raises(ValueError, match="has to be a Stream"):
+            decode_on(gzip, [wrong], [part], [place], 9)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="needs a compressor and a size"):
+        gzip.stream(-1)
+    scratch, checked = np.zeros(gzip.scratch_bytes(9, 9), np.uint8), replace(gzip, checksum=True)
+    with pytest.raises(ValueError, match="without further filters"):
+        checked.decode([part], None, [place], scratch, [gzip.stream(9)])

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dashboard.codecs import paired_inflate
+from dashboard.codecs import compiled
 from dashboard.decoding import progressive
 from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.chunk_reader import ChunkReader
@@ -112,9 +112,7 @@ def test_more_chunks_than_may_be_kept_are_inflated_whole(
     kept = hold(here, 1)
     whole = kept.volume.grid.chunk_bytes
     assert kept.first_pass_bytes(1) == whole // 3
-    monkeypatch.setattr(
-        progressive, "MAX_STREAM_STATE_BYTES", 2 * paired_inflate.stream_bytes() - 1
-    )
+    monkeypatch.setattr(progressive, "MAX_STREAM_STATE_BYTES", 2 * compiled.stream_bytes() - 1)
     assert kept.first_pass_bytes(1) == whole
 
 

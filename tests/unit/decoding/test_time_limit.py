@@ -105,6 +105,23 @@ VALUES = (np.arange(8 * SIDE * SIDE) // 9).astype("<u2").reshape(8, SIDE, SIDE)
 HOW: dict[str, Any] = {"chunks": (2, 16, 16), "compression": "gzip"}
 
 
+def before_reading(monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], object]) -> None:
+    """Call `seen` with the number of chunks before they are read, one by one or together."""
+    reader = chunk_reader.ChunkReader
+    one, several = reader.read_stored, reader.decode_together
+
+    def read_one(self: Any, position: int) -> Any:
+        seen(1)
+        return one(self, position)
+
+    def read_several(self: Any, positions: Any, *more: Any) -> Any:
+        seen(len(positions))
+        return several(self, positions, *more)
+
+    monkeypatch.setattr(reader, "read_stored", read_one)
+    monkeypatch.setattr(reader, "decode_together", read_several)
+
+
 @pytest.fixture(params=["whole bricks", "planes first"])
 def slow(
     request: pytest.FixtureRequest,
@@ -118,31 +135,19 @@ def slow(
     monkeypatch.setattr(time_limit, "CHECK_S", 0.0)
     clock = Clock(0.0)
     monkeypatch.setattr(decoder, "TimeLimit", partial(TimeLimit, processor=clock))
-    stored = chunk_reader.ChunkReader.read_stored
-
-    def slowly(self: Any, parts: Any) -> Any:
-        clock.pass_(10.0 * len(parts))
-        return stored(self, parts)
-
-    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", slowly)
+    before_reading(monkeypatch, lambda count: clock.pass_(10.0 * count))
     return make_parts(arena_bytes=2**20 if request.param == "planes first" else 0, threads=1)
 
 
 def test_a_slow_brick_leaves_nothing_behind(
     slow: Parts, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[Any] = []
-    stored = chunk_reader.ChunkReader.read_stored
-
-    def counting(self: Any, parts: Any) -> Any:
-        read.extend(parts)
-        return stored(self, parts)
-
-    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", counting)
+    read: list[int] = []
+    before_reading(monkeypatch, read.append)
     with pytest.raises(TooSlow, match="damaged or hostile"):
         slow.frame("data/a.h5", "x", "3,:,:")
     # No more were begun than are decoded together.
-    assert 0 < len(read) <= chunk_reader.MAX_BATCH < CHUNKS
+    assert 0 < sum(read) <= chunk_reader.MAX_BATCH < CHUNKS
     assert list((slow.home / "locks").iterdir()) == []
     assert list((slow.home / "partial").iterdir()) == []
     assert slow.disk.totals() == (0, 0)
@@ -179,17 +184,16 @@ def test_what_is_being_decoded_ends_at_the_next_chunk(
     monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 0)
     monkeypatch.setattr(time_limit, "CHECK_S", 0.0)
     here = make_parts(arena_bytes=arena_bytes, threads=1)
-    stored, read = chunk_reader.ChunkReader.read_stored, []
+    read: list[int] = []
 
-    def stopped(self: Any, parts: Any) -> Any:
-        read.extend(parts)
+    def stopped(count: int) -> None:
+        read.append(count)
         here.readers.stop()
-        return stored(self, parts)
 
-    monkeypatch.setattr(chunk_reader.ChunkReader, "read_stored", stopped)
+    before_reading(monkeypatch, stopped)
     with pytest.raises(errors.Busy, match="stopping"):
         here.frame("data/a.h5", "x", "3,:,:")
-    assert len(read) == 1 < CHUNKS
+    assert sum(read) == 1 < CHUNKS
     assert list((here.home / "locks").iterdir()) == []
     assert list((here.home / "partial").iterdir()) == []
 
