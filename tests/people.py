@@ -13,6 +13,7 @@ from dashboard.people.audit import Audit
 from dashboard.people.passwords import Passwords
 from dashboard.people.person import NO_ADMINS, Admins
 from dashboard.people.sessions import Sessions
+from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStore, open_people
 from dashboard.people.tokens import Tokens
@@ -37,6 +38,7 @@ def make_access(
     clock: Callable[[], float],
     audit_days: float = 30.0,
     admins: Admins = NO_ADMINS,
+    memory: SharedMemory | None = None,
 ) -> Access:
     """The sign-in of another process with the same people file."""
     shares = Shares(store, clock, admins)
@@ -49,6 +51,7 @@ def make_access(
         Audit(store.path, audit_days, clock),
         clock,
         store.close,
+        memory,
     )
 
 

@@ -40,7 +40,7 @@ from dashboard.cli.process import (
 )
 from dashboard.errors import SetupError
 from dashboard.people.configuration import read_text
-from dashboard.people.quotas import shared_counts
+from dashboard.people.shared_limit import shared_counts
 from dashboard.settings import SERVICE, Settings
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
 from dashboard.people.configuration import taken_up
-from dashboard.people.quotas import shared_counts
+from dashboard.people.shared_limit import shared_counts
 from dashboard.settings import Settings, service_id
 from dashboard.sign_in_settings import UNIX
 

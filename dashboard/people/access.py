@@ -17,11 +17,10 @@ from dashboard.people.attempts import Attempts, Client, digest
 from dashboard.people.audit import Audit, Event
 from dashboard.people.person import OPERATOR, Person
 from dashboard.people.sessions import KEPT_S, PROVIDER, SHARE, TOKEN, Sessions
+from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Share, Shares
 from dashboard.people.tokens import PREFIX, Tokens
 
-# A proxy names the person with each request; each person's sign-in is a line this often (s).
-SIGN_IN_EVERY_S: Final = 3600.0
 # People with shares that are known for `KEPT_S` to have the groups that were said.
 FOLLOWED: Final = 4096
 
@@ -41,7 +40,8 @@ class Access:
     """Verifies the start token, API tokens, and names with passwords; thread-safe.
 
     Sessions are not affected by the limit of attempts. All methods raise `Busy` where the people file cannot be
-    used. `clock` gives seconds, `close` releases what the parts share.
+    used. `clock` gives seconds, `close` releases what the parts share. Processes with the same `memory` have one
+    limit of attempts.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Access:
         audit: Audit,
         clock: Callable[[], float] = time.monotonic,
         close: Callable[[], None] = lambda: None,
+        memory: SharedMemory | None = None,
     ) -> None:
         self._digest = None if token is None else digest(token)
         self.sessions = sessions
@@ -61,7 +62,7 @@ class Access:
         self.tokens = tokens
         self.shares = shares
         self.audit = audit
-        self.attempts = Attempts(clock)
+        self.attempts = Attempts(clock, memory)
         self.close = close
         self._clock = clock
         self._accounts_exist = (float("-inf"), False)
@@ -123,7 +124,7 @@ class Access:
             raise Forbidden(
                 "The proxy of this server sent a name that cannot be one of a person; ask the person who runs it."
             )
-        if self.attempts.is_news(self.attempts.fingerprint(client, name), SIGN_IN_EVERY_S):
+        if self.attempts.is_new_sign_in(self.attempts.fingerprint(client, name)):
             self._record(Event.SIGN_IN, client, name=name)
         named = sorted(set(filter(NAME.fullmatch, (one.strip() for one in groups))))
         self._follow_groups(name, tuple(named))

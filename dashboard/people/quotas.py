@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from dashboard.errors import TooManyRequests
-from dashboard.people.shared_limit import SharedLimit, SharedMemory, memory_for
+from dashboard.people.shared_limit import SharedLimit, SharedMemory, Table
 
-# The variable with the descriptor of the counts, which the processes of a server share.
-DESCRIPTOR: Final = "_LAMELLA_QUOTAS"
 MINUTE_S: Final = 60.0
-# Requests and bytes.
-TABLES: Final = 2
 # Requests are counted over so many seconds, so that a page that opens may send its requests at once.
 REQUESTS_WINDOW_S: Final = 5.0
 
@@ -29,38 +24,29 @@ class Limits:
     cold_bytes_per_minute: int | None = None
 
 
-def shared_counts() -> int:
-    """The descriptor of the counts for this process and all that it starts, made unless a parent did that."""
-    if DESCRIPTOR not in os.environ:
-        number = memory_for(TABLES)
-        os.set_inheritable(number, True)
-        os.environ[DESCRIPTOR] = str(number)
-    return int(os.environ[DESCRIPTOR])
-
-
 class Quotas:
-    """Counts what people use, over all processes with the same counts; thread-safe. `clock` gives seconds.
+    """Counts what people use, over all processes with the same memory; thread-safe. `clock` gives seconds.
 
-    Without a name (the start token, an open server) there is no quota. Without a descriptor of `shared_counts`
-    this process counts alone.
+    Without a name (the start token, an open server) there is no quota.
     """
 
     def __init__(
         self,
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
-        counts: int | None = None,
+        memory: SharedMemory | None = None,
     ) -> None:
         self._limits = limits
         self._requests = self._cold = None
         if limits == Limits():
             return
-        memory = SharedMemory(counts, TABLES)
+        memory = memory or SharedMemory()
         if limits.requests_per_second is not None:
             most = math.ceil(limits.requests_per_second * REQUESTS_WINDOW_S)
-            self._requests = SharedLimit(most, REQUESTS_WINDOW_S, memory, 0, clock)
+            self._requests = SharedLimit(most, REQUESTS_WINDOW_S, memory, Table.REQUESTS, clock)
         if limits.cold_bytes_per_minute is not None:
-            self._cold = SharedLimit(limits.cold_bytes_per_minute, MINUTE_S, memory, 1, clock)
+            most = limits.cold_bytes_per_minute
+            self._cold = SharedLimit(most, MINUTE_S, memory, Table.COLD_BYTES, clock)
 
     def admit_request(self, person: str) -> None:
         """Count a request; raises `TooManyRequests` beyond the quota."""

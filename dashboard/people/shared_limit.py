@@ -5,6 +5,8 @@ within a sixteenth of the window are added up and expire together, at most that 
 one of the eight of its bucket, of which a new name gets the least recently used; finding it takes no search.
 
     bucket = hash of the name → 8 rows: name's digest | time of the last use | 18 × (time, count)
+
+The hash has a key, so that nobody can choose names which push the row of another one out.
 """
 
 from __future__ import annotations
@@ -13,23 +15,28 @@ import fcntl
 import hashlib
 import mmap
 import os
+import secrets
 import struct
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import IntEnum, auto
 from typing import Final
 
 BUCKETS: Final = 512
 ROWS: Final = 8
 ENTRIES: Final = 18
+# The variable with the descriptor of the memory.
+DESCRIPTOR: Final = "_LAMELLA_COUNTS"
 # Counts of a window are at most so many, and two that are in the way of being added up.
 PARTS: Final = ENTRIES - 2
 
 _DIGEST_BYTES: Final = 16
 _ROW: Final = struct.Struct(f"={_DIGEST_BYTES}sd{'dq' * ENTRIES}")
 _BUCKET_BYTES: Final = _ROW.size * ROWS
+_KEY_BYTES: Final = 32
 # Of one limit. Names that are never used take no memory.
 TABLE_BYTES: Final = _BUCKET_BYTES * BUCKETS
 
@@ -38,24 +45,51 @@ _TRIES: Final = 20
 _TRY_S: Final = 0.0005
 
 
-def memory_for(tables: int) -> int:
-    """A new descriptor of memory for the counts of so many limits, which is freed with its last user."""
+class Table(IntEnum):
+    """The counts that the processes of a server share."""
+
+    REQUESTS = 0
+    COLD_BYTES = auto()
+    FAILURES = auto()
+    ALL_FAILURES = auto()
+    WRONG_SECRETS = auto()
+    KNOWN_CLIENTS = auto()
+    AUDIT_LINES = auto()
+
+
+def new_memory() -> int:
+    """A new descriptor of memory for all tables, which is freed with its last user."""
     descriptor = os.memfd_create("lamella-counts", os.MFD_CLOEXEC)
-    os.ftruncate(descriptor, TABLE_BYTES * tables)
+    end = TABLE_BYTES * len(Table)
+    os.pwrite(descriptor, secrets.token_bytes(_KEY_BYTES), end)
     return descriptor
 
 
-class SharedMemory:
-    """The counts of several limits, for all processes that inherit the descriptor; of this one alone without."""
+def shared_counts() -> int:
+    """The descriptor for this process and all that it starts, made unless a parent did that."""
+    if DESCRIPTOR not in os.environ:
+        number = new_memory()
+        os.set_inheritable(number, True)
+        os.environ[DESCRIPTOR] = str(number)
+    return int(os.environ[DESCRIPTOR])
 
-    def __init__(self, descriptor: int | None, tables: int) -> None:
-        self.descriptor = memory_for(tables) if descriptor is None else descriptor
-        self._map = mmap.mmap(self.descriptor, TABLE_BYTES * tables)
+
+class SharedMemory:
+    """The counts of all limits, for all processes that inherit the descriptor; of this one alone without.
+
+    `key` (32 random bytes) is the same in all of them.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = new_memory() if descriptor is None else descriptor
+        end = TABLE_BYTES * len(Table)
+        self._map = mmap.mmap(self.descriptor, end + _KEY_BYTES)
+        self.key = self._map[end:]
         if descriptor is None:
             weakref.finalize(self, os.close, self.descriptor)
 
-    def table(self, number: int) -> memoryview:
-        """The counts of a limit, by its number."""
+    def table(self, number: Table) -> memoryview:
+        """The counts of a limit."""
         return memoryview(self._map)[number * TABLE_BYTES : (number + 1) * TABLE_BYTES]
 
 
@@ -71,7 +105,7 @@ class SharedLimit:
         most: int,
         window_s: float,
         memory: SharedMemory,
-        table: int,
+        table: Table,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most = most
@@ -84,7 +118,7 @@ class SharedLimit:
 
     def admit(self, name: str, events: int = 1) -> int:
         """The number of `events` that are admitted now."""
-        digest, bucket = _place(name)
+        digest, bucket = self._place(name)
         with self._locked(bucket):
             now = self._clock()
             at, row = self._row(digest, bucket)
@@ -104,7 +138,7 @@ class SharedLimit:
 
     def wait_s(self, name: str) -> float:
         """Seconds until the next event would be admitted, 0 if it would be now; nothing is counted."""
-        digest, bucket = _place(name)
+        digest, bucket = self._place(name)
         with self._locked(bucket):
             now = self._clock()
             _, row = self._row(digest, bucket)
@@ -112,6 +146,13 @@ class SharedLimit:
         if sum(n for _, n in counts) < self._most:
             return 0.0
         return self._window_s - (now - counts[0][0])
+
+    def _place(self, name: str) -> tuple[bytes, int]:
+        """What a name is recognised by, and its bucket."""
+        found = hashlib.blake2b(
+            name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, key=self._memory.key
+        ).digest()
+        return found, int.from_bytes(found[:4], "little") % BUCKETS
 
     def _row(self, digest: bytes, bucket: int) -> tuple[int, tuple[float, ...]]:
         """Where a name's row is or may be written, and its values; empty ones for a new name."""
@@ -151,10 +192,3 @@ class SharedLimit:
 
 
 _USED: Final = struct.Struct("=d")
-
-
-def _place(name: str) -> tuple[bytes, int]:
-    """What a name is recognised by, and its bucket."""
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES)
-    found = digest.digest()
-    return found, int.from_bytes(found[:4], "little") % BUCKETS

@@ -25,9 +25,10 @@ from dashboard.people.audit import Audit
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.person import Admins
-from dashboard.people.quotas import DESCRIPTOR as COUNTS
 from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
+from dashboard.people.shared_limit import DESCRIPTOR as COUNTS
+from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStoreAtUse, open_people
 from dashboard.people.tokens import Tokens
@@ -151,6 +152,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
     people = PeopleStoreAtUse(settings.people_file)
+    memory = counts_of(role)
     return Services(
         **vars(engine),
         stats=stats,
@@ -179,17 +181,17 @@ def build_services(settings: Settings, role: Role) -> Services:
             shared.is_asked_to_leave,
         ),
         maintenance=maintenance,
-        access=access_of(engine, maintenance) if role == "web" else None,
+        access=access_of(engine, maintenance, memory) if role == "web" else None,
         file_rights=file_rights,
-        quotas=Quotas(engine.limits, counts=counts_of(role)),
+        quotas=Quotas(engine.limits, memory=memory),
         bookmarks=Bookmarks(people, people.exists, close=people.close),
     )
 
 
-def counts_of(role: Role) -> int | None:
-    """The counts of quotas that the web processes of a server share; None where there is one process alone."""
+def counts_of(role: Role) -> SharedMemory | None:
+    """The counts that the web processes of a server share; None where there is one process alone."""
     number = os.environ.get(COUNTS)
-    return int(number) if role == "web" and number is not None else None
+    return SharedMemory(int(number)) if role == "web" and number is not None else None
 
 
 def file_rights_of(engine: Engine) -> FileRights | None:
@@ -203,7 +205,9 @@ def file_rights_of(engine: Engine) -> FileRights | None:
     return FileRights(socket.socket(fileno=os.dup(int(os.environ[DESCRIPTOR]))))
 
 
-def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
+def access_of(
+    engine: Engine, tasks: Maintenance, memory: SharedMemory | None = None
+) -> Access | None:
     """The sign-in of a web process, with its periodic tasks; None where none is asked for.
 
     Raises `SetupError` for an unusable people file, and where there is nothing to sign in with.
@@ -232,6 +236,7 @@ def access_of(engine: Engine, tasks: Maintenance) -> Access | None:
         shares,
         Audit(store.path, settings.audit_days),
         close=store.close,
+        memory=memory,
     )
     if token is None and not settings.elsewhere and not access.has_accounts():
         store.close()

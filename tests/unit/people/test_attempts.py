@@ -14,6 +14,7 @@ from dashboard.people.attempts import (
     Way,
     network,
 )
+from dashboard.people.shared_limit import SharedMemory
 from tests.clock import Clock
 
 HOME = Client("192.0.2.1", Way.BEARER)
@@ -71,8 +72,29 @@ def test_the_same_wrong_secret_counts_once(attempts: Attempts, clock: Clock) -> 
     assert is_limited(attempts, HOME)
 
 
+def test_processes_with_one_memory_have_one_limit(clock: Clock) -> None:
+    memory = SharedMemory()
+    processes = [Attempts(clock, memory) for _ in range(3)]
+    for number in range(3 * FAILURES):
+        fail(processes[number % 3], HOME._replace(way=Way.LINK), "token of yesterday")
+    for number in range(FAILURES):
+        fail(processes[number % 3], HOME, f"{number}")
+    assert [is_limited(one, HOME) for one in processes] == [True] * 3
+    assert not is_limited(processes[0], HOME._replace(way=Way.LINK))
+
+    processes[0].succeeded(HOME._replace(way=Way.FORM))
+    form = Client("", Way.FORM)
+    for number in range(ALL_FAILURES):
+        fail(processes[1], form._replace(address=f"198.51.100.{number}"), "x")
+    assert is_limited(processes[2], form._replace(address="203.0.113.1"))
+    assert not is_limited(processes[2], HOME._replace(way=Way.FORM))
+
+    proxy = processes[0].fingerprint(HOME._replace(way=Way.PROXY), "ann")
+    assert [one.is_new_sign_in(proxy) for one in processes] == [True, False, False]
+
+
 def test_what_is_recognised(attempts: Attempts) -> None:
-    def fingerprint(*parts: str, **client: str) -> bytes:
+    def fingerprint(*parts: str, **client: str) -> str:
         return attempts.fingerprint(HOME._replace(**client), *parts)  # type: ignore[arg-type]
 
     found = [

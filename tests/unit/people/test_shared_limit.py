@@ -21,21 +21,22 @@ from dashboard.people.shared_limit import (
     TABLE_BYTES,
     SharedLimit,
     SharedMemory,
-    memory_for,
+    Table,
+    new_memory,
 )
 from dashboard.rate_limit import RateLimit
 from tests.clock import Clock
 
 CHILD = """
 import sys
-from dashboard.people.shared_limit import SharedLimit, SharedMemory
-limit = SharedLimit(3000, 60.0, SharedMemory(int(sys.argv[1]), 1), 0, lambda: 1e6)
+from dashboard.people.shared_limit import SharedLimit, SharedMemory, Table
+limit = SharedLimit(3000, 60.0, SharedMemory(int(sys.argv[1])), Table.REQUESTS, lambda: 1e6)
 print(sum(limit.admit("ann") for _ in range(2000)))
 """
 
 
 def limit_of(most: int, clock: Clock, window_s: float = 60.0) -> SharedLimit:
-    return SharedLimit(most, window_s, SharedMemory(None, 1), 0, clock)
+    return SharedLimit(most, window_s, SharedMemory(), Table.REQUESTS, clock)
 
 
 def test_sparse_events_are_counted_exactly() -> None:
@@ -86,8 +87,8 @@ def test_names_do_not_count_for_each_other_and_old_ones_are_replaced() -> None:
 
 def test_limits_of_one_memory_are_apart_and_memory_is_given_back() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    memory = SharedMemory(None, 2)
-    first, second = (SharedLimit(1, 60.0, memory, table, Clock()) for table in range(2))
+    memory = SharedMemory()
+    first, second = (SharedLimit(1, 60.0, memory, table, Clock()) for table in list(Table)[-2:])
     assert [first.admit("a"), first.admit("a"), second.admit("a"), second.admit("a")] == [
         1,
         0,
@@ -99,7 +100,7 @@ def test_limits_of_one_memory_are_apart_and_memory_is_given_back() -> None:
 
 
 def test_processes_count_together() -> None:
-    descriptor = memory_for(1)
+    descriptor = new_memory()
     try:
         children = [
             subprocess.Popen(
@@ -112,7 +113,7 @@ def test_processes_count_together() -> None:
             for _ in range(3)
         ]
         counts = [int(child.communicate(timeout=60.0)[0]) for child in children]
-        limit = SharedLimit(3000, 60.0, SharedMemory(descriptor, 1), 0, lambda: 1e6)
+        limit = SharedLimit(3000, 60.0, SharedMemory(descriptor), Table.REQUESTS, lambda: 1e6)
         assert limit.admit("ann") == 0
     finally:
         os.close(descriptor)
@@ -121,8 +122,8 @@ def test_processes_count_together() -> None:
 
 
 def test_nobody_waits_for_a_process_that_stopped_with_the_lock() -> None:
-    memory = SharedMemory(None, 1)
-    limit = SharedLimit(5, 60.0, memory, 0)
+    memory = SharedMemory()
+    limit = SharedLimit(5, 60.0, memory, Table.REQUESTS)
     locked, release = os.pipe(), os.pipe()
     child = os.fork()
     if not child:
@@ -144,7 +145,7 @@ def test_nobody_waits_for_a_process_that_stopped_with_the_lock() -> None:
 
 def test_a_count_takes_microseconds() -> None:
     """Of the fastest of some rounds: others may use the machine meanwhile."""
-    limit = SharedLimit(10**9, 5.0, SharedMemory(None, 1), 0)
+    limit = SharedLimit(10**9, 5.0, SharedMemory(), Table.REQUESTS)
     best = math.inf
     for _ in range(10):
         begin = time.perf_counter()
