@@ -53,7 +53,9 @@ KEPT_BYTES: Final = 4 * 2**20
 # Columns of a process that are read at the same time, and how long others wait for them.
 AT_ONCE: Final = 4
 WAIT_S: Final = 5.0
-# Decoded bytes of a wave, after which lines are sent, and in how many more layers than the last one.
+# Decoded bytes of a wave, after which lines are sent, and in how many more layers than the last one. The first is
+# decoded within some 20 ms in two threads: shorter ones would have most chunks decoded by themselves.
+FIRST_BYTES: Final = 8 * 2**20
 WAVE_BYTES: Final = 32 * 2**20
 GROWTH: Final = 4
 # Layers that are looked up one by one.
@@ -250,15 +252,16 @@ class Column:
             yield self._lines([range(self._address.length)])
             return
         about_to_block()
+        wave, following = self._first, next(self._waves, ())
         # A thread of its own reads the next wave while the lines of the last one are made and sent.
         with ThreadPoolExecutor(1, thread_name_prefix="column") as ahead:
-            wave = self._first
-            while wave:
-                following = next(self._waves, ())
+            while following:
                 read = ahead.submit(self._read, following)
                 yield self._lines(wave)
                 read.result()
-                wave = following
+                wave, following = following, next(self._waves, ())
+        if wave:
+            yield self._lines(wave)
         if not self._notes:
             self._columns.keep(self._address, self._values)
 
@@ -279,7 +282,8 @@ class Column:
             nbytes = decoded_bytes(volume, layer_box(address.box, axis, first.start, first.stop))
             if not at:
                 chunks = nbytes // max(volume.grid.chunk_bytes, 1)
-                count = max(self._columns.readers.pool.threads // max(chunks, 1), 1)
+                count = self._columns.readers.pool.threads // max(chunks, 1)
+                count = max(count, FIRST_BYTES // nbytes)
             count = max(min(count, WAVE_BYTES // nbytes), 1)
             yield layers[at : at + count]
             at += count

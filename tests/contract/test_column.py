@@ -108,6 +108,9 @@ def test_lines_begin_next_to_the_start(app: App) -> None:
     assert again[:5] == found[:5]
 
 
+PACKED = files.made_up("i2", (11, 9, 10), seed=4)
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """An application over volumes of every type and rank, and one with damage."""
@@ -125,6 +128,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         made = file.create_dataset("gaps", (12, 8, 8), "i2", chunks=(3, 4, 4), fillvalue=-7)
         made[3:6, :4, :4] = files.made_up("i2", (3, 4, 4))
         made[3, 0, 0] = -7
+        packed = file.create_dataset("packed", data=PACKED, chunks=(4, 5, 6), compression="gzip")
+        packed.attrs["scale_factor"], packed.attrs["add_offset"] = np.float32(0.5), np.float32(100)
+        packed.attrs["_FillValue"] = PACKED[3, 4, 5]
         broken = file.create_dataset("broken", data=VOLUME, chunks=(8, 16, 16), compression="gzip")
         at = broken.id.get_chunk_info_by_coord((8, 0, 0)).byte_offset
     with (data / "t.h5").open("r+b") as raw:
@@ -176,6 +182,20 @@ def test_gaps_and_fill_values(odd: App) -> None:
     assert_figures(found, wide[:, :6, :6].reshape(12, -1))
     decoded = column(odd, "gaps", "data/t.h5", axis=0, at="0,0,0", decode=1)
     assert decoded[0] in (None, -7)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_values_are_unpacked(odd: App, axis: int) -> None:
+    gone = PACKED[3, 4, 5] == PACKED
+    shown = np.where(gone, np.nan, PACKED.astype("f4") * np.float32(0.5) + np.float32(100))
+    asked: dict[str, Any] = {"axis": axis, "decode": 1}
+    index: list[Any] = [3, 4, 5]
+    index[axis] = slice(None)
+    found = column(odd, "packed", "data/t.h5", at="3,4,5", **asked)
+    np.testing.assert_array_equal(np.array(found, "f4"), shown[tuple(index)])
+    region = regional(odd, "packed", "data/t.h5", region="1,2,7,8", at="3,4,5", **asked)
+    planes = np.moveaxis(shown, axis, 0)[:, 1:8, 2:9]
+    assert_figures(region, planes.reshape(len(planes), -1).astype("f8"))
 
 
 def test_damage_is_noted_where_it_is(odd: App) -> None:

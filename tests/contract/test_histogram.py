@@ -260,6 +260,20 @@ def test_masked_pixels_are_missing(detectors: App, name: str) -> None:
     line = {"file": "types.h5", "dataset": dataset, "from": "5,0", "to": "5,30", "decode": "1"}
     found = detectors.get("/api/v1/profile", selection="2,:,:", **line).get_json()["values"]
     np.testing.assert_array_equal(np.array(found, float), shown[2, 5])
+    # The same pixels of the mean of three slices.
+    with np.errstate(invalid="ignore"):
+        mean = shown[1:4].mean(axis=0)
+    asked = {"selection": "2,:,:", "decode": "1", "project": "mean:3"}
+    found = ask(detectors, dataset, bins="8", **asked)
+    assert (found["n"], found["missing"]) == region_counts(mean)
+    assert [found["min"], found["max"]] == pytest.approx([np.nanmin(mean), np.nanmax(mean)])
+    file = {"file": "types.h5", "dataset": dataset, "points": "2,3,20,25", **asked}
+    found = detectors.get("/api/v1/region", **file).get_json()
+    part = mean[2:21, 3:26]
+    assert (found["n"], found["missing"]) == region_counts(part)
+    assert [found[name] for name in ("mean", "sd", "median")] == pytest.approx(
+        [np.nanmean(part), np.nanstd(part), np.nanmedian(part)], rel=1e-5
+    )
     # In addition to these planes across all axes, the rest of the chunks.
     for selection in ("0,:,:", ":,:,20"):
         cached(detectors, dataset, selection)

@@ -147,21 +147,22 @@ def _common(
     """
     plist = dataset.id.get_create_plist()
     # Before reading the shape, for which an unlimited virtual dataset opens its sources.
-    sources = Sources()
-    if plist.get_layout() == h5py.h5d.VIRTUAL:
+    sources, layout = Sources(), plist.get_layout()
+    if layout == h5py.h5d.VIRTUAL:
         sources = virtual_sources(tree, dataset)
     elif plist.get_external_count():
         sources = Sources(external_files(tree, dataset))
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
     kind = type_of(dataset.id)
-    shape = None if dataset.shape is None else tuple(int(n) for n in dataset.shape)
-    chunks = None if dataset.chunks is None else tuple(int(n) for n in dataset.chunks)
+    shape = dataset.id.shape
+    chunks = plist.get_chunk() if layout == h5py.h5d.CHUNKED else None
     record = _basics(path, shape, kind, chunks, filters, dataset.id, sources)
     if record.browsable and (fault := client_data_fault(dataset, plist)):
         record = replace(record, browsable=False, reason=fault)
     # The description can change without a change of this file.
-    linked = bool(sources.depends or sources.absent or sources.missing or elsewhere)
-    return replace(record, linked=linked), kind, plist, sources
+    if sources.depends or sources.absent or sources.missing or elsewhere:
+        record = replace(record, linked=True)
+    return record, kind, plist, sources
 
 
 def _basics(
