@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlencode
 
 import numpy as np
@@ -19,6 +19,7 @@ from dashboard.client.columns import arrays, lines_of
 from dashboard.client.connection import Connection
 from dashboard.client.export import Format, Progress, download, format_of, receive
 from dashboard.client.figures import Figures
+from dashboard.client.options import ColumnOptions, DisplayOptions, SliceOptions, query_of
 from dashboard.client.volume import Volume
 from dashboard.client.warming import Warming
 
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
         Value,
         WarmProgress,
     )
-
-Window = Literal["volume", "slice"] | tuple[float, float]
-Norm = Literal["linear", "log", "symlog", "sqrt", "asinh"]
-Pool = Literal["nearest", "mean", "max"]
-Part = Literal["abs", "real", "imag", "phase"]
 
 
 @dataclass(frozen=True)
@@ -112,51 +108,25 @@ class Client(Figures):
         return Volume(self, file, found["dataset"], shape, dtype)
 
     def slice(
-        self,
-        file: str,
-        dataset: str,
-        selection: str,
-        *,
-        pool: Pool = "nearest",
-        part: Part = "abs",
-        decode: bool = False,
-        project: str | None = None,
-        axis: int | None = None,
+        self, file: str, dataset: str, selection: str, **options: Unpack[SliceOptions]
     ) -> NDArray[Any]:
         """A slice in the dataset's own type, an array (rows, columns).
 
-        `selection` is as in the interface, such as `700,:,:`. With steps in it, `pool` makes one cell of a block:
-        its first voxel, its mean (float32), or its maximum. `part` is what of complex values is returned. With
-        `decode`, values are unpacked as their attributes say. `project` reduces slices around the index to one,
-        such as `"mean:9"`, across the dimension `axis`, or the first one outside the slice.
+        `selection` is as in the interface, such as `700,:,:`. Options are those of `SliceOptions`.
         """
-        query = _slice_query(file, dataset, selection, pool, part, decode, project, axis)
+        query = query_of(file, dataset, selection, options)
         response = self._slice(query | {"format": "npy"})
         values: NDArray[Any] = np.load(io.BytesIO(response.data), allow_pickle=False)
         return values
 
     def scaled(
-        self,
-        file: str,
-        dataset: str,
-        selection: str,
-        *,
-        window: Window = "volume",
-        norm: Norm = "linear",
-        pool: Pool = "nearest",
-        part: Part = "abs",
-        decode: bool = False,
-        project: str | None = None,
-        axis: int | None = None,
+        self, file: str, dataset: str, selection: str, **options: Unpack[DisplayOptions]
     ) -> Scaled:
         """A slice as the page shows it: values of a window as 0…254, missing ones as 255.
 
-        `window` is that of the volume (1st to 99th percentile), that of the slice, or two numbers; `norm` is
-        applied before it is mapped.
+        Options are those of `DisplayOptions`.
         """
-        query = _slice_query(
-            file, dataset, selection, pool, part, decode, project, axis
-        ) | _display_query(window, norm)
+        query = query_of(file, dataset, selection, options)
         response = self._slice(query | {"format": "u8"})
         rows, cols = map(int, response.headers["X-Slice-Shape"].split(","))
         low, high = map(float, response.headers["X-Slice-Window"].split(","))
@@ -164,23 +134,10 @@ class Client(Figures):
         return Scaled(values, (low, high))
 
     def image(
-        self,
-        file: str,
-        dataset: str,
-        selection: str,
-        *,
-        window: Window = "volume",
-        norm: Norm = "linear",
-        pool: Pool = "nearest",
-        part: Part = "abs",
-        decode: bool = False,
-        project: str | None = None,
-        axis: int | None = None,
+        self, file: str, dataset: str, selection: str, **options: Unpack[DisplayOptions]
     ) -> bytes:
         """A slice as a grey PNG of what `scaled` returns."""
-        query = _slice_query(
-            file, dataset, selection, pool, part, decode, project, axis
-        ) | _display_query(window, norm)
+        query = query_of(file, dataset, selection, options)
         return self._slice(query | {"format": "png"}).data
 
     def value(self, file: str, dataset: str, index: tuple[int, ...]) -> Value:
@@ -197,27 +154,14 @@ class Client(Figures):
         dataset: str,
         axis: int,
         at: tuple[int, ...] | None = None,
-        *,
-        region: str | None = None,
-        selection: str | None = None,
-        part: Part = "abs",
-        decode: bool = False,
+        **options: Unpack[ColumnOptions],
     ) -> dict[str, NDArray[Any]]:
         """The values along an axis through a voxel, or figures of a region at each index, as arrays.
 
-        `at` has an integer for each dimension, with or without that of the axis. A `region` is
-        `"rectangle:R,C,R,C"`, `"ellipse:R,C,R,C"` or `"polygon:R,C,R,C,R,C"`, in the slice `selection` or the last
-        two dimensions beside the axis. Keys are `value`, or `n`, `mean`, `sd`, `min` and `max`; missing is NaN.
+        `at` has an integer for each dimension, with or without that of the axis. Options are those of
+        `ColumnOptions`. Keys are `value`, or `n`, `mean`, `sd`, `min` and `max`; missing is NaN.
         """
-        return arrays(
-            self.column_lines(
-                *(file, dataset, axis, at),
-                region=region,
-                selection=selection,
-                part=part,
-                decode=decode,
-            )
-        )
+        return arrays(self.column_lines(file, dataset, axis, at, **options))
 
     def column_lines(
         self,
@@ -225,21 +169,13 @@ class Client(Figures):
         dataset: str,
         axis: int,
         at: tuple[int, ...] | None = None,
-        *,
-        region: str | None = None,
-        selection: str | None = None,
-        part: Part = "abs",
-        decode: bool = False,
+        **options: Unpack[ColumnOptions],
     ) -> Iterator[ColumnLine]:
         """The same, line by line as the server reads them, those next to the start (`at`, `selection`) first."""
-        query = {"file": file, "dataset": dataset, "axis": str(axis), "part": part}
+        query = query_of(file, dataset, options=options) | {"axis": str(axis)}
         if at is not None:
             query["at"] = ",".join(str(int(one)) for one in at)
-        if region is not None:
-            query["region"] = region
-        if selection is not None:
-            query["selection"] = selection
-        return lines_of(self._connection, query | _decode_query(decode))
+        return lines_of(self._connection, query)
 
     def cutout(
         self,
@@ -254,9 +190,9 @@ class Client(Figures):
 
         `on_progress` is called with the bytes so far and the bytes in all.
         """
-        query = {"file": file, "dataset": dataset, "selection": selection, "format": "npy"}
+        query = query_of(file, dataset, selection, {"decode": decode, "format": "npy"})
         content = io.BytesIO()
-        receive(self._connection, query | _decode_query(decode), content, on_progress)
+        receive(self._connection, query, content, on_progress)
         content.seek(0)
         values: NDArray[Any] = np.load(content, allow_pickle=False)
         return values
@@ -280,11 +216,11 @@ class Client(Figures):
         `on_progress` is as in `cutout`, and may raise to cancel it.
         """
         path = Path(path)
-        query = {"file": file, "dataset": dataset, "selection": selection}
-        query["format"] = file_format or format_of(path)
+        chosen = {"decode": decode, "format": file_format or format_of(path)}
+        query = query_of(file, dataset, selection, chosen)
         if axis is not None:
             query["axis"] = str(axis)
-        download(self._connection, query | _decode_query(decode), path, on_progress)
+        download(self._connection, query, path, on_progress)
         return path
 
     def stats(self, window: float | Literal["all"] = 300) -> Snapshot:
@@ -354,24 +290,6 @@ class Client(Figures):
         return self._connection.get("/api/v1/slice", **query)
 
 
-def _slice_query(
-    file: str,
-    dataset: str,
-    selection: str,
-    pool: str,
-    part: str,
-    decode: bool,
-    project: str | None,
-    axis: int | None,
-) -> dict[str, str]:
-    query = {"file": file, "dataset": dataset, "selection": selection, "pool": pool, "part": part}
-    if project is not None:
-        query["project"] = project
-        if axis is not None:
-            query["axis"] = str(axis)
-    return query | _decode_query(decode)
-
-
 def _slab_query(query: Mapping[str, str], name: str, thick: Sequence[int] | None) -> dict[str, str]:
     """What has a load balancer send slices of one chunk to one machine, where that is known."""
     fixed = {d: item for d, item in enumerate(query["selection"].split(",")) if ":" not in item}
@@ -379,12 +297,3 @@ def _slab_query(query: Mapping[str, str], name: str, thick: Sequence[int] | None
         return {}
     numbers = {d: int(item) for d, item in fixed.items()}
     return {"slab": slab_of(query["file"], name, numbers, thick)}
-
-
-def _decode_query(decode: bool) -> dict[str, str]:
-    return {"decode": "1"} if decode else {}
-
-
-def _display_query(window: Window, norm: str) -> dict[str, str]:
-    text = window if isinstance(window, str) else ",".join(repr(float(end)) for end in window)
-    return {"window": text, "norm": norm}

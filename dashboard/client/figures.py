@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from dashboard.client.connection import Connection
+from dashboard.client.options import PlaneOptions, Point, points_text, query_of
 
 if TYPE_CHECKING:
     from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
 
-Point = tuple[float, float]
 Shape = Literal["rectangle", "ellipse", "polygon"]
 
 
 class Figures:
     """Methods of `Client`. Points are (row, column) in voxels of the dataset, along the selection's slices.
 
-    `part` is what of complex values is used; with `decode`, values are unpacked as their attributes say.
+    Options are those of `PlaneOptions`.
     """
 
     _connection: Connection
@@ -32,21 +32,19 @@ class Figures:
         value_range: tuple[float, float] | None = None,
         shape: Shape = "rectangle",
         points: Iterable[Point] | None = None,
-        part: str = "abs",
-        decode: bool = False,
+        **options: Unpack[PlaneOptions],
     ) -> HistogramCounts:
         """The histogram of a slice, with `points` of a region on it; without a selection of the volume, as far as
         the server has `seen` it.
 
         Without `value_range` it is that of the values.
         """
-        query = _query(file, dataset, selection, part, decode) | {"bins": str(bins)}
+        chosen = {**options, "bins": bins, "range": value_range}
+        query = query_of(file, dataset, selection, chosen)
         if selection is None:
             query["scope"] = "volume"
         if points is not None:
-            query |= {"shape": shape, "points": _text(points)}
-        if value_range is not None:
-            query["range"] = ",".join(repr(float(end)) for end in value_range)
+            query |= {"shape": shape, "points": points_text(points)}
         found: HistogramCounts = self._connection.get_json("/api/v1/histogram", **query)
         return found
 
@@ -60,12 +58,11 @@ class Figures:
         *,
         width: int = 1,
         reduce: Literal["mean", "sum"] = "mean",
-        part: str = "abs",
-        decode: bool = False,
+        **options: Unpack[PlaneOptions],
     ) -> LineProfile:
         """The values along a line on a slice, over `width` parallel lines, and their distances from the start."""
-        query = _query(file, dataset, selection, part, decode)
-        query |= {"from": _text([start]), "to": _text([end]), "width": str(width), "reduce": reduce}
+        chosen = {**options, "from": start, "to": end, "width": width, "reduce": reduce}
+        query = query_of(file, dataset, selection, chosen)
         found: LineProfile = self._connection.get_json("/api/v1/profile", **query)
         return found
 
@@ -76,27 +73,12 @@ class Figures:
         selection: str,
         shape: Shape,
         points: Iterable[Point],
-        *,
-        part: str = "abs",
-        decode: bool = False,
+        **options: Unpack[PlaneOptions],
     ) -> RegionStatistics:
         """Statistics of a region of a slice: two opposite corners of a rectangle or ellipse, or the vertices of a
         polygon.
         """
-        query = _query(file, dataset, selection, part, decode)
-        found: RegionStatistics = self._connection.get_json(
-            "/api/v1/region", **query, shape=shape, points=_text(points)
-        )
+        chosen = {**options, "shape": shape, "points": points_text(points)}
+        query = query_of(file, dataset, selection, chosen)
+        found: RegionStatistics = self._connection.get_json("/api/v1/region", **query)
         return found
-
-
-def _query(
-    file: str, dataset: str, selection: str | None, part: str, decode: bool
-) -> dict[str, str]:
-    query = {"file": file, "dataset": dataset, "part": part}
-    query |= {} if selection is None else {"selection": selection}
-    return query | ({"decode": "1"} if decode else {})
-
-
-def _text(points: Iterable[Point]) -> str:
-    return ",".join(repr(float(side)) for point in points for side in point)

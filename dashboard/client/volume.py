@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dashboard.client.client import Client, Part, Pool, Scaled
-    from dashboard.client.figures import Point, Shape
+    from dashboard.client.client import Client, Scaled
+    from dashboard.client.figures import Shape
+    from dashboard.client.options import DisplayOptions, Point, SliceOptions
     from dashboard.client.warming import Warming
     from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
     from dashboard.web.answers import Value
@@ -41,34 +42,16 @@ class Volume:
         return self.client.slice(self.file, self.dataset, self._text(index))
 
     def slice(
-        self,
-        index: Index | tuple[Index, ...],
-        pool: Pool = "nearest",
-        part: Part = "abs",
-        decode: bool = False,
-        project: str | None = None,
-        axis: int | None = None,
+        self, index: Index | tuple[Index, ...], **options: Unpack[SliceOptions]
     ) -> NDArray[Any]:
-        """A slice whose steps make one cell of a block, by its mean (float32), its maximum or its first voxel.
+        """A slice with the options of `Client.slice`, such as a `pool` of the blocks that steps make."""
+        return self.client.slice(self.file, self.dataset, self._text(index), **options)
 
-        With `decode`, its values are unpacked; `project` and `axis` are as in `Client.slice`.
-        """
-        return self.client.slice(
-            self.file,
-            self.dataset,
-            self._text(index),
-            pool=pool,
-            part=part,
-            decode=decode,
-            project=project,
-            axis=axis,
-        )
-
-    def scaled(self, index: Index | tuple[Index, ...], **display: Any) -> Scaled:
-        """A slice as it is shown, with the `window`, `norm`, `pool` and `part` of `Client.scaled`."""
+    def scaled(self, index: Index | tuple[Index, ...], **display: Unpack[DisplayOptions]) -> Scaled:
+        """A slice as it is shown, with the options of `Client.scaled`."""
         return self.client.scaled(self.file, self.dataset, self._text(index), **display)
 
-    def image(self, index: Index | tuple[Index, ...], **display: Any) -> bytes:
+    def image(self, index: Index | tuple[Index, ...], **display: Unpack[DisplayOptions]) -> bytes:
         """A slice as a PNG, with the options of `scaled`."""
         return self.client.image(self.file, self.dataset, self._text(index), **display)
 

@@ -293,6 +293,15 @@ def test_the_client_has_a_method_for_each(made: tuple[App, Path]) -> None:
         line = packed.profile(np.s_[2, :, 3:], (5, 3), (5, 30), width=3, decode=True)
         assert len(line["values"]) == 28
         assert sum(volume.histogram(2, bins=9)["counts"]) == STORED[2].size
+        # Of a projection.
+        most = STORED[1:4].max(axis=0)
+        asked: dict[str, Any] = {"project": "max:3", "axis": 0}
+        corners = [(3, 4), (9, 12)]
+        part = volume.region(2, "rectangle", corners, **asked)
+        assert part["max"] == most[3:10, 4:13].max()
+        assert volume.histogram(2, **asked)["min"] == most.min()
+        line = volume.profile(2, (5, 3), (5, 30), **asked)
+        assert line["values"] == most[5, 3:31].tolist()
 
 
 @pytest.mark.parametrize("kind", ["mean", "max", "min", "sum", "sd"])
