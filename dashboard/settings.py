@@ -24,13 +24,13 @@ from dashboard.cluster_settings import ClusterSettings
 from dashboard.errors import SetupError
 from dashboard.log_format import LogFormat
 from dashboard.sign_in_settings import SECRETS, UNIX, SignInSettings
+from dashboard.variables import check_variables
 
 PREFIX = "LAMELLA_"
 # The variable by which a supervisor names its service to its processes.
 SERVICE = "_LAMELLA_SERVICE"
 
 TOKEN_VARIABLE = f"{PREFIX}TOKEN"
-PEOPLE_VARIABLE = f"{PREFIX}PEOPLE"
 
 MIB, GIB = 2**20, 2**30
 
@@ -335,8 +335,6 @@ def environment_without_secrets() -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-@functools.lru_cache(maxsize=1024)
-@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, brackets allowed) means this machine alone."""
     bare = host.strip().lower().removeprefix("[").removesuffix("]")
@@ -354,17 +352,7 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Values of None in `given` count as not given. Raises SetupError, whose sentence names the setting.
     """
     known = {name: value for name, value in (given or {}).items() if value is not None}
-    # A script with an unset variable gives them: the server would be open.
-    empty = {name.upper() for name, value in os.environ.items() if not value}
-    if "token" not in known and TOKEN_VARIABLE in empty:
-        raise SetupError(
-            f"{TOKEN_VARIABLE} is empty: give it at least 16 characters, or unset it to serve without a token."
-        )
-    if "people" not in known and PEOPLE_VARIABLE in empty:
-        raise SetupError(
-            f"{PEOPLE_VARIABLE} is empty: give it the file of accounts, or unset it to use the one in the user's"
-            " data directory."
-        )
+    check_variables(os.environ, PREFIX, Settings.model_fields, known)
     try:
         settings = Settings(**known)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from dashboard.errors import SetupError
+from dashboard.weak_secrets import weakness
 
 # No child process that opens files gets these.
 SECRETS: Final = ("token", "oidc_client_secret", "cluster")
@@ -146,8 +147,15 @@ class SignInSettings(BaseSettings):
     @field_validator("token")
     @classmethod
     def _visible(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[!-~]{16,1024}", value.get_secret_value()):
-            raise ValueError("it has 16 to 1024 visible ASCII characters, without spaces")
+        if value is None:
+            return value
+        if not re.fullmatch(r"[!-~]{16,1024}", value.get_secret_value()):
+            raise ValueError(
+                "it has 16 to 1024 visible ASCII characters, without spaces; take random ones"
+            )
+        weak = weakness(value.get_secret_value())
+        if weak is not None:
+            raise ValueError(f"it {weak}; take random characters")
         return value
 
     @field_validator("people")

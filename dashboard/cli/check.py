@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import click
 
 from dashboard.errors import SetupError
+from dashboard.people.accounts import Accounts
 from dashboard.people.configuration import Configuration, load_configuration
 from dashboard.people.file_rights_helper import FIRST_UID, account_of
-from dashboard.people.person import Admins, Person
+from dashboard.people.person import Admins, Person, Scope
 from dashboard.people.rights import listed
+from dashboard.people.store import open_people
 from dashboard.runtime.served_roots import ServedRoots, check_sign_in, served_roots
 from dashboard.settings import Settings
 
@@ -18,7 +21,7 @@ from dashboard.settings import Settings
 def run(settings: Settings, name: str | None, groups: Sequence[str]) -> None:
     """Print the roots, and what the person `name` sees of them; raises `SetupError`.
 
-    `groups` are those that the sign-in says, beside those of the configuration.
+    `groups` are those that the sign-in says, beside those of the configuration and of the person's account.
     """
     served = served_roots(settings)
     if not served.paths:
@@ -26,10 +29,31 @@ def run(settings: Settings, name: str | None, groups: Sequence[str]) -> None:
     if groups and name is None:
         raise SetupError("Groups are those of a person; name one with --as.")
     admins = Admins(served.rights.admins, frozenset(settings.admin_groups))
-    person = None if name is None else admins.from_elsewhere(name, frozenset(groups))
-    lines = _roots(served) if person is None else _seen(served, person)
-    for line in (*lines, *_remarks(settings, served)):
+    lines, remarks = [*_roots(served)], [*_remarks(settings, served)]
+    if name is not None:
+        person, remark = _person(settings, admins, name, frozenset(groups))
+        lines, remarks = [*_seen(served, person)], [*remark, *remarks]
+    for line in (*lines, *remarks):
         click.echo(line)
+
+
+def _person(
+    settings: Settings, admins: Admins, name: str, groups: frozenset[str]
+) -> tuple[Person, list[str]]:
+    """The person as the server would know them, and what to say of their account."""
+    elsewhere = admins.from_elsewhere(name, groups)
+    if not settings.people_file.exists():
+        return elsewhere, []
+    try:
+        with closing(open_people(settings.people_file)) as store:
+            account = Accounts(store).person(name)
+    except SetupError as error:
+        return elsewhere, [f"Note: the account of {name} was not looked at. {error.message}"]
+    if account is None:
+        missing = f"Note: there is no account {name}; `lamella user add {name}` makes one."
+        return elsewhere, [] if settings.elsewhere else [missing]
+    administers = account.may(Scope.ADMIN) or elsewhere.may(Scope.ADMIN)
+    return admins.with_account(name, account.groups | groups, admin=administers), []
 
 
 def _roots(served: ServedRoots) -> Iterator[str]:

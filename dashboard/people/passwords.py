@@ -14,11 +14,10 @@ from argon2.low_level import ARGON2_VERSION
 
 from dashboard.blocking import about_to_block
 from dashboard.errors import BadRequest, Busy
+from dashboard.weak_secrets import weakness
 
 SHORTEST: Final = 12
 LONGEST: Final = 256
-# Fewer different characters than this are a pattern.
-DIFFERENT: Final = 5
 # A hash takes 64 MiB and four threads for about 50 ms: one after the other, others wait this long.
 WAIT_S: Final = 5.0
 
@@ -80,10 +79,9 @@ def check_strength(password: str, name: str) -> None:
         raise BadRequest(f"The password is too long; choose one of at most {LONGEST} characters.")
     if not password.isprintable():
         raise BadRequest("The password has a control character; leave it out.")
-    if len(set(password)) < DIFFERENT:
-        raise BadRequest(
-            f"The password repeats itself; choose one of at least {DIFFERENT} different characters."
-        )
+    weak = weakness(password)
+    if weak is not None:
+        raise BadRequest(f"The password {weak}; choose another, such as four words.")
     if name and name.casefold() in password.casefold() and len(password) < SHORTEST + len(name):
         raise BadRequest("The password is mostly the name; choose another, such as four words.")
 

@@ -78,11 +78,11 @@ def test_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_page_needs_sign_in_and_the_health_check_does_not(data: Path, tmp_path: Path) -> None:
-    with running(tmp_path, data, token="x" * 20, url_prefix="/lamella") as app:
+    with running(tmp_path, data, token="correct-horse-battery", url_prefix="/lamella") as app:
         refused = app.get("/lamella/status", {"Accept": "text/html"})
         assert refused.status_code == 401
         assert "prefetch" not in refused.get_data(as_text=True).lower()
         assert app.get("/lamella/readyz").status_code == 503
-        signed_in = app.get("/lamella/status", {"Authorization": f"Bearer {'x' * 20}"})
+        signed_in = app.get("/lamella/status", {"Authorization": "Bearer correct-horse-battery"})
         assert signed_in.status_code == 200
         assert re.search('href="/lamella/monitor"', signed_in.get_data(as_text=True))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dashboard.cli import main
+from dashboard.people.accounts import Accounts
+from tests.people import PASSWORD, people_file, quick_passwords
 
 TEXT = """
 admins = ["ada"]
@@ -76,6 +79,31 @@ def test_a_person(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, lines, _ = run(capsys, "--as", "ada")
     assert lines[0] == "ada is in no group."
     assert sum("the key admins names this person" in line for line in lines) == 3
+
+
+def test_an_account_counts_as_it_does_in_the_server(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = config.parent
+    with closing(people_file(folder)) as store:
+        monkeypatch.setenv("LAMELLA_PEOPLE", str(store.path))
+        accounts = Accounts(store, quick_passwords())
+        accounts.add("mei", PASSWORD, ["imaging"])
+        accounts.add("root", PASSWORD, admin=True)
+    _, lines, _ = run(capsys, "--as", "mei")
+    assert lines[:2] == [
+        "mei is in the group imaging.",
+        f"mei sees scans ({folder}/scans): the root names the group imaging.",
+    ]
+    assert not any("no account" in line for line in lines)
+    _, lines, _ = run(capsys, "--as", "root")
+    assert sum(line.startswith("root sees") for line in lines) == 3
+    _, lines, _ = run(capsys, "--as", "meii")
+    assert "Note: there is no account meii; `lamella user add meii` makes one." in lines
+    store.path.chmod(0o666)
+    status, lines, _ = run(capsys, "--as", "mei")
+    assert status == 0
+    assert any(line.startswith("Note: the account of mei was not looked at.") for line in lines)
 
 
 def test_what_is_wrong(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

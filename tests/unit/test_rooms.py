@@ -26,9 +26,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "blocking",
             "rate_limit",
             "once",
+            "weak_secrets",
         }
     ),
-    frozenset({"sign_in_settings", "cluster_settings"}),
+    frozenset({"sign_in_settings", "cluster_settings", "variables"}),
     frozenset({"addressing", "settings", "bulkhead"}),
     frozenset({"meter"}),
     frozenset({"storage", "http", "codecs", "samples", "meaning"}),

@@ -1,6 +1,6 @@
 """A directory is repeatedly exchanged for a link to the outside, from which nothing is ever served.
 
-`LAMELLA_TEST_EXCHANGED` sets how many listings, attributes and slices are asked for meanwhile (120).
+`TEST_EXCHANGED` sets how many listings, attributes and slices are asked for meanwhile (120).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dashboard.hdf5.pool import Hdf5WorkerPool
 from tests.parts import Parts, make_children
 from tests.unit.hdf5.test_confine import landlock
 
-LOOKS = int(os.environ.get("LAMELLA_TEST_EXCHANGED", "120"))
+LOOKS = int(os.environ.get("TEST_EXCHANGED", "120"))
 PER_SECOND = 1000
 
 SHAPE = (6, 8)

@@ -55,8 +55,8 @@ def card(server: RedisServer, data: Path, make_settings: Callable[..., Settings]
 
 
 def test_machines_that_agree_are_together(nodes: Nodes, card: Card) -> None:
-    join(nodes, card("a", token="x" * 16))
-    join(nodes, card("b", token="x" * 16, port=81, web_threads=3))
+    join(nodes, card("a", token="correct-horse-battery"))
+    join(nodes, card("b", token="correct-horse-battery", port=81, web_threads=3))
     assert [one.name for one in nodes.cards()] == ["a", "b"]
     assert list(nodes.cards()[0].files) == ["data/a.h5"]
 
@@ -65,7 +65,7 @@ def test_machines_that_agree_are_together(nodes: Nodes, card: Card) -> None:
     ("given", "sentence"),
     [
         ({"max_brick_bytes": 2**26}, "LAMELLA_MAX_BRICK_BYTES is 67108864 on b and 268435456 on a"),
-        ({"token": "y" * 16}, "LAMELLA_TOKEN is not the same secret on b and on a"),
+        ({"token": "another-secret-here"}, "LAMELLA_TOKEN is not the same secret on b and on a"),
         ({"public": True}, "LAMELLA_PUBLIC is True on b and False on a"),
         (
             {"roots": (f"data2={FOLDER}:lab",)},

@@ -1,0 +1,26 @@
+"""Secrets that somebody guesses first: patterns, whatever their length."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+# Fewer different characters than this are a pattern.
+DIFFERENT: Final = 5
+# More of the pairs of characters than this are neighbours in a row.
+_MOST_IN_A_ROW: Final = 0.6
+_ROWS: Final = ("01234567890", "abcdefghijklmnopqrstuvwxyza", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+_NEIGHBOURS: Final = frozenset(
+    pair for row in _ROWS for way in (row, row[::-1]) for pair in pairwise(way)
+)
+
+
+def weakness(secret: str) -> str | None:
+    """Why a secret is a pattern, as the end of a sentence about it; None where it is none that is known here."""
+    text = secret.casefold()
+    if len(set(text)) < DIFFERENT or text in (text * 2)[1:-1]:
+        return "repeats itself"
+    pairs = list(pairwise(text))
+    if sum(pair in _NEIGHBOURS for pair in pairs) > _MOST_IN_A_ROW * len(pairs):
+        return "is a row of the alphabet, of digits or of the keyboard"
+    return None
