@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from dashboard.once import cached_property
@@ -134,6 +134,15 @@ class BrickAddress:
     def planes(self) -> int:
         """Number of planes of the brick."""
         return prod(self.shape[:-2])
+
+    def of_plane(self, number: int) -> BrickAddress:
+        """The box of one plane of the brick."""
+        start, stop = list(self.start), list(self.stop)
+        for dim in reversed(self.order[:-2]):
+            number, offset = divmod(number, self.extent[dim])
+            start[dim] += offset
+            stop[dim] = start[dim] + 1
+        return replace(self, start=tuple(start), stop=tuple(stop))
 
     def nbytes(self, itemsize: int) -> int:
         """Bytes of the decoded box."""

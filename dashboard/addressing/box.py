@@ -52,15 +52,15 @@ class Box:
                 items[rows] = Span(at, min(at + height, across.stop), across.step)
                 yield Selection(tuple(items))
 
-    def layers(self, chunks: Sequence[int]) -> list[list[int]]:
-        """For each dimension before the last two, one index in each layer of `chunks` that the box touches."""
+    def layers(self, sides: Sequence[int]) -> list[list[int]]:
+        """For each dimension before the last two, one index in each layer of `sides` that the box touches."""
         found = []
         for dim in self.order[:-2]:
             span = self.span(dim)
             numbers = range(span.start, span.stop, span.step)
-            if span.step < chunks[dim]:
-                first, last = span.start // chunks[dim], numbers[-1] // chunks[dim]
-                found.append([max(n * chunks[dim], span.start) for n in range(first, last + 1)])
+            if span.step < sides[dim]:
+                first, last = span.start // sides[dim], numbers[-1] // sides[dim]
+                found.append([max(n * sides[dim], span.start) for n in range(first, last + 1)])
             else:
                 found.append(list(numbers))
         return found

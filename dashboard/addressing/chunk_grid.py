@@ -19,6 +19,14 @@ BLOCK_BYTES = 4 * 1024 * 1024
 # the brick.
 MAX_BRICK_CHUNKS = 65_536
 
+# Chunks of one plane each are put together into bricks of at most so many bytes and planes: what a brick takes
+# besides decoding takes longer than that of one plane. The other planes are decoded behind the response.
+GROUP_BYTES = 8 * 1024 * 1024
+MAX_GROUP = 32
+# Where each plane needs every chunk along its axis, a brick has neighbouring planes of all of them: a part of the
+# largest brick's bytes, of chunks with so many times its bytes at most.
+SLAB_SHARE, SLAB_DECODED = 4, 8
+
 
 @dataclass(frozen=True, slots=True)
 class AxisCost:
@@ -81,13 +89,18 @@ class ChunkIndex:
 
 @dataclass(frozen=True, slots=True)
 class ChunkGrid:
-    """The shape of a volume and its division into chunks."""
+    """The shape of a volume and its division into chunks.
+
+    A brick is one chunk thick, unless the grid is `flexible`, as for volumes whose chunks this process decodes by
+    itself (`brick_shape`).
+    """
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     itemsize: int
     max_brick_bytes: int
     max_brick_chunks: int = MAX_BRICK_CHUNKS
+    flexible: bool = False
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -101,9 +114,47 @@ class ChunkGrid:
 
     def tile(self, rows: int, cols: int) -> tuple[int, int]:
         """Rows and columns of a brick's plane: the whole plane, or as many whole chunks as the limit holds."""
+        shape = self.brick_shape(rows, cols)
+        return shape[rows], shape[cols]
+
+    def brick_shape(self, rows: int, cols: int) -> tuple[int, ...]:
+        """Voxels along each dimension of a brick that is not at the volume's edge.
+
+        Outside the plane, a brick is one chunk thick. In a `flexible` grid with one dimension outside, small
+        chunks of one plane each are put together; and where chunks are as thick as the volume and all of them are
+        too much for a brick, it has some planes of each.
+        """
+        sides = list(self.chunks)
+        sides[rows], sides[cols] = self._tile(rows, cols, self.max_brick_bytes)
+        others = [dim for dim, n in enumerate(self.shape) if dim not in (rows, cols) and n > 1]
+        if self.flexible and len(others) == 1:
+            self._choose_thickness(sides, rows, cols, others[0])
+        return tuple(sides)
+
+    def _choose_thickness(self, sides: list[int], rows: int, cols: int, dim: int) -> None:
+        """Make a brick with these sides thicker or thinner along `dim`."""
+        length = self.shape[dim]
+        is_whole = (sides[rows], sides[cols]) == (self.shape[rows], self.shape[cols])
+        thick = prod(side for at, side in enumerate(self.chunks) if at not in (rows, cols))
+        if thick == 1 and is_whole:
+            plane = sides[rows] * sides[cols] * self.itemsize
+            chunks = self.counts[rows] * self.counts[cols]
+            most = min(GROUP_BYTES, self.max_brick_bytes)
+            fits = min(most // plane, MAX_GROUP, self.max_brick_chunks // chunks)
+            sides[dim] = max(min(fits, length), 1)
+        elif not is_whole and self.chunks[dim] >= length:
+            tall, wide = self._tile(rows, cols, SLAB_DECODED * self.max_brick_bytes)
+            fits = self.max_brick_bytes // SLAB_SHARE // (tall * wide * self.itemsize)
+            if fits:
+                # Of about equal thickness.
+                sides[dim] = ceil(length / ceil(length / fits))
+                sides[rows], sides[cols] = tall, wide
+
+    def _tile(self, rows: int, cols: int, most_bytes: int) -> tuple[int, int]:
+        """As `tile`, of a brick that is one chunk thick and has so many bytes at most."""
         thick = prod(c for d, c in enumerate(self.chunks) if d not in (rows, cols)) * self.itemsize
         most = self.max_brick_chunks * self.chunks[rows] * self.chunks[cols]
-        limit = max(min(self.max_brick_bytes // thick, most), 1)
+        limit = max(min(most_bytes // thick, most), 1)
         height, width = self.shape[rows], self.shape[cols]
         if height * width <= limit:
             return height, width
@@ -127,18 +178,14 @@ class ChunkGrid:
 
         With ranges (start, stop), only the tiles that intersect them.
         """
-        tile = dict(zip((rows, cols), self.tile(rows, cols), strict=True))
+        shape = self.brick_shape(rows, cols)
         spans = {
             rows: row_range or (0, self.shape[rows]),
             cols: col_range or (0, self.shape[cols]),
         }
         sides: list[list[tuple[int, int]]] = []
-        for dim, length in enumerate(self.shape):
-            if dim in tile:
-                step, (low, high) = tile[dim], spans[dim]
-            else:
-                step = self.chunks[dim]
-                low, high = position[dim], position[dim] + 1
+        for dim, (length, step) in enumerate(zip(self.shape, shape, strict=True)):
+            low, high = spans[dim] if dim in spans else (position[dim], position[dim] + 1)
             first = low // step * step
             sides.append([(at, min(at + step, length)) for at in range(first, high, step)])
         return [
@@ -149,15 +196,27 @@ class ChunkGrid:
     def count_touched(
         self, rows: int, cols: int, row_range: tuple[int, int], col_range: tuple[int, int]
     ) -> tuple[int, int]:
-        """Number of (bricks, chunks) that a part of a plane intersects, without listing them."""
+        """Number of bricks that a part of a plane intersects, and of their chunks, without listing them."""
         bricks = chunks = 1
-        for dim, step, (low, high) in zip(
-            (rows, cols), self.tile(rows, cols), (row_range, col_range), strict=True
-        ):
+        spans = {rows: row_range, cols: col_range}
+        for dim, step in enumerate(self.brick_shape(rows, cols)):
+            low, high = spans.get(dim, (0, 1))
             tiles = ceil(high / step) - low // step
             bricks *= tiles
             chunks *= tiles * ceil(step / self.chunks[dim])
         return bricks, chunks
+
+    def has_whole_chunks(self, address: BrickAddress) -> bool:
+        """Whether a brick consists of whole chunks, as far as they lie in the volume."""
+        return self.decoded_bytes(address) == address.nbytes(self.itemsize)
+
+    def decoded_bytes(self, address: BrickAddress) -> int:
+        """Bytes that are decoded for a brick: those of its chunks, as far as they lie in the volume."""
+        sides = zip(address.start, address.stop, self.chunks, self.shape, strict=True)
+        return self.itemsize * prod(
+            min(ceil(stop / side) * side, length) - start // side * side
+            for start, stop, side, length in sides
+        )
 
     def chunk_numbers(self, address: BrickAddress) -> NDArray[np.int64]:
         """Grid numbers of the chunks in a brick, in C order of the dataset's dimensions."""

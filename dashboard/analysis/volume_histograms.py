@@ -184,7 +184,7 @@ class VolumeHistograms:
     def _cached_bricks(
         self, volume: Volume, tally: Tally, key: str, is_over: Callable[[], bool]
     ) -> Iterator[BrickAddress]:
-        """Bricks of all orientations that are in the cache and have chunks that were not seen.
+        """Bricks of all orientations that are in the cache, of whole chunks of which some were not seen.
 
         The search goes on where that of the last request ended.
         """
@@ -196,7 +196,8 @@ class VolumeHistograms:
             batch += [
                 brick
                 for brick in layers.bricks((number - 1) % len(layers))
-                if not tally.seen[volume.grid.chunk_numbers(brick)].all()
+                if volume.grid.has_whole_chunks(brick)
+                and not tally.seen[volume.grid.chunk_numbers(brick)].all()
             ]
             if len(batch) < LOOKUP_BRICKS and number < first + len(layers):
                 continue
@@ -254,7 +255,7 @@ class VolumeHistograms:
 
 
 class _Layers:
-    """The bricks of a volume of all orientations, numbered by layers of chunks."""
+    """The bricks of a volume of all orientations, numbered by layers."""
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume

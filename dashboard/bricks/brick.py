@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ class FileBrick:
 class SinglePlaneBrick:
     """One plane of a brick in memory alone, because the disk is full or the brick is still in flight.
 
-    In the second case `pending` is the brick's unfinished file, which has the usage record.
+    In the second case `pending` is the brick's unfinished file, which has the usage record, or `mark` records.
     """
 
     def __init__(
@@ -191,12 +191,14 @@ class SinglePlaneBrick:
         damaged: tuple[DamagedChunk, ...],
         integrity: Future[bool] | None = None,
         pending: PendingBrickFile | None = None,
+        mark: Callable[[int], AccessResult] | None = None,
     ) -> None:
         self.damaged_chunks = damaged
         self.integrity = integrity
         self.decoded: DecodeRecord | None = None
         self._plane = plane
         self._number = number
+        self._mark = mark
         # A duplicate, since the writer may close its descriptor before `mark_accessed` is called.
         self._fd = None if pending is None else os.dup(pending.fd)
         self._offset = 0 if pending is None else pending.data_bytes
@@ -210,6 +212,8 @@ class SinglePlaneBrick:
         return self._plane
 
     def mark_accessed(self, number: int) -> AccessResult:
+        if self._mark is not None:
+            return self._mark(number)
         if self._fd is None:
             return AccessResult(Purpose.DEMAND, True, True)
         return BrickUsage(self._fd, self._offset).mark_accessed(number)

@@ -53,11 +53,11 @@ class Coverage:
 
     @cached_property
     def positions(self) -> tuple[range, ...]:
-        """For each fixed dimension, the first index of each layer of chunks."""
-        shape, chunks = self.volume.shape, self.volume.grid.chunks
-        found = [range(0, shape[dim], chunks[dim]) for dim in self.fixed]
+        """For each fixed dimension, the first index of each layer of bricks."""
+        shape, sides = self.volume.shape, self.volume.grid.brick_shape(*self.plane)
+        found = [range(0, shape[dim], sides[dim]) for dim in self.fixed]
         if self.fixed:
-            step = chunks[self.fixed[0]]
+            step = sides[self.fixed[0]]
             found[0] = range(self.start // step * step, self.end, step)
         return tuple(found)
 
@@ -71,9 +71,9 @@ class Coverage:
     @property
     def nbytes(self) -> int:
         """Decoded bytes of all bricks."""
-        shape, chunks = self.volume.shape, self.volume.grid.chunks
+        shape, sides = self.volume.shape, self.volume.grid.brick_shape(*self.plane)
         covered = [
-            min(at[-1] + chunks[dim], shape[dim]) - at[0]
+            min(at[-1] + sides[dim], shape[dim]) - at[0]
             for dim, at in zip(self.fixed, self.positions, strict=True)
         ]
         return prod((*covered, *(shape[dim] for dim in self.plane))) * self.volume.dtype.itemsize

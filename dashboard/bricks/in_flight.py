@@ -24,7 +24,7 @@ from dashboard.catalog.volume import ReadPath
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.decoder import Decoder
-from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
+from dashboard.decoding.progressive import ProgressiveBrick, is_one_chunk_thick, required_bytes
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
 
@@ -100,12 +100,14 @@ class ProgressiveLoader:
     ) -> SinglePlaneBrick | None:
         """Plane `number` once it is decoded; the rest of the brick is decoded and written afterwards.
 
-        None when this brick is not worth it or the memory for it is taken. Else what `locked` holds
-        (the brick's lock) is kept until the brick is in the cache.
+        None when this brick is not worth it or not one chunk thick, or the memory for it is taken. Else what
+        `locked` holds (the brick's lock) is kept until the brick is in the cache.
         """
         volume = file.volume
         size = required_bytes(volume, address)
         if volume.read_path is not ReadPath.CHUNKS or size < MIN_PROGRESSIVE_BYTES:
+            return None
+        if not is_one_chunk_thick(volume, address):
             return None
         memory = self._buffer.acquire(size)
         if memory is None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cache
 from functools import partial as bind
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from dashboard.bricks.brick import Brick, FileBrick, SinglePlaneBrick
 from dashboard.bricks.cause import Cause
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
+from dashboard.bricks.memory_loader import LIMIT_BYTES, MemoryLoader
 from dashboard.bricks.pending_file import PendingBrickFile, file_bytes
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
@@ -112,6 +114,8 @@ class BrickLoader:
         self.monotonic = monotonic
         self._writer = BrickWriter(store, space, ledger, throughput)
         self._progressive = ProgressiveLoader(readers.decoder, self._writer, demand, buffer_bytes)
+        limit = min(buffer_bytes, LIMIT_BYTES)
+        self._in_memory = MemoryLoader(readers.decoder, self._writer, demand, limit)
         self._direct_writer: DirectBrickWriter | None = None
 
     def enable_direct_writes(self, limit: int) -> None:
@@ -193,26 +197,35 @@ class BrickLoader:
             return Cause(viewer, Reason.FIRST)
         return Cause(viewer, self._reasons.reason(file.volume, address, viewer))
 
+    def _joined(
+        self, address: BrickAddress, plane: int
+    ) -> tuple[SinglePlaneBrick | None, Outcome, Cause | None] | None:
+        """As `ProgressiveLoader.plane`, of all bricks that this process decodes."""
+        wait_s = self._max_wait_s
+        try:
+            found = self._in_memory.plane(address, plane, wait_s)
+            return found or self._progressive.plane(address, plane, wait_s)
+        except TimeoutError:
+            raise _decode_timed_out() from None
+
     def _load(
         self, file: VolumeFile, address: BrickAddress, requester: Requester, plane: int
     ) -> tuple[Brick, Provenance]:
         purpose = requester.purpose
-        try:
-            early = self._progressive.plane(address, plane, self._max_wait_s)
-        except TimeoutError:
-            raise _decode_timed_out() from None
+        early = self._joined(address, plane)
         # The causes of the decodes that were waited for.
         awaited: list[Cause] = []
         if early is not None:
             brick, outcome, joined = early
-            if brick is not None:
+            if brick is not None and joined is not None:
                 return brick, joined.provenance(outcome, requester)
-            if outcome is Outcome.COALESCED:
+            if outcome is Outcome.COALESCED and joined is not None:
                 awaited.append(joined)
-        cause = self._cause(file, address, requester)
+        # It takes a millisecond to find, and is found beside decoding where that is possible.
+        cause = cache(bind(self._cause, file, address, requester))
 
         def begin_wait(lock: int) -> None:
-            awaited.append(Cause.parse(read_note(lock)) or cause)
+            awaited.append(Cause.parse(read_note(lock)) or cause())
             signal_demand_waiting(lock)
             about_to_block()
 
@@ -232,34 +245,55 @@ class BrickLoader:
                 log.warning("no lock for a brick: %s", error)
                 if purpose is not Purpose.DEMAND:
                     raise CacheFull("The cache has no space for a prefetched brick.") from None
-                missed = cause.provenance(Outcome.MISS, requester)
+                missed = cause().provenance(Outcome.MISS, requester)
                 return self._decode_single_plane(file, address, plane), missed
             stored = self._store.get(address, file.volume.memory_dtype, plane)
             if stored is not None:
                 if not lock.waited and not awaited:
                     return stored, Provenance(Outcome.HIT)
-                return stored, (awaited or [cause])[0].provenance(Outcome.COALESCED, requester)
-            requester.pay(address.nbytes(file.volume.dtype.itemsize))
-            with suppress(OSError):
-                lock.leave_note(str(cause))
+                first = awaited[0] if awaited else cause()
+                return stored, first.provenance(Outcome.COALESCED, requester)
+            requester.pay(file.volume.grid.decoded_bytes(address))
+
+            def announce() -> Cause:
+                with suppress(OSError):
+                    lock.leave_note(str(cause()))
+                return cause()
+
             if purpose is Purpose.DEMAND:
-                with self.demand_signal.demand():
-                    first = self._progressive.start(file, address, plane, stack, cause)
-                    found = first or self._decode(file, address, purpose, plane, None)
+                found = self._decode_for_demand(file, address, plane, stack, announce)
             else:
+                announce()
                 yield_to_demand = bind(self._yield_to_demand, lock)
                 found = self._decode(file, address, purpose, plane, yield_to_demand)
-            return found, cause.provenance(Outcome.MISS, requester)
+            return found, cause().provenance(Outcome.MISS, requester)
+
+    def _decode_for_demand(
+        self,
+        file: VolumeFile,
+        address: BrickAddress,
+        plane: int,
+        locked: ExitStack,
+        announce: Callable[[], Cause],
+    ) -> Brick:
+        with self.demand_signal.demand():
+            return (
+                self._in_memory.start(file, address, plane, locked, announce)
+                or self._progressive.start(file, address, plane, locked, announce())
+                or self._decode(file, address, Purpose.DEMAND, plane, None)
+            )
 
     @property
     def in_use(self) -> bool:
         """Whether a brick is in a buffer of this process."""
         direct = self._direct_writer
-        return self._progressive.in_use or (direct is not None and direct.in_use)
+        in_use = self._progressive.in_use or self._in_memory.in_use
+        return in_use or (direct is not None and direct.in_use)
 
     def close(self) -> None:
         """Wait for write-behind work."""
         self._progressive.close()
+        self._in_memory.close()
 
     def _yield_to_demand(self, lock: LockHandle) -> None:
         """Yield to demand, unless a demand is waiting for this very brick."""

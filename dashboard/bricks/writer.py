@@ -79,7 +79,8 @@ class BrickWriter:
             self._ledger.brick_written(sum(pending.writes_s) + time.monotonic() - began)
             self._count(pending.purpose, pending.data_bytes)
             seconds = time.monotonic() - pending.started
-            self._throughput.record(volume.address.key, pending.data_bytes, seconds)
+            decoded = volume.grid.decoded_bytes(pending.address)
+            self._throughput.record(volume.address.key, decoded, seconds)
         return brick
 
     def _count(self, purpose: Purpose, nbytes: int) -> None:

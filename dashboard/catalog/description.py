@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
 from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
 from dashboard.addressing.slabs import thickness
-from dashboard.catalog.volume import Volume, is_contiguous
+from dashboard.catalog.volume import Volume, is_contiguous, is_decoded_here
 from dashboard.errors import CannotShow
 from dashboard.hdf5.messages import DatasetRecord, DatasetSummary, Storage, View, unpack
 
@@ -151,6 +151,9 @@ def volume_from(
             max_brick,
             # Datasets without chunks have no index.
             MAX_BRICK_CHUNKS if summary.chunks else MAX_NUMBER,
+            # With each chunk that is appended, the newest brick of a growing file is another one.
+            flexible=not described.is_growing
+            and is_decoded_here(storage.layout, storage.pipeline, no_conversion=storage.plain),
         ),
     )
 

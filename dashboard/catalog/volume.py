@@ -80,7 +80,7 @@ class Volume:
         """How its values are read."""
         if is_contiguous(self.layout, self.offset, no_conversion=self.no_conversion):
             return ReadPath.CONTIGUOUS
-        if self.layout == "chunked" and self.no_conversion and codecs.can_decode(self.pipeline):
+        if is_decoded_here(self.layout, self.pipeline, no_conversion=self.no_conversion):
             return ReadPath.CHUNKS
         return ReadPath.HDF5
 
@@ -135,6 +135,13 @@ class Volume:
 def is_contiguous(layout: str, offset: int | None, *, no_conversion: bool) -> bool:
     """Whether values are read from the file as they are: contiguous, allocated, and without conversion."""
     return layout == "contiguous" and no_conversion and offset is not None
+
+
+def is_decoded_here(
+    layout: str, pipeline: tuple[codecs.Filter, ...], *, no_conversion: bool
+) -> bool:
+    """Whether this process reads the chunks and decodes them, without the HDF5 library."""
+    return layout == "chunked" and no_conversion and codecs.can_decode(pipeline)
 
 
 def decoded_bytes(volume: Volume) -> int:

@@ -104,6 +104,7 @@ class BandReader(ABC):
         self, file: VolumeFile, address: BrickAddress, plane: int
     ) -> tuple[NDArray[Any], list[DamagedChunk]]:
         """As `BrickReader.read_plane`."""
-        sink = PlaneSink(address, file.volume.memory_dtype, plane)
-        damaged = self.decode(file, address, sink)
+        alone = address.of_plane(plane)
+        sink = PlaneSink(alone, file.volume.memory_dtype, 0)
+        damaged = self.decode(file, alone, sink)
         return sink.values, damaged

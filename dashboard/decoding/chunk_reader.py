@@ -29,6 +29,8 @@ from dashboard.files.roots import out_of_reach
 
 # Bounds of a batch of chunks, such that the next step still finds them in the processor's cache.
 MAX_BATCH_BYTES, MAX_BATCH = 2 * 1024 * 1024, 64
+# Larger chunks are decoded two at a time, since decoders in C work on two streams together.
+MAX_PAIR_BYTES = 8 * 1024 * 1024
 # Stored bytes read for a part of a chunk, relative to the share that its length suggests.
 SLACK = 1.05
 
@@ -110,7 +112,9 @@ class ChunkReader:
     def batch_size(self, depth: int) -> int:
         """Number of chunks to decode to `depth` bytes in one batch."""
         fits = min(MAX_BATCH_BYTES // max(depth, 1), MAX_BATCH)
-        return fits if fits >= 2 and self._batches is not None else 1
+        if fits < 2:
+            fits = 2 if 2 * depth <= MAX_PAIR_BYTES else 1
+        return fits if self._batches is not None else 1
 
     @cached_property
     def _batches(self) -> BatchDecoder | None:

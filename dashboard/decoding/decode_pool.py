@@ -34,9 +34,24 @@ class DecodePool:
         self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def map(self, work: Callable[[A], T], items: Iterable[A]) -> list[T]:
-        """Results of `work` for all items; raises its first exception, after all work has ended."""
-        return _results([self._pool.submit(work, item) for item in items])
+    def map(
+        self,
+        work: Callable[[A], T],
+        items: Iterable[A],
+        meanwhile: Callable[[], object] | None = None,
+    ) -> list[T]:
+        """Results of `work` for all items; raises its first exception, after all work has ended.
+
+        `meanwhile` is called by the caller's thread once the work is submitted.
+        """
+        futures = [self._pool.submit(work, item) for item in items]
+        if meanwhile is not None:
+            try:
+                meanwhile()
+            except BaseException:
+                _end(futures)
+                raise
+        return _results(futures)
 
     def map_ranges(
         self,

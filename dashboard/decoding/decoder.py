@@ -54,7 +54,7 @@ class Decoder(BandReader):
     """The `BrickReader` for `ReadPath.CHUNKS`, which also decodes bricks progressively."""
 
     def __init__(self, pool: DecodePool) -> None:
-        self._pool = pool
+        self.pool = pool
         self._lock = threading.Lock()
         self._too_slow: FIFOCache[str, tuple[float, str]] = FIFOCache(MAX_TOO_SLOW)
 
@@ -71,10 +71,10 @@ class Decoder(BandReader):
         `decode` and, for the interpreter lock after reading, `wait`, scaled to the wall time. Raises `Changed`
         when the file's fingerprint is not the volume's, `TooSlow` or `Busy` beyond the limits of `TimeLimit`.
         """
-        with self._reading(file) as reader:
-            job = BrickDecode(reader, address, sink, _index_positions(file, address))
+        with self.reading(file) as reader:
+            job = BrickDecode(reader, address, sink, index_positions(file, address))
             waiting = yield_to_demand and reader.limit.unlimited(yield_to_demand)
-            found = self._pool.map_ranges(job.band, bands(file.volume, address), waiting)
+            found = self.pool.map_ranges(job.band, bands(file.volume, address), waiting)
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, address.nbytes(file.volume.dtype.itemsize))
         return list(chain.from_iterable(found))
@@ -87,17 +87,15 @@ class Decoder(BandReader):
         Its planes are available as they are decoded, `plane` first, so that a viewer does not wait for the
         transposition and writing of the others. `buffer` has at least `required_bytes` bytes.
         """
-        return ProgressiveBrick(
-            file.volume, address, _index_positions(file, address), buffer, plane
-        )
+        return ProgressiveBrick(file.volume, address, index_positions(file, address), buffer, plane)
 
     def decode_to(self, file: VolumeFile, brick: ProgressiveBrick, depth: int) -> int:
         """Decode the first `depth` bytes of all chunks of a progressive brick; charges and raises as `decode`.
 
         Returns the number of bytes read.
         """
-        with self._reading(file) as reader:
-            self._pool.map_ranges(bind(brick.decode, reader, depth), brick.work_ranges())
+        with self.reading(file) as reader:
+            self.pool.map_ranges(bind(brick.decode, reader, depth), brick.work_ranges())
         file.ensure_unchanged()
         brick.mark_decoded_to(depth)
         return reader.clock.read_bytes
@@ -108,11 +106,11 @@ class Decoder(BandReader):
             self.decode_to(file, brick, depth)
 
         def band(first: int, last: int) -> None:
-            values = band_buffer(self._pool.buffers, brick.volume, brick.address, last - first)
+            values = band_buffer(self.pool.buffers, brick.volume, brick.address, last - first)
             brick.copy_rows(first, last, values)
             sink.put(first, values.reshape(-1, *values.shape[-2:]))
 
-        self._pool.map_ranges(band, bands(brick.volume, brick.address))
+        self.pool.map_ranges(band, bands(brick.volume, brick.address))
 
     def read_voxel(self, file: VolumeFile, index: Sequence[int]) -> np.generic:
         """As `BrickReader.read_voxel`: no more than its chunk is decoded, in this thread."""
@@ -145,13 +143,13 @@ class Decoder(BandReader):
             for numbers in [grid.numbers_in(*box)]
             for number, at in zip(numbers.tolist(), index.find(numbers), strict=True)
         ]
-        with self._reading(file) as reader:
+        with self.reading(file) as reader:
             reader.readahead([at for _, _, at in jobs][:READAHEAD_CHUNKS])
             # Both threads have work, however few chunks there are.
-            share = ceil(len(jobs) / self._pool.threads)
+            share = ceil(len(jobs) / self.pool.threads)
             step = max(min(reader.batch_size(grid.chunk_bytes), share), 1)
             batches = [jobs[at : at + step] for at in range(0, len(jobs), step)]
-            found = self._pool.map(bind(_pass_on, reader, take), batches)
+            found = self.pool.map(bind(_pass_on, reader, take), batches)
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, sum(at >= 0 for _, _, at in jobs) * grid.chunk_bytes)
         return list(chain.from_iterable(found))
@@ -169,21 +167,21 @@ class Decoder(BandReader):
         count = min(sample_size(volume.grid), stored)
         chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
         planes = sample_planes(volume.grid, count)
-        with self._reading(file) as reader:
+        with self.reading(file) as reader:
             if planes < volume.grid.chunks[0] and partial_decoder(volume) is not None:
                 depth = planes * volume.grid.chunk_bytes // volume.grid.chunks[0]
                 step = reader.batch_size(depth)
                 batches = [chosen[at : at + step].tolist() for at in range(0, count, step)]
-                parts = self._pool.map(bind(_leading_voxels, reader, planes, depth), batches)
+                parts = self.pool.map(bind(_leading_voxels, reader, planes, depth), batches)
             else:
-                parts = self._pool.map(bind(_valid_voxels, reader), chosen.tolist())
+                parts = self.pool.map(bind(_valid_voxels, reader), chosen.tolist())
         file.ensure_unchanged()
         values = np.concatenate(parts)
         count_bytes(Stage.DECODE, values.nbytes)
         return values
 
     @contextmanager
-    def _reading(self, file: VolumeFile) -> Iterator[ChunkReader]:
+    def reading(self, file: VolumeFile) -> Iterator[ChunkReader]:
         """A reader of the volume's chunks; its threads' times and bytes are charged at the end."""
         volume = file.volume
         self._refuse_too_slow(volume)
@@ -191,8 +189,8 @@ class Decoder(BandReader):
         began = time.perf_counter()
         clock = BusyTime()
         try:
-            limit = TimeLimit(self._pool.stopping)
-            yield ChunkReader(volume, index, fd, self._pool.buffers, clock, limit)
+            limit = TimeLimit(self.pool.stopping)
+            yield ChunkReader(volume, index, fd, self.pool.buffers, clock, limit)
         except TooSlow as error:
             self._remember_too_slow(volume, error)
             raise
@@ -211,12 +209,12 @@ class Decoder(BandReader):
             raise TooSlow(message)
 
 
-def _index_positions(file: VolumeFile, address: BrickAddress) -> NDArray[np.int64]:
+def index_positions(file: VolumeFile, address: BrickAddress) -> NDArray[np.int64]:
     """Index position of each chunk, as a grid over the brick; -1 for chunks that are not stored."""
     grid = file.volume.grid
     positions = file.index().find(grid.chunk_numbers(address))
     sides = zip(address.start, address.stop, grid.chunks, strict=True)
-    return positions.reshape([len(range(a, b, c)) for a, b, c in sides])
+    return positions.reshape([ceil(b / c) - a // c for a, b, c in sides])
 
 
 def _pass_on(
@@ -262,21 +260,33 @@ def _leading_voxels(
     reader: ChunkReader, planes: int, depth: int, positions: Sequence[int]
 ) -> NDArray[Any]:
     """The voxels inside the volume of the first planes, `depth` bytes, of a batch of chunks."""
+    with reader.limit.checked() as check:
+        decoded = _decode_leading(reader, positions, depth)
+        check(len(positions) * depth)
+    parts = [
+        _inside(reader, position, values[:planes])
+        for position, (values, _) in zip(positions, decoded, strict=True)
+        if values is not None
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, reader.volume.memory_dtype)
+
+
+def _decode_leading(
+    reader: ChunkReader, positions: Sequence[int], depth: int
+) -> list[tuple[NDArray[Any] | None, str]]:
+    """As `ChunkReader.decode_batch` of chunks with a `partial_decoder`, up to `depth` bytes.
+
+    What lies behind them is undefined, and so no checksum is verified that lies there.
+    """
     volume, grid = reader.volume, reader.volume.grid
-    # Chunks whose filters were not all applied.
-    whole = [position for position in positions if reader.index.masks[position]]
-    parts = [_valid_voxels(reader, position) for position in whole]
-    positions = [position for position in positions if not reader.index.masks[position]]
     outs = [reader.buffers.get(f"chunk{n}", grid.chunk_bytes) for n in range(len(positions))]
     streams = [reader.stream(position) for position in positions]
-    with reader.limit.checked() as check:
-        reasons = reader.decode_to(positions, streams, outs, depth)
-        check(len(positions) * depth)
-    for position, out, reason in zip(positions, outs, reasons, strict=True):
-        if not reason:
-            values = out[:depth].view(volume.dtype).reshape(planes, *grid.chunks[1:])
-            parts.append(_inside(reader, position, values))
-    return np.concatenate(parts) if parts else np.empty(0, volume.memory_dtype)
+    return [
+        (None if reason else out.view(volume.dtype).reshape(grid.chunks), reason)
+        for out, reason in zip(
+            outs, reader.decode_to(positions, streams, outs, depth), strict=True
+        )
+    ]
 
 
 def _inside(reader: ChunkReader, position: int, values: NDArray[Any]) -> NDArray[Any]:
@@ -289,12 +299,16 @@ def _inside(reader: ChunkReader, position: int, values: NDArray[Any]) -> NDArray
 
 @dataclass(frozen=True)
 class BrickDecode:
-    """One brick being decoded; `index_positions` is a grid of the chunks' positions in the index."""
+    """One brick being decoded; `index_positions` is a grid of the chunks' positions in the index.
+
+    With a `depth`, as many bytes of each chunk are decoded, which have all of it that lies in the brick.
+    """
 
     reader: ChunkReader
     address: BrickAddress
     sink: Sink
     index_positions: NDArray[np.int64]
+    depth: int | None = None
 
     def band(self, first: int, last: int) -> list[DamagedChunk]:
         """Decode rows first … last of all planes into the sink; returns the damaged chunks."""
@@ -308,12 +322,13 @@ class BrickDecode:
         reader.readahead(positions.ravel()[:READAHEAD_CHUNKS])
         view = in_dataset_order(band, address)
         boxes = [chunk_box(volume, address, view, at, first) for at in np.ndindex(positions.shape)]
-        together = reader.batch_size(volume.grid.chunk_bytes)
+        nbytes = self.depth or volume.grid.chunk_bytes
+        together = reader.batch_size(nbytes)
         with reader.limit.checked() as check:
             for begin in range(0, len(boxes), together):
                 end = begin + together
                 damaged.extend(self._put(boxes[begin:end], positions.ravel()[begin:end].tolist()))
-                check(together * volume.grid.chunk_bytes)
+                check(together * nbytes)
         began = time.perf_counter()
         self.sink.put(first, band.reshape(-1, *band.shape[-2:]))
         reader.clock.add(write=time.perf_counter() - began)
@@ -322,7 +337,11 @@ class BrickDecode:
     def _put(self, boxes: Sequence[Box], positions: Sequence[int]) -> Iterator[DamagedChunk]:
         """Decode a few chunks into the band; returns the damaged ones."""
         stored = [n for n, position in enumerate(positions) if position >= 0]
-        decoded = self.reader.decode_batch([positions[n] for n in stored])
+        chosen = [positions[n] for n in stored]
+        if self.depth is None:
+            decoded = self.reader.decode_batch(chosen)
+        else:
+            decoded = _decode_leading(self.reader, chosen, self.depth)
         began = time.perf_counter()
         found = dict(zip(stored, decoded, strict=True))
         for number, (target, inside, corner) in enumerate(boxes):

@@ -38,6 +38,16 @@ def required_bytes(volume: Volume, address: BrickAddress) -> int:
     return len(volume.grid.chunk_numbers(address)) * volume.grid.chunk_bytes
 
 
+def is_one_chunk_thick(volume: Volume, address: BrickAddress) -> bool:
+    """Whether a brick has all planes of one layer of chunks, so that `ProgressiveBrick` can hold it."""
+    layers = (
+        ceil(address.stop[dim] / volume.grid.chunks[dim])
+        - address.start[dim] // volume.grid.chunks[dim]
+        for dim in address.order[:-2]
+    )
+    return all(n == 1 for n in layers) and volume.grid.has_whole_chunks(address)
+
+
 def in_dataset_order(band: NDArray[Any], address: BrickAddress) -> NDArray[Any]:
     """View of a band (planes first) in the order of the dataset's dimensions."""
     return band.transpose(np.argsort(address.order))
@@ -57,13 +67,17 @@ def chunk_box(
     `view` is a band with all planes of the brick from row `first` on, in the order of the dataset's
     dimensions (`in_dataset_order`); `at` is the chunk's position on the grid of the band.
     """
-    chunks = volume.grid.chunks
-    offset = [n * c for n, c in zip(at, chunks, strict=True)]
-    extent = [min(c, n - o) for c, n, o in zip(chunks, view.shape, offset, strict=True)]
-    corner = [a + o for a, o in zip(address.start, offset, strict=True)]
-    corner[address.rows] += first
-    target = view[tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))]
-    return target, tuple(slice(e) for e in extent), tuple(corner)
+    target, inside, corner = [], [], []
+    start = list(address.start)
+    start[address.rows] += first
+    for low, length, side, number in zip(start, view.shape, volume.grid.chunks, at, strict=True):
+        # Of a chunk that begins before the brick, the brick has the rest.
+        origin = (low // side + number) * side
+        begin, end = max(origin, low), min(origin + side, low + length)
+        target.append(slice(begin - low, end - low))
+        inside.append(slice(begin - origin, end - origin))
+        corner.append(origin)
+    return view[tuple(target)], tuple(inside), tuple(corner)
 
 
 class PlaneAssembler:

@@ -273,7 +273,8 @@ def _layers(address: ExportAddress) -> Iterator[Selection]:
     """Planes that together touch all bricks of a part, and each of them once."""
     box = address.box
     items = list(box.items)
-    for position in product(*box.layers(address.volume.grid.chunks)):
+    sides = address.volume.grid.brick_shape(*box.order[-2:])
+    for position in product(*box.layers(sides)):
         for dim, index in zip(box.order[:-2], position, strict=True):
             items[dim] = index
         yield Selection(tuple(items))
@@ -282,7 +283,8 @@ def _layers(address: ExportAddress) -> Iterator[Selection]:
 def _count(address: ExportAddress) -> tuple[int, int]:
     """(bricks, their decoded bytes), without listing them; 0 of planes that are read without bricks."""
     box, volume = address.box, address.volume
-    layers = [_layers_along(box.span(dim), volume.grid.chunks[dim]) for dim in box.order[:-2]]
+    sides = volume.grid.brick_shape(*box.order[-2:])
+    layers = [_layers_along(box.span(dim), sides[dim]) for dim in box.order[:-2]]
     first = list(box.items)
     for dim in box.order[:-2]:
         first[dim] = box.span(dim).start
@@ -296,5 +298,5 @@ def _count(address: ExportAddress) -> tuple[int, int]:
     return bricks * prod(layers), chunks * prod(layers) * volume.grid.chunk_bytes
 
 
-def _layers_along(span: Span, chunk: int) -> int:
-    return min(span.cells, ceil(span.stop / chunk) - span.start // chunk)
+def _layers_along(span: Span, side: int) -> int:
+    return min(span.cells, ceil(span.stop / side) - span.start // side)

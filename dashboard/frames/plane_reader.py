@@ -90,7 +90,7 @@ class PlaneReader:
             )
 
     def _decoded_bytes(self) -> int:
-        return sum(brick.nbytes(self._volume.dtype.itemsize) for brick in self._bricks)
+        return sum(map(self._volume.grid.decoded_bytes, self._bricks))
 
     def values(self, part: ComplexPart, pool: PoolMode, missing: np.generic | None) -> NDArray[Any]:
         """The cells of the selection: real, native, unpacked, pooled; NaN for the complex value `missing`."""

@@ -68,14 +68,15 @@ class SliceAddress:
         return self.projection is None or self.projection.is_extremum
 
     def layers(self) -> list[Selection]:
-        """The selection, and with a projection a slice of each layer of chunks of its slab."""
+        """The selection, and with a projection a slice of each layer of bricks of its slab."""
         projection = self.projection
         if projection is None:
             return [self.selection]
-        axis, chunks = projection.axis, self.volume.grid.chunks
+        axis = projection.axis
+        thick = self.volume.grid.brick_shape(*self.selection.plane)[axis]
         slab = projection.slab(self.selection.fixed[axis], self.volume.shape[axis])
-        first = {at // chunks[axis]: at for at in reversed(slab)}
-        first[self.selection.fixed[axis] // chunks[axis]] = self.selection.fixed[axis]
+        first = {at // thick: at for at in reversed(slab)}
+        first[self.selection.fixed[axis] // thick] = self.selection.fixed[axis]
         return [self.selection.at(axis, at) for at in first.values()]
 
     @property

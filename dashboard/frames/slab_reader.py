@@ -57,7 +57,8 @@ class SlabReader(PlaneReader):
         slab = projection.slab(index, self._volume.shape[axis])
         self._extent[axis] = slab.start, slab.stop
         self._indices = sorted(slab, key=lambda at: abs(at - index))
-        # The bricks of each layer of chunks, tile by tile.
+        self._thickness = self._volume.grid.brick_shape(*selection.plane)[axis]
+        # The bricks of each layer of them, tile by tile.
         self._layers: dict[int, list[BrickAddress]] = {}
         if not self._direct:
             for at in self._indices:
@@ -66,17 +67,18 @@ class SlabReader(PlaneReader):
     def _layer(self, at: int) -> list[BrickAddress]:
         """The bricks of a slice, tile by tile."""
         axis = self._projection.axis
-        number = at // self._volume.grid.chunks[axis]
+        number = at // self._thickness
         if number not in self._layers:
             self._layers[number] = self._volume.bricks(self._selection.at(axis, at))
         return self._layers[number]
 
     def _decoded_bytes(self) -> int:
-        itemsize = self._volume.dtype.itemsize
         if self._direct:
             (top, bottom), (left, right) = (self._extent[dim] for dim in self._selection.plane)
-            return len(self._indices) * (bottom - top) * (right - left) * itemsize
-        return sum(brick.nbytes(itemsize) for layer in self._layers.values() for brick in layer)
+            cells = len(self._indices) * (bottom - top) * (right - left)
+            return cells * self._volume.dtype.itemsize
+        decoded = self._volume.grid.decoded_bytes
+        return sum(decoded(brick) for layer in self._layers.values() for brick in layer)
 
     def _result_dtype(self, kind: np.dtype[Any]) -> np.dtype[Any]:
         return self._projection.result_dtype(kind)
@@ -113,8 +115,7 @@ class SlabReader(PlaneReader):
         sums = self._sums.take(key, self._indices)
         entering, removed = sums.steps_to(self._indices)
         # Each brick of the slab is asked for, also those whose planes are in the sums.
-        thickness = self._volume.grid.chunks[self._projection.axis]
-        nearest = {at // thickness: at for at in reversed(self._indices)}
+        nearest = {at // self._thickness: at for at in reversed(self._indices)}
         for _ in self._views(tile, source, reversed(nearest.values())):
             pass
         planes = self._views(tile, source, entering)

@@ -76,7 +76,7 @@ class PlanResolver:
             other = Selection(tuple(items))
             if not volume.reads_planes_directly(other):
                 bricks.extend(volume.bricks(other))
-        size = sum(brick.nbytes(volume.dtype.itemsize) for brick in bricks)
+        size = sum(map(volume.grid.decoded_bytes, bricks))
         return bricks if size <= self._budget * OTHER_AXES_SHARE else []
 
     def planned_keys(self) -> Collection[str]:

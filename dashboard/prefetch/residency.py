@@ -38,7 +38,7 @@ class Residency:
         length = volume.shape[axis]
         if volume.reads_planes_directly(selection):
             return {"cached": [[0, length]], "ahead": [], "coming": []}
-        step = volume.grid.chunks[axis]
+        step = volume.grid.brick_shape(*selection.plane)[axis]
         starts = range(0, length, step)
         if len(starts) * len(volume.bricks(selection)) > MAX_STEPS:
             raise errors.TooLarge(f"The axis has more than {MAX_STEPS:,} bricks.")

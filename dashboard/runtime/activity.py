@@ -274,7 +274,8 @@ class Activity:
             return
         rows, cols = chosen.plane
         dims = sorted(chosen.fixed)
-        brick_bytes = sum(b.nbytes(volume.dtype.itemsize) for b in volume.bricks(chosen))
+        brick_bytes = sum(map(volume.grid.decoded_bytes, volume.bricks(chosen)))
+        sides = volume.grid.brick_shape(rows, cols)
         self._plans.record_position(
             viewer=who.viewer,
             person=who.person,
@@ -286,7 +287,7 @@ class Activity:
             position=_position(chosen),
             geometry=Geometry(
                 tuple(volume.shape[d] for d in dims),
-                tuple(volume.grid.chunks[d] for d in dims),
+                tuple(sides[d] for d in dims),
                 brick_bytes,
             ),
             decode_s=self._estimate.estimate_decode_s(volume, brick_bytes),

@@ -21,7 +21,8 @@ from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.decoding import bands as module
 from dashboard.decoding import sampling
 from dashboard.decoding.chunk_reader import DamagedChunk
-from dashboard.decoding.progressive import required_bytes
+from dashboard.decoding.memory_decoder import MemoryDecoder, is_stack
+from dashboard.decoding.progressive import is_one_chunk_thick, required_bytes
 from dashboard.decoding.sinks import FileSink, PlaneSink
 from dashboard.errors import Changed
 from dashboard.meter import recording
@@ -60,6 +61,8 @@ def decoded_in_steps(
     here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path
 ) -> Any:
     """(plane borrowed first, the brick written after it, damaged chunks)."""
+    if not is_one_chunk_thick(volume, address) or is_stack(volume, address):
+        return decoded_in_memory(here, volume, address, plane, path)
     arena = np.full(required_bytes(volume, address) + 16, 0xEE, np.uint8)
     with here.open(volume) as file:
         kept = here.decoder.start_progressive(file, address, arena, plane)
@@ -77,13 +80,44 @@ def decoded_in_steps(
     return early, found, kept.damaged_chunks
 
 
+def decoded_in_memory(
+    here: Parts, volume: Volume, address: BrickAddress, plane: int, path: Path
+) -> Any:
+    """The same of stacks and slabs, which are decoded in another way."""
+    decoder = MemoryDecoder(here.decoder)
+    seen: list[bool] = []
+    with here.open(volume) as file:
+        brick = decoder.start(file, address)
+
+        def meanwhile() -> None:
+            seen.append(brick.has_plane(plane))
+
+        if is_stack(volume, address):
+            decoder.decode_plane(file, brick, plane, meanwhile)
+        else:
+            decoder.decode_slab(file, brick, meanwhile)
+        early = brick.wait(plane, 0.0)
+        assert early is not None
+        early = early.copy()
+        if is_stack(volume, address):
+            decoder.decode_others(file, brick, plane, meanwhile)
+    assert not seen[0]
+    assert all(brick.has_plane(number) for number in range(address.planes))
+    with here.open(volume) as file:
+        alone, _ = here.decoder.read_plane(file, address, plane)
+    assert alone.tobytes() == early.tobytes()
+    written, _ = decoded_whole(here, volume, address, path)
+    assert written.tobytes() == brick.values.tobytes()
+    return early, brick.values, brick.damaged_chunks
+
+
 def bricks(volume: Volume, rows: int, cols: int) -> list[BrickAddress]:
     """All bricks of a volume whose planes have these two dimensions."""
     grid = volume.grid
     others = [d for d in range(len(volume.shape)) if d not in (rows, cols)]
     spots: list[dict[int, int]] = [{}]
     for dim in others:
-        steps = range(0, volume.shape[dim], grid.chunks[dim])
+        steps = range(0, volume.shape[dim], grid.brick_shape(rows, cols)[dim])
         spots = [spot | {dim: at} for spot in spots for at in steps]
     return [b for spot in spots for b in grid.bricks(volume.address, spot, rows, cols)]
 
@@ -145,6 +179,10 @@ def layouts(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], int, int
     rank = draw(st.integers(2, 5))
     shape = tuple(draw(st.lists(st.integers(1, 9), min_size=rank, max_size=rank)))
     chunks = tuple(draw(st.integers(1, n)) for n in shape)
+    # Half of them with chunks of one plane each, or as thick as the volume.
+    if draw(st.booleans()):
+        thin = draw(st.integers(0, rank - 1))
+        chunks = tuple(1 if dim == thin else n for dim, n in enumerate(shape))
     return shape, chunks, draw(st.integers(1, 3000)), draw(st.integers(1, 300))
 
 
