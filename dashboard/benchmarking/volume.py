@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.addressing.chunk_grid import ChunkGrid
 from dashboard.errors import SetupError
+from dashboard.settings import Settings
 
 # Upper bound of a chunk cache that a script would reasonably set.
 MOST_CACHE_BYTES = 2 * 2**30
@@ -49,8 +51,12 @@ class DatasetInfo:
         )
 
     def thickness(self, axis: int) -> int:
-        """Number of slices of a brick across `axis`."""
-        return 1 if self.chunks is None else self.chunks[axis]
+        """Number of slices of a brick across `axis`, where this process decodes the chunks."""
+        if self.chunks is None:
+            return 1
+        most = int(Settings.model_fields["max_brick_bytes"].default)
+        grid = ChunkGrid(self.shape, self.chunks, self.itemsize, most, flexible=True)
+        return grid.brick_shape(*self.plane(axis))[axis]
 
     def good_cache(self, axes: Sequence[int]) -> tuple[int, int]:
         """(bytes, slots) of a chunk cache that holds all chunks of a slice, for each of `axes` in turn.

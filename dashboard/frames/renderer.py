@@ -41,6 +41,8 @@ from dashboard.storage.bytes_cache import HeadedBytes
 
 FRAMES_VERSION = "5"
 MAX_RECORDED_FRAMES = 4096
+# A frame of so many bytes of a contiguous file takes longer to store than to render.
+UNSTORED_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,17 @@ class SliceAddress:
             return [self.selection]
         count = self.volume.shape[dimension]
         return [self.selection.at(dimension, channel) for channel in range(count)]
+
+    @cached_property
+    def is_stored(self) -> bool:
+        """Whether its frame is kept in the frame cache: it takes longer to render than to store."""
+        plain = self.format is not Format.PNG and self.norm is Norm.LINEAR
+        alone = self.packing is None and self.channels is None and self.projection is None
+        if not (plain and alone and self.volume.reads_planes_directly(self.selection)):
+            return True
+        rows, cols = self.selection.row_span, self.selection.col_span
+        cells = (rows.stop - rows.start) * (cols.stop - cols.start)
+        return cells * self.volume.dtype.itemsize > UNSTORED_BYTES
 
     @cached_property
     def key(self) -> str:
@@ -162,7 +175,7 @@ class FrameRenderer:
         Raises `TooLarge`, `CannotShow` for damaged chunks in the selection, and the errors of
         `BrickLoader.get_or_decode`.
         """
-        packed = self._frames.get(address.key)
+        packed = self._frames.get(address.key) if address.is_stored else None
         if packed is not None:
             try:
                 frame = Frame.unpack(packed)
@@ -176,7 +189,8 @@ class FrameRenderer:
                 )
                 return RenderedSlice(frame, found, True)
         frame, found, checks = self._render(address, requester)
-        self._store(address.key, frame, checks)
+        if address.is_stored:
+            self._store(address.key, frame, checks)
         if requester.is_viewer_demand:
             # A plane that was seen before, but not in this frame, unless that has left the cache since.
             if found.seen and found.outcome is Outcome.HIT and not self._is_remembered(address.key):

@@ -297,7 +297,7 @@ def test_the_bricks_across_an_axis(
         ((2, 8, 0, 0), (3, 16, 16, 16)),
     ]
     assert len(warm.bricks_across(volume, 0, None, None)) == 2 * 3
-    monkeypatch.setattr(ChunkGrid, "tile", lambda *_: (8, 16))
+    monkeypatch.setattr(ChunkGrid, "_tile", lambda *_: (8, 16))
     assert len(warm.bricks_across(volume, 1, 9, 10)) == 4
     monkeypatch.setattr(warm, "MAX_BRICKS", 3)
     with pytest.raises(Exception, match="more than 3 bricks"):

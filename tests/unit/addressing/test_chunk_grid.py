@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
@@ -82,7 +83,13 @@ def grids(draw: st.DrawFn) -> ChunkGrid:
     rank = draw(st.integers(2, 4))
     shape = tuple(draw(st.lists(st.integers(1, 40), min_size=rank, max_size=rank)))
     chunks = tuple(draw(st.integers(1, n + 3)) for n in shape)
-    return ChunkGrid(shape, chunks, draw(st.sampled_from([1, 2, 8])), draw(st.integers(1, 4000)))
+    itemsize, most = draw(st.sampled_from([1, 2, 8])), draw(st.integers(1, 4000))
+    if draw(st.booleans()):
+        return ChunkGrid(shape, chunks, itemsize, most)
+    # Of those that may have other bricks, with chunks of one plane.
+    thin = draw(st.integers(0, rank - 1))
+    planes = tuple(1 if dim == thin else n for dim, n in enumerate(shape))
+    return ChunkGrid(shape, draw(st.sampled_from([chunks, planes])), itemsize, most, flexible=True)
 
 
 @st.composite
@@ -103,10 +110,14 @@ def test_bricks_cover_the_plane_once(view: tuple[ChunkGrid, dict[int, int], int,
     for brick in bricks:
         for dim, index in position.items():
             assert brick.start[dim] <= index < brick.stop[dim]
-            assert brick.stop[dim] - brick.start[dim] <= grid.chunks[dim]
-        for dim, length in enumerate(grid.shape):
-            assert brick.start[dim] % grid.chunks[dim] == 0
-            assert brick.stop[dim] == length or brick.stop[dim] % grid.chunks[dim] == 0
+        for dim, (length, side) in enumerate(
+            zip(grid.shape, grid.brick_shape(rows, cols), strict=True)
+        ):
+            assert brick.start[dim] % side == 0
+            assert brick.stop[dim] == min(brick.start[dim] + side, length)
+            if not grid.flexible:
+                assert brick.start[dim] % grid.chunks[dim] == 0
+                assert brick.stop[dim] == length or brick.stop[dim] % grid.chunks[dim] == 0
         seen[brick.start[rows] : brick.stop[rows], brick.start[cols] : brick.stop[cols]] += 1
     assert (seen == 1).all()
     assert len({brick.key for brick in bricks}) == len(bricks)
@@ -157,7 +168,39 @@ def test_the_chunks_of_a_brick_are_numbered_as_the_file_numbers_them(
         )
         assert grid.chunk_numbers(brick).tolist() == every[box].ravel().tolist()
         first = int(grid.chunk_numbers(brick)[0])
-        assert grid.chunk_origin(first) == brick.start
+        corner = (a // c * c for a, c in zip(brick.start, grid.chunks, strict=True))
+        assert grid.chunk_origin(first) == tuple(corner)
+
+
+ONE_PLANE = ChunkGrid((512, 704, 704), (1, 704, 704), 2, 256 * MIB, flexible=True)
+
+
+def test_small_chunks_of_one_plane_are_put_together() -> None:
+    assert ONE_PLANE.brick_shape(1, 2) == (8, 704, 704)
+    assert ONE_PLANE.count_touched(1, 2, (0, 704), (0, 704)) == (1, 8)
+    assert replace(ONE_PLANE, flexible=False).brick_shape(1, 2) == (1, 704, 704)
+    # Larger ones are bricks of their own, and of several axes none is the one that is moved along.
+    frames = replace(ONE_PLANE, shape=(50, 4096, 4096), chunks=(1, 4096, 4096))
+    assert frames.brick_shape(1, 2) == (1, 4096, 4096)
+    hyper = replace(ONE_PLANE, shape=(9, 512, 64, 64), chunks=(1, 1, 64, 64))
+    assert hyper.brick_shape(2, 3) == (1, 1, 64, 64)
+
+
+def test_where_a_plane_needs_all_chunks_a_brick_has_some_planes_of_them() -> None:
+    assert ONE_PLANE.brick_shape(0, 1) == (512, 704, 88)
+    (brick,) = ONE_PLANE.bricks(VOLUME, {2: 300}, 0, 1)
+    assert (brick.start, brick.stop) == ((0, 0, 264), (512, 704, 352))
+    assert brick.nbytes(2) <= 64 * MIB
+    assert ONE_PLANE.decoded_bytes(brick) == 512 * 704 * 704 * 2
+    assert not ONE_PLANE.has_whole_chunks(brick)
+    # A volume that fits into a brick is decoded once.
+    small = replace(ONE_PLANE, shape=(100, 704, 704))
+    assert small.brick_shape(0, 1) == (100, 704, 704)
+    # Of a larger one, a part of a plane needs no more than its chunks.
+    large = replace(ONE_PLANE, shape=(5000, 2240, 2240), chunks=(1, 2240, 2240))
+    (part, *more) = large.bricks(VOLUME, {2: 0}, 0, 1, (0, 100), (0, 2240))
+    assert not more
+    assert large.decoded_bytes(part) <= 2048 * MIB
 
 
 def test_a_brick_of_tiny_chunks_holds_few_of_them() -> None:
