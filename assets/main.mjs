@@ -146,7 +146,8 @@ export function start(config) {
     onBusy: (on) => pipeline.setAwaited(on),
     explain: async (view) => {
       const query = { file: view.file, dataset: view.dataset, selection: regionOf(view) };
-      return waitText(await api.json('/api/v1/cost', query));
+      const cost = await api.json('/api/v1/cost', query);
+      return { text: waitText(cost), goesOn: typeof cost.done === 'number' };
     },
   });
   const player = createPlayer({

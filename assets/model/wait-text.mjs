@@ -2,15 +2,16 @@
 
 import { formatBytes } from './number-format.mjs';
 
-/** @typedef {{chunks: number, chunk_bytes: number, bytes: number, seconds: number, why: string}} Cost Of
- *   `/api/v1/cost`: what is not in the cache of a slice. */
+/** @typedef {{chunks: number, chunk_bytes: number, bytes: number, seconds: number, why: string,
+ *   done?: number | null}} Cost Of `/api/v1/cost`: what is not in the cache of a slice, and how much of it is decoded. */
 
 /** @param {Cost} cost @returns {string} */
-export function waitText({ chunks, chunk_bytes: each, bytes, seconds, why }) {
+export function waitText({ chunks, chunk_bytes: each, bytes, seconds, why, done }) {
   if (!bytes) return 'decoded already, it is on its way';
   const what = chunks ? chunks.toLocaleString('en') + (chunks === 1 ? ' chunk' : ' chunks') + ' of ' : '';
   const time = seconds < 1 ? 'under 1 s' : 'about ' + Math.round(seconds) + ' s';
-  return what + formatBytes(chunks ? each : bytes) + ', ' + time + (why && ': ' + why);
+  const share = typeof done === 'number' ? ', ' + Math.round(100 * done) + ' % done' : '';
+  return what + formatBytes(chunks ? each : bytes) + ', ' + time + share + (why && ': ' + why);
 }
 
 /** Why it takes long until something is known of a dataset.

@@ -22,10 +22,15 @@ const LOST_RETRY_MS = 2000;
 
 const frame = () => element('plot-frame');
 
+/** What takes long, and whether more of it is known later. @typedef {{text: string, goesOn: boolean}} Explained */
+
+/** @type {Explained} */
+const NOTHING = { text: '', goesOn: false };
+
 /** `onBusy(on)` is called when a picture is awaited, and when it has come; `explain(view)` says what of it takes long.
  * @param {{api: Pick<Api, 'url' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>,
- *   onBusy: (on: boolean) => void, explain?: (view: View) => Promise<string>}} parts */
-export function createStatus({ api, bridge, onBusy, explain = () => Promise.resolve('') }) {
+ *   onBusy: (on: boolean) => void, explain?: (view: View) => Promise<Explained>}} parts */
+export function createStatus({ api, bridge, onBusy, explain = () => Promise.resolve(NOTHING) }) {
   let dim = 0;
   let stop = 0;
   let lost = 0;
@@ -35,8 +40,8 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   let reason = '';
   /** The view whose picture is awaited. @type {View | null} */
   let awaitedView = null;
-  /** The view that is explained, and how. @type {{view: View | null, text: string}} */
-  let explained = { view: null, text: '' };
+  /** The view that is explained, and how. @type {{view: View | null} & Explained} */
+  let explained = { view: null, ...NOTHING };
   /** @type {MessageActions} */
   let actions = {};
   /** @type {{kind: string, action?: () => void} | null} */
@@ -60,25 +65,25 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   }
 
   /* What is awaited, and for how long. */
-  function showWait() {
+  function showWait(asks = true) {
     const seconds = Math.floor((performance.now() - since) / 1000);
     const time = seconds < 2 ? ' …' : ' … ' + seconds + ' s';
-    if (awaitedView && explained.view !== awaitedView) askWhy(awaitedView);
+    if (asks && awaitedView && (explained.goesOn || explained.view !== awaitedView)) askWhy(awaitedView);
     const why = awaitedView && explained.view === awaitedView ? explained.text : reason;
     setText('plot-wait-text', 'Loading ' + awaited + time + (why && ' · ' + why));
     setVisible('plot-wait', true);
     stop = setTimeout(showWait, 1000);
   }
 
-  /* Once for each view: what is being read, how much, and why. */
+  /* Once for each view, or each second while what it says goes on: what is being read, how much, and why. */
   async function askWhy(/** @type {View} */ view) {
-    explained = { view, text: '' };
-    const text = await explain(view).catch(() => '');
+    explained = { view, text: explained.view === view ? explained.text : '', goesOn: false };
+    const found = await explain(view).catch(() => NOTHING);
     if (explained.view !== view) return;
-    explained = { view, text };
+    explained = { view, ...found };
     if (dim && awaitedView === view) {
       clearTimeout(stop);
-      showWait();
+      showWait(false);
     }
   }
 

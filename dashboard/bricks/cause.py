@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason
 from dashboard.addressing.requester import VIEWER_ID, Requester
+from dashboard.storage.file_lock import LockHandle
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,26 @@ class Cause:
         if reason not in list(Reason) or (viewer and VIEWER_ID.fullmatch(viewer) is None):
             return None
         return cls(viewer, Reason(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a brick's lock to decode it, and tells others of it; `cause` finds why, once."""
+
+    lock: LockHandle
+    cause: Callable[[], Cause]
+
+    def announce(self) -> Cause:
+        """Find the cause, and tell it those who wait for the lock."""
+        with suppress(OSError):
+            self.lock.leave_note(str(self.cause()))
+        return self.cause()
+
+    def report(self, share: float) -> None:
+        """Tell how much is done, from 0 to 1."""
+        with suppress(OSError):
+            self.lock.leave_progress(share)
+
+    def is_awaited(self) -> bool:
+        """Whether a demand waits for the lock."""
+        return self.lock.demand_waiting

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from functools import partial as bind
@@ -24,7 +24,7 @@ from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason, 
 from dashboard.addressing.requester import Requester
 from dashboard.blocking import about_to_block
 from dashboard.bricks.brick import Brick, FileBrick, SinglePlaneBrick
-from dashboard.bricks.cause import Cause
+from dashboard.bricks.cause import Cause, Holder
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.memory_loader import LIMIT_BYTES, MemoryLoader
@@ -45,6 +45,7 @@ from dashboard.storage.file_lock import (
     LockTimeout,
     file_lock,
     read_note,
+    read_progress,
     signal_demand_waiting,
 )
 from dashboard.telemetry.ledger import Ledger
@@ -136,6 +137,15 @@ class BrickLoader:
     def has(self, address: BrickAddress) -> bool:
         """Whether the brick is in the cache."""
         return self._store.has(address)
+
+    def progress(self, bricks: Sequence[BrickAddress]) -> float | None:
+        """How much of bricks is decoded by now, by any process; None where no process says of any."""
+        shares = [read_progress(self._lock_file(brick)) for brick in bricks]
+        known = [share for share in shares if share is not None]
+        return sum(known) / len(bricks) if known else None
+
+    def _lock_file(self, address: BrickAddress) -> Path:
+        return self._locks / f"{address.key}.lock"
 
     def load(
         self, volume: Volume, address: BrickAddress, requester: Requester, *, plane: int = 0
@@ -233,7 +243,7 @@ class BrickLoader:
             try:
                 lock = stack.enter_context(
                     file_lock(
-                        self._locks / f"{address.key}.lock",
+                        self._lock_file(address),
                         self._max_wait_s,
                         on_wait=begin_wait if purpose is Purpose.DEMAND else None,
                     )
@@ -255,15 +265,11 @@ class BrickLoader:
                 return stored, first.provenance(Outcome.COALESCED, requester)
             requester.pay(file.volume.grid.decoded_bytes(address))
 
-            def announce() -> Cause:
-                with suppress(OSError):
-                    lock.leave_note(str(cause()))
-                return cause()
-
+            holder = Holder(lock, cause)
             if purpose is Purpose.DEMAND:
-                found = self._decode_for_demand(file, address, plane, stack, announce)
+                found = self._decode_for_demand(file, address, plane, stack, holder)
             else:
-                announce()
+                holder.announce()
                 yield_to_demand = bind(self._yield_to_demand, lock)
                 found = self._decode(file, address, purpose, plane, yield_to_demand)
             return found, cause().provenance(Outcome.MISS, requester)
@@ -274,12 +280,12 @@ class BrickLoader:
         address: BrickAddress,
         plane: int,
         locked: ExitStack,
-        announce: Callable[[], Cause],
+        holder: Holder,
     ) -> Brick:
         with self.demand_signal.demand():
             return (
-                self._in_memory.start(file, address, plane, locked, announce)
-                or self._progressive.start(file, address, plane, locked, announce())
+                self._in_memory.start(file, address, plane, locked, holder)
+                or self._progressive.start(file, address, plane, locked, holder.announce())
                 or self._decode(file, address, Purpose.DEMAND, plane, None)
             )
 
@@ -383,15 +389,3 @@ class BrickLoader:
 
 def _decode_timed_out() -> errors.Busy:
     return errors.Busy("This part is still being decoded; try again in a moment.")
-
-
-def remove_stale_locks(folder: Path, older_than_s: float) -> None:
-    """Delete unlocked lock files older than `older_than_s`; killed processes leave them behind."""
-    limit = time.time() - older_than_s
-    for path in folder.glob("*.lock"):
-        try:
-            if path.stat().st_mtime < limit:
-                with file_lock(path, 0.0):
-                    pass  # releasing removes the file
-        except (LockTimeout, OSError):
-            continue

@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Purpose, Stage
 from dashboard.bricks.brick import SinglePlaneBrick
-from dashboard.bricks.cause import Cause
+from dashboard.bricks.cause import Cause, Holder
 from dashboard.bricks.in_flight import MIN_PROGRESSIVE_BYTES
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.usage import AccessResult, BrickUsage
@@ -31,6 +30,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, is_slab, is_stack
+from dashboard.leaving import has_left
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
 
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 LIMIT_BYTES = 128 * 1024 * 1024
 # How long the planes that nobody waits for yet wait for one that somebody does.
 YIELD_S = 0.05
+# Work goes on for so long after its client has left: a viewer that moves on asks for planes of the same brick.
+LEAVE_S = 1.0
 
 
 class _Accesses:
@@ -73,6 +75,25 @@ class _Accesses:
         if self._fd is not None:
             with suppress(OSError):
                 os.close(self._fd)
+
+
+class _Attended:
+    """Reports steps of long work, and ends it some time after its client has left, unless others wait for it."""
+
+    def __init__(self, brick: MemoryBrick, holder: Holder) -> None:
+        self._brick = brick
+        self._holder = holder
+        self._left_at: float | None = None
+
+    def __call__(self, share: float) -> None:
+        self._holder.report(share)
+        now = time.monotonic()
+        if not has_left() or self._brick.is_awaited or self._holder.is_awaited():
+            self._left_at = None
+        elif self._left_at is None:
+            self._left_at = now
+        elif now - self._left_at >= LEAVE_S:
+            raise errors.Busy("Whoever asked for this has left.")
 
 
 @dataclass
@@ -144,12 +165,12 @@ class MemoryLoader:
         address: BrickAddress,
         number: int,
         locked: ExitStack,
-        announce: Callable[[], Cause],
+        holder: Holder,
     ) -> SinglePlaneBrick | None:
         """Plane `number` once it is decoded; the rest of the brick is decoded and written afterwards.
 
         None for other bricks, or when there is no memory for it. Else what `locked` holds (the brick's lock) is
-        kept until the brick is in the cache. `announce` finds the cause and tells it other processes.
+        kept until the brick is in the cache. Raises `Busy` when the client has left and nobody else waits.
         """
         volume = file.volume
         size = address.nbytes(volume.dtype.itemsize)
@@ -164,7 +185,7 @@ class MemoryLoader:
             work = _InFlight(brick, file.duplicate(), _Accesses(address.planes))
             self._in_flight[address.key] = work
             began = time.monotonic()
-            self._decode_first(work, number, announce)
+            self._decode_first(work, number, holder)
             work.spent_s = time.monotonic() - began
             # What follows the response is decoded for this request too.
             read, decoded = self._decoder.bytes_behind(work.file, brick, number, work.is_verified)
@@ -188,9 +209,9 @@ class MemoryLoader:
             self._used += size
             return True
 
-    def _decode_first(self, work: _InFlight, number: int, announce: Callable[[], Cause]) -> None:
+    def _decode_first(self, work: _InFlight, number: int, holder: Holder) -> None:
         def announced() -> None:
-            work.cause = announce()
+            work.cause = holder.announce()
 
         with self._changed:
             self._waiting += 1
@@ -199,7 +220,8 @@ class MemoryLoader:
                 self._decoder.decode_plane(work.file, work.brick, number, announced)
             else:
                 announced()
-                work.is_verified = self._decoder.decode_slab(work.file, work.brick, lambda: None)
+                step = _Attended(work.brick, holder)
+                work.is_verified = self._decoder.decode_slab(work.file, work.brick, step)
         finally:
             with self._changed:
                 self._waiting -= 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial as bind
+from itertools import count
 from math import prod
 
 import numpy as np
@@ -106,10 +107,12 @@ class MemoryDecoder:
         stack.add_damaged(self._decoder.decode(file, address, sink))
         stack.mark_ready([plane])
 
-    def decode_slab(self, file: VolumeFile, slab: MemoryBrick, on_step: Wait) -> bool:
+    def decode_slab(
+        self, file: VolumeFile, slab: MemoryBrick, on_step: Callable[[float], None]
+    ) -> bool:
         """Decode all planes of a slab; returns whether its chunks were decoded whole, and so verified.
 
-        `on_step` is called between steps of the work, and may raise to end it.
+        `on_step` is called with the share that is done between steps of the work, and may raise to end it.
         """
         volume, address = file.volume, slab.address
         memory = slab.values.reshape(-1).view(np.uint8)
@@ -117,7 +120,14 @@ class MemoryDecoder:
         depth = leading_bytes(volume, address)
         with self._decoder.reading(file) as reader:
             job = BrickDecode(reader, address, sink, slab.positions, depth)
-            found = self._decoder.pool.map_ranges(job.band, bands(volume, address), on_step)
+            ranges = bands(volume, address)
+            pool, begun = self._decoder.pool, count()
+
+            def step() -> None:
+                # So many ranges are worked on while the next one waits for its turn.
+                on_step(max(next(begun) - pool.threads + 1, 0) / len(ranges))
+
+            found = pool.map_ranges(job.band, ranges, step)
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, memory.size)
         slab.add_damaged([one for some in found for one in some])

@@ -17,13 +17,17 @@ REMARKABLE = 4
 
 @dataclass(frozen=True, slots=True)
 class SliceCost:
-    """Chunks that have to be decoded, the bytes of one and of all (decoded), the time (s), and the reason."""
+    """Chunks that have to be decoded, the bytes of one and of all (decoded), the time (s), and the reason.
+
+    `done` is how much of that is decoded by now, from 0 to 1, where it is known.
+    """
 
     chunks: int
     chunk_bytes: int
     bytes: int
     seconds: float
     why: str
+    done: float | None = None
 
 
 class SliceCosts:
@@ -47,7 +51,9 @@ class SliceCosts:
         present = self._bricks.existing([brick.key for brick in bricks])
         missing = [brick for brick in bricks if brick.key not in present]
         chunked = volume.read_path is not ReadPath.CONTIGUOUS
-        chunks = sum(_chunks_in(volume, brick) for brick in missing) if chunked else 0
+        # Other planes of a brick whose chunks have one plane each are not waited for.
+        planes = (brick.of_plane(brick.plane_number(selection.fixed)) for brick in missing)
+        chunks = sum(_chunks_in(volume, plane) for plane in planes) if chunked else 0
         nbytes = chunks * volume.grid.chunk_bytes if chunked else 0
         if not chunked:
             nbytes = sum(brick.nbytes(itemsize) for brick in missing)
@@ -57,6 +63,7 @@ class SliceCosts:
             bytes=nbytes,
             seconds=self._loader.estimate_decode_s(volume, nbytes),
             why=_why(volume, selection) if missing else "",
+            done=self._loader.progress(missing),
         )
 
 

@@ -20,6 +20,9 @@ from dashboard.http.peer_account import peer_account
 from dashboard.http.refusal import HEAD_LIMIT, LINE_LIMIT, Malformed, status_of
 from dashboard.http.tls import TlsStream, is_plain_http
 
+# The other end was closed, for writing at least, or the connection was broken.
+LEFT = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
 RECEIVE_BYTES = 64 * 2**10
 
 # A thread may leave this many bytes for the event loop to send, and blocks beyond that: a response in one piece
@@ -94,6 +97,14 @@ class Connection:
 
     def fileno(self) -> int:
         return self.sock.fileno()
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its end."""
+        if (fd := self.fileno()) < 0:
+            return True
+        poll = select.poll()
+        poll.register(fd, LEFT)
+        return bool(poll.poll(0))
 
     def enter(self, state: State, now: float, within_s: float) -> None:
         """Enter `state`, with a time limit of `within_s` seconds."""

@@ -11,5 +11,8 @@ READABLE_AT: Final = "lamella.readable_at"
 # it is on another machine or not known.
 PEER_ACCOUNT: Final = "lamella.peer_account"
 
+# A function that tells whether the client has left by now; from any thread.
+HAS_LEFT: Final = "lamella.has_left"
+
 # A function that the application may put there; called once when the client leaves before it has the response.
 GIVEN_UP: Final = "lamella.given_up"

@@ -25,7 +25,7 @@ from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
-from dashboard.http.environment import GIVEN_UP, PEER_ACCOUNT, READABLE_AT
+from dashboard.http.environment import GIVEN_UP, HAS_LEFT, PEER_ACCOUNT, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
 from dashboard.http.request_threads import RequestThreads
 from dashboard.http.shedding import CLOSED, KEPT, Shedding
@@ -366,6 +366,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         environ["wsgi.input"] = io.BytesIO(connection.body.data)
         environ[READABLE_AT] = connection.readable_at
         environ[PEER_ACCOUNT] = connection.peer_account
+        environ[HAS_LEFT] = connection.has_left
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             if not self.alive:  # which may have changed since

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from dashboard import __version__
 from dashboard.bricks import root_quotas
-from dashboard.bricks.loader import remove_stale_locks
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.errors import SetupError
@@ -52,6 +51,7 @@ from dashboard.runtime.maintenance import Maintenance
 from dashboard.runtime.rights_record import record_rights
 from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
+from dashboard.storage.file_lock import remove_stale_locks
 from dashboard.storage.private_directory import ensure_private_directory, make_private
 from dashboard.storage.rows import DiskRows, RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic

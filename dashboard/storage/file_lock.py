@@ -23,9 +23,10 @@ from dashboard.storage.private_directory import make_private
 MIN_POLL_S = 0.0005
 MAX_POLL_S = 0.02
 
-# Content of a lock file: whether a demand is waiting, then the holder's note.
+# Content of a lock file: whether a demand is waiting, the holder's note, and how far its work is (percent).
 _WAITING = b"w"
 _NOTE_BYTES = 128
+_PROGRESS_AT = 1 + _NOTE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class LockHandle:
         """Tell those who wait for the lock what it is held for; at most 128 bytes."""
         os.pwrite(self.fd, note.encode()[:_NOTE_BYTES], 1)
 
+    def leave_progress(self, share: float) -> None:
+        """Tell how much of the work is done that the lock is held for, from 0 to 1."""
+        os.pwrite(self.fd, bytes([round(100 * share)]), _PROGRESS_AT)
+
 
 def signal_demand_waiting(fd: int) -> None:
     """Signal to the holder of the lock file `fd` that a demand is waiting."""
@@ -52,7 +57,22 @@ def signal_demand_waiting(fd: int) -> None:
 
 def read_note(fd: int) -> str:
     """The note that the holder of the lock file `fd` has left; empty without one."""
-    return os.pread(fd, _NOTE_BYTES, 1).decode(errors="replace")
+    return os.pread(fd, _NOTE_BYTES, 1).rstrip(b"\0").decode(errors="replace")
+
+
+def read_progress(path: Path) -> float | None:
+    """How much is done of the work that the lock file `path` is held for; None where nobody says."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = os.pread(fd, 1, _PROGRESS_AT)
+        return min(found[0], 100) / 100 if found else None
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 @meter(Stage.CACHE)
@@ -148,3 +168,15 @@ def in_use(path: Path) -> bool:
         return bool(struct.unpack_from("@h", found)[0] != fcntl.F_UNLCK)
     finally:
         os.close(fd)
+
+
+def remove_stale_locks(folder: Path, older_than_s: float) -> None:
+    """Delete unlocked lock files older than `older_than_s`; killed processes leave them behind."""
+    limit = time.time() - older_than_s
+    for path in folder.glob("*.lock"):
+        try:
+            if path.stat().st_mtime < limit:
+                with file_lock(path, 0.0):
+                    pass  # releasing removes the file
+        except (LockTimeout, OSError):
+            continue

@@ -185,6 +185,7 @@ class Rows(TypedDict):
 class Cost(TypedDict):
     """What is not in the cache of a slice: chunks of `chunk_bytes` each, bytes in all, and the time to decode them
     (s); sizes are of decoded data. `why` says why a slice needs so much, empty where there is nothing to say.
+    `done` is the share of it that is decoded by now, null where that is not known.
     """
 
     chunks: int
@@ -192,6 +193,7 @@ class Cost(TypedDict):
     bytes: int
     seconds: float
     why: str
+    done: float | None
 
 
 class ResidencyRanges(TypedDict):

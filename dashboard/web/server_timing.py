@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 
 from dashboard.addressing.outcomes import Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
-from dashboard.http.environment import GIVEN_UP, READABLE_AT
+from dashboard.http.environment import GIVEN_UP, HAS_LEFT, READABLE_AT
+from dashboard.leaving import client
 from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import GIVEN_UP as GIVEN_UP_COUNTERS
 from dashboard.telemetry.ledger import Ledger
@@ -88,7 +89,8 @@ class ServerTimingMiddleware:
                     )
                 return start_response(status, headers, *rest)
 
-            return self._application(environ, started)
+            with client(environ.get(HAS_LEFT)):
+                return self._application(environ, started)
 
 
 def _content_length(headers: list[tuple[str, str]]) -> int:

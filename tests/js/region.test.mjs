@@ -57,6 +57,7 @@ Deno.test('a wait is explained', () => {
     waitText({ chunks: 0, chunk_bytes: 0, bytes: 3e6, seconds: 0.1, why: '' }),
     '3.0 MB, under 1 s',
   );
+  assert.match(waitText({ ...cost, done: 0.414 }), /about 8 s, 41 % done: /);
   assert.match(waitText({ chunks: 0, chunk_bytes: 0, bytes: 0, seconds: 0, why: '' }), /on its way/);
 });
 

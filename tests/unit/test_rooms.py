@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "log_limit",
             "log_format",
             "blocking",
+            "leaving",
             "rate_limit",
             "once",
             "weak_secrets",

@@ -16,10 +16,9 @@ from dashboard import errors
 from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason
 from dashboard.addressing.requester import Requester
 from dashboard.bricks import loader as module
-from dashboard.bricks.loader import remove_stale_locks
 from dashboard.meter import recording
 from dashboard.prefetch.miss_reasons import MissReasons
-from dashboard.storage.file_lock import file_lock
+from dashboard.storage.file_lock import file_lock, remove_stale_locks
 from tests.parts import Parts
 from tests.small_volume import brick, same
 

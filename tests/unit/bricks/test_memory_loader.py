@@ -16,8 +16,11 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.outcomes import Outcome, Purpose
 from dashboard.bricks import memory_loader
+from dashboard.bricks.cause import Holder
+from dashboard.decoding import bands
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, leading_bytes
+from dashboard.leaving import client
 from tests import files
 from tests.parts import Parts
 
@@ -257,3 +260,79 @@ def test_inflating_stops_where_the_rows_lie(across: Parts, data: Path) -> None:
     assert leading_bytes(volume, address) == address.stop[1] * 10 * 2
     (last,) = across.bricks("data/a.h5", "/x", ":,11,:")
     assert leading_bytes(volume, last) is None
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The shares of slabs that are reported, in many steps each, which are given up at once without a client."""
+    monkeypatch.setattr(bands, "PIECE_BYTES", 1)
+    monkeypatch.setattr(memory_loader, "LEAVE_S", 0.0)
+    shares: list[float] = []
+    report = Holder.report
+
+    def noted(holder: Holder, share: float) -> None:
+        report(holder, share)
+        shares.append(share)
+
+    monkeypatch.setattr(Holder, "report", noted)
+    return shares
+
+
+def test_other_processes_see_how_much_is_done(
+    across: Parts, data: Path, steps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(data)
+    bricks = across.bricks("data/a.h5", "/x", ":,:,4")
+    seen: list[float | None] = []
+    monkeypatch.setattr(
+        memory_loader, "has_left", lambda: bool(seen.append(across.loader.progress(bricks)))
+    )
+    assert across.loader.progress(bricks) is None
+    across.frame("data/a.h5", "/x", ":,:,4")
+    across.loader.close()
+    assert across.loader.progress(bricks) is None
+    assert seen == [pytest.approx(share, abs=0.01) for share in steps]
+    assert steps == sorted(steps)
+    assert steps[0] == 0.0
+    assert steps[-1] > 0.9
+
+
+def test_what_a_client_that_left_had_asked_for_is_given_up(
+    across: Parts, data: Path, steps: list[float]
+) -> None:
+    write(data)
+    with client(lambda: len(steps) > 10), pytest.raises(errors.Busy, match="has left"):
+        across.frame("data/a.h5", "/x", ":,:,4")
+    assert 10 < len(steps) < 20
+    assert not across.loader.in_use
+    for folder in ("partial", "locks"):
+        assert not any((across.home / folder).iterdir())
+    assert across.frame("data/a.h5", "/x", ":,:,4").frame.body == VALUES[:, :, 4].tobytes()
+
+
+def test_what_others_wait_for_is_not_given_up(
+    across: Parts, data: Path, steps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(data)
+    waits = threading.Event()
+    wait = MemoryBrick.wait
+
+    def noted(brick: MemoryBrick, *how: Any) -> Any:
+        threading.Timer(0.05, waits.set).start()
+        return wait(brick, *how)
+
+    monkeypatch.setattr(MemoryBrick, "wait", noted)
+
+    def has_left() -> bool:
+        # The other one comes after the first step.
+        if not others:
+            others.append(pool.submit(across.frame, "data/a.h5", "/x", ":,:,5"))
+        assert waits.wait(60)
+        return True
+
+    others: list[Any] = []
+    with ThreadPoolExecutor(1) as pool, client(has_left):
+        found = across.frame("data/a.h5", "/x", ":,:,4")
+        assert others[0].result().frame.body == VALUES[:, :, 5].tobytes()
+    assert found.frame.body == VALUES[:, :, 4].tobytes()
+    assert others[0].result().outcome == "coalesced"

@@ -1,0 +1,28 @@
+"""Whether the client of the request that this thread works on has left, so that long work is given up.
+
+The edge says how that is found out, `with client(has_left):`, and code that works for long calls `has_left()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_has_left: ContextVar[Callable[[], bool] | None] = ContextVar("lamella_has_left", default=None)
+
+
+@contextmanager
+def client(has_left: Callable[[], bool] | None) -> Iterator[None]:
+    """Work for a client of whom `has_left` is known; None where nothing is."""
+    token = _has_left.set(has_left)
+    try:
+        yield
+    finally:
+        _has_left.reset(token)
+
+
+def has_left() -> bool:
+    """Whether the client has left; False outside of requests."""
+    found = _has_left.get()
+    return found is not None and found()
