@@ -25,7 +25,7 @@ GROUP_BYTES = 8 * 1024 * 1024
 MAX_GROUP = 32
 # Where each plane needs every chunk along its axis, a brick has neighbouring planes of all of them: a part of the
 # largest brick's bytes, of chunks with so many times its bytes at most.
-SLAB_SHARE, SLAB_DECODED = 4, 8
+CUT_SHARE, CUT_DECODED = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class ChunkGrid:
             fits = min(most // plane, MAX_GROUP, self.max_brick_chunks // chunks)
             sides[dim] = max(min(fits, length), 1)
         elif not is_whole and self.chunks[dim] >= length:
-            tall, wide = self._tile(rows, cols, SLAB_DECODED * self.max_brick_bytes)
-            fits = self.max_brick_bytes // SLAB_SHARE // (tall * wide * self.itemsize)
+            tall, wide = self._tile(rows, cols, CUT_DECODED * self.max_brick_bytes)
+            fits = self.max_brick_bytes // CUT_SHARE // (tall * wide * self.itemsize)
             if fits:
                 # Of about equal thickness.
                 sides[dim] = ceil(length / ceil(length / fits))

@@ -1,7 +1,7 @@
 """Slabs: what a load balancer sends to one machine.
 
-A slab has the slices of one chunk's thickness across the dimensions that a plane fixes: a machine that decodes one
-of them has the others.
+A slab has the slices of one chunk, or of several of one plane that are decoded together, across the dimensions
+that a plane fixes: a machine that decodes one of them has the others.
 """
 
 from __future__ import annotations

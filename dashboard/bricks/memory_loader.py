@@ -1,6 +1,6 @@
-"""Stacks and slabs (`decoding/memory_decoder.py`) that this process decodes for viewers.
+"""Stacks and cuts (`decoding/memory_decoder.py`) that this process decodes for viewers.
 
-Of a stack, the requested plane alone is decoded before the response; of a slab all planes are, without verifying
+Of a stack, the requested plane alone is decoded before the response; of a cut all planes are, without verifying
 checksums where its chunks are decoded in part. The rest is decoded behind the response, and the brick's file is
 written (write-behind). Requests for its planes get them from memory meanwhile. The brick's lock is kept all that
 time, so that nothing is decoded twice.
@@ -29,7 +29,7 @@ from dashboard.catalog.volume import ReadPath
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.memory_brick import MemoryBrick
-from dashboard.decoding.memory_decoder import MemoryDecoder, is_slab, is_stack
+from dashboard.decoding.memory_decoder import MemoryDecoder, is_cut, is_stack
 from dashboard.leaving import has_left
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
@@ -125,7 +125,7 @@ class _InFlight:
 
 
 class MemoryLoader:
-    """The stacks and slabs in flight, of at most `limit` bytes together."""
+    """The stacks and cuts in flight, of at most `limit` bytes together."""
 
     def __init__(
         self, decoder: Decoder, writer: BrickWriter, demand: DemandSignal, limit: int
@@ -175,7 +175,7 @@ class MemoryLoader:
         volume = file.volume
         size = address.nbytes(volume.dtype.itemsize)
         is_possible = volume.read_path is ReadPath.CHUNKS and size >= MIN_PROGRESSIVE_BYTES
-        is_ours = is_possible and (is_stack(volume, address) or is_slab(volume, address))
+        is_ours = is_possible and (is_stack(volume, address) or is_cut(volume, address))
         if not is_ours or not self._reserve(size):
             return None
         work = None
@@ -221,7 +221,7 @@ class MemoryLoader:
             else:
                 announced()
                 step = _Attended(work.brick, holder)
-                work.is_verified = self._decoder.decode_slab(work.file, work.brick, step)
+                work.is_verified = self._decoder.decode_cut(work.file, work.brick, step)
         finally:
             with self._changed:
                 self._waiting -= 1

@@ -11,7 +11,13 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
-from dashboard.addressing.chunk_grid import MAX_BRICK_CHUNKS, ChunkGrid, ChunkIndex, pseudo_chunks
+from dashboard.addressing.chunk_grid import (
+    GROUP_BYTES,
+    MAX_BRICK_CHUNKS,
+    ChunkGrid,
+    ChunkIndex,
+    pseudo_chunks,
+)
 from dashboard.addressing.slabs import thickness
 from dashboard.catalog.volume import Volume, is_contiguous, is_decoded_here
 from dashboard.errors import CannotShow
@@ -100,7 +106,18 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
 
 
 def _slab(summary: DatasetSummary) -> list[int] | None:
-    return None if summary.shape is None else thickness(summary.shape, summary.chunks)
+    if summary.shape is None:
+        return None
+    found = thickness(summary.shape, summary.chunks)
+    itemsize = 0 if summary.dtype is None else np.dtype(summary.dtype).itemsize
+    if summary.chunks is None or not itemsize or len(found) < 3:
+        return found
+    # Bricks of one-plane chunks are thicker than these.
+    grid = ChunkGrid(summary.shape, summary.chunks, itemsize, GROUP_BYTES, flexible=True)
+    for axis, thick in enumerate(found):
+        rows, cols = [dim for dim in range(len(found)) if dim != axis][-2:]
+        found[axis] = max(thick, grid.brick_shape(rows, cols)[axis])
+    return found
 
 
 def volume_from(

@@ -283,9 +283,7 @@ def _decode_leading(
     streams = [reader.stream(position) for position in positions]
     return [
         (None if reason else out.view(volume.dtype).reshape(grid.chunks), reason)
-        for out, reason in zip(
-            outs, reader.decode_to(positions, streams, outs, depth), strict=True
-        )
+        for out, reason in zip(outs, reader.decode_to(positions, streams, outs, depth), strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Decoding of bricks into memory: what a request waits for comes first, and other planes or proofs behind it.
 
 Two kinds of bricks are decoded so. A *stack* is made of chunks of one plane each, so that one of them, or those of
-one plane, are decoded for a plane. A *slab* has a part of the planes of its chunks, which are all decoded for any
+one plane, are decoded for a plane. A *cut* has a part of the planes of its chunks, which are all decoded for any
 plane: each chunk is dropped once the brick has its part of it. Other bricks are decoded by `progressive.py`.
 """
 
@@ -25,7 +25,7 @@ from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.sinks import MemorySink
 from dashboard.meter import count_bytes
 
-# Chunks of a slab are decoded in part if that is at most this share of them: behind the response they are decoded
+# Chunks of a cut are decoded in part if that is at most this share of them: behind the response they are decoded
 # again, to be verified.
 PARTIAL_SHARE = 3 / 4
 
@@ -37,13 +37,13 @@ def is_stack(volume: Volume, address: BrickAddress) -> bool:
     return prod(volume.grid.chunks[dim] for dim in address.order[:-2]) == 1
 
 
-def is_slab(volume: Volume, address: BrickAddress) -> bool:
+def is_cut(volume: Volume, address: BrickAddress) -> bool:
     """Whether a brick has only a part of the planes of its chunks."""
     return not volume.grid.has_whole_chunks(address)
 
 
 def leading_bytes(volume: Volume, address: BrickAddress) -> int | None:
-    """Bytes of each chunk that have what a slab has of it; None where chunks are decoded whole."""
+    """Bytes of each chunk that have what a cut has of it; None where chunks are decoded whole."""
     if partial_decoder(volume) is None:
         return None
     chunks = volume.grid.chunks
@@ -55,7 +55,7 @@ def leading_bytes(volume: Volume, address: BrickAddress) -> int | None:
 
 
 class MemoryDecoder:
-    """Decodes stacks and slabs; charges and raises as `Decoder.decode`."""
+    """Decodes stacks and cuts; charges and raises as `Decoder.decode`."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -107,19 +107,19 @@ class MemoryDecoder:
         stack.add_damaged(self._decoder.decode(file, address, sink))
         stack.mark_ready([plane])
 
-    def decode_slab(
-        self, file: VolumeFile, slab: MemoryBrick, on_step: Callable[[float], None]
+    def decode_cut(
+        self, file: VolumeFile, cut: MemoryBrick, on_step: Callable[[float], None]
     ) -> bool:
-        """Decode all planes of a slab; returns whether its chunks were decoded whole, and so verified.
+        """Decode all planes of a cut; returns whether its chunks were decoded whole, and so verified.
 
         `on_step` is called with the share that is done between steps of the work, and may raise to end it.
         """
-        volume, address = file.volume, slab.address
-        memory = slab.values.reshape(-1).view(np.uint8)
-        sink = MemorySink(memory, address, slab.values.dtype)
+        volume, address = file.volume, cut.address
+        memory = cut.values.reshape(-1).view(np.uint8)
+        sink = MemorySink(memory, address, cut.values.dtype)
         depth = leading_bytes(volume, address)
         with self._decoder.reading(file) as reader:
-            job = BrickDecode(reader, address, sink, slab.positions, depth)
+            job = BrickDecode(reader, address, sink, cut.positions, depth)
             ranges = bands(volume, address)
             pool, begun = self._decoder.pool, count()
 
@@ -130,14 +130,14 @@ class MemoryDecoder:
             found = pool.map_ranges(job.band, ranges, step)
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, memory.size)
-        slab.add_damaged([one for some in found for one in some])
-        slab.mark_ready(range(address.planes))
+        cut.add_damaged([one for some in found for one in some])
+        cut.mark_ready(range(address.planes))
         return depth is None
 
     def bytes_behind(
         self, file: VolumeFile, brick: MemoryBrick, plane: int, is_verified: bool
     ) -> tuple[int, int]:
-        """Bytes that are read and decoded after the first plane, of a stack, or of a slab that is not verified."""
+        """Bytes that are read and decoded after the first plane, of a stack, or of a cut that is not verified."""
         if is_stack(file.volume, brick.address):
             by_plane = brick.positions.transpose(brick.address.order).reshape(len(brick.values), -1)
             positions = np.delete(by_plane, plane, axis=0)

@@ -1,4 +1,4 @@
-"""Stacks and slabs: a plane is served before the brick is decoded and written, and all is counted once."""
+"""Stacks and cuts: a plane is served before the brick is decoded and written, and all is counted once."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def across(make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("text", "near"), [(":,1,:", ":,0,:"), (":,11,:", ":,10,:"), (":,:,4", ":,:,5")]
 )
-def test_slabs_have_neighbouring_planes_of_all_chunks(
+def test_cuts_have_neighbouring_planes_of_all_chunks(
     across: Parts, data: Path, how: dict[str, Any], text: str, near: str
 ) -> None:
     write(data, **how)
@@ -235,7 +235,7 @@ def test_slabs_have_neighbouring_planes_of_all_chunks(
 
 
 @pytest.mark.usefixtures("part_by_part")
-def test_a_slab_of_a_chunk_that_proves_damaged_is_not_kept(across: Parts, data: Path) -> None:
+def test_a_cut_of_a_chunk_that_proves_damaged_is_not_kept(across: Parts, data: Path) -> None:
     path = write(data)
     with h5py.File(path) as file:
         chunk = file["x"].id.get_chunk_info_by_coord((20, 0, 0))
@@ -264,7 +264,7 @@ def test_inflating_stops_where_the_rows_lie(across: Parts, data: Path) -> None:
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The shares of slabs that are reported, in many steps each, which are given up at once without a client."""
+    """The shares of cuts that are reported, in many steps each, which are given up at once without a client."""
     monkeypatch.setattr(bands, "PIECE_BYTES", 1)
     monkeypatch.setattr(memory_loader, "LEAVE_S", 0.0)
     shares: list[float] = []
