@@ -30,7 +30,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, is_cut, is_stack
-from dashboard.leaving import has_left
+from dashboard.disconnects import has_left
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 # Memory of all bricks that are in flight.
 LIMIT_BYTES = 128 * 1024 * 1024
-# How long the planes that nobody waits for yet wait for one that somebody does.
+# How long planes wait that no request waits for, while there are others that one does.
 YIELD_S = 0.05
 # Work goes on for so long after its client has left: a viewer that moves on asks for planes of the same brick.
 LEAVE_S = 1.0
@@ -93,7 +93,7 @@ class _Attended:
         elif self._left_at is None:
             self._left_at = now
         elif now - self._left_at >= LEAVE_S:
-            raise errors.Busy("Whoever asked for this has left.")
+            raise errors.Busy("The client that asked for this has left.")
 
 
 @dataclass

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 
 from dashboard.addressing.outcomes import Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
+from dashboard.disconnects import client
 from dashboard.http.environment import GIVEN_UP, HAS_LEFT, READABLE_AT
-from dashboard.leaving import client
 from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import GIVEN_UP as GIVEN_UP_COUNTERS
 from dashboard.telemetry.ledger import Ledger

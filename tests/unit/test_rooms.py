@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "log_limit",
             "log_format",
             "blocking",
-            "leaving",
+            "disconnects",
             "rate_limit",
             "once",
             "weak_secrets",

@@ -20,7 +20,7 @@ from dashboard.bricks.cause import Holder
 from dashboard.decoding import bands
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, leading_bytes
-from dashboard.leaving import client
+from dashboard.disconnects import client
 from tests import files
 from tests.parts import Parts
 
@@ -47,7 +47,7 @@ def plane(here: Parts, number: int, **how: Any) -> Any:
 
 
 @contextmanager
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+def delayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """The planes that nobody has asked for are decoded once the event is set."""
     go_on = threading.Event()
     others = MemoryDecoder.decode_others
@@ -97,7 +97,7 @@ def test_the_first_plane_is_served_while_the_others_are_not_decoded(
     early: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(data)
-    with held(monkeypatch) as go_on, ThreadPoolExecutor(1) as pool:
+    with delayed(monkeypatch) as go_on, ThreadPoolExecutor(1) as pool:
         assert plane(early, 5).frame.body == VALUES[5].tobytes()
         assert early.loader.in_use
         # It has no file yet.
@@ -128,7 +128,7 @@ def test_accesses_before_there_is_a_file_are_in_it(
 ) -> None:
     write(data)
     (address,) = early.bricks("data/a.h5", "/x", "5,:,:")
-    with held(monkeypatch):
+    with delayed(monkeypatch):
         early.load(address, plane=5, counted=True)
         again = early.load(address, plane=5, counted=True)
     assert (again.outcome, again.provenance.seen) == (Outcome.HIT, True)
@@ -162,7 +162,7 @@ def test_a_file_that_changes_meanwhile_leaves_nothing_behind(
     early: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(data)
-    with held(monkeypatch):
+    with delayed(monkeypatch):
         assert plane(early, 5).frame.body == VALUES[5].tobytes()
         with path.open("ab") as stream:
             stream.write(b"more")

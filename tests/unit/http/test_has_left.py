@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
+from dashboard.disconnects import client, has_left
 from dashboard.http.connection import Connection
-from dashboard.leaving import client, has_left
 
 
 def test_a_connection_tells_that_its_client_has_left() -> None:

@@ -14,7 +14,7 @@ _has_left: ContextVar[Callable[[], bool] | None] = ContextVar("lamella_has_left"
 
 @contextmanager
 def client(has_left: Callable[[], bool] | None) -> Iterator[None]:
-    """Work for a client of whom `has_left` is known; None where nothing is."""
+    """Work for a client; `has_left` tells whether it has left, None where that is not known."""
     token = _has_left.set(has_left)
     try:
         yield
