@@ -28,6 +28,27 @@
   ];
 
   const main = import('./main.mjs');
+
+  /* What the page cannot say by itself: its files are of another state than the server, or cannot be loaded.
+     `error` is for the console. */
+  /** @param {unknown} error */
+  function fail(error) {
+    console.error(error);
+    if (document.querySelector('.page-notice')) return;
+    const again = document.createElement('a');
+    again.textContent = 'Load it again';
+    again.href = location.href;
+    const notice = document.createElement('div');
+    notice.className = 'page-notice';
+    notice.setAttribute('role', 'alert');
+    notice.append(
+      'The page could not be started. ',
+      again,
+      '; if Lamella was updated, its server has to be restarted first.',
+    );
+    document.body.append(notice);
+  }
+
   /**
    * @typedef {Awaited<typeof main>} Main
    * @typedef {ReturnType<Main['start']>} Callbacks
@@ -41,14 +62,14 @@
 
   main.then((loaded) => {
     modules = loaded;
-  });
+  }, fail);
 
   /** @param {string} name @returns {(...values: DashProps[]) => void} */
   const register = (name) => (...values) => {
     // Dash takes its context away when the function returns.
     const triggered = globalThis.dash_clientside.callback_context.triggered.map(({ prop_id: prop }) => prop);
     if (callbacks) callbacks[name](values, triggered);
-    else if (started) started.then(() => /** @type {Callbacks} */ (callbacks)[name](values, triggered));
+    else if (started) started.then(() => callbacks?.[name](values, triggered));
   };
 
   globalThis.dash_clientside = Object.assign({}, globalThis.dash_clientside, {
@@ -57,7 +78,7 @@
       start: (config) => {
         started = main.then(({ start }) => {
           callbacks = start(config);
-        });
+        }).catch(fail);
       },
     }),
   });

@@ -36,6 +36,7 @@ import { createExportMenu } from './ui/export-menu.mjs';
 import { createFocus } from './ui/focus.mjs';
 import { createHelp } from './ui/help.mjs';
 import { createInput } from './ui/input.mjs';
+import { createLeftOff } from './ui/left-off.mjs';
 import { createNavigation } from './ui/navigation.mjs';
 import { createNewest } from './ui/newest.mjs';
 import { createPalette } from './ui/palette.mjs';
@@ -295,8 +296,10 @@ export function start(config) {
     openLink: (link) => viewer.openAddress(link),
   });
   const actions = createActions();
+  const leftOff = createLeftOff({ recent, status, actions, show: (link) => viewer.openAddress(link) });
   const viewer = createViewer({
     config,
+    leftOff,
     store,
     bridge,
     colors,
@@ -316,8 +319,8 @@ export function start(config) {
     tree,
     versions,
   });
-  const openAddress = () => viewer.start();
-  const bookmarks = createBookmarks({ api, bridge, closeTree: shell.closeTree, current: store.current, openAddress });
+  const { closeTree } = shell;
+  const bookmarks = createBookmarks({ api, bridge, closeTree, current: store.current, openAddress: viewer.start });
   const { prefix, signsIn } = config;
   const exportMenu = createExportMenu({ api, bridge, colors, seen: () => viewer.seen(), prefix, signsIn });
   const common = { clock, api, store, plot, viewer, status };
@@ -333,6 +336,8 @@ export function start(config) {
     config,
     datasets,
     versions,
+    bandwidth,
+    fetchesAhead: scrubber.fetchesAhead,
   });
   const keyed = [tools, views, createUndo({ actions, viewer })];
   const input = createInput({ contrast, viewer, player, onKey: (event) => keyed.some((one) => one.onKey(event)) });
@@ -341,9 +346,7 @@ export function start(config) {
   session.start(api);
   [network, telemetry, canvas, panels, dock, prefetchPause].forEach((part) => part.start());
   bridge.set('panel-viewer', { data: viewerId });
-  shell.start();
-  polling.start();
-  focus.start();
+  [shell, polling, focus].forEach((part) => part.start());
   createHelp({ bridge }).start();
   createPalette({ actions, contrast, datasets, focus, player, status, viewer }).start();
   residency.start();
@@ -351,9 +354,7 @@ export function start(config) {
   input.start();
   touch.start();
   bridge.start(() => store.current() && bridge.syncPosition(/** @type {View} */ (store.current())));
-  tools.start();
-  views.start();
-  tree.start();
+  [tools, views, tree].forEach((part) => part.start());
   createTreeFilter({ tree, showTree: shell.showTree }).start();
   datasets.loadFiles().catch(() => undefined);
   // The first slice is fetched while Plotly is still being loaded.

@@ -3,7 +3,6 @@
 import { isAborted } from './api.mjs';
 import { browserClock } from './clock.mjs';
 /** @import { Clock } from './clock.mjs' */
-/** @import { Frame } from './frame-cache.mjs' */
 
 /** @typedef {ReturnType<typeof createPrefetcher>} Prefetcher */
 
@@ -11,8 +10,9 @@ const PAUSE_MS = 1000;
 
 /** `fetchFrame(index, signal)` resolves with a frame, `onFrame(index, frame)` takes it, `has(index)` is true for
  * a frame that is cached, `maxInFlight()` how many may be in flight.
- * @param {(index: number, signal: AbortSignal) => Promise<Frame>} fetchFrame
- * @param {(index: number, frame: Frame) => void} onFrame @param {(index: number) => boolean} has
+ * @template F
+ * @param {(index: number, signal: AbortSignal) => Promise<F>} fetchFrame
+ * @param {(index: number, frame: F) => void} onFrame @param {(index: number) => boolean} has
  * @param {() => number} maxInFlight @param {Clock} [clock] */
 export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = browserClock) {
   /** @type {Map<number, AbortController>} */

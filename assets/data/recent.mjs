@@ -24,15 +24,34 @@ export function createRecent(storage = () => localStorage) {
     }
   }
 
-  /** @param {RecentView} view */
+  // The link of what was opened, until something of it is changed.
+  let fresh = '';
+
+  /** The one that was open last of a file, or of a dataset of it. @param {string} file @param {string | null} [dataset]
+   * @returns {RecentView | null} */
+  function of(file, dataset = null) {
+    return all().find((one) => one.file === file && (dataset === null || one.dataset === dataset)) || null;
+  }
+
+  /** What was opened by its name alone, and has not been changed, is kept as it was left before.
+   * @param {RecentView} view */
   function add(view) {
+    const kept = view.link === fresh ? of(view.file, view.dataset) : null;
     const others = all().filter((one) => one.file !== view.file || one.dataset !== view.dataset);
     try {
-      storage().setItem(STORAGE_KEY, JSON.stringify([view, ...others].slice(0, MOST)));
+      storage().setItem(STORAGE_KEY, JSON.stringify([kept || view, ...others].slice(0, MOST)));
     } catch {
       // Without storage there is nothing recent.
     }
   }
 
-  return { add, all };
+  return {
+    add,
+    all,
+    of,
+    /** @param {string} link Of a dataset that was opened by its name. */
+    opened: (link) => {
+      fresh = link;
+    },
+  };
 }

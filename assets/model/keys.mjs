@@ -1,5 +1,5 @@
-/* All keys and gestures, by group: the help on `?` shows them, the palette beside its actions, and docs/reference/keys.md
-   is written from them. What a key is called by `KeyboardEvent.key` comes last, where ui/input.mjs binds it. */
+/* All keys and gestures, by group: the help on `?` shows them, the palette beside the actions of the same name, and
+   docs/reference/keys.md is written from them. What a key is called by `KeyboardEvent.key` comes last, where ui/input.mjs binds it. */
 
 /** @typedef {readonly [keys: string, text: string, bound?: string]} Key */
 
@@ -29,7 +29,7 @@ export const KEYS = [
       ['Ctrl + wheel', 'zooms; the full-view button beside the picture shows the whole slice again'],
       ['two fingers', 'zoom and pan'],
       ['Ctrl + Z', 'undo the last change of the view'],
-      ['Ctrl + Shift + Z, Ctrl + Y', 'redo it'],
+      ['Ctrl + Shift + Z, Ctrl + Y', 'redo what was undone'],
     ],
   },
   {
@@ -52,9 +52,14 @@ export const KEYS = [
   {
     title: 'Tools',
     keys: [
-      ['Z, H', 'drag to zoom, drag to pan'],
-      ['P, L, M', 'point, line profile, ruler'],
-      ['R, E, G', 'rectangle, ellipse, polygon'],
+      ['Z', 'drag to zoom'],
+      ['H', 'drag to pan'],
+      ['P', 'point'],
+      ['L', 'line profile'],
+      ['R', 'rectangle'],
+      ['E', 'ellipse'],
+      ['G', 'polygon'],
+      ['M', 'ruler'],
       ['its key again, or a tap on it', 'leaves the tool'],
     ],
   },
@@ -75,10 +80,16 @@ export const KEYS = [
     title: 'Page',
     keys: [
       ['Ctrl + K', 'command palette: every action, file and dataset'],
-      ['?', 'these keys'],
+      ['?', 'keys and gestures'],
       ['/', 'filter files and datasets: arrows choose, Enter opens, Escape ends'],
       ['arrows, Enter in the tree', 'move through files and datasets, and open one'],
       ['Esc', 'cancels the slice that is awaited, restores a field, or closes a message or note'],
     ],
   },
 ];
+
+/** The keys that do what an action is called; empty without any. @param {string} title */
+export function keysOf(title) {
+  const name = title.toLowerCase();
+  return KEYS.flatMap(({ keys }) => keys).find(([, text]) => text === name)?.[0] ?? '';
+}

@@ -7,7 +7,7 @@
 /** @typedef {{width: number, height: number}} Size In px. */
 
 const MIN_SIDE = 40;
-const MARGIN = { left: 44, right: 14, top: 4, bottom: 20 };
+const MARGIN = { left: 44, right: 14, top: 8, bottom: 20 };
 
 /** All voxels of a dimension. @param {Pick<View, 'shape'>} view @param {number} d @returns {Range} */
 const all = ({ shape }, d) => [-0.5, shape[d] - 0.5];

@@ -137,7 +137,7 @@ export function placeAt({ left, top, width, height, x, y }, transposed, at) {
 
 /** The outline of a tool as a line through places; an ellipse by as many as look round.
  * @param {Tool} tool @returns {Place[]} */
-function outline(tool) {
+export function outline(tool) {
   if (tool.kind === 'ellipse') {
     const [r0, c0, r1, c1] = tool.points;
     return Array.from({ length: 49 }, (_, i) => {

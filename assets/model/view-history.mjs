@@ -7,6 +7,7 @@
 
 const LIMIT = 100;
 const RUN_MS = 1500;
+const NO_RUN = { kind: '', at: -Infinity };
 // What the file says, and nobody chose.
 /** @type {readonly (keyof View)[]} */
 const GIVEN = [
@@ -45,11 +46,12 @@ export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {
   let future = [];
   /** @type {View | null} */
   let present = null;
-  let run = { kind: '', at: -Infinity };
+  let run = NO_RUN;
   // A view of the history is requested, and may come as the link of it says.
   let landing = false;
 
-  /** A view is shown at a time (ms). @param {View} view @param {number} at */
+  /** A view is shown at a time (ms); without one, as that of a link is, it goes on with no run, and begins none.
+   * @param {View} view @param {number | null} at */
   function note(view, at) {
     const lands = landing && present?.file === view.file && present.dataset === view.dataset;
     landing = false;
@@ -59,10 +61,10 @@ export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {
     }
     const kind = kindOf(present, view);
     if (kind) {
-      const goesOn = kind !== 'dataset' && kind === run.kind && at - run.at < runMs;
+      const goesOn = at !== null && kind !== 'dataset' && kind === run.kind && at - run.at < runMs;
       if (!goesOn) past = [...past, present].slice(-limit);
       future = [];
-      run = { kind, at };
+      run = at === null ? NO_RUN : { kind, at };
     }
     present = view;
   }
@@ -73,7 +75,7 @@ export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {
     if (!next || !present) return null;
     to.push(present);
     present = next;
-    run = { kind: '', at: -Infinity };
+    run = NO_RUN;
     landing = true;
     return next;
   }

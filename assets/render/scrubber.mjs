@@ -379,6 +379,7 @@ export function createScrubber(
     request,
     settle,
     setFetchingAhead,
+    fetchesAhead: () => fetchesAhead,
     cancel,
     end,
     recolor,

@@ -1,12 +1,11 @@
 /* What can be done on the page, for the command palette. A module that brings actions adds a source of them:
-   `actions.add(() => [{group: 'Tools', title: 'Ruler', keys: 'M', run: () => choose('ruler')}])`. */
+   `actions.add(() => [{group: 'Tools', title: 'Ruler', run: () => choose('ruler')}])`. */
 
 /**
  * @typedef {object} Action
  * @property {string} group
- * @property {string} title
+ * @property {string} title What model/keys.mjs calls it, where keys do the same.
  * @property {() => unknown} run
- * @property {string} [keys] What does the same at the keyboard, as model/keys.mjs has it.
  * @typedef {ReturnType<typeof createActions>} Actions
  */
 

@@ -5,7 +5,7 @@ import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
 import { SIDES } from '../model/plane.mjs';
 import { SLICES } from '../model/projection.mjs';
-import { setText } from '../render/dom.mjs';
+import { element, setText } from '../render/dom.mjs';
 import { NO_OVERLAY } from './dash-bridge.mjs';
 /** @import { Bookmarks } from './bookmarks.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
@@ -41,6 +41,9 @@ import { NO_OVERLAY } from './dash-bridge.mjs';
  */
 
 /** @typedef {Record<string, (values: DashProps, triggered: string[]) => void>} Callbacks */
+
+// As the popovers of DIALOGS in dashboard/web/page/viewer_callbacks.py.
+const POPOVER_BUTTONS = ['play-settings', 'export-button'];
 
 /** @param {CallbackParts} parts @returns {Callbacks} */
 export function createCallbacks(
@@ -192,8 +195,10 @@ export function createCallbacks(
       if (action) action();
       focus.restoreIfLost();
     },
-    dialog: (opened) => {
-      if (opened.includes(false)) focus.focusPicture();
+    dialog: ([drawer, ...popovers], [name]) => {
+      POPOVER_BUTTONS.forEach((id, i) => element(id).setAttribute('aria-expanded', String(Boolean(popovers[i]))));
+      const isOpen = [drawer, ...popovers].some(Boolean);
+      if (!isOpen && !name.startsWith('export')) focus.focusPicture();
     },
     panels: ([parts]) => {
       panels.update(parts);

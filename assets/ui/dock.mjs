@@ -43,6 +43,13 @@ export function createDock({ onOpened }) {
       if (!panel || /** @type {Element} */ (event.target).closest('.card-help, .whose')) return;
       choose(toggled(choices, panel.id, !isCompact(panel.id)));
     });
+    // What the colour bar stands for is chosen there.
+    element('plot-frame').addEventListener('click', ({ target }) => {
+      if (!(target instanceof Element) || !target.closest('.colorbar')) return;
+      choose({ tab: TABS[0] });
+      if (narrow.matches) showSheet(true);
+      else if (document.documentElement.classList.contains('panels-folded')) element('panels-toggle').click();
+    });
     new ResizeObserver(arrange).observe(element('panels'));
     narrow.addEventListener('change', arrange);
     document.addEventListener('keydown', (event) => {

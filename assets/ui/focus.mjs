@@ -41,8 +41,8 @@ export function createFocus({ onEscape }) {
     );
   }
 
-  /** Whether a list or a popover hangs from this control: Mantine marks lists by data-expanded alone, and popovers on an
-   * element around their button. @param {HTMLElement} node @returns {boolean} */
+  /** Whether a list or a popover hangs from this control: Mantine marks lists by data-expanded alone.
+   * @param {HTMLElement} node @returns {boolean} */
   function isOpen(node) {
     return node.hasAttribute('data-expanded') || Boolean(node.closest('[aria-haspopup][aria-expanded=true]'));
   }
@@ -61,7 +61,7 @@ export function createFocus({ onEscape }) {
     if (!(node instanceof HTMLElement) || event.isComposing || !['Enter', 'Escape'].includes(event.key)) return;
     if (openDialog()) {
       // A popover hears Escape only where the focus is inside.
-      if (event.key === 'Escape' && node.closest('#play-settings')) node.click();
+      if (event.key === 'Escape' && node.matches('[aria-haspopup=dialog][aria-expanded=true]')) node.click();
       return;
     }
     const field = isField(node);
@@ -92,11 +92,6 @@ export function createFocus({ onEscape }) {
       before = { node: target, text: isField(target) ? /** @type {HTMLInputElement} */ (target).value : '' };
     });
     element('plot-frame').addEventListener('pointerdown', focusPicture, true);
-    const button = element('play-settings');
-    const settings = button.closest('[aria-haspopup]') || button;
-    new MutationObserver(() => {
-      if (settings.getAttribute('aria-expanded') === 'false') focusPicture();
-    }).observe(settings, { attributeFilter: ['aria-expanded'] });
   }
 
   /* A button was pressed: it may be gone, and the focus with it. */

@@ -41,7 +41,7 @@ import { describeText } from '../model/wait-text.mjs';
 
 /**
  * @typedef {object} OpeningEvents
- * @property {(made: {view: View, notes: string[]}, history?: HistoryChange) => void} found
+ * @property {(made: {view: View, notes: string[]}, history?: HistoryChange, chosen?: string | null) => void} found
  * @property {() => void} refresh
  * @property {() => void} choose
  * @property {(found: {file: string, record: DatasetRecord}, history: HistoryChange) => void} rows
@@ -59,8 +59,8 @@ const READ_AGAIN_MS = 1000;
 const MAYBE_CHANGED = [400, 404, 409, 422];
 
 /** `seen()` is the view on the screen, null before the first. `on` has what is called: found({view, notes}, history)
- * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), rows(found,
- * history) for a dataset that is shown as rows, refresh(), failed(), and choose() where a file is to be chosen. @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
+ * for the view of a link (history push, replace or none) or of a file that was read again (history undefined), where a
+ * file or dataset was opened by its name alone with the `chosen` dataset (null for the main one), rows(found, history) for a dataset that is shown as rows, refresh(), failed(), and choose() where a file is to be chosen. @param {OpeningParts & {seen: () => View | null, on: OpeningEvents}} parts */
 export function createOpening({
   store,
   bridge,
@@ -117,9 +117,10 @@ export function createOpening({
   }
 
   /** Show what a link names; what it leaves open comes from the dataset. A bare one names a dataset alone, and keeps slice,
-   * zoom and window where that is of the same shape as what is shown.
-   * @param {Link} link @param {HistoryChange} history @param {boolean} [isBare] */
-  async function openLink(link, history, isBare = false) {
+   * zoom and window where that is of the same shape as what is shown; an address may be `isPlain` as well.
+   * @param {Link} link @param {HistoryChange} history @param {boolean} [isBare] @param {boolean} [isPlain] */
+  async function openLink(link, history, isBare = false, isPlain = isBare) {
+    const chosen = isPlain ? link.dataset : undefined;
     const isCurrent = begin(link, false);
     try {
       const { file, record, meaning } = await datasets.findTarget(link);
@@ -137,10 +138,11 @@ export function createOpening({
       const made = isLike ? carryTo(found, before) : createView(found, link, before, history === 'push');
       status.clearNote();
       lookup = null;
-      on.found(made, history);
+      on.found(made, history, chosen);
     } catch (thrown) {
       const error = /** @type {Failure} */ (thrown);
-      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && (() => openLink(link, history, isBare)));
+      const again = () => openLink(link, history, isBare, isPlain);
+      if (isCurrent()) onFailure(error, link, (error.status || error.lost) && again);
     }
   }
 
@@ -151,7 +153,7 @@ export function createOpening({
       const files = await datasets.loadFiles();
       if (!isCurrent()) return;
       const [{ file }] = files.length ? files : [{ file: null }];
-      if (files.length < 2) openLink(Object.assign(link, { file, dataset: null }), 'replace');
+      if (files.length < 2) openLink(Object.assign(link, { file, dataset: null }), 'replace', false, isPlainAddress());
       else {
         lookup = null;
         on.choose();
@@ -184,7 +186,7 @@ export function createOpening({
   /* Follow the address bar: at the start, and when the user goes back. */
   function start() {
     const link = parseLink(location.search);
-    if (link.file) openLink(link, link.dataset ? 'none' : 'replace');
+    if (link.file) openLink(link, link.dataset ? 'none' : 'replace', false, isPlainAddress());
     else chooseFile(link);
   }
 
@@ -335,4 +337,9 @@ export function createOpening({
       onReturn = null;
     },
   };
+}
+
+/* Whether the address names a dataset alone. */
+function isPlainAddress() {
+  return Array.from(new URLSearchParams(location.search).keys()).every((key) => key === 'file' || key === 'dataset');
 }

@@ -28,7 +28,7 @@ export function createSessionNotice({ prefix, onEnd = () => undefined, onAgain =
     ['focus', 'pointerdown', 'click'].forEach((name) => link.addEventListener(name, update));
     update();
     notice = document.createElement('div');
-    notice.className = 'signed-out';
+    notice.className = 'page-notice signed-out';
     notice.setAttribute('role', 'alert');
     notice.append('You are signed out. ', link, '.');
     document.body.append(notice);

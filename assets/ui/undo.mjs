@@ -39,8 +39,8 @@ export function createUndo({ actions, viewer }) {
   actions.add(() => {
     /** @type {Action[]} */
     const found = [];
-    if (viewer.history.canUndo()) found.push({ group: 'View', title: 'Undo', keys: 'Ctrl + Z', run: undo });
-    if (viewer.history.canRedo()) found.push({ group: 'View', title: 'Redo', keys: 'Ctrl + Shift + Z', run: redo });
+    if (viewer.history.canUndo()) found.push({ group: 'View', title: 'Undo the last change of the view', run: undo });
+    if (viewer.history.canRedo()) found.push({ group: 'View', title: 'Redo what was undone', run: redo });
     return found;
   });
 

@@ -15,6 +15,7 @@ import { createViewChanges } from './view-changes.mjs';
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Readout } from '../render/readout.mjs' */
+/** @import { LeftOff } from './left-off.mjs' */
 /** @import { HistoryChange, Navigation } from './navigation.mjs' */
 /** @import { Newest } from './newest.mjs' */
 /** @import { OpeningParts } from './opening.mjs' */
@@ -28,6 +29,7 @@ import { createViewChanges } from './view-changes.mjs';
  * @typedef {object} OwnParts
  * @property {{restDelay: number}} config
  * @property {ColorMappings} colors
+ * @property {LeftOff} leftOff
  * @property {Navigation} navigation
  * @property {Pick<Polling, 'used'>} polling
  * @property {Plot} plot
@@ -52,6 +54,7 @@ export function createViewer({
   bridge,
   colors,
   datasets,
+  leftOff,
   navigation,
   newest,
   polling,
@@ -118,16 +121,18 @@ export function createViewer({
   }
 
   /** Show the view of a link or of a file that was read again, see opening.mjs.
-   * @param {{view: View, notes: string[]}} made @param {HistoryChange} [history] */
-  function take({ view: found, notes }, history) {
+   * @param {{view: View, notes: string[]}} made @param {HistoryChange} [history] @param {string | null} [chosen] */
+  function take({ view: found, notes }, history, chosen) {
     if (history) arrival = { how: history, moved: history === 'none' && seen !== null };
     sheet.hide();
     startPage.hide();
     store.replace(found);
     if (newest.isOn()) store.dispatch({ type: 'index', index: Infinity });
     if (notes.length) status.note(notes.join(' '), 'link');
+    leftOff.opened(found, chosen, notes.length > 0);
     tree.select(found);
     bridge.sync(view());
+    viewHistory.note(view(), null);
     refresh();
   }
 
@@ -231,24 +236,25 @@ export function createViewer({
    * @param {Action} action @returns {boolean} */
   function change(action) {
     const allowed = opening.isReadingAgain() ? MOVEMENTS.includes(action.type) : !opening.isLookingUp();
-    return Boolean(view()) && allowed && store.dispatch(action);
+    const changes = Boolean(view()) && allowed && store.dispatch(action);
+    if (changes) leftOff.moved();
+    return changes;
+  }
+
+  /** Move the position; whether it has moved. @param {Action} action */
+  function move(action) {
+    if (!change(action)) return false;
+    newest.onMoved();
+    bridge.followPosition(view());
+    refresh();
+    return true;
   }
 
   /** @param {number} index */
-  function go(index) {
-    if (!change({ type: 'index', index })) return;
-    newest.onMoved();
-    bridge.followPosition(view());
-    refresh();
-  }
+  const go = (index) => void move({ type: 'index', index });
 
   /** @param {number} by */
-  function step(by) {
-    if (!change({ type: 'step', by })) return;
-    newest.onMoved();
-    bridge.followPosition(view());
-    refresh();
-  }
+  const step = (by) => void move({ type: 'step', by });
 
   function goToEnd() {
     if (view() && view().axis !== null) go(view().shape[/** @type {number} */ (view().axis)] - 1);
@@ -275,11 +281,7 @@ export function createViewer({
     if (!view()) return;
     const end = view().shape[dimension] - 1;
     const at = Math.max(0, Math.min(index, end));
-    if (change({ type: 'fixed', dimension, index: at })) {
-      newest.onMoved();
-      bridge.followPosition(view());
-      refresh();
-    }
+    move({ type: 'fixed', dimension, index: at });
     if (at === index) status.clearNote('link');
     else {
       status.note('There is no slice ' + index + ', only 0 to ' + end + ': this is ' + at + '.', 'link');

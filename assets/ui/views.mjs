@@ -4,6 +4,7 @@
 import { placeOf, voxelAt } from '../model/linked.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
+/** @import { Bandwidth } from '../data/bandwidth.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Datasets } from '../data/datasets.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
@@ -39,6 +40,8 @@ import { element } from '../render/dom.mjs';
  * @property {PictureMachine} machine
  * @property {Datasets} datasets
  * @property {Versions} versions
+ * @property {Bandwidth} bandwidth
+ * @property {() => boolean} fetchesAhead Whether slices are fetched before they are requested.
  */
 
 /** Right and down on the screen. @type {Record<string, readonly [number, number]>} */

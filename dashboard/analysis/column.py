@@ -170,8 +170,12 @@ class Columns:
                 f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; choose a smaller region."
             )
 
-    def begin(self, address: ColumnAddress, requester: Requester) -> Column:
+    def begin(
+        self, address: ColumnAddress, requester: Requester, *, only_cached: bool = False
+    ) -> Column:
         """A column of which the first lines are there; it has to be closed.
+
+        With `only_cached` it has those indices alone whose values are in the brick cache, whatever these cost.
 
         Raises `TooLarge`, `TooManyRequests` beyond the requester's quota, `Busy` while there are as many columns
         as may be at a time, and the errors of reading the file.
@@ -187,7 +191,7 @@ class Columns:
         file = VolumeFile(self._metadata, address.volume)
         column = Column(self, address, values, file, layers_of(address))
         try:
-            column.prepare(self._cached, requester)
+            column.prepare(self._cached, requester, only_cached=only_cached)
         except BaseException:
             column.close()
             raise
@@ -233,17 +237,25 @@ class Column:
         self._notes: dict[int, str] = {}
         self._waves = iter(self._waves_of(layers))
         self._first: Sequence[range] = ()
+        self._is_whole = True
 
-    def prepare(self, cached: CachedBricks, requester: Requester) -> None:
-        """Find cached bricks, pay for the rest, and read the first wave."""
+    def prepare(
+        self, cached: CachedBricks, requester: Requester, *, only_cached: bool = False
+    ) -> None:
+        """Find cached bricks, pay for the rest unless that is left out, and read the first wave."""
         address = self._address
         volume, axis, box = address.volume, address.axis, address.box
-        self._bricks = cached.of(volume, axis, box, sorted(self._layers, key=lambda at: at.start))
+        ascending = sorted(self._layers, key=lambda at: at.start)
+        self._bricks = cached.of(volume, axis, box, ascending, always=only_cached)
+        if only_cached:
+            self._is_whole = len(self._bricks) == len(self._layers)
+            self._layers = [layer for layer in self._layers if layer in self._bricks]
+            self._waves = iter(self._waves_of(self._layers))
         parts = _joined([layer for layer in self._layers if layer not in self._bricks])
         if volume.chunks is not None and parts:
             boxes = (layer_box(box, axis, at.start, at.stop) for at in parts)
             requester.pay(sum(decoded_bytes(volume, one) for one in boxes))
-        self._first = next(self._waves)
+        self._first = next(self._waves, ())
         self._read(self._first)
 
     def lines(self) -> Iterator[bytes]:
@@ -262,7 +274,7 @@ class Column:
                 wave, following = following, next(self._waves, ())
         if wave:
             yield self._lines(wave)
-        if not self._notes:
+        if self._is_whole and not self._notes:
             self._columns.keep(self._address, self._values)
 
     def close(self) -> None:

@@ -87,16 +87,21 @@ class CachedBricks:
         self._loader = loader
 
     def of(
-        self, volume: Volume, axis: int, box: Box, layers: Sequence[range]
+        self, volume: Volume, axis: int, box: Box, layers: Sequence[range], *, always: bool = False
     ) -> dict[range, FileBrick]:
-        """The brick of each layer that is read from one; others are decoded."""
+        """The brick of each layer that is read from one; others are decoded.
+
+        With `always` each layer that a brick has is read from it, though decoding may cost less.
+        """
         if volume.read_path is ReadPath.CONTIGUOUS:
             return {}
         holding: dict[BrickAddress, list[range]] = {}
         first = layer_box(box, axis, layers[0].start, layers[0].stop) if layers else box
         # What a brick costs at least that has no more than one layer, against the chunks of that.
         least = OPEN_S + _fewest_rows(axis, first) * ROW_S
-        thin = least < self._loader.estimate_decode_s(volume, decoded_bytes(volume, first))
+        thin = always or least < self._loader.estimate_decode_s(
+            volume, decoded_bytes(volume, first)
+        )
         for brick, layer in _candidates(volume, axis, box, layers, thin=thin):
             holding.setdefault(brick, []).append(layer)
         present = self._bricks.existing([brick.key for brick in holding])
@@ -110,7 +115,7 @@ class CachedBricks:
                 continue
             parts = [layer_box(box, axis, layer.start, layer.stop) for layer in left]
             decoded = sum(decoded_bytes(volume, part) for part in parts)
-            if _seconds(found, parts) < self._loader.estimate_decode_s(volume, decoded):
+            if always or _seconds(found, parts) < self._loader.estimate_decode_s(volume, decoded):
                 chosen |= dict.fromkeys(left, found)
         return chosen
 

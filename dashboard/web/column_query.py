@@ -13,7 +13,7 @@ from dashboard.analysis.column import ColumnAddress, Region
 from dashboard.analysis.shapes import Shape, parse_named_shape
 from dashboard.catalog.volume import Volume
 from dashboard.frames.unpacking import Packing
-from dashboard.web.parameters import Parameter, Required
+from dashboard.web.parameters import Flag, Parameter, Required
 from dashboard.web.query import DECODE, PART, VOLUME
 
 COLUMN_AXIS: Final = Required(
@@ -44,7 +44,11 @@ REGION_SLICE: Final = Parameter(
         " begins. Without it, the region lies in the last two dimensions beside the axis."
     ),
 )
-COLUMN: Final = (*VOLUME, COLUMN_AXIS, AT, REGION, REGION_SLICE, PART, DECODE)
+CACHED: Final = Flag(
+    name="cached",
+    text="1 for the lines of slices that are in the brick cache alone, or of a column that was read before.",
+)
+COLUMN: Final = (*VOLUME, COLUMN_AXIS, AT, REGION, REGION_SLICE, CACHED, PART, DECODE)
 
 
 def column_address(volume: Volume, packing: Packing | None, most: int) -> ColumnAddress:

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.browser
 
 TOKEN = "correct-horse-battery"
 VIEW = "?file=data/scan.h5&dataset=/volume&axis=0&index={}&window=0,9"
+TOOLS = "1,2/line:2,3,20,30,w3,sum;1,2/ellipse:4.5,5.5,9.5,12.5;0,1/point:4,7"
+COMPARED = "data/other.h5|/volume"
+KEPT = "() => { const { tools, compare, mode } = lamella.viewer.current(); return [tools, compare, mode]; }"
 INDEX = "#slice-slider [role=slider]"
 WITHIN_MS = 30_000
 
@@ -36,17 +39,18 @@ def expect_index(page: Page, index: int) -> None:
     expect(page.locator(INDEX)).to_have_attribute("aria-valuenow", str(index), timeout=WITHIN_MS)
 
 
-def opened(context: BrowserContext, url: str, index: int) -> Page:
+def opened(context: BrowserContext, url: str, index: int, more: str = "") -> Page:
     """The page of somebody who is signed in, with the drawer open."""
     page = context.new_page()
-    page.goto(f"{url}/{VIEW.format(index)}&token={TOKEN}")
+    page.goto(f"{url}/{VIEW.format(index)}{more}&token={TOKEN}")
     expect_index(page, index)
     page.get_by_role("button", name="Bookmarks and shared links").click()
     return page
 
 
 def test_a_bookmark_is_added_opened_and_deleted(context: BrowserContext, url: str) -> None:
-    page = opened(context, url, 7)
+    more = f"&tools={TOOLS}&compare={COMPARED}&comparing=swipe"
+    page = opened(context, url, 7, more)
     drawer = page.get_by_role("dialog", name="Bookmarks and shared links")
     expect(drawer.get_by_text("There are no bookmarks.")).to_be_visible()
     expect(drawer.get_by_label("Name")).to_have_value("volume, slice 7")
@@ -56,13 +60,14 @@ def test_a_bookmark_is_added_opened_and_deleted(context: BrowserContext, url: st
     expect(drawer.get_by_text("grows to the left")).to_be_visible()
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
-    page.keyboard.press("Home")
+    page.goto(f"{url}/{VIEW.format(0)}")
     expect_index(page, 0)
     page.get_by_role("button", name="Bookmarks and shared links").click()
     drawer.get_by_role("link", name="A crack <b>").click()
     expect_index(page, 7)
     expect(drawer).to_be_hidden()
     assert "index=7" in page.url
+    assert page.evaluate(KEPT) == [TOOLS, COMPARED, "swipe"]
     # Keys step through slices at once.
     page.keyboard.press("ArrowRight")
     expect_index(page, 8)

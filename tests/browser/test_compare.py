@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +55,33 @@ def test_side_by_side_has_both_slices_in_one_window(pair: Any) -> None:
     )
     assert np.array_equal(shown(pair, "3,4:10,10:20")[0], ids[3, 4:10, 10:20])
     pair.address("compare=other.h5|/ids")
+
+
+def test_slices_of_the_second_dataset_are_there_before_they_are_asked_for(viewer: Any) -> None:
+    viewer.open(HALF)
+    asked: list[dict[str, list[str]]] = []
+
+    def hear(request: Any) -> None:
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(request.url).query)
+        if "beside" in query:
+            asked.append(query)
+
+    viewer.page.on("request", hear)
+    viewer.switch(PAIR)
+    shown(viewer, "2,:,:")
+    # Those around it, in the viewer's name.
+    end = time.monotonic() + 20
+    while sum("ahead" in query for query in asked) < 4:
+        assert time.monotonic() < end, asked
+        viewer.page.wait_for_timeout(20)
+    assert {query["viewer"][0] for query in asked} == {viewer.name}
+    viewer.page.wait_for_load_state("networkidle")
+    asked.clear()
+    viewer.press("ArrowRight")
+    assert np.array_equal(shown(viewer, "3,:,:")[0], viewer.served.arrays["other.h5", "/ids"][3])
+    assert [query for query in asked if "ahead" not in query] == []
+    viewer.page.remove_listener("request", hear)
+    viewer.switch(HALF)
 
 
 def test_the_difference_is_numpys(pair: Any) -> None:

@@ -24,6 +24,9 @@ def test_one_tab_is_shown_at_a_time_and_remembered(make_viewer: Callable[..., An
     viewer.settled()
     assert viewer.page.is_visible("#axis-select")
     assert viewer.page.get_attribute("#tab-axes", "aria-selected") == "true"
+    # What the colour bar stands for is chosen in the other one.
+    viewer.page.locator("#slice-graph .colorbar .cboutline").click()
+    assert viewer.page.is_visible("#colorscale-select")
 
 
 def test_arrows_go_from_tab_to_tab_and_turn_no_slices(make_viewer: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,3 +42,13 @@ def test_plotly_comes_with_the_other_scripts(fresh_viewer: Any) -> None:
     fresh_viewer.open("?file=scan.h5&dataset=/entry/data&axis=0&index=20")
     scripts = fresh_viewer.page.evaluate(script("modules/late-scripts"))
     assert sorted(scripts) == [["async-graph.js", "link"], ["plotly.min.js", "link"]]
+
+
+def test_files_that_do_not_fit_together_are_one_sentence(fresh_viewer: Any) -> None:
+    """A server that is not restarted after an update hands out modules of another state than its pages."""
+    other = {"body": "export const other = 1;", "content_type": "text/javascript"}
+    fresh_viewer.page.route(re.compile("/ui/viewer.mjs"), lambda route: route.fulfill(**other))
+    fresh_viewer.load("")
+    notice = fresh_viewer.page.get_by_role("alert").filter(has_text="could not be started")
+    notice.get_by_role("link", name="Load it again").wait_for()
+    fresh_viewer.errors.clear()

@@ -33,6 +33,7 @@ def test_the_palette_finds_actions_files_and_datasets(viewer: Any) -> None:
     viewer.address("colorscale=magma")
     assert page.evaluate(FOCUSED) == "plot-frame"
     find(viewer, "slice")
+    assert page.get_by_role("option", name="Next slice").locator("kbd").inner_text() == "→"
     first = page.evaluate(MARKED)
     page.keyboard.press("ArrowDown")
     assert page.evaluate(MARKED) != first
@@ -65,10 +66,16 @@ def test_help_lists_the_keys_and_gives_the_focus_back(viewer: Any) -> None:
 
 
 def test_changes_of_the_view_are_undone_and_done_again(viewer: Any) -> None:
-    viewer.open(SCAN)
+    viewer.open(f"{SCAN}&index=40")
     page = viewer.page
-    # Without a pause, these are one change.
-    page.evaluate("() => [1, 2, 3].forEach(() => lamella.viewer.step(1))")
+    # Without a pause, these are one change, of which the link before is no part.
+    run = "() => [1, 2, 3].forEach(() => lamella.viewer.step(1))"
+    viewer.switch(SCAN)
+    page.evaluate(run)
+    viewer.settled().address("index=23")
+    page.keyboard.press("Control+z")
+    viewer.settled().address("index=20")
+    page.keyboard.press("Control+y")
     viewer.settled().address("index=23")
     find(viewer, "flip rows")
     page.keyboard.press("Enter")

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests import conftest
+from tests.browser.accessibility import assert_accessible
 from tests.browser.samples import write_counting
 from tests.browser.viewer import PHONE, context_of
 from tests.nightly import mostly
@@ -50,6 +51,7 @@ def expect_index(page: Page, index: int) -> None:
 
 def test_the_form_leads_to_the_view(page: Page, url: str) -> None:
     page.goto(f"{url}/{VIEW}")
+    assert_accessible(page, "sign-in")
     type_token(page, "a-wrong-token-of-mine")
     expect(page.get_by_role("alert")).to_have_text("The token is wrong.")
     type_token(page)

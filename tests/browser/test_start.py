@@ -33,3 +33,22 @@ def test_without_a_file_there_is_a_choice_of_files_and_of_what_was_open(viewer: 
     page.go_back()
     page.locator("#start-page").wait_for(state="visible")
     assert viewer.page.evaluate("() => lamella.viewer.current()") is None
+
+
+def test_how_a_file_was_left_is_shown_on_request(viewer: Any) -> None:
+    page = viewer.open(f"{SCAN}&tools=point:4,5").page
+    viewer.press("ArrowRight").address("index=21")
+    viewer.load("?file=scan.h5")
+    viewer.settled()
+    viewer.await_text("plot-note-text", "This file was left at slice 21 of /entry/data.")
+    assert viewer.index != 21
+    page.click("#plot-note-action")
+    viewer.settled().address("index=21")
+    assert page.evaluate("() => lamella.viewer.current().tools") == "1,2/point:4,5"
+    # Who does not want it goes on; the palette has it.
+    viewer.load("?file=scan.h5")
+    viewer.settled().await_text("plot-note-text", "was left")
+    viewer.press("ArrowRight").await_text("plot-note-text", "")
+    page.keyboard.press("Control+k")
+    page.get_by_role("option", name="Show the file as it was left").click()
+    viewer.settled().address("index=21")

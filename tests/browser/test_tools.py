@@ -64,7 +64,7 @@ def test_a_line_is_drawn_moved_and_removed(scan: Any) -> None:
     # A line with a dark edge, and two ends to take hold of.
     assert shapes(scan) == 4
     assert scan.page.get_attribute("#tab-measure", "aria-selected") == "true"
-    assert "64" in scan.page.inner_text("#measured-length")
+    assert "64" in scan.page.inner_text("#profile-panel h3")
     drag(scan, (40, 55), (50, 55))
     moved = [float(v) for v in tools(scan)[0].removeprefix("1,2/line:").split(",")]
     assert moved == pytest.approx([30, 30, 80, 70], abs=1.2)
@@ -163,6 +163,14 @@ def test_a_finger_draws(phone: Any) -> None:
     numbers = [float(v) for v in tools(viewer)[0].removeprefix("1,2/rect:").split(",")]
     assert numbers == pytest.approx([30, 20, 80, 60], abs=2)
     assert viewer.index == 20
+    # On its edge, the finger moves it.
+    start, end = viewer.points([(40, 30), (50, 40)])
+    send("touchStart", start)
+    send("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    send("touchMove", end)
+    send("touchEnd")
+    moved = [float(v) for v in tools(viewer)[0].removeprefix("1,2/rect:").split(",")]
+    assert moved == pytest.approx([n + 10 for n in numbers], abs=1.5)
     viewer.page.tap("#tool-rect")
     assert not viewer.page.evaluate("() => document.querySelector('.plot-frame.with-tool')")
 
@@ -251,10 +259,47 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     assert len(curve(scan, "profile-panel", "Line 1, axis 0 20")) == len(lines) - 1
 
 
-def test_a_region_outside_says_so(scan: Any) -> None:
+def test_a_region_outside_or_of_no_pixel_says_so(scan: Any) -> None:
     scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:500,500,600,600")
     scan.await_text("region-panel", "outside")
+    scan.switch(f"{SCAN}&axis=0&index=20&tools=poly:5.1,5.1,5.3,5.1,5.2,5.3")
+    scan.await_text("region-panel", "no voxel")
+    assert figures(scan, "region-panel") == {}
     scan.errors.clear()
+
+
+def test_the_values_under_the_pointer_are_those_that_are_cached(scan: Any) -> None:
+    values = scan.served.arrays["scan.h5", "/entry/data"]
+    choose(scan, "point")
+    asked: list[str] = []
+    scan.page.on("request", lambda request: asked.append(request.url))
+    scan.page.mouse.move(*scan.point(7, 40))
+    under = np.array(curve(scan, "column-panel", "under the pointer"), np.float64)
+    there = np.isfinite(under)
+    assert there[20]
+    assert np.array_equal(under[there], values[:, 40, 7][there])
+    assert f"{there.sum()} of 130 slices are cached" in scan.page.inner_text("#column-panel")
+    assert all("cached=1" in url for url in asked if "/column" in url)
+    # A click measures all of them, and the pointer goes on beside that.
+    scan.page.mouse.click(*scan.point(7, 40))
+    scan.await_text("column-panel", "130 slices")
+    assert curve(scan, "column-panel", "Point 1") == values[:, 40, 7].tolist()
+    scan.page.mouse.move(*scan.point(30, 60))
+    curve(scan, "column-panel", "under the pointer")
+    scan.page.mouse.move(0, 0)
+    scan.until("() => document.querySelector('#column-panel .js-plotly-plot').data.length === 1")
+    scan.press("Escape", "Escape")
+    assert not scan.page.is_visible("#column-panel")
+
+
+def test_a_column_that_breaks_off_keeps_what_came_and_says_why(scan: Any) -> None:
+    lines = ['{"index":20,"value":5}', '{"error":{"code":"changed","message":"The file changed."}}']
+    kept: dict[str, Any] = {"body": "\n".join(lines), "content_type": "application/x-ndjson"}
+    scan.page.route(re.compile(r"/api/v1/column"), lambda route: route.fulfill(**kept))
+    scan.switch(f"{SCAN}&axis=0&index=20&tools=point:41,8")
+    scan.await_text("column-panel", "The file changed.")
+    assert not scan.page.is_visible("#column-panel .measured-progress")
+    scan.page.get_by_role("button", name="Save the values as CSV").wait_for()
 
 
 def test_a_column_is_given_up_and_leads_to_a_slice(scan: Any) -> None:

@@ -118,6 +118,20 @@ def test_keys_and_the_wheel_move_each_view(scan: Any) -> None:
     planes(scan)
 
 
+def test_each_view_has_the_shapes_of_its_plane(scan: Any) -> None:
+    scan.switch(f"{THREE}&tools=1,2/rect:10,10,40,50;0,1/point:20,70;0,2/line:5,10,100,90")
+    planes(scan)
+    count = "([id]) => document.querySelectorAll(`#view-${id} .pane-shapes path:not(.halo)`).length"
+    assert [scan.page.evaluate(count, [name]) for name in ("right", "below")] == [1, 1]
+    # The crosshair and the cross of a point at it have one middle.
+    cross = scan.page.locator("#view-right .pane-shapes path:not(.halo)").bounding_box()
+    for line, side, extent in (("across", "y", "height"), ("down", "x", "width")):
+        box = scan.page.locator(f"#view-right .crosshair .{line}").bounding_box()
+        assert cross[side] + cross[extent] / 2 == pytest.approx(
+            box[side] + box[extent] / 2, abs=1.5
+        )
+
+
 def test_each_slider_has_its_band(scan: Any) -> None:
     planes(scan)
     scan.until(

@@ -243,6 +243,26 @@ def test_cached_bricks_are_used_where_they_cost_less(
     assert read
 
 
+def test_only_what_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module.Columns, "read", lambda *_: pytest.fail("a chunk was read"))
+    path = tmp_path / "part.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=VOLUME, chunks=(4, 40, 32), compression="gzip")
+    with running(tmp_path, path) as other:
+        monkeypatch.setattr(other.services.loader, "estimate_decode_s", lambda *_: 0.0)
+        query = {"dataset": "x", "file": "part.h5", "axis": 0, "at": "5,6,7", "cached": 1}
+        assert lines(other, **query) == []
+        other.values("part.h5", "x", "5,:,:")
+        found = {line["index"]: line["value"] for line in lines(other, **query)}
+        assert set(found) >= {4, 5, 6, 7}
+        assert set(found) < set(range(24))
+        assert all(value == VOLUME[index, 6, 7] for index, value in found.items())
+        monkeypatch.undo()
+        # What is incomplete is not kept.
+        assert column(other, "x", "part.h5", axis=0, at="5,6,7") == VOLUME[:, 6, 7].tolist()
+        assert len(lines(other, **query)) == 24
+
+
 def test_one_that_is_given_up_is_closed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAVE_BYTES", 1)
     read: list[Any] = []

@@ -99,10 +99,10 @@ Deno.test('a link has the views, the point and all ranges', () => {
 
 Deno.test('a plane lies in its frame as its voxels are', () => {
   const view = { shape: [10, 100, 200], rows: 1, cols: 2, x: null, y: null, flip: [2] };
-  const area = areaOf(view, { width: 458, height: 424 }, 1);
+  const area = areaOf(view, { width: 458, height: 428 }, 1);
   assert.deepEqual([area.width, area.height, area.x, area.y], [400, 200, [199.5, -0.5], [-0.5, 99.5]]);
-  assert.equal(areaOf(view, { width: 458, height: 424 }, 4).width, 200);
-  assert.equal(areaOf(view, { width: 458, height: 424 }, null).height, 400);
+  assert.equal(areaOf(view, { width: 458, height: 428 }, 4).width, 200);
+  assert.equal(areaOf(view, { width: 458, height: 428 }, null).height, 400);
   assert.equal(areaOf(view, { width: 40, height: 20 }, 1), null);
   const count = { rows: 100, cols: 200 };
   for (const voxel of [{ row: 0, col: 199 }, { row: 99, col: 0 }, { row: 42, col: 17 }]) {

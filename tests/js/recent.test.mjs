@@ -23,6 +23,20 @@ Deno.test('a dataset is there once, with its last link, and the last one comes f
   assert.equal(recent.all()[0].link, view(9, '&index=5').link);
 });
 
+Deno.test('what is opened and not changed is kept as it was left', () => {
+  const { recent } = setUp();
+  recent.add(view(1, '&index=5'));
+  recent.add(view(2, '&index=6'));
+  recent.opened(view(1).link);
+  recent.add(view(1));
+  assert.deepEqual(recent.all(), [view(1, '&index=5'), view(2, '&index=6')]);
+  assert.deepEqual(recent.of('a.h5'), view(1, '&index=5'));
+  assert.deepEqual(recent.of('a.h5', '/2'), view(2, '&index=6'));
+  assert.equal(recent.of('b.h5'), null);
+  recent.add(view(1, '&index=7'));
+  assert.deepEqual(recent.of('a.h5'), view(1, '&index=7'));
+});
+
 Deno.test('what is no list of links of this page is left out', () => {
   for (const text of ['{', '3', '{"a": 1}', 'null']) assert.deepEqual(setUp(text).recent.all(), [], text);
   const foreign = { file: 'a.h5', dataset: '/d', link: 'https://example.org/' };

@@ -45,6 +45,19 @@ Deno.test('a run of slices is one entry, and a pause or another change ends it',
   assert.equal(slow.history.undo(), slow.views[1]);
 });
 
+Deno.test('what a link shows is no part of a run of slices before or after it', () => {
+  const history = createViewHistory();
+  const [first, stepped, linked] = [viewOf('?index=1'), viewOf('?index=2'), viewOf('?index=7')];
+  history.note(first, 0);
+  history.note(stepped, 100);
+  history.note(linked, null);
+  history.note(reduce(linked, step), 300);
+  history.note(reduce(reduce(linked, step), step), 400);
+  assert.equal(history.undo(), linked);
+  assert.equal(history.undo(), stepped);
+  assert.equal(history.undo(), first);
+});
+
 Deno.test('what is chosen after an undo ends what could be done again', () => {
   const { history, views } = historyOf([flip, colors('magma')]);
   history.undo();

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 import dashboard
+from dashboard.assets_path import assets_folder
+from dashboard.web.page.controls import TOOLS
 
 TOP = Path(dashboard.__file__).parent.parent
 
@@ -54,6 +56,18 @@ def test_no_key_is_described_that_is_not_bound(reference: ModuleType) -> None:
     rows = [row for group in reference.described_keys().values() for row in group]
     assert {bound for _, _, bound in rows if bound} == set(reference.bound_keys())
     assert len(rows) == reference.KEYS.read_text().count("      [")
+
+
+def test_what_keys_do_with_slices_and_the_view_is_an_action_of_the_palette(
+    reference: ModuleType,
+) -> None:
+    groups = reference.described_keys()
+    rows = [row for name in ("Slices", "Picture") for row in groups[name]]
+    titles = {text for key, text, bound in rows if bound or key.startswith("Ctrl + Z")}
+    sources = [assets_folder() / name for name in ("ui/palette/page-actions.mjs", "ui/undo.mjs")]
+    text = " ".join(path.read_text() for path in sources).lower()
+    assert [one for one in titles if f"'{one}'" not in text] == []
+    assert {label.lower() for _, label, _ in TOOLS} <= {text for _, text, _ in groups["Tools"]}
 
 
 def test_the_published_schema_is_that_of_the_code(reference: ModuleType) -> None:

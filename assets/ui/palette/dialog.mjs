@@ -1,5 +1,6 @@
 /* The command palette: a field and what it finds among actions, files and datasets. Arrows choose, Enter does it. */
 
+import { keysOf } from '../../model/keys.mjs';
 import { found } from '../../model/palette.mjs';
 import { createModal, make } from './modal.mjs';
 /** @import { Datasets } from '../../data/datasets.mjs' */
@@ -53,7 +54,8 @@ export function createDialog({ actions, datasets, focus, viewer }) {
       make('span', { className: 'palette-name', textContent: isAction ? entry.action.title : entry.label }),
       make('span', { className: 'palette-meta', textContent: isAction ? entry.action.group : entry.meta }),
     );
-    if (isAction && entry.action.keys) option.append(make('kbd', { textContent: entry.action.keys }));
+    const keys = isAction ? keysOf(entry.action.title) : '';
+    if (keys) option.append(make('kbd', { textContent: keys }));
     option.addEventListener('click', () => choose(index));
     option.addEventListener('pointermove', () => {
       if (chosen === index) return;

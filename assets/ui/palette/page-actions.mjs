@@ -38,21 +38,21 @@ const OF_MENU = '[data-export]';
 
 /** @param {PageActionParts & {help: () => void}} parts @returns {() => Action[]} */
 export function pageActions({ viewer, player, contrast, help }) {
-  /** @param {string} group @param {string} title @param {() => unknown} run @param {string} [keys] @returns {Action} */
-  const action = (group, title, run, keys) => ({ group, title, run, keys });
+  /** @param {string} group @param {string} title @param {() => unknown} run @returns {Action} */
+  const action = (group, title, run) => ({ group, title, run });
 
   /** @param {View} view */
   function ofSlices(view) {
     if (view.axis === null) return [];
     return [
-      action('Slice', 'Next slice', () => viewer.step(1), '→'),
-      action('Slice', 'Previous slice', () => viewer.step(-1), '←'),
-      action('Slice', 'Ten slices on', () => viewer.step(10), 'PgDn'),
-      action('Slice', 'Ten slices back', () => viewer.step(-10), 'PgUp'),
-      action('Slice', 'First slice', () => viewer.go(0), 'Home'),
-      action('Slice', 'Last slice', () => viewer.goToEnd(), 'End'),
+      action('Slice', 'Next slice', () => viewer.step(1)),
+      action('Slice', 'Previous slice', () => viewer.step(-1)),
+      action('Slice', 'Ten slices on', () => viewer.step(10)),
+      action('Slice', 'Ten slices back', () => viewer.step(-10)),
+      action('Slice', 'First slice', () => viewer.go(0)),
+      action('Slice', 'Last slice', () => viewer.goToEnd()),
       action('Slice', 'Go to slice …', () => element('index-input').focus()),
-      action('Slice', player.isPlaying() ? 'Pause' : 'Play', () => player.toggle(), 'Space'),
+      action('Slice', 'Play and pause', () => player.toggle()),
     ];
   }
 
@@ -86,7 +86,7 @@ export function pageActions({ viewer, player, contrast, help }) {
   function ofColors(view) {
     if (view.kind !== 'values') return [];
     return [
-      action('Contrast', 'Contrast of what is in view', () => contrast.auto(), 'A'),
+      action('Contrast', 'Contrast of what is in view', () => contrast.auto()),
       action('Contrast', 'Window of the volume', () => viewer.setColors({ window: 'volume' })),
       action('Contrast', 'Window of the slice', () => viewer.setColors({ window: 'slice' })),
       action('Contrast', 'Keep this window', () => viewer.freezeWindow()),
@@ -128,7 +128,7 @@ export function pageActions({ viewer, player, contrast, help }) {
     return [
       ...ofView,
       ...BUTTONS.flatMap(([group, selector]) => ofButtons(group, selector)),
-      action('Page', 'Keys and gestures', help, '?'),
+      action('Page', 'Keys and gestures', help),
     ];
   };
 }
@@ -136,12 +136,11 @@ export function pageActions({ viewer, player, contrast, help }) {
 /** @param {string} group @param {string} selector @returns {Action[]} */
 function ofButtons(group, selector) {
   return (/** @type {HTMLElement[]} */ (Array.from(document.querySelectorAll(selector)))).filter((node) =>
-    !node.matches('.hidden, :disabled, [aria-expanded], #palette-button, #help-button') &&
+    !node.matches('.hidden, :disabled, [aria-haspopup], #palette-button, #help-button') &&
     (node.matches(OF_MENU) || node.getClientRects().length > 0)
   ).map((node) => ({
     group,
     title: titleOf(node),
-    keys: node.getAttribute('aria-keyshortcuts') || undefined,
     run: () => node.click(),
   })).filter(({ title }) => title !== '');
 }

@@ -1,4 +1,5 @@
-/* The values through all slices at a point, or in a region: a curve that grows from the slice on the screen outwards. */
+/* The values through all slices at a point, or in a region: a curve that grows from the slice on the screen outwards. While a
+   point is moved, and under the mouse, it has the slices that are cached. */
 
 import { axisOf, coordinateText, nameOf as axisName } from '../../model/axes.mjs';
 import { csvOf } from '../../model/measures.mjs';
@@ -8,13 +9,15 @@ import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
 import { readColumn } from '../../data/column.mjs';
-import { button, createPanel, createRequests, make, queryOf, saveCsv } from './panel.mjs';
+import { createFollowing } from './following.mjs';
+import { button, createPanel, createRequests, make, queryOf, saveCsv, SHAPES } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { ColumnLine } from '../../data/column.mjs' */
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Curve } from '../../render/measure-chart.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
+/** @import { Shown } from './following.mjs' */
 /** @import { Entry } from './layer.mjs' */
 /** @import { Panel } from './measure.mjs' */
 
@@ -28,12 +31,14 @@ import { nameOf } from './words.mjs';
 
 // The chart is drawn at most so often (ms).
 const DRAW_MS = 120;
-/** @type {Record<string, string>} */
-const SHAPES = { rect: 'rectangle', ellipse: 'ellipse', poly: 'polygon' };
+// What is under the mouse is none of the view's shapes.
+const UNDER = -1;
+const UNDER_COLOR = '#8b969e';
 
-/** @param {ToolParts} parts @returns {Panel} */
+/** @param {ToolParts} parts @returns {Panel & {point: (tool: Tool | null, view: View | null) => void}} */
 export function createColumnPanel({ api, clock, store, viewer }) {
   const requests = createRequests(api);
+  const peeking = createRequests(api);
   /** @type {Column | null} */
   let column = null;
   let asked = '';
@@ -42,7 +47,7 @@ export function createColumnPanel({ api, clock, store, viewer }) {
   const host = make('div', 'measured-chart');
   const chart = createChart(host, (x) => viewer.go(Math.round(x)));
   host.title = 'A click goes to the slice';
-  const starting = button('Measure', start, 'Measure the region in all slices');
+  const starting = button('Measure', () => start(), 'Measure the region in all slices');
   const stopping = button('Cancel', () => cancel(), 'Stop, and keep what has come');
   const saving = button('CSV', saveValues, 'Save the values as CSV');
   const bar = make('div', 'measured-progress');
@@ -50,9 +55,19 @@ export function createColumnPanel({ api, clock, store, viewer }) {
   /** @type {{entry: Entry, view: View} | null} */
   let offered = null;
 
+  /** What is cached of a point that is on its way. */
+  const following = createFollowing({
+    requests: peeking,
+    panel,
+    keyOf,
+    ask: peek,
+    draw: (_, isLast) => draw(!isLast),
+    clear: () => undefined,
+  });
+
   /** What the values depend on, which the slice on the screen is no part of. @param {View} view @param {Tool} tool */
-  const keyOf = (view, { kind, plane, points }) =>
-    JSON.stringify([
+  function keyOf(view, { kind, plane, points }) {
+    return JSON.stringify([
       view.generation,
       view.axis,
       view.shape,
@@ -62,27 +77,71 @@ export function createColumnPanel({ api, clock, store, viewer }) {
       kind,
       points,
     ]);
+  }
 
   /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
   function show(entry, view, isAtRest) {
-    panel.show(true);
-    panel.name(nameOf(entry.tool, entry.index) + ' through ' + axisName(view, Number(view.axis)));
+    head(entry, view);
     offered = { entry, view };
     if (keyOf(view, entry.tool) === asked) {
       draw();
       return;
     }
+    const known = following.shown();
     forget();
-    if (entry.tool.kind === 'point' && isAtRest) start();
+    if (entry.tool.kind === 'point' && isAtRest) start(known);
     buttons();
+  }
+
+  /** @param {Entry} entry @param {View} view */
+  function head({ tool, index }, view) {
+    panel.show(true);
+    const name = index === UNDER ? 'Under the pointer' : nameOf(tool, index);
+    panel.name(name + ' through ' + axisName(view, Number(view.axis)));
+  }
+
+  /** The shape is moved. @param {Entry} entry @param {View} view */
+  function live(entry, view) {
+    if (column || entry.tool.kind !== 'point') forget();
+    if (entry.tool.kind !== 'point') return;
+    head(entry, view);
+    following.live(entry, view);
+  }
+
+  /** Where the mouse is, null where it is nowhere. @param {Tool | null} tool @param {View | null} view */
+  function point(tool, view) {
+    if (tool && view && view.axis !== null) {
+      const entry = { tool, index: UNDER };
+      if (!offered) head(entry, view);
+      following.live(entry, view);
+    } else if (following.isOf(UNDER)) {
+      following.hide();
+      if (offered) draw();
+      else hide();
+    }
+  }
+
+  /** The values of slices that are cached. @param {Entry} entry @param {View} view @returns {Promise<ColumnLine[] | null>} */
+  async function peek({ tool }, view) {
+    const query = { ...queryOf(view), axis: view.axis, ...whereOf(view, tool), cached: 1 };
+    const response = await peeking.ask('/api/v1/column', query, view.generation);
+    if (!response) return null;
+    /** @type {ColumnLine[]} */
+    const found = new Array(view.shape[Number(view.axis)]);
+    for await (const lines of readColumn(response)) for (const line of lines) found[line.index] = line;
+    return found;
   }
 
   /* The figures are of another place. */
   function forget() {
+    following.hide();
+    forgetColumn();
+  }
+
+  function forgetColumn() {
     requests.cancel();
     clock.cancel(drawing);
     drawing = 0;
-    if (column) chart.clear();
     column = null;
     asked = '';
     panel.say('');
@@ -95,21 +154,26 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     starting.classList.toggle('hidden', isRunning || Boolean(isWhole));
     stopping.classList.toggle('hidden', !isRunning);
     saving.classList.toggle('hidden', !column || !column.count);
-    host.classList.toggle('hidden', !column);
+    host.classList.toggle('hidden', !column && !following.shown());
     bar.classList.toggle('hidden', !isRunning);
     if (column) bar.style.width = 100 * column.count / column.lines.length + '%';
   }
 
-  async function start() {
+  /** @param {Shown<ColumnLine[]> | null} [known] */
+  async function start(known = null) {
     if (!offered || offered.view.axis === null) return;
     const { entry, view } = offered;
     const axis = Number(view.axis);
     asked = keyOf(view, entry.tool);
     const mine = asked;
+    const isOfIt = known && keyOf(known.view, known.entry.tool) === asked;
+    const lines = isOfIt ? known.found : new Array(view.shape[axis]);
     /** @type {Column} */
-    const fresh = { entry, view, lines: new Array(view.shape[axis]), count: 0 };
+    const fresh = { entry, view, lines, count: lines.reduce((n) => n + 1, 0) };
     column = fresh;
     panel.say('');
+    if (fresh.count) draw();
+    else chart.clear();
     try {
       const answer = requests.ask(
         '/api/v1/column',
@@ -148,33 +212,47 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     return { at: at.join(',') };
   }
 
-  function draw() {
+  /** @param {boolean} [isLive] More are to come. */
+  function draw(isLive = false) {
     clock.cancel(drawing);
     drawing = 0;
     buttons();
     const now = store.current();
-    if (!column || !now) return;
-    const { entry, view, lines, count } = column;
-    if (requests.isRunning()) panel.say(count + ' of ' + lines.length + ' slices');
-    else if (count === lines.length) panel.say(count + ' slices');
-    const index = Array.from(lines.keys());
-    /** @param {(line: ColumnLine) => number | null | undefined} get @returns {(number | null)[]} */
-    const values = (get) => Array.from(lines, (line) => (line ? get(line) ?? null : null));
-    const color = colorOf(entry.index);
-    /** @type {Curve[]} */
-    const curves = isRegion(entry.tool)
-      ? [
-        { x: index, y: values(({ min }) => min), color, name: 'min', kind: 'faint' },
-        { x: index, y: values(({ max }) => max), color, name: 'max', kind: 'faint' },
-        { x: index, y: values(({ mean }) => mean), color, name: 'mean' },
-      ]
-      : [{ x: index, y: values(({ value }) => value), color, name: nameOf(entry.tool, entry.index) }];
+    const under = following.shown();
+    const shown = column || under;
+    if (!shown || !now) return;
+    const { view } = shown;
+    if (column) sayCount(column);
+    else if (under) panel.say(under.found.reduce((n) => n + 1, 0) + ' of ' + under.found.length + ' slices are cached');
     chart.draw({
-      curves,
+      curves: [
+        ...(column ? curvesOf(column.entry, column.lines) : []),
+        ...(under ? curvesOf(under.entry, under.found) : []),
+      ],
       xTitle: 'index along ' + axisName(view, Number(view.axis)),
       yTitle: valueUnit(view) || '',
       marker: now.axis === view.axis ? now.position[Number(view.axis)] : null,
-    });
+    }, isLive);
+  }
+
+  /** @param {Column} of */
+  function sayCount({ count, lines }) {
+    if (requests.isRunning()) panel.say(count + ' of ' + lines.length + ' slices');
+    else if (count === lines.length) panel.say(count + ' slices');
+  }
+
+  /** @param {Entry} entry @param {(ColumnLine | undefined)[]} lines @returns {Curve[]} */
+  function curvesOf({ tool, index }, lines) {
+    const x = Array.from(lines.keys());
+    /** @param {(line: ColumnLine) => number | null | undefined} get @returns {(number | null)[]} */
+    const values = (get) => Array.from(lines, (line) => (line ? get(line) ?? null : null));
+    if (index === UNDER) return [{ x, y: values(({ value }) => value), color: UNDER_COLOR, name: 'under the pointer' }];
+    const color = colorOf(index);
+    return !isRegion(tool) ? [{ x, y: values(({ value }) => value), color, name: nameOf(tool, index) }] : [
+      { x, y: values(({ min }) => min), color, name: 'min', kind: 'faint' },
+      { x, y: values(({ max }) => max), color, name: 'max', kind: 'faint' },
+      { x, y: values(({ mean }) => mean), color, name: 'mean' },
+    ];
   }
 
   function saveValues() {
@@ -199,15 +277,27 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     return true;
   }
 
+  /* No shape is chosen; what is under the pointer stays where nothing else has changed. */
+  function hide() {
+    offered = null;
+    const now = store.current();
+    const under = following.isOf(UNDER) ? following.shown() : null;
+    if (now && under && keyOf(now, under.entry.tool) === keyOf(under.view, under.entry.tool)) {
+      forgetColumn();
+      head(under.entry, now);
+      draw();
+      return;
+    }
+    forget();
+    panel.show(false);
+  }
+
   return {
     fits: (tool, view) => view.axis !== null && (tool.kind === 'point' || isRegion(tool)),
     show,
-    live: () => forget(),
-    hide: () => {
-      forget();
-      offered = null;
-      panel.show(false);
-    },
+    live,
+    point,
+    hide,
     cancel,
   };
 }

@@ -18,6 +18,7 @@ import { element } from '../../render/dom.mjs';
  * @property {() => ToolKind | null} kind
  * @property {(index: number | null) => void} select
  * @property {(live: Live | null) => void} show What is being drawn.
+ * @property {(tool: Tool | null) => void} point A point where the mouse is, while points are drawn; null where none is.
  * @property {() => readonly Place[]} draft
  * @property {(draft: readonly Place[], tip?: Place | null) => void} setDraft
  * @property {(live: Live) => void} keep
@@ -165,6 +166,8 @@ export function createDrawing({ clock, store, plot }, hooks) {
     const area = plot.area();
     if (!view || !area) return;
     if (hooks.draft().length) hooks.setDraft(hooks.draft(), placeOf(at, area, view));
+    const isPoint = hooks.kind() === 'point' && isInside(at, area);
+    hooks.point(isPoint ? snapped(toolAt('point', placeOf(at, area, view), view), hooks.size()) : null);
     frame.classList.toggle('on-tool', hooks.entries().length > 0 && find(at, area, REACH.mouse) !== null);
   }
 
@@ -230,6 +233,7 @@ export function createDrawing({ clock, store, plot }, hooks) {
   frame.addEventListener('pointermove', onMove, true);
   frame.addEventListener('pointerup', onUp, true);
   frame.addEventListener('pointercancel', cancel, true);
+  frame.addEventListener('pointerleave', () => hooks.point(null));
   for (const type of ['mousedown', 'mousemove']) {
     frame.addEventListener(type, (event) => drag && own(event), true);
   }

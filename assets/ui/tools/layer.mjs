@@ -66,6 +66,7 @@ export function createLayer(parts) {
       redraw();
       measure.onLive(next);
     },
+    point: measure.onPoint,
     draft: () => draft,
     setDraft,
     keep,
@@ -325,6 +326,7 @@ export function createLayer(parts) {
   /* Another tool is chosen. */
   function onTool() {
     drawing.cancel();
+    measure.onPoint(null);
     setDraft([]);
     const chosen = kind();
     if (!chosen) return;

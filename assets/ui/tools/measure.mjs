@@ -34,8 +34,9 @@ import { describe, nameOf } from './words.mjs';
 /** @param {ToolParts} parts @param {MeasureHooks} hooks */
 export function createMeasure(parts, hooks) {
   const { clock, store, machine, focus } = parts;
+  const columns = createColumnPanel(parts);
   /** @type {Panel[]} */
-  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts), createColumnPanel(parts)];
+  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts), columns];
   let listed = '';
   let timer = 0;
 
@@ -80,11 +81,10 @@ export function createMeasure(parts, hooks) {
     focus.focusPicture();
   }
 
-  /** The length of a ruler, and of a line. @param {Entry | null} entry */
+  /** The length of a ruler; that of a line stands over its profile. @param {Entry | null} entry */
   function measureLength(entry) {
     const view = store.current();
-    const isLong = entry && (entry.tool.kind === 'ruler' || entry.tool.kind === 'line');
-    const texts = view && isLong ? [lengthText(view, entry.tool), voxelsText(entry.tool)] : [];
+    const texts = view && entry?.tool.kind === 'ruler' ? [lengthText(view, entry.tool), voxelsText(entry.tool)] : [];
     setText('measured-length', texts.filter((text, i) => texts.indexOf(text) === i).join(' · '));
   }
 
@@ -115,6 +115,8 @@ export function createMeasure(parts, hooks) {
     labelOf,
     onChange,
     onLive,
+    /** A point where the mouse is, which is none of the view's; null where there is none. @param {Tool | null} tool */
+    onPoint: (tool) => columns.point(tool, store.current()),
     /* After the picture: no key waits for it. */
     onPhase: () => {
       clock.cancel(timer);

@@ -8,7 +8,10 @@ import { element } from '../../render/dom.mjs';
 /** @import { Api, Query } from '../../data/api.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 
-/** @typedef {ReturnType<typeof createPanel>} MeasurePanel */
+/**
+ * @typedef {ReturnType<typeof createPanel>} MeasurePanel
+ * @typedef {ReturnType<typeof createRequests>} Requests
+ */
 
 /** @param {string} tag @param {string} [name] @param {string} [text] @returns {HTMLElement} */
 export function make(tag, name, text) {
@@ -92,6 +95,9 @@ export function createRequests(api) {
     isRunning: () => running !== null,
   };
 }
+
+/** What the server calls the kinds of a region. @type {Record<string, string>} */
+export const SHAPES = { rect: 'rectangle', ellipse: 'ellipse', poly: 'polygon' };
 
 /** What all requests for a view have. @param {View} view @returns {Query} */
 export const queryOf = ({ file, dataset, decode, part }) => ({ file, dataset, decode: decode ? 1 : null, part });

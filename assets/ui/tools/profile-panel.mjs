@@ -10,21 +10,22 @@ import { formatNumber } from '../../model/number-format.mjs';
 import { MAX_WIDTH } from '../../model/tools.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
+import { createFollowing } from './following.mjs';
 import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Curve } from '../../render/measure-chart.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
+/** @import { Shown } from './following.mjs' */
 /** @import { Entry } from './layer.mjs' */
 /** @import { Panel } from './measure.mjs' */
 
 /**
- * @typedef {object} Shown What the chart has.
- * @property {Entry} entry
- * @property {View} view
+ * @typedef {object} Profile
  * @property {ArrayLike<number | null>} values
  * @property {ArrayLike<number>} positions In voxels.
+ * @property {string} [cells] Of which cells, where they are not the voxels.
  */
 
 const MOST_FROZEN = 5;
@@ -35,12 +36,6 @@ const DIGITS = 6;
  * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void}} hooks @returns {Panel} */
 export function createProfilePanel({ api, plot }, { change }) {
   const requests = createRequests(api);
-  /** @type {Shown | null} */
-  let shown = null;
-  /** What the figures were asked for. */
-  let asked = '';
-  /** The line while it is dragged faster than the server answers. @type {{entry: Entry, view: View} | null} */
-  let next = null;
   /** @type {Curve[]} */
   let frozen = [];
 
@@ -50,7 +45,7 @@ export function createProfilePanel({ api, plot }, { change }) {
   width.addEventListener('change', () => {
     const value = Number(width.value);
     if (Number.isInteger(value) && value >= 1 && value <= MAX_WIDTH) change({ width: value });
-    else if (shown) width.value = String(shown.entry.tool.width);
+    else width.value = String(following.shown()?.entry.tool.width ?? 1);
   });
   const reduce = /** @type {HTMLSelectElement} */ (make('select'));
   reduce.append(...['mean', 'sum'].map((name) => new Option(name)));
@@ -66,30 +61,19 @@ export function createProfilePanel({ api, plot }, { change }) {
     options,
   ]);
 
-  /** @param {View} view @param {Tool} tool */
-  const keyOf = (view, { points, width: wide, sum }) => JSON.stringify([sliceKeyOf(view), points, wide, sum]);
+  const following = createFollowing({ requests, panel, keyOf, ask, draw, clear: () => chart.clear() });
 
-  /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
-  function show(entry, view, isAtRest) {
-    head(entry, view);
-    const key = keyOf(view, entry.tool);
-    panel.stale(!shown || keyOf(shown.view, shown.entry.tool) !== key);
-    if (key === asked) return;
-    next = null;
-    if (isAtRest) ask(entry, view);
-    else requests.cancel();
+  /** @param {View} view @param {Tool} tool */
+  function keyOf(view, { points, width: wide, sum }) {
+    return JSON.stringify([sliceKeyOf(view), points, wide, sum]);
   }
 
   /** @param {Entry} entry @param {View} view */
   function live(entry, view) {
     head(entry, view);
     const found = atHand(entry, view);
-    if (found) {
-      requests.cancel();
-      asked = '';
-      draw({ entry, view, ...found }, true);
-    } else if (requests.isRunning()) next = { entry, view };
-    else ask(entry, view);
+    if (found) following.put({ entry, view, found });
+    else following.live(entry, view);
   }
 
   /** From the values on the screen. @param {Entry} entry @param {View} view */
@@ -97,8 +81,12 @@ export function createProfilePanel({ api, plot }, { change }) {
     const scene = plot.scene();
     if (!scene || scene.request.generation !== view.generation) return null;
     if (sliceKeyOf(scene.request.view) !== sliceKeyOf(view)) return null;
+    const { cells } = scene;
     const [first, second] = tool.plane;
-    return profileOf(scene.cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
+    const found = profileOf(cells, tool, isTransposed(view), [view.shape[first], view.shape[second]]);
+    const isPooled = cells.step > 1;
+    return found &&
+      { ...found, cells: isPooled ? 'of cells of ' + cells.colStep + ' × ' + cells.rowStep + ' voxels' : '' };
   }
 
   /** @param {Entry} entry @param {View} view */
@@ -109,74 +97,54 @@ export function createProfilePanel({ api, plot }, { change }) {
     reduce.value = tool.sum ? 'sum' : 'mean';
   }
 
-  /** @param {Entry} entry @param {View} view */
-  async function ask(entry, view) {
-    const { points: [r0, c0, r1, c1], width: wide, sum } = entry.tool;
-    asked = keyOf(view, entry.tool);
-    const mine = asked;
-    try {
-      const response = await requests.ask('/api/v1/profile', {
-        ...sliceQueryOf(view),
-        from: r0 + ',' + c0,
-        to: r1 + ',' + c1,
-        width: wide,
-        reduce: sum ? 'sum' : 'mean',
-      }, view.generation);
-      const found = response && await response.json();
-      if (!found) {
-        if (asked === mine) asked = '';
-        return;
-      }
-      requests.done();
-      draw({ entry, view, values: found.values, positions: positionsOf(entry.tool, found.values.length) });
-    } catch (error) {
-      if (asked !== mine) return;
-      requests.done();
-      shown = null;
-      chart.clear();
-      panel.stale(false);
-      panel.say(/** @type {Error} */ (error).message, true);
-    }
-    const waiting = next;
-    next = null;
-    if (waiting) live(waiting.entry, waiting.view);
+  /** @param {Entry} entry @param {View} view @returns {Promise<Profile | null>} */
+  async function ask({ tool }, view) {
+    const { points: [r0, c0, r1, c1], width: wide, sum } = tool;
+    const response = await requests.ask('/api/v1/profile', {
+      ...sliceQueryOf(view),
+      from: r0 + ',' + c0,
+      to: r1 + ',' + c1,
+      width: wide,
+      reduce: sum ? 'sum' : 'mean',
+    }, view.generation);
+    const found = response && await response.json();
+    return found && { values: found.values, positions: positionsOf(tool, found.values.length) };
   }
 
-  /** @param {Shown} now @param {boolean} [isLive] More are to come. */
-  function draw(now, isLive = false) {
-    shown = now;
-    panel.stale(false);
-    const cells = plot.scene()?.cells;
-    const isPooled = isLive && cells && cells.step > 1;
-    panel.say(isPooled ? 'of cells of ' + cells.colStep + ' × ' + cells.rowStep + ' voxels' : summary(now.values));
-    const { factor, unit } = scaleOf(now.view, now.entry.tool);
+  /** @param {Shown<Profile>} now @param {boolean} [isLast] */
+  function draw(now, isLast = true) {
+    const { view, entry, found } = now;
+    panel.say(found.cells || summary(found.values));
+    const { factor, unit } = scaleOf(view, entry.tool);
     chart.draw({
-      curves: [...frozen, curveOf(now, factor, nameOf(now.entry.tool, now.entry.index), colorOf(now.entry.index))],
+      curves: [...frozen, curveOf(found, factor, nameOf(entry.tool, entry.index), colorOf(entry.index))],
       xTitle: unit,
-      yTitle: valueUnit(now.view) || '',
-    }, isLive);
+      yTitle: valueUnit(view) || '',
+    }, !isLast);
   }
 
-  /** @param {Shown} of @param {number} factor @param {string} name @param {string} color @returns {Curve} */
+  /** @param {Profile} of @param {number} factor @param {string} name @param {string} color @returns {Curve} */
   function curveOf({ values, positions }, factor, name, color) {
     return { x: Array.from(positions, (at) => at * factor), y: values, name, color };
   }
 
   function freeze() {
-    if (!shown) return;
-    const { view, entry: { tool, index } } = shown;
+    const now = following.shown();
+    if (!now) return;
+    const { view, found, entry: { tool, index } } = now;
     const where = view.axis === null ? '' : ', ' + axisOf(view, view.axis).name + ' ' + view.position[view.axis];
     const color = FROZEN_COLORS[frozen.length % FROZEN_COLORS.length];
-    const curve = curveOf(shown, scaleOf(view, tool).factor, nameOf(tool, index) + where, color);
+    const curve = curveOf(found, scaleOf(view, tool).factor, nameOf(tool, index) + where, color);
     frozen = [...frozen, { ...curve, kind: /** @type {const} */ ('faint') }].slice(-MOST_FROZEN);
-    draw(shown);
+    draw(now);
     showThaw();
   }
 
   const thawing = button('Clear', () => {
     frozen = [];
     showThaw();
-    if (shown) draw(shown);
+    const now = following.shown();
+    if (now) draw(now);
   }, 'Remove the frozen profiles from the chart');
 
   function showThaw() {
@@ -185,8 +153,9 @@ export function createProfilePanel({ api, plot }, { change }) {
   }
 
   function saveValues() {
-    if (!shown) return;
-    const { view, entry, values, positions } = shown;
+    const now = following.shown();
+    if (!now) return;
+    const { view, entry, found: { values, positions } } = now;
     const { factor, unit } = scaleOf(view, entry.tool);
     const name = nameOf(entry.tool, entry.index);
     const inUnits = unit !== 'voxels';
@@ -204,13 +173,13 @@ export function createProfilePanel({ api, plot }, { change }) {
 
   return {
     fits: (tool) => tool.kind === 'line',
-    show,
+    show: (entry, view, isAtRest) => {
+      head(entry, view);
+      following.show(entry, view, isAtRest);
+    },
     live,
     hide: () => {
-      requests.cancel();
-      next = null;
-      asked = '';
-      shown = null;
+      following.hide();
       panel.show(false);
     },
   };

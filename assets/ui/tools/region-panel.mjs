@@ -7,11 +7,14 @@ import { formatExact, formatNumber } from '../../model/number-format.mjs';
 import { isRegion } from '../../model/tool-geometry.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
-import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
+import { createFollowing } from './following.mjs';
+import { button, createPanel, createRequests, make, saveCsv, SHAPES, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
+/** @import { Query } from '../../data/api.mjs' */
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
+/** @import { Shown } from './following.mjs' */
 /** @import { Entry } from './layer.mjs' */
 /** @import { Panel } from './measure.mjs' */
 
@@ -28,14 +31,10 @@ import { nameOf } from './words.mjs';
  * @property {Figure} sum
  * @property {number} area
  * @property {string | null} area_unit
- *
- * @typedef {{entry: Entry, view: View, figures: RegionFigures}} Shown
  */
 
 const DIGITS = 7;
 const BINS = 64;
-/** @type {Record<string, string>} */
-const SHAPES = { rect: 'rectangle', ellipse: 'ellipse', poly: 'polygon' };
 /** @type {readonly [name: 'n' | 'mean' | 'sd' | 'median' | 'min' | 'max' | 'sum' | 'missing', text: string][]} */
 const FIGURES = [['mean', 'mean'], ['sd', 'σ'], ['min', 'min'], ['max', 'max'], ['median', 'median'], ['sum', 'sum']];
 
@@ -43,37 +42,23 @@ const FIGURES = [['mean', 'mean'], ['sd', 'σ'], ['min', 'min'], ['max', 'max'],
 export function createRegionPanel({ api }) {
   const requests = createRequests(api);
   const counting = createRequests(api);
-  /** @type {Shown | null} */
-  let shown = null;
-  let asked = '';
-  /** The region while it is dragged faster than the server answers. @type {{entry: Entry, view: View} | null} */
-  let next = null;
-
   const list = make('dl', 'figures');
   const host = make('div', 'measured-chart hidden');
   const chart = createChart(host);
   const panel = createPanel('region-panel', [button('CSV', saveFigures, 'Save the figures as CSV')], [list, host]);
+  const following = createFollowing({ requests, panel, keyOf, ask, draw, clear });
 
   /** @param {View} view @param {Tool} tool */
-  const keyOf = (view, { kind, points }) => JSON.stringify([sliceKeyOf(view), kind, points]);
-
-  /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
-  function show(entry, view, isAtRest) {
-    head(entry);
-    const key = keyOf(view, entry.tool);
-    panel.stale(!shown || keyOf(shown.view, shown.entry.tool) !== key);
-    if (key === asked) return;
-    next = null;
-    if (isAtRest) ask(entry, view);
-    else requests.cancel();
+  function keyOf(view, { kind, points }) {
+    return JSON.stringify([sliceKeyOf(view), kind, points]);
   }
 
-  /** @param {Entry} entry @param {View} view */
-  function live(entry, view) {
-    head(entry);
-    if (requests.isRunning()) next = { entry, view };
-    else ask(entry, view);
-  }
+  /** @param {View} view @param {Tool} tool @returns {Query} */
+  const regionQuery = (view, { kind, points }) => ({
+    ...sliceQueryOf(view),
+    shape: SHAPES[kind],
+    points: points.join(','),
+  });
 
   /** @param {Entry} entry */
   function head({ tool, index }) {
@@ -81,48 +66,22 @@ export function createRegionPanel({ api }) {
     panel.name(nameOf(tool, index));
   }
 
-  /** @param {Entry} entry @param {View} view */
-  async function ask(entry, view) {
-    asked = keyOf(view, entry.tool);
-    const mine = asked;
-    try {
-      const response = await requests.ask('/api/v1/region', {
-        ...sliceQueryOf(view),
-        shape: SHAPES[entry.tool.kind],
-        points: entry.tool.points.join(','),
-      }, view.generation);
-      const text = response && await response.text();
-      if (!text) {
-        if (asked === mine) asked = '';
-        return;
-      }
-      requests.done();
-      draw({ entry, view, figures: parseFigures(text) });
-      if (!next) count(entry, view);
-    } catch (error) {
-      if (asked !== mine) return;
-      requests.done();
-      clear();
-      panel.say(/** @type {Error} */ (error).message, true);
-    }
-    const waiting = next;
-    next = null;
-    if (waiting) live(waiting.entry, waiting.view);
+  /** @param {Entry} entry @param {View} view @returns {Promise<RegionFigures | null>} */
+  async function ask({ tool }, view) {
+    const response = await requests.ask('/api/v1/region', regionQuery(view, tool), view.generation);
+    const text = response && await response.text();
+    return text ? parseFigures(text) : null;
   }
 
   function clear() {
-    shown = null;
+    counting.cancel();
     list.replaceChildren();
     chart.clear();
     host.classList.add('hidden');
-    panel.stale(false);
   }
 
-  /** @param {Shown} now */
-  function draw(now) {
-    shown = now;
-    const { view, figures } = now;
-    panel.stale(false);
+  /** @param {Shown<RegionFigures>} now @param {boolean} isLast */
+  function draw({ entry, view, found: figures }, isLast) {
     panel.say(sizeText(figures));
     const unit = valueUnit(view);
     list.replaceChildren(...FIGURES.flatMap(([name, text]) => {
@@ -132,21 +91,17 @@ export function createRegionPanel({ api }) {
       return [make('dt', '', text), cell];
     }));
     if (!figures.n) host.classList.add('hidden');
+    if (isLast) count(entry, view);
   }
 
   /** The histogram, which follows the figures. @param {Entry} entry @param {View} view */
   async function count({ tool, index }, view) {
-    const mine = asked;
+    const query = { ...regionQuery(view, tool), bins: BINS };
     try {
-      const response = await counting.ask('/api/v1/histogram', {
-        ...sliceQueryOf(view),
-        shape: SHAPES[tool.kind],
-        points: tool.points.join(','),
-        bins: BINS,
-      }, view.generation);
+      const response = await counting.ask('/api/v1/histogram', query, view.generation);
       /** @type {{counts: number[], edges: number[], n: number} | null} */
       const found = response && await response.json();
-      if (!found || asked !== mine || !found.n) return;
+      if (!found || !isShown(view, tool) || !found.n) return;
       counting.done();
       host.classList.remove('hidden');
       chart.draw({
@@ -162,13 +117,20 @@ export function createRegionPanel({ api }) {
       });
     } catch (error) {
       // The figures stay.
-      if (asked === mine) panel.say(/** @type {Error} */ (error).message, true);
+      if (isShown(view, tool)) panel.say(/** @type {Error} */ (error).message, true);
     }
   }
 
+  /** Whether the figures are of this region. @param {View} view @param {Tool} tool */
+  function isShown(view, tool) {
+    const now = following.shown();
+    return Boolean(now && keyOf(now.view, now.entry.tool) === keyOf(view, tool));
+  }
+
   function saveFigures() {
-    if (!shown) return;
-    const { entry, view, figures } = shown;
+    const now = following.shown();
+    if (!now) return;
+    const { entry, view, found: figures } = now;
     const { area_unit: unit } = figures;
     const head_ = ['shape', 'n', 'missing', ...FIGURES.map(([name]) => name), 'area' + (unit ? ' [' + unit + ']' : '')];
     const name = nameOf(entry.tool, entry.index);
@@ -180,14 +142,16 @@ export function createRegionPanel({ api }) {
 
   return {
     fits: isRegion,
-    show,
-    live,
+    show: (entry, view, isAtRest) => {
+      head(entry);
+      following.show(entry, view, isAtRest);
+    },
+    live: (entry, view) => {
+      head(entry);
+      following.live(entry, view);
+    },
     hide: () => {
-      requests.cancel();
-      counting.cancel();
-      next = null;
-      asked = '';
-      clear();
+      following.hide();
       panel.show(false);
     },
   };

@@ -8,6 +8,7 @@ import { element } from '../../render/dom.mjs';
 import { createCompareBar } from './compare-bar.mjs';
 import { createPane, made } from './pane.mjs';
 import { createPlaneValues } from './plane-values.mjs';
+import { createShapes } from './shapes.mjs';
 /** @import { Failure } from '../../data/api.mjs' */
 /** @import { Cells } from '../../model/cells.mjs' */
 /** @import { ColorMapping } from '../../model/colormap.mjs' */
@@ -58,6 +59,8 @@ export function createCompare(parts) {
   );
   const over = made('canvas', { id: 'compare-over', className: 'compare-over' });
   over.setAttribute('aria-hidden', 'true');
+  // What is over the picture covers its shapes.
+  const shapes = createShapes();
   const canvas = createCanvas({ area: () => shifted(plot.area()) });
   canvas.start(over);
 
@@ -73,7 +76,7 @@ export function createCompare(parts) {
     },
     failed: (error) => say(error.message),
     took: () => undefined,
-  });
+  }, { bandwidth: parts.bandwidth, isOn: parts.fetchesAhead });
 
   /** @param {string} text */
   function say(text) {
@@ -136,6 +139,7 @@ export function createCompare(parts) {
   function hideOver() {
     painted = null;
     over.hidden = true;
+    shapes.node.classList.add('hidden');
     canvas.clear();
   }
 
@@ -148,6 +152,8 @@ export function createCompare(parts) {
     bar.placeHandle(mode === 'swipe' && painted ? box : null);
     if (!painted) return;
     canvas.draw(box);
+    shapes.node.classList.remove('hidden');
+    shapes.draw(view, box);
     over.style.opacity = mode === 'overlay' ? String(bar.share()) : '1';
     over.style.clipPath = mode === 'swipe' ? 'inset(0 0 0 ' + 100 * bar.share() + '%)' : 'none';
   }
@@ -228,12 +234,12 @@ export function createCompare(parts) {
   function setOpen(open) {
     if (open === isOpen) return;
     isOpen = open;
-    if (open) element('views').append(bar.node, pane.node, over, bar.handle);
+    if (open) element('views').append(bar.node, pane.node, over, shapes.node, bar.handle);
     else {
       leave();
       other = null;
       lookup = '';
-      [bar.node, pane.node, over, bar.handle].forEach((node) => node.remove());
+      [bar.node, pane.node, over, shapes.node, bar.handle].forEach((node) => node.remove());
       delete element('stage').dataset.compare;
     }
   }

@@ -7,6 +7,7 @@ import { gripOf, moveGrip } from '../../model/pinch.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf, overlayCodes } from '../../render/codes.mjs';
 import { axesOf } from '../../render/values-request.mjs';
+import { createShapes } from './shapes.mjs';
 import { tickMarks } from './ticks.mjs';
 /** @import { Cells } from '../../model/cells.mjs' */
 /** @import { ColorMapping } from '../../model/colormap.mjs' */
@@ -50,7 +51,8 @@ export function createPane(id, on, title = null) {
   const slider = made('input', { type: 'range', className: 'pane-slider', min: '0' });
   const band = made('div', { className: 'residency pane-band' });
   band.title = 'Slices that are decoded (solid), planned ahead (hatched) and in progress (light)';
-  frame.append(surface, ticks, cross, note);
+  const shapes = createShapes();
+  frame.append(surface, shapes.node, ticks, cross, note);
   node.append(name, frame);
   if (!title) node.append(slider, band);
   const canvas = createCanvas({ area: () => area });
@@ -83,6 +85,7 @@ export function createPane(id, on, title = null) {
     if (!area) return;
     canvas.draw(area);
     const box = area;
+    shapes.draw(view, box);
     Object.assign(cross.style, {
       left: box.left + 'px',
       top: box.top + 'px',

@@ -131,3 +131,22 @@ def select(
         **{"aria-label": label},
         **more,
     )
+
+
+# Of the button of a popover; the scripts say whether it is open.
+POPOVER_BUTTON = {"aria-haspopup": "dialog", "aria-expanded": "false"}
+
+
+def popover(id_: str, button: Component, content: list[Component], **more: Any) -> Component:
+    """What a button with `POPOVER_BUTTON` opens: an element of `content`, a dialog by its role, with a name.
+
+    Mantine would put these roles on an element around the button, where they mean nothing.
+    """
+    return dmc.Popover(
+        [dmc.PopoverTarget(button), dmc.PopoverDropdown(content)],
+        id=id_,
+        opened=False,
+        withRoles=False,
+        shadow="md",
+        **more,
+    )

@@ -164,63 +164,57 @@ def _transport() -> Component:
 
 
 def _playback_settings() -> Component:
-    """Playback settings behind a button."""
-    return dmc.Popover(
+    """Playback settings behind a button, without a tooltip, which would cover what it opens."""
+    label = "Speed and direction of playing"
+    button = dmc.ActionIcon(
+        components.icon("speed"),
+        id=View.PLAYBACK_SETTINGS,
+        variant="subtle",
+        color="gray",
+        size=32,
+        **{"aria-label": label} | components.POPOVER_BUTTON,
+    )
+    settings = html.Div(
         [
-            # A tooltip would cover what the button opens.
-            dmc.PopoverTarget(
-                dmc.ActionIcon(
-                    components.icon("speed"),
-                    id=View.PLAYBACK_SETTINGS,
-                    variant="subtle",
-                    color="gray",
-                    size=32,
-                    **{"aria-label": "Speed and direction of playing"},
-                )
+            components.labelled(
+                "Speed",
+                select(
+                    View.SPEED,
+                    SPEEDS,
+                    "Slices a second",
+                    190,
+                    portal=False,
+                    value=DEFAULT_SPEED,
+                ),
             ),
-            dmc.PopoverDropdown(
+            components.labelled(
+                "Direction",
+                _segments(View.DIRECTION, DIRECTIONS, "Direction of playing"),
+            ),
+            components.labelled(
+                "At the end", _segments(View.AT_END, ENDS, "What happens at the end")
+            ),
+            components.labelled(
+                "When slices are late",
+                _segments(View.TIMING, TIMINGS, "What happens when slices are late"),
+            ),
+            components.labelled(
+                "From and to slice",
                 html.Div(
                     [
-                        components.labelled(
-                            "Speed",
-                            select(
-                                View.SPEED,
-                                SPEEDS,
-                                "Slices a second",
-                                190,
-                                portal=False,
-                                value=DEFAULT_SPEED,
-                            ),
-                        ),
-                        components.labelled(
-                            "Direction",
-                            _segments(View.DIRECTION, DIRECTIONS, "Direction of playing"),
-                        ),
-                        components.labelled(
-                            "At the end", _segments(View.AT_END, ENDS, "What happens at the end")
-                        ),
-                        components.labelled(
-                            "When slices are late",
-                            _segments(View.TIMING, TIMINGS, "What happens when slices are late"),
-                        ),
-                        components.labelled(
-                            "From and to slice",
-                            html.Div(
-                                [
-                                    _end(View.PLAY_FROM, "First slice that is played"),
-                                    _end(View.PLAY_TO, "Last slice that is played"),
-                                ],
-                                className="joined",
-                            ),
-                        ),
+                        _end(View.PLAY_FROM, "First slice that is played"),
+                        _end(View.PLAY_TO, "Last slice that is played"),
                     ],
-                    className="playback",
-                )
+                    className="joined",
+                ),
             ),
         ],
-        position="top-start",
-        withArrow=True,
-        shadow="md",
+        className="playback",
+        role="dialog",
+        **{"aria-label": label},
+    )
+    return components.popover(
+        View.PLAYBACK_POPOVER, button, [settings], position="top-start", withArrow=True
     )
 
 

@@ -23,7 +23,7 @@ def document(
     <head>
         {{%metas%}}
         <title>{{%title%}}</title>
-        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="viewport" content="width=device-width, initial-scale=1, minimum-scale=1">
         <meta name="description" content="{description}">
         <meta name="color-scheme" content="light dark">
         <link rel="icon" type="image/svg+xml" href="{settings.url_prefix}/assets/favicon.svg">

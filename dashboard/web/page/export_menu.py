@@ -25,26 +25,30 @@ def build() -> list[Component]:
 
 
 def _menu() -> Component:
-    return dmc.Popover(
+    button = html.Button(
         [
-            dmc.PopoverTarget(
-                html.Button(
-                    [
-                        components.icon("download"),
-                        html.Span("Export", className="wide-only"),
-                        components.icon("chevron"),
-                    ],
-                    id=Export.BUTTON,
-                    type="button",
-                    className="text-button export-button",
-                    **{"aria-label": "Export", "aria-haspopup": "dialog"},
-                )
-            ),
-            dmc.PopoverDropdown(html.Div(_groups(), id=Export.MENU, className="export-menu")),
+            components.icon("download"),
+            html.Span("Export", className="wide-only"),
+            components.icon("chevron"),
         ],
+        id=Export.BUTTON,
+        type="button",
+        className="text-button export-button",
+        **{"aria-label": "Export"} | components.POPOVER_BUTTON,
+    )
+    menu = html.Div(
+        _groups(),
+        id=Export.MENU,
+        className="export-menu",
+        role="dialog",
+        **{"aria-label": "Export"},
+    )
+    return components.popover(
+        Export.POPOVER,
+        button,
+        [menu],
         position="bottom-end",
         width=292,
-        shadow="md",
         # It has the ids that the scripts fill before it is opened.
         keepMounted=True,
     )

@@ -37,6 +37,7 @@ class Export(StrEnum):
     """What is taken along."""
 
     BUTTON = "export-button"
+    POPOVER = "export-popover"
     MENU = "export-menu"
     REGION = "export-region"
     SLICES = "export-slices"
@@ -173,6 +174,7 @@ class View(StrEnum):
     NEXT = "slice-next"
     PLAY = "slice-play"
     PLAYBACK_SETTINGS = "play-settings"
+    PLAYBACK_POPOVER = "play-settings-popover"
     SPEED = "play-speed"
     DIRECTION = "play-direction"
     AT_END = "play-end"

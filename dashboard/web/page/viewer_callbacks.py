@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from dash import ClientsideFunction, Dash, Input
 
-from dashboard.web.page.ids import Panel, Shell, View
+from dashboard.web.page.ids import Export, Panel, Shell, View
 
+DIALOGS = (Shell.BOOKMARKS_DRAWER, View.PLAYBACK_POPOVER, Export.POPOVER)
 BUTTONS = (
     Shell.BURGER,
     Shell.TREE_RELOAD,
@@ -86,7 +87,7 @@ def register(app: Dash) -> None:
         Input(View.TIMING, "value"),
     )
     _clientside(app, "press", *(Input(id_, "n_clicks") for id_ in BUTTONS))
-    _clientside(app, "dialog", Input(Shell.BOOKMARKS_DRAWER, "opened"))
+    _clientside(app, "dialog", *(Input(id_, "opened") for id_ in DIALOGS))
     _clientside(app, "panels", Input(Panel.PARTS, "data"))
 
 

@@ -45,7 +45,11 @@ def register(api: flask.Blueprint, services: Services) -> None:
             address = column_query.column_address(
                 volume, packing_of(services, volume), services.settings.max_cells
             )
-            return services.columns.begin(address, charged(SCRIPT, services.quotas))
+            return services.columns.begin(
+                address,
+                charged(SCRIPT, services.quotas),
+                only_cached=column_query.CACHED.value(),
+            )
 
         found = again_if_changed(begun)
         response = flask.Response(_sent(found), content_type=NDJSON)
