@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-faults fuzz lint format reference docs bench clean
+.PHONY: help demo test test-cluster test-faults fuzz lint format reference docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,9 @@ test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/deno test --quiet --no-check tests/js
 	@chromium=$$(.ci/chromium "$(BIN)/python") && export CHROMIUM="$$chromium" && \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+test-cluster: $(VENV)/dev.stamp ## Run the tests of several machines, with a real Redis and HAProxy
+	TEST_PROGRAMS=all $(BIN)/python -m pytest -m cluster tests/cluster $(PYTEST_ARGS)
 
 test-faults: ## Run the tests of docs/reference/threats.md alone
 	@$(MAKE) --no-print-directory test PYTEST_ARGS="$$(grep -o '[a-z0-9_/]*test_[a-z0-9_]*\.py' docs/reference/threats.md | sort -u | tr '\n' ' ')"

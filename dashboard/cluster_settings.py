@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from dashboard.errors import SetupError
+from dashboard.weak_secrets import check_secret
+
 # Files of certificates; everything else about a connection is ours.
 _PARAMETERS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 _NODE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,30}[A-Za-z0-9])?")
@@ -53,6 +56,19 @@ def _name(value: str | None) -> str | None:
     return value
 
 
+def _address(value: str | None) -> str | None:
+    url = urlsplit(value or "http://x")
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise ValueError("it is an address that begins with http:// or https://")
+    return value
+
+
+def _token(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        check_secret(value.get_secret_value())
+    return value
+
+
 class ClusterSettings(BaseSettings):
     """The part of `Settings` that is about other machines."""
 
@@ -68,6 +84,46 @@ class ClusterSettings(BaseSettings):
         default=None,
         description="Name of this machine among those that share the store (none: its host name)",
     )
+
+    balancer: Annotated[str | None, AfterValidator(_address)] = Field(
+        default=None,
+        description=(
+            "Address of the load balancer in front of the machines, through which each has bricks decoded ahead"
+            " where their slices will be asked for, such as `https://scans.example` (none: each decodes its own"
+            " plans)"
+        ),
+    )
+    node_token: Annotated[SecretStr | None, AfterValidator(_token)] = Field(
+        default=None,
+        description=(
+            "Secret of at least 16 visible ASCII characters by which the machines know each other's requests,"
+            " needed with a load balancer"
+        ),
+    )
+
+    def check_cluster(self, *, insecure_http: bool, has_sessions: bool) -> None:
+        """Raise `SetupError` where settings about other machines do not go together.
+
+        `has_sessions`: people sign in here, and not at a proxy.
+        """
+        if self.cluster is not None and has_sessions:
+            raise SetupError(
+                "A sign-in is kept by one machine, and others would not know it: with --cluster, let a proxy in"
+                " front name people (--proxy-header), or give --public."
+            )
+        if self.balancer is None:
+            return
+        if self.cluster is None or self.node_token is None:
+            raise SetupError(
+                "--balancer (LAMELLA_BALANCER) is for machines that share a store and know each other: give"
+                " --cluster (LAMELLA_CLUSTER) and LAMELLA_NODE_TOKEN as well."
+            )
+        url = urlsplit(self.balancer)
+        if url.scheme == "http" and not _is_loopback(url.hostname or "") and not insecure_http:
+            raise SetupError(
+                "The token of the machines would cross the network to the load balancer unencrypted: give an"
+                " address with https:// (LAMELLA_BALANCER), or --insecure-http where the network is trusted."
+            )
 
     @property
     def node_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Final
 
@@ -24,3 +25,14 @@ def weakness(secret: str) -> str | None:
     if sum(pair in _NEIGHBOURS for pair in pairs) > _MOST_IN_A_ROW * len(pairs):
         return "is a row of the alphabet, of digits or of the keyboard"
     return None
+
+
+def check_secret(secret: str) -> None:
+    """Raise ValueError for what is no secret of a machine: too short, not visible, or a pattern."""
+    if not re.fullmatch(r"[!-~]{16,1024}", secret):
+        raise ValueError(
+            "it has 16 to 1024 visible ASCII characters, without spaces; take random ones"
+        )
+    weak = weakness(secret)
+    if weak is not None:
+        raise ValueError(f"it {weak}; take random characters")

@@ -108,12 +108,19 @@ def public_dataset(summary: DatasetSummary, max_chunk: int) -> PublicDataset:
 def _slab(summary: DatasetSummary) -> list[int] | None:
     if summary.shape is None:
         return None
-    found = thickness(summary.shape, summary.chunks)
     itemsize = 0 if summary.dtype is None else np.dtype(summary.dtype).itemsize
-    if summary.chunks is None or not itemsize or len(found) < 3:
+    return slab_thickness(summary.shape, summary.chunks, itemsize)
+
+
+def slab_thickness(
+    shape: tuple[int, ...], chunks: tuple[int, ...] | None, itemsize: int
+) -> list[int]:
+    """Slices of a slab across each dimension; `itemsize` is 0 where it is unknown."""
+    found = thickness(shape, chunks)
+    if chunks is None or not itemsize or len(found) < 3:
         return found
     # Bricks of one-plane chunks are thicker than these.
-    grid = ChunkGrid(summary.shape, summary.chunks, itemsize, GROUP_BYTES, flexible=True)
+    grid = ChunkGrid(shape, chunks, itemsize, GROUP_BYTES, flexible=True)
     for axis, thick in enumerate(found):
         rows, cols = [dim for dim in range(len(found)) if dim != axis][-2:]
         found[axis] = max(thick, grid.brick_shape(rows, cols)[axis])

@@ -47,6 +47,7 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("frame_ancestors", "--frame-ancestor", {"metavar": "ORIGIN", "multiple": True}),
     ("cluster", "--cluster", {"metavar": "URL", "callback": not_empty}),
     ("node", "--node", {"metavar": "NAME"}),
+    ("balancer", "--balancer", {"metavar": "URL"}),
     ("log_format", "--log-format", {"metavar": "text|json"}),
 )
 

@@ -263,9 +263,9 @@ class PlanStore:
         self._known = known
         return live
 
-    def own_plans(self) -> list[ViewerPlan]:
-        """The live plans of the viewers that this machine answered last."""
-        return [plan for plan in self.plans() if plan.node == self._node]
+    def is_own(self, plan: ViewerPlan) -> bool:
+        """Whether this machine answered the plan's viewer last."""
+        return plan.node == self._node
 
     def plan_of(self, name: str) -> ViewerPlan | None:
         """The plan of this name as it was written last; None without a live one."""

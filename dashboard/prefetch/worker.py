@@ -90,6 +90,16 @@ class Task(NamedTuple):
     plan: str
 
 
+class Exchange(Protocol):
+    """Sends planned bricks to other machines; `dashboard.prefetch.exchange` has one."""
+
+    def __call__(self, planned: Sequence[Task], now: float) -> Sequence[Task]:
+        """Send what is planned; returns what is to be decoded here."""
+
+    def done(self, key: str) -> None:
+        """A brick need not be decoded here any more."""
+
+
 @dataclass(slots=True)
 class FairnessState:
     """When a person or viewer was last served, and since when they have been waiting (Unix time, s)."""
@@ -129,6 +139,7 @@ class Worker:
         other_axis_bricks: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
         fates: BrickFates | None = None,
         warmer: Warmer | None = None,
+        exchange: Exchange | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
@@ -137,6 +148,7 @@ class Worker:
         self._other_axis_bricks = other_axis_bricks
         self.fates = fates
         self.warmer = warmer
+        self._exchange = exchange
         self._loader = loader
         self._ledger = ledger
         self.clock = clock
@@ -198,11 +210,14 @@ class Worker:
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self.clock()
-        plans = self._plans.own_plans()
+        plans = self._plans.plans()
         if self.fates is not None:
             self.fates.review(plans)
         self._complete = {p.name: s for p in plans if (s := self._complete.get(p.name))}
-        tasks = [task for plan in plans for task in self._tasks(plan, now)]
+        own = filter(self._plans.is_own, plans)
+        tasks = [task for plan in own for task in self._tasks(plan, now)]
+        if self._exchange is not None:
+            tasks = self._here(self._exchange, tasks, now)
         self._planned = len({task.address.key for task in tasks})
         fairness = self._update_fairness(tasks, now)
         if not tasks:
@@ -215,6 +230,16 @@ class Worker:
             self._decode(task)
         state.served, state.waiting = self.clock(), math.inf
         return 0.0
+
+    def _here(self, exchange: Exchange, planned: Sequence[Task], now: float) -> list[Task]:
+        """What is to be decoded here of all that is planned anywhere."""
+        tasks = []
+        for task in exchange(planned, now):
+            if self._is_missing(task.address, now):
+                tasks.append(task)
+            else:
+                exchange.done(task.address.key)
+        return tasks
 
     def _warm(self) -> bool:
         """Do a part of the warm queue, unless a demand is pending; returns whether there was anything to do."""

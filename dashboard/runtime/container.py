@@ -31,6 +31,8 @@ from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStoreAtUse, open_people
 from dashboard.people.tokens import Tokens
+from dashboard.prefetch.balancer import Balancer
+from dashboard.prefetch.exchange import AskedBricks, Exchange
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
@@ -78,6 +80,7 @@ class Services(Engine):
     residency: Residency
     horizons: Horizons
     warm_queue: WarmQueue
+    asked: AskedBricks
     activity: Activity
     health: Health
     maintenance: Maintenance
@@ -115,6 +118,7 @@ class Services(Engine):
             self.ledger,
             other_axis_bricks=self.resolver.other_axis_bricks,
             clock=self.shared.clock,
+            exchange=self._make_exchange(),
             fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
             warmer=Warmer(
                 self.warm_queue,
@@ -124,6 +128,14 @@ class Services(Engine):
                 self._make_window,
             ),
         )
+
+    def _make_exchange(self) -> Exchange | None:
+        """What sends planned bricks to other machines, where a load balancer is named."""
+        settings = self.settings
+        if settings.balancer is None or settings.node_token is None:
+            return None
+        send = Balancer(settings.balancer, settings.node_token.get_secret_value())
+        return Exchange(self.asked, send, self.metadata.volume)
 
     def _make_window(self, volume: Volume) -> None:
         """Have the default contrast window cached, which is part of the time to the first slice."""
@@ -161,6 +173,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
         warm_queue=WarmQueue(shared.plans, shared.clock, shared.node),
+        asked=AskedBricks(engine.caches.plans, shared.clock),
         activity=Activity(
             engine.metadata,
             engine.plans,

@@ -26,6 +26,7 @@ from dashboard.people.quotas import Limits
 from dashboard.settings import Settings
 from dashboard.web import scopes, security
 from dashboard.web.client_address import Clients
+from dashboard.web.node_token import is_from_node
 from dashboard.web.people_page import PEOPLE, PeoplePage
 from dashboard.web.person import admit, current
 from dashboard.web.provider_sign_in import BEGIN, CALLBACK, ProviderSignIn
@@ -34,6 +35,7 @@ from dashboard.web.session_cookie import SessionCookie
 from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage, Ways
 
 BLUEPRINT: Final = "sign_in"
+PREFETCH: Final = "api.prefetch"
 HEALTH: Final = frozenset({"api.healthz", "api.readyz"})
 OPEN: Final = HEALTH | {
     f"{BLUEPRINT}.{name}" for name in ("page", "leave", "provider", "callback", "share")
@@ -80,6 +82,8 @@ class Guard:
         """None for who may pass, else the response; raises `Unauthorized`, `TooManyRequests`, `Forbidden`."""
         request = flask.request
         if request.endpoint in HEALTH:
+            return None
+        if request.endpoint == PREFETCH and is_from_node(request, self._settings):
             return None
         page = self._is_page(request)
         # First, so that no other way in hides a header that is not the proxy's.

@@ -8,8 +8,10 @@ import flask
 
 from dashboard import errors
 from dashboard.bricks import contents as cache_contents
+from dashboard.prefetch.exchange import AskedBrick
 from dashboard.telemetry.browser_report import WellFormedReport
 from dashboard.web import answers, bodies
+from dashboard.web.node_token import is_from_node
 from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.person import current, may_change_cache
 from dashboard.web.visibility import Visibility
@@ -39,6 +41,11 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @operation(NOTHING, body=bodies.Pause)
     def prefetch() -> tuple[str, int]:
         """Pauses prefetching for one viewer, or ends the pause."""
+        if is_from_node(flask.request, services.settings):
+            # What another machine has planned, and whose slices this one will be asked for.
+            if not services.asked.add(bodies.body(AskedBrick)):
+                raise errors.TooManyRequests("This machine is asked for too many bricks.")
+            return "", 202
         pause = bodies.body(bodies.Pause)
         if not services.plans.pause(pause.viewer, pause.pause_s):
             raise errors.Busy("The pause could not be stored; try again.")

@@ -119,10 +119,10 @@ def test_two_machines_have_two_names_and_a_restart_takes_over(
 
 
 def test_secrets_are_not_in_the_store(nodes: Nodes, card: Card, server: RedisServer) -> None:
-    join(nodes, card("a", token="visible-secret-here"))
+    join(nodes, card("a", token="visible-secret-h3r3"))
     stored = server.client.get("lamella:v1:nodes:node:a") or b""
     assert b"LAMELLA_TOKEN" in stored
-    assert b"visible-secret-here" not in stored
+    assert b"visible-secret-h3r3" not in stored
     assert b"127.0.0.1" not in stored
 
 

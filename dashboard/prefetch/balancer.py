@@ -1,0 +1,39 @@
+"""The load balancer as a worker uses it: planned bricks are sent through it to where their slabs belong."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+import urllib3
+
+from dashboard.prefetch.exchange import AskedBrick
+
+# Who sends: one of the machines themselves.
+HEADER: Final = "X-Node-Token"
+LIMIT_S: Final = 1.0
+
+
+class Balancer:
+    """Sends bricks to `address`, with the token that all machines have."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self._url = f"{address.rstrip('/')}/api/v1/prefetch"
+        self._headers = {HEADER: token, "Content-Type": "application/json"}
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(LIMIT_S), retries=False, maxsize=2)
+
+    def __call__(self, asked: AskedBrick, slab: str) -> bool:
+        """Send a brick; raises OSError where nobody takes such, and returns whether there was room for it."""
+        try:
+            response = self._pool.request(
+                "POST",
+                f"{self._url}?slab={quote(slab)}",
+                body=asked.model_dump_json().encode(),
+                headers=self._headers,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(type(error).__name__) from error
+        if response.status not in (HTTPStatus.ACCEPTED, HTTPStatus.TOO_MANY_REQUESTS):
+            raise OSError(f"it answers with status {response.status}")
+        return response.status == HTTPStatus.ACCEPTED
