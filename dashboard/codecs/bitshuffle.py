@@ -9,17 +9,21 @@ https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import imagecodecs
 import numpy as np
 
 from dashboard.codecs.errors import Bytes, CorruptChunk, as_buffer
-from dashboard.codecs.filters import MAX_ELEMENT_BYTES
+from dashboard.codecs.filters import BITSHUFFLE, MAX_ELEMENT_BYTES
 
 UNCOMPRESSED, LZ4, ZSTD = 0, 2, 3
 # Minimum elements of a block: each block costs some steps of Python. The filter's own choice is 128 or more.
 SHORTEST_BLOCK = 64
+# Bytes that are decompressed before their bits are put together, so that they are in the processor's cache.
+TOGETHER_BYTES = 256 * 1024
 
 _HEADER = struct.Struct(">QI")
 _LENGTH = struct.Struct(">I")
@@ -42,52 +46,141 @@ def keeps_length(values: tuple[int, ...]) -> bool:
 
 
 def decode(data: Any, values: tuple[int, ...], size: int, scratch: Bytes, spare: Bytes) -> Bytes:
-    """Decode a chunk to `size` bytes in `scratch`, with the shuffled bytes in `spare`.
+    """Decode a chunk to `size` bytes in `scratch`; blocks are in `spare` before their bits are put together.
 
     Both buffers have at least `size` bytes. Raises `CorruptChunk`.
     """
-    width, method = values[2], _method(values)
-    if size % width:
-        raise CorruptChunk(f"its elements of {width} bytes do not make up {size}")
-    source, block = np.frombuffer(data, np.uint8), _block(values) * width
-    if method != UNCOMPRESSED:
-        source, block = _decompressed(source, method, width, size, spare)
+    source = np.frombuffer(data, np.uint8)
+    if _method(values) != UNCOMPRESSED:
+        blocks = Blocks(source, values, size, scratch)
+        blocks.decode(0, blocks.count, spare)
+        return blocks.finish()
+    width = _checked_width(values, size)
     if len(source) != size:
         raise CorruptChunk(f"it has {len(source)} bytes instead of {size}")
-    # Any type of this width: the decoder uses only the width.
-    kind = np.dtype((np.void, width))
-    out: Any = scratch[:size]
-    imagecodecs.bitshuffle_decode(
-        as_buffer(source.view(kind)), blocksize=block // width, out=out.view(kind)
-    )
+    _put_together(source, _block(values), width, scratch[:size])
     return scratch[:size]
 
 
-def _decompressed(
-    source: Bytes, method: int, width: int, size: int, spare: Bytes
-) -> tuple[Bytes, int]:
-    """(the shuffled bytes in `spare`, the length of a block)."""
-    if len(source) < _HEADER.size:
-        raise CorruptChunk("its header is cut short")
-    claimed, block = _HEADER.unpack_from(as_buffer(source))
-    if claimed != size:
-        raise CorruptChunk(f"its header says {claimed} bytes instead of {size}")
-    if block < SHORTEST_BLOCK * width or block % (8 * width):
-        raise CorruptChunk(f"its header says blocks of {block} bytes")
-    tail = size % (8 * width)
-    whole = size - tail
-    ends = _ends(source, whole, block)
-    end = ends[-1]
-    if len(source) != end + tail:
-        raise CorruptChunk(f"it has {len(source)} bytes, and its blocks add up to {end + tail}")
-    if method == LZ4:
-        _lz4(source, ends, whole, block, spare[:size])
-    else:
-        _decode_blocks(
-            imagecodecs.zstd_decode, source, ends, range(len(ends) - 1), whole, block, spare
-        )
-    spare[whole:size] = source[end:]
-    return spare[:size], block
+class Blocks:
+    """The compressed blocks of a chunk that decodes to `size` bytes in `out`; several threads can share them.
+
+    Raises `CorruptChunk` unless header and lengths are sound.
+    """
+
+    def __init__(self, source: Bytes, values: tuple[int, ...], size: int, out: Bytes) -> None:
+        self._width, self._method = _checked_width(values, size), _method(values)
+        if len(source) < _HEADER.size:
+            raise CorruptChunk("its header is cut short")
+        claimed, block = _HEADER.unpack_from(as_buffer(source))
+        if claimed != size:
+            raise CorruptChunk(f"its header says {claimed} bytes instead of {size}")
+        if block < SHORTEST_BLOCK * self._width or block % (8 * self._width):
+            raise CorruptChunk(f"its header says blocks of {block} bytes")
+        self._tail = size % (8 * self._width)
+        self._whole, self._block = size - self._tail, int(block)
+        self._ends = _ends(source, self._whole, block)
+        if len(source) != self._ends[-1] + self._tail:
+            stored = self._ends[-1] + self._tail
+            raise CorruptChunk(f"it has {len(source)} bytes, and its blocks add up to {stored}")
+        # LZ4 writes into it for a moment.
+        self._source = source if source.flags.writeable else source.copy()
+        self._out = out[:size]
+
+    @property
+    def count(self) -> int:
+        """Number of blocks."""
+        return len(self._ends) - 1
+
+    def ranges(self, parts: int) -> list[tuple[int, int]]:
+        """Up to `parts` ranges of blocks that can be decoded at the same time."""
+        count, lengths = self.count, np.diff(self._ends)
+        if parts < 2 or count < 2 * parts or self._method != LZ4 or lengths.min() < _HEADER.size:
+            return [(0, count)]
+        starts = [count * part // parts for part in range(parts + 1)]
+        return list(pairwise(starts))
+
+    def decode(self, first: int, last: int, spare: Bytes) -> None:
+        """Decode blocks first … last through `spare`, which has `spare_bytes`."""
+        step = max(TOGETHER_BYTES // self._block, 1)
+        # The first one by itself: what stands before it belongs to another range.
+        at, end = first, min(first + 1, last)
+        while at < last:
+            low, high = at * self._block, min(end * self._block, self._whole)
+            shuffled = spare[: high - low]
+            if self._method == LZ4:
+                self._lz4(at, end, shuffled)
+            else:
+                self._each(imagecodecs.zstd_decode, range(at, end), at, shuffled)
+            _put_together(shuffled, self._block // self._width, self._width, self._out[low:high])
+            at, end = end, min(end + step, last)
+
+    def spare_bytes(self) -> int:
+        """Memory that `decode` needs beside the output."""
+        return max(TOGETHER_BYTES, self._block)
+
+    def finish(self) -> Bytes:
+        """The chunk, with the last elements, which are stored as they are."""
+        self._out[self._whole :] = self._source[self._ends[-1] :]
+        return self._out
+
+    def _lz4(self, first: int, last: int, out: Bytes) -> None:
+        """Decode several blocks in one call: behind a header, the format is that of HDF5's LZ4 filter.
+
+        With a call for each block, the interpreter lock is released so often that two threads are no faster than
+        one (1.9 GB/s of uint16; in one call 3.4 with one thread and 6.3 with two).
+        """
+        if last - first == 1:
+            self._each(imagecodecs.lz4_decode, range(first, last), first, out)
+            return
+        begin = self._ends[first] - _HEADER.size
+        stored = self._source[begin : self._ends[last]]
+        before = stored[: _HEADER.size].copy()
+        _HEADER.pack_into(as_buffer(stored), 0, len(out), self._block)
+        try:
+            found = imagecodecs.lz4h5_decode(as_buffer(stored), out=as_buffer(out))
+        finally:
+            stored[: _HEADER.size] = before
+        if len(found) != len(out):
+            raise CorruptChunk(f"its blocks decode to {len(found)} bytes instead of {len(out)}")
+        # The LZ4 filter stores blocks that LZ4 does not shorten, so it copied blocks that are as long as their
+        # decoded bytes; in this format they are compressed like the others.
+        lengths = np.diff(self._ends[first : last + 1]) - 4
+        same = np.flatnonzero(lengths == self._block) + first
+        if lengths[-1] == len(out) - (last - first - 1) * self._block != self._block:
+            same = np.append(same, last - 1)
+        self._each(imagecodecs.lz4_decode, same.tolist(), first, out)
+
+    def _each(self, decoder: Any, chosen: Iterable[int], begin: int, out: Bytes) -> None:
+        """Decode the blocks numbered `chosen`, each to its position in `out`, which begins with block `begin`."""
+        for at in chosen:
+            low = (at - begin) * self._block
+            high = min(low + self._block, len(out))
+            stored = self._source[self._ends[at] + 4 : self._ends[at + 1]]
+            found = decoder(stored, out=out[low:high])
+            if len(found) != high - low:
+                raise CorruptChunk(f"a block decodes to {len(found)} bytes instead of {high - low}")
+
+
+def can_split(pipeline: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
+    """Whether ranges of a chunk's blocks can be decoded at the same time."""
+    return len(pipeline) == 1 and pipeline[0][0] == BITSHUFFLE and _method(pipeline[0][1]) == LZ4
+
+
+def _checked_width(values: tuple[int, ...], size: int) -> int:
+    width = values[2]
+    if size % width:
+        raise CorruptChunk(f"its elements of {width} bytes do not make up {size}")
+    return width
+
+
+def _put_together(shuffled: Bytes, block: int, width: int, out: Bytes) -> None:
+    """Put together the bits of elements in blocks of `block` elements (0: the library's choice)."""
+    # Any type of this width: the decoder uses only the width.
+    kind: Any = np.dtype((np.void, width))
+    imagecodecs.bitshuffle_decode(
+        as_buffer(shuffled.view(kind)), blocksize=block, out=as_buffer(out.view(kind))
+    )
 
 
 def _ends(source: Bytes, whole: int, block: int) -> list[int]:
@@ -102,41 +195,6 @@ def _ends(source: Bytes, whole: int, block: int) -> list[int]:
     if at > len(source):
         raise CorruptChunk("its blocks are cut short")
     return ends
-
-
-def _lz4(source: Bytes, ends: list[int], whole: int, block: int, out: Bytes) -> None:
-    """Decode all blocks in one call: except for the last elements, the format is that of HDF5's LZ4 filter.
-
-    With a call for each block, the interpreter lock is released so often that two threads are no faster than
-    one (1.9 GB/s of uint16; in one call 3.4 with one thread and 6.3 with two).
-    """
-    count = len(ends) - 1
-    # The LZ4 filter would not write a last block that is followed by uncompressed elements.
-    batched = count if whole == len(out) else count - 1
-    if batched > 0:
-        expected = min(batched * block, whole)
-        found = imagecodecs.lz4h5_decode(as_buffer(source[: ends[batched]]), out=as_buffer(out))
-        if len(found) != expected:
-            raise CorruptChunk(f"its blocks decode to {len(found)} bytes instead of {expected}")
-    # The LZ4 filter stores blocks that LZ4 does not shorten, so it copied blocks that are as long as their
-    # decoded bytes; in this format they are compressed like the others.
-    separate = [
-        at
-        for at in range(count)
-        if at >= batched or ends[at + 1] - ends[at] - 4 == min(block, whole - at * block)
-    ]
-    _decode_blocks(imagecodecs.lz4_decode, source, ends, separate, whole, block, out)
-
-
-def _decode_blocks(
-    decoder: Any, source: Bytes, ends: list[int], chosen: Any, whole: int, block: int, out: Bytes
-) -> None:
-    """Decode the blocks numbered `chosen`, each to its position in `out`."""
-    for at in chosen:
-        first, last = at * block, min(at * block + block, whole)
-        found = decoder(source[ends[at] + 4 : ends[at + 1]], out=out[first:last])
-        if len(found) != last - first:
-            raise CorruptChunk(f"a block decodes to {len(found)} bytes instead of {last - first}")
 
 
 def _block(values: tuple[int, ...]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.codecs import pipeline as codecs
 from dashboard.codecs.batches import BatchDecoder, Stream, batch_decoder
+from dashboard.codecs.bitshuffle import Blocks
 from dashboard.codecs.errors import CorruptChunk
 from dashboard.codecs.filters import FLETCHER32
 from dashboard.codecs.verdict import Verdict
@@ -96,6 +97,10 @@ def partial_decoder(volume: Volume) -> BatchDecoder | None:
     """The decoder of chunks that can be decoded partially."""
     decoder = batch_decoder(volume.pipeline)
     return decoder if decoder is not None and decoder.resumes else None
+
+
+# Calls a function with each part of a chunk, several at the same time, and raises what one of them does.
+RunAll = Callable[[Callable[[tuple[int, int]], None], Sequence[tuple[int, int]]], object]
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,32 @@ class ChunkReader:
         np.copyto(out[:size], values)
         return out[:size]
 
+    def decode_split(self, position: int, out: Bytes, parts: int, run: RunAll) -> str:
+        """Decode a chunk into `out` in up to `parts` parts, which `run` runs; the reason of a failure, or ""."""
+        volume = self.volume
+        if self.index.masks[position]:
+            return self.decode(position, out)[1]
+        try:
+            # Memory of its own: several threads use it, and that of this thread would stay as large.
+            raw, _ = self.read_stored(position, ThreadBuffers())
+            began = time.perf_counter()
+            blocks = Blocks(raw, volume.pipeline[0][1], volume.grid.chunk_bytes, out)
+            self.clock.add(decode=time.perf_counter() - began)
+
+            def decode(part: tuple[int, int]) -> None:
+                with self.limit.checked() as check:
+                    began = time.perf_counter()
+                    blocks.decode(*part, self.buffers.get("scratch0", blocks.spare_bytes()))
+                    self.clock.add(decode=time.perf_counter() - began)
+                    check(len(out) * (part[1] - part[0]) // blocks.count)
+
+            run(decode, blocks.ranges(parts))
+            blocks.finish()
+        except CorruptChunk:
+            # The decoder for whole chunks decides and gives the reason.
+            return self.decode(position, out)[1]
+        return ""
+
     def stream(self, position: int) -> Stream:
         """The chunk at `position` as a stream that is decoded in several calls; requires a `partial_decoder`."""
         assert self._batches is not None
@@ -233,7 +264,9 @@ class ChunkReader:
         """Stored bytes that a chunk may claim."""
         return 2 * self.volume.grid.chunk_bytes + 65536
 
-    def read_stored(self, position: int) -> tuple[Bytes, float]:
+    def read_stored(
+        self, position: int, buffers: ThreadBuffers | None = None
+    ) -> tuple[Bytes, float]:
         """Stored bytes of a chunk, in a buffer of this thread until the next call, and how long that took (s).
 
         The time is charged. Raises `CorruptChunk` or `Busy` when they cannot be read.
@@ -241,7 +274,7 @@ class ChunkReader:
         stored = int(self.index.sizes[position])
         if stored > self._most_stored:
             raise CorruptChunk(f"it claims {stored} stored bytes, more than it can hold")
-        raw = self.buffers.get("raw", stored)
+        raw = (buffers or self.buffers).get("raw", stored)
         (result,), reading = self._read([int(self.index.offsets[position])], [raw])
         _check_read(result, stored)
         return raw, reading

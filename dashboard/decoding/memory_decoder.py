@@ -8,6 +8,7 @@ plane: each chunk is dropped once the brick has its part of it. Other bricks are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from functools import partial as bind
 from itertools import count
 from math import prod
@@ -18,7 +19,9 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
+from dashboard.codecs.bitshuffle import can_split
 from dashboard.decoding.bands import bands
+from dashboard.decoding.buffers import Bytes
 from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, partial_decoder
 from dashboard.decoding.decoder import BrickDecode, Decoder, index_positions
 from dashboard.decoding.memory_brick import MemoryBrick
@@ -28,6 +31,8 @@ from dashboard.meter import count_bytes
 # Chunks of a cut are decoded in part if that is at most this share of them: behind the response they are decoded
 # again, to be verified.
 PARTIAL_SHARE = 3 / 4
+# Chunks of fewer bytes are not split among threads.
+MIN_SPLIT_BYTES = 2 * 1024 * 1024
 
 Wait = Callable[[], None]
 
@@ -72,8 +77,21 @@ class MemoryDecoder:
             meanwhile()
             self._decode_bands(file, stack, plane)
             return
+        pool = self._decoder.pool
         with self._decoder.reading(file) as reader:
-            self._decoder.pool.map(bind(_decode_direct, reader, stack), [[plane]], meanwhile)
+            if _is_split(stack):
+                beside = cache(meanwhile)
+
+                def split(positions: Sequence[int], outs: Sequence[Bytes]) -> list[str]:
+                    run = bind(pool.map, meanwhile=beside)
+                    return [reader.decode_split(positions[0], outs[0], pool.threads, run)]
+
+                _decode_direct(reader, stack, [plane], split)
+                # Where nothing was decoded.
+                beside()
+            else:
+                decode = bind(_decode_direct, reader, stack, decode=reader.decode_into)
+                pool.map(decode, [[plane]], meanwhile)
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, stack.plane_bytes(plane).size)
         stack.mark_ready([plane])
@@ -92,7 +110,7 @@ class MemoryDecoder:
             step = reader.batch_size(file.volume.grid.chunk_bytes)
 
             def some(first: int, last: int) -> None:
-                _decode_direct(reader, stack, order[first:last])
+                _decode_direct(reader, stack, order[first:last], reader.decode_into)
                 file.ensure_unchanged()
                 stack.mark_ready(order[first:last])
 
@@ -156,14 +174,26 @@ def _is_direct(stack: MemoryBrick) -> bool:
     return rows < cols and (chunks[rows], chunks[cols]) == stack.address.shape[-2:]
 
 
-def _decode_direct(reader: ChunkReader, stack: MemoryBrick, planes: Sequence[int]) -> None:
-    """Decode planes of a stack that are chunks."""
+def _is_split(stack: MemoryBrick) -> bool:
+    """Whether a chunk is large enough to be split among the threads, and can be."""
+    volume = stack.volume
+    return volume.grid.chunk_bytes >= MIN_SPLIT_BYTES and can_split(volume.pipeline)
+
+
+def _decode_direct(
+    reader: ChunkReader,
+    stack: MemoryBrick,
+    planes: Sequence[int],
+    decode: Callable[[Sequence[int], Sequence[Bytes]], list[str]],
+) -> None:
+    """Decode planes of a stack that are chunks, as `decode` does."""
     volume = stack.volume
     found = stack.positions.transpose(stack.address.order).ravel()
     stored = {plane: int(found[plane]) for plane in planes if found[plane] >= 0}
     outs = [stack.plane_bytes(plane) for plane in stored]
     with reader.limit.checked() as check:
-        reasons = dict(zip(stored, reader.decode_into(list(stored.values()), outs), strict=True))
+        judged = decode(list(stored.values()), outs) if stored else []
+        reasons = dict(zip(stored, judged, strict=True))
         check(len(planes) * volume.grid.chunk_bytes)
     for plane in planes:
         reason = reasons.get(plane, "")

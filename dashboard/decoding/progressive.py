@@ -21,9 +21,9 @@ from dashboard.catalog.volume import Volume
 from dashboard.codecs.batches import Stream
 from dashboard.decoding.chunk_reader import ChunkReader, DamagedChunk, partial_decoder
 
-# Each piece of work takes this share of the remaining chunks: few long pieces first, pairs at the end, so that no
-# thread idles (guided self-scheduling).
-WORK_SHARE, MIN_WORK = 1 / 16, 2
+# Each piece of work takes this share of the remaining chunks: few long pieces first, two pairs at the end, so that
+# no thread idles (guided self-scheduling).
+WORK_SHARE, MIN_WORK = 1 / 8, 4
 # Target of a chunk in a band, its part inside the volume, its first voxel.
 Box = tuple[NDArray[Any], tuple[slice, ...], tuple[int, ...]]
 # Limit of the memory for partially inflated streams; beyond it, chunks are inflated whole.

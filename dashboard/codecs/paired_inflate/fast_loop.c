@@ -119,19 +119,32 @@ INLINE bool table_symbol(Cursor *at, const InflateState *state)
     return table_copy(at, state, entry);
 }
 
-/* Decodes up to four literals, and a copy if one follows; false when the checked decoder is needed. */
-INLINE bool literals(Cursor *at, const InflateState *state)
+/* The entry that `literals` begins with. */
+INLINE uint32_t first_entry(Cursor *at, const InflateState *state)
 {
     refill(at);
+    return litlen_of(at, state);
+}
+
+/* Decodes up to four literals, and a copy if one follows; false when the checked decoder is needed. `*next` is the entry of
+ * the next bits before and after: four literals leave enough of them, so that it is looked up while they are refilled. */
+INLINE bool literals(Cursor *at, const InflateState *state, uint32_t *next)
+{
+    uint32_t entry = *next;
+    refill(at);
     for (int left = 4; left; left--) {
-        uint32_t entry = litlen_of(at, state);
         if (!(entry & LITERAL)) {
             refill(at);
-            return table_copy(at, state, entry);
+            if (!table_copy(at, state, entry))
+                return false;
+            entry = first_entry(at, state);
+            break;
         }
         *at->out++ = (uint8_t)(entry >> 16);
         drop(at, entry);
+        entry = litlen_of(at, state);
     }
+    *next = entry;
     return true;
 }
 
@@ -158,8 +171,9 @@ INLINE bool fused_symbol(Cursor *at, const InflateState *state)
 TARGET void inflate_two(InflateState *a, InflateState *b)
 {
     Cursor x = a->at, y = b->at;
+    uint32_t next_x = first_entry(&x, a), next_y = first_entry(&y, b);
     while (can_continue(&x, a) && can_continue(&y, b))
-        if (UNLIKELY(!literals(&x, a)) || UNLIKELY(!literals(&y, b)))
+        if (UNLIKELY(!literals(&x, a, &next_x)) || UNLIKELY(!literals(&y, b, &next_y)))
             break;
     a->at = x;
     b->at = y;
@@ -196,8 +210,9 @@ TARGET void inflate_two_fused(InflateState *a, InflateState *b)
 TARGET void inflate_mixed(InflateState *heavy, InflateState *fused)
 {
     Cursor x = heavy->at, y = fused->at;
+    uint32_t next = first_entry(&x, heavy);
     while (can_continue(&x, heavy) && can_continue(&y, fused)) {
-        if (UNLIKELY(!literals(&x, heavy)))
+        if (UNLIKELY(!literals(&x, heavy, &next)))
             break;
         refill(&y);
         /* Two symbols take at most 2 × (11 + 13) bits. */
@@ -212,7 +227,8 @@ TARGET void inflate_mixed(InflateState *heavy, InflateState *fused)
 TARGET void inflate_one(InflateState *state)
 {
     Cursor at = state->at;
-    while (can_continue(&at, state) && literals(&at, state))
+    uint32_t next = first_entry(&at, state);
+    while (can_continue(&at, state) && literals(&at, state, &next))
         continue;
     state->at = at;
 }

@@ -15,7 +15,7 @@
 
 enum {
     /* Upper bounds of what the fast loops read and write between two checks of their position. */
-    IN_AHEAD = 16,
+    IN_AHEAD = 32,
     OUT_AHEAD = 320,
     /* Output that has to exist before they start, so that the distance check also holds for literals, whose
      * entries have the distance LITERAL_DISTANCE. */

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -17,7 +18,8 @@ from dashboard import errors
 from dashboard.addressing.outcomes import Outcome, Purpose
 from dashboard.bricks import memory_loader
 from dashboard.bricks.cause import Holder
-from dashboard.decoding import bands
+from dashboard.codecs.bitshuffle import Blocks
+from dashboard.decoding import bands, memory_decoder
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, leading_bytes
 from dashboard.disconnects import client
@@ -62,6 +64,34 @@ def delayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
             yield go_on
         finally:
             go_on.set()
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 1000), (3, 61, 997)])
+def test_a_large_chunk_is_split_among_the_threads(
+    early: Parts, data: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    values = files.made_up("<u2", shape)
+    path = write(data, values, **{"compression": None} | dict(hdf5plugin.Bitshuffle(nelems=512)))
+    with h5py.File(path) as file:
+        chunk = file["x"].id.get_chunk_info_by_coord((2, 0, 0))
+    with path.open("r+b") as stream:
+        # The length of the first block.
+        stream.seek(chunk.byte_offset + 12)
+        stream.write(b"\xff" * 4)
+    monkeypatch.setattr(memory_decoder, "MIN_SPLIT_BYTES", 0)
+    ranges, decode = [], Blocks.decode
+
+    def counted(blocks: Blocks, first: int, last: int, spare: Any) -> None:
+        ranges.append((first, last))
+        decode(blocks, first, last, spare)
+
+    monkeypatch.setattr(Blocks, "decode", counted)
+    with delayed(monkeypatch):
+        assert plane(early, 1).frame.body == values[1].tobytes()
+        assert len(ranges) == 2
+    with pytest.raises(errors.CannotShow, match="damaged"):
+        plane(early, 2)
+    assert plane(early, 0).frame.body == values[0].tobytes()
 
 
 @pytest.mark.parametrize(

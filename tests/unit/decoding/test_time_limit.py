@@ -110,9 +110,9 @@ def before_reading(monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], object
     reader = chunk_reader.ChunkReader
     one, several = reader.read_stored, reader.decode_together
 
-    def read_one(self: Any, position: int) -> Any:
+    def read_one(self: Any, position: int, *more: Any) -> Any:
         seen(1)
-        return one(self, position)
+        return one(self, position, *more)
 
     def read_several(self: Any, positions: Any, *more: Any) -> Any:
         seen(len(positions))
