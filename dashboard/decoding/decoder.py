@@ -38,7 +38,7 @@ from dashboard.decoding.chunk_reader import (
 )
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_dataset_order
-from dashboard.decoding.sampling import sample_planes, sample_size
+from dashboard.decoding.sampling import sample_planes, sample_size, sample_step
 from dashboard.decoding.sinks import Sink
 from dashboard.decoding.time_limit import TimeLimit, TooSlow
 from dashboard.meter import count_bytes, reattribute
@@ -174,7 +174,8 @@ class Decoder(BandReader):
                 batches = [chosen[at : at + step].tolist() for at in range(0, count, step)]
                 parts = self.pool.map(bind(_leading_voxels, reader, planes, depth), batches)
             else:
-                parts = self.pool.map(bind(_valid_voxels, reader), chosen.tolist())
+                step = sample_step(volume.grid, count)
+                parts = self.pool.map(bind(_valid_voxels, reader, step), chosen.tolist())
         file.ensure_unchanged()
         values = np.concatenate(parts)
         count_bytes(Stage.DECODE, values.nbytes)
@@ -245,15 +246,15 @@ def _pass_on(
     return damaged
 
 
-def _valid_voxels(reader: ChunkReader, position: int) -> NDArray[Any]:
-    """The voxels of a chunk inside the volume; none when it is damaged."""
+def _valid_voxels(reader: ChunkReader, step: int, position: int) -> NDArray[Any]:
+    """Every so many of a chunk's voxels inside the volume; none when it is damaged."""
     volume, grid = reader.volume, reader.volume.grid
     with reader.limit.checked() as check:
         values, _ = reader.decode(position)
         check(grid.chunk_bytes)
     if values is None:
         return np.empty(0, volume.memory_dtype)
-    return _inside(reader, position, values)
+    return _inside(reader, position, values, step)
 
 
 def _leading_voxels(
@@ -287,12 +288,14 @@ def _decode_leading(
     ]
 
 
-def _inside(reader: ChunkReader, position: int, values: NDArray[Any]) -> NDArray[Any]:
-    """Those of a chunk's leading planes that lie inside the volume, in native byte order and a flat array."""
+def _inside(
+    reader: ChunkReader, position: int, values: NDArray[Any], step: int = 1
+) -> NDArray[Any]:
+    """Every so many voxels of a chunk's leading planes inside the volume, in native byte order, a flat array."""
     grid = reader.volume.grid
     corner = grid.chunk_origin(int(reader.index.numbers[position]))
     inside = tuple(slice(n - a) for n, a in zip(grid.shape, corner, strict=True))
-    return values[inside].astype(reader.volume.memory_dtype).reshape(-1)
+    return values[inside].reshape(-1)[::step].astype(reader.volume.memory_dtype)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ def sample_planes(grid: ChunkGrid, count: int) -> int:
     return min(max(ceil(depth * share), 1), depth)
 
 
+def sample_step(grid: ChunkGrid, count: int) -> int:
+    """Every how many values of `count` whole chunks are in a sample: some may not be valid."""
+    return max(count * prod(grid.chunks) // (4 * SAMPLE_VALUES), 1)
+
+
 def sample_boxes(grid: ChunkGrid, seed: int) -> list[Box]:
     """The boxes (start, stop) of chunks of a grid that are chosen by `seed`."""
     total = prod(grid.counts)
