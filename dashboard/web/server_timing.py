@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from dashboard.addressing.outcomes import Provenance, Stage
 from dashboard.addressing.requester import VIEWER_ID
-from dashboard.disconnects import client
+from dashboard.disconnects import client, has_left
 from dashboard.http.environment import GIVEN_UP, HAS_LEFT, READABLE_AT
 from dashboard.meter import Recording, recording
 from dashboard.telemetry.ledger import GIVEN_UP as GIVEN_UP_COUNTERS
@@ -75,7 +75,12 @@ class ServerTimingMiddleware:
                 kind, code = kind_of(environ.get("QUERY_STRING", "")), status[:3]
                 counted = kind == "demand" and code >= "400" and ADMITTED in environ
                 viewer = _viewer(environ) if counted else None
-                self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
+                # The server counts those that leave during a response, which here has no reader any more.
+                given_up = environ.pop(GIVEN_UP) if code == "503" and has_left() else None
+                if given_up is None:
+                    self._ledger.request(f"{kind}_{code}", record.queued_s, viewer)
+                else:
+                    given_up()
                 headers.append(("Server-Timing", server_timing(record)))
                 found: Provenance | None = environ.get(PROVENANCE)
                 if found is not None and code in ("200", "304"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.addressing.outcomes import Outcome, Provenance
+from dashboard.http.environment import HAS_LEFT
 from dashboard.meter import meter, recording
 from dashboard.storage.rows import open_rows
 from dashboard.telemetry.groups import By, Demand
@@ -44,7 +45,12 @@ def view(
 
 
 def ask(
-    ledger: Ledger, application: Any, path: str = PATH, query: str = "", method: str = "GET"
+    ledger: Ledger,
+    application: Any,
+    path: str = PATH,
+    query: str = "",
+    method: str = "GET",
+    **more: Any,
 ) -> tuple[str, dict[str, str], list[bytes]]:
     """(status, headers, body) through the middleware."""
     answered: list[tuple[str, list[tuple[str, str]]]] = []
@@ -52,7 +58,7 @@ def ask(
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> None:
         answered.append((status, headers))
 
-    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, **more}
     body = list(ServerTimingMiddleware(application, PATH, ledger)(environ, start))
     ((status, headers),) = answered
     return status, dict(headers), body
@@ -113,6 +119,15 @@ def test_all_requests_are_counted_by_kind_and_status(ledger: Ledger) -> None:
         "demand": {"200": 2, "400": 1, "503": 1},
         "script": {"404": 2},
     }
+
+
+def test_a_client_that_has_left_was_refused_nothing(ledger: Ledger) -> None:
+    busy = view("503 SERVICE UNAVAILABLE", None)
+    for left in (True, False):
+        ask(ledger, busy, query="viewer=v", **{HAS_LEFT: lambda left=left: left})
+    found = figures(ledger)
+    assert found["requests"]["demand"] == {"503": 1}
+    assert found["given_up"]["demand"] == 1
 
 
 def test_a_demand_and_its_stages_go_into_the_ledger(ledger: Ledger) -> None:
