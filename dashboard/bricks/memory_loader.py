@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 # Memory of all bricks that are in flight.
 LIMIT_BYTES = 128 * 1024 * 1024
+# Bricks that are finished behind responses at the same time: planes of a stack are not to wait for a cut.
+BEHIND = 4
 # How long planes wait that no request waits for, while there are others that one does.
 YIELD_S = 0.05
 # Work goes on for so long after its client has left: a viewer that moves on asks for planes of the same brick.
@@ -140,7 +142,7 @@ class MemoryLoader:
         self._waiting = 0
         self._changed = threading.Condition()
         self._in_flight: dict[str, _InFlight] = {}
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="memory")
+        self._background = ThreadPoolExecutor(BEHIND, thread_name_prefix="memory")
 
     @property
     def in_use(self) -> bool:
