@@ -113,7 +113,7 @@ class ObjectNode:
     def __init__(self, tree: LinkResolver, path: str, found: Any, budget: Budget) -> None:
         self.path = path
         self._tree = tree
-        self._found = found
+        self.found = found
         self._budget = budget
         self.attrs: Mapping[str, Any] = AttributeValues(found)
         self.is_group = isinstance(found, h5py.Group)
@@ -126,13 +126,13 @@ class ObjectNode:
     @cached_property
     def _is_checked(self) -> bool:
         """Whether it is a dataset that the library reads without opening files that it may not open."""
-        if not isinstance(self._found, h5py.Dataset):
+        if not isinstance(self.found, h5py.Dataset):
             return False
         try:
             # Also before the shape is read, for which an unlimited virtual dataset opens its sources.
-            sources.by_name(self._tree, self._found)
-            plist = self._found.id.get_create_plist()
-            return not client_data_fault(self._found, plist)
+            sources.by_name(self._tree, self.found)
+            plist = self.found.id.get_create_plist()
+            return not client_data_fault(self.found, plist)
         except _ERRORS:
             return False
 
@@ -140,7 +140,7 @@ class ObjectNode:
     def shape(self) -> tuple[int, ...]:
         """Shape of a dataset."""
         try:
-            own = tuple(map(int, self._found.shape or ())) if self._is_checked else ()
+            own = tuple(map(int, self.found.shape or ())) if self._is_checked else ()
         except _ERRORS:
             return ()
         return own if self._element is None else (*own, *self._element.shape)
@@ -148,7 +148,7 @@ class ObjectNode:
     @cached_property
     def _element(self) -> Element | None:
         try:
-            return element_in(self._found) if self._is_checked else None
+            return element_in(self.found) if self._is_checked else None
         except _ERRORS:
             return None
 
@@ -163,7 +163,7 @@ class ObjectNode:
         if self._element is not None:
             return self._element.base
         try:
-            kind: np.dtype[Any] | None = self._found.dtype if self._is_checked else None
+            kind: np.dtype[Any] | None = self.found.dtype if self._is_checked else None
         except _ERRORS:
             return None
         return kind
@@ -185,7 +185,7 @@ class ObjectNode:
 
         if self.is_group:
             try:
-                self._found.id.links.iterate(note, info=True)
+                self.found.id.links.iterate(note, info=True)
             except _ERRORS:
                 return []
         return sorted(found, key=natural_key)
@@ -198,13 +198,25 @@ class ObjectNode:
         path, budget = posixpath.normpath(path), self._budget
         if path in budget.known:
             return budget.known[path]
-        if budget.spent():
-            return None
+        return None if budget.spent() else self._walk(path)
+
+    def _walk(self, path: str) -> ObjectNode | None:
+        """The object at an absolute path, from the nearest group above that is known."""
+        tree, known = self._tree, self._budget.known
+        if path in known:
+            return known[path]
+        above = None if path == "/" else self._walk(posixpath.dirname(path))
         node: ObjectNode | None = None
         with suppress(*_ERRORS):
-            found = self._tree.follow(self._tree.root, path, self._tree.path, MAX_LINKS)
-            node = ObjectNode(self._tree, path, found, budget)
-        budget.known[path] = node
+            # A file that links lead to may be closed again before the objects in it are asked for.
+            if above is not None and tree.path_of(above.found) == tree.path:
+                found = tree.follow(above.found, posixpath.basename(path), tree.path, MAX_LINKS)
+            else:
+                found = tree.follow(tree.root, path, tree.path, MAX_LINKS)
+            node = ObjectNode(tree, path, found, self._budget)
+            if tree.path_of(found) != tree.path:
+                return node
+        known[path] = node
         return node
 
     def small_values(self) -> NDArray[Any] | None:
@@ -212,7 +224,7 @@ class ObjectNode:
         if not self._is_checked or prod(self.shape) > MAX_VALUES or self._budget.spent():
             return None
         try:
-            found = self._found
+            found = self.found
             if prod(found.chunks or (1,)) * found.dtype.itemsize > MAX_CHUNK_BYTES:
                 return None
             value = _value(np.asarray(found[()]))
@@ -225,10 +237,10 @@ class ObjectNode:
     def targets(self, name: str) -> Sequence[ObjectNode]:
         """The objects to which the references of an attribute lead."""
         try:
-            kind = self._found.attrs.get_id(name)
+            kind = self.found.attrs.get_id(name)
             if name not in self.attrs or prod(kind.shape or (1,)) > MAX_TARGETS:
                 return []
-            return self._led_to(np.atleast_1d(np.asarray(self._found.attrs[name], object)).ravel())
+            return self._led_to(np.atleast_1d(np.asarray(self.found.attrs[name], object)).ravel())
         except _ERRORS:
             return []
 
@@ -241,11 +253,11 @@ class ObjectNode:
         if not self._is_checked or SCALES not in self.attrs:
             return none
         try:
-            kind = self._found.attrs.get_id(SCALES)
+            kind = self.found.attrs.get_id(SCALES)
             of_references = h5py.check_ref_dtype(h5py.check_vlen_dtype(kind.dtype) or kind.dtype)
-            if not of_references or kind.shape != (self._found.ndim,):
+            if not of_references or kind.shape != (self.found.ndim,):
                 return none
-            found = [self._led_to(lists[:MAX_TARGETS]) for lists in self._found.attrs[SCALES]]
+            found = [self._led_to(lists[:MAX_TARGETS]) for lists in self.found.attrs[SCALES]]
         except _ERRORS:
             return none
         return found + none[len(found) :]
@@ -255,6 +267,6 @@ class ObjectNode:
         for one in references:
             if not isinstance(one, h5py.Reference) or not one or self._budget.spent():
                 continue
-            led_to = self._found.file[one]
+            led_to = self.found.file[one]
             found.append(ObjectNode(self._tree, str(led_to.name or ""), led_to, self._budget))
         return found

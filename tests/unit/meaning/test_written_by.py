@@ -282,3 +282,18 @@ def test_wide_numbers_are_the_nearest_doubles(here: Parts, path: Path, precision
     assert "nearest numbers of 64 bits" in listed["reason"]
     body = here.frame("data/a.h5", "/wide", ":,:").frame.body
     assert np.array_equal(np.frombuffer(body, "f8").reshape(20, 30), values)
+
+
+def test_what_is_deep_or_linked_is_found(here: Parts, path: Path, data: Path) -> None:
+    deep = "/".join(f"g{level}" for level in range(150))
+    with h5py.File(data / "far.h5", "w") as file:
+        file["plot/d"], file["plot/y"] = np.zeros((20, 30), "i4"), np.arange(20) * 0.5
+        file["plot"].attrs["NX_class"], file["plot"].attrs["signal"] = "NXdata", "d"
+        file["plot"].attrs["axes"] = ["y", "."]
+    with h5py.File(path, "w") as file:
+        file[f"{deep}/plot"] = h5py.ExternalLink("far.h5", "/plot")
+        file["short"] = h5py.SoftLink(f"/{deep}")
+    for name in (f"/{deep}/plot/d", "/short/plot/d"):
+        found = here.nodes.node("data/a.h5", name).record.meaning
+        assert found is not None
+        assert found["axes"][0]["coordinates"] == {"start": 0.0, "step": 0.5}
