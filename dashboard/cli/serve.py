@@ -39,7 +39,7 @@ from dashboard.cli.process import (
     with_token,
 )
 from dashboard.errors import SetupError
-from dashboard.people.configuration import read_text
+from dashboard.people.configuration import read_text, taken_up
 from dashboard.people.shared_limit import shared_counts
 from dashboard.settings import SERVICE, Settings
 
@@ -75,6 +75,9 @@ def run(settings: Settings) -> None:
         worker = command(settings, "worker", *parent)
 
         def make() -> Children:
+            # So that what is wrong is in the line of the log that says so.
+            with taken_up(settings.config):
+                check_startup(settings)
             text = None if settings.config is None else read_text(settings.config)
             return (
                 ManagedProcess(

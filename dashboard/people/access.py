@@ -74,6 +74,14 @@ class Access:
         """Whether there is a start token."""
         return self._digest is not None
 
+    def works(self) -> bool:
+        """Whether the people file can be used."""
+        try:
+            self.accounts.exist()
+        except Busy:
+            return False
+        return True
+
     def has_accounts(self) -> bool:
         """Whether somebody can sign in by name; another process's change is seen within `KEPT_S`."""
         read_at, exist = self._accounts_exist

@@ -165,6 +165,7 @@ def build_services(settings: Settings, role: Role) -> Services:
     maintenance = maintenance_of(engine)
     people = PeopleStoreAtUse(settings.people_file)
     memory = counts_of(role)
+    access = access_of(engine, maintenance, memory) if role == "web" else None
     return Services(
         **vars(engine),
         stats=stats,
@@ -192,9 +193,10 @@ def build_services(settings: Settings, role: Role) -> Services:
             None if file_rights is None else file_rights.answers,
             shared.answers if shared.node else None,
             shared.is_asked_to_leave,
+            None if access is None else access.works,
         ),
         maintenance=maintenance,
-        access=access_of(engine, maintenance, memory) if role == "web" else None,
+        access=access,
         file_rights=file_rights,
         quotas=Quotas(engine.limits, memory=memory),
         bookmarks=Bookmarks(people, people.exists, close=people.close),

@@ -19,6 +19,7 @@ class Part(StrEnum):
     PREFETCHING = "prefetching"
     LINKED_FILES = "linked_files"
     RIGHTS = "rights"
+    SIGN_IN = "sign_in"
     SHARED = "shared"
 
 
@@ -36,8 +37,9 @@ class Health:
 
     `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
     workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
-    may read which file; None where nobody is asked. `shared` says whether the store answers that several machines
-    share; None where there is one machine. `leaves` says whether this one was asked to leave.
+    may read which file, and `people` whether the people file can be used; None where nobody is asked. `shared`
+    says whether the store answers that several machines share; None where there is one machine. `leaves` says
+    whether this one was asked to leave.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Health:
         rights: Callable[[], bool] | None = None,
         shared: Callable[[], bool] | None = None,
         leaves: Callable[[], bool] = lambda: False,
+        people: Callable[[], bool] | None = None,
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
@@ -61,6 +64,7 @@ class Health:
         self._rights = rights
         self._shared = shared
         self._leaves = leaves
+        self._people = people
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -85,6 +89,8 @@ class Health:
         parts = [self._files(), self._cache(), self._prefetching(), self._linked_files()]
         if self._rights is not None:
             parts.append(self._rights_to_files(self._rights()))
+        if self._people is not None:
+            parts.append(_signing_in(self._people()))
         return parts if self._shared is None else [*parts, _sharing(self._shared())]
 
     def _files(self) -> PartHealth:
@@ -133,6 +139,13 @@ class Health:
             return PartHealth(Part.RIGHTS, True, "Everybody sees what their account may read.")
         sentence = "It cannot be found out who may read which file: nobody but admins sees any."
         return PartHealth(Part.RIGHTS, False, sentence)
+
+
+def _signing_in(works: bool) -> PartHealth:
+    if works:
+        return PartHealth(Part.SIGN_IN, True, "People can sign in.")
+    sentence = "The list of people cannot be used: nobody can sign in, and who is signed in gets nothing either."
+    return PartHealth(Part.SIGN_IN, False, sentence)
 
 
 def _sharing(works: bool) -> PartHealth:

@@ -20,6 +20,8 @@ NAMES: Final = {
     Part.PREFETCHING: "Prefetching",
     Part.LINKED_FILES: "Linked files",
     Part.RIGHTS: "Rights",
+    Part.SIGN_IN: "Sign-in",
+    Part.SHARED: "Shared store",
 }
 
 _BODY: Final = Markup("""<p>{summary}</p>

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.runtime.health import Part
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.telemetry.ledger_reader import WorkerStats
+from dashboard.web.status_page import NAMES
 from tests.web import App, running
 
 
@@ -86,3 +88,24 @@ def test_the_page_needs_sign_in_and_the_health_check_does_not(data: Path, tmp_pa
         signed_in = app.get("/lamella/status", {"Authorization": "Bearer correct-horse-battery"})
         assert signed_in.status_code == 200
         assert re.search('href="/lamella/monitor"', signed_in.get_data(as_text=True))
+
+
+def test_a_people_file_that_cannot_be_used_is_named(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = tmp_path / "people" / "people.sqlite"
+    token = "correct-horse-battery"
+    with running(tmp_path, data, token=token, people=people) as app:
+        up(app, monkeypatch)
+        assert app.get("/readyz").get_json()["degraded"] == []
+        people.chmod(0o666)
+        response = app.get("/readyz")
+        assert (response.status_code, response.get_json()["degraded"]) == (200, ["sign_in"])
+        status = app.get("/status", {"Authorization": f"Bearer {token}"})
+        assert "nobody can sign in" in status.get_data(as_text=True)
+
+
+def test_every_part_has_a_name(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(NAMES) == set(Part)
+    monkeypatch.setattr(app.services.health, "_shared", lambda: False)
+    assert "does not answer" in page(app)
