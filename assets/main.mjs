@@ -17,6 +17,7 @@ import { createViewStore } from './model/view.mjs';
 import { waitText } from './model/wait-text.mjs';
 import { createCanvas } from './render/canvas.mjs';
 import { createColorMapping } from './render/color-mapping.mjs';
+import { createDisplay } from './render/display.mjs';
 import { element, setText } from './render/dom.mjs';
 import { createPicture } from './render/picture.mjs';
 import { createPlot } from './render/plot.mjs';
@@ -91,7 +92,7 @@ export function start(config) {
     },
   });
   const api = createApi(config.prefix, versions, session.show);
-  const network = createNetworkTiming(bandwidth.addSample);
+  const network = createNetworkTiming(bandwidth.addSample, bandwidth.addHint);
   const telemetry = createTelemetry(api, network, viewerId);
   const datasets = createDatasets(
     api,
@@ -108,6 +109,7 @@ export function start(config) {
     api,
     (request, answer) => picture.onValues(request, answer),
     (request, error) => picture.onError(request, error),
+    bandwidth,
   );
 
   const focus = createFocus({ onEscape: () => tools.leave() || viewer.goBack() });
@@ -212,20 +214,14 @@ export function start(config) {
     views.onColors();
   });
   const frames = createFrameCache();
+  const display = createDisplay({ config, clock, bandwidth, onChange: () => picture.onScreenChange() });
+  const drawing = { clock, machine, loader, telemetry, plot, display, colors, player, pipeline, viewerId };
   const scrubber = createScrubber({
-    clock,
-    machine,
+    ...drawing,
     frames,
-    loader,
     bandwidth,
-    telemetry,
-    plot,
     canvas,
-    colors,
-    player,
-    pipeline,
     panels,
-    viewerId,
     on: {
       painted: (view) => picture.onPainted(view),
       seen: (view) => viewer.onScreen(view),
@@ -233,21 +229,13 @@ export function start(config) {
     },
   });
   const picture = createPicture({
-    clock,
-    machine,
+    ...drawing,
     config,
-    viewerId,
     store,
-    loader,
     scrubber,
-    plot,
     patch,
-    colors,
     readout,
     status,
-    player,
-    telemetry,
-    pipeline,
     on: {
       shown: (view) => viewer.onScreen(view),
       refused: (error, request) => viewer.onRefused(error, request),
@@ -333,7 +321,7 @@ export function start(config) {
     telemetry,
     player,
     tools,
-    config,
+    display,
     datasets,
     versions,
     bandwidth,
@@ -344,7 +332,7 @@ export function start(config) {
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);
-  [network, telemetry, canvas, panels, dock, prefetchPause].forEach((part) => part.start());
+  [network, telemetry, canvas, display, panels, dock, prefetchPause].forEach((part) => part.start());
   bridge.set('panel-viewer', { data: viewerId });
   [shell, polling, focus].forEach((part) => part.start());
   createHelp({ bridge }).start();
@@ -369,6 +357,7 @@ export function start(config) {
     canvas,
     colors,
     config,
+    display,
     frames,
     machine,
     panels,

@@ -16,6 +16,7 @@ from bench import report
 from bench.analysis import analysis
 from bench.browse import browse
 from bench.browser import browser
+from bench.browser.screens import screens
 from bench.context import Context, Volume, describe, progress
 from bench.machine import machine, versions
 from bench.many_chunks import many
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "others": others,
     "browse": browse,
     "browser": browser,
+    "screens": screens,
 }
 
 

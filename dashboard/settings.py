@@ -189,9 +189,12 @@ class Settings(SignInSettings, ClusterSettings):
         description="Seconds that a request waits for another request's decoding before it gets a 503",
     )
     rest_cells: int = Field(
-        default=462_400,
+        default=8_294_400,
         ge=1,
-        description="Maximum number of cells of the Plotly heatmap when the view rests (680²)",
+        description=(
+            "Maximum number of cells of the picture when the view rests (3840 × 2160); a page asks for no more"
+            " than its screen has pixels, and than it draws in 150 ms"
+        ),
     )
     rest_delay_ms: int = Field(
         default=250,

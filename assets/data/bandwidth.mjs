@@ -8,6 +8,9 @@
  * @property {number} end
  */
 
+/** @typedef {{bytes: number, sent: number, ms: number}} Compressed An answer that was compressed: its bytes before that and
+ *   as they were sent, and how long the server took to encode it (ms). */
+
 /** @typedef {ReturnType<typeof createBandwidthEstimator>} Bandwidth */
 
 const SAMPLES = 6;
@@ -24,17 +27,51 @@ const FEWEST_CELLS = 96 * 96;
 // Part of the link that frames may fill; the rest is for panels, and for being wrong.
 const SHARE = 0.8;
 
+// A step by itself has this part of a second to arrive, like one of so many.
+const SLOWEST = 5;
+
+// What compressing spares is worth so many times the server's time for it, which others need as well.
+const WORTH = 2;
+
+// A server that takes so long (ms) to begin any answer is far away. Until more is known of the link, it is taken for one
+// of these bytes a ms.
+const FAR_MS = 100;
+const FAR_RATE = 1000;
+
+// Bytes that compressing spares in a ms of the server, until an answer has shown it.
+const FIRST_GAIN = 25_000;
+
 export function createBandwidthEstimator() {
   /** @type {number[]} */
   const waits = [];
   /** @type {Sample[]} */
   const bodies = [];
+  /** @type {number[]} */
+  const gains = [];
+  let hint = 0;
+  let nearest = Infinity;
 
   /** An answer: its bytes, the time until its first one (ms), and when its body began and ended (ms).
    * @param {Sample} answer */
   function addSample(answer) {
     keep(waits, answer.wait);
     if (answer.bytes >= SMALLEST_BYTES) keep(bodies, answer);
+  }
+
+  /** Something else than a slice came over the link: what it is good for until a slice has. @param {Sample} answer */
+  function addHint({ bytes, wait, begin, end }) {
+    nearest = Math.min(nearest, wait);
+    if (bytes >= SMALLEST_BYTES) hint = Math.max(hint, bytes / Math.max(end - begin, SHORTEST_MS));
+  }
+
+  /** @param {Compressed} answer */
+  function addCompressed({ bytes, sent, ms }) {
+    keep(gains, (bytes - sent) / Math.max(ms, SHORTEST_MS));
+  }
+
+  /* Whether a compressed answer is here sooner. */
+  function isCompressedFaster() {
+    return rate() * WORTH < (gains.length ? median(gains) : FIRST_GAIN);
   }
 
   /** @template T @param {T[]} list @param {T} value */
@@ -45,7 +82,7 @@ export function createBandwidthEstimator() {
 
   /* Bytes a ms: all that came, over the time in which something came. Bodies that travel together share it. */
   function rate() {
-    if (!bodies.length) return Infinity;
+    if (!bodies.length) return hint || (latencyMs() >= FAR_MS ? FAR_RATE : Infinity);
     let bytes = 0;
     let spent = 0;
     let until = -Infinity;
@@ -58,7 +95,8 @@ export function createBandwidthEstimator() {
   }
 
   function latencyMs() {
-    return waits.length ? waits.slice().sort((a, b) => a - b)[Math.floor(waits.length / 2)] : 0;
+    if (waits.length) return median(waits);
+    return nearest === Infinity ? 0 : nearest;
   }
 
   /** How many frames of `bytes` each may be in flight: one that travels, and those that the link could have
@@ -77,8 +115,23 @@ export function createBandwidthEstimator() {
   /** The most cells (a byte each) that a frame may have for `speed` frames/s.
    * @param {number} speed @returns {number} */
   function maxCells(speed) {
-    return Math.max((rate() * 1000 * SHARE) / Math.max(speed, 1), FEWEST_CELLS);
+    return Math.max((rate() * 1000 * SHARE) / Math.max(speed, SLOWEST), FEWEST_CELLS);
   }
 
-  return { addSample, rate, latencyMs, maxConcurrent, transferMs, maxCells };
+  return {
+    addSample,
+    addHint,
+    addCompressed,
+    isCompressedFaster,
+    rate,
+    latencyMs,
+    maxConcurrent,
+    transferMs,
+    maxCells,
+  };
+}
+
+/** @param {number[]} list @returns {number} */
+function median(list) {
+  return list.slice().sort((a, b) => a - b)[Math.floor(list.length / 2)];
 }

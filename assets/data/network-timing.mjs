@@ -43,9 +43,9 @@ export function parseCacheStatus(text) {
   return 'miss';
 }
 
-/** `onSample({bytes, wait, begin, end})` hears of each slice that came over the network (ms).
- * @param {(sample: Sample) => void} onSample */
-export function createNetworkTiming(onSample) {
+/** `onSample({bytes, wait, begin, end})` hears of each slice that came over the network (ms), `onOther` of all else.
+ * @param {(sample: Sample) => void} onSample @param {(sample: Sample) => void} [onOther] */
+export function createNetworkTiming(onSample, onOther = () => undefined) {
   // The browser's own times of requests by address, the newest last: they come a little after the answer.
   /** @type {Map<string, PerformanceResourceTiming>} */
   const entries = new Map();
@@ -53,21 +53,32 @@ export function createNetworkTiming(onSample) {
   function start() {
     new PerformanceObserver((list) => {
       /** @type {PerformanceResourceTiming[]} */ (list.getEntries()).forEach((entry) => {
-        if (!entry.name.includes('/api/v1/slice?')) return;
+        if (!entry.name.includes('/api/v1/slice?')) {
+          note(entry, onOther);
+          return;
+        }
         entries.delete(entry.name);
         entries.set(entry.name, entry);
         const [oldest] = entries.keys();
         if (entries.size > REMEMBERED) entries.delete(oldest);
-        if (entry.responseStart > 0 && entry.transferSize > 0) {
-          onSample({
-            bytes: entry.encodedBodySize,
-            wait: entry.responseStart - entry.requestStart,
-            begin: entry.responseStart,
-            end: entry.responseEnd,
-          });
-        }
+        note(entry, onSample);
       });
     }).observe({ type: 'resource', buffered: true });
+    // Before anything is requested: the page itself, and what it has loaded.
+    const earlier = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type));
+    /** @type {PerformanceResourceTiming[]} */ (earlier).forEach((entry) => note(entry, onOther));
+  }
+
+  /** @param {PerformanceResourceTiming} entry @param {(sample: Sample) => void} on */
+  function note(entry, on) {
+    // What is cached came earlier, also where the server was asked whether it has changed.
+    if (entry.responseStart <= 0 || entry.transferSize < entry.encodedBodySize || !entry.encodedBodySize) return;
+    on({
+      bytes: entry.encodedBodySize,
+      wait: entry.responseStart - entry.requestStart,
+      begin: entry.responseStart,
+      end: entry.responseEnd,
+    });
   }
 
   /** From the request being sent to the last byte, less the server's own time (ms). What this thread did

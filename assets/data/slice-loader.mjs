@@ -3,10 +3,12 @@
 import { isAborted } from './api.mjs';
 import { browserClock } from './clock.mjs';
 import { parseCacheStatus, parseServerTiming } from './network-timing.mjs';
+import { unshuffle } from './typed-arrays.mjs';
 /** @import { ValuesRequest } from '../model/cells.mjs' */
 /** @import { Stages } from '../model/culprit.mjs' */
 /** @import { Range, SliceQuery } from '../model/viewport.mjs' */
 /** @import { Api, Failure } from './api.mjs' */
+/** @import { Bandwidth } from './bandwidth.mjs' */
 /** @import { Clock } from './clock.mjs' */
 
 /**
@@ -21,6 +23,7 @@ import { parseCacheStatus, parseServerTiming } from './network-timing.mjs';
  * @typedef {object} Payload
  * @property {ArrayBuffer} bytes
  * @property {number} size Bytes.
+ * @property {number} sent Bytes that came over the link.
  * @property {string} dtype
  * @property {number} fill Stands for no value; NaN where the file names none.
  * @property {boolean} isEnum
@@ -45,9 +48,11 @@ const BUSY_TRIES = 3;
 const BUSY_WAIT_MS = 1000;
 
 /** `onSlice(request, answer)` takes the slice that was requested last, `onError(request, error)` what came of it else.
+ * Without `bandwidth`, answers are not compressed.
  * @param {Pick<Api, 'url' | 'fetchOk'>} api @param {(request: ValuesRequest, answer: SliceAnswer) => void} onSlice
- * @param {(request: ValuesRequest, error: Failure) => void} onError @param {Clock} [clock] */
-export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
+ * @param {(request: ValuesRequest, error: Failure) => void} onError
+ * @param {Pick<Bandwidth, 'isCompressedFaster' | 'addCompressed'> | null} [bandwidth] @param {Clock} [clock] */
+export function createSliceLoader(api, onSlice, onError, bandwidth = null, clock = browserClock) {
   /** @type {{request: ValuesRequest, control: AbortController, since: number} | null} */
   let running = null;
   /** @type {ValuesRequest | null} */
@@ -127,14 +132,19 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
   /** @param {SliceQuery} query @param {RequestInit & {signal: AbortSignal}} options @param {number} [generation]
    * @param {() => void} [onHeaders] @returns {Promise<SliceAnswer>} */
   async function loadOne(query, options, generation, onHeaders) {
-    const address = api.url('/api/v1/slice', query);
+    const compress = bandwidth && bandwidth.isCompressedFaster() ? 1 : null;
+    const address = api.url('/api/v1/slice', { ...query, compress });
     for (let attempt = 1;; attempt += 1) {
       const begun = clock.now();
       try {
         const response = await api.fetchOk(address, options, generation);
         if (onHeaders) onHeaders();
         const bytes = await response.arrayBuffer();
-        return answerOf(response, bytes, address, begun);
+        const answer = answerOf(response, bytes, address, begun);
+        if (bandwidth && compress) {
+          bandwidth.addCompressed({ ...answer, bytes: answer.size, ms: answer.server.encode || 0 });
+        }
+        return answer;
       } catch (error) {
         if (/** @type {Failure} */ (error).status !== 503 || attempt >= BUSY_TRIES) throw error;
         await pause(BUSY_WAIT_MS, options.signal);
@@ -153,12 +163,15 @@ export function createSliceLoader(api, onSlice, onError, clock = browserClock) {
     });
   }
 
-  /** @param {Response} response @param {ArrayBuffer} bytes @param {string} address @param {number} begun
+  /** @param {Response} response @param {ArrayBuffer} body @param {string} address @param {number} begun
    * @returns {SliceAnswer} */
-  function answerOf(response, bytes, address, begun) {
+  function answerOf(response, body, address, begun) {
+    const shuffled = Number(response.headers.get('X-Slice-Shuffled'));
+    const size = body.byteLength;
     return {
-      bytes,
-      size: bytes.byteLength,
+      bytes: shuffled ? unshuffle(body, shuffled) : body,
+      size,
+      sent: Number(response.headers.get('Content-Length')) || size,
       dtype: response.headers.get('X-Slice-Dtype') || '',
       fill: fillOf(response.headers.get('X-Slice-Fill')),
       version: response.headers.get('X-Volume-Version'),

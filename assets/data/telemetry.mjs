@@ -175,10 +175,10 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     skipped += 1;
   }
 
-  /** A slice was fetched ahead. @param {Pick<SliceAnswer, 'size' | 'elapsed' | 'server'>} answer */
+  /** A slice was fetched ahead. @param {Pick<SliceAnswer, 'sent' | 'elapsed' | 'server'>} answer */
   function fetchedAhead(answer) {
     ahead.count += 1;
-    ahead.bytes += answer.size;
+    ahead.bytes += answer.sent;
     ahead.transfer_ms += Math.max(0, answer.elapsed - (answer.server.total || 0));
   }
 

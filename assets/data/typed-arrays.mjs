@@ -21,6 +21,18 @@ const TYPES = {
 /** @type {Record<string, new (bytes: ArrayBuffer) => BigInt64Array | BigUint64Array>} */
 const WIDE = { int64: BigInt64Array, uint64: BigUint64Array };
 
+/** Bytes that were sent by their place in values of `size` bytes, as they follow each other.
+ * @param {ArrayBuffer} bytes @param {number} size @returns {ArrayBuffer} */
+export function unshuffle(bytes, size) {
+  const sent = new Uint8Array(bytes);
+  const out = new Uint8Array(sent.length);
+  const count = sent.length / size;
+  for (let place = 0; place < size; place += 1) {
+    for (let i = 0, from = place * count; i < count; i += 1) out[i * size + place] = sent[from + i];
+  }
+  return out.buffer;
+}
+
 /** The values of an answer, 64-bit integers as they are.
  * @param {SliceAnswer} answer @returns {NumberArray | BigInt64Array | BigUint64Array} */
 export function valuesOf({ bytes, dtype }) {

@@ -48,6 +48,7 @@ import { slabOf } from './projection.mjs';
  * @property {number} generation State of the dataset, see data/versions.mjs.
  * @property {View} view
  * @property {string} key Names the values.
+ * @property {string} slice Names the slice, whatever part of it is requested and at which steps.
  * @property {SliceQuery} query
  * @property {SliceQuery | null} [over] That of the labels over it.
  * @property {Viewport} viewport

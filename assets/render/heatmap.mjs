@@ -16,6 +16,7 @@ import { sceneOf, withViewport } from './values-request.mjs';
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { View, ViewStore } from '../model/view.mjs' */
 /** @import { ColorMappings } from './color-mapping.mjs' */
+/** @import { Display } from './display.mjs' */
 /** @import { Plot } from './plot.mjs' */
 /** @import { PlotlyPatch } from './plotly-patch.mjs' */
 /** @import { Readout } from './readout.mjs' */
@@ -47,6 +48,7 @@ import { sceneOf, withViewport } from './values-request.mjs';
  * @property {Scrubber} scrubber
  * @property {Plot} plot
  * @property {PlotlyPatch} patch
+ * @property {Display} display
  * @property {ColorMappings} colors
  * @property {Readout} readout
  * @property {Notices} status
@@ -84,6 +86,7 @@ export function createHeatmap({
   scrubber,
   plot,
   patch,
+  display,
   colors,
   readout,
   status,
@@ -138,8 +141,8 @@ export function createHeatmap({
       return true;
     }
     // Single voxels are the same, however they would be pooled.
-    const { query, key } = describe(view, request.painted);
-    Object.assign(request, { query, key });
+    const { query, key, slice } = describe(view, request.painted);
+    Object.assign(request, { query, key, slice });
     return false;
   }
 
@@ -173,6 +176,9 @@ export function createHeatmap({
     const drawStart = clock.now();
     await plot.draw(sceneOf(request, cells, mapping, /** @type {View} */ (store.current()), readout), image);
     const drawnAt = clock.now();
+    // The first drawing is one of axes, too, and waits for scripts.
+    const drew = state().drawn ? drawnAt - drawStart : 0;
+    display.addDrawing(cells.rows * cells.cols, converting + (image ? image.ms : 0) + drew);
     send('drawn', { drawn: { key: request.key, request, cells, mapping } });
     showRemark(request, cells, mapping);
     status.clearNote('values');

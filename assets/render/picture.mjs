@@ -10,7 +10,7 @@ import { overlayOf } from '../model/overlay.mjs';
 import { projectionQuery } from '../model/projection.mjs';
 import { matches } from './color-mapping.mjs';
 import { createHeatmap, RECOLOR_MS } from './heatmap.mjs';
-import { describeValues } from './values-request.mjs';
+import { covers, describeValues, isFine, isSamePart } from './values-request.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { ValuesRequest } from '../model/cells.mjs' */
 /** @import { View } from '../model/view.mjs' */
@@ -25,11 +25,10 @@ import { describeValues } from './values-request.mjs';
 /** `parts` are what a picture works with, for heatmap.mjs too: `machine` has the state of the picture, `store` the view.
  * `on` has what is called: shown(view), refused(error, request), drawError(error), lost(error) when the server is gone,
  * enumFound() which returns the view, late() for a picture that came after it was cancelled. `config` is the server's:
- * the most cells of a picture at rest, and the rest delay (ms).
- * @param {PictureParts & {config: {restCells: number, restDelay: number}, viewerId: string, on: PictureEvents}} parts */
+ * the rest delay (ms). @param {PictureParts & {config: {restDelay: number}, viewerId: string, on: PictureEvents}} parts */
 export function createPicture(parts) {
-  const { clock, machine, config, viewerId, store, loader, scrubber, plot, colors, status, player, telemetry, on } =
-    parts;
+  const { clock, machine, config, viewerId, store, loader, scrubber, plot, display, colors, status, player } = parts;
+  const { telemetry, on } = parts;
   const { state, send } = machine;
   const awaited = createAwaited(() => telemetry.skipped());
   const heatmap = createHeatmap(Object.assign({}, parts, {
@@ -41,7 +40,14 @@ export function createPicture(parts) {
 
   /** @param {View} view @param {boolean} counted */
   function describe(view, counted) {
-    return describeValues(view, config.restCells, counted ? null : viewerId);
+    return describeValues(view, display.cellsAtRest(view), counted ? null : viewerId);
+  }
+
+  /** What is requested first: no preview where what is on the screen is as good as that. @param {View} view */
+  function firstRequest(view) {
+    const { drawn } = state();
+    const first = display.firstRequest(view, viewerId);
+    return drawn && covers(drawn.request, first) ? describe(view, false) : first;
   }
 
   /** The view has changed; `at` is the time of the key or click that changed it (ms).
@@ -52,7 +58,6 @@ export function createPicture(parts) {
     const request = describe(view, false);
     const moving = moves(view);
     send(moving ? 'move' : 'load', { at: clock.now() });
-    request.requestedAt = at;
     if (isDrawn(view, request) && !state().covered) {
       cancelLoad();
       // It may be called another one: of another axis, for one.
@@ -70,7 +75,7 @@ export function createPicture(parts) {
     }
     scrubber.cancel();
     awaited.add(view);
-    loader.request(request);
+    loader.request(Object.assign(firstRequest(view), { requestedAt: at }));
   }
 
   /** The heatmap shows a view. @param {View} view */
@@ -86,10 +91,10 @@ export function createPicture(parts) {
     return view.axis === null ? view.dataset : 'slice ' + view.position[view.axis] + ' of axis ' + view.axis;
   }
 
-  /** Whether the heatmap is what is requested. @param {View} view @param {ValuesRequest} request */
+  /** Whether the heatmap is what is requested, or finer. @param {View} view @param {ValuesRequest} request */
   function isDrawn(view, request) {
     const { drawn } = state();
-    return drawn && drawn.key === request.key && !drawn.broken && matches(view, drawn.mapping);
+    return drawn && isFine(drawn.request, request) && !drawn.broken && matches(view, drawn.mapping);
   }
 
   /** Whether it is another slice of the plane that the plot shows. @param {View} view @returns {boolean} */
@@ -134,7 +139,7 @@ export function createPicture(parts) {
       enterRest(view);
       return;
     }
-    const hasValues = drawn && drawn.key === request.key;
+    const hasValues = drawn && isFine(drawn.request, request);
     if (!hasValues && !scrubber.isDone()) return;
     send('settle');
     if (hasValues) heatmap.redraw(view);
@@ -146,14 +151,33 @@ export function createPicture(parts) {
     const view = store.current();
     const { drawn } = state();
     if (!view || !drawn || heatmap.isWaiting()) return;
-    const request = describe(view, false);
-    if (drawn.key !== request.key) return;
+    // What this drawing has told of the machine counts from now on.
+    display.update();
+    const request = describe(view, true);
+    if (!isFine(drawn.request, request)) {
+      if (isSamePart(drawn.request, request) && !player.isPlaying()) sharpen(request);
+      return;
+    }
     // Colours that were chosen while it was being drawn.
     if (!matches(view, drawn.mapping)) {
       recolor(view);
       return;
     }
     enterRest(view);
+  }
+
+  /** What is on the screen was a preview, or made for another screen. It stays until the finer one is drawn.
+   * @param {ValuesRequest} request */
+  function sharpen(request) {
+    send('settle');
+    status.busy(true);
+    status.clearBusy();
+    loader.request(request);
+  }
+
+  /* The plot has another size, or the screen another density. */
+  function onScreenChange() {
+    if (state().phase === 'rest' && !state().covered) settle();
   }
 
   /** The heatmap shows what is requested. @param {View} view */
@@ -179,7 +203,7 @@ export function createPicture(parts) {
       scheduleHeatmap();
     } else {
       scrubber.paintStatic(mine.cells, mapping);
-      if (mine.key === describe(view, false).key) status.clearBusy();
+      if (isFine(mine.request, describe(view, false))) status.clearBusy();
       scheduleHeatmap(RECOLOR_MS);
     }
   }
@@ -222,7 +246,7 @@ export function createPicture(parts) {
       scrubber.request(view);
       scheduleHeatmap();
     } else if (isDrawn(view, request) && !covered) enterRest(view);
-    else if (drawn && drawn.key === request.key && !drawn.broken) recolor(view);
+    else if (drawn && isFine(drawn.request, request) && !drawn.broken) recolor(view);
     else show(view);
   }
 
@@ -241,7 +265,7 @@ export function createPicture(parts) {
         'The values of this slice are missing. ' + error.message,
         'values',
         'Try again',
-        () => scheduleHeatmap(0),
+        () => (state().covered ? scheduleHeatmap(0) : settle()),
       );
     }
   }
@@ -256,6 +280,7 @@ export function createPicture(parts) {
     onValues: heatmap.onValues,
     onError,
     onPainted,
+    onScreenChange,
     scheduleHeatmap,
     dropFrames: () => scrubber.dropFrames(),
     idleMs,

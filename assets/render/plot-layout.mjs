@@ -25,7 +25,7 @@ const DIGIT_WIDTH = 7;
 
 /** Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
  * beside the picture and the colour bar stands right beside it.
- * @param {PlotScene} scene @param {Size} size */
+ * @param {Pick<PlotScene, 'shape' | 'x' | 'y' | 'aspect'>} scene @param {Size} size */
 export function boxOf(scene, size) {
   const width = Math.max(size.width, 160);
   const height = Math.max(size.height, 160);

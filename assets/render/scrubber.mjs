@@ -16,7 +16,6 @@ import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
 /** @import { Cells } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { Velocity } from '../model/motion.mjs' */
-/** @import { PlotArea } from '../model/pinch.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { SliceQuery } from '../model/viewport.mjs' */
 /** @import { Canvas } from './canvas.mjs' */
@@ -67,6 +66,7 @@ export function createScrubber(
     bandwidth,
     telemetry,
     plot,
+    display,
     canvas,
     colors,
     player,
@@ -94,17 +94,10 @@ export function createScrubber(
 
   /** @param {View} view @returns {FrameScene} */
   function describe(view) {
-    const scene = describeFrames(view, /** @type {ColorMapping} */ (colors.current()), cellsFor());
+    const cells = display.cellsInMotion(view, velocity.speed);
+    const scene = describeFrames(view, /** @type {ColorMapping} */ (colors.current()), cells);
     frameBytes = scene.bytes;
     return scene;
-  }
-
-  /* As many cells as there are pixels; fewer where the link would not carry them at this speed. */
-  function cellsFor() {
-    const area = /** @type {PlotArea} */ (plot.area());
-    const density = globalThis.devicePixelRatio || 1;
-    const pixels = area.width * area.height * density * density;
-    return Math.floor(Math.min(pixels, bandwidth.maxCells(velocity.speed)));
   }
 
   /** Another slice of the plane on the screen is requested, at the time `at` (ms) of a key or click.
@@ -153,6 +146,7 @@ export function createScrubber(
     const again = isShown(scene);
     const spent = canvas.paint(frame, colors.ofFrame(frame.answer.window));
     const drawn = clock.now();
+    display.addFrame(frame.rows * frame.cols, spent.convert + spent.draw);
     cover({ frameSetKey: scene.frameSetKey, index: scene.index, step: frame.step });
     if (again) return;
     frameInFlight = true;

@@ -45,7 +45,9 @@ export function describeValues(view, limit, viewerId) {
     pool: poolOf(view),
     part: view.part,
   };
-  const key = JSON.stringify([view.generation, query, isTransposed(view), view.kind, overlayOf(view)]);
+  const how = [view.generation, isTransposed(view), view.kind, overlayOf(view)];
+  const key = JSON.stringify([query, how]);
+  const slice = JSON.stringify([{ ...query, selection: selectionOf(view) }, how]);
   // Neither decides which values these are.
   if (viewerId !== null) Object.assign(query, { viewer: viewerId });
   if (view.window === 'volume' && view.kind === 'values') Object.assign(query, { window: 'volume', norm: view.norm });
@@ -53,6 +55,7 @@ export function describeValues(view, limit, viewerId) {
     generation: view.generation,
     view,
     key,
+    slice,
     query,
     over: overlayQuery(view, query),
     viewport,
@@ -67,6 +70,28 @@ export function describeValues(view, limit, viewerId) {
     part: view.part,
     painted: viewerId === null,
   };
+}
+
+/** Whether values are of the part of a slice that is requested, at whichever steps.
+ * @param {ValuesRequest} drawn @param {ValuesRequest} requested @returns {boolean} */
+export function isSamePart({ slice, x, y }, requested) {
+  return slice === requested.slice && String(x) === String(requested.x) && String(y) === String(requested.y);
+}
+
+/** Whether values are what is requested, or finer.
+ * @param {ValuesRequest} drawn @param {ValuesRequest} requested @returns {boolean} */
+export function isFine(drawn, requested) {
+  const { viewport: has } = drawn;
+  const { viewport: needs } = requested;
+  if (drawn.key === requested.key) return true;
+  return isSamePart(drawn, requested) && has.rowStep <= needs.rowStep && has.colStep <= needs.colStep;
+}
+
+/** Whether values have what is requested of a slice in them, and are at least as fine.
+ * @param {ValuesRequest} drawn @param {ValuesRequest} requested @returns {boolean} */
+export function covers({ slice, viewport: has }, { slice: requested, viewport: needs }) {
+  return slice === requested && has.step <= needs.step && has.row0 <= needs.row0 && has.row1 >= needs.row1 &&
+    has.col0 <= needs.col0 && has.col1 >= needs.col1;
 }
 
 /** How the values of a view are sent: labels and colours as they are in the file.

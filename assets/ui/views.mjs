@@ -8,6 +8,7 @@ import { element } from '../render/dom.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Datasets } from '../data/datasets.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
+/** @import { Display } from '../render/display.mjs' */
 /** @import { PictureMachine } from '../render/state-machine.mjs' */
 /** @import { Telemetry } from '../data/telemetry.mjs' */
 /** @import { PlotArea } from '../model/pinch.mjs' */
@@ -36,7 +37,7 @@ import { element } from '../render/dom.mjs';
  * @property {Plot} plot
  * @property {Pick<Tools, 'takesTouch'>} tools
  * @property {Pick<Status, 'note' | 'clearNote'>} status
- * @property {{restCells: number}} config
+ * @property {Display} display
  * @property {PictureMachine} machine
  * @property {Datasets} datasets
  * @property {Versions} versions

@@ -122,10 +122,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def tab(browser: Browser) -> Iterator[Tab]:
-    """An empty tab of 1280×800 pixels with its own profile."""
+def tab(browser: Browser, **options: Any) -> Iterator[Tab]:
+    """An empty tab of 1280×800 pixels, or of other `options` of its context, with its own profile."""
+    size = {"viewport": {"width": 1280, "height": 800}}
     # `wait_for_function` evaluates text in the page, which the page's policy forbids.
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
+    context = browser.new_context(**(size | options), bypass_csp=True)
     context.add_init_script(path=SCRIPTS / "watch.js")
     page = context.new_page()
     yield Tab(page, context.new_cdp_session(page))

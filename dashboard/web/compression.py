@@ -59,7 +59,7 @@ class CompressedAssetCache:
 def register(
     server: flask.Flask, cache: CompressedAssetCache | None = None, *, shared: bool = True
 ) -> None:
-    """Compress pages and scripts, but no slices: a LAN is faster than gzip.
+    """Compress pages and scripts, but no slices: a LAN is faster than gzip. Pages on slow links ask for it.
 
     `shared` is whether caches between here and the browser may keep scripts, and give them to everybody.
     """

@@ -46,6 +46,11 @@ SLICE: Final = (
         "1 where the values are those of an enum.",
         Annotated[str, Field(pattern="^1$")],
     ),
+    Header(
+        "X-Slice-Shuffled",
+        "The bytes of a value, where all their first bytes come first, then all their second ones (`compress=1`).",
+        Annotated[str, Field(pattern="^[0-9]+$")],
+    ),
 )
 # Of every response of `/api/v1/slice` with values or 304.
 SERVED: Final = (

@@ -171,6 +171,13 @@ BESIDE: Final = Flag(
     name="beside",
     text="1 for a slice beside the viewer's main picture: it is planned for by itself.",
 )
+COMPRESS: Final = Flag(
+    name="compress",
+    text=(
+        "1 for a body in gzip on a slow link, where the request accepts that. Of `raw` values all first bytes come"
+        " first then (`X-Slice-Shuffled`)."
+    ),
+)
 
 SLAB: Final = Parameter(
     name="slab",
@@ -183,7 +190,7 @@ SLAB: Final = Parameter(
 VOLUME: Final = (FILE, DATASET)
 SLICE: Final = (
     *(FILE, DATASET, SELECTION, FORMAT, WINDOW, NORM, POOL, PART, DECODE, CHANNELS),
-    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD, BESIDE, SLAB),
+    *(PROJECT, PROJECT_AXIS, VIEWER, AHEAD, BESIDE, SLAB, COMPRESS),
 )
 
 # Statistics.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import math
 from pathlib import Path
@@ -278,3 +279,35 @@ def test_a_slab_is_a_routing_key_and_nothing_else(app: App, slab: str) -> None:
     assert routed.data == plain.data
     assert routed.headers["ETag"] == plain.headers["ETag"]
     assert routed.headers["Cache-Status"].startswith("frames; hit")
+
+
+@pytest.mark.parametrize("format_", ["raw", "u8", "npy"])
+def test_a_compressed_slice_is_the_same_slice(app: App, format_: str) -> None:
+    # In codes of a wide window there are few different ones.
+    shown = {"format": format_, "window": "0,1000000"}
+    query = {**shown, "compress": 1}
+    plain = app.slice(FILE, "volume", "1,:,:", **shown)
+    unasked = app.slice(FILE, "volume", "1,:,:", {"Accept-Encoding": "br, gzip;q=0"}, **query)
+    assert unasked.data == plain.data
+    assert "Content-Encoding" not in unasked.headers
+    assert "X-Slice-Shuffled" not in unasked.headers
+    assert unasked.headers["Vary"] == "Accept-Encoding"
+    answer = app.slice(FILE, "volume", "1,:,:", {"Accept-Encoding": "deflate, gzip"}, **query)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert int(answer.headers["Content-Length"]) == len(answer.data) < len(plain.data)
+    size = int(answer.headers.get("X-Slice-Shuffled", 1))
+    assert (size > 1) == (format_ == "raw")
+    unpacked = np.frombuffer(gzip.decompress(answer.data), np.uint8)
+    assert unpacked.reshape(size, -1).T.tobytes() == plain.data
+    assert timing(answer)["encode"] > 0
+    tag = answer.headers["ETag"]
+    same = app.slice(FILE, "volume", "1,:,:", {"If-None-Match": tag}, **query)
+    assert (same.status_code, same.data) == (304, b"")
+
+
+def test_a_png_is_compressed_once(app: App) -> None:
+    accepts = {"Accept-Encoding": "gzip"}
+    answer = app.slice(FILE, "volume", "1,:,:", accepts, format="png", compress=1)
+    assert "Content-Encoding" not in answer.headers
+    plain = app.slice(FILE, "volume", "1,:,:")
+    assert imagecodecs.png_decode(answer.data).shape == array(plain).shape

@@ -30,3 +30,42 @@ Deno.test('bodies that travel together share the link', () => {
   link.addSample({ bytes: 500, wait: 5, begin: 300, end: 900 });
   isNear(link.rate(), 300_000 / 200);
 });
+
+Deno.test('what else was loaded tells of the link until a slice has come', () => {
+  const link = createBandwidthEstimator();
+  assert.equal(link.transferMs(1e6), 0);
+  link.addHint({ bytes: 300, wait: 12, begin: 0, end: 1000 });
+  assert.deepEqual([link.latencyMs(), link.transferMs(1e6)], [12, 0]);
+  link.addHint({ bytes: 20_000, wait: 150, begin: 0, end: 100 });
+  assert.deepEqual([link.latencyMs(), link.transferMs(1e6)], [12, 5000]);
+  // The thread was busy, or another one came at the same time.
+  link.addHint({ bytes: 20_000, wait: 150, begin: 0, end: 300 });
+  assert.equal(link.transferMs(1e6), 5000);
+  link.addSample({ bytes: 200_000, wait: 1, begin: 0, end: 10 });
+  link.addHint({ bytes: 20_000, wait: 150, begin: 0, end: 0.5 });
+  assert.equal(link.transferMs(1e6), 50);
+});
+
+Deno.test('answers are compressed where that is faster on this link, and spares something', () => {
+  assert.equal(createBandwidthEstimator().isCompressedFaster(), false);
+  assert.equal(measured(12, 4).isCompressedFaster(), false);
+  const slow = measured(150, 800);
+  assert.equal(slow.isCompressedFaster(), true);
+  // These values cannot be compressed.
+  slow.addCompressed({ bytes: 200_000, sent: 199_900, ms: 2 });
+  assert.equal(slow.isCompressedFaster(), false);
+  // A fast server, and a link that is not slow.
+  const link = measured(12, 4);
+  link.addCompressed({ bytes: 4e6, sent: 2e6, ms: 10 });
+  assert.equal(link.isCompressedFaster(), true);
+});
+
+Deno.test('a server that is far away has a slow link until more is known of it', () => {
+  const link = createBandwidthEstimator();
+  link.addHint({ bytes: 300, wait: 180, begin: 0, end: 1 });
+  link.addHint({ bytes: 2000, wait: 160, begin: 0, end: 2 });
+  assert.deepEqual([link.latencyMs(), link.transferMs(2e6)], [160, 2000]);
+  assert.ok(link.isCompressedFaster());
+  link.addHint({ bytes: 200_000, wait: 160, begin: 0, end: 10 });
+  assert.equal(link.transferMs(2e6), 100);
+});

@@ -94,7 +94,13 @@ Deno.test('a slice comes with its labels, or with the reason why it has none', a
       new Promise((resolve, reject) => requests.push({ address, generation, resolve, reject })),
   };
   const answers = [];
-  const loader = createSliceLoader(api, (_request, answer) => answers.push(answer), () => undefined, createFakeClock());
+  const loader = createSliceLoader(
+    api,
+    (_request, answer) => answers.push(answer),
+    () => undefined,
+    null,
+    createFakeClock(),
+  );
   const load = (key) =>
     loader.request({ key, query: { dataset: '/raw' }, over: { dataset: '/labels' }, generation: 1 });
   const answer = async (name, fails = false) => {

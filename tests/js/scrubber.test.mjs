@@ -66,7 +66,8 @@ function setUp() {
     machine,
     frames: createFrameCache(1e6, clock),
     loader,
-    bandwidth: { maxConcurrent: () => 2, maxCells: () => 1e6, latencyMs: () => 5, transferMs: () => 1 },
+    bandwidth: { maxConcurrent: () => 2, latencyMs: () => 5, transferMs: () => 1 },
+    display: { cellsInMotion: () => 1e6, addFrame: () => undefined },
     telemetry: {
       skipped: () => {
         counts.skipped += 1;
@@ -79,7 +80,7 @@ function setUp() {
         return Promise.resolve({});
       },
     },
-    plot: { area: () => ({ width: 50, height: 40 }), cover: (on) => log.push(on ? 'covered' : 'uncovered') },
+    plot: { cover: (on) => log.push(on ? 'covered' : 'uncovered') },
     canvas: { paint: () => ({ convert: 0, draw: 0 }), repaint: () => undefined, clear: () => undefined },
     colors: { current: () => MAPPING, ofFrame: () => MAPPING },
     player: { isPlaying: () => false },

@@ -23,7 +23,7 @@ function setUp() {
   };
   const onSlice = (request, answer) => log.push('=' + request.key + ' ' + answer.source);
   const onError = (request, error) => log.push('!' + request.key + ' ' + error.message);
-  const loader = createSliceLoader(api, onSlice, onError, clock);
+  const loader = createSliceLoader(api, onSlice, onError, null, clock);
   const request = (key) => loader.request({ key, query: { selection: key }, generation: 1 });
   const newest = () => requests.at(-1);
   const answer = async () => {
@@ -88,4 +88,33 @@ Deno.test('an error of an earlier request is no news when another one waits', as
   assert.deepEqual([log, newest().address], [[], 'b']);
   await answer();
   assert.deepEqual(log, ['=b bricks']);
+});
+
+Deno.test('a compressed answer is what it would have been, and says what came over the link', async () => {
+  const headers = { ...HEADERS, 'X-Slice-Dtype': 'uint16', 'X-Slice-Shuffled': '2', 'Content-Length': '9' };
+  const timing = { 'Server-Timing': 'encode;dur=2.5, total;dur=4' };
+  const addresses = [];
+  const learned = [];
+  const api = {
+    url: (_path, { selection, compress }) => selection + ' ' + compress,
+    fetchOk: (address) => {
+      addresses.push(address);
+      return Promise.resolve(
+        new Response(new Uint8Array([1, 2, 3, 4, 5, 6, 0, 0, 1, 1, 2, 2]), { headers: { ...headers, ...timing } }),
+      );
+    },
+  };
+  const answers = [];
+  const bandwidth = {
+    isCompressedFaster: () => true,
+    addCompressed: ({ bytes, sent, ms }) => learned.push([bytes, sent, ms]),
+  };
+  const onSlice = (_request, answer) => answers.push(answer);
+  const loader = createSliceLoader(api, onSlice, () => undefined, bandwidth, createFakeClock());
+  loader.request({ key: 'a', query: { selection: 'a' }, generation: 1 });
+  await settled();
+  await settled();
+  assert.deepEqual(addresses, ['a 1']);
+  assert.deepEqual(Array.from(new Uint16Array(answers[0].bytes)), [1, 2, 256 + 3, 256 + 4, 512 + 5, 512 + 6]);
+  assert.deepEqual([answers[0].size, answers[0].sent, learned], [12, 9, [[12, 9, 2.5]]]);
 });

@@ -100,8 +100,8 @@ Deno.test('a report counts what was skipped and what was fetched ahead since the
   const reports = [];
   const before = (telemetry) => {
     telemetry.skipped();
-    telemetry.fetchedAhead({ size: 500, elapsed: 30, server: { total: 10 } });
-    telemetry.fetchedAhead({ size: 200, elapsed: 5, server: {} });
+    telemetry.fetchedAhead({ sent: 500, elapsed: 30, server: { total: 10 } });
+    telemetry.fetchedAhead({ sent: 200, elapsed: 5, server: {} });
   };
   await paint(clock, reports, {}, { source: 'ring', server: {} }, before);
   assert.equal(reports[0].skipped, 1);

@@ -20,7 +20,7 @@ import { createShapes } from './shapes.mjs';
 
 /** @param {ViewsParts} parts */
 export function createCompare(parts) {
-  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, config } = parts;
+  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, display } = parts;
   let due = false;
   let isOpen = false;
   let requestedAt = 0;
@@ -76,7 +76,7 @@ export function createCompare(parts) {
     },
     failed: (error) => say(error.message),
     took: () => undefined,
-  }, { bandwidth: parts.bandwidth, isOn: parts.fetchesAhead });
+  }, { isOn: parts.fetchesAhead });
 
   /** @param {string} text */
   function say(text) {
@@ -207,9 +207,16 @@ export function createCompare(parts) {
       const ends = like.position[axis] ? ' ends at slice ' : ' begins at slice ';
       bar.say(found.record.dataset + ends + like.position[axis] + ', which is shown.');
     }
-    const limit = isSide ? Math.min(pane.cells(), config.restCells) : config.restCells;
-    if (limit) values.update(like, limit, requestedAt);
+    const pixels = pane.pixels();
+    if (!isSide) values.update(like, cellsOf(view), requestedAt);
+    else if (pixels) values.update(like, display.cellsBeside(like, pixels), requestedAt);
     placeOver(plot.area());
+  }
+
+  /** As many as the picture has, which may be finer than its screen. @param {View} view */
+  function cellsOf(view) {
+    const own = machine.state().drawn?.cells;
+    return Math.max(display.cellsAtRest(view), own ? own.rows * own.cols : 0);
   }
 
   function leave() {

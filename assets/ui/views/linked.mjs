@@ -19,7 +19,7 @@ const PLACES = ['right', 'below'];
 
 /** @param {ViewsParts} parts */
 export function createLinked(parts) {
-  const { clock, api, store, viewer, colors, player, config } = parts;
+  const { clock, api, store, viewer, colors, player, display } = parts;
   let due = false;
   let isOpen = false;
   /** Time of the key or pointer that changed the view (ms). */
@@ -73,8 +73,8 @@ export function createLinked(parts) {
       const view = planeBeside(main, place);
       if (pane.view()?.generation !== view.generation) pane.clear();
       pane.place(view, { row: main.position[view.rows], col: main.position[view.cols] });
-      const cells = Math.min(pane.cells(), config.restCells);
-      if (cells) values.update(view, cells, requestedAt);
+      const pixels = pane.pixels();
+      if (pixels) values.update(view, display.cellsBeside(view, pixels), requestedAt);
     }
 
     function clear() {

@@ -267,8 +267,8 @@ export function createPane(id, on, title = null) {
     },
     /** @param {boolean} busy */
     setBusy: (busy) => node.classList.toggle('busy', busy),
-    /** Cells that the pane has pixels for. */
-    cells: () => {
+    /* Of the screen; 0 before it is laid out. */
+    pixels: () => {
       const density = globalThis.devicePixelRatio || 1;
       return area ? Math.max(64, Math.floor(area.width * area.height * density * density)) : 0;
     },

@@ -8,7 +8,6 @@ import { afterStep, AT_REST, indicesAhead, indicesAround } from '../../model/mot
 import { isTransposed } from '../../model/plane.mjs';
 import { reduce } from '../../model/view.mjs';
 import { describeValues, withViewport } from '../../render/values-request.mjs';
-/** @import { Bandwidth } from '../../data/bandwidth.mjs' */
 /** @import { Failure } from '../../data/api.mjs' */
 /** @import { Origin, SliceAnswer } from '../../data/slice-loader.mjs' */
 /** @import { Cells, ValuesRequest } from '../../model/cells.mjs' */
@@ -34,9 +33,9 @@ const LATE_MS = 60;
 // A movement has ended when the last step is older than this (ms).
 const MOVING_MS = 600;
 
-/** @param {Pick<ViewsParts, 'api' | 'clock' | 'telemetry' | 'viewerId'>} parts @param {ValuesEvents} on
- * @param {{bandwidth: Pick<Bandwidth, 'maxConcurrent'>, isOn: () => boolean}} [ahead] */
-export function createPlaneValues({ api, clock, telemetry, viewerId }, on, ahead) {
+/** @param {Pick<ViewsParts, 'api' | 'clock' | 'telemetry' | 'viewerId' | 'bandwidth'>} parts @param {ValuesEvents} on
+ * @param {{isOn: () => boolean}} [ahead] */
+export function createPlaneValues({ api, clock, telemetry, viewerId, bandwidth }, on, ahead) {
   /** @type {Map<string, Kept>} */
   const kept = new Map();
   let keptBytes = 0;
@@ -54,13 +53,13 @@ export function createPlaneValues({ api, clock, telemetry, viewerId }, on, ahead
     fetchAhead,
     onAhead,
     (index) => kept.has(requestAt(index).key),
-    () => ahead ? ahead.bandwidth.maxConcurrent(bytes) : 0,
+    () => ahead ? bandwidth.maxConcurrent(bytes) : 0,
     clock,
   );
   const loader = createSliceLoader(api, onValues, (_, error) => {
     on.busy(false);
     on.failed(error);
-  });
+  }, bandwidth);
 
   /** @param {View} view @param {number} limit Of cells. @param {number} requestedAt Time of the key or pointer (ms). */
   function update(view, limit, requestedAt) {

@@ -1,7 +1,8 @@
-/* Records painted slices as [time (ms), index, source], and key presses (ms). Lamella marks its slices itself; the plain
+/* Records painted slices as [time (ms), index, source], key presses (ms), and when the picture came to rest (ms). Lamella marks its slices itself; the plain
    app's are reported by Plotly and take the time of the animation frame after drawing, as Lamella's do. */
 window.seen = [];
 window.keys = [];
+window.rested = [];
 document.addEventListener('keydown', (event) => window.keys.push(event.timeStamp), true);
 new PerformanceObserver((list) =>
   list.getEntries().forEach((entry) => {
@@ -9,6 +10,11 @@ new PerformanceObserver((list) =>
     window.seen.push([entry.startTime, entry.detail.index, entry.detail.source]);
   })
 ).observe({ type: 'mark' });
+new MutationObserver((changes) => {
+  if (changes.some(({ target }) => target.id === 'plot-frame' && target.dataset.phase === 'rest')) {
+    if (window.seen.length) window.rested.push(performance.now());
+  }
+}).observe(document, { subtree: true, attributeFilter: ['data-phase'] });
 window.watchPlain = () => {
   const gd = document.querySelector('#graph .js-plotly-plot');
   if (!gd || !gd.on) return false;

@@ -12,15 +12,17 @@ import numpy as np
 
 from dashboard import errors
 from dashboard.addressing import selection
+from dashboard.addressing.outcomes import Stage
 from dashboard.addressing.requester import Requester
 from dashboard.catalog.storage_facts import StorageFacts, storage_facts
-from dashboard.frames.encode import Format
+from dashboard.frames.encode import Format, compress
 from dashboard.frames.fill import fill_header
 from dashboard.frames.quantize import Window
 from dashboard.frames.renderer import RenderedSlice, SliceAddress
 from dashboard.frames.unpacking import Packing
 from dashboard.frames.voxel_value import enum_name, exact_text
 from dashboard.meaning.telling import coordinates_at, name_of_value
+from dashboard.meter import meter
 from dashboard.runtime.activity import demand_of
 from dashboard.web import answers, headers, query
 from dashboard.web.cache_status import cache_status
@@ -167,14 +169,16 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
         from_frames = True
     else:
         found, from_frames = answer.provenance, answer.frame_cache_hit
-        response = flask.Response(answer.frame.body, content_type=address.format.content_type)
+        response = _response(address, answer)
         _describe(response, address, answer)
         # The page draws values itself, in the window of the volume.
         if address.format is Format.RAW and query.WINDOW.given() == "volume":
             with suppress(errors.LamellaError):
                 window = services.renderer.volume_window(address)
                 response.headers.add("X-Slice-Window", _window_text(window))
-    response.headers.add("ETag", f'"{address.key}"')
+    # Weak where it names several codings of the same bytes.
+    weak = "W/" if "Content-Encoding" in response.headers else ""
+    response.headers.add("ETag", f'{weak}"{address.key}"')
     # The browser caches the bytes but revalidates each time, so that every demand is counted.
     response.headers.add("Cache-Control", "private, no-cache")
     response.headers.add("Cache-Status", cache_status(found, from_frames))
@@ -194,6 +198,26 @@ def _slice(services: Services, visible: Visibility) -> flask.Response:
                 beside=bool(query.BESIDE.value()),
             )
         )
+    return response
+
+
+def _response(address: SliceAddress, answer: RenderedSlice) -> flask.Response:
+    """A response with the frame's body, compressed if that was asked for and is accepted."""
+    frame, format_ = answer.frame, address.format
+    body, shuffled, is_packed = frame.body, 1, False
+    asked = query.COMPRESS.value() and format_ is not Format.PNG
+    if asked and flask.request.accept_encodings["gzip"] > 0:
+        with meter(Stage.ENCODE):
+            packed = compress(frame, format_)
+        if packed is not None:
+            (body, shuffled), is_packed = packed, True
+    response = flask.Response(body, content_type=format_.content_type)
+    if asked:
+        response.headers.add("Vary", "Accept-Encoding")
+    if is_packed:
+        response.headers.add("Content-Encoding", "gzip")
+    if shuffled > 1:
+        response.headers.add("X-Slice-Shuffled", str(shuffled))
     return response
 
 

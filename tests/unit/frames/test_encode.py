@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dashboard.frames.encode import Format, Frame, encode
+from dashboard.frames.encode import Format, Frame, compress, encode
 from dashboard.storage.bytes_cache import HeadedBytes
 from tests import files
 
@@ -107,3 +108,22 @@ def test_what_is_no_frame_is_refused(head: Any) -> None:
 def test_noise_is_refused(head: bytes) -> None:
     with pytest.raises(ValueError, match="not a frame"):
         Frame.unpack(HeadedBytes(head, b""))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", "<f4", "<f8"])
+@pytest.mark.parametrize("format_", [Format.RAW, Format.NPY])
+def test_what_is_compressed_is_the_body_sorted_by_bytes(dtype: str, format_: Format) -> None:
+    values = np.add.outer(np.arange(50), np.arange(70)).astype(dtype)
+    frame = Frame(encode(values, format_), (50, 70), values.dtype.name, None, False)
+    packed = compress(frame, format_)
+    assert packed is not None
+    body, size = packed
+    assert size == (values.itemsize if format_ is Format.RAW else 1)
+    unpacked = np.frombuffer(gzip.decompress(body), np.uint8)
+    assert unpacked.reshape(size, -1).T.tobytes() == frame.body
+    assert len(body) < len(frame.body) / 2
+
+
+def test_what_cannot_be_compressed_is_left_as_it_is() -> None:
+    noise = np.random.default_rng(3).bytes(6000)
+    assert compress(Frame(noise, (50, 60), "uint16", None, False), Format.RAW) is None
