@@ -16,6 +16,7 @@ import pytest
 
 from tests.browser.conftest import serving
 from tests.browser.viewer import DIMMED, Served, Viewer
+from tests.browser.withheld import Withheld
 from tests.page_scripts import script
 
 pytestmark = pytest.mark.browser
@@ -25,26 +26,6 @@ MESSAGE = "() => document.getElementById('plot-message-text').textContent"
 CHANGED = "changed on disk"
 # The value in the middle of what the heatmap has.
 VALUE = script("replaced/value")
-
-
-class Withheld:
-    """Requests for the last slice, 39, from now on; the page may fetch it ahead before its key is pressed."""
-
-    def __init__(self, viewer: Any) -> None:
-        self._routes: list[Any] | None = []
-        viewer.page.route(re.compile(r"/slice\?.*selection=39,"), self._take)
-
-    def _take(self, route: Any) -> None:
-        if self._routes is None:
-            route.continue_()
-        else:
-            self._routes.append(route)
-
-    def end(self) -> list[Any]:
-        """Those withheld so far, which the caller answers; later ones are let through."""
-        routes, self._routes = self._routes, None
-        assert routes
-        return routes
 
 
 @dataclass(frozen=True)
