@@ -34,6 +34,7 @@
   /** @param {unknown} error */
   function fail(error) {
     console.error(error);
+    document.querySelector('.early')?.remove();
     if (document.querySelector('.page-notice')) return;
     const again = document.createElement('a');
     again.textContent = 'Load it again';

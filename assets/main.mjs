@@ -1,17 +1,16 @@
 /* Wires the page, and is the only module that knows all others: model ← data ← render ← ui ← main. */
 
 import { createApi } from './data/api.mjs';
-import { createBandwidthEstimator } from './data/bandwidth.mjs';
 import { browserClock as clock } from './data/clock.mjs';
 import { createDatasets } from './data/datasets.mjs';
 import { createFrameCache } from './data/frame-cache.mjs';
-import { createNetworkTiming } from './data/network-timing.mjs';
 import { createRecent } from './data/recent.mjs';
 import { createRememberedColors } from './data/remembered-colors.mjs';
 import { createRows } from './data/rows.mjs';
 import { createSliceLoader } from './data/slice-loader.mjs';
-import { createTelemetry, identifyViewer } from './data/telemetry.mjs';
+import { createTelemetry } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
+import { early } from './early.mjs';
 import { regionOf } from './model/region.mjs';
 import { createViewStore } from './model/view.mjs';
 import { waitText } from './model/wait-text.mjs';
@@ -73,10 +72,9 @@ export const renderers = { lamellaScale: drawScale };
  * function that looks the higher one up when it is called: the objects below are all made before any of that.
  * @param {PageConfig} config */
 export function start(config) {
-  const viewerId = identifyViewer();
+  const { viewerId, bandwidth, network } = early;
   const store = createViewStore((view) => tools.onView(view), (view) => views.onView(view));
 
-  const bandwidth = createBandwidthEstimator();
   const versions = createVersions((generation, version) => {
     viewer.onVersionChange(generation, version);
     views.onVersion(generation, version);
@@ -91,8 +89,7 @@ export function start(config) {
       if (status.isFailing()) status.retry();
     },
   });
-  const api = createApi(config.prefix, versions, session.show);
-  const network = createNetworkTiming(bandwidth.addSample, bandwidth.addHint);
+  const api = createApi(config.prefix, versions, session.show, early.send);
   const telemetry = createTelemetry(api, network, viewerId);
   const datasets = createDatasets(
     api,
@@ -236,6 +233,7 @@ export function start(config) {
     patch,
     readout,
     status,
+    early,
     on: {
       shown: (view) => viewer.onScreen(view),
       refused: (error, request) => viewer.onRefused(error, request),
@@ -332,7 +330,7 @@ export function start(config) {
   const touch = createTouch({ clock, store, viewer, player, plot, tools });
 
   session.start(api);
-  [network, telemetry, canvas, display, panels, dock, prefetchPause].forEach((part) => part.start());
+  [early, telemetry, canvas, display, panels, dock, prefetchPause].forEach((part) => part.start());
   bridge.set('panel-viewer', { data: viewerId });
   [shell, polling, focus].forEach((part) => part.start());
   createHelp({ bridge }).start();

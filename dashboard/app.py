@@ -24,6 +24,7 @@ from dashboard.web import (
     quotas,
     security,
     sign_in,
+    texts,
 )
 from dashboard.web.frame_cache import flask_cache
 from dashboard.web.overload import shedding
@@ -47,16 +48,17 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     server.before_request(expect_anything)
     compression.register(server, shared=not settings.asks_sign_in)
     prefix, folder = settings.url_prefix, assets_folder()
-    viewer_tags = modules.module_tags(folder, prefix, modules.VIEWER)
+    viewer_tags = modules.module_tags(folder, prefix, modules.EARLY, modules.VIEWER)
     monitor_tags = modules.module_tags(folder, prefix, modules.MONITOR)
-    app = pages.make_viewer(server, settings, viewer_tags)
+    styles, style_texts = pages.style_sheet(folder, prefix)
+    app = pages.make_viewer(server, settings, viewer_tags, styles)
     monitor = pages.make_monitor(server, settings, monitor_tags)
     services.frames.store = flask_cache(server, services.frame_backend)
     api.register(server, services)
     viewer_callbacks.register(app)
     panel_callbacks.register(app, services, lambda: person.current().shared is None)
     scripts = [*app.csp_hashes(), *monitor.csp_hashes()]
-    scripts += [viewer_tags.script_hash, monitor_tags.script_hash]
+    scripts += [viewer_tags.script_hash, monitor_tags.script_hash, pages.LATE_HASH]
     security.register(server, settings, script_hashes=list(dict.fromkeys(scripts)))
     if settings.asks_sign_in:
         if services.access is None:
@@ -69,7 +71,8 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     quotas.register(server, services.quotas, prefix)
     callback_guard.register(app, server, prefix)
     callback_guard.register(monitor, server, f"{prefix}{pages.MONITOR_PATH}")
-    plotly_bundle.register(server, prefix)
+    bundled = plotly_bundle.texts(prefix) | style_texts
+    texts.register(server, bundled | dict(viewer_tags.files) | dict(monitor_tags.files))
     slices, ledger = f"{prefix}/api/v1/slice", services.ledger
     timed = ServerTimingMiddleware(server.wsgi_app, slices, ledger)
     server.wsgi_app = RequestIdMiddleware(timed, settings.proxy_peers)  # type: ignore[method-assign]

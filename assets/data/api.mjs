@@ -12,11 +12,15 @@ import { slabOf } from '../model/slab.mjs';
  * @typedef {Record<string, string | number | boolean | null | undefined>} Query Without those that are null or undefined.
  * @typedef {{datasets: DatasetRecord[], complete: boolean, version: string | null,
  *   main?: string | null}} Listing `main` is the dataset that the file is about.
+ * @typedef {(address: string, options?: RequestInit) => Promise<Response>} Send
  * @typedef {ReturnType<typeof createApi>} Api
  */
 
 export const UNAUTHORIZED = 401;
 const LONGEST_WAIT_S = 120;
+
+/** @type {Send} */
+const browserFetch = (address, options) => fetch(address, options);
 
 /** Whether what was thrown says that a request was aborted. @param {unknown} error @returns {boolean} */
 export const isAborted = (error) => error instanceof Error && error.name === 'AbortError';
@@ -46,9 +50,10 @@ function retryAfterMs(response) {
 }
 
 /** `prefix` is the page's own path, `versions` what the versions of answers are checked against. `onSession(ended)` is
- * called when the session has ended, and when it is worth while to ask again.
- * @param {string} prefix @param {Pick<Versions, 'check'>} versions @param {(ended: boolean) => void} [onSession] */
-export function createApi(prefix, versions, onSession = () => undefined) {
+ * called when the session has ended, and when it is worth while to ask again; `send` is as the browser's `fetch`.
+ * @param {string} prefix @param {Pick<Versions, 'check'>} versions @param {(ended: boolean) => void} [onSession]
+ * @param {Send} [send] */
+export function createApi(prefix, versions, onSession = () => undefined, send = browserFetch) {
   /** Why the session has ended; nothing is requested from then on. @type {ApiError | null} */
   let refused = null;
 
@@ -76,7 +81,7 @@ export function createApi(prefix, versions, onSession = () => undefined) {
     /** @type {Response} */
     let response;
     try {
-      response = await fetch(address, options);
+      response = await send(address, options);
     } catch (error) {
       if (isAborted(error)) throw error;
       throw new ConnectionLost();

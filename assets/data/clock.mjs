@@ -9,6 +9,22 @@
  * @property {(job: (now: number) => void) => void} nextFrame Calls a job before the next frame is drawn, with its time.
  */
 
+/** Resolves with the time (ms) when what was drawn is on the screen: in the task after the next animation frame. A hidden
+ * page has no such frame, and shows nothing. @param {Clock} clock @returns {Promise<number>} */
+export function whenShown(clock) {
+  return new Promise((resolve) => {
+    clock.nextFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        channel.port1.close();
+        resolve(clock.now());
+      };
+      channel.port2.postMessage(null);
+    });
+    if (document.hidden) resolve(clock.now());
+  });
+}
+
 /** @type {Clock} */
 export const browserClock = {
   now: () => performance.now(),

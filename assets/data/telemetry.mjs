@@ -69,10 +69,11 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
   let flushAt = 0;
 
   /** In the next animation frame after the picture was drawn: puts the mark, and resolves with all stages and the time
-   * since `request.requestedAt`, where that is given.
+   * since `request.requestedAt`, where that is given. `shownAt` is when it was on the screen already.
    * @param {Displayed} request @param {Origin | Omit<SliceAnswer, 'bytes'>} answer
-   * @param {{convert: number, draw: number}} spent @param {number} drawn @returns {Promise<PaintedSlice>} */
-  function painted(request, answer, spent, drawn) {
+   * @param {{convert: number, draw: number}} spent @param {number} drawn @param {number} [shownAt]
+   * @returns {Promise<PaintedSlice>} */
+  function painted(request, answer, spent, drawn, shownAt) {
     return new Promise((resolve) => {
       clock.nextFrame(() => {
         performance.mark('slice-painted', {
@@ -83,7 +84,7 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
         const channel = new MessageChannel();
         channel.port1.onmessage = () => {
           channel.port1.close();
-          const end = clock.now();
+          const end = shownAt === undefined ? clock.now() : shownAt;
           const browser = {
             transfer: network.transferMs(answer),
             convert: spent.convert,

@@ -3,8 +3,9 @@
 import { codeWindow } from '../model/clip-marks.mjs';
 import { labelCodes } from '../model/labels.mjs';
 import { quantize } from '../model/quantize.mjs';
-/** @import { NumberArray, Values } from '../model/cells.mjs' */
+/** @import { Cells, NumberArray, Values } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { CodedCells } from './canvas.mjs' */
 
 /** @param {Values} cells @param {ColorMapping} mapping @returns {Uint8Array<ArrayBuffer>} */
 export function codesOf(cells, mapping) {
@@ -17,6 +18,24 @@ export function codesOf(cells, mapping) {
 export function overlayCodes({ overlay }, mapping) {
   if (!overlay || !mapping.overlay) return null;
   return labelCodes(overlay.integers || flatOf(overlay), overlay.fill, mapping.overlay.labels);
+}
+
+/** What the canvas paints of cells that are here as values.
+ * @param {Cells} cells @param {ColorMapping} mapping @returns {CodedCells} */
+export function codedCells(cells, mapping) {
+  const { rows, cols, step, rowStep, colStep, row0, col0 } = cells;
+  return {
+    codes: cells.pixels || codesOf(cells, mapping),
+    overlay: overlayCodes(cells, mapping),
+    transposed: false,
+    rows,
+    cols,
+    step,
+    rowStep,
+    colStep,
+    row0,
+    col0,
+  };
 }
 
 /** All values, of which the rows are parts. @param {Values} cells @returns {NumberArray} */

@@ -1,13 +1,11 @@
 /* The heatmap of true values, drawn in short tasks (plotly-patch.mjs), each of which begins only when no key waits. */
 
 import { measureStage } from '../data/network-timing.mjs';
-import { toPixels, toRows } from '../data/typed-arrays.mjs';
 import { remarkOn } from '../model/cells.mjs';
-import { isTransposed } from '../model/plane.mjs';
 import { isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { setText, setVisible } from './dom.mjs';
-import { sceneOf, withViewport } from './values-request.mjs';
+import { answeredValues, sceneOf, withViewport } from './values-request.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { SliceAnswer, SliceLoader } from '../data/slice-loader.mjs' */
@@ -40,6 +38,23 @@ import { sceneOf, withViewport } from './values-request.mjs';
  */
 
 /**
+ * @typedef {object} Seen A slice that was on the screen before the page.
+ * @property {string} address
+ * @property {number} requestedAt In ms, as the other times.
+ * @property {Pick<SliceAnswer, 'startedAt' | 'elapsed'>} times Of its answer.
+ * @property {{convert: number, draw: number}} spent
+ * @property {number} drawn
+ * @property {number} shown
+ */
+
+/**
+ * @typedef {object} EarlyPicture What is on the screen until this heatmap is.
+ * @property {(address: string) => Seen | null} seen
+ * @property {(view: View) => ValuesRequest | null} again
+ * @property {() => void} leave
+ */
+
+/**
  * @typedef {object} PictureParts What a picture works with.
  * @property {Clock} clock
  * @property {PictureMachine} machine
@@ -55,6 +70,7 @@ import { sceneOf, withViewport } from './values-request.mjs';
  * @property {Playback} player
  * @property {Telemetry} telemetry
  * @property {{show: (painted: PaintedSlice) => void}} pipeline
+ * @property {EarlyPicture} early
  */
 
 /**
@@ -93,6 +109,7 @@ export function createHeatmap({
   player,
   telemetry,
   pipeline,
+  early,
   on,
 }) {
   const { state, send } = machine;
@@ -152,12 +169,7 @@ export function createHeatmap({
     const begun = clock.now();
     const before = revision();
     const { halts } = state();
-    const { kind, meaning } = request.view;
-    const transposed = isTransposed(request);
-    const values = kind === 'color'
-      ? toPixels(answer, transposed, meaning && meaning.palette)
-      : toRows(answer, transposed);
-    if (answer.overlay) values.overlay = toRows(answer.overlay, transposed);
+    const values = answeredValues(request, answer);
     const converting = clock.now() - begun;
     colors.keepWindow(request, answer.window);
     const mapping = await colors.resolve(/** @type {View} */ (store.current()), request, values);
@@ -191,11 +203,19 @@ export function createHeatmap({
     const now = store.current();
     // Of one that was cancelled meanwhile, another one is to be seen.
     if (halts === state().halts || (now && isSamePlane(now, request.view))) on.shown(request.view);
+    const seen = early.seen(answer.address);
     if (!request.painted && !isUnder) {
-      const stages = await telemetry.painted(request, answer, {
-        convert: measureStage('convert', begun, converting + (image ? image.ms : 0)),
-        draw: measureStage('draw', drawStart, drawnAt - drawStart),
-      }, drawnAt);
+      const displayed = seen ? Object.assign({}, request, { requestedAt: seen.requestedAt }) : request;
+      const stages = await telemetry.painted(
+        displayed,
+        Object.assign(answer, seen && seen.times),
+        {
+          convert: seen ? seen.spent.convert : measureStage('convert', begun, converting + (image ? image.ms : 0)),
+          draw: seen ? seen.spent.draw : measureStage('draw', drawStart, drawnAt - drawStart),
+        },
+        seen ? seen.drawn : drawnAt,
+        seen ? seen.shown : undefined,
+      );
       pipeline.show(stages);
       player.onPainted();
     }

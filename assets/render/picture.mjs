@@ -28,7 +28,7 @@ import { covers, describeValues, isFine, isSamePart } from './values-request.mjs
  * the rest delay (ms). @param {PictureParts & {config: {restDelay: number}, viewerId: string, on: PictureEvents}} parts */
 export function createPicture(parts) {
   const { clock, machine, config, viewerId, store, loader, scrubber, plot, display, colors, status, player } = parts;
-  const { telemetry, on } = parts;
+  const { telemetry, early, on } = parts;
   const { state, send } = machine;
   const awaited = createAwaited(() => telemetry.skipped());
   const heatmap = createHeatmap(Object.assign({}, parts, {
@@ -46,7 +46,7 @@ export function createPicture(parts) {
   /** What is requested first: no preview where what is on the screen is as good as that. @param {View} view */
   function firstRequest(view) {
     const { drawn } = state();
-    const first = display.firstRequest(view, viewerId);
+    const first = early.again(view) || display.firstRequest(view, viewerId);
     return drawn && covers(drawn.request, first) ? describe(view, false) : first;
   }
 
@@ -67,6 +67,7 @@ export function createPicture(parts) {
     }
     status.busy(true, nameOf(view), view);
     if (moving) {
+      early.leave();
       cancelLoad();
       scrubber.request(view, at);
       // It is on the canvas already, and will not be painted again.
@@ -183,6 +184,7 @@ export function createPicture(parts) {
   /** The heatmap shows what is requested. @param {View} view */
   function enterRest(view) {
     send('rest');
+    early.leave();
     status.busy(false);
     status.clear();
     if (colors.current()) scrubber.settle(view);
@@ -232,6 +234,7 @@ export function createPicture(parts) {
   /* What was requested cannot be shown. */
   function fail() {
     halt();
+    early.leave();
     send('fail');
   }
 

@@ -6,6 +6,7 @@ import { colorStops } from '../model/colormap.mjs';
 import { escapeMarkup } from '../model/cells.mjs';
 import { directed } from '../model/plane.mjs';
 /** @import { Axis } from '../model/axes.mjs' */
+/** @import { PlotArea } from '../model/pinch.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { PlotScene } from './values-request.mjs' */
 
@@ -56,6 +57,30 @@ export function boxOf(scene, size) {
       pad: 0,
       autoexpand: false,
     },
+  };
+}
+
+/** Where the axes of a scene will lie in a frame of `size`, and the voxels at their edges, as Plotly makes them: of sides
+ * that are not in the voxels' ratio, it shows a strip beyond the slice along one.
+ * @param {Pick<PlotScene, 'shape' | 'x' | 'y' | 'aspect' | 'flip'>} scene @param {Size} size @returns {PlotArea} */
+export function areaOf(scene, size) {
+  const { margin, plotWidth: width, plotHeight: height, inShape } = boxOf(scene, size);
+  const x = scene.x || [-0.5, scene.shape[1] - 0.5];
+  const y = scene.y || [-0.5, scene.shape[0] - 0.5];
+  const accessed = [width / (x[1] - x[0]), height / (y[1] - y[0]) / (scene.aspect || 1)];
+  const each = inShape ? Math.min(...accessed) : 0;
+  /** @param {Range} range @param {number} px @returns {Range} */
+  const shown = ([from, to], px) => {
+    const more = each ? Math.max(px / each - (to - from), 0) / 2 : 0;
+    return [from - more, to + more];
+  };
+  return {
+    left: margin.l,
+    top: margin.t,
+    width,
+    height,
+    x: directed(shown(x, width), scene.flip.x),
+    y: directed(shown(y, height / (scene.aspect || 1)), scene.flip.y),
   };
 }
 

@@ -6,7 +6,7 @@
 import { createPrefetcher } from '../data/prefetcher.mjs';
 import { afterStep, AT_REST, indicesAhead, indicesAround } from '../model/motion.mjs';
 import { overlayQuery } from '../model/overlay.mjs';
-import { codesOf, overlayCodes } from './codes.mjs';
+import { codedCells } from './codes.mjs';
 import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Bandwidth } from '../data/bandwidth.mjs' */
@@ -39,7 +39,7 @@ import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
  *   failed: (error: Failure, scene: FrameScene) => void}} on
  */
 
-/** @typedef {OwnParts & Omit<PictureParts, 'scrubber' | 'store' | 'patch' | 'readout' | 'status'>} ScrubberParts */
+/** @typedef {OwnParts & Omit<PictureParts, 'scrubber' | 'store' | 'patch' | 'readout' | 'status' | 'early'>} ScrubberParts */
 
 // How long a demand waits for a prefetch of the same frame (ms).
 const LATE_MS = 60;
@@ -341,18 +341,7 @@ export function createScrubber(
   /** Values in memory under a colour mapping, until the heatmap has them.
    * @param {Cells} cells @param {ColorMapping} mapping */
   function paintStatic(cells, mapping) {
-    canvas.paint({
-      codes: cells.pixels || codesOf(cells, mapping),
-      overlay: overlayCodes(cells, mapping),
-      transposed: false,
-      rows: cells.rows,
-      cols: cells.cols,
-      step: cells.step,
-      rowStep: cells.rowStep,
-      colStep: cells.colStep,
-      row0: cells.row0,
-      col0: cells.col0,
-    }, mapping);
+    canvas.paint(codedCells(cells, mapping), mapping);
     cover(null);
   }
 

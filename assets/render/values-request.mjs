@@ -1,5 +1,6 @@
 /* The values that the heatmap needs for a view, and what is drawn of them. */
 
+import { toPixels, toRows } from '../data/typed-arrays.mjs';
 import { aspectOf, axisOf } from '../model/axes.mjs';
 import { channelDimension, isCategorical } from '../model/kinds.mjs';
 import { valueUnit } from '../model/meaning.mjs';
@@ -7,6 +8,7 @@ import { overlayOf, overlayQuery } from '../model/overlay.mjs';
 import { isFlipped, isTransposed } from '../model/plane.mjs';
 import { projectionQuery } from '../model/projection.mjs';
 import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
+/** @import { SliceAnswer } from '../data/slice-loader.mjs' */
 /** @import { Axis } from '../model/axes.mjs' */
 /** @import { Cells, Values, ValuesRequest } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
@@ -102,6 +104,17 @@ export function encodingOf(view) {
   const channels = channelDimension(view);
   if (view.dtype === 'uint8') return { format: 'raw', channels };
   return { format: 'u8', channels, window: String(view.window), norm: view.norm };
+}
+
+/** What is drawn of an answer. @param {ValuesRequest} request @param {SliceAnswer} answer @returns {Values} */
+export function answeredValues(request, answer) {
+  const { kind, meaning } = request.view;
+  const transposed = isTransposed(request);
+  const values = kind === 'color'
+    ? toPixels(answer, transposed, meaning && meaning.palette)
+    : toRows(answer, transposed);
+  if (answer.overlay) values.overlay = toRows(answer.overlay, transposed);
+  return values;
 }
 
 /** Cells know where they lie, and what they are.

@@ -8,14 +8,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser
 
+from bench.browser.first_pixels import LOOPBACK, SLOW, opened
 from bench.browser.tab import Tab, chromium, script, tab
 from bench.context import Context, Volume, pick_bricks
 from bench.model import Section, ratios
-from dashboard.benchmarking.server import free_port
+from dashboard.benchmarking.server import Server, free_port
 
 STARTED_WITHIN_S = 60.0
 HEAP_SLICES = (200, 2000)
@@ -92,11 +94,25 @@ def _lamella(
                 fresh.await_seen(length // 2)
                 loads.append(fresh.seen()[0][0] / 1000)
                 sizes.append(_transferred(fresh) / 1e6)
+        _first_pixels(context, browser, server, query, section)
         section.add("first slice after opening the page", loads, "s", floor=2.5, more=False)
         section.add(
             "scripts and styles of the page, gzipped", sizes, "MB", floor=2.4, aim=2, more=False
         )
     return first, found
+
+
+def _first_pixels(
+    context: Context, browser: Browser, server: Server, query: dict[str, Any], section: Section
+) -> None:
+    """First pixels of a link, with nothing of the page in the browser's cache."""
+    for link, floor, aim in ((LOOPBACK, 0.8, 0.4), (SLOW, 3, 1.5)):
+        times = [opened(browser, server, query, link) for _ in range(context.times(5, 2))]
+        name = f"first pixels of a link, {link.name}"
+        section.add(name, [one.first for one in times], "s", floor=floor, aim=aim, more=False)
+        section.add(
+            f"its whole picture, {link.name}", [one.whole for one in times], "s", more=False
+        )
 
 
 def _found(context: Context, page: Tab, volume: Volume, decoded: list[int]) -> list[float]:

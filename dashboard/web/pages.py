@@ -6,7 +6,10 @@ and the scripts of Dash under one address, so that a browser which knows the one
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import dash
@@ -14,7 +17,7 @@ import flask
 
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
-from dashboard.web import modules
+from dashboard.web import modules, texts
 from dashboard.web.page import layout, monitor
 
 MONITOR_PATH: Final = "/monitor"
@@ -27,16 +30,31 @@ _UNUSED_BY_MONITOR = re.compile(r'<script src="[^"]*/dash/dcc/[^"]*"></script>\n
 _LATE: Final = ("dash/dcc/async-graph.js", "plotly/package_data/plotly.min.js")
 
 
-class ViewerPage(dash.Dash):  # type: ignore[misc]
-    """The viewer, without scripts that it does not use."""
+# The inline script that begins Dash's own, and its hash for the page's policy.
+_LATE_SCRIPTS: Final = (assets_folder() / "late-scripts.js").read_text()
+LATE_HASH: Final = (
+    f"'sha256-{base64.b64encode(hashlib.sha256(_LATE_SCRIPTS.encode()).digest()).decode()}'"
+)
 
-    def interpolate_index(self, *, scripts: str = "", **parts: Any) -> str:
+
+class ViewerPage(dash.Dash):  # type: ignore[misc]
+    """The viewer, without scripts that it does not use; its scripts begin when the first picture is there."""
+
+    early, main = "", ""
+    """The addresses of both bundles of modules."""
+
+    def interpolate_index(self, *, scripts: str = "", renderer: str = "", **parts: Any) -> str:
         """The HTML around the page."""
         own = self.config.requests_pathname_prefix
-        early = "\n".join(
+        preloads = "\n".join(
             f'<link rel="preload" as="script" href="{own}{SUITES}{path}">' for path in _LATE
         )
-        return super().interpolate_index(scripts=f"{_UNUSED.sub('', scripts)}\n{early}", **parts)
+        late = (
+            f'<template id="late-scripts"><link rel="modulepreload" href="{self.main}">\n'
+            f"{_UNUSED.sub('', scripts)}\n{preloads}\n{renderer}</template>\n"
+            f'<script data-early="{self.early}">{_LATE_SCRIPTS}</script>'
+        )
+        return super().interpolate_index(scripts=late, renderer="", **parts)
 
 
 class MonitorPage(dash.Dash):  # type: ignore[misc]
@@ -50,18 +68,28 @@ class MonitorPage(dash.Dash):  # type: ignore[misc]
         return super().interpolate_index(scripts=shared, **parts)
 
 
-def make_viewer(server: flask.Flask, settings: Settings, tags: modules.ModuleTags) -> dash.Dash:
-    """The application of the viewer; its callbacks are registered by the caller."""
+def style_sheet(folder: Path, prefix: str) -> tuple[str, dict[str, str]]:
+    """The viewer's style sheets as one: the HTML that loads it, and its text by its path."""
+    text = "".join(path.read_text() for path in sorted((folder / "css").glob("[0-9]*.css")))
+    path = f"{prefix}/assets/bundles/viewer.css"
+    return f'<link rel="stylesheet" href="{path}?m={texts.state_of(text)}">', {path: text}
+
+
+def make_viewer(
+    server: flask.Flask, settings: Settings, tags: modules.ModuleTags, styles: str
+) -> dash.Dash:
+    """The application of the viewer, with the HTML of its styles; its callbacks are registered by the caller."""
     app = ViewerPage(
         __name__,
         server=server,
         title="Lamella",
-        assets_ignore=f"{modules.IGNORED}|^monitor|^sign-in|^status|^plotly",
+        assets_ignore=rf"{modules.IGNORED}|\.css$|^late-scripts|^monitor|^plotly",
         url_base_pathname=f"{settings.url_prefix}/",
         **_COMMON,
     )
+    app.early, app.main = tags.addresses
     app.layout = layout.build(settings)
-    app.index_string = layout.index_string(settings, tags.html)
+    app.index_string = layout.index_string(settings, f"{tags.html}\n        {styles}")
     return app
 
 
@@ -78,7 +106,7 @@ def make_monitor(server: flask.Flask, settings: Settings, tags: modules.ModuleTa
         **_COMMON,
     )
     app.layout = monitor.build(settings)
-    app.index_string = monitor.index_string(settings, tags.html, tags.entry)
+    app.index_string = monitor.index_string(settings, tags.html, tags.addresses[0])
     # The address without a slash is the page's; with one, Dash has it already.
     server.add_url_rule(f"{settings.url_prefix}{MONITOR_PATH}", "monitor", app.index)
     return app

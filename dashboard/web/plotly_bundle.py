@@ -6,10 +6,7 @@ The whole is 1.5 MB compressed, and its maps and three-dimensional traces are dr
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
-
-import flask
 
 from dashboard.assets_path import assets_folder
 
@@ -17,17 +14,6 @@ FILE: Final = "vendor/plotly-cartesian.min.js"
 ADDRESS: Final = "_dash-component-suites/plotly/package_data/plotly.min.js"
 
 
-def register(server: flask.Flask, prefix: str) -> None:
-    """Answer requests for Plotly; to be registered after the guards of all requests."""
-    body = (assets_folder() / FILE).read_bytes()
-    etag = hashlib.blake2b(body, digest_size=12).hexdigest()
-
-    @server.before_request
-    def plotly() -> flask.Response | None:
-        request = flask.request
-        if request.path != f"{prefix}/{ADDRESS}" or request.method not in ("GET", "HEAD"):
-            return None
-        response = flask.Response(body, mimetype="text/javascript")
-        response.set_etag(etag)
-        response.make_conditional(request)
-        return response
+def texts(prefix: str) -> dict[str, str]:
+    """The script by its path (web/texts.py)."""
+    return {f"{prefix}/{ADDRESS}": (assets_folder() / FILE).read_text()}

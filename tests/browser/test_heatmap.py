@@ -221,7 +221,7 @@ def forget_plotly(viewer: Any) -> None:
             body=text.replace(known, "module.name!=='another'"), content_type="text/javascript"
         )
 
-    viewer.page.route("**/render/plotly-patch.mjs*", alter)
+    viewer.page.route("**/bundles/main.mjs*", alter)
 
 
 def spoil_pictures(viewer: Any) -> None:

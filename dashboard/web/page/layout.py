@@ -7,6 +7,8 @@ which slice is shown stands in the address bar.
 
 from __future__ import annotations
 
+import json
+from html import escape
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -43,7 +45,9 @@ THEME: dict[str, Any] = {
 
 def index_string(settings: Settings, module_tags: str) -> str:
     """The HTML around the app."""
-    return document(settings, "Leaf through HDF5 volumes, slice by slice", module_tags)
+    early = escape(json.dumps({"prefix": settings.url_prefix, "restCells": settings.rest_cells}))
+    tags = f'<meta name="lamella" content="{early}">\n        {module_tags}'
+    return document(settings, "Leaf through HDF5 volumes, slice by slice", tags)
 
 
 def build(settings: Settings) -> Component:

@@ -10,7 +10,7 @@ from plotly.offline import get_plotlyjs_version
 
 from dashboard.assets_path import assets_folder
 from dashboard.errors import Unauthorized
-from dashboard.web import plotly_bundle, security
+from dashboard.web import plotly_bundle, security, texts
 from dashboard.web.plotly_bundle import ADDRESS, FILE
 
 HEAD = (assets_folder() / FILE).read_text()[:500]
@@ -34,7 +34,7 @@ def server() -> flask.Flask:
 
 
 def test_it_is_answered_below_the_prefix_and_known_again(server: flask.Flask) -> None:
-    plotly_bundle.register(server, "/lamella")
+    texts.register(server, plotly_bundle.texts("/lamella"))
     client = server.test_client()
     first = client.get(f"/lamella/{ADDRESS}")
     assert first.text.startswith(HEAD)
@@ -49,5 +49,5 @@ def test_guards_come_before_it(server: flask.Flask) -> None:
     def guard() -> None:
         raise Unauthorized("Sign in.")
 
-    plotly_bundle.register(server, "")
+    texts.register(server, plotly_bundle.texts(""))
     assert server.test_client().get(f"/{ADDRESS}").status_code == 401
